@@ -1,0 +1,59 @@
+"""The one switch for everything in which brokers of different age decide differently.
+
+| from | what changed | where |
+|---|---|---|
+| 2.5 | an unknown producer id may start at any sequence (before: error 59) | KIP-360 |
+| 3.6 | the leader asks the transaction coordinator before the first transactional batch | KIP-890, part 1 |
+| 4.0 | transaction version 2: the epoch rises with every transaction | KIP-890, part 2 |
+| 4.5 | a log that never held a record takes a known first sequence only: 0 | KAFKA-15591 |
+
+Differs from Kafka in: brokers before 1.0, which remembered one batch instead of five, are left out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class KafkaVersion:
+    """A broker release such as `KafkaVersion(4, 4)`; releases compare by age."""
+
+    major: int
+    minor: int
+
+    @classmethod
+    def of(cls, text: str | KafkaVersion) -> KafkaVersion:
+        """Read "4.4" or "4.4.0"; ValueError for anything else or for a release before 1.0."""
+        if isinstance(text, KafkaVersion):
+            return text
+        parts = str(text).split(".")
+        if len(parts) < 2 or not all(part.isdigit() for part in parts) or int(parts[0]) < 1:
+            raise ValueError(f"{text!r} is not a Kafka release; write it like '4.4' (1.0 or later).")
+        return cls(int(parts[0]), int(parts[1]))
+
+    def __str__(self) -> str:
+        return f"{self.major}.{self.minor}"
+
+    @property
+    def accepts_unknown_producer_ids(self) -> bool:
+        """From 2.5: no error 59 any more for an id that the partition does not know (KIP-360)."""
+        return self >= KafkaVersion(2, 5)
+
+    @property
+    def checks_first_sequence_of_new_log(self) -> bool:
+        """From 4.5: on a log that never held a record the first sequence must be 0 (KAFKA-15591)."""
+        return self >= KafkaVersion(4, 5)
+
+    @property
+    def verifies_transactions(self) -> bool:
+        """From 3.6: a transactional batch needs its partition known to the coordinator (KIP-890)."""
+        return self >= KafkaVersion(3, 6)
+
+    @property
+    def has_transaction_version_2(self) -> bool:
+        """From 4.0: clients that know it get a new epoch with every transaction (KIP-890)."""
+        return self >= KafkaVersion(4, 0)
+
+
+DEFAULT_VERSION = KafkaVersion(4, 4)

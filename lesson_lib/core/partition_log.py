@@ -1,0 +1,150 @@
+"""One partition's log on its leader: batches at offsets, the memory of producers, and what transactions leave behind.
+
+`append` runs the checks in Kafka's order and returns the rule's verdict. The memory can be lost and found again as on a
+real broker: a clean restart keeps one batch per producer id (that is all a snapshot holds), a failover or an unclean
+restart rebuilds five from the log, and idle ids are forgotten by the age of their records.
+
+Sources: `UnifiedLog`, `LogValidator.validateBatch`, `ProducerStateManager`. Differs from Kafka in: no segments, no
+compaction, no replication lag (the high watermark is the log end), one leader epoch.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from lesson_lib.core.batch import NO_SEQUENCE, Batch
+from lesson_lib.core.error_codes import ErrorCode
+from lesson_lib.core.kafka_version import DEFAULT_VERSION, KafkaVersion
+from lesson_lib.core.producer_state import Appended, ProducerStateEntry, Refused, Verdict, judge
+
+Rule = Callable[[ProducerStateEntry | None, Batch, int, KafkaVersion], Verdict]
+PRODUCER_ID_EXPIRATION_MS = 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBatch:
+    """A batch at its place: it fills the offsets `base_offset`..`last_offset`."""
+
+    base_offset: int
+    batch: Batch
+    committed: bool | None = None  # markers only: True commit, False abort
+
+    @property
+    def last_offset(self) -> int:
+        """Offset of the last record."""
+        return self.base_offset + self.batch.record_count - 1
+
+
+@dataclass(frozen=True, slots=True)
+class AbortedTxn:
+    """A row of the aborted transaction index: first offset of the data, offset of the marker."""
+
+    producer_id: int
+    first_offset: int
+    last_offset: int
+
+
+@dataclass
+class PartitionLog:
+    """A leader's log. `rule` is replaced by lessons that try out a wrong rule."""
+
+    version: KafkaVersion = DEFAULT_VERSION
+    rule: Rule = judge
+    batches: list[StoredBatch] = field(default_factory=list)
+    producers: dict[int, ProducerStateEntry] = field(default_factory=dict)
+    aborted: list[AbortedTxn] = field(default_factory=list)
+    log_start_offset: int = 0
+    log_end_offset: int = 0
+
+    @property
+    def last_stable_offset(self) -> int:
+        """Offset of the first record of the oldest open transaction, else the log end: read_committed stops here."""
+        opened = [e.current_txn_first_offset for e in self.producers.values() if e.current_txn_first_offset is not None]
+        return min(opened, default=self.log_end_offset)
+
+    def append(self, batch: Batch) -> Verdict:
+        """Judge a client's batch and, where the verdict is Appended, store it."""
+        if invalid := validation_error(batch):
+            return Refused(invalid)
+        verdict = self.rule(self.producers.get(batch.producer_id), batch, self.log_end_offset, self.version)
+        if isinstance(verdict, Appended):
+            self._store(batch)
+        return verdict
+
+    def append_marker(self, producer_id: int, producer_epoch: int, *, commit: bool, coordinator_epoch: int = 0,
+                      timestamp: int = 0, payload: object = ()) -> Verdict:
+        """Store a commit or abort marker, which takes one offset (`ProducerAppendInfo.appendEndTxnMarker`)."""
+        entry = self.producers.get(producer_id, ProducerStateEntry())
+        if producer_epoch < entry.producer_epoch:
+            return Refused(ErrorCode.INVALID_PRODUCER_EPOCH)
+        if coordinator_epoch < entry.coordinator_epoch:
+            return Refused(ErrorCode.TRANSACTION_COORDINATOR_FENCED)
+        marker = Batch(1, producer_id, producer_epoch, NO_SEQUENCE, True, True, timestamp, payload)
+        offset = self.log_end_offset
+        if entry.current_txn_first_offset is not None and not commit:
+            self.aborted.append(AbortedTxn(producer_id, entry.current_txn_first_offset, offset))
+        self.batches.append(StoredBatch(offset, marker, commit))
+        self.log_end_offset += 1
+        self.producers[producer_id] = entry.after_marker(producer_epoch, coordinator_epoch, timestamp)
+        return Appended(offset)
+
+    def _store(self, batch: Batch) -> None:
+        offset = self.log_end_offset
+        self.batches.append(StoredBatch(offset, batch))
+        self.log_end_offset += batch.record_count
+        if batch.has_producer_id:
+            entry = self.producers.get(batch.producer_id, ProducerStateEntry())
+            self.producers[batch.producer_id] = entry.after(batch, offset)
+
+    def read(self, offset: int, *, read_committed: bool = False) -> list[StoredBatch]:
+        """Batches from the one that holds `offset` on; read_committed stops at the last stable offset."""
+        end = self.last_stable_offset if read_committed else self.log_end_offset
+        start = bisect_left(self.batches, offset, key=lambda stored: stored.last_offset)
+        stop = bisect_left(self.batches, end, key=lambda stored: stored.base_offset)
+        return self.batches[start:stop]
+
+    def aborted_between(self, first: int, end: int) -> list[AbortedTxn]:
+        """Rows of the aborted index that overlap the offsets `first`..`end`-1."""
+        return [a for a in self.aborted if a.last_offset >= first and a.first_offset < end]
+
+    def restart_clean(self, now: int = 0) -> None:
+        """A clean shutdown writes a snapshot, which holds only the last batch of each id (`writeSnapshot`)."""
+        self.producers = {pid: replace(e, batches=e.batches[-1:]) for pid, e in self.producers.items()}
+        self.forget_idle_ids(now)
+
+    def rebuild_from_log(self) -> None:
+        """What a new leader holds, and a broker after a crash: up to five batches again, read back from the log."""
+        self.producers = {}
+        for stored in self.batches:
+            self._replay(stored)
+
+    def _replay(self, stored: StoredBatch) -> None:
+        batch = stored.batch
+        if not batch.has_producer_id:
+            return
+        entry = self.producers.get(batch.producer_id, ProducerStateEntry())
+        self.producers[batch.producer_id] = (
+            entry.after_marker(batch.producer_epoch, entry.coordinator_epoch, batch.max_timestamp) if batch.control
+            else entry.after(batch, stored.base_offset))
+
+    def forget_idle_ids(self, now: int, expiration_ms: int = PRODUCER_ID_EXPIRATION_MS) -> list[int]:
+        """Drop ids whose newest record timestamp is `expiration_ms` old at `now` (`isProducerExpired`); returns them."""
+        idle = [pid for pid, e in self.producers.items()
+                if e.current_txn_first_offset is None and now - e.last_timestamp >= expiration_ms]
+        for pid in idle:
+            del self.producers[pid]
+        return idle
+
+    def delete_records(self, before_offset: int) -> int:
+        """DeleteRecords: raise the log start offset; the memory of producers stays. Returns the new start."""
+        self.log_start_offset = max(self.log_start_offset, min(before_offset, self.log_end_offset))
+        self.batches = [b for b in self.batches if b.last_offset >= self.log_start_offset]
+        return self.log_start_offset
+
+
+def validation_error(batch: Batch) -> ErrorCode | None:
+    """What `LogValidator` refuses before the rule: empty batches, control batches from clients, an id without a sequence."""
+    broken = batch.record_count < 1 or batch.control or (batch.has_producer_id and batch.base_sequence < 0)
+    return ErrorCode.INVALID_RECORD if broken else None

@@ -1,0 +1,145 @@
+"""THE RULE: what a partition leader does with a batch, given what it remembers of the batch's producer.
+
+The leader keeps one entry per producer id and partition: the epoch, and the ranges of the last five batches. Nothing
+else: no message ids, no hashes, no buffer, no session. A batch is then, in this order,
+
+1. a duplicate, if one of those five ranges is exactly its own: success, with the offset of the first copy;
+2. fenced, if its epoch is older: error 47;
+3. out of order, if it is not exactly next: error 45. Nothing is stored, kept for later or sorted;
+4. appended.
+
+Sources: `ProducerStateEntry`, `ProducerAppendInfo` and `ProducerStateManager` in org.apache.kafka.storage.internals.log.
+Differs from Kafka in: the verification entries of KIP-890 are in `transactions`; snapshots are values, not files.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from lesson_lib.core.batch import MAX_SEQUENCE, NO_PRODUCER_EPOCH, NO_SEQUENCE, Batch
+from lesson_lib.core.error_codes import ErrorCode
+from lesson_lib.core.kafka_version import DEFAULT_VERSION, KafkaVersion
+
+BATCHES_TO_RETAIN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """The batch is in the log now, from `base_offset` on."""
+
+    base_offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """The batch was in the log already: success for the client, nothing stored, offset and timestamp of the first copy."""
+
+    base_offset: int
+    timestamp: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Nothing was stored."""
+
+    error: ErrorCode
+
+
+Verdict = Appended | Duplicate | Refused
+
+
+@dataclass(frozen=True, slots=True)
+class BatchMetadata:
+    """What is remembered of one appended batch: its range of sequences, where it lies, its newest record timestamp (ms)."""
+
+    first_sequence: int
+    last_sequence: int
+    base_offset: int
+    timestamp: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ProducerStateEntry:
+    """The memory of one producer id on one partition. `batches` is oldest first, at most five long."""
+
+    producer_epoch: int = NO_PRODUCER_EPOCH
+    batches: tuple[BatchMetadata, ...] = ()
+    last_timestamp: int = -1
+    current_txn_first_offset: int | None = None
+    coordinator_epoch: int = -1
+
+    @property
+    def last_sequence(self) -> int:
+        """Sequence of the last record appended in this epoch, -1 when there is none."""
+        return self.batches[-1].last_sequence if self.batches else NO_SEQUENCE
+
+    def duplicate_of(self, batch: Batch) -> BatchMetadata | None:
+        """The remembered batch with the same epoch and exactly the same range, if any."""
+        if batch.producer_epoch != self.producer_epoch:
+            return None
+        wanted = (batch.base_sequence, batch.last_sequence)
+        return next((b for b in self.batches if (b.first_sequence, b.last_sequence) == wanted), None)
+
+    def is_next(self, sequence: int) -> bool:
+        """Whether `sequence` follows directly on what this entry remembers, wrapping from 2147483647 to 0."""
+        return sequence == self.last_sequence + 1 or (sequence == 0 and self.last_sequence == MAX_SEQUENCE)
+
+    def after(self, batch: Batch, base_offset: int) -> ProducerStateEntry:
+        """The entry once `batch` is in the log; a new epoch forgets the old ranges."""
+        kept = self.batches if batch.producer_epoch == self.producer_epoch else ()
+        seen = BatchMetadata(batch.base_sequence, batch.last_sequence, base_offset, batch.max_timestamp)
+        opened = self.current_txn_first_offset
+        if batch.transactional and opened is None:
+            opened = base_offset
+        return replace(self, producer_epoch=batch.producer_epoch, batches=(*kept, seen)[-BATCHES_TO_RETAIN:],
+                       last_timestamp=batch.max_timestamp, current_txn_first_offset=opened)
+
+    def after_marker(self, producer_epoch: int, coordinator_epoch: int, timestamp: int) -> ProducerStateEntry:
+        """The entry once a commit or abort marker is in the log: the transaction is closed, a newer epoch forgets the ranges."""
+        kept = self.batches if producer_epoch == self.producer_epoch else ()
+        return replace(self, producer_epoch=producer_epoch, batches=kept, last_timestamp=timestamp,
+                       current_txn_first_offset=None, coordinator_epoch=coordinator_epoch)
+
+
+def judge(entry: ProducerStateEntry | None, batch: Batch, log_end_offset: int,
+          version: KafkaVersion = DEFAULT_VERSION) -> Verdict:
+    """Decide on a client's batch. Changes nothing; `entry` is None for an id that this partition does not know."""
+    if not batch.has_producer_id:
+        return Appended(log_end_offset)
+    if entry is not None and (seen := entry.duplicate_of(batch)):
+        return Duplicate(seen.base_offset, seen.timestamp)
+    error = _epoch_error(entry, batch) or _sequence_error(entry, batch, log_end_offset, version) or _txn_error(entry, batch)
+    return Refused(error) if error else Appended(log_end_offset)
+
+
+def _epoch_error(entry: ProducerStateEntry | None, batch: Batch) -> ErrorCode | None:
+    """`ProducerAppendInfo.checkProducerEpoch`: an older epoch is fenced."""
+    if entry is not None and batch.producer_epoch < entry.producer_epoch:
+        return ErrorCode.INVALID_PRODUCER_EPOCH
+    return None
+
+
+def _sequence_error(entry: ProducerStateEntry | None, batch: Batch, log_end_offset: int,
+                    version: KafkaVersion) -> ErrorCode | None:
+    """`ProducerAppendInfo.checkSequence`: exactly next, or 0 for a new epoch; unknown ids by broker version."""
+    first = batch.base_sequence
+    if entry is None or entry.producer_epoch == NO_PRODUCER_EPOCH:
+        return None if first == 0 else _unknown_id_error(log_end_offset, version)
+    in_order = first == 0 if batch.producer_epoch != entry.producer_epoch else entry.is_next(first)
+    return None if in_order else ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER
+
+
+def _unknown_id_error(log_end_offset: int, version: KafkaVersion) -> ErrorCode | None:
+    """An unknown id that does not start at 0: 59 before 2.5, stored until 4.4, 45 on a never-used log from 4.5."""
+    if not version.accepts_unknown_producer_ids:
+        return ErrorCode.UNKNOWN_PRODUCER_ID
+    if version.checks_first_sequence_of_new_log and log_end_offset == 0:
+        return ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER
+    return None
+
+
+def _txn_error(entry: ProducerStateEntry | None, batch: Batch) -> ErrorCode | None:
+    """`ProducerAppendInfo.appendDataBatch`: no plain batch while this id has a transaction open here."""
+    if entry is not None and entry.current_txn_first_offset is not None and not batch.transactional:
+        return ErrorCode.INVALID_TXN_STATE
+    return None
