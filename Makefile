@@ -1,0 +1,38 @@
+# Needs Python 3.11 or newer and make. `make help` lists the targets.
+.DEFAULT_GOAL := help
+.PHONY: help setup lab test kafka kafka-down bench lock clean
+
+PY := .venv/bin/python
+# Options for JupyterLab, for example LAB_ARGS="--no-browser --port 8890".
+LAB_ARGS ?=
+# Options for pytest, for example TEST_ARGS="-k core".
+TEST_ARGS ?=
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+setup: ## make .venv from requirements.lock (a second run does nothing)
+	@PYTHON="$(PYTHON)" tools/setup.sh
+
+lab: setup ## open JupyterLab on lesson 1 (LAB_ARGS="--no-browser --port 8890" passes options)
+	@$(PY) -m jupyterlab $(LAB_ARGS) notebooks/01-*.ipynb
+
+test: setup ## run every test that can run here, and name those that cannot (TEST_ARGS="-k core")
+	@$(PY) -m pytest $(TEST_ARGS)
+
+kafka: setup ## start Apache Kafka for the live exercises (Docker, or else Java 17 and Maven)
+	@$(PY) -m lesson_lib kafka up
+
+kafka-down: setup ## stop what make kafka started
+	@$(PY) -m lesson_lib kafka down
+
+bench: setup ## measure: the notebooks against their floor, the embedded broker against Apache Kafka
+	@$(PY) -m bench
+
+lock: setup ## for maintainers: write requirements.lock and environment.yml from pyproject.toml
+	@$(PY) tools/lock.py
+
+clean: ## remove .venv, .kafka, caches and build outputs
+	@if [ -d .kafka ] && [ -x $(PY) ]; then $(PY) -m lesson_lib kafka down; fi
+	rm -rf .venv .kafka .pytest_cache .ruff_cache .hypothesis build dist *.egg-info
+	find . -name __pycache__ -prune -exec rm -rf {} + -o -name .ipynb_checkpoints -prune -exec rm -rf {} +
