@@ -1,0 +1,48 @@
+"""`python -m lesson_lib`: the commands of the course, one line each.
+
+Each command is a function `main(argv) -> exit status` in a module of its own, imported only when it is asked for:
+`doctor` has to run, and say what is missing, where half of the packages are not installed.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+from lesson_lib.errors import LessonError
+
+COMMANDS = {
+    "doctor": (
+        "lesson_lib.doctor",
+        "what is here (Python, packages, Docker, Java, broker), and what to do about what is not",
+    ),
+    "kafka": ("lesson_lib.kafka_local.command", "up | down: Apache Kafka for the live exercises, on Docker or on Java"),
+    "broker": ("lesson_lib.live.serve", "--port N: run the embedded broker in the foreground"),
+}
+
+
+def usage() -> str:
+    """The list of commands."""
+    lines = [f"  python -m lesson_lib {name:<8} {text}" for name, (_, text) in COMMANDS.items()]
+    return "\n".join(["Sent Twice, Stored Once. The commands:", *lines])
+
+
+def main(argv: list[str]) -> int:
+    """Run one command and return its exit status: 0 good, 1 could not be done, 2 not a command."""
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        print(usage())
+        return 0
+    if argv[0] not in COMMANDS:
+        print(f"There is no command {argv[0]!r}.\n{usage()}", file=sys.stderr)
+        return 2
+    try:
+        return import_module(COMMANDS[argv[0]][0]).main(argv[1:])
+    except LessonError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
