@@ -1,0 +1,113 @@
+"""What can be wrong with a run, by the names that Jepsen's Kafka analyses use, and how each is recognised.
+
+| name | what it means |
+|---|---|
+| duplicate | one batch, sent by one `send`, lies in the log more than once |
+| lost write | the application was told ok, and the batch is not in the log |
+| reordered | of one producer's batches on a partition, a later one lies before an earlier one |
+| aborted read | a batch that was reported failed, or belongs to an aborted transaction, was stored and can be read |
+| hole | a batch is missing while a later one of the same producer and partition is stored |
+| nonmonotonic poll | a consumer read an offset that it, or its predecessor in the group, had read already |
+
+A value that the application itself sent twice is no anomaly: Kafka was asked twice. "unknown" is none either.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from lesson_lib.history.event import Event, Kind, LogCell
+
+
+@dataclass(frozen=True, slots=True)
+class Anomaly:
+    """A name from the table above, the batches it is about, and a sentence."""
+
+    name: str
+    batches: tuple[int, ...]
+    sentence: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.sentence}"
+
+
+def find_anomalies(events: Sequence[Event], logs: Mapping[tuple[str, int], Sequence[LogCell]],
+                   told: Mapping[int, str]) -> list[Anomaly]:
+    """Every anomaly of a finished run, in the order of the table."""
+    sent = _batches_sent(events)
+    found = [a for cells in logs.values() for a in (*_duplicates(cells), *_reordered(cells, sent))]
+    return [*found, *_lost_writes(logs, told, sent), *_aborted_reads(events, logs, told), *_holes(logs, sent), *_polls(events)]
+
+
+def _batches_sent(events: Iterable[Event]) -> dict[int, Event]:
+    """The first send of each batch."""
+    sent: dict[int, Event] = {}
+    for event in events:
+        if event.kind == Kind.SEND:
+            sent.setdefault(event.batch, event)
+    return sent
+
+
+def _places(cells: Iterable[LogCell]) -> list[tuple[int, int]]:
+    """(batch, offset of its first record) for each time that a batch lies in the log, in the order of the log."""
+    return list(dict.fromkeys((c.batch, c.base_offset) for c in cells if c.kind == "data" and c.batch >= 0))
+
+
+def _duplicates(cells: Sequence[LogCell]) -> list[Anomaly]:
+    places = _places(cells)
+    times = Counter(batch for batch, _ in places)
+    return [Anomaly("duplicate", (batch,), f"batch {batch} is in the log {n} times, at offsets "
+                    f"{', '.join(str(o) for b, o in places if b == batch)}.") for batch, n in times.items() if n > 1]
+
+
+def _reordered(cells: Sequence[LogCell], sent: Mapping[int, Event]) -> list[Anomaly]:
+    order = [batch for batch, _ in _places(cells) if batch in sent]
+    pairs = [(a, b) for a, b in zip(order, order[1:], strict=False) if b < a and sent[a].lane == sent[b].lane]
+    return [Anomaly("reordered", (late, early), f"batch {early} lies behind batch {late} in the log.") for late, early in pairs]
+
+
+def _stored(logs: Mapping[tuple[str, int], Sequence[LogCell]]) -> set[int]:
+    return {cell.batch for cells in logs.values() for cell in cells if cell.kind == "data"}
+
+
+def _lost_writes(logs: Mapping[tuple[str, int], Sequence[LogCell]], told: Mapping[int, str],
+                 sent: Mapping[int, Event]) -> list[Anomaly]:
+    stored = _stored(logs)
+    return [Anomaly("lost write", (batch,), f"the application was told ok for batch {batch}, and it is not in the log.")
+            for batch, answer in told.items() if answer == "ok" and batch in sent and batch not in stored]
+
+
+def _aborted_reads(events: Iterable[Event], logs: Mapping[tuple[str, int], Sequence[LogCell]],
+                   told: Mapping[int, str]) -> list[Anomaly]:
+    stored = _stored(logs)
+    failed = [Anomaly("aborted read", (batch,), f"batch {batch} was reported failed, and it is in the log.")
+              for batch, answer in told.items() if answer == "failed" and batch in stored]
+    aborted = {cell.offset: cell for cells in logs.values() for cell in cells if cell.txn == "aborted" and cell.kind == "data"}
+    read = [Anomaly("aborted read", (aborted[e.offset].batch,), f"a consumer read offset {e.offset}, which was aborted.")
+            for e in events if e.kind == Kind.READ and e.offset in aborted]
+    return failed + read
+
+
+def _holes(logs: Mapping[tuple[str, int], Sequence[LogCell]], sent: Mapping[int, Event]) -> list[Anomaly]:
+    stored = _stored(logs)
+    found = []
+    for batch, first in sent.items():
+        same = [b for b, e in sent.items() if (e.lane, e.topic, e.partition) == (first.lane, first.topic, first.partition)]
+        later = [b for b in same if b > batch and b in stored]
+        if batch not in stored and later:
+            found.append(Anomaly("hole", (batch,), f"batch {batch} is missing, while the later batch {min(later)} is stored."))
+    return found
+
+
+def _polls(events: Iterable[Event]) -> list[Anomaly]:
+    seen: set[tuple[str, int, int | None]] = set()
+    found = []
+    for event in events:
+        if event.kind == Kind.READ:
+            key = (event.topic, event.partition, event.offset)
+            if key in seen:
+                found.append(Anomaly("nonmonotonic poll", (event.batch,), f"offset {event.offset} was read more than once."))
+            seen.add(key)
+    return found

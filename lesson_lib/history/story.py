@@ -1,0 +1,50 @@
+"""A run as a sentence or two: the alternative text of its pictures, written from the events and from nothing else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lesson_lib.history.table import verdict_words
+
+if TYPE_CHECKING:
+    from lesson_lib.history.history import Attempt, History
+
+
+def as_story(history: History) -> str:
+    """What was sent, what went wrong on the way, what the log holds and what the application believes."""
+    return " ".join(filter(None, (_sent(history), _trouble(history), _end(history), _anomalies(history))))
+
+
+def _sent(history: History) -> str:
+    batches = len({a.batch for a in history.attempts})
+    attempts = len(history.attempts)
+    mode = "with" if history.settings.idempotence else "without"
+    return (f"A producer {mode} idempotence sends {batches} batch{'es' * (batches != 1)} "
+            f"in {attempts} attempt{'s' * (attempts != 1)}.")
+
+
+def _trouble(history: History) -> str:
+    return " ".join(_sentence(a) for a in history.attempts
+                    if a.lost or a.try_no > 1 or a.verdict in ("duplicate", "refused"))
+
+
+def _sentence(attempt: Attempt) -> str:
+    parts = [f"is {verdict_words(attempt)}" if attempt.verdict == "refused" else
+             f"is {'a ' if attempt.verdict == 'duplicate' else ''}{verdict_words(attempt)}"] if attempt.verdict else []
+    if attempt.lost:
+        parts.append(f"its {attempt.lost} is lost")
+    which = f"Attempt {attempt.number} (batch {attempt.batch}, try {attempt.try_no})"
+    return f"{which} {' and '.join(parts)}." if parts else ""
+
+
+def _end(history: History) -> str:
+    logs = [f"{topic}-{number} holds " + (" ".join(c.value if c.kind == "data" else c.kind for c in cells) or "nothing")
+            for (topic, number), cells in sorted(history.logs.items())]
+    told = ", ".join(f"{what} for batch {batch}" for batch, what in history.told.items())
+    first = logs[0].replace(logs[0].split(" holds ")[0], "The log", 1) if len(logs) == 1 else "; ".join(logs)
+    return f"{first}. The application was told {told}." if logs and told else ""
+
+
+def _anomalies(history: History) -> str:
+    names = history.anomaly_names
+    return f"Anomalies: {', '.join(names)}." if names else "No anomaly."
