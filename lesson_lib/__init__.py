@@ -1,3 +1,26 @@
-"""Sent Twice, Stored Once: a toy of Kafka's idempotent producer, the real one behind a fault proxy, one picture for both."""
+"""Sent Twice, Stored Once: a toy of Kafka's idempotent producer, the real one behind a fault proxy, one picture for both.
+
+What a lesson needs is here by name and is loaded when it is first used, so that a page that only simulates opens no socket.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
 
 __version__ = "1.0.0"
+
+_HOMES = {
+    "simulate": "sim", "explore": "sim.explore",
+    "show": "draw", "compare": "draw",
+    "question": "teach", "reveal": "teach", "observe": "teach", "exercise": "teach", "progress": "teach",
+    "start_lab": "live",
+}
+__all__ = ["__version__", *_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    """Fetch a public name from its room on first use (PEP 562)."""
+    if name not in _HOMES:
+        raise AttributeError(f"lesson_lib has no {name!r}; it has {', '.join(_HOMES)}.")
+    return getattr(import_module(f"lesson_lib.{_HOMES[name]}"), name)
