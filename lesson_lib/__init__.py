@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-__version__ = "1.0.0"
+__version__ = "0.1.0"
 
 _HOMES = {
     "simulate": "sim", "explore": "sim.explore",
