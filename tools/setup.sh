@@ -23,7 +23,7 @@ python=$(find_python)
 "$python" -c 'import ensurepip, venv' 2>/dev/null ||
     fail "$python has no venv module: install it (Debian and Ubuntu: apt install python3-venv) and run make again."
 
-echo "Making .venv with $("$python" --version); this takes about a minute, once."
+echo "Making .venv with $("$python" --version); this takes about a minute."
 rm -f "$stamp"
 new_enough .venv/bin/python || "$python" -m venv --clear .venv
 # The lock, hashes and all; then this course's own folder, built with the flit_core that the lock has just installed.

@@ -1,0 +1,91 @@
+"""What every test can ask for, and a plain word at the end on each group that could not run here.
+
+A test that needs something from outside carries a marker: `kafka`, `java` or `browser`. Where the thing is missing the test
+is skipped, and the summary names what it would take. REQUIRE_KAFKA=1 makes a missing Apache Kafka a failure instead.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from functools import cache
+
+import pytest
+
+from lesson_lib.kafka_local import maven, probe
+from lesson_lib.kafka_local.compose import read_compose
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+@cache
+def kafka_at() -> str:
+    """Where the tests look for Apache Kafka: KAFKA_BOOTSTRAP_SERVERS, else the address in docker-compose.yml."""
+    compose = read_compose()
+    return os.environ.get("KAFKA_BOOTSTRAP_SERVERS") or f"{compose.host}:{compose.port}"
+
+
+@cache
+def without_kafka() -> str:
+    """What is missing for `kafka` tests; empty when nothing is."""
+    if probe.is_usable(*probe.split_address(kafka_at())):
+        return ""
+    return f"a running Apache Kafka at {kafka_at()}: start it with `make kafka`"
+
+
+@cache
+def without_java() -> str:
+    """What is missing for `java` tests; empty when nothing is."""
+    return "" if maven.java() and shutil.which("mvn") else "Java 17 or newer together with Maven: install both"
+
+
+@cache
+def chromium() -> str:
+    """The path of a Chromium; empty when there is none."""
+    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), "")
+
+
+def without_browser() -> str:
+    """What is missing for `browser` tests; empty when nothing is."""
+    return "" if chromium() else "Chromium: install it, or set CHROMIUM to its path"
+
+
+NEEDS: dict[str, Callable[[], str]] = {"kafka": without_kafka, "java": without_java, "browser": without_browser}
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test whose marker asks for something that is not here."""
+    for marker, missing in NEEDS.items():
+        if item.get_closest_marker(marker) and missing():
+            if marker == "kafka" and os.environ.get("REQUIRE_KAFKA") == "1":
+                pytest.fail(f"REQUIRE_KAFKA=1, and there is no {missing()}", pytrace=False)
+            pytest.skip(missing())
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name each group that did not run, how many tests it has, and what it would need."""
+    reasons = Counter(reason_of(report) for report in terminalreporter.stats.get("skipped", []))
+    if reasons:
+        terminalreporter.section("not run on this machine")
+    for reason, count in reasons.most_common():
+        terminalreporter.write_line(f"{count} {'test needs' if count == 1 else 'tests need'} {reason}")
+
+
+def reason_of(report: pytest.TestReport) -> str:
+    """The reason that a skipped test gave."""
+    text = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    return text.removeprefix("Skipped: ")
+
+
+@pytest.fixture(scope="session")
+def kafka_address() -> str:
+    """`host:port` of Apache Kafka; for tests with the `kafka` marker."""
+    return kafka_at()
+
+
+@pytest.fixture(scope="session")
+def browser_path() -> str:
+    """The path of Chromium, for Playwright's `executable_path`; for tests with the `browser` marker."""
+    return chromium()
