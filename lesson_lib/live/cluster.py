@@ -1,0 +1,87 @@
+"""What the embedded broker knows: its topics and their logs, its address, its clock.
+
+Handlers read and change a `Cluster`; only the broker's own thread touches it. Differs from Kafka in: one node, which is
+leader of everything, controller and every coordinator at once; nothing is written to disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from lesson_lib.core.kafka_version import DEFAULT_VERSION, KafkaVersion
+from lesson_lib.core.partition_log import PartitionLog
+
+NODE_ID = 1
+CLUSTER_ID = "c2VudC10d2ljZS1zdG9yZW"
+MAX_PARTITIONS = 1000
+_LEGAL_NAME = re.compile(r"[a-zA-Z0-9._-]{1,249}")
+
+
+def wall_clock() -> int:
+    """Milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+def is_legal_topic(name: str) -> bool:
+    """`Topic.isValid`: 1 to 249 characters of a-z A-Z 0-9 . _ - and not one of the two directory names."""
+    return bool(_LEGAL_NAME.fullmatch(name)) and name not in (".", "..")
+
+
+@dataclass
+class Topic:
+    """A topic and the log of each of its partitions. A topic made again under the same name has another `id`."""
+
+    name: str
+    logs: list[PartitionLog]
+    id: uuid.UUID = field(default_factory=uuid.uuid4)
+    configs: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Cluster:
+    """All state of one embedded broker. `now` is the broker's clock in milliseconds since 1970."""
+
+    version: KafkaVersion = DEFAULT_VERSION
+    host: str = "127.0.0.1"
+    port: int = 0
+    auto_create_topics: bool = False
+    now: Callable[[], int] = wall_clock
+    topics: dict[str, Topic] = field(default_factory=dict)
+    leader_epoch: int = 0
+    next_producer_id: int = 0
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def create_topic(self, name: str, partitions: int = 1, configs: dict[str, str] | None = None) -> Topic:
+        """Add an empty topic; the caller has checked that the name is legal and free."""
+        self.topics[name] = Topic(name, [PartitionLog(self.version) for _ in range(partitions)], configs=configs or {})
+        return self.topics[name]
+
+    def topic(self, name: str | None, topic_id: uuid.UUID | None = None) -> Topic | None:
+        """The topic of that name, or of that id where the request has no name."""
+        if name:
+            return self.topics.get(name)
+        return next((t for t in self.topics.values() if t.id == topic_id), None)
+
+    def log(self, name: str | None, partition: int, topic_id: uuid.UUID | None = None) -> PartitionLog | None:
+        """The log of a partition, None where there is no such topic or partition."""
+        topic = self.topic(name, topic_id)
+        return topic.logs[partition] if topic and 0 <= partition < len(topic.logs) else None
+
+    def logs(self) -> list[PartitionLog]:
+        """The log of every partition."""
+        return [log for topic in self.topics.values() for log in topic.logs]
+
+    def announce_change(self) -> None:
+        """Wake every fetch that waits for new records."""
+        self.changed.set()
+        self.changed = asyncio.Event()
+
+    def allocate_producer_id(self) -> int:
+        """A producer id that was never given out before."""
+        self.next_producer_id += 1
+        return self.next_producer_id - 1

@@ -1,0 +1,118 @@
+"""Produce: the checks of `KafkaApis`, `ReplicaManager` and `UnifiedLog` in their order, then the rule.
+
+Source: `ProduceRequest.validateRecords`, `UnifiedLog.analyzeAndValidateRecords`, `ReplicaManager.appendRecords`. Differs from
+Kafka in: the records inside a batch are not parsed; there is one replica, so acks=all waits for nobody.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+from kafka.protocol.producer import ProduceResponse
+
+from lesson_lib.core.error_codes import ErrorCode
+from lesson_lib.core.partition_log import PartitionLog
+from lesson_lib.core.producer_state import Appended, Duplicate
+from lesson_lib.live import record_batch
+from lesson_lib.live.cluster import Cluster
+from lesson_lib.live.codes import Code
+from lesson_lib.live.wire import ProtocolError, Request
+
+_Topic = ProduceResponse.TopicProduceResponse
+_Partition = _Topic.PartitionProduceResponse
+MAX_MESSAGE_BYTES = 1_048_588
+MAX_AHEAD_MS = 3_600_000  # message.timestamp.after.max.ms
+_SMALLEST_BATCH = 14
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One partition's part of the response; fields that an error leaves unset are -1."""
+
+    error: int = 0
+    base_offset: int = -1
+    log_append_time_ms: int = -1
+    log_start_offset: int = -1
+    message: str | None = None
+
+
+def handle_produce(cluster: Cluster, request: Request) -> Any:
+    """Answer each partition by itself. With acks=0 there is no response, and an error closes the connection."""
+    topics = [_topic(cluster, request, topic) for topic in request.body.topic_data]
+    cluster.announce_change()
+    if request.body.acks == 0:
+        if any(row.error_code for topic in topics for row in topic.partition_responses):
+            raise ProtocolError("a produce request with acks=0 failed")
+        return None
+    return ProduceResponse(responses=topics, throttle_time_ms=0)
+
+
+def _topic(cluster: Cluster, request: Request, topic: Any) -> Any:
+    rows = [_row(data.index, _partition(cluster, request, topic, data)) for data in topic.partition_data]
+    return _Topic(name=topic.name, topic_id=topic.topic_id, partition_responses=rows)
+
+
+def _row(index: int, answer: Answer) -> Any:
+    return _Partition(index=index, error_code=answer.error, base_offset=answer.base_offset,
+                      log_append_time_ms=answer.log_append_time_ms, log_start_offset=answer.log_start_offset,
+                      record_errors=[], error_message=answer.message)
+
+
+def _partition(cluster: Cluster, request: Request, topic: Any, data: Any) -> Answer:
+    log = cluster.log(topic.name, data.index, topic.topic_id)
+    if log is None:
+        return Answer(Code.UNKNOWN_TOPIC_OR_PARTITION if topic.name else Code.UNKNOWN_TOPIC_ID)
+    records = data.records or b""
+    if error := request_error(records, request.api_version):
+        return Answer(error)
+    if request.body.acks not in (-1, 0, 1):
+        return Answer(ErrorCode.INVALID_REQUIRED_ACKS)
+    return append(log, records, cluster.leader_epoch, cluster.now())
+
+
+def request_error(records: Any, api_version: int) -> int:
+    """`ProduceRequest.validateRecords`: exactly one batch, of format 2."""
+    if len(records) < record_batch.LOG_OVERHEAD:
+        return ErrorCode.INVALID_RECORD
+    (length,) = struct.unpack_from(">i", records, 8)
+    if length < _SMALLEST_BATCH:
+        return ErrorCode.CORRUPT_MESSAGE
+    end = record_batch.LOG_OVERHEAD + length
+    if len(records) < max(end, 17) or records[16] != 2 or len(records) - end >= record_batch.LOG_OVERHEAD:
+        return ErrorCode.CORRUPT_MESSAGE if len(records) > 16 and records[16] > 2 else ErrorCode.INVALID_RECORD
+    if end >= 23 and api_version < 7 and records[22] & record_batch.COMPRESSION == record_batch.ZSTD:
+        return Code.UNSUPPORTED_COMPRESSION_TYPE
+    return Code.NONE
+
+
+def append(log: PartitionLog, records: Any, leader_epoch: int, now: int) -> Answer:
+    """`UnifiedLog.append`: the batch's bytes are checked, then the rule decides."""
+    if error := _bytes_error(records):
+        known = error in (ErrorCode.CORRUPT_MESSAGE, ErrorCode.MESSAGE_TOO_LARGE)
+        return Answer(error, log_start_offset=-1 if known else log.log_start_offset)
+    header = record_batch.read_header(records)
+    if header.last_offset_delta != header.record_count - 1:
+        return Answer(ErrorCode.INVALID_RECORD, log_start_offset=log.log_start_offset)
+    batch = record_batch.to_batch(header, records)
+    verdict = log.append(batch)
+    if isinstance(verdict, Appended):
+        record_batch.place(batch.payload, verdict.base_offset, leader_epoch)
+        return Answer(0, verdict.base_offset, -1, log.log_start_offset)
+    if isinstance(verdict, Duplicate):
+        return Answer(0, verdict.base_offset, verdict.timestamp, log.log_start_offset)
+    return Answer(verdict.error, log_start_offset=log.log_start_offset)
+
+
+def _bytes_error(records: Any) -> int:
+    if len(records) < record_batch.HEADER.size:
+        return ErrorCode.CORRUPT_MESSAGE
+    if struct.unpack_from(">q", records)[0] != 0:
+        return ErrorCode.INVALID_RECORD
+    if len(records) > MAX_MESSAGE_BYTES:
+        return ErrorCode.MESSAGE_TOO_LARGE
+    return ErrorCode.NONE if record_batch.crc_is_valid(records) else ErrorCode.CORRUPT_MESSAGE
+
+
+HANDLERS = {0: handle_produce}

@@ -1,0 +1,88 @@
+"""The bytes of a record batch: its header read and patched in place, its records left alone.
+
+Base offset and leader epoch lie outside the checksum, so the leader writes them over the client's bytes and serves the batch
+otherwise as it came, compressed or not.
+
+Source: `org.apache.kafka.common.record.DefaultRecordBatch`, `MemoryRecords.withEndTransactionMarker`. Differs from Kafka in:
+records are not parsed, so a header that lies about its records is believed.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import NamedTuple
+
+from crc32c import crc32c
+
+from lesson_lib.core.batch import Batch
+
+# base offset, length, leader epoch, magic, crc | attributes, last offset delta, base and max timestamp,
+# producer id, producer epoch, base sequence, record count
+HEADER = struct.Struct(">qiibIhiqqqhii")
+LOG_OVERHEAD = 12  # base offset and length come before what the length counts
+CRC_START = 21
+TRANSACTIONAL, CONTROL, COMPRESSION, ZSTD = 0x10, 0x20, 0x07, 4
+_MARKER_KEY = struct.Struct(">hh")
+_MARKER_VALUE = struct.Struct(">hi")
+
+
+class Header(NamedTuple):
+    """The 61 bytes before the records. Timestamps in milliseconds since 1970."""
+
+    base_offset: int
+    length: int
+    leader_epoch: int
+    magic: int
+    crc: int
+    attributes: int
+    last_offset_delta: int
+    base_timestamp: int
+    max_timestamp: int
+    producer_id: int
+    producer_epoch: int
+    base_sequence: int
+    record_count: int
+
+    @property
+    def transactional(self) -> bool:
+        """Whether the batch belongs to a transaction."""
+        return bool(self.attributes & TRANSACTIONAL)
+
+    @property
+    def control(self) -> bool:
+        """Whether the batch is a commit or abort marker."""
+        return bool(self.attributes & CONTROL)
+
+
+def read_header(records: bytes | bytearray | memoryview) -> Header:
+    """The header of the first batch; struct.error where there are fewer than 61 bytes."""
+    return Header._make(HEADER.unpack_from(records))
+
+
+def crc_is_valid(records: bytes | bytearray | memoryview) -> bool:
+    """Whether the CRC-32C in the header is that of attributes and records."""
+    return read_header(records).crc == crc32c(memoryview(records)[CRC_START:])
+
+
+def to_batch(header: Header, records: bytes | bytearray | memoryview) -> Batch:
+    """What the rule needs to know, with a private copy of the bytes as payload."""
+    return Batch(header.record_count, header.producer_id, header.producer_epoch, header.base_sequence,
+                 header.transactional, header.control, header.max_timestamp, bytearray(records))
+
+
+def place(payload: bytearray, base_offset: int, leader_epoch: int) -> None:
+    """Write the offset and the leader epoch that the batch got; both are outside the checksum."""
+    struct.pack_into(">q", payload, 0, base_offset)
+    struct.pack_into(">i", payload, 12, leader_epoch)
+
+
+def marker(producer_id: int, producer_epoch: int, *, commit: bool, coordinator_epoch: int, timestamp: int) -> bytearray:
+    """The bytes of a commit or abort marker: one control record, key (version, type), value (version, coordinator epoch)."""
+    key = _MARKER_KEY.pack(0, int(commit))
+    value = _MARKER_VALUE.pack(0, coordinator_epoch)
+    record = b"\0\0\0" + bytes([len(key) * 2]) + key + bytes([len(value) * 2]) + value + b"\0"
+    records = bytes([len(record) * 2]) + record  # varints, zigzag: a small n is written as 2n
+    fields = (TRANSACTIONAL | CONTROL, 0, timestamp, timestamp, producer_id, producer_epoch, -1, 1)
+    checked = struct.pack(">hiqqqhii", *fields) + records
+    length = CRC_START - LOG_OVERHEAD + len(checked)
+    return bytearray(struct.pack(">qiibI", 0, length, 0, 2, crc32c(checked)) + checked)
