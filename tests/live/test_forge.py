@@ -1,0 +1,75 @@
+"""The bench for hand-made batches: on the toy, and on brokers by their address."""
+
+import pytest
+
+from lesson_lib.core.kafka_version import KafkaVersion
+from lesson_lib.core.partition_log import PartitionLog
+from lesson_lib.errors import LessonError
+from lesson_lib.live.forge import forge
+
+STORY = [
+    ((7, 0, 0), "stored at offset 0"),
+    ((7, 0, 0), "duplicate of offset 0: success, nothing stored"),
+    ((7, 0, 2), "refused: 45 out of order sequence number"),
+    ((7, 0, 1, 3), "stored at offset 1"),
+    ((7, 0, 1, 2), "refused: 45 out of order sequence number"),
+    ((7, 1, 1), "refused: 45 out of order sequence number"),
+    ((7, 1, 0), "stored at offset 4"),
+    ((7, 0, 1, 3), "refused: 47 invalid producer epoch"),
+    ((), "stored at offset 5"),
+    ((8, 0, 5), "stored at offset 6"),
+    ((7, 1, -1), "refused: 87 invalid record"),
+]
+
+
+def tell(bench):
+    return [str(bench.send(*numbers)) for numbers, _ in STORY]
+
+
+def test_the_toy_answers_in_words():
+    assert tell(forge(PartitionLog())) == [words for _, words in STORY]
+
+
+def test_the_memory_of_the_toy():
+    bench = forge(PartitionLog())
+    assert "nobody" in str(bench.describe_producers())
+    tell(bench)
+    assert [(r.producer_id, r.epoch, r.last_sequence) for r in bench.describe_producers().rows] == [(7, 1, 0), (8, 0, 5)]
+
+
+def test_an_open_transaction_shows_where_it_began():
+    bench = forge(PartitionLog(KafkaVersion(3, 5)))
+    bench.send()
+    assert bench.send(3, 0, 0, transactional=True).base_offset == 1
+    assert str(bench.send(3, 0, 1)) == "refused: 48 invalid txn state"
+    assert bench.describe_producers().rows[0].txn_start_offset == 1
+
+
+TOO_LARGE = [((2**63, 0, 0), "id must be"), ((1, 2**15, 0), "epoch must be"), ((1, 0, 2**31), "sequence must be")]
+
+
+@pytest.mark.parametrize("numbers, said", TOO_LARGE)
+def test_numbers_that_do_not_fit_are_refused_in_words(numbers, said):
+    with pytest.raises(LessonError, match=said):
+        forge(PartitionLog()).send(*numbers)
+
+
+def test_no_broker_is_said_in_words():
+    with pytest.raises(LessonError, match="No broker answers"):
+        forge("127.0.0.1:1")
+
+
+def test_the_toy_stores_no_bytes():
+    with pytest.raises(LessonError, match="stores no bytes"):
+        forge(PartitionLog()).batches()
+
+
+@pytest.mark.kafka
+def test_apache_kafka_answers_the_same(kafka_address):
+    bench = forge(kafka_address)
+    try:
+        assert tell(bench) == [words for _, words in STORY]
+        assert [(r.producer_id, r.epoch, r.last_sequence) for r in bench.describe_producers().rows] == [(7, 1, 0), (8, 0, 5)]
+        assert len(bench.batches()) == 5
+    finally:
+        bench.close()
