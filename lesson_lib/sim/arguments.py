@@ -1,0 +1,65 @@
+"""Checks what a learner passes to `simulate`: every mistake is one LessonError that says what to write instead."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lesson_lib.core.kafka_version import KafkaVersion
+from lesson_lib.errors import LessonError
+from lesson_lib.sim.producer import Producer, ProducerSettings
+
+CLIENTS: dict[str, type[Producer]] = {"kafka-python": Producer}
+
+
+def values_of(values_or_count: int | Sequence[str]) -> tuple[str, ...]:
+    """m0, m1 ... for a count, else the values themselves."""
+    if isinstance(values_or_count, int) and not isinstance(values_or_count, bool):
+        return tuple(f"m{i}" for i in range(count_of("the number of values", values_or_count)))
+    if isinstance(values_or_count, (str, bytes)) or not isinstance(values_or_count, Sequence) or not values_or_count:
+        raise LessonError(f"Pass how many values to send, such as 3, or a list of them, such as ['a', 'b'], not {values_or_count!r}.")
+    return tuple(map(str, values_or_count))
+
+
+def count_of(name: str, number: int) -> int:
+    """A whole number from 1."""
+    if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+        raise LessonError(f"{name} must be a whole number from 1, not {number!r}.")
+    return number
+
+
+def acks_of(acks: str | int) -> int:
+    """-1 for all, 0 or 1."""
+    known = {"all": -1, "-1": -1, "0": 0, "1": 1}
+    if str(acks) not in known:
+        raise LessonError(f"acks must be 'all', 0 or 1, not {acks!r}.")
+    return known[str(acks)]
+
+
+def version_of(broker: str | KafkaVersion) -> KafkaVersion:
+    """The broker's release."""
+    try:
+        return KafkaVersion.of(broker)
+    except (ValueError, TypeError, AttributeError) as wrong:
+        raise LessonError(f"broker must be a Kafka release from 1.0 on, such as '4.4' or '4.5', not {broker!r}.") from wrong
+
+
+def client_of(client: str) -> type[Producer]:
+    """The producer that behaves as that client."""
+    if client not in CLIENTS:
+        raise LessonError(f"There is no simulated client {client!r}; choose one of: {', '.join(CLIENTS)}.")
+    return CLIENTS[client]
+
+
+def check_settings(settings: ProducerSettings) -> None:
+    """LessonError for what a real client refuses, and for what is no number."""
+    count_of("in_flight", settings.in_flight)
+    count_of("delivery_timeout_ms", settings.delivery_timeout_ms)
+    count_of("request_timeout_ms", settings.request_timeout_ms)
+    if settings.retries is not None and (not isinstance(settings.retries, int) or settings.retries < 0):
+        raise LessonError(f"retries must be a whole number from 0, or None for no limit, not {settings.retries!r}.")
+    if settings.delivery_timeout_ms < settings.request_timeout_ms:
+        raise LessonError(f"delivery_timeout_ms ({settings.delivery_timeout_ms}) must be at least request_timeout_ms "
+                          f"({settings.request_timeout_ms}), as in the real client; lower request_timeout_ms too.")
+    if settings.idempotence and (settings.acks != -1 or settings.retries == 0):
+        wrong = f"acks={settings.acks}" if settings.acks != -1 else "retries=0"
+        raise LessonError(f"Idempotence cannot work with {wrong}: the real client refuses it; add idempotence=False.")

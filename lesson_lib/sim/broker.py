@@ -1,0 +1,97 @@
+"""The toy broker: partition logs from `core`, and the faults that happen at the broker rather than on the way.
+
+Differs from Kafka in: it answers at once, has no replicas to wait for (acks 1 and all are the same here, except for the
+errors that a script injects), and comes back from a restart at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lesson_lib.core.error_codes import ErrorCode
+from lesson_lib.core.partition_log import PRODUCER_ID_EXPIRATION_MS, PartitionLog
+from lesson_lib.core.producer_state import Appended, Duplicate, Refused, Verdict
+from lesson_lib.history import Kind, LogCell
+from lesson_lib.sim.world import TOPIC, World
+
+if TYPE_CHECKING:
+    from lesson_lib.sim.network import Request
+
+WORDS = {"restart broker": "restarted", "crash broker": "crashed", "fail over": "failed over", "forget idle ids": "forgot ids"}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A produce response for one partition."""
+
+    error: ErrorCode = ErrorCode.NONE
+    offset: int = -1
+
+
+class Broker:
+    """Leader of every partition."""
+
+    def __init__(self, world: World, logs: dict[int, PartitionLog]) -> None:
+        self.world, self.logs = world, logs
+        self.batch_at: dict[tuple[int, int], int] = {}
+
+    def handle(self, request: Request) -> Answer:
+        """Decide on a produce request as Kafka does, unless the script says otherwise; writes the verdict down."""
+        fault = request.fault
+        if fault.name in WORDS:
+            self._happen(fault.name)
+        verdict = Refused(fault.error) if fault.name == "refuse" else self._append(request)
+        self._record(request, verdict)
+        return Answer(fault.error) if fault.name == "store and answer" else answer_of(verdict)
+
+    def _append(self, request: Request) -> Verdict:
+        verdict = self.logs[request.pending.partition].append(request.batch)
+        if isinstance(verdict, Appended):
+            self.batch_at[request.pending.partition, verdict.base_offset] = request.pending.number
+        return verdict
+
+    def _happen(self, name: str) -> None:
+        now = self.world.clock.now
+        for log in self.logs.values():
+            if name == "restart broker":
+                log.restart_clean(now)
+            elif name == "forget idle ids":
+                log.forget_idle_ids(now + PRODUCER_ID_EXPIRATION_MS)
+            else:
+                log.rebuild_from_log()
+        self.world.record(Kind.BROKER, WORDS[name], lane="broker")
+
+    def _record(self, request: Request, verdict: Verdict) -> None:
+        what, error, offset = told_apart(verdict)
+        batch, pending = request.batch, request.pending
+        self.world.record(Kind.VERDICT, what, lane="broker", attempt=request.attempt, batch=pending.number, try_no=pending.tries,
+                          values=pending.values, partition=pending.partition, producer_id=batch.producer_id,
+                          producer_epoch=batch.producer_epoch, base_sequence=batch.base_sequence,
+                          record_count=batch.record_count, transactional=batch.transactional, offset=offset, error=error)
+
+    def cells(self, partition: int) -> tuple[LogCell, ...]:
+        """The log of one partition, offset by offset."""
+        return tuple(cell for stored in self.logs[partition].batches for cell in self._cells(partition, stored))
+
+    def _cells(self, partition: int, stored) -> list[LogCell]:
+        batch, number = stored.batch, self.batch_at.get((partition, stored.base_offset), -1)
+        return [LogCell(stored.base_offset + i, value, number, stored.base_offset, producer_id=batch.producer_id,
+                        producer_epoch=batch.producer_epoch, sequence=batch.base_sequence + i if batch.has_producer_id else -1)
+                for i, value in enumerate(batch.payload)]
+
+    def all_cells(self) -> dict[tuple[str, int], tuple[LogCell, ...]]:
+        """The logs of all partitions, keyed as in a History."""
+        return {(TOPIC, partition): self.cells(partition) for partition in self.logs}
+
+
+def told_apart(verdict: Verdict) -> tuple[str, ErrorCode, int | None]:
+    """(stored | duplicate | refused, error, offset) of a verdict."""
+    if isinstance(verdict, Refused):
+        return "refused", verdict.error, None
+    return "duplicate" if isinstance(verdict, Duplicate) else "stored", ErrorCode.NONE, verdict.base_offset
+
+
+def answer_of(verdict: Verdict) -> Answer:
+    """What the broker answers: a duplicate is a success like any other."""
+    return Answer(verdict.error) if isinstance(verdict, Refused) else Answer(ErrorCode.NONE, verdict.base_offset)

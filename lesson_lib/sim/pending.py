@@ -1,0 +1,29 @@
+"""A batch in the producer's hands, from `send` until the application is told about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lesson_lib.core.batch import Batch
+from lesson_lib.sim.clock import Timer
+
+
+@dataclass(eq=False, slots=True)
+class PendingBatch:
+    """`stamped` is the batch with its numbers, None until it is first drained: `send` assigns nothing."""
+
+    number: int
+    values: tuple[str, ...]
+    partition: int
+    created: int
+    tries: int = 0
+    not_before: int = 0
+    stamped: Batch | None = None
+    done: bool = False
+    reset: bool = False
+    expiry: Timer | None = None
+
+    @property
+    def sequence(self) -> int:
+        """Its base sequence, -1 where it has none."""
+        return self.stamped.base_sequence if self.stamped else -1
