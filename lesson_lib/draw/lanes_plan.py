@@ -1,0 +1,248 @@
+"""The lanes layout before anything is drawn: which rows there are, how high, and how much room each event needs in them.
+
+Room is measured from the words themselves, so that two texts in one row cannot meet.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from lesson_lib.draw import marks
+from lesson_lib.draw.facts import Fact, facts_of, range_words
+from lesson_lib.draw.style import SMALL, line_height, shape_of, short_name, text_width
+from lesson_lib.draw.timeline import Need, Place
+from lesson_lib.history import Event, History, Kind
+
+NOTES = (Kind.INIT, Kind.EPOCH, Kind.PRODUCER, Kind.TXN, Kind.TIMEOUT)  # written above a producer's lane
+NETWORK = (Kind.LOST, Kind.TORN)
+CONSUMER = (Kind.READ, Kind.POSITION)
+HEIGHTS = {"title": 30, "told": 46, "try": 18, "producer": 28, "network": 88, "broker": 34, "words": 30, "log": 46, "consumer": 46}
+
+
+@dataclass
+class Plan:
+    """One run, ready to be placed. `clock` gives the time of the n-th event, where it is not the event's own."""
+
+    history: History
+    clock: Callable[[int], int] | None = None
+    marked: frozenset[int] = frozenset()  # batches to tint, because they fare differently in the run beside
+    facts: list[Fact] = field(init=False)
+    places: dict[int, Place] = field(init=False)
+    names: dict[int, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.facts = facts_of(self.history)
+        ids = dict.fromkeys(f.event.producer_id for f in self.facts if f.event.producer_id >= 0)
+        self.names = {producer_id: f"P{n}" for n, producer_id in enumerate(ids, 1)}
+        self.places = dict(self._placed())
+
+    def time(self, index: int) -> int:
+        """The moment of the n-th event on the axis of this picture."""
+        return self.clock(index) if self.clock else self.facts[index].event.t
+
+    def _placed(self) -> Iterable[tuple[int, Place]]:
+        seen: Counter[tuple[int, str]] = Counter()
+        acks: dict[tuple[int, int], int] = {}
+        for fact in self.facts:
+            t, group = self.time(fact.index), group_of(fact.event)
+            rank = max(seen[t, group], acks.get((t, fact.event.batch), 0) if fact.event.kind == Kind.REPORT else 0)
+            seen[t, group] = rank + 1
+            if fact.event.kind == Kind.ACK:
+                acks[t, fact.event.batch] = rank
+            yield fact.index, (t, rank)
+
+    @property
+    def producers(self) -> list[str]:
+        """The lanes of the producers, in order of appearance."""
+        sends = [e.lane for e in self.history.of(Kind.SEND)]
+        return list(dict.fromkeys(sends)) or ["producer"]
+
+    @property
+    def consumers(self) -> list[str]:
+        """The lanes of the consumers, if any reads."""
+        return list(dict.fromkeys(e.lane for e in self.history.of(*CONSUMER)))
+
+    @property
+    def remembers(self) -> bool:
+        """Whether the broker has anything to remember in this run."""
+        return any(f.memory for f in self.facts)
+
+    @property
+    def unknown(self) -> list[int]:
+        """Batches of which the application was told nothing at all."""
+        told = {e.batch for e in self.history.reports}
+        return [batch for batch in self.history.told if batch >= 0 and batch not in told]
+
+    @property
+    def end(self) -> int:
+        """The time of the last event."""
+        return max((self.time(f.index) for f in self.facts), default=0)
+
+    def needs(self) -> list[Need]:
+        """Room that every mark and every text wants."""
+        found = [n for fact in self.facts for n in self._needs_of(fact)]
+        for place, batch in self.unknown_places():
+            found.append(_centred(place, "told", told_words(str(batch), "unknown")))
+        for place, _, text in self.other_cells():
+            found.append(Need(place, "log", cell_width(text) / 2, cell_width(text) / 2))
+        return found
+
+    def unknown_places(self) -> list[tuple[Place, int]]:
+        """Where the rings of batches go that nobody reported on: at the very end."""
+        return [((self.end, 900 + i), batch) for i, batch in enumerate(self.unknown)]
+
+    def _needs_of(self, fact: Fact) -> Iterable[Need]:
+        event, place = fact.event, self.places[fact.index]
+        if event.kind == Kind.SEND:
+            yield Need(place, event.lane, marks.send_width(fact.label), marks.send_width(fact.label))
+            if fact.send.try_no > 1:
+                yield _centred(place, "try" + event.lane, f"try {fact.send.try_no}")
+        elif event.kind == Kind.ACK:
+            yield Need(place, event.lane, 8, 8)
+            if event.error:
+                yield Need(place, "code" + event.lane, 0, text_width(ack_words(event)) + 8)
+        elif event.kind in NOTES:
+            yield _centred(place, "try" + producer_lane(event, self.producers), self.note_words(fact))
+        elif event.kind == Kind.REPORT:
+            yield _centred(place, "told", told_words(str(event.batch), event.what))
+        elif event.kind == Kind.LOST:
+            yield Need(place, "lost", 9, 12 + text_width("lost", SMALL, True))
+        elif event.kind == Kind.TORN:
+            yield _centred(place, "torn", "connection torn")
+            yield Need(place, "lost", 10, 10)
+        else:
+            yield from self._broker_needs(fact, place)
+
+    def _broker_needs(self, fact: Fact, place: Place) -> Iterable[Need]:
+        event = fact.event
+        if event.kind == Kind.VERDICT:
+            side = marks.verdict_width(fact.label) if event.what == "refused" else marks.R + 3
+            yield Need(place, "broker", marks.R + 3, side)
+            yield _centred(place, "words", verdict_words(event))
+            yield _centred(place, "memory", memory_words(fact))
+            if event.what == "stored":
+                width = max(cell_width(cell_text(fact)), text_width(copy_words(fact.copy), SMALL, True)) / 2
+                yield Need(place, log_row(event), width, width)
+        elif event.kind == Kind.BROKER:
+            yield _centred(place, "words", broker_words(event))
+            yield Need(place, "broker", 8, 8)
+        elif event.kind == Kind.MARKER:
+            yield Need(place, log_row(event), 22, 22)
+        elif event.kind in CONSUMER:
+            yield _centred(place, event.lane, reading_words(event, self.history))
+
+    def other_cells(self) -> list[tuple[Place, tuple[str, int], str]]:
+        """Cells of the final log that no event of this run put there, as one text before and one behind the run's own."""
+        found = []
+        for key in self.history.partitions:
+            seen = {o for f in self.facts if f.event.offset is not None and (f.send.topic or key[0], f.send.partition) == key
+                    and f.event.kind in (Kind.VERDICT, Kind.MARKER) for o in _offsets(f)}
+            rest = [c for c in self.history.logs[key] if c.offset not in seen]
+            first = min(seen, default=0)
+            for place, cells in (((-1, 0), [c for c in rest if c.offset < first]), ((self.end, 899), [c for c in rest if c.offset >= first])):
+                if cells:
+                    found.append((place, key, "  ".join(f"{c.offset}: {c.value or c.kind}" for c in cells[:3]) + ("  …" if cells[3:] else "")))
+        return found
+
+    def note_words(self, fact: Fact) -> str:
+        """What is written above a producer's lane."""
+        event = fact.event
+        who = self.names.get(event.producer_id, "")
+        if event.kind in (Kind.INIT, Kind.EPOCH):
+            return f"{who} epoch {event.producer_epoch}".strip() if event.producer_epoch >= 0 else event.what or "asks for an id"
+        if event.kind == Kind.TIMEOUT:
+            return "stops waiting"
+        return event.what if event.kind == Kind.TXN else f"{event.what}"
+
+    @property
+    def memory_height(self) -> float:
+        """Pixels of the row `broker remembers`, 0 where there is nothing to remember."""
+        lines = max((memory_words(f).count("\n") + 1 for f in self.facts if f.memory), default=0)
+        return lines * line_height() + 14 if lines else 0
+
+
+def _centred(place: Place, row: str, words: str) -> Need:
+    half = text_width(words) / 2 + 3
+    return Need(place, row, half, half)
+
+
+def group_of(event: Event) -> str:
+    """Events of one group never share a place."""
+    if event.kind in (Kind.VERDICT, Kind.BROKER, Kind.MARKER):
+        return "broker"
+    if event.kind in NETWORK:
+        return "network"
+    return "told" if event.kind == Kind.REPORT else event.lane if event.kind in CONSUMER else "producer"
+
+
+def producer_lane(event: Event, lanes: list[str]) -> str:
+    """The producer's lane that an event is written above; the coordinator's words go to the first."""
+    return event.lane if event.lane in lanes else lanes[0]
+
+
+def told_words(batch: str, what: str) -> str:
+    """Under the tick, cross or ring."""
+    return f"{batch} {what}" if batch != "-1" else what
+
+
+def verdict_words(event: Event) -> str:
+    """Two short lines under a verdict's mark."""
+    if event.what == "refused":
+        word = "fenced" if shape_of(event.what, event.error) == "fenced" else "refused"
+        return f"{word}\n{event.error.value} {short_name(event.error)}"
+    offset = "?" if event.offset is None else event.offset
+    return f"duplicate\n= offset {offset}" if event.what == "duplicate" else f"stored\noffset {offset}"
+
+
+def ack_words(event: Event) -> str:
+    """Beside an answer that is not a success."""
+    return f"{event.error.value} {short_name(event.error)}"
+
+
+def broker_words(event: Event) -> str:
+    """Under the mark of a broker that restarts, crashes, fails over or forgets."""
+    return "broker\n" + event.what
+
+
+def memory_words(fact: Fact) -> str:
+    """The remembered ranges: in one line while each is one number, else one a line."""
+    words = [range_words(*r) for r in fact.memory]
+    return ("\n" if any(".." in w for w in words) or len("".join(words)) > 10 else " ").join(words)
+
+
+def log_row(event: Event) -> str:
+    """The row of the partition that an event is about."""
+    return f"log {event.topic} {event.partition}"
+
+
+def cell_text(fact: Fact) -> str:
+    """What stands in the log's cell: the offset and the values, cut to a few."""
+    values = " ".join(fact.send.values[:3]) + (" …" if len(fact.send.values) > 3 else "")
+    values = values if len(values) <= 16 else values[:15] + "…"
+    return f"{range_words(fact.event.offset or 0, (fact.event.offset or 0) + max(1, len(fact.send.values)) - 1)}: {values}"
+
+
+def cell_width(text: str) -> float:
+    """Pixels of a log cell."""
+    return text_width(text) + 12
+
+
+def copy_words(copy: int) -> str:
+    """Under a log cell that repeats an earlier one."""
+    return "" if copy < 2 else {2: "second copy", 3: "third copy"}.get(copy, f"copy {copy}")
+
+
+def reading_words(event: Event, history: History) -> str:
+    """Under a consumer's mark."""
+    if event.kind == Kind.POSITION:
+        return f"commits {event.offset}"
+    value = next((c.value for c in history.log(event.partition, event.topic or None) if c.offset == event.offset), "")
+    return f"{event.offset}: {value}" if value else f"{event.offset}"
+
+
+def _offsets(fact: Fact) -> range:
+    first = fact.event.offset or 0
+    wide = max(1, len(fact.send.values)) if fact.event.kind == Kind.VERDICT else 1
+    return range(first, first + wide) if fact.event.what != "duplicate" else range(first, first)

@@ -1,0 +1,119 @@
+"""The shapes of the course's pictures: one shape for each thing that can become of a batch, all with a dark edge."""
+
+from __future__ import annotations
+
+from lesson_lib.draw.canvas import Canvas, Point
+from lesson_lib.draw.style import ACK, DUPLICATE, EDGE, FIRST_SEND, NORMAL, REFUSED, RETRY, SMALL, STORED, text_width
+
+DOTTED, DASHED = (0, (1, 2)), (0, (4, 2.2))
+R = 11.0  # half the size of a verdict's mark, in pixels
+
+
+def verdict(canvas: Canvas, x: float, y: float, shape: str, label: str) -> None:
+    """What the broker did, as a shape: stored, duplicate, refused or fenced, with the batch's number on or at it."""
+    {"stored": _square, "duplicate": _diamond, "refused": _cross, "fenced": _barred}[shape](canvas, x, y)
+    if shape in ("stored", "duplicate"):
+        canvas.text(x, y, label, bold=True, layer=7)
+    else:
+        canvas.text(x + R + 3, y - R - 2, label, bold=True, align="left", backed=True, layer=7)
+
+
+def verdict_width(label: str) -> float:
+    """Pixels that a verdict's mark needs to either side."""
+    return max(R + 3, text_width(label, SMALL, True) + R + 4)
+
+
+def _square(canvas: Canvas, x: float, y: float) -> None:
+    canvas.box(x - R + 1, y - R + 1, 2 * R - 2, 2 * R - 2, fill=STORED, line=1.2, layer=5)
+
+
+def _diamond(canvas: Canvas, x: float, y: float) -> None:
+    r = R + 4
+    canvas.polygon([(x, y - r), (x + r, y), (x, y + r), (x - r, y)], fill=DUPLICATE, width=1.2)
+
+
+def cross_points(x: float, y: float, r: float, thick: float) -> list[Point]:
+    """The outline of a filled cross that lies like the letter X."""
+    a, b = r, thick
+    arm = [(0, -b), (a - b, -a), (a, -a + b), (b, 0), (a, a - b), (a - b, a), (0, b), (-a + b, a), (-a, a - b), (-b, 0),
+           (-a, -a + b), (-a + b, -a)]
+    return [(x + dx, y + dy) for dx, dy in arm]
+
+
+def _cross(canvas: Canvas, x: float, y: float) -> None:
+    canvas.polygon(cross_points(x, y, R, 5.5), fill=REFUSED, width=1.2)
+
+
+def _barred(canvas: Canvas, x: float, y: float) -> None:
+    canvas.box(x - R + 1, y - R + 1, 2 * R - 2, 2 * R - 2, fill="white", line=1.6, layer=5)
+    canvas.box(x - R + 1, y - 3, 2 * R - 2, 6, fill="#000000", line=0, layer=5.5)
+
+
+def send_box(canvas: Canvas, x: float, y: float, label: str, retry: bool) -> None:
+    """A batch as it leaves the producer: blue for the first time, orange with a dashed dark edge for every later one."""
+    w = send_width(label) * 2
+    canvas.box(x - w / 2, y - 10, w, 20, fill=RETRY if retry else FIRST_SEND, style=DASHED if retry else "-",
+               line=1.4 if retry else 1.0, round_by=4, layer=5)
+    canvas.text(x, y, label, size=NORMAL, bold=True, colour=EDGE if retry else "white", layer=7)
+
+
+def send_width(label: str) -> float:
+    """Half the width of a send box."""
+    return max(12.0, text_width(label, NORMAL, True) / 2 + 6)
+
+
+def belief(canvas: Canvas, x: float, y: float, what: str) -> None:
+    """What the application was told: a tick for ok, a cross for failed, an open ring for unknown."""
+    if what == "ok":
+        canvas.line([(x - 6, y), (x - 2, y + 5), (x + 7, y - 6)], colour=EDGE, width=4.2, layer=5)
+        canvas.line([(x - 5, y + 1), (x - 2, y + 4), (x + 6, y - 5)], colour=STORED, width=2.2, layer=5.1)
+    elif what == "failed":
+        canvas.polygon(cross_points(x, y, 6.5, 3.4), fill=REFUSED)
+    else:
+        canvas.line(circle(x, y, 6), colour=EDGE, width=2.0, layer=5)
+
+
+def circle(x: float, y: float, r: float) -> list[Point]:
+    """The points of a circle."""
+    from math import cos, pi, sin
+    return [(x + r * cos(i * pi / 12), y + r * sin(i * pi / 12)) for i in range(25)]
+
+
+def arrow(canvas: Canvas, start: Point, end: Point, retry: bool) -> None:
+    """A request on its way: solid blue, or dashed orange with a dark outline for a retry."""
+    if retry:
+        canvas.line([start, end], colour=EDGE, width=3.4, style="-", layer=2.5)
+        canvas.line([start, end], colour="white", width=2.2, style="-", layer=2.6)
+        canvas.line([start, end], colour=RETRY, width=2.2, style=DASHED, layer=2.7)
+    else:
+        canvas.line([start, end], colour=FIRST_SEND, width=1.8, layer=2.7)
+
+
+def head(canvas: Canvas, start: Point, tip: Point, fill: str | None, edge: str = EDGE, size: float = 9) -> None:
+    """An arrow's head at `tip`; open where `fill` is None."""
+    dx, dy = tip[0] - start[0], tip[1] - start[1]
+    long = (dx * dx + dy * dy) ** 0.5 or 1
+    ux, uy = dx / long * size, dy / long * size
+    left = (tip[0] - ux - uy * 0.45, tip[1] - uy + ux * 0.45)
+    right = (tip[0] - ux + uy * 0.45, tip[1] - uy - ux * 0.45)
+    canvas.polygon([tip, left, right], fill=fill or "white", edge=edge, width=1.0, layer=4.5)
+
+
+def answer(canvas: Canvas, start: Point, end: Point) -> None:
+    """An answer on its way back: grey and dotted."""
+    canvas.line([start, end], colour=ACK, width=1.5, style=DOTTED, layer=2.3)
+
+
+def lost(canvas: Canvas, x: float, y: float, word: str = "lost") -> None:
+    """Where a message ended: a bold black cross, and the word."""
+    for slope in (1, -1):
+        canvas.line([(x - 7, y - 7 * slope), (x + 7, y + 7 * slope)], colour="#000000", width=3.6, layer=6)
+    canvas.text(x + 10, y, word, bold=True, align="left", backed=True, layer=6.5)
+
+
+def tear(canvas: Canvas, x: float, top: float, bottom: float) -> None:
+    """The ragged end of a connection."""
+    steps = max(2, round((bottom - top) / 9))
+    ys = [top + (bottom - top) * i / steps for i in range(steps + 1)]
+    for shift, colour, width in ((0, EDGE, 1.6), (5, EDGE, 0.9)):
+        canvas.line([(x + shift + (3 if i % 2 else -3), y) for i, y in enumerate(ys)], colour=colour, width=width, layer=3)

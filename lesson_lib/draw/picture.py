@@ -1,0 +1,64 @@
+"""What a learner gets to see: an image with alternative text, and the same run as a text table beneath it.
+
+It is an ordinary cell output, so it stays in exported pages, on paper and for a screen reader. Where scripts may run,
+the image becomes a drawing to step through (`stepper`).
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass, field
+from functools import cached_property
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lesson_lib.errors import LessonError
+
+if TYPE_CHECKING:
+    from lesson_lib.draw.canvas import Canvas
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A finished drawing. `alt` says in a sentence or two what happened, `table` says it line by line."""
+
+    canvas: Canvas = field(repr=False)
+    alt: str
+    table: str
+    captions: tuple[str, ...] = ()      # one sentence an event; empty: nothing to step through
+    surprises: tuple[int, ...] = ()     # the events that something goes wrong at
+
+    @cached_property
+    def png(self) -> bytes:
+        """The image as PNG, 100 dots an inch."""
+        return self.canvas.png()
+
+    @cached_property
+    def svg(self) -> str:
+        """The image as one `<svg>` element."""
+        return self.canvas.svg()
+
+    def save(self, path: str | Path) -> Path:
+        """Write the image to `path`, as PNG or SVG by its ending. LessonError for any other ending."""
+        path = Path(path)
+        if path.suffix not in (".png", ".svg"):
+            raise LessonError(f"A picture can be saved as .png or .svg, not as {path.suffix or 'a file without an ending'!r}.")
+        path.write_bytes(self.png if path.suffix == ".png" else self.svg.encode())
+        return path
+
+    def html(self) -> str:
+        """Image and table as one piece of HTML that needs nothing from anywhere."""
+        kind, data = ("png", self.png) if not self.captions else ("svg+xml", self.svg.encode())
+        image = (f'<img alt="{escape(self.alt)}" src="data:image/{kind};base64,{base64.b64encode(data).decode()}" '
+                 f'style="max-width:100%;background:#fff">')
+        return f'<div class="lesson-picture">{image}{self._table_html()}</div>'
+
+    def _table_html(self) -> str:
+        return f"<details open><summary>The same as text</summary><pre>{escape(self.table)}</pre></details>"
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        return {"text/html": self.html(), "text/plain": self.table}
+
+    def __str__(self) -> str:
+        return self.table
