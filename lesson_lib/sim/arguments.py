@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.errors import LessonError
+from lesson_lib.sim.java_producer import JavaProducer
 from lesson_lib.sim.producer import Producer, ProducerSettings
 
-CLIENTS: dict[str, type[Producer]] = {"kafka-python": Producer}
+CLIENTS: dict[str, type[Producer]] = {"kafka-python": Producer, "java": JavaProducer}
 
 
 def values_of(values_or_count: int | Sequence[str]) -> tuple[str, ...]:

@@ -20,7 +20,8 @@ class PendingBatch:
     not_before: int = 0
     stamped: Batch | None = None
     done: bool = False
-    reset: bool = False
+    retried: bool = False  # it was put back into the queue at least once
+    reset: bool = False    # it has new numbers, of a new epoch, and was not sent with them yet
     expiry: Timer | None = None
 
     @property

@@ -131,6 +131,7 @@ class Producer:
         if pending.stamped is None:
             self.stamp(pending)
         pending.tries += 1
+        pending.reset = False
         attempt, fault = self.world.next_attempt()
         request = Request(attempt, pending, pending.stamped, fault, self.settings.acks)
         connection = self._connected()
@@ -198,11 +199,12 @@ class Producer:
     def on_error(self, pending: PendingBatch, error: ErrorCode | None) -> None:
         """Send again, or fail; `error` is None where the connection broke."""
         if self.may_retry(pending) and self.is_retriable(error):
+            pending.retried = True
             pending.not_before = self.world.clock.now + BACKOFF_MS
             self.requeue(pending)
         else:
             self.fail(pending, error)
-            self.after_failure(error)
+            self.after_failure(pending, error)
 
     def may_retry(self, pending: PendingBatch) -> bool:
         """Whether tries are left and the batch still belongs to the current producer id."""
@@ -217,7 +219,7 @@ class Producer:
         """To the front of the queue, whatever stands there (`RecordAccumulator.reenqueue`)."""
         self.queues[pending.partition].appendleft(pending)
 
-    def after_failure(self, error: ErrorCode | None) -> None:
+    def after_failure(self, pending: PendingBatch, error: ErrorCode | None) -> None:
         """A sequence or epoch error costs the producer its id; any other that is not retriable ends an idempotent one."""
         if not self.settings.idempotence or error is None or self.is_retriable(error):
             return
@@ -240,7 +242,7 @@ class Producer:
 
     def after_expiry(self, pending: PendingBatch) -> None:
         """kafka-python drops its id once a retried batch expires, and never asks for another: it sends nothing any more."""
-        if self.settings.idempotence and pending.tries > 1 and not self.stuck:
+        if self.settings.idempotence and pending.retried and not self.stuck:
             self.stuck = True
             self.world.record(Kind.PRODUCER, "stuck", lane=self.lane, note="it dropped its id and never asks for a new one")
 
