@@ -16,11 +16,11 @@ from lesson_lib.draw.lanes_plan import (
     HEIGHTS,
     NOTES,
     Plan,
-    ack_words,
     broker_words,
     cell_text,
     cell_width,
     copy_words,
+    doubt_words,
     log_row,
     memory_words,
     producer_lane,
@@ -29,6 +29,7 @@ from lesson_lib.draw.lanes_plan import (
     verdict_words,
 )
 from lesson_lib.draw.style import (
+    AGAIN,
     BAND,
     EDGE,
     LANE,
@@ -72,8 +73,6 @@ def draw_lanes(plans: Sequence[Plan]) -> Canvas:
 
 def _breaks(canvas: Canvas, timeline: Timeline, bottom: float) -> None:
     for x, words in timeline.breaks:
-        for shift in (-3, 3):
-            canvas.line([(x + shift, 34), (x + shift, bottom)], colour=LANE, width=0.9, style=(0, (2, 3)), layer=0.5)
         canvas.text(x, bottom + 10, words, colour=QUIET, backed=True)
     if timeline.breaks:
         canvas.text(MARGIN, bottom + 10, "waiting, cut short", colour=QUIET, align="left")
@@ -108,6 +107,10 @@ class Panel:
         """Everything, from the back to the front."""
         self.canvas, self.top = canvas, top
         self._frame()
+        for x, _ in self.timeline.breaks:
+            for shift in (-3, 3):
+                ends = [(x + shift, self.y("told")), (x + shift, self.y("ending", -8))]
+                canvas.line(ends, colour=LANE, width=0.9, style=(0, (2, 3)), layer=0.5)
         for fact in self.plan.facts:
             canvas.event = fact.index
             self._event(fact)
@@ -189,7 +192,7 @@ class Panel:
         lane = producer_lane(fact.event, self.plan.producers)
         x = self.x(fact)
         self.canvas.line([(x, self.y("try" + lane, 17)), (x, self.lane(lane) + 6)], colour=EDGE, width=1.4, layer=3)
-        self.canvas.text(x, self.y("try" + lane, 9), self.plan.note_words(fact), colour=EDGE)
+        self.canvas.text(x, self.y("try" + lane, 8), self.plan.note_words(fact), backed=True)
 
     def _sent_from(self, fact: Fact) -> tuple[float, float]:
         """Where the request of this attempt left the producer's lane."""
@@ -209,7 +212,17 @@ class Panel:
         else:
             start, end = self._judged_at(fact), (x, self.y("network", HEIGHTS["network"] * 0.48))
             marks.answer(self.canvas, start, end)
-        marks.lost(self.canvas, *end)
+        marks.lost(self.canvas, *end, above=fact.event.what == "answer")
+        if fact.index in self.plan.doubts:
+            self._doubt(fact, x)
+
+    def _doubt(self, fact: Fact, x: float) -> None:
+        """From the loss to the report, or to the end, the application cannot know."""
+        answer, y = self.plan.doubts[fact.index], self.y("told", 13)
+        end = self.width - RIGHT if answer is None else self.x(self.plan.facts[answer]) - 10
+        self.canvas.line([(x + 8, y), (end, y)], colour=QUIET, width=1.2, style=marks.DOTTED, layer=1.5)
+        marks.belief(self.canvas, x, y, "unknown")
+        self.canvas.text(x, self.y("told", 31), doubt_words(fact.event.batch))
 
     def _torn(self, fact: Fact) -> None:
         x = self.x(fact)
@@ -245,7 +258,7 @@ class Panel:
         if row not in self.rows:
             return
         half, again = cell_width(text) / 2, fact.copy > 1
-        fill = TINT if fact.event.batch in self.plan.marked else "white"
+        fill = TINT if fact.event.batch in self.plan.marked else AGAIN if again else "white"
         self.canvas.box(x - half, self.y(row, 4), 2 * half, 22, fill=fill, edge=EDGE if again else STORED, line=2.6 if again else 1.8)
         self.canvas.text(x, self.y(row, 15), text, bold=again)
         self.canvas.text(x, self.y(row, 35), copy_words(fact.copy), bold=True)
@@ -256,7 +269,7 @@ class Panel:
         marks.answer(self.canvas, start, (x, y + 8))
         marks.head(self.canvas, start, (x, y + 1), None)
         if fact.event.error:
-            self.canvas.text(x + 8, y + 18, ack_words(fact.event), align="left", backed=True)
+            self.canvas.text((start[0] + x) / 2, (start[1] + y) / 2, str(fact.event.error.value), bold=True, backed=True)
 
     def _report(self, fact: Fact) -> None:
         self._belief(self.x(fact), fact.event.batch, fact.event.what)

@@ -6,14 +6,15 @@ Room is measured from the words themselves, so that two texts in one row cannot 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from lesson_lib.draw import marks
 from lesson_lib.draw.facts import Fact, facts_of, range_words
 from lesson_lib.draw.style import SMALL, line_height, shape_of, short_name, text_width
 from lesson_lib.draw.timeline import Need, Place
-from lesson_lib.history import Event, History, Kind
+from lesson_lib.history import Event, History, Kind, LogCell
 
 NOTES = (Kind.INIT, Kind.EPOCH, Kind.PRODUCER, Kind.TXN, Kind.TIMEOUT)  # written above a producer's lane
 NETWORK = (Kind.LOST, Kind.TORN)
@@ -48,6 +49,9 @@ class Plan:
         for fact in self.facts:
             t, group = self.time(fact.index), group_of(fact.event)
             rank = max(seen[t, group], acks.get((t, fact.event.batch), 0) if fact.event.kind == Kind.REPORT else 0)
+            if fact.event.kind in (Kind.REPORT, Kind.LOST):  # both write into the row of what the application is told
+                rank = max(rank, seen[t, "told"])
+                seen[t, "told"] = rank + 1
             seen[t, group] = rank + 1
             if fact.event.kind == Kind.ACK:
                 acks[t, fact.event.batch] = rank
@@ -69,6 +73,16 @@ class Plan:
         """Whether the broker has anything to remember in this run."""
         return any(f.memory for f in self.facts)
 
+    @cached_property
+    def doubts(self) -> dict[int, int | None]:
+        """For the first loss of each batch (an event's index): the index of the report that ends the doubt, None for none."""
+        reports = {f.event.batch: f.index for f in self.facts if f.event.kind == Kind.REPORT}
+        first: dict[int, int] = {}
+        for fact in self.facts:
+            if fact.event.kind == Kind.LOST and reports.get(fact.event.batch, fact.index + 1) > fact.index:
+                first.setdefault(fact.event.batch, fact.index)
+        return {index: reports.get(batch) for batch, index in first.items()}
+
     @property
     def unknown(self) -> list[int]:
         """Batches of which the application was told nothing at all."""
@@ -79,6 +93,11 @@ class Plan:
     def end(self) -> int:
         """The time of the last event."""
         return max((self.time(f.index) for f in self.facts), default=0)
+
+    @property
+    def start(self) -> int:
+        """The time of the first event."""
+        return min((self.time(f.index) for f in self.facts), default=0)
 
     def needs(self) -> list[Need]:
         """Room that every mark and every text wants."""
@@ -102,13 +121,16 @@ class Plan:
         elif event.kind == Kind.ACK:
             yield Need(place, event.lane, 8, 8)
             if event.error:
-                yield Need(place, "code" + event.lane, 0, text_width(ack_words(event)) + 8)
+                yield _centred(place, "code", str(event.error.value))
         elif event.kind in NOTES:
             yield _centred(place, "try" + producer_lane(event, self.producers), self.note_words(fact))
+            yield Need(place, producer_lane(event, self.producers), 4, 4)
         elif event.kind == Kind.REPORT:
             yield _centred(place, "told", told_words(str(event.batch), event.what))
         elif event.kind == Kind.LOST:
-            yield Need(place, "lost", 9, 12 + text_width("lost", SMALL, True))
+            yield _centred(place, "lost", "lost ")
+            if fact.index in self.doubts:
+                yield _centred(place, "told", doubt_words(event.batch))
         elif event.kind == Kind.TORN:
             yield _centred(place, "torn", "connection torn")
             yield Need(place, "lost", 10, 10)
@@ -137,13 +159,11 @@ class Plan:
         """Cells of the final log that no event of this run put there, as one text before and one behind the run's own."""
         found = []
         for key in self.history.partitions:
-            seen = {o for f in self.facts if f.event.offset is not None and (f.send.topic or key[0], f.send.partition) == key
-                    and f.event.kind in (Kind.VERDICT, Kind.MARKER) for o in _offsets(f)}
-            rest = [c for c in self.history.logs[key] if c.offset not in seen]
-            first = min(seen, default=0)
-            for place, cells in (((-1, 0), [c for c in rest if c.offset < first]), ((self.end, 899), [c for c in rest if c.offset >= first])):
-                if cells:
-                    found.append((place, key, "  ".join(f"{c.offset}: {c.value or c.kind}" for c in cells[:3]) + ("  …" if cells[3:] else "")))
+            seen = {o for f in self.facts if (f.send.topic or key[0], f.send.partition) == key for o in _offsets(f)}
+            rest, first = [c for c in self.history.logs[key] if c.offset not in seen], min(seen, default=0)
+            before, behind = [c for c in rest if c.offset < first], [c for c in rest if c.offset >= first]
+            both = ((self.start - 1, 0), before), ((self.end, 899), behind)
+            found += [(place, key, cells_text(cells)) for place, cells in both if cells]
         return found
 
     def note_words(self, fact: Fact) -> str:
@@ -196,9 +216,9 @@ def verdict_words(event: Event) -> str:
     return f"duplicate\n= offset {offset}" if event.what == "duplicate" else f"stored\noffset {offset}"
 
 
-def ack_words(event: Event) -> str:
-    """Beside an answer that is not a success."""
-    return f"{event.error.value} {short_name(event.error)}"
+def doubt_words(batch: int) -> str:
+    """Under the ring where a message was lost, for as long as the application cannot know."""
+    return f"{batch} ?"
 
 
 def broker_words(event: Event) -> str:
@@ -224,6 +244,11 @@ def cell_text(fact: Fact) -> str:
     return f"{range_words(fact.event.offset or 0, (fact.event.offset or 0) + max(1, len(fact.send.values)) - 1)}: {values}"
 
 
+def cells_text(cells: Sequence[LogCell]) -> str:
+    """Several cells of a log in a few words."""
+    return "  ".join(f"{c.offset}: {c.value or c.kind}" for c in cells[:3]) + ("  …" if cells[3:] else "")
+
+
 def cell_width(text: str) -> float:
     """Pixels of a log cell."""
     return text_width(text) + 12
@@ -243,6 +268,8 @@ def reading_words(event: Event, history: History) -> str:
 
 
 def _offsets(fact: Fact) -> range:
-    first = fact.event.offset or 0
-    wide = max(1, len(fact.send.values)) if fact.event.kind == Kind.VERDICT else 1
-    return range(first, first + wide) if fact.event.what != "duplicate" else range(first, first)
+    """The offsets that this event put into the log."""
+    event = fact.event
+    if event.offset is None or not (event.what == "stored" or event.kind == Kind.MARKER):
+        return range(0)
+    return range(event.offset, event.offset + (max(1, len(fact.send.values)) if event.kind == Kind.VERDICT else 1))

@@ -64,13 +64,14 @@ def send_width(label: str) -> float:
 
 def belief(canvas: Canvas, x: float, y: float, what: str) -> None:
     """What the application was told: a tick for ok, a cross for failed, an open ring for unknown."""
+    canvas.polygon(circle(x, y, 10), fill="white", edge="none", layer=1.8)
     if what == "ok":
         canvas.line([(x - 6, y), (x - 2, y + 5), (x + 7, y - 6)], colour=EDGE, width=4.2, layer=5)
         canvas.line([(x - 5, y + 1), (x - 2, y + 4), (x + 6, y - 5)], colour=STORED, width=2.2, layer=5.1)
     elif what == "failed":
         canvas.polygon(cross_points(x, y, 6.5, 3.4), fill=REFUSED)
     else:
-        canvas.line(circle(x, y, 6), colour=EDGE, width=2.0, layer=5)
+        canvas.polygon(circle(x, y, 6), fill="white", width=2.0)
 
 
 def circle(x: float, y: float, r: float) -> list[Point]:
@@ -104,11 +105,11 @@ def answer(canvas: Canvas, start: Point, end: Point) -> None:
     canvas.line([start, end], colour=ACK, width=1.5, style=DOTTED, layer=2.3)
 
 
-def lost(canvas: Canvas, x: float, y: float, word: str = "lost") -> None:
-    """Where a message ended: a bold black cross, and the word."""
+def lost(canvas: Canvas, x: float, y: float, above: bool, word: str = "lost") -> None:
+    """Where a message ended: a bold black cross, and the word on the side that its line does not come from."""
     for slope in (1, -1):
         canvas.line([(x - 7, y - 7 * slope), (x + 7, y + 7 * slope)], colour="#000000", width=3.6, layer=6)
-    canvas.text(x + 10, y, word, bold=True, align="left", backed=True, layer=6.5)
+    canvas.text(x, y + (-16 if above else 16), word, bold=True, backed=True, layer=6.5)
 
 
 def tear(canvas: Canvas, x: float, top: float, bottom: float) -> None:

@@ -23,6 +23,7 @@ LANE = "#9A9A9A"
 QUIET = "#595959"    # small print; 7 : 1 on white
 PALE = "#F3F3F3"
 BAND = "#E4E4E4"
+AGAIN = "#FBE3B3"    # a second copy in the log: the retry's orange, pale
 TINT = "#FFF4C2"     # what differs between two runs
 
 VERDICT_COLOURS = {"stored": STORED, "duplicate": DUPLICATE, "refused": REFUSED, "fenced": FENCED}

@@ -13,7 +13,7 @@ from statistics import median
 from lesson_lib.draw.style import milliseconds, text_width
 
 Place = tuple[int, int]
-STEP, GAP, LONG, WIDEST = 30.0, 8.0, 4.0, 2.6
+STEPS, GAP, LONG, WIDEST = (30.0, 18.0, 11.0, 6.0), 8.0, 4.0, 2.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,10 @@ def lay_out(needs: Iterable[Need], left: float, right: float) -> Timeline:
     wanted = sorted(needs, key=lambda need: need.place)
     places = sorted({need.place for need in wanted})
     usual = _usual_step(places)
-    xs, breaks, edge = _place(wanted, places, usual)
+    for least in STEPS:  # the more there is to show, the steeper the lines may get
+        xs, breaks, edge = _place(wanted, places, usual, least)
+        if left + edge <= right:
+            break
     stretch = min(WIDEST, max(1.0, (right - left) / max(edge, 1.0)))
     moved = {place: left + x * stretch for place, x in xs.items()}
     return Timeline(moved, tuple((left + x * stretch, words) for x, words in breaks), left + edge * stretch)
@@ -55,14 +58,15 @@ def _usual_step(places: list[Place]) -> float:
     return median(steps) if steps else 1.0
 
 
-def _place(needs: list[Need], places: list[Place], usual: float) -> tuple[dict[Place, float], list[tuple[float, str]], float]:
+def _place(needs: list[Need], places: list[Place], usual: float,
+           least: float) -> tuple[dict[Place, float], list[tuple[float, str]], float]:
     xs: dict[Place, float] = {}
     used: dict[str, float] = {}
     breaks: list[tuple[float, str]] = []
     queue, before = iter(needs), None
     need = next(queue, None)
     for place in places:
-        step, words = _step(before, place, usual)
+        step, words = _step(before, place, usual, least)
         x = xs[before] + step if before else 0.0
         here = []
         while need is not None and need.place == place:
@@ -76,12 +80,12 @@ def _place(needs: list[Need], places: list[Place], usual: float) -> tuple[dict[P
     return xs, breaks, max([0.0, *used.values()])
 
 
-def _step(before: Place | None, place: Place, usual: float) -> tuple[float, str]:
+def _step(before: Place | None, place: Place, usual: float, least: float) -> tuple[float, str]:
     """Least distance in pixels to the next place, and what to write when time is cut out there."""
     if before is None or place[0] == before[0]:
-        return 7.0, ""
+        return min(7.0, least), ""
     share = (place[0] - before[0]) / usual
     if share <= LONG:
-        return STEP * min(1.5, max(0.7, share)), ""
+        return least * min(1.5, max(0.7, share)), ""
     words = milliseconds(place[0] - before[0])
-    return max(60.0, text_width(words) + 16), words
+    return max(3 * least, text_width(words) + 24), words
