@@ -43,7 +43,7 @@ class Client(NamedTuple):
     """All that a producer knows. `wire` is in the order of sending, `waiting` in the order of the next tries."""
 
     told: tuple[str, ...]
-    producer_id: int = 0
+    producer_id: int = 1
     epoch: int = 0
     next_batch: int = 0
     next_sequence: int = 0

@@ -23,7 +23,7 @@ from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.producer_state import Refused
 from lesson_lib.errors import LessonError
 from lesson_lib.sim.explore_broker import Broker, State
-from lesson_lib.sim.explore_producer import Client, Producer, Request
+from lesson_lib.sim.explore_producer import Producer
 
 KINDS = {
     "cut": "a connection that tears, with what was unanswered lost as requests or as acks",
