@@ -14,6 +14,7 @@ _HOMES = {
     "simulate": "sim", "explore": "sim.explore",
     "show": "draw", "compare": "draw",
     "question": "teach", "reveal": "teach", "observe": "teach", "exercise": "teach", "progress": "teach",
+    "misconception_map": "teach",
     "start_lab": "live",
 }
 __all__ = ["__version__", *_HOMES]

@@ -1,0 +1,132 @@
+"""The shapes of what a lesson asks, and where to find it by its id.
+
+Each lesson is a module in `lessons` with a tuple `ITEMS`, in the order in which the notebook shows them. An option of a
+question is a claim about the run (`holds`), so which option is right is found by looking at the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module, resources
+from typing import TYPE_CHECKING, Any, Literal
+
+from lesson_lib.errors import LessonError
+from lesson_lib.history import History
+
+if TYPE_CHECKING:
+    from lesson_lib.teach.tasks.task import Task
+
+Kind = Literal["recall", "prediction", "observation"]
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A run written down: what `simulate` is called with. Its text is that call, so it can be pasted into a cell."""
+
+    values: int | tuple[str, ...] = 3
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def run(self, **changes: Any) -> History:
+        """The simulated run, with some settings changed."""
+        from lesson_lib.sim import simulate
+        values = self.values if isinstance(self.values, int) else list(self.values)
+        return simulate(values, **{**self.settings, **changes})
+
+    def with_settings(self, **changes: Any) -> Scenario:
+        """The same run with some settings changed; None takes a setting out."""
+        merged = {**self.settings, **changes}
+        return Scenario(self.values, {name: value for name, value in merged.items() if value is not None})
+
+    def __str__(self) -> str:
+        values = self.values if isinstance(self.values, int) else list(self.values)
+        return f"simulate({', '.join([repr(values), *(f'{k}={v!r}' for k, v in self.settings.items())])})"
+
+
+def scenario(values: int | tuple[str, ...] = 3, **settings: Any) -> Scenario:
+    """Write a run down: `scenario(3, faults={2: "lose ack"})`."""
+    return Scenario(values, settings)
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One of two to four options. `holds` says of the run(s) whether the option describes them; a bool where no run can tell.
+
+    `misconception` names the idea behind choosing it, `against` says what in the run(s) contradicts it; both are empty for
+    an option that is right.
+    """
+
+    text: str
+    holds: Callable[..., bool] | bool
+    misconception: str = ""
+    against: Callable[..., str] | str = ""
+
+    def is_true(self, *runs: History) -> bool:
+        """Whether the option describes the runs."""
+        return self.holds if isinstance(self.holds, bool) else bool(self.holds(*runs))
+
+    def contradiction(self, *runs: History) -> str:
+        """What in the runs contradicts the option, as a sentence."""
+        return self.against if isinstance(self.against, str) else self.against(*runs)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """Something to decide by letter: recalled before the lesson, predicted before a run, or observed after it.
+
+    `scenario` is the run it is about (`control` the second one, where it compares two). None: no run can tell.
+    """
+
+    id: str
+    kind: Kind
+    text: str
+    options: tuple[Option, ...]
+    explanation: str
+    scenario: Scenario | None = None
+    control: Scenario | None = None
+
+    @property
+    def keys(self) -> str:
+        """The letters of the options, such as "abc"."""
+        return "abcd"[:len(self.options)]
+
+    def option(self, key: str) -> Option:
+        """The option with that letter."""
+        return self.options[self.keys.index(key)]
+
+    def truth(self, *runs: History) -> str:
+        """The letter of the first option that describes the runs, "" when none does."""
+        return next((k for k, o in zip(self.keys, self.options, strict=True) if o.is_true(*runs)), "")
+
+    def runs(self) -> tuple[History, ...]:
+        """The run(s) that the question is about, made again."""
+        return tuple(s.run() for s in (self.scenario, self.control) if s is not None)
+
+
+Item = "Question | Task"
+
+
+@cache
+def lesson_items(number: int) -> tuple[Question | Task, ...]:
+    """Everything that lesson `number` asks, in the order of its notebook; empty for a lesson that is not there."""
+    name = f"lesson_{number:02}"
+    if not resources.files("lesson_lib.teach.lessons").joinpath(f"{name}.py").is_file():
+        return ()
+    return tuple(import_module(f"lesson_lib.teach.lessons.{name}").ITEMS)
+
+
+def all_items() -> list[Question | Task]:
+    """Everything that all lessons ask."""
+    return [item for number in range(10) for item in lesson_items(number)]
+
+
+def find(item_id: str, kind: type | tuple[type, ...] = object) -> Any:
+    """The item with that id. LessonError names the ids of its lesson when there is none of that kind."""
+    number = str(item_id).partition(".")[0]
+    items = [i for i in lesson_items(int(number) if number.isdigit() else -1) if isinstance(i, kind)]
+    for item in items or all_items():
+        if item.id == item_id and isinstance(item, kind):
+            return item
+    known = ", ".join(i.id for i in items) or "none in that lesson"
+    raise LessonError(f"There is nothing called {item_id!r} to ask for here; choose one of: {known}.")

@@ -1,0 +1,28 @@
+// Names the controls of a question and keeps their keys. Runs once an output; does nothing where it finds no controls.
+(function (here) {
+  const guard = (event) => {
+    const plain = !event.ctrlKey && !event.metaKey && !event.altKey;
+    const leaves = event.key === "Tab" || event.key === "Escape" || (event.key === "Enter" && event.shiftKey);
+    if (plain && !leaves) event.stopPropagation();
+  };
+  const name = (group, index, id) => {
+    const label = group.querySelector("label.widget-label, .widget-label");
+    const box = group.querySelector(".widget-radio-box") || group;
+    box.setAttribute("role", "radiogroup");
+    box.setAttribute("aria-label", label ? label.textContent : "Answer");
+    group.querySelectorAll("input[type=radio]").forEach((input) => { input.name = `${id}-${index}`; });
+  };
+  const upgrade = (area) => {
+    area.querySelectorAll(".lesson-answer, .lesson-playground").forEach((box) => {
+      if (box.dataset.guarded || !box.querySelector("input, select, button")) return;
+      box.dataset.guarded = "yes";
+      box.addEventListener("keydown", guard);
+      const id = `lesson-${Math.random().toString(36).slice(2)}`;
+      box.querySelectorAll(".widget-radio").forEach((group, index) => name(group, index, id));
+    });
+  };
+  const area = here && (here.closest(".jp-OutputArea") || here.parentElement.parentElement);
+  if (!area) return;
+  new MutationObserver(() => upgrade(area)).observe(area, { childList: true, subtree: true });
+  upgrade(area);
+})(document.currentScript);

@@ -1,0 +1,1 @@
+"""What each lesson asks: one module a lesson, `ITEMS` in the order of its notebook."""

@@ -1,0 +1,139 @@
+"""What the lessons say back: an outcome, a sentence, perhaps a picture; as text and as HTML with the same words."""
+
+from __future__ import annotations
+
+import html
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Outcome(StrEnum):
+    """The answers that a learner can get. `noted`: a prediction is kept, and the run will tell."""
+
+    NOT_ATTEMPTED = "not attempted"
+    NOTED = "noted"
+    WRONG = "wrong"
+    RIGHT = "right"
+    INFO = "info"
+
+
+# Okabe-Ito, always doubled by a sign and, in the text, by a word.
+_LOOK = {Outcome.NOT_ATTEMPTED: ("…", "#999999"), Outcome.NOTED: ("•", "#0072B2"), Outcome.WRONG: ("✗", "#D55E00"),
+         Outcome.RIGHT: ("✓", "#009E73"), Outcome.INFO: ("", "#56B4E9")}
+_WORDS = {Outcome.NOT_ATTEMPTED: "Not attempted yet. ", Outcome.NOTED: "Noted. ", Outcome.WRONG: "Wrong. ",
+          Outcome.RIGHT: "Right. ", Outcome.INFO: ""}
+
+
+@dataclass(frozen=True)
+class Message:
+    """A sentence or two with its outcome; shows itself as the last expression of a cell."""
+
+    outcome: Outcome
+    text: str
+    picture: Any = None
+    code: str = ""
+
+    @property
+    def line(self) -> str:
+        """The words alone, the outcome first."""
+        return f"{_LOOK[self.outcome][0]} {_WORDS[self.outcome]}{self.text}".strip()
+
+    @property
+    def html(self) -> str:
+        """The line as a box that screen readers announce."""
+        code = f"<pre>{html.escape(self.code)}</pre>" if self.code else ""
+        return box(inline(self.line) + code, _LOOK[self.outcome][1], 'role="status"')
+
+    def __repr__(self) -> str:
+        return "\n\n".join(filter(None, (self.line, self.code, picture_text(self.picture))))
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {"text/plain": repr(self), "text/html": self.html + picture_html(self.picture)}
+
+
+class Shown:
+    """Something that shows itself when it is made, and again only where a later cell asks for it."""
+
+    _cell: int | None = None
+
+    def plain(self) -> str:
+        """What it says, as text."""
+        raise NotImplementedError
+
+    def rich(self) -> str:
+        """What it says, as HTML."""
+        raise NotImplementedError
+
+    def show(self) -> None:
+        """Put it under the running cell."""
+        self._cell = cell_number()
+        show_now(_Text(self.plain(), self.rich()))
+
+    def _ipython_display_(self) -> None:
+        if self._cell is None or self._cell != cell_number():
+            self.show()
+
+    def __repr__(self) -> str:
+        return self.plain()
+
+
+@dataclass(frozen=True)
+class _Text:
+    """An ordinary output."""
+
+    plain: str
+    rich: str
+
+    def __repr__(self) -> str:
+        return self.plain
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {"text/plain": self.plain, "text/html": self.rich}
+
+
+def box(content: str, colour: str, attributes: str = "") -> str:
+    """HTML content with a coloured edge; readable in light and dark themes, because it keeps the page's own text colour."""
+    style = f"border-left: 4px solid {colour}; padding: 2px 10px; margin: 4px 0; max-width: 60em"
+    return f'<div {attributes} style="{style}">{content}</div>'
+
+
+def inline(text: str) -> str:
+    """Escaped HTML in which `backticks` became code and line ends breaks."""
+    return re.sub(r"`([^`\n]+)`", r"<code>\1</code>", html.escape(text, quote=False)).replace("\n", "<br>")
+
+
+def picture_html(picture: Any) -> str:
+    """The HTML of a picture; nothing for no picture."""
+    if picture is None:
+        return ""
+    bundle = picture._repr_mimebundle_()
+    data = bundle[0] if isinstance(bundle, tuple) else bundle
+    return str(data.get("text/html", ""))
+
+
+def picture_text(picture: Any) -> str:
+    """The text twin of a picture; nothing for no picture."""
+    if picture is None:
+        return ""
+    bundle = picture._repr_mimebundle_()
+    data = bundle[0] if isinstance(bundle, tuple) else bundle
+    return str(data.get("text/plain", ""))
+
+
+def cell_number() -> int | None:
+    """The number of the running cell; None outside of a notebook."""
+    from IPython.core.getipython import get_ipython
+    shell = get_ipython()
+    return None if shell is None else shell.execution_count
+
+
+def show_now(thing: Any) -> None:
+    """Put a thing under the running cell; outside of a notebook, print it."""
+    from IPython.core.getipython import get_ipython
+    from IPython.display import display
+    if get_ipython() is None:
+        print(thing)
+    else:
+        display(thing)

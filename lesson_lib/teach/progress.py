@@ -1,0 +1,95 @@
+"""What was answered so far, and the learner's own map of misconceptions: first answers against what the runs show.
+
+Nothing but answers is kept in the file; what is right is found by making the runs again.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+from lesson_lib.teach import store
+from lesson_lib.teach.ask import SURE
+from lesson_lib.teach.content import Question, all_items, lesson_items
+from lesson_lib.teach.message import Outcome, inline
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows with headings, as text and as HTML; `empty` is shown where there are no rows."""
+
+    caption: str
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    empty: str = ""
+
+    def __repr__(self) -> str:
+        if not self.rows:
+            return self.empty
+        widths = [max(len(row[i]) for row in (self.headings, *self.rows)) for i in range(len(self.headings))]
+        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+                 for row in (self.headings, *self.rows)]
+        return "\n".join([self.caption, *lines])
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {"text/plain": repr(self), "text/html": self._html()}
+
+    def _html(self) -> str:
+        if not self.rows:
+            return f"<p>{inline(self.empty)}</p>"
+        left = ' style="text-align: left"'
+        head = "".join(f'<th scope="col"{left}>{inline(h)}</th>' for h in self.headings)
+        rows = "".join("<tr>" + "".join(f"<td{left}>{inline(cell)}</td>" for cell in row) + "</tr>" for row in self.rows)
+        return f"<table><caption>{inline(self.caption)}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def progress(lesson: int | None = None) -> Table:
+    """Every question and exercise, of one lesson or of all, with what came of it."""
+    items = all_items() if lesson is None else lesson_items(lesson)
+    known = store.everything()
+    rows = tuple((item.id, item.kind, *_state(item, known.get(item.id, []))) for item in items)
+    done = sum(row[2] == "right" for row in rows)
+    return Table(f"{done} of {len(rows)} right so far", ("item", "kind", "state", "last answer", "tries"), rows,
+                 "There are no questions in that lesson.")
+
+
+def _state(item: Any, entries: list[store.Entry]) -> tuple[str, str, str]:
+    """State, last answer and number of tries."""
+    if not entries:
+        return str(Outcome.NOT_ATTEMPTED), "", "0"
+    return (_judged(item, entries[-1]), str(entries[-1].get("answer", ""))[:40], str(len(entries)))
+
+
+def _judged(item: Any, entry: store.Entry) -> str:
+    if not isinstance(item, Question):
+        return str(entry.get("outcome", Outcome.NOT_ATTEMPTED))
+    return str(Outcome.RIGHT if entry.get("answer") == item.truth(*item.runs()) else Outcome.WRONG)
+
+
+def misconception_map() -> Table:
+    """Where your first answers and the runs disagreed, the surest on top, grouped by the idea behind them."""
+    missed: dict[str, list[tuple[int, Question, str]]] = defaultdict(list)
+    for item in all_items():
+        if isinstance(item, Question) and (found := _first_miss(item)):
+            missed[found[0]].append((found[1], item, found[2]))
+    ordered = sorted(missed.items(), key=lambda group: -max(sure for sure, _, _ in group[1]))
+    rows = tuple((idea, *_row(*miss)) for idea, misses in ordered for miss in misses)
+    answered = sum(bool(store.entries(i.id)) for i in all_items() if isinstance(i, Question))
+    return Table(f"{answered} questions answered; first answers that the runs contradict:",
+                 ("idea", "where", "you said", "how sure", "the run shows"), rows,
+                 f"{answered} questions answered, and no first answer that a run contradicts." if answered else
+                 "No question is answered yet, so there is nothing to map; the lessons ask, and this table remembers.")
+
+
+def _first_miss(item: Question) -> tuple[str, int, str] | None:
+    """The misconception, how sure (0 to 3) and the letter of a first answer that was wrong; else None."""
+    entries = store.entries(item.id)
+    key = str(entries[0].get("answer", "")) if entries else ""
+    if not key or key not in item.keys or key == item.truth(*item.runs()):
+        return None
+    return item.option(key).misconception, int(entries[0].get("confidence") or 0), key
+
+
+def _row(sure: int, item: Question, key: str) -> tuple[str, str, str, str]:
+    return item.id, item.option(key).text, SURE.get(sure, ""), item.option(item.truth(*item.runs())).text

@@ -1,0 +1,44 @@
+"""Short answers read off a history, as values and as words, for the questions and exercises."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from lesson_lib.history import History, Kind
+
+
+def log_words(run: History) -> str:
+    """The log as a line of code: `m0 m1 m2`, or "nothing"."""
+    return f"`{' '.join(run.values())}`" if run.values() else "nothing"
+
+
+def copies(run: History, value: str) -> int:
+    """How often a value lies in the log."""
+    return Counter(run.values())[value]
+
+
+def told_words(run: History) -> str:
+    """What the application was told, batch by batch: ok for m0, unknown for m1."""
+    names = {a.batch: " ".join(a.send.values) for a in run.attempts}
+    return ", ".join(f"{what} for `{names.get(batch, batch)}`" for batch, what in run.told.items())
+
+
+def offsets_told(run: History) -> list[int | None]:
+    """The offset that the application was told for each batch, in the order of sending; None where it was told none."""
+    told = {e.batch: e.offset for e in run.reports if e.what == "ok"}
+    return [None if (offset := told.get(batch)) is None or offset < 0 else offset for batch in run.told]
+
+
+def acks(run: History) -> int:
+    """How many answers reached the producer."""
+    return len(run.of(Kind.ACK))
+
+
+def requests(run: History) -> int:
+    """How many produce requests the producer sent."""
+    return len(run.attempts)
+
+
+def all_ok(run: History) -> bool:
+    """Whether the application was told ok for everything."""
+    return set(run.told.values()) == {"ok"}

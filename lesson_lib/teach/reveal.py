@@ -1,0 +1,50 @@
+"""The picture of a run, under one line that holds the prediction against it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lesson_lib.errors import LessonError
+from lesson_lib.history import History
+from lesson_lib.teach import store
+from lesson_lib.teach.ask import SURE, Asked
+from lesson_lib.teach.message import Message, Outcome
+
+
+def reveal(run: History, predict: Asked, control: History | None = None, layout: str | None = None) -> Message:
+    """The prediction beside what happened, then the picture; with `control`, both runs on one axis.
+
+    `layout` is lanes, space-time or arrivals, as in `show`. LessonError when `predict` is no question.
+    """
+    if not isinstance(predict, Asked):
+        raise LessonError('reveal takes the run and the question, as in reveal(run, predict) after predict = question("...").')
+    return Message(*_line(predict, _runs(run, predict, control)), _picture(run, control, layout))
+
+
+def _runs(run: History, predict: Asked, control: History | None) -> tuple[History, ...]:
+    """The runs that the question's options are about."""
+    if predict.item.control is None:
+        return (run,)
+    if control is None:
+        raise LessonError(f"The question {predict.item.id} compares two runs: reveal(run, predict, control=the_other_run).")
+    return (run, control)
+
+
+def _line(predict: Asked, runs: tuple[History, ...]) -> tuple[Outcome, str]:
+    item, right, known = predict.item, predict.item.truth(*runs), store.entries(predict.item.id)
+    shown = f"The run shows {right}: {item.option(right).text}" if right else "None of the options describes this run."
+    if not known:
+        return Outcome.NOT_ATTEMPTED, f"You looked without predicting ({item.id} was skipped). {shown}"
+    key = str(known[-1].get("answer", ""))
+    sure = SURE.get(known[-1].get("confidence", 0), "")
+    said = f"You predicted {key}{f' ({sure})' if sure else ''}"
+    if key == right or not right or key not in item.keys:
+        return (Outcome.RIGHT if key == right else Outcome.INFO), f"{said}. {shown}"
+    option = item.option(key)
+    return Outcome.WRONG, f"{said}: {option.text} But {option.contradiction(*runs)} {shown}"
+
+
+def _picture(run: History, control: History | None, layout: str | None) -> Any:
+    from lesson_lib.draw import compare, show
+    named = {} if layout is None else {"layout": layout}
+    return show(run, **named) if control is None else compare(control, run, **named)

@@ -1,0 +1,136 @@
+"""The learner's answers: one JSON file beside the notebooks, which nothing ever sends anywhere.
+
+The folder is `.progress` beside the notebooks, or what LESSON_PROGRESS names. Each entry is only ever added, under a lock
+and through a temporary file, so two kernels lose nothing and a crash leaves the old file. A file that cannot be read is renamed,
+with a word about it, and never overwritten. Where nothing can be written, answers last as long as the kernel.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+VERSION = 1
+FILE = "answers.json"
+KEPT = 50  # entries kept for one item: the first and the newest
+Entry = dict[str, Any]
+
+_unsaved: dict[str, list[Entry]] = {}
+_said: set[str] = set()
+
+
+def folder() -> Path:
+    """Where the answers are: LESSON_PROGRESS, or `.progress` beside the notebooks."""
+    if named := os.environ.get("LESSON_PROGRESS"):
+        return Path(named).expanduser()
+    here = Path.cwd()
+    return (here / "notebooks" if (here / "notebooks").is_dir() else here) / ".progress"
+
+
+def entries(item_id: str) -> list[Entry]:
+    """What was recorded for one item, the first answer first."""
+    return everything().get(item_id, [])
+
+
+def everything() -> dict[str, list[Entry]]:
+    """What was recorded, by item."""
+    merged = {item: list(kept) for item, kept in _read().items()}
+    for item, added in _unsaved.items():
+        merged.setdefault(item, []).extend(added)
+    return merged
+
+
+def record(item_id: str, entry: Entry) -> None:
+    """Add an entry; the first one of an item always stays the first. An entry equal to the newest adds nothing."""
+    known = entries(item_id)
+    if known and known[-1] == entry:
+        return
+    try:
+        with _lock():
+            answers = _read()
+            kept = [*answers.get(item_id, []), entry]
+            answers[item_id] = kept if len(kept) <= KEPT else [kept[0], *kept[-KEPT + 1:]]
+            _write(answers)
+    except OSError as error:
+        _unsaved.setdefault(item_id, []).append(entry)
+        _say(f"Your answers cannot be saved in {folder()} ({error.strerror}); they are kept until the kernel stops.")
+
+
+def _read() -> dict[str, list[Entry]]:
+    path = folder() / FILE
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, UnicodeDecodeError):
+        text = ""
+    return _parse(text) if _is_ours(text) else _set_aside(path)
+
+
+def _is_ours(text: str) -> bool:
+    with suppress(ValueError):
+        data = json.loads(text)
+        return (isinstance(data, dict) and data.get("version") == VERSION and isinstance(data.get("answers"), dict)
+                and all(isinstance(v, list) and all(isinstance(e, dict) for e in v) for v in data["answers"].values()))
+    return False
+
+
+def _parse(text: str) -> dict[str, list[Entry]]:
+    return json.loads(text)["answers"]
+
+
+def _set_aside(path: Path) -> dict[str, list[Entry]]:
+    """Rename a file that is not one of ours, so that nothing in it is lost."""
+    number = 1
+    while (aside := path.with_name(f"answers-unreadable-{number}.json")).exists():
+        number += 1
+    try:
+        path.rename(aside)
+        _say(f"The file with your answers could not be read; it is kept as {aside.name}, and a new one begins.")
+    except FileNotFoundError:
+        pass  # another kernel was quicker
+    except OSError:
+        _say(f"The file with your answers, {path}, can neither be read nor renamed; answers are kept until the kernel stops.")
+    return {}
+
+
+def _write(answers: dict[str, list[Entry]]) -> None:
+    path = folder() / FILE
+    text = json.dumps({"version": VERSION, "answers": answers}, indent=1, ensure_ascii=False)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".answers-")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+@contextmanager
+def _lock() -> Iterator[None]:
+    """Hold the folder's lock; the system lets it go when the process ends. No lock where there is no `fcntl` (Windows, a browser)."""
+    folder().mkdir(parents=True, exist_ok=True)
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    with open(folder() / ".lock", "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _say(sentence: str) -> None:
+    """Say it once a kernel."""
+    if sentence not in _said:
+        _said.add(sentence)
+        print(sentence)

@@ -1,0 +1,56 @@
+"""Call a learner's function so that nothing it does is worse than a sentence."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from lesson_lib.errors import LessonError
+
+STEPS = 200_000
+
+
+class _TooLong(BaseException):
+    """Not an Exception, so that a learner's `except Exception` lets it through."""
+
+
+def call(function: Callable[..., Any], *args: Any, steps: int = STEPS) -> Any:
+    """Call it, for at most so many lines of Python. LessonError says what went wrong, with the function's name and line."""
+    name = getattr(function, "__name__", "your function")
+    before = sys.gettrace()
+    sys.settrace(_counter(steps))
+    try:
+        return function(*args)
+    except _TooLong:
+        raise LessonError(f"{name} did not finish within {steps} steps; is there a loop without an end?") from None
+    except RecursionError:
+        raise LessonError(f"{name} calls itself without an end.") from None
+    except Exception as error:
+        raise LessonError(f"{name} raised {type(error).__name__}: {error} (line {_line(error, function)}).") from None
+    finally:
+        sys.settrace(before)
+
+
+def _counter(steps: int) -> Callable[[FrameType, str, Any], Any]:
+    left = steps
+
+    def count(frame: FrameType, event: str, argument: Any) -> Any:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise _TooLong
+        return count
+    return count
+
+
+def _line(error: Exception, function: Callable[..., Any]) -> int | str:
+    """The line of the learner's own file or cell in which it was raised; "1" for a call that did not fit."""
+    code = getattr(function, "__code__", None)
+    trace, line = error.__traceback__, "of the call"
+    while trace is not None:
+        if code is not None and trace.tb_frame.f_code.co_filename == code.co_filename:
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line

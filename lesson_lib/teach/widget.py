@@ -1,0 +1,54 @@
+"""The same question as controls: letters, confidence, Commit. A second view; everything works without it.
+
+The controls are ipywidgets' own. A few lines of script, in an ordinary output beside them, give the radio buttons a common name
+(so that arrow keys move between them), tell screen readers what each is for, and keep the keys typed on a control from
+JupyterLab, where `b` would insert a cell and `d d` delete one. Where scripts are off, the mouse still works.
+"""
+
+from __future__ import annotations
+
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lesson_lib.teach.ask import Asked
+
+_SURE = [("a guess", 1), ("fairly sure", 2), ("sure", 3)]
+
+
+def has_kernel() -> bool:
+    """Whether there is a notebook in front of which controls could work."""
+    from IPython.core.getipython import get_ipython
+    return hasattr(get_ipython(), "kernel")
+
+
+def guard_script() -> str:
+    """The script that keeps keys and names controls, as HTML."""
+    return f"<script>{resources.files('lesson_lib.teach').joinpath('guard.js').read_text(encoding='utf-8')}</script>"
+
+
+def answer_widget(asked: Asked) -> Any:
+    """The controls for a question; None where there is no kernel."""
+    return AnswerView(asked).box if has_kernel() else None
+
+
+class AnswerView:
+    """Radio buttons, confidence (for predictions) and a button that commits; the feedback line is announced."""
+
+    def __init__(self, asked: Asked) -> None:
+        import ipywidgets as w
+        self.asked = asked
+        self.options = w.RadioButtons(options=list(asked.item.keys), value=asked.given or None, description="Answer",
+                                      orientation="horizontal")
+        self.sure = w.RadioButtons(options=_SURE, value=None, description="How sure", orientation="horizontal")
+        self.commit = w.Button(description="Commit", tooltip=f"Commit your answer to {asked.item.id}")
+        self.said = w.HTML()
+        self.commit.on_click(self._commit)
+        predicts = asked.item.kind == "prediction"
+        self.box = w.VBox([w.HBox([self.options, *([self.sure] if predicts else []), self.commit],
+                                  layout=w.Layout(flex_flow="row wrap")), self.said])
+        self.box.add_class("lesson-answer")
+
+    def _commit(self, _: Any) -> None:
+        said = self.asked.answer(self.options.value, self.sure.value)
+        self.said.value = said.html
