@@ -1,0 +1,74 @@
+"""What one broker did with one script, in a form that two brokers must agree on, and where two of them do not.
+
+Producer ids are told by their letter and times as distances, because those two may differ from broker to broker.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The answer to one step. `append_time` is empty for -1, else the milliseconds after the script's first timestamp."""
+
+    error: int
+    base_offset: int = -1
+    append_time: str = ""
+    log_start_offset: int = -1
+    note: str = ""
+
+    def __str__(self) -> str:
+        said = f"error {self.error}" if self.error else "ok"
+        parts = [said, f"offset {self.base_offset}" * (self.base_offset >= 0), f"append time {self.append_time}" * bool(self.append_time),
+                 f"log start {self.log_start_offset}" * (self.log_start_offset >= 0), self.note]
+        return ", ".join(filter(None, parts))
+
+
+@dataclass(frozen=True, slots=True)
+class Final:
+    """One partition at the end."""
+
+    log_start_offset: int
+    high_watermark: int
+    last_stable_offset: int
+    log: tuple[str, ...]
+    committed: tuple[str, ...]
+    aborted: tuple[str, ...]
+    producers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Everything that came back for a script."""
+
+    steps: tuple[Seen, ...]
+    partitions: tuple[Final, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing in which two brokers disagree. `step` counts from 0; -1 is the end of the script."""
+
+    step: int
+    where: str
+    left: str
+    right: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.left}  |  {self.right}"
+
+
+def differences(left: Outcome, right: Outcome) -> list[Difference]:
+    """Every disagreement, in the order of the script."""
+    found = [Difference(n, f"step {n + 1}", str(a), str(b))
+             for n, (a, b) in enumerate(zip(left.steps, right.steps, strict=True)) if a != b]
+    for number, (a, b) in enumerate(zip(left.partitions, right.partitions, strict=True)):
+        found += [Difference(-1, f"at the end, partition {number}, {f.name.replace('_', ' ')}",
+                             _text(getattr(a, f.name)), _text(getattr(b, f.name)))
+                  for f in fields(Final) if getattr(a, f.name) != getattr(b, f.name)]
+    return found
+
+
+def _text(value: int | tuple[str, ...]) -> str:
+    return str(value) if isinstance(value, int) else " / ".join(value) or "nothing"

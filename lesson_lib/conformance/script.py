@@ -1,0 +1,119 @@
+"""A history to be sent to a broker, as values and as a text that can be typed in again.
+
+    v9: init X; add X p0 e+0; send p0 X e+0 s0 n2 txn; commit X e+0; send p0 a e0 s0 n1; delete p0 1; new a
+
+Small letters are idempotent producers: their ids come from the broker, the epoch is written as it is sent. Capital letters are
+transactional ids: the epoch is counted from the newest one that the broker handed out (`e-1`: a zombie). `-` is no producer id.
+A flaw at the end of a `send` makes the frame wrong in one way: see `FLAWS`. `v9` is the version of the Produce requests;
+from v12 on they are of transaction version 2 (KIP-890).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from lesson_lib.core.batch import MAX_SEQUENCE
+from lesson_lib.errors import LessonError
+
+FLAWS = {
+    "crc": "a checksum that does not fit",
+    "offset": "a base offset other than 0",
+    "delta": "a last offset delta that does not fit the record count",
+    "control": "the control bit",
+    "two": "two batches for one partition in one request",
+    "acks2": "acks=2",
+}
+KINDS = ("send", "init", "add", "commit", "abort", "delete", "new")
+TRANSACTION_VERSION_2 = 12  # first version of Produce that asks for it
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One request. Fields that do not belong to its `kind` keep their default."""
+
+    kind: str
+    producer: str = ""
+    partition: int = 0
+    epoch: int = 0
+    base_sequence: int = 0
+    count: int = 1
+    transactional: bool = False
+    flaw: str = ""
+    offset: int = 0
+
+    @property
+    def of_transactional_id(self) -> bool:
+        """Whether the producer is a transactional id, so that `epoch` is relative."""
+        return self.producer.isupper()
+
+    def __str__(self) -> str:
+        epoch = f"e{self.epoch:+d}" if self.of_transactional_id else f"e{self.epoch}"
+        if self.kind == "send":
+            who = f"{self.producer} {epoch} s{self.base_sequence}" if self.producer else "-"
+            return f"send p{self.partition} {who} n{self.count}" + " txn" * self.transactional + f" {self.flaw}".rstrip()
+        if self.kind == "delete":
+            return f"delete p{self.partition} {self.offset}"
+        place = f" p{self.partition}" if self.kind == "add" else ""
+        return f"{self.kind} {self.producer}{place}" + (f" {epoch}" if self.kind in ("add", "commit", "abort") else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """Steps for one or more fresh partitions."""
+
+    steps: tuple[Step, ...]
+    produce_version: int = 9
+
+    @property
+    def partitions(self) -> int:
+        """How many partitions it needs."""
+        return 1 + max((s.partition for s in self.steps), default=0)
+
+    @property
+    def transaction_version_2(self) -> bool:
+        """Whether its requests ask for transaction version 2."""
+        return self.produce_version >= TRANSACTION_VERSION_2
+
+    @property
+    def playable(self) -> bool:
+        """Whether every transactional id is initialised before it is used."""
+        known: set[str] = set()
+        for step in self.steps:
+            if step.kind == "init":
+                known.add(step.producer)
+            elif step.of_transactional_id and step.producer not in known:
+                return False
+        return bool(self.steps)
+
+    def with_steps(self, steps: tuple[Step, ...]) -> Script:
+        """The same requests' version, other steps."""
+        return replace(self, steps=steps)
+
+    def __str__(self) -> str:
+        return f"v{self.produce_version}: " + "; ".join(map(str, self.steps))
+
+
+def parse(text: str) -> Script:
+    """Read a script back. LessonError names the step that cannot be read."""
+    found = re.match(r"\s*v(\d+)\s*:", text)
+    version = int(found.group(1)) if found else 9
+    rest = text[found.end():] if found else text
+    script = Script(tuple(_step(part.strip()) for part in rest.split(";") if part.strip()), version)
+    if not script.playable:
+        raise LessonError("The script uses a transactional id (a capital letter) before its 'init', or has no step.")
+    return script
+
+
+def _step(text: str) -> Step:
+    words = text.split()
+    numbers = {w[0]: int(w[1:]) for w in words[1:] if re.fullmatch(r"[pesn][+-]?\d+", w)}
+    letters = [w for w in words[1:] if re.fullmatch(r"[A-Za-z]", w)]
+    flaws = [w for w in words if w in FLAWS]
+    bare = [int(w) for w in words[1:] if re.fullmatch(r"-?\d+", w)]
+    understood = 1 + len(numbers) + len(letters) + len(flaws) + len(bare) + words.count("-") + words.count("txn")
+    step = Step(words[0], letters[0] if letters else "", numbers.get("p", 0), numbers.get("e", 0), numbers.get("s", 0),
+                numbers.get("n", 1), "txn" in words, flaws[0] if flaws else "", bare[0] if bare else 0)
+    if step.kind not in KINDS or understood != len(words) or not -1 <= step.base_sequence <= MAX_SEQUENCE:
+        raise LessonError(f"The step {text!r} cannot be read; write it like 'send p0 a e0 s0 n1' or 'commit X e+0'.")
+    return step
