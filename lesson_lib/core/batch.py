@@ -51,12 +51,14 @@ class Batch:
         """Whether the broker keeps any memory for this batch."""
         return self.producer_id > NO_PRODUCER_ID
 
+    def sequence_of(self, record: int) -> int:
+        """Sequence of the record with that number in the batch, from 0; -1 where the batch has no sequence."""
+        return NO_SEQUENCE if self.base_sequence == NO_SEQUENCE else increment_sequence(self.base_sequence, record)
+
     @property
     def last_sequence(self) -> int:
         """Sequence of the last record, wrapped; -1 where the batch has no sequence."""
-        if self.base_sequence == NO_SEQUENCE:
-            return NO_SEQUENCE
-        return increment_sequence(self.base_sequence, self.record_count - 1)
+        return self.sequence_of(self.record_count - 1)
 
     def again(self, **changes: Any) -> Batch:
         """A copy with some fields changed."""

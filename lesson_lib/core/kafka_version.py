@@ -2,6 +2,7 @@
 
 | from | what changed | where |
 |---|---|---|
+| 2.0 | a sequence other than 0 after a mere marker: error 59 until 2.4, 45 before and after | KAFKA-7298 |
 | 2.5 | an unknown producer id may start at any sequence (before: error 59) | KIP-360 |
 | 3.6 | the leader asks the transaction coordinator before the first transactional batch | KIP-890, part 1 |
 | 4.0 | transaction version 2: the epoch rises with every transaction | KIP-890, part 2 |
@@ -39,6 +40,11 @@ class KafkaVersion:
     def accepts_unknown_producer_ids(self) -> bool:
         """From 2.5: no error 59 any more for an id that the partition does not know (KIP-360)."""
         return self >= KafkaVersion(2, 5)
+
+    @property
+    def answers_unknown_after_marker(self) -> bool:
+        """2.0 to 2.4: error 59 instead of 45 where only a marker with a new epoch is known and the sequence is not 0 (KAFKA-7298)."""
+        return KafkaVersion(2, 0) <= self < KafkaVersion(2, 5)
 
     @property
     def checks_first_sequence_of_new_log(self) -> bool:

@@ -8,13 +8,13 @@
 | aborted read | a batch that was reported failed, or belongs to an aborted transaction, was stored and can be read |
 | hole | a batch is missing while a later one of the same producer and partition is stored |
 | nonmonotonic poll | a consumer read an offset that it, or its predecessor in the group, had read already |
+| poll skip | a position was committed behind a record that no consumer of the group ever read |
 
 A value that the application itself sent twice is no anomaly: Kafka was asked twice. "unknown" is none either.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -38,7 +38,8 @@ def find_anomalies(events: Sequence[Event], logs: Mapping[tuple[str, int], Seque
     """Every anomaly of a finished run, in the order of the table."""
     sent = _batches_sent(events)
     found = [a for cells in logs.values() for a in (*_duplicates(cells), *_reordered(cells, sent))]
-    return [*found, *_lost_writes(logs, told, sent), *_aborted_reads(events, logs, told), *_holes(logs, sent), *_polls(events)]
+    return [*found, *_lost_writes(logs, told, sent), *_aborted_reads(events, logs, told), *_holes(logs, sent),
+            *_polls(events), *_skips(events, logs)]
 
 
 def _batches_sent(events: Iterable[Event]) -> dict[int, Event]:
@@ -56,10 +57,11 @@ def _places(cells: Iterable[LogCell]) -> list[tuple[int, int]]:
 
 
 def _duplicates(cells: Sequence[LogCell]) -> list[Anomaly]:
-    places = _places(cells)
-    times = Counter(batch for batch, _ in places)
-    return [Anomaly("duplicate", (batch,), f"batch {batch} is in the log {n} times, at offsets "
-                    f"{', '.join(str(o) for b, o in places if b == batch)}.") for batch, n in times.items() if n > 1]
+    offsets: dict[int, list[str]] = {}
+    for batch, offset in _places(cells):
+        offsets.setdefault(batch, []).append(str(offset))
+    return [Anomaly("duplicate", (batch,), f"batch {batch} is in the log {len(where)} times, at offsets {', '.join(where)}.")
+            for batch, where in offsets.items() if len(where) > 1]
 
 
 def _reordered(cells: Sequence[LogCell], sent: Mapping[int, Event]) -> list[Anomaly]:
@@ -92,13 +94,28 @@ def _aborted_reads(events: Iterable[Event], logs: Mapping[tuple[str, int], Seque
 
 def _holes(logs: Mapping[tuple[str, int], Sequence[LogCell]], sent: Mapping[int, Event]) -> list[Anomaly]:
     stored = _stored(logs)
+    later: dict[tuple[str, str, int], int] = {}
     found = []
-    for batch, first in sent.items():
-        same = [b for b, e in sent.items() if (e.lane, e.topic, e.partition) == (first.lane, first.topic, first.partition)]
-        later = [b for b in same if b > batch and b in stored]
-        if batch not in stored and later:
-            found.append(Anomaly("hole", (batch,), f"batch {batch} is missing, while the later batch {min(later)} is stored."))
-    return found
+    for batch, first in sorted(sent.items(), reverse=True):
+        key = first.lane, first.topic, first.partition
+        if batch in stored:
+            later[key] = batch
+        elif key in later:
+            found.append(Anomaly("hole", (batch,), f"batch {batch} is missing, while the later batch {later[key]} is stored."))
+    return found[::-1]
+
+
+def _skips(events: Iterable[Event], logs: Mapping[tuple[str, int], Sequence[LogCell]]) -> list[Anomaly]:
+    ends: dict[tuple[str, int], int] = {}
+    read: set[tuple[str, int, int | None]] = set()
+    for event in events:
+        if event.kind == Kind.POSITION:
+            ends[event.topic, event.partition] = max(event.offset or 0, ends.get((event.topic, event.partition), 0))
+        elif event.kind == Kind.READ:
+            read.add((event.topic, event.partition, event.offset))
+    missed = [cell for where, end in ends.items() for cell in logs.get(where, ())
+              if cell.offset < end and cell.kind == "data" and cell.txn != "aborted" and (*where, cell.offset) not in read]
+    return [Anomaly("poll skip", (cell.batch,), f"offset {cell.offset} was passed over: no consumer read it.") for cell in missed]
 
 
 def _polls(events: Iterable[Event]) -> list[Anomaly]:

@@ -24,10 +24,11 @@ class Kind(StrEnum):
     REPORT = "report"      # the application is told; what: ok | failed | unknown
     INIT = "init"          # a producer gets its id and epoch
     EPOCH = "epoch"        # a producer raises its own epoch, or asks for a new id
-    PRODUCER = "producer"  # what: killed | started | closed
+    PRODUCER = "producer"  # what: killed | started | closed | stuck
     BROKER = "broker"      # what: restarted | crashed | failed over | forgot ids
     TXN = "txn"            # what: begin | add partition | commit | abort | offsets | fenced ...
     MARKER = "marker"      # a control record is in the log; what: commit | abort
+    CONSUMER = "consumer"  # what: crashed | started
     READ = "read"          # a consumer reads the record at `offset`
     POSITION = "position"  # a consumer commits `offset` as the next one to read
 

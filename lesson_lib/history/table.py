@@ -51,7 +51,7 @@ def _answer(attempt: Attempt) -> str:
 
 def _happenings(history: History) -> list[str]:
     """The things besides attempts that a reader of the table must know."""
-    told = {Kind.BROKER: "the broker {}", Kind.PRODUCER: "{lane}: {}", Kind.EPOCH: "{lane}: {}", Kind.TXN: "{lane}: {}"}
+    told = {Kind.BROKER: "the broker {}"} | dict.fromkeys((Kind.PRODUCER, Kind.CONSUMER, Kind.EPOCH, Kind.TXN), "{lane}: {}")
     return [f"{e.t:>6}  " + told[e.kind].format(e.what, lane=e.lane) + (f" ({e.note})" if e.note else "")
             for e in history.events if e.kind in told]
 
@@ -67,5 +67,5 @@ def _cell(cell: LogCell) -> str:
 
 
 def _told(history: History) -> str:
-    names = {a.batch: " ".join(a.send.values) or str(a.batch) for a in history.attempts}
+    names = {e.batch: " ".join(e.values) or str(e.batch) for e in history.of(Kind.SEND, Kind.REPORT)}
     return "told: " + ("  ".join(f"{names.get(b, b)} {what}" for b, what in history.told.items()) or "nothing")

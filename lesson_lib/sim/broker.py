@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lesson_lib.core.error_codes import ErrorCode
-from lesson_lib.core.partition_log import PRODUCER_ID_EXPIRATION_MS, PartitionLog
+from lesson_lib.core.partition_log import PRODUCER_ID_EXPIRATION_MS, PartitionLog, StoredBatch
 from lesson_lib.core.producer_state import Appended, Duplicate, Refused, Verdict
 from lesson_lib.history import Kind, LogCell
 from lesson_lib.sim.world import TOPIC, World
@@ -58,6 +58,8 @@ class Broker:
                 log.restart_clean(now)
             elif name == "forget idle ids":
                 log.forget_idle_ids(now + PRODUCER_ID_EXPIRATION_MS)
+            elif name == "fail over":
+                log.fail_over()
             else:
                 log.rebuild_from_log()
         self.world.record(Kind.BROKER, WORDS[name], lane="broker")
@@ -74,10 +76,10 @@ class Broker:
         """The log of one partition, offset by offset."""
         return tuple(cell for stored in self.logs[partition].batches for cell in self._cells(partition, stored))
 
-    def _cells(self, partition: int, stored) -> list[LogCell]:
+    def _cells(self, partition: int, stored: StoredBatch) -> list[LogCell]:
         batch, number = stored.batch, self.batch_at.get((partition, stored.base_offset), -1)
         return [LogCell(stored.base_offset + i, value, number, stored.base_offset, producer_id=batch.producer_id,
-                        producer_epoch=batch.producer_epoch, sequence=batch.base_sequence + i if batch.has_producer_id else -1)
+                        producer_epoch=batch.producer_epoch, sequence=batch.sequence_of(i))
                 for i, value in enumerate(batch.payload)]
 
     def all_cells(self) -> dict[tuple[str, int], tuple[LogCell, ...]]:

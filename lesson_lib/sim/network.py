@@ -19,6 +19,7 @@ from lesson_lib.core import batch as core
 from lesson_lib.faults import Fault
 from lesson_lib.history import Kind
 from lesson_lib.sim.broker import Answer, Broker
+from lesson_lib.sim.clock import Timer
 from lesson_lib.sim.pending import PendingBatch
 from lesson_lib.sim.world import BURST_MS, HALF_WAY_MS, ONE_WAY_MS, World
 
@@ -38,6 +39,7 @@ class Request:
     answered: bool = True
     arrived: bool = False
     lost: bool = False
+    timer: Timer | None = None
 
 
 class Client(Protocol):
@@ -118,7 +120,7 @@ class Connection:
         if self.client.killed:
             self._lose(request)
         elif not self.closed:
-            self.unanswered.popleft()
+            self._done(self.unanswered.popleft())
             self.client.on_answer(request, answer)
             self._tear_if_due()
 
@@ -145,7 +147,12 @@ class Connection:
         if not self.closed:
             self.closed = True
             for request in self.unanswered:
+                self._done(request)
                 self._lose(request)
             self.world.record(Kind.TORN, conn=self.number, lane=self.client.lane, note=note)
             self.client.on_torn([r for r in self.unanswered if r.acks != 0])
 
+    def _done(self, request: Request) -> None:
+        """Nobody waits for this request any more."""
+        if request.timer:
+            request.timer.cancel()

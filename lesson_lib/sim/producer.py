@@ -145,7 +145,8 @@ class Producer:
         pending = request.pending
         if self.settings.acks:
             self.in_flight[pending] = request
-            self.world.clock.after(self.settings.request_timeout_ms, lambda: self._time_out(request, connection))
+            wait = self.settings.request_timeout_ms
+            request.timer = self.world.clock.after(wait, lambda: self._time_out(request, connection))
         connection.send(request)
         if not self.settings.acks:
             self.report(pending, "ok", note="no answer was asked for")
@@ -186,10 +187,10 @@ class Producer:
         self.wake()
 
     def _time_out(self, request: Request, connection: Connection) -> None:
-        if request in connection.unanswered and not connection.closed:
+        if not self.killed:
             self.world.record(Kind.TIMEOUT, lane=self.lane, attempt=request.attempt, batch=request.pending.number,
                               try_no=request.pending.tries, values=request.pending.values, conn=connection.number,
-                              note=f"no answer in {self.settings.request_timeout_ms} ms")
+                              partition=request.pending.partition, note=f"no answer in {self.settings.request_timeout_ms} ms")
             connection.tear("the producer closed it")
 
     def on_success(self, pending: PendingBatch, answer: Answer) -> None:

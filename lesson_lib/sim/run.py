@@ -7,7 +7,8 @@ reconnect or back off); only timeouts are as long as they are set.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.core.partition_log import PartitionLog, Rule
@@ -16,6 +17,7 @@ from lesson_lib.faults import Script, parse_script
 from lesson_lib.history import History, Kind, Settings
 from lesson_lib.sim.arguments import acks_of, check_settings, client_of, count_of, values_of, version_of
 from lesson_lib.sim.broker import Broker
+from lesson_lib.sim.consumer import Consumer, ConsumerSettings
 from lesson_lib.sim.pending import PendingBatch
 from lesson_lib.sim.producer import Producer, ProducerSettings
 from lesson_lib.sim.world import BURST_MS, THINK_MS, World
@@ -81,14 +83,16 @@ def simulate(values_or_count: int | Sequence[str] = 3, *, idempotence: bool = Tr
              retries: int | None = None, in_flight: int = 1, records_per_batch: int = 1, faults: Script = None,
              broker: str | KafkaVersion = "4.4", client: str = "kafka-python", rule: Rule = judge,
              delivery_timeout_ms: int = 120_000, request_timeout_ms: int = 30_000, partitions: int = 1,
-             resend: bool = False) -> History:
+             resend: bool = False, consumer: ConsumerSettings | Mapping[str, Any] | bool | None = None) -> History:
     """Send some values through a simulated Kafka and return everything that happened.
 
     `in_flight=1`: the application waits for each answer before its next send; more: it sends all at once, and at most so
     many requests are unanswered. `client` is "kafka-python" or "java". `rule` decides at the broker. `resend`: the application
-    sends again, as a new batch, what it was not told ok of. LessonError says which argument is wrong and how to put it right.
+    sends again, as a new batch, what it was not told ok of; a killed producer is started again and goes on with the rest.
+    `consumer` reads the log at the end: True, or {"commit": "after", "crash_at": 2, "isolation": "read_committed"}.
+    LessonError says which argument is wrong and how to put it right.
     """
-    script = parse_script(faults)
+    script, reader = parse_script(faults), ConsumerSettings.of(consumer)
     version = version_of(broker)
     settings = ProducerSettings(idempotence, acks_of(acks), retries, in_flight, delivery_timeout_ms, request_timeout_ms)
     check_settings(settings)
@@ -100,6 +104,9 @@ def simulate(values_or_count: int | Sequence[str] = 3, *, idempotence: bool = Tr
     application = Application(world, toy, settings, client_of(client), batches, resend)
     world.clock.run()
     application.close()
+    if reader:
+        world.settle()
+        Consumer(world, toy, reader).read_all()
     script.check_used(world.attempts)
     return History(tuple(world.events), toy.all_cells(), Settings(
         "simulated", idempotence, "all" if settings.acks == -1 else str(settings.acks), in_flight, retries, str(version),

@@ -1,0 +1,121 @@
+"""A consumer that hands the records to its application one by one and commits its position, before or after; it may crash between.
+
+Its application has handled a record where there is a READ event. `commit="after"` reads some records twice after a crash, `commit="before"`
+never hands some over. With `read_committed` it is the consumer, not the broker, that leaves aborted records out.
+
+Differs from Kafka in: it starts when the producers are done, commits after every record, and is alone in its group.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from lesson_lib.core.partition_log import PartitionLog
+from lesson_lib.errors import LessonError
+from lesson_lib.history import Kind
+from lesson_lib.sim.broker import Broker
+from lesson_lib.sim.world import BURST_MS, THINK_MS, World
+
+COMMITS = {"after": ("read", "commit"), "before": ("commit", "read"), "never": ("read",)}
+ISOLATIONS = ("read_uncommitted", "read_committed")
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerSettings:
+    """`crash_at`: it crashes once, while it deals with the n-th record, from 1."""
+
+    commit: str = "after"
+    crash_at: int | None = None
+    isolation: str = "read_uncommitted"
+
+    @classmethod
+    def of(cls, given: ConsumerSettings | Mapping[str, Any] | bool | None) -> ConsumerSettings | None:
+        """Read {"commit": "after", "crash_at": 2}; True for the defaults, None for no consumer. LessonError says what is wrong."""
+        if isinstance(given, ConsumerSettings) or given is None or given is False:
+            return given or None
+        if given is True:
+            return cls()
+        names = [f.name for f in fields(cls)]
+        if not isinstance(given, Mapping) or any(key not in names for key in given):
+            raise LessonError("consumer is True or a dict with some of commit, crash_at and isolation, such as "
+                              f"{{'commit': 'after', 'crash_at': 2}}, not {given!r}.")
+        return cls(**given)._checked()
+
+    def _checked(self) -> ConsumerSettings:
+        for name, value, known in (("commit", self.commit, COMMITS), ("isolation", self.isolation, ISOLATIONS)):
+            if value not in known:
+                raise LessonError(f"The consumer's {name} must be one of {', '.join(known)}, not {value!r}.")
+        if self.crash_at is not None and (not isinstance(self.crash_at, int) or self.crash_at < 1):
+            raise LessonError(f"crash_at counts the consumer's records from 1, such as 2; it cannot be {self.crash_at!r}.")
+        return self
+
+
+class Consumer:
+    """Reads every partition from its committed position to the end, partition by partition."""
+
+    def __init__(self, world: World, broker: Broker, settings: ConsumerSettings, lane: str = "consumer") -> None:
+        self.world, self.broker, self.settings, self.lane = world, broker, settings, lane
+        self.committed: dict[int, int] = {}
+        self.dealt_with = 0
+
+    def read_all(self) -> None:
+        """Read to the end; after a crash start again from the committed positions."""
+        if not all(self._read_partition(number, log) for number, log in self.broker.logs.items()):
+            self.world.clock.now += 2 * THINK_MS
+            self.world.record(Kind.CONSUMER, "started", lane=self.lane)
+            self.read_all()
+        elif (self.settings.crash_at or 0) > self.dealt_with:
+            raise LessonError(f"The consumer never crashed: it dealt with {self.dealt_with} records only; choose crash_at from 1 "
+                              f"to {self.dealt_with}.")
+
+    def _read_partition(self, number: int, log: PartitionLog) -> bool:
+        """False where it crashed."""
+        read_committed = self.settings.isolation == "read_committed"
+        for record in list(visible_records(log, self.committed.get(number, 0), read_committed)):
+            if not self._deal_with(number, *record):
+                return False
+        return True
+
+    def _deal_with(self, partition: int, offset: int, value: str, base_offset: int) -> bool:
+        """Hand one record over and commit, in the order of the settings; False where it crashes between."""
+        steps = {"read": lambda: self._read(partition, offset, value, base_offset), "commit": lambda: self._commit(partition, offset + 1)}
+        first, *rest = (steps[name] for name in COMMITS[self.settings.commit])
+        self.world.clock.now += THINK_MS
+        self.dealt_with += 1
+        first()
+        if self.dealt_with == self.settings.crash_at:
+            self._crash()
+            return False
+        for step in rest:
+            self.world.clock.now += BURST_MS
+            step()
+        return True
+
+    def _crash(self) -> None:
+        self.world.clock.now += BURST_MS
+        self.world.record(Kind.CONSUMER, "crashed", lane=self.lane)
+
+    def _read(self, partition: int, offset: int, value: str, base_offset: int) -> None:
+        batch = self.broker.batch_at.get((partition, base_offset), -1)
+        self.world.record(Kind.READ, lane=self.lane, partition=partition, offset=offset, values=(value,), batch=batch)
+
+    def _commit(self, partition: int, offset: int) -> None:
+        self.committed[partition] = offset
+        self.world.record(Kind.POSITION, lane=self.lane, partition=partition, offset=offset)
+
+
+def visible_records(log: PartitionLog, position: int, read_committed: bool) -> Iterator[tuple[int, str, int]]:
+    """(offset, value, base offset) from `position` on: no markers, and to read_committed no aborted records (`CompletedFetch`)."""
+    aborted = deque(sorted(log.aborted_between(position, log.log_end_offset) if read_committed else [], key=lambda a: a.first_offset))
+    aborting: set[int] = set()
+    for stored in log.read(position, read_committed=read_committed):
+        while aborted and aborted[0].first_offset <= stored.last_offset:
+            aborting.add(aborted.popleft().producer_id)
+        if stored.batch.control:
+            aborting.discard(stored.batch.producer_id)
+        elif not (stored.batch.transactional and stored.batch.producer_id in aborting):
+            yield from ((stored.base_offset + i, value, stored.base_offset) for i, value in enumerate(stored.batch.payload)
+                        if stored.base_offset + i >= position)
