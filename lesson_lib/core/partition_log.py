@@ -1,8 +1,8 @@
 """One partition's log on its leader: batches at offsets, the memory of producers, and what transactions leave behind.
 
 `append` runs the checks in Kafka's order and returns the rule's verdict. The memory can be lost and found again as on a
-real broker: a clean restart keeps one batch per producer id (that is all a snapshot holds), a failover or an unclean
-restart rebuilds five from the log, and idle ids are forgotten by the age of their records.
+real broker: a clean restart keeps one batch per producer id (that is all a snapshot holds), a crash rebuilds five from the
+log, a failover finds all of it at the follower, and idle ids are forgotten by the age of their records.
 
 Sources: `UnifiedLog`, `LogValidator.validateBatch`, `ProducerStateManager`. Differs from Kafka in: no segments, no
 compaction, no replication lag (the high watermark is the log end), one leader epoch.
@@ -18,6 +18,7 @@ from lesson_lib.core.batch import NO_SEQUENCE, Batch
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.kafka_version import DEFAULT_VERSION, KafkaVersion
 from lesson_lib.core.producer_state import Appended, ProducerStateEntry, Refused, Verdict, judge
+from lesson_lib.core.verification import VerificationStateEntry
 
 Rule = Callable[[ProducerStateEntry | None, Batch, int, KafkaVersion], Verdict]
 PRODUCER_ID_EXPIRATION_MS = 86_400_000
@@ -30,6 +31,7 @@ class StoredBatch:
     base_offset: int
     batch: Batch
     committed: bool | None = None  # markers only: True commit, False abort
+    coordinator_epoch: int = -1    # markers only
 
     @property
     def last_offset(self) -> int:
@@ -55,6 +57,7 @@ class PartitionLog:
     batches: list[StoredBatch] = field(default_factory=list)
     producers: dict[int, ProducerStateEntry] = field(default_factory=dict)
     aborted: list[AbortedTxn] = field(default_factory=list)
+    verifying: dict[int, VerificationStateEntry] = field(default_factory=dict)
     log_start_offset: int = 0
     log_end_offset: int = 0
 
@@ -62,16 +65,30 @@ class PartitionLog:
     def last_stable_offset(self) -> int:
         """Offset of the first record of the oldest open transaction, else the log end: read_committed stops here."""
         opened = [e.current_txn_first_offset for e in self.producers.values() if e.current_txn_first_offset is not None]
-        return min(opened, default=self.log_end_offset)
+        return max(min(opened, default=self.log_end_offset), self.log_start_offset)
 
     def append(self, batch: Batch) -> Verdict:
         """Judge a client's batch and, where the verdict is Appended, store it."""
         if invalid := validation_error(batch):
             return Refused(invalid)
         verdict = self.rule(self.producers.get(batch.producer_id), batch, self.log_end_offset, self.version)
+        verifying = self.verifying.get(batch.producer_id)
+        if isinstance(verdict, Appended) and verifying and verifying.refuses(batch, self.producers.get(batch.producer_id)):
+            return Refused(ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER)
         if isinstance(verdict, Appended):
             self._store(batch)
         return verdict
+
+    def needs_verification(self, batch: Batch) -> bool:
+        """Whether the leader has to ask the coordinator first: a transactional batch that would open a transaction here."""
+        entry = self.producers.get(batch.producer_id)
+        opened = entry is not None and entry.current_txn_first_offset is not None
+        return batch.transactional and not (opened and entry.producer_epoch == batch.producer_epoch)
+
+    def start_verification(self, batch: Batch, epoch_bump: bool = False) -> None:
+        """Remember the lowest sequence that asks (`ProducerStateManager.maybeCreateVerificationStateEntry`)."""
+        known = self.verifying.get(batch.producer_id)
+        self.verifying[batch.producer_id] = VerificationStateEntry.seen(known, batch, epoch_bump)
 
     def append_marker(self, producer_id: int, producer_epoch: int, *, commit: bool, coordinator_epoch: int = 0,
                       timestamp: int = 0, payload: object = ()) -> Verdict:
@@ -85,9 +102,10 @@ class PartitionLog:
         offset = self.log_end_offset
         if entry.current_txn_first_offset is not None and not commit:
             self.aborted.append(AbortedTxn(producer_id, entry.current_txn_first_offset, offset))
-        self.batches.append(StoredBatch(offset, marker, commit))
+        self.batches.append(StoredBatch(offset, marker, commit, coordinator_epoch))
         self.log_end_offset += 1
         self.producers[producer_id] = entry.after_marker(producer_epoch, coordinator_epoch, timestamp)
+        self.verifying.pop(producer_id, None)
         return Appended(offset)
 
     def _store(self, batch: Batch) -> None:
@@ -97,6 +115,8 @@ class PartitionLog:
         if batch.has_producer_id:
             entry = self.producers.get(batch.producer_id, ProducerStateEntry())
             self.producers[batch.producer_id] = entry.after(batch, offset)
+        if batch.transactional:
+            self.verifying.pop(batch.producer_id, None)
 
     def read(self, offset: int, *, read_committed: bool = False) -> list[StoredBatch]:
         """Batches from the one that holds `offset` on; read_committed stops at the last stable offset."""
@@ -111,14 +131,19 @@ class PartitionLog:
 
     def restart_clean(self, now: int = 0) -> None:
         """A clean shutdown writes a snapshot, which holds only the last batch of each id (`writeSnapshot`)."""
+        self.verifying = {}
         self.producers = {pid: replace(e, batches=e.batches[-1:]) for pid, e in self.producers.items()}
         self.forget_idle_ids(now)
 
     def rebuild_from_log(self) -> None:
-        """What a new leader holds, and a broker after a crash: up to five batches again, read back from the log."""
-        self.producers = {}
+        """What a broker holds after a crash: up to five batches again, read back from the log that is left."""
+        self.producers, self.verifying = {}, {}
         for stored in self.batches:
             self._replay(stored)
+
+    def fail_over(self) -> None:
+        """A follower becomes leader: it built the same memory from the same batches, for id, epoch and sequence are in them."""
+        self.verifying = {}
 
     def _replay(self, stored: StoredBatch) -> None:
         batch = stored.batch
@@ -126,7 +151,7 @@ class PartitionLog:
             return
         entry = self.producers.get(batch.producer_id, ProducerStateEntry())
         self.producers[batch.producer_id] = (
-            entry.after_marker(batch.producer_epoch, entry.coordinator_epoch, batch.max_timestamp) if batch.control
+            entry.after_marker(batch.producer_epoch, stored.coordinator_epoch, batch.max_timestamp) if batch.control
             else entry.after(batch, stored.base_offset))
 
     def forget_idle_ids(self, now: int, expiration_ms: int = PRODUCER_ID_EXPIRATION_MS) -> list[int]:

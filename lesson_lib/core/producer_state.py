@@ -9,7 +9,7 @@ else: no message ids, no hashes, no buffer, no session. A batch is then, in this
 4. appended.
 
 Sources: `ProducerStateEntry`, `ProducerAppendInfo` and `ProducerStateManager` in org.apache.kafka.storage.internals.log.
-Differs from Kafka in: the verification entries of KIP-890 are in `transactions`; snapshots are values, not files.
+Differs from Kafka in: the verification entries of KIP-890 are in `verification`; snapshots are values, not files.
 """
 
 from __future__ import annotations
@@ -125,8 +125,12 @@ def _sequence_error(entry: ProducerStateEntry | None, batch: Batch, log_end_offs
     first = batch.base_sequence
     if entry is None or entry.producer_epoch == NO_PRODUCER_EPOCH:
         return None if first == 0 else _unknown_id_error(log_end_offset, version)
-    in_order = first == 0 if batch.producer_epoch != entry.producer_epoch else entry.is_next(first)
-    return None if in_order else ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER
+    if batch.producer_epoch != entry.producer_epoch:
+        return None if first == 0 else ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER
+    if entry.is_next(first):
+        return None
+    forgotten = not entry.batches and version.answers_unknown_after_marker
+    return ErrorCode.UNKNOWN_PRODUCER_ID if forgotten else ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER
 
 
 def _unknown_id_error(log_end_offset: int, version: KafkaVersion) -> ErrorCode | None:

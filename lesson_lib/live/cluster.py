@@ -12,13 +12,17 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from lesson_lib.core.kafka_version import DEFAULT_VERSION, KafkaVersion
 from lesson_lib.core.partition_log import PartitionLog
+from lesson_lib.core.transactions import TransactionCoordinator
+from lesson_lib.live.offsets import OffsetStore
 
 NODE_ID = 1
 CLUSTER_ID = "c2VudC10d2ljZS1zdG9yZW"
 MAX_PARTITIONS = 1000
+OFFSETS_PARTITION = ("__consumer_offsets", 0)
 _LEGAL_NAME = re.compile(r"[a-zA-Z0-9._-]{1,249}")
 
 
@@ -53,7 +57,8 @@ class Cluster:
     now: Callable[[], int] = wall_clock
     topics: dict[str, Topic] = field(default_factory=dict)
     leader_epoch: int = 0
-    next_producer_id: int = 0
+    coordinator: TransactionCoordinator = field(default_factory=TransactionCoordinator)
+    offsets: OffsetStore = field(default_factory=OffsetStore)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def create_topic(self, name: str, partitions: int = 1, configs: dict[str, str] | None = None) -> Topic:
@@ -66,6 +71,11 @@ class Cluster:
         if name:
             return self.topics.get(name)
         return next((t for t in self.topics.values() if t.id == topic_id), None)
+
+    def topic_name(self, named: Any) -> str:
+        """The name in a part of a request that holds a name or, in newer versions, only an id."""
+        topic = self.topic(named.name, named.topic_id)
+        return topic.name if topic else named.name or ""
 
     def log(self, name: str | None, partition: int, topic_id: uuid.UUID | None = None) -> PartitionLog | None:
         """The log of a partition, None where there is no such topic or partition."""
@@ -80,8 +90,3 @@ class Cluster:
         """Wake every fetch that waits for new records."""
         self.changed.set()
         self.changed = asyncio.Event()
-
-    def allocate_producer_id(self) -> int:
-        """A producer id that was never given out before."""
-        self.next_producer_id += 1
-        return self.next_producer_id - 1

@@ -7,7 +7,6 @@ Kafka in: the records inside a batch are not parsed; there is one replica, so ac
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from typing import Any
 
 from kafka.protocol.producer import ProduceResponse
@@ -18,6 +17,7 @@ from lesson_lib.core.producer_state import Appended, Duplicate
 from lesson_lib.live import record_batch
 from lesson_lib.live.cluster import Cluster
 from lesson_lib.live.codes import Code
+from lesson_lib.live.handlers.verification import Answer, verification_answer, whole_request_error
 from lesson_lib.live.wire import ProtocolError, Request
 
 _Topic = ProduceResponse.TopicProduceResponse
@@ -27,20 +27,10 @@ MAX_AHEAD_MS = 3_600_000  # message.timestamp.after.max.ms
 _SMALLEST_BATCH = 14
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One partition's part of the response; fields that an error leaves unset are -1."""
-
-    error: int = 0
-    base_offset: int = -1
-    log_append_time_ms: int = -1
-    log_start_offset: int = -1
-    message: str | None = None
-
-
 def handle_produce(cluster: Cluster, request: Request) -> Any:
     """Answer each partition by itself. With acks=0 there is no response, and an error closes the connection."""
-    topics = [_topic(cluster, request, topic) for topic in request.body.topic_data]
+    everything = whole_request_error(request)
+    topics = [_topic(cluster, request, topic, everything) for topic in request.body.topic_data]
     cluster.announce_change()
     if request.body.acks == 0:
         if any(row.error_code for topic in topics for row in topic.partition_responses):
@@ -49,8 +39,9 @@ def handle_produce(cluster: Cluster, request: Request) -> Any:
     return ProduceResponse(responses=topics, throttle_time_ms=0)
 
 
-def _topic(cluster: Cluster, request: Request, topic: Any) -> Any:
-    rows = [_row(data.index, _partition(cluster, request, topic, data)) for data in topic.partition_data]
+def _topic(cluster: Cluster, request: Request, topic: Any, everything: int) -> Any:
+    rows = [_row(data.index, Answer(everything) if everything else _partition(cluster, request, topic, data))
+            for data in topic.partition_data]
     return _Topic(name=topic.name, topic_id=topic.topic_id, partition_responses=rows)
 
 
@@ -67,6 +58,8 @@ def _partition(cluster: Cluster, request: Request, topic: Any, data: Any) -> Ans
     records = data.records or b""
     if error := request_error(records, request.api_version):
         return Answer(error)
+    if refused := verification_answer(cluster, request, log, (cluster.topic_name(topic), data.index), records):
+        return refused
     if request.body.acks not in (-1, 0, 1):
         return Answer(ErrorCode.INVALID_REQUIRED_ACKS)
     return append(log, records, cluster.leader_epoch, cluster.now())
