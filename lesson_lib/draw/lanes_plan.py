@@ -6,15 +6,28 @@ Room is measured from the words themselves, so that two texts in one row cannot 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from lesson_lib.draw import marks
-from lesson_lib.draw.facts import Fact, facts_of, range_words
-from lesson_lib.draw.style import SMALL, line_height, shape_of, short_name, text_width
+from lesson_lib.draw.facts import Fact, facts_of
+from lesson_lib.draw.labels import (
+    broker_words,
+    cell_text,
+    cell_width,
+    cells_text,
+    copy_words,
+    doubt_words,
+    log_row,
+    memory_words,
+    reading_words,
+    told_words,
+    verdict_words,
+)
+from lesson_lib.draw.style import SMALL, line_height, text_width
 from lesson_lib.draw.timeline import Need, Place
-from lesson_lib.history import Event, History, Kind, LogCell
+from lesson_lib.history import Event, History, Kind
 
 NOTES = (Kind.INIT, Kind.EPOCH, Kind.PRODUCER, Kind.TXN, Kind.TIMEOUT)  # written above a producer's lane
 NETWORK = (Kind.LOST, Kind.TORN)
@@ -27,7 +40,7 @@ class Plan:
     """One run, ready to be placed. `clock` gives the time of the n-th event, where it is not the event's own."""
 
     history: History
-    clock: Callable[[int], int] | None = None
+    clock: Mapping[int, int] | None = None
     marked: frozenset[int] = frozenset()  # batches to tint, because they fare differently in the run beside
     facts: list[Fact] = field(init=False)
     places: dict[int, Place] = field(init=False)
@@ -41,7 +54,7 @@ class Plan:
 
     def time(self, index: int) -> int:
         """The moment of the n-th event on the axis of this picture."""
-        return self.clock(index) if self.clock else self.facts[index].event.t
+        return self.clock[index] if self.clock else self.facts[index].event.t
 
     def _placed(self) -> Iterable[tuple[int, Place]]:
         seen: Counter[tuple[int, str]] = Counter()
@@ -200,71 +213,6 @@ def group_of(event: Event) -> str:
 def producer_lane(event: Event, lanes: list[str]) -> str:
     """The producer's lane that an event is written above; the coordinator's words go to the first."""
     return event.lane if event.lane in lanes else lanes[0]
-
-
-def told_words(batch: str, what: str) -> str:
-    """Under the tick, cross or ring."""
-    return f"{batch} {what}" if batch != "-1" else what
-
-
-def verdict_words(event: Event) -> str:
-    """Two short lines under a verdict's mark."""
-    if event.what == "refused":
-        word = "fenced" if shape_of(event.what, event.error) == "fenced" else "refused"
-        return f"{word}\n{event.error.value} {short_name(event.error)}"
-    offset = "?" if event.offset is None else event.offset
-    return f"duplicate\n= offset {offset}" if event.what == "duplicate" else f"stored\noffset {offset}"
-
-
-def doubt_words(batch: int) -> str:
-    """Under the ring where a message was lost, for as long as the application cannot know."""
-    return f"{batch} ?"
-
-
-def broker_words(event: Event) -> str:
-    """Under the mark of a broker that restarts, crashes, fails over or forgets."""
-    return "broker\n" + event.what
-
-
-def memory_words(fact: Fact) -> str:
-    """The remembered ranges: in one line while each is one number, else one a line."""
-    words = [range_words(*r) for r in fact.memory]
-    return ("\n" if any(".." in w for w in words) or len("".join(words)) > 10 else " ").join(words)
-
-
-def log_row(event: Event) -> str:
-    """The row of the partition that an event is about."""
-    return f"log {event.topic} {event.partition}"
-
-
-def cell_text(fact: Fact) -> str:
-    """What stands in the log's cell: the offset and the values, cut to a few."""
-    values = " ".join(fact.send.values[:3]) + (" …" if len(fact.send.values) > 3 else "")
-    values = values if len(values) <= 16 else values[:15] + "…"
-    return f"{range_words(fact.event.offset or 0, (fact.event.offset or 0) + max(1, len(fact.send.values)) - 1)}: {values}"
-
-
-def cells_text(cells: Sequence[LogCell]) -> str:
-    """Several cells of a log in a few words."""
-    return "  ".join(f"{c.offset}: {c.value or c.kind}" for c in cells[:3]) + ("  …" if cells[3:] else "")
-
-
-def cell_width(text: str) -> float:
-    """Pixels of a log cell."""
-    return text_width(text) + 12
-
-
-def copy_words(copy: int) -> str:
-    """Under a log cell that repeats an earlier one."""
-    return "" if copy < 2 else {2: "second copy", 3: "third copy"}.get(copy, f"copy {copy}")
-
-
-def reading_words(event: Event, history: History) -> str:
-    """Under a consumer's mark."""
-    if event.kind == Kind.POSITION:
-        return f"commits {event.offset}"
-    value = next((c.value for c in history.log(event.partition, event.topic or None) if c.offset == event.offset), "")
-    return f"{event.offset}: {value}" if value else f"{event.offset}"
 
 
 def _offsets(fact: Fact) -> range:

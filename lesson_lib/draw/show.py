@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from lesson_lib.draw.facts import facts_of
 from lesson_lib.draw.picture import Picture
+from lesson_lib.draw.steps import Steps, comparable, steps_of
+from lesson_lib.draw.words import caption
 from lesson_lib.errors import LessonError
 from lesson_lib.history import History
 
@@ -10,19 +15,45 @@ LAYOUTS = ("lanes", "space-time", "arrivals")
 
 
 def show(history: History, layout: str | None = None, control: History | None = None, step: bool = True) -> Picture:
-    """Draw a run, and under it its control on the same time axis. LessonError for a layout that there is not."""
+    """Draw a run, and under it its control on the same time axis.
+
+    `layout` is "lanes" (the default), "space-time" or "arrivals"; `step=False` leaves the buttons away. LessonError for
+    anything that is not a history, and for a layout that there is not.
+    """
+    runs = [history] if control is None else [history, control]
+    return _picture(runs, _checked(runs, layout or "lanes"), frozenset(), step)
+
+
+def compare(left: History, right: History, layout: str | None = None, step: bool = True) -> Picture:
+    """Draw two runs under each other, what differs tinted: two settings, two brokers, or the simulated and the real one."""
+    from lesson_lib.draw.difference import differing
+    return _picture([left, right], _checked([left, right], layout or "lanes"), differing(left, right), step)
+
+
+def _checked(runs: Sequence[History], layout: str) -> str:
+    if layout not in LAYOUTS:
+        raise LessonError(f"There is no layout {layout!r}. Choose one of: {', '.join(LAYOUTS)}.")
+    for run in runs:
+        if not isinstance(run, History):
+            raise LessonError(f"Only a run can be drawn, such as what simulate(...) or lab.run(...) returns, not {run!r:.60}.")
+    return layout
+
+
+def _picture(runs: Sequence[History], layout: str, marked: frozenset[int], step: bool) -> Picture:
+    facts = [facts_of(run) for run in runs]
+    steps = steps_of(runs, facts)
+    canvas = _lanes(runs, steps, marked)
+    told = (steps.captions, steps.surprises) if step else ((), ())
+    return Picture(canvas, alt(*runs), table(*runs), *told)
+
+
+def _lanes(runs: Sequence[History], steps: Steps, marked: frozenset[int]) -> object:
     from lesson_lib.draw.lanes import draw_lanes
     from lesson_lib.draw.lanes_plan import Plan
-    if layout not in (None, *LAYOUTS):
-        raise LessonError(f"There is no layout {layout!r}. Choose one of: {', '.join(LAYOUTS)}.")
-    runs = [history] if control is None else [history, control]
-    canvas = draw_lanes([Plan(run) for run in runs])
-    return Picture(canvas, alt(*runs), table(*runs))
-
-
-def compare(left: History, right: History) -> Picture:
-    """Draw two runs under each other, with what differs marked."""
-    return show(left, control=right)
+    facts = [facts_of(run) for run in runs]
+    columns = {} if comparable(runs) else steps.columns(facts)
+    clocks = [{i: c for (r, i), c in columns.items() if r == run} for run in range(len(runs))]
+    return draw_lanes([Plan(run, clock, marked) for run, clock in zip(runs, clocks, strict=True)], steps)
 
 
 def alt(*runs: History) -> str:
@@ -32,7 +63,8 @@ def alt(*runs: History) -> str:
 
 def table(*runs: History) -> str:
     """The tables of all runs, each under its settings where there are several."""
-    from lesson_lib.draw.words import caption
     if len(runs) == 1:
         return runs[0].table()
-    return "\n\n".join(f"{', '.join(caption(run))}\n{run.table()}" for run in runs)
+    from lesson_lib.draw.difference import as_table
+    tables = [f"{caption(run)[0]}, {caption(run)[1].replace('  ·  ', ', ')}\n{run.table()}" for run in runs]
+    return "\n\n".join([*tables, as_table(*runs)])

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from lesson_lib.draw.facts import Fact, range_words
 from lesson_lib.draw.style import NORMAL, text_width
-from lesson_lib.history import History
+from lesson_lib.history import History, Kind
 
 
 def caption(history: History) -> tuple[str, str]:
     """What stands above a run: the switch that matters, and the rest in small print."""
     s = history.settings
-    rest = [f"acks={s.acks}", f"{s.in_flight} in flight", f"{s.world}, rule of Kafka {s.broker}", f"faults: {s.faults or 'none'}"]
+    rest = [f"acks={s.acks}", f"{s.in_flight} in flight", f"{s.world}, Kafka {s.broker}", f"faults: {s.faults or 'none'}"]
     return f"idempotence {'on' if s.idempotence else 'off'}", "  ·  ".join(rest)
 
 
@@ -32,3 +33,79 @@ def wrap(text: str, width: float, size: float = NORMAL, bold: bool = True) -> li
         else:
             lines[-1] = longer
     return lines
+
+
+def sentence(fact: Fact) -> str:
+    """What happened, in a sentence that needs no picture."""
+    event = fact.event
+    who, batch = event.lane, f"batch {event.batch}" if event.batch >= 0 else "the batch"
+    simple = {
+        Kind.TORN: "The connection is torn. What was not answered on it is in doubt.",
+        Kind.TIMEOUT: f"The {who} stops waiting for the answer for {batch}.",
+        Kind.INIT: f"The {who} gets a producer id, with epoch {event.producer_epoch}.",
+        Kind.EPOCH: f"The {who} {event.what or f'goes on with epoch {event.producer_epoch}'}.",
+        Kind.PRODUCER: f"The {who} is {event.what}.",
+        Kind.BROKER: f"The broker {event.what}.",
+        Kind.TXN: f"The {who}: {event.what}.",
+        Kind.POSITION: f"The {who} commits {event.offset} as the next offset to read.",
+    }
+    if event.kind in simple:
+        return simple[event.kind].rstrip(".") + (f" ({event.note})." if event.note else ".")
+    return {Kind.SEND: _send, Kind.LOST: _lost, Kind.VERDICT: _verdict, Kind.ACK: _ack, Kind.REPORT: _report,
+            Kind.MARKER: _marker, Kind.READ: _read}[event.kind](fact, batch)
+
+
+def _send(fact: Fact, batch: str) -> str:
+    event = fact.send
+    again = f" again, try {event.try_no}" if event.try_no > 1 else ""
+    number = f", sequence {range_words(event.base_sequence, event.base_sequence + max(1, event.record_count) - 1)}"
+    values = f" ({' '.join(event.values[:4])}{' …' if event.values[4:] else ''})" if event.values else ""
+    return f"The {event.lane} sends {batch}{values}{again}{number if event.base_sequence >= 0 else ''}."
+
+
+def _lost(fact: Fact, batch: str) -> str:
+    if fact.event.what == "request":
+        return f"The request with {batch} is lost: it never reaches the broker."
+    return f"The answer for {batch} is lost: the broker has decided, the producer cannot know."
+
+
+def _verdict(fact: Fact, batch: str) -> str:
+    event = fact.event
+    if event.what == "refused":
+        return f"The broker refuses {batch}: {event.error.words}. Nothing is stored."
+    if event.what == "duplicate":
+        return f"The broker remembers {batch}: a duplicate of offset {event.offset}. Nothing is stored."
+    return f"The broker stores {batch} at offset {event.offset}" + (f", copy {fact.copy} of it." if fact.copy > 1 else ".")
+
+
+def _ack(fact: Fact, batch: str) -> str:
+    event = fact.event
+    said = f"error {event.error.words}" if event.error else f"success, offset {event.offset}"
+    return f"The {event.lane} gets the answer for {batch}: {said}."
+
+
+def _report(fact: Fact, batch: str) -> str:
+    event = fact.event
+    if event.what == "unknown":
+        return f"The application cannot know whether {batch} is in the log."
+    detail = f" ({event.note})" if event.note else ""
+    return f"The application is told: {batch} {event.what}{detail}."
+
+
+def _marker(fact: Fact, batch: str) -> str:
+    return f"A {fact.event.what} marker is written to the log at offset {fact.event.offset}."
+
+
+def _read(fact: Fact, batch: str) -> str:
+    values = " ".join(fact.event.values)
+    return f"The {fact.event.lane} reads offset {fact.event.offset}{f' ({values})' if values else ''}."
+
+
+def surprising(fact: Fact) -> bool:
+    """Whether something goes otherwise than planned at this event."""
+    event = fact.event
+    if event.kind == Kind.VERDICT:
+        return event.what in ("duplicate", "refused") or fact.copy > 1
+    if event.kind == Kind.REPORT:
+        return event.what != "ok"
+    return event.kind in (Kind.LOST, Kind.TORN, Kind.TIMEOUT, Kind.EPOCH, Kind.PRODUCER, Kind.BROKER)

@@ -1,0 +1,74 @@
+"""The few words that stand at a mark. Short enough for a notebook's width; the sentences are in `words`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lesson_lib.draw.facts import Fact, range_words
+from lesson_lib.draw.style import shape_of, short_name, text_width
+from lesson_lib.history import Event, History, Kind, LogCell
+
+
+def told_words(batch: str, what: str) -> str:
+    """Under the tick, cross or ring."""
+    return f"{batch} {what}" if batch != "-1" else what
+
+
+def verdict_words(event: Event) -> str:
+    """Two short lines under a verdict's mark."""
+    if event.what == "refused":
+        word = "fenced" if shape_of(event.what, event.error) == "fenced" else "refused"
+        return f"{word}\n{event.error.value} {short_name(event.error)}"
+    offset = "?" if event.offset is None else event.offset
+    return f"duplicate\n= offset {offset}" if event.what == "duplicate" else f"stored\noffset {offset}"
+
+
+def doubt_words(batch: int) -> str:
+    """Under the ring where a message was lost, for as long as the application cannot know."""
+    return f"{batch} ?"
+
+
+def broker_words(event: Event) -> str:
+    """Under the mark of a broker that restarts, crashes, fails over or forgets."""
+    return "broker\n" + event.what
+
+
+def memory_words(fact: Fact) -> str:
+    """The remembered ranges: in one line while each is one number, else one a line."""
+    words = [range_words(*r) for r in fact.memory]
+    return ("\n" if any(".." in w for w in words) or len("".join(words)) > 10 else " ").join(words)
+
+
+def log_row(event: Event) -> str:
+    """The row of the partition that an event is about."""
+    return f"log {event.topic} {event.partition}"
+
+
+def cell_text(fact: Fact) -> str:
+    """What stands in the log's cell: the offset and the values, cut to a few."""
+    values = " ".join(fact.send.values[:3]) + (" …" if len(fact.send.values) > 3 else "")
+    values = values if len(values) <= 16 else values[:15] + "…"
+    return f"{range_words(fact.event.offset or 0, (fact.event.offset or 0) + max(1, len(fact.send.values)) - 1)}: {values}"
+
+
+def cells_text(cells: Sequence[LogCell]) -> str:
+    """Several cells of a log in a few words."""
+    return "  ".join(f"{c.offset}: {c.value or c.kind}" for c in cells[:3]) + ("  …" if cells[3:] else "")
+
+
+def cell_width(text: str) -> float:
+    """Pixels of a log cell."""
+    return text_width(text) + 12
+
+
+def copy_words(copy: int) -> str:
+    """Under a log cell that repeats an earlier one."""
+    return "" if copy < 2 else {2: "second copy", 3: "third copy"}.get(copy, f"copy {copy}")
+
+
+def reading_words(event: Event, history: History) -> str:
+    """Under a consumer's mark."""
+    if event.kind == Kind.POSITION:
+        return f"commits {event.offset}"
+    value = next((c.value for c in history.log(event.partition, event.topic or None) if c.offset == event.offset), "")
+    return f"{event.offset}: {value}" if value else f"{event.offset}"
