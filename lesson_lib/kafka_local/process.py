@@ -74,12 +74,16 @@ class KafkaProcess:
                     f"`python -m lesson_lib kafka up --port N` and set KAFKA_BOOTSTRAP_SERVERS={HOST}:N."
                 )
         self._prepare(version)
-        self._launch(version)
+        process = self._launch(version)
         try:
-            self._wait()
+            self._wait(process)
         except BaseException:
+            process.kill()
+            process.wait()
             self.stop()
             raise
+        # The broker outlives this program; a Popen that believes in its end does not warn about a child left alone.
+        process.returncode = 0
 
     def stop(self) -> bool:
         """Stop it and forget its data; False when it was not running."""
@@ -108,7 +112,7 @@ class KafkaProcess:
         if run.returncode:
             raise LessonError(f"Kafka {version} could not format its storage: see {self.folder / 'format.log'}.")
 
-    def _launch(self, version: str) -> None:
+    def _launch(self, version: str) -> subprocess.Popen[bytes]:
         """Start the Java process in a session of its own, so that Ctrl-C in the shell does not end it."""
         with (self.folder / "log").open("wb") as log:
             process = subprocess.Popen(
@@ -120,8 +124,7 @@ class KafkaProcess:
                 start_new_session=True,
             )
         (self.folder / "pid").write_text(str(process.pid))
-        # The process outlives this one; telling Popen so spares a warning about a child that nobody waited for.
-        process.returncode = 0
+        return process
 
     def _java(self, version: str, main_class: str) -> list[str]:
         """The command line that runs one of Kafka's programs."""
@@ -131,11 +134,11 @@ class KafkaProcess:
         heap = read_compose().environment["KAFKA_HEAP_OPTS"].split()
         return [java, *heap, "-cp", maven.classpath(maven.kafka_server(version), self.state / "classpath"), main_class]
 
-    def _wait(self) -> None:
+    def _wait(self, process: subprocess.Popen[bytes]) -> None:
         """Return when clients can use the broker."""
         deadline = time.monotonic() + START_SECONDS
         while not probe.is_usable(HOST, self.port):
-            if self.pid() is None:
+            if process.poll() is not None:
                 raise LessonError(f"Kafka stopped while it was starting: the reason is in {self.folder / 'log'}.")
             if time.monotonic() > deadline:
                 raise LessonError(f"Kafka did not answer within {START_SECONDS:.0f} s: see {self.folder / 'log'}.")
