@@ -13,6 +13,7 @@ from lesson_lib.core.partition_log import PartitionLog
 from lesson_lib.errors import LessonError
 from lesson_lib.live import connection
 from lesson_lib.live.cluster import Cluster
+from lesson_lib.live.handlers.transactions import write_markers
 from lesson_lib.live.server import ServerThread
 
 
@@ -23,10 +24,14 @@ class EmbeddedBroker:
                  advertised: tuple[str, int] | None = None) -> None:
         self.cluster = Cluster(KafkaVersion.of(version))
         self.advertised = advertised
-        self._server = ServerThread(self._serve, host, port, "embedded broker")
+        self._server = ServerThread(self._serve, host, port, "embedded broker", self._abort_timed_out)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await connection.serve(self.cluster, reader, writer)
+
+    def _abort_timed_out(self) -> None:
+        for marker in self.cluster.coordinator.abort_timed_out(self.cluster.now()):
+            write_markers(self.cluster, marker)
 
     def start(self) -> EmbeddedBroker:
         """Listen and return itself; LessonError where the port is taken."""

@@ -17,6 +17,7 @@ from typing import Any
 from lesson_lib.core.kafka_version import DEFAULT_VERSION, KafkaVersion
 from lesson_lib.core.partition_log import PartitionLog
 from lesson_lib.core.transactions import TransactionCoordinator
+from lesson_lib.live.groups import Group
 from lesson_lib.live.offsets import OffsetStore
 
 NODE_ID = 1
@@ -58,6 +59,7 @@ class Cluster:
     topics: dict[str, Topic] = field(default_factory=dict)
     leader_epoch: int = 0
     coordinator: TransactionCoordinator = field(default_factory=TransactionCoordinator)
+    groups: dict[str, Group] = field(default_factory=dict)
     offsets: OffsetStore = field(default_factory=OffsetStore)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import os
 import threading
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TypeVar
 
 from lesson_lib.errors import LessonError
@@ -21,13 +23,15 @@ READ_BUFFER_BYTES = 64 * 1024
 
 
 class ServerThread:
-    """Calls `connection(reader, writer)` for every client, each in a task of its own, on a daemon thread."""
+    """Calls `connection(reader, writer)` for every client, each in a task of its own, on a daemon thread, and `chore` once a second."""
 
-    def __init__(self, connection: Connection, host: str = "127.0.0.1", port: int = 0, name: str = "server") -> None:
+    def __init__(self, connection: Connection, host: str = "127.0.0.1", port: int = 0, name: str = "server",
+                 chore: Callable[[], None] | None = None) -> None:
         self.host, self.port, self.name = host, port, name
-        self._connection = connection
+        self._connection, self._chore = connection, chore
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
+        self._servers: list[asyncio.Server] = []
         self._clients: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     @property
@@ -37,13 +41,13 @@ class ServerThread:
 
     def start(self) -> None:
         """Listen; afterwards `port` is the real one. LessonError when the port is taken or the address is not ours."""
-        ready, failure = threading.Event(), list[OSError]()
+        ready, failure = threading.Event(), list[OSError | OverflowError]()
         self._thread = threading.Thread(target=self._run, args=(ready, failure), name=self.name, daemon=True)
         self._thread.start()
         ready.wait()
         if failure:
             self._thread.join()
-            raise LessonError(f"Nothing can listen on {self.host}:{self.port} ({failure[0].strerror}); "
+            raise LessonError(f"Nothing can listen on {self.host}:{self.port} ({_reason(failure[0])}); "
                               "choose another port, or 0 for any free one.") from None
         atexit.register(self.stop)
 
@@ -65,32 +69,45 @@ class ServerThread:
 
         return asyncio.run_coroutine_threadsafe(run(), self._loop).result()
 
+    async def listen_also(self, connection: Connection) -> int:
+        """Serve one more kind of client on a port of its own, which is returned; call it on the server's thread."""
+        server = await asyncio.start_server(partial(self._accept, connection), self.host, 0, limit=READ_BUFFER_BYTES)
+        self._servers.append(server)
+        return server.sockets[0].getsockname()[1]
+
     def disconnect_all(self) -> None:
         """Tear every connection; call it on the server's thread."""
         for writer in list(self._clients.values()):
             writer.transport.abort()
 
-    def _run(self, ready: threading.Event, failure: list[OSError]) -> None:
+    def _run(self, ready: threading.Event, failure: list[OSError | OverflowError]) -> None:
         loop = self._loop = asyncio.new_event_loop()
         try:
             server = loop.run_until_complete(
-                asyncio.start_server(self._accept, self.host, self.port, limit=READ_BUFFER_BYTES, backlog=1024))
+                asyncio.start_server(partial(self._accept, self._connection), self.host, self.port, limit=READ_BUFFER_BYTES, backlog=1024))
             self.port = server.sockets[0].getsockname()[1]
             ready.set()
+            self._servers = [server]
             loop.run_forever()
-            server.close()
+            for server in self._servers:
+                server.close()
             loop.run_until_complete(self._hang_up())
-        except OSError as error:
+        except (OSError, OverflowError) as error:  # the second is for a port above 65535
             failure.append(error)
         finally:
             ready.set()
             loop.close()
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _do_chore(self) -> None:
+        if self._chore:
+            self._chore()
+            self._loop.call_later(1, self._do_chore)
+
+    async def _accept(self, connection: Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         self._clients[task] = writer
         try:
-            await self._connection(reader, writer)
+            await connection(reader, writer)
         except asyncio.CancelledError:
             pass  # asyncio 3.11 would print a traceback for a connection that stop() cancelled
         finally:
@@ -104,3 +121,8 @@ class ServerThread:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.sleep(0)
+
+
+def _reason(error: OSError | OverflowError) -> str:
+    number = getattr(error, "errno", None)
+    return os.strerror(number).lower() if number and number > 0 else str(error)

@@ -10,7 +10,18 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from lesson_lib.live.cluster import Cluster
-from lesson_lib.live.handlers import fetch, metadata, produce, topics, transactions
+from lesson_lib.live.handlers import (
+    configs,
+    describe,
+    fetch,
+    groups,
+    metadata,
+    offsets,
+    produce,
+    records,
+    topics,
+    transactions,
+)
 from lesson_lib.live.wire import Request
 
 Handler = Callable[[Cluster, Request], Any | Awaitable[Any]]
@@ -18,7 +29,12 @@ Handler = Callable[[Cluster, Request], Any | Awaitable[Any]]
 HANDLERS: dict[int, Handler] = {
     **produce.HANDLERS,
     **fetch.HANDLERS,
+    **records.HANDLERS,
     **metadata.HANDLERS,
     **topics.HANDLERS,
+    **configs.HANDLERS,
     **transactions.HANDLERS,
+    **groups.HANDLERS,
+    **offsets.HANDLERS,
+    **describe.HANDLERS,
 }
