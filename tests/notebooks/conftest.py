@@ -1,0 +1,114 @@
+"""Runs notebooks as JupyterLab would, and cures what testbook and nbclient do not: see each comment."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from queue import Empty
+from typing import Any
+
+import nbformat
+import pytest
+from jupyter_client.channels import AsyncZMQSocketChannel
+from testbook.client import TestbookNotebookClient
+
+ROOT = Path(__file__).parents[2]
+NOTEBOOKS = sorted(ROOT.glob("notebooks/[0-9][0-9]-*.ipynb"))
+_get_msg = AsyncZMQSocketChannel.get_msg
+
+
+async def _get_msg_in_slices(self: AsyncZMQSocketChannel, timeout: float | None = None) -> Any:
+    """Poll in slices: nbclient sends on the socket that it polls, and a wake-up that is lost there would wait for ever."""
+    end = None if timeout is None else time.monotonic() + timeout
+    while True:
+        left = 0.25 if end is None else min(0.25, max(0.0, end - time.monotonic()))
+        try:
+            return await _get_msg(self, left)
+        except Empty:
+            if end is not None and time.monotonic() >= end:
+                raise
+
+
+AsyncZMQSocketChannel.get_msg = _get_msg_in_slices
+
+
+class Book:
+    """A notebook with a running kernel. `run()` runs its cells; `value` and `inject` are testbook's."""
+
+    def __init__(self, path: Path, progress: Path) -> None:
+        self.path = path
+        self.notebook = nbformat.read(path, as_version=4)
+        # The folder, else the kernel starts in pytest's; "immediate", else one shutdown in ten takes three seconds.
+        self.client = TestbookNotebookClient(self.notebook, timeout=60, kernel_name="python3", shutdown_kernel="immediate",
+                                             resources={"metadata": {"path": str(path.parent)}}, allow_errors=True)
+        self.progress = progress
+
+    def start(self) -> None:
+        """Start the kernel, with a progress folder of its own."""
+        self.client.create_kernel_manager()
+        self.client.start_new_kernel(env={**os.environ, "LESSON_PROGRESS": str(self.progress)})
+        self.client.start_new_kernel_client()
+
+    @property
+    def code(self) -> list[str]:
+        """The sources of the code cells."""
+        return [cell.source for cell in self.notebook.cells if cell.cell_type == "code"]
+
+    @code.setter
+    def code(self, sources: list[str]) -> None:
+        cells = [cell for cell in self.notebook.cells if cell.cell_type == "code"]
+        for cell, source in zip(cells, sources, strict=True):
+            cell.source = source
+
+    def run(self, times: int = 1) -> Book:
+        """Run every cell that many times in a row. AssertionError with the cell when one raises."""
+        for index, cell in enumerate(self.notebook.cells):
+            for _ in range(times if cell.cell_type == "code" else 0):
+                self.client.execute_cell(index)
+                self._check(cell)
+        return self
+
+    def _check(self, cell: Any) -> None:
+        errors = [o for o in cell.outputs if o.output_type == "error"]
+        assert not errors, f"{self.path.name}: {cell.source}\n{errors[0].ename}: {errors[0].evalue}"
+
+    def texts(self, kind: str = "text/plain") -> list[str]:
+        """What the outputs hold of one kind, printed text among the plain ones."""
+        outputs = [o for cell in self.notebook.cells if cell.cell_type == "code" for o in cell.outputs]
+        printed = [o.text for o in outputs if o.output_type == "stream" and kind == "text/plain"]
+        return [*printed, *(o.data[kind] for o in outputs if kind in o.get("data", {}))]
+
+    def value(self, expression: str) -> Any:
+        """A value in the kernel, as JSON brings it over."""
+        return self.client.value(expression)
+
+    def inject(self, code: str) -> Any:
+        """Run code in the kernel and take the cell away again."""
+        return self.client.inject(code, pop=True)
+
+    def stop(self) -> None:
+        """Stop the kernel, whatever happened."""
+        self.client._cleanup_kernel()
+
+
+@pytest.fixture
+def nb(tmp_path: Path) -> Iterator[Callable[..., Book]]:
+    """Open a notebook with a kernel of its own; all are stopped after the test, also after one that failed."""
+    opened: list[Book] = []
+
+    def open_book(path: Path, progress: Path | None = None) -> Book:
+        book = Book(path, progress or tmp_path / "progress")
+        opened.append(book)
+        book.start()
+        return book
+    yield open_book
+    for book in opened:
+        book.stop()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Each test with `path` runs once for each notebook, however many there are."""
+    if "path" in metafunc.fixturenames:
+        metafunc.parametrize("path", NOTEBOOKS, ids=[p.stem for p in NOTEBOOKS])
