@@ -63,7 +63,7 @@ def differences(left: Outcome, right: Outcome) -> list[Difference]:
     """Every disagreement, in the order of the script."""
     found = [Difference(n, f"step {n + 1}", str(a), str(b))
              for n, (a, b) in enumerate(zip(left.steps, right.steps, strict=True)) if a != b]
-    for number, (a, b) in enumerate(zip(left.partitions, right.partitions, strict=True)):
+    for number, (a, b) in enumerate(zip(left.partitions, right.partitions, strict=False)):
         found += [Difference(-1, f"at the end, partition {number}, {f.name.replace('_', ' ')}",
                              _text(getattr(a, f.name)), _text(getattr(b, f.name)))
                   for f in fields(Final) if getattr(a, f.name) != getattr(b, f.name)]

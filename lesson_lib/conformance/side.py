@@ -24,6 +24,7 @@ from lesson_lib.live import requests
 from lesson_lib.live.raw_client import RawClient, make_topic
 
 PATIENCE_SECONDS = 5.0
+TIMEOUT_SECONDS = 60.0
 CONCURRENT_TRANSACTIONS = 51
 NOT_READY = (14, 15, 16, CONCURRENT_TRANSACTIONS)
 UNFINISHED = ("PrepareCommit", "PrepareAbort", "PrepareEpochFence")
@@ -36,7 +37,7 @@ class Side:
 
     def __init__(self, address: str) -> None:
         self.address = address
-        self.client = RawClient(address, timeout=60.0)
+        self.client = RawClient(address, timeout=TIMEOUT_SECONDS)
         self._coordinator_ready = False
 
     @property
@@ -45,16 +46,27 @@ class Side:
         return self.client.versions[0]
 
     def run(self, scripts: Sequence[Script]) -> list[Outcome]:
-        """The outcome of each script, each on fresh partitions of one new topic, which is deleted at the end."""
+        """The outcome of each script. Where the broker hangs up, each script is played alone, to see which one it was."""
+        try:
+            return self._together(scripts) if scripts else []
+        except ConnectionError:
+            self.close()
+            self.client = RawClient(self.address, timeout=TIMEOUT_SECONDS)
+        return [self._hung_up(scripts[0])] if len(scripts) == 1 else [self.run([script])[0] for script in scripts]
+
+    def _hung_up(self, script: Script) -> Outcome:
+        return Outcome(tuple(Seen(-1, note="the broker closed the connection") for _ in script.steps))
+
+    def _together(self, scripts: Sequence[Script]) -> list[Outcome]:
+        """All scripts on one new topic, which is deleted at the end."""
         topic = f"conformance-{uuid.uuid4().hex[:12]}"
         plays = self._plays(scripts, topic)
         make_topic(self.client, topic, sum(s.partitions for s in scripts))
-        try:
-            for number in range(max(len(s.steps) for s in scripts)):
-                self._wave([p for p in plays if number < len(p.script.steps)])
-            return final.outcomes(self.client, topic, plays)
-        finally:
-            self.client.ask(requests.delete_topic(topic))
+        for number in range(max(len(s.steps) for s in scripts)):
+            self._wave([p for p in plays if number < len(p.script.steps)])
+        outcomes = final.outcomes(self.client, topic, plays)
+        self.client.ask(requests.delete_topic(topic))
+        return outcomes
 
     def close(self) -> None:
         """Close the connection."""
