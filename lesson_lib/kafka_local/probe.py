@@ -67,3 +67,12 @@ def is_free(port: int, host: str = "127.0.0.1") -> bool:
         except OSError:
             return False
         return True
+
+
+def two_free_ports() -> int:
+    """A port that is free together with the one above it: Kafka's broker takes the first, its controller the second."""
+    while True:
+        with socket.create_server(("127.0.0.1", 0)) as first:
+            port = first.getsockname()[1]
+            if port < 65535 and is_free(port + 1):
+                return port

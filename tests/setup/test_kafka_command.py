@@ -20,13 +20,8 @@ from lesson_lib.kafka_local.process import KafkaProcess, started
 
 @pytest.fixture
 def port():
-    """A port that is free together with the one above, which the controller takes."""
-    while True:
-        with socket.socket() as first:
-            first.bind(("127.0.0.1", 0))
-            number = first.getsockname()[1]
-        if number < 65535 and probe.is_free(number + 1):
-            return number
+    """A port for a broker."""
+    return probe.two_free_ports()
 
 
 @pytest.fixture
