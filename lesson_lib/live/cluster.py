@@ -10,6 +10,7 @@ import asyncio
 import re
 import time
 import uuid
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -49,7 +50,10 @@ class Topic:
 
 @dataclass
 class Cluster:
-    """All state of one embedded broker. `now` is the broker's clock in milliseconds since 1970."""
+    """All state of one embedded broker. `now` is the broker's clock in milliseconds since 1970.
+
+    `failures`: what handlers raised that they should not have; a test fails when there is anything in it.
+    """
 
     version: KafkaVersion = DEFAULT_VERSION
     host: str = "127.0.0.1"
@@ -61,6 +65,7 @@ class Cluster:
     coordinator: TransactionCoordinator = field(default_factory=TransactionCoordinator)
     groups: dict[str, Group] = field(default_factory=dict)
     offsets: OffsetStore = field(default_factory=OffsetStore)
+    failures: deque[Exception] = field(default_factory=lambda: deque(maxlen=20))
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def create_topic(self, name: str, partitions: int = 1, configs: dict[str, str] | None = None) -> Topic:
@@ -76,7 +81,7 @@ class Cluster:
 
     def topic_name(self, named: Any) -> str:
         """The name in a part of a request that holds a name or, in newer versions, only an id."""
-        topic = self.topic(named.name, named.topic_id)
+        topic = self.topic(named.name, getattr(named, "topic_id", None))
         return topic.name if topic else named.name or ""
 
     def log(self, name: str | None, partition: int, topic_id: uuid.UUID | None = None) -> PartitionLog | None:

@@ -26,6 +26,8 @@ async def serve(cluster: Cluster, reader: asyncio.StreamReader, writer: asyncio.
                 await writer.drain()  # a client that does not read gets no further answer, and no memory
     except (OSError, asyncio.IncompleteReadError, wire.ProtocolError):
         pass
+    except Exception as error:  # a mistake of ours costs this client its connection, and no cell a traceback
+        cluster.failures.append(error)
     finally:
         writer.transport.abort()
 
