@@ -1,0 +1,125 @@
+"""What is left of a leader's memory after a restart, a crash, a failover, a day without records, and DeleteRecords."""
+
+from __future__ import annotations
+
+import pytest
+
+from lesson_lib.core.batch import Batch
+from lesson_lib.core.error_codes import ErrorCode
+from lesson_lib.core.partition_log import PRODUCER_ID_EXPIRATION_MS, PartitionLog
+from lesson_lib.core.producer_state import Appended, Duplicate, Refused
+
+OUT_OF_ORDER = Refused(ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER)
+DAY = PRODUCER_ID_EXPIRATION_MS
+
+
+def data(sequence: int, pid: int = 7, epoch: int = 0, timestamp: int = 0, transactional: bool = False) -> Batch:
+    """One record."""
+    return Batch(1, pid, epoch, sequence, transactional, max_timestamp=timestamp)
+
+
+@pytest.fixture
+def log() -> PartitionLog:
+    """Sequences 0 to 5; five batches are remembered."""
+    filled = PartitionLog()
+    for sequence in range(6):
+        filled.append(data(sequence))
+    return filled
+
+
+def duplicates_known(log: PartitionLog) -> list[int]:
+    """The sequences that would be recognised as duplicates."""
+    return [s for s in range(6) if isinstance(log.append(data(s)), Duplicate)]
+
+
+def test_a_clean_restart_leaves_a_window_of_one(log: PartitionLog) -> None:
+    log.restart_clean()
+    assert duplicates_known(log) == [5]
+    assert log.append(data(4)) == OUT_OF_ORDER
+    assert log.append(data(6)) == Appended(6)
+
+
+def test_a_crash_leaves_the_window_of_five(log: PartitionLog) -> None:
+    before = dict(log.producers)
+    log.producers.clear()
+    log.rebuild_from_log()
+    assert log.producers == before
+    assert duplicates_known(log) == [1, 2, 3, 4, 5]
+
+
+def test_a_failover_leaves_everything(log: PartitionLog) -> None:
+    log.delete_records(6)
+    log.fail_over()
+    assert duplicates_known(log) == [1, 2, 3, 4, 5]
+
+
+def test_a_rebuilt_memory_knows_epochs_markers_and_open_transactions() -> None:
+    log = PartitionLog()
+    log.append(data(0, epoch=1, transactional=True))
+    log.append_marker(7, 1, commit=False, coordinator_epoch=3, timestamp=5)
+    log.append(data(1, epoch=1, transactional=True))
+    log.append(data(0, pid=8, epoch=4))
+    before = dict(log.producers)
+    log.rebuild_from_log()
+    assert log.producers == before
+    assert log.last_stable_offset == 2
+
+
+def test_expiry_goes_by_the_time_of_the_records(log: PartitionLog) -> None:
+    log.append(data(0, pid=8, timestamp=1_000))
+    assert log.forget_idle_ids(DAY - 1) == []
+    assert log.forget_idle_ids(DAY) == [7]
+    assert log.forget_idle_ids(DAY + 999) == []
+    assert log.forget_idle_ids(DAY + 1_000) == [8]
+
+
+def test_a_forgotten_id_may_start_anywhere(log: PartitionLog) -> None:
+    log.forget_idle_ids(DAY)
+    assert log.append(data(3)) == Appended(6)  # which stores sequence 3 a second time
+
+
+def test_a_producer_of_old_records_is_forgotten_while_it_writes() -> None:
+    log = PartitionLog()
+    now = 10 * DAY
+    log.append(data(0, timestamp=now - DAY))
+    assert log.forget_idle_ids(now) == [7]
+
+
+def test_an_open_transaction_never_expires() -> None:
+    log = PartitionLog()
+    log.append(data(0, transactional=True))
+    assert log.forget_idle_ids(9 * DAY) == []
+    log.append_marker(7, 0, commit=True, timestamp=DAY)
+    assert log.forget_idle_ids(2 * DAY) == [7]
+
+
+def test_a_snapshot_leaves_out_what_has_expired(log: PartitionLog) -> None:
+    log.restart_clean(now=DAY)
+    assert log.producers == {}
+
+
+def test_delete_records_keeps_the_memory(log: PartitionLog) -> None:
+    assert log.delete_records(4) == 4
+    assert [b.base_offset for b in log.batches] == [4, 5]
+    assert duplicates_known(log) == [1, 2, 3, 4, 5]
+
+
+def test_delete_records_never_goes_back_or_beyond_the_end(log: PartitionLog) -> None:
+    log.delete_records(4)
+    assert log.delete_records(2) == 4
+    assert log.delete_records(99) == log.log_end_offset == 6
+    assert log.append(data(6)) == Appended(6)
+
+
+def test_delete_records_keeps_a_batch_of_which_a_record_is_left() -> None:
+    log = PartitionLog()
+    log.append(Batch(3))
+    assert (log.delete_records(2), len(log.batches)) == (2, 1)
+
+
+def test_the_last_stable_offset_is_never_before_the_start() -> None:
+    log = PartitionLog()
+    log.append(data(0, transactional=True))
+    log.append(Batch(3))
+    log.delete_records(3)
+    assert log.last_stable_offset == 3
