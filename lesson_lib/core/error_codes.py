@@ -33,6 +33,15 @@ class ErrorCode(IntEnum):
     PRODUCER_FENCED = 90
     TRANSACTION_ABORTABLE = 120
 
+    @classmethod
+    def _missing_(cls, value: object) -> ErrorCode | None:
+        """A code that is not in this list keeps its number, so that a real broker may answer anything."""
+        if not isinstance(value, int):
+            return None
+        code = int.__new__(cls, value)
+        code._name_, code._value_ = f"ERROR_{value}", value
+        return code
+
     @property
     def words(self) -> str:
         """Number and name as they appear in figures: `45 out of order sequence number`."""

@@ -1,0 +1,71 @@
+"""From a recording to a `History`: reports find their batches and their place, topics lose the learner's suffix.
+
+Clients report from threads of their own, so two runs of one script can differ in when a report is written down. Here each is
+put right behind the event that caused it, the last one about its batch, and the picture is the same every time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from lesson_lib.history import Event, History, Kind, LogCell, Settings
+from lesson_lib.live.recording import Recording, Report
+
+CAUSES = (Kind.ACK, Kind.TORN, Kind.TIMEOUT, Kind.LOST, Kind.SEND)
+
+
+def as_history(recording: Recording, logs: dict[tuple[str, int], tuple[LogCell, ...]], settings: Settings,
+               short_name: Callable[[str], str]) -> History:
+    """Everything that was recorded so far."""
+    with recording.changed:
+        events, reports = list(recording.events), list(recording.reports)
+    merged = _merge(events, _numbered(recording, reports))
+    known = _of_known_producers(merged)
+    numbered = tuple(replace(e, t=t, topic=short_name(e.topic), note=short_name(e.note)) for t, e in enumerate(known))
+    return History(numbered, {(short_name(topic), p): cells for (topic, p), cells in logs.items()}, settings)
+
+
+def _numbered(recording: Recording, reports: list[Report]) -> list[tuple[Report, int]]:
+    """Reports with the numbers of their batches; batches that were never on the wire follow after those that were."""
+    unseen: dict[tuple[str, int], int] = {}
+    found = []
+    for report in reports:
+        number = recording.book.number_at(report.client_id, report.topic, report.partition, report.timestamp)
+        if number < 0:
+            number = unseen.setdefault((report.client_id, report.timestamp), len(recording.book) + len(unseen))
+        found.append((report, number))
+    return found
+
+
+def _merge(events: list[Event], reports: list[tuple[Report, int]]) -> list[Event]:
+    placed = sorted(((_place(events, report, number), order, report, number) for order, (report, number) in enumerate(reports)),
+                    key=lambda entry: entry[:2])
+    merged = list(events)
+    for place, _, report, number in reversed(placed):
+        merged.insert(place, _as_event(events, report, number))
+    return merged
+
+
+def _place(events: list[Event], report: Report, number: int) -> int:
+    """Behind the last event that can have caused the report, else behind the first of its batch, else where it was written."""
+    own = [i for i, e in enumerate(events) if e.kind in CAUSES and (e.batch == number or _tears(e, events, number))]
+    before = [i for i in own if i < report.after]
+    return (before[-1] if before else own[0] if own else report.after - 1) + 1
+
+
+def _tears(event: Event, events: list[Event], number: int) -> bool:
+    return event.kind == Kind.TORN and any(e.conn == event.conn and e.batch == number for e in events if e.t < event.t)
+
+
+def _as_event(events: list[Event], report: Report, number: int) -> Event:
+    sent = next((e for e in events if e.kind == Kind.SEND and e.batch == number), None)
+    lane = sent.lane if sent else "producer"
+    return Event(0, Kind.REPORT, report.what, lane, batch=number, values=sent.values if sent else report.values, topic=report.topic,
+                 partition=report.partition, offset=report.offset, error=report.error, note=report.note)
+
+
+def _of_known_producers(events: list[Event]) -> list[Event]:
+    """Without the ids that were given to producers which then took no part, such as those of an earlier cell."""
+    taking_part = {e.producer_id for e in events if e.kind == Kind.SEND}
+    return [e for e in events if e.kind != Kind.INIT or e.note or e.producer_id in taking_part]

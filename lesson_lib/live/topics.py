@@ -1,0 +1,106 @@
+"""Topics of one lab: made by a short name, stored under a name that no other learner has, deleted when the lab stops.
+
+The suffix is made of the learner and the process. Topics that a killed kernel of the same learner left behind are recognised by
+it and deleted when the next lab starts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import socket
+from collections.abc import Callable
+from itertools import count
+
+from kafka.protocol.metadata import MetadataRequest
+
+from lesson_lib.errors import LessonError
+from lesson_lib.live import requests
+from lesson_lib.live.raw_client import RawClient, make_topic
+
+LEARNER = "LESSON_LEARNER"
+
+
+def learner() -> str:
+    """Four hex digits for this learner on this machine; from LESSON_LEARNER where that is set."""
+    who = os.environ.get(LEARNER) or f"{os.path.expanduser('~')}@{socket.gethostname()}"
+    return hashlib.blake2b(who.encode(), digest_size=2).hexdigest()
+
+
+class Topics:
+    """Makes, renames and deletes the topics of one lab on the broker at `address`."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.suffix = f"{learner()}-{os.getpid()}"
+        self._made: dict[str, str] = {}
+        self._numbers = count(1)
+
+    def make(self, name: str, partitions: int = 1) -> str:
+        """A new, empty topic; its real name. LessonError for a name that Kafka does not take."""
+        if not re.fullmatch(r"[A-Za-z0-9._-]{1,180}", name):
+            raise LessonError(f"{name!r} is no name for a topic; use letters, digits, dots, hyphens and underscores.")
+        if not isinstance(partitions, int) or not 1 <= partitions <= 64:
+            raise LessonError(f"A topic of the lab has 1 to 64 partitions, not {partitions!r}.")
+        real = self._free_name(name)
+        self._ask(lambda client: make_topic(client, real, partitions))
+        self._made[real] = name
+        return real
+
+    def _free_name(self, name: str) -> str:
+        real = self.private(name)
+        while real in self._made:
+            real = f"{name}-{next(self._numbers)}-{self.suffix}"
+        return real
+
+    def private(self, name: str) -> str:
+        """The name with the learner's suffix; for topics, groups and transactional ids."""
+        return name if name.endswith(self.suffix) else f"{name}-{self.suffix}"
+
+    def short(self, name: str) -> str:
+        """The name as the learner gave it."""
+        return self._made.get(name) or name.removesuffix(f"-{self.suffix}")
+
+    def delete_all(self) -> None:
+        """Delete what this lab made; a broker that is gone keeps it until the learner's next lab."""
+        self._delete(list(self._made))
+        self._made.clear()
+
+    def delete_leftovers(self) -> None:
+        """Delete what dead processes of this learner left behind."""
+        pattern = re.compile(rf".+-{learner()}-(\d+)")
+        found = [(name, pattern.fullmatch(name)) for name in self._names()]
+        self._delete([name for name, match in found if match and not _is_alive(int(match.group(1)))])
+
+    def _names(self) -> list[str]:
+        try:
+            with RawClient(self.address, 3.0) as client:
+                return [topic.name for topic in client.ask(MetadataRequest(topics=None, allow_auto_topic_creation=False)).topics]
+        except (LessonError, OSError):
+            return []
+
+    def _delete(self, names: list[str]) -> None:
+        try:
+            with RawClient(self.address, 3.0) as client:
+                for name in names:
+                    client.ask(requests.delete_topic(name))
+        except (LessonError, OSError):
+            pass
+
+    def _ask(self, act: Callable[[RawClient], None]) -> None:
+        try:
+            with RawClient(self.address, 4.0) as client:
+                act(client)
+        except (OSError, RuntimeError) as error:
+            raise LessonError(f"The broker at {self.address} made no topic ({error}); look whether it still runs, then run this cell again.") from None
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
