@@ -93,14 +93,20 @@ class Canvas:
         out = StringIO()
         with matplotlib.rc_context(_RC):
             FigureCanvasSVG(self.figure).print_svg(out, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-        return _tidy(out.getvalue())
+        return _tidy(out.getvalue(), self.width, self.height)
 
 
-def _tidy(svg: str) -> str:
-    """Drop the prologue and make ids unique to this drawing, so that several pictures can live in one page."""
-    svg = svg[svg.index("<svg"):]
-    svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.DOTALL)
-    svg = re.sub(r'<g id="event-(\d+)-">', r'<g data-event="\1">', svg)
-    name = "d" + hashlib.sha256(svg.encode()).hexdigest()[:10]
-    svg = re.sub(r'<g id="(?:figure|axes|patch|text|line2d|FancyBboxPatch)_?\d*">', "<g>", svg)
-    return re.sub(r'(\bid="|href="#|url\(#)', rf"\1{name}-", svg)
+def _tidy(svg: str, width: float, height: float) -> str:
+    """Drop what only matplotlib needs, and make ids unique to this drawing, so that several pictures can live in one page."""
+    body = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>|<style.*?</style>", "", svg[svg.index("<svg"):], flags=re.DOTALL)
+    box = re.search(r'viewBox="[^"]*"', body)
+    head = (f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="{width:.0f}" '
+            f'height="{height:.0f}" {box.group() if box else ""} stroke-linejoin="round">')
+    body = head + body[body.index(">") + 1:]
+    body = body.replace('<g id="patch_1">', '<g data-paper="yes">', 1)
+    body = re.sub(r'<g id="event-(\d+)-">', r'<g data-event="\1">', body)
+    body = re.sub(r'<g id="(?:figure|axes|patch|text|line2d|FancyBboxPatch)_?\d*">', "<g>", body)
+    body = re.sub(r"\s*\n\s*", " ", body).replace("> <", "><")
+    body = re.sub(r"(scale\([^)]*\))|(\.\d{3})\d+", lambda m: m[1] or m[2], body)  # thousandths of a point are enough
+    name = "d" + hashlib.sha256(body.encode()).hexdigest()[:6]
+    return re.sub(r'(\bid="|href="#|url\(#)', rf"\1{name}-", body)

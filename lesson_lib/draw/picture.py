@@ -13,6 +13,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lesson_lib.draw.stepper import name_of, script_for
 from lesson_lib.errors import LessonError
 
 if TYPE_CHECKING:
@@ -49,10 +50,17 @@ class Picture:
 
     def html(self) -> str:
         """Image and table as one piece of HTML that needs nothing from anywhere."""
-        kind, data = ("png", self.png) if not self.captions else ("svg+xml", self.svg.encode())
-        image = (f'<img alt="{escape(self.alt)}" src="data:image/{kind};base64,{base64.b64encode(data).decode()}" '
-                 f'style="max-width:100%;background:#fff">')
-        return f'<div class="lesson-picture">{image}{self._table_html()}</div>'
+        if not self.captions:
+            return f'<div class="lesson-picture">{self._image("png", self.png)}{self._table_html()}</div>'
+        name = name_of(self.svg)
+        script = script_for(name, self.captions, self.surprises)
+        image = self._image("svg+xml", self.svg.encode())
+        return f'<div class="lesson-picture" data-picture="{name}">{image}{self._table_html()}{script}</div>'
+
+    def _image(self, kind: str, data: bytes) -> str:
+        source = f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+        size = f'width="{self.canvas.width:.0f}"'
+        return f'<img alt="{escape(self.alt)}" src="{source}" {size} style="max-width:100%;height:auto;background:#fff">'
 
     def _table_html(self) -> str:
         return f"<details open><summary>The same as text</summary><pre>{escape(self.table)}</pre></details>"
