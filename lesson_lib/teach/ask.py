@@ -13,7 +13,7 @@ from lesson_lib.history import History
 from lesson_lib.teach import store
 from lesson_lib.teach.content import Question, find
 from lesson_lib.teach.message import Message, Outcome, Shown, box, inline, show_now
-from lesson_lib.teach.widget import answer_widget
+from lesson_lib.teach.widget import answer_widget, element_id, guard_script
 
 SURE = {1: "a guess", 2: "fairly sure", 3: "sure"}
 _COLOURS = {"recall": "#56B4E9", "prediction": "#0072B2", "observation": "#E69F00"}
@@ -92,7 +92,7 @@ class Asked(Shown):
 
     def rich(self) -> str:
         """The same as HTML."""
-        return _html(self)
+        return _html(self) + guard_script()
 
     def show(self) -> None:
         """Show the question, and the controls where the notebook has any."""
@@ -145,7 +145,7 @@ def _html(asked: Asked) -> str:
     calls = [s for s in (item.scenario, item.control) if s and item.kind == "prediction"]
     runs = "".join(f"<p>{inline(f'`{call}`')}</p>" for call in calls)
     options = "".join(f'<li style="list-style-type: lower-alpha">{inline(o.text)}</li>' for o in item.options)
-    name = f"question-{item.id.replace('.', '-')}"
+    name = element_id(item.id)
     return box(f'<p id="{name}"><strong>{_TITLES[item.kind]}.</strong> {inline(item.text)}</p>{runs}'
                f'<ol type="a">{options}</ol><p>{inline(_how(asked))}</p>', _COLOURS[item.kind],
                f'role="group" aria-labelledby="{name}"')

@@ -5,11 +5,11 @@
     const leaves = event.key === "Tab" || event.key === "Escape" || (event.key === "Enter" && event.shiftKey);
     if (plain && !leaves) event.stopPropagation();
   };
-  const name = (group, index, id) => {
-    const label = group.querySelector("label.widget-label, .widget-label");
+  const name = (group, index, id, question) => {
+    const label = group.querySelector(".widget-label");
     const box = group.querySelector(".widget-radio-box") || group;
     box.setAttribute("role", "radiogroup");
-    box.setAttribute("aria-label", label ? label.textContent : "Answer");
+    box.setAttribute("aria-label", `${label ? label.textContent : "Answer"}: ${question}`);
     group.querySelectorAll("input[type=radio]").forEach((input) => { input.name = `${id}-${index}`; });
   };
   const upgrade = (area) => {
@@ -17,8 +17,10 @@
       if (box.dataset.guarded || !box.querySelector("input, select, button")) return;
       box.dataset.guarded = "yes";
       box.addEventListener("keydown", guard);
+      const text = area.querySelector(`#${[...box.classList].find((c) => c.startsWith("question-")) || "none"}`);
+      const question = text ? text.textContent : "";
       const id = `lesson-${Math.random().toString(36).slice(2)}`;
-      box.querySelectorAll(".widget-radio").forEach((group, index) => name(group, index, id));
+      box.querySelectorAll(".widget-radio").forEach((group, index) => name(group, index, id, question));
     });
   };
   const area = here && (here.closest(".jp-OutputArea") || here.parentElement.parentElement);

@@ -7,6 +7,7 @@ JupyterLab, where `b` would insert a cell and `d d` delete one. Where scripts ar
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +23,15 @@ def has_kernel() -> bool:
     return hasattr(get_ipython(), "kernel")
 
 
+@cache
 def guard_script() -> str:
     """The script that keeps keys and names controls, as HTML."""
     return f"<script>{resources.files('lesson_lib.teach').joinpath('guard.js').read_text(encoding='utf-8')}</script>"
+
+
+def element_id(item_id: str) -> str:
+    """The id of the element that holds the question's text."""
+    return f"question-{item_id.replace('.', '-')}"
 
 
 def answer_widget(asked: Asked) -> Any:
@@ -38,16 +45,17 @@ class AnswerView:
     def __init__(self, asked: Asked) -> None:
         import ipywidgets as w
         self.asked = asked
+        narrow = w.Layout(width="max-content", margin="2px 24px 2px 2px")
         self.options = w.RadioButtons(options=list(asked.item.keys), value=asked.given or None, description="Answer",
-                                      orientation="horizontal")
-        self.sure = w.RadioButtons(options=_SURE, value=None, description="How sure", orientation="horizontal")
+                                      orientation="horizontal", layout=narrow)
+        self.sure = w.RadioButtons(options=_SURE, value=None, description="How sure", orientation="horizontal", layout=narrow)
         self.commit = w.Button(description="Commit", tooltip=f"Commit your answer to {asked.item.id}")
         self.said = w.HTML()
         self.commit.on_click(self._commit)
         predicts = asked.item.kind == "prediction"
         self.box = w.VBox([w.HBox([self.options, *([self.sure] if predicts else []), self.commit],
                                   layout=w.Layout(flex_flow="row wrap")), self.said])
-        self.box.add_class("lesson-answer")
+        self.box.add_class("lesson-answer").add_class(element_id(asked.item.id))
 
     def _commit(self, _: Any) -> None:
         said = self.asked.answer(self.options.value, self.sure.value)
