@@ -66,12 +66,15 @@ def _lost(panel: Panel, canvas: Canvas, fact: Fact) -> None:
 
 
 def _doubt(panel: Panel, canvas: Canvas, fact: Fact, x: float) -> None:
-    """From the loss to the report, or to the end, the application cannot know."""
-    answer, y = panel.plan.doubts[fact.index], panel.y("told", 13)
-    end = panel.width - RIGHT if answer is None else panel.x(panel.plan.facts[answer]) - 10
-    canvas.line([(x + 8, y), (end, y)], colour=QUIET, width=1.2, style=marks.DOTTED, layer=1.5)
-    marks.belief(canvas, x, y, "unknown")
+    """From now on the application cannot know."""
+    marks.belief(canvas, x, panel.y("told", 13), "unknown")
     canvas.text(x, panel.y("told", 31), labels.doubt_words(fact.event.batch))
+
+
+def _doubt_lasts(panel: Panel, canvas: Canvas, loss: int, end: float) -> None:
+    """The time that the application could not know, up to the pixel `end`."""
+    start, y = panel.x(panel.plan.facts[loss]) + 8, panel.y("told", 13)
+    canvas.line([(start, y), (end, y)], colour=QUIET, width=1.2, style=marks.DOTTED, layer=1.5)
 
 
 def _torn(panel: Panel, canvas: Canvas, fact: Fact) -> None:
@@ -83,7 +86,7 @@ def _torn(panel: Panel, canvas: Canvas, fact: Fact) -> None:
 def _verdict(panel: Panel, canvas: Canvas, fact: Fact) -> None:
     x, y, event = panel.x(fact), panel.lane("broker"), fact.event
     words, start, retry = labels.verdict_words(event), panel.sent_from(fact), fact.send.try_no > 1
-    if event.batch in panel.plan.marked:
+    if ("fate", event.batch) in panel.plan.marked:
         _tint(canvas, x, panel.y("words", -2), words, HEIGHTS["words"] - 2)
     marks.arrow(canvas, start, (x, y - 14), retry)
     marks.head(canvas, start, (x, y - 12), RETRY if retry else FIRST_SEND)
@@ -112,7 +115,7 @@ def _cell(panel: Panel, canvas: Canvas, fact: Fact, x: float) -> None:
     if row not in panel.rows:
         return
     half = labels.cell_width(text) / 2
-    fill = AGAIN if again else TINT if fact.event.batch in panel.plan.marked else "white"
+    fill = AGAIN if again else TINT if ("fate", fact.event.batch) in panel.plan.marked else "white"
     canvas.box(x - half, panel.y(row, 4), 2 * half, 22, fill=fill, edge=EDGE if again else STORED, line=2.6 if again else 1.8)
     canvas.text(x, panel.y(row, 15), text, bold=again)
     canvas.text(x, panel.y(row, 35), labels.copy_words(fact.copy), bold=True)
@@ -127,12 +130,15 @@ def _ack(panel: Panel, canvas: Canvas, fact: Fact) -> None:
 
 
 def _report(panel: Panel, canvas: Canvas, fact: Fact) -> None:
+    for loss, answer in panel.plan.doubts.items():
+        if answer == fact.index:
+            _doubt_lasts(panel, canvas, loss, panel.x(fact) - 10)
     _belief(panel, canvas, panel.x(fact), fact.event.batch, fact.event.what)
 
 
 def _belief(panel: Panel, canvas: Canvas, x: float, batch: int, what: str) -> None:
     words = labels.told_words(str(batch), what)
-    if batch in panel.plan.marked:
+    if ("told", batch) in panel.plan.marked:
         _tint(canvas, x, panel.y("told", 23), words, 17)
     marks.belief(canvas, x, panel.y("told", 13), what)
     canvas.text(x, panel.y("told", 31), words)
@@ -162,6 +168,8 @@ def _reading(panel: Panel, canvas: Canvas, fact: Fact) -> None:
 def draw_close(panel: Panel, canvas: Canvas) -> None:
     """What is known only at the end: batches that nobody reported on, other cells of the log, the last line."""
     plan = panel.plan
+    for loss in [loss for loss, answer in plan.doubts.items() if answer is None]:
+        _doubt_lasts(panel, canvas, loss, panel.width - RIGHT)
     for place, batch in plan.unknown_places():
         _belief(panel, canvas, panel.timeline.x(place), batch, "unknown")
     for place, (topic, partition), text in plan.other_cells():

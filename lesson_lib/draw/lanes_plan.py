@@ -41,7 +41,7 @@ class Plan:
 
     history: History
     clock: Mapping[int, int] | None = None
-    marked: frozenset[int] = frozenset()  # batches to tint, because they fare differently in the run beside
+    marked: frozenset[tuple[str, int]] = frozenset()  # what to tint, as `difference` names it
     facts: list[Fact] = field(init=False)
     places: dict[int, Place] = field(init=False)
     names: dict[int, str] = field(init=False)

@@ -28,7 +28,7 @@ def _square(canvas: Canvas, x: float, y: float) -> None:
 
 
 def _diamond(canvas: Canvas, x: float, y: float) -> None:
-    r = R + 4
+    r = R + 2
     canvas.polygon([(x, y - r), (x + r, y), (x, y + r), (x - r, y)], fill=DUPLICATE, width=1.2)
 
 
@@ -108,8 +108,8 @@ def answer(canvas: Canvas, start: Point, end: Point) -> None:
 def lost(canvas: Canvas, x: float, y: float, above: bool, word: str = "lost") -> None:
     """Where a message ended: a bold black cross, and the word on the side that its line does not come from."""
     for slope in (1, -1):
-        canvas.line([(x - 7, y - 7 * slope), (x + 7, y + 7 * slope)], colour="#000000", width=3.6, layer=6)
-    canvas.text(x, y + (-16 if above else 16), word, bold=True, backed=True, layer=6.5)
+        canvas.line([(x - 7, y - 7 * slope), (x + 7, y + 7 * slope)], colour="#000000", width=3.6, layer=6.6)
+    canvas.text(x, y + (-17 if above else 17), word, bold=True, backed=True, layer=6.5)
 
 
 def tear(canvas: Canvas, x: float, top: float, bottom: float) -> None:

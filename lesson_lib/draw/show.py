@@ -11,6 +11,7 @@ from lesson_lib.draw.words import caption
 from lesson_lib.errors import LessonError
 from lesson_lib.history import History
 
+Marked = frozenset[tuple[str, int]]
 LAYOUTS = ("lanes", "space-time", "arrivals")
 
 
@@ -39,7 +40,7 @@ def _checked(runs: Sequence[History], layout: str) -> str:
     return layout
 
 
-def _picture(runs: Sequence[History], layout: str, marked: frozenset[int], step: bool) -> Picture:
+def _picture(runs: Sequence[History], layout: str, marked: Marked, step: bool) -> Picture:
     facts = [facts_of(run) for run in runs]
     steps = steps_of(runs, facts)
     canvas = _lanes(runs, steps, marked)
@@ -47,7 +48,7 @@ def _picture(runs: Sequence[History], layout: str, marked: frozenset[int], step:
     return Picture(canvas, alt(*runs), table(*runs), *told)
 
 
-def _lanes(runs: Sequence[History], steps: Steps, marked: frozenset[int]) -> object:
+def _lanes(runs: Sequence[History], steps: Steps, marked: Marked) -> object:
     from lesson_lib.draw.lanes import draw_lanes
     from lesson_lib.draw.lanes_plan import Plan
     facts = [facts_of(run) for run in runs]

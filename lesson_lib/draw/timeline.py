@@ -1,7 +1,7 @@
 """Where each moment lies on the page: time to the right, stretched where words need room, shortened where nothing happens.
 
 A place is (t, k): the k-th thing at time t in its row. Places never change their order, so left of means before; only
-distances are not to scale. A wait of more than four usual steps becomes a break, with its real length written under it.
+distances are not to scale. A wait of more than four usual steps and 100 ms becomes a break, with its real length written under it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from statistics import median
 from lesson_lib.draw.style import milliseconds, text_width
 
 Place = tuple[int, int]
-STEPS, GAP, LONG, WIDEST = (30.0, 18.0, 11.0, 6.0), 8.0, 4.0, 2.6
+STEPS, GAP, LONG, SHORT_MS, WIDEST = (30.0, 18.0, 11.0, 6.0), 8.0, 4.0, 100, 2.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ def _step(before: Place | None, place: Place, usual: float, least: float) -> tup
     if before is None or place[0] == before[0]:
         return min(7.0, least), ""
     share = (place[0] - before[0]) / usual
-    if share <= LONG:
+    if share <= LONG or place[0] - before[0] < SHORT_MS:
         return least * min(1.5, max(0.7, share)), ""
     words = milliseconds(place[0] - before[0])
     return max(3 * least, text_width(words) + 24), words
