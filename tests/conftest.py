@@ -32,13 +32,13 @@ def without_kafka() -> str:
     """What is missing for `kafka` tests; empty when nothing is."""
     if probe.is_usable(*probe.split_address(kafka_at())):
         return ""
-    return f"a running Apache Kafka at {kafka_at()}: start it with `make kafka`"
+    return f"needs a running Apache Kafka at {kafka_at()}: start it with `make kafka`"
 
 
 @cache
 def without_java() -> str:
     """What is missing for `java` tests; empty when nothing is."""
-    return "" if maven.java() and shutil.which("mvn") else "Java 17 or newer together with Maven: install both"
+    return "" if maven.java() and shutil.which("mvn") else "needs Java 17 or newer together with Maven: install both"
 
 
 @cache
@@ -49,7 +49,7 @@ def chromium() -> str:
 
 def without_browser() -> str:
     """What is missing for `browser` tests; empty when nothing is."""
-    return "" if chromium() else "Chromium: install it, or set CHROMIUM to its path"
+    return "" if chromium() else "needs Chromium: install it, or set CHROMIUM to its path"
 
 
 NEEDS: dict[str, Callable[[], str]] = {"kafka": without_kafka, "java": without_java, "browser": without_browser}
@@ -60,7 +60,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     for marker, missing in NEEDS.items():
         if item.get_closest_marker(marker) and missing():
             if marker == "kafka" and os.environ.get("REQUIRE_KAFKA") == "1":
-                pytest.fail(f"REQUIRE_KAFKA=1, and there is no {missing()}", pytrace=False)
+                pytest.fail(f"REQUIRE_KAFKA=1, and this test {missing()}", pytrace=False)
             pytest.skip(missing())
 
 
@@ -70,7 +70,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if reasons:
         terminalreporter.section("not run on this machine")
     for reason, count in reasons.most_common():
-        terminalreporter.write_line(f"{count} {'test needs' if count == 1 else 'tests need'} {reason}")
+        terminalreporter.write_line(f"{count} skipped: {reason}")
 
 
 def reason_of(report: pytest.TestReport) -> str:

@@ -204,21 +204,21 @@ def test_with_an_engine_compose_starts_it_and_waits(docker, monkeypatch, capsys)
 
 
 def test_with_an_engine_a_second_up_changes_nothing(docker, capsys):
-    calls = docker('case "$*" in *ps*) echo 0123abcd;; esac')
+    calls = docker('case "$*" in *" ps "*) echo 0123abcd;; esac')
     command.up()
     assert not any(" up " in call for call in calls.read_text().splitlines())
     assert "already runs" in capsys.readouterr().out
 
 
 def test_with_an_engine_down_stops_the_compose_project(docker, capsys):
-    calls = docker('case "$*" in *ps*) echo 0123abcd;; esac')
+    calls = docker('case "$*" in *" ps "*) echo 0123abcd;; esac')
     command.down()
     assert calls.read_text().splitlines()[-1].endswith("docker-compose.yml down")
     assert capsys.readouterr().out == "Stopped Apache Kafka: Docker Compose.\n"
 
 
 def test_what_docker_refuses_is_one_sentence(docker, monkeypatch):
-    docker('case "$*" in *up*) echo pull access denied >&2; exit 1;; esac')
+    docker('case "$*" in *" up "*) echo pull access denied >&2; exit 1;; esac')
     monkeypatch.setattr(probe, "is_free", lambda port: True)
     with pytest.raises(LessonError, match="^docker compose up failed: pull access denied$"):
         command.up()
