@@ -65,9 +65,9 @@ class Exploration:
         protocol = self.graph.protocol
         for place in self.graph.ends:
             log, told = protocol.brokers[place[3]].log, protocol.clients[place[0]].told
-            key = tuple(request.batch for request in log), told
+            key = tuple(batch.number for batch in log), told
             if key not in found:
-                values = tuple(protocol.broker.values[batch] for batch in key[0])
+                values = tuple(protocol.values[batch] for batch in key[0])
                 found[key] = Outcome(values, told, _anomaly_names(protocol, place), place)
         return list(found.values())
 
@@ -112,7 +112,7 @@ def _faults(number: int) -> str:
 def _anomaly_names(protocol: Protocol, place: Place) -> tuple[str, ...]:
     client, log = protocol.clients[place[0]], protocol.brokers[place[3]].log
     sent = [Event(0, Kind.SEND, batch=batch, topic="toy") for batch in range(client.next_batch)]
-    return tuple(sorted({a.name for a in find_anomalies(sent, log_cells(protocol.broker, log), dict(enumerate(client.told)))}))
+    return tuple(sorted({a.name for a in find_anomalies(sent, log_cells(log), dict(enumerate(client.told)))}))
 
 
 def history_to(graph: Graph, faults: int, place: Place, settings: Settings) -> History:
@@ -145,6 +145,6 @@ def explore(batches: int | Sequence[str] = 3, in_flight: int = 1, faults: int = 
     window = 1 if client == "kafka-python" and idempotence else count_of("in_flight", in_flight)
     producer = CLIENTS[client](len(values), window, idempotence)
     version = version_of(broker)
-    toy = rule if isinstance(rule, Broker) else Broker(values, rule, version)
-    graph = search(Protocol(producer, toy, tuple(kinds)), faults, max_states)
+    toy = rule if isinstance(rule, Broker) else Broker(rule, version)
+    graph = search(Protocol(producer, toy, values, tuple(kinds)), faults, max_states)
     return Exploration(graph, faults, Settings("explored", idempotence, "all", window, None, str(version), client))

@@ -11,9 +11,9 @@ from typing import Any
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.producer_state import Duplicate, Refused, Verdict
 from lesson_lib.history import Event, History, Kind, LogCell, Settings
-from lesson_lib.sim.explore_broker import Broker, State
+from lesson_lib.sim.explore_broker import State
 from lesson_lib.sim.explore_producer import Client, Request
-from lesson_lib.sim.explore_search import REFUSE, STORE_AND_ANSWER, Place, Protocol
+from lesson_lib.sim.explore_search import REFUSE, STORE_AND_ANSWER, NumberedBatch, Place, Protocol
 
 TOPIC = "toy"
 STEP_MS = 10
@@ -84,7 +84,7 @@ class Teller:
         self.attempts += 1
         self.tries[request.batch] = self.tries.get(request.batch, 0) + 1
         about = {"attempt": self.attempts, "batch": request.batch, "try_no": self.tries[request.batch],
-                 "values": (self.protocol.broker.values[request.batch],), "conn": self.connection,
+                 "values": (self.protocol.values[request.batch],), "conn": self.connection,
                  "producer_id": request.producer_id, "producer_epoch": request.producer_epoch,
                  "base_sequence": request.base_sequence, "record_count": 1}
         self.wire.append(Attempt(request, about))
@@ -100,7 +100,7 @@ class Teller:
 
     def judge(self, attempt: Attempt, broker: State) -> None:
         """The verdict on one request, as the search had it."""
-        what, error, offset = _words(self.protocol.broker.handle(broker, attempt.request).verdict)
+        what, error, offset = _words(self.protocol.broker.handle(broker, self.protocol.batch(attempt.request)).verdict)
         attempt.error, attempt.offset = error.value, offset
         self.record(Kind.VERDICT, what, "broker", error=error, offset=offset, **attempt.about)
 
@@ -154,7 +154,7 @@ class Teller:
             if new != old:
                 last = next(e for e in reversed(self.events) if e.batch == batch or not e.attempt)
                 offset = last.offset if new == "ok" and last.kind == Kind.ACK else None
-                self.record(Kind.REPORT, new, batch=batch, values=(self.protocol.broker.values[batch],), offset=offset,
+                self.record(Kind.REPORT, new, batch=batch, values=(self.protocol.values[batch],), offset=offset,
                             error=last.error if new == "failed" else ErrorCode.NONE,
                             note="delivery timeout" if new == "unknown" else "")
         if (before.producer_id, before.epoch) != (after.producer_id, after.epoch):
@@ -175,10 +175,10 @@ def _cut(first: int, handled: int, unhandled: int) -> str:
     return f"{first}: cut {handled} 0"
 
 
-def log_cells(broker: Broker, log: tuple[Request, ...]) -> dict[tuple[str, int], tuple[LogCell, ...]]:
+def log_cells(log: tuple[NumberedBatch, ...]) -> dict[tuple[str, int], tuple[LogCell, ...]]:
     """A log of the search as cells."""
-    cells = [LogCell(offset, broker.values[r.batch], r.batch, offset, producer_id=r.producer_id,
-                     producer_epoch=r.producer_epoch, sequence=r.base_sequence) for offset, r in enumerate(log)]
+    cells = [LogCell(offset, batch.payload[0], batch.number, offset, producer_id=batch.producer_id,
+                     producer_epoch=batch.producer_epoch, sequence=batch.base_sequence) for offset, batch in enumerate(log)]
     return {(TOPIC, 0): tuple(cells)}
 
 
@@ -187,4 +187,4 @@ def tell_history(protocol: Protocol, start: Place, path: list[tuple[str, Place]]
     teller = Teller(protocol)
     teller.walk(start, path)
     end = protocol.brokers[(path[-1][1] if path else start)[3]]
-    return History(tuple(teller.events), log_cells(protocol.broker, end.log), settings), "; ".join(teller.faults)
+    return History(tuple(teller.events), log_cells(end.log), settings), "; ".join(teller.faults)

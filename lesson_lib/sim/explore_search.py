@@ -19,11 +19,12 @@ from collections.abc import Callable, Collection, Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from lesson_lib.core.batch import Batch
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.producer_state import Refused
 from lesson_lib.errors import LessonError
 from lesson_lib.sim.explore_broker import Broker, State
-from lesson_lib.sim.explore_producer import Producer
+from lesson_lib.sim.explore_producer import Producer, Request
 
 KINDS = {
     "cut": "a connection that tears, with what was unanswered lost as requests or as acks",
@@ -67,12 +68,20 @@ class Numbered(list[Any]):
         return self.numbers[value]
 
 
+@dataclass(frozen=True, slots=True)
+class NumberedBatch(Batch):
+    """A batch with the number that the application knows it by. No rule can see that number on a real broker."""
+
+    number: int = -1
+
+
 @dataclass
 class Protocol:
     """What the producer and the broker do, as look-ups; `steps` puts them together."""
 
     producer: Producer
     broker: Broker
+    values: tuple[str, ...]
     kinds: Collection[str] = USUAL_KINDS
     clients: Numbered = field(default_factory=Numbered)
     brokers: Numbered = field(default_factory=Numbered)
@@ -92,15 +101,20 @@ class Protocol:
 
     def start(self, faults: int) -> Place:
         """Nothing sent, an empty log."""
-        client, broker = self.clients.number(self.producer.start()), self.brokers.number(self.broker.start())
+        client, broker = self.clients.number(self.producer.start()), self.brokers.number(State())
         return client, (), (), broker, (), faults
+
+    def batch(self, request: Request) -> NumberedBatch:
+        """The batch in a request, one record long."""
+        number, *numbers = request
+        return NumberedBatch(1, *numbers, payload=(self.values[number],), number=number)
 
     def _send(self, client: int) -> tuple[int, int] | None:
         sent = self.producer.send(self.clients[client])
         return sent and (self.clients.number(sent[0]), self.requests.number(sent[1]))
 
     def _handle(self, key: tuple[int, int]) -> tuple[int, int]:
-        state, verdict = self.broker.handle(self.brokers[key[0]], self.requests[key[1]])
+        state, verdict = self.broker.handle(self.brokers[key[0]], self.batch(self.requests[key[1]]))
         return self.brokers.number(state), verdict.error.value if isinstance(verdict, Refused) else 0
 
     def _numbered(self, happens: Callable[[State], State]) -> Callable[[int], int]:
