@@ -7,6 +7,8 @@ upper end, and error 59 always restarts the partition at 0.
 
 from __future__ import annotations
 
+from itertools import takewhile
+
 from lesson_lib.core.batch import increment_sequence
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.history import Kind
@@ -52,8 +54,8 @@ class JavaProducer(Producer):
             super().requeue(pending)
             return
         queue, order = self.queues[pending.partition], self.unfinished[pending.partition]
-        before = sum(1 for other in queue if other.stamped is not None and order.index(other) < order.index(pending))
-        queue.insert(before, pending)
+        numbered = takewhile(lambda other: other.stamped is not None, queue)
+        queue.insert(sum(order.index(other) < order.index(pending) for other in numbered), pending)
 
     def on_success(self, pending: PendingBatch, answer: Answer) -> None:
         """Remember the last sequence that was acknowledged."""

@@ -21,7 +21,7 @@ from lesson_lib.history import Kind
 from lesson_lib.sim.broker import Answer, Broker
 from lesson_lib.sim.clock import Timer
 from lesson_lib.sim.pending import PendingBatch
-from lesson_lib.sim.world import BURST_MS, HALF_WAY_MS, ONE_WAY_MS, World
+from lesson_lib.sim.world import HALF_WAY_MS, ONE_WAY_MS, World
 
 CUTS = {"lose request": (0, 0), "lose ack": (1, 0), "lose request silently": (0, 0), "lose ack silently": (1, 0)}
 
@@ -80,7 +80,7 @@ class Connection:
         if request.handled:
             self.world.clock.at(self._last_arrival, lambda: self._arrive(request))
         else:
-            self.world.clock.after(HALF_WAY_MS, lambda: self._stop_half_way(request))
+            self._stop_half_way(request)
 
     def _begin_cut(self, fault: Fault) -> None:
         if self._cut is None and (cut := CUTS.get(fault.name) or (fault.numbers if fault.name == "cut" else None)):
@@ -94,7 +94,7 @@ class Connection:
         request.arrived = True
         answer = self.broker.handle(request)
         if request.fault.name == "repeat":
-            self.world.clock.after(BURST_MS, lambda: self._answer(request, self.broker.handle(request)))
+            self.world.clock.after(1, lambda: self._answer(request, self.broker.handle(request)))
         else:
             self._answer(request, answer)
 
@@ -106,7 +106,7 @@ class Connection:
             self._last_answer = max(self._last_answer, self.world.clock.now + ONE_WAY_MS + delay)
             self.world.clock.at(self._last_answer, lambda: self._deliver(request, answer))
         else:
-            self.world.clock.after(HALF_WAY_MS, lambda: self._stop_half_way(request))
+            self._stop_half_way(request)
 
     def _settle_unanswered(self, request: Request, answer: Answer) -> None:
         """acks=0: no answer; where there was an error, the broker closes the connection."""
@@ -114,7 +114,7 @@ class Connection:
         if answer.error:
             self.tear("the broker closed it")
         elif not request.answered:
-            self.world.clock.after(HALF_WAY_MS, self._tear_if_due)
+            self.world.clock.after(ONE_WAY_MS, self._tear_if_due)
 
     def _deliver(self, request: Request, answer: Answer) -> None:
         if self.client.killed:
@@ -125,9 +125,10 @@ class Connection:
             self._tear_if_due()
 
     def _stop_half_way(self, request: Request) -> None:
-        if self._silent and not self.closed:
-            self._lose(request)
-        self._tear_if_due()
+        """It is lost in the middle; when it should have come through, the connection tears."""
+        if self._silent or self._since_cut >= self._cut[0]:
+            self.world.clock.after(HALF_WAY_MS, lambda: self._lose(request))
+        self.world.clock.after(ONE_WAY_MS, self._tear_if_due)
 
     def _tear_if_due(self) -> None:
         """Tear once all that the cut lets through is through."""

@@ -6,8 +6,9 @@ goes to the front of its queue, so that several of them come out reversed where 
 fail the batch and a new producer id is asked for; a retried batch that expires leaves an idempotent producer stuck.
 `java_producer` changes what Kafka's own client does differently.
 
-Differs from Kafka in: no metadata, no memory limit, a batch is one request, too large a batch is not split, and more than
-five in flight are allowed with idempotence, so that one can see why a real client refuses that.
+Differs from Kafka in: no metadata, no memory limit, a batch is one request, too large a batch is not split; the back-off
+doubles with every try without an upper limit, so that a run up to the delivery timeout stays short; more than five in flight are
+allowed with idempotence, so that one can see why a real client refuses that.
 """
 
 from __future__ import annotations
@@ -23,9 +24,8 @@ from lesson_lib.history.outcome import exception_name, outcome_of
 from lesson_lib.sim.broker import Answer, Broker
 from lesson_lib.sim.network import Connection, Request
 from lesson_lib.sim.pending import PendingBatch
-from lesson_lib.sim.world import BACKOFF_MS, BURST_MS, World, endless
+from lesson_lib.sim.world import BACKOFF_MS, BURST_MS, World
 
-TRIES_LIMIT = 200
 NEEDS_NEW_ID = (ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER, ErrorCode.INVALID_PRODUCER_EPOCH, ErrorCode.UNKNOWN_PRODUCER_ID)
 
 
@@ -126,8 +126,6 @@ class Producer:
         return not self.settings.idempotence or all(b.partition != head.partition for b in self.in_flight)
 
     def _transmit(self, pending: PendingBatch) -> None:
-        if pending.tries >= TRIES_LIMIT:
-            raise endless(pending.tries, pending.number)
         if pending.stamped is None:
             self.stamp(pending)
         pending.tries += 1
@@ -201,7 +199,7 @@ class Producer:
         """Send again, or fail; `error` is None where the connection broke."""
         if self.may_retry(pending) and self.is_retriable(error):
             pending.retried = True
-            pending.not_before = self.world.clock.now + BACKOFF_MS
+            pending.not_before = self.world.clock.now + (BACKOFF_MS << pending.tries - 1)
             self.requeue(pending)
         else:
             self.fail(pending, error)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from lesson_lib.errors import LessonError
 from lesson_lib.faults import Fault, FaultScript
 from lesson_lib.history import Event, Kind
 from lesson_lib.sim.clock import Clock
@@ -13,8 +12,8 @@ from lesson_lib.sim.clock import Clock
 TOPIC = "toy"
 ONE_WAY_MS = 10     # from the producer to the broker, and back again
 HALF_WAY_MS = 5     # where a lost message is drawn
-BURST_MS = 4        # between two requests that need not wait for each other
-BACKOFF_MS = 20     # between a failure and the next try, reconnecting included
+BURST_MS = 2        # between two requests of a burst: all of it is under way before anything can tear
+BACKOFF_MS = 20     # between a failure and the second try, reconnecting included; it doubles with every try
 THINK_MS = 10       # what the application takes between an answer and its next send
 
 
@@ -57,9 +56,3 @@ class World:
         """A producer id that was never given out before, from 1."""
         self.producer_ids += 1
         return self.producer_ids
-
-
-def endless(tries: int, batch: int) -> LessonError:
-    """The sentence for a fault that never ends."""
-    return LessonError(f"Batch {batch} was tried {tries} times and the fault did not end; give it an end, such as "
-                       "'1-3: lose ack', or limit the tries with retries=3 or with a shorter delivery_timeout_ms.")
