@@ -5,6 +5,8 @@
 PY := .venv/bin/python
 # Options for JupyterLab, for example LAB_ARGS="--no-browser --port 8890".
 LAB_ARGS ?=
+# The address that JupyterLab prints and opens is this notebook's.
+LESSON_1 := $(firstword $(wildcard notebooks/01-*.ipynb))
 # Options for pytest, for example TEST_ARGS="-k core".
 TEST_ARGS ?=
 
@@ -15,7 +17,7 @@ setup: ## make .venv from requirements.lock (a second run does nothing)
 	@PYTHON="$(PYTHON)" tools/setup.sh
 
 lab: setup ## open JupyterLab on lesson 1 (LAB_ARGS="--no-browser --port 8890" passes options)
-	@$(PY) -m jupyterlab $(LAB_ARGS) notebooks/01-*.ipynb
+	@$(PY) -m jupyterlab --LabApp.default_url=/lab/tree/$(LESSON_1) $(LAB_ARGS)
 
 test: setup ## run every test that can run here, and name those that cannot (TEST_ARGS="-k core")
 	@$(PY) -m pytest $(TEST_ARGS)

@@ -42,7 +42,7 @@ def up(version: str | None = None, port: int | None = None) -> None:
     compose = read_compose()
     broker = KafkaProcess(port or compose.port)
     if broker.pid():
-        print(f"Apache Kafka {broker.version()} already runs at {broker.address}.")
+        _leave_running(broker, version)
     elif version is None and port is None and has_engine():
         _compose_up()
     else:
@@ -69,6 +69,15 @@ def _succeeds(*command: str) -> bool:
         return subprocess.run(command, capture_output=True, timeout=20, check=False).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
         return False
+
+
+def _leave_running(broker: KafkaProcess, version: str | None) -> None:
+    running = f"Apache Kafka {broker.version()} already runs at {broker.address}"
+    if version not in (None, broker.version()):
+        raise LessonError(
+            f"{running}: choose another port for {version} with --port N, or stop it with make kafka-down."
+        )
+    print(f"{running}.")
 
 
 def _java_up(broker: KafkaProcess, version: str) -> None:

@@ -174,6 +174,14 @@ def test_down_stops_the_process_that_up_had_started(pretend_to_be_kafka, port, o
     assert capsys.readouterr().out == f"Stopped Apache Kafka: 127.0.0.1:{port}.\n"
 
 
+def test_another_version_on_the_port_of_a_running_one_is_refused(pretend_to_be_kafka, port, own_state):
+    pretend_to_be_kafka(KafkaProcess(port, own_state))
+    with pytest.raises(
+        LessonError, match=f"Apache Kafka 4.4.0 already runs at 127.0.0.1:{port}: choose another port for 3.9.1"
+    ):
+        command.up("3.9.1", port)
+
+
 def test_down_leaves_a_process_alone_that_is_not_kafka(pretend_to_be_kafka, port, own_state, capsys):
     broker = KafkaProcess(port, own_state)
     pretend_to_be_kafka(broker).kill()

@@ -33,7 +33,9 @@ def test_make_alone_is_help():
 def test_lab_passes_options_to_jupyterlab_and_opens_lesson_1():
     command = ["make", "--dry-run", "lab", "LAB_ARGS=--no-browser --port 8890"]
     shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert "-m jupyterlab --no-browser --port 8890 notebooks/01-" in shown
+    assert re.search(
+        r"-m jupyterlab --LabApp\.default_url=/lab/tree/notebooks/01-\S+\.ipynb --no-browser --port 8890$", shown
+    )
 
 
 @pytest.fixture
