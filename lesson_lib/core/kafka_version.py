@@ -6,6 +6,8 @@
 | 2.5 | an unknown producer id may start at any sequence (before: error 59) | KIP-360 |
 | 3.6 | the leader asks the transaction coordinator before the first transactional batch | KIP-890, part 1 |
 | 4.0 | transaction version 2: the epoch rises with every transaction | KIP-890, part 2 |
+| 4.0 | an open transaction spares no other epoch the question to the coordinator | measured: 3.9.1, 4.0.0 |
+| 4.0 | last stable offset after DeleteRecords into an open transaction: start of the first batch left | measured: 3.9.1, 4.0.0 |
 | 4.5 | a log that never held a record takes a known first sequence only: 0 | KAFKA-15591 |
 
 Differs from Kafka in: brokers before 1.0, which remembered one batch instead of five, are left out.
@@ -59,6 +61,16 @@ class KafkaVersion:
     @property
     def has_transaction_version_2(self) -> bool:
         """From 4.0: clients that know it get a new epoch with every transaction (KIP-890)."""
+        return self >= KafkaVersion(4, 0)
+
+    @property
+    def verifies_each_epoch(self) -> bool:
+        """From 4.0: a transaction open in the log excuses batches of its own epoch only from verification."""
+        return self >= KafkaVersion(4, 0)
+
+    @property
+    def last_stable_offset_is_start_of_batch(self) -> bool:
+        """From 4.0: records deleted out of an open transaction leave the last stable offset at a batch's first record."""
         return self >= KafkaVersion(4, 0)
 
 

@@ -65,7 +65,14 @@ class PartitionLog:
     def last_stable_offset(self) -> int:
         """Offset of the first record of the oldest open transaction, else the log end: read_committed stops here."""
         opened = [e.current_txn_first_offset for e in self.producers.values() if e.current_txn_first_offset is not None]
-        return max(min(opened, default=self.log_end_offset), self.log_start_offset)
+        first = min(opened, default=self.log_end_offset)
+        return first if first >= self.log_start_offset else self._unstable_after_delete
+
+    @property
+    def _unstable_after_delete(self) -> int:
+        """Where an open transaction counts from when DeleteRecords took its beginning (`maybeIncrementFirstUnstableOffset`)."""
+        left = self.batches and self.version.last_stable_offset_is_start_of_batch
+        return self.batches[0].base_offset if left else self.log_start_offset
 
     def append(self, batch: Batch) -> Verdict:
         """Judge a client's batch and, where the verdict is Appended, store it."""
@@ -82,8 +89,9 @@ class PartitionLog:
     def needs_verification(self, batch: Batch) -> bool:
         """Whether the leader has to ask the coordinator first: a transactional batch that would open a transaction here."""
         entry = self.producers.get(batch.producer_id)
-        opened = entry is not None and entry.current_txn_first_offset is not None
-        return batch.transactional and not (opened and entry.producer_epoch == batch.producer_epoch)
+        if not batch.transactional or entry is None or entry.current_txn_first_offset is None:
+            return batch.transactional
+        return self.version.verifies_each_epoch and entry.producer_epoch != batch.producer_epoch
 
     def start_verification(self, batch: Batch, epoch_bump: bool = False) -> None:
         """Remember the lowest sequence that asks (`ProducerStateManager.maybeCreateVerificationStateEntry`)."""

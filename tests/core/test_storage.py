@@ -6,6 +6,7 @@ import pytest
 
 from lesson_lib.core.batch import Batch
 from lesson_lib.core.error_codes import ErrorCode
+from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.core.partition_log import PRODUCER_ID_EXPIRATION_MS, PartitionLog
 from lesson_lib.core.producer_state import Appended, Duplicate, Refused
 
@@ -117,9 +118,25 @@ def test_delete_records_keeps_a_batch_of_which_a_record_is_left() -> None:
     assert (log.delete_records(2), len(log.batches)) == (2, 1)
 
 
-def test_the_last_stable_offset_is_never_before_the_start() -> None:
-    log = PartitionLog()
+@pytest.mark.parametrize("release, expected", [("3.9", 3), ("4.0", 1), ("4.4", 1)])
+def test_the_last_stable_offset_after_records_of_an_open_transaction_were_deleted(release: str, expected: int) -> None:
+    log = PartitionLog(KafkaVersion.of(release))
     log.append(data(0, transactional=True))
     log.append(Batch(3))
     log.delete_records(3)
-    assert log.last_stable_offset == 3
+    assert log.last_stable_offset == expected  # both measured: the log start, or the start of the batch that holds it
+
+
+def test_the_last_stable_offset_of_an_emptied_log_is_its_start() -> None:
+    log = PartitionLog()
+    log.append(data(0, transactional=True))
+    log.delete_records(1)
+    assert log.last_stable_offset == log.log_start_offset == 1
+
+
+@pytest.mark.parametrize("release, expected", [("3.9", False), ("4.0", True)])
+def test_an_open_transaction_of_another_epoch_spares_the_question_only_before_4_0(release: str, expected: bool) -> None:
+    log = PartitionLog(KafkaVersion.of(release))
+    log.append(data(0, epoch=1, transactional=True))
+    assert log.needs_verification(data(1, epoch=0, transactional=True)) is expected
+    assert log.needs_verification(data(1, epoch=1, transactional=True)) is False
