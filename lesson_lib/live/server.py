@@ -20,10 +20,11 @@ Connection = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[No
 Result = TypeVar("Result")
 STOP_SECONDS = 5.0
 READ_BUFFER_BYTES = 64 * 1024
+BACKLOG = 1024  # clients that may knock at the same moment
 
 
 class ServerThread:
-    """Calls `connection(reader, writer)` for every client, each in a task of its own, on a daemon thread, and `chore` once a second."""
+    """Calls `connection(reader, writer)` for every client in a task of its own, and `chore` once a second, on a daemon thread."""
 
     def __init__(self, connection: Connection, host: str = "127.0.0.1", port: int = 0, name: str = "server",
                  chore: Callable[[], None] | None = None) -> None:
@@ -83,11 +84,11 @@ class ServerThread:
     def _run(self, ready: threading.Event, failure: list[OSError | OverflowError]) -> None:
         loop = self._loop = asyncio.new_event_loop()
         try:
-            server = loop.run_until_complete(
-                asyncio.start_server(partial(self._accept, self._connection), self.host, self.port, limit=READ_BUFFER_BYTES, backlog=1024))
-            self.port = server.sockets[0].getsockname()[1]
+            server = loop.run_until_complete(asyncio.start_server(
+                partial(self._accept, self._connection), self.host, self.port, limit=READ_BUFFER_BYTES, backlog=BACKLOG))
+            self.port, self._servers = server.sockets[0].getsockname()[1], [server]
+            loop.call_soon(self._do_chore)
             ready.set()
-            self._servers = [server]
             loop.run_forever()
             for server in self._servers:
                 server.close()
