@@ -9,6 +9,8 @@ LAB_ARGS ?=
 LESSON_1 := $(firstword $(wildcard notebooks/01-*.ipynb))
 # Options for pytest, for example TEST_ARGS="-k core".
 TEST_ARGS ?=
+# Groups to measure, for example BENCH_ARGS=brokers.
+BENCH_ARGS ?=
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -29,7 +31,7 @@ kafka-down: setup ## stop what make kafka started
 	@$(PY) -m lesson_lib kafka down
 
 bench: setup ## measure: the notebooks against their floor, the embedded broker against Apache Kafka
-	@$(PY) -m bench
+	@$(PY) -m tests.bench $(BENCH_ARGS)
 
 lock: setup ## for maintainers: write requirements.lock and environment.yml from pyproject.toml
 	@$(PY) tools/lock.py

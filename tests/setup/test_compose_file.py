@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import subprocess
 
+import pytest
 import yaml
 
 from lesson_lib.kafka_local.compose import COMPOSE_FILE, read_compose
@@ -11,6 +13,20 @@ from lesson_lib.kafka_local.properties import outside_a_container, properties_fr
 
 SERVICES = yaml.safe_load(COMPOSE_FILE.read_text(encoding="utf-8"))["services"]
 KAFKA = SERVICES["kafka"]
+
+
+def compose(*arguments: str) -> subprocess.CompletedProcess:
+    """Run docker compose, which needs no engine to read a file; skip where it is not installed."""
+    try:
+        subprocess.run(["docker", "compose", "version"], capture_output=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("needs docker compose: install Docker's Compose plugin")
+    return subprocess.run(["docker", "compose", *arguments], capture_output=True, text=True, check=False)
+
+
+def test_docker_compose_accepts_it():
+    run = compose("--file", str(COMPOSE_FILE), "config", "--quiet")
+    assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
 
 
 def test_it_is_one_node_of_the_official_image_in_a_fixed_version():
