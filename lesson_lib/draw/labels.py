@@ -45,10 +45,10 @@ def log_row(event: Event) -> str:
 
 
 def cell_text(fact: Fact) -> str:
-    """What stands in the log's cell: the offset and the values, cut to a few."""
-    values = " ".join(fact.send.values[:3]) + (" …" if len(fact.send.values) > 3 else "")
-    values = values if len(values) <= 16 else values[:15] + "…"
-    return f"{range_words(fact.event.offset or 0, (fact.event.offset or 0) + max(1, len(fact.send.values)) - 1)}: {values}"
+    """What stands in the log's cell: offset and value, a line a record, four lines at most."""
+    first = fact.event.offset or 0
+    lines = [f"{first + i}: {value if len(value) <= 10 else value[:9] + '…'}" for i, value in enumerate(fact.send.values or ("",))]
+    return "\n".join(lines if len(lines) <= 4 else [*lines[:3], f"… {first + len(lines) - 1}"])
 
 
 def cells_text(cells: Sequence[LogCell]) -> str:

@@ -7,6 +7,7 @@ Several runs stand under each other on one time axis, so that what differs lies 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from lesson_lib.draw.canvas import Canvas
 from lesson_lib.draw.lanes_events import draw_close, draw_event
@@ -19,7 +20,8 @@ from lesson_lib.draw.timeline import Timeline, lay_out
 
 def draw_lanes(plans: Sequence[Plan], steps: Steps) -> Canvas:
     """All runs under each other on one axis; the marks of each event belong to its step."""
-    timeline = lay_out([need for plan in plans for need in plan.needs()], LEFT, WIDTH - RIGHT)
+    needs = [replace(need, row=f"{run} {need.row}") for run, plan in enumerate(plans) for need in plan.needs()]
+    timeline = lay_out(needs, LEFT, WIDTH - RIGHT)
     width = max(WIDTH, timeline.end + RIGHT)
     foot = 22 if timeline.breaks else 8
     panels = [Panel(plan, timeline, width) for plan in plans]

@@ -6,7 +6,7 @@ from lesson_lib.draw import labels, marks
 from lesson_lib.draw.canvas import Canvas
 from lesson_lib.draw.facts import Fact
 from lesson_lib.draw.lanes_panel import MARGIN, RIGHT, Panel
-from lesson_lib.draw.lanes_plan import CONSUMER, HEIGHTS, NOTES, log_row, producer_lane
+from lesson_lib.draw.lanes_plan import CONSUMER, HEIGHTS, NOTES, producer_lane
 from lesson_lib.draw.style import (
     AGAIN,
     BAND,
@@ -111,14 +111,14 @@ def _memory(panel: Panel, canvas: Canvas, fact: Fact, x: float) -> None:
 
 
 def _cell(panel: Panel, canvas: Canvas, fact: Fact, x: float) -> None:
-    row, text, again = log_row(fact.event), labels.cell_text(fact), fact.copy > 1
+    row, text, again = labels.log_row(fact.event), labels.cell_text(fact), fact.copy > 1
     if row not in panel.rows:
         return
-    half = labels.cell_width(text) / 2
+    half, high = labels.cell_width(text) / 2, text.count("\n") * line_height() + 22
     fill = AGAIN if again else TINT if ("fate", fact.event.batch) in panel.plan.marked else "white"
-    canvas.box(x - half, panel.y(row, 4), 2 * half, 22, fill=fill, edge=EDGE if again else STORED, line=2.6 if again else 1.8)
-    canvas.text(x, panel.y(row, 15), text, bold=again)
-    canvas.text(x, panel.y(row, 35), labels.copy_words(fact.copy), bold=True)
+    canvas.box(x - half, panel.y(row, 4), 2 * half, high, fill=fill, edge=EDGE if again else STORED, line=2.6 if again else 1.8)
+    canvas.text(x, panel.y(row, 4.5) + high / 2, text, bold=again)
+    canvas.text(x, panel.y(row, 13) + high, labels.copy_words(fact.copy), bold=True)
 
 
 def _ack(panel: Panel, canvas: Canvas, fact: Fact) -> None:
@@ -151,7 +151,7 @@ def _broker(panel: Panel, canvas: Canvas, fact: Fact) -> None:
 
 
 def _marker(panel: Panel, canvas: Canvas, fact: Fact) -> None:
-    x, row = panel.x(fact), log_row(fact.event)
+    x, row = panel.x(fact), labels.log_row(fact.event)
     if row in panel.rows:
         canvas.box(x - 9, panel.y(row, 4), 18, 22, fill=BAND, line=1.4)
         canvas.text(x, panel.y(row, 15), fact.event.what[:1].upper(), bold=True)

@@ -18,7 +18,7 @@ class Panel:
 
     def __init__(self, plan: Plan, timeline: Timeline, width: float) -> None:
         self.plan, self.timeline, self.width, self.top = plan, timeline, width, 0.0
-        self.ending = ending(plan.history, width - 2 * MARGIN)
+        self.ending = ending(plan.history, 0.95 * width - 2 * MARGIN)
         self.sends = {f.event.attempt: f for f in plan.facts if f.event.kind == Kind.SEND}
         self.rows, self.height = self._rows()
 
@@ -30,7 +30,7 @@ class Panel:
             sizes += [("try" + lane, HEIGHTS["try"]), (lane, HEIGHTS["producer"])]
         sizes += [("network", HEIGHTS["network"]), ("broker", HEIGHTS["broker"]), ("words", HEIGHTS["words"])]
         sizes += [("memory", plan.memory_height)] if plan.remembers else []
-        sizes += [(f"log {t} {p}", HEIGHTS["log"]) for t, p in plan.history.partitions]
+        sizes += [(f"log {t} {p}", plan.log_height) for t, p in plan.history.partitions]
         sizes += [(lane, HEIGHTS["consumer"]) for lane in plan.consumers]
         sizes += [("ending", 6 + len(self.ending) * line_height(NORMAL))]
         rows = {}

@@ -10,21 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from lesson_lib.draw import marks
+from lesson_lib.draw import labels, marks
 from lesson_lib.draw.facts import Fact, facts_of
-from lesson_lib.draw.labels import (
-    broker_words,
-    cell_text,
-    cell_width,
-    cells_text,
-    copy_words,
-    doubt_words,
-    log_row,
-    memory_words,
-    reading_words,
-    told_words,
-    verdict_words,
-)
 from lesson_lib.draw.style import SMALL, line_height, text_width
 from lesson_lib.draw.timeline import Need, Place
 from lesson_lib.history import Event, History, Kind
@@ -116,9 +103,9 @@ class Plan:
         """Room that every mark and every text wants."""
         found = [n for fact in self.facts for n in self._needs_of(fact)]
         for place, batch in self.unknown_places():
-            found.append(_centred(place, "told", told_words(str(batch), "unknown")))
+            found.append(_centred(place, "told", labels.told_words(str(batch), "unknown")))
         for place, _, text in self.other_cells():
-            found.append(Need(place, "log", cell_width(text) / 2, cell_width(text) / 2))
+            found.append(Need(place, "log", labels.cell_width(text) / 2, labels.cell_width(text) / 2))
         return found
 
     def unknown_places(self) -> list[tuple[Place, int]]:
@@ -139,11 +126,11 @@ class Plan:
             yield _centred(place, "try" + producer_lane(event, self.producers), self.note_words(fact))
             yield Need(place, producer_lane(event, self.producers), 4, 4)
         elif event.kind == Kind.REPORT:
-            yield _centred(place, "told", told_words(str(event.batch), event.what))
+            yield _centred(place, "told", labels.told_words(str(event.batch), event.what))
         elif event.kind == Kind.LOST:
             yield _centred(place, "lost", "lost ")
             if fact.index in self.doubts:
-                yield _centred(place, "told", doubt_words(event.batch))
+                yield _centred(place, "told", labels.doubt_words(event.batch))
         elif event.kind == Kind.TORN:
             yield _centred(place, "torn", "connection torn")
             yield Need(place, "lost", 10, 10)
@@ -155,18 +142,18 @@ class Plan:
         if event.kind == Kind.VERDICT:
             side = marks.verdict_width(fact.label) if event.what == "refused" else marks.R + 3
             yield Need(place, "broker", marks.R + 3, side)
-            yield _centred(place, "words", verdict_words(event))
-            yield _centred(place, "memory", memory_words(fact))
+            yield _centred(place, "words", labels.verdict_words(event))
+            yield _centred(place, "memory", labels.memory_words(fact))
             if event.what == "stored":
-                width = max(cell_width(cell_text(fact)), text_width(copy_words(fact.copy), SMALL, True)) / 2
-                yield Need(place, log_row(event), width, width)
+                width = max(labels.cell_width(labels.cell_text(fact)), text_width(labels.copy_words(fact.copy), SMALL, True)) / 2
+                yield Need(place, labels.log_row(event), width, width)
         elif event.kind == Kind.BROKER:
-            yield _centred(place, "words", broker_words(event))
+            yield _centred(place, "words", labels.broker_words(event))
             yield Need(place, "broker", 8, 8)
         elif event.kind == Kind.MARKER:
-            yield Need(place, log_row(event), 22, 22)
+            yield Need(place, labels.log_row(event), 22, 22)
         elif event.kind in CONSUMER:
-            yield _centred(place, event.lane, reading_words(event, self.history))
+            yield _centred(place, event.lane, labels.reading_words(event, self.history))
 
     def other_cells(self) -> list[tuple[Place, tuple[str, int], str]]:
         """Cells of the final log that no event of this run put there, as one text before and one behind the run's own."""
@@ -176,7 +163,7 @@ class Plan:
             rest, first = [c for c in self.history.logs[key] if c.offset not in seen], min(seen, default=0)
             before, behind = [c for c in rest if c.offset < first], [c for c in rest if c.offset >= first]
             both = ((self.start - 1, 0), before), ((self.end, 899), behind)
-            found += [(place, key, cells_text(cells)) for place, cells in both if cells]
+            found += [(place, key, labels.cells_text(cells)) for place, cells in both if cells]
         return found
 
     def note_words(self, fact: Fact) -> str:
@@ -190,9 +177,15 @@ class Plan:
         return event.what if event.kind == Kind.TXN else f"{event.what}"
 
     @property
+    def log_height(self) -> float:
+        """Pixels of a log's row: its cells, and below them the word for a copy."""
+        lines = max((labels.cell_text(f).count("\n") + 1 for f in self.facts if f.copy), default=1)
+        return HEIGHTS["log"] + (lines - 1) * line_height()
+
+    @property
     def memory_height(self) -> float:
         """Pixels of the row `broker remembers`, 0 where there is nothing to remember."""
-        lines = max((memory_words(f).count("\n") + 1 for f in self.facts if f.memory), default=0)
+        lines = max((labels.memory_words(f).count("\n") + 1 for f in self.facts if f.memory), default=0)
         return lines * line_height() + 14 if lines else 0
 
 

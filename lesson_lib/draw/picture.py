@@ -63,7 +63,8 @@ class Picture:
         return f'<img alt="{escape(self.alt)}" src="{source}" {size} style="max-width:100%;height:auto;background:#fff">'
 
     def _table_html(self) -> str:
-        return f"<details open><summary>The same as text</summary><pre>{escape(self.table)}</pre></details>"
+        look = "font-family:monospace;white-space:pre;overflow-x:auto"
+        return f'<details open><summary>The same as text</summary><pre style="{look}">{escape(self.table)}</pre></details>'
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         return {"text/html": self.html(), "text/plain": self.table}

@@ -81,7 +81,7 @@ def _names(histories: Sequence[History]) -> list[str]:
     s = [h.settings for h in histories]
     if s[0].idempotence != s[1].idempotence:
         return [caption(h)[0].capitalize() for h in histories]
-    for field, form in (("world", "{} run"), ("broker", "Kafka {}"), ("in_flight", "{} in flight"), ("acks", "acks={}"), ("client", "{}")):
+    for field, form in (("world", "{} run"), ("broker", "{}"), ("in_flight", "{} in flight"), ("acks", "acks={}"), ("client", "{}")):
         pair = [str(getattr(one, field)) for one in s]
         if pair[0] != pair[1]:
             return [form.format(value).capitalize() for value in pair]

@@ -18,7 +18,7 @@ STEPS, GAP, LONG, SHORT_MS, WIDEST = (30.0, 18.0, 11.0, 6.0), 8.0, 4.0, 100, 2.6
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """A mark or a text that wants `left` and `right` pixels around its place, in a row of its own kind."""
+    """A mark or a text that wants `left` and `right` pixels around its place, in one row; rows do not disturb each other."""
 
     place: Place
     row: str

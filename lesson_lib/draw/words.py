@@ -10,8 +10,13 @@ from lesson_lib.history import History, Kind
 def caption(history: History) -> tuple[str, str]:
     """What stands above a run: the switch that matters, and the rest in small print."""
     s = history.settings
-    rest = [f"acks={s.acks}", f"{s.in_flight} in flight", f"{s.world}, Kafka {s.broker}", f"faults: {s.faults or 'none'}"]
+    rest = [f"acks={s.acks}", f"{s.in_flight} in flight", f"{s.world}, {broker_name(s.broker)}", f"faults: {s.faults or 'none'}"]
     return f"idempotence {'on' if s.idempotence else 'off'}", "  ·  ".join(rest)
+
+
+def broker_name(broker: str) -> str:
+    """Whose rule decided: a bare release number is Kafka's."""
+    return f"Kafka {broker}" if broker[:1].isdigit() else broker
 
 
 def ending(history: History, width: float) -> list[str]:
