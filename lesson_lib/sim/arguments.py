@@ -6,10 +6,11 @@ from lesson_lib.arguments import acks_of, count_of, values_of
 from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.errors import LessonError
 from lesson_lib.sim.java_producer import JavaProducer
+from lesson_lib.sim.kafka_python_producer import KafkaPythonProducer
 from lesson_lib.sim.producer import Producer, ProducerSettings
 
 __all__ = ["acks_of", "check_settings", "client_of", "count_of", "values_of", "version_of"]
-CLIENTS: dict[str, type[Producer]] = {"kafka-python": Producer, "java": JavaProducer}
+CLIENTS: dict[str, type[Producer]] = {"kafka-python": KafkaPythonProducer, "java": JavaProducer}
 
 
 def version_of(broker: str | KafkaVersion) -> KafkaVersion:

@@ -66,11 +66,7 @@ class Broker:
 
     def _record(self, request: Request, verdict: Verdict) -> None:
         what, error, offset = told_apart(verdict)
-        batch, pending = request.batch, request.pending
-        self.world.record(Kind.VERDICT, what, lane="broker", attempt=request.attempt, batch=pending.number, try_no=pending.tries,
-                          values=pending.values, partition=pending.partition, producer_id=batch.producer_id,
-                          producer_epoch=batch.producer_epoch, base_sequence=batch.base_sequence,
-                          record_count=batch.record_count, transactional=batch.transactional, offset=offset, error=error)
+        self.world.record(Kind.VERDICT, what, lane="broker", offset=offset, error=error, **request.identity, **request.numbers)
 
     def cells(self, partition: int) -> tuple[LogCell, ...]:
         """The log of one partition, offset by offset."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from lesson_lib.core import batch as core
 from lesson_lib.faults import Fault
@@ -40,6 +40,20 @@ class Request:
     arrived: bool = False
     lost: bool = False
     timer: Timer | None = None
+    try_no: int = 0
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """The fields of an event that say which request it is about."""
+        return {"attempt": self.attempt, "batch": self.pending.number, "try_no": self.try_no, "values": self.pending.values,
+                "partition": self.pending.partition}
+
+    @property
+    def numbers(self) -> dict[str, Any]:
+        """The fields of an event that are in the header of the batch."""
+        return {"producer_id": self.batch.producer_id, "producer_epoch": self.batch.producer_epoch,
+                "base_sequence": self.batch.base_sequence, "record_count": self.batch.record_count,
+                "transactional": self.batch.transactional}
 
 
 class Client(Protocol):
@@ -139,9 +153,8 @@ class Connection:
     def _lose(self, request: Request) -> None:
         if not request.lost:
             request.lost = True
-            self.world.record(Kind.LOST, "answer" if request.arrived else "request", attempt=request.attempt, conn=self.number,
-                              batch=request.pending.number, try_no=request.pending.tries, values=request.pending.values,
-                              partition=request.pending.partition, lane=self.client.lane)
+            self.world.record(Kind.LOST, "answer" if request.arrived else "request", lane=self.client.lane, conn=self.number,
+                              **request.identity)
 
     def tear(self, note: str = "") -> None:
         """The connection is gone, with everything unanswered."""

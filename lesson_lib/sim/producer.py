@@ -1,10 +1,8 @@
 """A producer as a state machine: batches wait in a queue per partition, get their numbers when they are first drained, stay
 the same batch through every retry, and end when the application is told ok, failed or unknown.
 
-This class is `kafka-python` 3.0: with idempotence at most one batch of a partition is in flight; a batch that must go again
-goes to the front of its queue, so that several of them come out reversed where idempotence is off; errors 45, 47 and 59
-fail the batch and a new producer id is asked for; a retried batch that expires leaves an idempotent producer stuck.
-`java_producer` changes what Kafka's own client does differently.
+What the clients have in common is here. In what they differ is in `kafka_python_producer` and `java_producer`: which batch may
+go next, where one that must go again is put, which errors are tried again, and what a failure costs.
 
 Differs from Kafka in: no metadata, no memory limit, a batch is one request, too large a batch is not split; the back-off
 doubles with every try without an upper limit, so that a run up to the delivery timeout stays short; more than five in flight are
@@ -26,8 +24,6 @@ from lesson_lib.sim.network import Connection, Request
 from lesson_lib.sim.pending import PendingBatch
 from lesson_lib.sim.world import BACKOFF_MS, BURST_MS, World
 
-NEEDS_NEW_ID = (ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER, ErrorCode.INVALID_PRODUCER_EPOCH, ErrorCode.UNKNOWN_PRODUCER_ID)
-
 
 @dataclass(frozen=True, slots=True)
 class ProducerSettings:
@@ -42,9 +38,9 @@ class ProducerSettings:
 
 
 class Producer:
-    """kafka-python's producer; calls `on_told(batch, what)` when the application learns how a batch ended."""
+    """Common to all clients; calls `on_told(batch, what)` when the application learns how a batch ended."""
 
-    client = "kafka-python"
+    client = ""
 
     def __init__(self, world: World, broker: Broker, settings: ProducerSettings, lane: str,
                  on_told: Callable[[PendingBatch, str], None], on_killed: Callable[[], None]) -> None:
@@ -56,7 +52,6 @@ class Producer:
         self.producer_id = self.producer_epoch = -1
         self.connection: Connection | None = None
         self.killed = self.stuck = False
-        self.fatal: ErrorCode | None = None
         self._free_at = 0
         self._wake_time: int | None = None
         if settings.idempotence:
@@ -69,8 +64,6 @@ class Producer:
         pending = PendingBatch(self.world.next_batch(), values, partition, self.world.clock.now)
         pending.expiry = self.world.clock.after(self.settings.delivery_timeout_ms, lambda: self.expire(pending))
         self.queues.setdefault(partition, deque()).append(pending)
-        if self.fatal is not None:
-            self.fail(pending, self.fatal)
         self.wake()
         return pending
 
@@ -92,6 +85,26 @@ class Producer:
         self.next_sequence[pending.partition] = increment_sequence(first, count)
         pending.stamped = Batch(count, self.producer_id, self.producer_epoch, first, max_timestamp=pending.created,
                                 payload=pending.values)
+
+    # what the clients do differently
+
+    def may_drain(self, head: PendingBatch) -> bool:
+        """Whether the first batch of a queue may be sent now."""
+        return True
+
+    def requeue(self, pending: PendingBatch) -> None:
+        """Put back a batch that has to go again: to the front, whatever stands there (`RecordAccumulator.reenqueue`)."""
+        self.queues[pending.partition].appendleft(pending)
+
+    def is_retriable(self, error: ErrorCode | None) -> bool:
+        """Whether a batch with that answer is sent again; None is a broken connection."""
+        return error is None or error.retriable
+
+    def after_failure(self, pending: PendingBatch, error: ErrorCode | None) -> None:
+        """What else happens once a batch was given up."""
+
+    def after_expiry(self, pending: PendingBatch) -> None:
+        """What else happens once the delivery timeout of a batch is over."""
 
     # sending
 
@@ -121,10 +134,6 @@ class Producer:
                 return self.queues[head.partition].popleft()
         return None
 
-    def may_drain(self, head: PendingBatch) -> bool:
-        """kafka-python mutes a partition while a batch of it is in flight (`guarantee_message_order`)."""
-        return not self.settings.idempotence or all(b.partition != head.partition for b in self.in_flight)
-
     def _transmit(self, pending: PendingBatch) -> None:
         if pending.stamped is None:
             self.stamp(pending)
@@ -133,7 +142,8 @@ class Producer:
         attempt, fault = self.world.next_attempt()
         request = Request(attempt, pending, pending.stamped, fault, self.settings.acks)
         connection = self._connected()
-        self._record_send(request, connection)
+        request.try_no = pending.tries
+        self.world.record(Kind.SEND, lane=self.lane, conn=connection.number, **request.identity, **request.numbers)
         self._free_at = self.world.clock.now + BURST_MS
         self._dispatch(request, connection)
         if fault.name == "kill producer":
@@ -154,22 +164,14 @@ class Producer:
             self.connection = Connection(self.world, self.broker, self)
         return self.connection
 
-    def _record_send(self, request: Request, connection: Connection) -> None:
-        batch, pending = request.batch, request.pending
-        self.world.record(Kind.SEND, lane=self.lane, attempt=request.attempt, batch=pending.number, try_no=pending.tries,
-                          values=pending.values, partition=pending.partition, conn=connection.number,
-                          producer_id=batch.producer_id, producer_epoch=batch.producer_epoch,
-                          base_sequence=batch.base_sequence, record_count=batch.record_count)
-
     # what comes back
 
     def on_answer(self, request: Request, answer: Answer) -> None:
         """The oldest unanswered request has its answer."""
         pending = request.pending
         self.in_flight.pop(pending, None)
-        self.world.record(Kind.ACK, lane=self.lane, attempt=request.attempt, batch=pending.number, try_no=pending.tries,
-                          values=pending.values, partition=pending.partition, error=answer.error,
-                          offset=None if answer.error else answer.offset)
+        self.world.record(Kind.ACK, lane=self.lane, error=answer.error, offset=None if answer.error else answer.offset,
+                          **request.identity)
         if not pending.done:
             self.on_success(pending, answer) if succeeded(answer) else self.on_error(pending, answer.error)
         self.wake()
@@ -186,9 +188,8 @@ class Producer:
 
     def _time_out(self, request: Request, connection: Connection) -> None:
         if not self.killed:
-            self.world.record(Kind.TIMEOUT, lane=self.lane, attempt=request.attempt, batch=request.pending.number,
-                              try_no=request.pending.tries, values=request.pending.values, conn=connection.number,
-                              partition=request.pending.partition, note=f"no answer in {self.settings.request_timeout_ms} ms")
+            self.world.record(Kind.TIMEOUT, lane=self.lane, conn=connection.number,
+                              note=f"no answer in {self.settings.request_timeout_ms} ms", **request.identity)
             connection.tear("the producer closed it")
 
     def on_success(self, pending: PendingBatch, answer: Answer) -> None:
@@ -210,26 +211,6 @@ class Producer:
         left = self.settings.retries is None or pending.tries <= self.settings.retries
         return left and pending.stamped is not None and pending.stamped.producer_id == self.producer_id
 
-    def is_retriable(self, error: ErrorCode | None) -> bool:
-        """kafka-python does not try again after 2, CORRUPT_MESSAGE."""
-        return error is None or (error.retriable and error is not ErrorCode.CORRUPT_MESSAGE)
-
-    def requeue(self, pending: PendingBatch) -> None:
-        """To the front of the queue, whatever stands there (`RecordAccumulator.reenqueue`)."""
-        self.queues[pending.partition].appendleft(pending)
-
-    def after_failure(self, pending: PendingBatch, error: ErrorCode | None) -> None:
-        """A sequence or epoch error costs the producer its id; any other that is not retriable ends an idempotent one."""
-        if not self.settings.idempotence or error is None or self.is_retriable(error):
-            return
-        if error in NEEDS_NEW_ID:
-            self.world.record(Kind.EPOCH, "asks for a new producer id", lane=self.lane, producer_id=self.producer_id)
-            self.init_producer_id()
-            return
-        self.fatal = error
-        for pending in [p for q in self.queues.values() for p in q]:
-            self.fail(pending, error)
-
     def expire(self, pending: PendingBatch) -> None:
         """The delivery timeout is over: told unknown, whether or not it is in the log."""
         if pending.done or self.killed or self.stuck:
@@ -238,12 +219,6 @@ class Producer:
         self.report(pending, "unknown", note=exception_name(self.client, timed_out=True))
         self.after_expiry(pending)
         self.wake()
-
-    def after_expiry(self, pending: PendingBatch) -> None:
-        """kafka-python drops its id once a retried batch expires, and never asks for another: it sends nothing any more."""
-        if self.settings.idempotence and pending.retried and not self.stuck:
-            self.stuck = True
-            self.world.record(Kind.PRODUCER, "stuck", lane=self.lane, note="it dropped its id and never asks for a new one")
 
     def kill(self) -> None:
         """The process dies: nobody is told anything, requests under way may still arrive."""
