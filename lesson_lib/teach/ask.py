@@ -17,8 +17,19 @@ from lesson_lib.teach.widget import answer_widget, element_id, guard_script
 
 SURE = {1: "a guess", 2: "fairly sure", 3: "sure"}
 _COLOURS = {"recall": "#56B4E9", "prediction": "#0072B2", "observation": "#E69F00"}
-_TITLES = {"recall": "From before", "prediction": "Predict", "observation": "What did you see?"}
+_TITLES = {"recall": "From before.", "prediction": "Predict.", "observation": "What did you see?"}
 _NAMES = {"recall": "recall", "prediction": "predict", "observation": "saw"}
+
+
+def sure_words(entry: store.Entry) -> str:
+    """How sure an answer was, "" when it did not say."""
+    return SURE.get(confidence_of(entry), "")
+
+
+def confidence_of(entry: store.Entry) -> int:
+    """The confidence of an answer, 1 to 3; 0 when it has none."""
+    number = entry.get("confidence")
+    return number if type(number) is int and number in SURE else 0
 
 
 class Asked(Shown):
@@ -43,7 +54,8 @@ class Asked(Shown):
     def given(self) -> str:
         """The letter answered last, "" when there is none."""
         known = store.entries(self.item.id)
-        return str(known[-1].get("answer", "")) if known else ""
+        key = known[-1].get("answer") if known else ""
+        return key if isinstance(key, str) and len(key) == 1 and key in self.item.keys else ""
 
     def judge(self, key: str) -> Message:
         """Check a letter against the run(s) and say why."""
@@ -73,7 +85,7 @@ class Asked(Shown):
         """Why this cannot be an answer, "" when it can."""
         if str(option).strip().lower() not in tuple(self.item.keys):
             return f"{option!r} is none of the options: answer with {_listed(self.item.keys)}."
-        if confidence is not None and (isinstance(confidence, bool) or confidence not in SURE):
+        if confidence is not None and (type(confidence) is not int or confidence not in SURE):
             return f"confidence={confidence!r} cannot be: it is 1 (a guess), 2 (fairly sure) or 3 (sure)."
         return ""
 
@@ -84,7 +96,7 @@ class Asked(Shown):
         return Message(Outcome.NOTED, f"You predict {self._words(key)[:-1]}{sure}. The run will tell.{kept}")
 
     def _words(self, key: str) -> str:
-        return f"{key}: {self.item.option(key).text.rstrip('.')}." if key in self.item.keys else f"{key}."
+        return f"{key}: {self.item.option(key).text.rstrip('.')}."
 
     def plain(self) -> str:
         """The question, its options and how to answer, as text."""
@@ -137,7 +149,7 @@ def _plain(asked: Asked) -> str:
     run = [f"    {item.scenario}"] if item.scenario and item.kind == "prediction" else []
     run += [f"    {item.control}"] if item.control and item.kind == "prediction" else []
     options = [f"  {key}  {option.text}" for key, option in zip(item.keys, item.options, strict=True)]
-    return "\n".join([f"{_TITLES[item.kind]}: {item.text}", *run, *options, _how(asked).replace("`", "")])
+    return "\n".join([f"{_TITLES[item.kind]} {item.text}", *run, *options, _how(asked)]).replace("`", "")
 
 
 def _html(asked: Asked) -> str:
@@ -146,6 +158,6 @@ def _html(asked: Asked) -> str:
     runs = "".join(f"<p>{inline(f'`{call}`')}</p>" for call in calls)
     options = "".join(f'<li style="list-style-type: lower-alpha">{inline(o.text)}</li>' for o in item.options)
     name = element_id(item.id)
-    return box(f'<p id="{name}"><strong>{_TITLES[item.kind]}.</strong> {inline(item.text)}</p>{runs}'
+    return box(f'<p id="{name}"><strong>{_TITLES[item.kind]}</strong> {inline(item.text)}</p>{runs}'
                f'<ol type="a">{options}</ol><p>{inline(_how(asked))}</p>', _COLOURS[item.kind],
                f'role="group" aria-labelledby="{name}"')

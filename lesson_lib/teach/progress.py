@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lesson_lib.teach import store
-from lesson_lib.teach.ask import SURE
+from lesson_lib.teach.ask import SURE, confidence_of
 from lesson_lib.teach.content import Question, all_items, lesson_items
 from lesson_lib.teach.message import Outcome, inline
 
@@ -86,9 +86,9 @@ def _first_miss(item: Question) -> tuple[str, int, str] | None:
     """The misconception, how sure (0 to 3) and the letter of a first answer that was wrong; else None."""
     entries = store.entries(item.id)
     key = str(entries[0].get("answer", "")) if entries else ""
-    if not key or key not in item.keys or key == item.truth(*item.runs()):
+    if len(key) != 1 or key not in item.keys or key == item.truth(*item.runs()):
         return None
-    return item.option(key).misconception, int(entries[0].get("confidence") or 0), key
+    return item.option(key).misconception, confidence_of(entries[0]), key
 
 
 def _row(sure: int, item: Question, key: str) -> tuple[str, str, str, str]:

@@ -7,7 +7,7 @@ from typing import Any
 from lesson_lib.errors import LessonError
 from lesson_lib.history import History
 from lesson_lib.teach import store
-from lesson_lib.teach.ask import SURE, Asked
+from lesson_lib.teach.ask import Asked, sure_words
 from lesson_lib.teach.message import Message, Outcome
 
 
@@ -31,14 +31,13 @@ def _runs(run: History, predict: Asked, control: History | None) -> tuple[Histor
 
 
 def _line(predict: Asked, runs: tuple[History, ...]) -> tuple[Outcome, str]:
-    item, right, known = predict.item, predict.item.truth(*runs), store.entries(predict.item.id)
+    item, right, key = predict.item, predict.item.truth(*runs), predict.given
     shown = f"The run shows {right}: {item.option(right).text}" if right else "None of the options describes this run."
-    if not known:
+    if not key:
         return Outcome.NOT_ATTEMPTED, f"You looked without predicting ({item.id} was skipped). {shown}"
-    key = str(known[-1].get("answer", ""))
-    sure = SURE.get(known[-1].get("confidence", 0), "")
+    sure = sure_words(store.entries(item.id)[-1])
     said = f"You predicted {key}{f' ({sure})' if sure else ''}"
-    if key == right or not right or key not in item.keys:
+    if key == right or not right:
         return (Outcome.RIGHT if key == right else Outcome.INFO), f"{said}. {shown}"
     option = item.option(key)
     return Outcome.WRONG, f"{said}: {option.text} But {option.contradiction(*runs)} {shown}"

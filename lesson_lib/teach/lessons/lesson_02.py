@@ -20,6 +20,7 @@ from typing import Any
 
 from lesson_lib.history import History
 from lesson_lib.teach.content import Option, Question, scenario
+from lesson_lib.teach.lessons import rules_02 as rules
 from lesson_lib.teach.readings import acks, all_ok, copies, log_words, offsets_told, requests, told_words
 from lesson_lib.teach.tasks.own_rule import RuleTask
 from lesson_lib.teach.tasks.puzzle import PuzzleTask
@@ -175,67 +176,6 @@ def _told(run: History) -> list[tuple[str, str]]:
     return [(e.what, e.note) for e in run.reports]
 
 
-def accept(batch: Any, memory: dict[Any, Any]) -> bool:
-    """Stores each number of each producer once."""
-    key = (batch.producer, batch.number)
-    known = key in memory
-    memory[key] = True
-    return not known
-
-
-def last_number(batch: Any, memory: dict[Any, Any]) -> bool:
-    """Stores what is above the highest number of its producer."""
-    if batch.number <= memory.get(batch.producer, -1):
-        return False
-    memory[batch.producer] = batch.number
-    return True
-
-
-def takes_everything(batch: Any, memory: dict[Any, Any]) -> bool:
-    """What a broker does without idempotence."""
-    return True
-
-
-def by_content(batch: Any, memory: dict[Any, Any]) -> bool:
-    """Stores each value once, also where it was meant twice."""
-    known = batch.value in memory
-    memory[batch.value] = True
-    return not known
-
-
-def last_value(batch: Any, memory: dict[Any, Any]) -> bool:
-    """Compares with the last value only."""
-    known = memory.get("last") == batch.value
-    memory["last"] = batch.value
-    return not known
-
-
-def takes_nothing(batch: Any, memory: dict[Any, Any]) -> bool:
-    """No duplicate is ever stored; nor is anything else."""
-    return False
-
-
-def by_number(batch: Any, memory: dict[Any, Any]) -> Any:
-    """Returns a number where True or False is asked for."""
-    return batch.number
-
-
-def divides(batch: Any, memory: dict[Any, Any]) -> Any:
-    """Raises on the first batch."""
-    return 1 / batch.number > 0
-
-
-def never_ends(batch: Any, memory: dict[Any, Any]) -> bool:
-    """Has a loop without an end."""
-    while True:
-        memory["x"] = batch
-
-
-def one_argument(batch: Any) -> bool:
-    """Cannot be called with two arguments."""
-    return True
-
-
 EXERCISES = (
     PuzzleTask(
         id="2.two-copies", scenario=PLAIN, budget=1,
@@ -275,17 +215,16 @@ EXERCISES = (
     ),
     RuleTask(
         id="2.own-rule", faults=2,
-        scenarios=(scenario(("a", "b"), idempotence=True), scenario(("a", "a"), idempotence=True),
-                   scenario(("a", "b", "a"), idempotence=True)),
+        worlds=({"batches": ("a", "b")}, {"batches": ("a", "a")}, {"batches": ("a", "b", "a")}),
         text="Be the broker: write `accept(batch, memory)`. It returns True to store the batch, False to drop it (the producer "
              "is told ok either way). A batch has a `value`, the `producer` that sent it and the `number` that producer gave it; "
              "`memory` is a dict of yours. Nothing may be stored twice, nothing may be lost. `task.check(accept)`",
         hints=("Somebody may well order the same coffee twice: is the second order a copy?",
                "A retry is the same in all three: value, producer and number. Which of them tell it from a second order?",
                "Remember `(batch.producer, batch.number)`."),
-        right=(given(accept), given(last_number)),
-        wrong=(given(by_content), given(last_value), given(takes_everything), given(takes_nothing), given(by_number), given(divides),
-               given(never_ends), given(one_argument), given(True), given("accept")),
+        right=(given(rules.accept), given(rules.last_number)),
+        wrong=tuple(given(rule) for rule in (rules.by_content, rules.last_value, rules.takes_everything, rules.takes_nothing,
+                                             rules.by_number, rules.divides, rules.never_ends, rules.one_argument, True, "accept")),
         explanation="Content does not tell a copy from a second order; a number that the producer gives does. That is the idea "
                     "of lesson 3, and lesson 6 shows how little of it Kafka needs to remember.",
     ),

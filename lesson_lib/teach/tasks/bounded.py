@@ -27,7 +27,7 @@ def call(function: Callable[..., Any], *args: Any, steps: int = STEPS) -> Any:
         raise LessonError(f"{name} did not finish within {steps} steps; is there a loop without an end?") from None
     except RecursionError:
         raise LessonError(f"{name} calls itself without an end.") from None
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - a learner's function may raise anything
         raise LessonError(f"{name} raised {type(error).__name__}: {error} (line {_line(error, function)}).") from None
     finally:
         sys.settrace(before)

@@ -1,0 +1,96 @@
+"""A learner's own rule, `accept(batch, memory)`, in place of Kafka's: in the simulation, and in the explorer.
+
+Differs from Kafka in: the learner's rule sees less than Kafka's (who sent it, which number, what is in it), keeps whatever it
+likes in `memory`, one dict per partition, and may drop a batch silently (the producer is told ok) or store it.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from lesson_lib.core.batch import Batch
+from lesson_lib.core.kafka_version import KafkaVersion
+from lesson_lib.core.partition_log import Rule
+from lesson_lib.core.producer_state import Appended, Duplicate, ProducerStateEntry, Verdict
+from lesson_lib.errors import LessonError
+from lesson_lib.sim.explore_broker import Broker, Handled, State
+from lesson_lib.teach.tasks import bounded
+
+Accept = Callable[["SeenBatch", dict[Any, Any]], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class SeenBatch:
+    """A batch as the learner's rule sees it: its value, the producer that sent it, and the number that producer gave it."""
+
+    value: str
+    producer: int
+    number: int
+
+
+def as_seen(batch: Batch) -> SeenBatch:
+    """What the learner may see of a batch."""
+    return SeenBatch(" ".join(map(str, batch.payload)), batch.producer_id, batch.base_sequence)
+
+
+class NothingYet(LessonError):
+    """The learner's function returns nothing: it is not written yet."""
+
+
+def as_rule(accept: Accept) -> Rule:
+    """A broker's rule from a function that says True (store) or False (drop); each rule has a memory of its own."""
+    memory: dict[Any, Any] = {}
+    places: dict[SeenBatch, int] = {}
+
+    def rule(entry: ProducerStateEntry | None, batch: Batch, log_end_offset: int, version: KafkaVersion) -> Verdict:
+        seen = as_seen(batch)
+        if _decision(accept, seen, memory):
+            places.setdefault(seen, log_end_offset)
+            return Appended(log_end_offset)
+        return Duplicate(places.get(seen, -1))
+    return rule
+
+
+def _decision(accept: Accept, batch: SeenBatch, memory: dict[Any, Any]) -> bool:
+    answer = bounded.call(accept, batch, memory)
+    name = getattr(accept, "__name__", "accept")
+    if answer is None or answer is ...:
+        raise NothingYet(f"{name} returned nothing for {batch}; return True to store the batch, False to drop it.")
+    if not isinstance(answer, bool):
+        raise LessonError(f"{name} returned {answer!r} for {batch}; return True to store the batch, False to drop it.")
+    return answer
+
+
+@dataclass(frozen=True)
+class LearnerBroker(Broker):
+    """The explorer's broker with the learner's rule. The memory is kept as bytes, so that equal memories are one state."""
+
+    accept: Accept = bool  # type: ignore[assignment]
+
+    def handle(self, state: State, batch: Batch) -> Handled:
+        """Ask the rule; the memory that it leaves behind belongs to the next state."""
+        memory = pickle.loads(state.memory) if state.memory else {}
+        seen = as_seen(batch)
+        stores = _decision(self.accept, seen, memory)
+        after = state._replace(memory=_frozen(memory))
+        if stores:
+            return Handled(after._replace(log=(*state.log, batch)), Appended(state.log_end_offset))
+        return Handled(after, Duplicate(next((i for i, b in enumerate(state.log) if as_seen(b) == seen), -1)))
+
+    def restarted(self, state: State) -> State:
+        """What is kept in memory alone is gone."""
+        return state._replace(memory=())
+
+    def failed_over(self, state: State) -> State:
+        """Another broker has the log, and not this memory."""
+        return state._replace(memory=())
+
+
+def _frozen(memory: dict[Any, Any]) -> bytes:
+    try:
+        return pickle.dumps(memory)
+    except Exception as error:  # noqa: BLE001 - and pickle may raise anything over what a learner remembers
+        raise LessonError(f"memory can hold numbers, texts, tuples, lists, sets and dicts, but not this: {error}") from None

@@ -1,0 +1,174 @@
+"""Questions as a learner meets them: shown, answered well and badly, revealed, answered again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lesson_lib.errors import LessonError
+from lesson_lib.teach import misconception_map, observe, progress, question, reveal, store
+from lesson_lib.teach.content import find
+from lesson_lib.teach.message import Outcome
+from lesson_lib.teach.widget import AnswerView
+
+RUN = find("2.lost-ack").scenario.run()
+CONTROL = find("2.lost-request").scenario.run()
+
+
+def test_a_question_shows_its_options_and_how_to_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    question("2.lost-ack")
+    said = capsys.readouterr().out
+    assert "simulate(3, faults={2: 'lose ack'}, idempotence=False)" in said
+    assert all(f"  {key}  " in said for key in "abc")
+    assert 'predict.answer("a", confidence=3)' in said
+
+
+def test_its_html_says_the_same_and_escapes() -> None:
+    rich = question("2.lost-ack").rich()
+    assert "<code>m0 m1 m1 m2</code>" in rich and 'role="group"' in rich
+    assert "`" not in rich.partition("<script>")[0]
+
+
+@pytest.mark.parametrize("dots", [..., None])
+def test_the_placeholder_is_no_answer(dots: Any) -> None:
+    asked = question("2.lost-ack")
+    assert asked.answer(dots).outcome == Outcome.NOT_ATTEMPTED
+    assert store.everything() == {}
+
+
+@pytest.mark.parametrize("option", ["d", "", "ab", 2, ["a"], "m0 m1 m2"])
+def test_what_is_no_option_is_answered_with_the_options(option: Any) -> None:
+    said = question("2.lost-ack").answer(option)
+    assert said.outcome == Outcome.NOT_ATTEMPTED and '"a", "b" or "c"' in said.text
+    assert store.everything() == {}
+
+
+@pytest.mark.parametrize("sure", [0, 4, "3", True, 2.5, []])
+def test_confidence_is_one_two_or_three(sure: Any) -> None:
+    said = question("2.lost-ack").answer("b", confidence=sure)
+    assert said.outcome == Outcome.NOT_ATTEMPTED and "1 (a guess)" in said.text
+    assert store.everything() == {}
+
+
+def test_a_prediction_is_noted_and_not_judged() -> None:
+    for key in "abc":
+        said = question("2.lost-ack").answer(key, confidence=1)
+        assert said.outcome == Outcome.NOTED and find("2.lost-ack").explanation not in said.text
+
+
+def test_capital_letters_do() -> None:
+    asked = question("2.lost-ack")
+    asked.answer(" B ")
+    assert asked.given == "b"
+
+
+def test_the_first_answer_stays_the_first() -> None:
+    asked = question("2.lost-ack")
+    asked.answer("a", confidence=3)
+    said = asked.answer("b", confidence=2)
+    asked.answer("b", confidence=2)
+    assert store.entries("2.lost-ack") == [{"answer": "a", "confidence": 3}, {"answer": "b", "confidence": 2}]
+    assert "first answer, a, stays" in said.text
+    assert question("2.lost-ack").given == "b"
+    assert "still b" in question("2.lost-ack").answer(...).text
+
+
+def test_recall_is_judged_at_once() -> None:
+    assert question("2.recall-batch").answer("b").outcome == Outcome.RIGHT
+    said = question("2.recall-batch").answer("a")
+    assert said.outcome == Outcome.WRONG and "the second batch begins at offset 3." in said.text
+
+
+def test_reveal_holds_the_prediction_against_the_run() -> None:
+    predict = question("2.lost-ack")
+    predict.answer("a", confidence=3)
+    said = reveal(RUN, predict)
+    assert said.outcome == Outcome.WRONG
+    assert "You predicted a (sure)" in said.text and "the log holds `m0 m1 m1 m2`" in said.text and "shows b" in said.text
+    predict.answer("b")
+    assert reveal(RUN, predict).outcome == Outcome.RIGHT
+
+
+def test_reveal_says_what_was_skipped_and_still_draws() -> None:
+    said = reveal(RUN, question("2.lost-ack"))
+    assert said.outcome == Outcome.NOT_ATTEMPTED and "2.lost-ack was skipped" in said.text
+    bundle = said._repr_mimebundle_()
+    assert "<img" in bundle["text/html"] and 'alt="' in bundle["text/html"] and "stored at offset 2" in bundle["text/plain"]
+
+
+def test_reveal_is_about_the_run_that_it_is_given() -> None:
+    """Another run than the one asked about: another option is right, or none is."""
+    predict = question("2.lost-ack")
+    predict.answer("a")
+    assert reveal(CONTROL, predict).outcome == Outcome.RIGHT
+    other = find("2.reorder").scenario.run()
+    assert "None of the options" in reveal(other, predict).text
+
+
+def test_reveal_with_a_control_draws_both() -> None:
+    both = reveal(RUN, question("2.lost-ack"), control=CONTROL)
+    assert "stored at offset 2" in repr(both) and "lost" in repr(both)
+
+
+def test_a_question_about_two_runs_wants_both() -> None:
+    predict = question("2.two-worlds")
+    with pytest.raises(LessonError, match="control="):
+        reveal(RUN, predict)
+    predict.answer("c")
+    assert reveal(*[find("2.two-worlds").scenario.run(), predict], control=find("2.two-worlds").control.run()).outcome == Outcome.RIGHT
+
+
+def test_reveal_wants_a_question() -> None:
+    with pytest.raises(LessonError, match="reveal"):
+        reveal(RUN, "2.lost-ack")  # type: ignore[arg-type]
+
+
+def test_an_observation_is_checked_against_the_run_at_hand() -> None:
+    assert observe("2.copies", RUN).answer("a").outcome == Outcome.RIGHT
+    said = observe("2.copies", RUN).answer("b")
+    assert said.outcome == Outcome.WRONG and "told offset 2" in said.text and said.text.endswith("Look again.")
+    assert observe("2.copies", CONTROL).answer("b").outcome == Outcome.RIGHT
+
+
+def test_the_controls_commit_the_same_answer() -> None:
+    view = AnswerView(question("2.lost-ack"))
+    view.commit.click()
+    assert "Not attempted" in view.said.value
+    view.options.value, view.sure.value = "b", 2
+    view.commit.click()
+    assert store.entries("2.lost-ack") == [{"answer": "b", "confidence": 2}]
+    assert 'role="status"' in view.said.value and not view.commit.disabled
+    assert AnswerView(question("2.lost-ack")).options.value == "b"
+
+
+def test_progress_counts_what_the_runs_confirm() -> None:
+    assert "0 of" in repr(progress(2))
+    question("2.lost-ack").answer("a")
+    question("2.recall-batch").answer("b")
+    shown = repr(progress(2))
+    assert shown.startswith("1 of") and "2.lost-ack" in shown and "wrong" in shown
+    assert "<table>" in progress()._repr_mimebundle_()["text/html"]
+    assert "no questions" in repr(progress(99))
+
+
+def test_the_map_is_drawn_from_first_answers() -> None:
+    assert "No question is answered yet" in repr(misconception_map())
+    question("2.recall-batch").answer("b")
+    assert "no first answer that a run contradicts" in repr(misconception_map())
+    asked = question("2.lost-ack")
+    asked.answer("a", confidence=3)
+    asked.answer("b", confidence=3)
+    question("2.reorder").answer("a", confidence=1)
+    rows = misconception_map().rows
+    assert [row[0] for row in rows] == ["a broker knows a retry when it sees one", "one connection keeps the order"]
+    assert rows[0][1:] == ("2.lost-ack", "`m0 m1 m2`", "sure", "`m0 m1 m1 m2`")
+
+
+def test_answers_of_another_edition_do_no_harm() -> None:
+    for entry in ({"answer": "z"}, {"answer": None}, {}, {"answer": "a", "confidence": "very"}):
+        store.record("2.lost-ack", entry)
+    store.record("2.gone", {"answer": "a"})
+    store.record("2.own-rule", {"outcome": 5})
+    assert repr(progress()) and repr(misconception_map())
+    assert reveal(RUN, question("2.lost-ack")).text

@@ -1,0 +1,104 @@
+"""The file with the answers: nothing is lost, nothing is overwritten, and where nothing can be written the lesson goes on."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lesson_lib.teach import store
+
+WRITER = """
+import sys
+from lesson_lib.teach import store
+for number in range(25):
+    store.record(f"{sys.argv[1]}.{number}", {"answer": sys.argv[1]})
+    store.record("both", {"answer": sys.argv[1], "number": number})
+"""
+
+
+def test_what_is_recorded_is_there(progress: Path) -> None:
+    store.record("2.x", {"answer": "a"})
+    assert store.entries("2.x") == [{"answer": "a"}]
+    assert store.entries("2.y") == []
+    assert json.loads((progress / store.FILE).read_text()) == {"version": 1, "answers": {"2.x": [{"answer": "a"}]}}
+
+
+def test_the_same_answer_again_is_one_entry() -> None:
+    for answer in "aabba":
+        store.record("2.x", {"answer": answer})
+    assert [e["answer"] for e in store.entries("2.x")] == ["a", "b", "a"]
+
+
+def test_reading_makes_nothing(progress: Path) -> None:
+    assert store.everything() == {}
+    assert not progress.exists()
+
+
+def test_a_long_history_keeps_its_first_and_its_newest() -> None:
+    for number in range(200):
+        store.record("2.x", {"answer": number})
+    kept = [e["answer"] for e in store.entries("2.x")]
+    assert len(kept) == store.KEPT and kept[0] == 0 and kept[-1] == 199
+
+
+def test_two_kernels_at_once_lose_nothing() -> None:
+    writers = [subprocess.Popen([sys.executable, "-c", WRITER, name]) for name in "ab"]
+    assert [writer.wait(60) for writer in writers] == [0, 0]
+    assert len(store.everything()) == 51
+    assert len(store.entries("both")) == 50
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"version": 1}', b'{"version": 2, "answers": {}}', b"\xff\xfe\x00",
+                                     b'{"version": 1, "answers": {"2.x": "a"}}', b'{"version": 1, "answers": {"2.x": [3]}}'])
+def test_a_file_that_cannot_be_read_is_set_aside(progress: Path, content: bytes, capsys: pytest.CaptureFixture[str]) -> None:
+    progress.mkdir()
+    (progress / store.FILE).write_bytes(content)
+    assert store.everything() == {}
+    assert "answers-unreadable-1.json" in capsys.readouterr().out
+    store.record("2.x", {"answer": "a"})
+    assert (progress / "answers-unreadable-1.json").read_bytes() == content
+    assert store.entries("2.x") == [{"answer": "a"}]
+
+
+def test_a_second_broken_file_does_not_replace_the_first(progress: Path) -> None:
+    progress.mkdir()
+    for content in ("one", "two"):
+        (progress / store.FILE).write_text(content)
+        store.everything()
+    assert [(progress / f"answers-unreadable-{n}.json").read_text() for n in (1, 2)] == ["one", "two"]
+
+
+def test_a_crash_while_writing_leaves_the_old_file(progress: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.record("2.x", {"answer": "a"})
+
+    def crash(*_: object) -> None:
+        raise KeyboardInterrupt
+    monkeypatch.setattr(store.os, "replace", crash)
+    with pytest.raises(KeyboardInterrupt):
+        store.record("2.x", {"answer": "b"})
+    monkeypatch.undo()
+    monkeypatch.setenv("LESSON_PROGRESS", str(progress))
+    assert store.entries("2.x") == [{"answer": "a"}]
+    assert {p.name for p in progress.iterdir()} == {store.FILE, ".lock"}
+
+
+def test_where_nothing_can_be_written_answers_last_as_long_as_the_kernel(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("LESSON_PROGRESS", str(tmp_path / "file" / "folder"))
+    store.record("2.x", {"answer": "a"})
+    store.record("2.x", {"answer": "b"})
+    assert [e["answer"] for e in store.entries("2.x")] == ["a", "b"]
+    assert capsys.readouterr().out.count("cannot be saved") == 1
+
+
+def test_it_lies_beside_the_notebooks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LESSON_PROGRESS")
+    monkeypatch.chdir(tmp_path)
+    assert store.folder() == tmp_path / ".progress"
+    (tmp_path / "notebooks").mkdir()
+    assert store.folder() == tmp_path / "notebooks" / ".progress"
