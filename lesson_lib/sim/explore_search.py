@@ -175,12 +175,16 @@ class Protocol:
 
 @dataclass
 class Graph:
-    """What a search found: `came_from` has every state with the step that first led there, `ends` those without a next."""
+    """What a search found: `came_from` has every state with the step that first led there, `ends` those without a next.
+
+    `wanted` is the first state of the kind that was searched for, None where there is none.
+    """
 
     protocol: Protocol
     came_from: dict[Place, tuple[Place | None, str]]
     ends: list[Place]
     transitions: int
+    wanted: Place | None = None
 
     def path(self, place: Place) -> list[tuple[str, Place]]:
         """A shortest way to a state: (step, state after it), the start left out."""
@@ -193,12 +197,17 @@ class Graph:
         return steps[::-1]
 
 
-def search(protocol: Protocol, faults: int, max_states: int) -> Graph:
-    """Walk every schedule with at most `faults` faults. LessonError when there are more than `max_states` states."""
+def search(protocol: Protocol, faults: int, max_states: int, wanted: Callable[[Place], bool] | None = None) -> Graph:
+    """Walk every schedule with at most `faults` faults, or only as far as the first `wanted` state.
+
+    LessonError when there are more than `max_states` states.
+    """
     start = protocol.start(faults)
     came_from: dict[Place, tuple[Place | None, str]] = {start: (None, "")}
     queue, ends, transitions, steps_from = [start], [], 0, protocol.steps
     for place in queue:
+        if wanted and wanted(place):
+            return Graph(protocol, came_from, ends, transitions, place)
         steps = steps_from(place)
         transitions += len(steps)
         for step, after in steps:
