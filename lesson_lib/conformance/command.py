@@ -1,0 +1,98 @@
+"""`python -m lesson_lib conformance`: random histories for the embedded broker and for Apache Kafka, and what differs."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from random import Random
+
+from lesson_lib.conformance import report
+from lesson_lib.conformance.as_history import as_history
+from lesson_lib.conformance.compare import Comparison, compare, smallest
+from lesson_lib.conformance.generate import random_script
+from lesson_lib.conformance.mirror import rows_of
+from lesson_lib.conformance.script import Script, parse
+from lesson_lib.conformance.side import Side
+from lesson_lib.conformance.targets import Target, running, targets
+from lesson_lib.live.broker import EmbeddedBroker
+
+# Drawn with equal chance: 9 is what kafka-python speaks, 3 the oldest, 11 the newest of transaction version 1, 12 has version 2.
+PRODUCE_VERSIONS = (9, 9, 9, 3, 11, 12, 12)
+SHOWN = 3  # counterexamples that are made small and printed
+
+
+def main(argv: list[str]) -> int:
+    """0 when nothing differed and every row was hit, else 1."""
+    arguments = _parser().parse_args(argv)
+    chosen = targets(arguments.kafka, arguments.release)
+    return max([_one(target, arguments) for target in chosen])
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m lesson_lib conformance", description=__doc__)
+    parser.add_argument("--count", type=int, default=10_000, help="how many histories (10000)")
+    parser.add_argument("--seed", type=int, default=1, help="the same seed gives the same histories (1)")
+    parser.add_argument("--kafka", metavar="HOST:PORT", help="an Apache Kafka that runs already")
+    parser.add_argument("--release", action="append", default=[], help="a release such as 4.4.0; may be given more than once")
+    parser.add_argument("--rule", metavar="RELEASE", help="let the embedded broker follow the rule of another release")
+    parser.add_argument("--replay", metavar="SCRIPT", help="play this one script and print what each broker did")
+    parser.add_argument("--draw", metavar="FILE", help="with --replay: draw it, the embedded broker beside Apache Kafka")
+    return parser
+
+
+def _one(target: Target, arguments: argparse.Namespace) -> int:
+    rule = ".".join((arguments.rule or target.release).split(".")[:2])
+    names = f"embedded {rule}", target.name
+    with _sides(target, rule) as (left, right):
+        if arguments.replay:
+            return _replay(left, right, parse(arguments.replay), names, arguments.draw)
+        print(f"{arguments.count} histories, {names[0]} against {names[1]} at {right.address}:", flush=True)
+        return _compare(left, right, scripts(arguments.seed, arguments.count, left, right), arguments.count, names)
+
+
+@contextmanager
+def _sides(target: Target, rule: str) -> Iterator[tuple[Side, Side]]:
+    with running(target) as address, EmbeddedBroker(rule) as broker:
+        left, right = Side(broker.address), Side(address)
+        try:
+            yield left, right
+        finally:
+            left.close()
+            right.close()
+
+
+def scripts(seed: int, count: int, *sides: Side) -> Iterator[Script]:
+    """`count` random scripts, in versions of Produce that every side serves."""
+    versions = tuple(v for v in PRODUCE_VERSIONS if all(low <= v <= high for low, high in (s.produce_versions for s in sides)))
+    return (random_script(Random(f"{seed}-{number}"), versions) for number in range(count))
+
+
+def _compare(left: Side, right: Side, made: Iterator[Script], count: int, names: tuple[str, str]) -> int:
+    hits: Counter[str] = Counter()
+    found: list[Comparison] = []
+    bar = report.ProgressBar(count)
+    for compared in compare(left, right, made):
+        hits.update(rows_of(compared.script))
+        if compared.differences:
+            found.append(compared)
+        bar.add(len(found))
+    print(report.summary(hits, count, len(found), *names))
+    for differs in found[:SHOWN]:
+        print(f"\n{report.counterexample(smallest(left, right, differs), *names)}")
+    missed = report.never_hit(hits)
+    if missed:
+        print(f"Never hit: {', '.join(missed)}.")
+    return int(bool(found or missed))
+
+
+def _replay(left: Side, right: Side, script: Script, names: tuple[str, str], file: str | None) -> int:
+    compared = next(compare(left, right, [script]))
+    print(report.counterexample(compared, *names))
+    if file:
+        from lesson_lib import draw  # matplotlib is loaded for those who want a picture
+        runs = (as_history(script, outcome, name) for outcome, name in zip((compared.left, compared.right), names, strict=True))
+        draw.compare(*runs).save(file)
+        print(f"drawn: {file}")
+    return int(bool(compared.differences))
