@@ -15,7 +15,7 @@ _HOMES = {
     "show": "draw", "compare": "draw",
     "question": "teach", "reveal": "teach", "observe": "teach", "exercise": "teach", "progress": "teach",
     "misconception_map": "teach",
-    "start_lab": "live",
+    "start_lab": "live", "forge": "live.forge", "fetch_batches": "live.forge", "explain_header": "live.header_table",
 }
 __all__ = ["__version__", *_HOMES]
 

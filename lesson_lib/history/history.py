@@ -59,8 +59,8 @@ class Attempt:
 
     @property
     def label(self) -> str:
-        """The batch's number, with a prime for each retry: 3, 3', 3''."""
-        return f"{self.batch}" + "′" * (self.try_no - 1) if self.try_no <= 3 else f"{self.batch} try {self.try_no}"
+        """The batch's number, with a prime for each retry: 3, 3′, 3″; from the fifth try on 3·5."""
+        return f"{self.batch}" + ("", "′", "″", "‴")[self.try_no - 1] if self.try_no <= 4 else f"{self.batch}·{self.try_no}"
 
     def at(self, kind: Kind) -> Event | None:
         """The first event of that kind in this attempt."""
