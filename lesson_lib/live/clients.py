@@ -48,8 +48,8 @@ _stamps = _Stamps()
 class LabFuture:
     """The future of one send. `get` says in one sentence when the broker is gone or the producer was killed."""
 
-    def __init__(self, inner: Any, check: Callable[[], None]) -> None:
-        self._inner, self._check = inner, check
+    def __init__(self, inner: Any, timestamp: int, check: Callable[[], None]) -> None:
+        self._inner, self.timestamp, self._check = inner, timestamp, check
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
@@ -92,7 +92,7 @@ class LabProducer(KafkaProducer):
             raise
         inner.add_callback(lambda meta: self._tell(recording, meta.topic_partition, stamp, offset=meta.offset))
         inner.add_errback(lambda error: self._tell(recording, _partition_of(inner, topic), stamp, error))
-        return LabFuture(inner, self._check)
+        return LabFuture(inner, stamp, self._check)
 
     def _tell(self, recording: Recording, where: TopicPartition, stamp: int, error: Exception | None = None,
               offset: int | None = None) -> None:

@@ -7,13 +7,10 @@ after `stop`, which the end of the Python process calls too: threads, sockets, c
 from __future__ import annotations
 
 import atexit
-import itertools
-import weakref
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
-from kafka.errors import KafkaConfigurationError, KafkaError
-
+from lesson_lib.arguments import acks_of, count_of, values_of
 from lesson_lib.errors import LessonError
 from lesson_lib.faults import Script, parse_script
 from lesson_lib.history import History, Kind, LogCell, Settings
@@ -21,17 +18,16 @@ from lesson_lib.live import lab_run
 from lesson_lib.live.broker import EmbeddedBroker
 from lesson_lib.live.choose_broker import Choice, choose
 from lesson_lib.live.client_log import ClientLog
-from lesson_lib.live.clients import CLOSE_SECONDS, LabAdmin, LabConsumer, LabProducer
+from lesson_lib.live.clients import LabAdmin, LabConsumer, LabProducer
+from lesson_lib.live.lab_clients import LabClients
 from lesson_lib.live.lab_history import as_history
 from lesson_lib.live.log_reader import read_topic
 from lesson_lib.live.proxy import FaultProxy
 from lesson_lib.live.recording import Recording
 from lesson_lib.live.topics import Topics
 
-RUN_TOPIC = "toy"  # the name in simulated runs, so that both look the same
-GONE_SECONDS = 1.0
-Client = TypeVar("Client")
-_numbers = itertools.count(1)
+RUN_TOPIC = "toy"  # its name in simulated runs, so that both look the same
+GONE_SECONDS, CLOSE_SECONDS = 1.0, 0.2
 _current: Lab | None = None
 
 
@@ -57,10 +53,8 @@ class Lab:
         self.choice = choice
         self.proxy = FaultProxy(choice.address, choice.hooks, port)
         self.topics = Topics(choice.text)
+        self._clients = LabClients(lambda: self.address, lambda: self.proxy.recording, self.check, self.topics.private)
         self._log = ClientLog()
-        self._producers: weakref.WeakValueDictionary[str, LabProducer] = weakref.WeakValueDictionary()
-        self._others: list[LabConsumer | LabAdmin] = []
-        self._settings = Settings("real", broker=choice.name, client="kafka-python")
         self._start()
 
     def _start(self) -> None:
@@ -69,7 +63,7 @@ class Lab:
         except LessonError:
             self._stop_broker()
             raise
-        self.proxy.on_kill = self._kill
+        self.proxy.on_kill = self._clients.kill
         self._log.open()
         atexit.register(self.stop)
         if self.choice.embedded is None:
@@ -85,39 +79,42 @@ class Lab:
     def run(self, values_or_count: int | Sequence[str] = 3, *, faults: Script = None, idempotence: bool = True, acks: str | int = "all",
             retries: int | None = None, in_flight: int = 1, records_per_batch: int = 1, partitions: int = 1, resend: bool = False,
             delivery_timeout_ms: int = 5_000, request_timeout_ms: int = 1_000) -> History:
-        """Send some values with a real producer on a new topic and return everything that happened; arguments as in `simulate`."""
-        script = parse_script(faults)
-        values = _values(values_or_count)
-        self.check()
-        recording = Recording(script, set(), in_flight=_window(in_flight, idempotence, partitions), asks_for_answers=str(acks) != "0")
-        self.proxy.record(recording)
+        """Send some values with a real producer to a new topic and return everything that happened; arguments as in `simulate`.
+
+        LessonError for settings that kafka-python refuses, for a fault at an attempt that never was, and when the broker is gone.
+        """
+        settings = Settings("real", idempotence, "all" if acks_of(acks) == -1 else str(acks), count_of("in_flight", in_flight), retries,
+                            self.choice.name, "kafka-python", str(parse_script(faults)))
+        parts = lab_run.in_parts(values_of(values_or_count), count_of("records_per_batch", records_per_batch),
+                                 count_of("partitions", partitions))
+        options = lab_run.producer_options(settings, records_per_batch, delivery_timeout_ms, request_timeout_ms)
+        recording = self._recording_for_run(settings, partitions)
         topic = self.topics.make(RUN_TOPIC, partitions)
-        options = lab_run.producer_options(idempotence, acks, retries, in_flight, records_per_batch, delivery_timeout_ms, request_timeout_ms)
-        application = lab_run.Application(topic, recording, lambda: self._for_run(recording, options), self.check, in_flight,
-                                          delivery_timeout_ms / 1000, resend)
-        self._settings = Settings("real", idempotence, str(acks).replace("-1", "all"), in_flight, retries, self.choice.name, "kafka-python", str(script))
-        return self._finish(recording, application, lab_run.in_parts(values, records_per_batch, partitions), topic)
-
-    def _finish(self, recording: Recording, application: lab_run.Application, parts: list[lab_run.Part], topic: str) -> History:
-        try:
-            application.run(parts)
-        except KeyboardInterrupt:
-            raise LessonError("The run was interrupted and everything it had started is closed; run the cell again.") from None
-        finally:
-            recording.close()
-            self._close_of(recording)
+        application = lab_run.Application(topic, recording, lambda: self._producer_for_run(recording, options), self.check,
+                                          in_flight, delivery_timeout_ms / 1000, resend)
+        self._run(application, parts)
         recording.script.check_used(recording.attempts)
-        return as_history(recording, self._logs(recording, {topic}), self._settings, self.topics.short)
+        return as_history(recording, self._logs(recording, {topic}), settings, self.topics.short)
 
-    def _for_run(self, recording: Recording, options: dict[str, Any]) -> LabProducer:
-        client_id = self._client_id("run")
+    def _recording_for_run(self, settings: Settings, partitions: int) -> Recording:
+        """kafka-python with idempotence leaves only one batch of a partition unanswered, whatever it is told."""
+        self.check()
+        in_flight = min(settings.in_flight, partitions) if settings.idempotence else settings.in_flight
+        return self.proxy.record(Recording(parse_script(settings.faults), set(), in_flight, settings.acks != "0"))
+
+    def _producer_for_run(self, recording: Recording, options: dict[str, Any]) -> LabProducer:
+        client_id = self._clients.new_id("run")
         recording.only.add(client_id)
         return self.producer(client_id=client_id, **options)
 
-    def _close_of(self, recording: Recording) -> None:
-        for producer in [self._producers.get(client_id) for client_id in recording.only or ()]:
-            if producer is not None:
-                producer.close(0.2)
+    def _run(self, application: lab_run.Application, parts: list[lab_run.Part]) -> None:
+        try:
+            application.run(parts)
+        except KeyboardInterrupt:
+            raise LessonError("The run was interrupted and everything that it had started is closed; run the cell again.") from None
+        finally:
+            application.recording.close()
+            self._clients.close(application.recording.only, CLOSE_SECONDS)
 
     # by hand
 
@@ -128,12 +125,9 @@ class Lab:
 
     def faults(self, script: Script = None) -> None:
         """What goes wrong with the next produce attempts, which count from 1 again; also begins a new history."""
-        before = self.proxy.recording
-        fresh = Recording(parse_script(script))
+        before, fresh = self.proxy.recording, Recording(parse_script(script))
         self.proxy.record(fresh)
-        for event in before.events:
-            if event.kind == Kind.INIT:
-                fresh.adopt(event, before)
+        fresh.adopt_ids(before)
 
     def history(self) -> History:
         """Everything since the last `faults(...)`. LessonError when a fault named an attempt that never was."""
@@ -141,13 +135,16 @@ class Lab:
         recording.wait_until(lambda: recording.open_attempts == 0, GONE_SECONDS)
         recording.script.check_used(recording.attempts)
         topics = {event.topic for event in recording.events if event.kind == Kind.SEND}
-        return as_history(recording, self._logs(recording, topics), self._settings, self.topics.short)
+        settings = Settings("real", any(event.producer_id > 0 for event in recording.events), broker=self.choice.name,
+                            client="kafka-python", faults=str(recording.script))
+        return as_history(recording, self._logs(recording, topics), settings, self.topics.short)
 
     def log(self, topic: str, partition: int = 0) -> tuple[LogCell, ...]:
         """One partition's log as it lies on the broker: markers, producer ids, sequences. LessonError where there is no such topic."""
         found = self._logs(self.proxy.recording, {topic}).get((topic, partition))
         if found is None:
-            raise LessonError(f"The broker has no partition {partition} of a topic {topic!r}; lab.topic(...) makes one and returns its name.")
+            raise LessonError(f"The broker has no partition {partition} of a topic {topic!r}; lab.topic('orders') makes a topic and "
+                              "returns its name.")
         return found
 
     def _logs(self, recording: Recording, topics: set[str]) -> dict[tuple[str, int], tuple[LogCell, ...]]:
@@ -155,56 +152,21 @@ class Lab:
         return {(topic, partition): cells for topic in sorted(topics)
                 for partition, cells in read_topic(self.choice.text, topic, recording.book.number_of, recording.producer_id).items()}
 
-    # clients
-
     def producer(self, **options: Any) -> LabProducer:
         """A KafkaProducer through the fault proxy; `options` are kafka-python's own. The lab closes it."""
-        if options.get("transactional_id"):
-            options["transactional_id"] = self.topics.private(options["transactional_id"])
-        options = {"client_id": self._client_id("producer"), **self._bootstrap, **options}
-        producer = self._open(lambda: LabProducer(lambda: self.proxy.recording, self.check, **options))
-        self._producers[producer.client_id] = producer
-        return producer
+        return self._clients.producer(options)
 
     def consumer(self, *topics: str, **options: Any) -> LabConsumer:
         """A KafkaConsumer through the fault proxy, from the first record on; stops iterating after a second without records."""
-        if options.get("group_id"):
-            options["group_id"] = self.topics.private(options["group_id"])
-        return self._keep(lambda: LabConsumer(self.check, *topics, **{**self._bootstrap, "client_id": self._client_id("consumer"), **options}))
+        return self._clients.consumer(topics, options)
 
     def admin(self, **options: Any) -> LabAdmin:
         """A KafkaAdminClient through the fault proxy."""
-        return self._keep(lambda: LabAdmin(**{**self._bootstrap, "client_id": self._client_id("admin"), **options}))
+        return self._clients.admin(options)
 
     def client_log(self) -> str:
         """What kafka-python's clients have logged, oldest first."""
         return "\n".join(self._log.lines)
-
-    @property
-    def _bootstrap(self) -> dict[str, str]:
-        return {"bootstrap_servers": self.address}
-
-    def _client_id(self, what: str) -> str:
-        return f"lab-{what}-{next(_numbers)}"
-
-    def _keep(self, make: Callable[[], Client]) -> Client:
-        client = self._open(make)
-        self._others.append(client)
-        return client
-
-    def _open(self, make: Callable[[], Client]) -> Client:
-        self.check()
-        try:
-            return make()
-        except KafkaConfigurationError as error:
-            raise LessonError(f"kafka-python refuses these settings: {error.args[0] if error.args else error}.") from None
-        except KafkaError as error:
-            self.check()
-            raise LessonError(f"The client got no answer from the broker at {self.choice.text} ({error}); look whether it still runs.") from None
-
-    def _kill(self, client_id: str) -> None:
-        if producer := self._producers.get(client_id):
-            producer.kill()
 
     # life
 
@@ -213,42 +175,22 @@ class Lab:
         if not self.proxy.running:
             raise LessonError("This lab was stopped; run the cell with start_lab() again.")
         if self.proxy.gone_seconds > GONE_SECONDS:
-            raise LessonError(f"The broker at {self.choice.text} does not answer any more; start it again, "
-                              "or run start_lab() again for another one, then run this cell again.")
+            raise LessonError(f"The broker at {self.choice.text} does not answer any more; start it again, or choose another one with "
+                              "start_lab(), then run this cell again.")
 
     def stop(self) -> None:
         """Close every client, delete the topics, stop proxy and embedded broker. A second call does nothing."""
         global _current
         atexit.unregister(self.stop)
-        if not self.proxy.running:
-            return
-        for client in (*self._producers.values(), *self._others):
-            _close(client)
-        if self.choice.embedded is None:
-            self.topics.delete_all()
-        self.proxy.stop()
-        self._stop_broker()
-        self._log.close()
+        if self.proxy.running:
+            self._clients.close_all()
+            if self.choice.embedded is None:
+                self.topics.delete_all()
+            self.proxy.stop()
+            self._stop_broker()
+            self._log.close()
         _current = None if _current is self else _current
 
     def _stop_broker(self) -> None:
         if self.choice.embedded is not None:
             self.choice.embedded.stop()
-
-
-def _close(client: Any) -> None:
-    try:
-        client.close(CLOSE_SECONDS) if isinstance(client, LabProducer) else client.close()
-    except (KafkaError, OSError, RuntimeError):
-        pass
-
-
-def _window(in_flight: int, idempotence: bool, partitions: int) -> int:
-    """How many batches the client leaves unanswered: kafka-python with idempotence only one of each partition."""
-    return min(in_flight, partitions) if idempotence else in_flight
-
-
-def _values(values_or_count: int | Sequence[str]) -> list[str]:
-    if isinstance(values_or_count, int):
-        return [f"m{i}" for i in range(values_or_count)]
-    return [str(value) for value in values_or_count]

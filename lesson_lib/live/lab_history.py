@@ -12,6 +12,7 @@ from dataclasses import replace
 from lesson_lib.history import Event, History, Kind, LogCell, Settings
 from lesson_lib.live.recording import Recording, Report
 
+NEVER_TOLD = "never told"
 CAUSES = (Kind.ACK, Kind.TORN, Kind.TIMEOUT, Kind.LOST, Kind.SEND)
 
 
@@ -27,7 +28,7 @@ def as_history(recording: Recording, logs: dict[tuple[str, int], tuple[LogCell, 
 
 
 def _numbered(recording: Recording, reports: list[Report]) -> list[tuple[Report, int]]:
-    """Reports with the numbers of their batches; batches that were never on the wire follow after those that were."""
+    """The first report on each batch, with the batch's number; batches that were never on the wire come after those that were."""
     unseen: dict[tuple[str, int], int] = {}
     found = []
     for report in reports:
@@ -35,7 +36,7 @@ def _numbered(recording: Recording, reports: list[Report]) -> list[tuple[Report,
         if number < 0:
             number = unseen.setdefault((report.client_id, report.timestamp), len(recording.book) + len(unseen))
         found.append((report, number))
-    return found
+    return [first for i, first in enumerate(found) if first[1] not in {number for _, number in found[:i]}]
 
 
 def _merge(events: list[Event], reports: list[tuple[Report, int]]) -> list[Event]:
@@ -49,6 +50,8 @@ def _merge(events: list[Event], reports: list[tuple[Report, int]]) -> list[Event
 
 def _place(events: list[Event], report: Report, number: int) -> int:
     """Behind the last event that can have caused the report, else behind the first of its batch, else where it was written."""
+    if report.note == NEVER_TOLD:
+        return len(events)
     own = [i for i, e in enumerate(events) if e.kind in CAUSES and (e.batch == number or _tears(e, events, number))]
     before = [i for i in own if i < report.after]
     return (before[-1] if before else own[0] if own else report.after - 1) + 1

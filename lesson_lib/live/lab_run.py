@@ -15,21 +15,22 @@ from typing import Any
 
 from kafka.errors import IllegalStateError, KafkaTimeoutError
 
-from lesson_lib.history import Event, Kind
-from lesson_lib.live.clients import LabFuture, LabProducer
+from lesson_lib.history import Event, Kind, Settings
+from lesson_lib.live.clients import LabProducer
+from lesson_lib.live.lab_history import NEVER_TOLD
 from lesson_lib.live.recording import Recording
 
-TICK, IDLE_SECONDS, GRACE_SECONDS, NOTICE_SECONDS = 0.02, 5.0, 1.5, 0.05
+TICK, IDLE_SECONDS, GRACE_SECONDS = 0.02, 5.0, 1.5
 Part = tuple[tuple[str, ...], int]  # the values of one batch, and its partition
 
 
 @dataclass(eq=False)
 class Sent:
-    """One batch that was handed to the client. `answer` is None while nothing is known."""
+    """One batch that was handed to a client. `done` once the application was told about it."""
 
     part: Part
-    stamp: float
-    future: LabFuture
+    client_id: str
+    timestamp: int
     done: bool = False
     error: Exception | None = None
 
@@ -47,6 +48,7 @@ class Application:
     resend: bool = False
     started: int = 0
     answers: queue.SimpleQueue[Sent] = field(default_factory=queue.SimpleQueue)
+    handed_over: list[Sent] = field(default_factory=list)
 
     def run(self, parts: Sequence[Part]) -> None:
         """Until every batch is settled or nothing more can become of it."""
@@ -59,8 +61,8 @@ class Application:
                 self._restart(todo, sent)
             elif self.resend:
                 todo.extendleft(s.part for s in reversed(sent) if s.error is not None)
-        self._never_told(todo)
         self.recording.wait_until(lambda: self.recording.open_attempts == 0, IDLE_SECONDS)
+        self._never_told(todo)
 
     def _start(self) -> None:
         self.started += 1
@@ -79,8 +81,9 @@ class Application:
             self._start()
 
     def _send(self, todo: deque[Part]) -> list[Sent]:
-        """The next batch, or with several in flight all of them."""
-        parts = [todo.popleft()] if self.in_flight == 1 or self.resend else [todo.popleft() for _ in range(len(todo))]
+        """The next batch, or where nothing is waited for all of them."""
+        one_by_one = self.resend or (self.in_flight == 1 and self.recording.asks_for_answers)
+        parts = [todo.popleft() for _ in range(1 if one_by_one else len(todo))]
         self.recording.promised += len(parts)
         sent = []
         for index, part in enumerate(parts):
@@ -95,7 +98,8 @@ class Application:
         values, partition = part
         futures = [self.producer.send(self.topic, value.encode(), partition=partition) for value in values]
         self.producer.seal(self.topic, partition)
-        sent = Sent(part, time.monotonic(), futures[0])
+        sent = Sent(part, self.producer.client_id, futures[0].timestamp)
+        self.handed_over.append(sent)
         futures[0].add_callback(lambda _: self._answered(sent, None))
         futures[0].add_errback(lambda error: self._answered(sent, error))
         return sent
@@ -115,15 +119,8 @@ class Application:
                 continue
             waiting.discard(one)
             self._look_whether_stuck(one)
-        if self.producer.config["acks"] == 0:
-            self._wait_for_the_wire()
-
-    def _wait_for_the_wire(self) -> None:
-        """With acks=0 the client says ok before anything was sent: wait for it, and for the client to notice a torn connection."""
-        record = self.recording
-        record.wait_until(lambda: len(record.book) >= record.promised and record.open_attempts == 0, IDLE_SECONDS)
-        if record.events and record.events[-1].kind in (Kind.TORN, Kind.LOST):
-            time.sleep(NOTICE_SECONDS)
+        if not self.recording.asks_for_answers:  # the client says ok before anything was sent
+            self.recording.wait_until(lambda: len(self.recording.book) >= self.recording.promised, IDLE_SECONDS)
 
     def _look_whether_stuck(self, sent: Sent) -> None:
         """kafka-python drops its id once a retried batch expires, and never asks for another: it sends nothing any more."""
@@ -134,9 +131,13 @@ class Application:
                                       note="it dropped its id and never asks for a new one"))
 
     def _never_told(self, todo: deque[Part]) -> None:
-        """Of the batch that the stuck producer was given next, nobody is told anything."""
+        """What was handed over and not answered: it waits in a stuck producer, or died with a killed one."""
         if todo and self._stuck:
-            self.recording.report(self.producer.client_id, self.topic, todo[0][1], 0, "unknown", note="never told", values=todo[0][0])
+            self.handed_over.append(Sent(todo[0], self.producer.client_id, 0))
+        for sent in self.handed_over:
+            if not sent.done:
+                values, partition = sent.part
+                self.recording.report(sent.client_id, self.topic, partition, sent.timestamp, "unknown", note=NEVER_TOLD, values=values)
 
 
 def in_parts(values: Sequence[str], size: int, partitions: int) -> list[Part]:
@@ -144,10 +145,10 @@ def in_parts(values: Sequence[str], size: int, partitions: int) -> list[Part]:
     return [(tuple(values[i:i + size]), (i // size) % partitions) for i in range(0, len(values), size)]
 
 
-def producer_options(idempotence: bool, acks: Any, retries: int | None, in_flight: int, records_per_batch: int,
-                     delivery_timeout_ms: int, request_timeout_ms: int) -> dict[str, Any]:
+def producer_options(settings: Settings, records_per_batch: int, delivery_timeout_ms: int, request_timeout_ms: int) -> dict[str, Any]:
     """kafka-python's names for the settings of a run."""
     lingers = {"batch_size": 1} if records_per_batch == 1 else {"linger_ms": max(0, delivery_timeout_ms - request_timeout_ms)}
-    tries = {} if retries is None else {"retries": retries}
-    return {"enable_idempotence": idempotence, "acks": acks, "max_in_flight_requests_per_connection": in_flight,
-            "delivery_timeout_ms": delivery_timeout_ms, "request_timeout_ms": request_timeout_ms, **lingers, **tries}
+    tries = {} if settings.retries is None else {"retries": settings.retries}
+    return {"enable_idempotence": settings.idempotence, "acks": settings.acks if settings.acks == "all" else int(settings.acks),
+            "max_in_flight_requests_per_connection": settings.in_flight, "delivery_timeout_ms": delivery_timeout_ms,
+            "request_timeout_ms": request_timeout_ms, **lingers, **tries}

@@ -26,7 +26,8 @@ def nobody(topic: str, partition: int, records: bytes) -> int:
     return -1
 
 
-def read_topic(address: str, topic: str, number_of: NumberOf = nobody, short_id: Callable[[int], int] = int) -> dict[int, tuple[LogCell, ...]]:
+def read_topic(address: str, topic: str, number_of: NumberOf = nobody,
+               short_id: Callable[[int], int] = int) -> dict[int, tuple[LogCell, ...]]:
     """Partition -> its log. `number_of` knows which batch is which, `short_id` shortens producer ids. LessonError without a broker."""
     with RawClient(address) as client:
         leaders = _leaders(client, topic)
@@ -42,7 +43,8 @@ def _leaders(client: RawClient, topic: str) -> dict[int, str]:
     """Partition -> address of its leader; empty in a cluster of one, which is asked where it was found."""
     answer = client.ask(requests.metadata(topic))
     nodes = {node.node_id: f"{node.host}:{node.port}" for node in answer.brokers} if len(answer.brokers) > 1 else {}
-    return {p.partition_index: nodes.get(p.leader_id, "") for t in answer.topics for p in sorted(t.partitions, key=lambda p: p.partition_index)}
+    found = {p.partition_index: nodes.get(p.leader_id, "") for t in answer.topics for p in t.partitions}
+    return dict(sorted(found.items()))
 
 
 def _batches(client: RawClient, topic: str, partition: int) -> list[bytes]:

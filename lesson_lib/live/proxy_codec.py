@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafka.protocol.admin import DescribeClusterResponse
 from kafka.protocol.metadata import ApiVersionsResponse, FindCoordinatorResponse, MetadataResponse
@@ -28,6 +28,9 @@ from kafka.protocol.producer import (
     ProduceRequest,
     ProduceResponse,
 )
+
+if TYPE_CHECKING:
+    from lesson_lib.live.recording import Attempt
 
 PRODUCE, FETCH, METADATA, FIND_COORDINATOR, API_VERSIONS, INIT_PRODUCER_ID = 0, 1, 3, 10, 18, 22
 ADD_PARTITIONS_TO_TXN, ADD_OFFSETS_TO_TXN, END_TXN, DESCRIBE_CLUSTER = 24, 25, 26, 60
@@ -73,6 +76,11 @@ class BatchAnswer(NamedTuple):
     error: int
     base_offset: int
 
+    @property
+    def offset(self) -> int | None:
+        """The base offset, None where there is an error."""
+        return None if self.error else self.base_offset
+
 
 async def read_frame(reader: asyncio.StreamReader) -> bytes:
     """The next frame without its length. FrameError for a length that none can have, IncompleteReadError at the end."""
@@ -117,17 +125,26 @@ def correlation_id(frame: bytes) -> int:
     return struct.unpack_from(">i", frame)[0]
 
 
-def batches_in(body: ProduceRequest) -> list[BatchSent]:
-    """One entry for each partition of a Produce request, in its order."""
+def batches_in(request: Request) -> list[BatchSent]:
+    """One entry for each partition of a Produce request, in its order; none for any other request."""
+    if request.api_key != PRODUCE or request.body is None:
+        return []
     return [BatchSent(topic.name, part.index, bytes(part.records or b""))
-            for topic in body.topic_data for part in topic.partition_data]
+            for topic in request.body.topic_data for part in topic.partition_data]
 
 
 def produce_answers(request: Request, frame: bytes) -> dict[tuple[str, int], BatchAnswer]:
     """(topic, partition) -> what a Produce answer says about it; empty for one that cannot be read."""
     body = read_answer(request, frame)
     return {} if body is None else {(topic.name, part.index): BatchAnswer(topic.name, part.index, part.error_code, part.base_offset)
-            for topic in body.responses for part in topic.partition_responses}
+                                    for topic in body.responses for part in topic.partition_responses}
+
+
+def pair(attempts: Iterable[Attempt], request: Request, framed_answer: bytes) -> list[tuple[Attempt, BatchAnswer]]:
+    """Each attempt with the answer to it, where there is one."""
+    answers = produce_answers(request, framed_answer[4:])
+    found = [(attempt, answers.get((attempt.event.topic, attempt.event.partition))) for attempt in attempts]
+    return [(attempt, answer) for attempt, answer in found if answer]
 
 
 def encode_again(message: Any, version: int) -> bytes:
@@ -152,7 +169,7 @@ def produce_answer(request: Request, error: int) -> bytes:
 
 def wants_answer(request: Request) -> bool:
     """False only for Produce with acks=0."""
-    return request.body is None or request.body.expect_response()
+    return request.api_key != PRODUCE or request.body is None or request.body.expect_response()
 
 
 def to_broker(request: Request) -> bytes:

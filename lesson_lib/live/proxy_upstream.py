@@ -30,6 +30,12 @@ class Upstream:
             raise codec.FrameError("an answer to another request")
         return codec.framed(answer)
 
+    async def tell(self, frame: bytes) -> None:
+        """Send a framed request that has no answer."""
+        _, writer = await self._connected()
+        writer.write(frame)
+        await writer.drain()
+
     async def _connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if self._streams is None or self._streams[0].at_eof():
             self.close()

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.faults import DELIVER, Fault, FaultScript
 from lesson_lib.history import Event, Kind
-from lesson_lib.live.proxy_batches import BatchBook
+from lesson_lib.live.proxy_batches import BatchBook, batch_key
 from lesson_lib.live.record_batch import Header
 
 
@@ -115,8 +115,16 @@ class Recording:
         self.true_ids[short] = true_id
         return short
 
+    @staticmethod
+    def can_number(records: bytes) -> bool:
+        """Whether the bytes begin as a batch of today's format."""
+        try:
+            return bool(batch_key("", 0, records))
+        except ValueError:
+            return False
+
     def send(self, client_id: str, conn: int, topic: str, partition: int, records: bytes) -> Attempt:
-        """A batch was sent. ValueError when the bytes are no batch."""
+        """A batch was sent. ValueError when the bytes are no batch (`can_number`)."""
         batch = self.book.sent(client_id, topic, partition, records)
         header = batch.header
         self.attempts += 1
@@ -138,11 +146,13 @@ class Recording:
             self.killed = True
             self.changed.notify_all()
 
-    def adopt(self, event: Event, other: Recording) -> None:
-        """Take over the event in which a producer that is still there got its id."""
-        true_id = other.true_ids[event.producer_id]
-        client_id = next(name for name, lane in other._lanes.items() if lane == event.lane)
-        self.note(replace(event, producer_id=self.producer_id(true_id), lane=self.lane(client_id)))
+    def adopt_ids(self, other: Recording) -> None:
+        """Take over which producers have which ids, as producers outlive a recording."""
+        client_of = {lane: client_id for client_id, lane in other._lanes.items()}
+        for event in other.events:
+            if event.kind == Kind.INIT:
+                true_id = other.true_ids[event.producer_id]
+                self.note(replace(event, producer_id=self.producer_id(true_id), lane=self.lane(client_of[event.lane])))
 
     def fault_at(self, attempt: int) -> Fault:
         """What the script says about the n-th attempt."""

@@ -93,7 +93,8 @@ class Topics:
             with RawClient(self.address, 4.0) as client:
                 act(client)
         except (OSError, RuntimeError) as error:
-            raise LessonError(f"The broker at {self.address} made no topic ({error}); look whether it still runs, then run this cell again.") from None
+            raise LessonError(f"The broker at {self.address} made no topic ({error}); look whether it still runs, "
+                              "then run this cell again.") from None
 
 
 def _is_alive(pid: int) -> bool:
