@@ -86,9 +86,10 @@ def _aborted_reads(events: Iterable[Event], logs: Mapping[tuple[str, int], Seque
     stored = _stored(logs)
     failed = [Anomaly("aborted read", (batch,), f"batch {batch} was reported failed, and it is in the log.")
               for batch, answer in told.items() if answer == "failed" and batch in stored]
-    aborted = {cell.offset: cell for cells in logs.values() for cell in cells if cell.txn == "aborted" and cell.kind == "data"}
-    read = [Anomaly("aborted read", (aborted[e.offset].batch,), f"a consumer read offset {e.offset}, which was aborted.")
-            for e in events if e.kind == Kind.READ and e.offset in aborted]
+    aborted = {(*where, cell.offset): cell.batch for where, cells in logs.items() for cell in cells
+               if cell.txn == "aborted" and cell.kind == "data"}
+    read = [Anomaly("aborted read", (aborted[e.topic, e.partition, e.offset],), f"{e.lane} read offset {e.offset}, which was aborted.")
+            for e in events if e.kind == Kind.READ and (e.topic, e.partition, e.offset) in aborted]
     return failed + read
 
 
@@ -119,11 +120,11 @@ def _skips(events: Iterable[Event], logs: Mapping[tuple[str, int], Sequence[LogC
 
 
 def _polls(events: Iterable[Event]) -> list[Anomaly]:
-    seen: set[tuple[str, int, int | None]] = set()
+    seen: set[tuple[str, str, int, int | None]] = set()
     found = []
     for event in events:
         if event.kind == Kind.READ:
-            key = (event.topic, event.partition, event.offset)
+            key = (event.lane, event.topic, event.partition, event.offset)
             if key in seen:
                 found.append(Anomaly("nonmonotonic poll", (event.batch,), f"offset {event.offset} was read more than once."))
             seen.add(key)

@@ -13,7 +13,8 @@ from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.partition_log import PRODUCER_ID_EXPIRATION_MS, PartitionLog, StoredBatch
 from lesson_lib.core.producer_state import Appended, Duplicate, Refused, Verdict
 from lesson_lib.history import Kind, LogCell
-from lesson_lib.sim.world import TOPIC, World
+from lesson_lib.sim.broker_log import BrokerLog
+from lesson_lib.sim.world import World
 
 if TYPE_CHECKING:
     from lesson_lib.sim.network import Request
@@ -40,10 +41,16 @@ class Broker:
         """Decide on a produce request as Kafka does, unless the script says otherwise; writes the verdict down."""
         fault = request.fault
         if fault.name in WORDS:
-            self._happen(fault.name)
+            self.happen(fault.name)
         verdict = Refused(fault.error) if fault.name == "refuse" else self._append(request)
         self._record(request, verdict)
         return Answer(fault.error) if fault.name == "store and answer" else answer_of(verdict)
+
+    def disconnected(self) -> None:
+        """A connection is gone: nothing to Kafka, but a wrong rule may think otherwise."""
+        for log in self.logs.values():
+            if isinstance(log, BrokerLog):
+                log.disconnected()
 
     def _append(self, request: Request) -> Verdict:
         verdict = self.logs[request.pending.partition].append(request.batch)
@@ -51,7 +58,8 @@ class Broker:
             self.batch_at[request.pending.partition, verdict.base_offset] = request.pending.number
         return verdict
 
-    def _happen(self, name: str) -> None:
+    def happen(self, name: str) -> None:
+        """Restart, crash, fail over, or let a day pass, as the fault of that name says."""
         now = self.world.clock.now
         for log in self.logs.values():
             if name == "restart broker":
@@ -70,17 +78,31 @@ class Broker:
 
     def cells(self, partition: int) -> tuple[LogCell, ...]:
         """The log of one partition, offset by offset."""
-        return tuple(cell for stored in self.logs[partition].batches for cell in self._cells(partition, stored))
+        batches = self.logs[partition].batches
+        return tuple(cell for stored, txn in zip(batches, endings(batches), strict=True) for cell in self._cells(partition, stored, txn))
 
-    def _cells(self, partition: int, stored: StoredBatch) -> list[LogCell]:
+    def _cells(self, partition: int, stored: StoredBatch, txn: str) -> list[LogCell]:
         batch, number = stored.batch, self.batch_at.get((partition, stored.base_offset), -1)
-        return [LogCell(stored.base_offset + i, value, number, stored.base_offset, producer_id=batch.producer_id,
-                        producer_epoch=batch.producer_epoch, sequence=batch.sequence_of(i))
-                for i, value in enumerate(batch.payload)]
+        kind = ("commit" if stored.committed else "abort") if batch.control else "data"
+        values = ("",) if batch.control else batch.payload
+        return [LogCell(stored.base_offset + i, value, number, stored.base_offset, kind, txn, batch.producer_id,
+                        batch.producer_epoch, batch.sequence_of(i)) for i, value in enumerate(values)]
 
     def all_cells(self) -> dict[tuple[str, int], tuple[LogCell, ...]]:
         """The logs of all partitions, keyed as in a History."""
-        return {(TOPIC, partition): self.cells(partition) for partition in self.logs}
+        return {(self.world.topic, partition): self.cells(partition) for partition in self.logs}
+
+
+def endings(batches: list[StoredBatch]) -> list[str]:
+    """How the transaction of each batch ended: committed, aborted or open; empty for markers and plain batches."""
+    ended: dict[int, str] = {}
+    found = []
+    for stored in reversed(batches):
+        batch = stored.batch
+        if batch.control:
+            ended[batch.producer_id] = "committed" if stored.committed else "aborted"
+        found.append(ended.get(batch.producer_id, "open") if batch.transactional and not batch.control else "")
+    return found[::-1]
 
 
 def told_apart(verdict: Verdict) -> tuple[str, ErrorCode, int | None]:

@@ -1,4 +1,4 @@
-"""A batch in the producer's hands, from `send` until the application is told about it."""
+"""A batch in the producer's hands, from `send` until the application is told about it; and the settings of that producer."""
 
 from __future__ import annotations
 
@@ -28,3 +28,15 @@ class PendingBatch:
     def sequence(self) -> int:
         """Its base sequence, -1 where it has none."""
         return self.stamped.base_sequence if self.stamped else -1
+
+
+@dataclass(frozen=True, slots=True)
+class ProducerSettings:
+    """As the real clients' settings; times in milliseconds, `retries` None for no limit but the delivery timeout."""
+
+    idempotence: bool = True
+    acks: int = -1
+    retries: int | None = None
+    in_flight: int = 1
+    delivery_timeout_ms: int = 120_000
+    request_timeout_ms: int = 30_000

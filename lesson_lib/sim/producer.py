@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from lesson_lib.core.batch import Batch, increment_sequence
 from lesson_lib.core.error_codes import ErrorCode
@@ -21,20 +20,8 @@ from lesson_lib.history import Kind
 from lesson_lib.history.outcome import exception_name, outcome_of
 from lesson_lib.sim.broker import Answer, Broker
 from lesson_lib.sim.network import Connection, Request
-from lesson_lib.sim.pending import PendingBatch
+from lesson_lib.sim.pending import PendingBatch, ProducerSettings
 from lesson_lib.sim.world import BACKOFF_MS, BURST_MS, World
-
-
-@dataclass(frozen=True, slots=True)
-class ProducerSettings:
-    """As the real clients' settings; times in milliseconds, `retries` None for no limit but the delivery timeout."""
-
-    idempotence: bool = True
-    acks: int = -1
-    retries: int | None = None
-    in_flight: int = 1
-    delivery_timeout_ms: int = 120_000
-    request_timeout_ms: int = 30_000
 
 
 class Producer:

@@ -10,15 +10,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lesson_lib.core.kafka_version import KafkaVersion
-from lesson_lib.core.partition_log import PartitionLog, Rule
+from lesson_lib.core.partition_log import Rule
 from lesson_lib.core.producer_state import judge
 from lesson_lib.faults import Script, parse_script
 from lesson_lib.history import History, Settings
 from lesson_lib.sim.application import Application
 from lesson_lib.sim.arguments import acks_of, check_settings, client_of, count_of, values_of, version_of
 from lesson_lib.sim.broker import Broker
+from lesson_lib.sim.broker_log import log_of
 from lesson_lib.sim.consumer import Consumer, ConsumerSettings
-from lesson_lib.sim.producer import ProducerSettings
+from lesson_lib.sim.pending import ProducerSettings
 from lesson_lib.sim.world import World
 
 
@@ -43,7 +44,7 @@ def simulate(values_or_count: int | Sequence[str] = 3, *, idempotence: bool = Tr
     size = count_of("records_per_batch", records_per_batch)
     batches = [(values[i:i + size], (i // size) % count_of("partitions", partitions)) for i in range(0, len(values), size)]
     world = World(script)
-    toy = Broker(world, {p: PartitionLog(version, rule) for p in range(partitions)})
+    toy = Broker(world, {p: log_of(version, rule) for p in range(partitions)})
     application = Application(world, toy, settings, client_of(client), batches, resend)
     world.clock.run()
     application.close()

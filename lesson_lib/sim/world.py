@@ -22,6 +22,7 @@ class World:
     """One simulated run in the making."""
 
     script: FaultScript
+    topic: str = TOPIC
     clock: Clock = field(default_factory=Clock)
     events: list[Event] = field(default_factory=list)
     attempts: int = 0
@@ -31,7 +32,7 @@ class World:
 
     def record(self, kind: Kind, what: str = "", **fields: Any) -> None:
         """Write down what happens now."""
-        self.events.append(Event(self.clock.now, kind, what, topic=TOPIC, **fields))
+        self.events.append(Event(self.clock.now, kind, what, **{"topic": self.topic} | fields))
 
     def settle(self) -> None:
         """Back to the last thing that happened: timers that found nothing to do have moved the clock on."""
