@@ -1,16 +1,21 @@
 # Needs Python 3.11 or newer and make. `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test kafka kafka-down bench lock clean
+.PHONY: help setup lab test kafka kafka-down bench conformance lock clean
 
 PY := .venv/bin/python
 # Options for JupyterLab, for example LAB_ARGS="--no-browser --port 8890".
 LAB_ARGS ?=
+# Options for the comparison; `python -m lesson_lib conformance --help` lists them.
+CONFORMANCE_ARGS ?=
 # The address that JupyterLab prints and opens is this notebook's.
 LESSON_1 := $(firstword $(wildcard notebooks/01-*.ipynb))
 # Options for pytest, for example TEST_ARGS="-k core".
 TEST_ARGS ?=
 # Groups to measure, for example BENCH_ARGS=brokers.
 BENCH_ARGS ?=
+
+# Options for the comparison, for example CONFORMANCE_ARGS="--release 3.9.1 --count 300".
+CONFORMANCE_ARGS ?=
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -30,8 +35,14 @@ kafka: setup ## start Apache Kafka for the live exercises (Docker, or else Java 
 kafka-down: setup ## stop what make kafka started
 	@$(PY) -m lesson_lib kafka down
 
+conformance: setup ## play 10,000 random histories on the embedded broker and on Apache Kafka (CONFORMANCE_ARGS="--count 300")
+	@$(PY) -m lesson_lib conformance $(CONFORMANCE_ARGS)
+
 bench: setup ## measure: the notebooks against their floor, the embedded broker against Apache Kafka
 	@$(PY) -m tests.bench $(BENCH_ARGS)
+
+conformance: setup ## compare the embedded broker with Apache Kafka (CONFORMANCE_ARGS="--count 1000")
+	@$(PY) -m lesson_lib conformance $(CONFORMANCE_ARGS)
 
 lock: setup ## for maintainers: write requirements.lock and environment.yml from pyproject.toml
 	@$(PY) tools/lock.py

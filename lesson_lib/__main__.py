@@ -18,12 +18,16 @@ COMMANDS = {
     ),
     "kafka": ("lesson_lib.kafka_local.command", "up | down: Apache Kafka for the live exercises, on Docker or on Java"),
     "broker": ("lesson_lib.live.serve", "--port N: run the embedded broker in the foreground"),
+    "conformance": (
+        "lesson_lib.conformance.command",
+        "the embedded broker against Apache Kafka, with thousands of made-up histories",
+    ),
 }
 
 
 def usage() -> str:
     """The list of commands."""
-    lines = [f"  python -m lesson_lib {name:<8} {text}" for name, (_, text) in COMMANDS.items()]
+    lines = [f"  python -m lesson_lib {name:<11} {text}" for name, (_, text) in COMMANDS.items()]
     return "\n".join(["Sent Twice, Stored Once. The commands:", *lines])
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 OLDEST_PYTHON = (3, 11)
 LAB_PORT = 8888
+VARIABLE = "KAFKA_BOOTSTRAP_SERVERS"
 
 
 @dataclass(frozen=True)
@@ -145,23 +146,31 @@ def java() -> Finding:
 
 def broker() -> Finding:
     """The broker that live cells will use: the learner's choice, else the one of make kafka, else the embedded one."""
-    from lesson_lib.kafka_local import probe
     from lesson_lib.kafka_local.compose import read_compose
 
-    chosen = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
+    chosen = os.environ.get(VARIABLE, "").strip()
+    if chosen == "embedded":
+        return Finding("ok", f"broker: embedded, as {VARIABLE} says")
     compose = read_compose()
-    address = chosen or f"{compose.host}:{compose.port}"
     try:
-        usable = probe.is_usable(*probe.split_address(address))
+        address = first_usable(f"{compose.host}:{compose.port}" if chosen in ("", "compose") else chosen)
     except ValueError as error:
-        return Finding("STOP", f"broker: KAFKA_BOOTSTRAP_SERVERS must read host:port, but {error}")
-    if usable:
-        return Finding(
-            "ok", f"broker: {address}{' (KAFKA_BOOTSTRAP_SERVERS)' if chosen else ''}, {version_at(address)}"
-        )
+        return Finding("STOP", f"broker: {VARIABLE} must read host:port, but {error}")
+    if address:
+        return Finding("ok", f"broker: {address}{f' ({VARIABLE})' if chosen else ''}, {version_at(address)}")
     if chosen:
-        return Finding("STOP", f"broker: none answers at {address}. Start it, or unset KAFKA_BOOTSTRAP_SERVERS")
-    return Finding("ok", f"broker: embedded. Nothing answers at {address}; make kafka starts Apache Kafka there")
+        return Finding("STOP", f"broker: none answers at {chosen}. Start it, or unset {VARIABLE}")
+    return Finding(
+        "ok", f"broker: embedded. None at {compose.host}:{compose.port}; make kafka starts Apache Kafka there"
+    )
+
+
+def first_usable(addresses: str) -> str | None:
+    """The first of a comma-separated list where a Kafka broker answers; ValueError when one is not host:port."""
+    from lesson_lib.kafka_local import probe
+
+    parts = [(part.strip(), probe.split_address(part)) for part in addresses.split(",")]
+    return next((part for part, (host, port) in parts if probe.is_usable(host, port)), None)
 
 
 def version_at(address: str) -> str:

@@ -30,7 +30,11 @@ def kafka_at() -> str:
 @cache
 def without_kafka() -> str:
     """What is missing for `kafka` tests; empty when nothing is."""
-    if probe.is_usable(*probe.split_address(kafka_at())):
+    try:
+        host, port = probe.split_address(kafka_at())
+    except ValueError as error:
+        return f"needs host:port in KAFKA_BOOTSTRAP_SERVERS, but {error}"
+    if probe.is_usable(host, port):
         return ""
     return f"needs a running Apache Kafka at {kafka_at()}: start it with `make kafka`"
 

@@ -80,6 +80,21 @@ def test_a_chosen_broker_that_does_not_answer_stops(monkeypatch, closed_port):
     assert f"none answers at 127.0.0.1:{closed_port}" in finding.text
 
 
+@pytest.mark.parametrize(("chosen", "told"), [("a:1, b:2", "broker: b:2 ("), ("compose", "broker: 127.0.0.1:9092 (")])
+def test_a_list_and_the_word_compose_are_understood(monkeypatch, chosen, told):
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", chosen)
+    monkeypatch.setattr(probe, "is_usable", lambda host, port: (host, port) != ("a", 1))
+    monkeypatch.setattr(doctor, "version_at", lambda address: "Apache Kafka")
+    finding = doctor.broker()
+    assert finding.level == "ok"
+    assert finding.text.startswith(told)
+
+
+def test_the_embedded_broker_can_be_asked_for(monkeypatch):
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "embedded")
+    assert findings([doctor.broker()]) == [("ok", "broker: embedded, as KAFKA_BOOTSTRAP_SERVERS says")]
+
+
 def test_an_address_that_is_none_stops(monkeypatch):
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "my broker")
     assert doctor.broker().level == "STOP"
@@ -90,7 +105,7 @@ def test_without_a_broker_the_embedded_one_is_named(monkeypatch):
     monkeypatch.delenv("KAFKA_BOOTSTRAP_SERVERS", raising=False)
     monkeypatch.setattr(probe, "is_usable", lambda host, port: False)
     assert findings([doctor.broker()]) == [
-        ("ok", "broker: embedded. Nothing answers at 127.0.0.1:9092; make kafka starts Apache Kafka there")
+        ("ok", "broker: embedded. None at 127.0.0.1:9092; make kafka starts Apache Kafka there")
     ]
 
 
