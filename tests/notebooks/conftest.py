@@ -108,7 +108,18 @@ def nb(tmp_path: Path) -> Iterator[Callable[..., Book]]:
         book.stop()
 
 
+@pytest.fixture(scope="module")
+def unanswered(path: Path, tmp_path_factory: pytest.TempPathFactory) -> Book:
+    """The notebook after Run All with nothing answered; run once for all tests that look at it."""
+    book = Book(path, tmp_path_factory.mktemp("unanswered") / "progress")
+    try:
+        book.start()
+        return book.run()
+    finally:
+        book.stop()
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Each test with `path` runs once for each notebook, however many there are."""
     if "path" in metafunc.fixturenames:
-        metafunc.parametrize("path", NOTEBOOKS, ids=[p.stem for p in NOTEBOOKS])
+        metafunc.parametrize("path", NOTEBOOKS, ids=[p.stem for p in NOTEBOOKS], scope="module")

@@ -51,23 +51,21 @@ def placeholder_calls(code: list[str]) -> list[Call]:
     return [call for call in calls(code) if call.role in ANSWERS]
 
 
-def test_reaches_the_end_with_nothing_answered(nb: Any, path: Path) -> None:
-    book = nb(path).run()
-    said = "\n".join(book.texts())
-    asked = placeholder_calls(book.code)
+def test_reaches_the_end_with_nothing_answered(unanswered: Any) -> None:
+    said = "\n".join(unanswered.texts())
+    asked = placeholder_calls(unanswered.code)
     assert said.count("Not attempted yet.") >= len(asked)
     assert "Right." not in said and "Wrong." not in said
-    assert not list(book.progress.glob("answers*.json")), "nothing was answered, so nothing may be kept"
+    assert not list(unanswered.progress.glob("answers*.json")), "nothing was answered, so nothing may be kept"
 
 
-def test_figures_have_words(nb: Any, path: Path) -> None:
-    book = nb(path).run()
-    images = re.findall(r"<img\b[^>]*>", "".join(book.texts("text/html")))
-    assert images or not placeholder_calls(book.code)
+def test_figures_have_words(unanswered: Any) -> None:
+    images = re.findall(r"<img\b[^>]*>", "".join(unanswered.texts("text/html")))
+    assert images or not placeholder_calls(unanswered.code)
     for image in images:
         alt = re.search(r'alt="([^"]*)"', image)
         assert alt and len(alt.group(1)) > 20, image[:200]
-    assert len(book.texts("image/png")) <= len(images), "a picture without an img element loses its words in an export"
+    assert len(unanswered.texts("image/png")) <= len(images), "a picture without an img element loses its words in an export"
 
 
 def test_right_answers_are_called_right(nb: Any, path: Path) -> None:
