@@ -5,15 +5,12 @@
 PY := .venv/bin/python
 # Options for JupyterLab, for example LAB_ARGS="--no-browser --port 8890".
 LAB_ARGS ?=
-# Options for the comparison; `python -m lesson_lib conformance --help` lists them.
-CONFORMANCE_ARGS ?=
 # The address that JupyterLab prints and opens is this notebook's.
 LESSON_1 := $(firstword $(wildcard notebooks/01-*.ipynb))
 # Options for pytest, for example TEST_ARGS="-k core".
 TEST_ARGS ?=
 # Groups to measure, for example BENCH_ARGS=brokers.
 BENCH_ARGS ?=
-
 # Options for the comparison, for example CONFORMANCE_ARGS="--release 3.9.1 --count 300".
 CONFORMANCE_ARGS ?=
 
@@ -40,9 +37,6 @@ conformance: setup ## play 10,000 random histories on the embedded broker and on
 
 bench: setup ## measure: the notebooks against their floor, the embedded broker against Apache Kafka
 	@$(PY) -m tests.bench $(BENCH_ARGS)
-
-conformance: setup ## compare the embedded broker with Apache Kafka (CONFORMANCE_ARGS="--count 1000")
-	@$(PY) -m lesson_lib conformance $(CONFORMANCE_ARGS)
 
 lock: setup ## for maintainers: write requirements.lock and environment.yml from pyproject.toml
 	@$(PY) tools/lock.py
