@@ -17,23 +17,32 @@ from lesson_lib.draw.steps import Steps
 from lesson_lib.draw.style import LANE, QUIET, WIDTH
 from lesson_lib.draw.timeline import Timeline, lay_out
 
+TOO_WIDE = 1300  # pixels; a notebook shows about a thousand without making it smaller
+
 
 def draw_lanes(plans: Sequence[Plan], steps: Steps) -> Canvas:
     """All runs under each other on one axis; the marks of each event belong to its step."""
-    needs = [replace(need, row=f"{run} {need.row}") for run, plan in enumerate(plans) for need in plan.needs()]
-    timeline = lay_out(needs, LEFT, WIDTH - RIGHT)
-    width = max(WIDTH, timeline.end + RIGHT)
-    foot = 22 if timeline.breaks else 8
-    panels = [Panel(plan, timeline, width) for plan in plans]
-    canvas = Canvas(width, sum(p.height for p in panels) + MARGIN * len(panels) + foot)
+    timelines = _timelines(plans)
+    width = max(WIDTH, *(timeline.end + RIGHT for timeline in timelines))
+    panels = [Panel(plan, timeline, width) for plan, timeline in zip(plans, timelines, strict=True)]
+    canvas = Canvas(width, sum(p.height for p in panels) + MARGIN * len(panels) + 2)
     top = 6.0
     for run, panel in enumerate(panels):
         if run:
             canvas.line([(MARGIN, top - 7), (width - MARGIN, top - 7)], colour=LANE, width=1.0)
         _panel(panel, canvas, top, {index: step for (r, index), step in steps.of.items() if r == run}, len(steps.members) - 1)
         top += panel.height + MARGIN
-    _breaks(canvas, timeline, top - MARGIN)
+    if len(set(map(id, timelines))) > 1:
+        canvas.text(width - MARGIN, 19, "each run on a time axis of its own", colour=QUIET, align="right")
     return canvas
+
+
+def _timelines(plans: Sequence[Plan]) -> list[Timeline]:
+    """One axis for all; where that becomes too wide to read, and not each run by itself, an axis for each."""
+    needs = [[replace(need, row=f"{run} {need.row}") for need in plan.needs()] for run, plan in enumerate(plans)]
+    shared = lay_out([need for run in needs for need in run], LEFT, WIDTH - RIGHT)
+    own = [lay_out(run, LEFT, WIDTH - RIGHT) for run in needs] if shared.end > TOO_WIDE and len(plans) > 1 else []
+    return own if own and max(t.end for t in own) < 0.85 * shared.end else [shared] * len(plans)
 
 
 def _panel(panel: Panel, canvas: Canvas, top: float, steps: dict[int, int], last: int) -> None:
@@ -45,10 +54,3 @@ def _panel(panel: Panel, canvas: Canvas, top: float, steps: dict[int, int], last
     canvas.event = last if steps else None
     draw_close(panel, canvas)
     canvas.event = None
-
-
-def _breaks(canvas: Canvas, timeline: Timeline, bottom: float) -> None:
-    for x, words in timeline.breaks:
-        canvas.text(x, bottom + 10, words, colour=QUIET, backed=True)
-    if timeline.breaks:
-        canvas.text(MARGIN, bottom + 10, "waiting, cut short", colour=QUIET, align="left")

@@ -32,6 +32,7 @@ class Panel:
         sizes += [("memory", plan.memory_height)] if plan.remembers else []
         sizes += [(f"log {t} {p}", plan.log_height) for t, p in plan.history.partitions]
         sizes += [(lane, HEIGHTS["consumer"]) for lane in plan.consumers]
+        sizes += [("waits", 18)] if self.timeline.breaks else []
         sizes += [("ending", 6 + len(self.ending) * line_height(NORMAL))]
         rows = {}
         for name, size in sizes:
@@ -73,10 +74,11 @@ class Panel:
             canvas.line([(LEFT - 14, self.lane(lane)), (self.width - RIGHT, self.lane(lane))], colour=LANE, width=1.4)
         if len(self.plan.producers) == 1:
             self._connections(canvas, steps)
-        for x, _ in self.timeline.breaks:
+        for x, words in self.timeline.breaks:
             for shift in (-3, 3):
-                ends = [(x + shift, self.y("told")), (x + shift, self.y("ending", -8))]
+                ends = [(x + shift, self.y("told")), (x + shift, self.y("waits"))]
                 canvas.line(ends, colour=LANE, width=0.9, style=(0, (2, 3)), layer=0.5)
+            canvas.text(x, self.y("waits", 7), words, colour=QUIET)
 
     def _names(self) -> list[tuple[str, float]]:
         plan = self.plan
@@ -84,6 +86,7 @@ class Panel:
         names = [("application is told", self.y("told", 14)), ("network", self.y("network", HEIGHTS["network"] / 2)),
                  ("broker", self.lane("broker"))]
         names += [(lane, self.lane(lane)) for lane in plan.producers]
+        names += [("waits, cut short", self.y("waits", 7))] if self.timeline.breaks else []
         names += [("broker remembers", self.y("memory", 12))] if plan.remembers else []
         names += [(f"log {t}-{p}" if several else "log", self.y(f"log {t} {p}", 15)) for t, p in plan.history.partitions]
         return names + [(lane, self.y(lane, 14)) for lane in plan.consumers]
