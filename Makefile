@@ -11,9 +11,6 @@ LESSON_1 := $(firstword $(wildcard notebooks/01-*.ipynb))
 TEST_ARGS ?=
 # Groups to measure, for example BENCH_ARGS=brokers.
 BENCH_ARGS ?=
-# Options for the comparison, for example CONFORMANCE_ARGS="--release 3.9.1 --count 300".
-CONFORMANCE_ARGS ?=
-
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
@@ -31,9 +28,6 @@ kafka: setup ## start Apache Kafka for the live exercises (Docker, or else Java 
 
 kafka-down: setup ## stop what make kafka started
 	@$(PY) -m lesson_lib kafka down
-
-conformance: setup ## play 10,000 random histories on the embedded broker and on Apache Kafka (CONFORMANCE_ARGS="--count 300")
-	@$(PY) -m lesson_lib conformance $(CONFORMANCE_ARGS)
 
 bench: setup ## measure: the notebooks against their floor, the embedded broker against Apache Kafka
 	@$(PY) -m tests.bench $(BENCH_ARGS)

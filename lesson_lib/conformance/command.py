@@ -20,7 +20,7 @@ from lesson_lib.live.broker import EmbeddedBroker
 
 # Drawn with equal chance: 9 is what kafka-python speaks, 3 the oldest, 11 the newest of transaction version 1, 12 has version 2.
 PRODUCE_VERSIONS = (9, 9, 9, 3, 11, 12, 12)
-SHOWN = 3  # counterexamples that are made small and printed
+SHOWN, TRIED = 3, 12  # so many different counterexamples are printed, of so many that are made small
 
 
 def main(argv: list[str]) -> int:
@@ -79,12 +79,23 @@ def _compare(left: Side, right: Side, made: Iterator[Script], count: int, names:
             found.append(compared)
         bar.add(len(found))
     print(report.summary(hits, count, len(found), *names))
-    for differs in found[:SHOWN]:
-        print(f"\n{report.counterexample(smallest(left, right, differs), *names)}")
+    for differs in _smallest_of(left, right, found):
+        print(f"\n{report.counterexample(differs, *names)}")
     missed = report.never_hit(hits)
     if missed:
         print(f"Never hit: {', '.join(missed)}.")
     return int(bool(found or missed))
+
+
+def _smallest_of(left: Side, right: Side, found: list[Comparison]) -> list[Comparison]:
+    """The first few counterexamples, made small, each once."""
+    distinct: dict[Script, Comparison] = {}
+    for differs in found[:TRIED]:
+        small = smallest(left, right, differs)
+        distinct.setdefault(small.script, small)
+        if len(distinct) == SHOWN:
+            break
+    return list(distinct.values())
 
 
 def _replay(left: Side, right: Side, script: Script, names: tuple[str, str], file: str | None) -> int:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from lesson_lib.conformance.script import Script, Step
 from lesson_lib.core.batch import MAX_SEQUENCE, Batch, increment_sequence
 from lesson_lib.core.partition_log import PartitionLog
 from lesson_lib.core.producer_state import Appended, ProducerStateEntry
-from lesson_lib.conformance.script import Script, Step
 
 Range = tuple[int, int, int]  # epoch, first sequence, last sequence
 

@@ -85,13 +85,19 @@ class Side:
     def _hand_out_ids(self, plays: Sequence[Play]) -> None:
         """A producer id for each idempotent producer and each of its restarts, asked for in one go."""
         wanted = [(play, name) for play in plays for name in play.idempotent_names()]
-        for _ in wanted:
-            self.client.send(requests.init_producer_id())
-        for play, name in wanted:
-            answer = self.client.receive()
-            if answer.error_code or answer.producer_epoch:
-                raise LessonError(f"{self.address} hands out no producer ids (error {answer.error_code}).")
+        deadline = time.monotonic() + PATIENCE_SECONDS * 4
+        while wanted:
+            for _ in wanted:
+                self.client.send(requests.init_producer_id())
+            wanted = [(play, name) for play, name in wanted if not self._handed_out(play, name, self.client.receive())]
+            # A broker fetches ids in blocks of 1000; while it waits for the next block it answers 14.
+            if wanted and time.monotonic() > deadline:
+                raise LessonError(f"{self.address} hands out no producer ids.")
+
+    def _handed_out(self, play: Play, name: str, answer: Any) -> bool:
+        if not answer.error_code:
             play.ids[name] = answer.producer_id
+        return not answer.error_code
 
     def _find_coordinator(self, name: str) -> None:
         """Make the broker create its transaction log, which it does when the first client asks for a coordinator."""

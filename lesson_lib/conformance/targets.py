@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 from lesson_lib.errors import LessonError
 from lesson_lib.kafka_local import maven, probe
 from lesson_lib.kafka_local.compose import read_compose
-from lesson_lib.kafka_local.process import HOST, KafkaProcess
+from lesson_lib.kafka_local.process import KafkaProcess
 
 OLDER_RELEASE = "3.9.1"  # the last line of Kafka before transaction version 2
 
@@ -48,19 +47,9 @@ def running(target: Target) -> Iterator[str]:
     if target.address:
         yield target.address
         return
-    process = KafkaProcess(_two_free_ports())
+    process = KafkaProcess(probe.two_free_ports())
     process.start(target.release)
     try:
         yield process.address
     finally:
         process.stop()
-
-
-def _two_free_ports() -> int:
-    """A port that is free together with the one above it, which Kafka's controller takes."""
-    while True:
-        with socket.socket() as found:
-            found.bind((HOST, 0))
-            port = found.getsockname()[1]
-        if port < 65535 and probe.is_free(port, HOST) and probe.is_free(port + 1, HOST):
-            return port
