@@ -11,10 +11,10 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOMES = {
-    "simulate": "sim", "explore": "sim.explore",
+    "simulate": "sim", "simulate_pipeline": "sim", "Transactions": "sim", "explore": "sim.explore",
     "show": "draw", "compare": "draw",
     "question": "teach", "reveal": "teach", "observe": "teach", "exercise": "teach", "progress": "teach",
-    "misconception_map": "teach",
+    "misconception_map": "teach", "playground": "teach", "as_rule": "teach",
     "start_lab": "live", "forge": "live.forge", "fetch_batches": "live.forge", "explain_header": "live.header_table",
 }
 __all__ = ["__version__", *_HOMES]

@@ -59,6 +59,7 @@ class Consumer:
     def __init__(self, world: World, broker: Broker, settings: ConsumerSettings, lane: str = "consumer") -> None:
         self.world, self.broker, self.settings, self.lane = world, broker, settings, lane
         self.committed: dict[int, int] = {}
+        self.position: dict[int, int] = {}
         self.dealt_with = 0
 
     def read_all(self) -> None:
@@ -70,6 +71,13 @@ class Consumer:
         elif (self.settings.crash_at or 0) > self.dealt_with:
             raise LessonError(f"The consumer never crashed: it dealt with {self.dealt_with} records only; choose crash_at from 1 "
                               f"to {self.dealt_with}.")
+
+    def poll(self) -> None:
+        """Read on from where the last poll ended, whatever was committed."""
+        for number, log in self.broker.logs.items():
+            for record in list(visible_records(log, self.position.get(number, 0), self.settings.isolation == "read_committed")):
+                self.world.clock.now += THINK_MS
+                self._read(number, *record)
 
     def _read_partition(self, number: int, log: PartitionLog) -> bool:
         """False where it crashed."""
@@ -99,6 +107,7 @@ class Consumer:
         self.world.record(Kind.CONSUMER, "crashed", lane=self.lane)
 
     def _read(self, partition: int, offset: int, value: str, base_offset: int) -> None:
+        self.position[partition] = offset + 1
         batch = self.broker.batch_at.get((partition, base_offset), -1)
         self.world.record(Kind.READ, lane=self.lane, partition=partition, offset=offset, values=(value,), batch=batch)
 

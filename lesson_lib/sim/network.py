@@ -160,6 +160,7 @@ class Connection:
         """The connection is gone, with everything unanswered."""
         if not self.closed:
             self.closed = True
+            self.broker.disconnected()
             for request in self.unanswered:
                 self._done(request)
                 self._lose(request)

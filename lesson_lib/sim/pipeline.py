@@ -1,0 +1,100 @@
+"""Consume, transform, produce: read a record, write its result, commit the position, with a crash after any step.
+
+With transactions the result and the position are committed together, so that after a crash either both are there or neither is.
+Without, they are two steps: a crash between them makes the result twice, under idempotence too, for the new process has a
+new producer id. Nothing outside Kafka is covered by either: an e-mail sent between two steps is sent again.
+
+Differs from Kafka in: one input partition, one record a transaction, no group that could rebalance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from lesson_lib.errors import LessonError
+from lesson_lib.history import History, Kind, LogCell
+from lesson_lib.sim.arguments import values_of
+from lesson_lib.sim.plain_session import PlainSession
+from lesson_lib.sim.transactions import INPUT_TOPIC, Session, Transactions
+from lesson_lib.sim.world import THINK_MS
+
+STEPS = {True: ("read", "begin", "send", "offsets", "commit"), False: ("read", "send", "position")}
+
+
+class Pipeline:
+    """A process that is started again after each crash, and asks for the group's position when it starts."""
+
+    def __init__(self, kafka: Transactions, values: Sequence[str], transactions: bool, crash: Mapping[int, str]) -> None:
+        self.kafka, self.world, self.values, self.transactions = kafka, kafka.world, values, transactions
+        self.crash = dict(crash)
+
+    def run(self) -> None:
+        """Until every input record is dealt with."""
+        while self.kafka.position < len(self.values):
+            session = self._start()
+            while self.kafka.position < len(self.values) and self._deal_with(session, self.kafka.position):
+                pass
+
+    def _start(self) -> Session | PlainSession:
+        return self.kafka.producer("pipeline") if self.transactions else PlainSession(self.kafka)
+
+    def _deal_with(self, session: Session | PlainSession, offset: int) -> bool:
+        """False where it crashed."""
+        for step in STEPS[self.transactions]:
+            crashes = self.crash.get(offset + 1) == step
+            self._do(session, step, offset, crashes)
+            if crashes:
+                del self.crash[offset + 1]
+                self._crash(session)
+                return False
+        return True
+
+    def _do(self, session: Session | PlainSession, step: str, offset: int, crashes: bool) -> None:
+        self.world.clock.now += THINK_MS
+        if step == "read":
+            self.world.record(Kind.READ, lane="consumer", topic=INPUT_TOPIC, offset=offset, values=(self.values[offset],))
+        elif step == "send":
+            session.send(self.values[offset].upper())
+        elif step == "commit":
+            session.commit(killed=crashes)
+        elif step == "begin":
+            session.begin()
+        else:
+            session.send_offsets(offset + 1)
+
+    def _crash(self, session: Session | PlainSession) -> None:
+        if not session.inner.killed:
+            session.kill()
+        self.world.record(Kind.CONSUMER, "crashed", lane="consumer")
+        self.world.clock.now += 2 * THINK_MS
+        self.world.record(Kind.CONSUMER, "started", lane="consumer")
+
+
+def simulate_pipeline(values_or_count: int | Sequence[str] = 3, *, transactions: bool = True,
+                      crash: Mapping[int, str] | None = None, isolation: str = "read_committed", broker: str = "4.4",
+                      transaction_version: int = 1) -> History:
+    """Read each record of `in`, write it in capitals to `out`, and let a consumer read `out` with that isolation level.
+
+    `crash`: {2: "send"} lets the process crash once, right after that step with the second input record. Steps are read, begin,
+    send, offsets, commit (the commit is decided, its answer never arrives); without transactions read, send, position.
+    """
+    values = values_of(values_or_count)
+    crash = _crash_of(crash or {}, STEPS[bool(transactions)], len(values))
+    kafka = Transactions(broker=broker, transaction_version=transaction_version, topic="out")
+    reader = kafka.consumer(isolation)
+    reader.inner.lane = "consumer 2"
+    Pipeline(kafka, values, bool(transactions), crash).run()
+    reader.poll()
+    run = kafka.history()
+    cells = tuple(LogCell(i, value, base_offset=i) for i, value in enumerate(values))
+    return History(run.events, {(INPUT_TOPIC, 0): cells, **run.logs}, run.settings)
+
+
+def _crash_of(crash: Mapping[int, str], steps: Sequence[str], count: int) -> Mapping[int, str]:
+    """LessonError for a record or a step that does not exist."""
+    for record, step in crash.items():
+        if record not in range(1, count + 1):
+            raise LessonError(f"There is no input record {record!r} to crash at; records count from 1 to {count}.")
+        if step not in steps:
+            raise LessonError(f"It cannot crash after {step!r} here; the steps are {', '.join(steps)}.")
+    return crash
