@@ -25,6 +25,8 @@ def call(function: Callable[..., Any], *args: Any, steps: int = STEPS) -> Any:
         return function(*args)
     except _TooLong:
         raise LessonError(f"{name} did not finish within {steps} steps; is there a loop without an end?") from None
+    except SystemExit:
+        raise LessonError(f"{name} ended the program; return an answer instead.") from None
     except RecursionError:
         raise LessonError(f"{name} calls itself without an end.") from None
     except Exception as error:  # noqa: BLE001 - a learner's function may raise anything

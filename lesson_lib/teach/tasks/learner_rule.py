@@ -47,20 +47,21 @@ def as_rule(accept: Accept) -> Rule:
 
     def rule(entry: ProducerStateEntry | None, batch: Batch, log_end_offset: int, version: KafkaVersion) -> Verdict:
         seen = as_seen(batch)
-        if _decision(accept, seen, memory):
+        if _decision(accept, seen, memory, first=log_end_offset == 0 and not memory):
             places.setdefault(seen, log_end_offset)
             return Appended(log_end_offset)
         return Duplicate(places.get(seen, -1))
     return rule
 
 
-def _decision(accept: Accept, batch: SeenBatch, memory: dict[Any, Any]) -> bool:
+def _decision(accept: Accept, batch: SeenBatch, memory: dict[Any, Any], first: bool) -> bool:
     answer = bounded.call(accept, batch, memory)
     name = getattr(accept, "__name__", "accept")
+    advice = f"for {batch}; return True to store the batch, False to drop it."
     if answer is None or answer is ...:
-        raise NothingYet(f"{name} returned nothing for {batch}; return True to store the batch, False to drop it.")
+        raise (NothingYet if first else LessonError)(f"{name} returned nothing {advice}")
     if not isinstance(answer, bool):
-        raise LessonError(f"{name} returned {answer!r} for {batch}; return True to store the batch, False to drop it.")
+        raise LessonError(f"{name} returned {answer!r} {advice}")
     return answer
 
 
@@ -74,7 +75,7 @@ class LearnerBroker(Broker):
         """Ask the rule; the memory that it leaves behind belongs to the next state."""
         memory = pickle.loads(state.memory) if state.memory else {}
         seen = as_seen(batch)
-        stores = _decision(self.accept, seen, memory)
+        stores = _decision(self.accept, seen, memory, first=not (state.memory or state.log))
         after = state._replace(memory=_frozen(memory))
         if stores:
             return Handled(after._replace(log=(*state.log, batch)), Appended(state.log_end_offset))

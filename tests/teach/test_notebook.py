@@ -1,0 +1,25 @@
+"""What a notebook asks is found by its calls, wherever a learner moved them."""
+
+from __future__ import annotations
+
+from lesson_lib.teach.notebook import answered, calls
+
+CELLS = ['predict = question("2.lost-ack")\npredict.answer(...)', "é = 1; predict.answer(...)  # ä", "%magic", "reveal(run, predict)",
+         'predict = question("2.reorder")', "reveal(run, predict=predict)\npredict.answer(\n    ...,\n)",
+         'task = exercise("2.two-copies")', "def f():\n    return 1\n\n\ntask.check(f)\ntask.hint()", 'observe("2.copies", run)',
+         "other.answer(1)"]
+
+
+def test_every_call_is_found_with_its_item() -> None:
+    assert [(c.role, c.item_id, c.cell) for c in calls(CELLS)] == [
+        ("question", "2.lost-ack", 0), ("answer", "2.lost-ack", 0), ("answer", "2.lost-ack", 1), ("reveal", "2.lost-ack", 3),
+        ("question", "2.reorder", 4), ("reveal", "2.reorder", 5), ("answer", "2.reorder", 5), ("exercise", "2.two-copies", 6),
+        ("check", "2.two-copies", 7), ("hint", "2.two-copies", 7), ("observe", "2.copies", 8)]
+
+
+def test_answers_are_put_in_place() -> None:
+    new = answered(CELLS, lambda call: f"{call.variable}.answer('b')" if call.role == "answer" else None)
+    assert new[0] == 'predict = question("2.lost-ack")\npredict.answer(\'b\')'
+    assert new[1] == "é = 1; predict.answer('b')  # ä"
+    assert new[5] == "reveal(run, predict=predict)\npredict.answer('b')"
+    assert new[7:] == CELLS[7:]

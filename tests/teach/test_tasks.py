@@ -1,0 +1,194 @@
+"""The kinds of exercise, apart from what any lesson asks: whatever a learner hands in, the answer is a sentence."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import pytest
+
+from lesson_lib.core.producer_state import Appended, Duplicate, judge
+from lesson_lib.errors import LessonError
+from lesson_lib.sim import simulate
+from lesson_lib.teach import as_rule, exercise, store
+from lesson_lib.teach.content import find, scenario
+from lesson_lib.teach.message import Outcome
+from lesson_lib.teach.tasks import bounded
+from lesson_lib.teach.tasks.mutant import MutantTask
+from lesson_lib.teach.tasks.schedules import FAULTS, schedules
+from lesson_lib.teach.tasks.task import given
+
+TASK = {"id": "0.x", "text": "", "hints": ("one", "two"), "right": (given({}),), "wrong": (), "explanation": "Because."}
+
+
+def takes_all() -> Any:
+    """A mutant that knows no duplicate."""
+    return lambda entry, batch, end, version: Appended(end)
+
+
+def at_or_below() -> Any:
+    """The rule of many web pages: at or below the highest sequence is a duplicate."""
+    def rule(entry: Any, batch: Any, end: int, version: Any) -> Any:
+        if entry is not None and batch.base_sequence <= entry.last_sequence:
+            return Duplicate(-1)
+        return judge(entry, batch, end, version)
+    return rule
+
+
+def test_a_mutant_is_beaten_by_a_script_that_tells_it_from_kafka() -> None:
+    task = MutantTask(**TASK, scenario=scenario(3), mutant=takes_all)
+    said = task.check({2: "lose ack"})
+    assert said.outcome == Outcome.RIGHT and "`m0 m1 m2`" in said.text and "`m0 m1 m1 m2`" in said.text
+    assert task.check({2: "lose request"}).outcome == Outcome.WRONG
+    assert "nobody could tell them apart" in task.check({}).text
+    assert task.check(...).outcome == task.check({...: "lose ack"}).outcome == Outcome.NOT_ATTEMPTED
+
+
+def test_the_rule_of_the_web_page_loses_the_first_batch() -> None:
+    """KAFKA-15591 on a broker before 4.5: the first batch is refused, the second stored; the mutant then swallows the first."""
+    task = MutantTask(**TASK, scenario=scenario(2, in_flight=5, client="java"), mutant=at_or_below)
+    assert task.check({1: "refuse 19"}).outcome == Outcome.RIGHT
+    assert task.check({1: "lose ack"}).outcome == Outcome.WRONG
+
+
+@pytest.mark.parametrize("answer", [5, "lose ack", {2: "x"}, {0: "lose ack"}, {9: "lose ack"}, {1: "lose ack", 2: "lose ack", 3: "repeat"}])
+def test_a_mutant_is_not_beaten_by_what_is_no_script(answer: Any) -> None:
+    assert MutantTask(**TASK, scenario=scenario(3), mutant=takes_all).check(answer).outcome == Outcome.WRONG
+
+
+def test_values_may_be_chosen_only_where_the_task_says_so() -> None:
+    fixed = MutantTask(**TASK, scenario=scenario(3), mutant=takes_all)
+    assert "cannot be chosen" in fixed.check({}, values=["a"]).text
+    free = MutantTask(**TASK, scenario=scenario(3), mutant=takes_all, choose_values=True)
+    assert free.check({1: "lose ack"}, values=["a"]).outcome == Outcome.RIGHT
+
+
+@pytest.mark.parametrize("attempts,most", [(1, 0), (3, 1), (4, 2), (3, 3)])
+def test_schedules_are_all_of_them_once_and_the_short_ones_first(attempts: int, most: int) -> None:
+    found = list(schedules(attempts, most))
+    assert [len(s) for s in found] == sorted(len(s) for s in found)
+    assert len({tuple(s.items()) for s in found}) == len(found)
+    from math import comb
+    assert len(found) == sum(comb(attempts, n) * len(FAULTS) ** n for n in range(most + 1))
+
+
+def test_a_call_is_bounded_and_leaves_no_trace_function() -> None:
+    def forever(_: int) -> None:
+        while True:
+            try:
+                pass
+            except Exception:  # noqa: BLE001 - what a learner might write
+                pass
+    before = sys.gettrace()
+    with pytest.raises(LessonError, match="forever did not finish"):
+        bounded.call(forever, 1, steps=1000)
+    assert sys.gettrace() is before
+    assert bounded.call(len, "abc") == 3
+
+
+def test_what_a_learners_function_raises_is_a_sentence_with_its_line() -> None:
+    def broken(value: int) -> int:
+        return [][value]
+
+    def deep(value: int) -> int:
+        return deep(value)
+    line = broken.__code__.co_firstlineno + 1
+    with pytest.raises(LessonError, match=rf"broken raised IndexError: .* \(line {line}\)"):
+        bounded.call(broken, 1)
+    with pytest.raises(LessonError, match="deep calls itself"):
+        bounded.call(deep, 1)
+
+
+def test_hints_come_one_by_one_and_the_last_stays() -> None:
+    task = exercise("2.two-copies")
+    said = [task.hint().text for _ in range(4)]
+    assert said[0] != said[1] == said[2] == said[3]
+
+
+def test_solutions_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = exercise("2.two-copies").solution()
+    assert "task.check({3: 'lose ack'})" in repr(shown) and "<pre>" in shown.html
+    monkeypatch.setenv("SOLUTIONS", "off")
+    hidden = repr(exercise("2.two-copies").solution())
+    assert "lose ack" not in hidden and "switched off" in hidden
+
+
+def test_what_came_of_an_exercise_is_kept_with_its_code() -> None:
+    task = exercise("1.silent-loss")
+    task.check(...)
+    assert store.entries("1.silent-loss") == []
+    task.check({2: "lose request"}, acks=0)
+    task.check({3: "lose request"}, acks=0)
+    assert store.entries("1.silent-loss") == [
+        {"outcome": "wrong", "answer": "{2: 'lose request'}", "settings": "{'acks': 0}"},
+        {"outcome": "right", "answer": "{3: 'lose request'}", "settings": "{'acks': 0}"}]
+    exercise("2.own-rule").check(takes_everything)
+    assert store.entries("2.own-rule")[0]["answer"].startswith("def takes_everything(")
+
+
+def takes_everything(batch: Any, memory: dict[Any, Any]) -> bool:
+    """No rule at all."""
+    return True
+
+
+def test_a_rule_of_ones_own_runs_in_the_simulation_too() -> None:
+    run = simulate(3, faults={2: "lose ack"}, rule=as_rule(takes_everything))
+    assert run.values() == ["m0", "m1", "m1", "m2"]
+
+
+def forgets_to_return(batch: Any, memory: dict[Any, Any]) -> Any:
+    """Says nothing about a retry."""
+    if batch.number not in memory:
+        memory[batch.number] = True
+        return True
+
+
+def remembers_a_function(batch: Any, memory: dict[Any, Any]) -> bool:
+    """Puts into memory what cannot be kept."""
+    memory["f"] = lambda: batch
+    return True
+
+
+def quits(batch: Any, memory: dict[Any, Any]) -> bool:
+    """Would take the kernel with it."""
+    raise SystemExit(1)
+
+
+class Callable_:
+    """An object that can be called is a function too."""
+
+    def __call__(self, batch: Any, memory: dict[Any, Any]) -> bool:
+        known = (batch.producer, batch.number) in memory
+        memory[batch.producer, batch.number] = 1
+        return not known
+
+
+def nothing_yet(batch: Any, memory: dict[Any, Any]) -> Any:
+    """The stub of the notebook."""
+    return ...
+
+
+@pytest.mark.parametrize(("answer", "outcome", "words"), [
+    (nothing_yet, Outcome.NOT_ATTEMPTED, "returns nothing yet"),
+    (forgets_to_return, Outcome.WRONG, "returned nothing for"),
+    (remembers_a_function, Outcome.WRONG, "memory can hold"),
+    (Callable_(), Outcome.RIGHT, "your rule held"),
+    (print, Outcome.NOT_ATTEMPTED, "nothing"),
+    (quits, Outcome.WRONG, "ended the program"),
+    (dict, Outcome.WRONG, "raised"),
+])
+def test_any_rule_gets_a_sentence(answer: Any, outcome: Outcome, words: str) -> None:
+    said = find("2.own-rule").check(answer)
+    assert (said.outcome, words in said.text) == (outcome, True), said.line
+
+
+@pytest.mark.parametrize("answer", [{}, [], "", 0, b"x", {"a": 1}, {2: None}, {2: 5}, {2.5: "lose ack"}, {"2-": "lose ack"}, object(),
+                                    {2: ["lose ack"]}, "2 lose ack", {(1, 2): "lose ack"}, lambda: 1, True])
+def test_any_script_gets_a_sentence(answer: Any) -> None:
+    for name in ("1.silent-loss", "2.make-log", "2.impossible", "1.last-offset", "1.header", "2.own-rule"):
+        said = find(name).check(answer)
+        assert said.outcome == Outcome.WRONG and said.text, (name, said.line)
+
+
+def test_a_script_without_an_end_is_over_any_budget() -> None:
+    assert "the budget is 1" in find("2.two-copies").check({"1+": "lose ack"}).text
