@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
 from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.core.producer_state import judge
@@ -21,7 +21,9 @@ from lesson_lib.sim.arguments import count_of, values_of, version_of
 from lesson_lib.sim.explore_broker import Broker, Rule
 from lesson_lib.sim.explore_history import log_cells, tell_history
 from lesson_lib.sim.explore_producer import KafkaPythonProducer, Producer
+from lesson_lib.sim.explore_script import find_script, same_end
 from lesson_lib.sim.explore_search import KINDS, USUAL_KINDS, Graph, Place, Protocol, search
+from lesson_lib.sim.run import simulate
 
 CLIENTS = {"java": Producer, "kafka-python": KafkaPythonProducer}
 MAX_STATES = 500_000
@@ -78,12 +80,30 @@ class Exploration:
 
     def find(self, anomaly: str) -> History | None:
         """A shortest history with that anomaly, None where there is none within the bound."""
-        found = next((o for o in self.outcomes if anomaly in o.anomalies), None)
+        found = self._with(anomaly)
         return found and self.history(found)
 
     def history(self, outcome: Outcome) -> History:
         """A shortest history that ends so. Its `settings.faults` is the script of its faults."""
         return history_to(self.graph, self.faults, outcome.place, self.settings)
+
+    def script(self, anomaly: str) -> str | None:
+        """A fault script with which `simulate` comes to the same log and tells the same; None where it cannot.
+
+        Called with the same values, in flight, client, broker and rule, that is.
+        """
+        found = self._with(anomaly)
+        if found is None:
+            return None
+        history, protocol = self.history(found), self.graph.protocol
+        kinds = [step for step, _ in self.graph.path(found.place) if step in KINDS]
+        run = partial(simulate, protocol.values, in_flight=self.settings.in_flight, idempotence=self.settings.idempotence,
+                      broker=self.settings.broker, client=self.settings.client, rule=protocol.broker)
+        return find_script(history.settings.faults, kinds, self.settings.in_flight, len(history.attempts),
+                           lambda script: same_end(run(faults=script), history))
+
+    def _with(self, anomaly: str) -> Outcome | None:
+        return next((o for o in self.outcomes if anomaly in o.anomalies), None)
 
     @property
     def sentence(self) -> str:

@@ -76,7 +76,9 @@ class Teller:
             self.handle_late(before, after, broker)
         elif step == "give up":
             self.try_in_vain(before)
-        elif step != "delivery timeout":
+        elif step == "delivery timeout":
+            self.faults.append(f"delivery timeout of batch {self.protocol.clients[before[0]].waiting[0].batch}")
+        else:
             self.tear(step)
 
     def send(self, request: Request) -> None:
@@ -140,7 +142,7 @@ class Teller:
         for attempt in self.answers + self.wire[:len(self.wire) - len(kept)]:
             self.record(Kind.LOST, "answer" if attempt in self.answers else "request", **attempt.about)
         self.record(Kind.TORN, conn=self.connection, note="what it carried arrives late" if kept else "")
-        self.faults.append(_cut(first, handled, len(self.wire)))
+        self.faults.append(f"{kept[0].about['attempt']}: repeat" if kept else _cut(first, handled, len(self.wire)))
         if step in BROKER_WORDS:
             self.record(Kind.BROKER, BROKER_WORDS[step], "broker")
             self.faults.append(f"{self.attempts + 1}: {step}")
@@ -183,7 +185,7 @@ def log_cells(log: tuple[NumberedBatch, ...]) -> dict[tuple[str, int], tuple[Log
 
 
 def tell_history(protocol: Protocol, start: Place, path: list[tuple[str, Place]], settings: Settings) -> tuple[History, str]:
-    """The path as a History, and the fault script that says the same."""
+    """The path as a History, and its faults in the words of a script (`explore_script` finds one that can be run)."""
     teller = Teller(protocol)
     teller.walk(start, path)
     end = protocol.brokers[(path[-1][1] if path else start)[3]]

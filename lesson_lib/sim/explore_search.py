@@ -32,8 +32,8 @@ KINDS = {
     "refuse": "a retriable error before the batch is stored",
     "store and answer": "a retriable error although the batch is stored",
     "restart broker": "a clean restart of the broker",
-    "crash broker": "a crash of the broker",
     "fail over": "a new leader",
+    "crash broker": "a crash of the broker",
     "delivery timeout": "a delivery timeout",
 }
 USUAL_KINDS = ("cut", "repeat", "refuse", "store and answer")
@@ -95,7 +95,7 @@ class Protocol:
         self.expired = Known(lambda client: self.clients.number(self.producer.expired(self.clients[client])))
         self.waits = Known(lambda client: bool(self.clients[client].waiting))
         happenings = {"cut": self.broker.disconnected, "restart broker": self.broker.restarted,
-                      "crash broker": self.broker.failed_over, "fail over": self.broker.failed_over}
+                      "fail over": self.broker.failed_over, "crash broker": self.broker.failed_over}
         self.broken = {kind: Known(self._numbered(happens)) for kind, happens in happenings.items()}
         self.tears = [kind for kind in happenings if kind in self.kinds]
 
