@@ -62,6 +62,11 @@ class Attempt:
         """The batch's number, with a prime for each retry: 3, 3′, 3″; from the fifth try on 3·5."""
         return f"{self.batch}" + ("", "′", "″", "‴")[self.try_no - 1] if self.try_no <= 4 else f"{self.batch}·{self.try_no}"
 
+    @property
+    def arrivals(self) -> int:
+        """How often the broker saw this request: 0 where it was lost, 2 where the network repeated it."""
+        return sum(event.kind == Kind.VERDICT for event in self.events)
+
     def at(self, kind: Kind) -> Event | None:
         """The first event of that kind in this attempt."""
         return next((e for e in self.events if e.kind == kind), None)

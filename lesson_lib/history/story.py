@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lesson_lib.history.event import Kind
 from lesson_lib.history.table import verdict_words
 
 if TYPE_CHECKING:
     from lesson_lib.history.history import Attempt, History
+
+MOST = 12  # sentences about what went wrong, before the rest is only counted
+_TURNS = (Kind.BROKER, Kind.PRODUCER, Kind.CONSUMER)
 
 
 def as_story(history: History) -> str:
@@ -19,22 +23,24 @@ def _sent(history: History) -> str:
     batches = len({a.batch for a in history.attempts})
     attempts = len(history.attempts)
     mode = "with" if history.settings.idempotence else "without"
-    return (f"A producer {mode} idempotence sends {batches} batch{'es' * (batches != 1)} "
+    what = "transactions" if any(a.send.transactional for a in history.attempts) else "idempotence"
+    return (f"A producer {mode} {what} sends {batches} batch{'es' * (batches != 1)} "
             f"in {attempts} attempt{'s' * (attempts != 1)}.")
 
 
 def _trouble(history: History) -> str:
-    return " ".join(_sentence(a) for a in history.attempts
-                    if a.lost or a.try_no > 1 or a.verdict in ("duplicate", "refused"))
+    told = [*(_sentence(a) for a in history.attempts if a.lost or a.try_no > 1 or a.verdict in ("duplicate", "refused")),
+            *(f"The {e.lane} {'is ' if e.what in ('killed', 'stuck') else ''}{e.what}." for e in history.of(*_TURNS))]
+    more = [f"And {len(told) - MOST} more."] if len(told) > MOST else []
+    return " ".join([*told[:MOST], *more])
 
 
 def _sentence(attempt: Attempt) -> str:
-    parts = [f"is {verdict_words(attempt)}" if attempt.verdict == "refused" else
-             f"is {'a ' if attempt.verdict == 'duplicate' else ''}{verdict_words(attempt)}"] if attempt.verdict else []
-    if attempt.lost:
-        parts.append(f"its {attempt.lost} is lost")
-    which = f"Attempt {attempt.number} (batch {attempt.batch}, try {attempt.try_no})"
-    return f"{which} {' and '.join(parts)}." if parts else ""
+    which = f"ttempt {attempt.number} (batch {attempt.batch}, try {attempt.try_no})"
+    if not attempt.verdict:
+        return f"The request of a{which} is lost." if attempt.lost else f"A{which} is still on its way."
+    lost = f", and its {attempt.lost} is lost" if attempt.lost else ""
+    return f"A{which} is {'a ' if attempt.verdict == 'duplicate' else ''}{verdict_words(attempt)}{lost}."
 
 
 def _end(history: History) -> str:

@@ -17,14 +17,14 @@ def as_table(history: History) -> str:
     rows = [HEADINGS, *(_row(a) for a in history.attempts)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(HEADINGS))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return "\n".join([*lines, *_happenings(history), *_logs(history), _told(history)])
+    return "\n".join([*lines, *_happenings(history), *_logs(history), _told(history), *_read(history)])
 
 
 def _row(attempt: Attempt) -> tuple[str, ...]:
     send = attempt.send
     name = f"{send.batch} ({' '.join(send.values)})" if send.values else str(send.batch)
     sequence = "none" if send.base_sequence < 0 else _range(send)
-    request = "lost" if attempt.lost == "request" else "arrived" if attempt.verdict else "no news"
+    request = "lost" if attempt.lost == "request" else ("no news", "arrived", "arrived twice")[min(attempt.arrivals, 2)]
     return (str(attempt.number), name, str(attempt.try_no), sequence, request, verdict_words(attempt), _answer(attempt))
 
 
@@ -69,3 +69,11 @@ def _cell(cell: LogCell) -> str:
 def _told(history: History) -> str:
     names = {e.batch: " ".join(e.values) or str(e.batch) for e in history.of(Kind.SEND, Kind.REPORT)}
     return "told: " + ("  ".join(f"{names.get(b, b)} {what}" for b, what in history.told.items()) or "nothing")
+
+
+def _read(history: History) -> list[str]:
+    """What each consumer read, in the order in which it did."""
+    found: dict[str, list[str]] = {}
+    for event in history.of(Kind.READ):
+        found.setdefault(event.lane, []).append(f"{event.offset}:{' '.join(event.values)}")
+    return [f"{lane} read:  {'  '.join(records)}" for lane, records in found.items()]

@@ -1,0 +1,121 @@
+"""What one can ask of a history, and how it reads as a table and as a story."""
+
+from __future__ import annotations
+
+import pytest
+
+from lesson_lib.core.error_codes import ErrorCode
+from lesson_lib.history import Attempt, Event, History, Kind, LogCell, Settings
+from lesson_lib.history.outcome import exception_name, outcome_of
+
+
+def send(t: int, attempt: int, batch: int, try_no: int = 1, **more) -> Event:
+    """A produce request."""
+    return Event(t, Kind.SEND, attempt=attempt, batch=batch, try_no=try_no, values=(f"m{batch}",), topic="t", record_count=1, **more)
+
+
+@pytest.fixture
+def lost_ack() -> History:
+    """m0 is stored, its answer lost, the retry a duplicate; m1 is refused with 45."""
+    one, two, three = ({"attempt": n, "batch": b, "try_no": t} for n, b, t in ((1, 0, 1), (2, 0, 2), (3, 1, 1)))
+    events = (
+        send(0, 1, 0, base_sequence=0, producer_id=7, producer_epoch=0), Event(10, Kind.VERDICT, "stored", "broker", offset=0, **one),
+        Event(15, Kind.LOST, "answer", **one), Event(20, Kind.TORN),
+        send(40, 2, 0, 2, base_sequence=0, producer_id=7, producer_epoch=0),
+        Event(50, Kind.VERDICT, "duplicate", "broker", offset=0, **two),
+        Event(60, Kind.ACK, offset=0, **two), Event(60, Kind.REPORT, "ok", batch=0, values=("m0",), offset=0),
+        send(70, 3, 1, base_sequence=5, producer_id=7, producer_epoch=2),
+        Event(80, Kind.VERDICT, "refused", "broker", error=ErrorCode(45), **three), Event(90, Kind.ACK, error=ErrorCode(45), **three),
+        Event(90, Kind.REPORT, "failed", batch=1, values=("m1",), error=ErrorCode(45)))
+    return History(events, {("t", 0): (LogCell(0, "m0", 0, 0, sequence=0),)})
+
+
+def test_attempts_are_put_together_from_their_events(lost_ack: History) -> None:
+    first, second, third = lost_ack.attempts
+    assert (first.verdict, first.offset, first.lost, first.answer) == ("stored", 0, "answer", None)
+    assert (second.verdict, second.offset, second.answer, second.answer_offset) == ("duplicate", 0, ErrorCode.NONE, 0)
+    assert (third.verdict, third.error, third.answer) == ("refused", 45, 45)
+    assert [(a.batch, a.try_no, a.label, a.arrivals) for a in lost_ack.attempts] == [(0, 1, "0", 1), (0, 2, "0′", 1), (1, 1, "1", 1)]
+    assert first.at(Kind.LOST).t == 15 and first.at(Kind.ACK) is None
+
+
+def test_a_label_counts_tries_in_words_from_the_fifth_on() -> None:
+    assert [Attempt(1, send(0, 1, 3, n)).label for n in (1, 2, 3, 4, 5)] == ["3", "3′", "3″", "3‴", "3 try 5"]
+
+
+def test_what_was_told_and_decided(lost_ack: History) -> None:
+    assert lost_ack.told == {0: "ok", 1: "failed"}
+    assert lost_ack.verdicts == [(0, "stored", 0), (0, "duplicate", 0), (1, "refused", 45)]
+    assert [r.what for r in lost_ack.reports] == ["ok", "failed"]
+
+
+def test_a_batch_that_nobody_was_told_of_is_unknown(lost_ack: History) -> None:
+    assert lost_ack.until(50).told == {0: "unknown"}
+    assert [a.number for a in lost_ack.until(50).attempts] == [1, 2]
+
+
+def test_logs_by_partition_and_topic() -> None:
+    run = History((), {("a", 0): (LogCell(0, "x"),), ("a", 1): (LogCell(0, "y"), LogCell(1, "", kind="commit")), ("b", 0): ()})
+    assert run.partitions == [("a", 0), ("a", 1), ("b", 0)]
+    assert (run.values(), run.values(1), run.values(topic="b"), run.values(7)) == (["x"], ["y"], [], [])
+
+
+def test_the_table(lost_ack: History) -> None:
+    assert lost_ack.table().splitlines() == [
+        "attempt  batch   try  sequence   request  broker                                    answer",
+        "1        0 (m0)  1    0          arrived  stored at offset 0                        lost",
+        "2        0 (m0)  2    0          arrived  duplicate of offset 0                     ok, offset 0",
+        "3        1 (m1)  1    5 epoch 2  arrived  refused: 45 out of order sequence number  45 out of order sequence number",
+        "log:  0:m0", "told: m0 ok  m1 failed"]
+    assert str(lost_ack) == lost_ack.table()
+
+
+def test_the_table_of_other_happenings() -> None:
+    events = (send(0, 1, 0), Event(5, Kind.LOST, "request", attempt=1, batch=0), Event(6, Kind.BROKER, "restarted", "broker"),
+              Event(7, Kind.PRODUCER, "killed", "producer"), Event(8, Kind.TXN, "begin", "producer 2", note="shop"), send(9, 2, 1),
+              Event(20, Kind.READ, lane="consumer", offset=3, values=("x",)))
+    cells = (LogCell(0, "x"), LogCell(1, "", kind="abort"))
+    lines = History(events, {("t", 0): cells, ("t", 1): ()}).table().splitlines()
+    assert [line.split()[4:] for line in lines[1:3]] == [["none", "lost"], ["none", "no", "news"]]
+    assert lines[3:] == ["     6  the broker restarted", "     7  producer: killed", "     8  producer 2: begin (shop)",
+                         "log t-0:  0:x  1:ABORT", "log t-1:  empty", "told: m0 unknown  m1 unknown", "consumer read:  3:x"]
+
+
+def test_the_table_of_nothing() -> None:
+    assert History(()).table().splitlines()[-1] == "told: nothing"
+
+
+def test_the_story(lost_ack: History) -> None:
+    assert lost_ack.story() == (
+        "A producer with idempotence sends 2 batches in 3 attempts. "
+        "Attempt 1 (batch 0, try 1) is stored at offset 0, and its answer is lost. "
+        "Attempt 2 (batch 0, try 2) is a duplicate of offset 0. "
+        "Attempt 3 (batch 1, try 1) is refused: 45 out of order sequence number. "
+        "The log holds m0. The application was told ok for batch 0, failed for batch 1. No anomaly.")
+
+
+def test_the_story_of_a_lost_request_and_of_what_else_happens() -> None:
+    events = (send(0, 1, 0), Event(5, Kind.LOST, "request", attempt=1, batch=0), Event(6, Kind.BROKER, "restarted", "broker"),
+              Event(7, Kind.PRODUCER, "killed", "producer 2"))
+    story = History(events, {("t", 0): ()}, Settings(idempotence=False)).story()
+    assert story.startswith("A producer without idempotence sends 1 batch in 1 attempt. The request of attempt 1 (batch 0, try 1) is lost. "
+                            "The broker restarted. The producer 2 is killed. The log holds nothing.")
+
+
+def test_a_long_story_is_cut_short() -> None:
+    events = tuple(e for n in range(30) for e in (send(n, n + 1, 0, n + 1), Event(n, Kind.LOST, "request", attempt=n + 1, batch=0)))
+    assert "And 18 more." in History(events, {("t", 0): ()}).story()
+
+
+@pytest.mark.parametrize(("error", "outcome"), [(None, "unknown"), (7, "unknown"), (20, "unknown"), (19, "failed"), (45, "failed"),
+                                                (87, "failed")])
+def test_what_an_application_can_conclude(error: int | None, outcome: str) -> None:
+    assert outcome_of(error and ErrorCode(error)) == outcome
+
+
+def test_exceptions_have_the_names_of_their_client() -> None:
+    from kafka import errors
+    for error in (2, 3, 6, 7, 10, 19, 20, 21, 45, 47, 48, 49, 59, 87, 90):
+        assert exception_name("kafka-python", ErrorCode(error)) == errors.for_code(error).__name__
+    assert hasattr(errors, exception_name("kafka-python")) and hasattr(errors, exception_name("kafka-python", timed_out=True))
+    assert exception_name("java", ErrorCode(45)) == "OutOfOrderSequenceException"
