@@ -39,8 +39,8 @@ def test_attempts_are_put_together_from_their_events(lost_ack: History) -> None:
     assert first.at(Kind.LOST).t == 15 and first.at(Kind.ACK) is None
 
 
-def test_a_label_counts_tries_in_words_from_the_fifth_on() -> None:
-    assert [Attempt(1, send(0, 1, 3, n)).label for n in (1, 2, 3, 4, 5)] == ["3", "3′", "3″", "3‴", "3 try 5"]
+def test_a_label_has_primes_and_from_the_fifth_try_on_a_number() -> None:
+    assert [Attempt(1, send(0, 1, 3, n)).label for n in (1, 2, 3, 4, 5)] == ["3", "3′", "3″", "3‴", "3·5"]
 
 
 def test_what_was_told_and_decided(lost_ack: History) -> None:
