@@ -16,9 +16,9 @@ from lesson_lib.teach.message import Message, Outcome, Shown, box, inline, show_
 from lesson_lib.teach.widget import answer_widget, element_id, guard_script
 
 SURE = {1: "a guess", 2: "fairly sure", 3: "sure"}
-_COLOURS = {"recall": "#56B4E9", "prediction": "#0072B2", "observation": "#E69F00"}
-_TITLES = {"recall": "From before.", "prediction": "Predict.", "observation": "What did you see?"}
-_NAMES = {"recall": "recall", "prediction": "predict", "observation": "saw"}
+_COLOURS = {"recall": "#56B4E9", "choice": "#CC79A7", "prediction": "#0072B2", "observation": "#E69F00"}
+_TITLES = {"recall": "From before.", "choice": "Before you read on.", "prediction": "Predict.", "observation": "What did you see?"}
+_NAMES = {"recall": "recall", "choice": "choice", "prediction": "predict", "observation": "saw"}
 
 
 def sure_words(entry: store.Entry) -> str:

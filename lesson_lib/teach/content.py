@@ -18,7 +18,7 @@ from lesson_lib.history import History
 if TYPE_CHECKING:
     from lesson_lib.teach.tasks.task import Task
 
-Kind = Literal["recall", "prediction", "observation"]
+Kind = Literal["recall", "choice", "prediction", "observation"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Option:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """Something to decide by letter: recalled before the lesson, predicted before a run, or observed after it.
+    """Something to decide by letter: recalled before the lesson, chosen before reading on, predicted before a run, observed after it.
 
     `scenario` is the run it is about (`control` the second one, where it compares two). None: no run can tell.
     """

@@ -80,7 +80,7 @@ def test_asks_all_of_its_lesson_and_nothing_else(notebook: Any, path: Path) -> N
 
 
 def test_asks_with_the_call_that_fits(notebook: Any) -> None:
-    wanted = {"recall": "question", "prediction": "question", "observation": "observe", "exercise": "exercise"}
+    wanted = {"recall": "question", "choice": "question", "prediction": "question", "observation": "observe", "exercise": "exercise"}
     for call in calls(code_of(notebook)):
         if call.role in wanted.values():
             assert call.role == wanted[find(call.item_id).kind], call.item_id

@@ -10,6 +10,7 @@ from lesson_lib.core.partition_log import Rule
 from lesson_lib.errors import LessonError
 from lesson_lib.faults import FaultScript, parse_script
 from lesson_lib.history import History
+from lesson_lib.sim.explore_broker import Broker
 from lesson_lib.teach.content import Scenario
 from lesson_lib.teach.message import Message
 from lesson_lib.teach.readings import log_words, told_words
@@ -22,7 +23,7 @@ class MutantTask(Task):
     """`mutant` makes the wrong rule, new for every run, so that it may keep a memory of its own."""
 
     scenario: Scenario
-    mutant: Callable[[], Rule]
+    mutant: Callable[[], Rule | Broker]
     budget: int = 2
     free: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     choose_values: bool = False
