@@ -49,14 +49,14 @@ class Canvas:
         self.axes.add_artist(artist)
 
     def text(self, x: float, y: float, text: str, *, size: float = SMALL, bold: bool = False, colour: str = EDGE,
-             align: str = "center", vertical: str = "center", backed: bool = False, layer: float = 6) -> None:
-        """Write at (x, y); `backed` puts white behind it, for places where lines run."""
+             align: str = "center", upright: bool = False, backed: bool = False, layer: float = 6) -> None:
+        """Write at (x, y), `upright` from bottom to top; `backed` puts white behind it, for places where lines run."""
         if not text:
             return
         box = {"facecolor": "white", "edgecolor": "none", "pad": 1.2} if backed else None
         with matplotlib.rc_context(_RC):
             label = Text(x, y, text, fontsize=size, fontweight="bold" if bold else "normal", color=colour, family=FAMILY,
-                         ha=align, va=vertical, bbox=box, linespacing=1.25, parse_math=False)
+                         ha=align, va="center", rotation=90 if upright else 0, bbox=box, linespacing=1.25, parse_math=False)
         self._add(label, layer)
         self.labels.append(label)
 

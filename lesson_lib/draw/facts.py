@@ -45,6 +45,8 @@ def _facts(history: History, sends: dict[int, Event]) -> Iterator[Fact]:
             copies[event.batch] += 1
             copy = copies[event.batch]
             _remember(memory, send)
+        elif event.kind == Kind.MARKER and event.producer_epoch > memory.get(_owner(event), (event.producer_epoch, ()))[0]:
+            memory[_owner(event)] = event.producer_epoch, ()
         elif event.kind == Kind.BROKER and "forg" in event.what:
             memory.clear()
         yield Fact(index, event, send, label_of(send), memory.get(_owner(send), (0, ()))[1], copy)

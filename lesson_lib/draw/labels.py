@@ -8,6 +8,8 @@ from lesson_lib.draw.facts import Fact, range_words
 from lesson_lib.draw.style import shape_of, short_name, text_width
 from lesson_lib.history import Event, History, Kind, LogCell
 
+TORN = "connection\ntorn"
+
 
 def told_words(batch: str, what: str) -> str:
     """Under the tick, cross or ring."""
@@ -66,8 +68,18 @@ def copy_words(copy: int) -> str:
     return "" if copy < 2 else {2: "second copy", 3: "third copy"}.get(copy, f"copy {copy}")
 
 
+def below_cell(fact: Fact, history: History) -> str:
+    """Under a log cell: that it is a copy, or what became of its transaction."""
+    if fact.copy > 1 or not fact.send.transactional:
+        return copy_words(fact.copy)
+    cells = history.log(fact.send.partition, fact.send.topic or None)
+    return next((cell.txn for cell in cells if cell.offset == fact.event.offset), "")
+
+
 def reading_words(event: Event, history: History) -> str:
     """Under a consumer's mark."""
+    if event.kind == Kind.CONSUMER:
+        return event.what
     if event.kind == Kind.POSITION:
         return f"commits {event.offset}"
     value = next((c.value for c in history.log(event.partition, event.topic or None) if c.offset == event.offset), "")

@@ -80,7 +80,7 @@ def _doubt_lasts(panel: Panel, canvas: Canvas, loss: int, end: float) -> None:
 def _torn(panel: Panel, canvas: Canvas, fact: Fact) -> None:
     x = panel.x(fact)
     marks.tear(canvas, x, panel.lane(producer_lane(fact.event, panel.plan.producers)), panel.lane("broker"))
-    canvas.text(x + 2, panel.y("network", HEIGHTS["network"] - 12), "connection torn", backed=True)
+    canvas.text(x + 2, panel.y("network", HEIGHTS["network"] - 18), labels.TORN, backed=True)
 
 
 def _verdict(panel: Panel, canvas: Canvas, fact: Fact) -> None:
@@ -118,7 +118,10 @@ def _cell(panel: Panel, canvas: Canvas, fact: Fact, x: float) -> None:
     fill = AGAIN if again else TINT if ("fate", fact.event.batch) in panel.plan.marked else "white"
     canvas.box(x - half, panel.y(row, 4), 2 * half, high, fill=fill, edge=EDGE if again else STORED, line=2.6 if again else 1.8)
     canvas.text(x, panel.y(row, 4.5) + high / 2, text, bold=again)
-    canvas.text(x, panel.y(row, 13) + high, labels.copy_words(fact.copy), bold=True)
+    below = labels.below_cell(fact, panel.plan.history)
+    canvas.text(x, panel.y(row, 13) + high, below, bold=True)
+    if below == "aborted":
+        canvas.line([(x - half + 3, panel.y(row, 1) + high), (x + half - 3, panel.y(row, 7))], width=1.0, layer=5)
 
 
 def _ack(panel: Panel, canvas: Canvas, fact: Fact) -> None:
@@ -160,8 +163,7 @@ def _marker(panel: Panel, canvas: Canvas, fact: Fact) -> None:
 
 def _reading(panel: Panel, canvas: Canvas, fact: Fact) -> None:
     x, y = panel.x(fact), panel.y(fact.event.lane, 14)
-    fill = "white" if fact.event.kind == Kind.POSITION else BAND
-    canvas.polygon([(x - 5, y - 7), (x + 7, y), (x - 5, y + 7)], fill=fill)
+    marks.reading(canvas, x, y, fact.event.kind)
     canvas.text(x, y + 18, labels.reading_words(fact.event, panel.plan.history))
 
 

@@ -18,7 +18,7 @@ from lesson_lib.history import Event, History, Kind
 
 NOTES = (Kind.INIT, Kind.EPOCH, Kind.PRODUCER, Kind.TXN, Kind.TIMEOUT)  # written above a producer's lane
 NETWORK = (Kind.LOST, Kind.TORN)
-CONSUMER = (Kind.READ, Kind.POSITION)
+CONSUMER = (Kind.READ, Kind.POSITION, Kind.CONSUMER)
 HEIGHTS = {"title": 30, "told": 46, "try": 18, "producer": 28, "network": 88, "broker": 34, "words": 30, "log": 46, "consumer": 46}
 
 
@@ -132,7 +132,7 @@ class Plan:
             if fact.index in self.doubts:
                 yield _centred(place, "told", labels.doubt_words(event.batch))
         elif event.kind == Kind.TORN:
-            yield _centred(place, "torn", "connection torn")
+            yield _centred(place, "torn", labels.TORN)
             yield Need(place, "lost", 10, 10)
         else:
             yield from self._broker_needs(fact, place)
@@ -145,7 +145,7 @@ class Plan:
             yield _centred(place, "words", labels.verdict_words(event))
             yield _centred(place, "memory", labels.memory_words(fact))
             if event.what == "stored":
-                width = max(labels.cell_width(labels.cell_text(fact)), text_width(labels.copy_words(fact.copy), SMALL, True)) / 2
+                width = max(labels.cell_width(labels.cell_text(fact)), text_width(labels.below_cell(fact, self.history), SMALL, True)) / 2
                 yield Need(place, labels.log_row(event), width, width)
         elif event.kind == Kind.BROKER:
             yield _centred(place, "words", labels.broker_words(event))
@@ -174,7 +174,7 @@ class Plan:
             return f"{who} epoch {event.producer_epoch}".strip() if event.producer_epoch >= 0 else event.what or "asks for an id"
         if event.kind == Kind.TIMEOUT:
             return "stops waiting"
-        return event.what if event.kind == Kind.TXN else f"{event.what}"
+        return f"coordinator: {event.what}" if event.lane == "coordinator" else event.what
 
     @property
     def log_height(self) -> float:

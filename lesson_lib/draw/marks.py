@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 from lesson_lib.draw.canvas import Canvas, Point
-from lesson_lib.draw.style import ACK, DUPLICATE, EDGE, FIRST_SEND, NORMAL, REFUSED, RETRY, SMALL, STORED, text_width
+from lesson_lib.draw.style import (
+    ACK,
+    BAND,
+    DUPLICATE,
+    EDGE,
+    FIRST_SEND,
+    NORMAL,
+    REFUSED,
+    RETRY,
+    SMALL,
+    STORED,
+    text_width,
+)
+from lesson_lib.history import Kind
 
 DOTTED, DASHED = (0, (1, 2)), (0, (4, 2.2))
 R = 11.0  # half the size of a verdict's mark, in pixels
@@ -11,7 +24,7 @@ R = 11.0  # half the size of a verdict's mark, in pixels
 
 def verdict(canvas: Canvas, x: float, y: float, shape: str, label: str) -> None:
     """What the broker did, as a shape: stored, duplicate, refused or fenced, with the batch's number on or at it."""
-    {"stored": _square, "duplicate": _diamond, "refused": _cross, "fenced": _barred}[shape](canvas, x, y)
+    verdict_small(canvas, x, y, shape, R)
     if shape in ("stored", "duplicate"):
         canvas.text(x, y, label, bold=True, layer=7)
     else:
@@ -23,12 +36,17 @@ def verdict_width(label: str) -> float:
     return max(R + 3, text_width(label, SMALL, True) + R + 4)
 
 
-def _square(canvas: Canvas, x: float, y: float) -> None:
-    canvas.box(x - R + 1, y - R + 1, 2 * R - 2, 2 * R - 2, fill=STORED, line=1.2, layer=5)
+def verdict_small(canvas: Canvas, x: float, y: float, shape: str, r: float) -> None:
+    """The shape of a verdict alone, `r` pixels to each side."""
+    {"stored": _square, "duplicate": _diamond, "refused": _cross, "fenced": _barred}[shape](canvas, x, y, r)
 
 
-def _diamond(canvas: Canvas, x: float, y: float) -> None:
-    r = R + 2
+def _square(canvas: Canvas, x: float, y: float, r: float) -> None:
+    canvas.box(x - 0.9 * r, y - 0.9 * r, 1.8 * r, 1.8 * r, fill=STORED, line=1.2, layer=5)
+
+
+def _diamond(canvas: Canvas, x: float, y: float, r: float) -> None:
+    r *= 1.2
     canvas.polygon([(x, y - r), (x + r, y), (x, y + r), (x - r, y)], fill=DUPLICATE, width=1.2)
 
 
@@ -40,13 +58,13 @@ def cross_points(x: float, y: float, r: float, thick: float) -> list[Point]:
     return [(x + dx, y + dy) for dx, dy in arm]
 
 
-def _cross(canvas: Canvas, x: float, y: float) -> None:
-    canvas.polygon(cross_points(x, y, R, 5.5), fill=REFUSED, width=1.2)
+def _cross(canvas: Canvas, x: float, y: float, r: float) -> None:
+    canvas.polygon(cross_points(x, y, r, r / 2), fill=REFUSED, width=1.2)
 
 
-def _barred(canvas: Canvas, x: float, y: float) -> None:
-    canvas.box(x - R + 1, y - R + 1, 2 * R - 2, 2 * R - 2, fill="white", line=1.6, layer=5)
-    canvas.box(x - R + 1, y - 3, 2 * R - 2, 6, fill="#000000", line=0, layer=5.5)
+def _barred(canvas: Canvas, x: float, y: float, r: float) -> None:
+    canvas.box(x - 0.9 * r, y - 0.9 * r, 1.8 * r, 1.8 * r, fill="white", line=1.6, layer=5)
+    canvas.box(x - 0.9 * r, y - 0.28 * r, 1.8 * r, 0.56 * r, fill="#000000", line=0, layer=5.5)
 
 
 def send_box(canvas: Canvas, x: float, y: float, label: str, retry: bool) -> None:
@@ -72,6 +90,14 @@ def belief(canvas: Canvas, x: float, y: float, what: str) -> None:
         canvas.polygon(cross_points(x, y, 6.5, 3.4), fill=REFUSED)
     else:
         canvas.polygon(circle(x, y, 6), fill="white", width=2.0)
+
+
+def reading(canvas: Canvas, x: float, y: float, kind: Kind) -> None:
+    """A consumer's record (grey), its committed position (white), or the consumer itself (a bar)."""
+    if kind == Kind.CONSUMER:
+        canvas.box(x - 3, y - 9, 6, 18, fill=EDGE, edge=None)
+    else:
+        canvas.polygon([(x - 6, y - 7), (x + 7, y), (x - 6, y + 7)], fill="white" if kind == Kind.POSITION else BAND)
 
 
 def circle(x: float, y: float, r: float) -> list[Point]:
@@ -107,9 +133,14 @@ def answer(canvas: Canvas, start: Point, end: Point) -> None:
 
 def lost(canvas: Canvas, x: float, y: float, above: bool, word: str = "lost") -> None:
     """Where a message ended: a bold black cross, and the word on the side that its line does not come from."""
+    cross(canvas, x, y)
+    canvas.text(x, y + (-17 if above else 17), word, bold=True, backed=True, layer=6.5)
+
+
+def cross(canvas: Canvas, x: float, y: float) -> None:
+    """The bold black cross alone."""
     for slope in (1, -1):
         canvas.line([(x - 7, y - 7 * slope), (x + 7, y + 7 * slope)], colour="#000000", width=3.6, layer=6.6)
-    canvas.text(x, y + (-17 if above else 17), word, bold=True, backed=True, layer=6.5)
 
 
 def tear(canvas: Canvas, x: float, top: float, bottom: float) -> None:

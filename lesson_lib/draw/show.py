@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from lesson_lib.draw.facts import facts_of
 from lesson_lib.draw.picture import Picture
@@ -10,6 +11,9 @@ from lesson_lib.draw.steps import Steps, comparable, steps_of
 from lesson_lib.draw.words import caption
 from lesson_lib.errors import LessonError
 from lesson_lib.history import History
+
+if TYPE_CHECKING:
+    from lesson_lib.draw.canvas import Canvas
 
 Marked = frozenset[tuple[str, int]]
 LAYOUTS = ("lanes", "space-time", "arrivals")
@@ -43,12 +47,23 @@ def _checked(runs: Sequence[History], layout: str) -> str:
 def _picture(runs: Sequence[History], layout: str, marked: Marked, step: bool) -> Picture:
     facts = [facts_of(run) for run in runs]
     steps = steps_of(runs, facts)
-    canvas = _lanes(runs, steps, marked)
+    canvas = _drawn(layout, runs, steps, marked)
     told = (steps.captions, steps.surprises) if step else ((), ())
     return Picture(canvas, alt(*runs), table(*runs), *told)
 
 
-def _lanes(runs: Sequence[History], steps: Steps, marked: Marked) -> object:
+def _drawn(layout: str, runs: Sequence[History], steps: Steps, marked: Marked) -> Canvas:
+    """Each layout is imported when it is first wanted: matplotlib takes its time."""
+    if layout == "space-time":
+        from lesson_lib.draw.space_time import draw_space_time
+        return draw_space_time(runs, steps, marked)
+    if layout == "arrivals":
+        from lesson_lib.draw.arrivals import draw_arrivals
+        return draw_arrivals(runs, steps)
+    return _lanes(runs, steps, marked)
+
+
+def _lanes(runs: Sequence[History], steps: Steps, marked: Marked) -> Canvas:
     from lesson_lib.draw.lanes import draw_lanes
     from lesson_lib.draw.lanes_plan import Plan
     facts = [facts_of(run) for run in runs]

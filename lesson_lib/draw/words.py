@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from lesson_lib.draw.facts import Fact, range_words
 from lesson_lib.draw.style import NORMAL, text_width
-from lesson_lib.history import History, Kind
+from lesson_lib.history import History, Kind, LogCell
+
+MANY = 24  # records that one still reads one by one
 
 
 def caption(history: History) -> tuple[str, str]:
@@ -21,11 +25,16 @@ def broker_name(broker: str) -> str:
 
 def ending(history: History, width: float) -> list[str]:
     """Lines below a run: the log and the anomalies, each line within `width` pixels."""
-    logs = [" ".join(c.value if c.kind == "data" else c.kind.upper() for c in cells) or "nothing" for cells in history.logs.values()]
+    logs = [_contents(cells) for cells in history.logs.values()]
     found = history.anomalies
     wrong = " ".join(f"{a.name.capitalize()}: {a.sentence}" for a in found[:2]) + (f" And {len(found) - 2} more." if found[2:] else "")
     first = f"The log holds {logs[0]}. " if len(logs) == 1 else ""
     return wrap(first + (wrong or "No anomaly."), width)
+
+
+def _contents(cells: Sequence[LogCell]) -> str:
+    words = [c.value if c.kind == "data" else c.kind.upper() for c in cells]
+    return f"{len(words)} records" if len(words) > MANY else " ".join(words) or "nothing"
 
 
 def wrap(text: str, width: float, size: float = NORMAL, bold: bool = True) -> list[str]:
@@ -40,6 +49,14 @@ def wrap(text: str, width: float, size: float = NORMAL, bold: bool = True) -> li
     return lines
 
 
+_DONE = {"killed": "is killed", "started": "starts", "closed": "is closed", "stuck": "is stuck", "crashed": "crashes"}
+_TXN = {"begin": "begins a transaction", "add partition": "makes a partition part of the transaction", "commit": "asks to commit",
+        "abort": "asks to abort", "prepare commit": "decides: commit", "prepare abort": "decides: abort",
+        "committed": "learns that the transaction is committed", "aborted": "learns that the transaction is aborted",
+        "offsets": "sends its position as part of the transaction", "timed out": "aborts a transaction that was open too long",
+        "fenced": "is fenced: another producer has its transactional id", "refused": "is refused"}
+
+
 def sentence(fact: Fact) -> str:
     """What happened, in a sentence that needs no picture."""
     event = fact.event
@@ -49,13 +66,14 @@ def sentence(fact: Fact) -> str:
         Kind.TIMEOUT: f"The {who} stops waiting for the answer for {batch}.",
         Kind.INIT: f"The {who} gets a producer id, with epoch {event.producer_epoch}.",
         Kind.EPOCH: f"The {who} {event.what or f'goes on with epoch {event.producer_epoch}'}.",
-        Kind.PRODUCER: f"The {who} is {event.what}.",
+        Kind.PRODUCER: f"The {who} {_DONE.get(event.what, event.what)}.",
         Kind.BROKER: f"The broker {event.what}.",
-        Kind.TXN: f"The {who}: {event.what}.",
+        Kind.TXN: f"The {who} {_TXN.get(event.what, event.what)}.",
+        Kind.CONSUMER: f"The {who} {_DONE.get(event.what, event.what)}.",
         Kind.POSITION: f"The {who} commits {event.offset} as the next offset to read.",
     }
     if event.kind in simple:
-        return simple[event.kind].rstrip(".") + (f" ({event.note})." if event.note else ".")
+        return simple[event.kind].rstrip(".") + (f" ({event.note})." if event.note and event.kind != Kind.TXN else ".")
     return {Kind.SEND: _send, Kind.LOST: _lost, Kind.VERDICT: _verdict, Kind.ACK: _ack, Kind.REPORT: _report,
             Kind.MARKER: _marker, Kind.READ: _read}[event.kind](fact, batch)
 
@@ -98,7 +116,8 @@ def _report(fact: Fact, batch: str) -> str:
 
 
 def _marker(fact: Fact, batch: str) -> str:
-    return f"A {fact.event.what} marker is written to the log at offset {fact.event.offset}."
+    article = "An" if fact.event.what == "abort" else "A"
+    return f"{article} {fact.event.what} marker is written to the log at offset {fact.event.offset}."
 
 
 def _read(fact: Fact, batch: str) -> str:
@@ -113,4 +132,6 @@ def surprising(fact: Fact) -> bool:
         return event.what in ("duplicate", "refused") or fact.copy > 1
     if event.kind == Kind.REPORT:
         return event.what != "ok"
-    return event.kind in (Kind.LOST, Kind.TORN, Kind.TIMEOUT, Kind.EPOCH, Kind.PRODUCER, Kind.BROKER)
+    if event.kind == Kind.TXN:
+        return event.what in ("fenced", "refused", "timed out")
+    return event.kind in (Kind.CONSUMER, Kind.LOST, Kind.TORN, Kind.TIMEOUT, Kind.EPOCH, Kind.PRODUCER, Kind.BROKER)

@@ -1,0 +1,139 @@
+"""Space-time: time downward, a lane for everyone who takes part, one sentence an event, the log as a growing column.
+
+The layout of Lamport's paper and of UML's sequence diagrams. For first encounters, for transactions and for captures of a
+dozen events: here the words have room. Transactions are bars beside the log, markers are cells in it, and the last stable
+offset is a line that steps down with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lesson_lib.draw import labels
+from lesson_lib.draw.canvas import Canvas
+from lesson_lib.draw.facts import Fact, facts_of
+from lesson_lib.draw.space_time_log import LogColumn
+from lesson_lib.draw.space_time_marks import draw_event
+from lesson_lib.draw.steps import Steps
+from lesson_lib.draw.style import LANE, LARGE, NORMAL, QUIET, SMALL, WIDTH, line_height, text_width
+from lesson_lib.draw.words import caption, ending, sentence, wrap
+from lesson_lib.history import History, Kind
+
+MARGIN, HEAD, LANE_STEP, WORDS = 12.0, 54.0, 170.0, 330.0
+
+
+class Sheet:
+    """One run from `top` downward: `xs` gives the lanes, `ys` the rows of the events."""
+
+    def __init__(self, history: History, top: float, words_at: float = 0.0) -> None:
+        self.history, self.top, self.facts = history, top, facts_of(history)
+        self.sends = {f.event.attempt: f for f in self.facts if f.event.kind == Kind.SEND}
+        self.lanes = _lanes(history)
+        step = min(LANE_STEP, max(88, 520 / len(self.lanes)))
+        self.xs = {lane: 52 + max(0, i - 1) * step + 88 * (i > 0) for i, lane in enumerate(self.lanes)}
+        left = max(self.xs.values()) + 24 + max([text_width(labels.memory_words(f)) + 14 for f in self.facts if f.memory] or [0])
+        self.columns = {key: LogColumn(self, key) for key in history.partitions}
+        for column in self.columns.values():
+            column.x = left + column.before
+            left = column.x + column.behind
+        self.words_at = max(left + 10, words_at)
+        self.width = max(WIDTH, self.words_at + WORDS)
+        self.texts = [wrap(sentence(f), 0.95 * (self.width - MARGIN - self.words_at), SMALL, False) for f in self.facts]
+        self.ys = self._rows()
+        self.ending = ending(history, 0.95 * self.width - 2 * MARGIN)
+        self.bottom = (self.ys[-1] if self.ys else top + HEAD) + 26
+        self.height = self.bottom + 10 + len(self.ending) * line_height(NORMAL) - top
+
+    def _rows(self) -> list[float]:
+        ys, y, before = [], self.top + HEAD, 0.0
+        for fact, text in zip(self.facts, self.texts, strict=True):
+            half = max(13.0, (len(text) * line_height() + 6) / 2, self._cell_height(fact) / 2 + 2, self._memory_height(fact) / 2 + 2)
+            y += before + half
+            ys.append(y)
+            before = half
+        return ys
+
+    def _cell_height(self, fact: Fact) -> float:
+        column = self.column(fact)
+        return column.height(fact) if column and (fact.copy or fact.event.kind == Kind.MARKER) else 0.0
+
+    def _memory_height(self, fact: Fact) -> float:
+        lines = labels.memory_words(fact).count("\n") + 1 if fact.memory and fact.event.kind == Kind.VERDICT else 0
+        return lines * line_height() + 4
+
+    def column(self, fact: Fact) -> LogColumn | None:
+        """The log that an event is about."""
+        wanted = [c for (topic, number), c in self.columns.items()
+                  if number == fact.send.partition and fact.send.topic in ("", topic)]
+        return wanted[0] if wanted else None
+
+    def x(self, lane: str) -> float:
+        """Pixels of a lane; a name that has none counts as the first producer."""
+        return self.xs.get(lane, self.xs[self.lanes[1]])
+
+    def broker(self, fact: Fact) -> float:
+        """Pixels of the lane of the partition that an event is about."""
+        name = f"broker {fact.send.topic}-{fact.send.partition}"
+        return self.xs.get(name) or self.xs[next(lane for lane in self.lanes if lane.startswith("broker"))]
+
+    @property
+    def last_broker(self) -> float:
+        """Pixels of the rightmost lane of a broker."""
+        return max(x for lane, x in self.xs.items() if lane.startswith("broker"))
+
+    def y(self, fact: Fact) -> float:
+        """Pixels of an event's row."""
+        return self.ys[fact.index]
+
+    def draw(self, canvas: Canvas, steps: dict[int, int], last: int, marked: frozenset[tuple[str, int]]) -> None:
+        """Lanes, then events from top to bottom, then what is known at the end."""
+        self._frame(canvas)
+        for fact, text in zip(self.facts, self.texts, strict=True):
+            canvas.event = steps[fact.index]
+            draw_event(self, canvas, fact, ("fate", fact.event.batch) in marked or ("told", fact.event.batch) in marked)
+            canvas.text(self.words_at, self.y(fact), "\n".join(text), align="left")
+        for column in self.columns.values():
+            column.draw_bars(canvas, steps)
+        canvas.event = last if self.facts else None
+        for i, line in enumerate(self.ending):
+            canvas.text(MARGIN, self.bottom + 12 + i * line_height(NORMAL), line, size=NORMAL, bold=True, align="left")
+        canvas.event = None
+
+    def _frame(self, canvas: Canvas) -> None:
+        bold, rest = caption(self.history)
+        canvas.text(MARGIN, self.top + 13, bold, size=LARGE, bold=True, align="left")
+        canvas.text(MARGIN + text_width(bold, LARGE, True) + 12, self.top + 13.5, rest, colour=QUIET, align="left")
+        for lane, x in self.xs.items():
+            canvas.text(x, self.top + 42, _short(lane, len(self.history.partitions) > 1), bold=True)
+            if lane != "application":
+                canvas.line([(x, self.top + HEAD), (x, self.bottom)], colour=LANE, width=1.4, layer=1)
+        for (topic, partition), column in self.columns.items():
+            column.draw_head(canvas, f"log {topic}-{partition}" if len(self.columns) > 1 else "log")
+
+
+def _short(lane: str, several: bool) -> str:
+    """A lane's heading; a lone broker does not name its partition."""
+    return "\n".join(lane.split(" ", 1)) if several or not lane.startswith("broker") else "broker"
+
+
+def _lanes(history: History) -> list[str]:
+    """Everyone who takes part, from the application to the consumers; a broker's lane for each partition."""
+    seen = dict.fromkeys(e.lane for e in history.events)
+    parts = [f"broker {topic}-{number}" for topic, number in history.partitions] or ["broker"]
+    found = ["application", *([lane for lane in seen if lane.startswith("producer")] or ["producer"])]
+    found += ["coordinator"] if "coordinator" in seen else []
+    return [*found, *parts, *(lane for lane in seen if lane.startswith("consumer"))]
+
+
+def draw_space_time(histories: Sequence[History], steps: Steps, marked: frozenset[tuple[str, int]]) -> Canvas:
+    """All runs under each other."""
+    words_at = max(Sheet(history, 0.0).words_at for history in histories)
+    sheets: list[Sheet] = []
+    for history in histories:
+        sheets.append(Sheet(history, sheets[-1].top + sheets[-1].height + MARGIN if sheets else 6.0, words_at))
+    canvas = Canvas(max(s.width for s in sheets), sheets[-1].top + sheets[-1].height + 6)
+    for run, sheet in enumerate(sheets):
+        if run:
+            canvas.line([(MARGIN, sheet.top - 7), (canvas.width - MARGIN, sheet.top - 7)], colour=LANE, width=1.0)
+        sheet.draw(canvas, {i: step for (r, i), step in steps.of.items() if r == run}, len(steps.members) - 1, marked)
+    return canvas

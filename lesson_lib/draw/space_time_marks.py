@@ -1,0 +1,146 @@
+"""The marks of the space-time layout: one function for each kind of event, in the event's own row."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lesson_lib.draw import labels, marks
+from lesson_lib.draw.canvas import Canvas
+from lesson_lib.draw.facts import Fact
+from lesson_lib.draw.style import (
+    ACK,
+    BAND,
+    EDGE,
+    FIRST_SEND,
+    MEMORY,
+    RETRY,
+    STORED,
+    TINT,
+    line_height,
+    shape_of,
+    text_width,
+)
+from lesson_lib.history import Kind
+
+if TYPE_CHECKING:
+    from lesson_lib.draw.space_time import Sheet
+
+
+def draw_event(sheet: Sheet, canvas: Canvas, fact: Fact, marked: bool) -> None:
+    """The marks of one event; `marked` puts a tint behind its row."""
+    if marked and fact.event.kind in (Kind.VERDICT, Kind.REPORT):
+        canvas.box(sheet.words_at - 4, sheet.y(fact) - 9, sheet.width - sheet.words_at - 6, 18, fill=TINT, edge=None, layer=0.5)
+    _DRAW.get(fact.event.kind, _point)(sheet, canvas, fact)
+
+
+def _send(sheet: Sheet, canvas: Canvas, fact: Fact) -> None:
+    marks.send_box(canvas, sheet.x(fact.event.lane), sheet.y(fact), fact.label, fact.send.try_no > 1)
+
+
+def _left_from(sheet: Sheet, fact: Fact) -> tuple[float, float]:
+    send = sheet.sends.get(fact.event.attempt, fact)
+    return sheet.x(send.event.lane) + marks.send_width(send.label), sheet.y(send)
+
+
+def _request(sheet: Sheet, canvas: Canvas, fact: Fact, end: tuple[float, float]) -> None:
+    start, retry = _left_from(sheet, fact), fact.send.try_no > 1
+    marks.arrow(canvas, start, end, retry)
+    marks.head(canvas, start, end, RETRY if retry else FIRST_SEND)
+
+
+def _verdict(sheet: Sheet, canvas: Canvas, fact: Fact) -> None:
+    x, y, event = sheet.broker(fact), sheet.y(fact), fact.event
+    _request(sheet, canvas, fact, (x - 14, y))
+    marks.verdict(canvas, x, y, shape_of(event.what, event.error), fact.label)
+    _memory(canvas, fact, x, y)
+    column = sheet.column(fact)
+    if fact.copy and column:
+        canvas.line([(x + 12, y), (column.x - column.half, y)], colour=STORED, width=1.0, style=marks.DOTTED, layer=1.5)
+        column.draw_cell(canvas, fact)
+
+
+def _memory(canvas: Canvas, fact: Fact, x: float, y: float) -> None:
+    words = labels.memory_words(fact)
+    if words:
+        wide, high = text_width(words) + 6, (words.count("\n") + 1) * line_height() + 4
+        canvas.box(x + 18, y - high / 2, wide, high, fill=MEMORY, edge="#56B4E9", line=0.8)
+        canvas.text(x + 18 + wide / 2, y, words)
+
+
+def _judged_at(sheet: Sheet, fact: Fact) -> tuple[float, float]:
+    found = [f for f in sheet.facts[:fact.index] if f.event.kind == Kind.VERDICT and f.event.attempt == fact.event.attempt]
+    return sheet.broker(fact) - 14, sheet.y(found[-1]) if found else sheet.y(fact)
+
+
+def _ack(sheet: Sheet, canvas: Canvas, fact: Fact) -> None:
+    start, tip = _judged_at(sheet, fact), (sheet.x(fact.event.lane) + 1, sheet.y(fact))
+    marks.answer(canvas, start, (tip[0] + 8, tip[1]))
+    marks.head(canvas, start, tip, None)
+    if fact.event.error:
+        canvas.text((start[0] + tip[0]) / 2, (start[1] + tip[1]) / 2, str(fact.event.error.value), bold=True, backed=True)
+
+
+def _lost(sheet: Sheet, canvas: Canvas, fact: Fact) -> None:
+    left, right, y = sheet.x(fact.send.lane), sheet.broker(fact), sheet.y(fact)
+    if fact.event.what == "request":
+        x = left + 0.45 * (right - left)
+        marks.arrow(canvas, _left_from(sheet, fact), (x, y), fact.send.try_no > 1)
+    else:
+        x = left + 0.55 * (right - left)
+        marks.answer(canvas, _judged_at(sheet, fact), (x, y))
+    marks.cross(canvas, x, y)
+    side = 1 if fact.event.what == "request" else -1
+    canvas.text(x + 11 * side, y, "lost", bold=True, align="left" if side > 0 else "right", backed=True)
+
+
+def _torn(sheet: Sheet, canvas: Canvas, fact: Fact) -> None:
+    left, right, y = sheet.x(fact.event.lane), sheet.last_broker, sheet.y(fact)
+    steps = max(4, round((right - left) / 9))
+    for shift, width in ((-2, 1.6), (3, 0.9)):
+        points = [(left + (right - left) * i / steps, y + shift + (3 if i % 2 else -3)) for i in range(steps + 1)]
+        canvas.line(points, colour=EDGE, width=width, layer=3)
+    canvas.text((left + right) / 2, y, "connection torn", backed=True)
+
+
+def _report(sheet: Sheet, canvas: Canvas, fact: Fact) -> None:
+    x, y = sheet.x("application"), sheet.y(fact)
+    words = labels.told_words(str(fact.event.batch), fact.event.what)
+    canvas.line([(x + 14, y), (sheet.x(fact.event.lane) - 4, y)], colour=ACK, width=0.8, style=marks.DOTTED, layer=1)
+    marks.belief(canvas, x + 22, y, fact.event.what)
+    canvas.text(x + 10, y, words, align="right", backed=True)
+
+
+def _marker(sheet: Sheet, canvas: Canvas, fact: Fact) -> None:
+    column, x, y = sheet.column(fact), sheet.broker(fact), sheet.y(fact)
+    if "coordinator" in sheet.xs:
+        start = (sheet.xs["coordinator"], y)
+        marks.answer(canvas, start, (x - 6, y))
+        marks.head(canvas, start, (x - 2, y), BAND)
+    if column:
+        column.draw_marker(canvas, fact)
+
+
+def _reading(sheet: Sheet, canvas: Canvas, fact: Fact) -> None:
+    x, y = sheet.x(fact.event.lane), sheet.y(fact)
+    if fact.event.kind == Kind.READ:
+        canvas.line([(sheet.broker(fact) + 4, y), (x - 8, y)], colour=ACK, width=1.2, style=marks.DOTTED, layer=1.5)
+    marks.reading(canvas, x, y, fact.event.kind)
+
+
+def _txn(sheet: Sheet, canvas: Canvas, fact: Fact) -> None:
+    lane = fact.event.lane
+    if lane == "coordinator":
+        start, end = (sheet.x("producer"), sheet.y(fact)), (sheet.xs[lane] - 5, sheet.y(fact))
+        marks.answer(canvas, start, end)
+    _point(sheet, canvas, fact)
+
+
+def _point(sheet: Sheet, canvas: Canvas, fact: Fact) -> None:
+    """Anything that happens to one lane alone: a dark bar across it."""
+    event = fact.event
+    x = sheet.broker(fact) if event.lane == "broker" else sheet.x(event.lane)
+    canvas.box(x - 10, sheet.y(fact) - 3.5, 20, 7, fill=EDGE, edge=None, layer=4)
+
+
+_DRAW = {Kind.SEND: _send, Kind.VERDICT: _verdict, Kind.ACK: _ack, Kind.LOST: _lost, Kind.TORN: _torn, Kind.REPORT: _report,
+         Kind.MARKER: _marker, Kind.READ: _reading, Kind.POSITION: _reading, Kind.CONSUMER: _reading, Kind.TXN: _txn}
