@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from kafka.errors import CorruptRecordError
 from kafka.protocol.admin import DescribeProducersRequest
 from kafka.record.default_records import DefaultRecordBatch
 
@@ -69,8 +70,14 @@ def _log(play: Play, part: Any) -> Iterator[str]:
             yield f"{span}:{kind} {who} e{h['producer_epoch']}"
             continue
         numbers = f" e{h['producer_epoch']} s{base}..{increment_sequence(base, last)}" if who != "-" else ""
-        values = " ".join(r.value.decode() for r in DefaultRecordBatch(data))
-        yield f"{span}:{who}{numbers}{' txn' if h['attributes'] & TRANSACTIONAL else ''} {values}"
+        yield f"{span}:{who}{numbers}{' txn' if h['attributes'] & TRANSACTIONAL else ''} {_values(data)}"
+
+
+def _values(data: bytes) -> str:
+    try:
+        return " ".join(r.value.decode() for r in DefaultRecordBatch(data))
+    except CorruptRecordError:
+        return "unreadable"
 
 
 def _remembered(play: Play, producer: Any) -> str:

@@ -59,7 +59,8 @@ class World:
         if not 0 <= absolute <= highest or not -1 <= base_sequence <= MAX_SEQUENCE:
             return None
         shown = absolute - self.newest if self.letter.isupper() else absolute
-        transactional = self.letter.isupper() and self.dice.random() < (0.95 if self.in_transaction else 0.3)
+        likely = 0.02 if self.letter.islower() else 0.95 if self.in_transaction else 0.3
+        transactional = self.dice.random() < likely
         return Step("send", self.letter, self.partition, shown, base_sequence, count, transactional, flaw)
 
 
@@ -166,6 +167,11 @@ def init(w: World) -> Step | None:
     return Step("init", w.letter) if w.letter.isupper() else None
 
 
+def bump(w: World) -> Step | None:
+    """A transactional producer asks for its next epoch, as clients do after an error."""
+    return _as(w, "bump", 0.7) if w.letter.isupper() else None
+
+
 def add(w: World) -> Step | None:
     """A partition joins the transaction."""
     return _as(w, "add", 0.9) if w.letter.isupper() and not w.in_transaction else None
@@ -184,7 +190,7 @@ def _as(w: World, kind: str, newest: float) -> Step:
 MOVES: dict[Move, int] = {
     exactly_next: 24, several_next: 12, replay: 16, split_otherwise: 9, beside_next: 6, from_zero: 4, up_to_the_wrap: 6,
     newer_epoch: 5, older_epoch: 4, same_epoch_as_coordinator: 4, without_id: 2, without_sequence: 1, flawed: 3, new_id: 1,
-    delete: 2, init: 3, add: 12, end: 7,
+    delete: 2, init: 3, bump: 2, add: 12, end: 7,
 }
 
 

@@ -90,7 +90,9 @@ class Mirror:
         if not step.transactional or self.open_here(step):
             return []
         known = self.transactional.get(step.producer)
-        if known is None or step.epoch != 0:
+        if known is None:
+            return ["D23 unknown id"]
+        if step.epoch != 0:
             return ["D23 other epoch"]
         if self.version_2:
             known.added.add(step.partition)
@@ -102,7 +104,10 @@ class Mirror:
         if fenced:
             self._markers(step.producer, commit=False, epoch=known.epoch + 1)
         known.epoch += 2 if fenced and not self.version_2 else 1
-        return ["fence" if fenced else "init"]
+        return ["fence" if fenced else step.kind]
+
+    def _bump(self, step: Step) -> list[str]:
+        return self._init(step) if step.epoch == 0 else ["bump, other epoch"]
 
     def _add(self, step: Step) -> list[str]:
         if step.epoch == 0:
@@ -214,13 +219,19 @@ DECISION_TABLE = {
     "D23 added": "first batch of a transaction, the coordinator knows of it",
     "D23 not added": "first batch of a transaction, the coordinator does not know of it",
     "D23 other epoch": "first batch of a transaction, with an epoch that is not the coordinator's",
+    "D23 unknown id": "first batch of a transaction, of a producer without transactional id",
     "D24": "two batches for one partition: 87",
     "behind": "behind the last, never stored like this: 45",
     "crc": "a checksum that does not fit: 2",
     "offset": "a base offset other than 0: 87",
     "delta": "a last offset delta that does not fit: 87",
+    "liar": "fewer records than the header says: 87",
+    "empty": "no records: 87",
     "acks2": "acks=2: 21",
+    "nameless": "transactional records without a transactional id: 53",
     "init": "a transactional id asks for its epoch",
+    "bump": "a transactional producer asks for its next epoch",
+    "bump, other epoch": "… with an epoch that is not the newest",
     "fence": "… while its transaction is open: aborted with a newer epoch",
     "add": "a partition joins the transaction",
     "add, other epoch": "… by a producer that is not the newest",

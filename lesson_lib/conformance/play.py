@@ -60,8 +60,8 @@ class Play:
     def next_request(self) -> tuple[Any, int | None]:
         """The request for the present step, and its version."""
         makers: dict[str, Callable[[Step], tuple[Any, int | None]]] = {
-            "send": self._send, "init": self._init, "add": self._add, "commit": self._end, "abort": self._end,
-            "delete": self._delete, "new": self._init}
+            "send": self._send, "init": self._init, "bump": self._init, "add": self._add, "commit": self._end,
+            "abort": self._end, "delete": self._delete, "new": self._init}
         return makers[self.step.kind](self.step)
 
     def _numbers(self, step: Step) -> tuple[int, int]:
@@ -73,15 +73,16 @@ class Play:
 
     def _send(self, step: Step) -> tuple[Any, int]:
         producer_id, epoch = self._numbers(step)
-        values = [f"s{len(self.seen)}r{n}".encode() for n in range(step.count)]
-        wrong = {"crc": {"crc": 1}, "offset": {"base_offset": 1}, "delta": {"last_offset_delta": step.count}}.get(step.flaw)
+        values = [f"s{len(self.seen)}r{n}".encode() for n in range(0 if step.flaw == "empty" else step.count)]
+        wrong = {"crc": {"crc": 1}, "offset": {"base_offset": 1}, "delta": {"last_offset_delta": step.count},
+                 "liar": {"last_offset_delta": step.count, "records_count": step.count + 1}}.get(step.flaw)
         sequence = step.base_sequence if step.producer else -1
         data = batch_bytes(values, producer_id=producer_id, producer_epoch=epoch, base_sequence=sequence, wrong=wrong,
-                           transactional=step.transactional, control=step.flaw == "control", timestamp=self._now())
+                           transactional=step.transactional or step.flaw == "nameless", control=step.flaw == "control", timestamp=self._now())
         if step.flaw == "two":
             data += batch_bytes([b"second"], producer_id=producer_id, producer_epoch=epoch, timestamp=self._now(),
                                 base_sequence=increment_sequence(sequence, step.count) if step.producer else -1)
-        transactional_id = self.transactional_id(step.producer) if step.transactional and step.of_transactional_id else None
+        transactional_id = self.transactional_id(step.producer) if step.transactional and step.flaw != "nameless" else None
         request = requests.produce(self.topic, self.first_partition + step.partition, data, acks=2 if step.flaw == "acks2" else -1,
                                    transactional_id=transactional_id)
         return request, self.script.produce_version
@@ -91,7 +92,9 @@ class Play:
         return self.base_time + len(self.seen)
 
     def _init(self, step: Step) -> tuple[Any, int]:
-        return requests.init_producer_id(self.transactional_id(step.producer) if step.kind == "init" else None), INIT_VERSION
+        name = None if step.kind == "new" else self.transactional_id(step.producer)
+        believed = self._numbers(step) if step.kind == "bump" else (-1, -1)
+        return requests.init_producer_id(name, 60_000, *believed), INIT_VERSION
 
     def _add(self, step: Step) -> tuple[Any, int]:
         partitions = [self.first_partition + step.partition]
@@ -114,7 +117,7 @@ class Play:
         step, seen = self.step, self._seen(answer)
         if step.kind == "new":
             self.lives[step.producer] = self.lives.get(step.producer, 0) + 1
-        if step.kind == "init" and not answer.error_code:
+        if step.kind in ("init", "bump") and not answer.error_code:
             self.ids[step.producer], self.epochs[step.producer] = answer.producer_id, answer.producer_epoch
         if step.kind in ("commit", "abort") and self.script.transaction_version_2 and not answer.error_code:
             self.ids[step.producer], self.epochs[step.producer] = answer.producer_id, answer.producer_epoch
@@ -124,7 +127,8 @@ class Play:
         kind = self.step.kind
         if kind == "send":
             part = answer.responses[0].partition_responses[0]
-            return Seen(part.error_code, part.base_offset, self._distance(part.log_append_time_ms), part.log_start_offset)
+            return Seen(part.error_code, part.base_offset, self._distance(part.log_append_time_ms), part.log_start_offset,
+                        part.error_message or "")
         if kind == "add":
             return Seen(answer.results_by_topic_v3_and_below[0].results_by_partition[0].partition_error_code)
         if kind == "delete":
@@ -134,7 +138,7 @@ class Play:
 
     def _handed_out(self, answer: Any, kind: str) -> str:
         """Which epoch the answer hands out, and whether the producer id is a new one."""
-        if answer.error_code or kind == "new" or (kind != "init" and not self.script.transaction_version_2):
+        if answer.error_code or kind == "new" or (kind not in ("init", "bump") and not self.script.transaction_version_2):
             return ""
         same = self.ids.get(self.step.producer, answer.producer_id) == answer.producer_id
         return f"epoch {answer.producer_epoch}" + ("" if same else ", another id")

@@ -4,7 +4,8 @@
 
 Small letters are idempotent producers: their ids come from the broker, the epoch is written as it is sent. Capital letters are
 transactional ids: the epoch is counted from the newest one that the broker handed out (`e-1`: a zombie). `-` is no producer id.
-A flaw at the end of a `send` makes the frame wrong in one way: see `FLAWS`. `v9` is the version of the Produce requests;
+`init` is a producer that starts, `bump` one that
+asks for its next epoch (KIP-360). A flaw at the end of a `send` makes the frame wrong in one way: see `FLAWS`. `v9` is the version of the Produce requests;
 from v12 on they are of transaction version 2 (KIP-890).
 """
 
@@ -20,11 +21,14 @@ FLAWS = {
     "crc": "a checksum that does not fit",
     "offset": "a base offset other than 0",
     "delta": "a last offset delta that does not fit the record count",
+    "liar": "a record count that is one too high for the records",
+    "empty": "no records",
     "control": "the control bit",
     "two": "two batches for one partition in one request",
     "acks2": "acks=2",
+    "nameless": "transactional records without a transactional id",
 }
-KINDS = ("send", "init", "add", "commit", "abort", "delete", "new")
+KINDS = ("send", "init", "bump", "add", "commit", "abort", "delete", "new")
 TRANSACTION_VERSION_2 = 12  # first version of Produce that asks for it
 
 
@@ -55,7 +59,7 @@ class Step:
         if self.kind == "delete":
             return f"delete p{self.partition} {self.offset}"
         place = f" p{self.partition}" if self.kind == "add" else ""
-        return f"{self.kind} {self.producer}{place}" + (f" {epoch}" if self.kind in ("add", "commit", "abort") else "")
+        return f"{self.kind} {self.producer}{place}" + (f" {epoch}" if self.kind in ("bump", "add", "commit", "abort") else "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,7 +120,7 @@ class Side:
                 self.client.send(*play.next_request())
             late = time.monotonic() > deadline
             again = [play for play in again if not self._noted(play, self.client.receive(), final=late)]
-        self._wait_for_markers([p for p in plays if p.script.steps[len(p.seen) - 1].kind in ("init", "commit", "abort")])
+        self._wait_for_markers([p for p in plays if p.script.steps[len(p.seen) - 1].kind in ("init", "bump", "commit", "abort")])
 
     def _noted(self, play: Play, answer: Any, *, final: bool = False) -> bool:
         """Note an answer, unless it only says that the coordinator is still busy with what came before."""

@@ -7,6 +7,7 @@
 | 3.6 | the leader asks the transaction coordinator before the first transactional batch | KIP-890, part 1 |
 | 4.0 | transaction version 2: the epoch rises with every transaction | KIP-890, part 2 |
 | 4.0 | an open transaction spares no other epoch the question to the coordinator | measured: 3.9.1, 4.0.0 |
+| 4.0 | a timestamp more than an hour ahead of the broker's clock is refused | KIP-1030 |
 | 4.0 | last stable offset after DeleteRecords into an open transaction: start of the first batch left | measured: 3.9.1, 4.0.0 |
 | 4.5 | a log that never held a record takes a known first sequence only: 0 | KAFKA-15591 |
 
@@ -66,6 +67,11 @@ class KafkaVersion:
     @property
     def verifies_each_epoch(self) -> bool:
         """From 4.0: a transaction open in the log excuses batches of its own epoch only from verification."""
+        return self >= KafkaVersion(4, 0)
+
+    @property
+    def refuses_timestamps_ahead(self) -> bool:
+        """From 4.0: `message.timestamp.after.max.ms` is an hour by default (KIP-1030), before there was no limit."""
         return self >= KafkaVersion(4, 0)
 
     @property

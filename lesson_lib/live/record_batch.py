@@ -4,7 +4,7 @@ Base offset and leader epoch lie outside the checksum, so the leader writes them
 otherwise as it came, compressed or not.
 
 Source: `org.apache.kafka.common.record.DefaultRecordBatch`, `MemoryRecords.withEndTransactionMarker`. Differs from Kafka in:
-records are not parsed, so a header that lies about its records is believed.
+records are counted and not read, compressed ones not even counted, so a header that lies about their times is believed.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ HEADER = struct.Struct(">qiibIhiqqqhii")
 LOG_OVERHEAD = 12  # base offset and length come before what the length counts
 CRC_START = 21
 TRANSACTIONAL, CONTROL, COMPRESSION, ZSTD = 0x10, 0x20, 0x07, 4
+SMALLEST_LENGTH = 14  # of the oldest format; what says it is shorter is no batch
 _MARKER_KEY = struct.Struct(">hh")
 _MARKER_VALUE = struct.Struct(">hi")
 
@@ -62,6 +63,32 @@ def read_header(records: bytes | bytearray | memoryview) -> Header:
 def crc_is_valid(records: bytes | bytearray | memoryview) -> bool:
     """Whether the CRC-32C in the header is that of attributes and records."""
     return read_header(records).crc == crc32c(memoryview(records)[CRC_START:])
+
+
+def holds_what_it_says(header: Header, records: bytes | bytearray | memoryview) -> bool:
+    """Whether an uncompressed batch has exactly as many whole records as its header says."""
+    if header.attributes & COMPRESSION:
+        return True
+    position, end = HEADER.size, len(records)
+    for _ in range(header.record_count):
+        length, position = _varint(records, position)
+        position += length
+        if length < 0 or position > end:
+            return False
+    return position == end
+
+
+def _varint(data: bytes | bytearray | memoryview, position: int) -> tuple[int, int]:
+    """A zigzag number and the position behind it; -1 where it does not end within five bytes."""
+    raw = shift = 0
+    while shift < 35 and position < len(data):
+        byte = data[position]
+        position += 1
+        raw |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return (raw >> 1) ^ -(raw & 1), position
+        shift += 7
+    return -1, position
 
 
 def to_batch(header: Header, records: bytes | bytearray | memoryview) -> Batch:

@@ -1,17 +1,19 @@
 """Produce: the checks of `KafkaApis`, `ReplicaManager` and `UnifiedLog` in their order, then the rule.
 
 Source: `ProduceRequest.validateRecords`, `UnifiedLog.analyzeAndValidateRecords`, `ReplicaManager.appendRecords`. Differs from
-Kafka in: the records inside a batch are not parsed; there is one replica, so acks=all waits for nobody.
+Kafka in: the records inside a batch are counted, not read; there is one replica, so acks=all waits for nobody.
 """
 
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from typing import Any
 
 from kafka.protocol.producer import ProduceResponse
 
 from lesson_lib.core.error_codes import ErrorCode
+from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.core.partition_log import PartitionLog
 from lesson_lib.core.producer_state import Appended, Duplicate
 from lesson_lib.live import record_batch
@@ -22,9 +24,11 @@ from lesson_lib.live.wire import ProtocolError, Request
 
 _Topic = ProduceResponse.TopicProduceResponse
 _Partition = _Topic.PartitionProduceResponse
+_RecordError = _Partition.BatchIndexAndErrorMessage
 MAX_MESSAGE_BYTES = 1_048_588
 MAX_AHEAD_MS = 3_600_000  # message.timestamp.after.max.ms
-_SMALLEST_BATCH = 14
+TIMESTAMP_AHEAD = "One or more records have been rejected due to invalid timestamp"
+REJECTED_TIMESTAMP = "One or more records have been rejected due to invalid timestamp"
 
 
 def handle_produce(cluster: Cluster, request: Request) -> Any:
@@ -46,18 +50,23 @@ def _topic(cluster: Cluster, request: Request, topic: Any, everything: int) -> A
 
 
 def _row(index: int, answer: Answer) -> Any:
+    errors = [_RecordError(batch_index=0, batch_index_error_message=answer.record_message)] if answer.record_message else []
     return _Partition(index=index, error_code=answer.error, base_offset=answer.base_offset,
                       log_append_time_ms=answer.log_append_time_ms, log_start_offset=answer.log_start_offset,
-                      record_errors=[], error_message=answer.message)
+                      record_errors=errors, error_message=answer.message)
 
 
 def _partition(cluster: Cluster, request: Request, topic: Any, data: Any) -> Answer:
     log = cluster.log(topic.name, data.index, topic.topic_id)
     if log is None:
         return Answer(Code.UNKNOWN_TOPIC_OR_PARTITION if topic.name else Code.UNKNOWN_TOPIC_ID)
-    records = data.records or b""
-    if error := request_error(records, request.api_version):
+    try:
+        batches = record_batch.split(data.records or b"")
+    except ValueError:
+        return Answer(ErrorCode.CORRUPT_MESSAGE)
+    if error := request_error(batches, request.api_version):
         return Answer(error)
+    (records,) = batches
     if refused := verification_answer(cluster, request, log, (cluster.topic_name(topic), data.index), records):
         return refused
     if request.body.acks not in (-1, 0, 1):
@@ -65,29 +74,21 @@ def _partition(cluster: Cluster, request: Request, topic: Any, data: Any) -> Ans
     return append(log, records, cluster.leader_epoch, cluster.now())
 
 
-def request_error(records: Any, api_version: int) -> int:
+def request_error(batches: list[Any], api_version: int) -> int:
     """`ProduceRequest.validateRecords`: exactly one batch, of format 2."""
-    if len(records) < record_batch.LOG_OVERHEAD:
+    if len(batches) != 1 or batches[0][16] != 2:
         return ErrorCode.INVALID_RECORD
-    (length,) = struct.unpack_from(">i", records, 8)
-    if length < _SMALLEST_BATCH:
-        return ErrorCode.CORRUPT_MESSAGE
-    end = record_batch.LOG_OVERHEAD + length
-    if len(records) < max(end, 17) or records[16] != 2 or len(records) - end >= record_batch.LOG_OVERHEAD:
-        return ErrorCode.CORRUPT_MESSAGE if len(records) > 16 and records[16] > 2 else ErrorCode.INVALID_RECORD
-    if end >= 23 and api_version < 7 and records[22] & record_batch.COMPRESSION == record_batch.ZSTD:
-        return Code.UNSUPPORTED_COMPRESSION_TYPE
-    return Code.NONE
+    zstd = len(batches[0]) > 22 and batches[0][22] & record_batch.COMPRESSION == record_batch.ZSTD
+    return Code.UNSUPPORTED_COMPRESSION_TYPE if zstd and api_version < 7 else Code.NONE
 
 
 def append(log: PartitionLog, records: Any, leader_epoch: int, now: int) -> Answer:
     """`UnifiedLog.append`: the batch's bytes are checked, then the rule decides."""
     if error := _bytes_error(records):
-        known = error in (ErrorCode.CORRUPT_MESSAGE, ErrorCode.MESSAGE_TOO_LARGE)
-        return Answer(error, log_start_offset=-1 if known else log.log_start_offset)
+        return Answer(error, log_start_offset=log.log_start_offset if error == ErrorCode.INVALID_RECORD else -1)
     header = record_batch.read_header(records)
-    if header.last_offset_delta != header.record_count - 1:
-        return Answer(ErrorCode.INVALID_RECORD, log_start_offset=log.log_start_offset)
+    if invalid := _records_answer(log, records, header, now):
+        return invalid
     batch = record_batch.to_batch(header, records)
     verdict = log.append(batch)
     if isinstance(verdict, Appended):
@@ -106,6 +107,19 @@ def _bytes_error(records: Any) -> int:
     if len(records) > MAX_MESSAGE_BYTES:
         return ErrorCode.MESSAGE_TOO_LARGE
     return ErrorCode.NONE if record_batch.crc_is_valid(records) else ErrorCode.CORRUPT_MESSAGE
+
+
+def _records_answer(log: PartitionLog, records: Any, header: record_batch.Header, now: int) -> Answer | None:
+    """`LogValidator`: the header must fit the records, and none of them may come from more than an hour ahead."""
+    newest = record_batch.newest_timestamp(records, header)
+    if header.last_offset_delta != header.record_count - 1 or newest is None:
+        return Answer(ErrorCode.INVALID_RECORD, log_start_offset=log.log_start_offset)
+    if header.attributes & record_batch.COMPRESSION > record_batch.ZSTD:
+        return Answer(Code.UNKNOWN_SERVER_ERROR, log_start_offset=log.log_start_offset)
+    if newest > now + MAX_AHEAD_MS:
+        return Answer(Code.INVALID_TIMESTAMP, log_start_offset=log.log_start_offset, message=REJECTED_TIMESTAMP,
+                      record_message=f"Timestamp {newest} is out of range. It should be at most {now + MAX_AHEAD_MS}")
+    return None
 
 
 HANDLERS = {0: handle_produce}
