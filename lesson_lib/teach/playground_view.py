@@ -14,10 +14,11 @@ FAULTS = (("deliver", "deliver"), ("request lost", "lose request"), ("ack lost",
           ("stored, answered with 20", "store and answer 20"),
           ("connection cut: 2 handled, 1 answered", "cut 2 1"), ("connection cut: 3 handled, 1 answered", "cut 3 1"),
           ("producer killed", "kill producer"), ("broker restarts before", "restart broker"), ("another leader before", "fail over"))
+NO_LIMIT = "no limit"  # not None, which a drop-down shows as nothing chosen
 SWITCHES: dict[str, tuple[str, tuple[tuple[str, Any], ...], Any]] = {
     "idempotence": ("Idempotence", (("on", True), ("off", False)), True),
     "acks": ("Acks", (("all", "all"), ("1", 1), ("0", 0)), "all"),
-    "retries": ("Retries", (("no limit", None), ("0", 0), ("1", 1), ("3", 3)), None),
+    "retries": ("Retries", ((NO_LIMIT, NO_LIMIT), ("0", 0), ("1", 1), ("3", 3)), NO_LIMIT),
     "in_flight": ("In flight", tuple((str(n), n) for n in range(1, 6)), 1),
     "broker": ("Broker", (("2.4", "2.4"), ("4.4", "4.4"), ("4.5", "4.5")), "4.4"),
     "client": ("Client", (("kafka-python", "kafka-python"), ("java", "java")), "kafka-python"),
