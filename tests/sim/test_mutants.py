@@ -112,7 +112,8 @@ def test_what_is_promised_from_a_buffer_is_lost_with_it() -> None:
 @cache
 def failures(name: str, tests: str) -> frozenset[str]:
     """The names of those of our own tests that fail where every log has this mutant's rule."""
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "as_mutant", "-p", "no:cacheprovider", "--tb=no", "-rf", "-k", "not grows", tests]
+    plugins = ["-p", "as_mutant", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", "-q", *plugins, "--tb=no", "-rf", "-k", "not grows", tests]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False,
                          env={**os.environ, "MUTANT": name, "PYTHONPATH": str(Path(__file__).parent)})
     assert re.search(r"\d+ (passed|failed)", run.stdout), run.stdout + run.stderr
