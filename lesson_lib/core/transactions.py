@@ -65,7 +65,7 @@ class Answer:
 
 @dataclass(slots=True)
 class TransactionMetadata:
-    """One transactional id. `start` is when its first partition was added, -1 outside a transaction."""
+    """One transactional id. `start` is when the first partition of its latest transaction was added."""
 
     transactional_id: str
     producer_id: int
@@ -132,7 +132,7 @@ class TransactionCoordinator:
             entry.last_producer_epoch, entry.producer_epoch = epoch if expected else NO_PRODUCER_EPOCH, epoch + 1
         elif expected[1] != entry.last_producer_epoch:  # else: the same request once more, answered as the first time
             return Answer(ErrorCode.PRODUCER_FENCED)
-        entry.timeout_ms, entry.state = timeout_ms, TxnState.EMPTY
+        entry.timeout_ms, entry.state, entry.start = timeout_ms, TxnState.EMPTY, -1
         return entry.answer
 
     def add_partitions(self, transactional_id: str, producer_id: int, producer_epoch: int,
@@ -210,7 +210,7 @@ class TransactionCoordinator:
         entry = self.entries[transactional_id]
         committed = entry.state is TxnState.PREPARE_COMMIT
         entry.state = TxnState.COMPLETE_COMMIT if committed else TxnState.COMPLETE_ABORT
-        entry.partitions, entry.start = set(), -1
+        entry.partitions = set()
         if entry.next_producer_id != NO_PRODUCER_ID:
             entry.previous_producer_id, entry.producer_id = entry.producer_id, entry.next_producer_id
             entry.producer_epoch, entry.next_producer_id = 0, NO_PRODUCER_ID

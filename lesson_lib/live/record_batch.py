@@ -4,7 +4,7 @@ Base offset and leader epoch lie outside the checksum, so the leader writes them
 otherwise as it came, compressed or not.
 
 Source: `org.apache.kafka.common.record.DefaultRecordBatch`, `MemoryRecords.withEndTransactionMarker`. Differs from Kafka in:
-records are counted and not read, compressed ones not even counted, so a header that lies about their times is believed.
+compressed batches are not unpacked, so their header is believed.
 """
 
 from __future__ import annotations
@@ -65,30 +65,51 @@ def crc_is_valid(records: bytes | bytearray | memoryview) -> bool:
     return read_header(records).crc == crc32c(memoryview(records)[CRC_START:])
 
 
-def holds_what_it_says(header: Header, records: bytes | bytearray | memoryview) -> bool:
-    """Whether an uncompressed batch has exactly as many whole records as its header says."""
+def newest_timestamp(records: bytes | bytearray | memoryview, header: Header) -> int | None:
+    """The newest timestamp of the records (ms); None where they do not fit the header. A compressed batch is believed."""
     if header.attributes & COMPRESSION:
-        return True
-    position, end = HEADER.size, len(records)
-    for _ in range(header.record_count):
-        length, position = _varint(records, position)
-        position += length
-        if length < 0 or position > end:
-            return False
-    return position == end
+        return header.max_timestamp
+    position, newest = HEADER.size, 0
+    try:
+        for _ in range(header.record_count):
+            length, start = _varint(records, position)
+            delta, _ = _varint(records, start + 1)
+            newest = delta if delta > newest else newest
+            position = start + length
+            if length < 1:
+                return None
+    except IndexError:
+        return None
+    return header.base_timestamp + newest if position == len(records) else None
 
 
 def _varint(data: bytes | bytearray | memoryview, position: int) -> tuple[int, int]:
-    """A zigzag number and the position behind it; -1 where it does not end within five bytes."""
-    raw = shift = 0
-    while shift < 35 and position < len(data):
-        byte = data[position]
+    """A zigzag number of variable length, and the position after it; IndexError where the bytes end."""
+    byte = data[position]
+    value, shift = byte & 0x7F, 7
+    while byte & 0x80 and shift < 70:
         position += 1
-        raw |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return (raw >> 1) ^ -(raw & 1), position
+        byte = data[position]
+        value |= (byte & 0x7F) << shift
         shift += 7
-    return -1, position
+    return (value >> 1) ^ -(value & 1), position + 1
+
+
+def split(records: bytes | memoryview) -> list[bytes | memoryview]:
+    """The whole batches, one after the other; bytes of an unfinished last one are left out. ValueError where one is corrupt."""
+    found, position = [], 0
+    while len(records) - position >= LOG_OVERHEAD:
+        (length,) = struct.unpack_from(">i", records, position + 8)
+        end = position + LOG_OVERHEAD + length
+        if length < SMALLEST_LENGTH:
+            raise ValueError(f"a batch of {length} bytes")
+        if len(records) < max(end, position + 17):
+            break
+        if records[position + 16] > 2:
+            raise ValueError(f"format {records[position + 16]}")
+        found.append(records[position:end])
+        position = end
+    return found
 
 
 def to_batch(header: Header, records: bytes | bytearray | memoryview) -> Batch:

@@ -1,12 +1,14 @@
-"""A broker of its own for each test, which takes a millisecond, and a few words to say what a log holds."""
+"""Brokers and labs for the tests of this room. Each is stopped, whatever the test did."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
+from lesson_lib.live import lab as lab_module
 from lesson_lib.live.broker import EmbeddedBroker
+from lesson_lib.live.lab import Lab, start_lab
 
 
 @pytest.fixture(params=["4.4"])
@@ -15,3 +17,27 @@ def embedded(request: pytest.FixtureRequest) -> Iterator[EmbeddedBroker]:
     with EmbeddedBroker(request.param) as broker:
         yield broker
         assert list(broker.cluster.failures) == []
+
+
+@pytest.fixture
+def lab() -> Iterator[Lab]:
+    """A lab on an embedded broker."""
+    lab = start_lab("embedded")
+    yield lab
+    lab.stop()
+
+
+@pytest.fixture
+def mortal() -> Iterator[Callable[[], tuple[Lab, EmbeddedBroker]]]:
+    """Makes a lab on a broker that the test may stop."""
+    brokers: list[EmbeddedBroker] = []
+
+    def make() -> tuple[Lab, EmbeddedBroker]:
+        brokers.append(EmbeddedBroker().start())
+        return start_lab(brokers[-1]), brokers[-1]
+
+    yield make
+    if lab_module._current is not None:
+        lab_module._current.stop()
+    for broker in brokers:
+        broker.stop()

@@ -174,6 +174,11 @@ def wrong(**fields: int) -> bytes:
     (wrong(base_offset=5), 87, 0),
     (wrong(last_offset_delta=3), 87, 0),
     (wrong(records_count=0, last_offset_delta=-1), 87, 0),
+    (wrong(records_count=2, last_offset_delta=1), 87, 0),
+    (batch_bytes([b"m", b"m"], wrong={"records_count": 1, "last_offset_delta": 0}), 87, 0),
+    (batch_bytes([b"m"], wrong={"attributes": 7}), -1, 0),
+    (wrong() + bytes(30), 2, -1),
+    (batch_bytes([b"m"], timestamp=4_000_000_000_000), 32, 0),
     (wrong(magic=1), 87, -1),
     (wrong(magic=9), 2, -1),
     (wrong(batch_length=3), 2, -1),
@@ -186,6 +191,27 @@ def test_batches_that_never_reach_the_rule(embedded: EmbeddedBroker, client: Raw
     answer = send(client, records)
     assert (answer.error, answer.offset, answer.time, answer.start) == (error, -1, -1, start)
     assert embedded.log("t").log_end_offset == 0
+
+
+def test_record_from_the_future_is_named(client: RawClient):
+    request = requests.produce("t", 0, batch_bytes([b"m"], timestamp=4_000_000_000_000))
+    row = client.ask(request).responses[0].partition_responses[0]
+    assert row.error_message == "One or more records have been rejected due to invalid timestamp"
+    assert [(e.batch_index, "4000000000000" in e.batch_index_error_message) for e in row.record_errors] == [(0, True)]
+
+
+def test_bytes_of_an_unfinished_second_batch_are_cut_off(embedded: EmbeddedBroker, client: RawClient):
+    assert send(client, batch(0, 0) + batch(1, 1)[:40]).error == 0
+    assert bytes(embedded.log("t").batches[0].batch.payload[8:12]) == batch(0, 0)[8:12]
+    assert len(embedded.log("t").batches[0].batch.payload) == len(batch(0, 0))
+
+
+def test_offset_of_a_time(client: RawClient):
+    for stamp in (1_000, 3_000, 2_000):
+        send(client, batch_bytes([b"m", b"m"], timestamp=stamp))
+    found = {asked: client.ask(requests.list_offsets("t", [0], asked)).topics[0].partitions[0] for asked in (0, 1_500, 3_001, -3)}
+    assert {asked: (row.offset, row.timestamp) for asked, row in found.items()} == {
+        0: (0, 1_000), 1_500: (2, 3_000), 3_001: (-1, -1), -3: (2, 3_000)}
 
 
 def test_log_start_offset_is_in_every_answer_of_the_log(client: RawClient):
@@ -245,7 +271,7 @@ def test_what_is_not_served_hangs_up(client: RawClient, key: int, version: int):
 
 
 def test_api_versions_of_a_version_to_come_is_answered_in_version_0(client: RawClient):
-    frame = (18).to_bytes(2, "big") + (99).to_bytes(2, "big") + (7).to_bytes(4, "big") + b"\xff\xff"
+    frame = (18).to_bytes(2, "big") + (99).to_bytes(2, "big") + (7).to_bytes(4, "big") + b"\xff\xff\x00"
     client.send_bytes(len(frame).to_bytes(4, "big") + frame)
     size = int.from_bytes(client._exactly(4), "big")
     answer = client._exactly(size)

@@ -10,9 +10,11 @@ import asyncio
 from bisect import bisect_left
 from typing import Any
 
+from kafka.errors import UnsupportedCodecError
 from kafka.protocol.consumer import FetchResponse, ListOffsetsResponse
+from kafka.record.default_records import DefaultRecordBatch
 
-from lesson_lib.core.partition_log import PartitionLog
+from lesson_lib.core.partition_log import PartitionLog, StoredBatch
 from lesson_lib.live.cluster import Cluster
 from lesson_lib.live.codes import Code
 from lesson_lib.live.wire import Request
@@ -67,7 +69,8 @@ def _read_partition(cluster: Cluster, topic: Any, wanted: Any, read_committed: b
         code = Code.UNKNOWN_TOPIC_OR_PARTITION if topic.topic else Code.UNKNOWN_TOPIC_ID
         return _Partition(partition_index=wanted.partition, error_code=code, high_watermark=-1, records=b"")
     if not log.log_start_offset <= wanted.fetch_offset <= log.log_end_offset:
-        return _Partition(partition_index=wanted.partition, error_code=Code.OFFSET_OUT_OF_RANGE, high_watermark=-1, records=b"")
+        return _Partition(partition_index=wanted.partition, error_code=Code.OFFSET_OUT_OF_RANGE, high_watermark=-1,
+                          aborted_transactions=None, records=b"")
     end = log.last_stable_offset if read_committed else log.log_end_offset
     records, next_offset = read_bytes(log, wanted.fetch_offset, end, min(left, wanted.partition_max_bytes), first)
     aborted = log.aborted_between(wanted.fetch_offset, next_offset) if read_committed else None
@@ -107,7 +110,7 @@ def _list_one(cluster: Cluster, name: str, wanted: Any, read_committed: bool) ->
         return _OffsetRow(partition_index=wanted.partition_index, error_code=Code.UNKNOWN_TOPIC_OR_PARTITION)
     offset, timestamp = _offset_for(log, wanted.timestamp, read_committed)
     return _OffsetRow(partition_index=wanted.partition_index, error_code=0, offset=offset, timestamp=timestamp,
-                      leader_epoch=cluster.leader_epoch)
+                      leader_epoch=cluster.leader_epoch if offset >= 0 else -1)
 
 
 def _offset_for(log: PartitionLog, timestamp: int, read_committed: bool) -> tuple[int, int]:
@@ -116,12 +119,19 @@ def _offset_for(log: PartitionLog, timestamp: int, read_committed: bool) -> tupl
         return (log.last_stable_offset if read_committed else log.log_end_offset), -1
     if timestamp == EARLIEST or timestamp < MAX_TIMESTAMP:
         return log.log_start_offset, -1
-    data = [stored for stored in log.batches if not stored.batch.control]
     if timestamp == MAX_TIMESTAMP:
-        newest = max(data, key=lambda stored: stored.batch.max_timestamp, default=None)
-        return (newest.last_offset, newest.batch.max_timestamp) if newest else (-1, -1)
-    found = next((stored for stored in data if stored.batch.max_timestamp >= timestamp), None)
-    return (found.base_offset, found.batch.max_timestamp) if found else (-1, -1)
+        timestamp = max((stored.batch.max_timestamp for stored in log.batches), default=-1)
+    found = next((stored for stored in log.batches if stored.batch.max_timestamp >= timestamp), None)
+    return _first_record(found, timestamp) if found else (-1, -1)
+
+
+def _first_record(stored: StoredBatch, timestamp: int) -> tuple[int, int]:
+    """The first record of a batch that is that new; the whole batch where its compression cannot be undone here."""
+    try:
+        times = ((record.offset, record.timestamp) for record in DefaultRecordBatch(stored.batch.payload))
+        return next(place for place in times if place[1] >= timestamp)
+    except (StopIteration, UnsupportedCodecError):
+        return stored.base_offset, stored.batch.max_timestamp
 
 
 HANDLERS = {1: handle_fetch, 2: handle_list_offsets}

@@ -32,14 +32,16 @@ class Answer:
     log_append_time_ms: int = -1
     log_start_offset: int = -1
     message: str | None = None
+    record_message: str | None = None
 
 
 def whole_request_error(request: Request) -> int:
     """53 for transactional records without a transactional id, 49 for those of more than one producer."""
-    producers = {(batch.producer_id, batch.producer_epoch) for topic in request.body.topic_data
-                 for data in topic.partition_data if (batch := _transactional(data.records))}
-    if producers and request.body.transactional_id is None:
+    batches = [batch for topic in request.body.topic_data for data in topic.partition_data
+               if (batch := _transactional(data.records))]
+    if batches and request.body.transactional_id is None:
         return Code.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
+    producers = {(batch.producer_id, batch.producer_epoch) for batch in batches if batch.has_producer_id}
     return ErrorCode.INVALID_PRODUCER_ID_MAPPING if len(producers) > 1 else Code.NONE
 
 
@@ -55,7 +57,8 @@ def verification_answer(cluster: Cluster, request: Request, log: PartitionLog, p
                         records: Any) -> Answer | None:
     """None where the batch may go on to the log, else the answer."""
     batch = _transactional(records)
-    if batch is None or not cluster.version.verifies_transactions or not log.needs_verification(batch):
+    asked = batch is not None and batch.has_producer_id and cluster.version.verifies_transactions
+    if not asked or not log.needs_verification(batch):
         return None
     entry = log.producers.get(batch.producer_id)
     if entry and batch.producer_epoch < entry.producer_epoch:
