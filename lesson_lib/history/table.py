@@ -76,4 +76,4 @@ def _read(history: History) -> list[str]:
     found: dict[str, list[str]] = {}
     for event in history.of(Kind.READ):
         found.setdefault(event.lane, []).append(f"{event.offset}:{' '.join(event.values)}")
-    return [f"{lane} read:  {'  '.join(records)}" for lane, records in found.items()]
+    return [f"{lane} read:  {'  '.join(records)}" for lane, records in sorted(found.items())]

@@ -141,7 +141,7 @@ class Session:
         """Make the position in the input part of the transaction (`sendOffsetsToTransaction`)."""
         self._check_open()
         self.world.clock.now += ONE_WAY_MS
-        self.inner.add(OFFSETS_TOPIC, 0)
+        self.inner.add(OFFSETS_TOPIC, 0, "add offsets")
         if not self.inner.fatal:
             self.kafka.pending_position[self.inner.transactional_id] = position
             self.inner.say("offsets", topic=INPUT_TOPIC, offset=position)

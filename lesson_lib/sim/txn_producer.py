@@ -48,7 +48,7 @@ class TxnProducer(KafkaPythonProducer):
         super().stamp(pending)
         pending.stamped = pending.stamped and pending.stamped.again(transactional=True)
 
-    def add(self, topic: str, partition: int) -> None:
+    def add(self, topic: str, partition: int, what: str = "add partition") -> None:
         """Make the partition part of the transaction; the coordinator refuses where this producer is fenced."""
         where = topic, partition
         if where in self.added:
@@ -58,7 +58,7 @@ class TxnProducer(KafkaPythonProducer):
             self.refuse(error)
             return
         self.added.add(where)
-        self.say("add partition", topic=topic, partition=partition)
+        self.say(what, topic=topic, partition=partition)
 
     def end(self, commit: bool) -> Answer | None:
         """EndTxn: once the coordinator has decided, the transaction is committed, though no marker is written yet."""
