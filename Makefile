@@ -32,6 +32,9 @@ kafka-down: setup ## stop what make kafka started
 bench: setup ## measure: the notebooks against their floor, the embedded broker against Apache Kafka
 	@$(PY) -m tests.bench $(BENCH_ARGS)
 
+conformance: setup ## play 10,000 random histories on the embedded broker and on Apache Kafka (CONFORMANCE_ARGS="--count 300")
+	@$(PY) -m lesson_lib conformance $(CONFORMANCE_ARGS)
+
 lock: setup ## for maintainers: write requirements.lock and environment.yml from pyproject.toml
 	@$(PY) tools/lock.py
 
