@@ -80,7 +80,7 @@ def _doubt_lasts(panel: Panel, canvas: Canvas, loss: int, end: float) -> None:
 def _torn(panel: Panel, canvas: Canvas, fact: Fact) -> None:
     x = panel.x(fact)
     marks.tear(canvas, x, panel.lane(producer_lane(fact.event, panel.plan.producers)), panel.lane("broker"))
-    canvas.text(x + 2, panel.y("network", HEIGHTS["network"] - 18), labels.TORN, backed=True)
+    canvas.text(x + 2, panel.y("network", HEIGHTS["network"] - 13), labels.TORN, backed=True)
 
 
 def _verdict(panel: Panel, canvas: Canvas, fact: Fact) -> None:

@@ -13,7 +13,7 @@ from lesson_lib.draw import labels
 from lesson_lib.draw.canvas import Canvas
 from lesson_lib.draw.facts import Fact, facts_of
 from lesson_lib.draw.space_time_log import LogColumn
-from lesson_lib.draw.space_time_marks import draw_event
+from lesson_lib.draw.space_time_marks import draw_event, memory_from
 from lesson_lib.draw.steps import Steps
 from lesson_lib.draw.style import LANE, LARGE, NORMAL, QUIET, SMALL, WIDTH, line_height, text_width
 from lesson_lib.draw.words import caption, ending, sentence, wrap
@@ -31,7 +31,8 @@ class Sheet:
         self.lanes = _lanes(history)
         step = min(LANE_STEP, max(88, 520 / len(self.lanes)))
         self.xs = {lane: 52 + max(0, i - 1) * step + 88 * (i > 0) for i, lane in enumerate(self.lanes)}
-        left = max(self.xs.values()) + 24 + max([text_width(labels.memory_words(f)) + 14 for f in self.facts if f.memory] or [0])
+        memories = [text_width(labels.memory_words(f)) + memory_from(f) for f in self.facts if f.memory]
+        left = max(self.xs.values()) + 24 + max(memories, default=0)
         self.columns = {key: LogColumn(self, key) for key in history.partitions}
         for column in self.columns.values():
             column.x = left + column.before

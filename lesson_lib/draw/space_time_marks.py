@@ -63,8 +63,14 @@ def _memory(canvas: Canvas, fact: Fact, x: float, y: float) -> None:
     words = labels.memory_words(fact)
     if words:
         wide, high = text_width(words) + 6, (words.count("\n") + 1) * line_height() + 4
-        canvas.box(x + 18, y - high / 2, wide, high, fill=MEMORY, edge="#56B4E9", line=0.8)
-        canvas.text(x + 18 + wide / 2, y, words)
+        left = x + memory_from(fact)
+        canvas.box(left, y - high / 2, wide, high, fill=MEMORY, edge="#56B4E9", line=0.8)
+        canvas.text(left + wide / 2, y, words)
+
+
+def memory_from(fact: Fact) -> float:
+    """Pixels from a broker's lane to what it remembers; a refused batch has its number in between."""
+    return 18 + (text_width(fact.label, bold=True) if fact.event.what == "refused" else 0)
 
 
 def _judged_at(sheet: Sheet, fact: Fact) -> tuple[float, float]:

@@ -103,8 +103,8 @@ def _verdict(fact: Fact, batch: str) -> str:
 
 def _ack(fact: Fact, batch: str) -> str:
     event = fact.event
-    said = f"error {event.error.words}" if event.error else f"success, offset {event.offset}"
-    return f"The {event.lane} gets the answer for {batch}: {said}."
+    said = f"error {event.error.words}" if event.error else f"offset {event.offset}"
+    return f"The answer for {batch} arrives: {said}."
 
 
 def _report(fact: Fact, batch: str) -> str:
