@@ -40,6 +40,8 @@ def choose(broker: str | EmbeddedBroker | None, version: str) -> Choice:
     """The broker to use. LessonError when the one that was asked for does not answer."""
     if isinstance(broker, EmbeddedBroker):
         return _embedded(broker, owned=False)
+    if not (broker is None or isinstance(broker, str)):
+        raise LessonError(f"start_lab takes 'embedded', 'compose', host:port or an EmbeddedBroker, not {broker!r}.")
     wanted = broker or os.environ.get(VARIABLE, "").strip()
     if wanted == "embedded":
         return _embedded(_start(version))

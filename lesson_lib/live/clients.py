@@ -19,6 +19,7 @@ from kafka.structs import TopicPartition
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.errors import LessonError
 from lesson_lib.history.outcome import outcome_of
+from lesson_lib.live.proxy_batches import as_text
 from lesson_lib.live.recording import Recording
 
 PRODUCER_OPTIONS = {"request_timeout_ms": 2_000, "delivery_timeout_ms": 4_500, "max_block_ms": 4_000, "bootstrap_timeout_ms": 3_000,
@@ -61,9 +62,10 @@ class LabFuture:
             self._check()
             try:
                 return self._inner.get(LOOK_SECONDS if end is None else max(0.0, min(LOOK_SECONDS, end - time.monotonic())))
-            except KafkaTimeoutError:
-                continue
-        self._check()
+            except KafkaError:
+                pass  # not yet, or for good; told apart below
+        if not self._inner.is_done or self._inner.failed():
+            self._check()
         return self._inner.get(0)
 
 
@@ -82,7 +84,8 @@ class LabProducer(KafkaProducer):
 
     def send(self, topic: str, value: Any = None, key: Any = None, headers: Any = None, partition: int | None = None,
              timestamp_ms: int | None = None) -> LabFuture:
-        """As KafkaProducer.send."""
+        """As KafkaProducer.send; LessonError when the producer was killed or the broker is gone."""
+        self._check()
         stamp = _stamps.next() if timestamp_ms is None else timestamp_ms
         recording = self._recording()
         try:
@@ -90,22 +93,23 @@ class LabProducer(KafkaProducer):
         except KafkaTimeoutError:
             self._check()
             raise
-        inner.add_callback(lambda meta: self._tell(recording, meta.topic_partition, stamp, offset=meta.offset))
-        inner.add_errback(lambda error: self._tell(recording, _partition_of(inner, topic), stamp, error))
+        sent = (recording, stamp, (as_text(_bytes(value)),))
+        inner.add_callback(lambda meta: self._tell(*sent, meta.topic_partition, offset=meta.offset))
+        inner.add_errback(lambda error: self._tell(*sent, _partition_of(inner, topic), error))
         return LabFuture(inner, stamp, self._check)
 
-    def _tell(self, recording: Recording, where: TopicPartition, stamp: int, error: Exception | None = None,
+    def _tell(self, recording: Recording, stamp: int, values: tuple[str, ...], where: TopicPartition, error: Exception | None = None,
               offset: int | None = None) -> None:
         if self.killed:
             return
         if error is None:
             unanswered = self.config["acks"] == 0
             recording.report(self.client_id, where.topic, where.partition, stamp, "ok", None if unanswered or offset < 0 else offset,
-                             note="no answer was asked for" if unanswered else "")
+                             note="no answer was asked for" if unanswered else "", values=values)
         else:
             code = broker_error(error)
             recording.report(self.client_id, where.topic, where.partition, stamp, outcome_of(code), None, code or ErrorCode.NONE,
-                             type(error).__name__)
+                             type(error).__name__, values)
 
     def _check(self) -> None:
         if self.killed:
@@ -141,17 +145,24 @@ class LabProducer(KafkaProducer):
 class LabConsumer(KafkaConsumer):
     """A KafkaConsumer that says so when the broker is gone."""
 
-    def __init__(self, check: Callable[[], None], *topics: str, **options: Any) -> None:
-        self._check_broker = check
+    def __init__(self, look: Callable[[], None], *topics: str, **options: Any) -> None:
+        self._look = look
         super().__init__(*topics, **{**CONSUMER_OPTIONS, **options})
 
     def poll(self, *args: Any, **options: Any) -> Any:
-        """As KafkaConsumer.poll."""
-        self._check_broker()
+        """As KafkaConsumer.poll, which finds nothing where there is no broker."""
         found = super().poll(*args, **options)
         if not found:
-            self._check_broker()
+            self._look()
         return found
+
+    def __next__(self) -> Any:
+        """As KafkaConsumer's, at whose end a broker that is gone would pass for one that has no more records."""
+        try:
+            return super().__next__()
+        except StopIteration:
+            self._look()
+            raise
 
 
 class LabAdmin(KafkaAdminClient):
@@ -166,6 +177,10 @@ def broker_error(error: Exception) -> ErrorCode | None:
     if isinstance(error, BrokerResponseError) and getattr(error, "errno", -1) > 0:
         return ErrorCode(error.errno)
     return None
+
+
+def _bytes(value: Any) -> bytes | None:
+    return value if value is None or isinstance(value, bytes) else str(value).encode()
 
 
 def _partition_of(future: Any, topic: str) -> TopicPartition:

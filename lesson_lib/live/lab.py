@@ -7,6 +7,7 @@ after `stop`, which the end of the Python process calls too: threads, sockets, c
 from __future__ import annotations
 
 import atexit
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,7 +28,7 @@ from lesson_lib.live.recording import Recording
 from lesson_lib.live.topics import Topics
 
 RUN_TOPIC = "toy"  # its name in simulated runs, so that both look the same
-GONE_SECONDS, CLOSE_SECONDS = 1.0, 0.2
+GONE_SECONDS, CLOSE_SECONDS, POLL_SECONDS = 1.0, 0.2, 0.01
 _current: Lab | None = None
 
 
@@ -53,7 +54,7 @@ class Lab:
         self.choice = choice
         self.proxy = FaultProxy(choice.address, choice.hooks, port)
         self.topics = Topics(choice.text)
-        self._clients = LabClients(lambda: self.address, lambda: self.proxy.recording, self.check, self.topics.private)
+        self._clients = LabClients(lambda: self.address, lambda: self.proxy.recording, self.check, self.look, self.topics.private)
         self._log = ClientLog()
         self._start()
 
@@ -83,18 +84,22 @@ class Lab:
 
         LessonError for settings that kafka-python refuses, for a fault at an attempt that never was, and when the broker is gone.
         """
+        if not (retries is None or isinstance(retries, int) and retries >= 0):
+            raise LessonError(f"retries must be a whole number from 0, or None for no limit, not {retries!r}.")
         settings = Settings("real", idempotence, "all" if acks_of(acks) == -1 else str(acks), count_of("in_flight", in_flight), retries,
                             self.choice.name, "kafka-python", str(parse_script(faults)))
         parts = lab_run.in_parts(values_of(values_or_count), count_of("records_per_batch", records_per_batch),
                                  count_of("partitions", partitions))
         options = lab_run.producer_options(settings, records_per_batch, delivery_timeout_ms, request_timeout_ms)
         recording = self._recording_for_run(settings, partitions)
-        topic = self.topics.make(RUN_TOPIC, partitions)
-        application = lab_run.Application(topic, recording, lambda: self._producer_for_run(recording, options), self.check,
-                                          in_flight, delivery_timeout_ms / 1000, resend)
-        self._run(application, parts)
-        recording.script.check_used(recording.attempts)
-        return as_history(recording, self._logs(recording, {topic}), settings, self.topics.short)
+        try:
+            topic = self.topics.make(RUN_TOPIC, partitions)
+            self._run(lab_run.Application(topic, recording, lambda: self._producer_for_run(recording, options), self.check,
+                                          in_flight, delivery_timeout_ms / 1000, resend), parts)
+            recording.script.check_used(recording.attempts)
+            return as_history(recording, self._logs(recording, {topic}), settings, self.topics.short)
+        except KeyboardInterrupt:
+            raise LessonError("The run was interrupted and everything that it had started is closed; run the cell again.") from None
 
     def _recording_for_run(self, settings: Settings, partitions: int) -> Recording:
         """kafka-python with idempotence leaves only one batch of a partition unanswered, whatever it is told."""
@@ -110,8 +115,6 @@ class Lab:
     def _run(self, application: lab_run.Application, parts: list[lab_run.Part]) -> None:
         try:
             application.run(parts)
-        except KeyboardInterrupt:
-            raise LessonError("The run was interrupted and everything that it had started is closed; run the cell again.") from None
         finally:
             application.recording.close()
             self._clients.close(application.recording.only, CLOSE_SECONDS)
@@ -148,9 +151,16 @@ class Lab:
         return found
 
     def _logs(self, recording: Recording, topics: set[str]) -> dict[tuple[str, int], tuple[LogCell, ...]]:
+        """The logs as they are; a marker that is still on its way, as the coordinator writes it after its answer, is waited for."""
         self.check()
-        return {(topic, partition): cells for topic in sorted(topics)
-                for partition, cells in read_topic(self.choice.text, topic, recording.book.number_of, recording.producer_id).items()}
+        end = time.monotonic() + GONE_SECONDS
+        while True:
+            logs = {(topic, partition): cells for topic in sorted(topics)
+                    for partition, cells in read_topic(self.choice.text, topic, recording.book.number_of, recording.producer_id).items()}
+            late = any(c.txn == "open" and recording.has_ended(c.producer_id) for cells in logs.values() for c in cells)
+            if not late or time.monotonic() > end:
+                return logs
+            time.sleep(POLL_SECONDS)
 
     def producer(self, **options: Any) -> LabProducer:
         """A KafkaProducer through the fault proxy; `options` are kafka-python's own. The lab closes it."""
@@ -175,6 +185,11 @@ class Lab:
         if not self.proxy.running:
             raise LessonError("This lab was stopped; run the cell with start_lab() again.")
         if self.proxy.gone_seconds > GONE_SECONDS:
+            self.look()
+
+    def look(self) -> None:
+        """LessonError when the broker does not answer now."""
+        if not self.proxy.broker_answers():
             raise LessonError(f"The broker at {self.choice.text} does not answer any more; start it again, or choose another one with "
                               "start_lab(), then run this cell again.")
 

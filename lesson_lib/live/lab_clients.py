@@ -19,11 +19,13 @@ _numbers = itertools.count(1)
 
 
 class LabClients:
-    """Opens and closes clients of the broker behind `address`. `private` puts the learner's suffix on a name."""
+    """Opens and closes clients of the broker behind `address`. `check` raises LessonError when the broker is known to be gone, `look`
+    finds out whether it is. `private` puts the learner's suffix on a name.
+    """
 
     def __init__(self, address: Callable[[], str], recording: Callable[[], Recording], check: Callable[[], None],
-                 private: Callable[[str], str]) -> None:
-        self._address, self._recording, self._check, self._private = address, recording, check, private
+                 look: Callable[[], None], private: Callable[[str], str]) -> None:
+        self._address, self._recording, self._check, self._look, self._private = address, recording, check, look, private
         self._producers: weakref.WeakValueDictionary[str, LabProducer] = weakref.WeakValueDictionary()
         self._others: list[LabConsumer | LabAdmin] = []
 
@@ -37,7 +39,7 @@ class LabClients:
     def consumer(self, topics: tuple[str, ...], options: dict[str, Any]) -> LabConsumer:
         """A consumer with kafka-python's options."""
         settings = self._settings("consumer", options, "group_id")
-        return self._keep(self._open(lambda: LabConsumer(self._check, *topics, **settings)))
+        return self._keep(self._open(lambda: LabConsumer(self._look, *topics, **settings)))
 
     def admin(self, options: dict[str, Any]) -> LabAdmin:
         """An admin client with kafka-python's options."""
@@ -82,12 +84,14 @@ class LabClients:
             return make()
         except KafkaConfigurationError as error:
             raise LessonError(f"kafka-python refuses these settings: {_text(error)}.") from None
+        except (ValueError, TypeError, AssertionError) as error:
+            raise LessonError(f"kafka-python does not understand these settings: {_text(error)}.") from None
         except KafkaError as error:
             self._check()
             raise LessonError(f"The client got no answer from the broker ({_text(error)}); look whether it still runs.") from None
 
 
-def _text(error: KafkaError) -> str:
+def _text(error: Exception) -> str:
     return str(error.args[0] if error.args else error).rstrip(".")
 
 

@@ -22,8 +22,7 @@ def as_history(recording: Recording, logs: dict[tuple[str, int], tuple[LogCell, 
     with recording.changed:
         events, reports = list(recording.events), list(recording.reports)
     merged = _merge(events, _numbered(recording, reports))
-    known = _of_known_producers(merged)
-    numbered = tuple(replace(e, t=t, topic=short_name(e.topic), note=short_name(e.note)) for t, e in enumerate(known))
+    numbered = tuple(replace(e, t=t, topic=short_name(e.topic), note=short_name(e.note)) for t, e in enumerate(merged))
     return History(numbered, {(short_name(topic), p): cells for (topic, p), cells in logs.items()}, settings)
 
 
@@ -67,8 +66,3 @@ def _as_event(events: list[Event], report: Report, number: int) -> Event:
     return Event(0, Kind.REPORT, report.what, lane, batch=number, values=sent.values if sent else report.values, topic=report.topic,
                  partition=report.partition, offset=report.offset, error=report.error, note=report.note)
 
-
-def _of_known_producers(events: list[Event]) -> list[Event]:
-    """Without the ids that were given to producers which then took no part, such as those of an earlier cell."""
-    taking_part = {e.producer_id for e in events if e.kind == Kind.SEND}
-    return [e for e in events if e.kind != Kind.INIT or e.note or e.producer_id in taking_part]

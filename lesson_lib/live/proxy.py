@@ -16,13 +16,14 @@ from typing import Any
 
 from lesson_lib.errors import LessonError
 from lesson_lib.history import Event, Kind
+from lesson_lib.kafka_local.probe import api_versions
 from lesson_lib.live import proxy_codec as codec
 from lesson_lib.live.proxy_connection import ProxyConnection
 from lesson_lib.live.proxy_fate import BROKER_WORDS
 from lesson_lib.live.recording import Attempt, Recording
 from lesson_lib.live.server import ServerThread
 
-REMEMBERED_BATCHES = 10_000
+REMEMBERED_BATCHES, LOOK_SECONDS = 10_000, 1.0
 
 
 class StoredBatches:
@@ -97,6 +98,16 @@ class FaultProxy:
         if name in BROKER_WORDS and name not in self.hooks:
             raise LessonError(f"The fault '{name}' needs a broker of the course's own: start_lab(broker='embedded') or simulate(...) "
                               f"can do it, a broker at {':'.join(map(str, self.upstream))} cannot.")
+
+    def broker_answers(self) -> bool:
+        """Ask the broker something, by a connection of our own; takes `LOOK_SECONDS` at most."""
+        try:
+            api_versions(*self.upstream, timeout=LOOK_SECONDS)
+        except OSError:
+            self.broker_is_gone(self.upstream)
+            return False
+        self.broker_is_there()
+        return True
 
     @property
     def gone_seconds(self) -> float:

@@ -44,6 +44,7 @@ class ProxyConnection:
             await self._work()
         except (OSError, asyncio.IncompleteReadError, codec.FrameError):
             self.requests.tear("the broker is gone")
+            await self.upstream.look_whether_it_is_there()
         finally:
             reading.cancel()
             self.upstream.close()

@@ -1,7 +1,7 @@
 """What a picture needs to know of the talk with coordinators: new producer ids and epochs, and how transactions go on.
 
-Read from the requests and their answers: InitProducerId, AddPartitionsToTxn, AddOffsetsToTxn, EndTxn. That a transaction
-begins is nothing that a client tells anybody; its first added partition is the first that is heard of it.
+Read from the requests and their answers: InitProducerId, AddPartitionsToTxn, AddOffsetsToTxn, EndTxn. No client tells a broker
+that a transaction begins; it is noted with the first partition that is added to it.
 """
 
 from __future__ import annotations
@@ -45,21 +45,27 @@ def _events(recording: Recording, request: Request, answer: Any) -> Iterator[Eve
 
 
 def _init(recording: Recording, client_id: str, body: InitProducerIdRequest, answer: Any) -> Iterator[Event]:
-    lane = recording.lane(client_id)
     if answer.error_code in FENCED:
-        yield Event(0, Kind.TXN, "fenced", lane, error=ErrorCode(answer.error_code), note=body.transactional_id or "")
-    if answer.error_code:
-        return
-    if any(e.kind == Kind.INIT and e.lane == lane for e in recording.events) and not body.transactional_id:
-        yield Event(0, Kind.EPOCH, "asks for a new producer id", lane)
-    yield Event(0, Kind.INIT, "", lane, producer_id=recording.producer_id(answer.producer_id),
-                producer_epoch=answer.producer_epoch, note=body.transactional_id or "")
+        yield Event(0, Kind.TXN, "fenced", recording.lane(client_id), error=ErrorCode(answer.error_code), note=body.transactional_id or "")
+    elif not answer.error_code:
+        recording.init(client_id, answer.producer_id, answer.producer_epoch, body.transactional_id or "")
 
 
 def _txn(recording: Recording, request: Request, what: str, error: int) -> Iterator[Event]:
-    body = request.body
-    producer_id = getattr(body, "v3_and_below_producer_id", None) if isinstance(body, AddPartitionsToTxnRequest) else body.producer_id
-    words = "fenced" if error in FENCED else what
-    if not error or words == "fenced":
-        yield Event(0, Kind.TXN, words, recording.lane(request.client_id), error=ErrorCode(error),
-                    producer_id=recording.producer_id(producer_id), transactional=True)
+    lane = recording.lane(request.client_id)
+    true_id, epoch = _who(request.body)
+    who = {"producer_id": recording.producer_id(true_id), "producer_epoch": epoch, "transactional": True}
+    if error:
+        if error in FENCED:
+            yield Event(0, Kind.TXN, "fenced", lane, error=ErrorCode(error), **who)
+        return
+    if what == "add partition" and not recording.in_transaction(lane):
+        yield Event(0, Kind.TXN, "begin", lane, **who)
+    yield Event(0, Kind.TXN, what, lane, **who)
+
+
+def _who(body: Any) -> tuple[int, int]:
+    """(producer id, epoch) in a request of a transaction."""
+    if isinstance(body, AddPartitionsToTxnRequest):
+        return body.v3_and_below_producer_id, body.v3_and_below_producer_epoch
+    return body.producer_id, body.producer_epoch

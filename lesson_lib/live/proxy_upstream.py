@@ -51,6 +51,13 @@ class Upstream:
         self.proxy.broker_is_there()
         return streams
 
+    async def look_whether_it_is_there(self) -> None:
+        """Tell the proxy whether the broker still takes connections."""
+        try:
+            (await self._connect())[1].transport.abort()
+        except OSError:
+            pass
+
     def close(self) -> None:
         """Hang up."""
         if self._streams is not None:

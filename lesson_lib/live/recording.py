@@ -69,6 +69,8 @@ class Recording:
     closed: bool = False
     changed: threading.Condition = field(default_factory=threading.Condition)
     _lanes: dict[str, str] = field(default_factory=dict)
+    _ids: dict[str, tuple[int, int, str]] = field(default_factory=dict)
+    _introduced: set[str] = field(default_factory=set)
     _connections: int = 0
 
     def note(self, event: Event) -> None:
@@ -128,6 +130,7 @@ class Recording:
         batch = self.book.sent(client_id, topic, partition, records)
         header = batch.header
         self.attempts += 1
+        self._introduce(client_id)
         event = Event(0, Kind.SEND, "", self.lane(client_id), self.attempts, batch.number, batch.tries, batch.values, topic, partition,
                       conn, self.producer_id(header.producer_id), header.producer_epoch, header.base_sequence,
                       header.record_count, header.transactional)
@@ -146,13 +149,34 @@ class Recording:
             self.killed = True
             self.changed.notify_all()
 
+    def init(self, client_id: str, true_id: int, epoch: int, transactional_id: str = "") -> None:
+        """A producer got its id and epoch."""
+        if client_id in self._introduced and not transactional_id:
+            self.note(Event(0, Kind.EPOCH, "asks for a new producer id", self.lane(client_id)))
+        self._ids[client_id] = (true_id, epoch, transactional_id)
+        self._introduced.discard(client_id)
+        self._introduce(client_id)
+
+    def in_transaction(self, lane: str) -> bool:
+        """Whether the last that was heard of this producer's transactions is not an end."""
+        heard = [event.what for event in self.events if event.kind == Kind.TXN and event.lane == lane]
+        return bool(heard) and heard[-1] not in ("commit", "abort", "fenced")
+
+    def has_ended(self, producer_id: int) -> bool:
+        """Whether the transaction of this producer was ended last we heard, so that its marker must come."""
+        lanes = {event.lane for event in self.events if event.kind == Kind.TXN and event.producer_id == producer_id}
+        return bool(lanes) and not any(map(self.in_transaction, lanes))
+
     def adopt_ids(self, other: Recording) -> None:
-        """Take over which producers have which ids, as producers outlive a recording."""
-        client_of = {lane: client_id for client_id, lane in other._lanes.items()}
-        for event in other.events:
-            if event.kind == Kind.INIT:
-                true_id = other.true_ids[event.producer_id]
-                self.note(replace(event, producer_id=self.producer_id(true_id), lane=self.lane(client_of[event.lane])))
+        """Take over which producers have which ids, as producers outlive a recording; each is introduced when it sends."""
+        self._ids = dict(other._ids)
+
+    def _introduce(self, client_id: str) -> None:
+        if client_id in self._ids and client_id not in self._introduced:
+            true_id, epoch, transactional_id = self._ids[client_id]
+            self._introduced.add(client_id)
+            self.note(Event(0, Kind.INIT, "", self.lane(client_id), producer_id=self.producer_id(true_id), producer_epoch=epoch,
+                            note=transactional_id))
 
     def fault_at(self, attempt: int) -> Fault:
         """What the script says about the n-th attempt."""

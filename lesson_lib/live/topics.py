@@ -1,7 +1,7 @@
 """Topics of one lab: made by a short name, stored under a name that no other learner has, deleted when the lab stops.
 
-The suffix is made of the learner and the process. Topics that a killed kernel of the same learner left behind are recognised by
-it and deleted when the next lab starts.
+The suffix is made of the learner, the process and the lab. Topics that a killed kernel of the same learner left behind are
+recognised by it and deleted when the next lab starts.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from lesson_lib.live import requests
 from lesson_lib.live.raw_client import RawClient, make_topic
 
 LEARNER = "LESSON_LEARNER"
+_labs = count(1)
 
 
 def learner() -> str:
@@ -33,7 +34,7 @@ class Topics:
 
     def __init__(self, address: str) -> None:
         self.address = address
-        self.suffix = f"{learner()}-{os.getpid()}"
+        self.suffix = f"{learner()}-{os.getpid()}-{next(_labs)}"
         self._made: dict[str, str] = {}
         self._numbers = count(1)
 
@@ -69,7 +70,7 @@ class Topics:
 
     def delete_leftovers(self) -> None:
         """Delete what dead processes of this learner left behind."""
-        pattern = re.compile(rf".+-{learner()}-(\d+)")
+        pattern = re.compile(rf".+-{learner()}-(\d+)-\d+")
         found = [(name, pattern.fullmatch(name)) for name in self._names()]
         self._delete([name for name, match in found if match and not _is_alive(int(match.group(1)))])
 

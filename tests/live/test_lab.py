@@ -1,0 +1,197 @@
+"""The lab by hand: topics, clients, faults, history, log, and what is left when it stops."""
+
+from __future__ import annotations
+
+import os
+import threading
+from itertools import pairwise
+
+import pytest
+from kafka import KafkaProducer
+
+from lesson_lib import start_lab
+from lesson_lib.errors import LessonError
+from lesson_lib.history import Kind
+from lesson_lib.live import topics
+from lesson_lib.live.lab import Lab
+
+
+def send(lab: Lab, topic: str, *values: str, **options: object) -> None:
+    """Send with a producer of the lab and wait for each answer."""
+    producer = lab.producer(**{"enable_idempotence": True, **options})
+    for value in values:
+        producer.send(topic, value.encode()).get()
+
+
+def test_by_hand_as_in_a_run(lab: Lab) -> None:
+    topic = lab.topic("orders")
+    lab.faults({2: "lose ack"})
+    send(lab, topic, "m0", "m1", "m2")
+    by_hand, run = lab.history(), lab.run(3, faults={2: "lose ack"})
+    assert by_hand.table() == run.table()
+    assert [(e.kind, e.what, e.batch) for e in by_hand.events] == [(e.kind, e.what, e.batch) for e in run.events]
+
+
+def test_time_only_grows_and_ids_are_short(lab: Lab) -> None:
+    history = lab.run(3, faults={2: "lose ack"})
+    assert all(a.t < b.t for a, b in pairwise(history.events))
+    assert {e.producer_id for e in history.of(Kind.SEND)} == {1}
+
+
+def test_faults_count_from_one_again(lab: Lab) -> None:
+    topic, producer = lab.topic("orders"), lab.producer(enable_idempotence=False)
+    for _ in range(2):
+        lab.faults({1: "lose ack"})
+        producer.send(topic, b"m").get()
+        assert [a.lost for a in lab.history().attempts] == ["answer", ""]
+
+
+def test_a_duplicate_of_a_batch_of_an_earlier_recording_is_told_as_one(lab: Lab) -> None:
+    topic = lab.topic("orders")
+    lab.faults({1: "lose ack"})
+    send(lab, topic, "m0")
+    lab.faults()
+    send(lab, topic, "m1")
+    assert lab.history().verdicts == [(0, "stored", 0)]
+
+
+def test_two_producers_are_two_lanes(lab: Lab) -> None:
+    topic = lab.topic("orders")
+    lab.faults()
+    send(lab, topic, "a")
+    send(lab, topic, "b")
+    assert [e.lane for e in lab.history().of(Kind.SEND)] == ["producer", "producer 2"]
+
+
+def test_two_partitions_in_one_request_are_two_attempts_with_one_fate(lab: Lab) -> None:
+    topic = lab.topic("two", partitions=2)
+    lab.faults({1: "lose ack"})
+    producer = lab.producer(enable_idempotence=False, linger_ms=200)
+    for future in [producer.send(topic, b"x", partition=p) for p in (0, 1)]:
+        future.get()
+    history = lab.history()
+    assert [(a.send.partition, a.lost) for a in history.attempts] == [(0, "answer"), (1, "answer"), (0, ""), (1, "")]
+    assert history.values(0) == history.values(1) == ["x", "x"]
+
+
+def test_clients_of_ones_own(lab: Lab) -> None:
+    topic = lab.topic("orders")
+    lab.faults({1: "lose ack"})
+    producer = KafkaProducer(bootstrap_servers=lab.address, enable_idempotence=False)
+    producer.send(topic, b"m0").get(5)
+    producer.close()
+    assert lab.history().values() == ["m0", "m0"]
+    assert lab.history().told == {0: "unknown"}  # nobody knows what that application was told
+
+
+def test_the_consumer_sees_what_the_log_holds(lab: Lab) -> None:
+    topic = lab.topic("orders")
+    send(lab, topic, "m0", "m1")
+    assert [record.value for record in lab.consumer(topic)] == [b"m0", b"m1"]
+    assert [(c.offset, c.value, c.batch, c.sequence) for c in lab.log(topic)] == [(0, "m0", 0, 0), (1, "m1", 1, 1)]
+
+
+def test_markers_and_aborted_records_are_in_the_log(lab: Lab) -> None:
+    topic, producer = lab.topic("orders"), lab.producer(transactional_id="mover")
+    producer.init_transactions()
+    for value, end in ((b"a", producer.commit_transaction), (b"b", producer.abort_transaction)):
+        producer.begin_transaction()
+        producer.send(topic, value).get()
+        end()
+    producer.begin_transaction()
+    producer.send(topic, b"c").get()
+    assert [(c.kind, c.value, c.txn) for c in lab.log(topic)] == [
+        ("data", "a", "committed"), ("commit", "", "committed"), ("data", "b", "aborted"), ("abort", "", "aborted"), ("data", "c", "open")]
+    assert [r.value for r in lab.consumer(topic, isolation_level="read_committed")] == [b"a"]
+    assert [e.what for e in lab.history().of(Kind.TXN)] == ["begin", "add partition", "commit", "begin", "add partition", "abort",
+                                                            "begin", "add partition"]
+
+
+def test_a_killed_producer_is_dead(lab: Lab) -> None:
+    topic, producer = lab.topic("orders"), lab.producer(enable_idempotence=True)
+    lab.faults({1: "kill producer"})
+    future = producer.send(topic, b"m0")
+    with pytest.raises(LessonError, match="killed"):
+        future.get()
+    with pytest.raises(LessonError, match="killed"):
+        producer.send(topic, b"m1")
+    assert (lab.history().values(), lab.history().told) == (["m0"], {0: "unknown"})
+
+
+def test_an_expired_idempotent_producer_does_not_keep_the_lab(lab: Lab) -> None:
+    history = lab.run(3, faults="1+: lose ack", delivery_timeout_ms=700, request_timeout_ms=300)
+    assert (history.values(), history.told) == (["m0"], {0: "unknown", 1: "unknown"})
+    assert [e.what for e in history.of(Kind.PRODUCER)] == ["stuck"]
+    assert lab.run(2).values() == ["m0", "m1"]
+
+
+def test_lost_request_and_lost_ack_are_the_same_exception(lab: Lab) -> None:
+    settings = {"idempotence": False, "delivery_timeout_ms": 500, "request_timeout_ms": 200}
+    lost_request = lab.run(1, faults="1+: lose request", **settings)
+    lost_ack = lab.run(1, faults="1+: lose ack", **settings)
+    told = [[(e.what, e.note) for e in history.reports] for history in (lost_request, lost_ack)]
+    assert told == [[("unknown", "KafkaTimeoutError")]] * 2
+    assert lost_request.values() == [] and len(lost_ack.values()) > 1
+
+
+def test_each_topic_is_new_and_has_the_suffix(lab: Lab) -> None:
+    first, second = lab.topic("orders"), lab.topic("orders")
+    assert first != second and first.endswith(lab.topics.suffix) and second.endswith(lab.topics.suffix)
+    send(lab, first, "m0")
+    assert lab.log(second) == ()
+    assert {lab.topics.short(first), lab.topics.short(second)} == {"orders"}
+
+
+def test_groups_and_transactional_ids_have_the_suffix(lab: Lab) -> None:
+    assert lab.producer(transactional_id="mover").config["transactional_id"].endswith(lab.topics.suffix)
+    assert lab.consumer(group_id="readers").config["group_id"].endswith(lab.topics.suffix)
+
+
+def test_client_noise_goes_to_the_lab(lab: Lab, capfd: pytest.CaptureFixture[str]) -> None:
+    lab.run(3, faults={2: "lose ack"}, idempotence=False)
+    assert "socket disconnected" in lab.client_log()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_nothing_is_left_when_it_stops() -> None:
+    start_lab("embedded").stop()
+    threads, descriptors = threading.active_count(), len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
+    lab = start_lab("embedded")
+    topic = lab.topic("orders")
+    send(lab, topic, "m0")
+    list(lab.consumer(topic))
+    lab.admin()
+    lab.run(2, faults={1: "lose ack silently"}, request_timeout_ms=300)
+    lab.stop()
+    lab.stop()
+    assert threading.active_count() == threads
+    assert not descriptors or len(os.listdir("/proc/self/fd")) == descriptors
+
+
+def test_a_second_lab_replaces_the_first() -> None:
+    first = start_lab("embedded")
+    second = start_lab("embedded")
+    assert not first.proxy.running and second.run(1).values() == ["m0"]
+    second.stop()
+
+
+@pytest.mark.kafka
+def test_topics_on_a_real_broker_are_deleted(kafka_address: str) -> None:
+    lab = start_lab(kafka_address)
+    lab.topic("orders")
+    lab.run(1)
+    suffix = lab.topics.suffix
+    assert len([name for name in lab.topics._names() if name.endswith(suffix)]) == 2
+    lab.stop()
+    assert not [name for name in lab.topics._names() if name.endswith(suffix)]
+
+
+@pytest.mark.kafka
+def test_topics_of_a_killed_kernel_are_deleted_by_the_next_lab(kafka_address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    left = topics.Topics(kafka_address)
+    left.suffix = f"{topics.learner()}-999999999-1"
+    name = left.make("orders")
+    monkeypatch.setattr(topics, "_is_alive", lambda pid: pid != 999999999)
+    lab = start_lab(kafka_address)
+    assert name not in lab.topics._names()
+    lab.stop()
