@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -70,6 +71,7 @@ def _run_maven(folder: Path, answer: Path) -> None:
     maven = shutil.which("mvn")
     if not maven:
         raise LessonError("Maven (mvn) fetches Apache Kafka and is not installed: install Maven, or Docker instead.")
+    print("Maven fetches Apache Kafka, once; this may take a minute.", file=sys.stderr)
     goal = ["dependency:build-classpath", "-DincludeScope=runtime", f"-Dmdep.outputFile={answer}"]
     run = subprocess.run([maven, "-B", "-q", *goal], cwd=folder, capture_output=True, text=True, check=False)
     if run.returncode:
