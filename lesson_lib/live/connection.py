@@ -16,6 +16,8 @@ from lesson_lib.live.handlers import HANDLERS
 from lesson_lib.live.handlers.metadata import handle_api_versions
 from lesson_lib.live.versions import is_served
 
+FIRST_BYTES = 8  # API key, API version and correlation id
+
 
 async def serve(cluster: Cluster, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Answer requests until the client hangs up or sends something that is none; never raises for what a client does."""
@@ -34,9 +36,13 @@ async def serve(cluster: Cluster, reader: asyncio.StreamReader, writer: asyncio.
 
 async def _read_frame(reader: asyncio.StreamReader) -> bytes:
     size = int.from_bytes(await reader.readexactly(4), "big", signed=True)
-    if not 0 < size <= wire.MAX_FRAME_BYTES:
+    if not FIRST_BYTES <= size <= wire.MAX_FRAME_BYTES:
         raise wire.ProtocolError(f"a frame of {size} bytes")
-    return await reader.readexactly(size)
+    start = await reader.readexactly(FIRST_BYTES)
+    key, _, _ = wire.first_fields(start)
+    if size > wire.MAX_OTHER_FRAME_BYTES and key != wire.PRODUCE:
+        raise wire.ProtocolError(f"a frame of {size} bytes for API {key}")
+    return start + await reader.readexactly(size - FIRST_BYTES)
 
 
 async def _answer(cluster: Cluster, frame: bytes) -> bytes | None:

@@ -68,6 +68,11 @@ class Group:
         others = [set(member.protocols) for member in self.members.values()]
         return not others or (protocol_type == self.protocol_type and bool(set(protocols).intersection(*others)))
 
+    def expect(self, member_id: str, session_timeout_ms: int) -> None:
+        """The client was given this id and should come back with it before the session would end."""
+        self.expected.add(member_id)
+        asyncio.get_running_loop().call_later(session_timeout_ms / 1000, self.expected.discard, member_id)
+
     def join(self, member: Member) -> asyncio.Future[Code]:
         """The member wants to be in the next generation; the future is done when that has begun."""
         self._replace_static(member)

@@ -3,7 +3,8 @@
 The message classes are those of the kafka-python package; they encode and decode in both directions. A request says in its
 first eight bytes which class and which version it is, so that is all that is unpacked here by hand.
 
-Source: https://kafka.apache.org/protocol. Differs from Kafka in: no SASL, no TLS, no quotas.
+Source: https://kafka.apache.org/protocol. Differs from Kafka in: no SASL, no TLS, no quotas; only
+Produce may be larger than a megabyte.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from typing import Any
 
 from kafka.protocol import admin, consumer, metadata, producer
 
+PRODUCE, API_VERSIONS = 0, 18
 MAX_FRAME_BYTES = 100 * 1024 * 1024  # socket.request.max.bytes
-API_VERSIONS = 18
+MAX_OTHER_FRAME_BYTES = 1024 * 1024  # only Produce carries records; a megabyte of anything else is nobody's request
 _FIRST_FIELDS = struct.Struct(">hhi")
 
 
@@ -62,7 +64,18 @@ def decode_request(frame: bytes) -> Request:
         body = REQUESTS[key].decode(frame, version=version, header=True)
     except Exception as error:  # the decoder raises whatever the bytes make it stumble over
         raise ProtocolError(f"API {key} version {version}: {error}") from error
+    _refuse_nulls(body, version)
     return Request(key, version, correlation_id, body.header.client_id or "", body)
+
+
+def _refuse_nulls(message: Any, version: int) -> None:
+    """The decoder lets null through everywhere; Kafka only where the protocol says so."""
+    for name, field in message.fields.items():
+        value = getattr(message, name)
+        if value is None and field.for_version_q(version) and not field.nullable_for_version_q(version):
+            raise ProtocolError(f"{name} is null")
+        for item in value if value and field.is_struct_array() else ():
+            _refuse_nulls(item, version)
 
 
 def encode_response(response: Any, version: int, correlation_id: int) -> bytes:

@@ -30,7 +30,7 @@ async def handle_join_group(cluster: Cluster, request: Request) -> Any:
         return _not_joined(error, body.member_id)
     cluster.groups[body.group_id] = group
     if not body.member_id and body.group_instance_id is None and request.api_version >= FIRST_VERSION_WITH_MEMBER_ID:
-        group.expected.add(member_id)
+        group.expect(member_id, body.session_timeout_ms)
         return _not_joined(Code.MEMBER_ID_REQUIRED, member_id)
     group.protocol_type = group.protocol_type if group.members else body.protocol_type
     return await _join(group, _member(request, member_id))

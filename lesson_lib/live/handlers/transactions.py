@@ -16,6 +16,7 @@ from kafka.protocol.producer import (
     WriteTxnMarkersResponse,
 )
 
+from lesson_lib.core.batch import NO_PRODUCER_EPOCH, NO_PRODUCER_ID
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.producer_state import Refused
 from lesson_lib.core.transactions import Marker
@@ -42,7 +43,8 @@ def known_to(request: Request, error: int) -> int:
 def handle_init_producer_id(cluster: Cluster, request: Request) -> Any:
     """Without a transactional id always a new producer id; with one the next epoch, after aborting what was left open."""
     body = request.body
-    if body.transactional_id == "":
+    half_known = (body.producer_id == NO_PRODUCER_ID) != (body.producer_epoch == NO_PRODUCER_EPOCH)
+    if body.transactional_id == "" or half_known:
         return InitProducerIdResponse(throttle_time_ms=0, error_code=Code.INVALID_REQUEST, producer_id=-1, producer_epoch=-1)
     answer = cluster.coordinator.init_producer_id(body.transactional_id, body.transaction_timeout_ms, body.producer_id,
                                                   body.producer_epoch)
