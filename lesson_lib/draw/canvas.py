@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from io import BytesIO, StringIO
 from typing import Any
 
@@ -18,6 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyBboxPatch, Polygon, Rectangle
 from matplotlib.text import Text
+from matplotlib.transforms import Affine2D
 
 from lesson_lib.draw.style import DPI, EDGE, FAMILY, SMALL
 
@@ -28,25 +30,27 @@ _RC = {"svg.fonttype": "path", "svg.hashsalt": "sent-twice", "text.usetex": Fals
        "text.hinting": "none", "hatch.linewidth": 0.8, "savefig.bbox": None}
 
 
+def plain_settings() -> AbstractContextManager[None]:
+    """Draw within this, so that every picture looks the same everywhere."""
+    return matplotlib.rc_context(_RC)
+
+
 class Canvas:
     """A drawing of `width` by `height` pixels. Later things lie on top of earlier ones within one `layer`."""
 
     def __init__(self, width: float, height: float) -> None:
-        with matplotlib.rc_context(_RC):
-            self.figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor="white")
-            self.axes = self.figure.add_axes((0, 0, 1, 1))
-        self.axes.set(xlim=(0, width), ylim=(height, 0))
-        self.axes.axis("off")
+        self.figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor="white")
+        self.pixels = Affine2D().scale(1 / width, -1 / height).translate(0, 1) + self.figure.transFigure
         self.width, self.height = width, height
         self.event: int | None = None
         self.labels: list[Text] = []
 
     def _add(self, artist: Artist, layer: float) -> None:
         artist.set_zorder(layer)
-        artist.set_clip_on(False)
+        artist.set_transform(self.pixels)
         if self.event is not None:
             artist.set_gid(f"event-{self.event}-")
-        self.axes.add_artist(artist)
+        self.figure.add_artist(artist)
 
     def text(self, x: float, y: float, text: str, *, size: float = SMALL, bold: bool = False, colour: str = EDGE,
              align: str = "center", upright: bool = False, backed: bool = False, layer: float = 6) -> None:
@@ -54,9 +58,8 @@ class Canvas:
         if not text:
             return
         box = {"facecolor": "white", "edgecolor": "none", "pad": 1.2} if backed else None
-        with matplotlib.rc_context(_RC):
-            label = Text(x, y, text, fontsize=size, fontweight="bold" if bold else "normal", color=colour, family=FAMILY,
-                         ha=align, va="center", rotation=90 if upright else 0, bbox=box, linespacing=1.25, parse_math=False)
+        label = Text(x, y, text, fontsize=size, fontweight="bold" if bold else "normal", color=colour, family=FAMILY, ha=align,
+                     va="center", rotation=90 if upright else 0, bbox=box, linespacing=1.25, parse_math=False, usetex=False)
         self._add(label, layer)
         self.labels.append(label)
 
@@ -83,7 +86,7 @@ class Canvas:
         """The picture as PNG, the same bytes each time."""
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         out = BytesIO()
-        with matplotlib.rc_context(_RC):
+        with plain_settings():
             FigureCanvasAgg(self.figure).print_png(out, metadata={"Software": None})
         return out.getvalue()
 
@@ -91,7 +94,7 @@ class Canvas:
         """The picture as one `<svg>` element, the same text each time; marks of event n are `<g data-event="n">`."""
         from matplotlib.backends.backend_svg import FigureCanvasSVG
         out = StringIO()
-        with matplotlib.rc_context(_RC):
+        with plain_settings():
             FigureCanvasSVG(self.figure).print_svg(out, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
         return _tidy(out.getvalue(), self.width, self.height)
 

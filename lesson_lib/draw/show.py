@@ -47,7 +47,9 @@ def _checked(runs: Sequence[History], layout: str) -> str:
 def _picture(runs: Sequence[History], layout: str, marked: Marked, step: bool) -> Picture:
     facts = [facts_of(run) for run in runs]
     steps = steps_of(runs, facts)
-    canvas = _drawn(layout, runs, steps, marked)
+    from lesson_lib.draw.canvas import plain_settings
+    with plain_settings():
+        canvas = _drawn(layout, runs, steps, marked)
     told = (steps.captions, steps.surprises) if step else ((), ())
     return Picture(canvas, alt(*runs), table(*runs), *told)
 
