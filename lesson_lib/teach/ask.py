@@ -144,18 +144,22 @@ def _how(asked: Asked) -> str:
     return f"{known}Answer in a cell, such as `{_call(asked.item)}`.{scale}"
 
 
+def _calls(item: Question) -> list[str]:
+    """The run(s) that a prediction is about, as calls; none where they are made on a real client."""
+    shown = item.kind == "prediction" and not item.live
+    return [str(one) for one in (item.scenario, item.control) if one and shown]
+
+
 def _plain(asked: Asked) -> str:
     item = asked.item
-    run = [f"    {item.scenario}"] if item.scenario and item.kind == "prediction" else []
-    run += [f"    {item.control}"] if item.control and item.kind == "prediction" else []
+    run = [f"    {call}" for call in _calls(item)]
     options = [f"  {key}  {option.text}" for key, option in zip(item.keys, item.options, strict=True)]
     return "\n".join([f"{_TITLES[item.kind]} {item.text}", *run, *options, _how(asked)]).replace("`", "")
 
 
 def _html(asked: Asked) -> str:
     item = asked.item
-    calls = [s for s in (item.scenario, item.control) if s and item.kind == "prediction"]
-    runs = "".join(f"<p>{inline(f'`{call}`')}</p>" for call in calls)
+    runs = "".join(f"<p>{inline(f'`{call}`')}</p>" for call in _calls(item))
     options = "".join(f'<li style="list-style-type: lower-alpha">{inline(o.text)}</li>' for o in item.options)
     name = element_id(item.id)
     return box(f'<p id="{name}"><strong>{_TITLES[item.kind]}</strong> {inline(item.text)}</p>{runs}'

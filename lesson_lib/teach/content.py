@@ -75,7 +75,8 @@ class Option:
 class Question:
     """Something to decide by letter: recalled before the lesson, chosen before reading on, predicted before a run, observed after it.
 
-    `scenario` is the run it is about (`control` the second one, where it compares two). None: no run can tell.
+    `scenario` is the run it is about (`control` the second one, where it compares two). None: no run can tell. `live`: the
+    lesson makes the run on a real client, the scenario stands in for it and is not shown, since it may hold the answer.
     """
 
     id: str
@@ -85,6 +86,7 @@ class Question:
     explanation: str
     scenario: Scenario | None = None
     control: Scenario | None = None
+    live: bool = False
 
     @property
     def keys(self) -> str:

@@ -14,7 +14,7 @@ from lesson_lib.faults import DELIVER, parse_script
 from lesson_lib.history import History
 from lesson_lib.teach.content import Scenario
 from lesson_lib.teach.message import Message, Outcome, Shown, box, inline, picture_html, picture_text, show_now
-from lesson_lib.teach.widget import guard_script, has_kernel
+from lesson_lib.teach.widget import Controls, guard_script, has_kernel
 
 MOST_ATTEMPTS = 12
 _SWITCHES = ("idempotence", "acks", "retries", "in_flight", "broker", "client")
@@ -74,7 +74,7 @@ class Playground(Shown):
         super().show()
         if has_kernel():
             from lesson_lib.teach.playground_view import PlaygroundView
-            show_now(PlaygroundView(self).box)
+            show_now(Controls(PlaygroundView(self).box))
 
 
 def playground(values: int | list[str] = 3, *, faults: Mapping[int, str] | str | None = None, **settings: Any) -> Playground:

@@ -34,9 +34,22 @@ def element_id(item_id: str) -> str:
     return f"question-{item_id.replace('.', '-')}"
 
 
+class Controls:
+    """Controls as an output that says nothing where there is no kernel, instead of the name of a class."""
+
+    def __init__(self, box: Any) -> None:
+        self.box = box
+
+    def __repr__(self) -> str:
+        return ""
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        return {**self.box._repr_mimebundle_(), "text/plain": "", "text/html": ""}
+
+
 def answer_widget(asked: Asked) -> Any:
     """The controls for a question; None where there is no kernel."""
-    return AnswerView(asked).box if has_kernel() else None
+    return Controls(AnswerView(asked).box) if has_kernel() else None
 
 
 class AnswerView:

@@ -89,8 +89,9 @@ class Book:
         return self.client.inject(code, pop=True)
 
     def stop(self) -> None:
-        """Stop the kernel, whatever happened."""
-        self.client._cleanup_kernel()
+        """Stop the kernel, whatever happened; a second time does nothing."""
+        if self.client.km is not None:
+            self.client._cleanup_kernel()
 
 
 @pytest.fixture
@@ -108,7 +109,7 @@ def nb(tmp_path: Path) -> Iterator[Callable[..., Book]]:
         book.stop()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def unanswered(path: Path, tmp_path_factory: pytest.TempPathFactory) -> Book:
     """The notebook after Run All with nothing answered; run once for all tests that look at it."""
     book = Book(path, tmp_path_factory.mktemp("unanswered") / "progress")
@@ -122,4 +123,4 @@ def unanswered(path: Path, tmp_path_factory: pytest.TempPathFactory) -> Book:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Each test with `path` runs once for each notebook, however many there are."""
     if "path" in metafunc.fixturenames:
-        metafunc.parametrize("path", NOTEBOOKS, ids=[p.stem for p in NOTEBOOKS], scope="module")
+        metafunc.parametrize("path", NOTEBOOKS, ids=[p.stem for p in NOTEBOOKS], scope="session")

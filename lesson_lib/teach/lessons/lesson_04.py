@@ -1,0 +1,218 @@
+"""Lesson 4, "Switching it on": who has idempotence on without asking, what switches it off silently, what it costs.
+
+Where the notebook uses what, in this order:
+
+| id | where |
+|---|---|
+| 4.recall-number, 4.recall-copies, 4.recall-early | opening: three questions on lessons 1 to 3 |
+| 4.default | the page's own question; revealed with a run of the installed client |
+| 4.acks-1 | before the same producer with `acks=1` |
+| 4.explicit | before asking for both, idempotence and `acks=1` |
+| 4.lost-ack | before one lost ack for a producer with `acks=1`, on the real client |
+| 4.saw-sequence | after that run |
+| 4.cost | before the measurement |
+| 4.decides, 4.one-copy | exercises: a function, and a puzzle |
+
+What `decision` says of the installed client is held against that client by tests/facts/test_lesson_04.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lesson_lib.history import History
+from lesson_lib.teach.content import Option, Question, scenario
+from lesson_lib.teach.readings import all_ok, copies, log_words, offsets_told, told_words
+from lesson_lib.teach.tasks.function import FunctionTask
+from lesson_lib.teach.tasks.puzzle import PuzzleTask
+from lesson_lib.teach.tasks.task import given
+
+DEFAULT = scenario(1)
+WITH_ACKS_1 = scenario(1, acks=1, idempotence=False)
+LOST_ACK = scenario(3, faults={2: "lose ack"}, acks=1, idempotence=False)
+CONFLICTS = ("acks", "retries", "max_in_flight_requests_per_connection")
+
+
+def numbered(run: History) -> bool:
+    """Whether the batches carry sequences."""
+    return all(a.send.base_sequence >= 0 for a in run.attempts)
+
+
+def sequence_words(run: History) -> str:
+    """What the batches carry."""
+    return "the batches carry " + ("sequences." if numbered(run) else "no sequence: the fields hold -1.")
+
+
+RECALL = (
+    Question(
+        id="4.recall-number", kind="recall", scenario=scenario(4, records_per_batch=2, faults={1: "lose ack"}),
+        text="Two batches of two records, idempotence on, the ack of the first is lost once. Which base sequence does the retry carry?",
+        options=(
+            Option("2, the next free one.", lambda run: run.attempts[1].send.base_sequence == 2, "a retry gets a new number",
+                   lambda run: f"it carries {run.attempts[1].send.base_sequence}."),
+            Option("0, the same again.", lambda run: run.attempts[1].send.base_sequence == 0),
+            Option("1, the second try.", lambda run: run.attempts[1].send.base_sequence == 1, "sequences count tries",
+                   lambda run: f"it carries {run.attempts[1].send.base_sequence}."),
+        ),
+        explanation="A retry repeats its number; that is how it is recognised.",
+    ),
+    Question(
+        id="4.recall-copies", kind="recall", scenario=scenario(("pay", "pay", "pay")),
+        text="Idempotence on. The application calls `send` three times with the value `pay`. How many are in the log?",
+        options=(
+            Option("One.", lambda run: copies(run, "pay") == 1, "same content means same message",
+                   lambda run: f"the log holds {log_words(run)}."),
+            Option("Three.", lambda run: copies(run, "pay") == 3),
+        ),
+        explanation="Three calls, three numbers, three records.",
+    ),
+    Question(
+        id="4.recall-early", kind="recall",
+        text="A batch arrives before the one that precedes it. What does Kafka do with it?",
+        options=(
+            Option("It stores it: a gap does not matter.", False, "greater is stored", "the missing batch could then never be stored."),
+            Option("It keeps it until the missing one is there.", False, "the broker buffers and sorts",
+                   "in lesson 3 a broker that did so lost what it had promised."),
+            Option("It refuses it.", True),
+        ),
+        explanation="Error 45. The producer sends it again, in its turn.",
+    ),
+)
+
+DEFAULT_QUESTION = Question(
+    id="4.default", kind="prediction", live=True, scenario=DEFAULT,
+    text="The page asks: is idempotency enabled by default, or does it require configuration? "
+         "Say it for the client that is installed here, `kafka-python` 3.0.12, with no settings at all.",
+    options=(
+        Option("On by default.", numbered),
+        Option("Off by default.", lambda run: not numbered(run), "idempotence is off unless asked for", sequence_words),
+    ),
+    explanation="On, since kafka-python 3.0. Which client, and which version, is the whole answer.",
+)
+
+ACKS_1 = Question(
+    id="4.acks-1", kind="prediction", live=True, scenario=WITH_ACKS_1,
+    text="The same producer, with `acks=1` and nothing else. What happens to idempotence?",
+    options=(
+        Option("It stays on.", numbered, "a default stays whatever else is set", sequence_words),
+        Option("It is off, and nothing is raised.", lambda run: not numbered(run) and all_ok(run)),
+        Option("The producer refuses to start.", lambda run: not run.attempts, "a conflict is always an error",
+               lambda run: f"it started and sent; {sequence_words(run)}"),
+    ),
+    explanation="A default gives way to a setting that you wrote. One line in the client's log says so.",
+)
+
+EXPLICIT = Question(
+    id="4.explicit", kind="choice",
+    text="And with both written down, `enable_idempotence=True` and `acks=1`?",
+    options=(
+        Option("`acks=1` wins again.", False, "settings give way silently", "a wish that was written down is not given up silently."),
+        Option("`acks` is raised to `\"all\"`.", False, "settings give way silently",
+               "that is what librdkafka does with defaults; two written settings are a contradiction there as well."),
+        Option("The producer refuses to start.", True),
+    ),
+    explanation="Two written wishes that exclude each other are an error. So write it down, and a later `acks=1` cannot undo it unseen.",
+)
+
+LOST_ACK_QUESTION = Question(
+    id="4.lost-ack", kind="prediction", live=True, scenario=LOST_ACK,
+    text="Three records, `acks=1` and no other setting, on a client that has idempotence on by default. The second ack is lost. "
+         "What does the log hold?",
+    options=(
+        Option("`m0 m1 m2`", lambda run: run.values() == ["m0", "m1", "m2"], "a default stays whatever else is set",
+               lambda run: f"the log holds {log_words(run)}."),
+        Option("`m0 m1 m1 m2`", lambda run: run.values() == ["m0", "m1", "m1", "m2"]),
+        Option("`m0 m2`", lambda run: run.values() == ["m0", "m2"], "no ack means not stored",
+               lambda run: f"the log holds {log_words(run)}."),
+    ),
+    explanation="One setting, chosen perhaps for speed, and the duplicates of lesson 2 are back.",
+)
+
+SAW_SEQUENCE = Question(
+    id="4.saw-sequence", kind="observation", scenario=LOST_ACK,
+    text="Where could you have seen it, before any duplicate?",
+    options=(
+        Option("In what the application was told.", lambda run: not all_ok(run), "ok means once",
+               lambda run: f"it was told {told_words(run)}, with the offsets {offsets_told(run)}."),
+        Option("In the requests: they carry no sequence.", lambda run: not numbered(run)),
+        Option("Nowhere.", lambda run: numbered(run), "idempotence cannot be seen", sequence_words),
+    ),
+    explanation="The column `sequence` says none from the first request on, and no producer id was asked for.",
+)
+
+COST = Question(
+    id="4.cost", kind="choice",
+    text="The page says that idempotency adds slight latency and overhead \"due to sequence tracking\". "
+         "How many bytes does it add to a batch?",
+    options=(
+        Option("14: producer id, epoch and sequence.", False, "idempotence makes batches longer",
+               "these 14 bytes are in every batch; without idempotence they hold -1."),
+        Option("None.", True),
+        Option("4 for each record.", False, "every record carries a number", "records carry no sequence of their own."),
+    ),
+    explanation="The fields are in every batch, as you saw in lesson 1.",
+)
+
+
+def decision(settings: Mapping[str, Any]) -> str:
+    """What kafka-python 3.0.12 makes of the settings: on, off or refused."""
+    wish = settings.get("enable_idempotence")
+    against = (settings.get("acks", "all") not in ("all", -1) or settings.get("retries", 1) == 0
+               or settings.get("max_in_flight_requests_per_connection", 5) > 5)
+    if wish is False:
+        return "off"
+    if against:
+        return "refused" if wish else "off"
+    return "on"
+
+
+def cases() -> list[Mapping[str, Any]]:
+    """Settings to decide on."""
+    return [{}, {"acks": 1}, {"acks": "all"}, {"retries": 3}, {"retries": 0}, {"enable_idempotence": True, "retries": 0},
+            {"enable_idempotence": True, "acks": 1}, {"enable_idempotence": False, "acks": 1}, {"acks": 0},
+            {"max_in_flight_requests_per_connection": 6}, {"max_in_flight_requests_per_connection": 5},
+            {"enable_idempotence": True, "max_in_flight_requests_per_connection": 6}, {"enable_idempotence": True}]
+
+
+def forgets_retries(settings: Mapping[str, Any]) -> str:
+    """Looks at acks only."""
+    if settings.get("enable_idempotence") is False:
+        return "off"
+    return "on" if settings.get("acks", "all") == "all" else "off"
+
+
+def as_the_page_says(settings: Mapping[str, Any]) -> str:
+    """Off unless asked for."""
+    return "on" if settings.get("enable_idempotence") else "off"
+
+
+def always_on(settings: Mapping[str, Any]) -> str:
+    """Whatever is set."""
+    return "on"
+
+
+EXERCISES = (
+    FunctionTask(
+        id="4.decides", name="decide", truth=decision, inputs=cases, show=str,
+        text="Write `decide(settings)` for the installed client: from a dict of settings such as `{\"acks\": 1}` it returns "
+             "`\"on\"`, `\"off\"` or `\"refused\"`. Three settings matter beside `enable_idempotence` itself. `task.check(decide)`",
+        hints=("The three are `acks`, `retries` and `max_in_flight_requests_per_connection`.",
+               "At odds with idempotence are: acks other than \"all\", retries=0, more than 5 in flight.",
+               "At odds and idempotence not written down: off. Written down as True: refused. As False: off in any case."),
+        right=(given(decision),), wrong=(given(as_the_page_says), given(forgets_retries), given(always_on), given("on")),
+        explanation="`retries=3` leaves it on. So pitfall 1 of the page, retries without idempotence, needs an explicit False today.",
+    ),
+    PuzzleTask(
+        id="4.one-copy", scenario=scenario(3, idempotence=True), budget=3, goal="`m1` lies in the log twice.",
+        reached=lambda run: copies(run, "m1") > 1,
+        text="Idempotence is on, written down. With up to three faults, get `m1` into the log twice. If you think that no script does "
+             "it: `task.check(\"impossible\")`",
+        hints=("Try the faults of lesson 2.", "The check runs every script of up to three faults before it agrees with you."),
+        right=(given("impossible"),), wrong=(given({2: "lose ack"}), given({2: "repeat"}), given({"2-4": "lose ack"}),
+                                             given({2: "store and answer 20", 3: "lose ack"}), given({})),
+        explanation="Not with one producer that lives, and not with these faults. Lesson 5 kills the producer, lesson 6 restarts the broker.",
+    ),
+)
+
+ITEMS = (*RECALL, DEFAULT_QUESTION, ACKS_1, EXPLICIT, LOST_ACK_QUESTION, SAW_SEQUENCE, COST, *EXERCISES)
