@@ -16,6 +16,7 @@ _HOMES = {
     "question": "teach", "reveal": "teach", "observe": "teach", "exercise": "teach", "progress": "teach",
     "misconception_map": "teach", "playground": "teach", "as_rule": "teach",
     "start_lab": "live", "forge": "live.forge", "fetch_batches": "live.forge", "explain_header": "live.header_table",
+    "measure_cost": "live.cost",
 }
 __all__ = ["__version__", *_HOMES]
 
