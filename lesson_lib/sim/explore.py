@@ -10,7 +10,7 @@ where `kinds` names them: they are what can still give a duplicate, through the 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
 from lesson_lib.core.kafka_version import KafkaVersion
@@ -62,16 +62,15 @@ class Exploration:
 
     @cached_property
     def outcomes(self) -> list[Outcome]:
-        """The different ends, those that are reached in fewer steps first."""
-        found: dict[tuple[tuple[int, ...], tuple[str, ...]], Outcome] = {}
+        """The different ends: those with the fewest faults first, then those with most told ok, then those in fewest steps."""
         protocol = self.graph.protocol
-        for place in self.graph.ends:
+        places: dict[tuple[tuple[int, ...], tuple[str, ...]], Place] = {}
+        for place in sorted(self.graph.ends, key=lambda end: -end[5]):
             log, told = protocol.brokers[place[3]].log, protocol.clients[place[0]].told
-            key = tuple(batch.number for batch in log), told
-            if key not in found:
-                values = tuple(protocol.values[batch] for batch in key[0])
-                found[key] = Outcome(values, told, _anomaly_names(protocol, place), place)
-        return list(found.values())
+            places.setdefault((tuple(batch.number for batch in log), told), place)
+        found = [Outcome(tuple(protocol.values[batch] for batch in log), told, _anomaly_names(protocol, place), place)
+                 for (log, told), place in places.items()]
+        return sorted(found, key=lambda o: (-o.place[5], -o.told.count("ok")))
 
     @property
     def anomaly_names(self) -> list[str]:
@@ -79,7 +78,7 @@ class Exploration:
         return sorted({name for outcome in self.outcomes for name in outcome.anomalies})
 
     def find(self, anomaly: str) -> History | None:
-        """A shortest history with that anomaly, None where there is none within the bound."""
+        """A shortest history with that anomaly (fewest faults, then most told ok), None where there is none within the bound."""
         found = self._with(anomaly)
         return found and self.history(found)
 
@@ -98,7 +97,7 @@ class Exploration:
         history, protocol = self.history(found), self.graph.protocol
         kinds = [step for step, _ in self.graph.path(found.place) if step in KINDS]
         run = partial(simulate, protocol.values, in_flight=self.settings.in_flight, idempotence=self.settings.idempotence,
-                      broker=self.settings.broker, client=self.settings.client, rule=protocol.broker)
+                      broker=protocol.broker.version, client=self.settings.client, rule=protocol.broker)
         return find_script(history.settings.faults, kinds, self.settings.in_flight, len(history.attempts),
                            lambda script: same_end(run(faults=script), history))
 
@@ -139,12 +138,7 @@ def history_to(graph: Graph, faults: int, place: Place, settings: Settings) -> H
     """A shortest history that leads to a state."""
     path = graph.path(place)
     history, script = tell_history(graph.protocol, graph.protocol.start(faults), path, settings)
-    return History(history.events, history.logs, _with_faults(settings, script))
-
-
-def _with_faults(settings: Settings, script: str) -> Settings:
-    return Settings("explored", settings.idempotence, settings.acks, settings.in_flight, None, settings.broker,
-                    settings.client, script)
+    return replace(history, settings=replace(settings, faults=script))
 
 
 def explore(batches: int | Sequence[str] = 3, in_flight: int = 1, faults: int = 1, *, idempotence: bool = True,
@@ -167,4 +161,4 @@ def explore(batches: int | Sequence[str] = 3, in_flight: int = 1, faults: int = 
     version = version_of(broker)
     toy = rule if isinstance(rule, Broker) else Broker(rule, version)
     graph = search(Protocol(producer, toy, values, tuple(kinds)), faults, max_states)
-    return Exploration(graph, faults, Settings("explored", idempotence, "all", window, None, str(version), client))
+    return Exploration(graph, faults, Settings("simulated", idempotence, "all", window, None, toy.name, client))

@@ -7,7 +7,7 @@ Up to there the producer saw the same from both; from there on each goes its own
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import NamedTuple
 
@@ -91,11 +91,11 @@ class Difference:
 
     def script(self) -> str | None:
         """A fault script with which `simulate` too tells the two apart, with the same values; None where no script does."""
-        version, producer = self.kafka.settings.broker, self.protocol.producer
-        run = partial(simulate, self.protocol.values, in_flight=producer.in_flight, broker=version, client="java")
+        kafka, producer = self.protocol.broker.first, self.protocol.producer
+        run = partial(simulate, self.protocol.values, in_flight=producer.in_flight, broker=kafka.version, client="java")
         return find_script(self.faults, [step for step, _ in self.moves if step in KINDS], producer.in_flight,
                            len(self.history.attempts), lambda script: run(faults=script).verdicts != run(
-                               faults=script, rule=self.mutant.broker(version_of(version))).verdicts)
+                               faults=script, rule=self.mutant.broker(kafka.version)).verdicts)
 
     def __str__(self) -> str:
         return (f"{self.mutant.belief}\n\nThis broker ({self.mutant.name}), {self.faults or 'no fault'}:\n{self.history}\n\n"
@@ -137,7 +137,7 @@ def _differ(protocol: Protocol, place: Place) -> bool:
 
 def _difference(mutant: Mutant, version: KafkaVersion, graph: Graph, faults: int) -> Difference:
     moves, twins = moves_to(graph, faults), graph.protocol
-    histories = [told(Protocol(twins.producer, broker, twins.values, twins.kinds), faults, moves, str(version))
+    histories = [told(Protocol(twins.producer, broker, twins.values, twins.kinds), faults, moves)
                  for broker in (mutant.broker(version), Broker(version=version))]
     return Difference(mutant, *histories, histories[0].settings.faults, moves, twins)
 
@@ -152,19 +152,21 @@ def moves_to(graph: Graph, faults: int) -> Moves:
     return moves
 
 
-def told(protocol: Protocol, faults: int, moves: Moves, version: str) -> History:
+def told(protocol: Protocol, faults: int, moves: Moves) -> History:
     """The moves as far as this broker lets them be made, and then to the end without faults."""
     place, path = protocol.start(faults), []
     for name, nth in moves:
-        same = [step for step in protocol.steps(place) if step[0] == name] or [("handle", protocol.steps(place)[0][1])]
-        path.append(same[min(nth, len(same) - 1)])
+        path.append(_move(protocol.steps(place), name, nth))
         place = path[-1][1]
-    while steps := dict(reversed(protocol.steps(place))):
-        step = next((name for name in FINISHING if name in steps), None)
-        if step is None:
-            break
-        path.append((step, steps[step]))
-        place = steps[step]
-    settings = Settings("explored", True, "all", protocol.producer.in_flight, None, version, "java")
+    while step := next((name for name in FINISHING if name in dict(protocol.steps(place))), None):
+        path.append(_move(protocol.steps(place), step, 0))
+        place = path[-1][1]
+    settings = Settings("simulated", True, "all", protocol.producer.in_flight, None, protocol.broker.name, "java")
     history, script = tell_history(protocol, protocol.start(faults), path, settings)
-    return History(history.events, history.logs, Settings("explored", True, "all", settings.in_flight, None, version, "java", script))
+    return replace(history, settings=replace(settings, faults=script))
+
+
+def _move(steps: list[tuple[str, Place]], name: str, nth: int) -> tuple[str, Place]:
+    """The nth step of that name. A broker that refuses cannot store and answer with an error: there it only handles."""
+    same = [step for step in steps if step[0] == name] or [step for step in steps if step[0] == "handle"]
+    return same[min(nth, len(same) - 1)]

@@ -7,6 +7,7 @@ becomes of its memory when a connection tears, when the broker restarts, or when
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -45,6 +46,13 @@ class Broker:
 
     rule: Rule = judge
     version: KafkaVersion = DEFAULT_VERSION
+
+    @property
+    def name(self) -> str:
+        """Whose rule decides, for captions: Kafka's release, or the name of the rule in words."""
+        if type(self) is not Broker:
+            return re.sub("(?<!^)(?=[A-Z])", " ", type(self).__name__).lower()
+        return str(self.version) if self.rule is judge else getattr(self.rule, "__name__", "another rule").replace("_", " ")
 
     def handle(self, state: State, batch: Batch) -> Handled:
         """Judge a batch; store it where the verdict is Appended."""

@@ -9,7 +9,7 @@ should have been next makes the Java client raise its epoch and number again wha
 only tries again, because an earlier one is missing. kafka-python has one batch in flight and takes a new producer id.
 
 Sources: `Sender`, `TransactionManager`, `RecordAccumulator`; kafka/producer/sender.py. Differs from Kafka in: one record a
-batch, the delivery timeout finds only the oldest batch that waits for a retry, and no backoff.
+batch, no delivery timeout while a batch is on the wire, and no backoff.
 """
 
 from __future__ import annotations
@@ -108,7 +108,9 @@ class Producer:
         return client
 
     def expired(self, client: Client) -> Client:
-        """The delivery timeout ends the oldest waiting batch: nobody knows whether it is stored."""
+        """The delivery timeout ends the oldest waiting batch, or else one that was never sent: the application knows nothing."""
+        if not client.waiting:
+            return client._replace(next_batch=client.next_batch + 1).tell(client.next_batch, UNKNOWN)
         batch, client = client.waiting[0], client._replace(waiting=client.waiting[1:])
         return self._resolve(client._replace(unresolved=self.idempotence).tell(batch.batch, UNKNOWN))
 

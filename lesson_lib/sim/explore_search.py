@@ -6,7 +6,8 @@ are still to be read from connections that are gone, and how many faults may fol
 
     send · handle · answer          what happens without faults, each as early or as late as it likes
     handle late                     a request of a dead connection is handled after all; nobody hears the answer
-    give up                         trying again would change nothing for ever, so the delivery timeout ends it
+    give up                         trying again would change nothing for ever, so the delivery timeout ends it, alone or
+                                    together with some of those that were handed over after it
     cut, repeat, refuse ...         the faults of `KINDS`; each costs one
 
 Clients, brokers and requests are numbered as they turn up, and what one of them does is worked out once: a state is a
@@ -93,6 +94,7 @@ class Protocol:
         self.answered = Known(lambda key: self.clients.number(self.producer.answered(self.clients[key[0]], key[1])))
         self.torn = Known(lambda client: self.clients.number(self.producer.disconnected(self.clients[client])))
         self.expired = Known(lambda client: self.clients.number(self.producer.expired(self.clients[client])))
+        self.given_up = Known(self._give_up)
         self.waits = Known(lambda client: bool(self.clients[client].waiting))
         happenings = {"cut": self.broker.disconnected, "restart broker": self.broker.restarted,
                       "fail over": self.broker.failed_over, "crash broker": self.broker.failed_over}
@@ -112,6 +114,14 @@ class Protocol:
     def _send(self, client: int) -> tuple[int, int] | None:
         sent = self.producer.send(self.clients[client])
         return sent and (self.clients.number(sent[0]), self.requests.number(sent[1]))
+
+    def _give_up(self, client: int) -> list[int]:
+        """The oldest unfinished batch is given up, the oldest two, and so on."""
+        found: list[int] = []
+        while "" in self.clients[client].told:
+            client = self.expired[client]
+            found.append(client)
+        return found
 
     def _handle(self, key: tuple[int, int]) -> tuple[int, int]:
         state, verdict = self.broker.handle(self.brokers[key[0]], self.batch(self.requests[key[1]]))
@@ -133,7 +143,7 @@ class Protocol:
         if answers:
             found.append(("answer", (self.answered[client, answers[0]], requests, answers[1:], broker, late, left)))
         elif not requests and not late and self.waits[client] and self._stuck(client, broker):
-            found.append(("give up", (self.expired[client], (), (), broker, (), left)))
+            found.extend(("give up", (gone, (), (), broker, (), left)) for gone in self.given_up[client])
         for i, old in enumerate(late):
             after, _ = self.handled[broker, old[0]]
             rest = (*late[:i], old[1:], *late[i + 1:]) if len(old) > 1 else (*late[:i], *late[i + 1:])

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
 
 from lesson_lib.errors import LessonError
-from lesson_lib.sim.explore import explore
+from lesson_lib.history import Kind
+from lesson_lib.sim.explore import Exploration, explore
+from lesson_lib.sim.explore_search import KINDS
+from lesson_lib.sim.mutants import ForgetOnFailover, window_of_one
+from lesson_lib.sim.run import simulate
 
 RESTARTS = ("cut", "restart broker")
 
@@ -88,3 +94,78 @@ def test_says_what_was_proved_and_within_which_bound() -> None:
 def test_wrong_arguments_get_a_sentence(arguments: dict) -> None:
     with pytest.raises(LessonError):
         explore(**arguments)
+
+
+def ends(found: Exploration) -> set[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """What the log can hold and the application can be told."""
+    return {(o.log, o.told) for o in found.outcomes}
+
+
+@pytest.mark.parametrize("client", ["java", "kafka-python"])
+@pytest.mark.parametrize("broker", ["2.4", "4.4", "4.5"])
+@pytest.mark.parametrize("idempotence", [True, False])
+@pytest.mark.parametrize("in_flight", [1, 2, 3])
+def test_whatever_the_simulation_does_the_explorer_has_seen(in_flight: int, idempotence: bool, broker: str, client: str) -> None:
+    settings = {"idempotence": idempotence, "broker": broker, "client": client}
+    seen = ends(explore(3, in_flight, 2, **settings))
+    faults = ["lose ack", "lose request", "refuse 6", "store and answer 20", "cut 2 0", "cut 2 1", "cut 3 1"]
+    runs = 0
+    for (first, one), (second, other) in product(product(range(1, 6), faults), repeat=2):
+        if first < second:
+            try:
+                run = simulate(3, in_flight=in_flight, faults={first: one, second: other}, **settings)
+            except LessonError:  # it ended before the second fault, or waits for requests that never come
+                continue
+            runs += 1
+            assert (tuple(run.values()), tuple(run.told.values())) in seen, run.settings.faults
+    assert runs > 50
+
+
+@pytest.mark.parametrize("arguments", [{"idempotence": False}, {"broker": "4.4", "faults": 2}, {"kinds": tuple(KINDS), "faults": 2},
+                                       {"client": "kafka-python", "kinds": tuple(KINDS), "faults": 2}])
+def test_every_end_can_be_told_as_a_history(arguments: dict) -> None:
+    found = explore(2, 2, **arguments)
+    for outcome in found.outcomes:
+        history = found.history(outcome)
+        assert (tuple(history.values()), tuple(history.told.values())) == (outcome.log, outcome.told)
+        assert history.anomaly_names == list(outcome.anomalies)
+        assert len(history.of(Kind.VERDICT)) >= len(outcome.log)
+        assert [e.t for e in history.events] == sorted(e.t for e in history.events)
+        assert all(a.verdict or a.lost for a in history.attempts)
+
+
+def test_the_fault_script_of_a_history_brings_the_simulation_to_the_same_end() -> None:
+    found = explore(3, 2, 2)
+    script, history = found.script("duplicate"), found.find("duplicate")
+    assert script is not None and history is not None
+    run = simulate(3, in_flight=2, client="java", faults=script)
+    assert (run.values(), run.told) == (history.values(), history.told)
+    assert found.script("lost write") is None
+
+
+def test_six_in_flight_are_one_more_than_the_broker_remembers() -> None:
+    assert explore(6, 5, 1, broker="4.5").anomaly_names == []
+    history = explore(6, 6, 1, broker="4.5").find("duplicate")
+    assert history is not None
+    assert history.settings.faults == "1: cut 6 0"
+    assert (0, "refused", 45) in history.verdicts
+
+
+def test_a_late_request_lands_behind_its_own_retry() -> None:
+    history = explore(1, idempotence=False, kinds=("repeat",)).find("duplicate")
+    assert history is not None
+    assert [(e.attempt, e.offset) for e in history.of(Kind.VERDICT)] == [(2, 0), (1, 1)]
+    assert explore(3, 3, 2, broker="4.5", kinds=("repeat",)).anomaly_names == []
+
+
+def test_kafka_python_has_one_in_flight_with_idempotence_and_sends_nothing_after_a_timeout() -> None:
+    found = explore(2, 5, 2, client="kafka-python", kinds=("cut", "delivery timeout"))
+    assert found.settings.in_flight == 1
+    assert ends(found) == {(("m0", "m1"), ("ok", "ok")), ((), ("unknown", "unknown")), (("m0",), ("unknown", "unknown")),
+                           (("m0",), ("ok", "unknown")), (("m0", "m1"), ("ok", "unknown"))}
+
+
+def test_captions_name_the_rule_that_decided() -> None:
+    assert explore(1).settings.broker == "4.4"
+    assert explore(1, rule=window_of_one).settings.broker == "window of one"
+    assert explore(1, rule=ForgetOnFailover()).settings.broker == "forget on failover"

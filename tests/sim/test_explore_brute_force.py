@@ -57,7 +57,7 @@ class World:
         names = ["send"] * self.may_send() + ["handle"] * bool(self.out) + ["read"] * bool(self.back)
         names += [f"late {i}" for i in range(len(self.old))]
         if self.is_stuck():
-            names.append("expire")
+            names += [f"expire {n + 1}" for n in range(len(self.again) + len(self.fresh))]
         if self.left:
             names += [f"fault {kind}" for kind in self.kinds if self.may_fail(kind)]
         return names
@@ -95,7 +95,8 @@ class World:
             self.broker.append(self.old[int(rest)].pop(0))
             self.old = [requests for requests in self.old if requests]
         else:
-            {"send": self.send, "handle": self.handle, "read": self.read, "expire": self.expire}[first]()
+            for _ in range(int(rest or 1)):
+                {"send": self.send, "handle": self.handle, "read": self.read, "expire": self.expire}[first]()
 
     def fail(self, kind: str) -> None:
         if kind == "refuse":
@@ -156,6 +157,9 @@ class World:
             self.again.sort(key=lambda r: r.sequence)
 
     def expire(self) -> None:
+        if not self.again:
+            self.told[self.fresh.pop(0)] = "unknown"
+            return
         self.told[self.again.pop(0).number] = "unknown"
         self.unresolved = self.idempotence
         self.settle()

@@ -92,7 +92,10 @@ Disconnected(c) == TryAllAgain([c EXCEPT !.wire = <<>>], c.wire)
 
 Expired(c) ==
     LET e == Head(c.waiting)
-    IN  Resolve(Tell([c EXCEPT !.waiting = Tail(@), !.unresolved = Idempotence], e.batch, "unknown"))
+    IN  IF c.waiting = <<>> THEN Tell([c EXCEPT !.nextBatch = @ + 1], c.nextBatch, "unknown") ELSE Resolve(Tell([c EXCEPT !.waiting = Tail(@), !.unresolved = Idempotence], e.batch, "unknown"))
+
+RECURSIVE ExpiredTimes(_, _)
+ExpiredTimes(c, n) == IF n = 0 THEN c ELSE ExpiredTimes(Expired(c), n - 1)
 
 Answered(c, error) ==
     LET e == Head(c.wire)
@@ -158,7 +161,8 @@ HandleLate ==
         /\ late' = IF Len(late[i]) = 1 THEN Without(late, i) ELSE [late EXCEPT ![i] = Tail(@)]
         /\ UNCHANGED <<client, requests, answers, left>>
 
-(* Another try would change nothing on either side, so the delivery timeout comes. *)
+(* Another try would change nothing on either side, so the delivery timeout comes, for the     *)
+(* oldest batch alone or for some of the younger ones too.                                     *)
 Stuck ==
     LET r == SentRequest(client)
     IN  /\ client.waiting # <<>> /\ requests = <<>> /\ answers = <<>> /\ late = <<>>
@@ -166,7 +170,10 @@ Stuck ==
         /\ ~Appends(memory, log, r)
         /\ Answered(AfterSend(client), Error(memory, log, r)) = client
 
-GiveUp == Stuck /\ client' = Expired(client) /\ UNCHANGED <<requests, answers, memory, log, late, left>>
+GiveUp ==
+    /\ Stuck
+    /\ \E n \in 1..(Len(client.waiting) + Batches - client.nextBatch + 1) : client' = ExpiredTimes(client, n)
+    /\ UNCHANGED <<requests, answers, memory, log, late, left>>
 
 -----------------------------------------------------------------------------
 (* Faults *)
