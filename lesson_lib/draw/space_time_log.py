@@ -6,6 +6,7 @@ consumer sees what lies before it (`LogManager`'s lastStableOffset; see `core.tr
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lesson_lib.draw import labels
@@ -102,16 +103,8 @@ class LogColumn:
             self._last_stable(canvas, steps)
 
     def _last_stable(self, canvas: Canvas, steps: dict[int, int]) -> None:
-        opened: dict[int, int] = {}
-        end, before = 0, None
-        for fact in self.facts:
-            offset, who = fact.event.offset or 0, fact.send.producer_id
-            end = offset + (max(1, len(fact.send.values)) if fact.copy else 1)
-            if fact.event.kind == Kind.MARKER:
-                opened.pop(who, None)
-            elif fact.send.transactional:
-                opened.setdefault(who, offset)
-            stable = min(opened.values(), default=end)
+        before = None
+        for fact, stable in zip(self.facts, stable_offsets(self.facts), strict=True):
             if stable != before:
                 self._stable_line(canvas, steps[fact.index], fact, stable)
             before = stable
@@ -121,3 +114,18 @@ class LogColumn:
         y, x = self.sheet.y(fact) + self.height(fact) / 2 + 1.5, self.x + self.half
         canvas.line([(self.x - self.half, y), (x + 14, y)], colour=FIRST_SEND, width=2.2, layer=5)
         canvas.text(x + 17, y, f"LSO {stable}", align="left", colour=FIRST_SEND, bold=True)
+
+
+def stable_offsets(facts: Sequence[Fact]) -> list[int]:
+    """The last stable offset of one partition after each of its appends."""
+    opened: dict[int, int] = {}
+    found = []
+    for fact in facts:
+        offset, who = fact.event.offset or 0, fact.send.producer_id
+        if fact.event.kind == Kind.MARKER:
+            opened.pop(who, None)
+        elif fact.send.transactional:
+            opened.setdefault(who, offset)
+        end = offset + (max(1, len(fact.send.values)) if fact.copy else 1)
+        found.append(min(opened.values(), default=end))
+    return found

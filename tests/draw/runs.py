@@ -1,0 +1,78 @@
+"""Runs to draw: those of the lessons, and as many random ones as a test wants."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from lesson_lib.errors import LessonError
+from lesson_lib.history import History
+from lesson_lib.sim import simulate
+from lesson_lib.sim.pipeline import simulate_pipeline
+from lesson_lib.sim.transactions import Transactions
+
+FAULTS = ["lose ack", "lose request", "lose request silently", "lose ack silently", "refuse 19", "store and answer 20", "repeat",
+          "delay 250", "cut 3 1", "kill producer", "restart broker", "crash broker", "fail over", "forget idle ids", "refuse 45"]
+LESSONS: dict[str, dict[str, Any]] = {
+    "nothing happens": {"values_or_count": 3},
+    "lost ack": {"values_or_count": 3, "faults": {2: "lose ack"}},
+    "lost request": {"values_or_count": 3, "faults": {2: "lose request"}},
+    "two worlds": {"values_or_count": 1, "faults": {"1+": "lose ack silently"}, "delivery_timeout_ms": 70_000},
+    "burst": {"values_or_count": 5, "faults": {2: "lose ack"}, "in_flight": 5},
+    "burst of the Java client": {"values_or_count": 8, "faults": {1: "cut 4 1"}, "in_flight": 5, "client": "java"},
+    "eight batches, twelve attempts": {"values_or_count": 8, "faults": {2: "lose ack", 5: "refuse 19", 8: "lose request", 10: "lose ack"}},
+    "long waits": {"values_or_count": 3, "faults": {1: "lose request silently", 3: "delay 500"}},
+    "batches of three": {"values_or_count": 12, "records_per_batch": 3, "faults": {2: "lose ack", 4: "repeat"}},
+    "two partitions": {"values_or_count": 6, "partitions": 2, "faults": {1: "cut 2 1", 4: "refuse 19"}},
+    "a producer dies": {"values_or_count": 3, "faults": {2: "kill producer"}, "resend": True},
+    "a broker forgets": {"values_or_count": 4, "faults": {2: "lose ack", 3: "forget idle ids"}},
+    "a consumer crashes": {"values_or_count": 3, "consumer": {"commit": "after", "crash_at": 2}},
+}
+
+
+def lesson(name: str, idempotence: bool = True) -> History:
+    """One of the runs above."""
+    return simulate(**{"idempotence": idempotence} | LESSONS[name])
+
+
+def transactions() -> History:
+    """Committed, aborted by a successor, fenced, and one left open."""
+    kafka = Transactions()
+    shop = kafka.producer("shop")
+    shop.begin()
+    shop.send("a", "b")
+    shop.commit()
+    shop.begin()
+    shop.send("c")
+    again = kafka.producer("shop")
+    again.begin()
+    again.send("d")
+    shop.send("e")
+    again.commit()
+    kafka.consumer("read_committed").poll()
+    other = kafka.producer("other")
+    other.begin()
+    other.send("z")
+    return kafka.history()
+
+
+def pipeline() -> History:
+    """Consume, transform, produce, with a crash."""
+    return simulate_pipeline(3, crash={2: "send"})
+
+
+def random_pair(seed: int) -> list[History]:
+    """A random run with idempotence and, where the faults can be had there too, without."""
+    dice = random.Random(seed)
+    size = dice.choice([1, 1, 3])
+    arguments: dict[str, Any] = {
+        "in_flight": dice.choice([1, 3, 5]), "client": dice.choice(["kafka-python", "java"]), "records_per_batch": size,
+        "partitions": dice.choice([1, 1, 2]), "resend": dice.random() < 0.3,
+        "faults": {dice.randint(1, 6): dice.choice(FAULTS) for _ in range(dice.randint(0, 3))}}
+    count, runs = dice.randint(1, 8) * size, []
+    for idempotence in (True, False):
+        try:
+            runs.append(simulate(count, idempotence=idempotence, **arguments))
+        except LessonError:  # the run ended before one of the faults
+            pass
+    return runs or [simulate(count)]
