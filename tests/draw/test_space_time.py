@@ -1,0 +1,53 @@
+"""Space-time: the sentences, the transactions beside the log, and the last stable offset."""
+
+from __future__ import annotations
+
+from lesson_lib.draw import show
+from lesson_lib.draw.facts import facts_of
+from lesson_lib.draw.space_time import Sheet
+from lesson_lib.draw.space_time_log import stable_offsets
+from lesson_lib.history import Kind
+from tests.draw.runs import lesson, pipeline, transactions
+
+
+def test_every_event_has_its_sentence_in_the_picture() -> None:
+    history = lesson("lost ack")
+    texts = [label.get_text().replace("\n", " ") for label in show(history, "space-time").canvas.labels]
+    assert "The answer for batch 1 is lost: the broker has decided, the producer cannot know." in texts
+    assert "The broker remembers batch 1: a duplicate of offset 1. Nothing is stored." in texts
+
+
+def test_time_runs_downward() -> None:
+    ys = Sheet(lesson("burst"), 0.0).ys
+    assert ys == sorted(ys) and len(set(ys)) == len(ys)
+
+
+def test_a_lane_for_everyone_who_takes_part() -> None:
+    lanes = Sheet(transactions(), 0.0).lanes
+    assert lanes[:4] == ["application", "producer", "producer 2", "producer 3"]
+    assert {"coordinator", "consumer"} < set(lanes) and any(lane.startswith("broker") for lane in lanes)
+    assert len([lane for lane in Sheet(pipeline(), 0.0).lanes if lane.startswith("broker")]) == 2
+
+
+def test_transactions_are_open_committed_or_aborted() -> None:
+    column, = Sheet(transactions(), 0.0).columns.values()
+    assert [word for _, _, word, _ in column.bars] == ["committed", "aborted", "committed", "open"]
+
+
+def test_the_last_stable_offset_is_the_one_that_the_broker_says() -> None:
+    column, = Sheet(transactions(), 0.0).columns.values()
+    said = {fact.index: fact.event.note for fact in column.facts if fact.event.kind == Kind.MARKER}
+    drawn = {fact.index: f"last stable offset {stable}"
+             for fact, stable in zip(column.facts, stable_offsets(column.facts), strict=True)}
+    assert said and said == {index: drawn[index] for index in said}
+
+
+def test_the_last_stable_offset_stays_at_an_open_transaction() -> None:
+    column, = Sheet(transactions(), 0.0).columns.values()
+    assert stable_offsets(column.facts)[-1] == column.facts[-1].event.offset
+
+
+def test_a_partition_without_transactions_has_no_line() -> None:
+    texts = [label.get_text() for label in show(lesson("lost ack"), "space-time").canvas.labels]
+    assert not [text for text in texts if text.startswith("LSO")]
+    assert [f for f in facts_of(lesson("lost ack")) if f.copy]

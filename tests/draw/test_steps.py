@@ -1,0 +1,95 @@
+"""How a run, and two runs together, are told: order, sentences, surprises; and where the moments lie on the page."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from lesson_lib.draw import compare, show
+from lesson_lib.draw.difference import as_table, differing
+from lesson_lib.draw.facts import facts_of
+from lesson_lib.draw.steps import steps_of
+from lesson_lib.draw.timeline import Need, lay_out
+from lesson_lib.draw.words import sentence
+from lesson_lib.history import Event, History, Kind
+from tests.draw.runs import lesson, pipeline, random_pair, transactions
+
+
+def _on_the_wire(history: History) -> History:
+    """The same run as the proxy would have written it: times only count, ids are others."""
+    events = tuple(replace(e, t=n, producer_id=e.producer_id + 4000 if e.producer_id >= 0 else -1) for n, e in enumerate(history.events))
+    return History(events, history.logs, replace(history.settings, world="real"))
+
+
+def test_a_run_is_told_in_its_order() -> None:
+    history = lesson("lost ack")
+    steps = steps_of([history], [facts_of(history)])
+    assert [member for step in steps.members for member in step] == [(0, n) for n in range(len(history.events))]
+
+
+def test_two_runs_are_told_together_each_in_its_order() -> None:
+    for seed in range(60):
+        runs = [random_pair(seed)[0], random_pair(seed)[-1]]
+        steps = steps_of(runs, [facts_of(run) for run in runs])
+        for number, run in enumerate(runs):
+            assert [i for step in steps.members for r, i in step if r == number] == list(range(len(run.events)))
+
+
+def test_what_both_do_is_one_step() -> None:
+    captions = compare(lesson("lost ack", idempotence=False), lesson("lost ack")).captions
+    assert "Both: The answer for batch 1 is lost: the broker has decided, the producer cannot know." in captions
+    assert "Idempotence off: The broker stores batch 1 at offset 2, copy 2 of it." in captions
+    assert "Idempotence on: The broker remembers batch 1: a duplicate of offset 1. Nothing is stored." in captions
+
+
+def test_the_simulated_and_the_real_run_share_columns_though_their_clocks_differ() -> None:
+    toy = lesson("lost ack")
+    picture = compare(toy, _on_the_wire(toy))
+    assert len(picture.captions) == len(toy.events) and all(c.startswith("Both:") or "Simulated run:" in c for c in picture.captions)
+    assert differing(toy, _on_the_wire(toy)) == frozenset()
+
+
+def test_what_differs_is_named_and_the_rest_is_not() -> None:
+    off, on = lesson("lost ack", idempotence=False), lesson("lost ack")
+    assert differing(off, on) == {("fate", 1)}
+    marked = [line for line in as_table(off, on).splitlines() if line.startswith("≠")]
+    assert len(marked) == 1 and "2 in the log" in marked[0] and "duplicate" in marked[0]
+
+
+def test_the_surprises_of_a_lost_ack() -> None:
+    picture = show(lesson("lost ack"))
+    kinds = [picture.captions[n].split(":")[0] for n in picture.surprises]
+    assert kinds == ["The answer for batch 1 is lost", "The connection is torn. What was not answered on it is in doubt.",
+                     "The broker remembers batch 1"]
+    assert show(lesson("nothing happens")).surprises == ()
+
+
+@pytest.mark.parametrize("history", [transactions(), pipeline(), lesson("two worlds"), lesson("a producer dies")])
+def test_every_event_has_a_sentence(history: History) -> None:
+    for fact in facts_of(history):
+        assert sentence(fact).endswith(".") and "  " not in sentence(fact) and "None" not in sentence(fact)
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_no_kind_of_event_stops_a_picture(kind: Kind) -> None:
+    history = History((Event(0, Kind.SEND, attempt=1, batch=0, try_no=1), Event(1, kind, "stored", attempt=1, batch=0)))
+    assert show(history).png and show(history, "space-time").png and show(history, "arrivals").png
+
+
+def test_a_run_in_which_nothing_happened_can_be_drawn() -> None:
+    for layout in ("lanes", "space-time", "arrivals"):
+        assert show(History(()), layout).html()
+
+
+def test_places_keep_their_order_and_their_room() -> None:
+    needs = [Need((t, k), "row", 20, 25) for t in (0, 3, 4) for k in (0, 1)]
+    timeline = lay_out(needs, 100, 900)
+    xs = [timeline.x(need.place) for need in needs]
+    assert xs == sorted(xs) and min(b - a for a, b in zip(xs, xs[1:], strict=False)) >= 45
+
+
+def test_a_long_wait_is_cut_and_its_length_is_written() -> None:
+    timeline = lay_out([Need((t, 0), "row", 5, 5) for t in (0, 10, 20, 30, 30_030, 30_040)], 100, 900)
+    assert [words for _, words in timeline.breaks] == ["30 s"]
+    assert lay_out([Need((t, 0), "row", 5, 5) for t in range(30)], 100, 900).breaks == ()
