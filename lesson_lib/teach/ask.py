@@ -63,10 +63,10 @@ class Asked(Shown):
         right = self.item.truth(*runs)
         option = self.item.option(key)
         if key == right:
-            return Message(Outcome.RIGHT, f"{key}: {option.text} {self.item.explanation}")
+            return Message(Outcome.RIGHT, f"{key}: {option.sentence} {self.item.explanation}")
         if not right:
             return Message(Outcome.INFO, "None of the options describes this run; run the cells above again as they stand.")
-        return Message(Outcome.WRONG, f"{key}: {option.text} But {option.contradiction(*runs)} {self._lead(key)}".strip())
+        return Message(Outcome.WRONG, f"{key}: {option.sentence} But {option.contradiction(*runs)} {self._lead(key)}".strip())
 
     def explain(self) -> Message:
         """The explanation, once you have seen the run."""

@@ -62,6 +62,11 @@ class Option:
     misconception: str = ""
     against: Callable[..., str] | str = ""
 
+    @property
+    def sentence(self) -> str:
+        """The text with a full stop, where it has no stop of its own."""
+        return self.text if self.text[-1] in ".?!" else f"{self.text}."
+
     def is_true(self, *runs: History) -> bool:
         """Whether the option describes the runs."""
         return self.holds if isinstance(self.holds, bool) else bool(self.holds(*runs))

@@ -18,9 +18,10 @@ def copies(run: History, value: str) -> int:
 
 
 def told_words(run: History) -> str:
-    """What the application was told, batch by batch: ok for m0, unknown for m1."""
+    """What the application was told: ok for m0, m2; unknown for m1."""
     names = {a.batch: " ".join(a.send.values) for a in run.attempts}
-    return ", ".join(f"{what} for `{names.get(batch, batch)}`" for batch, what in run.told.items())
+    told = {word: [f"`{names.get(b, b)}`" for b, what in run.told.items() if what == word] for word in run.told.values()}
+    return "; ".join(f"{word} for {', '.join(values)}" for word, values in told.items())
 
 
 def offsets_told(run: History) -> list[int | None]:

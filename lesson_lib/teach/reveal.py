@@ -32,7 +32,7 @@ def _runs(run: History, predict: Asked, control: History | None) -> tuple[Histor
 
 def _line(predict: Asked, runs: tuple[History, ...]) -> tuple[Outcome, str]:
     item, right, key = predict.item, predict.item.truth(*runs), predict.given
-    shown = f"The run shows {right}: {item.option(right).text}" if right else "None of the options describes this run."
+    shown = f"The run shows {right}: {item.option(right).sentence}" if right else "None of the options describes this run."
     if not key:
         return Outcome.NOT_ATTEMPTED, f"You looked without predicting ({item.id} was skipped). {shown}"
     sure = sure_words(store.entries(item.id)[-1])
@@ -40,7 +40,7 @@ def _line(predict: Asked, runs: tuple[History, ...]) -> tuple[Outcome, str]:
     if key == right or not right:
         return (Outcome.RIGHT if key == right else Outcome.INFO), f"{said}. {shown}"
     option = item.option(key)
-    return Outcome.WRONG, f"{said}: {option.text} But {option.contradiction(*runs)} {shown}"
+    return Outcome.WRONG, f"{said}: {option.sentence} But {option.contradiction(*runs)} {shown}"
 
 
 def _picture(run: History, control: History | None, layout: str | None) -> Any:

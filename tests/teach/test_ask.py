@@ -159,7 +159,7 @@ def test_the_map_is_drawn_from_first_answers() -> None:
     asked = question("2.lost-ack")
     asked.answer("a", confidence=3)
     asked.answer("b", confidence=3)
-    question("2.reorder").answer("a", confidence=1)
+    question("2.reorder").answer("b", confidence=1)
     rows = misconception_map().rows
     assert [row[0] for row in rows] == ["a broker knows a retry when it sees one", "one connection keeps the order"]
     assert rows[0][1:] == ("2.lost-ack", "`m0 m1 m2`", "sure", "`m0 m1 m1 m2`")

@@ -43,9 +43,9 @@ RECALL = (
         options=(
             Option("It removes it, as a queue does.", False, "a topic is a queue",
                    "a second consumer can read the same record tomorrow."),
-            Option("It keeps it where it is, at its offset.", True),
             Option("It marks it as read.", False, "a topic is a queue",
                    "the broker writes nothing into the record; a consumer keeps its own position."),
+            Option("It keeps it where it is, at its offset.", True),
         ),
         explanation="A partition is a log: records are appended, stay at their offset, and are read as often as anybody likes.",
     ),

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lesson_lib.history import History
+from lesson_lib.history import History, Kind
 from lesson_lib.teach.content import Option, Question, scenario
 from lesson_lib.teach.lessons import rules_02 as rules
 from lesson_lib.teach.readings import acks, all_ok, copies, log_words, offsets_told, requests, told_words
@@ -73,10 +73,10 @@ RECALL = (
         id="2.recall-ack", kind="recall", scenario=scenario(8),
         text="An ack with offset 7 comes back. What does the producer know now?",
         options=(
-            Option("A consumer has read the record.", lambda run: any(e.offset == 7 for e in run.of()), "an ack comes from the consumer",
-                   lambda run: f"{acks(run)} acks came back, and no consumer was there."),
             Option("The log holds the record at offset 7.",
                    lambda run: offsets_told(run)[-1] == 7 and run.values()[7] == "m7"),
+            Option("A consumer has read the record.", lambda run: any(e.offset == 7 for e in run.of(Kind.READ)), "an ack comes from the consumer",
+                   lambda run: f"{acks(run)} acks came back, and no consumer was there."),
             Option("The log holds seven records.", lambda run: len(run.values()) == 7, "offsets count from one",
                    lambda run: f"the log holds {len(run.values())} records, at the offsets 0 to {run.log()[-1].offset}."),
         ),
@@ -89,9 +89,9 @@ LOST_REQUEST_QUESTION = Question(
     text="The request with `m1` is lost on its way to the broker. The producer sends it again. What does the log hold in the end?",
     options=(
         Option("`m0 m2`", holds("m0", "m2"), "what is lost stays lost", log_is),
-        Option("`m0 m1 m2`", holds("m0", "m1", "m2")),
         Option("`m0 m1 m1 m2`", holds("m0", "m1", "m1", "m2"), "every retry makes a copy",
                lambda run: f"the broker saw `m1` once: the log holds {log_words(run)}."),
+        Option("`m0 m1 m2`", holds("m0", "m1", "m2")),
     ),
     explanation="The broker never saw the first try, so the second one is the only one. Here a retry repairs everything.",
 )
@@ -146,9 +146,9 @@ REORDER_QUESTION = Question(
     text="Four requests go out without waiting. The broker refuses the first one for now (error 19), takes the others, "
          "and the first is sent again. What does the log hold?",
     options=(
+        Option("`m1 m2 m3 m0`", holds("m1", "m2", "m3", "m0")),
         Option("`m0 m1 m2 m3`", holds("m0", "m1", "m2", "m3"), "one connection keeps the order",
                lambda run: f"the connection did keep it, the retry came last: the log holds {log_words(run)}."),
-        Option("`m1 m2 m3 m0`", holds("m1", "m2", "m3", "m0")),
         Option("`m1 m2 m3`", holds("m1", "m2", "m3"), "what is refused stays refused",
                lambda run: f"error 19 invites a retry: the log holds {log_words(run)}."),
     ),

@@ -43,14 +43,14 @@ class NothingYet(LessonError):
 def as_rule(accept: Accept) -> Rule:
     """A broker's rule from a function that says True (store) or False (drop); each rule has a memory of its own."""
     memory: dict[Any, Any] = {}
-    places: dict[SeenBatch, int] = {}
+    log: list[SeenBatch] = []
 
     def rule(entry: ProducerStateEntry | None, batch: Batch, log_end_offset: int, version: KafkaVersion) -> Verdict:
         seen = as_seen(batch)
         if _decision(accept, seen, memory, first=log_end_offset == 0 and not memory):
-            places.setdefault(seen, log_end_offset)
+            log.append(seen)
             return Appended(log_end_offset)
-        return Duplicate(places.get(seen, -1))
+        return Duplicate(_first_like(seen, log))
     return rule
 
 
@@ -79,7 +79,7 @@ class LearnerBroker(Broker):
         after = state._replace(memory=_frozen(memory))
         if stores:
             return Handled(after._replace(log=(*state.log, batch)), Appended(state.log_end_offset))
-        return Handled(after, Duplicate(next((i for i, b in enumerate(state.log) if as_seen(b) == seen), -1)))
+        return Handled(after, Duplicate(_first_like(seen, [as_seen(b) for b in state.log])))
 
     def restarted(self, state: State) -> State:
         """What is kept in memory alone is gone."""
@@ -88,6 +88,12 @@ class LearnerBroker(Broker):
     def failed_over(self, state: State) -> State:
         """Another broker has the log, and not this memory."""
         return state._replace(memory=())
+
+
+def _first_like(seen: SeenBatch, log: list[SeenBatch]) -> int:
+    """The offset that a dropped batch is answered with: of the same batch, else of the same value, else -1 for unknown."""
+    same = [i for i, one in enumerate(log) if one == seen] or [i for i, one in enumerate(log) if one.value == seen.value]
+    return same[0] if same else -1
 
 
 def _frozen(memory: dict[Any, Any]) -> bytes:
