@@ -72,7 +72,8 @@ def _refuse_nulls(message: Any, version: int) -> None:
     """The decoder lets null through everywhere; Kafka only where the protocol says so."""
     for name, field in message.fields.items():
         value = getattr(message, name)
-        if value is None and field.for_version_q(version) and not field.nullable_for_version_q(version):
+        written = field.for_version_q(version) and field.type_str != "uuid"  # an id of zeros is decoded as None
+        if value is None and written and not field.nullable_for_version_q(version):
             raise ProtocolError(f"{name} is null")
         for item in value if value and field.is_struct_array() else ():
             _refuse_nulls(item, version)
