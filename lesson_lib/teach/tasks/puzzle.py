@@ -23,7 +23,7 @@ class PuzzleTask(Task):
     """`reached` says whether a run is what was asked for (`goal` in words); at most `budget` faults.
 
     `free` names the settings that the learner may choose, with the values that are allowed. Where nothing reaches the goal,
-    the right answer is "impossible"; the check then runs every script up to the budget.
+    the right answer is "impossible"; the check then runs every script of the `kinds` of faults up to the budget.
     """
 
     scenario: Scenario
@@ -31,6 +31,7 @@ class PuzzleTask(Task):
     reached: Callable[[History], bool]
     budget: int = 1
     free: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    kinds: tuple[str, ...] = FAULTS
 
     def check(self, answer: Any, **settings: Any) -> Message:
         """Run the script and draw what it did."""
@@ -55,12 +56,12 @@ class PuzzleTask(Task):
         """Try everything before calling it impossible."""
         tried = 0
         for chosen in self._choices():
-            for script in schedules(self._attempts(), self.budget):
+            for script in schedules(self._attempts(), self.budget, self.kinds):
                 tried += 1
                 if self.reached(self._run(script, chosen)):
                     return wrong(f"It can be done: of all scripts up to {self.budget} fault{'s' * (self.budget != 1)}, one of the first "
                                  f"{tried} reaches it.")
-        return right(f"None of the {tried} scripts with {', '.join(FAULTS)} reaches it. {self.explanation}")
+        return right(f"None of the {tried} scripts with {', '.join(self.kinds)} reaches it. {self.explanation}")
 
     def _run(self, script: dict[int, str], chosen: Mapping[str, Any]) -> History:
         try:
