@@ -72,11 +72,16 @@ def _refuse_nulls(message: Any, version: int) -> None:
     """The decoder lets null through everywhere; Kafka only where the protocol says so."""
     for name, field in message.fields.items():
         value = getattr(message, name)
-        written = field.for_version_q(version) and field.type_str != "uuid"  # an id of zeros is decoded as None
-        if value is None and written and not field.nullable_for_version_q(version):
+        if value is None and _must_be_there(field, version):
             raise ProtocolError(f"{name} is null")
         for item in value if value and field.is_struct_array() else ():
             _refuse_nulls(item, version)
+
+
+def _must_be_there(field: Any, version: int) -> bool:
+    """A tagged field may be left out; an id of zeros is decoded as None."""
+    optional = field.nullable_for_version_q(version) or field.tagged_field_q(version) or field.type_str == "uuid"
+    return field.for_version_q(version) and not optional
 
 
 def encode_response(response: Any, version: int, correlation_id: int) -> bytes:
