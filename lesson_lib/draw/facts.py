@@ -70,11 +70,11 @@ def range_of(send: Event) -> tuple[int, int]:
 
 
 def label_of(send: Event) -> str:
-    """The batch's number with a prime for each retry, as `Attempt.label` has it."""
+    """The batch's number with a prime for each retry: 3, 3′, 3″; from the fifth try on 3·5."""
     if send.batch < 0:
         return "?"
     tries = max(1, send.try_no)
-    return f"{send.batch}" + "′" * (tries - 1) if tries <= 3 else f"{send.batch} try {tries}"
+    return f"{send.batch}{('', '′', '″', '‴')[tries - 1]}" if tries <= 4 else f"{send.batch}·{tries}"
 
 
 def range_words(first: int, last: int) -> str:

@@ -5,6 +5,7 @@ Nothing is stored twice: attempts, what the application was told and the anomali
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -130,6 +131,13 @@ class History:
     def anomaly_names(self) -> list[str]:
         """The names alone, each once, sorted."""
         return sorted({anomaly.name for anomaly in self.anomalies})
+
+    @property
+    def sent_again(self) -> list[str]:
+        """Values that the application itself sent more than once, each as a batch of its own; Kafka stores all of them."""
+        firsts = {a.batch: a.send.values for a in reversed(self.attempts)}
+        times = Counter(firsts[batch] for batch in sorted(firsts) if firsts[batch])
+        return [" ".join(values) for values, number in times.items() if number > 1]
 
     def of(self, *kinds: Kind) -> list[Event]:
         """The events of these kinds, in order."""

@@ -55,4 +55,10 @@ def _end(history: History) -> str:
 
 def _anomalies(history: History) -> str:
     names = history.anomaly_names
-    return f"Anomalies: {', '.join(names)}." if names else "No anomaly."
+    return (f"Anomalies: {', '.join(names)}." if names else "No anomaly.") + sent_again(history)
+
+
+def sent_again(history: History) -> str:
+    """A sentence on copies that the application made itself, with a space before it; empty when there are none."""
+    values = history.sent_again
+    return f" The application itself sent {' and '.join(values)} more than once." if values else ""

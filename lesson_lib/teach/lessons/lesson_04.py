@@ -211,7 +211,8 @@ EXERCISES = (
         hints=("Try the faults of lesson 2.", "The check runs every script of up to three faults before it agrees with you."),
         right=(given("impossible"),), wrong=(given({2: "lose ack"}), given({2: "repeat"}), given({"2-4": "lose ack"}),
                                              given({2: "store and answer 20", 3: "lose ack"}), given({})),
-        explanation="Not with one producer that lives, and not with these faults. Lesson 5 kills the producer, lesson 6 restarts the broker.",
+        explanation="Not with one producer that lives, and not with these faults. "
+                    "Lesson 5 kills the producer, lesson 6 restarts the broker.",
     ),
 )
 

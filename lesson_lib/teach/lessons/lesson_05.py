@@ -22,7 +22,7 @@ from collections import Counter
 
 from lesson_lib.history import History, Kind
 from lesson_lib.teach.content import Option, Question, scenario
-from lesson_lib.teach.readings import all_ok, copies, log_words, told_words
+from lesson_lib.teach.readings import copies, log_words, told_words
 from lesson_lib.teach.tasks.puzzle import PuzzleTask
 from lesson_lib.teach.tasks.schedules import FAULTS
 from lesson_lib.teach.tasks.task import given
@@ -233,8 +233,8 @@ EXERCISES = (
         hints=("What does the second producer send, once the first was killed?", "The check tries all scripts before it agrees."),
         right=(given("impossible"),),
         wrong=(given({2: "kill producer"}), given({2: "lose ack"}), given({2: "repeat"}), given({2: "lose ack", 3: "lose ack"})),
-        explanation="Only what was sent twice by the *client* can be recognised, and all of that is. What is promised, then: a batch, retried "
-                    "by the client, within one producer's life, on one partition, lies in the log at most once.",
+        explanation="Only what was sent twice by the *client* can be recognised, and all of that is. What is promised, then: a "
+                    "batch, retried by the client, within one producer's life, on one partition, lies in the log at most once.",
     ),
     ValueTask(
         id="5.told", scenario=scenario(4, faults={2: "kill producer", 4: "lose ack"}, resend=True), expects="a list of values",
