@@ -15,6 +15,7 @@ from lesson_lib.teach.content import find, scenario
 from lesson_lib.teach.message import Outcome
 from lesson_lib.teach.tasks import bounded
 from lesson_lib.teach.tasks.mutant import MutantTask
+from lesson_lib.teach.tasks.puzzle import PuzzleTask
 from lesson_lib.teach.tasks.schedules import FAULTS, schedules
 from lesson_lib.teach.tasks.task import given
 
@@ -192,3 +193,20 @@ def test_any_script_gets_a_sentence(answer: Any) -> None:
 
 def test_a_script_without_an_end_is_over_any_budget() -> None:
     assert "the budget is 1" in find("2.two-copies").check({"1+": "lose ack"}).text
+
+
+def puzzle(**changes: Any) -> PuzzleTask:
+    """A puzzle that nobody can solve: a log that lacks what was acknowledged."""
+    return PuzzleTask(**TASK, **{"scenario": scenario(2, idempotence=False), "goal": "never", "reached": lambda run: run.values() == ["m1"],
+                                 "world": {"batches": 2, "idempotence": False}, **changes})
+
+
+def test_impossible_is_right_only_after_everything_was_tried() -> None:
+    said = puzzle().check("impossible")
+    assert said.outcome == Outcome.RIGHT and "None of the 16 scripts" in said.text and "states that the explorer" in said.text
+    assert puzzle(reached=lambda run: run.values() == ["m0", "m0", "m1"]).check("impossible").outcome == Outcome.WRONG
+
+
+def test_a_puzzle_that_only_the_explorer_can_solve_is_the_authors_mistake() -> None:
+    said = puzzle(kinds=("lose request",), reached=lambda run: run.values() == ["m0", "m0", "m1"]).check("impossible")
+    assert said.outcome == Outcome.WRONG and "please report" in said.text

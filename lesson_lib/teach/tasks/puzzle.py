@@ -23,7 +23,8 @@ class PuzzleTask(Task):
     """`reached` says whether a run is what was asked for (`goal` in words); at most `budget` faults.
 
     `free` names the settings that the learner may choose, with the values that are allowed. Where nothing reaches the goal,
-    the right answer is "impossible"; the check then runs every script of the `kinds` of faults up to the budget.
+    the right answer is "impossible"; the check then runs every script of the `kinds` of faults up to the budget, and where
+    `world` holds arguments for `explore` it also walks every state.
     """
 
     scenario: Scenario
@@ -32,6 +33,7 @@ class PuzzleTask(Task):
     budget: int = 1
     free: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     kinds: tuple[str, ...] = FAULTS
+    world: Mapping[str, Any] | None = None
 
     def check(self, answer: Any, **settings: Any) -> Message:
         """Run the script and draw what it did."""
@@ -61,7 +63,17 @@ class PuzzleTask(Task):
                 if self.reached(self._run(script, chosen)):
                     return wrong(f"It can be done: of all scripts up to {self.budget} fault{'s' * (self.budget != 1)}, one of the first "
                                  f"{tried} reaches it.")
-        return right(f"None of the {tried} scripts with {', '.join(self.kinds)} reaches it. {self.explanation}")
+        return right(f"None of the {tried} scripts with {', '.join(self.kinds)} reaches it. {self._walk()}{self.explanation}")
+
+    def _walk(self) -> str:
+        """What the explorer says about it. LessonError when it knows a way, for then the puzzle is wrong, not the learner."""
+        if self.world is None:
+            return ""
+        from lesson_lib.sim.explore import explore
+        found = explore(faults=self.budget, **self.world)
+        if any(self.reached(found.history(outcome)) for outcome in found.outcomes):
+            raise LessonError(f"The explorer knows a way to do {self.id} that no fault script can write down; please report it.")
+        return f"Nor does any of the {found.states:,} states that the explorer can get to. "
 
     def _run(self, script: dict[int, str], chosen: Mapping[str, Any]) -> History:
         try:
