@@ -1,0 +1,159 @@
+"""Stepping in a real browser, on a bare page and in an exported notebook: by keyboard, without network, and without scripts."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+from lesson_lib.draw import Picture, compare, show
+from tests.draw.runs import lesson
+
+
+@pytest.fixture(scope="module")
+def picture() -> Picture:
+    return compare(lesson("lost ack", idempotence=False), lesson("lost ack"))
+
+
+@pytest.fixture(scope="module")
+def browser(browser_path: str) -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+def opened(browser: Any, html: str, tmp_path: Path, **options: Any) -> Any:
+    """The page, with everything that it asks for in `page.asked` and all complaints in `page.complaints`."""
+    (tmp_path / "page.html").write_text(html)
+    page = browser.new_context(viewport={"width": 1100, "height": 1200}, **options).new_page()
+    page.asked, page.complaints = [], []
+    page.on("request", lambda request: page.asked.append(request.url))
+    page.on("pageerror", lambda error: page.complaints.append(str(error)))
+    page.on("console", lambda message: page.complaints.append(message.text) if message.type == "error" else None)
+    page.goto((tmp_path / "page.html").as_uri())
+    return page
+
+
+def bare(*pictures: Picture) -> str:
+    """A page with these outputs, which notes every key that gets out of them."""
+    outputs = "".join(f"<div>{p.html()}</div>" for p in pictures)
+    return (f"<!doctype html><meta charset='utf-8'><body>{outputs}<script>var leaked = [];"
+            "document.addEventListener('keydown', e => leaked.push(e.key))</script>")
+
+
+def shown(page: Any) -> list[int]:
+    """The events whose marks are shown in the first picture."""
+    return page.evaluate("""() => [...new Set([...document.querySelectorAll('[data-picture]')[0].querySelectorAll('svg [data-event]')]
+        .filter(g => g.style.display !== 'none').map(g => +g.dataset.event))].sort((a, b) => a - b)""")
+
+
+@pytest.mark.browser
+def test_it_begins_finished_and_steps_by_keyboard(browser: Any, picture: Picture, tmp_path: Path) -> None:
+    page, last = opened(browser, bare(picture), tmp_path), len(picture.captions) - 1
+    assert shown(page) == list(range(last + 1))
+    page.get_by_role("slider", name="Event").focus()
+    for key, now in (("Home", 0), ("ArrowRight", 1), ("ArrowRight", 2), ("ArrowLeft", 1), ("ArrowUp", 2), ("ArrowDown", 1),
+                     ("PageUp", 11), ("PageDown", 1), ("End", last), ("ArrowRight", last), ("Home", 0), ("ArrowLeft", 0)):
+        page.keyboard.press(key)
+        assert shown(page) == list(range(now + 1)), key
+        assert page.get_by_role("status").inner_text() == f"{now + 1} of {last + 1}. " + picture.captions[now].replace("  ", " ")
+
+
+@pytest.mark.browser
+def test_buttons_work_with_space_and_enter_and_find_the_surprises(browser: Any, picture: Picture, tmp_path: Path) -> None:
+    page = opened(browser, bare(picture), tmp_path)
+    page.get_by_role("button", name="Next surprise").focus()
+    for expected in (*picture.surprises, picture.surprises[0]):
+        page.keyboard.press("Enter" if expected % 2 else "Space")
+        assert shown(page)[-1] == expected
+    page.get_by_role("button", name="Next event").focus()
+    page.keyboard.press("Space")
+    assert shown(page)[-1] == picture.surprises[0] + 1
+    page.get_by_role("button", name="Previous event").click()
+    assert shown(page)[-1] == picture.surprises[0]
+
+
+@pytest.mark.browser
+def test_plain_keys_stay_inside_and_the_others_get_out(browser: Any, picture: Picture, tmp_path: Path) -> None:
+    page = opened(browser, bare(picture), tmp_path)
+    for control in (page.get_by_role("slider"), page.get_by_role("button", name="Next event")):
+        control.focus()
+        for key in ("d", "d", "b", "x", "ArrowDown", "Home", "Enter", "Space", "0"):
+            page.keyboard.press(key)
+    assert page.evaluate("leaked") == []
+    for key in ("Shift+Enter", "Control+s", "Escape", "Tab"):
+        page.keyboard.press(key)
+    assert {"Enter", "s", "Escape", "Tab"} <= set(page.evaluate("leaked"))
+
+
+@pytest.mark.browser
+def test_the_same_picture_twice_in_a_page_steps_apart(browser: Any, picture: Picture, tmp_path: Path) -> None:
+    page = opened(browser, bare(picture, picture), tmp_path)
+    page.get_by_role("slider").nth(1).focus()
+    page.keyboard.press("Home")
+    steps = page.evaluate("[...document.querySelectorAll('[data-picture]')].map(p => p.dataset.step)")
+    assert steps == [str(len(picture.captions) - 1), "0"]
+    assert page.complaints == []
+
+
+@pytest.mark.browser
+def test_the_future_is_a_ghost_and_the_picture_does_not_move(browser: Any, picture: Picture, tmp_path: Path) -> None:
+    page = opened(browser, bare(picture), tmp_path)
+    before = page.get_by_role("img").bounding_box()
+    page.get_by_role("slider").focus()
+    page.keyboard.press("Home")
+    assert 0.1 < float(page.get_by_role("img").evaluate("i => getComputedStyle(i).opacity")) < 0.4
+    assert page.get_by_role("img").bounding_box() == before
+    assert page.get_by_role("img").get_attribute("alt") == picture.alt
+
+
+@pytest.mark.browser
+def test_without_scripts_the_finished_picture_stays(browser: Any, picture: Picture, tmp_path: Path) -> None:
+    page = opened(browser, bare(picture), tmp_path, java_script_enabled=False)
+    assert page.get_by_role("img").get_attribute("alt") == picture.alt
+    assert page.get_by_role("img").bounding_box()["width"] > 900
+    assert page.get_by_role("button").count() == 0 and page.get_by_text("stored at offset 2").count() == 1
+
+
+def exported(picture: Picture) -> str:
+    """The page that nbconvert makes of a notebook with this output."""
+    from nbconvert import HTMLExporter
+    output = nbformat.v4.new_output("execute_result", picture._repr_mimebundle_(), execution_count=1)
+    cell = nbformat.v4.new_code_cell("show(run)", outputs=[output], execution_count=1)
+    exporter = HTMLExporter(require_js_url="", mathjax_url="", jquery_url="", mermaid_js_url="", mermaid_layout_elk_js_url="")
+    return exporter.from_notebook_node(nbformat.v4.new_notebook(cells=[cell]))[0]
+
+
+def test_the_exported_page_has_the_alternative_text_and_no_warning(picture: Picture, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        html = exported(picture)
+    assert "Alternative text is missing" not in caplog.text
+    assert f'<img alt="{picture.alt[:60]}' in html and "No description has been provided" not in html
+
+
+@pytest.mark.browser
+def test_the_exported_page_steps_and_asks_the_network_for_nothing(browser: Any, picture: Picture, tmp_path: Path) -> None:
+    page = opened(browser, exported(picture), tmp_path)
+    page.get_by_role("slider", name="Event").focus()
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowRight")
+    assert shown(page) == [0, 1]
+    assert [url for url in page.asked if not url.startswith(("file:", "data:", "blob:"))] == []
+    assert page.complaints == []
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("layout", ["space-time", "arrivals"])
+def test_the_other_layouts_step_too(browser: Any, tmp_path: Path, layout: str) -> None:
+    page = opened(browser, bare(show(lesson("burst"), layout)), tmp_path)
+    page.get_by_role("slider").focus()
+    page.keyboard.press("Home")
+    assert len(shown(page)) <= 1
+    page.keyboard.press("End")
+    assert len(shown(page)) > 5

@@ -1,0 +1,74 @@
+"""Stepping in a real JupyterLab: no key of the learner reaches the notebook, and before the first run the picture is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import nbformat
+import pytest
+
+from lesson_lib.draw import show
+from tests.draw.jupyterlab import KERNEL, jupyterlab, run_all
+from tests.draw.runs import lesson
+
+pytestmark = pytest.mark.browser
+CELLS = ["from lesson_lib import show, simulate", "show(simulate(3, faults={2: 'lose ack'}))", "1 + 1"]
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("lab")
+    output = nbformat.v4.new_output("execute_result", show(lesson("lost ack"))._repr_mimebundle_(), execution_count=1)
+    cell = nbformat.v4.new_code_cell("show(run)", outputs=[output], execution_count=1)
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell], metadata=KERNEL), folder / "fresh.ipynb")
+    with jupyterlab(folder, CELLS) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def page(lab: str, browser_path: str) -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1300, "height": 1100})
+        page.complaints, page.base = [], lab.split("/lab/")[0]
+        page.on("pageerror", lambda error: page.complaints.append(str(error)))
+        page.on("request", lambda request: None if request.url.startswith((page.base, "data:", "blob:"))
+                else page.complaints.append(f"asked for {request.url}"))
+        run_all(page, lab, "[data-picture][data-step]")
+        yield page
+        browser.close()
+
+
+def test_no_key_on_a_control_reaches_the_notebook(page: Any) -> None:
+    picture = page.locator("[data-picture]")
+    for control in (picture.get_by_role("slider"), picture.get_by_role("button", name="Next event")):
+        control.focus()
+        for key in ("ArrowDown", "b", "d", "d", "x", "a", "0", "0", "Home"):
+            page.keyboard.press(key)
+    assert page.locator(".jp-CodeCell").count() == len(CELLS)
+    assert picture.get_attribute("data-step") == "0"
+
+
+def test_arrows_step(page: Any) -> None:
+    picture = page.locator("[data-picture]")
+    picture.get_by_role("slider").focus()
+    page.keyboard.press("Home")
+    for _ in range(6):
+        page.keyboard.press("ArrowRight")
+    assert picture.get_attribute("data-step") == "6"
+    assert picture.get_by_role("status").inner_text().startswith("7 of ")
+
+
+def test_nothing_left_the_machine(page: Any) -> None:
+    assert page.complaints == []
+
+
+def test_a_notebook_that_is_not_trusted_yet_shows_the_finished_picture(page: Any) -> None:
+    page.goto(f"{page.base}/lab/tree/fresh.ipynb?token=lesson&reset")
+    image = page.locator(".jp-OutputArea-output img")
+    image.wait_for(timeout=60_000)
+    assert "its answer is lost" in image.get_attribute("alt") and image.bounding_box()["width"] > 500
+    assert page.get_by_role("button", name="Next event").count() == 0
+    assert page.get_by_text("duplicate of offset 1").count() == 1
