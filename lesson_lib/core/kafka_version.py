@@ -9,6 +9,7 @@
 | 4.0 | an open transaction spares no other epoch the question to the coordinator | measured: 3.9.1, 4.0.0 |
 | 4.0 | a timestamp more than an hour ahead of the broker's clock is refused | KIP-1030 |
 | 4.0 | last stable offset after DeleteRecords into an open transaction: start of the first batch left | measured: 3.9.1, 4.0.0 |
+| 4.1 | a producer whose transaction was aborted for it may go on with the epoch it had before | measured: 3.9.1, 4.0.0, 4.1.0 |
 | 4.5 | a log that never held a record takes a known first sequence only: 0 | KAFKA-15591 |
 
 Differs from Kafka in: brokers before 1.0, which remembered one batch instead of five, are left out.
@@ -68,6 +69,11 @@ class KafkaVersion:
     def verifies_each_epoch(self) -> bool:
         """From 4.0: a transaction open in the log excuses batches of its own epoch only from verification."""
         return self >= KafkaVersion(4, 0)
+
+    @property
+    def remembers_epoch_before_fence(self) -> bool:
+        """From 4.1: after an abort for a time-out or a restart, InitProducerId with the epoch before is no zombie (KAFKA-19367)."""
+        return self >= KafkaVersion(4, 1)
 
     @property
     def refuses_timestamps_ahead(self) -> bool:

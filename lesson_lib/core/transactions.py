@@ -19,6 +19,7 @@ from enum import StrEnum
 
 from lesson_lib.core.batch import NO_PRODUCER_EPOCH, NO_PRODUCER_ID
 from lesson_lib.core.error_codes import ErrorCode
+from lesson_lib.core.kafka_version import DEFAULT_VERSION, KafkaVersion
 
 Partition = tuple[str, int]
 MAX_TIMEOUT_MS = 900_000  # transaction.max.timeout.ms
@@ -95,6 +96,7 @@ class TransactionCoordinator:
 
     entries: dict[str, TransactionMetadata] = field(default_factory=dict)
     next_producer_id: int = 0
+    version: KafkaVersion = DEFAULT_VERSION
 
     def new_producer_id(self) -> int:
         """An id that was never given out before."""
@@ -221,7 +223,8 @@ class TransactionCoordinator:
                 if entry.state is TxnState.ONGOING and entry.start + entry.timeout_ms < now]
 
     def _fence(self, entry: TransactionMetadata) -> Marker:
-        entry.producer_epoch, entry.last_producer_epoch = entry.producer_epoch + 1, NO_PRODUCER_EPOCH
+        before = entry.producer_epoch if self.version.remembers_epoch_before_fence else NO_PRODUCER_EPOCH
+        entry.producer_epoch, entry.last_producer_epoch = entry.producer_epoch + 1, before
         entry.state = TxnState.PREPARE_ABORT
         return _marker(entry, commit=False)
 

@@ -68,6 +68,9 @@ class Cluster:
     failures: deque[Exception] = field(default_factory=lambda: deque(maxlen=20))
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
+    def __post_init__(self) -> None:
+        self.coordinator.version = self.version
+
     def create_topic(self, name: str, partitions: int = 1, configs: dict[str, str] | None = None) -> Topic:
         """Add an empty topic; the caller has checked that the name is legal and free."""
         self.topics[name] = Topic(name, [PartitionLog(self.version) for _ in range(partitions)], configs=configs or {})

@@ -39,7 +39,7 @@ class Transactions:
         self.world = World(parse_script(faults), topic)
         numbers = range(count_of("partitions", partitions))
         self.broker = Broker(self.world, {p: PartitionLog(self.version) for p in numbers})
-        self.coordinator = TransactionCoordinator(next_producer_id=1)
+        self.coordinator = TransactionCoordinator(next_producer_id=1, version=self.version)
         self.sessions: list[Session] = []
         self.consumers: list[Reader] = []
         self.position = 0
