@@ -23,7 +23,7 @@ from lesson_lib.live.proxy_batches import as_text
 from lesson_lib.live.recording import Recording
 
 PRODUCER_OPTIONS = {"request_timeout_ms": 2_000, "delivery_timeout_ms": 4_500, "max_block_ms": 4_000, "bootstrap_timeout_ms": 3_000,
-                    "retry_backoff_ms": 50, "reconnect_backoff_ms": 50, "reconnect_backoff_max_ms": 100}
+                    "reconnect_backoff_max_ms": 100}
 CONSUMER_OPTIONS = {"auto_offset_reset": "earliest", "consumer_timeout_ms": 1_000, "request_timeout_ms": 4_000, "fetch_max_wait_ms": 100,
                     "bootstrap_timeout_ms": 3_000, "heartbeat_interval_ms": 300, "retry_backoff_ms": 50, "reconnect_backoff_ms": 50}
 ADMIN_OPTIONS = {"request_timeout_ms": 4_000, "bootstrap_timeout_ms": 3_000}

@@ -6,6 +6,7 @@ put right behind the event that caused it, the last one about its batch, and the
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -13,7 +14,7 @@ from lesson_lib.history import Event, History, Kind, LogCell, Settings
 from lesson_lib.live.recording import Recording, Report
 
 NEVER_TOLD = "never told"
-CAUSES = (Kind.ACK, Kind.TORN, Kind.TIMEOUT, Kind.LOST, Kind.SEND)
+CAUSES = (Kind.ACK, Kind.TIMEOUT, Kind.LOST, Kind.SEND)
 
 
 def as_history(recording: Recording, logs: dict[tuple[str, int], tuple[LogCell, ...]], settings: Settings,
@@ -26,43 +27,50 @@ def as_history(recording: Recording, logs: dict[tuple[str, int], tuple[LogCell, 
     return History(numbered, {(short_name(topic), p): cells for (topic, p), cells in logs.items()}, settings)
 
 
-def _numbered(recording: Recording, reports: list[Report]) -> list[tuple[Report, int]]:
-    """The first report on each batch, with the batch's number; batches that were never on the wire come after those that were."""
+def _numbered(recording: Recording, reports: list[Report]) -> dict[int, Report]:
+    """Batch -> the first report on it; batches that were never on the wire are numbered after those that were."""
     unseen: dict[tuple[str, int], int] = {}
-    found = []
+    found: dict[int, Report] = {}
     for report in reports:
         number = recording.book.number_at(report.client_id, report.topic, report.partition, report.timestamp)
         if number < 0:
             number = unseen.setdefault((report.client_id, report.timestamp), len(recording.book) + len(unseen))
-        found.append((report, number))
-    return [first for i, first in enumerate(found) if first[1] not in {number for _, number in found[:i]}]
+        found.setdefault(number, report)
+    return found
 
 
-def _merge(events: list[Event], reports: list[tuple[Report, int]]) -> list[Event]:
-    placed = sorted(((_place(events, report, number), order, report, number) for order, (report, number) in enumerate(reports)),
-                    key=lambda entry: entry[:2])
-    merged = list(events)
-    for place, _, report, number in reversed(placed):
-        merged.insert(place, _as_event(events, report, number))
-    return merged
+def _merge(events: list[Event], reports: dict[int, Report]) -> list[Event]:
+    causes = _causes(events)
+    behind: dict[int, list[Event]] = {}
+    for number, report in reports.items():
+        place = _place(causes.get(number, []), report, len(events))
+        behind.setdefault(place, []).append(_as_event(events, causes.get(number, []), report, number))
+    return [*behind.get(-1, []), *(e for i, event in enumerate(events) for e in (event, *behind.get(i, [])))]
 
 
-def _place(events: list[Event], report: Report, number: int) -> int:
-    """Behind the last event that can have caused the report, else behind the first of its batch, else where it was written."""
+def _causes(events: list[Event]) -> dict[int, list[int]]:
+    """Batch -> the places of the events that can make the client tell the application about it."""
+    found: dict[int, list[int]] = {}
+    on_connection: dict[int, set[int]] = {}
+    for place, event in enumerate(events):
+        if event.kind == Kind.SEND:
+            on_connection.setdefault(event.conn, set()).add(event.batch)
+        about = on_connection.pop(event.conn, set()) if event.kind == Kind.TORN else {event.batch} if event.kind in CAUSES else set()
+        for batch in about:
+            found.setdefault(batch, []).append(place)
+    return found
+
+
+def _place(causes: list[int], report: Report, end: int) -> int:
+    """The event to stand behind: the last that can have caused the report, else the first about its batch, else the last before it."""
     if report.note == NEVER_TOLD:
-        return len(events)
-    own = [i for i, e in enumerate(events) if e.kind in CAUSES and (e.batch == number or _tears(e, events, number))]
-    before = [i for i in own if i < report.after]
-    return (before[-1] if before else own[0] if own else report.after - 1) + 1
+        return end - 1
+    before = causes[:bisect_left(causes, report.after)]
+    return before[-1] if before else causes[0] if causes else report.after - 1
 
 
-def _tears(event: Event, events: list[Event], number: int) -> bool:
-    return event.kind == Kind.TORN and any(e.conn == event.conn and e.batch == number for e in events if e.t < event.t)
-
-
-def _as_event(events: list[Event], report: Report, number: int) -> Event:
-    sent = next((e for e in events if e.kind == Kind.SEND and e.batch == number), None)
-    lane = sent.lane if sent else "producer"
-    return Event(0, Kind.REPORT, report.what, lane, batch=number, values=sent.values if sent else report.values, topic=report.topic,
-                 partition=report.partition, offset=report.offset, error=report.error, note=report.note)
-
+def _as_event(events: list[Event], causes: list[int], report: Report, number: int) -> Event:
+    sent = events[causes[0]] if causes else None
+    lane, values = (sent.lane, sent.values) if sent else ("producer", report.values)
+    return Event(0, Kind.REPORT, report.what, lane, batch=number, values=values, topic=report.topic, partition=report.partition,
+                 offset=report.offset, error=report.error, note=report.note)

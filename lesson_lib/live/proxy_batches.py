@@ -9,6 +9,7 @@ sends the same records, so that counts as the same batch too, as long as no answ
 from __future__ import annotations
 
 import struct
+from bisect import bisect_right
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import islice
@@ -40,6 +41,7 @@ class BatchBook:
         self._batches: list[KnownBatch] = []
         self._by_key: dict[Key, KnownBatch] = {}
         self._by_content: dict[tuple[str, str, int, bytes], KnownBatch] = {}
+        self._by_place: dict[tuple[str, str, int], list[KnownBatch]] = {}
 
     def __len__(self) -> int:
         return len(self._batches)
@@ -61,9 +63,13 @@ class BatchBook:
         return known.number if known else -1
 
     def number_at(self, client_id: str, topic: str, partition: int, timestamp: int) -> int:
-        """The number of that client's batch which holds a record with this timestamp (ms), -1 where there is none."""
-        return next((b.number for key, b in self._by_key.items() if key[:2] == (topic, partition) and b.client_id == client_id
-                     and b.header.base_timestamp <= timestamp <= b.header.max_timestamp), -1)
+        """The number of that client's batch which holds a record with this timestamp (ms), -1 where there is none.
+
+        For the lab's own clients, whose timestamps only grow.
+        """
+        batches = self._by_place.get((client_id, topic, partition), [])
+        index = bisect_right(batches, timestamp, key=lambda batch: batch.header.base_timestamp) - 1
+        return batches[index].number if index >= 0 and timestamp <= batches[index].header.max_timestamp else -1
 
     def _known(self, client_id: str, key: Key) -> KnownBatch | None:
         found = self._by_key.get(key)
@@ -81,6 +87,7 @@ class BatchBook:
     def _add(self, client_id: str, key: Key, records: bytes) -> KnownBatch:
         batch = KnownBatch(len(self._batches), read_header(records), values_in(records), client_id)
         self._batches.append(batch)
+        self._by_place.setdefault((client_id, key[0], key[1]), []).append(batch)
         self._by_key[key] = self._by_content[client_id, key[0], key[1], key[5]] = batch
         return batch
 

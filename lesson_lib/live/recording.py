@@ -15,7 +15,7 @@ from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.faults import DELIVER, Fault, FaultScript
 from lesson_lib.history import Event, Kind
 from lesson_lib.live.proxy_batches import BatchBook, batch_key
-from lesson_lib.live.record_batch import Header
+from lesson_lib.live.record_batch import Header, read_header
 
 
 @dataclass(slots=True)
@@ -128,7 +128,7 @@ class Recording:
     def send(self, client_id: str, conn: int, topic: str, partition: int, records: bytes) -> Attempt:
         """A batch was sent. ValueError when the bytes are no batch (`can_number`)."""
         batch = self.book.sent(client_id, topic, partition, records)
-        header = batch.header
+        header = read_header(records)
         self.attempts += 1
         self._introduce(client_id)
         event = Event(0, Kind.SEND, "", self.lane(client_id), self.attempts, batch.number, batch.tries, batch.values, topic, partition,
