@@ -24,10 +24,11 @@ WORDS = {"restart broker": "restarted", "crash broker": "crashed", "fail over": 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A produce response for one partition."""
+    """A produce response for one partition; `log_start_offset` is -1 in an error that the script made up."""
 
     error: ErrorCode = ErrorCode.NONE
     offset: int = -1
+    log_start_offset: int = -1
 
 
 class Broker:
@@ -42,9 +43,12 @@ class Broker:
         fault = request.fault
         if fault.name in WORDS:
             self.happen(fault.name)
-        verdict = Refused(fault.error) if fault.name == "refuse" else self._append(request)
+        if fault.name == "refuse":
+            self._record(request, Refused(fault.error))
+            return Answer(fault.error)
+        verdict = self._append(request)
         self._record(request, verdict)
-        return Answer(fault.error) if fault.name == "store and answer" else answer_of(verdict)
+        return Answer(fault.error) if fault.name == "store and answer" else self._answer(request, verdict)
 
     def disconnected(self) -> None:
         """A connection is gone: nothing to Kafka, but a wrong rule may think otherwise."""
@@ -71,6 +75,11 @@ class Broker:
             else:
                 log.rebuild_from_log()
         self.world.record(Kind.BROKER, WORDS[name], lane="broker")
+
+    def _answer(self, request: Request, verdict: Verdict) -> Answer:
+        """A duplicate is a success like any other."""
+        start = self.logs[request.pending.partition].log_start_offset
+        return Answer(verdict.error, -1, start) if isinstance(verdict, Refused) else Answer(ErrorCode.NONE, verdict.base_offset, start)
 
     def _record(self, request: Request, verdict: Verdict) -> None:
         what, error, offset = told_apart(verdict)
@@ -110,8 +119,3 @@ def told_apart(verdict: Verdict) -> tuple[str, ErrorCode, int | None]:
     if isinstance(verdict, Refused):
         return "refused", verdict.error, None
     return "duplicate" if isinstance(verdict, Duplicate) else "stored", ErrorCode.NONE, verdict.base_offset
-
-
-def answer_of(verdict: Verdict) -> Answer:
-    """What the broker answers: a duplicate is a success like any other."""
-    return Answer(verdict.error) if isinstance(verdict, Refused) else Answer(ErrorCode.NONE, verdict.base_offset)

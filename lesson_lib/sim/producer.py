@@ -160,7 +160,7 @@ class Producer:
         self.world.record(Kind.ACK, lane=self.lane, error=answer.error, offset=None if answer.error else answer.offset,
                           **request.identity)
         if not pending.done:
-            self.on_success(pending, answer) if succeeded(answer) else self.on_error(pending, answer.error)
+            self.on_success(pending, answer) if succeeded(answer) else self.on_error(pending, answer.error, answer.log_start_offset)
         self.wake()
 
     def on_torn(self, requests: list[Request]) -> None:
@@ -183,7 +183,7 @@ class Producer:
         """Kafka stored it, now or earlier."""
         self.report(pending, "ok", offset=answer.offset if answer.offset >= 0 else None)
 
-    def on_error(self, pending: PendingBatch, error: ErrorCode | None) -> None:
+    def on_error(self, pending: PendingBatch, error: ErrorCode | None, log_start_offset: int = -1) -> None:
         """Send again, or fail; `error` is None where the connection broke."""
         if self.may_retry(pending) and self.is_retriable(error):
             pending.retried = True
