@@ -18,12 +18,14 @@ from typing import Any
 from lesson_lib.core.kafka_version import DEFAULT_VERSION, KafkaVersion
 from lesson_lib.core.partition_log import PartitionLog
 from lesson_lib.core.transactions import TransactionCoordinator
+from lesson_lib.live.codes import Code
 from lesson_lib.live.groups import Group
 from lesson_lib.live.offsets import OffsetStore
 
 NODE_ID = 1
 CLUSTER_ID = "c2VudC10d2ljZS1zdG9yZW"
 MAX_PARTITIONS = 1000
+MAX_MESSAGE_BYTES = 1_048_588
 OFFSETS_PARTITION = ("__consumer_offsets", 0)
 _LEGAL_NAME = re.compile(r"[a-zA-Z0-9._-]{1,249}")
 
@@ -46,6 +48,16 @@ class Topic:
     logs: list[PartitionLog]
     id: uuid.UUID = field(default_factory=uuid.uuid4)
     configs: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def stamps_on_append(self) -> bool:
+        """message.timestamp.type: whether records get the broker's time instead of keeping the client's."""
+        return self.configs.get("message.timestamp.type") == "LogAppendTime"
+
+    @property
+    def max_message_bytes(self) -> int:
+        """max.message.bytes: the largest batch that is stored."""
+        return int(self.configs.get("max.message.bytes", MAX_MESSAGE_BYTES))
 
 
 @dataclass
@@ -95,6 +107,16 @@ class Cluster:
     def logs(self) -> list[PartitionLog]:
         """The log of every partition."""
         return [log for topic in self.topics.values() for log in topic.logs]
+
+    def group(self, name: str) -> Group | None:
+        """A consumer group; an empty one where there are only committed offsets."""
+        return self.groups.get(name) or (Group(name) if self.offsets.knows(name) else None)
+
+    def leader_epoch_error(self, current: int) -> Code:
+        """What is wrong with the leader epoch that a client takes for the newest; -1 says nothing (KIP-320)."""
+        if current < 0 or current == self.leader_epoch:
+            return Code.NONE
+        return Code.FENCED_LEADER_EPOCH if current < self.leader_epoch else Code.UNKNOWN_LEADER_EPOCH
 
     def announce_change(self) -> None:
         """Wake every fetch that waits for new records."""

@@ -44,6 +44,10 @@ class OffsetStore:
         """Whether an open transaction would change this offset (error 88 for who wants a stable one)."""
         return any((group, partition) in offsets for offsets in self.pending.values())
 
+    def knows(self, group: str) -> bool:
+        """Whether the group has an offset, committed or waiting for a transaction."""
+        return group in self.committed or any(group == name for offsets in self.pending.values() for name, _ in offsets)
+
     def forget(self, group: str) -> bool:
         """Drop a group's offsets; False when there were none."""
         return self.committed.pop(group, None) is not None

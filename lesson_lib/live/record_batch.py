@@ -20,7 +20,8 @@ from lesson_lib.core.batch import Batch
 # producer id, producer epoch, base sequence, record count
 HEADER = struct.Struct(">qiibIhiqqqhii")
 LOG_OVERHEAD = 12  # base offset and length come before what the length counts
-CRC_START = 21
+CRC_START, MAX_TIMESTAMP_START = 21, 35
+LOG_APPEND_TIME = 0x08
 TRANSACTIONAL, CONTROL, COMPRESSION, ZSTD = 0x10, 0x20, 0x07, 4
 SMALLEST_LENGTH = 14  # of the oldest format; what says it is shorter is no batch
 _MARKER_KEY = struct.Struct(">hh")
@@ -116,6 +117,15 @@ def to_batch(header: Header, records: bytes | bytearray | memoryview) -> Batch:
     """What the rule needs to know, with a private copy of the bytes as payload."""
     return Batch(header.record_count, header.producer_id, header.producer_epoch, header.base_sequence,
                  header.transactional, header.control, header.max_timestamp, bytearray(records))
+
+
+def stamped(batch: Batch, now: int) -> Batch:
+    """The batch with the broker's time for its records (LogAppendTime), which is under the checksum."""
+    payload = batch.payload
+    struct.pack_into(">h", payload, CRC_START, read_header(payload).attributes | LOG_APPEND_TIME)
+    struct.pack_into(">q", payload, MAX_TIMESTAMP_START, now)
+    struct.pack_into(">I", payload, CRC_START - 4, crc32c(memoryview(payload)[CRC_START:]))
+    return batch.again(max_timestamp=now)
 
 
 def place(payload: bytearray, base_offset: int, leader_epoch: int) -> None:

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
+from kafka.protocol.consumer import OffsetForLeaderEpochRequest
 from kafka.protocol.metadata import ApiVersionsRequest
 from kafka.protocol.producer import ProduceRequest
+from kafka.record import MemoryRecords
 
 from lesson_lib.core.batch import MAX_SEQUENCE
 from lesson_lib.live import requests
@@ -289,3 +291,44 @@ def test_requests_sent_ahead_are_answered_in_order(client: RawClient):
         client.send(requests.produce("t", 0, batch(number, number)))
     offsets = [client.receive().responses[0].partition_responses[0].base_offset for _ in range(50)]
     assert offsets == list(range(50))
+
+
+def test_topic_that_stamps_its_records_with_the_time_of_the_broker(embedded: EmbeddedBroker, client: RawClient):
+    make_topic(client, "stamped", 1, {"message.timestamp.type": "LogAppendTime"})
+    embedded.cluster.now = lambda: STAMP + 77
+    records = batch(0, 0)
+    assert send(client, records, topic="stamped").time == STAMP + 77
+    assert send(client, records, topic="stamped").time == STAMP + 77
+    (stored,) = MemoryRecords(bytes(embedded.log("stamped").batches[0].batch.payload))
+    assert stored.validate_crc()
+    assert [record.timestamp for record in stored] == [STAMP + 77]
+
+
+def test_largest_message_is_a_setting_of_the_topic(client: RawClient):
+    make_topic(client, "small", 1, {"max.message.bytes": "100"})
+    assert send(client, batch(0, 0), topic="small").error == 0
+    assert send(client, batch(1, 9), topic="small").error == 10
+
+
+@pytest.mark.parametrize("configs", [{"no.such.setting": "1"}, {"max.message.bytes": "many"}, {"message.timestamp.type": "Later"}])
+def test_settings_that_do_not_exist(client: RawClient, configs: dict[str, str]):
+    assert client.ask(requests.create_topic("u", 1, configs)).topics[0].error_code == 40
+
+
+def test_leader_epochs(embedded: EmbeddedBroker, client: RawClient):
+    send(client, batch(0, 0))
+    embedded.fail_over()
+    send(client, batch(1, 1))
+    topic = OffsetForLeaderEpochRequest.OffsetForLeaderTopic
+
+    def end_of(epoch: int, current: int = -1) -> tuple[int, int, int]:
+        wanted = topic.OffsetForLeaderPartition(partition=0, current_leader_epoch=current, leader_epoch=epoch)
+        request = OffsetForLeaderEpochRequest(replica_id=-1, topics=[topic(topic="t", partitions=[wanted])])
+        row = client.ask(request).topics[0].partitions[0]
+        return row.error_code, row.leader_epoch, row.end_offset
+
+    assert [end_of(epoch) for epoch in (0, 1, 2)] == [(0, 0, 1), (0, 1, 2), (0, -1, -1)]
+    assert [end_of(0, current)[0] for current in (0, 1, 2)] == [74, 0, 75]
+    fetch = requests.fetch("t", {0: 0})
+    fetch.topics[0].partitions[0].current_leader_epoch = 0
+    assert client.ask(fetch).responses[0].partitions[0].error_code == 74

@@ -21,7 +21,7 @@ from lesson_lib.core.producer_state import ProducerStateEntry
 from lesson_lib.core.transactions import TransactionMetadata, TxnState
 from lesson_lib.live.cluster import Cluster
 from lesson_lib.live.codes import Code
-from lesson_lib.live.groups import Group, GroupState
+from lesson_lib.live.groups import GroupState
 from lesson_lib.live.wire import Request
 
 _ProducerTopic = DescribeProducersResponse.TopicResponse
@@ -96,10 +96,10 @@ def handle_describe_groups(cluster: Cluster, request: Request) -> Any:
 
 
 def _group(cluster: Cluster, request: Request, name: str) -> Any:
-    group = _known(cluster, name)
+    group = cluster.group(name)
     if group is None:
         error = Code.GROUP_ID_NOT_FOUND if request.api_version >= 6 else Code.NONE
-        return _Group(error_code=error, error_message=None, group_id=name, group_state="Dead", protocol_type="",
+        return _Group(error_code=error, error_message=f"Group {name} not found.", group_id=name, group_state="Dead", protocol_type="",
                       protocol_data="", members=[])
     members = [_Member(member_id=m.id, group_instance_id=m.instance_id, client_id=m.client_id, client_host="/127.0.0.1",
                        member_metadata=m.protocols.get(group.protocol or "", b""), member_assignment=m.assignment)
@@ -108,15 +108,10 @@ def _group(cluster: Cluster, request: Request, name: str) -> Any:
                   protocol_type=group.protocol_type, protocol_data=group.protocol or "")
 
 
-def _known(cluster: Cluster, name: str) -> Group | None:
-    """The group; an empty one where there are only committed offsets."""
-    return cluster.groups.get(name) or (Group(name) if name in cluster.offsets.committed else None)
-
-
 def handle_list_groups(cluster: Cluster, request: Request) -> Any:
     """Groups with members or offsets."""
     body, names = request.body, dict.fromkeys([*cluster.groups, *cluster.offsets.committed])
-    groups = [group for name in names if (group := _known(cluster, name)) and group.state in (body.states_filter or GroupState)]
+    groups = [group for name in names if (group := cluster.group(name)) and group.state in (body.states_filter or GroupState)]
     typed = not body.types_filter or "classic" in [name.lower() for name in body.types_filter]
     rows = [ListGroupsResponse.ListedGroup(group_id=group.id, protocol_type=group.protocol_type, group_state=group.state,
                                            group_type="classic") for group in groups if typed]
@@ -131,7 +126,7 @@ def handle_delete_groups(cluster: Cluster, request: Request) -> Any:
 
 
 def _delete(cluster: Cluster, name: str) -> Code:
-    group = _known(cluster, name)
+    group = cluster.group(name)
     if group is None:
         return Code.GROUP_ID_NOT_FOUND
     if group.members:

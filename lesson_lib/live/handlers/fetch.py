@@ -68,6 +68,8 @@ def _read_partition(cluster: Cluster, topic: Any, wanted: Any, read_committed: b
     if log is None:
         code = Code.UNKNOWN_TOPIC_OR_PARTITION if topic.topic else Code.UNKNOWN_TOPIC_ID
         return _Partition(partition_index=wanted.partition, error_code=code, high_watermark=-1, records=b"")
+    if error := cluster.leader_epoch_error(wanted.current_leader_epoch):
+        return _Partition(partition_index=wanted.partition, error_code=error, high_watermark=-1, records=b"")
     if not log.log_start_offset <= wanted.fetch_offset <= log.log_end_offset:
         return _Partition(partition_index=wanted.partition, error_code=Code.OFFSET_OUT_OF_RANGE, high_watermark=-1,
                           aborted_transactions=None, records=b"")
@@ -108,6 +110,8 @@ def _list_one(cluster: Cluster, name: str, wanted: Any, read_committed: bool) ->
     log = cluster.log(name, wanted.partition_index)
     if log is None:
         return _OffsetRow(partition_index=wanted.partition_index, error_code=Code.UNKNOWN_TOPIC_OR_PARTITION)
+    if error := cluster.leader_epoch_error(wanted.current_leader_epoch):
+        return _OffsetRow(partition_index=wanted.partition_index, error_code=error)
     offset, timestamp = _offset_for(log, wanted.timestamp, read_committed)
     return _OffsetRow(partition_index=wanted.partition_index, error_code=0, offset=offset, timestamp=timestamp,
                       leader_epoch=cluster.leader_epoch if offset >= 0 else -1)

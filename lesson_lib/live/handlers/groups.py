@@ -18,7 +18,7 @@ from lesson_lib.live.wire import Request
 _JoinMember = JoinGroupResponse.JoinGroupResponseMember
 _LeftMember = LeaveGroupResponse.MemberResponse
 SESSION_TIMEOUT_MS = range(6_000, 1_800_001)  # group.min.session.timeout.ms, group.max.session.timeout.ms
-FIRST_VERSION_WITH_MEMBER_ID = 4
+FIRST_VERSION_WITH_MEMBER_ID, FIRST_VERSION_WITH_NULL_PROTOCOL = 4, 7
 
 
 async def handle_join_group(cluster: Cluster, request: Request) -> Any:
@@ -27,13 +27,13 @@ async def handle_join_group(cluster: Cluster, request: Request) -> Any:
     group = cluster.groups.get(body.group_id) or Group(body.group_id)
     member_id = body.member_id or f"{request.client_id}-{uuid.uuid4()}"
     if error := _join_error(group, body):
-        return _not_joined(error, body.member_id)
+        return _not_joined(error, body.member_id, request.api_version)
     cluster.groups[body.group_id] = group
     if not body.member_id and body.group_instance_id is None and request.api_version >= FIRST_VERSION_WITH_MEMBER_ID:
         group.expect(member_id, body.session_timeout_ms)
-        return _not_joined(Code.MEMBER_ID_REQUIRED, member_id)
+        return _not_joined(Code.MEMBER_ID_REQUIRED, member_id, request.api_version)
     group.protocol_type = group.protocol_type if group.members else body.protocol_type
-    return await _join(group, _member(request, member_id))
+    return await _join(group, _member(request, member_id), request.api_version)
 
 
 def _member(request: Request, member_id: str) -> Member:
@@ -65,14 +65,15 @@ def _instance_error(group: Group, body: Any) -> Code:
     return Code.FENCED_INSTANCE_ID if taken else Code.UNKNOWN_MEMBER_ID
 
 
-def _not_joined(error: Code, member_id: str) -> Any:
-    return JoinGroupResponse(throttle_time_ms=0, error_code=error, generation_id=-1, protocol_type=None, protocol_name="",
-                             leader="", member_id=member_id, members=[])
+def _not_joined(error: Code, member_id: str, api_version: int) -> Any:
+    no_protocol = None if api_version >= FIRST_VERSION_WITH_NULL_PROTOCOL else ""
+    return JoinGroupResponse(throttle_time_ms=0, error_code=error, generation_id=-1, protocol_type=None,
+                             protocol_name=no_protocol, leader="", member_id=member_id, members=[])
 
 
-async def _join(group: Group, member: Member) -> Any:
+async def _join(group: Group, member: Member, api_version: int) -> Any:
     if error := await group.join(member):
-        return _not_joined(error, member.id)
+        return _not_joined(error, member.id, api_version)
     protocol = group.protocol or ""
     members = [_JoinMember(member_id=m.id, group_instance_id=m.instance_id, metadata=m.protocols.get(protocol, b""))
                for m in group.members.values()] if member.id == group.leader else []

@@ -28,7 +28,7 @@ _FetchedGroup = OffsetFetchResponse.OffsetFetchResponseGroup
 _GroupTopic = _FetchedGroup.OffsetFetchResponseTopics
 _GroupRow = _GroupTopic.OffsetFetchResponsePartitions
 MAX_METADATA_BYTES = 4096
-FIRST_VERSION_WITH_EPOCH_BUMP = 5
+FIRST_VERSION_WITH_ABORTABLE, FIRST_VERSION_WITH_EPOCH_BUMP = 4, 5
 
 
 def handle_offset_commit(cluster: Cluster, request: Request) -> Any:
@@ -42,9 +42,9 @@ def handle_offset_commit(cluster: Cluster, request: Request) -> Any:
 
 
 def _commit_error(cluster: Cluster, group_id: str, member_id: str, generation: int, instance_id: str | None) -> Code:
-    group = cluster.groups.get(group_id)
-    if generation < 0 and not member_id:
-        return Code.NONE if group is None or not group.members else Code.UNKNOWN_MEMBER_ID
+    group = cluster.group(group_id)
+    if generation < 0 and (group is None or not group.members):
+        return Code.NONE
     if group is None:
         return Code.ILLEGAL_GENERATION
     error = membership_error(cluster, group_id, member_id, generation, instance_id)
@@ -101,7 +101,7 @@ def _txn_error(cluster: Cluster, request: Request) -> int:
         refused = cluster.coordinator.verify(*who, OFFSETS_PARTITION)
     else:
         refused = ErrorCode.NONE
-    if refused is ErrorCode.TRANSACTION_ABORTABLE:
+    if refused is ErrorCode.TRANSACTION_ABORTABLE and request.api_version < FIRST_VERSION_WITH_ABORTABLE:
         return ErrorCode.INVALID_TXN_STATE
     return ErrorCode.INVALID_PRODUCER_EPOCH if refused is ErrorCode.PRODUCER_FENCED else refused
 

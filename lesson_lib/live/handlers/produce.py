@@ -16,7 +16,7 @@ from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.partition_log import PartitionLog
 from lesson_lib.core.producer_state import Appended, Duplicate
 from lesson_lib.live import record_batch
-from lesson_lib.live.cluster import Cluster
+from lesson_lib.live.cluster import Cluster, Topic
 from lesson_lib.live.codes import Code
 from lesson_lib.live.handlers.verification import Answer, verification_answer, whole_request_error
 from lesson_lib.live.wire import ProtocolError, Request
@@ -24,7 +24,6 @@ from lesson_lib.live.wire import ProtocolError, Request
 _Topic = ProduceResponse.TopicProduceResponse
 _Partition = _Topic.PartitionProduceResponse
 _RecordError = _Partition.BatchIndexAndErrorMessage
-MAX_MESSAGE_BYTES = 1_048_588
 MAX_AHEAD_MS = 3_600_000  # message.timestamp.after.max.ms
 REJECTED_TIMESTAMP = "One or more records have been rejected due to invalid timestamp"
 
@@ -69,7 +68,7 @@ def _partition(cluster: Cluster, request: Request, topic: Any, data: Any) -> Ans
         return refused
     if request.body.acks not in (-1, 0, 1):
         return Answer(ErrorCode.INVALID_REQUIRED_ACKS)
-    return append(log, records, cluster.leader_epoch, cluster.now())
+    return append(cluster, cluster.topic(topic.name, topic.topic_id), log, records)
 
 
 def request_error(batches: list[Any], api_version: int) -> int:
@@ -80,43 +79,46 @@ def request_error(batches: list[Any], api_version: int) -> int:
     return Code.UNSUPPORTED_COMPRESSION_TYPE if zstd and api_version < 7 else Code.NONE
 
 
-def append(log: PartitionLog, records: Any, leader_epoch: int, now: int) -> Answer:
+def append(cluster: Cluster, topic: Topic, log: PartitionLog, records: Any) -> Answer:
     """`UnifiedLog.append`: the batch's bytes are checked, then the rule decides."""
-    if error := _bytes_error(records):
+    now = cluster.now()
+    if error := _bytes_error(records, topic.max_message_bytes):
         return Answer(error, log_start_offset=log.log_start_offset if error == ErrorCode.INVALID_RECORD else -1)
     header = record_batch.read_header(records)
-    if invalid := _records_answer(log, records, header, now):
+    if invalid := _records_answer(log, records, header, None if topic.stamps_on_append else now + MAX_AHEAD_MS):
         return invalid
     batch = record_batch.to_batch(header, records)
+    if topic.stamps_on_append:
+        batch = record_batch.stamped(batch, now)
     verdict = log.append(batch)
     if isinstance(verdict, Appended):
-        record_batch.place(batch.payload, verdict.base_offset, leader_epoch)
-        return Answer(0, verdict.base_offset, -1, log.log_start_offset)
+        record_batch.place(batch.payload, verdict.base_offset, cluster.leader_epoch)
+        return Answer(0, verdict.base_offset, now if topic.stamps_on_append else -1, log.log_start_offset)
     if isinstance(verdict, Duplicate):
         return Answer(0, verdict.base_offset, verdict.timestamp, log.log_start_offset)
     return Answer(verdict.error, log_start_offset=log.log_start_offset)
 
 
-def _bytes_error(records: Any) -> int:
+def _bytes_error(records: Any, max_message_bytes: int) -> int:
     if len(records) < record_batch.HEADER.size:
         return ErrorCode.CORRUPT_MESSAGE
     if struct.unpack_from(">q", records)[0] != 0:
         return ErrorCode.INVALID_RECORD
-    if len(records) > MAX_MESSAGE_BYTES:
+    if len(records) > max_message_bytes:
         return ErrorCode.MESSAGE_TOO_LARGE
     return ErrorCode.NONE if record_batch.crc_is_valid(records) else ErrorCode.CORRUPT_MESSAGE
 
 
-def _records_answer(log: PartitionLog, records: Any, header: record_batch.Header, now: int) -> Answer | None:
+def _records_answer(log: PartitionLog, records: Any, header: record_batch.Header, limit: int | None) -> Answer | None:
     """`LogValidator`: the header must fit the records, and none of them may come from more than an hour ahead."""
     newest = record_batch.newest_timestamp(records, header)
     if header.last_offset_delta != header.record_count - 1 or newest is None:
         return Answer(ErrorCode.INVALID_RECORD, log_start_offset=log.log_start_offset)
     if header.attributes & record_batch.COMPRESSION > record_batch.ZSTD:
         return Answer(Code.UNKNOWN_SERVER_ERROR, log_start_offset=log.log_start_offset)
-    if log.version.refuses_timestamps_ahead and newest > now + MAX_AHEAD_MS:
+    if limit is not None and log.version.refuses_timestamps_ahead and newest > limit:
         return Answer(Code.INVALID_TIMESTAMP, log_start_offset=log.log_start_offset, message=REJECTED_TIMESTAMP,
-                      record_message=f"Timestamp {newest} is out of range. It should be at most {now + MAX_AHEAD_MS}")
+                      record_message=f"Timestamp {newest} is out of range. It should be at most {limit}")
     return None
 
 

@@ -48,13 +48,19 @@ def _end_of(cluster: Cluster, name: str, row: Any) -> Any:
     log = cluster.log(name, row.partition)
     if log is None:
         return _EpochRow(partition=row.partition, error_code=Code.UNKNOWN_TOPIC_OR_PARTITION)
-    return _EpochRow(partition=row.partition, error_code=0, leader_epoch=row.leader_epoch,
-                     end_offset=_epoch_end(log, row.leader_epoch))
+    error = cluster.leader_epoch_error(row.current_leader_epoch)
+    if error or not 0 <= row.leader_epoch <= cluster.leader_epoch:
+        return _EpochRow(partition=row.partition, error_code=error)
+    epoch, end = _epoch_end(log, row.leader_epoch)
+    return _EpochRow(partition=row.partition, error_code=0, leader_epoch=epoch, end_offset=end)
 
 
-def _epoch_end(log: PartitionLog, leader_epoch: int) -> int:
+def _epoch_end(log: PartitionLog, leader_epoch: int) -> tuple[int, int]:
+    """The newest epoch up to `leader_epoch` that wrote here, and the offset where the next one began."""
     after = bisect_right(log.batches, leader_epoch, key=_leader_epoch)
-    return log.batches[after].base_offset if after < len(log.batches) else log.log_end_offset
+    if after == len(log.batches):
+        return leader_epoch, log.log_end_offset
+    return _leader_epoch(log.batches[after - 1]) if after else leader_epoch, log.batches[after].base_offset
 
 
 def _leader_epoch(stored: StoredBatch) -> int:

@@ -1,4 +1,7 @@
-"""CreateTopics, DeleteTopics: topics come and go at once, there is only one node to tell."""
+"""CreateTopics, DeleteTopics: topics come and go at once, there is only one node to tell.
+
+Differs from Kafka in: of a topic's settings, max.message.bytes and message.timestamp.type have an effect; the others are kept.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,13 @@ from lesson_lib.live.cluster import MAX_PARTITIONS, Cluster, is_legal_topic
 from lesson_lib.live.codes import Code
 from lesson_lib.live.wire import Request
 
+TOPIC_CONFIGS = frozenset(
+    "cleanup.policy compression.gzip.level compression.lz4.level compression.type compression.zstd.level delete.retention.ms "
+    "file.delete.delay.ms flush.messages flush.ms follower.replication.throttled.replicas index.interval.bytes "
+    "leader.replication.throttled.replicas local.retention.bytes local.retention.ms max.compaction.lag.ms max.message.bytes "
+    "message.timestamp.after.max.ms message.timestamp.before.max.ms message.timestamp.type min.cleanable.dirty.ratio "
+    "min.compaction.lag.ms min.insync.replicas preallocate remote.storage.enable retention.bytes retention.ms segment.bytes "
+    "segment.index.bytes segment.jitter.ms segment.ms unclean.leader.election.enable".split())
 _Created = CreateTopicsResponse.CreatableTopicResult
 _Deleted = DeleteTopicsResponse.DeletableTopicResult
 
@@ -41,6 +51,17 @@ def _creation_error(cluster: Cluster, wanted: Any, partitions: int) -> tuple[Cod
         return Code.INVALID_PARTITIONS, f"The number of partitions must be 1 to {MAX_PARTITIONS}."
     if not wanted.assignments and wanted.replication_factor not in (-1, 1):
         return Code.INVALID_REPLICATION_FACTOR, "There is one broker, so the replication factor can only be 1."
+    return _config_error({config.name: config.value for config in wanted.configs})
+
+
+def _config_error(configs: dict[str, str | None]) -> tuple[Code, str | None]:
+    for name, value in configs.items():
+        if name not in TOPIC_CONFIGS:
+            return Code.INVALID_CONFIG, f"Unknown topic config name: {name}"
+        if name == "max.message.bytes" and not (value or "").isdigit():
+            return Code.INVALID_CONFIG, f"Invalid value {value} for configuration {name}: Not a number of type INT"
+        if name == "message.timestamp.type" and value not in ("CreateTime", "LogAppendTime"):
+            return Code.INVALID_CONFIG, f"Invalid value {value} for configuration {name}"
     return Code.NONE, None
 
 
@@ -57,7 +78,8 @@ def _delete(cluster: Cluster, name: str | None, topic_id: Any) -> Any:
     known = {"topic_id": topic_id} if topic_id else {}
     if topic is None:
         error = Code.UNKNOWN_TOPIC_OR_PARTITION if name else Code.UNKNOWN_TOPIC_ID
-        return _Deleted(name=name, error_code=error, error_message=None, **known)
+        message = "This server does not host this topic-partition." if name else "This server does not host this topic ID."
+        return _Deleted(name=name, error_code=error, error_message=message, **known)
     del cluster.topics[topic.name]
     return _Deleted(name=topic.name, topic_id=topic.id, error_code=0, error_message=None)
 
