@@ -29,21 +29,20 @@ def nobody(topic: str, partition: int, records: bytes) -> int:
 def read_topic(address: str, topic: str, number_of: NumberOf = nobody,
                short_id: Callable[[int], int] = int) -> dict[int, tuple[LogCell, ...]]:
     """Partition -> its log. `number_of` knows which batch is which, `short_id` shortens producer ids. LessonError without a broker."""
-    with RawClient(address) as client:
-        leaders = _leaders(client, topic)
     logs = {}
-    for partition, leader in leaders.items():
-        with RawClient(leader or address) as client:
+    for partition, leader in leaders_of(address, topic).items():
+        with RawClient(leader) as client:
             batches = _batches(client, topic, partition)
         logs[partition] = _cells(batches, lambda records, p=partition: number_of(topic, p, records), short_id)
     return logs
 
 
-def _leaders(client: RawClient, topic: str) -> dict[int, str]:
-    """Partition -> address of its leader; empty in a cluster of one, which is asked where it was found."""
-    answer = client.ask(requests.metadata(topic))
-    nodes = {node.node_id: f"{node.host}:{node.port}" for node in answer.brokers} if len(answer.brokers) > 1 else {}
-    found = {p.partition_index: nodes.get(p.leader_id, "") for t in answer.topics for p in t.partitions}
+def leaders_of(address: str, topic: str) -> dict[int, str]:
+    """Partition -> address of its leader, for those that have one. A cluster of one is asked where it was found."""
+    with RawClient(address) as client:
+        answer = client.ask(requests.metadata(topic))
+    nodes = {node.node_id: f"{node.host}:{node.port}" if len(answer.brokers) > 1 else address for node in answer.brokers}
+    found = {p.partition_index: nodes[p.leader_id] for t in answer.topics for p in t.partitions if p.leader_id in nodes}
     return dict(sorted(found.items()))
 
 

@@ -10,16 +10,18 @@ import hashlib
 import os
 import re
 import socket
-from collections.abc import Callable
+import time
 from itertools import count
 
 from kafka.protocol.metadata import MetadataRequest
 
 from lesson_lib.errors import LessonError
 from lesson_lib.live import requests
-from lesson_lib.live.raw_client import RawClient, make_topic
+from lesson_lib.live.log_reader import leaders_of
+from lesson_lib.live.raw_client import RawClient
 
 LEARNER = "LESSON_LEARNER"
+CREATE_SECONDS, POLL_SECONDS = 4.0, 0.01
 _labs = count(1)
 
 
@@ -45,8 +47,9 @@ class Topics:
         if not isinstance(partitions, int) or not 1 <= partitions <= 64:
             raise LessonError(f"A topic of the lab has 1 to 64 partitions, not {partitions!r}.")
         real = self._free_name(name)
-        self._ask(lambda client: make_topic(client, real, partitions))
+        self._create(real, partitions)
         self._made[real] = name
+        self._wait_for_leaders(real, partitions)
         return real
 
     def _free_name(self, name: str) -> str:
@@ -89,13 +92,38 @@ class Topics:
         except (LessonError, OSError):
             pass
 
-    def _ask(self, act: Callable[[RawClient], None]) -> None:
+    def _create(self, real: str, partitions: int) -> None:
         try:
-            with RawClient(self.address, 4.0) as client:
-                act(client)
-        except (OSError, RuntimeError) as error:
-            raise LessonError(f"The broker at {self.address} made no topic ({error}); look whether it still runs, "
-                              "then run this cell again.") from None
+            with RawClient(self.address, CREATE_SECONDS) as client:
+                error = client.ask(requests.create_topic(real, partitions)).topics[0].error_code
+        except OSError as failure:
+            raise self._not_made(str(failure)) from None
+        if error:
+            raise self._not_made(f"error {error}")
+
+    def _wait_for_leaders(self, real: str, partitions: int) -> None:
+        """A new topic of Apache Kafka refuses batches (error 6) until its leaders have taken it."""
+        end = time.monotonic() + CREATE_SECONDS
+        while not self._is_led(real, partitions):
+            if time.monotonic() > end:
+                raise self._not_made("no leader took it")
+            time.sleep(POLL_SECONDS)
+
+    def _is_led(self, real: str, partitions: int) -> bool:
+        try:
+            leaders = leaders_of(self.address, real)
+            return len(leaders) == partitions and all(_answers(leader, real, partition) for partition, leader in leaders.items())
+        except OSError:
+            return False
+
+    def _not_made(self, why: str) -> LessonError:
+        return LessonError(f"The broker at {self.address} made no topic ({why}); look whether it still runs, then run this cell again.")
+
+
+def _answers(leader: str, topic: str, partition: int) -> bool:
+    """Whether the leader has taken the partition."""
+    with RawClient(leader, CREATE_SECONDS) as client:
+        return not client.ask(requests.list_offsets(topic, [partition])).topics[0].partitions[0].error_code
 
 
 def _is_alive(pid: int) -> bool:
