@@ -18,6 +18,7 @@ from lesson_lib.errors import LessonError
 from lesson_lib.history import Event, Kind
 from lesson_lib.kafka_local.probe import api_versions
 from lesson_lib.live import proxy_codec as codec
+from lesson_lib.live import proxy_rewrite
 from lesson_lib.live.proxy_connection import ProxyConnection
 from lesson_lib.live.proxy_fate import BROKER_WORDS
 from lesson_lib.live.recording import Attempt, Recording
@@ -140,10 +141,10 @@ class FaultProxy:
 
     async def rewrite(self, answer: Any, came_from: codec.Address) -> bool:
         """Put our addresses and versions into an answer; True when it was changed."""
-        nodes = list(codec.nodes_in(answer))
+        nodes = list(proxy_rewrite.nodes_in(answer))
         for node in nodes:
             await self._listen_for((node.host, node.port), came_from if len(nodes) == 1 else None)
-        return codec.readdress(answer, self._ours.__getitem__) or codec.hold_back_versions(answer)
+        return proxy_rewrite.readdress(answer, self._ours.__getitem__) or proxy_rewrite.hold_back_versions(answer)
 
     async def _listen_for(self, node: codec.Address, only_node: codec.Address | None) -> None:
         """Make sure that there is a listener for this node. A cluster's only node is the one that we are talking to."""

@@ -1,17 +1,13 @@
-"""Which frames the proxy opens, and what it writes into them: addresses, versions, error codes. Everything else is bytes.
+"""Which frames the proxy opens, and how it reads and writes them. Everything else is bytes that pass as they are.
 
-A client goes where Metadata, FindCoordinator and DescribeCluster send it, so the proxy puts its own address there. It also
-keeps clients to versions in which Produce names topics by name (13 does not). An answer carries no API key; what it is
-follows from the request it belongs to.
-
-Source: https://kafka.apache.org/protocol, KIP-511 (ApiVersions), KIP-951 (leaders in a Produce answer).
+An answer carries no API key; what it is follows from the request it belongs to. Source: https://kafka.apache.org/protocol.
 """
 
 from __future__ import annotations
 
 import asyncio
 import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafka.protocol.admin import DescribeClusterResponse
@@ -40,8 +36,6 @@ REQUESTS = {PRODUCE: ProduceRequest, INIT_PRODUCER_ID: InitProducerIdRequest, EN
 ANSWERS = {PRODUCE: ProduceResponse, METADATA: MetadataResponse, FIND_COORDINATOR: FindCoordinatorResponse,
            API_VERSIONS: ApiVersionsResponse, INIT_PRODUCER_ID: InitProducerIdResponse, DESCRIBE_CLUSTER: DescribeClusterResponse,
            ADD_PARTITIONS_TO_TXN: AddPartitionsToTxnResponse, ADD_OFFSETS_TO_TXN: AddOffsetsToTxnResponse, END_TXN: EndTxnResponse}
-HIGHEST = {PRODUCE: 12, FETCH: 12, METADATA: 13, FIND_COORDINATOR: 6, INIT_PRODUCER_ID: 6, ADD_PARTITIONS_TO_TXN: 3,
-           ADD_OFFSETS_TO_TXN: 4, END_TXN: 5, DESCRIBE_CLUSTER: 2}
 Address = tuple[str, int]
 
 
@@ -179,30 +173,3 @@ def to_broker(request: Request) -> bytes:
     again = ProduceRequest.decode(request.frame, version=request.version, header=True)
     again.acks = 1
     return bytes(again.encode(version=request.version, header=True, framed=True))
-
-
-def nodes_in(answer: Any) -> Iterator[Any]:
-    """Everything in an answer that has a node's `host` and `port`."""
-    if isinstance(answer, FindCoordinatorResponse):
-        yield from [node for node in (answer, *(answer.coordinators or ())) if node.host]
-    elif isinstance(answer, (MetadataResponse, DescribeClusterResponse)):
-        yield from answer.brokers
-    elif isinstance(answer, ProduceResponse):
-        yield from answer.node_endpoints or ()
-
-
-def readdress(answer: Any, ours: Callable[[Address], Address]) -> bool:
-    """Put our address in the place of each node's; True when there was any."""
-    nodes = list(nodes_in(answer))
-    for node in nodes:
-        node.host, node.port = ours((node.host, node.port))
-    return bool(nodes)
-
-
-def hold_back_versions(answer: Any) -> bool:
-    """Lower the highest versions of an ApiVersions answer to what the proxy can read; True when it is such an answer."""
-    if not isinstance(answer, ApiVersionsResponse) or answer.error_code:
-        return False
-    for api in answer.api_keys:
-        api.max_version = min(api.max_version, HIGHEST.get(api.api_key, api.max_version))
-    return True
