@@ -7,6 +7,7 @@ no replication, no retention, no compaction.
 from __future__ import annotations
 
 import asyncio
+import socket
 
 from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.core.partition_log import PartitionLog
@@ -16,9 +17,14 @@ from lesson_lib.live.cluster import Cluster
 from lesson_lib.live.handlers.transactions import write_markers
 from lesson_lib.live.server import ServerThread
 
+EVERY_ADDRESS = ("", "0.0.0.0", "::")
+
 
 class EmbeddedBroker:
-    """A broker of release `version`. `advertised` is the (host, port) that clients are told, its own where None."""
+    """A broker of release `version`. `advertised` is the (host, port) that clients are told, its own where None (or the port 0).
+
+    A `host` that means every address of this machine is told to clients as the machine's name.
+    """
 
     def __init__(self, version: str | KafkaVersion = "4.4", port: int = 0, host: str = "127.0.0.1",
                  advertised: tuple[str, int] | None = None) -> None:
@@ -36,7 +42,9 @@ class EmbeddedBroker:
     def start(self) -> EmbeddedBroker:
         """Listen and return itself; LessonError where the port is taken."""
         self._server.start()
-        self.cluster.host, self.cluster.port = self.advertised or (self._server.host, self._server.port)
+        host, port = self.advertised or (self._server.host, 0)
+        self.cluster.host = socket.gethostname() if host in EVERY_ADDRESS else host
+        self.cluster.port = port or self._server.port
         return self
 
     def stop(self) -> None:

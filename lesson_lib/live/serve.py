@@ -28,12 +28,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=9092, help="port to listen on, 0 for any free one (default 9092)")
     parser.add_argument("--host", default="127.0.0.1",
                         help="address to listen on (default 127.0.0.1: only programs on this machine reach it)")
+    parser.add_argument("--advertised-host", help="name or address that clients are told (default: --host, or this machine's name)")
     parser.add_argument("--version", default=str(DEFAULT_VERSION), help="the Kafka release to behave like (default %(default)s)")
     return parser
 
 
 def _broker(arguments: argparse.Namespace) -> EmbeddedBroker:
     try:
-        return EmbeddedBroker(arguments.version, arguments.port, arguments.host)
+        advertised = (arguments.advertised_host, 0) if arguments.advertised_host else None
+        return EmbeddedBroker(arguments.version, arguments.port, arguments.host, advertised)
     except ValueError as error:
         raise LessonError(str(error)) from None

@@ -6,9 +6,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from kafka import KafkaProducer
 
+from lesson_lib.core.batch import Batch
 from lesson_lib.kafka_local import maven
 from lesson_lib.live.broker import EmbeddedBroker
+from lesson_lib.live.cluster import wall_clock
 
 from .logs import make_topic, values
 
@@ -57,14 +60,43 @@ def test_topics_command(embedded: EmbeddedBroker):
     assert embedded.cluster.topics == {}
 
 
-def test_console_consumer_and_describe_producers(embedded: EmbeddedBroker):
-    make_topic(embedded)
-    java(tuple(c.format("4.4.0") for c in CLIENTS), str(PRODUCERS), embedded.address)
-    options = ["--topic", "t", "--from-beginning", "--timeout-ms", "4000"]
-    assert tool(embedded, "consumer.ConsoleConsumer", *options, "--isolation-level", "read_committed") == [
-        "i0", "i1", "i2", "c0", "c1"]
-    assert len(tool(embedded, "consumer.ConsoleConsumer", *options)) == 7
+def commit_and_abort(broker: EmbeddedBroker) -> None:
+    """Producer id 0: a and c committed, b aborted; producer id 1: d."""
+    make_topic(broker)
+    producer = KafkaProducer(bootstrap_servers=broker.address, transactional_id="x")
+    producer.init_transactions()
+    for value, end in ((b"a", producer.commit_transaction), (b"b", producer.abort_transaction), (b"c", producer.commit_transaction)):
+        producer.begin_transaction()
+        producer.send("t", value, partition=0)
+        producer.flush()
+        end()
+    producer.close()
+    idempotent = KafkaProducer(bootstrap_servers=broker.address)
+    idempotent.send("t", b"d", partition=0).get(10)
+    idempotent.close()
+
+
+@pytest.mark.parametrize("isolation, seen", [("read_committed", "acd"), ("read_uncommitted", "abcd")])
+def test_console_consumer(embedded: EmbeddedBroker, isolation: str, seen: str):
+    commit_and_abort(embedded)
+    assert tool(embedded, "consumer.ConsoleConsumer", "--topic", "t", "--from-beginning", "--timeout-ms", "20000",
+                "--max-messages", str(len(seen)), "--isolation-level", isolation) == list(seen)
+
+
+def test_describe_producers_command(embedded: EmbeddedBroker):
+    commit_and_abort(embedded)
     rows = [line.split() for line in tool(embedded, "TransactionsCommand", "describe-producers", "--topic", "t",
                                           "--partition", "0")]
     assert rows[0][:4] == ["ProducerId", "ProducerEpoch", "LatestCoordinatorEpoch", "LastSequence"]
-    assert [row[:4] for row in rows[1:]] == [["0", "0", "-1", "2"], ["1", "4", "0", "-1"]]
+    assert [row[:4] for row in rows[1:]] == [["0", "0", "0", "2"], ["1", "0", "-1", "0"]]
+
+
+def test_hanging_transaction_is_found_and_ended(embedded: EmbeddedBroker):
+    make_topic(embedded)
+    two_hours_ago = wall_clock() - 7_200_000
+    unknown_to_the_coordinator = Batch(1, 900, 0, 0, transactional=True, max_timestamp=two_hours_ago, payload=bytearray(61))
+    embedded.log("t").append(unknown_to_the_coordinator)
+    found = tool(embedded, "TransactionsCommand", "find-hanging", "--broker-id", "1", "--max-transaction-timeout", "1")
+    assert found[1].split()[:3] == ["t", "0", "900"]
+    tool(embedded, "TransactionsCommand", "abort", "--topic", "t", "--partition", "0", "--start-offset", "0")
+    assert embedded.log("t").last_stable_offset == 2

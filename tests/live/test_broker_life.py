@@ -114,6 +114,13 @@ def test_clients_are_told_the_advertised_address():
         assert (node.host, node.port) == ("localhost", 4711)
 
 
+def test_every_address_is_told_as_the_name_of_the_machine():
+    with EmbeddedBroker(host="0.0.0.0") as broker:
+        assert (broker.cluster.host, broker.cluster.port) == (socket.gethostname(), broker.port)
+    with EmbeddedBroker(advertised=("lab.example", 0)) as broker:
+        assert (broker.cluster.host, broker.cluster.port) == ("lab.example", broker.port)
+
+
 def test_a_mistake_in_a_handler_ends_one_connection_and_prints_nothing(capfd: pytest.CaptureFixture[str],
                                                                        monkeypatch: pytest.MonkeyPatch):
     def broken(*_: object) -> None:
