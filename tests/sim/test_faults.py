@@ -1,0 +1,84 @@
+"""The fault script: one vocabulary for both worlds, read from a dict or a text, and what it says about a mistake."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lesson_lib.core.error_codes import ErrorCode
+from lesson_lib.errors import LessonError
+from lesson_lib.faults import NAMES, Fault, FaultScript, parse_fault, parse_script
+
+
+def test_a_dict_and_a_text_say_the_same() -> None:
+    assert parse_script({2: "lose ack", "4-6": "refuse 19", "8+": "lose request"}) == parse_script(
+        " 2: lose ack;4-6 : Refuse 19; 8+: lose  request".replace("  ", " "))
+
+
+def test_which_fault_at_which_attempt() -> None:
+    script = parse_script("2: lose ack; 4-6: refuse 19; 8+: lose request")
+    assert [str(script.at(n)) for n in range(1, 11)] == ["deliver", "lose ack", "deliver", "refuse 19", "refuse 19", "refuse 19",
+                                                         "deliver", "lose request", "lose request", "lose request"]
+
+
+def test_the_later_line_counts() -> None:
+    script = parse_script("1-9: lose ack; 3: deliver")
+    assert [script.at(n).name for n in (2, 3, 4)] == ["lose ack", "deliver", "lose ack"]
+
+
+@pytest.mark.parametrize("nothing", [None, {}, "", " ; "])
+def test_no_faults(nothing: object) -> None:
+    assert not parse_script(nothing)
+    assert parse_script(nothing).at(1).name == "deliver"
+
+
+def test_numbers_belong_to_the_faults_that_need_them() -> None:
+    assert parse_fault("refuse 19").error is ErrorCode.NOT_ENOUGH_REPLICAS
+    assert parse_fault("cut 3 1").numbers == (3, 1)
+    assert parse_fault(Fault("delay", (5,))) == Fault("delay", (5,))
+
+
+@pytest.mark.parametrize(("script", "words"), [
+    ({2: "loose ack"}, "There is no fault 'loose ack'. Choose one of: deliver, lose request"),
+    ({2: ""}, "There is no fault"),
+    ({2: None}, "There is no fault"),
+    ({2: "refuse"}, "needs 1 number after its name, as in 'refuse 19'"),
+    ({2: "lose ack 3"}, "needs 0 numbers"),
+    ({2: "cut 3"}, "needs 2 numbers"),
+    ({2: "cut 1 3"}, "more requests would be answered than handled"),
+    ({2: "refuse 999"}, "999 is not an error that a broker answers a producer with"),
+    ({2: "refuse 0"}, "0 is not an error"),
+    ({0: "lose ack"}, "attempts count from 1"),
+    ({-1: "lose ack"}, "names no attempt"),
+    ({"two": "lose ack"}, "'two' names no attempt"),
+    ({"5-2": "lose ack"}, "end before they begin"),
+    ("lose ack", "has no colon"),
+    (["lose ack"], "A fault script is a dict"),
+    (7, "A fault script is a dict"),
+])
+def test_a_mistake_is_one_sentence(script: object, words: str) -> None:
+    with pytest.raises(LessonError) as mistake:
+        parse_script(script)
+    assert words in str(mistake.value)
+
+
+def test_a_fault_that_never_happened_is_named() -> None:
+    script = parse_script("2: lose ack; 9: lose request")
+    script.check_used(9)
+    with pytest.raises(LessonError, match="'9: lose request' never happened: only 3 attempts were made. Choose an attempt from 1 to 3"):
+        script.check_used(3)
+    with pytest.raises(LessonError, match="only 1 attempt was made"):
+        script.check_used(1)
+    parse_script("1+: lose ack").check_used(1)
+
+
+EXAMPLES = {"refuse": "refuse 19", "store and answer": "store and answer 20", "delay": "delay 250", "cut": "cut 3 1"}
+LINES = st.tuples(st.integers(1, 20), st.sampled_from(["", "+"]), st.sampled_from(sorted(NAMES)))
+
+
+@given(st.lists(LINES, max_size=5))
+def test_a_script_can_be_written_down_and_read_again(lines: list[tuple[int, str, str]]) -> None:
+    script = parse_script({f"{first}{more}": EXAMPLES.get(name, name) for first, more, name in lines})
+    assert parse_script(str(script)) == script
+    assert isinstance(script, FaultScript)
