@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin import NewTopic as AIONewTopic
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
@@ -150,12 +152,33 @@ async def _aiokafka(address: str) -> tuple[int, list[str]]:
     return offset.offset, await _using(consumer, lambda: _read_and_commit(consumer))
 
 
-async def _using(client: Any, work: Callable[[], Any]) -> Any:
+@OLD_AND_NEW
+def test_aiokafka_admin_and_plain_producer(embedded: EmbeddedBroker):
+    assert asyncio.run(_aiokafka_admin(embedded.address)) == ([0, 1], ["t"], [])
+
+
+async def _aiokafka_admin(address: str) -> tuple[list[int], list[str], list[str]]:
+    admin, plain = AIOKafkaAdminClient(bootstrap_servers=address), AIOKafkaProducer(bootstrap_servers=address)
+
+    async def send_two() -> list[int]:
+        return [(await plain.send_and_wait("t", b"a", partition=0)).offset for _ in range(2)]
+
+    async def work() -> tuple[list[int], list[str], list[str]]:
+        await admin.create_topics([AIONewTopic("t", 2, 1)])
+        before = await admin.list_topics()
+        offsets = await _using(plain, send_two)
+        await admin.delete_topics(["t"])
+        return offsets, before, await admin.list_topics()
+
+    return await _using(admin, work, "close")
+
+
+async def _using(client: Any, work: Callable[[], Any], end: str = "stop") -> Any:
     await client.start()
     try:
         return await work()
     finally:
-        await client.stop()
+        await getattr(client, end)()
 
 
 async def _commit_and_abort(producer: AIOKafkaProducer) -> None:
