@@ -3,8 +3,9 @@
 A group moves from EMPTY through PREPARING_REBALANCE (members join) and COMPLETING_REBALANCE (the leader hands out partitions)
 to STABLE. `join` and `sync` return a future that is done when the group has got there.
 
-Source: `ClassicGroup`, `GroupMetadataManager`. Differs from Kafka in: no delay before a first rebalance, no limit on members, the
-newer group protocol (KIP-848) is left out. It runs on the broker's event loop and uses its timers.
+Source: `ClassicGroup`, `GroupMetadataManager`. Differs from Kafka in: no delay before a first rebalance, no limit on members; a static
+member that comes back causes a rebalance; the newer group protocol (KIP-848) is left out.
+It runs on the broker's event loop and uses its timers.
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ class ServerThread:
         async def run() -> Result:
             return function()
 
-        return asyncio.run_coroutine_threadsafe(run(), self._loop).result()
+        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(STOP_SECONDS)
 
     async def listen_also(self, connection: Connection) -> int:
         """Serve one more kind of client on a port of its own, which is returned; call it on the server's thread."""

@@ -159,6 +159,19 @@ def test_two_members_share_the_partitions_and_one_inherits_them(embedded: Embedd
     assert eventually(lambda: members[1].poll(200) == {} and members[1].assignment() == {T0, T1})
 
 
+def test_static_member_comes_back_and_its_former_self_is_fenced(embedded: EmbeddedBroker, client: Any):
+    make_topic(embedded)
+    send(client(KafkaProducer), "a", "b")
+    settings = {"group_id": "g", "group_instance_id": "one", "auto_offset_reset": "earliest", "enable_auto_commit": False}
+    former = client(KafkaConsumer, "t", **settings)
+    assert read(former, 2) == [(0, "a"), (1, "b")]
+    later = client(KafkaConsumer, "t", **settings)
+    assert read(later, 2) == [(0, "a"), (1, "b")]
+    assert len(embedded.cluster.groups["g"].members) == 1
+    with pytest.raises(KafkaError):
+        former.commit()
+
+
 def eventually(condition: Callable[[], bool]) -> bool:
     """Whether the condition comes true within a generous time."""
     deadline = monotonic() + 30
