@@ -87,6 +87,8 @@ class FaultScript:
     def check_used(self, attempts: int) -> None:
         """LessonError when the run ended before an attempt that the script names."""
         if missed := self.unused(attempts):
+            if attempts == 0:
+                raise LessonError(f"The fault '{missed[0]}' never happened: nothing was sent.")
             plural = "attempt was" if attempts == 1 else "attempts were"
             raise LessonError(f"The fault '{missed[0]}' never happened: only {attempts} {plural} made. "
                               f"Choose an attempt from 1 to {attempts}.")

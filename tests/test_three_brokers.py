@@ -117,6 +117,18 @@ def test_a_fault_has_the_same_end_on_every_broker(run: Run, row: Row, idempotenc
     assert outcome(history) == (row.on if idempotence else row.off)
 
 
+def attempts(history: History) -> list[tuple[Any, ...]]:
+    """What became of each produce request, in the order in which they were sent."""
+    return [(a.batch, a.try_no, a.lost, a.verdict, a.answer) for a in history.attempts]
+
+
+@pytest.mark.parametrize("idempotence", [False, True], ids=["off", "on"])
+@pytest.mark.parametrize("faults", [{2: "lose ack"}, {2: "lose request"}, {2: "refuse 19"}, {2: "repeat"}, {2: "kill producer"}], ids=str)
+def test_every_attempt_goes_as_in_the_simulation(run: Run, faults: dict[int, str], idempotence: bool) -> None:
+    settings: dict[str, Any] = {"faults": faults, "idempotence": idempotence}
+    assert attempts(run(3, **settings)) == attempts(simulate(3, **settings))
+
+
 @pytest.mark.parametrize("idempotence", [False, True], ids=["off", "on"])
 @pytest.mark.parametrize("row", BROKER_FAULTS, ids=lambda row: str(row.faults))
 def test_a_fault_of_the_broker(run: Run, broker: str, row: Row, idempotence: bool) -> None:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from kafka import KafkaProducer
@@ -46,6 +47,17 @@ def test_time_only_grows_and_ids_are_short(lab: Lab) -> None:
     history = lab.run(3, faults={2: "lose ack"})
     assert all(a.t < b.t for a, b in pairwise(history.events))
     assert {e.producer_id for e in history.of(Kind.SEND)} == {1}
+
+
+@pytest.mark.parametrize("settings", [
+    {"faults": {2: "lose ack"}}, {"faults": {2: "kill producer"}}, {"faults": {2: "refuse 45"}},
+    {"faults": {2: "lose ack"}, "in_flight": 5, "idempotence": False}, {"faults": {1: "cut 2 1"}, "in_flight": 5, "idempotence": False},
+    {"faults": {2: "lose request"}, "acks": 0, "idempotence": False},
+], ids=str)
+def test_events_come_in_the_same_order_every_time(lab: Lab, settings: dict[str, Any]) -> None:
+    runs = [[(e.kind, e.what, e.attempt, e.batch, e.conn, e.lane, e.producer_id, e.note) for e in lab.run(4, **settings).events]
+            for _ in range(3)]
+    assert runs[0] == runs[1] == runs[2]
 
 
 def test_faults_count_from_one_again(lab: Lab) -> None:
