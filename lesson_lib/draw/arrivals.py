@@ -31,7 +31,7 @@ def draw_arrivals(histories: Sequence[History], steps: Steps) -> Canvas:
     canvas, top = Canvas(WIDTH, sum(heights) + axis.MARGIN), 6.0
     for run, (history, groups) in enumerate(sheets):
         own = {index: step for (r, index), step in steps.of.items() if r == run}
-        axis.heading(canvas, history, top, first=run == 0)
+        axis.heading(canvas, history, steps.names[run], top, first=run == 0)
         residual = sum(len(g.arrivals) for g in groups) > RESIDUAL_ABOVE
         (draw_residual if residual else _draw_plain)(canvas, groups, top + axis.HEAD, own)
         axis.legend(canvas, top + axis.HEAD + axis.PLOT + axis.FOOT - 10, any(g.numbered for g in groups))
@@ -68,7 +68,7 @@ def _band(canvas: Canvas, group: Group, left: float, step: float, scale: axis.Sc
         x, wide = left + (n + 0.5) * step, step if n + 1 < len(group.arrivals) else 0.5 * step
         for first, last in arrival.memory:
             y = scale.y(last + 0.5)
-            canvas.box(x, y, wide, scale.y(first - 0.5) - y, fill=MEMORY, edge=None, layer=0.5)
+            canvas.box(x, y, wide, min(scale.y(first - 0.5), scale.bottom) - y, fill=MEMORY, edge=None, layer=0.5)
             canvas.line([(x, y), (x + wide, y)], colour="white", width=0.8, layer=0.6)
         if arrival.expected is not None:
             y = scale.y(arrival.expected)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from lesson_lib.draw.arrivals_data import Arrival, Group
 from lesson_lib.draw.canvas import Canvas
+from lesson_lib.draw.heading import draw_heading
 from lesson_lib.draw.marks import circle, verdict_small
-from lesson_lib.draw.style import BAND, EDGE, LANE, LARGE, MEMORY, QUIET, WIDTH, text_width
-from lesson_lib.draw.words import caption
+from lesson_lib.draw.style import BAND, EDGE, LANE, MEMORY, QUIET, WIDTH, text_width
 from lesson_lib.history import History
 
 MARGIN, LEFT, RIGHT, BETWEEN = 12.0, 74.0, 16.0, 26.0
@@ -51,13 +51,11 @@ def columns(groups: Sequence[Group]) -> list[tuple[float, float]]:
     return found
 
 
-def heading(canvas: Canvas, history: History, top: float, first: bool) -> None:
+def heading(canvas: Canvas, history: History, name: str, top: float, first: bool) -> None:
     """The run's settings, and a line between two runs."""
     if not first:
         canvas.line([(MARGIN, top - 4), (WIDTH - MARGIN, top - 4)], colour=LANE, width=1.0)
-    bold, rest = caption(history)
-    canvas.text(MARGIN, top + 13, bold, size=LARGE, bold=True, align="left")
-    canvas.text(MARGIN + text_width(bold, LARGE, True) + 12, top + 13.5, rest, colour=QUIET, align="left")
+    draw_heading(canvas, history, name, top + 13)
 
 
 def vertical(canvas: Canvas, scale: Scale, numbered: bool) -> None:

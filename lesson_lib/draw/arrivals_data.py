@@ -38,6 +38,7 @@ def groups_of(history: History) -> list[Group]:
     """Groups in the order of their first arrival."""
     groups: dict[tuple[str, int, int, int], Group] = {}
     known: dict[tuple[str, int, int, int], Ranges] = {}
+    epochs: dict[tuple[str, int, int], int] = {}
     ids = {p: n for n, p in enumerate(dict.fromkeys(e.producer_id for e in history.events if e.producer_id >= 0), 1)}
     for fact in facts_of(history):
         lost = fact.event.kind == Kind.LOST and fact.event.what == "request"
@@ -45,17 +46,19 @@ def groups_of(history: History) -> list[Group]:
             send = fact.send
             key = (send.topic, send.partition, send.producer_id, send.producer_epoch)
             group = groups.setdefault(key, Group(_title(history, key, ids), send.producer_id >= 0))
-            group.arrivals.append(_arrival(fact, group.numbered, lost, known.get(key, ())))
-            known[key] = fact.memory if not lost else known.get(key, ())
+            if not lost and fact.event.what == "stored":
+                epochs[key[:3]] = key[3]
+            memory = known.get(key, ()) if lost else fact.memory if epochs.get(key[:3]) == key[3] else ()
+            group.arrivals.append(_arrival(fact, group.numbered, lost, memory, known.get(key, ())))
+            known[key] = memory
     return list(groups.values())
 
 
-def _arrival(fact: Fact, numbered: bool, lost: bool, known: Ranges) -> Arrival:
+def _arrival(fact: Fact, numbered: bool, lost: bool, memory: Ranges, known: Ranges) -> Arrival:
     if not numbered:
         return Arrival(fact, fact.send.batch, fact.send.batch, lost)
     first, last = range_of(fact.send)
     last = first if last < first else last  # a batch across the wrap is drawn at its start
-    memory = known if lost else fact.memory
     expected = increment_sequence(memory[-1][1], 1) if memory else None
     return Arrival(fact, first, last, lost, tuple((a, b) for a, b in memory if a <= b), known, expected)
 

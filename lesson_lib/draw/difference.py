@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from lesson_lib.history import Attempt, History
 
 
@@ -35,9 +37,9 @@ def differing(left: History, right: History) -> frozenset[tuple[str, int]]:
     return frozenset(fates | {("told", b) for b in batches if told(left, b) != told(right, b)})
 
 
-def as_table(left: History, right: History) -> str:
+def as_table(left: History, right: History, names: Sequence[str] = ("first run", "second run")) -> str:
     """Both runs beside each other, a line a batch; lines that differ begin with a sign."""
-    rows = [("  batch", "first run", "second run")]
+    rows = [("  batch", *names)]
     for batch in batches_of(left, right):
         pair = [f"{fate(h, batch)}; told {told(h, batch) or 'nothing'}" for h in (left, right)]
         rows.append((f"{'≠' if pair[0] != pair[1] else ' '} {batch}", *pair))

@@ -49,6 +49,8 @@ def _facts(history: History, sends: dict[int, Event]) -> Iterator[Fact]:
             memory[_owner(event)] = event.producer_epoch, ()
         elif event.kind == Kind.BROKER and "forg" in event.what:
             memory.clear()
+        elif event.kind == Kind.BROKER and event.what == "restarted":  # a snapshot holds the last batch of each id
+            memory.update({owner: (epoch, ranges[-1:]) for owner, (epoch, ranges) in memory.items()})
         yield Fact(index, event, send, label_of(send), memory.get(_owner(send), (0, ()))[1], copy)
 
 

@@ -16,11 +16,11 @@ def told_words(batch: str, what: str) -> str:
     return f"{batch} {what}" if batch != "-1" else what
 
 
-def verdict_words(event: Event) -> str:
-    """Two short lines under a verdict's mark."""
+def verdict_words(event: Event, brief: bool = False) -> str:
+    """Two short lines under a verdict's mark; `brief` leaves the error's name away."""
     if event.what == "refused":
         word = "fenced" if shape_of(event.what, event.error) == "fenced" else "refused"
-        return f"{word}\n{event.error.value} {short_name(event.error)}"
+        return f"{word}\n{event.error.value}" + ("" if brief else f" {short_name(event.error)}")
     offset = "?" if event.offset is None else event.offset
     return f"duplicate\n= offset {offset}" if event.what == "duplicate" else f"stored\noffset {offset}"
 

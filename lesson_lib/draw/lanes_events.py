@@ -85,7 +85,7 @@ def _torn(panel: Panel, canvas: Canvas, fact: Fact) -> None:
 
 def _verdict(panel: Panel, canvas: Canvas, fact: Fact) -> None:
     x, y, event = panel.x(fact), panel.lane("broker"), fact.event
-    words, start, retry = labels.verdict_words(event), panel.sent_from(fact), fact.send.try_no > 1
+    words, start, retry = labels.verdict_words(event, panel.plan.brief), panel.sent_from(fact), fact.send.try_no > 1
     if ("fate", event.batch) in panel.plan.marked:
         _tint(canvas, x, panel.y("words", -2), words, HEIGHTS["words"] - 2)
     marks.arrow(canvas, start, (x, y - 14), retry)

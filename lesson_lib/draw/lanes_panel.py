@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from lesson_lib.draw.canvas import Canvas
 from lesson_lib.draw.facts import Fact
+from lesson_lib.draw.heading import draw_heading
 from lesson_lib.draw.lanes_plan import HEIGHTS, Plan
-from lesson_lib.draw.style import LANE, LARGE, NORMAL, PALE, QUIET, line_height, text_width
+from lesson_lib.draw.style import LANE, NORMAL, PALE, QUIET, line_height
 from lesson_lib.draw.timeline import Timeline
-from lesson_lib.draw.words import caption, ending
+from lesson_lib.draw.words import ending
 from lesson_lib.history import Kind
 
 LEFT, RIGHT, MARGIN = 132.0, 18.0, 12.0
@@ -65,9 +66,7 @@ class Panel:
     def draw_frame(self, canvas: Canvas, top: float, steps: dict[int, int]) -> None:
         """Heading, names of the rows, lanes, connections and cut waits."""
         self.top = top
-        bold, rest = caption(self.plan.history)
-        canvas.text(MARGIN, self.y("title", 13), bold, size=LARGE, bold=True, align="left")
-        canvas.text(MARGIN + text_width(bold, LARGE, True) + 12, self.y("title", 13.5), rest, colour=QUIET, align="left")
+        draw_heading(canvas, self.plan.history, self.plan.name, self.y("title", 13))
         for name, y in self._names():
             canvas.text(MARGIN, y, name, align="left", bold=name.startswith("log"))
         for lane in [*self.plan.producers, "broker"]:

@@ -17,6 +17,7 @@ from lesson_lib.draw.timeline import Need, Place
 from lesson_lib.history import Event, History, Kind
 
 NOTES = (Kind.INIT, Kind.EPOCH, Kind.PRODUCER, Kind.TXN, Kind.TIMEOUT)  # written above a producer's lane
+MANY_ATTEMPTS = 12
 NETWORK = (Kind.LOST, Kind.TORN)
 CONSUMER = (Kind.READ, Kind.POSITION, Kind.CONSUMER)
 HEIGHTS = {"title": 30, "told": 46, "try": 18, "producer": 28, "network": 88, "broker": 34, "words": 30, "log": 46, "consumer": 46}
@@ -29,6 +30,7 @@ class Plan:
     history: History
     clock: Mapping[int, int] | None = None
     marked: frozenset[tuple[str, int]] = frozenset()  # what to tint, as `difference` names it
+    name: str = ""  # what the run is called beside another
     facts: list[Fact] = field(init=False)
     places: dict[int, Place] = field(init=False)
     names: dict[int, str] = field(init=False)
@@ -82,6 +84,11 @@ class Plan:
             if fact.event.kind == Kind.LOST and reports.get(fact.event.batch, fact.index + 1) > fact.index:
                 first.setdefault(fact.event.batch, fact.index)
         return {index: reports.get(batch) for batch, index in first.items()}
+
+    @property
+    def brief(self) -> bool:
+        """Whether there are so many attempts that error names would make the picture too wide."""
+        return len(self.history.attempts) > MANY_ATTEMPTS
 
     @property
     def unknown(self) -> list[int]:
@@ -142,7 +149,7 @@ class Plan:
         if event.kind == Kind.VERDICT:
             side = marks.verdict_width(fact.label) if event.what == "refused" else marks.R + 3
             yield Need(place, "broker", marks.R + 3, side)
-            yield _centred(place, "words", labels.verdict_words(event))
+            yield _centred(place, "words", labels.verdict_words(event, self.brief))
             yield _centred(place, "memory", labels.memory_words(fact))
             if event.what == "stored":
                 width = max(labels.cell_width(labels.cell_text(fact)), text_width(labels.below_cell(fact, self.history), SMALL, True)) / 2

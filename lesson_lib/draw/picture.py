@@ -64,7 +64,7 @@ class Picture:
 
     def _table_html(self) -> str:
         look = "font-family:monospace;white-space:pre;overflow-x:auto"
-        return f'<details open><summary>The same as text</summary><pre style="{look}">{escape(self.table)}</pre></details>'
+        return f'<details open><summary>The same as text</summary><pre tabindex="0" style="{look}">{escape(self.table)}</pre></details>'
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         return {"text/html": self.html(), "text/plain": self.table}

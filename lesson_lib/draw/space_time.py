@@ -12,14 +12,17 @@ from collections.abc import Sequence
 from lesson_lib.draw import labels
 from lesson_lib.draw.canvas import Canvas
 from lesson_lib.draw.facts import Fact, facts_of
+from lesson_lib.draw.heading import draw_heading
 from lesson_lib.draw.space_time_log import LogColumn
 from lesson_lib.draw.space_time_marks import draw_event, memory_from
 from lesson_lib.draw.steps import Steps
-from lesson_lib.draw.style import LANE, LARGE, NORMAL, QUIET, SMALL, WIDTH, line_height, text_width
-from lesson_lib.draw.words import caption, ending, sentence, wrap
+from lesson_lib.draw.style import LANE, NORMAL, SMALL, WIDTH, line_height, text_width
+from lesson_lib.draw.words import ending, sentence, wrap
 from lesson_lib.history import History, Kind
 
 MARGIN, HEAD, LANE_STEP, WORDS = 12.0, 54.0, 170.0, 330.0
+
+_ASPECT = {Kind.VERDICT: "fate", Kind.REPORT: "told"}  # what can differ, as `difference` names it
 
 
 class Sheet:
@@ -86,12 +89,13 @@ class Sheet:
         """Pixels of an event's row."""
         return self.ys[fact.index]
 
-    def draw(self, canvas: Canvas, steps: dict[int, int], last: int, marked: frozenset[tuple[str, int]]) -> None:
+    def draw(self, canvas: Canvas, steps: dict[int, int], last: int, marked: frozenset[tuple[str, int]],
+             name: str) -> None:
         """Lanes, then events from top to bottom, then what is known at the end."""
-        self._frame(canvas)
+        self._frame(canvas, name)
         for fact, text in zip(self.facts, self.texts, strict=True):
             canvas.event = steps[fact.index]
-            draw_event(self, canvas, fact, ("fate", fact.event.batch) in marked or ("told", fact.event.batch) in marked)
+            draw_event(self, canvas, fact, (_ASPECT.get(fact.event.kind, ""), fact.event.batch) in marked)
             canvas.text(self.words_at, self.y(fact), "\n".join(text), align="left")
         for column in self.columns.values():
             column.draw_bars(canvas, steps)
@@ -100,10 +104,8 @@ class Sheet:
             canvas.text(MARGIN, self.bottom + 12 + i * line_height(NORMAL), line, size=NORMAL, bold=True, align="left")
         canvas.event = None
 
-    def _frame(self, canvas: Canvas) -> None:
-        bold, rest = caption(self.history)
-        canvas.text(MARGIN, self.top + 13, bold, size=LARGE, bold=True, align="left")
-        canvas.text(MARGIN + text_width(bold, LARGE, True) + 12, self.top + 13.5, rest, colour=QUIET, align="left")
+    def _frame(self, canvas: Canvas, name: str) -> None:
+        draw_heading(canvas, self.history, name, self.top + 13)
         for lane, x in self.xs.items():
             canvas.text(x, self.top + 42, _short(lane, len(self.history.partitions) > 1), bold=True)
             if lane != "application":
@@ -136,5 +138,6 @@ def draw_space_time(histories: Sequence[History], steps: Steps, marked: frozense
     for run, sheet in enumerate(sheets):
         if run:
             canvas.line([(MARGIN, sheet.top - 7), (canvas.width - MARGIN, sheet.top - 7)], colour=LANE, width=1.0)
-        sheet.draw(canvas, {i: step for (r, i), step in steps.of.items() if r == run}, len(steps.members) - 1, marked)
+        sheet.draw(canvas, {i: step for (r, i), step in steps.of.items() if r == run}, len(steps.members) - 1, marked,
+                   steps.names[run])
     return canvas

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 def draw_event(sheet: Sheet, canvas: Canvas, fact: Fact, marked: bool) -> None:
     """The marks of one event; `marked` puts a tint behind its row."""
-    if marked and fact.event.kind in (Kind.VERDICT, Kind.REPORT):
+    if marked:
         canvas.box(sheet.words_at - 4, sheet.y(fact) - 9, sheet.width - sheet.words_at - 6, 18, fill=TINT, edge=None, layer=0.5)
     _DRAW.get(fact.event.kind, _point)(sheet, canvas, fact)
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from lesson_lib.draw.facts import Fact
-from lesson_lib.draw.words import caption, sentence, surprising
+from lesson_lib.draw.heading import names_of
+from lesson_lib.draw.words import sentence, surprising
 from lesson_lib.history import History, Kind
 
 Member = tuple[int, int]  # number of the run, index of the event
@@ -19,11 +20,12 @@ Member = tuple[int, int]  # number of the run, index of the event
 
 @dataclass(frozen=True)
 class Steps:
-    """The steps, each a list of (run, event), with a sentence for each and the numbers of the surprising ones."""
+    """The steps, each some (run, event), with a sentence for each and the numbers of the surprising ones."""
 
     members: tuple[tuple[Member, ...], ...]
     captions: tuple[str, ...]
     surprises: tuple[int, ...]
+    names: tuple[str, ...] = ("",)  # what each run is called
 
     @property
     def of(self) -> dict[Member, int]:
@@ -50,10 +52,10 @@ def steps_of(histories: Sequence[History], facts: Sequence[Sequence[Fact]]) -> S
     """The steps of one run, or of two told together."""
     timed = comparable(histories)
     members = tuple(((0, f.index),) for f in facts[0]) if len(facts) == 1 else tuple(_merged(facts[0], facts[1], timed))
-    names = _names(histories)
+    names = names_of(histories)
     captions = tuple(_caption([(names[run], facts[run][index]) for run, index in step]) for step in members)
     surprises = tuple(n for n, step in enumerate(members) if any(surprising(facts[run][index]) for run, index in step))
-    return Steps(members, captions, surprises)
+    return Steps(members, captions, surprises, tuple(names))
 
 
 def _merged(left: Sequence[Fact], right: Sequence[Fact], timed: bool) -> list[tuple[Member, ...]]:
@@ -72,20 +74,6 @@ def _key(fact: Fact, timed: bool) -> tuple[object, ...]:
     event = fact.event
     what = event.what if event.kind in (Kind.VERDICT, Kind.LOST, Kind.REPORT, Kind.BROKER, Kind.TXN) else ""
     return event.kind, what, event.batch, event.try_no if event.kind == Kind.SEND else 0, event.t if timed else 0
-
-
-def _names(histories: Sequence[History]) -> list[str]:
-    """What to call two runs: by the first of their settings that differs."""
-    if len(histories) == 1:
-        return [""]
-    s = [h.settings for h in histories]
-    if s[0].idempotence != s[1].idempotence:
-        return [caption(h)[0].capitalize() for h in histories]
-    for field, form in (("world", "{} run"), ("broker", "{}"), ("in_flight", "{} in flight"), ("acks", "acks={}"), ("client", "{}")):
-        pair = [str(getattr(one, field)) for one in s]
-        if pair[0] != pair[1]:
-            return [form.format(value).capitalize() for value in pair]
-    return ["First run", "Second run"]
 
 
 def _caption(named: Sequence[tuple[str, Fact]]) -> str:

@@ -1,4 +1,4 @@
-"""The sentences of a picture: its heading, its last line, and one sentence for each event. All from the history alone."""
+"""The sentences of a picture: its last line, and one for each event. All from the history alone."""
 
 from __future__ import annotations
 
@@ -10,18 +10,6 @@ from lesson_lib.history import History, Kind, LogCell
 from lesson_lib.history.story import sent_again
 
 MANY = 24  # records that one still reads one by one
-
-
-def caption(history: History) -> tuple[str, str]:
-    """What stands above a run: the switch that matters, and the rest in small print."""
-    s = history.settings
-    rest = [f"acks={s.acks}", f"{s.in_flight} in flight", f"{s.world}, {broker_name(s.broker)}", f"faults: {s.faults or 'none'}"]
-    return f"idempotence {'on' if s.idempotence else 'off'}", "  ·  ".join(rest)
-
-
-def broker_name(broker: str) -> str:
-    """Whose rule decided: a bare release number is Kafka's."""
-    return f"Kafka {broker}" if broker[:1].isdigit() else broker
 
 
 def ending(history: History, width: float) -> list[str]:

@@ -88,3 +88,19 @@ def test_importing_draws_in_no_matplotlib_and_drawing_no_pyplot() -> None:
             "from lesson_lib.sim import simulate; lesson_lib.draw.show(simulate(2)).html()\n"
             "assert 'matplotlib.pyplot' not in sys.modules")
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_long_capture_is_drawn_as_arrivals_unless_told_otherwise() -> None:
+    from lesson_lib.sim import simulate
+    run = simulate(21)
+    assert show(run).svg == show(run, "arrivals").svg != show(run, "lanes").svg
+    assert show(simulate(20)).svg == show(simulate(20), "lanes").svg
+
+
+def test_two_runs_are_called_by_what_differs() -> None:
+    from lesson_lib.sim import simulate
+    run = {"values_or_count": 4, "faults": {1: "refuse 19"}, "in_flight": 5, "client": "java"}
+    picture = compare(simulate(**run, broker="4.4"), simulate(**run, broker="4.5"))
+    assert "Kafka 4.4: A producer" in picture.alt and "Kafka 4.5: A producer" in picture.alt
+    assert "Kafka 4.5, idempotence on" in [label.get_text() for label in picture.canvas.labels]
+    assert "Kafka 4.4  " in picture.table.split("≠")[0]
