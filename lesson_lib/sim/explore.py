@@ -4,7 +4,9 @@
 broker `explore_broker`, the walk `explore_search`; a path becomes a History in `explore_history`.
 
 Differs from Kafka in: what these modules say. A restart of the broker, a new leader and a delivery timeout happen only
-where `kinds` names them: they are what can still give a duplicate, through the epoch bump of the Java client.
+where `kinds` names them. With idempotence a duplicate needs the epoch bump of the Java client, which numbers again what
+may be stored already; what leads to it is a narrowed window (a clean restart, six in flight) or, before 4.5, a new
+partition whose first batch was refused and whose second one lost its ack.
 """
 
 from __future__ import annotations
@@ -21,12 +23,15 @@ from lesson_lib.sim.arguments import count_of, values_of, version_of
 from lesson_lib.sim.explore_broker import Broker, Rule
 from lesson_lib.sim.explore_history import log_cells, tell_history
 from lesson_lib.sim.explore_producer import KafkaPythonProducer, Producer
+from lesson_lib.sim.explore_protocol import KINDS, USUAL_KINDS, Place, Protocol
 from lesson_lib.sim.explore_script import find_script, same_end
-from lesson_lib.sim.explore_search import KINDS, USUAL_KINDS, Graph, Place, Protocol, search
+from lesson_lib.sim.explore_search import Graph, search
 from lesson_lib.sim.run import simulate
 
 CLIENTS = {"java": Producer, "kafka-python": KafkaPythonProducer}
 MAX_STATES = 500_000
+FAILURES = ("duplicate", "lost write", "hole", "reordered")
+ANOMALIES = (*FAILURES, "aborted read", "nonmonotonic poll")
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,7 @@ class Outcome:
         return f"log {' '.join(self.log) or 'empty'} · told {' '.join(self.told)} · {', '.join(self.anomalies) or 'no anomaly'}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Exploration:
     """Everything that can happen within a bound. Prints as a small table; `sentence` says what was proved."""
 
@@ -79,6 +84,8 @@ class Exploration:
 
     def find(self, anomaly: str) -> History | None:
         """A shortest history with that anomaly (fewest faults, then most told ok), None where there is none within the bound."""
+        if anomaly not in ANOMALIES:
+            raise LessonError(f"There is no anomaly {anomaly!r}; choose one of: {', '.join(ANOMALIES)}.")
         found = self._with(anomaly)
         return found and self.history(found)
 
@@ -110,7 +117,9 @@ class Exploration:
         protocol, names = self.graph.protocol, self.anomaly_names
         size = f"{protocol.producer.batches} batches, {protocol.producer.in_flight} in flight"
         if names:
-            return f"With {size} and at most {_faults(self.faults)}, there can be: {', '.join(names)}."
+            never = [name for name in FAILURES if name not in names]
+            without = f"; never: {', '.join(never)}" if never else ""
+            return f"With {size} and at most {_faults(self.faults)}, there can be: {', '.join(names)}{without}."
         return (f"No schedule of at most {_faults(self.faults)} ({', '.join(protocol.kinds)}) leads to an anomaly with {size}: "
                 f"all {self.states:,} states were visited.")
 
@@ -122,6 +131,8 @@ class Exploration:
             lines.append(f"{times:>7,}  {', '.join(names) or 'no anomaly':<32}  e.g. log {' '.join(first.log) or 'empty'}"
                          f"  told {' '.join(first.told)}")
         return "\n".join([*lines, self.sentence])
+
+    __repr__ = __str__
 
 
 def _faults(number: int) -> str:

@@ -19,8 +19,9 @@ from lesson_lib.sim.arguments import version_of
 from lesson_lib.sim.explore_broker import Broker, Handled, State
 from lesson_lib.sim.explore_history import tell_history
 from lesson_lib.sim.explore_producer import Producer
+from lesson_lib.sim.explore_protocol import KINDS, Place, Protocol
 from lesson_lib.sim.explore_script import find_script
-from lesson_lib.sim.explore_search import KINDS, Graph, Place, Protocol, search
+from lesson_lib.sim.explore_search import Graph, search
 from lesson_lib.sim.mutants import Mutant, mutant_called
 from lesson_lib.sim.run import simulate
 
@@ -78,7 +79,7 @@ def kind_of(verdict: Verdict) -> tuple[str, int]:
     return type(verdict).__name__, verdict.error.value if isinstance(verdict, Refused) else 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Difference:
     """The same schedule with the mutant (`history`) and with Kafka's rule (`kafka`). `faults` says what went wrong in it."""
 
@@ -100,6 +101,8 @@ class Difference:
     def __str__(self) -> str:
         return (f"{self.mutant.belief}\n\nThis broker ({self.mutant.name}), {self.faults or 'no fault'}:\n{self.history}\n\n"
                 f"Kafka, the same:\n{self.kafka}")
+
+    __repr__ = __str__
 
 
 def tell_apart(mutant: str | Mutant, broker: str | KafkaVersion = "4.4", *, kinds: Collection[str] | None = None,

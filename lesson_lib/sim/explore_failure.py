@@ -14,20 +14,24 @@ from typing import Any
 
 from lesson_lib.errors import LessonError
 from lesson_lib.history import History
-from lesson_lib.sim.explore import Exploration, explore
+from lesson_lib.sim.explore import FAILURES, Exploration, explore
 from lesson_lib.sim.explore_broker import Broker, Rule
 
-FAILURES = ("duplicate", "lost write", "hole", "reordered")
 MOST_STEPS = 100_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Trial:
     """`history` is the shortest failure, None where the rule held in all of `states` states; `sentence` says which."""
 
     history: History | None
     states: int
     sentence: str
+
+    def __str__(self) -> str:
+        return f"{self.sentence}\n{self.history}" if self.history else self.sentence
+
+    __repr__ = __str__
 
 
 def shortest_failure(rule: Rule | Broker, batches: int | Sequence[str] = 3, in_flight: int = 2, faults: int = 2, *,

@@ -13,7 +13,7 @@ from lesson_lib.core.producer_state import Duplicate, Refused, Verdict
 from lesson_lib.history import Event, History, Kind, LogCell, Settings
 from lesson_lib.sim.explore_broker import State
 from lesson_lib.sim.explore_producer import Client, Request
-from lesson_lib.sim.explore_search import REFUSE, STORE_AND_ANSWER, NumberedBatch, Place, Protocol
+from lesson_lib.sim.explore_protocol import REFUSE, STORE_AND_ANSWER, NumberedBatch, Place, Protocol
 
 TOPIC = "toy"
 STEP_MS = 10

@@ -9,7 +9,7 @@ import pytest
 from lesson_lib.errors import LessonError
 from lesson_lib.history import Kind
 from lesson_lib.sim.explore import Exploration, explore
-from lesson_lib.sim.explore_search import KINDS
+from lesson_lib.sim.explore_protocol import KINDS
 from lesson_lib.sim.mutants import ForgetOnFailover, window_of_one
 from lesson_lib.sim.run import simulate
 
@@ -169,3 +169,8 @@ def test_captions_name_the_rule_that_decided() -> None:
     assert explore(1).settings.broker == "4.4"
     assert explore(1, rule=window_of_one).settings.broker == "window of one"
     assert explore(1, rule=ForgetOnFailover()).settings.broker == "forget on failover"
+
+
+def test_an_anomaly_has_to_be_known_by_its_name() -> None:
+    with pytest.raises(LessonError, match="duplicate, lost write"):
+        explore(1).find("duplicates")

