@@ -41,6 +41,7 @@ class Request:
     lost: bool = False
     timer: Timer | None = None
     try_no: int = 0
+    place_in_cut: int = 0  # 1 for the first request that a cut is about
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -89,6 +90,7 @@ class Connection:
             handled, answered = self._cut
             request.handled, request.answered = self._since_cut < handled, self._since_cut < answered
             self._since_cut += 1
+            request.place_in_cut = self._since_cut
         self.unanswered.append(request)
         self._last_arrival = max(self._last_arrival, self.world.clock.now + ONE_WAY_MS)
         if request.handled:
@@ -139,8 +141,8 @@ class Connection:
             self._tear_if_due()
 
     def _stop_half_way(self, request: Request) -> None:
-        """It is lost in the middle; when it should have come through, the connection tears."""
-        if self._silent or self._since_cut >= self._cut[0]:
+        """It is lost in the middle, and when it should have come through the connection tears, with all behind it."""
+        if self._silent or request.handled or request.place_in_cut == 1:
             self.world.clock.after(HALF_WAY_MS, lambda: self._lose(request))
         self.world.clock.after(ONE_WAY_MS, self._tear_if_due)
 
