@@ -119,6 +119,12 @@ def up_to_the_wrap(w: World) -> Step | None:
     return w.send(w.next_sequence, left + w.dice.choice((0, 0, 1, 3))) if w.entry and left < 40 else None
 
 
+def after_the_largest(w: World) -> Step | None:
+    """What follows 2147483647: 0 is right, 1 is not."""
+    at_the_end = w.entry is not None and w.entry.last_sequence == MAX_SEQUENCE
+    return w.send(w.dice.choice((0, 1, 1)), w.count()) if at_the_end else None
+
+
 def newer_epoch(w: World) -> Step | None:
     """The next epoch (or a far one) from 0, or from where the old one was."""
     epoch = w.dice.choice((w.epoch + 1, w.epoch + 1, w.epoch + 2, MAX_EPOCH))
@@ -189,7 +195,7 @@ def _as(w: World, kind: str, newest: float) -> Step:
 
 MOVES: dict[Move, int] = {
     exactly_next: 24, several_next: 12, replay: 16, split_otherwise: 9, beside_next: 6, from_zero: 4, up_to_the_wrap: 6,
-    newer_epoch: 5, older_epoch: 4, same_epoch_as_coordinator: 4, without_id: 2, without_sequence: 1, flawed: 3, new_id: 1,
+    after_the_largest: 9, newer_epoch: 5, older_epoch: 4, same_epoch_as_coordinator: 4, without_id: 2, without_sequence: 1, flawed: 3, new_id: 1,
     delete: 2, init: 3, bump: 2, add: 12, end: 7,
 }
 

@@ -103,7 +103,7 @@ class Mirror:
         fenced = bool(known.added)
         if fenced:
             self._markers(step.producer, commit=False, epoch=known.epoch + 1)
-        known.epoch += 2 if fenced and not self.version_2 else 1
+        known.epoch += 2 if fenced and step.kind == "init" else 1
         return ["fence" if fenced else step.kind]
 
     def _bump(self, step: Step) -> list[str]:

@@ -77,8 +77,9 @@ class Play:
         wrong = {"crc": {"crc": 1}, "offset": {"base_offset": 1}, "delta": {"last_offset_delta": step.count},
                  "liar": {"last_offset_delta": step.count, "records_count": step.count + 1}}.get(step.flaw)
         sequence = step.base_sequence if step.producer else -1
+        bits = {"transactional": step.transactional or step.flaw == "nameless", "control": step.flaw == "control"}
         data = batch_bytes(values, producer_id=producer_id, producer_epoch=epoch, base_sequence=sequence, wrong=wrong,
-                           transactional=step.transactional or step.flaw == "nameless", control=step.flaw == "control", timestamp=self._now())
+                           timestamp=self._now(), **bits)
         if step.flaw == "two":
             data += batch_bytes([b"second"], producer_id=producer_id, producer_epoch=epoch, timestamp=self._now(),
                                 base_sequence=increment_sequence(sequence, step.count) if step.producer else -1)

@@ -4,9 +4,9 @@
 
 Small letters are idempotent producers: their ids come from the broker, the epoch is written as it is sent. Capital letters are
 transactional ids: the epoch is counted from the newest one that the broker handed out (`e-1`: a zombie). `-` is no producer id.
-`init` is a producer that starts, `bump` one that
-asks for its next epoch (KIP-360). A flaw at the end of a `send` makes the frame wrong in one way: see `FLAWS`. `v9` is the version of the Produce requests;
-from v12 on they are of transaction version 2 (KIP-890).
+`init` is a producer that starts, `bump` one that asks for its next epoch (KIP-360), `new` an idempotent one that starts again. A
+flaw at the end of a `send` makes the frame wrong in one way: see `FLAWS`. `v9` is the version of the Produce requests; from v12
+on they are of transaction version 2 (KIP-890).
 """
 
 from __future__ import annotations

@@ -61,9 +61,10 @@ def _plainer(script: Script) -> Iterator[Script]:
         for new in (x for x in (*letters, "a", "X") if x < old and x.isupper() == old.isupper()):
             yield script.with_steps(tuple(replace(s, producer=new) if s.producer == old else s for s in script.steps))
         yield from _shifted(script, old)
-    for number, step in enumerate(script.steps):
-        for plainer in _plainer_step(step):
-            yield script.with_steps((*script.steps[:number], plainer, *script.steps[number + 1:]))
+        yield from _without_transactional_id(script, old)
+    for step in dict.fromkeys(script.steps):
+        for plainer in _plainer_step(step):  # a replay stays a replay: equal steps change together
+            yield script.with_steps(tuple(plainer if s == step else s for s in script.steps))
 
 
 def _shifted(script: Script, letter: str) -> Iterator[Script]:
@@ -74,6 +75,15 @@ def _shifted(script: Script, letter: str) -> Iterator[Script]:
             replace(s, base_sequence=s.base_sequence - lowest) if s in mine else s for s in script.steps))
     if mine and not letter.isupper() and (oldest := min(s.epoch for s in mine)) > 0:
         yield script.with_steps(tuple(replace(s, epoch=s.epoch - oldest) if s in mine else s for s in script.steps))
+
+
+def _without_transactional_id(script: Script, letter: str) -> Iterator[Script]:
+    """The sends of a transactional producer as those of an idempotent one."""
+    oldest = min((s.epoch for s in script.steps if s.producer == letter and s.kind == "send"), default=0)
+    if letter.isupper():
+        yield script.with_steps(tuple(
+            s if s.producer != letter else replace(s, producer=letter.lower(), epoch=s.epoch - oldest, transactional=False)
+            for s in script.steps if s.producer != letter or s.kind == "send"))
 
 
 def _plainer_step(step: Step) -> Iterator[Step]:

@@ -9,6 +9,7 @@
 | 4.0 | an open transaction spares no other epoch the question to the coordinator | measured: 3.9.1, 4.0.0 |
 | 4.0 | a timestamp more than an hour ahead of the broker's clock is refused | KIP-1030 |
 | 4.0 | last stable offset after DeleteRecords into an open transaction: start of the first batch left | measured: 3.9.1, 4.0.0 |
+| 4.1 | the leader looks at the epoch before it asks the coordinator | KAFKA-18042, measured: 4.0.0, 4.1.0 |
 | 4.1 | a producer whose transaction was aborted for it may go on with the epoch it had before | measured: 3.9.1, 4.0.0, 4.1.0 |
 | 4.5 | a log that never held a record takes a known first sequence only: 0 | KAFKA-15591 |
 
@@ -69,6 +70,11 @@ class KafkaVersion:
     def verifies_each_epoch(self) -> bool:
         """From 4.0: a transaction open in the log excuses batches of its own epoch only from verification."""
         return self >= KafkaVersion(4, 0)
+
+    @property
+    def checks_epoch_before_verification(self) -> bool:
+        """From 4.1: a zombie's batch is refused before it leaves a trace in the verification entry (KAFKA-18042)."""
+        return self >= KafkaVersion(4, 1)
 
     @property
     def remembers_epoch_before_fence(self) -> bool:

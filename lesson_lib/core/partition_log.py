@@ -131,7 +131,7 @@ class PartitionLog:
         end = self.last_stable_offset if read_committed else self.log_end_offset
         start = bisect_left(self.batches, offset, key=lambda stored: stored.last_offset)
         stop = bisect_left(self.batches, end, key=lambda stored: stored.base_offset)
-        return self.batches[start:stop]
+        return self.batches[start:stop] if offset < end else []
 
     def aborted_between(self, first: int, end: int) -> list[AbortedTxn]:
         """Rows of the aborted index that overlap the offsets `first`..`end`-1."""

@@ -87,7 +87,7 @@ def read_bytes(log: PartitionLog, offset: int, end: int, budget: int, first: boo
     index = bisect_left(log.batches, offset, key=lambda stored: stored.last_offset)
     chunks: list[bytearray] = []
     next_offset = offset
-    while index < len(log.batches) and log.batches[index].base_offset < end:
+    while offset < end and index < len(log.batches) and log.batches[index].base_offset < end:
         payload = log.batches[index].batch.payload
         if len(payload) > budget and not (first and not chunks):
             break

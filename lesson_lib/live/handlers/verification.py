@@ -61,7 +61,7 @@ def verification_answer(cluster: Cluster, request: Request, log: PartitionLog, p
     if not asked or not log.needs_verification(batch):
         return None
     entry = log.producers.get(batch.producer_id)
-    if entry and batch.producer_epoch < entry.producer_epoch:
+    if entry and batch.producer_epoch < entry.producer_epoch and cluster.version.checks_epoch_before_verification:
         return Answer(ErrorCode.INVALID_PRODUCER_EPOCH)
     epoch_bump = request.api_version >= FIRST_VERSION_WITH_EPOCH_BUMP
     log.start_verification(batch, epoch_bump)
