@@ -65,7 +65,7 @@ def cell_width(text: str) -> float:
 
 def copy_words(copy: int) -> str:
     """Under a log cell that repeats an earlier one."""
-    return "" if copy < 2 else {2: "second copy", 3: "third copy"}.get(copy, f"copy {copy}")
+    return "" if copy < 2 else {2: "second copy", 3: "third copy"}.get(copy, f"{copy}th copy")
 
 
 def below_cell(fact: Fact, history: History) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lesson_lib.draw.facts import Fact, range_words
+from lesson_lib.draw.labels import copy_words
 from lesson_lib.draw.style import NORMAL, text_width
 from lesson_lib.history import History, Kind, LogCell
 from lesson_lib.history.story import sent_again
@@ -87,7 +88,7 @@ def _verdict(fact: Fact, batch: str) -> str:
         return f"The broker refuses {batch}: {event.error.words}. Nothing is stored."
     if event.what == "duplicate":
         return f"The broker remembers {batch}: a duplicate of offset {event.offset}. Nothing is stored."
-    return f"The broker stores {batch} at offset {event.offset}" + (f", copy {fact.copy} of it." if fact.copy > 1 else ".")
+    return f"The broker stores {batch} at offset {event.offset}" + (f": a {copy_words(fact.copy)}." if fact.copy > 1 else ".")
 
 
 def _ack(fact: Fact, batch: str) -> str:

@@ -39,7 +39,7 @@ def test_two_runs_are_told_together_each_in_its_order() -> None:
 def test_what_both_do_is_one_step() -> None:
     captions = compare(lesson("lost ack", idempotence=False), lesson("lost ack")).captions
     assert "Both: The answer for batch 1 is lost: the broker has decided, the producer cannot know." in captions
-    assert "Idempotence off: The broker stores batch 1 at offset 2, copy 2 of it." in captions
+    assert "Idempotence off: The broker stores batch 1 at offset 2: a second copy." in captions
     assert "Idempotence on: The broker remembers batch 1: a duplicate of offset 1. Nothing is stored." in captions
 
 
