@@ -138,7 +138,7 @@ class Lab:
         recording.wait_until(lambda: recording.open_attempts == 0, GONE_SECONDS)
         recording.script.check_used(recording.attempts)
         topics = {event.topic for event in recording.events if event.kind == Kind.SEND}
-        settings = Settings("real", any(event.producer_id > 0 for event in recording.events), broker=self.choice.name,
+        settings = Settings("real", any(event.producer_id > 0 for event in recording.events), recording.acks_words, broker=self.choice.name,
                             client="kafka-python", faults=str(recording.script))
         return as_history(recording, self._logs(recording, topics), settings, self.topics.short)
 

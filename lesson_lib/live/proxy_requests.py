@@ -79,6 +79,7 @@ class Requests:
         if not batches or not all(self.proxy.recording.can_number(batch.records) for batch in batches):
             return ()
         recording = self._recording_of_the_moment()
+        recording.acks.add(request.body.acks)
         attempts = [recording.send(request.client_id, self._number, *batch) for batch in batches]
         self._unanswered += attempts
         return tuple(attempts)

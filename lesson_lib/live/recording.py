@@ -63,6 +63,7 @@ class Recording:
     reports: list[Report] = field(default_factory=list)
     book: BatchBook = field(default_factory=BatchBook)
     true_ids: dict[int, int] = field(default_factory=dict)
+    acks: set[int] = field(default_factory=set)
     attempts: int = 0
     open_attempts: int = 0
     killed: bool = False
@@ -116,6 +117,11 @@ class Recording:
         short = known or len(self.true_ids) + 1
         self.true_ids[short] = true_id
         return short
+
+    @property
+    def acks_words(self) -> str:
+        """The acks that the requests asked for, as in `Settings`; several, where producers differed."""
+        return " and ".join("all" if acks == -1 else str(acks) for acks in sorted(self.acks)) or "all"
 
     @staticmethod
     def can_number(records: bytes) -> bool:

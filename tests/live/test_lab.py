@@ -43,6 +43,14 @@ def test_by_hand_as_in_a_run(lab: Lab) -> None:
     assert [(e.kind, e.what, e.batch) for e in by_hand.events] == [(e.kind, e.what, e.batch) for e in run.events]
 
 
+def test_by_hand_the_acks_are_those_of_the_requests(lab: Lab) -> None:
+    topic = lab.topic("orders")
+    for acks, words in ((1, "1"), ("all", "all")):
+        lab.faults()
+        send(lab, topic, "m0", acks=acks, enable_idempotence=False)
+        assert lab.history().settings.acks == words
+
+
 def test_time_only_grows_and_ids_are_short(lab: Lab) -> None:
     history = lab.run(3, faults={2: "lose ack"})
     assert all(a.t < b.t for a, b in pairwise(history.events))
