@@ -62,8 +62,8 @@ class Plan:
     @property
     def producers(self) -> list[str]:
         """The lanes of the producers, in order of appearance."""
-        sends = [e.lane for e in self.history.of(Kind.SEND)]
-        return list(dict.fromkeys(sends)) or ["producer"]
+        lanes = dict.fromkeys(e.lane for e in self.history.of(Kind.SEND, *NOTES))
+        return [lane for lane in lanes if lane.startswith("producer")] or ["producer"]
 
     @property
     def consumers(self) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lesson_lib.draw.facts import facts_of
+from lesson_lib.draw.markers import with_markers
 from lesson_lib.draw.picture import Picture
 from lesson_lib.draw.steps import Steps, comparable, steps_of
 from lesson_lib.errors import LessonError
@@ -45,8 +46,8 @@ def _checked(runs: Sequence[History], layout: str | None) -> str:
 
 
 def _picture(runs: Sequence[History], layout: str, marked: Marked, step: bool) -> Picture:
-    facts = [facts_of(run) for run in runs]
-    steps = steps_of(runs, facts)
+    runs = [with_markers(run) for run in runs]
+    steps = steps_of(runs, [facts_of(run) for run in runs])
     from lesson_lib.draw.canvas import plain_settings
     with plain_settings():
         canvas = _drawn(layout, runs, steps, marked)
