@@ -70,21 +70,27 @@ def newest_timestamp(records: bytes | bytearray | memoryview, header: Header) ->
     """The newest timestamp of the records (ms); None where they do not fit the header. A compressed batch is believed."""
     if header.attributes & COMPRESSION:
         return header.max_timestamp
-    position, newest = HEADER.size, 0
+    data, position, newest = bytes(records), HEADER.size, 0
     try:
         for _ in range(header.record_count):
-            length, start = _varint(records, position)
-            delta, _ = _varint(records, start + 1)
-            newest = delta if delta > newest else newest
+            low, high = data[position], data[position + 1]
+            if low >= 0x80 > high:  # a length of 64 to 8191, read here because a call for each record is what would take time
+                raw = low & 0x7F | high << 7
+                length, start = raw >> 1 ^ -(raw & 1), position + 2
+            else:
+                length, start = _varint(data, position)
+            if data[start + 1]:
+                delta, _ = _varint(data, start + 1)
+                newest = delta if delta > newest else newest
             position = start + length
             if length < 1:
                 return None
     except IndexError:
         return None
-    return header.base_timestamp + newest if position == len(records) else None
+    return header.base_timestamp + newest if position == len(data) else None
 
 
-def _varint(data: bytes | bytearray | memoryview, position: int) -> tuple[int, int]:
+def _varint(data: bytes, position: int) -> tuple[int, int]:
     """A zigzag number of variable length, and the position after it; IndexError where the bytes end."""
     byte = data[position]
     value, shift = byte & 0x7F, 7
