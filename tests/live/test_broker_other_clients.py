@@ -106,6 +106,18 @@ def test_librdkafka_transactions_groups_and_read_committed(embedded: EmbeddedBro
     assert values(embedded) == ["a", "<commit>", "b", "<abort>", "c", "<commit>"]
 
 
+def test_librdkafka_goes_on_after_restarts_and_a_fail_over(embedded: EmbeddedBroker):
+    make_topic(embedded)
+    producer = rdkafka(Producer, embedded, enable_idempotence=True, reconnect_backoff_ms=20)
+    consumer = rdkafka(Consumer, embedded, group_id="g", auto_offset_reset="earliest", reconnect_backoff_ms=20)
+    consumer.assign([TopicPartition("t", 0, 0)])
+    assert (send(producer, "0"), read(consumer, 1)) == ([0], ["0"])
+    for offset, fault in enumerate((embedded.restart, lambda: embedded.restart(clean=False), embedded.fail_over), 1):
+        fault()
+        assert (send(producer, str(offset)), read(consumer, 1)) == ([offset], [str(offset)])
+    consumer.close()
+
+
 def test_librdkafka_zombie_is_fenced(embedded: EmbeddedBroker):
     make_topic(embedded)
     zombie, successor = rdkafka(Producer, embedded, transactional_id="x"), rdkafka(Producer, embedded, transactional_id="x")
