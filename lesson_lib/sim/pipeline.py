@@ -1,8 +1,9 @@
 """Consume, transform, produce: read a record, write its result, commit the position, with a crash after any step.
 
 With transactions the result and the position are committed together, so that after a crash either both are there or neither is.
-Without, they are two steps: a crash between them makes the result twice, under idempotence too, for the new process has a
-new producer id. Nothing outside Kafka is covered by either: an e-mail sent between two steps is sent again.
+Without, they are two steps: a crash between them makes the result twice, or never where the position is committed first. Idempotence
+does not help, for the new process has a new producer id. Nothing outside Kafka is covered by either: an e-mail sent between two steps
+is sent again.
 
 Differs from Kafka in: one input partition, one record a transaction, no group that could rebalance.
 """
@@ -18,14 +19,15 @@ from lesson_lib.sim.plain_session import PlainSession
 from lesson_lib.sim.transactions import INPUT_TOPIC, Session, Transactions
 from lesson_lib.sim.world import THINK_MS
 
-STEPS = {True: ("read", "begin", "send", "offsets", "commit"), False: ("read", "send", "position")}
+TRANSACTION = ("read", "begin", "send", "offsets", "commit")
+STEPS = {"after": ("read", "send", "position"), "before": ("read", "position", "send")}
 
 
 class Pipeline:
     """A process that is started again after each crash, and asks for the group's position when it starts."""
 
-    def __init__(self, kafka: Transactions, values: Sequence[str], transactions: bool, crash: Mapping[int, str]) -> None:
-        self.kafka, self.world, self.values, self.transactions = kafka, kafka.world, values, transactions
+    def __init__(self, kafka: Transactions, values: Sequence[str], steps: Sequence[str], crash: Mapping[int, str]) -> None:
+        self.kafka, self.world, self.values, self.steps = kafka, kafka.world, values, steps
         self.crash = dict(crash)
 
     def run(self) -> None:
@@ -36,11 +38,11 @@ class Pipeline:
                 pass
 
     def _start(self) -> Session | PlainSession:
-        return self.kafka.producer("pipeline") if self.transactions else PlainSession(self.kafka)
+        return self.kafka.producer("pipeline" if self.steps == TRANSACTION else None)
 
     def _deal_with(self, session: Session | PlainSession, offset: int) -> bool:
         """False where it crashed."""
-        for step in STEPS[self.transactions]:
+        for step in self.steps:
             crashes = self.crash.get(offset + 1) == step
             self._do(session, step, offset, crashes)
             if crashes:
@@ -72,18 +74,22 @@ class Pipeline:
 
 def simulate_pipeline(values_or_count: int | Sequence[str] = 3, *, transactions: bool = True,
                       crash: Mapping[int, str] | None = None, isolation: str = "read_committed", broker: str = "4.4",
-                      transaction_version: int = 1) -> History:
+                      transaction_version: int = 1, commit: str = "after") -> History:
     """Read each record of `in`, write it in capitals to `out`, and let a consumer read `out` with that isolation level.
 
     `crash`: {2: "send"} lets the process crash once, right after that step with the second input record. Steps are read, begin,
-    send, offsets, commit (the commit is decided, its answer never arrives); without transactions read, send, position.
+    send, offsets, commit (the commit is decided, its answer never arrives); without transactions read, send, position, or with
+    `commit="before"` read, position, send.
     """
     values = values_of(values_or_count)
-    crash = _crash_of(crash or {}, STEPS[bool(transactions)], len(values))
+    if commit not in STEPS:
+        raise LessonError(f"The position is committed \"after\" the send or \"before\" it, not {commit!r}.")
+    steps = TRANSACTION if transactions else STEPS[commit]
+    crash = _crash_of(crash or {}, steps, len(values))
     kafka = Transactions(broker=broker, transaction_version=transaction_version, topic="out")
     reader = kafka.consumer(isolation)
     reader.inner.lane = "consumer 2"
-    Pipeline(kafka, values, bool(transactions), crash).run()
+    Pipeline(kafka, values, steps, crash).run()
     reader.poll()
     run = kafka.history()
     cells = tuple(LogCell(i, value, base_offset=i) for i, value in enumerate(values))

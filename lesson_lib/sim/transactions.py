@@ -6,12 +6,15 @@
     kafka.consumer("read_committed").poll()     # ["a", "b"]
     kafka.history()
 
-A second `kafka.producer("shop")` fences the first, as a restarted process does its zombie.
+A second `kafka.producer("shop")` fences the first, as a restarted process does its zombie. `kafka.producer()` without an id is
+idempotent and nothing more: it has no transactions, and nobody can fence it.
 
 Differs from Kafka in: one coordinator, which answers at once; markers are in the logs 10 ms after the commit was answered.
 """
 
 from __future__ import annotations
+
+from typing import overload
 
 from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.core.partition_log import PartitionLog
@@ -22,6 +25,7 @@ from lesson_lib.history import History, Kind, Settings
 from lesson_lib.sim.arguments import count_of, version_of
 from lesson_lib.sim.broker import WORDS, Broker
 from lesson_lib.sim.consumer import Consumer, ConsumerSettings
+from lesson_lib.sim.plain_session import PlainSession
 from lesson_lib.sim.txn_producer import TxnProducer
 from lesson_lib.sim.world import ONE_WAY_MS, TOPIC, World
 
@@ -40,16 +44,24 @@ class Transactions:
         numbers = range(count_of("partitions", partitions))
         self.broker = Broker(self.world, {p: PartitionLog(self.version) for p in numbers})
         self.coordinator = TransactionCoordinator(next_producer_id=1, version=self.version)
-        self.sessions: list[Session] = []
+        self.sessions: list[Session | PlainSession] = []
         self.consumers: list[Reader] = []
         self.position = 0
         self.pending_position: dict[str, int] = {}
 
-    def producer(self, transactional_id: str, timeout_ms: int = 60_000) -> Session:
-        """Start a producer and let it do `init_transactions()`."""
+    @overload
+    def producer(self, transactional_id: None = None) -> PlainSession: ...
+
+    @overload
+    def producer(self, transactional_id: str, timeout_ms: int = 60_000) -> Session: ...
+
+    def producer(self, transactional_id: str | None = None, timeout_ms: int = 60_000) -> Session | PlainSession:
+        """Start a producer; with a transactional id, let it do `init_transactions()`."""
         self.world.clock.now += ONE_WAY_MS
-        self.sessions.append(Session(self, transactional_id, timeout_ms))
-        return self.sessions[-1]
+        lane = "producer" if not self.sessions else f"producer {len(self.sessions) + 1}"
+        session = Session(self, lane, transactional_id, timeout_ms) if transactional_id else PlainSession(self, lane)
+        self.sessions.append(session)
+        return session
 
     def consumer(self, isolation: str = "read_uncommitted") -> Reader:
         """A consumer that starts at offset 0, alone in its group."""
@@ -94,8 +106,21 @@ class Transactions:
         """With a commit the positions sent in the transaction become the group's; with an abort they are dropped."""
         position = self.pending_position.pop(marker.transactional_id)
         if marker.commit:
-            self.position = position
-            self.world.record(Kind.POSITION, lane="consumer", topic=INPUT_TOPIC, offset=position, note="committed with the transaction")
+            self.commit_position(position, "committed with the transaction")
+
+    def commit_position(self, position: int, note: str = "") -> None:
+        """Make it the group's position in the input."""
+        self.position = position
+        self.world.record(Kind.POSITION, lane="consumer", topic=INPUT_TOPIC, offset=position, note=note)
+
+    def check_partition(self, partition: int) -> None:
+        """LessonError when there is no such partition."""
+        if partition not in self.broker.logs:
+            raise LessonError(f"There is no partition {partition}; partitions are 0 to {len(self.broker.logs) - 1}.")
+
+    def told(self, batch: int) -> str:
+        """What the application was told last of a batch."""
+        return next(e.what for e in reversed(self.world.events) if e.kind == Kind.REPORT and e.batch == batch)
 
     def history(self) -> History:
         """The run so far."""
@@ -107,11 +132,9 @@ class Transactions:
 class Session:
     """One producer process, from `init_transactions()` until it is closed, killed or fenced."""
 
-    def __init__(self, kafka: Transactions, transactional_id: str, timeout_ms: int) -> None:
+    def __init__(self, kafka: Transactions, lane: str, transactional_id: str, timeout_ms: int) -> None:
         self.kafka, self.world = kafka, kafka.world
-        number = len(kafka.sessions) + 1
-        self.lane = "producer" if number == 1 else f"producer {number}"
-        self.inner = TxnProducer(kafka.world, kafka.broker, self.lane, transactional_id, timeout_ms, kafka.transaction_version,
+        self.inner = TxnProducer(kafka.world, kafka.broker, lane, transactional_id, timeout_ms, kafka.transaction_version,
                                  kafka.coordinator, kafka.write)
         self.open = False
 
@@ -127,15 +150,14 @@ class Session:
     def send(self, *values: str, partition: int = 0) -> str:
         """Send one batch in the transaction and wait; returns what the application is told."""
         self._check_open()
-        if partition not in self.kafka.broker.logs:
-            raise LessonError(f"There is no partition {partition}; partitions are 0 to {len(self.kafka.broker.logs) - 1}.")
+        self.kafka.check_partition(partition)
         self.world.clock.now += ONE_WAY_MS
         self.inner.add(self.world.topic, partition)
         self.world.clock.now += ONE_WAY_MS
         pending = self.inner.send(tuple(map(str, values)), partition)
         self.world.clock.run()
         self.world.settle()
-        return next(e.what for e in reversed(self.world.events) if e.kind == Kind.REPORT and e.batch == pending.number)
+        return self.kafka.told(pending.number)
 
     def send_offsets(self, position: int) -> None:
         """Make the position in the input part of the transaction (`sendOffsetsToTransaction`)."""

@@ -6,7 +6,7 @@ import pytest
 
 from lesson_lib.errors import LessonError
 from lesson_lib.history import History, Kind
-from lesson_lib.sim.pipeline import STEPS, simulate_pipeline
+from lesson_lib.sim.pipeline import TRANSACTION, simulate_pipeline
 
 
 def seen(run: History) -> list[str]:
@@ -16,7 +16,7 @@ def seen(run: History) -> list[str]:
 
 @pytest.mark.parametrize("version", [1, 2])
 @pytest.mark.parametrize("record", [1, 2, 3])
-@pytest.mark.parametrize("step", STEPS[True])
+@pytest.mark.parametrize("step", TRANSACTION)
 def test_with_transactions_each_result_is_seen_once(step: str, record: int, version: int) -> None:
     run = simulate_pipeline(["a", "b", "c"], crash={record: step}, transaction_version=version)
     assert seen(run) == ["A", "B", "C"]
@@ -28,6 +28,12 @@ def test_without_transactions_a_crash_between_result_and_position_makes_two(step
     run = simulate_pipeline(["a", "b", "c"], transactions=False, crash={2: step})
     assert " ".join(seen(run)) == result
     assert "duplicate" not in run.anomaly_names  # for Kafka these are two records: the application asked twice
+
+
+@pytest.mark.parametrize(("step", "result"), [("read", "A B C"), ("position", "A C"), ("send", "A B C")])
+def test_with_the_position_first_such_a_crash_makes_none(step: str, result: str) -> None:
+    run = simulate_pipeline(["a", "b", "c"], transactions=False, commit="before", crash={2: step})
+    assert " ".join(seen(run)) == result
 
 
 def test_read_uncommitted_sees_the_aborted_result_as_well() -> None:
@@ -51,7 +57,8 @@ def test_input_and_output_are_logs_of_their_own() -> None:
 
 @pytest.mark.parametrize(("arguments", "words"), [
     ({"crash": {9: "send"}}, "count from 1 to 3"), ({"crash": {1: "think"}}, "the steps are read, begin"),
-    ({"crash": {1: "begin"}, "transactions": False}, "read, send, position"), ({"isolation": "none"}, "read_committed")])
+    ({"crash": {1: "begin"}, "transactions": False}, "read, send, position"),
+    ({"commit": "never"}, "\"after\" the send or \"before\""), ({"isolation": "none"}, "read_committed")])
 def test_a_mistake_is_one_sentence(arguments: dict, words: str) -> None:
     with pytest.raises(LessonError, match=words):
         simulate_pipeline(**arguments)

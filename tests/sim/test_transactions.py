@@ -102,6 +102,17 @@ def test_another_transactional_id_is_not_fenced() -> None:
     assert one.send("a") == "ok"
 
 
+def test_without_a_transactional_id_nobody_is_fenced_and_nothing_belongs_together() -> None:
+    kafka = Transactions(partitions=2)
+    old, shop, new = kafka.producer(), kafka.producer("shop"), kafka.producer()
+    shop.begin()
+    assert [old.send("a"), new.send("b", partition=1), shop.send("c"), old.send("d")] == ["ok"] * 4
+    shop.commit()
+    assert (log_of(kafka, 0), log_of(kafka, 1)) == (["a", "c", "d", "COMMIT"], ["b"])
+    assert [e.producer_id for e in kafka.history().of(Kind.INIT)] == [1, 2, 3]
+    assert [e.lane for e in kafka.history().of(Kind.INIT)] == ["producer", "producer 2", "producer 3"]
+
+
 def test_a_killed_producer_leaves_its_transaction_open_until_it_times_out() -> None:
     kafka = Transactions()
     shop = kafka.producer("shop", timeout_ms=60_000)
@@ -194,6 +205,9 @@ def test_an_empty_transaction_leaves_nothing() -> None:
     (lambda k, p: k.wait(-5), "ms must be"),
     (lambda k, p: k.consumer("sometimes"), "read_committed"),
     (lambda k, p: Transactions(transaction_version=3), "1 or 2"),
+    (lambda k, p: k.producer().begin(), "needs a transactional id"),
+    (lambda k, p: k.producer().send("a", partition=1), "no partition 1"),
+    (lambda k, p: [(q := k.producer()).kill(), q.send("a")], "was killed"),
     (lambda k, p: Transactions(broker="x"), "such as '4.4'"),
     (lambda k, p: Transactions(faults={3: "lose ack"}).history(), "never happened"),
 ])
