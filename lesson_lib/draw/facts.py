@@ -1,4 +1,8 @@
-"""What a picture needs to know of each event beyond the event itself, worked out from the list in one pass."""
+"""What a picture needs to know of each event beyond the event itself, worked out from the list in one pass.
+
+What the broker remembers is read off its verdicts: the ranges of the last five batches that it stored of a producer id and epoch.
+Differs from Kafka in: a broker that lost or rebuilt its memory shows it here only from its next verdict on, save for `forgot ids`.
+"""
 
 from __future__ import annotations
 
