@@ -1,0 +1,66 @@
+"""Every lesson in a real JupyterLab: Run All, stepping by keyboard, restart and run all; a picture of each for people to look at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.browser.conftest import IDLE, ROOT, Opener, run_all
+
+pytestmark = pytest.mark.browser
+LESSONS = sorted(path.name for path in ROOT.glob("notebooks/0*.ipynb"))
+CELLS = "jupyterapp.shell.currentWidget.content.widgets.length"
+SCREENSHOTS = ROOT / "build" / "screenshots"
+
+
+def errors(page: Any) -> list[str]:
+    """What cells ended with, where they ended with an error."""
+    return page.evaluate("""() => jupyterapp.shell.currentWidget.content.widgets.flatMap(cell => {
+      const outputs = cell.model.type === 'code' ? cell.model.outputs.toJSON() : [];
+      return outputs.filter(o => o.output_type === 'error').map(o => o.ename + ': ' + o.evalue);
+    })""")
+
+
+def take_pictures(page: Any, name: str) -> None:
+    """A picture of each screen of a notebook, in a folder that git ignores."""
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    panel = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-WindowedPanel-outer")
+    height = panel.evaluate("e => e.scrollHeight")
+    step = panel.evaluate("e => e.clientHeight")
+    for number, top in enumerate(range(0, height, step)):
+        panel.evaluate("(e, top) => e.scrollTo(0, top)", top)
+        page.wait_for_timeout(60)
+        page.screenshot(path=SCREENSHOTS / f"{Path(name).stem}-{number:02}.png")
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_a_lesson_runs_from_start_to_end(open_notebook: Opener, name: str) -> None:
+    page = open_notebook(name)
+    run_all(page)
+    assert errors(page) == []
+    assert page.locator(".jp-OutputArea img, .jp-OutputArea svg[role=img]").count() > 2
+    take_pictures(page, name)
+    assert page.complaints == []
+    page.close()
+
+
+def test_stepping_by_keyboard_and_a_second_start(open_notebook: Opener) -> None:
+    page = open_notebook(LESSONS[0])
+    run_all(page)
+    cells = page.evaluate(CELLS)
+    slider = page.locator(".jp-OutputArea input[type=range]").first
+    slider.scroll_into_view_if_needed()
+    slider.focus()
+    last = slider.input_value()
+    for key in ("Home", "ArrowRight", "ArrowRight", "d", "d", "b"):
+        page.keyboard.press(key)
+    assert int(slider.input_value()) == int(slider.get_attribute("min") or 0) + 2 != int(last)
+    assert page.evaluate(CELLS) == cells, "keys for the picture stayed with the picture"
+    page.evaluate("jupyterapp.shell.currentWidget.context.sessionContext.restartKernel()")
+    page.wait_for_function(IDLE, timeout=60_000)
+    run_all(page)
+    assert errors(page) == []
+    assert page.complaints == []
+    page.close()
