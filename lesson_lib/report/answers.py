@@ -1,0 +1,75 @@
+"""What a copy answers, read off its cells by the calls in them; nothing is run.
+
+A cell is looked at without its magics (`%%time`, `!ls`), which are no Python. Of several answers to one item the last counts,
+dots never do.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lesson_lib.teach.notebook import ANSWERS, ASKS, Call, calls
+
+_MAGIC = re.compile(r"^(\s*)[%!?].*$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """An answer as it is written: the expressions in the call, and where the call stands (cell, line from 1)."""
+
+    item_id: str
+    arguments: tuple[ast.expr, ...]
+    named: tuple[tuple[str, ast.expr], ...]
+    cell: int
+    line: int
+
+    @property
+    def written(self) -> str:
+        """The first argument as the learner wrote it, "" when there is none."""
+        first = self.arguments[:1] or tuple(value for _, value in self.named[:1])
+        return ast.unparse(first[0]) if first else ""
+
+
+def plain(source: str) -> str:
+    """A cell as Python, each line in its place."""
+    return _MAGIC.sub(r"\1pass", source)
+
+
+def asked(cells: Sequence[str]) -> set[str]:
+    """The ids of what the cells ask."""
+    return {call.item_id for call in calls(cells) if call.role in ASKS}
+
+
+def given(cells: Sequence[str]) -> dict[str, Given]:
+    """The answer to each item that has one."""
+    found = {}
+    for call in calls(cells):
+        if call.role in ANSWERS and (answer := _given(call, cells[call.cell])) is not None:
+            found[call.item_id] = answer
+    return found
+
+
+def _given(call: Call, source: str) -> Given | None:
+    node = ast.parse(source[call.start:call.end].strip(), mode="eval").body
+    assert isinstance(node, ast.Call)
+    named = tuple((k.arg, k.value) for k in node.keywords if k.arg is not None)
+    first = node.args[0] if node.args else dict(named).get("option" if call.role == "answer" else "answer")
+    if first is None or _has_dots(first):
+        return None
+    return Given(call.item_id, tuple(node.args), named, call.cell, source.count("\n", 0, call.start) + 1)
+
+
+def _has_dots(expression: ast.expr) -> bool:
+    return any(isinstance(node, ast.Constant) and node.value in (..., None, "...") for node in ast.walk(expression))
+
+
+def literal(expression: ast.expr) -> Any:
+    """The value of a literal. ValueError for anything else."""
+    try:
+        return ast.literal_eval(expression)
+    except (TypeError, SyntaxError, MemoryError, RecursionError) as error:
+        raise ValueError("no literal") from error

@@ -1,0 +1,64 @@
+"""What a report knows: one result for each item, one `Report` for each copy of a notebook."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class State(StrEnum):
+    """What came of an item. `not checked`: there is an answer, and judging it could not be finished."""
+
+    RIGHT = "right"
+    WRONG = "wrong"
+    NOT_ATTEMPTED = "not attempted"
+    NOT_CHECKED = "not checked"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One item of a lesson. `said` is what the check says, `misconception` the idea behind a wrong option."""
+
+    id: str
+    kind: str
+    state: State
+    answer: str = ""
+    confidence: int = 0
+    said: str = ""
+    misconception: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One copy of one notebook. `errors` are sentences on what went wrong with it, `remarks` on what a teacher should know."""
+
+    notebook: str
+    learner: str = ""
+    results: tuple[Result, ...] = ()
+    errors: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+    code: dict[str, str] = field(default_factory=dict)  # the learner's functions, by item
+
+    def count(self) -> dict[str, int]:
+        """How many items there are of each state, all states named."""
+        found = Counter(result.state for result in self.results)
+        return {str(state): found[state] for state in State}
+
+    @property
+    def all_right(self) -> bool:
+        """Whether everything was answered, and rightly."""
+        return bool(self.results) and all(result.state == State.RIGHT for result in self.results)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same for JSON."""
+        return {**asdict(self), "counts": self.count()}
+
+
+def exit_status(reports: list[Report], strict: bool) -> int:
+    """0 good; 1 for a copy with errors or an answer that could not be checked, and if `strict` for anything not right."""
+    unchecked = any(result.state == State.NOT_CHECKED for report in reports for result in report.results)
+    if unchecked or any(report.errors for report in reports):
+        return 1
+    return int(strict and not all(report.all_right for report in reports))

@@ -1,0 +1,142 @@
+"""Processes for other people's code: a clean lesson_lib, a home of their own, and bounds on what they may use.
+
+Limits are the system's (`setrlimit`), so they hold for what a process starts as well. They are no wall: see the room's docstring.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lesson_lib
+
+_PASSED_ON = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "KAFKA_BOOTSTRAP_SERVERS", "SYSTEMROOT")
+_LONGEST = 16 * 2**20  # bytes of a result
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What one copy may use: seconds for a cell, for all cells, and for the check of one item; megabytes of memory (each process)
+    and of output."""
+
+    cell: float = 60
+    run: float = 300
+    item: float = 60
+    memory: int = 2048
+    output: float = 10
+
+
+class Pristine:
+    """lesson_lib as it is on the disk now; later changes of those files do not reach what is unpacked from here."""
+
+    def __init__(self) -> None:
+        root = Path(lesson_lib.__file__).parent
+        self._files = {path.relative_to(root.parent): path.read_bytes()
+                       for path in root.rglob("*") if path.is_file() and path.suffix != ".pyc"}
+
+    def unpack(self, folder: Path) -> Path:
+        """Write it there, in place of what lay there."""
+        shutil.rmtree(folder, ignore_errors=True)
+        for name, content in self._files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(content)
+        return folder
+
+
+def environment(home: Path, library: Path) -> dict[str, str]:
+    """What a process may know: no tokens of ours, no settings of ours, its home and its answers in a folder of its own."""
+    kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    return {**kept, "HOME": str(home), "PYTHONPATH": str(library), "LESSON_PROGRESS": str(home / ".progress"),
+            "PYTHONDONTWRITEBYTECODE": "1", "MPLBACKEND": "agg", "OPENBLAS_NUM_THREADS": "1"}
+
+
+def command(library: Path, role: str, limits: dict[str, int]) -> list[str]:
+    """The command line of a process of that role (a module of this room), which begins by limiting itself."""
+    return [sys.executable, "-I", str(library / "lesson_lib" / "report" / "child.py"), str(library), role, json.dumps(limits)]
+
+
+def limits(bounds: Bounds, seconds: float) -> dict[str, int]:
+    """Limits of the system for a process that may work for so many seconds."""
+    return {"RLIMIT_AS": bounds.memory * 2**20, "RLIMIT_CPU": int(seconds) + 1, "RLIMIT_FSIZE": 64 * 2**20, "RLIMIT_CORE": 0}
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What came of a process: the lines of JSON that it sent, and in a sentence why it did not end well ("" when it did)."""
+
+    lines: list[Any]
+    problem: str
+
+
+def run(library: Path, role: str, order: dict[str, Any], home: Path, bounds: Bounds, seconds: float) -> Ended:
+    """Run a process of that role to its end, or to the end of its time; nothing of its group is left behind."""
+    home.mkdir(parents=True, exist_ok=True)
+    order_file = home / f"{role}.json"
+    order_file.write_text(json.dumps(order), encoding="utf-8")
+    reading, writing = os.pipe()
+    process = subprocess.Popen([*command(library, role, limits(bounds, seconds)), str(order_file), str(writing)],
+                               cwd=home, env=environment(home, library), pass_fds=(writing,), start_new_session=True,
+                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    os.close(writing)
+    try:
+        text, in_time = _read(reading, time.monotonic() + seconds)
+        if in_time:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(5)
+    finally:
+        os.close(reading)
+        status = process.poll()
+        kill_group(process.pid)
+        process.wait()
+    lines = _lines(text)
+    for line in lines:
+        if isinstance(line, dict) and isinstance(line.get("kernel"), int):
+            kill_group(line["kernel"])
+    return Ended(lines, "" if status == 0 else _why(in_time, status, seconds))
+
+
+def kill_group(leader: int) -> None:
+    """Kill a process and what it started, if it is still there."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGKILL)
+
+
+def _read(pipe: int, end: float) -> tuple[bytes, bool]:
+    """Everything up to the end of the pipe, and whether it came in time and in size."""
+    found = bytearray()
+    with selectors.DefaultSelector() as selector:
+        selector.register(pipe, selectors.EVENT_READ)
+        while (left := end - time.monotonic()) > 0 and len(found) <= _LONGEST:
+            if selector.select(left):
+                part = os.read(pipe, 2**16)
+                if not part:
+                    return bytes(found), True
+                found += part
+    return bytes(found), False
+
+
+def _lines(text: bytes) -> list[Any]:
+    """The whole lines among what was sent."""
+    found = []
+    for line in text.split(b"\n")[:-1]:
+        with suppress(ValueError, RecursionError):
+            found.append(json.loads(line))
+    return found
+
+
+def _why(in_time: bool, status: int | None, seconds: float) -> str:
+    if not in_time:
+        return f"did not end within {seconds:g} seconds"
+    if status is not None and status < 0:
+        return f"was ended by the system ({signal.Signals(-status).name}): too much memory, time or output"
+    return "broke off"
