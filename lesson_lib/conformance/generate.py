@@ -195,8 +195,8 @@ def _as(w: World, kind: str, newest: float) -> Step:
 
 MOVES: dict[Move, int] = {
     exactly_next: 24, several_next: 12, replay: 16, split_otherwise: 9, beside_next: 6, from_zero: 4, up_to_the_wrap: 6,
-    after_the_largest: 9, newer_epoch: 5, older_epoch: 4, same_epoch_as_coordinator: 4, without_id: 2, without_sequence: 1, flawed: 3, new_id: 1,
-    delete: 2, init: 3, bump: 2, add: 12, end: 7,
+    after_the_largest: 9, newer_epoch: 5, older_epoch: 4, same_epoch_as_coordinator: 4,
+    without_id: 2, without_sequence: 1, flawed: 3, new_id: 1, delete: 2, init: 3, bump: 2, add: 12, end: 7,
 }
 
 

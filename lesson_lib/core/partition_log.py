@@ -1,8 +1,8 @@
 """One partition's log on its leader: batches at offsets, the memory of producers, and what transactions leave behind.
 
 `append` runs the checks in Kafka's order and returns the rule's verdict. The memory can be lost and found again as on a
-real broker: a clean restart keeps one batch per producer id (that is all a snapshot holds), a crash rebuilds five from the
-log, a failover finds all of it at the follower, and idle ids are forgotten by the age of their records.
+real broker: every restart, clean or not, keeps one batch per producer id (that is all a snapshot holds), a failover finds all
+of it at the follower, and idle ids are forgotten by the age of their records.
 
 Sources: `UnifiedLog`, `LogValidator.validateBatch`, `ProducerStateManager`. Differs from Kafka in: no segments, no
 compaction, no replication lag (the high watermark is the log end), one leader epoch.
@@ -143,8 +143,13 @@ class PartitionLog:
         self.producers = {pid: replace(e, batches=e.batches[-1:]) for pid, e in self.producers.items()}
         self.forget_idle_ids(now)
 
+    def restart_after_crash(self, now: int = 0) -> None:
+        """Recovery reads the log, writes a snapshot and loads that: one batch of each id, as after a clean stop (`LogLoader`)."""
+        self.rebuild_from_log()
+        self.restart_clean(now)
+
     def rebuild_from_log(self) -> None:
-        """What a broker holds after a crash: up to five batches again, read back from the log that is left."""
+        """The memory as the log alone gives it: epochs, open transactions, and up to five batches of each id."""
         self.producers, self.verifying = {}, {}
         for stored in self.batches:
             self._replay(stored)

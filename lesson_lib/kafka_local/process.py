@@ -74,6 +74,13 @@ class KafkaProcess:
                     f"`python -m lesson_lib kafka up --port N` and set KAFKA_BOOTSTRAP_SERVERS={HOST}:N."
                 )
         self._prepare(version)
+        self._run(version)
+
+    def resume(self) -> None:
+        """Start it once more with the data and the settings that it left when its process ended."""
+        self._run(self.version())
+
+    def _run(self, version: str) -> None:
         process = self._launch(version)
         try:
             self._wait(process)

@@ -80,7 +80,7 @@ class EmbeddedBroker:
 
     def _restart(self, clean: bool) -> None:
         for log in self.cluster.logs():
-            log.restart_clean(self.cluster.now()) if clean else log.rebuild_from_log()
+            (log.restart_clean if clean else log.restart_after_crash)(self.cluster.now())
         self.cluster.leader_epoch += 1
         self._server.disconnect_all()
 

@@ -73,7 +73,7 @@ class Broker:
             elif name == "fail over":
                 log.fail_over()
             else:
-                log.rebuild_from_log()
+                log.restart_after_crash(now)
         self.world.record(Kind.BROKER, WORDS[name], lane="broker")
 
     def _answer(self, request: Request, verdict: Verdict) -> Answer:

@@ -32,9 +32,9 @@ class BrokerLog(PartitionLog):
         """A clean restart."""
         self.state = self.broker.restarted(self.state)
 
-    def rebuild_from_log(self) -> None:
-        """A restart after a crash."""
-        self.state = self.broker.failed_over(self.state)
+    def restart_after_crash(self, now: int = 0) -> None:
+        """A restart after a crash: the memory is read from the log, and a snapshot is all that stays of it."""
+        self.state = self.broker.restarted(self.broker.failed_over(self.state))
 
     def fail_over(self) -> None:
         """A new leader."""

@@ -71,7 +71,7 @@ class Broker:
         return state._replace(memory=tuple((pid, replace(entry, batches=entry.batches[-1:])) for pid, entry in state.memory))
 
     def failed_over(self, state: State) -> State:
-        """The new leader (or this one after a crash) has the same log and builds its memory from it."""
+        """The new leader has the same log and has built its memory from it."""
         memory, end = (), 0
         for batch in state.log:
             memory = remember(memory, batch, end)

@@ -38,6 +38,7 @@ REGRESSIONS = [
     "send p0 a e1 s0 n1; send p0 a e0 s0 n1 txn",
     "init X; add X p0 e+0; init X; send p0 X e-4 s0 n1 txn; send p0 X e-1 s0 n1; send p0 X e-1 s1 n1",
     "send p0 - n1 liar",
+    "init X; init Y; add X p0 e+0; add Y p0 e+0; send p0 X e+0 s0 n1 txn; send p0 Y e+0 s0 n2 txn; delete p0 3; init Y",
 ]
 # What 3.9.1 does otherwise than 4.4: `KafkaVersion` names each of them.
 CHANGED_SINCE_OLDER = [REGRESSIONS[n] for n in (0, 4, 5, 8, 9)]

@@ -40,7 +40,13 @@ def test_a_clean_restart_leaves_a_window_of_one(log: PartitionLog) -> None:
     assert log.append(data(6)) == Appended(6)
 
 
-def test_a_crash_leaves_the_window_of_five(log: PartitionLog) -> None:
+def test_a_crash_leaves_a_window_of_one_too(log: PartitionLog) -> None:
+    log.restart_after_crash()
+    assert duplicates_known(log) == [5]
+    assert log.append(data(6)) == Appended(6)
+
+
+def test_the_log_alone_gives_the_window_of_five(log: PartitionLog) -> None:
     before = dict(log.producers)
     log.producers.clear()
     log.rebuild_from_log()

@@ -79,7 +79,7 @@ def test_a_clean_restart_narrows_the_window_and_the_epoch_bump_duplicates() -> N
 
 
 def test_a_new_leader_keeps_the_whole_window() -> None:
-    assert explore(3, 3, 2, broker="4.5", kinds=("cut", "fail over", "crash broker")).anomaly_names == []
+    assert explore(3, 3, 2, broker="4.5", kinds=("cut", "fail over")).anomaly_names == []
 
 
 def test_says_what_was_proved_and_within_which_bound() -> None:

@@ -75,7 +75,7 @@ def _read_partition(cluster: Cluster, topic: Any, wanted: Any, read_committed: b
                           aborted_transactions=None, records=b"")
     end = log.last_stable_offset if read_committed else log.log_end_offset
     records, next_offset = read_bytes(log, wanted.fetch_offset, end, min(left, wanted.partition_max_bytes), first)
-    aborted = log.aborted_between(wanted.fetch_offset, next_offset) if read_committed else None
+    aborted = (log.aborted_between(wanted.fetch_offset, next_offset) if records else []) if read_committed else None
     return _Partition(partition_index=wanted.partition, error_code=0, high_watermark=log.log_end_offset,
                       last_stable_offset=log.last_stable_offset, log_start_offset=log.log_start_offset,
                       aborted_transactions=aborted and [_Aborted(producer_id=a.producer_id, first_offset=a.first_offset)
