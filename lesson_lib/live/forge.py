@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from lesson_lib.core.batch import Batch
@@ -20,6 +20,7 @@ from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.partition_log import PartitionLog
 from lesson_lib.core.producer_state import Appended, Duplicate, Verdict
 from lesson_lib.errors import LessonError
+from lesson_lib.history.by_hand import ByHand, HistoryByHand, history_by_hand
 from lesson_lib.live import requests
 from lesson_lib.live.batch_bytes import batch_bytes, split_batches
 from lesson_lib.live.memory_table import MemoryRow, MemoryTable
@@ -55,7 +56,9 @@ class Answer:
 
 
 class Bench(Protocol):
-    """Where forged batches go: a toy log or a broker."""
+    """Where forged batches go: a toy log or a broker. `name` is for captions."""
+
+    name: str
 
     def produce(self, batch: Batch, values: Sequence[bytes], transactional_id: str | None) -> Answer:
         """Hand over one batch."""
@@ -69,6 +72,11 @@ class ToyBench:
     """A bench on a `PartitionLog`, in this process."""
 
     log: PartitionLog
+
+    @property
+    def name(self) -> str:
+        """Whose rule decides."""
+        return str(self.log.version)
 
     def produce(self, batch: Batch, values: Sequence[bytes], transactional_id: str | None) -> Answer:
         """Let the toy's rule decide."""
@@ -88,6 +96,7 @@ class BrokerBench:
     client: RawClient
     topic: str
     partition: int = 0
+    name: str = "a broker"
 
     def produce(self, batch: Batch, values: Sequence[bytes], transactional_id: str | None) -> Answer:
         """Send a Produce request made by hand."""
@@ -110,6 +119,7 @@ class Forge:
 
     bench: Bench
     sent: int = 0
+    handed: list[ByHand] = field(default_factory=list)
 
     def close(self) -> None:
         """Let go of the connection, if there is one."""
@@ -119,11 +129,23 @@ class Forge:
     def send(self, producer_id: int = -1, epoch: int = 0, base_sequence: int = 0, count: int = 1, *, transactional: bool = False,
              transactional_id: str | None = None, values: Sequence[str] | None = None) -> Answer:
         """Send one batch of `count` records. Without a producer id it is a plain batch, as with idempotence off."""
-        given = values if values is not None else [f"f{self.sent + n}" for n in range(count)]
-        self.sent += len(given)
         numbers = (producer_id, epoch, base_sequence) if producer_id >= 0 else (-1, -1, -1)
+        given = self._values(numbers, count) if values is None else values
+        self.sent += len(given)
         batch = _checked(Batch(len(given), *numbers, transactional=transactional, max_timestamp=int(time.time() * 1000)))
-        return self.bench.produce(batch, [value.encode() for value in given], transactional_id)
+        answer = self.bench.produce(batch, [value.encode() for value in given], transactional_id)
+        offset = None if answer.error else answer.base_offset
+        self.handed.append(ByHand(batch, tuple(given), answer.verdict, offset, ErrorCode(answer.error)))
+        return answer
+
+    def _values(self, numbers: tuple[int, int, int], count: int) -> Sequence[str]:
+        """New ones; those of the first time for a batch that was sent before."""
+        before = (h.values for h in self.handed if h.identity == (*numbers, count) and numbers[0] >= 0)
+        return next(before, [f"f{self.sent + n}" for n in range(count)])
+
+    def history(self) -> HistoryByHand:
+        """Everything that was sent from this bench, for `show(bench.history(), layout="arrivals")`."""
+        return history_by_hand(self.handed, broker=self.bench.name)
 
     def describe_producers(self) -> MemoryTable:
         """What the broker remembers of each producer id on this partition."""
@@ -144,7 +166,8 @@ def forge(target: Any, topic: str | None = None, partition: int = 0) -> Forge:
     if isinstance(target, PartitionLog):
         return Forge(ToyBench(target))
     client = RawClient(target if isinstance(target, str) else target.address)
-    return Forge(BrokerBench(client, topic or _new_topic(client), partition))
+    name = getattr(getattr(target, "choice", None), "name", BrokerBench.name)
+    return Forge(BrokerBench(client, topic or _new_topic(client), partition, name))
 
 
 def fetch_batches(target: Any, topic: str, partition: int = 0) -> list[bytes]:

@@ -16,11 +16,15 @@ from lesson_lib.teach.tasks.task import Task, not_attempted, right, wrong
 
 @dataclass(frozen=True, kw_only=True)
 class RuleTask(Task):
-    """`worlds` are arguments of `explore`, each walked with up to `faults` faults; `forbidden` names what fails the rule."""
+    """`worlds` are arguments of `explore`, each walked with up to `faults` faults; `forbidden` names what fails the rule.
+
+    `broker` says what the rule may answer and what becomes of its memory.
+    """
 
     worlds: tuple[Mapping[str, Any], ...]
     forbidden: tuple[str, ...] = ("duplicate", "lost write")
     faults: int = 2
+    broker: type[LearnerBroker] = LearnerBroker
 
     def check(self, answer: Any, **settings: Any) -> Message:
         """Walk every schedule with the rule; the shortest run that fails is drawn."""
@@ -41,11 +45,13 @@ class RuleTask(Task):
         states = 0
         for faults in range(self.faults + 1):
             for world in self.worlds:
-                found = explore(faults=faults, rule=LearnerBroker(accept=accept), **world)
+                found = explore(faults=faults, rule=self.broker(accept=accept), **world)
                 states += found.states if faults == self.faults else 0
                 failure = next((o for o in found.outcomes if set(self.forbidden) & set(o.anomalies)), None)
                 if failure is not None:
                     return _failed(world, found.history(failure))
+                if not faults and any(set(end.told) != {"ok"} for end in found.outcomes):
+                    return wrong(f"No fault at all, and the application was not told ok for all of `{' '.join(world['batches'])}`.")
         return right(f"All {states:,} states with up to {self.faults} faults were visited, and your rule held. {self.explanation}")
 
 

@@ -1,0 +1,82 @@
+"""The history of batches made by hand, so that a picture can show what a broker made of each.
+
+There is no application here: nobody is told anything, and a batch that is missing from the log is no anomaly. A batch is the
+same batch again, another try of it, when it has the same producer id, epoch and range.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from lesson_lib.core.batch import Batch
+from lesson_lib.core.error_codes import ErrorCode
+from lesson_lib.history.anomalies import Anomaly
+from lesson_lib.history.event import Event, Kind, LogCell
+from lesson_lib.history.history import History, Settings
+
+
+@dataclass(frozen=True, slots=True)
+class ByHand:
+    """One batch that was handed to a broker, with the broker's verdict: stored, duplicate or refused."""
+
+    batch: Batch
+    values: tuple[str, ...]
+    verdict: str
+    offset: int | None = None
+    error: ErrorCode = ErrorCode.NONE
+
+    @property
+    def identity(self) -> tuple[int, int, int, int]:
+        """What makes two of them the same batch to a broker."""
+        return self.batch.producer_id, self.batch.producer_epoch, self.batch.base_sequence, self.batch.record_count
+
+
+class HistoryByHand(History):
+    """A history without an application: it was told nothing, and nothing can be an anomaly."""
+
+    @property
+    def told(self) -> dict[int, str]:
+        """Nothing: there is no application."""
+        return {}
+
+    @property
+    def anomalies(self) -> list[Anomaly]:
+        """None: whoever forges batches leaves gaps on purpose."""
+        return []
+
+
+def history_by_hand(handed: Sequence[ByHand], topic: str = "forged", partition: int = 0, broker: str = "4.4") -> HistoryByHand:
+    """Everything that was handed over, in order, and the log as far as these batches are in it."""
+    log = [cell for number, one in _numbered(handed) if one.verdict == "stored" for cell in _cells(one, number)]
+    events = [event for n, (number, one) in enumerate(_numbered(handed)) for event in _events(handed, n, number, topic, partition)]
+    settings = Settings("forged by hand", any(one.batch.has_producer_id for one in handed), broker=broker, client="by hand")
+    return HistoryByHand(tuple(events), {(topic, partition): tuple(log)}, settings)
+
+
+def _numbered(handed: Sequence[ByHand]) -> Iterator[tuple[int, ByHand]]:
+    """Each with the number of its batch; plain batches are never the same."""
+    numbers: dict[object, int] = {}
+    for n, one in enumerate(handed):
+        key: object = one.identity if one.batch.has_producer_id else n
+        yield numbers.setdefault(key, len(numbers)), one
+
+
+def _events(handed: Sequence[ByHand], n: int, number: int, topic: str, partition: int) -> Iterator[Event]:
+    """The request, the verdict and the answer."""
+    one = handed[n]
+    tries = sum(other.identity == one.identity for other in handed[:n + 1]) if one.batch.has_producer_id else 1
+    send = dict(attempt=n + 1, batch=number, try_no=tries, values=one.values, topic=topic, partition=partition,
+                producer_id=one.batch.producer_id, producer_epoch=one.batch.producer_epoch, base_sequence=one.batch.base_sequence,
+                record_count=one.batch.record_count, transactional=one.batch.transactional)
+    outcome = dict(offset=one.offset, error=one.error)
+    yield Event(3 * n, Kind.SEND, **send)  # type: ignore[arg-type]
+    yield Event(3 * n + 1, Kind.VERDICT, one.verdict, "broker", **send, **outcome)  # type: ignore[arg-type]
+    yield Event(3 * n + 2, Kind.ACK, **send, **outcome)  # type: ignore[arg-type]
+
+
+def _cells(one: ByHand, number: int) -> Iterator[LogCell]:
+    first = one.offset or 0
+    for i, value in enumerate(one.values):
+        yield LogCell(first + i, value, number, first, producer_id=one.batch.producer_id, producer_epoch=one.batch.producer_epoch,
+                      sequence=one.batch.sequence_of(i))
