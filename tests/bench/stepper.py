@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.table import Row
-from tests.draw.jupyterlab import jupyterlab, run_all
+from tests.browser.jupyterlab import jupyterlab, open_in, run_all, write_notebook
 
 PRESSES = 28  # the shorter run has 33 events
 CELLS = [
@@ -47,10 +47,13 @@ def rows() -> list[Row]:
     if not chromium:
         print("no Chromium here: install it, or set CHROMIUM to its path")
         return []
-    with tempfile.TemporaryDirectory() as folder, jupyterlab(Path(folder), CELLS) as address, sync_api.sync_playwright() as play:
+    with tempfile.TemporaryDirectory() as folder, jupyterlab(Path(folder)) as server, sync_api.sync_playwright() as play:
+        write_notebook(Path(folder) / "try.ipynb", CELLS)
         browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1300, "height": 1100})
-        run_all(page, address, ".widget-interact >> nth=1 >> img")
+        open_in(page, server, "try.ipynb")
+        run_all(page)
+        page.wait_for_selector(".widget-interact >> nth=1 >> img")
         found = [row for number, events in enumerate((30, 200)) for row in _both(page, number, events)]
         browser.close()
     return found

@@ -6,22 +6,20 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import nbformat
 import pytest
 
-from tests.browser.conftest import IDLE, Opener, Server
+from tests.browser.conftest import Opener, Server
+from tests.browser.jupyterlab import IDLE, write_notebook
 
 pytestmark = pytest.mark.browser
 CELLS = ["from lesson_lib import playground, question", 'predict = question("2.lost-ack")', "ground = playground(3, idempotence=False)"]
 
 
 @pytest.fixture(scope="module")
-def page(jupyterlab: Server, open_notebook: Opener) -> Iterator[Any]:
+def page(server: Server, open_notebook: Opener) -> Iterator[Any]:
     """A small notebook after Run All."""
-    cells = [nbformat.v4.new_code_cell(source) for source in CELLS]
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), jupyterlab.folder / "try.ipynb")
-    page = open_notebook("try.ipynb")
+    write_notebook(server.folder / "controls.ipynb", CELLS)
+    page = open_notebook("controls.ipynb")
     page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
     page.wait_for_selector(".lesson-answer[data-guarded] input[type=radio]", timeout=60_000)
     page.wait_for_selector(".lesson-playground[data-guarded] select", timeout=60_000)
@@ -34,7 +32,7 @@ def cells(page: Any) -> int:
     return page.locator(".jp-Cell").count()
 
 
-def test_a_prediction_by_keyboard(page: Any, jupyterlab: Server) -> None:
+def test_a_prediction_by_keyboard(page: Any, server: Server) -> None:
     group = page.get_by_role("radiogroup", name="Answer: Predict. This time the request")
     group.get_by_role("radio").first.focus()
     for key in ("ArrowDown", "b", "d", "d", "x", "a"):
@@ -49,7 +47,7 @@ def test_a_prediction_by_keyboard(page: Any, jupyterlab: Server) -> None:
     page.wait_for_selector(".lesson-answer [role=status]")
     assert "You predict b: m0 m1 m1 m2, a guess." in page.locator(".lesson-answer [role=status]").inner_text()
     assert page.evaluate("document.activeElement.textContent") == "Commit", "the focus stays where it was"
-    kept = json.loads((jupyterlab.folder / "progress" / "answers.json").read_text())
+    kept = json.loads((server.folder / "progress" / "answers.json").read_text())
     assert kept["answers"] == {"2.lost-ack": [{"answer": "b", "confidence": 1}]}
 
 

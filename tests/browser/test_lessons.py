@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.browser.conftest import IDLE, ROOT, Opener, run_all
+from tests.browser.conftest import ROOT, Opener
+from tests.browser.jupyterlab import IDLE, run_all
 
 pytestmark = pytest.mark.browser
 LESSONS = sorted(path.name for path in ROOT.glob("notebooks/0*.ipynb"))

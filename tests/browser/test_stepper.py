@@ -9,7 +9,8 @@ import nbformat
 import pytest
 
 from lesson_lib.draw import show
-from tests.draw.jupyterlab import KERNEL, jupyterlab, run_all
+from tests.browser.conftest import Opener, Server
+from tests.browser.jupyterlab import KERNEL, run_all, write_notebook
 from tests.draw.runs import lesson
 
 pytestmark = pytest.mark.browser
@@ -17,28 +18,14 @@ CELLS = ["from lesson_lib import show, simulate", "show(simulate(3, faults={2: '
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("lab")
-    output = nbformat.v4.new_output("execute_result", show(lesson("lost ack"))._repr_mimebundle_(), execution_count=1)
-    cell = nbformat.v4.new_code_cell("show(run)", outputs=[output], execution_count=1)
-    nbformat.write(nbformat.v4.new_notebook(cells=[cell], metadata=KERNEL), folder / "fresh.ipynb")
-    with jupyterlab(folder, CELLS) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def page(lab: str, browser_path: str) -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1300, "height": 1100})
-        page.complaints, page.base = [], lab.split("/lab/")[0]
-        page.on("pageerror", lambda error: page.complaints.append(str(error)))
-        page.on("request", lambda request: None if request.url.startswith((page.base, "data:", "blob:"))
-                else page.complaints.append(f"asked for {request.url}"))
-        run_all(page, lab, "[data-picture][data-step]")
-        yield page
-        browser.close()
+def page(server: Server, open_notebook: Opener) -> Iterator[Any]:
+    """A small notebook after Run All."""
+    write_notebook(server.folder / "stepper.ipynb", CELLS)
+    page = open_notebook("stepper.ipynb")
+    run_all(page)
+    page.wait_for_selector("[data-picture][data-step]")
+    yield page
+    page.close()
 
 
 def test_no_key_on_a_control_reaches_the_notebook(page: Any) -> None:
@@ -65,10 +52,14 @@ def test_nothing_left_the_machine(page: Any) -> None:
     assert page.complaints == []
 
 
-def test_a_notebook_that_is_not_trusted_yet_shows_the_finished_picture(page: Any) -> None:
-    page.goto(f"{page.base}/lab/tree/fresh.ipynb?token=lesson&reset")
+def test_a_notebook_that_is_not_trusted_yet_shows_the_finished_picture(server: Server, open_notebook: Opener) -> None:
+    output = nbformat.v4.new_output("execute_result", show(lesson("lost ack"))._repr_mimebundle_(), execution_count=1)
+    cell = nbformat.v4.new_code_cell("show(run)", outputs=[output], execution_count=1)
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell], metadata=KERNEL), server.folder / "fresh.ipynb")
+    page = open_notebook("fresh.ipynb")
     image = page.locator(".jp-OutputArea-output img")
     image.wait_for(timeout=60_000)
     assert "its answer is lost" in image.get_attribute("alt") and image.bounding_box()["width"] > 500
     assert page.get_by_role("button", name="Next event").count() == 0
     assert page.get_by_text("duplicate of offset 1").count() == 1
+    page.close()

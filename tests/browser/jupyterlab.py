@@ -1,4 +1,4 @@
-"""A JupyterLab of one's own on a free port of this machine, and a page in it; both are stopped afterwards."""
+"""A JupyterLab of one's own on a free port of this machine, that knows nothing of this machine's settings; stopped afterwards."""
 
 from __future__ import annotations
 
@@ -18,25 +18,35 @@ import nbformat
 KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
 TOKEN = "lesson"
 IDLE = "() => window.jupyterapp?.shell.currentWidget?.context?.sessionContext.session?.kernel?.status === 'idle'"
+DONE = """() => {
+  const panel = window.jupyterapp?.shell.currentWidget;
+  const code = (panel?.content?.widgets ?? []).filter(c => c.model.type === 'code' && c.model.sharedModel.source.trim());
+  return code.length > 0 && code.every(c => c.model.executionCount) && panel.context.sessionContext.session?.kernel?.status === 'idle';
+}"""
 OWN = ("HOME", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTERLAB_WORKSPACES_DIR")
 
 
-@contextmanager
-def jupyterlab(folder: Path, cells: Sequence[str]) -> Iterator[str]:
-    """Serve a notebook with these cells; yields the address of the notebook."""
+def write_notebook(path: Path, cells: Sequence[str]) -> None:
+    """Write a notebook with these code cells."""
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells], metadata=KERNEL)
-    nbformat.write(notebook, folder / "try.ipynb")
+    nbformat.write(notebook, path)
+
+
+@contextmanager
+def jupyterlab(folder: Path) -> Iterator[str]:
+    """Serve a folder; yields `http://host:port`. Its kernels talk to the embedded broker and keep progress in the folder."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     options = ["--no-browser", "--allow-root", f"--IdentityProvider.token={TOKEN}", f"--ServerApp.port={port}",
                "--ServerApp.port_retries=0", f"--ServerApp.root_dir={folder}", "--LabApp.expose_app_in_browser=True"]
+    learner = {"LESSON_PROGRESS": str(folder / "progress"), "KAFKA_BOOTSTRAP_SERVERS": "embedded"}
     with open(folder / "lab.log", "w") as log:
         server = subprocess.Popen([sys.executable, "-m", "jupyterlab", *options], stdout=log, stderr=subprocess.STDOUT,
-                                  env={**os.environ, **{name: str(folder / "home") for name in OWN}})
+                                  env={**os.environ, **{name: str(folder / "home") for name in OWN}, **learner})
     try:
         _wait_for(f"http://127.0.0.1:{port}/api?token={TOKEN}")
-        yield f"http://127.0.0.1:{port}/lab/tree/try.ipynb?token={TOKEN}&reset"
+        yield f"http://127.0.0.1:{port}"
     finally:
         server.terminate()
         server.wait(20)
@@ -54,10 +64,13 @@ def _wait_for(address: str) -> None:
             time.sleep(0.1)
 
 
-def run_all(page: Any, address: str, wait_for: str) -> None:
-    """Open the notebook, Run All, and wait until the selector is there."""
-    page.goto(address)
+def open_in(page: Any, server: str, name: str) -> None:
+    """Open a notebook of the server's folder and wait for its kernel."""
+    page.goto(f"{server}/lab/tree/{name}?token={TOKEN}&reset")
     page.wait_for_function(IDLE, timeout=60_000)
+
+
+def run_all(page: Any) -> None:
+    """Run every cell and wait until each has its number and the kernel is idle."""
     page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
-    page.wait_for_selector(wait_for, timeout=60_000)
-    page.wait_for_function(IDLE, timeout=60_000)
+    page.wait_for_function(f"({DONE})()", timeout=120_000)
