@@ -6,6 +6,7 @@ import argparse
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from random import Random
 
 from lesson_lib.conformance import report
@@ -20,6 +21,7 @@ from lesson_lib.live.broker import EmbeddedBroker
 
 # Drawn with equal chance: 9 is what kafka-python speaks, 3 the oldest, 11 the newest of transaction version 1, 12 has version 2.
 PRODUCE_VERSIONS = (9, 9, 9, 3, 11, 12, 12)
+DRAWN = Path("build") / "conformance"
 SHOWN, TRIED = 3, 12  # so many different counterexamples are printed, of so many that are made small
 
 
@@ -79,8 +81,9 @@ def _compare(left: Side, right: Side, made: Iterator[Script], count: int, names:
             found.append(compared)
         bar.add(len(found))
     print(report.summary(hits, count, len(found), *names))
-    for differs in _smallest_of(left, right, found):
+    for number, differs in enumerate(_smallest_of(left, right, found), 1):
         print(f"\n{report.counterexample(differs, *names)}")
+        _draw(differs, names, DRAWN / f"counterexample {number} {names[1]}.svg")
     missed = report.never_hit(hits)
     if missed:
         print(f"Never hit: {', '.join(missed)}.")
@@ -102,8 +105,13 @@ def _replay(left: Side, right: Side, script: Script, names: tuple[str, str], fil
     compared = next(compare(left, right, [script]))
     print(report.counterexample(compared, *names))
     if file:
-        from lesson_lib import draw  # matplotlib is loaded for those who want a picture
-        runs = (as_history(script, outcome, name) for outcome, name in zip((compared.left, compared.right), names, strict=True))
-        draw.compare(*runs).save(file)
-        print(f"drawn: {file}")
+        _draw(compared, names, Path(file))
     return int(bool(compared.differences))
+
+
+def _draw(compared: Comparison, names: tuple[str, str], file: Path) -> None:
+    """The left broker above the right one, in one picture."""
+    from lesson_lib import draw  # matplotlib takes a second to load: only for those who get a picture
+    runs = (as_history(compared.script, outcome, name) for outcome, name in zip((compared.left, compared.right), names, strict=True))
+    file.parent.mkdir(parents=True, exist_ok=True)
+    print(f"drawn: {draw.compare(*runs).save(file)}")

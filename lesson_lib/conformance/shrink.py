@@ -40,7 +40,7 @@ def size(script: Script) -> tuple[int, ...]:
     """How much there is to read: steps first, then places and names, then oddities, then the numbers."""
     steps = script.steps
     oddities = sum(bool(s.flaw) + s.transactional for s in steps)
-    return (len(steps), sum(s.partition for s in steps), len({s.producer for s in steps}), oddities, script.produce_version,
+    return (len(steps), sum(s.partition for s in steps), len({s.producer for s in steps}), oddities, abs(script.produce_version - 9),
             sum(s.count for s in steps), sum(abs(s.epoch) for s in steps), sum(abs(s.base_sequence) for s in steps),
             sum(abs(s.offset) for s in steps), sum(map(ord, "".join(s.producer for s in steps))))
 

@@ -5,7 +5,9 @@ import pytest
 from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.core.partition_log import PartitionLog
 from lesson_lib.errors import LessonError
-from lesson_lib.live.forge import forge
+from lesson_lib.live.broker import EmbeddedBroker
+from lesson_lib.live.forge import fetch_batches, forge
+from lesson_lib.live.header_table import explain_header
 
 STORY = [
     ((7, 0, 0), "stored at offset 0"),
@@ -62,6 +64,20 @@ def test_no_broker_is_said_in_words():
 def test_the_toy_stores_no_bytes():
     with pytest.raises(LessonError, match="stores no bytes"):
         forge(PartitionLog()).batches()
+
+
+def test_the_embedded_broker_answers_the_same():
+    with EmbeddedBroker() as broker:
+        bench = forge(broker)
+        assert tell(bench) == [words for _, words in STORY]
+        assert [(r.producer_id, r.epoch, r.last_sequence) for r in bench.describe_producers().rows] == [(7, 1, 0), (8, 0, 5)]
+        assert [explain_header(b)["base_sequence"] for b in bench.batches()] == [0, 1, 0, -1, 5]
+        bench.close()
+
+
+def test_a_topic_that_does_not_exist_is_said_in_words():
+    with EmbeddedBroker() as broker, pytest.raises(LessonError, match="does not show nowhere-0"):
+        fetch_batches(broker, "nowhere")
 
 
 @pytest.mark.kafka
