@@ -69,7 +69,8 @@ class Protocol:
         self.given_up = Known(self._give_up)
         self.waits = Known(lambda client: bool(self.clients[client].waiting))
         happenings = {"cut": self.broker.disconnected, "restart broker": self.broker.restarted,
-                      "fail over": self.broker.failed_over, "crash broker": lambda state: self.broker.restarted(self.broker.failed_over(state))}
+                      "fail over": self.broker.failed_over,
+                      "crash broker": lambda state: self.broker.restarted(self.broker.failed_over(state))}
         self.broken = {kind: Known(self._numbered(happens)) for kind, happens in happenings.items()}
         self.tears = [kind for kind in happenings if kind in self.kinds]
 
