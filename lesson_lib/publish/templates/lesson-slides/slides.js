@@ -1,0 +1,53 @@
+// One slide at a time, as large as the window allows: what is too high is made smaller until it fits.
+(function () {
+  const slides = [...document.querySelectorAll(".slide")];
+  const WIDTH = 1280, HEIGHT = 720; // the window for which the type sizes are meant
+  const STEP = 0.02, LEAST = 0.4; // of those sizes
+  let now = -1;
+
+  document.body.classList.add("live");
+  document.querySelector(".turn").hidden = false;
+  document.querySelectorAll(".lesson-picture details").forEach((text) => text.removeAttribute("open"));
+
+  const fits = (slide) => slide.scrollHeight <= slide.clientHeight && slide.scrollWidth <= slide.clientWidth
+    && [...slide.querySelectorAll("pre")].every((pre) => pre.scrollWidth <= pre.clientWidth + 1);
+
+  function fit(slide) {
+    const content = slide.querySelector(".fit");
+    const full = Math.min(innerWidth / WIDTH, innerHeight / HEIGHT);
+    let part = 1;
+    slide.classList.remove("long");
+    do { content.style.zoom = full * part; part -= STEP; } while (part >= LEAST && !fits(slide));
+    slide.dataset.part = (part + STEP).toFixed(2);
+    slide.classList.toggle("long", !fits(slide)); // nothing is ever out of reach
+  }
+
+  function show(wanted) {
+    const to = Math.max(0, Math.min(slides.length - 1, wanted));
+    if (to === now) return;
+    slides[now]?.classList.remove("now");
+    slides[to].classList.add("now");
+    now = to;
+    fit(slides[now]);
+    slides[now].focus({ preventScroll: true });
+    document.getElementById("place").textContent = `${now + 1} / ${slides.length}`;
+    history.replaceState(null, "", `#${now + 1}`);
+  }
+
+  const moves = { ArrowRight: 1, ArrowDown: 1, PageDown: 1, " ": 1, ArrowLeft: -1, ArrowUp: -1, PageUp: -1, Home: -Infinity, End: Infinity };
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || !(event.key in moves)) return;
+    if (event.target.closest?.("input, select, textarea, summary, button, a, pre") && event.key !== "PageDown" && event.key !== "PageUp") return;
+    event.preventDefault();
+    show(now + moves[event.key]);
+  });
+  document.getElementById("back").addEventListener("click", () => show(now - 1));
+  document.getElementById("on").addEventListener("click", () => show(now + 1));
+  document.addEventListener("toggle", () => fit(slides[now]), true);
+  addEventListener("resize", () => fit(slides[now]));
+  addEventListener("load", () => fit(slides[now]));
+  addEventListener("hashchange", () => show((parseInt(location.hash.slice(1), 10) || 1) - 1));
+  // The pictures of hidden slides have become steppers by now or will: each slide is measured when it is shown.
+  new ResizeObserver(() => fit(slides[now])).observe(document.body);
+  show((parseInt(location.hash.slice(1), 10) || 1) - 1);
+})();
