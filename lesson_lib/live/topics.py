@@ -11,6 +11,7 @@ import os
 import re
 import socket
 import time
+import uuid
 from itertools import count
 
 from kafka.protocol.metadata import MetadataRequest
@@ -26,9 +27,12 @@ _labs = count(1)
 
 
 def learner() -> str:
-    """Four hex digits for this learner on this machine; from LESSON_LEARNER where that is set."""
-    who = os.environ.get(LEARNER) or f"{os.path.expanduser('~')}@{socket.gethostname()}"
-    return hashlib.blake2b(who.encode(), digest_size=2).hexdigest()
+    """Eight hex digits for this learner on this machine; from LESSON_LEARNER where that is set.
+
+    The network card counts too: a room of copies of one machine has one home folder and one host name thirty times.
+    """
+    who = os.environ.get(LEARNER) or f"{os.path.expanduser('~')}@{socket.gethostname()}/{uuid.getnode():x}"
+    return hashlib.blake2b(who.encode(), digest_size=4).hexdigest()
 
 
 class Topics:

@@ -1,0 +1,1 @@
+"""Tests of a room: instructors' material, and many learners on one broker."""
