@@ -71,7 +71,8 @@ class Checker:
 
     def _judge(self, folder: Path, cells: list[str], name: str, learner: str, kept: dict[str, Any]) -> Report:
         library = self._pristine.unpack(folder / "judge")
-        order = {"notebook": name, "cells": cells, "kept": kept, "item": self.bounds.item}
+        order = {"notebook": name, "cells": cells, "kept": kept, "item": self.bounds.item, "memory": self.bounds.memory,
+                 "library": str(self._pristine.unpack(folder / "learner")), "home": str(folder / "home")}
         ended = sandbox.run(library, "judge", order, folder / "home", self.bounds, self.bounds.run)
         return _report(ended, name, learner)
 
@@ -82,7 +83,8 @@ def _report(ended: sandbox.Ended, name: str, learner: str) -> Report:
     if not head["items"]:
         errors.append("It belongs to no lesson: it asks nothing, and its name does not begin with a lesson's number.")
     found = {line["id"]: line for line in lines}
+    code = {line["id"]: line.pop("code") for line in lines if "code" in line}
     results = [Result(**({"state": State.NOT_CHECKED} | item | found.get(item["id"], {}))) for item in head["items"]]
     if missing := head["missing"]:
         errors.append(f"{len(missing)} of its {len(head['items'])} questions and exercises are gone: {', '.join(missing)}.")
-    return Report(name, learner, tuple(results), tuple(errors))
+    return Report(name, learner, tuple(results), tuple(errors), code=code)

@@ -18,7 +18,7 @@ from typing import Any
 from lesson_lib.report import answers
 from lesson_lib.report.answers import Given
 from lesson_lib.report.model import State
-from lesson_lib.report.worker_client import NoAnswer, Worker
+from lesson_lib.report.worker_client import Failed, NoAnswer, Worker
 from lesson_lib.teach.ask import SURE, Asked
 from lesson_lib.teach.content import Question, lesson_items
 from lesson_lib.teach.message import Message, Outcome
@@ -73,7 +73,7 @@ def _result(item: Any, given: Given | None, cells: list[str], order: dict[str, A
             arguments, named = worker.arguments()
             check = _question if isinstance(item, Question) else _task
             return line | {"answer": given.written[:_LONGEST]} | check(item, arguments, named) | worker.code()
-    except NoAnswer as error:
+    except (NoAnswer, Failed) as error:
         said = str(error)
     except TooLong:
         said = f"The check did not end within {order['item']:g} seconds."
@@ -95,7 +95,10 @@ def _question(item: Question, arguments: list[Any], named: dict[str, Any]) -> di
 
 
 def _task(item: Any, arguments: list[Any], named: dict[str, Any]) -> dict[str, Any]:
-    return _said(item.check(*arguments, **named))
+    try:
+        return _said(item.check(*arguments, **named))
+    except Failed as failed:
+        return {"state": State.WRONG, "said": str(failed)[:_LONGEST]}
 
 
 def _said(message: Message) -> dict[str, Any]:
