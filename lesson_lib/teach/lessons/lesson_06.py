@@ -135,7 +135,7 @@ PARTITIONS = Question(
 REPLAY = Question(
     id="6.replay", kind="prediction", scenario=forged(*SEVEN, *BACK), live=True,
     text="All seven are sent once more: 6, 5, 4, 3, 2, 1, 0. The page says of each: \"duplicate and ignored\". How many of the seven "
-         "are answered with success? You may point: where in the figure does each of them land?",
+         "are answered with success?",
     options=(
         Option("All seven.", lambda run: verdicts(run).count("duplicate") == 7, "at or below is duplicate",
                lambda run: f"{verdicts(run)[7:].count('refused')} of them were refused with error 45."),
@@ -163,7 +163,8 @@ SAW_OLD = Question(
 
 CUT_QUESTION = Question(
     id="6.cuts", kind="prediction", scenario=forged(*SEVEN, *BACK, *CUTS), live=True,
-    text="Next would be 7. Instead you send 9, and then 5 and 6 once more, this time as *one* batch of two records. What happens?",
+    text="Next would be 7. Instead you send 9, and then 5 and 6 once more, this time as one batch of two records. Point at the "
+         "places in the figure. What happens?",
     options=(
         Option("9 is kept until 7 and 8 are there; 5 with 6 is a duplicate.", lambda run: verdicts(run)[-2:] == ["stored", "duplicate"],
                "the broker buffers and sorts", lambda run: f"the verdicts are: {verdict_list(run, 2)}."),
@@ -171,7 +172,7 @@ CUT_QUESTION = Question(
                "records are recognised one by one", lambda run: f"the verdicts are: {verdict_list(run, 2)}."),
         Option("Both are refused.", lambda run: verdicts(run)[-2:] == ["refused", "refused"]),
     ),
-    explanation="A gap is refused, never kept. And what is remembered are ranges of batches: a range must be *exactly* the same.",
+    explanation="A gap is refused, never kept. And what is remembered are ranges of batches: a range must be exactly the same.",
 )
 
 EPOCH_QUESTION = Question(
@@ -236,7 +237,7 @@ FAILOVER = Question(
         Option("In neither.", lambda new, same: not twice(new) and not twice(same), "a clean restart forgets nothing", logs_are),
     ),
     explanation="Id, epoch and sequence stand in the header of every batch: a replica that copies the log builds the same memory as it "
-                "goes. A broker that starts loads a short cut instead, a snapshot, and that holds only the *last* batch of each id.",
+                "goes. A broker that starts loads a short cut instead, a snapshot, and that holds only the last batch of each id.",
 )
 
 EXPIRE = Question(
@@ -250,7 +251,9 @@ EXPIRE = Question(
                "`close` tells the broker nothing, as in lesson 5."),
         Option("Never.", False, "a producer id is remembered for ever", "memory would grow with every producer that ever lived."),
     ),
-    explanation="`producer.id.expiration.ms`, 24 hours by default, against the timestamps *in the records*. There is no session.",
+    explanation="`producer.id.expiration.ms`, 24 hours by default, against the timestamps that stand in the records "
+                "(`ProducerStateManager.isProducerExpired`). There is no session. Somebody who copies old records with their old "
+                "timestamps can be forgotten while still writing.",
 )
 
 ON_4_4 = Explored(arguments={"batches": 3, "in_flight": 3, "faults": 1}, end=1)
@@ -290,7 +293,7 @@ EXERCISES = (
         wrong=(given([STORED, STORED, DUPLICATE, DUPLICATE, STORED, STORED, DUPLICATE, DUPLICATE]),
                given([STORED, STORED, REFUSED, REFUSED, STORED, STORED, REFUSED, DUPLICATE]), given([STORED]), given("stored"),
                given([STORED, STORED, DUPLICATE, REFUSED, STORED, STORED, DUPLICATE, DUPLICATE])),
-        explanation="A duplicate is a range that is remembered in *this* epoch. `0:5-5` was one until epoch 1 came; then it was a zombie.",
+        explanation="A duplicate is a range that is remembered in the current epoch. `0:5-5` was one until epoch 1 came; then it was old.",
     ),
     PuzzleTask(
         id="6.forget", scenario=scenario(3, resend=False), budget=2, kinds=(*FAULTS, "restart broker", "fail over", "forget idle ids"),
@@ -329,7 +332,7 @@ EXERCISES = (
         right=(given(rules_06.accept),),
         wrong=tuple(given(rule) for rule in (rules_02.accept, rules_02.last_number, rules_02.by_content, rules_02.takes_everything,
                                              rules_06.only_next, rules_06.refuses_all, rules_06.another_word, "accept")),
-        explanation="Your memory is one number, and \"at or below\" *is* a duplicate here, because nothing was ever stored above a gap. "
+        explanation="One number is enough, and \"at or below\" really is a duplicate here: nothing was ever stored above a gap. "
                     "Kafka also has to answer with the first copy's offset: for that it keeps five ranges, and says 45 to what is older.",
     ),
 )

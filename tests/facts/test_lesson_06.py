@@ -1,0 +1,141 @@
+"""What lesson 6 says of brokers, held against Apache Kafka: the verdicts on batches made by hand, and what makes it forget.
+
+That a restart leaves one batch of each id, stopped in order or killed, is held in tests/conformance/test_restart.py; that the
+embedded broker gives every verdict that Apache Kafka gives, in tests/conformance.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lesson_lib.core.batch import Batch
+from lesson_lib.core.kafka_version import KafkaVersion
+from lesson_lib.errors import LessonError
+from lesson_lib.kafka_local import maven, probe
+from lesson_lib.kafka_local.compose import read_compose
+from lesson_lib.kafka_local.process import KafkaProcess
+from lesson_lib.live.forge import Forge, forge
+from lesson_lib.live.lab import start_lab
+from lesson_lib.live.raw_client import RawClient, make_topic
+from lesson_lib.teach.lessons.lesson_06 import BACK, CUTS, EPOCHS, FORGED_TASK, SEVEN
+from lesson_lib.teach.scenarios import Forged, forged
+
+DAY_MS = 24 * 60 * 60 * 1000
+STORY = forged(*SEVEN, *BACK, *CUTS, *EPOCHS)
+
+
+@pytest.fixture
+def bench(kafka_address: str) -> Iterator[Forge]:
+    """A bench on a topic that nobody has used."""
+    bench = forge(kafka_address)
+    yield bench
+    bench.close()
+
+
+@pytest.mark.kafka
+@pytest.mark.parametrize("story", [STORY, forged(*FORGED_TASK)], ids=["the lesson", "the exercise"])
+def test_forged_batches_get_the_toys_verdicts(bench: Forge, story: Forged) -> None:
+    """Five are duplicates with their own offsets, 1 and 0 are refused; a gap and another cut are refused; a higher epoch from 0."""
+    for numbers in story.batches:
+        bench.send(*numbers)
+    apache, toy = bench.history(), story.run()
+    assert apache.verdicts == toy.verdicts
+    assert [a.offset for a in apache.attempts] == [a.offset for a in toy.attempts]
+
+
+@pytest.mark.kafka
+def test_the_brokers_own_word_on_its_memory(bench: Forge) -> None:
+    """`describe_producers`: after the three other epochs it is epoch 1, last sequence 0."""
+    for numbers in STORY.batches:
+        bench.send(*numbers)
+    assert [(row.producer_id, row.epoch, row.last_sequence) for row in bench.describe_producers().rows] == [(7, 1, 0)]
+
+
+@pytest.mark.kafka
+def test_an_unknown_id_may_begin_anywhere_before_4_5(bench: Forge) -> None:
+    """KAFKA-15591: "an unknown id may begin anywhere, so 1 was stored. Now 0 is neither remembered nor next"."""
+    version = KafkaVersion.of(read_compose().version)
+    answers = [str(bench.send(4711, 0, 5)), str(bench.send(4711, 0, 0))]
+    if version.checks_first_sequence_of_new_log:
+        assert answers == ["refused: 45 out of order sequence number", "stored at offset 0"]
+    else:
+        assert answers == ["stored at offset 0", "refused: 45 out of order sequence number"]
+
+
+@pytest.mark.kafka
+def test_each_partition_counts_for_itself(kafka_address: str) -> None:
+    """Four records, by turns to two partitions: the sequences 0, 0, 1, 1; and one id may be at different numbers."""
+    lab = start_lab(kafka_address)
+    try:
+        topic = lab.topic("turns", partitions=2)
+        lab.faults()
+        with lab.producer() as producer:
+            for n in range(4):
+                producer.send(topic, b"m", partition=n % 2).get()
+        assert [a.send.base_sequence for a in lab.history().attempts] == [0, 0, 1, 1]
+    finally:
+        lab.stop()
+
+
+@pytest.mark.kafka
+def test_a_connection_is_no_session(kafka_address: str, bench: Forge) -> None:
+    """There is no session: what is remembered outlives the connection that it came on."""
+    bench.send(7, 0, 0)
+    again = forge(kafka_address, bench.bench.topic)  # type: ignore[attr-defined]
+    bench.close()
+    assert str(again.send(7, 0, 0)) == "duplicate of offset 0: success, nothing stored"
+    again.close()
+
+
+@pytest.fixture
+def forgetful() -> Iterator[KafkaProcess]:
+    """An Apache Kafka of this test's own, which looks for idle ids twice a second instead of every ten minutes."""
+    process = KafkaProcess(probe.two_free_ports())
+    process.start(read_compose().version)
+    with process.settings.open("a", encoding="utf-8") as settings:
+        settings.write("\nproducer.id.expiration.check.interval.ms=500\n")
+    os.kill(process.pid() or 0, signal.SIGTERM)
+    while process.pid():
+        time.sleep(0.05)
+    process.resume()
+    yield process
+    process.stop()
+
+
+@pytest.mark.java
+def test_an_id_lives_as_long_as_its_records_are_young(forgetful: KafkaProcess) -> None:
+    """A day old by the timestamps in the records, not by the clock: forgotten while it is writing, and stored once more."""
+    with RawClient(forgetful.address) as client:
+        make_topic(client, "idle")
+    bench, now = forge(forgetful.address, "idle"), int(time.time() * 1000)
+    for producer_id, timestamp in ((7, now), (8, now - DAY_MS - 1)):
+        bench.bench.produce(Batch(1, producer_id, 0, 0, max_timestamp=timestamp), [b"x"], None)
+    _wait_until_known(bench, {7})
+    answers = [bench.bench.produce(Batch(1, p, 0, 0, max_timestamp=now), [b"x"], None).verdict for p in (7, 8)]
+    bench.close()
+    assert answers == ["duplicate", "stored"]
+
+
+def _wait_until_known(bench: Forge, ids: set[int]) -> None:
+    for _ in range(150):
+        if {row.producer_id for row in bench.describe_producers().rows} == ids:
+            return
+        time.sleep(0.1)
+    raise LessonError(f"The broker still remembers {bench.describe_producers()}.")
+
+
+@pytest.mark.java
+@pytest.mark.parametrize(("in_flight", "said"), [(5, "created"), (6, "ConfigException")])
+def test_a_java_producer_refuses_six_in_flight(in_flight: int, said: str) -> None:
+    """A real Java client refuses six while idempotence is on."""
+    source = Path(__file__).parent / "java" / "InFlight.java"
+    class_path = maven.classpath(maven.kafka_server(read_compose().version))
+    run = subprocess.run(["java", "-cp", class_path, str(source), str(in_flight)], capture_output=True, text=True)
+    assert said in run.stdout
