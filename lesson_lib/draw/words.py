@@ -43,6 +43,7 @@ _DONE = {"killed": "is killed", "started": "starts", "closed": "is closed", "stu
 _TXN = {"begin": "begins a transaction", "add partition": "makes a partition part of the transaction", "commit": "asks to commit",
         "abort": "asks to abort", "prepare commit": "decides: commit", "prepare abort": "decides: abort",
         "committed": "learns that the transaction is committed", "aborted": "learns that the transaction is aborted",
+        "add offsets": "makes the consumer's positions part of the transaction",
         "offsets": "sends its position as part of the transaction", "timed out": "aborts a transaction that was open too long",
         "fenced": "is fenced: another producer has its transactional id", "refused": "is refused"}
 

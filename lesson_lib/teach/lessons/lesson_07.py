@@ -1,0 +1,277 @@
+"""Lesson 7, "Transactions": several writes that count together or not at all, and what even they do not cover.
+
+Where the notebook uses what, in this order:
+
+| id | where |
+|---|---|
+| 7.recall-restart, 7.recall-unknown, 7.recall-epoch | opening: three questions on lessons 5 and 6 |
+| 7.alone | the page's own question |
+| 7.half | before an idempotent producer that dies between two partitions |
+| 7.commit | before the first transaction, on two partitions |
+| 7.abort, 7.saw-abort | before and after an aborted transaction with two consumers |
+| 7.stuck | before a transaction that stays open |
+| 7.zombie | before two producers with one transactional id |
+| 7.crash | before consume, transform, produce without transactions; its control has them |
+| 7.half-commit | before a real commit after a send that failed (live; the scenario stands in for it) |
+| 7.make-log, 7.lag | exercises: play producers, count offsets |
+
+`kafka` in the stories is a `Transactions(...)`, as in the notebook.
+"""
+
+from __future__ import annotations
+
+from lesson_lib.history import History, Kind
+from lesson_lib.teach.content import Option, Question, scenario
+from lesson_lib.teach.lessons import rules_07 as rules
+from lesson_lib.teach.readings import told_words
+from lesson_lib.teach.stories import pipeline, story
+from lesson_lib.teach.tasks.play import PlayTask
+from lesson_lib.teach.tasks.task import given
+from lesson_lib.teach.tasks.value import ValueTask
+
+KILLED = scenario(3, faults={2: "kill producer"}, resend=True)
+HALF = story("shop = kafka.producer()", 'shop.send("order", partition=0)', "shop.kill()", partitions=2)
+COMMITTED = story('shop = kafka.producer("shop")', "shop.begin()", 'shop.send("order", partition=0)', 'shop.send("stock", partition=1)',
+                  "shop.commit()", partitions=2)
+ABORTED = story('shop = kafka.producer("shop")', "shop.begin()", 'shop.send("a")', "shop.commit()", "shop.begin()", 'shop.send("x")',
+                "shop.abort()", "kafka.consumer().poll()", 'kafka.consumer("read_committed").poll()')
+STUCK = story('slow = kafka.producer("slow")', "slow.begin()", 'slow.send("s0")', "other = kafka.producer()", 'other.send("o0")',
+              'kafka.consumer("read_committed").poll()')
+ZOMBIE = story('old = kafka.producer("shop")', "old.begin()", 'old.send("a0")', 'new = kafka.producer("shop")', 'old.send("a1")')
+CRASHED = pipeline("a", "b", "c", transactions=False, crash={2: "send"})
+SAVED = pipeline("a", "b", "c", crash={2: "send"})
+FAILED_SEND = story('shop = kafka.producer("shop")', "shop.begin()", 'shop.send("order")', "shop.commit()")
+MIXED = story('shop = kafka.producer("shop")', "shop.begin()", 'shop.send("a", "b")', "shop.commit()", "shop.begin()", 'shop.send("x")',
+              "shop.abort()", "shop.begin()", 'shop.send("c")', "shop.commit()", 'kafka.consumer("read_committed").poll()')
+
+
+def logs_words(run: History) -> str:
+    """What each partition holds, markers in capitals."""
+    return ", ".join(f"partition {number} holds {cells_words(run, number)}" for _, number in run.partitions)
+
+
+def cells_words(run: History, partition: int = 0) -> str:
+    """One log with its markers."""
+    return f"`{' '.join(c.value or c.kind.upper() for c in run.log(partition))}`" if run.log(partition) else "nothing"
+
+
+def log_is(*runs: History) -> str:
+    """What contradicts a wrong idea of the log."""
+    return f"the log holds {cells_words(runs[0])}."
+
+
+def read(run: History, lane: str = "consumer") -> list[str]:
+    """What a consumer's application was handed."""
+    return [value for e in run.of(Kind.READ) if e.lane == lane for value in e.values]
+
+
+def read_is(run: History, lane: str = "consumer") -> str:
+    """The same as a contradiction."""
+    return f"it was handed {f'`{chr(32).join(read(run, lane))}`' if read(run, lane) else 'nothing'}."
+
+
+def results(run: History) -> list[str]:
+    """What the reader of a pipeline's output was handed."""
+    return read(run, "consumer 2")
+
+
+def fate(run: History, value: str) -> str:
+    """What became of the transaction that a value belongs to; "" for a value that is in no log."""
+    return next((c.txn for cells in run.logs.values() for c in cells if c.value == value), "")
+
+
+RECALL = (
+    Question(
+        id="7.recall-restart", kind="recall", scenario=KILLED,
+        text="An idempotent producer died right after a send, and its application sent that record again. Why did the broker not "
+             "recognise it?",
+        options=(
+            Option("The second one came too late.", False, "a producer id is remembered for ever",
+                   "the broker still remembered the first producer; nobody asked it about that one."),
+            Option("It came under a new producer id.", lambda run: len({e.producer_id for e in run.of(Kind.INIT)}) == 2),
+            Option("Its sequence number was lower.", False, "at or below is duplicate",
+                   "sequences are compared within one producer id only."),
+        ),
+        explanation="An id belongs to one life of a producer. In this lesson there is a kind of producer that keeps it.",
+    ),
+    Question(
+        id="7.recall-unknown", kind="recall",
+        text="After `delivery.timeout.ms` the future of a send fails with a time-out. What is in the log?",
+        options=(
+            Option("The record is there, or it is not.", True),
+            Option("Nothing, so it can be sent again.", False, "a timeout means not written", "in one of two worlds it had been stored."),
+            Option("The record, since the producer tried often enough.", False, "sent means done",
+                   "in one of two worlds no try arrived."),
+        ),
+        explanation="Unknown, and the application cannot resolve it by sending again.",
+    ),
+    Question(
+        id="7.recall-epoch", kind="recall",
+        text="A batch arrives under a known producer id with a *lower* epoch than the broker remembers. What does the broker do?",
+        options=(
+            Option("It stores it.", False, "epochs are independent", "a lower epoch is that of a predecessor."),
+            Option("It drops it and says ok.", False, "the broker drops what is old", "nothing is dropped silently."),
+            Option("It refuses it: error 47.", True),
+        ),
+        explanation="Old epochs are shut out. Today you see what that is for.",
+    ),
+)
+
+ALONE = Question(
+    id="7.alone", kind="choice",
+    text="Can idempotent producers alone guarantee full end-to-end exactly-once processing?",
+    options=(
+        Option("Yes, if every producer has idempotence on.", False, "exactly once means the whole system",
+               "each of them vouches for its own batches, one partition at a time."),
+        Option("Yes, if the consumers commit their positions as well.", False, "a position makes reading exact",
+               "the result and the position are two writes, and a crash finds the place between them."),
+        Option("No.", True),
+    ),
+    explanation="The interesting part is what exactly is missing; the next runs show it piece by piece.",
+)
+
+HALF_QUESTION = Question(
+    id="7.half", kind="prediction", scenario=HALF,
+    text="An order is two records: `order` to partition 0, then `stock` to partition 1. The producer is idempotent. The process dies after "
+         "the first. What is there?",
+    options=(
+        Option("Nothing: the broker takes half an order back.", lambda run: not run.values(0), "idempotence is all or nothing",
+               lambda run: f"{logs_words(run)}."),
+        Option("`order`, and no `stock`.", lambda run: run.values(0) == ["order"] and not run.values(1)),
+        Option("Both: what was begun is completed.", lambda run: bool(run.values(1)), "the broker completes what was begun",
+               lambda run: f"{logs_words(run)}."),
+    ),
+    explanation="For the broker there was one batch, and it is stored. That another was to follow was known to nobody but the process.",
+)
+
+COMMIT_QUESTION = Question(
+    id="7.commit", kind="prediction", scenario=COMMITTED,
+    text="The same two records in a transaction that is committed. Each partition was empty before. Which offset will the *next* record on "
+         "partition 0 get?",
+    options=(
+        Option("1", lambda run: len(run.log(0)) == 1, "a commit leaves no trace", lambda run: f"{logs_words(run)}."),
+        Option("2", lambda run: len(run.log(0)) == 2),
+        Option("3", lambda run: len(run.log(0)) == 3, "begin is written too",
+               lambda run: f"only the end is written down: {logs_words(run)}."),
+    ),
+    explanation="A commit is a record in each partition that took part: a marker. It takes an offset like any other record.",
+)
+
+ABORT_QUESTION = Question(
+    id="7.abort", kind="prediction", scenario=ABORTED,
+    text="`a` is committed, `x` is aborted. Then a consumer starts that has *no* setting but the topic. What is its application handed?",
+    options=(
+        Option("`a`", lambda run: read(run) == ["a"], "consumers leave out what was aborted", read_is),
+        Option("`a x`", lambda run: read(run) == ["a", "x"]),
+        Option("Nothing before the next commit.", lambda run: not read(run), "an abort blocks the reader", read_is),
+    ),
+    explanation="The default of consumers is `read_uncommitted`: it shows what is in the log. The second consumer had asked for "
+                "`read_committed`.",
+)
+
+SAW_ABORT = Question(
+    id="7.saw-abort", kind="observation", scenario=ABORTED,
+    text="What became of `x` when its transaction was aborted?",
+    options=(
+        Option("It was taken out of the log.", lambda run: "x" not in run.values(), "an abort deletes", log_is),
+        Option("It stays, with an abort marker behind it, and the `read_committed` consumer left it out.",
+               lambda run: fate(run, "x") == "aborted" and "x" not in read(run, "consumer 2")),
+        Option("It stays, and both consumers were handed it.", lambda run: "x" in read(run, "consumer 2"),
+               "isolation changes nothing", lambda run: read_is(run, "consumer 2")),
+    ),
+    explanation="A log is only ever appended to. Aborted records cross the network, and the consumer's library skips them.",
+)
+
+STUCK_QUESTION = Question(
+    id="7.stuck", kind="prediction", scenario=STUCK,
+    text="A slow process has begun a transaction and sent `s0`. Then another producer, without any transaction, stores `o0` behind it. "
+         "What is a `read_committed` consumer handed now?",
+    options=(
+        Option("`o0`: it belongs to no transaction.", lambda run: read(run) == ["o0"], "a transaction hides only its own records",
+               read_is),
+        Option("`s0 o0`: both are in the log.", lambda run: read(run) == ["s0", "o0"], "isolation changes nothing", read_is),
+        Option("Nothing.", lambda run: not read(run)),
+    ),
+    explanation="It reads up to the last stable offset, the first record of the oldest open transaction. Whatever lies behind waits, "
+                "of whomever it is.",
+)
+
+ZOMBIE_QUESTION = Question(
+    id="7.zombie", kind="prediction", scenario=ZOMBIE,
+    text="A process hangs in the middle of a transaction. Another one is started in its place, with the same `transactional_id`. The first "
+         "wakes up and sends `a1`. What becomes of its two records?",
+    options=(
+        Option("`a0` is aborted, `a1` is refused.", lambda run: fate(run, "a0") == "aborted" and "a1" not in run.values()),
+        Option("Both are in its transaction, which is still open.", lambda run: fate(run, "a0") == fate(run, "a1") == "open",
+               "an open transaction stays its producer's", log_is),
+        Option("Both are stored; the second process begins a transaction of its own.",
+               lambda run: "a1" in run.values() and fate(run, "a0") != "open", "a transactional id is only a name", log_is),
+    ),
+    explanation="The new process got the same producer id with a higher epoch. What its predecessor left open was aborted first.",
+)
+
+CRASH_QUESTION = Question(
+    id="7.crash", kind="prediction", scenario=CRASHED, control=SAVED,
+    text="A process reads `a b c` from `in`, writes each in capitals to `out`, and then commits its position. Idempotence is on. It "
+         "crashes once: `B` is sent, the position is not committed yet. What is the reader of `out` handed, without and with transactions?",
+    options=(
+        Option("`A B C` in both: idempotence covers the restart.", lambda run, txn: results(run) == results(txn) == ["A", "B", "C"],
+               "the promise outlives the producer", lambda run, txn: f"without transactions it was handed `{' '.join(results(run))}`."),
+        Option("`A B B C` in both: the work is done twice.", lambda run, txn: results(run) == results(txn) == ["A", "B", "B", "C"],
+               "done twice means visible twice", lambda run, txn: f"with transactions it was handed `{' '.join(results(txn))}`."),
+        Option("`A B B C` without, `A B C` with.",
+               lambda run, txn: results(run) == ["A", "B", "B", "C"] and results(txn) == ["A", "B", "C"]),
+    ),
+    explanation="Both did the work twice. With transactions the first result was aborted, as its position never came.",
+)
+
+HALF_COMMIT = Question(
+    id="7.half-commit", kind="prediction", scenario=FAILED_SEND, live=True,
+    text="On the real client: in one transaction `order` is stored, then the send of `stock` fails with a time-out. The application "
+         "ignores that and calls `commit_transaction()`. What does the log hold afterwards?",
+    options=(
+        Option("Nothing that counts: the commit is refused.", lambda run: fate(run, "order") != "committed",
+               "commit checks every send", lambda run: f"`order` is {fate(run, 'order')}: the log holds {cells_words(run)}."),
+        Option("`order` and `stock`: the commit sends what is missing.", lambda run: fate(run, "stock") == "committed",
+               "the broker completes what was begun", lambda run: f"the log holds {cells_words(run)}."),
+        Option("`order` alone, committed.", lambda run: fate(run, "order") == "committed" and not fate(run, "stock")),
+    ),
+    explanation="All or nothing is said of what *reached* the transaction. Java's `commitTransaction` throws here (so says its "
+                "documentation); kafka-python 3.0.12 does not. Ask every future before the commit.",
+)
+
+
+def missing(run: History) -> str:
+    """What a run lacks of the log `a ABORT b COMMIT` without a call of abort."""
+    if any(e.kind == Kind.TXN and e.what == "abort" for e in run.events):
+        return "Your function called abort(); let somebody else end the first transaction."
+    if cells_words(run) == "`a ABORT b COMMIT`":
+        return ""
+    return f"The log holds {cells_words(run)}, and the application was told {told_words(run) or 'nothing'}."
+
+
+EXERCISES = (
+    PlayTask(
+        id="7.make-log", name="play", missing=missing,
+        text="Make the log `a ABORT b COMMIT` without a call of `abort()`. Your function gets a `kafka`, as in the cells above. "
+             "`task.check(play)`",
+        hints=("Who else ends a transaction that was left open?", "Either time does it (`kafka.wait`), or a successor.",
+               "A successor is a second producer with the same transactional id."),
+        right=(given(rules.play), given(rules.waits)),
+        wrong=(given(rules.aborts), given(rules.another_id), given(rules.plain), given("a ABORT b COMMIT")),
+        explanation="A successor aborts what it finds open; so does the coordinator once `transaction.timeout.ms` is over.",
+    ),
+    ValueTask(
+        id="7.lag", scenario=MIXED, expects="two numbers, as a list",
+        text="On an empty partition: a transaction with `a` and `b` is committed, one with `x` aborted, one with `c` committed. Which "
+             "offset does the next record get, and how many records is a `read_committed` consumer handed? `task.check([offset, records])`",
+        truth=lambda run: [len(run.log()), len(read(run))],
+        against=lambda run, answer: "Each of the three transactions leaves a marker, and an aborted record leaves no offset free.",
+        hints=("Write the log down, cell by cell.", "Four records and three markers."),
+        right=(given([7, 3]),), wrong=(given([4, 3]), given([7, 4]), given([6, 3]), given([4, 4]), given(7)),
+        explanation="So end minus position is no number of records. A monitor that counts offsets shows a lag that nobody can work off.",
+    ),
+)
+
+ITEMS = (*RECALL, ALONE, HALF_QUESTION, COMMIT_QUESTION, ABORT_QUESTION, SAW_ABORT, STUCK_QUESTION, ZOMBIE_QUESTION, CRASH_QUESTION,
+         HALF_COMMIT, *EXERCISES)
