@@ -1,0 +1,93 @@
+"""notebooks/for-instructors.md says what the lessons say: its answers, its cells and its minutes."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from lesson_lib.teach.content import Question, all_items, find
+from lesson_lib.teach.tasks.task import Task
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXT = (ROOT / "notebooks" / "for-instructors.md").read_text(encoding="utf-8")
+PLAN, ANSWERS = TEXT.split("\n## Answers\n")
+LESSONS = sorted((ROOT / "notebooks").glob("0[1-9]-*.ipynb"))
+
+
+def tool() -> ModuleType:
+    """tools/answers.py, which is no part of a package."""
+    spec = importlib.util.spec_from_file_location("answers", ROOT / "tools" / "answers.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def sections(path: Path) -> dict[str, str]:
+    """Cell id -> heading, of each cell with a heading of the second level, in the order of the notebook."""
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    texts = {cell["id"]: "".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"}
+    return {cell: found[1] for cell, text in texts.items() if (found := re.search(r"^## (.*)$", text, re.MULTILINE))}
+
+
+def rows(heading: str) -> list[list[str]]:
+    """The cells of the table rows below a heading, up to the next one."""
+    part = re.split(r"^#{2,3} ", PLAN.split(f"### {heading}\n")[1], maxsplit=1, flags=re.MULTILINE)[0]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in part.splitlines() if re.match(r"\| \d", line)]
+
+
+def test_the_answers_are_those_of_the_lessons() -> None:
+    assert tool().with_answers(TEXT) == TEXT, "run .venv/bin/python tools/answers.py"
+
+
+def test_a_letter_that_is_wrong_would_be_found() -> None:
+    planted = TEXT.replace("| `2.lost-ack` | **b** ", "| `2.lost-ack` | **a** ")
+    assert planted != TEXT == tool().with_answers(planted)
+
+
+@pytest.mark.parametrize("item", all_items(), ids=lambda item: item.id)
+def test_every_item_is_answered_with_its_reason(item: Question | Task) -> None:
+    """Not by way of the tool that wrote the page."""
+    if isinstance(item, Question):
+        line = next(line for line in ANSWERS.splitlines() if line.startswith(f"| `{item.id}` |"))
+        assert f"| **{item.truth(*item.runs())}** " in line
+        assert item.explanation.replace("|", "\\|") in line
+    else:
+        after = ANSWERS.split(f"**`{item.id}`** ")[1]
+        assert after.startswith(item.explanation)
+        assert re.search(r"```python\n(.*?)```", after, re.DOTALL)[1].strip() == item.solution.strip()
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_the_minutes_of_a_lesson_are_those_of_its_parts(path: Path) -> None:
+    heading, minutes = re.search(rf"^### (Lesson {int(path.name[:2])}: (\d+) minutes)$", PLAN, re.MULTILINE).groups()
+    found = rows(heading)
+    assert {cell.strip("`"): part for _, cell, part in found} == sections(path)
+    assert [cell.strip("`") for _, cell, _ in found] == list(sections(path))
+    assert sum(int(n) for n, *_ in found) == int(minutes)
+
+
+@pytest.mark.parametrize("minutes", [45, 90, 180])
+def test_a_plan_adds_up_and_names_cells_that_are_there(minutes: int) -> None:
+    found = rows(f"{minutes} minutes")
+    assert sum(int(n) for n, *_ in found) == minutes
+    for _, lesson, cells, _ in found:
+        for cell in re.findall(r"`([^`]+)`", cells):
+            assert cell in sections(LESSONS[int(lesson) - 1]), cell
+
+
+def test_the_long_plan_gives_each_lesson_its_minutes() -> None:
+    planned = {lesson: int(n) for n, lesson, *_ in rows("180 minutes") if lesson}
+    assert planned == {n: int(m) for n, m in re.findall(r"^### Lesson (\d): (\d+) minutes$", PLAN, re.MULTILINE)}
+    assert len(planned) == len(LESSONS) == 7
+
+
+def test_every_item_that_the_plans_talk_about_exists() -> None:
+    named = set(re.findall(r"`(\d\.[a-z0-9-]+)`", PLAN))
+    assert len(named) > 15
+    for item_id in named:
+        assert find(item_id).id == item_id

@@ -1,0 +1,130 @@
+"""Thirty learners on one broker, measured: `python -m tests.room.thirty [--learners 30] [host:port]`.
+
+Each learner is a process that runs the live cells of lessons 2 and 5 as the notebooks hold them, all beginning at the same moment.
+Without an address the broker is the embedded one, in a process of its own. Printed are the times, whether every log was right,
+whether anything of others was touched, and what is left on the broker. It is no test: it takes a minute and all of the machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from kafka import KafkaAdminClient, KafkaProducer
+
+from lesson_lib.live.log_reader import read_topic
+from lesson_lib.live.topics import Topics
+
+ROOT = Path(__file__).resolve().parents[2]
+LESSONS = ("02", "05")
+FOREIGN = "belongs-to-somebody-else"
+EXPECTED = {  # what the cells print and hold, as in a run with one learner
+    "02": [r"^m0 m1 m1 m2$", r"told unknown .*; the log holds \['m0'\]", r"told unknown .*; the log holds \[\]"],
+    "05": [r"^3 records by 3 producer ids$", r"lose ack silently +told unknown .*; the log holds \['m0'\]",
+           r"lose request silently +told unknown .*; the log holds \[\]"],
+}
+
+
+def live_cells(lesson: str) -> list[str]:
+    """The set-up cell and every cell that has to do with the lab."""
+    (path,) = (ROOT / "notebooks").glob(f"{lesson}-*.ipynb")
+    code = ["".join(cell["source"]) for cell in json.loads(path.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == "code"]
+    return [code[0], *(source for source in code[1:] if re.search(r"\blab\b|\breal\.", source) and "lost_ack" not in source)]
+
+
+def be_a_learner(address: str) -> None:
+    """Wait for a line, run the cells, and say how it went."""
+    import lesson_lib.live.lab  # noqa: F401  imported before the clock starts, as in a kernel that is open already
+    os.environ["KAFKA_BOOTSTRAP_SERVERS"] = address
+    print("ready", flush=True)
+    sys.stdin.readline()
+    begin, wrong = time.monotonic(), []
+    for lesson in LESSONS:
+        text, space = io.StringIO(), {}
+        try:
+            with contextlib.redirect_stdout(text):
+                for source in live_cells(lesson):
+                    exec(source, space)
+        except Exception as error:
+            wrong.append(f"{lesson}: {error!r}")
+        wrong += [f"{lesson}: no {line!r} in {text.getvalue()!r}" for line in EXPECTED[lesson]
+                  if not re.search(line, text.getvalue(), re.MULTILINE)]
+    print(json.dumps({"seconds": time.monotonic() - begin, "wrong": wrong}), flush=True)
+
+
+def room(address: str, count: int) -> list[dict[str, Any]]:
+    """What each learner says in the end."""
+    command = [sys.executable, "-m", "tests.room.thirty", "--learner", address]
+    learners = [subprocess.Popen(command, cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                 env={**os.environ, "LESSON_LEARNER": f"learner-{n}"}) for n in range(count)]
+    for learner in learners:
+        learner.stdout.readline()
+    for learner in learners:
+        learner.stdin.write("go\n")
+        learner.stdin.flush()
+    return [json.loads(learner.communicate(timeout=600)[0].splitlines()[-1]) for learner in learners]
+
+
+def state(address: str) -> tuple[set[str], set[str], list[str]]:
+    """Topics, groups, and the values in the topic that no learner made."""
+    admin = KafkaAdminClient(bootstrap_servers=address)
+    try:
+        groups = {str(group["group_id"] if isinstance(group, dict) else group[0]) for group in admin.list_groups()}
+    finally:
+        admin.close()
+    cells = read_topic(address, FOREIGN).get(0, ())
+    return set(Topics(address)._names()), groups, [cell.value for cell in cells]
+
+
+def trial(address: str, count: int) -> None:
+    """One round, and what it left."""
+    own = Topics(address)
+    own._create(FOREIGN, 1)
+    own._wait_for_leaders(FOREIGN, 1)
+    with contextlib.closing(KafkaProducer(bootstrap_servers=address)) as producer:
+        producer.send(FOREIGN, b"keep me").get()
+    before = state(address)
+    found = room(address, count)
+    time.sleep(2)  # Apache Kafka deletes topics a moment after it said so
+    after = state(address)
+    own._delete([FOREIGN])
+    seconds = [one["seconds"] for one in found]
+    wrong = [text for one in found for text in one["wrong"]]
+    print(f"{count} learners: median {statistics.median(seconds):.1f} s, slowest {max(seconds):.1f} s; {len(wrong)} results wrong")
+    print(f"left: topics {sorted(after[0] - before[0])}, groups {sorted(after[1] - before[1])}; "
+          f"missing: {sorted(before[0] - after[0])}; the foreign log is {'as it was' if before[2] == after[2] else 'changed'}")
+    print(*wrong, sep="\n")
+
+
+def main() -> None:
+    """Measure, or be one of the learners."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("address", nargs="?")
+    parser.add_argument("--learners", type=int, default=30)
+    parser.add_argument("--learner", action="store_true", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.learner:
+        be_a_learner(arguments.address)
+    elif arguments.address:
+        trial(arguments.address, arguments.learners)
+    else:
+        command = [sys.executable, "-m", "lesson_lib", "broker", "--port", "0"]
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as broker:
+            try:
+                trial(broker.stdout.readline().removeprefix("listening on ").strip(), arguments.learners)
+            finally:
+                broker.terminate()
+
+
+if __name__ == "__main__":
+    main()
