@@ -44,7 +44,7 @@ class Message:
     def html(self) -> str:
         """The line as a box that screen readers announce."""
         code = f"<pre>{html.escape(self.code)}</pre>" if self.code else ""
-        return box(inline(self.line) + code, _LOOK[self.outcome][1], 'role="status"')
+        return box(inline(self.line) + code, _LOOK[self.outcome][1], f'role="status" data-outcome="{self.outcome}"')
 
     def __repr__(self) -> str:
         return "\n\n".join(filter(None, (self.line, self.code, picture_text(self.picture))))

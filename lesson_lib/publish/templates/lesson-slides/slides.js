@@ -3,22 +3,37 @@
   const slides = [...document.querySelectorAll(".slide")];
   const WIDTH = 1280, HEIGHT = 720; // the window for which the type sizes are meant
   const STEP = 0.02, LEAST = 0.4; // of those sizes
+  const ENOUGH = 0.8; // of those sizes: no need to try another layout
   let now = -1;
 
   document.body.classList.add("live");
   document.querySelector(".turn").hidden = false;
   document.querySelectorAll(".lesson-picture details").forEach((text) => text.removeAttribute("open"));
 
-  const fits = (slide) => slide.scrollHeight <= slide.clientHeight && slide.scrollWidth <= slide.clientWidth
-    && [...slide.querySelectorAll("pre")].every((pre) => pre.scrollWidth <= pre.clientWidth + 1);
+  const fits = (slide) => slide.scrollHeight <= slide.clientHeight && slide.scrollWidth <= slide.clientWidth;
 
-  function fit(slide) {
+  // Make the slide's content smaller until it fits, and say how much is left of its size.
+  function shrink(slide) {
     const content = slide.querySelector(".fit");
     const full = Math.min(innerWidth / WIDTH, innerHeight / HEIGHT);
-    let part = 1;
-    slide.classList.remove("long");
-    do { content.style.zoom = full * part; part -= STEP; } while (part >= LEAST && !fits(slide));
-    slide.dataset.part = (part + STEP).toFixed(2);
+    for (let part = 1; ; part -= STEP) {
+      content.style.zoom = full * part;
+      if (part <= LEAST || fits(slide)) return part;
+    }
+  }
+
+  function fit(slide) {
+    const pictures = slide.querySelectorAll(".lesson-picture img");
+    const width = () => pictures[0].getBoundingClientRect().width;
+    slide.classList.remove("long", "beside");
+    let part = shrink(slide);
+    if (pictures.length === 1 && part < ENOUGH) { // is it larger with its words beside it?
+      const before = width();
+      slide.classList.add("beside");
+      part = shrink(slide);
+      if (width() <= before || !fits(slide)) { slide.classList.remove("beside"); part = shrink(slide); }
+    }
+    slide.dataset.part = part.toFixed(2);
     slide.classList.toggle("long", !fits(slide)); // nothing is ever out of reach
   }
 
