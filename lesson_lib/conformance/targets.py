@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -53,3 +54,4 @@ def running(target: Target) -> Iterator[str]:
         yield process.address
     finally:
         process.stop()
+        shutil.rmtree(process.folder, ignore_errors=True)

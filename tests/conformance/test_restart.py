@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
 import uuid
@@ -65,6 +66,7 @@ def kafka() -> Iterator[KafkaProcess]:
     process.start(read_compose().version)
     yield process
     process.stop()
+    shutil.rmtree(process.folder)
 
 
 def again(process: KafkaProcess, how: signal.Signals) -> None:
