@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from lesson_lib.report import sandbox
 from lesson_lib.report.model import Report, Result, State
-from lesson_lib.report.sandbox import Bounds, Pristine
+from lesson_lib.report.sandbox import Bounds, Ended, Pristine
 
 _LARGEST = 50 * 2**20  # bytes of a notebook
 
@@ -43,7 +44,7 @@ def _text(source: Any) -> str:
 
 
 def kept_beside(path: Path) -> dict[str, Any]:
-    """What the controls under the questions kept in `.progress` beside the notebook; answers only, whatever else is claimed there."""
+    """What the controls under the questions kept in `.progress` beside the notebook: answers only, whatever else is claimed there."""
     try:
         answers = json.loads((path.parent / ".progress" / "answers.json").read_text(encoding="utf-8"))["answers"]
         return {item: [entry for entry in entries if isinstance(entry, dict)] for item, entries in answers.items()}
@@ -52,9 +53,9 @@ def kept_beside(path: Path) -> dict[str, Any]:
 
 
 class Checker:
-    """Checks copies, one after another, with a lesson_lib that none of them can have touched."""
+    """Checks copies, with a lesson_lib that none of them can have touched. `execute`: also run them, to see whether they run."""
 
-    def __init__(self, bounds: Bounds = Bounds(), execute: bool = True) -> None:
+    def __init__(self, bounds: Bounds = Bounds(), execute: bool = False) -> None:
         self.bounds, self.execute, self._pristine = bounds, execute, Pristine()
 
     def file(self, path: Path, learner: str = "") -> Report:
@@ -65,26 +66,66 @@ class Checker:
             return Report(path.stem, learner, errors=(str(error),))
 
     def notebook(self, notebook: dict[str, Any], name: str, learner: str = "", kept: dict[str, Any] | None = None) -> Report:
-        """The report of a notebook."""
+        """The report of a notebook; `kept` is what its learner answered with the controls."""
+        cells = sources(notebook)
         with tempfile.TemporaryDirectory(prefix="lesson-report-", ignore_cleanup_errors=True) as folder:
-            return self._judge(Path(folder), sources(notebook), name, learner, kept or {})
+            ran = self._run(Path(folder), cells) if self.execute else Ended([], "")
+            judged = self._judge(Path(folder), {"notebook": name, "cells": cells, "kept": kept or {}, "library": _library(ran)})
+            return _report(name, learner, ran, judged)
 
-    def _judge(self, folder: Path, cells: list[str], name: str, learner: str, kept: dict[str, Any]) -> Report:
+    def _run(self, folder: Path, cells: list[str]) -> Ended:
+        bounds = self.bounds
+        order = {"cells": cells, "cell": bounds.cell, "output": bounds.output * 2**20}
+        return sandbox.run(self._pristine.unpack(folder / "run"), "execute", order, folder / "run-home", bounds, bounds.run)
+
+    def _judge(self, folder: Path, order: dict[str, Any]) -> Ended:
+        """The judge's library is written after the copy has ended, so the copy cannot have touched it."""
+        more = {"item": self.bounds.item, "memory": self.bounds.memory, "home": str(folder / "judge-home"),
+                "learners": str(self._pristine.unpack(folder / "learners"))}
         library = self._pristine.unpack(folder / "judge")
-        order = {"notebook": name, "cells": cells, "kept": kept, "item": self.bounds.item, "memory": self.bounds.memory,
-                 "library": str(self._pristine.unpack(folder / "learner")), "home": str(folder / "home")}
-        ended = sandbox.run(library, "judge", order, folder / "home", self.bounds, self.bounds.run)
-        return _report(ended, name, learner)
+        return sandbox.run(library, "judge", order | more, folder / "judge-home", self.bounds, self.bounds.run)
 
 
-def _report(ended: sandbox.Ended, name: str, learner: str) -> Report:
-    errors = [f"The check {ended.problem}."] if ended.problem else []
-    head, *lines = ended.lines or [{"items": [], "missing": []}]
-    if not head["items"]:
-        errors.append("It belongs to no lesson: it asks nothing, and its name does not begin with a lesson's number.")
+def _library(ran: Ended) -> dict[str, Any]:
+    return next((line["library"] for line in ran.lines if "library" in line), {})
+
+
+def _report(name: str, learner: str, ran: Ended, judged: Ended) -> Report:
+    """Put together what the run and the judge found."""
+    head, *lines = judged.lines or [{"items": [], "missing": [], "changed": []}]
     found = {line["id"]: line for line in lines}
-    code = {line["id"]: line.pop("code") for line in lines if "code" in line}
-    results = [Result(**({"state": State.NOT_CHECKED} | item | found.get(item["id"], {}))) for item in head["items"]]
-    if missing := head["missing"]:
-        errors.append(f"{len(missing)} of its {len(head['items'])} questions and exercises are gone: {', '.join(missing)}.")
-    return Report(name, learner, tuple(results), tuple(errors), code=code)
+    code = {line["id"]: line["code"] for line in lines if "code" in line}
+    results = tuple(_result(item, found.get(item["id"], {})) for item in head["items"])
+    errors = [*_run_errors(ran), *_judge_errors(judged, head)]
+    return Report(name, learner, results, tuple(errors), tuple(_remarks(ran, found)), code)
+
+
+def _result(item: dict[str, str], line: dict[str, Any]) -> Result:
+    known = {key: value for key, value in line.items() if key in Result.__slots__}
+    known["state"] = State(line.get("state", State.NOT_CHECKED))
+    return Result(**(item | known))
+
+
+def _run_errors(ran: Ended) -> Iterator[str]:
+    yield from (line["error"] for line in ran.lines if "error" in line)
+    if ran.problem:
+        yield f"Its run {ran.problem}."
+
+
+def _judge_errors(judged: Ended, head: dict[str, Any]) -> Iterator[str]:
+    if judged.problem:
+        yield f"Its check {judged.problem}."
+    elif not head["items"]:
+        yield "It belongs to no lesson: it asks nothing, and its name does not begin with a lesson's number."
+    if head["missing"]:
+        yield f"{len(head['missing'])} of its {len(head['items'])} questions and exercises are gone: {', '.join(head['missing'])}."
+    if head["changed"]:
+        yield f"It changes lesson_lib while it runs: {', '.join(head['changed'][:5])}."
+
+
+def _remarks(ran: Ended, found: dict[str, dict[str, Any]]) -> Iterator[str]:
+    """Where a cell shows another verdict than the judge."""
+    shown = {line["cell"]: line["verdicts"] for line in ran.lines if "verdicts" in line}
+    for item_id, line in found.items():
+        if line["state"] == State.WRONG and shown.get(line.get("cell")) == [State.RIGHT]:
+            yield f"Code cell {line['cell'] + 1} shows that {item_id} is right; checked again, it is wrong."

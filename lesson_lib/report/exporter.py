@@ -30,10 +30,10 @@ class LessonReportExporter(Exporter):
         """The report of a file, also of one that is no notebook."""
         resources = self._init_resources(resources)
         resources["metadata"] |= {"name": Path(filename).stem, "path": str(Path(filename).parent)}
-        return markdown.report(copies.Checker().file(Path(filename))), resources
+        return markdown.report(copies.Checker(execute=True).file(Path(filename))), resources
 
     def from_notebook_node(self, nb: Any, resources: dict[str, Any] | None = None, **kw: Any) -> tuple[str, dict[str, Any]]:
         """The report of a notebook that was read already."""
         resources = self._init_resources(resources)
         name = resources["metadata"].get("name", "notebook")
-        return markdown.report(copies.Checker().notebook(nb, name)), resources
+        return markdown.report(copies.Checker(execute=True).notebook(nb, name)), resources

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from lesson_lib.report import answers
+from lesson_lib.report import answers, fingerprint
 from lesson_lib.report.answers import Given
 from lesson_lib.report.model import State
 from lesson_lib.report.worker_client import Failed, NoAnswer, Worker
@@ -46,7 +46,8 @@ def judged(order: dict[str, Any]) -> Iterator[dict[str, Any]]:
     lesson, asked = _lesson(order["notebook"], cells), answers.asked(cells)
     items = list(lesson_items(lesson))
     missing = [item.id for item in items if item.id not in asked]
-    yield {"items": [{"id": item.id, "kind": item.kind} for item in items], "missing": missing}
+    yield {"items": [{"id": item.id, "kind": item.kind} for item in items], "missing": missing,
+           "changed": fingerprint.changed(order["library"])}
     given = answers.given(cells)
     for item in items:
         yield _result(item, given.get(item.id), cells, order)
@@ -68,18 +69,19 @@ def _result(item: Any, given: Given | None, cells: list[str], order: dict[str, A
         return line | _question(item, [kept[-1].get("answer")], {"confidence": kept[-1].get("confidence")})
     if given is None:
         return line
+    line |= {"cell": given.cell, "answer": given.written[:_LONGEST]}
     try:
         with _at_most(order["item"]), Worker(cells, given, order) as worker:
             arguments, named = worker.arguments()
             check = _question if isinstance(item, Question) else _task
-            return line | {"answer": given.written[:_LONGEST]} | check(item, arguments, named) | worker.code()
+            return line | check(item, arguments, named) | worker.code()
     except (NoAnswer, Failed) as error:
         said = str(error)
     except TooLong:
         said = f"The check did not end within {order['item']:g} seconds."
     except Exception as error:  # noqa: BLE001 - whatever one answer does to its check, the others are checked too
         said = f"The check broke off: {type(error).__name__}."
-    return line | {"state": State.NOT_CHECKED, "answer": given.written[:_LONGEST], "said": said[:_LONGEST]}
+    return line | {"state": State.NOT_CHECKED, "said": said[:_LONGEST]}
 
 
 def _question(item: Question, arguments: list[Any], named: dict[str, Any]) -> dict[str, Any]:

@@ -85,7 +85,7 @@ class Worker:
         return [self._value(value, number) for number, value in enumerate(reply["values"])]
 
     def _start(self) -> None:
-        library, home = Path(self._order["library"]), Path(self._order["home"])
+        library, home = Path(self._order["learners"]), Path(self._order["home"])
         bounds = Bounds(memory=self._order["memory"])
         reading, writing = os.pipe()
         self._process = subprocess.Popen(
