@@ -1,6 +1,6 @@
 # Needs Python 3.11 or newer and make. `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test kafka kafka-down bench conformance lock clean
+.PHONY: help setup lab test book slides kafka kafka-down bench conformance drift lock clean
 
 PY := .venv/bin/python
 # Options for JupyterLab, for example LAB_ARGS="--no-browser --port 8890".
@@ -23,6 +23,12 @@ lab: setup ## open JupyterLab on lesson 1 (LAB_ARGS="--no-browser --port 8890" p
 test: setup ## run every test that can run here, and name those that cannot (TEST_ARGS="-k core")
 	@$(PY) -m pytest $(TEST_ARGS)
 
+book: setup ## run every lesson and make a book of it that needs no network: build/book/index.html
+	@$(PY) -m lesson_lib.publish book
+
+slides: setup ## run every lesson and make slides of it that need no network: build/slides
+	@$(PY) -m lesson_lib.publish slides
+
 kafka: setup ## start Apache Kafka for the live exercises (Docker, or else Java 17 and Maven)
 	@$(PY) -m lesson_lib kafka up
 
@@ -34,6 +40,9 @@ bench: setup ## measure: the notebooks against their floor, the embedded broker 
 
 conformance: setup ## play 10,000 random histories on the embedded broker and on Apache Kafka (CONFORMANCE_ARGS="--count 300")
 	@$(PY) -m lesson_lib conformance $(CONFORMANCE_ARGS)
+
+drift: setup ## run every test that measures a fact, on the pinned versions or others (KAFKA_VERSION=, KAFKA_PYTHON_VERSION=)
+	@tools/drift.sh $(TEST_ARGS)
 
 lock: setup ## for maintainers: write requirements.lock and environment.yml from pyproject.toml
 	@$(PY) tools/lock.py

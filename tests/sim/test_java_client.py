@@ -5,6 +5,7 @@ The real client goes through the fault proxy to the embedded broker; it is right
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from lesson_lib.live.lab import Lab, start_lab
 from lesson_lib.sim import simulate
 
 SOURCE = Path(__file__).with_name("java") / "Sends.java"
-CLIENT = ("org.apache.kafka:kafka-clients:4.3.1", maven.LOGGING)
+CLIENT = (f"org.apache.kafka:kafka-clients:{os.environ.get('KAFKA_CLIENTS_VERSION', '4.3.1')}", maven.LOGGING)
 Told = list[str]
 pytestmark = pytest.mark.java
 
