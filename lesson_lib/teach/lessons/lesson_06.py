@@ -58,7 +58,7 @@ def errors(run: History, last: int) -> list[int]:
 
 def verdict_list(run: History, last: int) -> str:
     """The last so many verdicts in words."""
-    return ", ".join(a.error.words if a.error else a.verdict for a in run.attempts[-last:])
+    return ", ".join(f"refused with {a.error.words}" if a.error else a.verdict for a in run.attempts[-last:])
 
 
 def sequences(run: History) -> list[int]:
@@ -198,7 +198,7 @@ LINE = Question(
     options=(
         Option("`seen := entry.duplicate_of(batch)`", False, "the look-up refuses",
                "it looks among the five and finds nothing, which by itself refuses nobody."),
-        Option("`batch.producer_epoch < entry.producer_epoch`", False, "an old sequence is an old epoch", "both epochs are 0."),
+        Option("`_epoch_error(entry, batch)`", False, "an old sequence is an old epoch", "both epochs are 0."),
         Option("`if entry.is_next(first)`", True),
     ),
     explanation="1 is not 7. Whatever is neither remembered nor exactly next falls through to the last line: 45.",
@@ -346,7 +346,8 @@ def _first_wrong(run: History, answer: list[str]) -> str:
     at = next(i for i, (said, is_) in enumerate(zip(answer, truth, strict=True)) if said != is_)
     send = run.attempts[at].send
     last = send.base_sequence + send.record_count - 1
-    return f"Number {at + 1}, `{send.producer_epoch}:{send.base_sequence}-{last}`, is {verdict_list(History(run.events[:3 * at + 3]), 1)}."
+    found = verdict_list(History(run.events[:3 * at + 3]), 1)
+    return f"The verdict on number {at + 1}, `{send.producer_epoch}:{send.base_sequence}-{last}`, is: {found}."
 
 
 ITEMS = (*RECALL, PARTITIONS, REPLAY, SAW_OLD, CUT_QUESTION, EPOCH_QUESTION, LINE, SIX_QUESTION, FAILOVER, EXPIRE, EVERY, *EXERCISES)

@@ -24,8 +24,8 @@ class BoundTask(Task):
         """Explore within the bound, and then with each of its three numbers one less."""
         if self.is_placeholder(answer):
             return not_attempted('Put numbers in place of the dots: {"batches": ..., "in_flight": ..., "faults": ...}.')
-        if not isinstance(answer, Mapping) or set(answer) != set(NAMES):
-            return wrong(f"{answer!r} cannot be checked: hand in a dict with {', '.join(NAMES)}.")
+        if not isinstance(answer, Mapping) or set(answer) != set(NAMES) or {type(n) for n in answer.values()} != {int}:
+            return wrong(f"{answer!r} cannot be checked: hand in a dict with a number for each of {', '.join(NAMES)}.")
         try:
             return self._judge({name: answer[name] for name in NAMES})
         except LessonError as error:
@@ -37,10 +37,13 @@ class BoundTask(Task):
             return wrong(found.sentence)
         for name in NAMES:
             less = bound | {name: bound[name] - 1}
-            if less["faults"] >= 0 < min(less["batches"], less["in_flight"]) and self.anomaly in self._explore(less).anomaly_names:
+            if self._is_bound(less) and self.anomaly in self._explore(less).anomaly_names:
                 return wrong(f"A {self.anomaly} can be there, and with {name}={less[name]} already.")
         from lesson_lib.draw import show
         return right(self.explanation, show(found.find(self.anomaly)))
+
+    def _is_bound(self, bound: dict[str, int]) -> bool:
+        return bound["faults"] >= 0 and min(bound["batches"], bound["in_flight"]) > 0
 
     def _explore(self, bound: dict[str, int]) -> Any:
         from lesson_lib.sim.explore import explore

@@ -1,0 +1,62 @@
+"""The kinds of exercise that lesson 6 brought: a smallest bound, and a learner's rule that may refuse."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lesson_lib.core.batch import Batch
+from lesson_lib.core.producer_state import Appended, Duplicate, Refused
+from lesson_lib.errors import LessonError
+from lesson_lib.sim.explore_broker import State
+from lesson_lib.teach.content import find
+from lesson_lib.teach.lessons.rules_06 import accept
+from lesson_lib.teach.message import Outcome
+from lesson_lib.teach.tasks.learner_rule import LearnerBroker, RefusingBroker
+
+BOUND = {"batches": 2, "in_flight": 2, "faults": 1}
+
+
+@pytest.mark.parametrize("changed", [{"batches": "2"}, {"faults": -1}, {"in_flight": 0}, {"in_flight": True}, {"batches": ["a", "b"]},
+                                     {"faults": 1.0}, {"batches": 40, "in_flight": 40, "faults": 9}, {"more": 1}])
+def test_a_bound_that_is_none_is_wrong_in_words(changed: dict[str, Any]) -> None:
+    said = find("6.smallest").check(BOUND | changed)
+    assert said.outcome == Outcome.WRONG and said.text.rstrip()[-1] in ".!"
+
+
+def test_dots_in_a_bound_are_not_attempted() -> None:
+    assert find("6.smallest").check(BOUND | {"faults": ...}).outcome == Outcome.NOT_ATTEMPTED
+
+
+def batch(number: int) -> Batch:
+    """Of producer 7."""
+    return Batch(1, 7, 0, number, payload=(f"m{number}",))
+
+
+def after(broker: LearnerBroker, *numbers: int) -> State:
+    """The broker after these batches."""
+    state = State()
+    for number in numbers:
+        state = broker.handle(state, batch(number)).state
+    return state
+
+
+def test_a_refusing_rule_stores_refuses_and_drops() -> None:
+    broker = RefusingBroker(accept=accept)
+    state = after(broker, 0, 1)
+    verdicts = [type(broker.handle(state, batch(number)).verdict) for number in (2, 3, 1)]
+    assert verdicts == [Appended, Refused, Duplicate]
+    assert broker.handle(state, batch(3)).state == state
+
+
+def test_who_has_the_log_has_its_memory() -> None:
+    broker = RefusingBroker(accept=accept)
+    state = after(broker, 0, 1)
+    assert broker.failed_over(state._replace(memory=b"")) == broker.restarted(state) == state
+    assert broker.failed_over(State()) == State()
+
+
+def test_lesson_2_knows_no_refusal() -> None:
+    with pytest.raises(LessonError, match="return True to store the batch, False to drop it"):
+        LearnerBroker(accept=lambda seen, memory: "refuse").handle(State(), batch(0))
