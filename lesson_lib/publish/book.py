@@ -16,11 +16,10 @@ from nbformat import NotebookNode
 from traitlets.config import Config
 
 from lesson_lib import __version__
-from lesson_lib.teach.message import inline
-from lesson_lib.publish.execute import ROOT
+from lesson_lib.publish.execute import ROOT, TEMPLATES
 from lesson_lib.publish.sections import sections_of
+from lesson_lib.teach.message import inline
 
-TEMPLATES = Path(__file__).parent / "templates"
 TITLE = "Sent Twice, Stored Once"
 SUBTITLE = ("Kafka's idempotent producer in seven lessons. These pages show the lessons as they are after Run All with nothing "
             "answered; every picture can be stepped through. To predict and to run, open the notebooks.")

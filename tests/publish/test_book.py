@@ -1,0 +1,101 @@
+"""The book as a reader has it: from a disk, without network, by keyboard."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+
+from lesson_lib.publish.book import make_book
+from lesson_lib.publish.sections import Section, sections_of
+from tests.publish.conftest import serious
+
+EVENT = "[...document.querySelectorAll('[data-picture]')].map(root => root.dataset.step)"
+
+
+@pytest.fixture(scope="session")
+def book(executed_lessons: dict[Path, Any], tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    return make_book(tmp_path_factory.mktemp("book"), executed_lessons)
+
+
+def test_sections_are_cut_at_headings_and_leave_out_what_is_not_read() -> None:
+    html = ('<header><h9>top</h9>search</header><h1 id="a">One</h1><p>first</p><p>second</p><script>var x</script>'
+            '<img alt="a picture"><details><pre>table</pre></details><h2 id="b">Two <code>x</code><a>¶</a></h2><pre>code</pre>')
+    assert sections_of(html, "p.html", "L") == [
+        Section("p.html#a", "L", "One", "first second a picture"), Section("p.html#b", "L", "Two x", "code")]
+
+
+def test_every_link_inside_the_book_leads_somewhere(book: list[Path]) -> None:
+    ids = {page.name: set(re.findall(r'\bid="([^"]+)"', page.read_text())) for page in book}
+    index = json.loads((book[0].parent / "search-index.js").read_text().split("=", 1)[1].rstrip(";\n"))
+    links = [(page.name, link) for page in book for link in re.findall(r'<a [^>]*href="(?!https?:)([^"]+)"', page.read_text())]
+    for page, link in [*links, *(("index.html", section["address"]) for section in index)]:
+        name, _, anchor = unquote(link).partition("#")
+        assert (name or page) in ids, f"{page}: {link}"
+        assert not anchor or anchor in ids[name or page], f"{page}: {link}"
+
+
+def test_previous_and_next_go_through_all_lessons(book: list[Path]) -> None:
+    names = [page.name for page in book[1:]]
+    for page, before, after in zip(book[1:], [None, *names], [*names[1:], None], strict=False):
+        turns = dict(re.findall(r'href="([^"]+)" rel="(prev|next)"', page.read_text()))
+        assert turns == {name: rel for name, rel in ((before, "prev"), (after, "next")) if name}
+
+
+def test_what_a_page_shows_is_an_output_and_not_the_name_of_a_class(book: list[Path]) -> None:
+    for page in book:
+        assert not re.search(r"VBox\(|RadioButtons\(|object at 0x|Traceback|No description has been provided", page.read_text())
+
+
+@pytest.mark.browser
+def test_no_page_complains_or_asks_the_network_and_axe_finds_nothing_serious(book: list[Path], open_page: Any) -> None:
+    for path in book:
+        page = open_page(path)
+        assert page.evaluate("[...document.images].filter(image => !image.alt || !image.naturalWidth).length") == 0
+        assert serious(page) == []
+        assert page.complaints == []
+
+
+@pytest.mark.browser
+def test_every_picture_with_events_steps(book: list[Path], open_page: Any) -> None:
+    page = open_page(book[2])
+    before = page.evaluate(EVENT)
+    assert len(before) >= 5 and all(int(step) > 0 for step in before)
+    for slider in page.get_by_role("slider", name="Event").all():
+        slider.focus()
+        page.keyboard.press("ArrowLeft")
+    assert page.evaluate(EVENT) == [str(int(step) - 1) for step in before]
+
+
+@pytest.mark.browser
+def test_a_search_by_keyboard_leads_to_the_lesson(book: list[Path], open_page: Any) -> None:
+    page = open_page(book[0])
+    field = page.get_by_role("searchbox", name="Search all lessons")
+    field.focus()
+    page.keyboard.type("lost ack")
+    assert re.match(r"\d+ sections", page.get_by_role("status").first.inner_text())
+    assert serious(page) == []
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/02-*")
+    assert page.get_by_role("heading", level=1).inner_text().startswith("2 · One lost ack")
+
+
+@pytest.mark.browser
+def test_a_search_in_vain_says_so_and_escape_ends_it(book: list[Path], open_page: Any) -> None:
+    page = open_page(book[3])
+    page.get_by_role("searchbox").fill("lost zebra")
+    assert page.locator("#found-count").inner_text() == "Nothing holds all of: lost, zebra."
+    page.keyboard.press("Escape")
+    assert page.locator("#found-count").inner_text() == "" and page.get_by_role("searchbox").input_value() == ""
+
+
+@pytest.mark.browser
+def test_a_text_in_another_lesson_is_found_from_any_page(book: list[Path], open_page: Any) -> None:
+    page = open_page(book[1])
+    page.get_by_role("searchbox").fill("mutant")
+    assert page.locator("#found a").first.get_attribute("href").startswith("03-") or page.locator('#found a[href^="03-"]').count()

@@ -1,0 +1,108 @@
+"""Slides at 1280 by 720: nothing cut off, still readable, without network; and nbconvert's own command makes the same ones."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+from lesson_lib.publish.slides import make_slides
+from tests.publish.conftest import serious
+
+LEAST = 0.55  # of 22 pixels: smaller cannot be read from the back
+SLIDE = """() => {
+    const slide = document.querySelector('.slide.now'), content = slide.querySelector('.fit').getBoundingClientRect();
+    const floor = Math.min(slide.getBoundingClientRect().bottom, document.querySelector('nav.turn').getBoundingClientRect().top + 9);
+    const cut = [...slide.querySelectorAll('*')].filter((e) => {
+        const box = e.getBoundingClientRect();
+        return box.width && box.height && (box.bottom > floor + 1 || box.right > innerWidth + 1 || box.left < -1 || box.top < -1);
+    }).map((e) => e.outerHTML.slice(0, 120));
+    const wide = [...slide.querySelectorAll('pre')].filter((pre) => pre.scrollWidth > pre.clientWidth + 1).map((pre) => pre.innerText);
+    return {part: +slide.dataset.part, cut: cut.concat(wide), empty: !slide.innerText.trim(), high: content.height};
+}"""
+
+
+@pytest.fixture(scope="session")
+def slides(executed_lessons: dict[Path, Any], tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    return make_slides(tmp_path_factory.mktemp("slides"), executed_lessons)
+
+
+def every_slide(page: Any) -> list[dict[str, Any]]:
+    """What is to be seen of each slide, one press of a key after the other."""
+    found = []
+    for _ in range(page.locator(".slide").count()):
+        found.append(page.evaluate(SLIDE))
+        page.keyboard.press("PageDown")
+    return found
+
+
+@pytest.mark.browser
+def test_every_slide_fits_the_screen_and_can_be_read(slides: list[Path], open_page: Any) -> None:
+    for path in slides:
+        page = open_page(path)
+        for number, slide in enumerate(every_slide(page), 1):
+            assert not slide["cut"], f"{path.name}, slide {number}"
+            assert slide["part"] >= LEAST, f"{path.name}, slide {number}: give one of its cells a slide of its own"
+            assert not slide["empty"], f"{path.name}, slide {number}"
+        assert page.complaints == []
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width, height", [(1920, 1080), (1024, 768)])
+def test_slides_fill_other_screens_too(slides: list[Path], open_page: Any, width: int, height: int) -> None:
+    seen = every_slide(open_page(slides[1], width, height))
+    assert not [slide["cut"] for slide in seen if slide["cut"]]
+
+
+@pytest.mark.browser
+def test_axe_finds_nothing_serious_and_images_have_words(slides: list[Path], open_page: Any) -> None:
+    for path in slides:
+        page = open_page(path)
+        assert page.evaluate("[...document.images].filter(image => !image.alt).length") == 0
+        assert serious(page) == []
+
+
+@pytest.mark.browser
+def test_keys_turn_slides_but_step_events_where_a_stepper_has_the_focus(slides: list[Path], open_page: Any) -> None:
+    page = open_page(slides[1])
+    place = page.locator("#place")
+    while not page.locator(".slide.now [data-picture]").count():
+        page.keyboard.press("ArrowRight")
+    here = place.inner_text()
+    page.locator(".slide.now").get_by_role("slider").focus()
+    before = int(page.locator(".slide.now [data-picture]").get_attribute("data-step"))
+    page.keyboard.press("ArrowLeft")
+    assert int(page.locator(".slide.now [data-picture]").get_attribute("data-step")) == before - 1
+    assert place.inner_text() == here
+    page.get_by_role("button", name="Next slide").click()
+    assert place.inner_text() != here
+
+
+@pytest.mark.browser
+def test_a_slide_that_is_too_long_for_any_size_can_be_scrolled(open_page: Any, tmp_path: Path) -> None:
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("\n\n".join(["# Long", *["line"] * 200]))])
+    page = open_page(make_slides(tmp_path, {Path("long.ipynb"): notebook})[0])
+    assert every_slide(page)[0]["cut"]
+    assert page.locator(".slide.now.long").count() == 1
+
+
+def test_without_script_all_slides_are_there(slides: list[Path]) -> None:
+    html = slides[0].read_text()
+    assert html.count('class="slide"') >= 15
+    assert "display: none" not in html.split("<body>")[0].split(".live")[0]
+
+
+def test_nbconverts_own_command_makes_these_slides(executed_lessons: dict[Path, Any], slides: list[Path], tmp_path: Path) -> None:
+    """With the settings that the installed course brings along, from a folder that knows nothing of it."""
+    name, notebook = next(iter(executed_lessons.items()))
+    nbformat.write(notebook, tmp_path / name.name)
+    command = [sys.executable, "-m", "nbconvert", "--to", "slides", name.name]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120,
+                         env={**os.environ, "HOME": str(tmp_path)})
+    assert run.returncode == 0, run.stderr
+    assert (tmp_path / slides[0].name).read_text() == slides[0].read_text()
