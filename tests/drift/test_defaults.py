@@ -98,3 +98,11 @@ def test_a_client_that_behaves_differently_is_noticed(tmp_path: Path) -> None:
     run = subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True, text=True)
     assert run.returncode == 1
     assert "2 failed, 5 passed" in run.stdout, run.stdout
+
+
+@pytest.mark.parametrize("name", ["CONTRIBUTING.md", "CHANGELOG.md"])
+def test_the_table_of_what_is_pinned_says_what_is_pinned(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    kafka, client = (re.findall(rf"{what} (\d+\.\d+\.\d+)", text)[0] for what in ("Apache Kafka", "kafka-python"))
+    assert kafka == read_compose().version
+    assert f"kafka-python=={client} " in (ROOT / "requirements.lock").read_text(encoding="utf-8")
