@@ -18,6 +18,7 @@ COMMANDS = {
     ),
     "kafka": ("lesson_lib.kafka_local.command", "up | down: Apache Kafka for the live exercises, on Docker or on Java"),
     "broker": ("lesson_lib.live.serve", "--port N: run the embedded broker in the foreground"),
+    "report": ("lesson_lib.report.command", "NOTEBOOK… | --class FOLDER: what learners answered, judged again"),
     "conformance": (
         "lesson_lib.conformance.command",
         "the embedded broker against Apache Kafka, with thousands of made-up histories",

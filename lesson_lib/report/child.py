@@ -6,16 +6,15 @@ Started as a script and not as a module, so that nothing but the standard librar
 import importlib
 import json
 import sys
+from contextlib import suppress
 
 
 def limit(limits: dict[str, int]) -> None:
-    """Lower the limits of this process; Windows has none."""
-    try:
-        import resource
-    except ImportError:
-        return
+    """Lower the limits of this process, as far as the system knows them (macOS does not know all)."""
+    import resource
     for name, value in limits.items():
-        resource.setrlimit(getattr(resource, name), (value, value))
+        with suppress(ValueError, OSError):
+            resource.setrlimit(getattr(resource, name), (value, value))
 
 
 if __name__ == "__main__":

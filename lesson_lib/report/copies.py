@@ -55,8 +55,8 @@ def kept_beside(path: Path) -> dict[str, Any]:
 class Checker:
     """Checks copies, with a lesson_lib that none of them can have touched. `execute`: also run them, to see whether they run."""
 
-    def __init__(self, bounds: Bounds = Bounds(), execute: bool = False) -> None:
-        self.bounds, self.execute, self._pristine = bounds, execute, Pristine()
+    def __init__(self, bounds: Bounds | None = None, execute: bool = False) -> None:
+        self.bounds, self.execute, self._pristine = bounds or Bounds(), execute, Pristine()
 
     def file(self, path: Path, learner: str = "") -> Report:
         """The report of a file, also of one that is no notebook."""
@@ -75,7 +75,7 @@ class Checker:
 
     def _run(self, folder: Path, cells: list[str]) -> Ended:
         bounds = self.bounds
-        order = {"cells": cells, "cell": bounds.cell, "output": bounds.output * 2**20}
+        order = {"cells": cells, "cell": bounds.cell, "output": bounds.printed * 2**20}
         return sandbox.run(self._pristine.unpack(folder / "run"), "execute", order, folder / "run-home", bounds, bounds.run)
 
     def _judge(self, folder: Path, order: dict[str, Any]) -> Ended:

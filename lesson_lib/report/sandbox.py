@@ -19,12 +19,13 @@ from pathlib import Path
 from typing import Any
 
 import lesson_lib
+from lesson_lib.errors import LessonError
 
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "KAFKA_BOOTSTRAP_SERVERS", "SYSTEMROOT")
 _LONGEST = 16 * 2**20  # bytes of a result
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Bounds:
     """What one copy may use: seconds for a cell, for all cells, and for the check of one item; megabytes of memory (each process)
     and of output."""
@@ -33,7 +34,7 @@ class Bounds:
     run: float = 300
     item: float = 60
     memory: int = 2048
-    output: float = 10
+    printed: float = 10
 
 
 class Pristine:
@@ -74,12 +75,14 @@ def limits(bounds: Bounds, seconds: float) -> dict[str, int]:
 class Ended:
     """What came of a process: the lines of JSON that it sent, and in a sentence why it did not end well ("" when it did)."""
 
-    lines: list[Any]
+    lines: list[dict[str, Any]]
     problem: str
 
 
 def run(library: Path, role: str, order: dict[str, Any], home: Path, bounds: Bounds, seconds: float) -> Ended:
     """Run a process of that role to its end, or to the end of its time; nothing of its group is left behind."""
+    if os.name != "posix":
+        raise LessonError("Reports bound what copies may do, and Windows cannot; use Linux, macOS or WSL.")
     home.mkdir(parents=True, exist_ok=True)
     order_file = home / f"{role}.json"
     order_file.write_text(json.dumps(order), encoding="utf-8")
@@ -88,44 +91,41 @@ def run(library: Path, role: str, order: dict[str, Any], home: Path, bounds: Bou
                                cwd=home, env=environment(home, library), pass_fds=(writing,), start_new_session=True,
                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     os.close(writing)
+    text, in_time = bytearray(), False
     try:
-        text, in_time = _read(reading, time.monotonic() + seconds)
+        in_time = _read(reading, text, time.monotonic() + seconds)
         if in_time:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(5)
     finally:
         os.close(reading)
         status = process.poll()
-        kill_group(process.pid)
+        for leader in (process.pid, *(line["kernel"] for line in _lines(text) if "kernel" in line)):
+            _kill_group(leader)
         process.wait()
-    lines = _lines(text)
-    for line in lines:
-        if isinstance(line, dict) and isinstance(line.get("kernel"), int):
-            kill_group(line["kernel"])
-    return Ended(lines, "" if status == 0 else _why(in_time, status, seconds))
+    return Ended(_lines(text), "" if status == 0 else _why(in_time, status, seconds))
 
 
-def kill_group(leader: int) -> None:
+def _kill_group(leader: int) -> None:
     """Kill a process and what it started, if it is still there."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(leader, signal.SIGKILL)
 
 
-def _read(pipe: int, end: float) -> tuple[bytes, bool]:
-    """Everything up to the end of the pipe, and whether it came in time and in size."""
-    found = bytearray()
+def _read(pipe: int, found: bytearray, end: float) -> bool:
+    """Everything up to the end of the pipe; whether it came in time and in size."""
     with selectors.DefaultSelector() as selector:
         selector.register(pipe, selectors.EVENT_READ)
         while (left := end - time.monotonic()) > 0 and len(found) <= _LONGEST:
             if selector.select(left):
                 part = os.read(pipe, 2**16)
                 if not part:
-                    return bytes(found), True
+                    return True
                 found += part
-    return bytes(found), False
+    return False
 
 
-def _lines(text: bytes) -> list[Any]:
+def _lines(text: bytearray) -> list[dict[str, Any]]:
     """The whole lines among what was sent."""
     found = []
     for line in text.split(b"\n")[:-1]:

@@ -18,8 +18,8 @@ from typing import Any
 
 from lesson_lib.report import sandbox
 from lesson_lib.report.answers import Given, literal
-from lesson_lib.report.slices import Statement, slice_for
 from lesson_lib.report.sandbox import Bounds
+from lesson_lib.report.slices import Statement, slice_for
 
 _LONGEST = 2**20  # bytes of a reply
 _KEPT = "kept by the worker"
