@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lesson_lib.draw.style import LARGE, QUIET, SMALL, text_width
-from lesson_lib.history import History
+from lesson_lib.history import History, Kind
 
 if TYPE_CHECKING:
     from lesson_lib.draw.canvas import Canvas
@@ -43,6 +43,9 @@ def names_of(histories: Sequence[History]) -> list[str]:
         values = [str(getattr(h.settings, field)) for h in histories]
         if values[0] != values[1]:
             return [_capital(form.format(broker_name(v) if field == "broker" else v or "none")) for v in values]
+    with_them = [bool(h.of(Kind.TXN)) for h in histories]
+    if with_them[0] != with_them[1]:
+        return ["With transactions" if has else "Without transactions" for has in with_them]
     return ["First run", "Second run"]
 
 

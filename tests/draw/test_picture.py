@@ -104,3 +104,11 @@ def test_two_runs_are_called_by_what_differs() -> None:
     assert "Kafka 4.4: A producer" in picture.alt and "Kafka 4.5: A producer" in picture.alt
     assert "Kafka 4.5, idempotence on" in [label.get_text() for label in picture.canvas.labels]
     assert "Kafka 4.4  " in picture.table.split("≠")[0]
+
+
+def test_two_pipelines_are_called_by_their_transactions() -> None:
+    from lesson_lib.draw.heading import names_of
+    from lesson_lib.sim import simulate_pipeline
+    runs = [simulate_pipeline(1), simulate_pipeline(1, transactions=False)]
+    assert names_of(runs) == ["With transactions", "Without transactions"]
+    assert names_of([runs[0], runs[0]]) == ["First run", "Second run"]
