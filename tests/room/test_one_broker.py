@@ -150,3 +150,11 @@ def test_the_names_of_a_room_do_not_collide(monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setenv("LESSON_LEARNER", f"learner-{number}")
         suffixes.add(topics_module.learner())
     assert len(suffixes) == 10_000
+
+
+def test_the_trial_of_a_whole_room_still_works() -> None:
+    """With two learners on an embedded broker; thirty are for `python -m tests.room.thirty`."""
+    run = subprocess.run([sys.executable, "-m", "tests.room.thirty", "--learners", "2"], cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "0 results wrong" in run.stdout
+    assert "left: topics [], groups []; missing: []; the foreign log is as it was" in run.stdout
