@@ -39,7 +39,7 @@ JAVA = {"client": "java", "in_flight": 5}
 SEVEN = tuple((7, 0, n) for n in range(7))
 BACK = tuple(reversed(SEVEN))
 CUTS = ((7, 0, 9), (7, 0, 5, 2))
-EPOCHS = ((7, 2, 5), (7, 1, 0), (7, 0, 7))
+EPOCHS = (*SEVEN[:3], (7, 2, 5), (7, 1, 0), (7, 0, 3))
 FIVE = scenario(5, client="java", in_flight=5, faults={1: "cut 5 0"})
 SIX = scenario(6, client="java", in_flight=6, faults={1: "cut 6 0"})
 FAILED_OVER = scenario(3, faults={1: "cut 3 0", 4: "fail over"}, **JAVA)
@@ -176,9 +176,9 @@ CUT_QUESTION = Question(
 )
 
 EPOCH_QUESTION = Question(
-    id="6.epochs", kind="prediction", scenario=forged(*SEVEN, *BACK, *CUTS, *EPOCHS), live=True,
-    text="So far all had epoch 0. Now: epoch 2 from sequence 5; then epoch 1 from sequence 0; then epoch 0 again with 7, which was "
-         "next there. Which of the three are stored?",
+    id="6.epochs", kind="prediction", scenario=forged(*EPOCHS), live=True,
+    text="So far all had epoch 0. Now 0, 1 and 2 are stored in epoch 0; then come epoch 2 with sequence 5, epoch 1 with sequence 0, "
+         "and epoch 0 again with 3, which was next there. Which of these last three are stored?",
     options=(
         Option("All three: each epoch counts for itself.", lambda run: verdicts(run)[-3:] == ["stored"] * 3, "epochs are independent",
                lambda run: f"the verdicts are: {verdict_list(run, 3)}."),
