@@ -95,9 +95,9 @@ def test_a_connection_is_no_session(kafka_address: str, bench: Forge) -> None:
 
 
 @pytest.fixture
-def forgetful() -> Iterator[KafkaProcess]:
+def forgetful(tmp_path: Path) -> Iterator[KafkaProcess]:
     """An Apache Kafka of this test's own, which looks for idle ids twice a second instead of every ten minutes."""
-    process = KafkaProcess(probe.two_free_ports())
+    process = KafkaProcess(probe.two_free_ports(), tmp_path)
     process.start(read_compose().version)
     with process.settings.open("a", encoding="utf-8") as settings:
         settings.write("\nproducer.id.expiration.check.interval.ms=500\n")
