@@ -70,10 +70,18 @@ def copy_words(copy: int) -> str:
 
 def below_cell(fact: Fact, history: History) -> str:
     """Under a log cell: that it is a copy, or what became of its transaction."""
+    if not is_in_log(fact, history):
+        return "not in the log"
     if fact.copy > 1 or not fact.send.transactional:
         return copy_words(fact.copy)
     cells = history.log(fact.send.partition, fact.send.topic or None)
     return next((cell.txn for cell in cells if cell.offset == fact.event.offset), "")
+
+
+def is_in_log(fact: Fact, history: History) -> bool:
+    """Whether the batch lies in the final log: a wrong broker may say so of one that it never wrote down."""
+    cells = history.log(fact.send.partition, fact.send.topic or None)
+    return not history.logs or any(cell.batch == fact.send.batch for cell in cells)
 
 
 def reading_words(event: Event, history: History) -> str:

@@ -116,7 +116,8 @@ def _cell(panel: Panel, canvas: Canvas, fact: Fact, x: float) -> None:
         return
     half, high = labels.cell_width(text) / 2, text.count("\n") * line_height() + 22
     fill = AGAIN if again else TINT if ("fate", fact.event.batch) in panel.plan.marked else "white"
-    canvas.box(x - half, panel.y(row, 4), 2 * half, high, fill=fill, edge=EDGE if again else STORED, line=2.6 if again else 1.8)
+    edge = EDGE if again else STORED if labels.is_in_log(fact, panel.plan.history) else None
+    canvas.box(x - half, panel.y(row, 4), 2 * half, high, fill=fill, edge=edge, line=2.6 if again else 1.8)
     canvas.text(x, panel.y(row, 4.5) + high / 2, text, bold=again)
     below = labels.below_cell(fact, panel.plan.history)
     canvas.text(x, panel.y(row, 13) + high, below, bold=True)

@@ -8,7 +8,7 @@ from lesson_lib.draw.facts import Fact, range_words
 from lesson_lib.draw.labels import copy_words
 from lesson_lib.draw.style import NORMAL, text_width
 from lesson_lib.history import History, Kind, LogCell
-from lesson_lib.history.story import sent_again
+from lesson_lib.history.story import verdict_on
 
 MANY = 24  # records that one still reads one by one
 
@@ -19,7 +19,7 @@ def ending(history: History, width: float) -> list[str]:
     found = history.anomalies
     wrong = " ".join(f"{a.name.capitalize()}: {a.sentence}" for a in found[:2]) + (f" And {len(found) - 2} more." if found[2:] else "")
     first = f"The log holds {logs[0]}. " if len(logs) == 1 else ""
-    return wrap(first + (wrong or "No anomaly.") + sent_again(history), width)
+    return wrap(first + (wrong or verdict_on(history)), width)
 
 
 def _contents(cells: Sequence[LogCell]) -> str:

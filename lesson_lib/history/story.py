@@ -55,10 +55,14 @@ def _end(history: History) -> str:
 
 def _anomalies(history: History) -> str:
     names = history.anomaly_names
-    return (f"Anomalies: {', '.join(names)}." if names else "No anomaly.") + sent_again(history)
+    return f"Anomalies: {', '.join(names)}." if names else verdict_on(history)
 
 
-def sent_again(history: History) -> str:
-    """A sentence on copies that the application made itself, with a space before it; empty when there are none."""
-    values = history.sent_again
-    return f" The application itself sent {' and '.join(values)} more than once." if values else ""
+def verdict_on(history: History) -> str:
+    """A sentence on a run without anomalies; copies that the application made, and what it cannot know, are named."""
+    if values := history.sent_again:
+        return f"The application itself sent {' and '.join(values)} more than once, and Kafka stored what it was sent."
+    unknown = [batch for batch, what in history.told.items() if what == "unknown"]
+    if unknown:
+        return f"The application does not know about batch {' and '.join(map(str, unknown))}."
+    return "No anomaly."

@@ -14,7 +14,7 @@ from lesson_lib.core.batch import Batch
 from lesson_lib.errors import LessonError
 from lesson_lib.live.batch_bytes import FIELDS, HEADER_SIZE, attribute_words, header_bytes, read_header
 
-HEADINGS = ("offset", "bytes", "field", "value", "what it is for")
+HEADINGS = ("at byte", "bytes", "field", "value", "what it is for")
 IDEMPOTENCE = frozenset({"producer_id", "producer_epoch", "base_sequence"})
 
 

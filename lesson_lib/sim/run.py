@@ -22,6 +22,8 @@ from lesson_lib.sim.consumer import Consumer, ConsumerSettings
 from lesson_lib.sim.pending import ProducerSettings
 from lesson_lib.sim.world import World
 
+OTHER_RULE = "a wrong broker"  # in captions, where the rule is not Kafka's
+
 
 def simulate(values_or_count: int | Sequence[str] = 3, *, idempotence: bool = True, acks: str | int = "all",
              retries: int | None = None, in_flight: int = 1, records_per_batch: int = 1, faults: Script = None,
@@ -53,5 +55,5 @@ def simulate(values_or_count: int | Sequence[str] = 3, *, idempotence: bool = Tr
         Consumer(world, toy, reader).read_all()
     script.check_used(world.attempts)
     return History(tuple(world.events), toy.all_cells(), Settings(
-        "simulated", idempotence, "all" if settings.acks == -1 else str(settings.acks), in_flight, retries, str(version),
-        client, str(script)))
+        "simulated", idempotence, "all" if settings.acks == -1 else str(settings.acks), in_flight, retries,
+        str(version) if rule is judge else OTHER_RULE, client, str(script)))

@@ -27,8 +27,8 @@ from lesson_lib.teach.tasks.puzzle import PuzzleTask
 from lesson_lib.teach.tasks.task import given
 from lesson_lib.teach.tasks.value import ValueTask
 
-THREE = scenario(3)
-PAIRS = scenario(4, records_per_batch=2)
+THREE = scenario(3, idempotence=False)
+PAIRS = scenario(4, records_per_batch=2, idempotence=False)
 UNASKED = scenario(3, acks=0, faults={3: "lose request"}, idempotence=False)
 
 
@@ -86,13 +86,13 @@ PREDICTIONS = (
     ),
     Question(
         id="1.batches", kind="prediction", scenario=PAIRS,
-        text="Four records travel in two batches of two. How many acks come back, and which offset does the last one carry?",
+        text="Four records travel in two batches of two. How many acks does the broker send, and which offset does the last one carry?",
         options=(
             Option("Four acks; the last one carries 3.", lambda run: acks(run) == 4 and offsets_told(run)[-1] == 3,
                    "every record is acked by itself", lambda run: f"{acks(run)} answers came back, one for each batch."),
-            Option("Two acks; the last one carries 1.", lambda run: acks(run) == 2 and offsets_told(run)[-1] == 1,
-                   "an offset numbers batches", lambda run: f"the second batch begins at offset {offsets_told(run)[-1]}: "
-                   "every record takes an offset."),
+            Option("Two acks; the last one carries 3.", lambda run: acks(run) == 2 and offsets_told(run)[-1] == 3,
+                   "an ack names the last record", lambda run: f"the second ack carries {offsets_told(run)[-1]}, the offset of the "
+                   "first record in its batch."),
             Option("Two acks; the last one carries 2.", lambda run: acks(run) == 2 and offsets_told(run)[-1] == 2),
         ),
         explanation="A batch is sent, stored and acked as one. Its ack carries the offset of its first record; "
@@ -166,14 +166,14 @@ def without_count(batch: bytes) -> Any:
 
 EXERCISES = (
     ValueTask(
-        id="1.last-offset", scenario=scenario(7, records_per_batch=3), expects="a whole number",
-        text="Seven records are sent to an empty partition in batches of three, three and one. Which offset does the last ack carry? "
+        id="1.last-offset", scenario=scenario(8, records_per_batch=3, idempotence=False), expects="a whole number",
+        text="Eight records are sent to an empty partition in batches of three, three and two. Which offset does the last ack carry? "
              "`task.check(...)`",
         truth=lambda run: offsets_told(run)[-1],
-        against=lambda run, answer: f"The batches begin at the offsets {told_offsets(run)}; the log ends at "
-                                    f"{run.log()[-1].offset}.",
+        against=lambda run, answer: f"The log ends at offset {run.log()[-1].offset}, and the last batch holds "
+                                    f"{run.attempts[-1].send.record_count} records; an ack names the first of its batch.",
         hints=("Every record takes one offset, whatever batch it came with.", "The first batch fills the offsets 0, 1 and 2."),
-        right=(given(6),), wrong=(given(2), given(7), given(3), given("6")),
+        right=(given(6),), wrong=(given(2), given(7), given(8), given("6")),
         explanation="The batches begin at 0, 3 and 6.",
     ),
     FunctionTask(
@@ -201,7 +201,8 @@ EXERCISES = (
         wrong=(given({3: "lose request"}, acks="all"), given({2: "lose request"}, acks=0), given({3: "lose ack"}, acks=0),
                given({3: "lose request"}), given("impossible"), given({3: "lose everything"}, acks=0), given({9: "lose ack"}, acks=1),
                given({2: "lose request", 3: "lose request"}, acks=0), given({3: "lose request"}, acks=2)),
-        explanation="Told ok three times, stored twice. With `acks=1` or `\"all\"` the producer would have noticed and sent `m2` again.",
+        explanation="Told ok three times, and two records stored. With `acks=1` or `\"all\"` the producer would have noticed, and sent "
+                    "`m2` again.",
     ),
 )
 

@@ -45,7 +45,7 @@ RECALL = (
         text="A producer without retries loses an ack. What does the exception mean for the record?",
         options=(
             Option("It was not stored.", lambda run: not run.values(), "no ack means not stored", log_is),
-            Option("Nobody knows; here it was stored.", lambda run: run.told[0] == "unknown" and bool(run.values())),
+            Option("Nothing for certain: here it was stored.", lambda run: run.told[0] == "unknown" and bool(run.values())),
             Option("It was stored twice.", lambda run: copies(run, "m0") == 2, "every retry makes a copy", log_is),
         ),
         explanation="After a broken connection an exception means unknown.",
@@ -103,7 +103,8 @@ HTTP = Question(
         Option("A key in the request that the client chooses once and repeats with each retry.", True),
         Option("Comparing the body with the last one.", False, "same content means same message",
                "two customers may pay the same amount, and one may pay it twice on purpose."),
-        Option("Answering faster.", False, "only time-outs cause retries", "an answer can be lost however fast it was."),
+        Option("A time stamp in each request.", False, "a time tells tries apart",
+               "each try has a time of its own, so none looks like the other."),
     ),
     explanation="That is the Idempotency-Key header of payment interfaces. The key stands for the attempt, not for the content.",
 )
@@ -204,7 +205,7 @@ EXERCISES = (
         explanation="Somebody ordered two coffees and got one, with two times ok: a lost write.",
     ),
     MutantTask(
-        id="3.beat-page", scenario=scenario(4, **BURST), mutant=lambda: as_the_page_says, budget=1,
+        id="3.beat-page", scenario=scenario(4, **BURST), mutant=lambda: as_the_page_says, budget=1, breaks="lost write",
         text="This broker follows the page: a sequence above the highest one seen is stored, anything else is a duplicate and is "
              "ignored. Four requests go out without waiting. One fault shows that it is not Kafka: `task.check({...: \"...\"})`",
         hints=("It is wrong about a batch that comes late and was never stored.",
@@ -212,11 +213,11 @@ EXERCISES = (
         right=(given({2: "refuse 6"}), given({2: "refuse 19"}), given({1: "refuse 6"}), given({3: "refuse 6"})),
         wrong=(given({1: "lose ack"}), given({3: "lose ack"}), given({4: "refuse 6"}), given({}), given({2: "refuse 6", 3: "refuse 6"}),
                given({2: "refuse"})),
-        explanation="The mutant says ok for a batch that it never stored: a lost write. Kafka refuses what comes too early, with error "
+        explanation="It says ok for a batch that it never stored: a lost write. Kafka refuses what comes too early, with error "
                     "45, until the missing batch is there.",
     ),
     MutantTask(
-        id="3.beat-buffer", scenario=scenario(4, **BURST), mutant=lambda: _mutant("buffer and sort"), budget=2,
+        id="3.beat-buffer", scenario=scenario(4, **BURST), mutant=lambda: _mutant("buffer and sort"), budget=2, breaks="lost write",
         text="This broker keeps a batch that comes too early, says ok, and stores it when the missing ones are there. "
              "Two faults show that it is not Kafka: `task.check({...: \"...\"})`",
         hints=("What it keeps is not in the log yet. What if it loses its memory just then?",
@@ -224,7 +225,7 @@ EXERCISES = (
                "The first four requests are attempts 1 to 4; the retry is attempt 5."),
         right=(given({2: "refuse 6", 5: "crash broker"}), given({1: "refuse 6", 5: "crash broker"})),
         wrong=(given({}), given({2: "lose ack"}), given({2: "refuse 6"}), given({3: "crash broker"}),
-               given({1: "lose ack", 2: "crash broker"})),
+               given({1: "lose ack", 2: "crash broker"}), given({1: "refuse 6", 5: "kill producer"})),
         explanation="It promised what it had not stored. Kafka keeps nothing aside: a batch that comes too early is refused with 45, "
                     "and the producer sends it again.",
     ),

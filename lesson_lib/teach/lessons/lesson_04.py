@@ -131,7 +131,7 @@ LOST_ACK_QUESTION = Question(
 
 SAW_SEQUENCE = Question(
     id="4.saw-sequence", kind="observation", scenario=LOST_ACK,
-    text="Where could you have seen it, before any duplicate?",
+    text="Before any duplicate: where could you have seen that idempotence was off?",
     options=(
         Option("In what the application was told.", lambda run: not all_ok(run), "ok means once",
                lambda run: f"it was told {told_words(run)}, with the offsets {offsets_told(run)}."),
@@ -206,11 +206,12 @@ EXERCISES = (
     PuzzleTask(
         id="4.one-copy", scenario=scenario(3, idempotence=True), budget=3, goal="`m1` lies in the log twice.",
         reached=lambda run: copies(run, "m1") > 1,
-        text="Idempotence is on, written down. With up to three faults, get `m1` into the log twice. If you think that no script does "
-             "it: `task.check(\"impossible\")`",
+        text="Idempotence is on, written down. With up to three faults out of lose ack, lose request, refuse 19, store and answer 20 and "
+             "repeat: get `m1` into the log twice. If you think that no script does it: `task.check(\"impossible\")`",
         hints=("Try the faults of lesson 2.", "The check runs every script of up to three faults before it agrees with you."),
         right=(given("impossible"),), wrong=(given({2: "lose ack"}), given({2: "repeat"}), given({"2-4": "lose ack"}),
-                                             given({2: "store and answer 20", 3: "lose ack"}), given({})),
+                                             given({2: "store and answer 20", 3: "lose ack"}), given({}),
+                                             given({2: "lose ack", 3: "forget idle ids"})),
         explanation="Not with one producer that lives, and not with these faults. "
                     "Lesson 5 kills the producer, lesson 6 restarts the broker.",
     ),

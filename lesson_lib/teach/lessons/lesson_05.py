@@ -13,7 +13,7 @@ Where the notebook uses what, in this order:
 | 5.resend | before the application answers that exception with another send |
 | 5.consumer | before a consumer that crashes between reading and committing; its control commits first |
 | 5.saw-consumer | after these runs |
-| 5.twice, 5.never, 5.told | exercises: two puzzles, one of them impossible, and a value |
+| 5.twice, 5.no-resend, 5.told | exercises: two puzzles, one of them impossible, and a value |
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ SCOPE = Question(
     options=(
         Option("Across the whole system.", False, "exactly once means the whole system", "a consumer knows nothing of sequences."),
         Option("From producer to broker, always.", False, "the promise outlives the producer",
-               "\"always\" has three holes in it; this lesson finds them."),
+               "\"always\" has holes in it; this lesson finds them."),
         Option("From producer to broker, and even there within limits.", True),
     ),
     explanation="The page gives the second answer. The runs below tell it from the third.",
@@ -225,16 +225,19 @@ EXERCISES = (
         explanation="Twice, with idempotence on and no fault in Kafka. The copy was made by whoever sent again without knowing.",
     ),
     PuzzleTask(
-        id="5.never", scenario=scenario(3, idempotence=True, resend=False), budget=2, kinds=KINDS,
+        id="5.no-resend", scenario=scenario(3, idempotence=True, resend=False), budget=2, kinds=KINDS,
         goal="`m1` lies in the log twice, although the application never sends anything again.",
         reached=lambda run: copies(run, "m1") > 1,
-        text="The same, but the application never sends anything again (`resend=False`). Up to two faults. If you think that no script "
-             "does it: `task.check(\"impossible\")`",
+        text="Three records, and the application never sends anything again (`resend=False`). With up to two faults out of lose ack, lose "
+             "request, refuse 19, store and answer 20, repeat and kill producer: get `m1` into the log twice. If you think that no "
+             "script does it: `task.check(\"impossible\")`",
         hints=("What does the second producer send, once the first was killed?", "The check tries all scripts before it agrees."),
         right=(given("impossible"),),
-        wrong=(given({2: "kill producer"}), given({2: "lose ack"}), given({2: "repeat"}), given({2: "lose ack", 3: "lose ack"})),
-        explanation="Only what was sent twice by the *client* can be recognised, and all of that is. What is promised, then: a "
-                    "batch, retried by the client, within one producer's life, on one partition, lies in the log at most once.",
+        wrong=(given({2: "kill producer"}), given({2: "lose ack"}), given({2: "repeat"}), given({2: "lose ack", 3: "lose ack"}),
+               given({2: "lose ack", 3: "forget idle ids"})),
+        explanation="What the client itself sends twice is recognised, and with these faults all of it was. What is promised, then: a "
+                    "batch, retried by the client, under one producer id and epoch, lies in the log of its partition at most once, as "
+                    "long as the broker remembers it. Lesson 6 makes it forget.",
     ),
     ValueTask(
         id="5.told", scenario=scenario(4, faults={2: "kill producer", 4: "lose ack"}, resend=True), expects="a list of values",

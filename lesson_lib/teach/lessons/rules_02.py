@@ -64,3 +64,10 @@ def never_ends(batch: Any, memory: dict[Any, Any]) -> bool:
 def one_argument(batch: Any) -> bool:
     """Cannot be called with two arguments."""
     return True
+
+
+def number_alone(batch: Any, memory: dict[Any, Any]) -> bool:
+    """Forgets that two producers count alike."""
+    known = batch.number in memory
+    memory[batch.number] = True
+    return not known

@@ -20,8 +20,10 @@ class Exercise(Shown):
         self.task = task
         self._hints = 0
 
-    def check(self, answer: Any = ..., **settings: Any) -> Message:
+    def check(self, answer: Any = ..., *more: Any, **settings: Any) -> Message:
         """Judge an answer: not attempted, wrong with what the history shows, or right."""
+        if more:
+            return Message(Outcome.WRONG, "check takes one answer; put several values into a list, as in task.check([1, 2]).")
         said = self.task.check(answer, **settings)
         if said.outcome in (Outcome.RIGHT, Outcome.WRONG):
             chosen = {"settings": repr(settings)} if settings else {}

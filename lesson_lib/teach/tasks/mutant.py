@@ -27,6 +27,7 @@ class MutantTask(Task):
     budget: int = 2
     free: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     choose_values: bool = False
+    breaks: str = ""  # the anomaly that the wrong broker must show, where any difference is not enough
 
     def check(self, answer: Any, values: Any = None, **settings: Any) -> Message:
         """Run both brokers under the script and compare log and reports. `values` may be chosen where the task says so."""
@@ -52,8 +53,11 @@ class MutantTask(Task):
         mutant = one.run(faults=str(script), rule=self.mutant(), **settings)
         if _ends(kafka) == _ends(mutant):
             return wrong(f"With the script '{script or 'no fault'}' both brokers hold {log_words(kafka)} and the application is told "
-                         f"{told_words(kafka)}: nobody could tell them apart.", _drawn(mutant, kafka))
-        return right(f"Kafka holds {log_words(kafka)}, the mutant {log_words(mutant)}. {self.explanation}", _drawn(mutant, kafka))
+                         f"{told_words(kafka)}: from outside nobody could tell them apart.", _drawn(mutant, kafka))
+        if self.breaks and self.breaks not in mutant.anomaly_names:
+            return wrong(f"The two do differ, but the wrong broker kept every promise here. Wanted is a run in which it shows a "
+                         f"{self.breaks}.", _drawn(mutant, kafka))
+        return right(f"Kafka holds {log_words(kafka)}, the wrong broker {log_words(mutant)}. {self.explanation}", _drawn(mutant, kafka))
 
 
 def _ends(run: History) -> tuple[list[str], list[tuple[int, str]]]:

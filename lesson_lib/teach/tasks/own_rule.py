@@ -10,7 +10,7 @@ from lesson_lib.errors import LessonError
 from lesson_lib.history import History
 from lesson_lib.teach.message import Message
 from lesson_lib.teach.readings import log_words
-from lesson_lib.teach.tasks.learner_rule import Accept, LearnerBroker, NothingYet
+from lesson_lib.teach.tasks.learner_rule import Accept, LearnerBroker, NothingYet, as_rule
 from lesson_lib.teach.tasks.task import Task, not_attempted, right, wrong
 
 
@@ -25,6 +25,7 @@ class RuleTask(Task):
     forbidden: tuple[str, ...] = ("duplicate", "lost write")
     faults: int = 2
     broker: type[LearnerBroker] = LearnerBroker
+    second_producer: bool = False  # also try it on a producer that dies and is followed by another, whose numbers begin again
 
     def check(self, answer: Any, **settings: Any) -> Message:
         """Walk every schedule with the rule; the shortest run that fails is drawn."""
@@ -52,7 +53,15 @@ class RuleTask(Task):
                     return _failed(world, found.history(failure))
                 if not faults and any(set(end.told) != {"ok"} for end in found.outcomes):
                     return wrong(f"No fault at all, and the application was not told ok for all of `{' '.join(world['batches'])}`.")
+        if self.second_producer and (failed := self._two_producers(accept)):
+            return failed
         return right(f"All {states:,} states with up to {self.faults} faults were visited, and your rule held. {self.explanation}")
+
+    def _two_producers(self, accept: Accept) -> Message | None:
+        """The explorer has one producer; here a second one counts from 0 as the first did. None when the rule holds."""
+        from lesson_lib.sim import simulate
+        run = simulate(["a", "b"], faults={1: "kill producer"}, rule=as_rule(accept))
+        return _failed({"batches": ("a", "b")}, run) if set(self.forbidden) & set(run.anomaly_names) else None
 
 
 def _failed(world: Mapping[str, Any], run: History) -> Message:

@@ -38,7 +38,7 @@ class PuzzleTask(Task):
     def check(self, answer: Any, **settings: Any) -> Message:
         """Run the script and draw what it did."""
         if self.is_placeholder(answer):
-            return not_attempted("Put a fault script in place of the dots, such as {2: \"lose ack\"}.")
+            return not_attempted("Put a fault script in place of the dots, such as {7: \"delay 250\"}.")
         try:
             check_settings(self.free, settings)
             return self._claim() if answer == IMPOSSIBLE else self._try(parse_script(answer), settings)
@@ -48,11 +48,19 @@ class PuzzleTask(Task):
     def _try(self, script: FaultScript, settings: Mapping[str, Any]) -> Message:
         if (number := faults_in(script)) > self.budget:
             return wrong(f"Your script names {number} faults; the budget is {self.budget}.")
+        if strange := self._strange(script):
+            return wrong(f"'{strange}' is beyond what this puzzle asks about: only {', '.join(self.kinds)} count here.")
         run = self.scenario.run(faults=str(script), **settings)
         if self.reached(run):
             return right(self.explanation, _drawn(run))
         return wrong(f"With the script '{script or 'no fault'}' the log holds {log_words(run)}, and the application was told "
                      f"{told_words(run)}. Wanted: {self.goal}", _drawn(run))
+
+    def _strange(self, script: FaultScript) -> str:
+        """A fault that the claim "impossible" says nothing about; only of concern where that claim is the answer."""
+        if not any(one.answer == IMPOSSIBLE for one in self.right):
+            return ""
+        return next((str(rule.fault) for rule in script.rules if str(rule.fault) not in (*self.kinds, "deliver")), "")
 
     def _claim(self) -> Message:
         """Try everything before calling it impossible."""
