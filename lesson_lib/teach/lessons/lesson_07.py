@@ -159,7 +159,7 @@ COMMIT_QUESTION = Question(
 
 ABORT_QUESTION = Question(
     id="7.abort", kind="prediction", scenario=ABORTED,
-    text="`a` is committed, `x` is aborted. Then a consumer starts that has *no* setting but the topic. What is its application handed?",
+    text="`a` is committed, `x` is aborted. Then a consumer starts that has no setting but the topic. What is its application handed?",
     options=(
         Option("`a`", lambda run: read(run) == ["a"], "consumers leave out what was aborted", read_is),
         Option("`a x`", lambda run: read(run) == ["a", "x"]),
@@ -236,7 +236,7 @@ HALF_COMMIT = Question(
                "the broker completes what was begun", lambda run: f"the log holds {cells_words(run)}."),
         Option("`order` alone, committed.", lambda run: fate(run, "order") == "committed" and not fate(run, "stock")),
     ),
-    explanation="All or nothing is said of what *reached* the transaction. Java's `commitTransaction` throws here (so says its "
+    explanation="All or nothing is said of what reached the transaction. Java's `commitTransaction` throws here (so says its "
                 "documentation); kafka-python 3.0.12 does not. Ask every future before the commit.",
 )
 
