@@ -161,13 +161,13 @@ class Forge:
 def forge(target: Any, topic: str | None = None, partition: int = 0) -> Forge:
     """A bench on a `PartitionLog`, a lab (anything with an `address`), or a broker's `host:port`.
 
-    Without `topic` a broker gets a new one. LessonError when nothing answers or the topic cannot be made.
+    Without `topic` a broker gets a new one; a lab deletes it when it stops. LessonError when nothing answers or the topic cannot be made.
     """
     if isinstance(target, PartitionLog):
         return Forge(ToyBench(target))
     client = RawClient(target if isinstance(target, str) else target.address)
     name = getattr(getattr(target, "choice", None), "name", BrokerBench.name)
-    return Forge(BrokerBench(client, topic or _new_topic(client), partition, name))
+    return Forge(BrokerBench(client, topic or _new_topic(target, client), partition, name))
 
 
 def fetch_batches(target: Any, topic: str, partition: int = 0) -> list[bytes]:
@@ -185,7 +185,9 @@ def fetch_batches(target: Any, topic: str, partition: int = 0) -> list[bytes]:
     return split_batches(bytes(answer.responses[0].partitions[0].records or b""))
 
 
-def _new_topic(client: RawClient) -> str:
+def _new_topic(target: Any, client: RawClient) -> str:
+    if hasattr(target, "topics"):  # a lab, whose topics carry the learner's suffix
+        return target.topic("forge")
     name = f"forge-{uuid.uuid4().hex[:8]}"
     try:
         make_topic(client, name)

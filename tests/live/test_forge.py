@@ -1,5 +1,7 @@
 """The bench for hand-made batches: on the toy, and on brokers by their address."""
 
+import time
+
 import pytest
 
 from lesson_lib.core.kafka_version import KafkaVersion
@@ -8,6 +10,7 @@ from lesson_lib.errors import LessonError
 from lesson_lib.live.broker import EmbeddedBroker
 from lesson_lib.live.forge import fetch_batches, forge
 from lesson_lib.live.header_table import explain_header
+from lesson_lib.live.lab import start_lab
 
 STORY = [
     ((7, 0, 0), "stored at offset 0"),
@@ -89,3 +92,16 @@ def test_apache_kafka_answers_the_same(kafka_address):
         assert len(bench.batches()) == 5
     finally:
         bench.close()
+
+
+@pytest.mark.kafka
+def test_what_was_forged_in_a_lab_goes_with_it(kafka_address: str) -> None:
+    lab = start_lab(kafka_address)
+    bench = forge(lab)
+    assert bench.bench.topic.endswith(lab.topics.suffix)
+    bench.send(7, 0, 0)
+    lab.stop()
+    end = time.monotonic() + 20
+    while (left := bench.bench.topic in lab.topics._names()) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not left
