@@ -1,7 +1,7 @@
 """Topics of one lab: made by a short name, stored under a name that no other learner has, deleted when the lab stops.
 
-The suffix is made of the learner, the process and the lab. Topics that a killed kernel of the same learner left behind are
-recognised by it and deleted when the next lab starts.
+So are its consumer groups. The suffix is made of the learner, the process and the lab. Topics that a killed kernel of the same
+learner left behind are recognised by it and deleted when the next lab starts.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import time
 import uuid
 from itertools import count
 
+from kafka.protocol.admin import DeleteGroupsRequest, ListGroupsRequest
 from kafka.protocol.metadata import MetadataRequest
 
 from lesson_lib.errors import LessonError
@@ -71,7 +72,8 @@ class Topics:
         return self._made.get(name) or name.removesuffix(f"-{self.suffix}")
 
     def delete_all(self) -> None:
-        """Delete what this lab made; a broker that is gone keeps it until the learner's next lab."""
+        """Delete what this lab made, groups of its consumers included; a broker that is gone keeps it until the learner's next lab."""
+        self._delete_groups()
         self._delete(list(self._made))
         self._made.clear()
 
@@ -93,6 +95,15 @@ class Topics:
             with RawClient(self.address, 3.0) as client:
                 for name in names:
                     client.ask(requests.delete_topic(name))
+        except (LessonError, OSError):
+            pass
+
+    def _delete_groups(self) -> None:
+        try:
+            with RawClient(self.address, 3.0) as client:
+                groups = [g.group_id for g in client.ask(ListGroupsRequest()).groups if g.group_id.endswith(f"-{self.suffix}")]
+                if groups:
+                    client.ask(DeleteGroupsRequest(groups_names=groups))
         except (LessonError, OSError):
             pass
 

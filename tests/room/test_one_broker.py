@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kafka.protocol.admin import ListGroupsRequest
 
 from lesson_lib.live import topics as topics_module
+from lesson_lib.live.raw_client import RawClient
 from lesson_lib.live.topics import Topics
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -89,6 +91,12 @@ def names(address: str) -> set[str]:
     return set(Topics(address)._names())
 
 
+def groups(address: str) -> set[str]:
+    """Every consumer group on the broker."""
+    with RawClient(address) as client:
+        return {group.group_id for group in client.ask(ListGroupsRequest()).groups}
+
+
 def soon(question: Callable[[], bool]) -> bool:
     """Whether it becomes true; Apache Kafka deletes topics a moment after it said that it did."""
     end = time.monotonic() + 20
@@ -117,8 +125,10 @@ def test_a_reset_and_a_stop_delete_only_ones_own(address: str, learners: Callabl
     assert again["topic"] != ada_has["topic"]
     assert soon(lambda: ada_has["topic"] not in names(address))
     assert {again["topic"], bob_has["topic"]} <= names(address)
+    assert {again["group"], bob_has["group"]} <= groups(address)
     ada.ask("stop")
     assert soon(lambda: again["topic"] not in names(address))
+    assert {ada_has["group"], again["group"], bob_has["group"]} & groups(address) == {bob_has["group"]}
     assert bob.ask(f"log {bob_has['topic']}") == ["bob"]
 
 
