@@ -1,12 +1,13 @@
 """Write the answers in notebooks/for-instructors.md: every question and exercise of every lesson, with its reason.
 
-For maintainers, after a lesson's questions were changed. Which option is right is found by making the runs, as in the
-notebooks, so the page cannot say anything else than they do; tests/room holds the two together.
+Also the names of a lesson's parts in its minute plan. For maintainers, after a lesson was changed. Which option is right is
+found by making the runs, as in the notebooks, so the page cannot say anything else than they do; tests/room holds the two together.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 from lesson_lib.teach.content import Question, lesson_items
@@ -47,9 +48,19 @@ def task(exercise: Task) -> str:
     return f"**`{exercise.id}`** {exercise.explanation}\n\n```python\n{code}\n```\n"
 
 
+def parts() -> dict[str, str]:
+    """Cell id -> heading of the second level, of all lessons."""
+    cells = [cell for path in sorted((ROOT / "notebooks").glob("0[1-9]-*.ipynb"))
+             for cell in json.loads(path.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == "markdown"]
+    found = ((cell["id"], re.search(r"^## (.*)$", "".join(cell["source"]), re.MULTILINE)) for cell in cells)
+    return {name: heading[1] for name, heading in found if heading}
+
+
 def with_answers(page: str) -> str:
     """The page with a fresh section. ValueError where the two marks are missing."""
     before, rest = page.split(BEGIN)
+    names = parts()
+    before = re.sub(r"^(\| \d+ \| `([\w-]+)` \| ).* \|$", lambda m: f"{m[1]}{names.get(m[2], '?')} |", before, flags=re.MULTILINE)
     return f"{before}{BEGIN}\n\n{answers()}\n{END}{rest.split(END)[1]}"
 
 
