@@ -55,8 +55,12 @@ def shape_of(what: str, error: ErrorCode) -> str:
 @cache
 def text_width(text: str, size: float = SMALL, bold: bool = False) -> float:
     """Width in pixels of the widest line of `text`."""
-    from matplotlib.font_manager import FontProperties
-    from matplotlib.textpath import text_to_path
+    try:
+        from matplotlib.font_manager import FontProperties
+        from matplotlib.textpath import text_to_path
+    except ModuleNotFoundError:
+        from lesson_lib.draw.font_widths import width_of
+        return max(width_of(line, bold) for line in text.split("\n")) * size * DPI / 72
     font = FontProperties(family=FAMILY, size=size, weight="bold" if bold else "normal")
     widths = (text_to_path.get_text_width_height_descent(line, font, False)[0] for line in text.split("\n"))
     return max(widths) * DPI / 72

@@ -37,7 +37,7 @@ class _Reader(HTMLParser):
         if tag in _BLOCKS:
             self.handle_data(" ")
         if tag == "img":
-            self.handle_data(dict(attrs).get("alt") or "")
+            self.handle_data(f" {dict(attrs).get('alt') or ''} ")
 
     def handle_endtag(self, tag: str) -> None:
         self._silent -= tag in _SILENT

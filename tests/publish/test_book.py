@@ -34,9 +34,9 @@ def test_every_link_inside_the_book_leads_somewhere(book: list[Path]) -> None:
     index = json.loads((book[0].parent / "search-index.js").read_text().split("=", 1)[1].rstrip(";\n"))
     links = [(page.name, link) for page in book for link in re.findall(r'<a [^>]*href="(?!https?:)([^"]+)"', page.read_text())]
     for page, link in [*links, *(("index.html", section["address"]) for section in index)]:
-        name, _, anchor = unquote(link).partition("#")
+        name, _, anchor = link.partition("#")
         assert (name or page) in ids, f"{page}: {link}"
-        assert not anchor or anchor in ids[name or page], f"{page}: {link}"
+        assert not anchor or {anchor, unquote(anchor)} & ids[name or page], f"{page}: {link}"
 
 
 def test_previous_and_next_go_through_all_lessons(book: list[Path]) -> None:
@@ -96,6 +96,6 @@ def test_a_search_in_vain_says_so_and_escape_ends_it(book: list[Path], open_page
 
 @pytest.mark.browser
 def test_a_text_in_another_lesson_is_found_from_any_page(book: list[Path], open_page: Any) -> None:
-    page = open_page(book[1])
-    page.get_by_role("searchbox").fill("mutant")
-    assert page.locator("#found a").first.get_attribute("href").startswith("03-") or page.locator('#found a[href^="03-"]').count()
+    page = open_page(book[3])
+    page.get_by_role("searchbox").fill("Tracking  NUMBER letter")
+    assert page.locator("#found a").first.get_attribute("href").startswith("01-")
