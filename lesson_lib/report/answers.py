@@ -1,7 +1,6 @@
 """What a copy answers, read off its cells by the calls in them; nothing is run.
 
-A cell is looked at without its magics (`%%time`, `!ls`), which are no Python. Of several answers to one item the last counts,
-dots never do.
+A cell is looked at without its magics (`%%time`, `!ls`), which are no Python. Dots are no answer.
 """
 
 from __future__ import annotations
@@ -44,12 +43,12 @@ def asked(cells: Sequence[str]) -> set[str]:
     return {call.item_id for call in calls(cells) if call.role in ASKS}
 
 
-def given(cells: Sequence[str]) -> dict[str, Given]:
-    """The answer to each item that has one."""
-    found = {}
+def given(cells: Sequence[str]) -> dict[str, list[Given]]:
+    """The answers to each item that has any, the last one first."""
+    found: dict[str, list[Given]] = {}
     for call in calls(cells):
         if call.role in ANSWERS and (answer := _given(call, cells[call.cell])) is not None:
-            found[call.item_id] = answer
+            found.setdefault(call.item_id, []).insert(0, answer)
     return found
 
 
@@ -63,8 +62,10 @@ def _given(call: Call, source: str) -> Given | None:
     return Given(call.item_id, tuple(node.args), named, call.cell, source.count("\n", 0, call.start) + 1)
 
 
-def _has_dots(expression: ast.expr) -> bool:
-    return any(isinstance(node, ast.Constant) and node.value in (..., None, "...") for node in ast.walk(expression))
+def _has_dots(answer: ast.expr) -> bool:
+    """Whether it is a placeholder: dots, None, or a dict with dots in it."""
+    parts = [answer, *answer.keys, *answer.values] if isinstance(answer, ast.Dict) else [answer]
+    return any(isinstance(part, ast.Constant) and (part.value in (..., "...") or part.value is None and part is answer) for part in parts)
 
 
 def literal(expression: ast.expr) -> Any:

@@ -22,9 +22,7 @@ class Unreadable(Exception):
 def read(path: Path) -> dict[str, Any]:
     """A notebook as it lies in the file. Unreadable when it is none."""
     try:
-        if path.stat().st_size > _LARGEST:
-            raise Unreadable(f"The file is larger than {_LARGEST // 2**20} MB.")
-        notebook = json.loads(path.read_text(encoding="utf-8"))
+        notebook = json.loads(_bytes(path))
     except OSError as error:
         raise Unreadable(f"The file cannot be read: {error.strerror}.") from None
     except (ValueError, RecursionError):
@@ -32,6 +30,17 @@ def read(path: Path) -> dict[str, Any]:
     if not isinstance(notebook, dict) or not isinstance(notebook.get("cells"), list):
         raise Unreadable("The file is no notebook: it has no cells.")
     return notebook
+
+
+def _bytes(path: Path) -> bytes:
+    """What is in a file, which may be a link to anything. Unreadable when there is no file, or no end to it."""
+    if not path.is_file():
+        raise Unreadable("There is no such file.")
+    with path.open("rb") as file:
+        found = file.read(_LARGEST + 1)
+    if len(found) > _LARGEST:
+        raise Unreadable(f"The file is larger than {_LARGEST // 2**20} MB.")
+    return found
 
 
 def sources(notebook: dict[str, Any]) -> list[str]:
@@ -46,9 +55,9 @@ def _text(source: Any) -> str:
 def kept_beside(path: Path) -> dict[str, Any]:
     """What the controls under the questions kept in `.progress` beside the notebook: answers only, whatever else is claimed there."""
     try:
-        answers = json.loads((path.parent / ".progress" / "answers.json").read_text(encoding="utf-8"))["answers"]
+        answers = json.loads(_bytes(path.parent / ".progress" / "answers.json"))["answers"]
         return {item: [entry for entry in entries if isinstance(entry, dict)] for item, entries in answers.items()}
-    except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError):
+    except (Unreadable, OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError):
         return {}
 
 
@@ -70,8 +79,9 @@ class Checker:
         cells = sources(notebook)
         with tempfile.TemporaryDirectory(prefix="lesson-report-", ignore_cleanup_errors=True) as folder:
             ran = self._run(Path(folder), cells) if self.execute else Ended([], "")
+            stored = kept_beside(Path(folder) / "run-home" / "any")
             judged = self._judge(Path(folder), {"notebook": name, "cells": cells, "kept": kept or {}, "library": _library(ran)})
-            return _report(name, learner, ran, judged)
+            return _report(name, learner, ran, judged, set(stored))
 
     def _run(self, folder: Path, cells: list[str]) -> Ended:
         bounds = self.bounds
@@ -90,14 +100,14 @@ def _library(ran: Ended) -> dict[str, Any]:
     return next((line["library"] for line in ran.lines if "library" in line), {})
 
 
-def _report(name: str, learner: str, ran: Ended, judged: Ended) -> Report:
+def _report(name: str, learner: str, ran: Ended, judged: Ended, stored: set[str]) -> Report:
     """Put together what the run and the judge found."""
     head, *lines = judged.lines or [{"items": [], "missing": [], "changed": []}]
     found = {line["id"]: line for line in lines}
     code = {line["id"]: line["code"] for line in lines if "code" in line}
     results = tuple(_result(item, found.get(item["id"], {})) for item in head["items"])
     errors = [*_run_errors(ran), *_judge_errors(judged, head)]
-    return Report(name, learner, results, tuple(errors), tuple(_remarks(ran, found)), code)
+    return Report(name, learner, results, tuple(errors), tuple(_remarks(ran, found, stored)), code)
 
 
 def _result(item: dict[str, str], line: dict[str, Any]) -> Result:
@@ -123,8 +133,10 @@ def _judge_errors(judged: Ended, head: dict[str, Any]) -> Iterator[str]:
         yield f"It changes lesson_lib while it runs: {', '.join(head['changed'][:5])}."
 
 
-def _remarks(ran: Ended, found: dict[str, dict[str, Any]]) -> Iterator[str]:
-    """Where a cell shows another verdict than the judge."""
+def _remarks(ran: Ended, found: dict[str, dict[str, Any]], stored: set[str]) -> Iterator[str]:
+    """Where a cell shows another verdict than the judge, and where the run stored an answer that no cell gives."""
+    if made_up := sorted(item_id for item_id in stored if "cell" not in found.get(item_id, {})):
+        yield f"Its run stores answers that no cell gives; they do not count: {', '.join(made_up)[:200]}."
     shown = {line["cell"]: line["verdicts"] for line in ran.lines if "verdicts" in line}
     for item_id, line in found.items():
         if line["state"] == State.WRONG and shown.get(line.get("cell")) == [State.RIGHT]:

@@ -23,8 +23,9 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook
 
-from lesson_lib.report import fingerprint
+from lesson_lib.report import fingerprint, prints
 
+_CLOSING = 60  # seconds for the question at the end
 _VERDICT = re.compile(r"^[✓✗] (Right|Wrong)\. ", re.MULTILINE)
 _get_msg = AsyncZMQSocketChannel.get_msg
 
@@ -70,11 +71,12 @@ def executed(order: dict[str, Any]) -> Iterator[dict[str, Any]]:
     cells = [new_code_cell(source) for source in order["cells"]]
     book = new_notebook(cells=[*cells, new_code_cell(fingerprint.QUESTION)])
     client = Client(book, timeout=order["cell"], kernel_name="python3", allow_errors=True, store_widget_state=False,
-                    shutdown_kernel="immediate", resources={"metadata": {"path": str(Path.cwd())}})
+                    shutdown_kernel="immediate", extra_arguments=[f"--IPKernelApp.extensions={prints.__name__}"],
+                    resources={"metadata": {"path": str(Path.cwd())}})
     client.most = order["output"]
     client.create_kernel_manager()
     try:
-        client.start_new_kernel()
+        client.start_new_kernel(env={**os.environ, prints.MOST: f"{order['output']:.0f}"})
         yield {"kernel": client.km.provisioner.pid}
         client.start_new_kernel_client()
         yield from _cells(client, order)
@@ -84,22 +86,25 @@ def executed(order: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _cells(client: Client, order: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    last = len(client.nb.cells) - 1
+    """Run the cells one by one; the last is not the learner's."""
+    closing = len(client.nb.cells) - 1
     for number, cell in enumerate(client.nb.cells):
-        place = f"code cell {number + 1}" if number < last else "the last cell"
+        place = f"code cell {number + 1}" if number < closing else "the end"
+        client.timeout = order["cell"] if number < closing else _CLOSING
         try:
             client.execute_cell(cell, number)
         except CellTimeoutError:
-            yield {"error": f"It does not end: {place} ran for longer than {order['cell']:g} seconds."}
+            yield {"error": f"It does not end: {place} ran for longer than {client.timeout:g} seconds."}
             return
         except DeadKernelError:
             flood = f"It prints too much: more than {order['output'] / 2**20:g} MB by {place}."
             yield {"error": flood if client.flooded else f"It crashes: the kernel died in {place}."}
             return
-        yield from _found(cell, number, place) if number < last else fingerprint.answer(_text(cell))
+        yield from _found(cell, number, place) if number < closing else fingerprint.answer(_text(cell))
 
 
 def _found(cell: NotebookNode, number: int, place: str) -> Iterator[dict[str, Any]]:
+    """A line for each error in a cell, and one for the verdicts that it shows."""
     for output in cell.outputs:
         if output.output_type == "error":
             yield {"error": f"{place[0].upper()}{place[1:]} raises {output.ename}: {str(output.evalue)[:200]}"}

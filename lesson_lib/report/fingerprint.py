@@ -1,4 +1,4 @@
-"""Was lesson_lib changed while a copy ran? Its functions, classes and constants, in a few characters each.
+"""Was lesson_lib changed while a copy ran? The functions, classes and constants that judge, in a few characters each.
 
 A kernel that was patched well enough can lie about this too; the verdicts do not depend on it. It is there so that a report can
 say what a copy tried.
@@ -16,13 +16,18 @@ from functools import partial
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
+_ROOMS = ("lesson_lib.core", "lesson_lib.sim", "lesson_lib.history", "lesson_lib.teach", "lesson_lib.faults")
 _MARK = "lesson_lib, as it is now: "
 QUESTION = f"from lesson_lib.report import fingerprint; print({_MARK!r} + fingerprint.as_json())"
 
 
 def as_json() -> str:
-    """What every loaded module of lesson_lib holds."""
-    return json.dumps(digests([name for name in sorted(sys.modules) if name.split(".")[0] == "lesson_lib"]))
+    """What every loaded module holds that has a part in judging."""
+    return json.dumps(digests([name for name in sorted(sys.modules) if _judges(name)]))
+
+
+def _judges(module: str) -> bool:
+    return any(module == room or module.startswith(f"{room}.") for room in _ROOMS)
 
 
 def answer(printed: str) -> Iterator[dict[str, Any]]:
@@ -37,7 +42,7 @@ def answer(printed: str) -> Iterator[dict[str, Any]]:
 def changed(found: Mapping[str, Any]) -> list[str]:
     """The names whose content differs from what is loaded here."""
     here: dict[str, str] = {}
-    for name in {str(name).partition(":")[0] for name in found}:
+    for name in filter(_judges, {str(name).partition(":")[0] for name in found}):
         try:
             importlib.import_module(name)
             here |= digests([name])

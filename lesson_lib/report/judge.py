@@ -50,7 +50,7 @@ def judged(order: dict[str, Any]) -> Iterator[dict[str, Any]]:
            "changed": fingerprint.changed(order["library"])}
     given = answers.given(cells)
     for item in items:
-        yield _result(item, given.get(item.id), cells, order)
+        yield _judged(item, given.get(item.id, []), cells, order)
 
 
 def _lesson(name: str, cells: list[str]) -> int:
@@ -61,15 +61,22 @@ def _lesson(name: str, cells: list[str]) -> int:
     return int(likely[0]) if likely else int(named[1]) if named else -1
 
 
-def _result(item: Any, given: Given | None, cells: list[str], order: dict[str, Any]) -> dict[str, Any]:
-    """A line for one item."""
+def _judged(item: Any, given: list[Given], cells: list[str], order: dict[str, Any]) -> dict[str, Any]:
+    """A line for one item: the last answer in the cells that is one, else what the controls under the question kept."""
     line = {"id": item.id, "kind": item.kind, "state": State.NOT_ATTEMPTED}
+    for one in given:
+        line |= _result(item, one, cells, order)
+        if line["state"] != State.NOT_ATTEMPTED:
+            return line
     kept = order["kept"].get(item.id, [])
-    if given is None and isinstance(item, Question) and kept:
+    if isinstance(item, Question) and kept:
         return line | _question(item, [kept[-1].get("answer")], {"confidence": kept[-1].get("confidence")})
-    if given is None:
-        return line
-    line |= {"cell": given.cell, "answer": given.written[:_LONGEST]}
+    return line
+
+
+def _result(item: Any, given: Given, cells: list[str], order: dict[str, Any]) -> dict[str, Any]:
+    """What comes of one answer."""
+    line = {"cell": given.cell, "answer": given.written[:_LONGEST]}
     try:
         with _at_most(order["item"]), Worker(cells, given, order) as worker:
             arguments, named = worker.arguments()

@@ -103,6 +103,7 @@ def run(library: Path, role: str, order: dict[str, Any], home: Path, bounds: Bou
         for leader in (process.pid, *(line["kernel"] for line in _lines(text) if "kernel" in line)):
             _kill_group(leader)
         process.wait()
+        _sweep(home)
     return Ended(_lines(text), "" if status == 0 else _why(in_time, status, seconds))
 
 
@@ -110,6 +111,15 @@ def _kill_group(leader: int) -> None:
     """Kill a process and what it started, if it is still there."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(leader, signal.SIGKILL)
+
+
+def _sweep(home: Path) -> None:
+    """Kill what has left its group and still has that home, as far as the system lets one see it (Linux)."""
+    mark = f"HOME={home}\0".encode()
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if mark in (entry / "environ").read_bytes() + b"\0":
+                os.kill(int(entry.name), signal.SIGKILL)
 
 
 def _read(pipe: int, found: bytearray, end: float) -> bool:

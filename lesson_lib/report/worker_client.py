@@ -11,7 +11,9 @@ import base64
 import json
 import os
 import pickle
+import signal
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -56,7 +58,8 @@ class Worker:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._process is not None:
-            self._process.kill()
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
             self._process.communicate()
             self._replies.close()
 
@@ -91,7 +94,7 @@ class Worker:
         self._process = subprocess.Popen(
             [*sandbox.command(library, "worker", sandbox.limits(bounds, self._order["item"])), str(writing)], cwd=home,
             env=sandbox.environment(home, library), pass_fds=(writing,), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL)
+            stderr=subprocess.DEVNULL, start_new_session=True)
         os.close(writing)
         self._replies = os.fdopen(reading, "rb")
 
