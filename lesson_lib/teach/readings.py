@@ -43,3 +43,33 @@ def requests(run: History) -> int:
 def all_ok(run: History) -> bool:
     """Whether the application was told ok for everything."""
     return set(run.told.values()) == {"ok"}
+
+
+def verdicts(run: History) -> list[str]:
+    """stored, duplicate or refused, in order of arrival."""
+    return [what for _, what, _ in run.verdicts]
+
+
+def verdict_list(run: History, last: int) -> str:
+    """The last so many verdicts in words."""
+    return ", ".join(f"refused with {a.error.words}" if a.error else a.verdict for a in run.attempts[-last:])
+
+
+def twice(run: History) -> bool:
+    """Whether anything lies in the log more than once."""
+    return max(Counter(run.values()).values(), default=0) > 1
+
+
+def cells_words(run: History, partition: int = 0) -> str:
+    """One log with its markers."""
+    return f"`{' '.join(c.value or c.kind.upper() for c in run.log(partition))}`" if run.log(partition) else "nothing"
+
+
+def read(run: History, lane: str = "consumer") -> list[str]:
+    """What a consumer's application was handed."""
+    return [value for e in run.of(Kind.READ) if e.lane == lane for value in e.values]
+
+
+def logs_are(one: History, other: History) -> str:
+    """What contradicts a wrong idea of two logs."""
+    return f"one log holds {log_words(one)}, the other {log_words(other)}."

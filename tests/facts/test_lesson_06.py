@@ -24,7 +24,8 @@ from lesson_lib.kafka_local.process import KafkaProcess
 from lesson_lib.live.forge import Forge, forge
 from lesson_lib.live.lab import start_lab
 from lesson_lib.live.raw_client import RawClient, make_topic
-from lesson_lib.teach.lessons.lesson_06 import BACK, CUTS, EPOCHS, FORGED_TASK, SEVEN
+from lesson_lib.teach.lessons.exercises_06 import FORGED_TASK
+from lesson_lib.teach.lessons.lesson_06 import BACK, CUTS, EPOCHS, SEVEN
 from lesson_lib.teach.scenarios import Forged, forged
 
 DAY_MS = 24 * 60 * 60 * 1000

@@ -64,7 +64,8 @@ def differs(protocol: Protocol, other: Broker, state: State, place: tuple, steps
 
 def beside(protocol: Protocol, other: Broker, state: State, place: tuple, step: str, after: tuple) -> tuple[State, bool]:
     """The other broker beside Kafka's for one step: its state then, and whether its verdict was another."""
-    happens = {"restart broker": other.restarted, "fail over": other.failed_over, "crash broker": lambda state: other.restarted(other.failed_over(state))}
+    happens = {"restart broker": other.restarted, "fail over": other.failed_over,
+               "crash broker": lambda state: other.restarted(other.failed_over(state))}
     if step in ("handle", "store and answer", "handle late"):
         gone = place[1] if step != "handle late" else next(old for i, old in enumerate(place[4]) if after[4][i:i + 1] != (old,))
         batch = protocol.batch(protocol.requests[gone[0]])
