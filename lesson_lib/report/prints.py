@@ -20,12 +20,12 @@ class PrintsTooMuch(Exception):
 def load_ipython_extension(shell: Any) -> None:
     """Called by IPython before the first cell."""
     write, most = OutStream.write, int(os.environ[MOST])
-    left = most
+    printed = 0
 
     def counted(self: OutStream, text: str) -> int | None:
-        nonlocal left
-        left -= len(text)
-        if left < 0:
+        nonlocal printed
+        if printed + len(text) > most:
             raise PrintsTooMuch(f"a copy may print {most / 2**20:g} MB")
+        printed += len(text)
         return write(self, text)
     OutStream.write = counted
