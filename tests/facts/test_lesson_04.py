@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -103,6 +104,8 @@ def java_snippets() -> list[str]:
 @pytest.mark.java
 def test_the_java_code_compiles(tmp_path: Path) -> None:
     """Code for enabling idempotence in Java compiles against kafka-clients; the same with a misspelt class does not."""
+    if not shutil.which("javac"):
+        pytest.skip("needs javac, of a JDK 17 or newer: install one")
     snippets = java_snippets()
     assert snippets
     for snippet in snippets:
