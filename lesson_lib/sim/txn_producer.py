@@ -2,8 +2,8 @@
 
 Differs from Kafka in: the coordinator answers at once; a retried EndTxn is not simulated; of the clients' differences only kafka-python's
 "one batch of a partition in flight" is here. After a send that failed or expired, this producer can only abort, as Java's does;
-kafka-python 3.0.12 commits after an expired send, and after a refused one its next transaction begins with error 45 (lesson 7
-shows the first on the real client; tests/facts/test_lesson_07.py holds both).
+kafka-python 3.0.12 commits after an expired send, as lesson 7 shows on the real client, and after a refused one its next
+transaction begins with error 45.
 """
 
 from __future__ import annotations
