@@ -5,6 +5,7 @@ What a lesson needs is here by name and is loaded when it is first used, so that
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import Any
 
@@ -18,6 +19,8 @@ _HOMES = {
     "start_lab": "live", "forge": "live.forge", "fetch_batches": "live.forge", "explain_header": "live.header_table",
     "measure_cost": "live.cost",
 }
+if sys.platform == "emscripten":  # in a web page
+    _HOMES["start_lab"] = "browser"
 __all__ = ["__version__", *_HOMES]
 
 
