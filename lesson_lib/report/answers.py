@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,3 +74,36 @@ def literal(expression: ast.expr) -> Any:
         return ast.literal_eval(expression)
     except (TypeError, SyntaxError, MemoryError, RecursionError) as error:
         raise ValueError("no literal") from error
+
+
+def literal_text(value: Any) -> str | None:
+    """A value as a literal; None when it is none, or holds something that is none."""
+    return repr(value) if _is_literal(value) else None
+
+
+def _is_literal(value: Any) -> bool:
+    if type(value) in (list, tuple, set):
+        return all(map(_is_literal, value))
+    if type(value) is dict:
+        return all(_is_literal(part) for pair in value.items() for part in pair)
+    return value is None or value is ... or type(value) in (bool, int, float, complex, str, bytes)
+
+
+def read(reply: Mapping[str, Any]) -> Any:
+    """The value that another process sent, as a literal or as something that equals nothing."""
+    if "literal" in reply:
+        try:
+            return ast.literal_eval(reply["literal"])
+        except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+            pass
+    return Other(str(reply.get("other", reply.get("literal")))[:200])
+
+
+class Other:
+    """A value of the learner's that is no literal: it equals nothing, and looks as it looked there."""
+
+    def __init__(self, look: str) -> None:
+        self._look = look
+
+    def __repr__(self) -> str:
+        return self._look

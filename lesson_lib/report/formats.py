@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from xml.etree import ElementTree
 
-from lesson_lib.report.model import Report, Result, State
+from lesson_lib.report.model import Report, Result, State, shown
 
-_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _TAGS = {State.WRONG: "failure", State.NOT_ATTEMPTED: "skipped", State.NOT_CHECKED: "error"}
 
 
@@ -25,7 +23,7 @@ def as_junit(reports: list[Report]) -> str:
     """A suite for each copy, a case for each item (wrong: failure, not attempted: skipped), and one for a copy with errors."""
     root = ElementTree.Element("testsuites")
     for report in reports:
-        suite = ElementTree.SubElement(root, "testsuite", name=_clean(f"{report.learner} {report.notebook}".strip()))
+        suite = ElementTree.SubElement(root, "testsuite", name=shown(f"{report.learner} {report.notebook}".strip()))
         if report.errors:
             case = ElementTree.SubElement(suite, "testcase", classname=suite.attrib["name"], name="the copy itself")
             _add(case, "error", "; ".join(report.errors))
@@ -37,21 +35,16 @@ def as_junit(reports: list[Report]) -> str:
 
 
 def _case(suite: ElementTree.Element, result: Result) -> None:
-    case = ElementTree.SubElement(suite, "testcase", classname=suite.attrib["name"], name=_clean(result.id))
+    case = ElementTree.SubElement(suite, "testcase", classname=suite.attrib["name"], name=shown(result.id))
     if result.state in _TAGS:
         _add(case, _TAGS[result.state], f"{result.answer}: {result.said}" if result.answer else result.state)
 
 
 def _add(case: ElementTree.Element, tag: str, message: str) -> None:
-    ElementTree.SubElement(case, tag, message=_clean(message))
+    ElementTree.SubElement(case, tag, message=shown(message))
 
 
 def _count(element: ElementTree.Element) -> None:
     """Write the figures that JUnit readers look for."""
     for name, tag in (("tests", "testcase"), ("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
         element.set(name, str(len(list(element.iter(tag)))))
-
-
-def _clean(text: str) -> str:
-    """Without what XML cannot hold."""
-    return _NO_XML.sub("�", text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from lesson_lib.report.model import Report, Result, State
+from lesson_lib.report.model import Report, Result, State, shown
 
 SIGNS = {State.RIGHT: "✓", State.WRONG: "✗", State.NOT_ATTEMPTED: "·", State.NOT_CHECKED: "?"}
 _SURE = {1: ", a guess", 2: ", fairly sure", 3: ", sure"}
@@ -42,14 +42,14 @@ def _row(one: Result) -> tuple[str, ...]:
 
 def text(words: str, longest: int = 400) -> str:
     """Words that are no Markup and stay in one line."""
-    words = " ".join(words.split())
+    words = " ".join(shown(words).split())
     words = words if len(words) <= longest else f"{words[:longest]} …"
     return re.sub(r"([\\`*_\[\]|<>#&~])", r"\\\1", words)
 
 
 def code(source: str, longest: int = 80) -> str:
     """Source in one line of a table."""
-    source = " ".join(source.split())
+    source = " ".join(shown(source).split())
     source = source if len(source) <= longest else f"{source[:longest]} …"
     fence = "`" * (1 + max(map(len, re.findall("`+", source)), default=0))
     return f"{fence} {source} {fence}".replace("|", "\\|") if "`" in source else f"`{source}`".replace("|", "\\|")
@@ -58,4 +58,4 @@ def code(source: str, longest: int = 80) -> str:
 def fenced(source: str) -> str:
     """Source as a block."""
     fence = "`" * max(3, 1 + max(map(len, re.findall("`+", source)), default=0))
-    return f"{fence}python\n{source.rstrip()}\n{fence}"
+    return f"{fence}python\n{shown(source).rstrip()}\n{fence}"

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
+
+_NOT_SHOWN = re.compile("[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def shown(text: str) -> str:
+    """Without control characters and halves of characters, which neither XML nor a screen can hold."""
+    return _NOT_SHOWN.sub("\ufffd", text)
 
 
 class State(StrEnum):

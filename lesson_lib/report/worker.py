@@ -12,10 +12,14 @@ import json
 import os
 import pickle
 import sys
-from collections.abc import Callable
-from typing import Any, BinaryIO
+from collections.abc import Callable, Mapping
+from functools import partial
+from types import MappingProxyType
+from typing import Any, BinaryIO, TextIO
 
 from lesson_lib.errors import LessonError
+from lesson_lib.report.answers import literal_text
+from lesson_lib.report.held import error_like
 from lesson_lib.teach.tasks import bounded
 
 Reply = dict[str, Any]
@@ -23,23 +27,13 @@ Reply = dict[str, Any]
 
 def main(argv: list[str]) -> int:
     """`worker pipe`: the first order is the program and the expressions, each further one a call."""
-    orders = os.fdopen(os.dup(0), "rb")
-    replies = os.fdopen(int(argv[0]), "w", encoding="utf-8")
+    line = Line(os.fdopen(os.dup(0), "rb"), os.fdopen(int(argv[0]), "w", encoding="utf-8"))
     sys.stdin = open(os.devnull)  # noqa: SIM115 - a learner's input() gets nothing, and no order either
     functions: dict[int, Callable[..., Any]] = {}
-    _send(replies, _answer(_order(orders), functions))
-    while (order := _order(orders)) is not None:
-        _send(replies, _call(functions[order["function"]], order["arguments"]))
+    line.send(_answer(line.order(), functions))
+    while (order := line.order()) is not None:
+        line.send(_call(functions[order["function"]], [line.unpacked(*one) for one in order["arguments"]]))
     return 0
-
-
-def _order(orders: BinaryIO) -> Any:
-    size = orders.read(4)
-    return pickle.loads(orders.read(int.from_bytes(size, "big"))) if len(size) == 4 else None
-
-
-def _send(replies: Any, reply: Reply) -> None:
-    print(json.dumps(reply), file=replies, flush=True)
 
 
 def _answer(order: Any, functions: dict[int, Callable[..., Any]]) -> Reply:
@@ -67,21 +61,65 @@ def _shown(value: Any, number: int, functions: dict[int, Callable[..., Any]]) ->
 
 def _literal(value: Any) -> Reply:
     """A value as a literal where it is one, else how it looks."""
-    text = repr(value)
-    return {"literal": text} if _is_literal(value) else {"other": text[:2000]}
+    text = literal_text(value)
+    return {"other": repr(value)[:2000]} if text is None else {"literal": text}
 
 
-def _is_literal(value: Any) -> bool:
-    if type(value) in (list, tuple, set):
-        return all(map(_is_literal, value))
-    if type(value) is dict:
-        return all(_is_literal(part) for pair in value.items() for part in pair)
-    return value is None or value is ... or type(value) in (bool, int, float, complex, str, bytes)
+class Far:
+    """An object that stays with the judge: its methods are called there."""
+
+    def __init__(self, number: int, line: Line) -> None:
+        self._number, self._line = number, line
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        found = self._ask(name)
+        return partial(self._call, name) if found is Line.METHOD else found
+
+    def _call(self, name: str, *arguments: Any, **named: Any) -> Any:
+        return self._ask(name, {"arguments": [_sent(a) for a in arguments], "named": {k: _sent(a) for k, a in named.items()}})
+
+    def _ask(self, name: str, more: Mapping[str, Any] = MappingProxyType({})) -> Any:
+        return self._line.ask({"number": self._number, "name": name, **more})
 
 
-def _call(function: Callable[..., Any], arguments: list[tuple[str, Any]]) -> Reply:
+def _sent(argument: Any) -> Reply:
+    return {"held": argument._number} if isinstance(argument, Far) else _literal(argument)
+
+
+class Line:
+    """The two pipes to the judge."""
+
+    METHOD = object()
+
+    def __init__(self, orders: BinaryIO, replies: TextIO) -> None:
+        self._orders, self._replies = orders, replies
+
+    def order(self) -> Any:
+        """The next order, None at the end."""
+        size = self._orders.read(4)
+        return pickle.loads(self._orders.read(int.from_bytes(size, "big"))) if len(size) == 4 else None
+
+    def send(self, reply: Reply) -> None:
+        """Answer an order."""
+        print(json.dumps(reply), file=self._replies, flush=True)
+
+    def ask(self, question: Reply) -> Any:
+        """Ask for something of an object that the judge has."""
+        self.send({"asks": question})
+        found = self.order()
+        if "raised" in found:
+            raise error_like(found["raised"], found["text"])
+        return self.METHOD if "method" in found else self.unpacked(*found["result"])
+
+    def unpacked(self, kind: str, value: Any) -> Any:
+        """What the judge packed."""
+        return Far(value, self) if kind == "held" else pickle.loads(value)
+
+
+def _call(function: Callable[..., Any], values: list[Any]) -> Reply:
     """Call the function; what its memories hold afterwards goes back as bytes."""
-    values = [pickle.loads(value) if kind == "kept" else value for kind, value in arguments]
     try:
         reply = _literal(bounded.call(function, *values))
         kept = {str(place): base64.b64encode(pickle.dumps(value)).decode()

@@ -19,7 +19,8 @@ from types import TracebackType
 from typing import Any
 
 from lesson_lib.report import sandbox
-from lesson_lib.report.answers import Given, literal
+from lesson_lib.report.answers import Given, literal, read
+from lesson_lib.report.held import Held, Packed
 from lesson_lib.report.sandbox import Bounds
 from lesson_lib.report.slices import Statement, slice_for
 
@@ -33,16 +34,6 @@ class NoAnswer(Exception):
 
 class Failed(BaseException):
     """The learner's function failed, and the text says how. Not an Exception: no check puts words of its own around it."""
-
-
-class Other:
-    """A value of the learner's that is no literal: it equals nothing, and looks as it looked there."""
-
-    def __init__(self, look: str) -> None:
-        self._look = look
-
-    def __repr__(self) -> str:
-        return self._look
 
 
 class Worker:
@@ -116,24 +107,17 @@ class Worker:
         return Remote(self, str(reply["function"]), number) if "function" in reply else read(reply)
 
 
-def read(reply: dict[str, Any]) -> Any:
-    """The value in a reply, as a literal or as something that equals nothing."""
-    if "literal" in reply:
-        try:
-            return ast.literal_eval(reply["literal"])
-        except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-            pass
-    return Other(str(reply.get("other", reply.get("literal")))[:200])
-
-
 class Remote:
     """A learner's function, called in its worker."""
 
     def __init__(self, worker: Worker, name: str, number: int) -> None:
         self._worker, self.__name__, self._number = worker, name, number
+        self._held = Held()
 
     def __call__(self, *arguments: Any) -> Any:
-        reply = self._worker.ask({"function": self._number, "arguments": [_packed(a) for a in arguments]})
+        reply = self._worker.ask({"function": self._number, "arguments": [self._packed(a) for a in arguments]})
+        while "asks" in reply:
+            reply = self._worker.ask(self._held.done(reply["asks"]))
         if "failed" in reply:
             raise Failed(str(reply["failed"])[:2000])
         for place, held in reply.get("kept", {}).items():
@@ -143,7 +127,6 @@ class Remote:
     def __repr__(self) -> str:
         return self.__name__
 
-
-def _packed(argument: Any) -> tuple[str, Any]:
-    held = isinstance(argument, dict) and _KEPT in argument
-    return ("kept", argument[_KEPT]) if held else ("value", argument)
+    def _packed(self, argument: Any) -> Packed:
+        remembered = isinstance(argument, dict) and _KEPT in argument
+        return ("value", argument[_KEPT]) if remembered else self._held.packed(argument)

@@ -11,10 +11,12 @@ from lesson_lib.report.model import State
 from lesson_lib.teach.content import Question, all_items, lesson_items
 from lesson_lib.teach.tasks.function import FunctionTask
 from lesson_lib.teach.tasks.own_rule import RuleTask
+from lesson_lib.teach.tasks.play import PlayTask
 
 LESSONS = [number for number in range(1, 8) if lesson_items(number)]
 FUNCTION = next(item for item in all_items() if isinstance(item, FunctionTask))
 RULE = next(item for item in all_items() if isinstance(item, RuleTask))
+PLAY = next(item for item in all_items() if isinstance(item, PlayTask))
 QUESTION = next(item for item in all_items() if isinstance(item, Question) and item.kind == "prediction")
 RIGHT = QUESTION.truth(*QUESTION.runs())
 
@@ -93,9 +95,21 @@ def test_functions_that_attack_are_wrong(judged: Any, body: tuple[str, ...]) -> 
     assert judged(hands_in(FUNCTION, *body), item=30)[FUNCTION.id].state == State.WRONG
 
 
-def test_a_function_that_never_ends_in_c_is_given_up(judged: Any, copies: Any) -> None:
-    found = judged(hands_in(FUNCTION, "return 10 ** 10 ** 10"), copies.cell(RULE, "right"), item=3)
-    assert found[FUNCTION.id].state == State.NOT_CHECKED and "3 seconds" in found[FUNCTION.id].said
+def test_a_function_that_never_ends_in_c_is_given_up_and_the_rest_is_judged(judged: Any) -> None:
+    found = judged(hands_in(FUNCTION, "return 10 ** 10 ** 10"), asks(f"predict.answer('{RIGHT}')"), item=20)
+    assert found[FUNCTION.id].state == State.NOT_CHECKED and "20 seconds" in found[FUNCTION.id].said
+    assert found[QUESTION.id].state == State.RIGHT
+
+
+@pytest.mark.parametrize("body", [
+    ("kafka.world.events.append(1)",), ("kafka._anything",), ("kafka.missing()",), ("kafka.wait('long')",),
+    ("while True:", "    kafka.wait(1)"),
+])
+def test_what_a_function_plays_on_stays_out_of_its_reach(judged: Any, body: tuple[str, ...]) -> None:
+    """Whatever is not a public method called with plain values raises in the learner's function."""
+    source = "\n".join(("def play(kafka):", *(f"    {line}" for line in body)))
+    found = judged(f'task = exercise("{PLAY.id}")\n{source}\ntask.check(play)')[PLAY.id]
+    assert found.state == State.WRONG and ("play raised" in found.said or "did not finish" in found.said)
 
 
 def test_a_rule_that_remembers_what_cannot_be_kept_is_told_so(judged: Any) -> None:
