@@ -32,11 +32,12 @@ def _judges(module: str) -> bool:
 
 def answer(printed: str) -> Iterator[dict[str, Any]]:
     """The line for the report, from what the kernel printed."""
+    gone = {"error": "At its end lesson_lib does not answer any more."}
     line = next((line for line in printed.splitlines() if line.startswith(_MARK)), None)
     try:
-        yield {"library": dict(json.loads(line.removeprefix(_MARK)))} if line else {"error": "Its kernel does not answer any more."}
+        yield {"library": dict(json.loads(line.removeprefix(_MARK)))} if line else gone
     except (ValueError, TypeError, RecursionError):
-        yield {"error": "Its kernel does not answer any more."}
+        yield gone
 
 
 def changed(found: Mapping[str, Any]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -54,11 +55,14 @@ def handed_in(copies: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     names = {name: folder / name for name in ("table.md", "all.json", "all.xml")}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("A_TOKEN", "secret")
+        (folder / "tmp").mkdir()
+        patch.setattr(tempfile, "tempdir", str(folder / "tmp"))
         status = command.main(["--class", str(folder / "copies"), "--output", str(names["table.md"]), "--json", str(names["all.json"]),
                                "--junit", str(names["all.xml"]), "--cell", "20", "--printed", "1", "--jobs", "2"])
     text = {name: path.read_text() for name, path in names.items()}
     reports = {report["learner"]: report for report in json.loads(text["all.json"])["reports"]}
-    yield {"status": status, "table": text["table.md"], "reports": reports, "junit": ElementTree.fromstring(text["all.xml"].encode())}
+    yield {"status": status, "table": text["table.md"], "reports": reports, "tmp": folder / "tmp",
+           "junit": ElementTree.fromstring(text["all.xml"].encode())}
 
 
 ALL, NONE = {"right": len(ITEMS), "wrong": 0}, {"right": 0, "wrong": 0}
@@ -69,7 +73,7 @@ ALL, NONE = {"right": len(ITEMS), "wrong": 0}, {"right": 0, "wrong": 0}
     ("crash", ALL, "the kernel died"), ("error", ALL, "ZeroDivisionError"), ("loop", ALL, "It does not end"),
     ("gigabyte", ALL, "may print 1 MB"), ("flood", ALL, "prints too much"), ("gone", {"right": len(ITEMS) - 1}, "are gone"),
     ("doubled", ALL, ""), ("patch", {"right": 0, "wrong": 1}, "lesson_lib.teach.content.Question"),
-    ("stores", NONE, "are gone"), ("files", ALL, ""), ("escape", ALL, ""), ("broken", NONE, "is not JSON"),
+    ("stores", NONE, "are gone"), ("files", ALL, "does not answer"), ("escape", ALL, ""), ("broken", NONE, "is not JSON"),
 ])
 def test_each_copy_has_its_row(handed_in: Any, learner: str, counts: dict[str, int], error: str) -> None:
     report = handed_in["reports"][learner]
@@ -106,8 +110,8 @@ def test_errors_make_the_status(handed_in: Any) -> None:
 
 
 def test_nothing_is_left_running(handed_in: Any) -> None:
-    left = [entry for entry in Path("/proc").glob("[0-9]*/environ") if b"HOME=/tmp/lesson-report-" in environ(entry)]
-    assert not left
+    assert not [entry for entry in Path("/proc").glob("[0-9]*/environ") if f"HOME={handed_in['tmp']}".encode() in environ(entry)]
+    assert not list(handed_in["tmp"].iterdir())
 
 
 def environ(path: Path) -> bytes:
