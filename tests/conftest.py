@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
+from typing import Any
 
 import pytest
 
@@ -93,3 +94,13 @@ def kafka_address() -> str:
 def browser_path() -> str:
     """The path of Chromium, for Playwright's `executable_path`; for tests with the `browser` marker."""
     return chromium()
+
+
+@pytest.fixture(scope="module")
+def browser(browser_path: str) -> Iterator[Any]:
+    """Chromium, closed after the module's last test: while it runs, Playwright's event loop stands in the way of everybody else's."""
+    from playwright.sync_api import sync_playwright
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
+        yield browser
+        browser.close()

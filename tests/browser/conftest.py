@@ -34,21 +34,11 @@ def server(tmp_path_factory: pytest.TempPathFactory, browser_path: str) -> Itera
         yield Server(address, folder)
 
 
-@pytest.fixture(scope="session")
-def chromium(browser_path: str) -> Iterator[Any]:
-    """The browser, closed after the last test."""
-    from playwright.sync_api import sync_playwright
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="session")
-def open_notebook(server: Server, chromium: Any) -> Opener:
+@pytest.fixture(scope="module")
+def open_notebook(server: Server, browser: Any) -> Opener:
     """Open a notebook of the folder in a new page, with its kernel up; `page.complaints` must stay empty."""
     def opened(name: str) -> Any:
-        page = chromium.new_page(viewport={"width": 1200, "height": 1100})
+        page = browser.new_page(viewport={"width": 1200, "height": 1100})
         page.complaints = []
         page.on("console", lambda message: page.complaints.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: page.complaints.append(str(error)))

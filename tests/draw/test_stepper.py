@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +16,6 @@ from tests.draw.runs import lesson
 @pytest.fixture(scope="module")
 def picture() -> Picture:
     return compare(lesson("lost ack", idempotence=False), lesson("lost ack"))
-
-
-@pytest.fixture(scope="module")
-def browser(browser_path: str) -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 def opened(browser: Any, html: str, tmp_path: Path, **options: Any) -> Any:

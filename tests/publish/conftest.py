@@ -17,23 +17,13 @@ def executed_lessons() -> dict[Path, Any]:
     return run_all(lessons())
 
 
-@pytest.fixture(scope="session")
-def chromium(browser_path: str) -> Iterator[Any]:
-    """The browser, closed after the last test."""
-    from playwright.sync_api import sync_playwright
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
-def open_page(chromium: Any) -> Iterator[Callable[..., Any]]:
+def open_page(browser: Any) -> Iterator[Callable[..., Any]]:
     """Open a file; `page.complaints` holds each error, and each request that is not for a file, which is refused."""
     contexts = []
 
     def opened(path: Path, width: int = 1280, height: int = 720, **options: Any) -> Any:
-        contexts.append(chromium.new_context(viewport={"width": width, "height": height}, **options))
+        contexts.append(browser.new_context(viewport={"width": width, "height": height}, **options))
         page = contexts[-1].new_page()
         page.complaints = []
         page.on("console", lambda said: page.complaints.append(said.text) if said.type == "error" else None)
