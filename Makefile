@@ -1,6 +1,6 @@
 # Needs Python 3.11 or newer and make. `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test book slides kafka kafka-down bench conformance drift lock clean
+.PHONY: help setup lab test book slides site kafka kafka-down bench conformance drift lock clean
 
 PY := .venv/bin/python
 # Options for JupyterLab, for example LAB_ARGS="--no-browser --port 8890".
@@ -28,6 +28,9 @@ book: setup ## run every lesson and make a book of it that needs no network: bui
 
 slides: setup ## run every lesson and make slides of it that need no network: build/slides
 	@$(PY) -m lesson_lib.publish slides
+
+site: setup ## make a static site in which the lessons run in the reader's browser: build/site (needs npm and the network to build)
+	@$(PY) tools/site.py
 
 kafka: setup ## start Apache Kafka for the live exercises (Docker, or else Java 17 and Maven)
 	@$(PY) -m lesson_lib kafka up
