@@ -17,6 +17,7 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 _ROOMS = ("lesson_lib.core", "lesson_lib.sim", "lesson_lib.history", "lesson_lib.teach", "lesson_lib.faults")
+_DEPTH = 12  # of what lies in what
 _MARK = "lesson_lib, as it is now: "
 QUESTION = f"from lesson_lib.report import fingerprint; print({_MARK!r} + fingerprint.as_json())"
 
@@ -64,12 +65,14 @@ def _counts(value: Any, key: str, module: str) -> bool:
     return constant or getattr(value, "__module__", None) == module and (callable(value) or isinstance(value, type))
 
 
-def _shape(value: Any, module: str, depth: int = 12) -> Any:
+def _shape(value: Any, module: str, depth: int = _DEPTH) -> Any:
     """What a value is made of, without anything that differs from one process to the next."""
     value = getattr(value, "__wrapped__", value)
     inner = partial(_shape, module=module, depth=depth - 1)
     if depth == 0 or isinstance(value, ModuleType):
         return "…"
+    if isinstance(value, type) and depth < _DEPTH:
+        return value.__qualname__  # it has, or is, an entry of its own
     if isinstance(value, FunctionType):
         return "function", inner(value.__code__), inner(value.__defaults__ or ()), _cells(value, inner)
     if isinstance(value, CodeType):

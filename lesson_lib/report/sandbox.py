@@ -5,6 +5,7 @@ Limits are the system's (`setrlimit`), so they hold for what a process starts as
 
 from __future__ import annotations
 
+import compileall
 import json
 import os
 import selectors
@@ -12,10 +13,12 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from py_compile import PycInvalidationMode
 from typing import Any
 
 import lesson_lib
@@ -44,6 +47,14 @@ class Pristine:
         root = Path(lesson_lib.__file__).parent
         self._files = {path.relative_to(root.parent): path.read_bytes()
                        for path in root.rglob("*") if path.is_file() and path.suffix != ".pyc"}
+        self._compile()
+
+    def _compile(self) -> None:
+        """Compile it once, and not in each of the processes that are to come."""
+        with tempfile.TemporaryDirectory(prefix="lesson-report-") as folder:
+            root = self.unpack(Path(folder) / "library")
+            compileall.compile_dir(root, quiet=2, invalidation_mode=PycInvalidationMode.UNCHECKED_HASH)
+            self._files |= {path.relative_to(root): path.read_bytes() for path in root.rglob("*.pyc")}
 
     def unpack(self, folder: Path) -> Path:
         """Write it there, in place of what lay there."""
