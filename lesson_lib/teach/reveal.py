@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lesson_lib.errors import LessonError
-from lesson_lib.history import History
+from lesson_lib.history import History, Kind, Settings
 from lesson_lib.teach import store
 from lesson_lib.teach.ask import Asked, sure_words
 from lesson_lib.teach.message import Message, Outcome
@@ -30,7 +30,21 @@ def _runs(run: History, predict: Asked, control: History | None) -> tuple[Histor
     return (run, control)
 
 
+def _is_about(predict: Asked, runs: tuple[History, ...]) -> bool:
+    """Whether these are the runs that the question asks about: a cell further up may have been run again in between."""
+    if predict.item.live:
+        return all(run.settings.world == "real" for run in runs)
+    return all(_what_was_tried(asked) == _what_was_tried(run) for asked, run in zip(predict.item.runs(), runs, strict=True))
+
+
+def _what_was_tried(run: History) -> tuple[Settings, frozenset[tuple[str, ...]]]:
+    return run.settings, frozenset(event.values for event in run.of(Kind.SEND))
+
+
 def _line(predict: Asked, runs: tuple[History, ...]) -> tuple[Outcome, str]:
+    if predict.item.scenario is not None and not _is_about(predict, runs):
+        return Outcome.INFO, (f"This run is not the one that {predict.item.id} asks about, so nothing is judged; "
+                              "run the cell under that question.")
     item, right, key = predict.item, predict.item.truth(*runs), predict.given
     shown = f"The run shows {right}: {item.option(right).sentence}" if right else "None of the options describes this run."
     if not key:

@@ -98,12 +98,13 @@ def test_reveal_says_what_was_skipped_and_still_draws() -> None:
 
 
 def test_reveal_is_about_the_run_that_it_is_given() -> None:
-    """Another run than the one asked about: another option is right, or none is."""
+    """Another run than the one asked about, from a cell further up or with another setting, is drawn and not judged."""
     predict = question("2.lost-ack")
-    predict.answer("a")
-    assert reveal(CONTROL, predict).outcome == Outcome.RIGHT
-    other = find("2.reorder").scenario.run()
-    assert "None of the options" in reveal(other, predict).text
+    predict.answer("b")
+    assert reveal(find("2.lost-ack").scenario.run(), predict).outcome == Outcome.RIGHT
+    for other in (CONTROL, find("2.reorder").scenario.run()):
+        said = reveal(other, predict)
+        assert said.outcome == Outcome.INFO and "not the one that 2.lost-ack asks about" in said.text and said.picture
 
 
 def test_reveal_with_a_control_draws_both() -> None:

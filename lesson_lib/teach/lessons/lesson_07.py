@@ -214,7 +214,8 @@ HALF_COMMIT = Question(
          "ignores that and calls `commit_transaction()`. What does the log hold afterwards?",
     options=(
         Option("Nothing that counts: the commit is refused.", lambda run: fate(run, "order") != "committed",
-               "commit checks every send", lambda run: f"`order` is {fate(run, 'order')}: the log holds {cells_words(run)}."),
+               "kafka-python checks every send at commit",
+               lambda run: f"`order` is {fate(run, 'order')}: the log holds {cells_words(run)}."),
         Option("`order` and `stock`: the commit sends what is missing.", lambda run: fate(run, "stock") == "committed",
                "the broker completes what was begun", lambda run: f"the log holds {cells_words(run)}."),
         Option("`order` alone, committed.", lambda run: fate(run, "order") == "committed" and not fate(run, "stock")),
