@@ -67,7 +67,8 @@ EXERCISES = (
         id="6.own-rule", faults=2, worlds=OWN_WORLDS, broker=RefusingBroker, forbidden=("duplicate", "lost write", "reordered", "hole"),
         text="Your rule of lesson 2 again, with `batch.producer`, `batch.number` and `batch.value`. This time up to five requests are in "
              "flight, and a new leader builds `memory` by reading the log through your rule. So `accept(batch, memory)` may give a third "
-             "answer: True stores, False drops with ok, and `\"refuse\"` is error 45. Nothing may be stored twice, lost, or out of order. `task.check(accept)`",
+             "answer: True stores, False drops with ok, and `\"refuse\"` is error 45. Nothing may be stored twice, "
+             "lost, or out of order. `task.check(accept)`",
         hints=("What did the rule of lesson 2 do with a batch that came too early?", "Remember the last number of each producer.",
                "Next is `last + 1`. Below that: drop. Above that: refuse."),
         right=(given(rules_06.accept),),
