@@ -33,7 +33,7 @@ def _runs(run: History, predict: Asked, control: History | None) -> tuple[Histor
 def _is_about(predict: Asked, runs: tuple[History, ...]) -> bool:
     """Whether these are the runs that the question asks about: a cell further up may have been run again in between."""
     if predict.item.live:
-        return all(run.settings.world == "real" for run in runs)
+        return all(run.settings.world != "simulated" for run in runs)
     return all(_what_was_tried(asked) == _what_was_tried(run) for asked, run in zip(predict.item.runs(), runs, strict=True))
 
 
