@@ -120,12 +120,12 @@ def _lock() -> Iterator[None]:
     """Hold the folder's lock; the system lets it go when the process ends. No lock where there is no `fcntl` (Windows, a browser)."""
     folder().mkdir(parents=True, exist_ok=True)
     try:
-        import fcntl
+        from fcntl import LOCK_EX, flock
     except ImportError:
         yield
         return
     with open(folder() / ".lock", "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        flock(file, LOCK_EX)
         yield
 
 
