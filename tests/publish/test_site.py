@@ -1,0 +1,125 @@
+"""The site in which lessons run in the reader's browser: how it is put together, and one lesson in it where `make site` was run."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import threading
+import zipfile
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SITE = ROOT / "build" / "site"
+KERNEL = "window.jupyterapp?.shell?.currentWidget?.context?.sessionContext?.session?.kernel?.status"
+CELLS = """() => [...jupyterapp.shell.currentWidget.content.model.cells].filter(cell => cell.type === 'code')
+    .map(cell => [cell.executionCount, JSON.stringify(cell.outputs.toJSON())])"""
+NO_NETWORK = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
+
+_spec = importlib.util.spec_from_file_location("site_tool", ROOT / "tools" / "site.py")
+site = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(site)
+
+
+def wheel(folder: Path, name: str, *requirements: str) -> Path:
+    """A wheel with a package and a module."""
+    path = folder / f"{name}-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(f"{name}/__init__.py", "")
+        archive.writestr("lonely.py", "")
+        about = "\n".join(["Metadata-Version: 2.1", f"Name: {name}", "Version: 1.0", *(f"Requires-Dist: {r}" for r in requirements)])
+        archive.writestr(f"{name}-1.0.dist-info/METADATA", about + "\n")
+    return path
+
+
+def test_the_lock_names_what_is_there_and_nothing_else(tmp_path: Path) -> None:
+    one = site._package(wheel(tmp_path, "My_One", "two>=1", "gone", 'three; extra == "test"'))
+    two = site._package(wheel(tmp_path, "two"))
+    assert one["imports"] == ["My_One", "lonely"] and one["name"] == "my-one" and len(one["sha256"]) == 64
+    (tmp_path / "pyodide-lock.json").write_text('{"info": {"python": "3.14"}, "packages": {"numpy": {}}}')
+    site.write_lock(tmp_path / "pyodide-lock.json", [one, two])
+    lock = json.loads((tmp_path / "pyodide-lock.json").read_text())
+    assert lock["info"] == {"python": "3.14"}
+    assert {name: package["depends"] for name, package in lock["packages"].items()} == {"my-one": ["two"], "two": []}
+
+
+def test_without_npm_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(site.shutil, "which", lambda name: None)
+    monkeypatch.setattr(site.sys, "argv", ["site.py"])
+    assert site.main() == 1
+    assert "install Node.js, or unpack Pyodide" in capsys.readouterr().err
+
+
+class Pages(SimpleHTTPRequestHandler):
+    """Serves the site as any web server would, except that the page lets a test look inside."""
+
+    extensions_map = {**SimpleHTTPRequestHandler.extensions_map, ".mjs": "text/javascript", ".wasm": "application/wasm"}
+
+    def do_GET(self) -> None:
+        if self.path.split("?")[0] != "/jupyter-lite.json":
+            return super().do_GET()
+        told = json.loads((SITE / "jupyter-lite.json").read_text())
+        told["jupyter-config-data"]["exposeAppInBrowser"] = True
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.end_headers()
+        self.wfile.write(json.dumps(told).encode())
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def address() -> Iterator[str]:
+    """Where the site that `make site` has built is served."""
+    if not (SITE / "jupyter-lite.json").is_file():
+        pytest.skip("needs the static site: run `make site`")
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Pages, directory=SITE)) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def page(address: str, browser_path: str) -> Iterator[Any]:
+    """A page in a browser that finds no other machine; `page.asked` are the requests that went elsewhere."""
+    from playwright.sync_api import sync_playwright
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=browser_path, args=["--no-sandbox", NO_NETWORK])
+        page = browser.new_page(viewport={"width": 1300, "height": 1000})
+        page.asked = []
+        page.context.on("request", lambda one: None if one.url.startswith((address, "data:", "blob:")) else page.asked.append(one.url))
+        yield page
+        browser.close()
+
+
+@pytest.mark.browser
+def test_a_lesson_runs_in_the_browser_with_stepping_and_prediction(page: Any, address: str) -> None:
+    page.goto(f"{address}/lab/index.html?path=02-one-lost-ack-two-copies.ipynb")
+    page.wait_for_function(f"() => {KERNEL} === 'idle'", timeout=180_000)
+    page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
+    page.wait_for_function(f"() => ({CELLS})().every(([count]) => count) && {KERNEL} === 'idle'", timeout=180_000)
+    outputs = [outputs for _, outputs in page.evaluate(CELLS)]
+    assert not [text for text in outputs if '"output_type":"error"' in text]
+    assert sum("There is no live broker in a web page" in text for text in outputs) == 1
+    assert sum("data:image/svg+xml" in text for text in outputs) >= 5
+
+    picture = page.locator("[data-picture][data-ready]").first
+    picture.scroll_into_view_if_needed()
+    before = int(picture.get_attribute("data-step"))
+    picture.get_by_role("button", name="Previous event").click()
+    assert int(picture.get_attribute("data-step")) == before - 1
+
+    asked = page.locator(".lesson-answer.question-2-lost-ack")
+    asked.scroll_into_view_if_needed()
+    asked.get_by_role("radio", name="b", exact=True).check()
+    asked.get_by_role("button", name="Commit").click()
+    asked.get_by_text("You predict b").wait_for(timeout=60_000)
+    assert page.asked == []
