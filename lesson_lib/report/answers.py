@@ -78,6 +78,8 @@ def literal(expression: ast.expr) -> Any:
 
 def literal_text(value: Any) -> str | None:
     """A value as a literal; None when it is none, or holds something that is none."""
+    if value is ...:
+        return "..."
     return repr(value) if _is_literal(value) else None
 
 
@@ -86,7 +88,7 @@ def _is_literal(value: Any) -> bool:
         return all(map(_is_literal, value))
     if type(value) is dict:
         return all(_is_literal(part) for pair in value.items() for part in pair)
-    return value is None or value is ... or type(value) in (bool, int, float, complex, str, bytes)
+    return value is None or type(value) in (bool, int, float, complex, str, bytes)
 
 
 def read(reply: Mapping[str, Any]) -> Any:

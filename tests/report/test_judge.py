@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lesson_lib.report.copies import Checker
+from lesson_lib.report.copies import Checker, read
 from lesson_lib.report.model import State
 from lesson_lib.teach.content import Question, all_items, lesson_items
 from lesson_lib.teach.tasks.function import FunctionTask
@@ -47,6 +48,13 @@ def test_judges_every_item_as_the_lesson_does(copies: Any, number: int, how: str
 def test_dots_are_not_attempted(copies: Any) -> None:
     report = Checker().notebook(copies.lesson(LESSONS[0], "empty"), "copy")
     assert {result.state for result in report.results} == {State.NOT_ATTEMPTED}
+
+
+@pytest.mark.parametrize("path", sorted(Path(__file__).parents[2].glob("notebooks/[0-9][0-9]-*.ipynb")), ids=lambda path: path.stem[:2])
+def test_a_notebook_as_it_is_shipped_is_not_attempted(path: Path) -> None:
+    report = Checker().notebook(read(path), path.stem)
+    assert not report.errors and report.results
+    assert {r.id: r.said for r in report.results if r.state != State.NOT_ATTEMPTED} == {}, "a stub is no attempt"
 
 
 @pytest.mark.parametrize("lines", [
