@@ -35,33 +35,51 @@ def write_notebook(path: Path, cells: Sequence[str]) -> None:
 @contextmanager
 def jupyterlab(folder: Path) -> Iterator[str]:
     """Serve a folder; yields `http://host:port`. Its kernels talk to the embedded broker and keep progress in the folder."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    options = ["--no-browser", "--allow-root", f"--IdentityProvider.token={TOKEN}", f"--ServerApp.port={port}",
-               "--ServerApp.port_retries=0", f"--ServerApp.root_dir={folder}", "--LabApp.expose_app_in_browser=True"]
-    learner = {"LESSON_PROGRESS": str(folder / "progress"), "KAFKA_BOOTSTRAP_SERVERS": "embedded"}
-    with open(folder / "lab.log", "w") as log:
-        server = subprocess.Popen([sys.executable, "-m", "jupyterlab", *options], stdout=log, stderr=subprocess.STDOUT,
-                                  env={**os.environ, **{name: str(folder / "home") for name in OWN}, **learner})
+    server, port = _started(folder)
     try:
-        _wait_for(f"http://127.0.0.1:{port}/api?token={TOKEN}")
         yield f"http://127.0.0.1:{port}"
     finally:
         server.terminate()
         server.wait(20)
 
 
-def _wait_for(address: str) -> None:
-    end = time.monotonic() + 60
-    while True:
+def _started(folder: Path) -> tuple[subprocess.Popen[bytes], int]:
+    """A server that answers. Until it listens, somebody else may take its port; then it ends, and another port is tried."""
+    for _ in range(5):
+        port = _free_port()
+        server = _start(folder, port)
+        if _answers(server, f"http://127.0.0.1:{port}/api?token={TOKEN}"):
+            return server, port
+    raise RuntimeError(f"JupyterLab did not start: {(folder / 'lab.log').read_text()[-2000:]}")
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def _start(folder: Path, port: int) -> subprocess.Popen[bytes]:
+    options = ["--no-browser", "--allow-root", f"--IdentityProvider.token={TOKEN}", f"--ServerApp.port={port}",
+               "--ServerApp.port_retries=0", f"--ServerApp.root_dir={folder}", "--LabApp.expose_app_in_browser=True"]
+    learner = {"LESSON_PROGRESS": str(folder / "progress"), "KAFKA_BOOTSTRAP_SERVERS": "embedded"}
+    with open(folder / "lab.log", "w") as log:
+        return subprocess.Popen([sys.executable, "-m", "jupyterlab", *options], stdout=log, stderr=subprocess.STDOUT,
+                                env={**os.environ, **{name: str(folder / "home") for name in OWN}, **learner})
+
+
+def _answers(server: subprocess.Popen[bytes], address: str) -> bool:
+    """Wait until it answers or has ended; one that stays silent for two minutes is stopped."""
+    end = time.monotonic() + 120
+    while server.poll() is None and time.monotonic() < end:
         try:
             urllib.request.urlopen(address, timeout=5).close()
-            return
+            return True
         except OSError:
-            if time.monotonic() > end:
-                raise
             time.sleep(0.1)
+    server.terminate()
+    server.wait(20)
+    return False
 
 
 def open_in(page: Any, server: str, name: str) -> None:
