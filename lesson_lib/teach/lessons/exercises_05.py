@@ -51,7 +51,7 @@ EXERCISES = (
                                     f"and a retry of attempt {next(a.number for a in run.attempts if a.try_no == 2) - 1} was recognised.",
         hints=("Attempt 2 is stored, then its producer is gone.", "Attempt 3 is `m1` once more, from a stranger. Attempt 4 is `m2`.",
                "The ack of attempt 4 is lost, and its producer lives."),
-        right=(given(["m0", "m1", "m1", "m2", "m3"]),),
+        right=(given(["m0", "m1", "m1", "m2", "m3"]), given(("m0", "m1", "m1", "m2", "m3"))),
         wrong=(given(["m0", "m1", "m2", "m3"]), given(["m0", "m1", "m1", "m2", "m2", "m3"]), given(["m0", "m1", "m2", "m2", "m3"]),
                given("m0 m1 m1 m2 m3")),
         explanation="One copy from the restart, none from the lost ack.",
