@@ -111,7 +111,7 @@ def _replay(left: Side, right: Side, script: Script, names: tuple[str, str], fil
 
 def _draw(compared: Comparison, names: tuple[str, str], file: Path) -> None:
     """The left broker above the right one, in one picture."""
-    from lesson_lib import draw  # matplotlib takes a second to load: only for those who get a picture
+    from lesson_lib import draw  # only for those who get a picture
     runs = (as_history(compared.script, outcome, name) for outcome, name in zip((compared.left, compared.right), names, strict=True))
     file.parent.mkdir(parents=True, exist_ok=True)
     print(f"drawn: {draw.compare(*runs).save(file)}")

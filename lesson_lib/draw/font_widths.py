@@ -1,4 +1,4 @@
-"""How wide the letters of DejaVu Sans are, for places without matplotlib, which brings the font along.
+"""How wide the letters of DejaVu Sans are: a layout must know it before anything is drawn, and without loading a font.
 
 In 2048ths of the size of the type: (regular, bold). What is not listed counts as wide as a digit.
 """

@@ -51,21 +51,13 @@ class Picture:
     def html(self) -> str:
         """Image and table as one piece of HTML that needs nothing from anywhere."""
         if not self.captions:
-            return f'<div class="lesson-picture">{self._still()}{self._table_html()}</div>'
+            return f'<div class="lesson-picture">{self._image()}{self._table_html()}</div>'
         name = name_of(self.svg)
         script = script_for(name, self.captions, self.surprises)
-        image = self._image("svg+xml", self.svg.encode())
-        return f'<div class="lesson-picture" data-picture="{name}">{image}{self._table_html()}{script}</div>'
+        return f'<div class="lesson-picture" data-picture="{name}">{self._image()}{self._table_html()}{script}</div>'
 
-    def _still(self) -> str:
-        """PNG, which every place shows; without matplotlib there is only the SVG."""
-        try:
-            return self._image("png", self.png)
-        except LessonError:
-            return self._image("svg+xml", self.svg.encode())
-
-    def _image(self, kind: str, data: bytes) -> str:
-        source = f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+    def _image(self) -> str:
+        source = f"data:image/svg+xml;base64,{base64.b64encode(self.svg.encode()).decode()}"
         size = f'width="{self.canvas.width:.0f}"'
         return f'<img alt="{escape(self.alt)}" src="{source}" {size} style="max-width:100%;height:auto;background:#fff">'
 

@@ -48,15 +48,13 @@ def _checked(runs: Sequence[History], layout: str | None) -> str:
 def _picture(runs: Sequence[History], layout: str, marked: Marked, step: bool) -> Picture:
     runs = [with_markers(run) for run in runs]
     steps = steps_of(runs, [facts_of(run) for run in runs])
-    from lesson_lib.draw.canvas import plain_settings
-    with plain_settings():
-        canvas = _drawn(layout, runs, steps, marked)
+    canvas = _drawn(layout, runs, steps, marked)
     told = (steps.captions, steps.surprises) if step else ((), ())
     return Picture(canvas, alt(*runs), table(*runs), *told)
 
 
 def _drawn(layout: str, runs: Sequence[History], steps: Steps, marked: Marked) -> Canvas:
-    """Each layout is imported when it is first wanted: matplotlib takes its time."""
+    """Each layout is imported when it is first wanted."""
     if layout == "space-time":
         from lesson_lib.draw.space_time import draw_space_time
         return draw_space_time(runs, steps, marked)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import cache
 
 from lesson_lib.core.error_codes import ErrorCode
+from lesson_lib.draw.font_widths import width_of
 
 FIRST_SEND = "#0072B2"
 RETRY = "#E69F00"
@@ -55,15 +56,7 @@ def shape_of(what: str, error: ErrorCode) -> str:
 @cache
 def text_width(text: str, size: float = SMALL, bold: bool = False) -> float:
     """Width in pixels of the widest line of `text`."""
-    try:
-        from matplotlib.font_manager import FontProperties
-        from matplotlib.textpath import text_to_path
-    except ModuleNotFoundError:
-        from lesson_lib.draw.font_widths import width_of
-        return max(width_of(line, bold) for line in text.split("\n")) * size * DPI / 72
-    font = FontProperties(family=FAMILY, size=size, weight="bold" if bold else "normal")
-    widths = (text_to_path.get_text_width_height_descent(line, font, False)[0] for line in text.split("\n"))
-    return max(widths) * DPI / 72
+    return max(width_of(line, bold) for line in text.split("\n")) * size * DPI / 72
 
 
 def line_height(size: float = SMALL) -> float:

@@ -80,13 +80,15 @@ class Checker:
         with tempfile.TemporaryDirectory(prefix="lesson-report-", ignore_cleanup_errors=True) as folder:
             ran = self._run(Path(folder), cells) if self.execute else Ended([], "")
             stored = kept_beside(Path(folder) / "run-home" / "any")
-            judged = self._judge(Path(folder), {"notebook": name, "cells": cells, "kept": kept or {}, "library": _library(ran)})
+            judged = self._judge(Path(folder), {"notebook": name, "cells": cells, "kept": kept or {}, "library": _of(ran, "library") or {}})
             return _report(name, learner, ran, judged, set(stored))
 
     def _run(self, folder: Path, cells: list[str]) -> Ended:
         bounds = self.bounds
         order = {"cells": cells, "cell": bounds.cell, "output": bounds.printed * 2**20}
-        return sandbox.run(self._pristine.unpack(folder / "run"), "execute", order, folder / "run-home", bounds, bounds.run)
+        library = self._pristine.unpack(folder / "run")
+        ran = sandbox.run(library, "execute", order, folder / "run-home", bounds, bounds.run)
+        return Ended([*ran.lines, {"files": self._pristine.changed_in(library)}], ran.problem)
 
     def _judge(self, folder: Path, order: dict[str, Any]) -> Ended:
         """The judge's library is written after the copy has ended, so the copy cannot have touched it."""
@@ -96,8 +98,9 @@ class Checker:
         return sandbox.run(library, "judge", order | more, folder / "judge-home", self.bounds, self.bounds.run)
 
 
-def _library(ran: Ended) -> dict[str, Any]:
-    return next((line["library"] for line in ran.lines if "library" in line), {})
+def _of(ran: Ended, name: str) -> Any:
+    """What the run says under that name, None for nothing."""
+    return next((line[name] for line in ran.lines if name in line), None)
 
 
 def _report(name: str, learner: str, ran: Ended, judged: Ended, stored: set[str]) -> Report:
@@ -118,6 +121,10 @@ def _result(item: dict[str, str], line: dict[str, Any]) -> Result:
 
 def _run_errors(ran: Ended) -> Iterator[str]:
     yield from (line["error"] for line in ran.lines if "error" in line)
+    if files := _of(ran, "files"):  # whether such a kernel still answers depends on what it had loaded: no second sentence
+        yield f"It changes files of lesson_lib while it runs: {len(files)}, such as {files[0]}."
+    elif _of(ran, "silent"):
+        yield "At its end lesson_lib does not answer any more."
     if ran.problem:
         yield f"Its run {ran.problem}."
 

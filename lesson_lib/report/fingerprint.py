@@ -32,8 +32,8 @@ def _judges(module: str) -> bool:
 
 
 def answer(printed: str) -> Iterator[dict[str, Any]]:
-    """The line for the report, from what the kernel printed."""
-    gone = {"error": "At its end lesson_lib does not answer any more."}
+    """The line for the report, from what the kernel printed; `silent` when lesson_lib does not answer any more."""
+    gone = {"silent": True}
     line = next((line for line in printed.splitlines() if line.startswith(_MARK)), None)
     try:
         yield {"library": dict(json.loads(line.removeprefix(_MARK)))} if line else gone

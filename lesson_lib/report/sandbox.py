@@ -64,6 +64,15 @@ class Pristine:
             (folder / name).write_bytes(content)
         return folder
 
+    def changed_in(self, folder: Path) -> list[str]:
+        """The source files unpacked there that are not what they were, sorted."""
+        return sorted(str(name) for name, content in self._files.items() if name.suffix != ".pyc" and not _holds(folder / name, content))
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    """Whether a file that others could write is still this; a larger one is not read."""
+    return path.is_file() and path.stat().st_size == len(content) and path.read_bytes() == content
+
 
 def environment(home: Path, library: Path) -> dict[str, str]:
     """What a process may know: no tokens of ours, no settings of ours, its home and its answers in a folder of its own."""

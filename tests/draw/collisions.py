@@ -6,18 +6,21 @@ from collections.abc import Sequence
 from itertools import combinations
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 from lesson_lib.draw.canvas import Canvas
+from lesson_lib.draw.canvas_png import figure_of
 
 TOUCH = 1.0  # pixels that two boxes may share: a box is a little larger than its ink
 
 
 def label_boxes(canvas: Canvas) -> list[tuple[str, Bbox]]:
     """Every text with the rectangle of pixels that it takes."""
-    renderer = FigureCanvasAgg(canvas.figure).get_renderer()
+    figure = figure_of(canvas)
+    renderer = FigureCanvasAgg(figure).get_renderer()
     boxes = []
-    for label in canvas.labels:
+    for label in figure.findobj(Text, include_self=False):
         label.set_bbox(None)  # the white behind a text is not text
         boxes.append((label.get_text(), label.get_window_extent(renderer)))
     return boxes

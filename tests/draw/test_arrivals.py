@@ -52,5 +52,5 @@ def test_a_lost_request_is_in_it() -> None:
 
 def test_above_forty_arrivals_the_batches_from_the_expected_one_are_drawn() -> None:
     few, many = (show(simulate(n), "arrivals").canvas for n in (RESIDUAL_ABOVE, RESIDUAL_ABOVE + 1))
-    assert "sequence" in [label.get_text() for label in few.labels]
-    assert "batches from the one expected" in [label.get_text() for label in many.labels]
+    assert "sequence" in [label.text for label in few.labels]
+    assert "batches from the one expected" in [label.text for label in many.labels]

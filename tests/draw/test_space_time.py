@@ -12,7 +12,7 @@ from tests.draw.runs import lesson, pipeline, transactions
 
 def test_every_event_has_its_sentence_in_the_picture() -> None:
     history = lesson("lost ack")
-    texts = [label.get_text().replace("\n", " ") for label in show(history, "space-time").canvas.labels]
+    texts = [label.text.replace("\n", " ") for label in show(history, "space-time").canvas.labels]
     assert "The answer for batch 1 is lost: the broker has decided, the producer cannot know." in texts
     assert "The broker remembers batch 1: a duplicate of offset 1. Nothing is stored." in texts
 
@@ -48,6 +48,6 @@ def test_the_last_stable_offset_stays_at_an_open_transaction() -> None:
 
 
 def test_a_partition_without_transactions_has_no_line() -> None:
-    texts = [label.get_text() for label in show(lesson("lost ack"), "space-time").canvas.labels]
+    texts = [label.text for label in show(lesson("lost ack"), "space-time").canvas.labels]
     assert not [text for text in texts if text.startswith("LSO")]
     assert [f for f in facts_of(lesson("lost ack")) if f.copy]
