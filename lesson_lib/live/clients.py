@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
@@ -155,6 +155,21 @@ class LabConsumer(KafkaConsumer):
         if not found:
             self._look()
         return found
+
+    def to_end(self) -> Iterator[Any]:
+        """Every record that this consumer may be handed now, up to the end as it is at the start; markers are passed over.
+
+        LessonError when it has subscribed to no topic that there is, and when the broker is gone.
+        """
+        places = [TopicPartition(topic, number) for topic in sorted(self.subscription() or ())
+                  for number in sorted(self.partitions_for_topic(topic) or ())]
+        if not places:
+            self._look()
+            raise LessonError("This consumer has subscribed to no topic that there is; lab.topic('orders') makes one and returns its name.")
+        ends = self.end_offsets(places)  # with read_committed that is the last stable offset
+        while any(place not in self.assignment() or self.position(place) < end for place, end in ends.items()):
+            for records in self.poll(LOOK_SECONDS * 1000).values():
+                yield from (record for record in records if record.offset < ends[TopicPartition(record.topic, record.partition)])
 
     def __next__(self) -> Any:
         """As KafkaConsumer's, at whose end a broker that is gone would pass for one that has no more records."""

@@ -133,8 +133,16 @@ def test_markers_and_aborted_records_are_in_the_log(lab: Lab) -> None:
     assert [(c.kind, c.value, c.txn) for c in lab.log(topic)] == [
         ("data", "a", "committed"), ("commit", "", "committed"), ("data", "b", "aborted"), ("abort", "", "aborted"), ("data", "c", "open")]
     assert [r.value for r in lab.consumer(topic, isolation_level="read_committed")] == [b"a"]
+    assert [r.value for r in lab.consumer(topic, isolation_level="read_committed").to_end()] == [b"a"]
+    assert [r.value for r in lab.consumer(topic).to_end()] == [b"a", b"b", b"c"]
     assert [e.what for e in lab.history().of(Kind.TXN)] == ["begin", "add partition", "commit", "begin", "add partition", "abort",
                                                             "begin", "add partition"]
+
+
+def test_reading_to_the_end_of_nothing(lab: Lab) -> None:
+    assert list(lab.consumer(lab.topic("empty", partitions=2)).to_end()) == []
+    with pytest.raises(LessonError, match="subscribed to no topic"):
+        list(lab.consumer().to_end())
 
 
 def test_a_killed_producer_is_dead(lab: Lab) -> None:
