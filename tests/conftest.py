@@ -11,6 +11,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ import pytest
 from lesson_lib.kafka_local import maven, probe
 from lesson_lib.kafka_local.compose import read_compose
 
+TOGETHER = ("browser", "notebooks", "publish")  # one JupyterLab, one run of every lesson
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -58,6 +60,19 @@ def without_browser() -> str:
 
 
 NEEDS: dict[str, Callable[[], str]] = {"kafka": without_kafka, "java": without_java, "browser": without_browser}
+
+
+def pytest_configure() -> None:
+    """Tests that run beside each other (pytest-xdist) are different learners: a lab clears away what its learner left behind."""
+    if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+        os.environ["LESSON_LEARNER"] = f"{os.environ.get('LESSON_LEARNER', 'tests')}-{worker}"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What tests beside each other share is made once: the tests of a module stay together, and those of a room that shares more."""
+    for item in items:
+        room, *rest = item.path.relative_to(Path(__file__).parent).parts
+        item.add_marker(pytest.mark.xdist_group(room if room in TOGETHER else "/".join((room, *rest))))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

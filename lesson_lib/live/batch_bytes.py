@@ -13,16 +13,13 @@ import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from kafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
+from kafka.record.default_records import DefaultRecordBatchBuilder
 from kafka.record.util import calc_crc32c
 
 from lesson_lib.core.batch import Batch
+from lesson_lib.live.record_batch import CONTROL, CRC_START, HEADER, LOG_OVERHEAD, TRANSACTIONAL
 
-HEADER = DefaultRecordBatch.HEADER_STRUCT
 HEADER_SIZE = HEADER.size  # 61
-FIRST_BYTE_UNDER_CRC = 21
-LENGTH_IS_OF_WHAT_FOLLOWS = 12  # batch_length does not count base_offset and itself
-TRANSACTIONAL, CONTROL = 0x10, 0x20
 COMPRESSIONS = ("none", "gzip", "snappy", "lz4", "zstd")
 
 
@@ -92,14 +89,14 @@ def _overwrite(data: bytearray, fields: Mapping[str, int]) -> bytearray:
     for name, value in fields.items():
         struct.pack_into(">" + _BY_NAME[name].format, data, _BY_NAME[name].start, value)
     if "crc" not in fields:
-        struct.pack_into(">I", data, _BY_NAME["crc"].start, calc_crc32c(memoryview(data)[FIRST_BYTE_UNDER_CRC:]))
+        struct.pack_into(">I", data, _BY_NAME["crc"].start, calc_crc32c(memoryview(data)[CRC_START:]))
     return data
 
 
 def split_batches(data: bytes) -> list[bytes]:
     """The batches in a piece of a log, one after the other; a batch that is cut off at the end is left out."""
     found = []
-    while len(data) >= HEADER_SIZE and len(data) >= (size := _BY_NAME["batch_length"].read(data) + LENGTH_IS_OF_WHAT_FOLLOWS):
+    while len(data) >= HEADER_SIZE and len(data) >= (size := _BY_NAME["batch_length"].read(data) + LOG_OVERHEAD):
         found.append(data[:size])
         data = data[size:]
     return found

@@ -30,7 +30,8 @@ _VERDICT = re.compile(r"^[✓✗] (Right|Wrong)\. ", re.MULTILINE)
 _get_msg = AsyncZMQSocketChannel.get_msg
 
 
-async def _in_slices(self: AsyncZMQSocketChannel, timeout: float | None = None) -> Any:
+async def in_slices(self: AsyncZMQSocketChannel, timeout: float | None = None) -> Any:
+    """What a channel gives within `timeout` seconds, as `get_msg` itself; set it in its place before a notebook is run."""
     end = None if timeout is None else time.monotonic() + timeout
     while True:
         left = 0.25 if end is None else min(0.25, max(0.0, end - time.monotonic()))
@@ -59,7 +60,7 @@ class Client(NotebookClient):
 def main(argv: list[str]) -> int:
     """`execute order.json pipe`: the order holds the sources and the bounds."""
     order = json.loads(Path(argv[0]).read_text(encoding="utf-8"))
-    AsyncZMQSocketChannel.get_msg = _in_slices
+    AsyncZMQSocketChannel.get_msg = in_slices
     with os.fdopen(int(argv[1]), "w", encoding="utf-8") as pipe:
         for line in executed(order):
             print(json.dumps(line), file=pipe, flush=True)

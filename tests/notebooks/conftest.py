@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from queue import Empty
 from typing import Any
 
 import nbformat
@@ -14,24 +12,11 @@ import pytest
 from jupyter_client.channels import AsyncZMQSocketChannel
 from testbook.client import TestbookNotebookClient
 
+from lesson_lib.report.execute import in_slices
+
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted(ROOT.glob("notebooks/[0-9][0-9]-*.ipynb"))
-_get_msg = AsyncZMQSocketChannel.get_msg
-
-
-async def _get_msg_in_slices(self: AsyncZMQSocketChannel, timeout: float | None = None) -> Any:
-    """Poll in slices: nbclient sends on the socket that it polls, and a wake-up that is lost there would wait for ever."""
-    end = None if timeout is None else time.monotonic() + timeout
-    while True:
-        left = 0.25 if end is None else min(0.25, max(0.0, end - time.monotonic()))
-        try:
-            return await _get_msg(self, left)
-        except Empty:
-            if end is not None and time.monotonic() >= end:
-                raise
-
-
-AsyncZMQSocketChannel.get_msg = _get_msg_in_slices
+AsyncZMQSocketChannel.get_msg = in_slices
 
 
 class Book:
