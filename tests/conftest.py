@@ -11,7 +11,6 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -71,8 +70,8 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What tests beside each other share is made once: the tests of a module stay together, and those of a room that shares more."""
     for item in items:
-        room, *rest = item.path.relative_to(Path(__file__).parent).parts
-        item.add_marker(pytest.mark.xdist_group(room if room in TOGETHER else "/".join((room, *rest))))
+        room = item.path.parent.name
+        item.add_marker(pytest.mark.xdist_group(room if room in TOGETHER else str(item.path)))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
