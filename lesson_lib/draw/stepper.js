@@ -57,7 +57,7 @@
       const to = Math.max(0, Math.min(last, wanted));
       for (let i = now + 1; i <= to; i++) groups[i].forEach((g) => { g.style.display = ""; });
       for (let i = to + 1; i <= now; i++) groups[i].forEach((g) => { g.style.display = "none"; });
-      image.style.opacity = to === last ? "1" : "0.22";
+      image.style.opacity = to === last ? "0" : "0.22"; // the drawing over it is whole then, and two would look bold
       now = to;
       slider.value = to;
       slider.setAttribute("aria-valuetext", `event ${to + 1} of ${last + 1}`);
