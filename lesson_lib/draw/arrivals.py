@@ -14,6 +14,7 @@ from lesson_lib.draw import arrivals_axis as axis
 from lesson_lib.draw.arrivals_data import Arrival, Group, groups_of
 from lesson_lib.draw.arrivals_residual import draw_residual
 from lesson_lib.draw.canvas import Canvas
+from lesson_lib.draw.faint import Faint
 from lesson_lib.draw.marks import verdict_small
 from lesson_lib.draw.steps import Steps
 from lesson_lib.draw.style import EDGE, LANE, MEMORY, NORMAL, VERDICT_COLOURS, WIDTH, line_height, shape_of
@@ -24,12 +25,13 @@ RESIDUAL_ABOVE = 40
 
 
 def draw_arrivals(histories: Sequence[History], steps: Steps) -> Canvas:
-    """All runs under each other, each in the form that its number of arrivals asks for."""
+    """All runs under each other, each in the form that its number of arrivals asks for; a ghost is faint, and has no line."""
     sheets = [(history, groups_of(history)) for history in histories]
     endings = [ending(history, 0.95 * WIDTH - 2 * axis.MARGIN) for history in histories]
     heights = [axis.HEAD + axis.PLOT + axis.FOOT + 22 + len(lines) * line_height(NORMAL) for lines in endings]
-    canvas, top = Canvas(WIDTH, sum(heights) + axis.MARGIN), 6.0
+    sheet, top = Canvas(WIDTH, sum(heights) + axis.MARGIN), 6.0
     for run, (history, groups) in enumerate(sheets):
+        canvas = Faint(sheet) if run and steps.fork else sheet
         own = {index: step for (r, index), step in steps.of.items() if r == run}
         axis.heading(canvas, history, steps.names[run], top, first=run == 0)
         residual = sum(len(g.arrivals) for g in groups) > RESIDUAL_ABOVE
@@ -41,7 +43,7 @@ def draw_arrivals(histories: Sequence[History], steps: Steps) -> Canvas:
             canvas.text(axis.MARGIN, y, line, size=NORMAL, bold=True, align="left")
         canvas.event = None
         top += heights[run]
-    return canvas
+    return sheet
 
 
 def _draw_plain(canvas: Canvas, groups: Sequence[Group], top: float, steps: dict[int, int]) -> None:

@@ -37,16 +37,24 @@ def names_of(histories: Sequence[History]) -> list[str]:
     """What to call two runs: by the first of their settings that differs. Empty for a single run."""
     if len(histories) == 1:
         return [""]
-    if histories[0].settings.idempotence != histories[1].settings.idempotence:
-        return [_capital(switch(h)) for h in histories]
-    for field, form in _DIFFERENCES:
-        values = [str(getattr(h.settings, field)) for h in histories]
-        if values[0] != values[1]:
-            return [_capital(form.format(broker_name(v) if field == "broker" else v or "none")) for v in values]
+    if found := differences(histories[0], histories[1]):
+        return [_capital(words) for words in found[0]]
     with_them = [bool(h.of(Kind.TXN)) for h in histories]
     if with_them[0] != with_them[1]:
         return ["With transactions" if has else "Without transactions" for has in with_them]
     return ["First run", "Second run"]
+
+
+def differences(one: History, other: History) -> list[tuple[str, str]]:
+    """Every setting that differs between two runs, in words, the switch that matters first."""
+    return [pair for pair in zip(_in_words(one), _in_words(other), strict=True) if pair[0] != pair[1]]
+
+
+def _in_words(history: History) -> list[str]:
+    values = {field: getattr(history.settings, field) for field, _ in _DIFFERENCES}
+    values["broker"] = broker_name(values["broker"])
+    values["retries"] = "no limit" if values["retries"] is None else values["retries"]
+    return [switch(history), *(form.format("none" if values[field] == "" else values[field]) for field, form in _DIFFERENCES)]
 
 
 def _capital(text: str) -> str:
@@ -55,14 +63,15 @@ def _capital(text: str) -> str:
 
 def title(history: History, name: str) -> str:
     """A run's name together with the switch."""
-    return name if name.lower().startswith("idempotence") else f"{name}, {switch(history)}" if name else _capital(switch(history))
+    return name if "idempotence o" in name.lower() else f"{name}, {switch(history)}" if name else _capital(switch(history))
 
 
 def draw_heading(canvas: Canvas, history: History, name: str, y: float) -> None:
     """Write both, the small print cut where the sheet ends."""
-    bold = fitted(title(history, name), canvas.width / 2, LARGE, True)
+    bold = fitted(title(history, name), 0.6 * canvas.width, LARGE, True)
     canvas.text(LEFT, y, bold, size=LARGE, bold=True, align="left")
-    left = LEFT + text_width(bold, LARGE, True) + 12
+    wide = text_width(bold, LARGE, True)
+    left = LEFT + wide + max(12, 0.05 * wide)  # letters on a grid of pixels are a little wider than measured
     canvas.text(left, y + 0.5, fitted(small_print(history), 0.95 * (canvas.width - LEFT - left)), colour=QUIET, align="left")
 
 

@@ -73,7 +73,7 @@ def _doubt(panel: Panel, canvas: Canvas, fact: Fact, x: float) -> None:
 
 def _doubt_lasts(panel: Panel, canvas: Canvas, loss: int, end: float) -> None:
     """The time that the application could not know, up to the pixel `end`."""
-    start, y = panel.x(panel.plan.facts[loss]) + 8, panel.y("told", 13)
+    start, y = max(panel.x(panel.plan.facts[loss]) + 8, panel.start), panel.y("told", 13)
     canvas.line([(start, y), (end, y)], colour=QUIET, width=1.2, style=marks.DOTTED, layer=1.5)
 
 

@@ -6,19 +6,22 @@ from lesson_lib.draw.canvas import Canvas
 from lesson_lib.draw.facts import Fact
 from lesson_lib.draw.heading import draw_heading
 from lesson_lib.draw.lanes_plan import HEIGHTS, Plan
-from lesson_lib.draw.style import LANE, NORMAL, PALE, QUIET, line_height
+from lesson_lib.draw.style import LANE, NORMAL, PALE, QUIET, line_height, text_width
 from lesson_lib.draw.timeline import Timeline
 from lesson_lib.draw.words import ending
 from lesson_lib.history import Kind
 
 LEFT, RIGHT, MARGIN = 132.0, 18.0, 12.0
+SAME = "up to here the same as above"
 
 
 class Panel:
-    """Rows from `top` downward. `y`, `x` and `lane` give pixels on the page."""
+    """Rows from `top` downward. `y`, `x` and `lane` give pixels on the page; `fork` is where the line of a fork stands."""
 
-    def __init__(self, plan: Plan, timeline: Timeline, width: float) -> None:
+    def __init__(self, plan: Plan, timeline: Timeline, width: float, fork: float = 0.0) -> None:
         self.plan, self.timeline, self.width, self.top = plan, timeline, width, 0.0
+        self.fork = fork
+        self.start = fork if plan.ghost else 0.0  # what only goes on is not drawn to the left of it
         self.ending = ending(plan.history, 0.95 * width - 2 * MARGIN)
         self.sends = {f.event.attempt: f for f in plan.facts if f.event.kind == Kind.SEND}
         self.rows, self.height = self._rows()
@@ -26,7 +29,7 @@ class Panel:
     def _rows(self) -> tuple[dict[str, float], float]:
         """The upper edge of each row, and the height of all."""
         plan, y = self.plan, 0.0
-        sizes = [("title", HEIGHTS["title"]), ("told", HEIGHTS["told"])]
+        sizes = [("title", HEIGHTS["title"]), *([("fork", HEIGHTS["fork"])] if plan.fork else []), ("told", HEIGHTS["told"])]
         for lane in plan.producers:
             sizes += [("try" + lane, HEIGHTS["try"]), (lane, HEIGHTS["producer"])]
         sizes += [("network", HEIGHTS["network"]), ("broker", HEIGHTS["broker"]), ("words", HEIGHTS["words"])]
@@ -70,10 +73,10 @@ class Panel:
         for name, y in self._names():
             canvas.text(MARGIN, y, name, align="left", bold=name.startswith("log"))
         for lane in [*self.plan.producers, "broker"]:
-            canvas.line([(LEFT - 14, self.lane(lane)), (self.width - RIGHT, self.lane(lane))], colour=LANE, width=1.4)
+            canvas.line([(max(LEFT - 14, self.start), self.lane(lane)), (self.width - RIGHT, self.lane(lane))], colour=LANE, width=1.4)
         if len(self.plan.producers) == 1:
             self._connections(canvas, steps)
-        for x, words in self.timeline.breaks:
+        for x, words in [each for each in self.timeline.breaks if each[0] > self.start]:
             for shift in (-3, 3):
                 ends = [(x + shift, self.y("told")), (x + shift, self.y("waits"))]
                 canvas.line(ends, colour=LANE, width=0.9, style=(0, (2, 3)), layer=0.5)
@@ -103,7 +106,23 @@ class Panel:
             self._band(canvas, steps[first.index], self.x(first) - 16, self.width - RIGHT)
 
     def _band(self, canvas: Canvas, step: int, start: float, end: float) -> None:
+        start = max(start, self.start)
+        if start >= end:
+            return
         canvas.event = step
         top = self.lane(self.plan.producers[0])
         canvas.box(start, top, end - start, self.lane("broker") - top, fill=PALE, edge=None, layer=0)
         canvas.event = None
+
+
+def draw_fork(panel: Panel, canvas: Canvas) -> None:
+    """The line of the fork, and in a row of its own what it means; at the ghost also what lies to its left."""
+    fork, x, y = panel.plan.fork, panel.fork, panel.y("fork", 9)
+    if fork is None:
+        return
+    canvas.line([(x, panel.y("fork")), (x, panel.y("ending", -4))], width=1.4, style=(0, (6, 3)), layer=1.2)
+    words = fork.words(panel.plan.ghost)
+    fits = x + 7 + text_width(words, bold=True) < panel.width - MARGIN
+    canvas.text(x + (7 if fits else -7), y, words, align="left" if fits else "right", bold=True)
+    if panel.plan.ghost and fits and x - 7 - text_width(SAME) > LEFT:
+        canvas.text(x - 7, y, SAME, align="right", colour=QUIET)

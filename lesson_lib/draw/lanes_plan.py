@@ -12,6 +12,7 @@ from functools import cached_property
 
 from lesson_lib.draw import labels, marks
 from lesson_lib.draw.facts import Fact, facts_of
+from lesson_lib.draw.ghost import Fork
 from lesson_lib.draw.style import SMALL, line_height, text_width
 from lesson_lib.draw.timeline import Need, Place
 from lesson_lib.history import Event, History, Kind
@@ -20,7 +21,8 @@ NOTES = (Kind.INIT, Kind.EPOCH, Kind.PRODUCER, Kind.TXN, Kind.TIMEOUT)  # writte
 MANY_ATTEMPTS = 12
 NETWORK = (Kind.LOST, Kind.TORN)
 CONSUMER = (Kind.READ, Kind.POSITION, Kind.CONSUMER)
-HEIGHTS = {"title": 30, "told": 46, "try": 18, "producer": 28, "network": 88, "broker": 34, "words": 30, "log": 46, "consumer": 46}
+HEIGHTS = {"title": 30, "fork": 20, "told": 46, "try": 18, "producer": 28, "network": 88, "broker": 34, "words": 30, "log": 46,
+           "consumer": 46}
 
 
 @dataclass
@@ -31,12 +33,18 @@ class Plan:
     clock: Mapping[int, int] | None = None
     marked: frozenset[tuple[str, int]] = frozenset()  # what to tint, as `difference` names it
     name: str = ""  # what the run is called beside another
+    fork: Fork | None = None  # where the other run parts from this one
+    ghost: bool = False  # draw only what comes of it after the fork
     facts: list[Fact] = field(init=False)
+    drawn: list[Fact] = field(init=False)
     places: dict[int, Place] = field(init=False)
+    line: Place | None = field(init=False, default=None)  # the fork's own place; None where this run ended before it
     names: dict[int, str] = field(init=False)
 
     def __post_init__(self) -> None:
         self.facts = facts_of(self.history)
+        future = self.fork.future(self.history) if self.fork and self.ghost else range(len(self.facts))
+        self.drawn = [fact for fact in self.facts if fact.index in future]
         ids = dict.fromkeys(f.event.producer_id for f in self.facts if f.event.producer_id >= 0)
         self.names = {producer_id: f"P{n}" for n, producer_id in enumerate(ids, 1)}
         self.places = dict(self._placed())
@@ -48,9 +56,13 @@ class Plan:
     def _placed(self) -> Iterable[tuple[int, Place]]:
         seen: Counter[tuple[int, str]] = Counter()
         acks: dict[tuple[int, int], int] = {}
+        least: Counter[int] = Counter()
         for fact in self.facts:
             t, group = self.time(fact.index), group_of(fact.event)
-            rank = max(seen[t, group], acks.get((t, fact.event.batch), 0) if fact.event.kind == Kind.REPORT else 0)
+            if self.fork and fact.index == self.fork.at:  # behind all that is at this time so far, before all that follows
+                rank = max((r for (when, _), r in seen.items() if when == t), default=0)
+                self.line, least[t] = (t, rank), rank + 1
+            rank = max(least[t], seen[t, group], acks.get((t, fact.event.batch), 0) if fact.event.kind == Kind.REPORT else 0)
             if fact.event.kind in (Kind.REPORT, Kind.LOST):  # both write into the row of what the application is told
                 rank = max(rank, seen[t, "told"])
                 seen[t, "told"] = rank + 1
@@ -108,12 +120,13 @@ class Plan:
 
     def needs(self) -> list[Need]:
         """Room that every mark and every text wants."""
-        found = [n for fact in self.facts for n in self._needs_of(fact)]
+        found = [n for fact in self.drawn for n in self._needs_of(fact)]
         for place, batch in self.unknown_places():
             found.append(_centred(place, "told", labels.told_words(str(batch), "unknown")))
         for place, _, text in self.other_cells():
             found.append(Need(place, "log", labels.cell_width(text) / 2, labels.cell_width(text) / 2))
-        return found
+        rows = {need.row for need in found} if self.line else ()
+        return [*found, *(Need(self.line, row, 4, 4) for row in sorted(rows))]
 
     def unknown_places(self) -> list[tuple[Place, int]]:
         """Where the rings of batches go that nobody reported on: at the very end."""

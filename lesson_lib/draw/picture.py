@@ -62,7 +62,7 @@ class Picture:
         return f'<img alt="{escape(self.alt)}" src="{source}" {size} style="max-width:100%;height:auto;background:#fff">'
 
     def _table_html(self) -> str:
-        look = "font-family:monospace;white-space:pre;overflow-x:auto"
+        look = "font-family:monospace;white-space:pre;overflow-x:auto;width:0;min-width:100%"  # long lines make no place wider
         return f'<details open><summary>The same as text</summary><pre tabindex="0" style="{look}">{escape(self.table)}</pre></details>'
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from lesson_lib.draw.difference import as_table, differing
 from lesson_lib.draw.facts import facts_of
+from lesson_lib.draw.ghost import GHOST_NAMES, fork_of
+from lesson_lib.draw.heading import small_print, title
 from lesson_lib.draw.markers import with_markers
 from lesson_lib.draw.picture import Picture
-from lesson_lib.draw.steps import Steps, comparable, steps_of
+from lesson_lib.draw.steps import Steps, steps_of
+from lesson_lib.draw.timeline import comparable
 from lesson_lib.errors import LessonError
 from lesson_lib.history import History
 
@@ -20,20 +24,23 @@ CAPTURE = 20  # attempts that lanes have room for
 LAYOUTS = ("lanes", "space-time", "arrivals")
 
 
-def show(history: History, layout: str | None = None, control: History | None = None, step: bool = True) -> Picture:
-    """Draw a run, and under it its control on the same time axis.
+def show(history: History, layout: str | None = None, control: History | None = None, step: bool = True,
+         ghost: History | None = None) -> Picture:
+    """Draw a run, and under it its control, or its ghost, on the same time axis.
 
-    `layout` is "lanes", "space-time" or "arrivals"; left out, it is lanes up to 20 attempts and arrivals above. `step=False`
-    leaves the buttons away. LessonError for anything that is not a history, and for a layout that there is not.
+    `ghost` is the run as it was before something was changed: from where the two part it is drawn faint. `layout` is "lanes",
+    "space-time" or "arrivals"; left out, it is lanes up to 20 attempts and arrivals above. `step=False` leaves the buttons
+    away. LessonError for anything that is not a history, for a layout that there is not, and for a control beside a ghost.
     """
-    runs = [history] if control is None else [history, control]
-    return _picture(runs, _checked(runs, layout), frozenset(), step)
+    if ghost is not None and control is not None:
+        raise LessonError("A picture has room for a control or for a ghost, not for both; leave one of them out.")
+    runs = [run for run in (history, control, ghost) if run is not None]
+    return _picture(runs, _checked(runs, layout), step, ghost=ghost is not None)
 
 
 def compare(left: History, right: History, layout: str | None = None, step: bool = True) -> Picture:
     """Draw two runs under each other, what differs tinted: two settings, two brokers, or the simulated and the real one."""
-    from lesson_lib.draw.difference import differing
-    return _picture([left, right], _checked([left, right], layout), differing(left, right), step)
+    return _picture([left, right], _checked([left, right], layout), step, differing(left, right))
 
 
 def _checked(runs: Sequence[History], layout: str | None) -> str:
@@ -45,12 +52,14 @@ def _checked(runs: Sequence[History], layout: str | None) -> str:
     return layout or ("arrivals" if max(len(run.attempts) for run in runs) > CAPTURE else "lanes")
 
 
-def _picture(runs: Sequence[History], layout: str, marked: Marked, step: bool) -> Picture:
+def _picture(runs: Sequence[History], layout: str, step: bool, marked: Marked = frozenset(), ghost: bool = False) -> Picture:
     runs = [with_markers(run) for run in runs]
-    steps = steps_of(runs, [facts_of(run) for run in runs])
+    fork = fork_of(*runs) if ghost else None
+    runs = runs[:1] if ghost and not fork else runs  # where nothing came out otherwise there is no other future
+    steps = steps_of(runs, [facts_of(run) for run in runs], fork)
     canvas = _drawn(layout, runs, steps, marked)
     told = (steps.captions, steps.surprises) if step else ((), ())
-    return Picture(canvas, alt(*runs), table(*runs), *told)
+    return Picture(canvas, alt(runs, steps), table(runs, steps), *told)
 
 
 def _drawn(layout: str, runs: Sequence[History], steps: Steps, marked: Marked) -> Canvas:
@@ -67,27 +76,25 @@ def _drawn(layout: str, runs: Sequence[History], steps: Steps, marked: Marked) -
 def _lanes(runs: Sequence[History], steps: Steps, marked: Marked) -> Canvas:
     from lesson_lib.draw.lanes import draw_lanes
     from lesson_lib.draw.lanes_plan import Plan
-    facts = [facts_of(run) for run in runs]
-    columns = {} if comparable(runs) else steps.columns(facts)
+    columns = {} if comparable(runs) else steps.columns([facts_of(run) for run in runs])
     clocks = [{i: c for (r, i), c in columns.items() if r == run} for run in range(len(runs))]
-    return draw_lanes([Plan(*each) for each in zip(runs, clocks, [marked] * len(runs), steps.names, strict=True)], steps)
+    plans = [Plan(run, clocks[n], marked, steps.names[n], steps.fork, ghost=bool(n and steps.fork)) for n, run in enumerate(runs)]
+    return draw_lanes(plans, steps)
 
 
-def alt(*runs: History) -> str:
+def alt(runs: Sequence[History], steps: Steps) -> str:
     """The story of one run, or of two with their names before them."""
-    from lesson_lib.draw.heading import names_of
     if len(runs) == 1:
         return runs[0].story()
-    return " ".join(["Two runs.", *(f"{name}: {run.story()}" for name, run in zip(names_of(runs), runs, strict=True))])
+    place = f"from attempt {steps.fork.attempt} on" if steps.fork and steps.fork.attempt else "from where they part"
+    first = f"A run, and faint beneath it, {place}, the run before a change, as a ghost." if steps.fork else "Two runs."
+    return " ".join([first, *(f"{name}: {run.story()}" for name, run in zip(steps.names, runs, strict=True))])
 
 
-def table(*runs: History) -> str:
+def table(runs: Sequence[History], steps: Steps) -> str:
     """The tables of all runs, each under its settings where there are several."""
     if len(runs) == 1:
         return runs[0].table()
-    from lesson_lib.draw.difference import as_table
-    from lesson_lib.draw.heading import names_of, small_print, title
-    names = names_of(runs)
-    heads = [f"{title(run, name)}  ·  {small_print(run)}".replace("  ·  ", ", ") for run, name in zip(runs, names, strict=True)]
+    heads = [f"{title(run, name)}  ·  {small_print(run)}".replace("  ·  ", ", ") for run, name in zip(runs, steps.names, strict=True)]
     tables = [f"{head}\n{run.table()}" for head, run in zip(heads, runs, strict=True)]
-    return "\n\n".join([*tables, as_table(runs[0], runs[1], names)])
+    return "\n\n".join([*tables, as_table(runs[0], runs[1], GHOST_NAMES if steps.fork else steps.names)])

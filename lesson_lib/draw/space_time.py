@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from lesson_lib.draw import labels
 from lesson_lib.draw.canvas import Canvas
 from lesson_lib.draw.facts import Fact, facts_of
+from lesson_lib.draw.faint import Faint
+from lesson_lib.draw.ghost import Fork
 from lesson_lib.draw.heading import draw_heading
 from lesson_lib.draw.space_time_log import LogColumn
 from lesson_lib.draw.space_time_marks import draw_event, memory_from
@@ -20,7 +22,7 @@ from lesson_lib.draw.style import LANE, NORMAL, SMALL, WIDTH, line_height, text_
 from lesson_lib.draw.words import ending, sentence, wrap
 from lesson_lib.history import History, Kind
 
-MARGIN, HEAD, LANE_STEP, WORDS = 12.0, 54.0, 170.0, 330.0
+MARGIN, HEAD, LANE_STEP, WORDS, FORK = 12.0, 54.0, 170.0, 330.0, 22.0
 
 _ASPECT = {Kind.VERDICT: "fate", Kind.REPORT: "told"}  # what can differ, as `difference` names it
 
@@ -28,8 +30,9 @@ _ASPECT = {Kind.VERDICT: "fate", Kind.REPORT: "told"}  # what can differ, as `di
 class Sheet:
     """One run from `top` downward: `xs` gives the lanes, `ys` the rows of the events."""
 
-    def __init__(self, history: History, top: float, words_at: float = 0.0) -> None:
+    def __init__(self, history: History, top: float, words_at: float = 0.0, fork: Fork | None = None, ghost: bool = False) -> None:
         self.history, self.top, self.facts = history, top, facts_of(history)
+        self.fork, self.ghost = fork, ghost
         self.sends = {f.event.attempt: f for f in self.facts if f.event.kind == Kind.SEND}
         self.lanes = _lanes(history)
         step = min(LANE_STEP, max(88, 520 / len(self.lanes)))
@@ -43,16 +46,22 @@ class Sheet:
         self.words_at = max(left + 10, words_at)
         self.width = max(WIDTH, self.words_at + WORDS)
         self.texts = [wrap(sentence(f), 0.95 * (self.width - MARGIN - self.words_at), SMALL, False) for f in self.facts]
+        self.fork_y = 0.0  # stays 0 where the run ended before the fork
         self.ys = self._rows()
         self.ending = ending(history, 0.95 * self.width - 2 * MARGIN)
         self.bottom = (self.ys[-1] if self.ys else top + HEAD) + 26
         self.height = self.bottom + 10 + len(self.ending) * line_height(NORMAL) - top
 
     def _rows(self) -> list[float]:
+        """Where each event's row lies, with room for the fork's line before the first that came out otherwise."""
         ys, y, before = [], self.top + HEAD, 0.0
         for fact, text in zip(self.facts, self.texts, strict=True):
             half = max(13.0, (len(text) * line_height() + 6) / 2, self._cell_height(fact) / 2 + 2, self._memory_height(fact) / 2 + 2)
-            y += before + half
+            y += before
+            if self.fork and self.fork.at == fact.index:
+                self.fork_y = y + FORK / 2
+                y += FORK
+            y += half
             ys.append(y)
             before = half
         return ys
@@ -91,7 +100,8 @@ class Sheet:
 
     def draw(self, canvas: Canvas, steps: dict[int, int], last: int, marked: frozenset[tuple[str, int]],
              name: str) -> None:
-        """Lanes, then events from top to bottom, then what is known at the end."""
+        """Lanes, then events from top to bottom, then what is known at the end; all of it faint for a ghost."""
+        canvas = Faint(canvas) if self.ghost else canvas
         self._frame(canvas, name)
         for fact, text in zip(self.facts, self.texts, strict=True):
             canvas.event = steps[fact.index]
@@ -99,10 +109,17 @@ class Sheet:
             canvas.text(self.words_at, self.y(fact), "\n".join(text), align="left")
         for column in self.columns.values():
             column.draw_bars(canvas, steps)
+        canvas.event = None
+        self._draw_fork(canvas)
         canvas.event = last if self.facts else None
         for i, line in enumerate(self.ending):
             canvas.text(MARGIN, self.bottom + 12 + i * line_height(NORMAL), line, size=NORMAL, bold=True, align="left")
         canvas.event = None
+
+    def _draw_fork(self, canvas: Canvas) -> None:
+        if self.fork and self.fork_y:
+            canvas.line([(MARGIN, self.fork_y), (self.words_at - 6, self.fork_y)], width=1.4, style=(0, (6, 3)), layer=1.2)
+            canvas.text(self.words_at, self.fork_y, self.fork.words(self.ghost), bold=True, align="left")
 
     def _frame(self, canvas: Canvas, name: str) -> None:
         draw_heading(canvas, self.history, name, self.top + 13)
@@ -132,8 +149,9 @@ def draw_space_time(histories: Sequence[History], steps: Steps, marked: frozense
     """All runs under each other."""
     words_at = max(Sheet(history, 0.0).words_at for history in histories)
     sheets: list[Sheet] = []
-    for history in histories:
-        sheets.append(Sheet(history, sheets[-1].top + sheets[-1].height + MARGIN if sheets else 6.0, words_at))
+    for run, history in enumerate(histories):
+        top = sheets[-1].top + sheets[-1].height + MARGIN if sheets else 6.0
+        sheets.append(Sheet(history, top, words_at, steps.fork, ghost=bool(run and steps.fork)))
     canvas = Canvas(max(s.width for s in sheets), sheets[-1].top + sheets[-1].height + 6)
     for run, sheet in enumerate(sheets):
         if run:

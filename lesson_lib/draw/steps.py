@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from lesson_lib.draw.facts import Fact
+from lesson_lib.draw.ghost import GHOST_NAMES, Fork, ghost_names
 from lesson_lib.draw.heading import names_of
+from lesson_lib.draw.timeline import comparable
 from lesson_lib.draw.words import sentence, surprising
 from lesson_lib.history import History, Kind
 
@@ -26,6 +28,7 @@ class Steps:
     captions: tuple[str, ...]
     surprises: tuple[int, ...]
     names: tuple[str, ...] = ("",)  # what each run is called
+    fork: Fork | None = None  # where the second run is the ghost of the first: where they part
 
     @property
     def of(self) -> dict[Member, int]:
@@ -43,19 +46,23 @@ class Steps:
         return found
 
 
-def comparable(histories: Sequence[History]) -> bool:
-    """Whether one clock serves all runs: on the wire `t` only counts."""
-    return len(histories) == 1 or all(h.settings.world == "simulated" for h in histories)
-
-
-def steps_of(histories: Sequence[History], facts: Sequence[Sequence[Fact]]) -> Steps:
-    """The steps of one run, or of two told together."""
-    timed = comparable(histories)
-    members = tuple(((0, f.index),) for f in facts[0]) if len(facts) == 1 else tuple(_merged(facts[0], facts[1], timed))
-    names = names_of(histories)
-    captions = tuple(_caption([(names[run], facts[run][index]) for run, index in step]) for step in members)
+def steps_of(histories: Sequence[History], facts: Sequence[Sequence[Fact]], fork: Fork | None = None) -> Steps:
+    """The steps of one run, or of two told together; with a fork, what lies before it is told once."""
+    names = ghost_names(*histories) if fork else names_of(histories)
+    members = _members(facts, comparable(histories), fork.common if fork else 0)
+    short = GHOST_NAMES if fork else names
+    captions = tuple(_caption([(short[run], facts[run][index]) for run, index in step]) for step in members)
     surprises = tuple(n for n, step in enumerate(members) if any(surprising(facts[run][index]) for run, index in step))
-    return Steps(members, captions, surprises, tuple(names))
+    return Steps(members, captions, surprises, tuple(names), fork)
+
+
+def _members(facts: Sequence[Sequence[Fact]], timed: bool, common: int) -> tuple[tuple[Member, ...], ...]:
+    """The events of each step; the first `common` ones are known to be the same."""
+    if len(facts) == 1:
+        return tuple(((0, f.index),) for f in facts[0])
+    left, right = facts
+    shared = [((0, one.index), (1, other.index)) for one, other in zip(left[:common], right[:common], strict=True)]
+    return (*shared, *_merged(left[common:], right[common:], timed))
 
 
 def _merged(left: Sequence[Fact], right: Sequence[Fact], timed: bool) -> list[tuple[Member, ...]]:

@@ -26,6 +26,7 @@ PALE = "#0000000D"   # see-through, so that a stepped picture shows the future b
 BAND = "#E4E4E4"
 AGAIN = "#FBE3B3"    # a second copy in the log: the retry's orange, pale
 TINT = "#FFF4C2"     # what differs between two runs
+FAINT_FILL, FAINT_LINE = 0.28, 0.45  # how much of a colour is left in a ghost; the rest is white
 
 VERDICT_COLOURS = {"stored": STORED, "duplicate": DUPLICATE, "refused": REFUSED, "fenced": FENCED}
 
@@ -51,6 +52,15 @@ def short_name(error: ErrorCode) -> str:
 def shape_of(what: str, error: ErrorCode) -> str:
     """Which mark a verdict gets: stored, duplicate, refused, or fenced for the two errors that say so."""
     return "fenced" if what == "refused" and error in _FENCES else what
+
+
+def mixed(colour: str, share: float) -> str:
+    """A colour with white, `share` of it left; what can be seen through becomes clearer, names (white, none) stay."""
+    if not colour.startswith("#"):
+        return colour
+    if len(colour) == 9:
+        return f"{colour[:7]}{round(share * int(colour[7:], 16)):02X}"
+    return "#" + "".join(f"{round(255 - share * (255 - int(colour[i:i + 2], 16))):02X}" for i in (1, 3, 5))
 
 
 @cache

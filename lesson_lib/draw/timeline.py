@@ -6,11 +6,12 @@ distances are not to scale. A wait of more than four usual steps and 100 ms beco
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
 from lesson_lib.draw.style import milliseconds, text_width
+from lesson_lib.history import History
 
 Place = tuple[int, int]
 STEPS, GAP, LONG, SHORT_MS, WIDEST = (30.0, 18.0, 11.0, 6.0), 8.0, 4.0, 100, 2.6
@@ -37,6 +38,11 @@ class Timeline:
     def x(self, place: Place) -> float:
         """Pixels from the left edge of the picture."""
         return self.xs[place]
+
+
+def comparable(histories: Sequence[History]) -> bool:
+    """Whether one clock serves all runs: on the wire `t` only counts."""
+    return len(histories) == 1 or all(h.settings.world == "simulated" for h in histories)
 
 
 def lay_out(needs: Iterable[Need], left: float, right: float) -> Timeline:

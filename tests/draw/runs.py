@@ -61,6 +61,21 @@ def pipeline() -> History:
     return simulate_pipeline(3, crash={2: "send"})
 
 
+def random_fork(seed: int) -> tuple[History, History, int]:
+    """A random run, the same with another fault at one attempt, and the number of that attempt."""
+    dice = random.Random(seed)
+    arguments: dict[str, Any] = {"idempotence": dice.random() < 0.5, "in_flight": dice.choice([1, 3, 5]),
+                                 "client": dice.choice(["kafka-python", "java"]), "resend": dice.random() < 0.2}
+    count, attempt = dice.randint(2, 8), dice.randint(1, 6)
+    faults = {dice.randint(1, 6): dice.choice(FAULTS) for _ in range(dice.randint(0, 2))}
+    others = [fault for fault in FAULTS if fault != faults.get(attempt)]
+    try:
+        return (simulate(count, faults={**faults, attempt: dice.choice(others)}, **arguments),
+                simulate(count, faults=faults, **arguments), attempt)
+    except LessonError:  # one of the runs ended before one of the faults
+        return random_fork(seed + 100_000)
+
+
 def random_pair(seed: int) -> list[History]:
     """A random run with idempotence and, where the faults can be had there too, without."""
     dice = random.Random(seed)

@@ -22,9 +22,9 @@ SVG = "http://www.w3.org/2000/svg"
 
 
 def pictures() -> list[Picture]:
-    """One of each layout, and one of two runs."""
+    """One of each layout, one of two runs, and one with a ghost."""
     run, other = lesson("lost ack"), lesson("lost ack", idempotence=False)
-    return [show(run), show(run, "space-time"), show(run, "arrivals"), compare(other, run)]
+    return [show(run), show(run, "space-time"), show(run, "arrivals"), compare(other, run), show(run, ghost=other)]
 
 
 def written_in(svg: str) -> list[str]:

@@ -7,8 +7,9 @@ import pytest
 from lesson_lib.draw import compare, show
 from lesson_lib.draw.canvas import Canvas
 from lesson_lib.draw.show import LAYOUTS
+from lesson_lib.sim import simulate
 from tests.draw.collisions import unreadable
-from tests.draw.runs import LESSONS, lesson, pipeline, random_pair, transactions
+from tests.draw.runs import LESSONS, lesson, pipeline, random_fork, random_pair, transactions
 
 
 def test_the_counter_sees_a_collision_and_a_text_that_is_cut_off() -> None:
@@ -46,6 +47,25 @@ def test_random_runs(layout: str, first: int, last: int) -> None:
     for seed in range(first, last):
         runs = random_pair(seed)
         if found := unreadable(show(runs[0], layout, control=runs[1] if len(runs) > 1 else None).canvas):
+            bad[seed] = found
+    assert bad == {}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("name", LESSONS)
+def test_ghosts_of_the_lessons(name: str, layout: str) -> None:
+    without = {name: value for name, value in LESSONS[name].items() if name not in ("faults", "consumer")}
+    for before in (simulate(**without), lesson(name, idempotence=False)):
+        assert unreadable(show(lesson(name), layout, ghost=before).canvas) == []
+        assert unreadable(show(before, layout, ghost=lesson(name)).canvas) == []
+
+
+@pytest.mark.parametrize(("layout", "first", "last"), [("lanes", 500, 620), ("space-time", 620, 640), ("arrivals", 640, 660)])
+def test_random_ghosts(layout: str, first: int, last: int) -> None:
+    bad = {}
+    for seed in range(first, last):
+        now, before, _ = random_fork(seed)
+        if found := unreadable(show(now, layout, ghost=before).canvas):
             bad[seed] = found
     assert bad == {}
 
