@@ -1,4 +1,5 @@
-// Names the controls of a question and keeps their keys. Runs once an output; does nothing where it finds no controls.
+// Names the controls of a question or a playground, keeps their keys, and makes pictures that appear among them step: a script
+// in a widget's value is not run by the front end. Runs once an output; does nothing where it finds no controls.
 (function (here) {
   const guard = (event) => {
     const plain = !event.ctrlKey && !event.metaKey && !event.altKey;
@@ -12,11 +13,22 @@
     box.setAttribute("aria-label", `${label ? label.textContent : "Answer"}: ${question}`);
     group.querySelectorAll("input[type=radio]").forEach((input) => { input.name = `${id}-${index}`; });
   };
+  const run = (script) => {
+    const running = document.createElement("script");
+    running.textContent = script.textContent;
+    running.dataset.running = "yes";
+    script.replaceWith(running);
+  };
   const upgrade = (area) => {
+    area.querySelectorAll(".lesson-playground [data-picture] > script:not([data-running])").forEach(run);
     area.querySelectorAll(".lesson-answer, .lesson-playground").forEach((box) => {
       if (box.dataset.guarded || !box.querySelector("input, select, button")) return;
       box.dataset.guarded = "yes";
       box.addEventListener("keydown", guard);
+      if (box.matches(".lesson-playground")) {
+        box.setAttribute("role", "group");
+        box.setAttribute("aria-label", "Playground");
+      }
       const text = area.querySelector(`#${[...box.classList].find((c) => c.startsWith("question-")) || "none"}`);
       const question = text ? text.textContent : "";
       const id = `lesson-${Math.random().toString(36).slice(2)}`;

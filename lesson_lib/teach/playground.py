@@ -1,7 +1,8 @@
 """A run to play with: one control an attempt, a few switches; the same thing as a text call, so that it can be shared.
 
-Changing what happens to attempt k keeps everything before k, for the same script leads to the same run up to there. Faults
-after k belonged to the old future and are dropped; that future stays on the page, above the new one, with what differs marked.
+Changing what happens to attempt k keeps everything before k, for the same script leads to the same run up to there, and what
+was chosen for the attempts after k. Only a fault whose attempt does not happen any more is dropped, and said to be. The old
+future stays on the page, as a ghost beneath the new one.
 """
 
 from __future__ import annotations
@@ -10,14 +11,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from lesson_lib.errors import LessonError
-from lesson_lib.faults import DELIVER, parse_script
+from lesson_lib.faults import DELIVER, Fault, parse_fault, parse_script
 from lesson_lib.history import History
 from lesson_lib.teach.content import Scenario
 from lesson_lib.teach.message import Message, Outcome, Shown, box, inline, picture_html, picture_text, show_now
 from lesson_lib.teach.widget import Controls, guard_script, has_kernel
 
 MOST_ATTEMPTS = 12
-_SWITCHES = ("idempotence", "acks", "retries", "in_flight", "broker", "client")
 
 
 class Playground(Shown):
@@ -40,25 +40,48 @@ class Playground(Shown):
         return str(self.scenario)
 
     def change(self, attempt: int, fault: str) -> Message:
-        """Let something else happen to one attempt, and see what follows from there."""
-        kept = {n: old for n, old in self.faults.items() if n < attempt}
-        return self.switch(faults={**kept, attempt: fault} if fault != "deliver" else kept)
+        """Let something else happen to one attempt, and see what follows from there. "deliver" takes its fault away."""
+        if not isinstance(attempt, int):
+            return Message(Outcome.INFO, f"An attempt is named by its number, such as 2, not {attempt!r}.")
+        return self._chosen({**self.faults, attempt: fault}, {}, asked=attempt)
+
+    def choose(self, faults: Mapping[int, str], **settings: Any) -> Message:
+        """Run with a whole strip of faults. Those whose attempt does not happen then are dropped, and the message says so."""
+        return self._chosen(faults, settings)
 
     def switch(self, **settings: Any) -> Message:
         """Run again with other settings. What cannot be run says why, and nothing changes."""
-        changed = self.scenario.with_settings(**{**settings, "faults": settings.get("faults", self.faults) or None})
+        if "faults" not in settings:
+            return self.choose(self.faults, **settings)
+        return self._go(self.scenario.with_settings(**{**settings, "faults": settings["faults"] or None}))
+
+    def _chosen(self, faults: Mapping[int, str], settings: Mapping[str, Any], asked: int = 0) -> Message:
+        """Run with the faults that happen. One that was asked for by number must happen, or it is a mistake."""
+        bare = self.scenario.with_settings(**{**settings, "faults": None})
+        try:
+            chosen = {n: fault for n, fault in ((n, parse_fault(text)) for n, text in faults.items()) if fault != DELIVER}
+            kept = {n: str(fault) for n, fault in chosen.items() if n in (asked, *_happening(bare, chosen))}
+        except LessonError as error:
+            return Message(Outcome.INFO, str(error))
+        return self._go(bare.with_settings(faults=kept or None), {n: fault for n, fault in chosen.items() if n not in kept})
+
+    def _go(self, changed: Scenario, dropped: Mapping[int, Fault] | None = None) -> Message:
         try:
             run = changed.run()
         except LessonError as error:
             return Message(Outcome.INFO, str(error))
-        self.before, self.run, self.scenario = self.run, run, changed
-        return self.message()
+        if changed != self.scenario:
+            self.before, self.run, self.scenario = self.run, run, changed
+        return self.message(dropped)
 
-    def message(self) -> Message:
-        """The run as it is now, under the run as it was before."""
-        from lesson_lib.draw import compare, show
-        picture = show(self.run, step=False) if self.before is None else compare(self.before, self.run, step=False)
-        return Message(Outcome.INFO, f"`{self.call}`", picture)
+    def message(self, dropped: Mapping[int, Fault] | None = None) -> Message:
+        """The run as it is now, with the run before as its ghost; and which faults were dropped on the way."""
+        from lesson_lib.draw import show
+        from lesson_lib.draw.ghost import fork_of
+        same = self.before is not None and fork_of(self.run, self.before) is None
+        words = ["Nothing came out differently."] if same else []
+        words += [_dropped_words(dropped)] if dropped else []
+        return Message(Outcome.INFO, "\n".join([f"`{self.call}`", *words]), show(self.run, ghost=self.before))
 
     def plain(self) -> str:
         """The call, and the run as text."""
@@ -75,6 +98,23 @@ class Playground(Shown):
         if has_kernel():
             from lesson_lib.teach.playground_view import PlaygroundView
             show_now(Controls(PlaygroundView(self).box))
+
+
+def _happening(bare: Scenario, faults: Mapping[int, Fault]) -> list[int]:
+    """The attempts that are made, out of those with a fault; whether one is made depends only on what happened before it."""
+    kept: list[int] = []
+    for n in sorted(faults):
+        script = {before: str(faults[before]) for before in kept}
+        kept += [n] if n <= len(bare.run(faults=script).attempts) else []
+    return kept
+
+
+def _dropped_words(dropped: Mapping[int, Fault]) -> str:
+    """Which faults were dropped, and why."""
+    faults = "; ".join(f"{n}: {fault}" for n, fault in dropped.items())
+    if len(dropped) == 1:
+        return f"Attempt {next(iter(dropped))} does not happen any more, so its fault is dropped: `{faults}`."
+    return f"Attempts {', '.join(map(str, dropped))} do not happen any more, so their faults are dropped: `{faults}`."
 
 
 def playground(values: int | list[str] = 3, *, faults: Mapping[int, str] | str | None = None, **settings: Any) -> Playground:

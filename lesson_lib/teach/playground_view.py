@@ -58,13 +58,11 @@ class PlaygroundView:
         return _dropdown(label, options, fault)
 
     def _run(self, _: Any) -> None:
-        """Run with what the controls say; the first attempt that was changed decides what is kept."""
+        """Run with what the controls say; attempts that have none keep their faults."""
         switches = {name: one.value for name, one in self.switches.items() if one.value != SWITCHES[name][2]}
         unset = {name: None for name in SWITCHES if name not in switches}
         chosen = {n: one.value for n, one in enumerate(self.attempts.children, 1)}
-        changed = next((n for n, fault in chosen.items() if fault != self.ground.faults.get(n, "deliver")), len(chosen))
-        faults = {n: fault for n, fault in chosen.items() if n <= changed and fault != "deliver"}
-        self._say(self.ground.switch(**unset, **switches, faults=faults))
+        self._say(self.ground.choose({**self.ground.faults, **chosen}, **unset, **switches))
 
     def _say(self, said: Message) -> None:
         bundle = said._repr_mimebundle_()

@@ -2,7 +2,8 @@
 
 The controls are ipywidgets' own. A few lines of script, in an ordinary output beside them, give the radio buttons a common name
 (so that arrow keys move between them), tell screen readers what each is for, and keep the keys typed on a control from
-JupyterLab, where `b` would insert a cell and `d d` delete one. Where scripts are off, the mouse still works.
+JupyterLab, where `b` would insert a cell and `d d` delete one. They also run the stepper of a picture that the controls show.
+Where scripts are off, the mouse still works.
 """
 
 from __future__ import annotations

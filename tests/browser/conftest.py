@@ -13,6 +13,7 @@ import pytest
 from tests.browser.jupyterlab import jupyterlab, open_in
 
 ROOT = Path(__file__).parents[2]
+SCREENSHOTS = ROOT / "build" / "screenshots"  # for people to look at; git ignores them
 Opener = Callable[[str], Any]
 
 

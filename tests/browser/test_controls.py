@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from tests.browser.conftest import Opener, Server
+from tests.browser.conftest import SCREENSHOTS, Opener, Server
 from tests.browser.jupyterlab import IDLE, write_notebook
 
 pytestmark = pytest.mark.browser
+PICTURE = ".lesson-playground [data-picture]"
 CELLS = ["from lesson_lib import playground, question", 'predict = question("2.lost-ack")', "ground = playground(3, idempotence=False)"]
 
 
@@ -51,18 +52,90 @@ def test_a_prediction_by_keyboard(page: Any, server: Server) -> None:
     assert kept["answers"] == {"2.lost-ack": [{"answer": "b", "confidence": 1}]}
 
 
-def test_the_playground_by_keyboard(page: Any) -> None:
-    page.get_by_label("Attempt 2 (m1)").focus()
-    for key in ("ArrowDown", "ArrowDown"):
+def tab_to(page: Any, name: str) -> None:
+    """Press Tab until the control with that label, or that text, has the focus."""
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.labels?.[0]?.textContent ?? document.activeElement.textContent.trim()") == name:
+            return
+    pytest.fail(f"Tab does not lead to {name}")
+
+
+def choose(page: Any, attempt: str, *keys: str) -> str:
+    """Tab to an attempt's drop-down and press keys; returns what is chosen then."""
+    tab_to(page, attempt)
+    for key in keys:
         page.keyboard.press(key)
-    assert page.evaluate("document.activeElement.selectedOptions[0].text").replace("\xa0", " ") == "ack lost"
+    return page.evaluate("document.activeElement.selectedOptions[0].text").replace("\xa0", " ")
+
+
+def run(page: Any) -> Any:
+    """Tab to Run and press Enter; returns the picture that then appears, ready to be stepped through."""
     page.wait_for_function(IDLE)
-    page.locator(".lesson-playground").get_by_role("button", name="Run").focus()
+    before = page.locator(PICTURE).get_attribute("data-picture") if page.locator(PICTURE).count() else ""
+    tab_to(page, "Run")
     page.keyboard.press("Enter")
-    page.wait_for_selector(".lesson-playground img")
-    assert "faults={2: 'lose ack'}" in page.locator(".lesson-playground [role=status]").inner_text()
+    page.wait_for_selector(f'{PICTURE}[data-step]:not([data-picture="{before}"])')
+    assert page.evaluate("document.activeElement.textContent") == "Run", "the focus stays where it was"
+    return page.locator(PICTURE)
+
+
+def test_the_playground_by_keyboard(page: Any) -> None:
+    playground = page.get_by_role("group", name="Playground")
+    page.get_by_label("Attempt 1 (m0)").focus()
+    assert choose(page, "Attempt 2 (m1)", "ArrowDown", "ArrowDown") == "ack lost"
+    picture = run(page)
+    assert "faults={2: 'lose ack'}" in playground.locator("[data-outcome]").inner_text()
     assert page.get_by_label("Attempt 4 (m2)").count() == 1
+    alt = picture.get_by_role("img").get_attribute("alt")
+    assert "from attempt 2 on, the run before a change, as a ghost. Now (faults: 2: lose ack)" in alt and "Ghost: the run before" in alt
     assert cells(page) == len(CELLS)
+
+
+def test_the_picture_in_the_playground_steps_by_keyboard(page: Any) -> None:
+    picture = page.locator(PICTURE)
+    last = int(picture.get_attribute("data-step"))
+    tab_to(page, "Previous event")
+    for key in ("Home", "ArrowRight", "ArrowRight", "d", "d", "b", "x", "a"):
+        page.keyboard.press(key)
+    assert picture.get_attribute("data-step") == "2" and cells(page) == len(CELLS)
+    assert picture.get_by_role("status").inner_text() == f"3 of {last + 1}. Both: The answer for batch 0 arrives: offset 0."
+    told = []
+    for now in range(3, last + 1):
+        page.keyboard.press("ArrowRight")
+        told.append(picture.get_by_role("status").inner_text().split(" ", 3)[3])
+        assert picture.get_attribute("data-step") == str(now)
+    assert "Now: The answer for batch 1 is lost: the broker has decided, the producer cannot know." in told
+    assert "Ghost: The answer for batch 1 arrives: offset 1." in told
+    tab_to(page, "Next event")
+    page.keyboard.press("Space")
+    assert picture.get_attribute("data-step") == str(last)
+
+
+def test_the_picture_is_as_wide_as_its_place_and_no_wider(page: Any) -> None:
+    place = page.locator(".lesson-playground").bounding_box()
+    for part in (page.locator(f"{PICTURE} img"), page.locator(PICTURE).get_by_role("button", name="Next surprise")):
+        box = part.bounding_box()
+        assert box["width"] > 50 and box["x"] + box["width"] <= place["x"] + place["width"] + 1
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    page.locator(".lesson-playground").screenshot(path=SCREENSHOTS / "playground.png")
+
+
+def test_two_faults_chosen_in_one_go_and_one_that_happens_no_more(page: Any) -> None:
+    page.get_by_label("Attempt 1 (m0)").focus()
+    assert choose(page, "Attempt 2 (m1)", "Home") == "deliver"
+    assert choose(page, "Attempt 3 (m1)", "ArrowDown") == "request lost"
+    assert choose(page, "Attempt 4 (m2)", "ArrowDown") == "request lost"
+    picture = run(page)
+    said = page.locator(".lesson-playground [data-outcome]").inner_text()
+    assert "faults={3: 'lose request', 4: 'lose request'}" in said and "dropped" not in said
+    assert "Ghost: the run before (faults: 2: lose ack)" in picture.get_by_role("img").get_attribute("alt")
+    page.get_by_label("Attempt 2 (m1)").focus()
+    assert choose(page, "Attempt 3 (m2)", "Home") == "deliver"
+    run(page)
+    said = page.locator(".lesson-playground [data-outcome]").inner_text()
+    assert "Attempt 4 does not happen any more, so its fault is dropped: 4: lose request." in said
+    assert page.get_by_label("Attempt 4 (m2)").count() == 0 and cells(page) == len(CELLS)
 
 
 def test_nobody_complained_and_nothing_left_the_machine(page: Any) -> None:

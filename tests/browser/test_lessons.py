@@ -7,13 +7,12 @@ from typing import Any
 
 import pytest
 
-from tests.browser.conftest import ROOT, Opener
+from tests.browser.conftest import ROOT, SCREENSHOTS, Opener
 from tests.browser.jupyterlab import IDLE, run_all
 
 pytestmark = pytest.mark.browser
 LESSONS = sorted(path.name for path in ROOT.glob("notebooks/0*.ipynb"))
 CELLS = "jupyterapp.shell.currentWidget.content.widgets.length"
-SCREENSHOTS = ROOT / "build" / "screenshots"
 
 
 def errors(page: Any) -> list[str]:

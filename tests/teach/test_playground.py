@@ -1,12 +1,16 @@
-"""The playground by call and by its controls: both run the same thing, and what happened before a change stays."""
+"""The playground by call and by its controls: both run the same thing, and what was chosen stays as long as it happens."""
 
 from __future__ import annotations
+
+import random
 
 import pytest
 
 from lesson_lib.errors import LessonError
 from lesson_lib.sim import simulate
 from lesson_lib.teach import playground
+from lesson_lib.teach.content import Scenario
+from lesson_lib.teach.playground import Playground
 from lesson_lib.teach.playground_view import FAULTS, SWITCHES, PlaygroundView
 
 
@@ -17,14 +21,55 @@ def test_it_prints_the_call_that_makes_the_same_run(capsys: pytest.CaptureFixtur
     assert eval(call, {"simulate": simulate}) == ground.run
 
 
-def test_a_change_keeps_what_was_before_it_and_drops_what_was_after() -> None:
+def test_a_change_keeps_what_was_before_it_and_what_was_chosen_for_later() -> None:
     ground = playground(4, idempotence=False, faults={1: "lose ack", 4: "lose request"})
     before = ground.run
     ground.change(3, "lose ack")
-    assert ground.faults == {1: "lose ack", 3: "lose ack"}
+    assert ground.faults == {1: "lose ack", 3: "lose ack", 4: "lose request"}
     sends = [a.send for a in ground.run.attempts[:3]]
     assert sends == [a.send for a in before.attempts[:3]]
     assert ground.before == before
+
+
+def test_a_fault_whose_attempt_happens_no_more_is_dropped_and_named() -> None:
+    ground = playground(2, idempotence=False, faults={1: "lose ack", 2: "lose ack", 4: "lose request"})
+    said = ground.change(2, "deliver")
+    assert ground.call == "simulate(2, idempotence=False, faults={1: 'lose ack'})"
+    assert "Attempt 4 does not happen any more, so its fault is dropped: `4: lose request`." in said.text
+    assert "dropped" not in ground.change(1, "deliver").text
+
+
+def test_several_dropped_faults_are_all_named() -> None:
+    ground = playground(1, faults={1: "lose ack", 2: "lose ack", 3: "lose ack"})
+    said = ground.change(1, "deliver")
+    assert ground.call == "simulate(1)"
+    assert "Attempts 2, 3 do not happen any more, so their faults are dropped: `2: lose ack; 3: lose ack`." in said.text
+
+
+def test_a_switch_keeps_the_faults_that_still_happen_and_names_the_others() -> None:
+    ground = playground(3, idempotence=False, faults={2: "refuse 19", 4: "lose ack"})
+    said = ground.switch(retries=0)
+    assert ground.call == "simulate(3, idempotence=False, retries=0, faults={2: 'refuse 19'})" and "`4: lose ack`" in said.text
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_whatever_is_chosen_the_printed_call_makes_the_same_run(seed: int) -> None:
+    dice = random.Random(seed)
+    ground = playground(dice.randint(1, 5), idempotence=False)
+    for _ in range(3):
+        faults = {n: dice.choice(FAULTS)[1] for n in range(1, len(ground.run.attempts) + 1) if dice.random() < 0.5}
+        said = ground.choose(faults, in_flight=dice.choice([1, 3, 5]), client=dice.choice(["kafka-python", "java"]))
+        call = said.text.split("`")[1]
+        assert call == ground.call and eval(call, {"simulate": simulate}) == ground.run
+        dropped = {n for n, fault in faults.items() if fault != "deliver" and n not in ground.faults}
+        assert all(n > len(ground.run.attempts) and f"{n}: {faults[n]}" in said.text for n in dropped)
+
+
+@pytest.mark.parametrize(("attempt", "word"), [(9, "only 2 attempts were made"), (0, "attempts count from 1"), ("2", "by its number")])
+def test_an_attempt_that_does_not_happen_cannot_be_changed(attempt: int, word: str) -> None:
+    ground = playground(2)
+    assert word in ground.change(attempt, "lose ack").text
+    assert ground.call == "simulate(2)" and ground.before is None
 
 
 def test_deliver_takes_a_fault_away() -> None:
@@ -33,10 +78,24 @@ def test_deliver_takes_a_fault_away() -> None:
     assert ground.call == "simulate(2)"
 
 
-def test_the_old_future_stays_on_the_page() -> None:
+def test_the_old_future_stays_on_the_page_as_a_ghost() -> None:
     said = playground(2, idempotence=False).change(2, "lose ack")
     assert repr(said).count("told:") == 2 and "stored at offset 2" in repr(said)
-    assert "<img" in said._repr_mimebundle_()["text/html"]
+    assert "Ghost: the run before (faults: none)" in repr(said)
+    html = said._repr_mimebundle_()["text/html"]
+    assert "from attempt 2 on, the run before a change, as a ghost." in html and "<script>" in html, "and can be stepped through"
+
+
+def test_running_the_same_again_keeps_the_ghost() -> None:
+    ground = playground(2, idempotence=False)
+    ground.change(2, "lose ack")
+    before = ground.before
+    assert "Ghost" in repr(ground.change(2, "lose ack")) and ground.before is before
+
+
+def test_a_change_that_changes_nothing_says_so() -> None:
+    said = playground(2, idempotence=False).switch(acks=1)
+    assert said.text == "`simulate(2, idempotence=False, acks=1)`\nNothing came out differently." and "Ghost" not in repr(said)
 
 
 @pytest.mark.parametrize(("settings", "word"), [({"acks": 0}, "Idempotence"), ({"faults": {9: "lose ack"}}, "attempt"),
@@ -66,12 +125,32 @@ def test_the_controls_do_the_same_as_the_calls() -> None:
     assert ground.call == "simulate(3, faults={2: 'lose ack'})" and ground.run.values() == ["m0", "m1", "m2"]
 
 
-def test_the_first_changed_attempt_decides_what_is_kept() -> None:
-    ground = playground(3, faults={1: "lose ack", 3: "lose ack"})
-    view = PlaygroundView(ground)
+def test_all_that_was_chosen_in_one_go_is_kept() -> None:
+    view = PlaygroundView(playground(3, idempotence=False))
+    view.attempts.children[1].value = "lose ack"
+    view.attempts.children[2].value = "refuse 19"
+    view.button.click()
+    assert view.ground.faults == {2: "lose ack", 3: "refuse 19"}
+    assert [one.value for one in view.attempts.children] == ["deliver", "lose ack", "refuse 19", "deliver", "deliver"]
+
+
+def test_what_the_controls_drop_is_said() -> None:
+    view = PlaygroundView(playground(2, idempotence=False, faults={2: "lose ack", 3: "lose ack"}))
+    view.attempts.children[1].value = "deliver"
+    view.attempts.children[2].value = "refuse 19"
+    view.button.click()
+    assert view.ground.call == "simulate(2, idempotence=False)"
+    assert "Attempt 3 does not happen any more, so its fault is dropped: <code>3: refuse 19</code>" in view.said.value
+    assert len(view.attempts.children) == 2
+
+
+def test_a_fault_beyond_the_controls_stays() -> None:
+    faults = {1: "lose ack", 13: "lose ack"}
+    view = PlaygroundView(Playground(Scenario(12, {"idempotence": False, "faults": faults})))
+    assert len(view.attempts.children) == 12
     view.attempts.children[1].value = "refuse 19"
     view.button.click()
-    assert ground.faults == {1: "lose ack", 2: "refuse 19"}
+    assert view.ground.faults == {1: "lose ack", 2: "refuse 19", 13: "lose ack"}
 
 
 def test_a_mistake_at_the_controls_is_a_sentence() -> None:
