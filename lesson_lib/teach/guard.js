@@ -1,11 +1,21 @@
 // Names the controls of a question or a playground, keeps their keys, and makes pictures that appear among them step: a script
 // in a widget's value is not run by the front end. Runs once an output; does nothing where it finds no controls.
 (function (here) {
-  const guard = (event) => {
+  const ours = (event) => {
     const plain = !event.ctrlKey && !event.metaKey && !event.altKey;
     const leaves = event.key === "Tab" || event.key === "Escape" || (event.key === "Enter" && event.shiftKey);
-    if (plain && !leaves) event.stopPropagation();
+    return plain && !leaves;
   };
+  const guard = (event) => { if (ours(event)) event.stopPropagation(); };
+  // Notebook 7 looks at a key before it gets down to the controls, but leaves one alone that is pressed on such an element.
+  const tell = (event) => {
+    const inside = event.target.closest?.(".lesson-answer, .lesson-playground");
+    if (inside) event.target.toggleAttribute("data-lm-suppress-shortcuts", ours(event));
+  };
+  if (!window.lessonKeys) {
+    window.lessonKeys = true;
+    window.addEventListener("keydown", tell, true);
+  }
   const name = (group, index, id, question) => {
     const label = group.querySelector(".widget-label");
     const box = group.querySelector(".widget-radio-box") || group;

@@ -138,5 +138,14 @@ def test_two_faults_chosen_in_one_go_and_one_that_happens_no_more(page: Any) -> 
     assert page.get_by_label("Attempt 4 (m2)").count() == 0 and cells(page) == len(CELLS)
 
 
+def test_a_front_end_that_sees_keys_first_is_told_which_are_for_the_controls(page: Any) -> None:
+    page.evaluate("""() => { window.seen = []; document.addEventListener('keydown', event => window.seen.push(
+        [event.key, event.target.hasAttribute('data-lm-suppress-shortcuts')]), true); }""")
+    page.get_by_label("Attempt 1 (m0)").focus()
+    for key in ("d", "Home", "Tab"):
+        page.keyboard.press(key)
+    assert page.evaluate("window.seen") == [["d", True], ["Home", True], ["Tab", False]]
+
+
 def test_nobody_complained_and_nothing_left_the_machine(page: Any) -> None:
     assert page.complaints == []
