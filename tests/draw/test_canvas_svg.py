@@ -32,7 +32,7 @@ def written_in(svg: str) -> list[str]:
     return sorted(" ".join("".join(t.itertext()).split()) for t in ElementTree.fromstring(svg).iter(f"{{{SVG}}}text"))
 
 
-@pytest.mark.parametrize("picture", pictures(), ids=["lanes", "space-time", "arrivals", "two runs"])
+@pytest.mark.parametrize("picture", pictures(), ids=["lanes", "space-time", "arrivals", "two runs", "ghost"])
 def test_drawing_and_painting_hold_the_same_marks(picture: Picture) -> None:
     figure = canvas_png.figure_of(picture.canvas)
     texts = [label.get_text() for label in figure.findobj(matplotlib.text.Text, include_self=False)]

@@ -30,12 +30,12 @@ def picture() -> Picture:
 
 
 def texts(picture: Picture) -> list[str]:
-    return [label.get_text() for label in picture.canvas.labels]
+    return [label.text for label in picture.canvas.labels]
 
 
 def place(picture: Picture, text: str) -> list[tuple[float, float]]:
     """Where a text stands, from top to bottom."""
-    found = [label.get_position() for label in picture.canvas.labels if label.get_text() == text]
+    found = [(label.x, label.y) for label in picture.canvas.labels if label.text == text]
     return sorted(found, key=lambda at: at[1])
 
 
@@ -102,13 +102,13 @@ def test_both_stand_on_one_time_axis_and_the_line_is_left_of_the_attempt(picture
 def test_the_run_is_drawn_in_full_and_its_ghost_faint(layout: str) -> None:
     now, before = simulate(4, faults={3: "lose request"}), simulate(4, faults={3: "lose ack", 4: "refuse 19"})
     picture = show(now, layout, ghost=before)
-    title = next(label for label in picture.canvas.labels if label.get_text().startswith("Ghost"))
-    middle, high = title.get_position()[1] - 12, picture.canvas.height
+    title = next(label for label in picture.canvas.labels if label.text.startswith("Ghost"))
+    middle, high = title.y - 12, picture.canvas.height
     for colour in (FIRST_SEND, RETRY, STORED, DUPLICATE, REFUSED, AGAIN):
         assert not has_colour(picture, colour, middle, high)
     assert has_colour(picture, STORED, 0, middle)
-    own = [label for label in picture.canvas.labels if label.get_position()[1] > middle and "future" not in label.get_text()]
-    assert {label.get_color() for label in own} == {QUIET}
+    own = [label for label in picture.canvas.labels if label.y > middle and "future" not in label.text]
+    assert {label.colour for label in own} == {QUIET}
 
 
 def test_titles_table_captions_and_alternative_text_say_which_is_the_ghost(picture: Picture) -> None:
