@@ -8,7 +8,7 @@ fail() { echo "$1" >&2; exit 1; }
 new_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
 
 # What is installed depends on these and on where the folder is: the editable install remembers the path.
-wanted="$(pwd) $(cat requirements.lock pyproject.toml tools/setup.sh | cksum)"
+wanted="$(pwd) $(cat requirements.lock pyproject.toml tools/setup.sh share/etc/*/* | cksum)"
 stamp=.venv/.ready
 [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ] && .venv/bin/python -c '' 2>/dev/null && exit 0
 
