@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from typing import Any
 
@@ -85,6 +86,39 @@ def test_a_call_is_bounded_and_leaves_no_trace_function() -> None:
         bounded.call(forever, 1, steps=1000)
     assert sys.gettrace() is before
     assert bounded.call(len, "abc") == 3
+
+
+ENDLESS = {
+    "a loop that jumps to itself": "while True: pass",
+    "the same with a number": "while 1: continue",
+    "one line with something in it": "while True: n += 1",
+    "a for": "for _ in itertools.count(): pass",
+    "a list": "return [x for x in itertools.count() if x < 0]",
+    "a set": "return {x for x in itertools.count() if x < 0}",
+    "a dict": "return {x: x for x in itertools.count() if x < 0}",
+    "the inner loop of two": "return [y for x in (1, 2) for y in itertools.count() if y < 0]",
+    "a generator": "return any(x < 0 for x in itertools.count())",
+    "a function in it": "return max(map(lambda x: x, itertools.count()))",
+    "a loop in a function in it": "def inner():\n        while True: pass\n    inner()",
+    "a loop in a generator in it": "def inner():\n        yield 1\n        while True: pass\n    return list(inner())",
+    "a loop after an error": "try:\n        1 / 0\n    except ZeroDivisionError:\n        while True: pass",
+}
+
+
+@pytest.mark.parametrize("body", ENDLESS.values(), ids=ENDLESS)
+def test_a_loop_in_one_line_is_bounded_too(body: str) -> None:
+    names: dict[str, Any] = {"itertools": itertools}
+    exec(f"def endless(n):\n    {body}\n", names)
+    with pytest.raises(LessonError, match="endless did not finish within 1000 steps"):
+        bounded.call(names["endless"], 1, steps=1000)
+
+
+def test_only_a_loop_that_jumps_to_itself_is_followed_step_by_step() -> None:
+    """Everything else would get slower for nothing."""
+    names: dict[str, Any] = {}
+    exec("def spins(): \n    while True: pass\n\n\ndef loops(): \n    while True: print()\n", names)
+    assert bounded._spins(names["spins"].__code__) or sys.version_info >= (3, 12)  # from then on the jump has a line event
+    assert not any(bounded._spins(f.__code__) for f in (names["loops"], bounded.call, find, takes_all))
 
 
 def test_what_a_learners_function_raises_is_a_sentence_with_its_line() -> None:

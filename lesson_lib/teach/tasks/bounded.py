@@ -1,10 +1,16 @@
-"""Call a learner's function so that nothing it does is worse than a sentence."""
+"""Call a learner's function so that nothing it does is worse than a sentence.
+
+What is counted is the trace events of Python code: every line, and every jump back, be it to the same line. A loop that is
+within one call into C, such as `sum(itertools.count())`, has none and is not stopped.
+"""
 
 from __future__ import annotations
 
+import dis
 import sys
 from collections.abc import Callable
-from types import FrameType
+from functools import lru_cache
+from types import CodeType, FrameType
 from typing import Any
 
 from lesson_lib.errors import LessonError
@@ -43,8 +49,17 @@ def _counter(steps: int) -> Callable[[FrameType, str, Any], Any]:
         left -= 1
         if left < 0:
             raise _TooLong
+        if event == "call" and _spins(frame.f_code):
+            frame.f_trace_opcodes = True
         return count
     return count
+
+
+@lru_cache(maxsize=4096)
+def _spins(code: CodeType) -> bool:
+    """Whether it has a jump to itself, as `while True: pass` in one line is: before 3.12 Python has no line event for that one."""
+    back = dis.opmap["JUMP_BACKWARD"]
+    return back in code.co_code and any(i.opcode == back and i.argval == i.offset for i in dis.get_instructions(code))
 
 
 def _line(error: Exception, function: Callable[..., Any]) -> int | str:
