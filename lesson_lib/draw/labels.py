@@ -9,6 +9,8 @@ from lesson_lib.draw.style import shape_of, short_name, text_width
 from lesson_lib.history import Event, History, Kind, LogCell
 
 TORN = "connection\ntorn"
+CONSUMER = (Kind.READ, Kind.POLL, Kind.WORK, Kind.POSITION, Kind.CONSUMER)  # what stands in a consumer's row
+_READERS = {Kind.POSITION: "commits {offset}", Kind.POLL: "handed nothing", Kind.WORK: "works"}
 
 
 def told_words(batch: str, what: str) -> str:
@@ -88,7 +90,7 @@ def reading_words(event: Event, history: History) -> str:
     """Under a consumer's mark."""
     if event.kind == Kind.CONSUMER:
         return event.what
-    if event.kind == Kind.POSITION:
-        return f"commits {event.offset}"
+    if event.kind in _READERS:
+        return _READERS[event.kind].format(offset=event.offset)
     value = next((c.value for c in history.log(event.partition, event.topic or None) if c.offset == event.offset), "")
     return f"{event.offset}: {value}" if value else f"{event.offset}"

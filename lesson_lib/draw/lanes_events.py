@@ -6,7 +6,7 @@ from lesson_lib.draw import labels, marks
 from lesson_lib.draw.canvas import Canvas
 from lesson_lib.draw.facts import Fact
 from lesson_lib.draw.lanes_panel import MARGIN, RIGHT, Panel
-from lesson_lib.draw.lanes_plan import CONSUMER, HEIGHTS, NOTES, producer_lane
+from lesson_lib.draw.lanes_plan import HEIGHTS, NOTES, producer_lane
 from lesson_lib.draw.style import (
     AGAIN,
     BAND,
@@ -32,7 +32,7 @@ def draw_event(panel: Panel, canvas: Canvas, fact: Fact) -> None:
     kind = fact.event.kind
     if kind in NOTES:
         _note(panel, canvas, fact)
-    elif kind in CONSUMER:
+    elif kind in labels.CONSUMER:
         _reading(panel, canvas, fact)
     else:
         _DRAW[kind](panel, canvas, fact)
@@ -164,8 +164,11 @@ def _marker(panel: Panel, canvas: Canvas, fact: Fact) -> None:
 
 def _reading(panel: Panel, canvas: Canvas, fact: Fact) -> None:
     x, y = panel.x(fact), panel.y(fact.event.lane, 14)
+    words = labels.reading_words(fact.event, panel.plan.history)
+    if fact.event.kind == Kind.READ and ("read", fact.event.batch) in panel.plan.marked:
+        _tint(canvas, x, y + 10, words, 17)
     marks.reading(canvas, x, y, fact.event.kind)
-    canvas.text(x, y + 18, labels.reading_words(fact.event, panel.plan.history))
+    canvas.text(x, y + 18, words)
 
 
 def draw_close(panel: Panel, canvas: Canvas) -> None:

@@ -5,6 +5,7 @@ Room is measured from the words themselves, so that two texts in one row cannot 
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -20,7 +21,6 @@ from lesson_lib.history import Event, History, Kind
 NOTES = (Kind.INIT, Kind.EPOCH, Kind.PRODUCER, Kind.TXN, Kind.TIMEOUT)  # written above a producer's lane
 MANY_ATTEMPTS = 12
 NETWORK = (Kind.LOST, Kind.TORN)
-CONSUMER = (Kind.READ, Kind.POSITION, Kind.CONSUMER)
 HEIGHTS = {"title": 30, "fork": 20, "told": 46, "try": 18, "producer": 28, "network": 88, "broker": 34, "words": 30, "log": 46,
            "consumer": 46}
 
@@ -80,7 +80,7 @@ class Plan:
     @property
     def consumers(self) -> list[str]:
         """The lanes of the consumers, if any reads."""
-        return list(dict.fromkeys(e.lane for e in self.history.of(*CONSUMER)))
+        return list(dict.fromkeys(e.lane for e in self.history.of(*labels.CONSUMER)))
 
     @property
     def remembers(self) -> bool:
@@ -172,15 +172,18 @@ class Plan:
             yield Need(place, "broker", 8, 8)
         elif event.kind == Kind.MARKER:
             yield Need(place, labels.log_row(event), 22, 22)
-        elif event.kind in CONSUMER:
+        elif event.kind in labels.CONSUMER:
             yield _centred(place, event.lane, labels.reading_words(event, self.history))
 
     def other_cells(self) -> list[tuple[Place, tuple[str, int], str]]:
-        """Cells of the final log that no event of this run put there, as one text before and one behind the run's own."""
+        """Cells of the final log that no event of this run put there, as one text before and one behind the run's own.
+
+        Where the run put nothing there, all was there before: it can only have read it.
+        """
         found = []
         for key in self.history.partitions:
             seen = {o for f in self.facts if (f.send.topic or key[0], f.send.partition) == key for o in _offsets(f)}
-            rest, first = [c for c in self.history.logs[key] if c.offset not in seen], min(seen, default=0)
+            rest, first = [c for c in self.history.logs[key] if c.offset not in seen], min(seen, default=sys.maxsize)
             before, behind = [c for c in rest if c.offset < first], [c for c in rest if c.offset >= first]
             both = ((self.start - 1, 0), before), ((self.end, 899), behind)
             found += [(place, key, labels.cells_text(cells)) for place, cells in both if cells]
@@ -220,7 +223,7 @@ def group_of(event: Event) -> str:
         return "broker"
     if event.kind in NETWORK:
         return "network"
-    return "told" if event.kind == Kind.REPORT else event.lane if event.kind in CONSUMER else "producer"
+    return "told" if event.kind == Kind.REPORT else event.lane if event.kind in labels.CONSUMER else "producer"
 
 
 def producer_lane(event: Event, lanes: list[str]) -> str:

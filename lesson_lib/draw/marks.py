@@ -93,9 +93,14 @@ def belief(canvas: Canvas, x: float, y: float, what: str) -> None:
 
 
 def reading(canvas: Canvas, x: float, y: float, kind: Kind) -> None:
-    """A consumer's record (grey), its committed position (white), or the consumer itself (a bar)."""
+    """A consumer's record (grey), its position (white), its work (a disc), nothing (an empty set), or itself (a bar)."""
     if kind == Kind.CONSUMER:
         canvas.box(x - 3, y - 9, 6, 18, fill=EDGE, edge=None)
+    elif kind == Kind.WORK:
+        canvas.polygon(circle(x, y, 5.5), fill=EDGE)
+    elif kind == Kind.POLL:
+        canvas.polygon(circle(x, y, 6), fill="white", width=1.4)
+        canvas.line([(x - 7, y + 7), (x + 7, y - 7)], colour=EDGE, width=1.4, layer=5.5)
     else:
         canvas.polygon([(x - 6, y - 7), (x + 7, y), (x - 6, y + 7)], fill="white" if kind == Kind.POSITION else BAND)
 

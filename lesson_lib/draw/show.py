@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from lesson_lib.draw.difference import as_table, differing
+from lesson_lib.draw.difference import Marked, as_table, differing
 from lesson_lib.draw.facts import facts_of
 from lesson_lib.draw.ghost import GHOST_NAMES, fork_of
 from lesson_lib.draw.heading import small_print, title
@@ -19,7 +19,6 @@ from lesson_lib.history import History
 if TYPE_CHECKING:
     from lesson_lib.draw.canvas import Canvas
 
-Marked = frozenset[tuple[str, int]]
 CAPTURE = 20  # attempts that lanes have room for
 LAYOUTS = ("lanes", "space-time", "arrivals")
 
@@ -52,17 +51,17 @@ def _checked(runs: Sequence[History], layout: str | None) -> str:
     return layout or ("arrivals" if max(len(run.attempts) for run in runs) > CAPTURE else "lanes")
 
 
-def _picture(runs: Sequence[History], layout: str, step: bool, marked: Marked = frozenset(), ghost: bool = False) -> Picture:
+def _picture(runs: Sequence[History], layout: str, step: bool, marked: Sequence[Marked] = (), ghost: bool = False) -> Picture:
     runs = [with_markers(run) for run in runs]
     fork = fork_of(*runs) if ghost else None
     runs = runs[:1] if ghost and not fork else runs  # where nothing came out otherwise there is no other future
     steps = steps_of(runs, [facts_of(run) for run in runs], fork)
-    canvas = _drawn(layout, runs, steps, marked)
+    canvas = _drawn(layout, runs, steps, marked or [frozenset()] * len(runs))
     told = (steps.captions, steps.surprises) if step else ((), ())
     return Picture(canvas, alt(runs, steps), table(runs, steps), *told)
 
 
-def _drawn(layout: str, runs: Sequence[History], steps: Steps, marked: Marked) -> Canvas:
+def _drawn(layout: str, runs: Sequence[History], steps: Steps, marked: Sequence[Marked]) -> Canvas:
     """Each layout is imported when it is first wanted."""
     if layout == "space-time":
         from lesson_lib.draw.space_time import draw_space_time
@@ -73,12 +72,12 @@ def _drawn(layout: str, runs: Sequence[History], steps: Steps, marked: Marked) -
     return _lanes(runs, steps, marked)
 
 
-def _lanes(runs: Sequence[History], steps: Steps, marked: Marked) -> Canvas:
+def _lanes(runs: Sequence[History], steps: Steps, marked: Sequence[Marked]) -> Canvas:
     from lesson_lib.draw.lanes import draw_lanes
     from lesson_lib.draw.lanes_plan import Plan
     columns = {} if comparable(runs) else steps.columns([facts_of(run) for run in runs])
     clocks = [{i: c for (r, i), c in columns.items() if r == run} for run in range(len(runs))]
-    plans = [Plan(run, clocks[n], marked, steps.names[n], steps.fork, ghost=bool(n and steps.fork)) for n, run in enumerate(runs)]
+    plans = [Plan(run, clocks[n], marked[n], steps.names[n], steps.fork, ghost=bool(n and steps.fork)) for n, run in enumerate(runs)]
     return draw_lanes(plans, steps)
 
 

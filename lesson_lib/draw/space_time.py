@@ -24,7 +24,7 @@ from lesson_lib.history import History, Kind
 
 MARGIN, HEAD, LANE_STEP, WORDS, FORK = 12.0, 54.0, 170.0, 330.0, 22.0
 
-_ASPECT = {Kind.VERDICT: "fate", Kind.REPORT: "told"}  # what can differ, as `difference` names it
+_ASPECT = {Kind.VERDICT: "fate", Kind.REPORT: "told", Kind.READ: "read"}  # what can differ, as `difference` names it
 
 
 class Sheet:
@@ -145,7 +145,7 @@ def _lanes(history: History) -> list[str]:
     return [*found, *parts, *(lane for lane in seen if lane.startswith("consumer"))]
 
 
-def draw_space_time(histories: Sequence[History], steps: Steps, marked: frozenset[tuple[str, int]]) -> Canvas:
+def draw_space_time(histories: Sequence[History], steps: Steps, marked: Sequence[frozenset[tuple[str, int]]]) -> Canvas:
     """All runs under each other."""
     words_at = max(Sheet(history, 0.0).words_at for history in histories)
     sheets: list[Sheet] = []
@@ -156,6 +156,6 @@ def draw_space_time(histories: Sequence[History], steps: Steps, marked: frozense
     for run, sheet in enumerate(sheets):
         if run:
             canvas.line([(MARGIN, sheet.top - 7), (canvas.width - MARGIN, sheet.top - 7)], colour=LANE, width=1.0)
-        sheet.draw(canvas, {i: step for (r, i), step in steps.of.items() if r == run}, len(steps.members) - 1, marked,
+        sheet.draw(canvas, {i: step for (r, i), step in steps.of.items() if r == run}, len(steps.members) - 1, marked[run],
                    steps.names[run])
     return canvas

@@ -149,4 +149,4 @@ def _point(sheet: Sheet, canvas: Canvas, fact: Fact) -> None:
 
 
 _DRAW = {Kind.SEND: _send, Kind.VERDICT: _verdict, Kind.ACK: _ack, Kind.LOST: _lost, Kind.TORN: _torn, Kind.REPORT: _report,
-         Kind.MARKER: _marker, Kind.READ: _reading, Kind.POSITION: _reading, Kind.CONSUMER: _reading, Kind.TXN: _txn}
+         Kind.MARKER: _marker, Kind.TXN: _txn, **dict.fromkeys(labels.CONSUMER, _reading)}

@@ -62,6 +62,8 @@ def sentence(fact: Fact) -> str:
         Kind.TXN: f"The {who} {_TXN.get(event.what, event.what)}.",
         Kind.CONSUMER: f"The {who} {_DONE.get(event.what, event.what)}.",
         Kind.POSITION: f"The {who} commits {event.offset} as the next offset to read.",
+        Kind.POLL: f"The {who} asks for records and is handed nothing.",
+        Kind.WORK: f"The {who}'s application works on {' '.join(event.values) or 'the record'}.",
     }
     if event.kind in simple:
         return simple[event.kind].rstrip(".") + (f" ({event.note})." if event.note and event.kind != Kind.TXN else ".")
@@ -125,4 +127,4 @@ def surprising(fact: Fact) -> bool:
         return event.what != "ok"
     if event.kind == Kind.TXN:
         return event.what in ("fenced", "refused", "timed out")
-    return event.kind in (Kind.CONSUMER, Kind.LOST, Kind.TORN, Kind.TIMEOUT, Kind.EPOCH, Kind.PRODUCER, Kind.BROKER)
+    return event.kind in (Kind.CONSUMER, Kind.POLL, Kind.LOST, Kind.TORN, Kind.TIMEOUT, Kind.EPOCH, Kind.PRODUCER, Kind.BROKER)

@@ -30,6 +30,8 @@ class Kind(StrEnum):
     MARKER = "marker"      # a control record is in the log; what: commit | abort
     CONSUMER = "consumer"  # what: crashed | started
     READ = "read"          # a consumer reads the record at `offset`
+    POLL = "poll"          # a consumer asks for records and is handed nothing
+    WORK = "work"          # the application does with a record that it read what it is there for
     POSITION = "position"  # a consumer commits `offset` as the next one to read
 
 

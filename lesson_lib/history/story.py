@@ -31,6 +31,7 @@ def _sent(history: History) -> str:
 def _trouble(history: History) -> str:
     told = [*(_sentence(a) for a in history.attempts if a.lost or a.try_no > 1 or a.verdict in ("duplicate", "refused")),
             *(f"The {e.lane} {'is ' if e.what in ('killed', 'stuck') else ''}{e.what}." for e in history.of(*_TURNS)),
+            *(f"The {e.lane} is handed nothing." for e in history.of(Kind.POLL)),
             *(f"The {e.lane} is fenced." if e.what == "fenced" else f"A transaction of the {e.lane} is {e.what}."
               for e in history.of(Kind.TXN) if e.what in ("committed", "aborted", "fenced"))]
     more = [f"And {len(told) - MOST} more."] if len(told) > MOST else []

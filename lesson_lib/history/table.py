@@ -51,8 +51,8 @@ def _answer(attempt: Attempt) -> str:
 
 def _happenings(history: History) -> list[str]:
     """The things besides attempts that a reader of the table must know."""
-    told = {Kind.BROKER: "the broker {}"} | dict.fromkeys((Kind.PRODUCER, Kind.CONSUMER, Kind.EPOCH, Kind.TXN), "{lane}: {}")
-    return [f"{e.t:>6}  " + told[e.kind].format(e.what, lane=e.lane) + (f" ({e.note})" if e.note else "")
+    told = {Kind.BROKER: "the broker {}", Kind.WORK: "{lane}: works on {values}"} | dict.fromkeys((Kind.PRODUCER, Kind.CONSUMER, Kind.EPOCH, Kind.TXN), "{lane}: {}")
+    return [f"{e.t:>6}  " + told[e.kind].format(e.what, lane=e.lane, values=" ".join(e.values)) + (f" ({e.note})" if e.note else "")
             for e in history.events if e.kind in told]
 
 
@@ -72,8 +72,9 @@ def _told(history: History) -> str:
 
 
 def _read(history: History) -> list[str]:
-    """What each consumer read, in the order in which it did."""
+    """What each consumer read, in the order in which it did, and where it got nothing."""
     found: dict[str, list[str]] = {}
-    for event in history.of(Kind.READ):
-        found.setdefault(event.lane, []).append(f"{event.offset}:{' '.join(event.values)}")
+    for event in history.of(Kind.READ, Kind.POLL):
+        record = f"{event.offset}:{' '.join(event.values)}" if event.kind == Kind.READ else "(handed nothing)"
+        found.setdefault(event.lane, []).append(record)
     return [f"{lane} read:  {'  '.join(records)}" for lane, records in sorted(found.items())]

@@ -64,20 +64,30 @@ class Consumer:
 
     def read_all(self) -> None:
         """Read to the end; after a crash start again from the committed positions."""
+        before = self.dealt_with
         if not all(self._read_partition(number, log) for number, log in self.broker.logs.items()):
             self.world.clock.now += 2 * THINK_MS
             self.world.record(Kind.CONSUMER, "started", lane=self.lane)
             self.read_all()
-        elif (self.settings.crash_at or 0) > self.dealt_with:
+        elif self.dealt_with == before:
+            self._got_nothing()
+        if (self.settings.crash_at or 0) > self.dealt_with:
             raise LessonError(f"The consumer never crashed: it dealt with {self.dealt_with} records only; choose crash_at from 1 "
                               f"to {self.dealt_with}.")
 
     def poll(self) -> None:
         """Read on from where the last poll ended, whatever was committed."""
+        before = len(self.world.events)
         for number, log in self.broker.logs.items():
             for record in list(visible_records(log, self.position.get(number, 0), self.settings.isolation == "read_committed")):
                 self.world.clock.now += THINK_MS
                 self._read(number, *record)
+        if len(self.world.events) == before:
+            self._got_nothing()
+
+    def _got_nothing(self) -> None:
+        self.world.clock.now += THINK_MS
+        self.world.record(Kind.POLL, lane=self.lane)
 
     def _read_partition(self, number: int, log: PartitionLog) -> bool:
         """False where it crashed."""

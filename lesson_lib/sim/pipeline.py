@@ -1,4 +1,4 @@
-"""Consume, transform, produce: read a record, write its result, commit the position, with a crash after any step.
+"""Consume, transform, produce: read a record, work on it, write its result, commit the position, with a crash after any step.
 
 With transactions the result and the position are committed together, so that after a crash either both are there or neither is.
 Without, they are two steps: a crash between them makes the result twice, or never where the position is committed first. Idempotence
@@ -19,8 +19,8 @@ from lesson_lib.sim.plain_session import PlainSession
 from lesson_lib.sim.transactions import INPUT_TOPIC, Session, Transactions
 from lesson_lib.sim.world import THINK_MS
 
-TRANSACTION = ("read", "begin", "send", "offsets", "commit")
-STEPS = {"after": ("read", "send", "position"), "before": ("read", "position", "send")}
+TRANSACTION = ("read", "begin", "work", "send", "offsets", "commit")
+STEPS = {"after": ("read", "work", "send", "position"), "before": ("read", "position", "work", "send")}
 
 
 class Pipeline:
@@ -55,6 +55,8 @@ class Pipeline:
         self.world.clock.now += THINK_MS
         if step == "read":
             self.world.record(Kind.READ, lane="consumer", topic=INPUT_TOPIC, offset=offset, values=(self.values[offset],))
+        elif step == "work":
+            self.world.record(Kind.WORK, lane="consumer", topic=INPUT_TOPIC, offset=offset, values=(self.values[offset],))
         elif step == "send":
             session.send(self.values[offset].upper())
         elif step == "commit":
@@ -78,8 +80,8 @@ def simulate_pipeline(values_or_count: int | Sequence[str] = 3, *, transactions:
     """Read each record of `in`, write it in capitals to `out`, and let a consumer read `out` with that isolation level.
 
     `crash`: {2: "send"} lets the process crash once, right after that step with the second input record. Steps are read, begin,
-    send, offsets, commit (the commit is decided, its answer never arrives); without transactions read, send, position, or with
-    `commit="before"` read, position, send.
+    work, send, offsets, commit (the commit is decided, its answer never arrives); without transactions read, work, send, position, or
+    with `commit="before"` read, position, work, send.
     """
     values = values_of(values_or_count)
     if commit not in STEPS:

@@ -21,8 +21,8 @@ def crash_table() -> Table:
 
 def _row(name: str, step: str, **how: object) -> tuple[str, ...]:
     runs = [simulate_pipeline(VALUES, crash={CRASHED: step}, isolation=level, **how) for level in LEVELS]  # type: ignore[arg-type]
-    times = _handed(runs[0], "in").count(VALUES[CRASHED - 1])
-    return name, step, *(_judged(_handed(run, "out")) for run in runs), "once" if times == 1 else "twice"
+    times = sum(VALUES[CRASHED - 1] in event.values for event in runs[0].of(Kind.WORK))
+    return name, step, *(_judged(_handed(run, "out")) for run in runs), ("never", "once", "twice")[times]
 
 
 def _judged(out: list[str]) -> str:

@@ -7,12 +7,13 @@ from dataclasses import replace
 import pytest
 
 from lesson_lib.draw import compare, show
-from lesson_lib.draw.difference import as_table, differing
+from lesson_lib.draw.difference import as_table, differing, pairs_of
 from lesson_lib.draw.facts import facts_of
 from lesson_lib.draw.steps import steps_of
 from lesson_lib.draw.timeline import Need, lay_out
 from lesson_lib.draw.words import sentence
 from lesson_lib.history import Event, History, Kind
+from lesson_lib.sim import simulate, simulate_pipeline
 from tests.draw.runs import lesson, pipeline, random_pair, transactions
 
 
@@ -47,14 +48,46 @@ def test_the_simulated_and_the_real_run_share_columns_though_their_clocks_differ
     toy = lesson("lost ack")
     picture = compare(toy, _on_the_wire(toy))
     assert len(picture.captions) == len(toy.events) and all(c.startswith("Both:") or "Simulated run:" in c for c in picture.captions)
-    assert differing(toy, _on_the_wire(toy)) == frozenset()
+    assert differing(toy, _on_the_wire(toy)) == (frozenset(), frozenset())
 
 
 def test_what_differs_is_named_and_the_rest_is_not() -> None:
     off, on = lesson("lost ack", idempotence=False), lesson("lost ack")
-    assert differing(off, on) == {("fate", 1)}
+    assert differing(off, on) == ({("fate", 1)}, {("fate", 1)})
     marked = [line for line in as_table(off, on).splitlines() if line.startswith("≠")]
     assert len(marked) == 1 and "2 in the log" in marked[0] and "duplicate" in marked[0]
+
+
+def test_a_record_that_was_sent_again_shifts_no_mark() -> None:
+    """The application's second m1 has a number of its own, and m2 is batch 2 in one run and batch 3 in the other."""
+    clean, again = lesson("nothing happens"), lesson("a producer dies")
+    assert pairs_of(clean, again) == [(0, 0), (1, 1), (None, 2), (2, 3)]
+    assert pairs_of(again, clean) == [(0, 0), (1, 1), (2, None), (3, 2)]
+    assert differing(clean, again) == ({("fate", 1), ("told", 1)}, {("fate", 1), ("told", 1), ("fate", 2), ("told", 2)})
+    assert [line[:10].strip() for line in as_table(clean, again).splitlines()[1:]] == ["0 (m0)", "≠ 1 (m1)", "≠ – | 2 (m", "2 | 3 (m"]
+
+
+def test_the_same_value_twice_is_told_apart_by_its_order_and_its_partition() -> None:
+    runs = [simulate(["a", "a", "b"], partitions=2), simulate(["a", "b", "a"], partitions=2)]
+    assert pairs_of(*runs) == [(0, 0), (None, 1), (None, 2), (1, None), (2, None)]
+    assert pairs_of(*reversed([simulate(["a", "a"]), simulate(["a", "a", "a"])])) == [(0, 0), (1, 1), (2, None)]
+
+
+def test_every_batch_of_either_run_has_one_line() -> None:
+    for seed in range(80):
+        runs = [random_pair(seed)[0], random_pair(seed + 1)[-1]]
+        for number, run in enumerate(runs):
+            found = [pair[number] for pair in pairs_of(*runs) if pair[number] is not None]
+            assert sorted(found) == sorted({a.batch for a in run.attempts})
+        assert differing(runs[0], runs[0]) == (frozenset(), frozenset())
+
+
+def test_what_was_aborted_and_who_read_what_is_a_difference() -> None:
+    plain, safe = simulate_pipeline(["m"], transactions=False, crash={1: "send"}), simulate_pipeline(["m"], crash={1: "send"})
+    assert differing(safe, plain) == ({("fate", 0), ("read", 0)},) * 2
+    safe_says, plain_says = as_table(safe, plain).splitlines()[1].split("ok")[:2]
+    assert "aborted" in safe_says and "aborted" not in plain_says
+    assert as_table(safe, plain).splitlines()[1].endswith("read by consumer 2")
 
 
 def test_the_surprises_of_a_lost_ack() -> None:

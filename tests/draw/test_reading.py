@@ -1,0 +1,57 @@
+"""Consumers in the pictures: what they read, that they work, that they are handed nothing; and logs that were there before."""
+
+from __future__ import annotations
+
+import pytest
+
+from lesson_lib.draw import show
+from lesson_lib.draw.lanes_plan import Plan
+from lesson_lib.history import Kind
+from lesson_lib.sim import Transactions, simulate, simulate_pipeline
+
+
+def stuck() -> Transactions:
+    """A transaction is open, and a careful consumer has asked for records."""
+    kafka = Transactions()
+    slow = kafka.producer("slow")
+    slow.begin()
+    slow.send("s0")
+    assert kafka.consumer("read_committed").poll() == []
+    return kafka
+
+
+@pytest.mark.parametrize("layout", ["lanes", "space-time"])
+def test_a_poll_that_brings_nothing_is_seen_and_said(layout: str) -> None:
+    picture = show(stuck().history(), layout)
+    assert "The consumer is handed nothing." in picture.alt
+    assert "consumer read:  (handed nothing)" in picture.table
+    assert picture.captions[-1] == "The consumer asks for records and is handed nothing."
+    assert len(picture.captions) - 1 in picture.surprises
+    assert f'data-event="{len(picture.captions) - 1}"' in picture.svg
+
+
+def test_a_poll_that_brings_something_is_none_of_these() -> None:
+    kafka = stuck()
+    kafka.wait(61_000)
+    reader = kafka.consumer()
+    assert reader.poll() == ["s0"] and reader.poll() == []
+    read = next(line for line in kafka.history().table().splitlines() if line.startswith("consumer 2 read"))
+    assert read == "consumer 2 read:  0:s0  (handed nothing)"
+
+
+def test_a_consumer_of_an_empty_log_was_there_too() -> None:
+    empty = simulate(1, acks=0, idempotence=False, faults={1: "lose request"}, consumer=True)
+    assert len(empty.of(Kind.POLL)) == 1 and not empty.of(Kind.READ)
+    assert not simulate(1, consumer=True).of(Kind.POLL)
+
+
+def test_a_consumer_that_had_committed_everything_is_handed_nothing_after_its_crash() -> None:
+    run = simulate(2, consumer={"commit": "before", "crash_at": 2})
+    assert [e.kind for e in run.events if e.lane == "consumer"][-2:] == [Kind.CONSUMER, Kind.POLL]
+
+
+def test_the_input_lies_in_its_log_before_it_is_read() -> None:
+    plan = Plan(simulate_pipeline(["a", "b"]))
+    (place, key, text), = plan.other_cells()
+    assert (key, text) == (("in", 0), "0: a  1: b")
+    assert place < min(plan.places[f.index] for f in plan.facts)
