@@ -1,69 +1,111 @@
-"""The arrivals of a history, sorted into one group for each partition, producer id and epoch."""
+"""What the arrival graph shows of a history: columns in the order of arrival, rows for each partition, producer id and epoch."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
 from lesson_lib.core.batch import MAX_SEQUENCE, increment_sequence
-from lesson_lib.draw.facts import Fact, Ranges, facts_of, range_of
+from lesson_lib.draw.facts import Fact, facts_of
+from lesson_lib.draw.remembered import Ranges, Remembered, range_of
 from lesson_lib.history import History, Kind
+
+Key = tuple[str, int, int, int]  # topic, partition, producer id, epoch
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
     """A batch at the broker, or one that was lost on its way there. `first`..`last` is its place on the vertical axis.
 
-    `memory` and `known` are the ranges remembered after and before it; `expected` is the sequence that would be next after it.
+    `column` counts everything that comes to the broker. `memory` and `known` are the ranges remembered after and before it.
     """
 
     fact: Fact
+    column: int
     first: int
     last: int
     lost: bool
     memory: Ranges = ()
     known: Ranges = ()
-    expected: int | None = None
 
 
 @dataclass
 class Group:
-    """What one producer id sent to one partition in one epoch. Not `numbered`: it has no sequences, batches count instead."""
+    """What one producer id sent to one partition in one epoch. Not `numbered`: it has no sequences, batches count instead.
+
+    `bands` has what is remembered of it from each column on, from its first arrival to the last column of all.
+    """
 
     title: str
     numbered: bool
     arrivals: list[Arrival] = field(default_factory=list)
+    bands: dict[int, Ranges] = field(default_factory=dict)
+
+    def known(self, memory: Remembered) -> Ranges:
+        """What is remembered of it; of an epoch that was replaced, what was remembered last."""
+        if not self.arrivals:
+            return ()
+        return memory.of_its_epoch(self.arrivals[-1].fact.send) or self.arrivals[-1].memory or self.arrivals[-1].known
+
+    def expected(self, column: int) -> int | None:
+        """The sequence that would be next after a column, None where nothing is remembered."""
+        band = self.bands.get(column)
+        return increment_sequence(band[-1][1], 1) if band else None
 
 
-def groups_of(history: History) -> list[Group]:
-    """Groups in the order of their first arrival."""
-    groups: dict[tuple[str, int, int, int], Group] = {}
-    known: dict[tuple[str, int, int, int], Ranges] = {}
-    epochs: dict[tuple[str, int, int], int] = {}
+@dataclass
+class Chart:
+    """The rows, and for each column the event that it stands for: an arrival, or something that happened to the broker."""
+
+    groups: list[Group] = field(default_factory=list)
+    columns: list[Fact] = field(default_factory=list)
+
+    @property
+    def arrivals(self) -> int:
+        """How many batches arrived or were lost."""
+        return sum(len(group.arrivals) for group in self.groups)
+
+    @property
+    def happenings(self) -> list[tuple[int, Fact]]:
+        """Columns in which nothing arrived and something happened."""
+        return [(column, fact) for column, fact in enumerate(self.columns) if fact.event.kind == Kind.BROKER]
+
+
+def chart_of(history: History) -> Chart:
+    """Rows in the order of their first arrival."""
+    groups: dict[Key, Group] = {}
+    chart, memory = Chart(), Remembered()
     ids = {p: n for n, p in enumerate(dict.fromkeys(e.producer_id for e in history.events if e.producer_id >= 0), 1)}
     for fact in facts_of(history):
-        lost = fact.event.kind == Kind.LOST and fact.event.what == "request"
-        if fact.event.kind == Kind.VERDICT or lost:
-            send = fact.send
-            key = (send.topic, send.partition, send.producer_id, send.producer_epoch)
-            group = groups.setdefault(key, Group(_title(history, key, ids), send.producer_id >= 0))
-            if not lost and fact.event.what == "stored":
-                epochs[key[:3]] = key[3]
-            memory = known.get(key, ()) if lost else fact.memory if epochs.get(key[:3]) == key[3] else ()
-            group.arrivals.append(_arrival(fact, group.numbered, lost, memory, known.get(key, ())))
-            known[key] = memory
-    return list(groups.values())
+        group = groups.setdefault(key, Group(_title(history, key, ids), key[2] >= 0)) if (key := _key(fact)) else None
+        known = group.known(memory) if group else ()
+        memory.see(fact.event, fact.send)
+        if group:
+            group.arrivals.append(_arrival(fact, len(chart.columns), memory.of_its_epoch(fact.send), known))
+        if group or fact.event.kind == Kind.BROKER:
+            for each in groups.values():
+                each.bands[len(chart.columns)] = memory.of_its_epoch(each.arrivals[-1].fact.send) if each.numbered else ()
+            chart.columns.append(fact)
+    chart.groups = list(groups.values())
+    return chart
 
 
-def _arrival(fact: Fact, numbered: bool, lost: bool, memory: Ranges, known: Ranges) -> Arrival:
-    if not numbered:
-        return Arrival(fact, fact.send.batch, fact.send.batch, lost)
+def _key(fact: Fact) -> Key | None:
+    """The row of an arrival or of a request that was lost, None for everything else."""
+    event, send = fact.event, fact.send
+    if event.kind == Kind.VERDICT or event.kind == Kind.LOST and event.what == "request":
+        return send.topic, send.partition, send.producer_id, send.producer_epoch
+    return None
+
+
+def _arrival(fact: Fact, column: int, memory: Ranges, known: Ranges) -> Arrival:
+    lost = fact.event.kind == Kind.LOST
+    if fact.send.producer_id < 0:
+        return Arrival(fact, column, fact.send.batch, fact.send.batch, lost)
     first, last = range_of(fact.send)
-    last = first if last < first else last  # a batch across the wrap is drawn at its start
-    expected = increment_sequence(memory[-1][1], 1) if memory else None
-    return Arrival(fact, first, last, lost, tuple((a, b) for a, b in memory if a <= b), known, expected)
+    return Arrival(fact, column, first, max(first, last), lost, memory, known)  # one across the wrap is drawn at its start
 
 
-def _title(history: History, key: tuple[str, int, int, int], ids: dict[int, int]) -> str:
+def _title(history: History, key: Key, ids: dict[int, int]) -> str:
     topic, partition, producer_id, epoch = key
     where = f"{topic}-{partition}  " if len(history.partitions) > 1 else ""
     return where + (f"P{ids[producer_id]} epoch {epoch}" if producer_id >= 0 else "no producer id")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from lesson_lib.draw import show
-from lesson_lib.draw.arrivals import RESIDUAL_ABOVE
-from lesson_lib.draw.arrivals_data import groups_of, residual
+from lesson_lib.draw.arrivals import RESIDUAL_ABOVE, Sheet
+from lesson_lib.draw.arrivals_data import chart_of, residual
+from lesson_lib.draw.remembered import Ranges
 from lesson_lib.history import History
 from lesson_lib.sim import simulate
+from lesson_lib.teach.scenarios import forged
 from tests.draw.runs import random_pair
 
 
@@ -24,7 +26,7 @@ def test_on_the_line_is_stored_in_the_band_is_a_duplicate_elsewhere_is_refused(f
         history = random_pair(seed)[0]
         if not history.settings.idempotence or _own_refusals(history):
             continue
-        for group in groups_of(history):
+        for group in chart_of(history).groups:
             for arrival in group.arrivals:
                 where, what = residual(arrival), arrival.fact.event.what
                 if not arrival.lost:
@@ -33,20 +35,65 @@ def test_on_the_line_is_stored_in_the_band_is_a_duplicate_elsewhere_is_refused(f
     assert judged > 100
 
 
-def test_a_new_epoch_is_a_new_panel() -> None:
+def test_a_new_epoch_is_a_new_row_that_begins_at_0() -> None:
     history = simulate(6, faults={2: "refuse 45"}, in_flight=5, client="java")
-    titles = [group.title for group in groups_of(history)]
+    titles = [group.title for group in chart_of(history).groups]
     assert titles == ["P1 epoch 0", "P1 epoch 1"]
-    assert groups_of(history)[1].arrivals[0].first == 0
+    assert chart_of(history).groups[1].arrivals[0].first == 0
 
 
-def test_without_idempotence_there_is_one_panel_and_no_memory() -> None:
-    group, = groups_of(simulate(4, faults={2: "lose ack"}, idempotence=False))
+def interleaved() -> History:
+    """Three epochs of one producer, in an order of arrival that belongs to none of them."""
+    return forged((7, 0, 0), (7, 0, 1), (7, 2, 5), (7, 1, 0), (7, 0, 2)).run()
+
+
+def test_all_rows_share_one_order_of_arrival() -> None:
+    """Also where epochs interleave: each mark stands further to the right than all that arrived before it."""
+    axes = Sheet(interleaved(), 0.0).axes
+    assert [[a.column for a in row.group.arrivals] for row in axes.rows] == [[0, 1, 4], [2], [3]]
+    for seed in range(60):
+        for history in random_pair(seed):
+            axes = Sheet(history, 0.0).axes
+            arrived = sorted((a.fact.index, axes.xs[a.column]) for row in axes.rows for a in row.group.arrivals)
+            assert [x for _, x in arrived] == sorted({x for _, x in arrived}), seed
+            assert all(upper.bottom < lower.top for upper, lower in zip(axes.rows, axes.rows[1:], strict=False))
+
+
+def test_the_band_of_an_epoch_ends_where_another_takes_its_place() -> None:
+    old, _, new = chart_of(interleaved()).groups
+    assert [bool(old.bands[column]) for column in range(5)] == [True, True, True, False, False]
+    assert list(new.bands) == [3, 4] and new.expected(4) == 1 and old.expected(2) == 2 and old.expected(4) is None
+
+
+@pytest.mark.parametrize(("fault", "words", "left"), [
+    ("restart broker", "broker restarted", ((2, 2),)), ("crash broker", "broker crashed", ((2, 2),)),
+    ("fail over", "broker failed over", ((0, 0), (1, 1), (2, 2))), ("forget idle ids", "broker forgot ids", ())])
+def test_what_happens_to_the_broker_is_a_line_between_two_arrivals(fault: str, words: str, left: Ranges) -> None:
+    history = simulate(3, faults={1: "cut 3 0", 4: fault}, client="java", in_flight=5)
+    sheet = Sheet(history, 0.0)
+    (column, fact), = sheet.chart.happenings
+    assert column == 3 and sheet.chart.groups[0].bands[2] == ((0, 0), (1, 1), (2, 2)) and sheet.chart.groups[0].bands[3] == left
+    picture = show(history, "arrivals")
+    assert [label.get_text() for label in picture.canvas.labels].count(words) == 1
+    assert f'data-event="{fact.index}"' in picture.svg
+    arrivals = [x for n, x in enumerate(sheet.axes.xs) if n != column]
+    assert arrivals[2] < sheet.axes.xs[column] < arrivals[3]
+
+
+def test_the_legend_names_the_marks_and_keeps_the_rule_to_itself() -> None:
+    """Question 6.cuts asks where the marks will lie; the picture before it must not say so."""
+    texts = [label.get_text() for label in show(interleaved(), "arrivals").canvas.labels]
+    assert {"stored", "duplicate", "refused", "old epoch", "lost on the way", "last five batches", "next expected"} < set(texts)
+    assert not [text for text in texts if "dashed" in text or "band" in text or "anywhere" in text]
+
+
+def test_without_idempotence_there_is_one_row_and_no_memory() -> None:
+    group, = chart_of(simulate(4, faults={2: "lose ack"}, idempotence=False)).groups
     assert not group.numbered and not any(a.memory for a in group.arrivals)
 
 
 def test_a_lost_request_is_in_it() -> None:
-    group, = groups_of(simulate(3, faults={2: "lose request"}))
+    group, = chart_of(simulate(3, faults={2: "lose request"})).groups
     assert [a.lost for a in group.arrivals] == [False, True, False, False]
 
 

@@ -38,6 +38,7 @@ PICTURES: dict[str, Callable[[], Picture]] = {
     "lanes-burst": lambda: show(kept_run("burst")),
     "space-time": lambda: show(kept_run("transactions"), "space-time"),
     "arrivals": lambda: show(kept_run("window"), "arrivals"),
+    "arrivals-rows": lambda: show(kept_run("restarted"), "arrivals"),
     "residual": lambda: show(kept_run("long"), "arrivals"),
 }
 
