@@ -51,7 +51,8 @@ def _answer(attempt: Attempt) -> str:
 
 def _happenings(history: History) -> list[str]:
     """The things besides attempts that a reader of the table must know."""
-    told = {Kind.BROKER: "the broker {}", Kind.WORK: "{lane}: works on {values}"} | dict.fromkeys((Kind.PRODUCER, Kind.CONSUMER, Kind.EPOCH, Kind.TXN), "{lane}: {}")
+    told = {Kind.BROKER: "the broker {}", Kind.WORK: "{lane}: works on {values}"}
+    told |= dict.fromkeys((Kind.PRODUCER, Kind.CONSUMER, Kind.EPOCH, Kind.TXN), "{lane}: {}")
     return [f"{e.t:>6}  " + told[e.kind].format(e.what, lane=e.lane, values=" ".join(e.values)) + (f" ({e.note})" if e.note else "")
             for e in history.events if e.kind in told]
 
