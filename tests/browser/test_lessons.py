@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from lesson_lib.kernel import sentence
 from tests.browser.conftest import ROOT, SCREENSHOTS, Opener
 from tests.browser.jupyterlab import IDLE, run_all
 
@@ -62,5 +63,28 @@ def test_stepping_by_keyboard_and_a_second_start(open_notebook: Opener) -> None:
     page.wait_for_function(IDLE, timeout=60_000)
     run_all(page)
     assert errors(page) == []
+    assert page.complaints == []
+    page.close()
+
+
+def test_a_cell_in_the_middle_after_a_restart(open_notebook: Opener) -> None:
+    """What it says can be read, and the menu has what it names."""
+    page = open_notebook(LESSONS[2])
+    page.wait_for_function(IDLE, timeout=60_000)
+    place = page.evaluate("""() => {
+      const book = jupyterapp.shell.currentWidget.content;
+      book.activeCellIndex = book.widgets.findIndex(cell => /^reveal[(]/m.test(cell.model.sharedModel.source));
+      return book.activeCellIndex;
+    }""")
+    page.evaluate("jupyterapp.commands.execute('notebook:run-cell')")
+    page.wait_for_function(f"jupyterapp.shell.currentWidget.content.widgets[{place}].model.executionCount", timeout=60_000)
+    said = page.locator(".jp-OutputArea-output").filter(has_text="is not known in this kernel").first
+    name = said.inner_text().split("`")[1]
+    assert said.inner_text().strip() == sentence(name)
+    page.locator(".lm-MenuBar-itemLabel", has_text="Run").first.click()
+    assert page.locator(".lm-Menu-itemLabel", has_text="Run All Above Selected Cell").count() == 1
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / "restarted.png")
+    page.keyboard.press("Escape")
     assert page.complaints == []
     page.close()
