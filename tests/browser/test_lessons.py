@@ -81,6 +81,7 @@ def test_a_cell_in_the_middle_after_a_restart(open_notebook: Opener) -> None:
     said = page.locator(".jp-OutputArea-output").filter(has_text="is not known in this kernel").first
     name = said.inner_text().split("`")[1]
     assert said.inner_text().strip() == sentence(name)
+    said.scroll_into_view_if_needed()
     page.locator(".lm-MenuBar-itemLabel", has_text="Run").first.click()
     assert page.locator(".lm-Menu-itemLabel", has_text="Run All Above Selected Cell").count() == 1
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
