@@ -74,7 +74,7 @@ def test_what_happens_to_the_broker_is_a_line_between_two_arrivals(fault: str, w
     (column, fact), = sheet.chart.happenings
     assert column == 3 and sheet.chart.groups[0].bands[2] == ((0, 0), (1, 1), (2, 2)) and sheet.chart.groups[0].bands[3] == left
     picture = show(history, "arrivals")
-    assert [label.get_text() for label in picture.canvas.labels].count(words) == 1
+    assert [label.text for label in picture.canvas.labels].count(words) == 1
     assert f'data-event="{fact.index}"' in picture.svg
     arrivals = [x for n, x in enumerate(sheet.axes.xs) if n != column]
     assert arrivals[2] < sheet.axes.xs[column] < arrivals[3]
@@ -82,7 +82,7 @@ def test_what_happens_to_the_broker_is_a_line_between_two_arrivals(fault: str, w
 
 def test_the_legend_names_the_marks_and_keeps_the_rule_to_itself() -> None:
     """Question 6.cuts asks where the marks will lie; the picture before it must not say so."""
-    texts = [label.get_text() for label in show(interleaved(), "arrivals").canvas.labels]
+    texts = [label.text for label in show(interleaved(), "arrivals").canvas.labels]
     assert {"stored", "duplicate", "refused", "old epoch", "lost on the way", "last five batches", "next expected"} < set(texts)
     assert not [text for text in texts if "dashed" in text or "band" in text or "anywhere" in text]
 
