@@ -20,7 +20,7 @@ def load_ipython_extension(shell: Any) -> None:
 
 def _show(shell: Any, kind: type[NameError], error: NameError, trace: Any, tb_offset: int | None = None) -> None:
     """Show it as ever, with the sentence for a traceback where a lesson's cell was run too early; it stays an error."""
-    if kind is NameError and error.name and _raised_by_the_cell(trace) and _made_above(error.name, shell):
+    if error.name and _raised_by_the_cell(trace) and _made_above(error.name, shell):
         error._render_traceback_ = lambda: [sentence(error.name)]  # type: ignore[attr-defined]
     shell.showtraceback((kind, error, trace), running_compiled_code=True)
 
