@@ -26,9 +26,9 @@ def _show(shell: Any, kind: type[NameError], error: NameError, trace: Any, tb_of
 
 
 def sentence(name: str) -> str:
-    """What there is to do."""
-    return (f"`{name}` is not known in this kernel: it was restarted, or the cells above were not run. Run the cells above first: "
-            "Run > Run All Above Selected Cell, then this one.")
+    """What there is to do; on two lines, because JupyterLab breaks long ones within words."""
+    return (f"`{name}` is not known in this kernel: it was restarted, or the cells above were not run.\n"
+            "Run the cells above first: Run > Run All Above Selected Cell, then this one.")
 
 
 def _raised_by_the_cell(trace: Any) -> bool:

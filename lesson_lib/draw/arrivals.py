@@ -63,7 +63,8 @@ def draw_arrivals(histories: Sequence[History], steps: Steps) -> Canvas:
     canvas = Canvas(WIDTH, sheets[-1].bottom + axis.MARGIN)
     for run, sheet in enumerate(sheets):
         own = {index: step for (r, index), step in steps.of.items() if r == run}
-        sheet.draw(Faint(canvas) if run and steps.fork else canvas, steps.names[run], own, len(steps.members) - 1 if steps.members else None)
+        under = Faint(canvas) if run and steps.fork else canvas
+        sheet.draw(under, steps.names[run], own, len(steps.members) - 1 if steps.members else None)
     return canvas
 
 
