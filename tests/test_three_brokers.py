@@ -112,7 +112,9 @@ def outcome(history: History) -> tuple[str, str, str, str]:
 
 @pytest.mark.parametrize("idempotence", [False, True], ids=["off", "on"])
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: str(row.faults))
+@pytest.mark.fact("lost-request-repaired", "lost-ack-duplicates", "retries-recognised", "acked-is-stored")
 def test_a_fault_has_the_same_end_on_every_broker(run: Run, row: Row, idempotence: bool) -> None:
+    """A retry after a lost request repairs; after a lost ack it duplicates, or with idempotence is recognised; what is acked is stored."""
     history = run(3, faults=row.faults, idempotence=idempotence, request_timeout_ms=600)
     assert outcome(history) == (row.on if idempotence else row.off)
 
@@ -140,7 +142,9 @@ def test_a_fault_of_the_broker(run: Run, broker: str, row: Row, idempotence: boo
 
 
 @pytest.mark.parametrize(("faults", "log", "anomalies"), BURSTS, ids=lambda value: str(value) if isinstance(value, dict) else "")
+@pytest.mark.fact("retry-overtaken", "retries-reversed")
 def test_five_at_once_without_idempotence(run: Run, faults: dict[int, str], log: str, anomalies: list[str]) -> None:
+    """With several in flight a retry is overtaken, and what was on a torn connection comes back from the newest to the oldest."""
     history = run(5, faults=faults, idempotence=False, in_flight=5, request_timeout_ms=600)
     assert (" ".join(history.values()), history.anomaly_names) == (log, anomalies)
 
@@ -162,7 +166,9 @@ def test_five_at_once_with_idempotence(run: Run, faults: dict[int, str]) -> None
     ({"resend": True, "retries": 0, "faults": {2: "lose ack"}},
      ("m0 m1 m1 m2", "0 stored, 1 stored, 2 stored, 3 stored", "0 ok, 1 unknown, 2 ok, 3 ok", "")),
 ], ids=lambda value: str(value) if isinstance(value, dict) else "")
+@pytest.mark.fact("lost-ack-with-acks-1")
 def test_settings_without_idempotence(run: Run, settings: dict[str, Any], expected: tuple[str, str, str, str]) -> None:
+    """With `acks=1` a lost ack makes a copy; with `retries=0` every trouble is handed to the application."""
     assert outcome(run(3, idempotence=False, **settings)) == expected
 
 
@@ -173,12 +179,16 @@ def test_a_batch_of_several_records_is_one_batch(run: Run) -> None:
     assert run(6, records_per_batch=2, faults={2: "lose ack"}).values() == ["m0", "m1", "m2", "m3", "m4", "m5"]
 
 
+@pytest.mark.fact("two-sends-two-records")
 def test_the_same_value_sent_twice_is_two_batches(run: Run) -> None:
+    """Two calls of `send` are two records with two numbers; the broker never looks at the content."""
     history = run(["a", "a"], idempotence=True)
     assert (history.values(), history.anomaly_names, len(history.told)) == (["a", "a"], [], 2)
 
 
+@pytest.mark.fact("offset-of-second-copy")
 def test_the_application_is_handed_the_offset_of_the_second_copy(run: Run) -> None:
+    """The application is told ok once, with the offset of the second copy; of the first it never learns."""
     offsets = {event.batch: event.offset for event in run(3, faults={2: "lose ack"}, idempotence=False).reports}
     assert offsets == {0: 0, 1: 2, 2: 3}
 

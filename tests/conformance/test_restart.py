@@ -78,7 +78,9 @@ def again(process: KafkaProcess, how: signal.Signals) -> None:
 
 
 @pytest.mark.java
+@pytest.mark.fact("restart-leaves-one")
 def test_apache_kafka_remembers_one_batch_after_a_stop_and_after_a_crash(kafka: KafkaProcess) -> None:
+    """A broker that starts, stopped in order or killed, knows only the last batch of each id."""
     clean, crash = make(kafka.address, "clean"), make(kafka.address, "crash")
     assert answers_after(kafka.address, clean, lambda: again(kafka, signal.SIGTERM)) == AFTERWARDS
     assert answers_after(kafka.address, crash, lambda: again(kafka, signal.SIGKILL)) == AFTERWARDS

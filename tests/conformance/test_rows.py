@@ -129,5 +129,7 @@ def test_embedded(embedded: list[Outcome], number: int) -> None:
 
 @pytest.mark.kafka
 @pytest.mark.parametrize("number", range(len(ROWS)), ids=[f"{row}: {text[-40:]}" for row, text, _ in ROWS])
+@pytest.mark.fact("one-rule", "too-early-is-refused", "older-epoch-is-refused", "epoch-rises-each-transaction")
 def test_apache_kafka(kafka: list[Outcome], number: int) -> None:
+    """Remembered: duplicate, old offset; older epoch: 47; next, or 0 in a newer epoch: stored; else 45. v12: each end is a new epoch."""
     assert str(kafka[number].steps[-1]) == ROWS[number][2]

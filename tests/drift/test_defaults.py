@@ -41,17 +41,23 @@ BROKER = [
 
 
 @pytest.mark.parametrize(("name", "value", "said"), PRODUCER, ids=[name for name, _, _ in PRODUCER])
+@pytest.mark.fact("delivery-timeout-two-minutes", "retries-at-maximum")
 def test_a_default_of_the_producer(name: str, value: Any, said: str) -> None:
+    """`retries` stays at its maximum; `delivery.timeout.ms` is two minutes by default; the others as said beside each."""
     assert KafkaProducer.DEFAULT_CONFIG[name] == value, said
 
 
+@pytest.mark.fact("read-uncommitted-is-default")
 def test_consumers_show_what_was_aborted_unless_told_otherwise() -> None:
+    """`read_committed` is not the default."""
     assert KafkaConsumer.DEFAULT_CONFIG["isolation_level"] == "read_uncommitted", "lesson 7"
 
 
 @pytest.mark.kafka
 @pytest.mark.parametrize(("name", "value", "said"), BROKER, ids=[name for name, _, _ in BROKER])
+@pytest.mark.fact("id-forgotten-after-a-day")
 def test_a_default_of_the_broker(kafka_address: str, name: str, value: int, said: str) -> None:
+    """`producer.id.expiration.ms`, 24 hours by default; the other as said beside it."""
     admin = KafkaAdminClient(bootstrap_servers=kafka_address)
     try:
         node = str(admin.describe_cluster()["brokers"][0]["broker_id"])
@@ -62,6 +68,7 @@ def test_a_default_of_the_broker(kafka_address: str, name: str, value: int, said
 
 
 @pytest.mark.kafka
+@pytest.mark.fact("new-clusters-have-version-2")
 def test_a_new_cluster_has_the_second_version_of_transactions(kafka_address: str) -> None:
     """Lesson 7: KIP-890 is the default of new 4.x clusters."""
     admin = KafkaAdminClient(bootstrap_servers=kafka_address)

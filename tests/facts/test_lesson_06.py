@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import time
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,11 +18,13 @@ import pytest
 from lesson_lib.core.batch import Batch
 from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.errors import LessonError
-from lesson_lib.kafka_local import maven, probe
+from lesson_lib.kafka_local import probe
 from lesson_lib.kafka_local.compose import read_compose
 from lesson_lib.kafka_local.process import KafkaProcess
+from lesson_lib.live import requests
+from lesson_lib.live.batch_bytes import batch_bytes
 from lesson_lib.live.forge import Forge, forge
-from lesson_lib.live.lab import start_lab
+from lesson_lib.live.lab import Lab
 from lesson_lib.live.raw_client import RawClient, make_topic
 from lesson_lib.teach.lessons.exercises_06 import FORGED_TASK
 from lesson_lib.teach.lessons.lesson_06 import BACK, CUTS, EPOCHS, SEVEN
@@ -42,6 +44,7 @@ def bench(kafka_address: str) -> Iterator[Forge]:
 
 @pytest.mark.kafka
 @pytest.mark.parametrize("story", [STORY, OTHER_EPOCHS, forged(*FORGED_TASK)], ids=["numbers", "epochs", "exercise"])
+@pytest.mark.fact("five-batches", "gap-refused", "range-whole", "epoch-from-0")
 def test_forged_batches_get_the_toys_verdicts(bench: Forge, story: Forged) -> None:
     """Five are duplicates with their own offsets, 1 and 0 are refused; a gap and another cut are refused; a higher epoch from 0."""
     for numbers in story.batches:
@@ -52,6 +55,7 @@ def test_forged_batches_get_the_toys_verdicts(bench: Forge, story: Forged) -> No
 
 
 @pytest.mark.kafka
+@pytest.mark.fact("describe-producers")
 def test_the_brokers_own_word_on_its_memory(bench: Forge) -> None:
     """`describe_producers`: after the three other epochs it is epoch 1, last sequence 0."""
     for numbers in OTHER_EPOCHS.batches:
@@ -60,6 +64,7 @@ def test_the_brokers_own_word_on_its_memory(bench: Forge) -> None:
 
 
 @pytest.mark.kafka
+@pytest.mark.fact("unknown-id-begins-anywhere")
 def test_an_unknown_id_may_begin_anywhere_before_4_5(bench: Forge) -> None:
     """KAFKA-15591: "an unknown id may begin anywhere, so 1 was stored. Now 0 is neither remembered nor next"."""
     version = KafkaVersion.of(read_compose().version)
@@ -70,22 +75,19 @@ def test_an_unknown_id_may_begin_anywhere_before_4_5(bench: Forge) -> None:
         assert answers == ["stored at offset 0", "refused: 45 out of order sequence number"]
 
 
-@pytest.mark.kafka
-def test_each_partition_counts_for_itself(kafka_address: str) -> None:
+@pytest.mark.fact("sequence-per-partition")
+def test_each_partition_counts_for_itself(lab: Lab) -> None:
     """Four records, by turns to two partitions: the sequences 0, 0, 1, 1; and one id may be at different numbers."""
-    lab = start_lab(kafka_address)
-    try:
-        topic = lab.topic("turns", partitions=2)
-        lab.faults()
-        with lab.producer() as producer:
-            for n in range(4):
-                producer.send(topic, b"m", partition=n % 2).get()
-        assert [a.send.base_sequence for a in lab.history().attempts] == [0, 0, 1, 1]
-    finally:
-        lab.stop()
+    topic = lab.topic("turns", partitions=2)
+    lab.faults()
+    with lab.producer() as producer:
+        for n in range(4):
+            producer.send(topic, b"m", partition=n % 2).get()
+    assert [a.send.base_sequence for a in lab.history().attempts] == [0, 0, 1, 1]
 
 
 @pytest.mark.kafka
+@pytest.mark.fact("no-session")
 def test_a_connection_is_no_session(kafka_address: str, bench: Forge) -> None:
     """There is no session: what is remembered outlives the connection that it came on."""
     bench.send(7, 0, 0)
@@ -111,6 +113,7 @@ def forgetful(tmp_path: Path) -> Iterator[KafkaProcess]:
 
 
 @pytest.mark.java
+@pytest.mark.fact("id-lives-a-day")
 def test_an_id_lives_as_long_as_its_records_are_young(forgetful: KafkaProcess) -> None:
     """A day old by the timestamps in the records, not by the clock: forgotten while it is writing, and stored once more."""
     with RawClient(forgetful.address) as client:
@@ -133,10 +136,22 @@ def _wait_until_known(bench: Forge, ids: set[int]) -> None:
 
 
 @pytest.mark.java
-@pytest.mark.parametrize(("in_flight", "said"), [(5, "created"), (6, "ConfigException")])
-def test_a_java_producer_refuses_six_in_flight(in_flight: int, said: str) -> None:
-    """A real Java client refuses six while idempotence is on."""
-    source = Path(__file__).parent / "java" / "InFlight.java"
-    class_path = maven.classpath(maven.kafka_server(read_compose().version))
-    run = subprocess.run(["java", "-cp", class_path, str(source), str(in_flight)], capture_output=True, text=True)
-    assert said in run.stdout
+@pytest.mark.fact("java-refuses-six")
+@pytest.mark.parametrize(("in_flight", "told"), [(5, ["ok 0"]), (6, ["ConfigException"])])
+def test_a_java_producer_refuses_six_in_flight(lab: Lab, java: Callable[..., list[str]], in_flight: int, told: list[str]) -> None:
+    """A real Java client refuses six while idempotence is on; it keeps at most five in flight."""
+    settings = {"enable_idempotence": "true", "max_in_flight_requests_per_connection": in_flight}
+    assert java(lab.address, lab.topic("five"), "m0", **settings) == told
+
+
+@pytest.mark.kafka
+@pytest.mark.fact("acks-rule-in-client")
+def test_no_broker_asks_for_acks_all(kafka_address: str) -> None:
+    """No broker asks for `acks=all`; the rule is in the client alone: with `acks=1` numbers are looked at in the same way."""
+    batch = batch_bytes([b"m"], producer_id=7, producer_epoch=0, base_sequence=0)
+    gap = batch_bytes([b"m"], producer_id=7, producer_epoch=0, base_sequence=2)
+    with RawClient(kafka_address) as client:
+        make_topic(client, name := f"fact-{uuid.uuid4().hex[:8]}")
+        parts = [client.ask(requests.produce(name, 0, data, acks=1)).responses[0].partition_responses[0] for data in (batch, batch, gap)]
+        client.ask(requests.delete_topic(name))
+    assert [(part.error_code, part.base_offset) for part in parts] == [(0, 0), (0, 0), (45, -1)]

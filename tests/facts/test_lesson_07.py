@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,24 +18,9 @@ from lesson_lib.history import Kind, LogCell
 from lesson_lib.kafka_local import maven
 from lesson_lib.kafka_local.compose import read_compose
 from lesson_lib.live.clients import LabProducer
-from lesson_lib.live.lab import Lab, start_lab
+from lesson_lib.live.lab import Lab
 
 PATIENCE_SECONDS = 20.0
-
-
-@pytest.fixture(scope="module", params=["embedded", pytest.param("kafka", marks=pytest.mark.kafka)])
-def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
-    """A lab on the embedded broker, and one on Apache Kafka."""
-    lab = start_lab("embedded" if request.param == "embedded" else request.getfixturevalue("kafka_address"))
-    yield lab
-    lab.stop()
-
-
-@pytest.fixture
-def topic(lab: Lab) -> str:
-    """A new topic, a new history, no faults."""
-    lab.faults()
-    return lab.topic("fact")
 
 
 def started(lab: Lab, transactional_id: str, **options: Any) -> LabProducer:
@@ -74,6 +58,7 @@ def told(call: Callable[[], Any]) -> str:
     return "ok"
 
 
+@pytest.mark.fact("no-transaction-no-together")
 def test_half_an_order_is_stored_without_a_transaction(lab: Lab) -> None:
     """`order`, and no `stock`."""
     topic = lab.topic("fact", partitions=2)
@@ -83,6 +68,7 @@ def test_half_an_order_is_stored_without_a_transaction(lab: Lab) -> None:
     assert (words(lab.log(topic, 0)), words(lab.log(topic, 1))) == ("order", "")
 
 
+@pytest.mark.fact("marker-takes-an-offset")
 def test_a_marker_takes_an_offset_in_every_partition(lab: Lab) -> None:
     """The coordinator decides, and a marker that takes an offset is written into every partition."""
     topic = lab.topic("fact", partitions=2)
@@ -95,6 +81,7 @@ def test_a_marker_takes_an_offset_in_every_partition(lab: Lab) -> None:
     assert lab.producer().send(topic, b"next", partition=0).get().offset == 2
 
 
+@pytest.mark.fact("abort-removes-nothing", "read-uncommitted-is-default")
 def test_what_was_aborted_stays_and_the_default_shows_it(lab: Lab, topic: str) -> None:
     """Aborting removes nothing; only read_committed leaves out what was aborted, and it is not the default."""
     shop = started(lab, "levels")
@@ -107,6 +94,7 @@ def test_what_was_aborted_stays_and_the_default_shows_it(lab: Lab, topic: str) -
     assert read(lab, topic, isolation_level="read_committed") == ["a"]
 
 
+@pytest.mark.fact("lag-of-one")
 def test_a_lag_of_one_that_nobody_can_work_off(lab: Lab, topic: str) -> None:
     """No consumer is handed a marker, and who commits "last record read + 1" shows a lag of 1 for ever."""
     shop = started(lab, "lag")
@@ -121,8 +109,9 @@ def test_a_lag_of_one_that_nobody_can_work_off(lab: Lab, topic: str) -> None:
         assert consumer.end_offsets([where])[where] - (last + 1) == 1
 
 
+@pytest.mark.fact("open-transaction-holds-back", "coordinator-gives-up", "given-up-error")
 def test_an_open_transaction_holds_back_what_lies_behind_it(lab: Lab, topic: str) -> None:
-    """Whatever lies behind waits, of whomever it is, until the coordinator gives up on the producer."""
+    """Whatever lies behind waits, of whomever it is, until the coordinator gives the producer up, which then is told so."""
     slow = started(lab, "slow", transaction_timeout_ms=1_500)
     slow.begin_transaction()
     slow.send(topic, b"s0").get()
@@ -131,13 +120,16 @@ def test_an_open_transaction_holds_back_what_lies_behind_it(lab: Lab, topic: str
         assert list(careful) == []
         assert in_time(lambda: words(lab.log(topic)) == "s0 o0 ABORT")
         assert in_time(lambda: [record.value for record in careful] == [b"o0"])
+    assert told(lambda: slow.send(topic, b"s1").get()) == "InvalidProducerEpochError"
 
 
+@pytest.mark.fact("one-minute")
 def test_transactions_time_out_after_a_minute_by_default(lab: Lab) -> None:
     """`transaction.timeout.ms`, one minute by default."""
     assert lab.producer().config["transaction_timeout_ms"] == 60_000
 
 
+@pytest.mark.fact("successor-fences")
 def test_a_successor_aborts_and_fences(lab: Lab, topic: str) -> None:
     """Same transactional_id, same producer id, epoch raised by two: to end what was open, and for the newcomer."""
     old = started(lab, "zombie")
@@ -156,6 +148,7 @@ def test_a_successor_aborts_and_fences(lab: Lab, topic: str) -> None:
     assert words(lab.log(topic)) == "a0 ABORT b0 COMMIT"
 
 
+@pytest.mark.fact("producer-fenced-error")
 def test_a_zombie_that_has_to_add_its_partition(lab: Lab, topic: str) -> None:
     """`ProducerFencedError`: another one has your id."""
     old = started(lab, "late")
@@ -165,12 +158,14 @@ def test_a_zombie_that_has_to_add_its_partition(lab: Lab, topic: str) -> None:
     assert words(lab.log(topic)) == ""
 
 
+@pytest.mark.fact("nobody-fenced-without-id")
 def test_without_a_transactional_id_nobody_is_fenced(lab: Lab, topic: str) -> None:
     """Without a transactional_id nobody is."""
     old, new = lab.producer(), lab.producer()
     assert [told(lambda p=p, v=v: p.send(topic, v).get()) for p, v in ((old, b"a0"), (new, b"b0"), (old, b"a1"))] == ["ok"] * 3
 
 
+@pytest.mark.fact("transactional-id-brings-idempotence")
 def test_a_transactional_id_without_idempotence_is_refused(lab: Lab) -> None:
     """With `enable_idempotence=False` it is refused."""
     with pytest.raises(LessonError, match="transactional_id"):
@@ -178,6 +173,7 @@ def test_a_transactional_id_without_idempotence_is_refused(lab: Lab) -> None:
     assert lab.producer(transactional_id="x").config["enable_idempotence"] is True
 
 
+@pytest.mark.fact("position-in-transaction")
 def test_a_position_counts_only_with_its_transaction(lab: Lab, topic: str) -> None:
     """Result and position become one step, so a crash leaves both or neither."""
     where = TopicPartition(lab.topic("in"), 0)
@@ -204,6 +200,7 @@ def with_position(lab: Lab, topic: str, reader: Any, where: TopicPartition) -> L
     return writer
 
 
+@pytest.mark.fact("kafka-python-commits-half")
 def test_kafka_python_commits_what_a_failed_send_left_half(lab: Lab, topic: str) -> None:
     """All or nothing is said of what reached the transaction; kafka-python 3.0.12 does not throw at the commit."""
     lab.faults({"2+": "lose request"})
@@ -216,6 +213,7 @@ def test_kafka_python_commits_what_a_failed_send_left_half(lab: Lab, topic: str)
     assert words(lab.log(topic)) == "order COMMIT"
 
 
+@pytest.mark.fact("error-timeout-abort")
 def test_after_a_time_out_abort_works(lab: Lab, topic: str) -> None:
     """`KafkaTimeoutError`: unknown; `abort_transaction()`, begin all of it again."""
     lab.faults({"2+": "lose ack"})
@@ -228,6 +226,7 @@ def test_after_a_time_out_abort_works(lab: Lab, topic: str) -> None:
 
 
 @pytest.mark.parametrize(("code", "name"), [(10, "MessageSizeTooLargeError"), (87, "InvalidRecordError")])
+@pytest.mark.fact("error-refused-abort")
 def test_after_a_refused_record_only_abort_is_possible(lab: Lab, topic: str, code: int, name: str) -> None:
     """`MessageSizeTooLargeError`, `InvalidRecordError`: refused; abort, mend the record."""
     lab.faults({2: f"refuse {code}"})
@@ -240,6 +239,7 @@ def test_after_a_refused_record_only_abort_is_possible(lab: Lab, topic: str, cod
     assert words(lab.log(topic)) == "a ABORT"
 
 
+@pytest.mark.fact("error-out-of-order-over")
 def test_after_an_out_of_order_error_the_transaction_is_over(lab: Lab, topic: str) -> None:
     """`OutOfOrderSequenceNumberError`: refused; the client has ended the transaction; begin all of it again."""
     lab.faults({2: "refuse 45"})
@@ -254,6 +254,7 @@ def test_after_an_out_of_order_error_the_transaction_is_over(lab: Lab, topic: st
     assert words(lab.log(topic)) == "a ABORT again COMMIT"
 
 
+@pytest.mark.fact("retriable-errors-stay-inside")
 def test_retriable_errors_do_not_reach_the_application(lab: Lab, topic: str) -> None:
     """Retriable errors do not reach you."""
     lab.faults({1: "refuse 19", 2: "lose ack"})
@@ -264,6 +265,7 @@ def test_retriable_errors_do_not_reach_the_application(lab: Lab, topic: str) -> 
     assert words(lab.log(topic)) == "a COMMIT"
 
 
+@pytest.mark.fact("kafka-python-no-metric")
 def test_kafka_python_has_no_metric_for_it(lab: Lab, topic: str) -> None:
     """No metrics on sequence number resets or producer id fencing; those that are worth an alarm are there."""
     producer = lab.producer()
@@ -273,35 +275,39 @@ def test_kafka_python_has_no_metric_for_it(lab: Lab, topic: str) -> None:
     assert {"record-error-rate", "record-retry-rate", "request-latency-max"} <= names
 
 
-METRICS = """
-import java.util.Map;
-import org.apache.kafka.clients.producer.KafkaProducer;
-import org.apache.kafka.common.serialization.StringSerializer;
-class Metrics {
-    public static void main(String[] args) {
-        Map<String, Object> settings = Map.of("bootstrap.servers", "127.0.0.1:9", "transactional.id", "x");
-        var producer = new KafkaProducer<>(settings, new StringSerializer(), new StringSerializer());
-        producer.metrics().keySet().stream().map(m -> m.name()).distinct().sorted().forEach(System.out::println);
-        Runtime.getRuntime().halt(0);
-    }
-}
-"""
-
-
 @pytest.mark.java
-def test_the_java_client_has_none_either(tmp_path: Path) -> None:
+@pytest.mark.fact("java-no-metric")
+def test_the_java_client_has_none_either(lab: Lab, java: Callable[..., list[str]]) -> None:
     """Nor does the Java client have any."""
-    source = tmp_path / "Metrics.java"
-    source.write_text(METRICS)
-    jars = maven.classpath(maven.kafka_server(read_compose().version))
-    command = [maven.java() or "java", "-Dorg.slf4j.simpleLogger.defaultLogLevel=off", "-cp", jars, str(source)]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=90, check=True)
-    names = run.stdout.split()
+    (line,) = java(lab.address, "unused", "!metrics", transactional_id="metrics")
+    names = line.split()
     assert "record-error-rate" in names and "txn-commit-time-ns-total" in names
     assert not [n for n in names if any(word in n for word in ("sequence", "producer-id", "epoch", "fenc"))]
 
 
 @pytest.mark.java
+@pytest.mark.fact("java-commit-throws")
+def test_the_java_client_throws_at_the_commit(lab: Lab, topic: str, java: Callable[..., list[str]]) -> None:
+    """Java's `commitTransaction()` throws the error of a send that failed."""
+    lab.faults({"2+": "lose request silently"})
+    settings = {"transactional_id": f"half-{topic}", "delivery_timeout_ms": 500, "request_timeout_ms": 400}
+    told = java(lab.address, topic, "!init", "!begin", "order", "~stock", "!commit", "!abort", **settings)
+    assert told[:4] == ["ok", "ok", "ok 0", "not asked"] and told[4].endswith("Exception")
+    assert in_time(lambda: words(lab.log(topic)) == "order ABORT")
+
+
+@pytest.mark.fact("fenced-in-the-log")
+def test_a_fenced_producer_says_so_in_its_log(lab: Lab) -> None:
+    """A fenced producer says so in its log."""
+    old = started(lab, "log")
+    started(lab, "log")
+    old.begin_transaction()
+    old.send(lab.topic("fact"), b"late")
+    assert in_time(lambda: any(old.client_id in line and "Fenced" in line for line in lab.client_log().splitlines()))
+
+
+@pytest.mark.java
+@pytest.mark.fact("broker-metrics")
 def test_the_broker_has_the_metrics_that_are_named() -> None:
     """On the broker watch FailedProduceRequestsPerSec, ProducerIdCount, and PartitionsWithLateTransactionsCount."""
     jars = [Path(jar) for jar in maven.classpath(maven.kafka_server(read_compose().version)).split(":")]

@@ -71,10 +71,13 @@ SCRIPTS = ["", "1: lose ack", "2: lose ack", "2: lose request", "1: cut 5 0", "1
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
+@pytest.mark.fact("java-several-in-flight", "java-sends-again-in-order", "java-begins-again-at-0")
 def test_five_in_flight_with_idempotence(lab: Lab, java: Callable[..., Told], script: str) -> None:
+    """Several in flight; what a gap had refused comes again, in order; refused though next in line, it raises its epoch and begins at 0."""
     compare(lab, java, script, 5, True)
 
 
+@pytest.mark.fact("hole-on-new-partition")
 def test_the_hole_of_a_new_partition(lab: Lab, java: Callable[..., Told]) -> None:
     """KAFKA-15591: on 4.4 the real client tries the first batch again until its delivery timeout, on 4.5 there is no hole."""
     script = "1: refuse 6"

@@ -108,7 +108,8 @@ PREDICTIONS = (
             Option("Nothing: the future never completes.", lambda run: run.told.get(2) == "unknown",
                    "acks=0 waits", lambda run: f"the application was told {told_words(run)}, as soon as the bytes were handed over."),
         ),
-        explanation="With `acks=0` ok means that the bytes left the process. That is all it means: no offset comes with it.",
+        explanation="With `acks=0` ok means that the bytes left the process. That is all it means: no offset comes with it, "
+                    "and the 0 that `kafka-python` shows in its place is none.",
     ),
 )
 

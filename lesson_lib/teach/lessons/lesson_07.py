@@ -220,8 +220,8 @@ HALF_COMMIT = Question(
                "the broker completes what was begun", lambda run: f"the log holds {cells_words(run)}."),
         Option("`order` alone, committed.", lambda run: fate(run, "order") == "committed" and not fate(run, "stock")),
     ),
-    explanation="All or nothing is said of what reached the transaction. Java's `commitTransaction` throws here (so says its "
-                "documentation); kafka-python 3.0.12 does not. Ask every future before the commit.",
+    explanation="All or nothing is said of what reached the transaction. Java's `commitTransaction` throws here; kafka-python "
+                "3.0.12 does not. Ask every future before the commit.",
 )
 
 ITEMS = (*RECALL, ALONE, HALF_QUESTION, COMMIT_QUESTION, ABORT_QUESTION, SAW_ABORT, STUCK_QUESTION, ZOMBIE_QUESTION, CRASH_QUESTION,

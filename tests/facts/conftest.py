@@ -1,0 +1,54 @@
+"""Labs on both brokers for facts about Kafka, and one Java process for all facts about the Java client."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lesson_lib.kafka_local import maven
+from lesson_lib.kafka_local.compose import read_compose
+from lesson_lib.live.lab import Lab, start_lab
+
+STEPS = Path(__file__).with_name("java") / "Steps.java"
+
+
+@pytest.fixture(scope="module", params=["embedded", pytest.param("kafka", marks=pytest.mark.kafka)])
+def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """A lab on the embedded broker, and one on Apache Kafka."""
+    lab = start_lab("embedded" if request.param == "embedded" else request.getfixturevalue("kafka_address"))
+    yield lab
+    lab.stop()
+
+
+@pytest.fixture
+def topic(lab: Lab) -> str:
+    """A new topic, a new history, no faults."""
+    lab.faults()
+    return lab.topic("fact")
+
+
+@pytest.fixture(scope="session")
+def java() -> Iterator[Callable[..., list[str]]]:
+    """What a Java producer's application is told: `java(address, topic, "m0", "!commit", acks="1")`, see Steps.java."""
+    version = os.environ.get("KAFKA_CLIENTS_VERSION", read_compose().version)
+    jars = maven.classpath((f"org.apache.kafka:kafka-clients:{version}", maven.LOGGING))
+    process = subprocess.Popen([maven.java() or "java", "-Dorg.slf4j.simpleLogger.defaultLogLevel=off", "-cp", jars, str(STEPS)],
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+
+    def told(address: str, topic: str, *steps: str, **settings: Any) -> list[str]:
+        options = {"bootstrap.servers": address, **{name.replace("_", "."): value for name, value in settings.items()}}
+        print(topic, ",".join(f"{name}={value}" for name, value in options.items()), *steps, file=process.stdin, flush=True)
+        lines = []
+        while (line := process.stdout.readline().strip()) != "end":
+            assert line, "the Java process has ended"
+            lines.append(line)
+        return lines
+
+    yield told
+    process.stdin.close()
+    process.wait(20)

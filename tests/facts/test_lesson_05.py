@@ -1,0 +1,112 @@
+"""What lesson 5 says of restarts, `close`, time-outs and positions, held against both brokers and the clients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import islice
+
+import pytest
+from kafka import TopicPartition
+from kafka.errors import KafkaTimeoutError
+from kafka.structs import OffsetAndMetadata
+
+from lesson_lib.history import Kind
+from lesson_lib.live.forge import forge
+from lesson_lib.live.lab import Lab
+
+SHORT = {"delivery_timeout_ms": 400, "request_timeout_ms": 300}
+
+
+@pytest.mark.fact("restart-is-a-new-id")
+def test_three_lives_are_three_ids(lab: Lab, topic: str) -> None:
+    """Three producers, three ids, however each of them ended, and each begins at 0: what a restart sends again is stored again."""
+    lab.faults({2: "kill producer"})
+    for ending in ("closed", "killed", "started"):
+        producer = lab.producer()
+        future = producer.send(topic, b"m")
+        producer.flush(timeout=1) if ending == "killed" else future.get()
+        if ending == "closed":
+            producer.close()
+    cells = lab.log(topic)
+    assert [cell.value for cell in cells] == ["m"] * 3
+    assert len({cell.producer_id for cell in cells}) == 3
+    assert [event.base_sequence for event in lab.history().of(Kind.SEND)] == [0, 0, 0]
+
+
+@pytest.mark.fact("close-tells-nothing")
+def test_close_tells_the_broker_nothing_about_the_id(lab: Lab, topic: str) -> None:
+    """`close` tells the broker nothing about the id: what comes under it later is stored as before."""
+    producer = lab.producer()
+    producer.send(topic, b"m0").get()
+    producer.close()
+    bench = forge(lab, topic)
+    (known,) = bench.describe_producers().rows
+    answer = bench.send(known.producer_id, known.epoch, known.last_sequence + 1)
+    bench.close()
+    assert str(answer) == "stored at offset 1"
+
+
+@pytest.mark.fact("close-waits")
+def test_close_waits_for_what_is_on_its_way(lab: Lab, topic: str) -> None:
+    """`close` waits for what is still on its way."""
+    lab.faults({1: "delay 200"})
+    producer = lab.producer(linger_ms=2_000)
+    future = producer.send(topic, b"m0")
+    producer.close()
+    assert future.is_done and future.get().offset == 0
+
+
+@pytest.mark.fact("timeout-means-unknown")
+def test_a_time_out_is_the_same_in_both_worlds(lab: Lab) -> None:
+    """Idempotence on, and no answer ever comes: the same exception in both worlds, and the record once in one of the logs."""
+    runs = [lab.run(1, faults={"1+": fault}, **SHORT) for fault in ("lose ack silently", "lose request silently")]
+    assert [[(report.what, report.note) for report in run.reports] for run in runs] == [[("unknown", "KafkaTimeoutError")]] * 2
+    assert [run.values() for run in runs] == [["m0"], []]
+
+
+@pytest.mark.fact("kafka-python-never-sends-again")
+def test_kafka_python_sends_nothing_more_once_a_retry_expired(lab: Lab, topic: str) -> None:
+    """The installed `kafka-python` 3.0.12 never sends again after this; start a new producer."""
+    lab.faults({"1+": "lose ack"})
+    stuck = lab.producer(**SHORT)
+    with pytest.raises(KafkaTimeoutError):
+        stuck.send(topic, b"m0").get()
+    lab.faults()
+    with pytest.raises(KafkaTimeoutError):  # from `get`: without a limit it would wait for ever
+        stuck.send(topic, b"m1").get(1)
+    assert lab.history().attempts == []
+    assert lab.producer().send(topic, b"m2").get().offset == 1
+
+
+@pytest.mark.java
+@pytest.mark.fact("java-resend-is-new")
+def test_what_the_application_sends_again_is_a_new_record(lab: Lab, topic: str, java: Callable[..., list[str]]) -> None:
+    """A new `send` is a new record; having given up on a number, the Java client has raised its epoch and counts from 0."""
+    assert java(lab.address, lab.topic("first"), "m") == ["ok 0"]  # the first send of a Java process takes its time
+    lab.faults({"1+": "lose ack"})
+    settings = {"delivery_timeout_ms": 400, "request_timeout_ms": 200, "reconnect_backoff_ms": 20}
+    told = java(lab.address, topic, "m0", "m0", **settings)
+    assert len(told) == 2 and set(told) <= {"TimeoutException", "NetworkException"}  # the second where its last try ended so
+    sent = {(event.producer_epoch, event.base_sequence) for event in lab.history().of(Kind.SEND)}
+    assert sent == {(0, 0), (1, 0)}
+    assert [cell.value for cell in lab.log(topic)] == ["m0", "m0"]
+
+
+@pytest.mark.fact("position-moves-when-committed")
+def test_a_position_moves_when_it_is_committed(lab: Lab, topic: str) -> None:
+    """A consumer that crashes between handling and committing reads twice; one that commits first skips."""
+    where = TopicPartition(topic, 0)
+    producer = lab.producer()
+    for value in (b"m0", b"m1", b"m2"):
+        producer.send(topic, value).get()
+
+    def handed_after(committed: int, group: str) -> list[bytes]:
+        """What a consumer is handed when the one before it had handled all and committed so far."""
+        for count in (3, 3 - committed):
+            with lab.consumer(group_id=group, enable_auto_commit=False, consumer_timeout_ms=10_000) as consumer:
+                consumer.assign([where])
+                values = [record.value for record in islice(consumer, count)]
+                consumer.commit({where: OffsetAndMetadata(committed, "", -1)})
+        return values
+    assert handed_after(1, "after") == [b"m1", b"m2"]
+    assert handed_after(2, "before") == [b"m2"]
