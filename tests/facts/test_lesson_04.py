@@ -63,8 +63,8 @@ def test_kafka_python_decides_as_the_exercise_says(lab: Lab, settings: dict[str,
 
 @pytest.mark.fact("kafka-python-logs-it")
 def test_one_line_in_the_log_says_so(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A default gives way to a setting that you wrote, and one line in the client's log says so."""
-    name = "kafka.producer.kafka"  # it silences this module for good when a producer was dropped without `close`
+    """A default gives way to a setting that you wrote; at best one line in the client's log says so."""
+    name = "kafka.producer.kafka"  # at best: kafka-python silences this logger for good when a producer is garbage-collected
     monkeypatch.setattr(f"{name}.log", logging.getLogger(name))
     producer = lab.producer(acks=1)
     said = [line for line in lab.client_log().splitlines() if producer.client_id in line and "Idempotence will be disabled" in line]

@@ -100,7 +100,7 @@ ACKS_1 = Question(
         Option("The producer refuses to start.", lambda run: not run.attempts, "a conflict is always an error",
                lambda run: f"it started and sent; {sequence_words(run)}"),
     ),
-    explanation="A default gives way to a setting that you wrote. One line in the client's log says so.",
+    explanation="A default gives way to a setting that you wrote. At best one line in the client's log says so.",
 )
 
 EXPLICIT = Question(
