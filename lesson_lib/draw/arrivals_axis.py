@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from lesson_lib.draw.arrivals_data import Arrival, Chart, Group
 from lesson_lib.draw.canvas import Canvas
-from lesson_lib.draw.heading import draw_heading
+from lesson_lib.draw.heading import divide, draw_heading
 from lesson_lib.draw.labels import broker_words
 from lesson_lib.draw.marks import circle, verdict_small
 from lesson_lib.draw.style import BAND, EDGE, LANE, MEMORY, QUIET, WIDTH, text_width
@@ -90,7 +90,7 @@ def foot_of(chart: Chart) -> float:
 def heading(canvas: Canvas, history: History, name: str, top: float, first: bool) -> None:
     """The run's settings, and a line between two runs."""
     if not first:
-        canvas.line([(MARGIN, top - 4), (WIDTH - MARGIN, top - 4)], colour=LANE, width=1.0)
+        divide(canvas, top - 4)
     draw_heading(canvas, history, name, top + 13)
 
 

@@ -82,6 +82,7 @@ class Canvas:
     def __init__(self, width: float, height: float) -> None:
         self.width, self.height = width, height
         self.event: int | None = None
+        self.divided_at: float | None = None  # height of the line between two runs
         self.marks: list[Mark] = []
 
     def text(self, x: float, y: float, text: str, *, size: float = SMALL, bold: bool = False, colour: str = EDGE,

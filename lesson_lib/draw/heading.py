@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from lesson_lib.draw.style import LARGE, QUIET, SMALL, text_width
+from lesson_lib.draw.style import LANE, LARGE, QUIET, SMALL, text_width
 from lesson_lib.history import History, Kind
 
 if TYPE_CHECKING:
@@ -73,6 +73,12 @@ def draw_heading(canvas: Canvas, history: History, name: str, y: float) -> None:
     wide = text_width(bold, LARGE, True)
     left = LEFT + wide + max(12, 0.05 * wide)  # letters on a grid of pixels are a little wider than measured
     canvas.text(left, y + 0.5, fitted(small_print(history), 0.95 * (canvas.width - LEFT - left)), colour=QUIET, align="left")
+
+
+def divide(canvas: Canvas, y: float) -> None:
+    """Draw a line between two runs, and remember where it is: where there is little room, each run can be shown alone."""
+    canvas.line([(LEFT, y), (canvas.width - LEFT, y)], colour=LANE, width=1.0)
+    canvas.divided_at = y
 
 
 def fitted(text: str, width: float, size: float = SMALL, bold: bool = False) -> str:

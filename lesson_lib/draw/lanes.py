@@ -12,11 +12,12 @@ from dataclasses import replace
 
 from lesson_lib.draw.canvas import Canvas
 from lesson_lib.draw.faint import Faint
+from lesson_lib.draw.heading import divide
 from lesson_lib.draw.lanes_events import draw_close, draw_event
 from lesson_lib.draw.lanes_panel import LEFT, MARGIN, RIGHT, Panel, draw_fork
 from lesson_lib.draw.lanes_plan import Plan
 from lesson_lib.draw.steps import Steps
-from lesson_lib.draw.style import LANE, QUIET, WIDTH
+from lesson_lib.draw.style import QUIET, WIDTH
 from lesson_lib.draw.timeline import Timeline, lay_out
 
 TOO_WIDE = 1300  # pixels; a notebook shows about a thousand without making it smaller
@@ -32,7 +33,7 @@ def draw_lanes(plans: Sequence[Plan], steps: Steps) -> Canvas:
     top = 6.0
     for run, panel in enumerate(panels):
         if run:
-            canvas.line([(MARGIN, top - 7), (width - MARGIN, top - 7)], colour=LANE, width=1.0)
+            divide(canvas, top - 7)
         _panel(panel, canvas, top, {index: step for (r, index), step in steps.of.items() if r == run}, len(steps.members) - 1)
         top += panel.height + MARGIN
     if len(set(map(id, timelines))) > 1:

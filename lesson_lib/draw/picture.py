@@ -54,7 +54,8 @@ class Picture:
             return f'<div class="lesson-picture">{self._image()}{self._table_html()}</div>'
         name = name_of(self.svg)
         script = script_for(name, self.captions, self.surprises)
-        return f'<div class="lesson-picture" data-picture="{name}">{self._image()}{self._table_html()}{script}</div>'
+        divided = f' data-divided="{self.canvas.divided_at / self.canvas.height:.4f}"' if self.canvas.divided_at else ""
+        return f'<div class="lesson-picture" data-picture="{name}"{divided}>{self._image()}{self._table_html()}{script}</div>'
 
     def _image(self) -> str:
         source = f"data:image/svg+xml;base64,{base64.b64encode(self.svg.encode()).decode()}"

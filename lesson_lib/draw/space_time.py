@@ -14,7 +14,7 @@ from lesson_lib.draw.canvas import Canvas
 from lesson_lib.draw.facts import Fact, facts_of
 from lesson_lib.draw.faint import Faint
 from lesson_lib.draw.ghost import Fork
-from lesson_lib.draw.heading import draw_heading
+from lesson_lib.draw.heading import divide, draw_heading
 from lesson_lib.draw.space_time_log import LogColumn
 from lesson_lib.draw.space_time_marks import draw_event, memory_from
 from lesson_lib.draw.steps import Steps
@@ -155,7 +155,7 @@ def draw_space_time(histories: Sequence[History], steps: Steps, marked: Sequence
     canvas = Canvas(max(s.width for s in sheets), sheets[-1].top + sheets[-1].height + 6)
     for run, sheet in enumerate(sheets):
         if run:
-            canvas.line([(MARGIN, sheet.top - 7), (canvas.width - MARGIN, sheet.top - 7)], colour=LANE, width=1.0)
+            divide(canvas, sheet.top - 7)
         sheet.draw(canvas, {i: step for (r, i), step in steps.of.items() if r == run}, len(steps.members) - 1, marked[run],
                    steps.names[run])
     return canvas

@@ -1,6 +1,10 @@
 // Turns each finished picture of this name into one that can be stepped through. No network, no kernel, no autoplay.
 // The image stays as a pale ghost (the future); the same drawing lies over it, with the events up to now shown.
 (function (script, name, told) {
+  // On paper a button is dead and nothing can be scrolled.
+  const PAPER = "@media print { .lesson-steps { display: none !important } .lesson-sheet { break-inside: avoid }"
+    + " .lesson-picture pre { white-space: pre-wrap !important; overflow: visible !important; font-size: 70% } }";
+
   const make = (tag, attributes, parent) => {
     const element = document.createElement(tag);
     Object.entries(attributes).forEach(([key, value]) => element.setAttribute(key, value));
@@ -23,6 +27,7 @@
     const image = root.querySelector("img");
     const svg = drawing(image);
     const sheet = document.createElement("div");
+    sheet.className = "lesson-sheet";
     sheet.style.cssText = "position:relative;display:inline-block;max-width:100%;background:#fff;line-height:0;isolation:isolate";
     image.replaceWith(sheet);
     sheet.append(image, svg);
@@ -32,7 +37,9 @@
     svg.querySelectorAll("[data-event]").forEach((g) => groups[+g.dataset.event].push(g));
     let now = last;
 
+    make("style", {}, root).textContent = PAPER;
     const bar = document.createElement("div");
+    bar.className = "lesson-steps";
     bar.style.cssText = "display:flex;flex-wrap:wrap;gap:6px;align-items:center;max-width:1000px;margin:4px 0";
     bar.setAttribute("role", "group");
     bar.setAttribute("aria-label", "Step through the picture");
@@ -63,6 +70,7 @@
       slider.setAttribute("aria-valuetext", `event ${to + 1} of ${last + 1}`);
       back.setAttribute("aria-disabled", String(to === 0));
       next.setAttribute("aria-disabled", String(to === last));
+      caption.className = to === last ? "lesson-steps" : "";
       caption.textContent = `${to + 1} of ${last + 1}. ${told.captions[to]}`;
       root.dataset.step = to;
     }

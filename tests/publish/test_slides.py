@@ -11,19 +11,25 @@ from typing import Any
 import nbformat
 import pytest
 
+from lesson_lib.draw import compare
 from lesson_lib.publish.slides import make_slides
+from tests.draw.runs import lesson
 from tests.publish.conftest import serious
 
-LEAST = 0.5  # of 22 pixels: smaller cannot be read
+LEAST = 0.7  # of 22 pixels, and of a picture's own size: smaller cannot be read from the back of a room
 SLIDE = """() => {
-    const slide = document.querySelector('.slide.now'), content = slide.querySelector('.fit').getBoundingClientRect();
+    const slide = document.querySelector('.slide.now');
     const floor = Math.min(slide.getBoundingClientRect().bottom, document.querySelector('nav.turn').getBoundingClientRect().top + 9);
+    const inFrame = (e) => e.parentElement.closest('.one-run'); // the frame itself is looked at
     const cut = [...slide.querySelectorAll('*')].filter((e) => {
+        if (inFrame(e)) return false;
         const box = e.getBoundingClientRect();
         return box.width && box.height && (box.bottom > floor + 1 || box.right > innerWidth + 1 || box.left < -1 || box.top < -1);
     }).map((e) => e.outerHTML.slice(0, 120));
     const wide = [...slide.querySelectorAll('pre')].filter((pre) => pre.scrollWidth > pre.clientWidth + 1).map((pre) => pre.innerText);
-    return {part: +slide.dataset.part, cut: cut.concat(wide), empty: !slide.innerText.trim(), high: content.height};
+    const drawn = [...slide.querySelectorAll('.lesson-picture img')].map((i) => i.getBoundingClientRect().width / i.naturalWidth);
+    return {part: Math.min(+slide.dataset.part, ...drawn), cut: cut.concat(wide), empty: !slide.innerText.trim(),
+        place: document.getElementById('place').innerText};
 }"""
 
 
@@ -34,10 +40,9 @@ def slides(executed_lessons: dict[Path, Any], tmp_path_factory: pytest.TempPathF
 
 def every_slide(page: Any) -> list[dict[str, Any]]:
     """What is to be seen of each slide, one press of a key after the other."""
-    found = []
-    for _ in range(page.locator(".slide").count()):
-        found.append(page.evaluate(SLIDE))
-        page.keyboard.press("PageDown")
+    found = [page.evaluate(SLIDE)]
+    while page.keyboard.press("PageDown") or (seen := page.evaluate(SLIDE))["place"] != found[-1]["place"]:
+        found.append(seen)
     return found
 
 
@@ -45,10 +50,10 @@ def every_slide(page: Any) -> list[dict[str, Any]]:
 def test_every_slide_fits_the_screen_and_can_be_read(slides: list[Path], open_page: Any) -> None:
     for path in slides:
         page = open_page(path)
-        for number, slide in enumerate(every_slide(page), 1):
-            assert not slide["cut"], f"{path.name}, slide {number}"
-            assert slide["part"] >= LEAST, f"{path.name}, slide {number}: give one of its cells a slide of its own"
-            assert not slide["empty"], f"{path.name}, slide {number}"
+        for slide in every_slide(page):
+            assert not slide["cut"], f"{path.name}, slide {slide['place']}"
+            assert slide["part"] >= LEAST, f"{path.name}, slide {slide['place']}: give one of its cells a slide of its own"
+            assert not slide["empty"], f"{path.name}, slide {slide['place']}"
         assert page.complaints == []
 
 
@@ -81,6 +86,36 @@ def test_keys_turn_slides_but_step_events_where_a_stepper_has_the_focus(slides: 
     assert place.inner_text() == here
     page.get_by_role("button", name="Next slide").click()
     assert place.inner_text() != here
+
+
+@pytest.mark.browser
+def test_a_high_picture_of_two_runs_is_shown_one_run_after_the_other(open_page: Any, tmp_path: Path) -> None:
+    """Forwards and backwards; together they show all of it, and a step taken in one is taken in the other."""
+    two = compare(lesson("burst"), lesson("burst"), "arrivals")
+    page = open_page(make_slides(tmp_path, {Path("two.ipynb"): between_two_slides(two)})[0])
+    picture, frames = page.locator("[data-picture]"), {}
+    last = int(picture.get_attribute("data-step"))
+    for turn, place in (("Next", "2 / 3, run 1 of 2"), ("Next", "2 / 3, run 2 of 2"), ("Next", "3 / 3"),
+                        ("Previous", "2 / 3, run 2 of 2"), ("Previous", "2 / 3, run 1 of 2"), ("Previous", "1 / 3")):
+        page.get_by_role("button", name=f"{turn} slide").click()
+        assert page.locator("#place").inner_text() == place
+        if "run" in place:
+            frames[place] = page.locator(".one-run").bounding_box(), page.locator(".lesson-sheet").bounding_box()
+            picture.get_by_role("button", name="Previous event").click()
+    (upper, first), (lower, second) = frames["2 / 3, run 1 of 2"], frames["2 / 3, run 2 of 2"]
+    assert upper["y"] == pytest.approx(first["y"], abs=1)
+    assert lower["y"] + lower["height"] == pytest.approx(second["y"] + second["height"], abs=1)
+    assert upper["height"] / first["height"] + lower["height"] / second["height"] == pytest.approx(1, abs=0.01)
+    assert int(picture.get_attribute("data-step")) == last - 4
+
+
+def between_two_slides(picture: Any) -> Any:
+    """A notebook of three slides, the picture on the second."""
+    output = nbformat.v4.new_output("display_data", {"text/html": picture.html()})
+    cells = [nbformat.v4.new_markdown_cell("# One"), nbformat.v4.new_code_cell("two", outputs=[output]), nbformat.v4.new_markdown_cell("# Three")]
+    for cell in cells:
+        cell.metadata["slideshow"] = {"slide_type": "slide"}
+    return nbformat.v4.new_notebook(cells=cells)
 
 
 @pytest.mark.browser
