@@ -70,6 +70,21 @@ def test_buttons_work_with_space_and_enter_and_find_the_surprises(browser: Any, 
 
 
 @pytest.mark.browser
+def test_on_paper_there_are_no_buttons_and_no_line_is_cut(browser: Any, picture: Picture, tmp_path: Path) -> None:
+    page = opened(browser, bare(picture), tmp_path)
+    page.set_viewport_size({"width": 500, "height": 800})
+    page.emulate_media(media="print")
+    caption, table = page.get_by_role("status"), page.locator("pre")
+    assert not page.get_by_role("button").count() and not page.get_by_role("slider").count() and not caption.is_visible()
+    assert table.evaluate("(pre) => pre.scrollWidth <= pre.clientWidth")
+    page.emulate_media(media="screen")
+    assert not table.evaluate("(pre) => pre.scrollWidth <= pre.clientWidth")
+    page.get_by_role("button", name="Previous event").click()
+    page.emulate_media(media="print")
+    assert caption.is_visible(), "an unfinished picture needs its words"
+
+
+@pytest.mark.browser
 def test_plain_keys_stay_inside_and_the_others_get_out(browser: Any, picture: Picture, tmp_path: Path) -> None:
     page = opened(browser, bare(picture), tmp_path)
     for control in (page.get_by_role("slider"), page.get_by_role("button", name="Next event")):

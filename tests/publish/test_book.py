@@ -14,6 +14,7 @@ from lesson_lib.publish.book import make_book
 from lesson_lib.publish.sections import Section, sections_of
 from tests.publish.conftest import serious
 
+PAPER = 718, 1046  # pixels of A4 within margins of 1 cm
 EVENT = "[...document.querySelectorAll('[data-picture]')].map(root => root.dataset.step)"
 
 
@@ -58,6 +59,18 @@ def test_no_page_complains_or_asks_the_network_and_axe_finds_nothing_serious(boo
         assert page.evaluate("[...document.images].filter(image => !image.alt || !image.naturalWidth).length") == 0
         assert serious(page) == []
         assert page.complaints == []
+
+
+@pytest.mark.browser
+def test_on_paper_no_line_is_cut_no_control_is_left_and_a_picture_stays_on_one_page(book: list[Path], open_page: Any) -> None:
+    for path in book:
+        page = open_page(path, *PAPER)
+        page.emulate_media(media="print")
+        assert page.evaluate("[...document.querySelectorAll('pre, table')].filter(e => e.scrollWidth > e.clientWidth + 1).length") == 0
+        assert not [c for c in page.locator("button, input, .turn").all() if c.is_visible()]
+        for sheet in page.locator(".lesson-sheet").all():
+            assert sheet.evaluate("(e) => getComputedStyle(e).breakInside") == "avoid"
+            assert sheet.bounding_box()["height"] < PAPER[1]
 
 
 @pytest.mark.browser

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +40,12 @@ def test_every_lesson_reaches_its_end_and_what_is_simulated_is_run(path: Path, t
     cells = run(sources, tmp_path, monkeypatch)
     said = [printed(cell).strip() for cell in cells]
     assert said.count(NO_LAB) == 1
+    assert any("data:image/svg+xml" in str(cell.outputs) for cell in cells), "a lesson without a picture"
     left_out = [cell.source for cell, words in zip(cells, said, strict=True) if words == LEFT_OUT]
     assert left_out and all("simulate(" not in source for source in left_out)
     for cell, words in zip(cells, said, strict=True):
         assert words in (NO_LAB, LEFT_OUT) or "Left out" not in str(cell.outputs)
-        if "simulate(" in cell.source and ("show(" in cell.source or "reveal(" in cell.source):
+        if "simulate(" in cell.source and re.search(r"\b(show|reveal|compare)\(", cell.source):
             assert "data:image/svg+xml" in str(cell.outputs), cell.source
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -19,6 +20,12 @@ SITE = ROOT / "build" / "site"
 KERNEL = "window.jupyterapp?.shell?.currentWidget?.context?.sessionContext?.session?.kernel?.status"
 CELLS = """() => [...jupyterapp.shell.currentWidget.content.model.cells].filter(cell => cell.type === 'code')
     .map(cell => [cell.executionCount, JSON.stringify(cell.outputs.toJSON())])"""
+PRINTED = """async (code) => {
+    const said = [], future = jupyterapp.shell.currentWidget.context.sessionContext.session.kernel.requestExecute({code});
+    future.onIOPub = (message) => said.push(message.content.text ?? message.content.evalue ?? '');
+    await future.done;
+    return said.join('');
+}"""
 NO_NETWORK = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 
 _spec = importlib.util.spec_from_file_location("site_tool", ROOT / "tools" / "site.py")
@@ -100,10 +107,16 @@ def page(address: str, browser_path: str) -> Iterator[Any]:
         browser.close()
 
 
+def opened(page: Any, address: str, lesson: str) -> None:
+    """Open a lesson and wait until it can be run."""
+    page.goto(f"{address}/lab/index.html?path={lesson}")
+    page.wait_for_function(f"lesson => window.jupyterapp?.shell?.currentWidget?.context?.path === lesson && {KERNEL} === 'idle'",
+                           arg=lesson, timeout=180_000)
+
+
 @pytest.mark.browser
-def test_a_lesson_runs_in_the_browser_with_stepping_and_prediction(page: Any, address: str) -> None:
-    page.goto(f"{address}/lab/index.html?path=02-one-lost-ack-two-copies.ipynb")
-    page.wait_for_function(f"() => {KERNEL} === 'idle'", timeout=180_000)
+def test_a_lesson_runs_in_the_browser_with_stepping_and_prediction_and_keeps_the_answers(page: Any, address: str) -> None:
+    opened(page, address, "02-one-lost-ack-two-copies.ipynb")
     page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
     page.wait_for_function(f"() => ({CELLS})().every(([count]) => count) && {KERNEL} === 'idle'", timeout=180_000)
     outputs = [outputs for _, outputs in page.evaluate(CELLS)]
@@ -122,4 +135,10 @@ def test_a_lesson_runs_in_the_browser_with_stepping_and_prediction(page: Any, ad
     asked.get_by_role("radio", name="b", exact=True).check()
     asked.get_by_role("button", name="Commit").click()
     asked.get_by_text("You predict b").wait_for(timeout=60_000)
+    page.evaluate(PRINTED, "from lesson_lib import exercise; exercise('2.two-copies').check({2: 'lose request'})")
+
+    opened(page, address, "07-transactions.ipynb")
+    told = page.evaluate(PRINTED, "from lesson_lib import progress; print(progress())")
+    assert re.search(r"^2.lost-ack +prediction +right +b +1$", told, re.MULTILINE)
+    assert re.search(r"^2.two-copies +exercise +wrong", told, re.MULTILINE)
     assert page.asked == []

@@ -112,7 +112,8 @@ def test_a_high_picture_of_two_runs_is_shown_one_run_after_the_other(open_page: 
 def between_two_slides(picture: Any) -> Any:
     """A notebook of three slides, the picture on the second."""
     output = nbformat.v4.new_output("display_data", {"text/html": picture.html()})
-    cells = [nbformat.v4.new_markdown_cell("# One"), nbformat.v4.new_code_cell("two", outputs=[output]), nbformat.v4.new_markdown_cell("# Three")]
+    text, code = nbformat.v4.new_markdown_cell, nbformat.v4.new_code_cell
+    cells = [text("# One"), code("two", outputs=[output]), text("# Three")]
     for cell in cells:
         cell.metadata["slideshow"] = {"slide_type": "slide"}
     return nbformat.v4.new_notebook(cells=cells)
