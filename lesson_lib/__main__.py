@@ -23,6 +23,7 @@ COMMANDS = {
         "lesson_lib.conformance.command",
         "the embedded broker against Apache Kafka, with thousands of made-up histories",
     ),
+    "clients": ("lesson_lib.clients.command", "how clients differ: the same experiments with each one that is here, as a table"),
 }
 
 

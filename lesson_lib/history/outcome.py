@@ -13,6 +13,8 @@ _KAFKA_PYTHON = {ErrorCode.CORRUPT_MESSAGE: "CorruptRecordError", ErrorCode.NOT_
                  ErrorCode.REQUEST_TIMED_OUT: "RequestTimedOutError", ErrorCode.MESSAGE_TOO_LARGE: "MessageSizeTooLargeError"}
 _JAVA = {ErrorCode.REQUEST_TIMED_OUT: "TimeoutException", ErrorCode.MESSAGE_TOO_LARGE: "RecordTooLargeException",
          ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER: "OutOfOrderSequenceException"}
+_LIBRDKAFKA = {ErrorCode.CORRUPT_MESSAGE: "INVALID_MSG", ErrorCode.UNKNOWN_TOPIC_OR_PARTITION: "UNKNOWN_TOPIC_OR_PART",
+               ErrorCode.NOT_LEADER_OR_FOLLOWER: "NOT_LEADER_FOR_PARTITION", ErrorCode.MESSAGE_TOO_LARGE: "MSG_SIZE_TOO_LARGE"}
 
 
 def outcome_of(error: ErrorCode | None) -> str:
@@ -21,7 +23,9 @@ def outcome_of(error: ErrorCode | None) -> str:
 
 
 def exception_name(client: str, error: ErrorCode | None = None, *, timed_out: bool = False) -> str:
-    """The exception that the client raises: for a broker's error, a broken connection, or an expired batch."""
+    """The exception that the client raises, or its error's name: for a broker's error, a broken connection, or an expired batch."""
+    if client == "librdkafka":
+        return _LIBRDKAFKA.get(error, error.name) if error is not None else "_MSG_TIMED_OUT" if timed_out else "_TRANSPORT"
     java = client == "java"
     if error is not None:
         known = _JAVA if java else _KAFKA_PYTHON

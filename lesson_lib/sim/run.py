@@ -33,8 +33,9 @@ def simulate(values_or_count: int | Sequence[str] = 3, *, idempotence: bool = Tr
     """Send some values through a simulated Kafka and return everything that happened.
 
     `in_flight=1`: the application waits for each answer before its next send; more: it sends all at once, and at most so
-    many requests are unanswered. `client` is "kafka-python" or "java". `rule` decides at the broker. `resend`: the application
-    sends again, as a new batch, what it was not told ok of; a killed producer is started again and goes on with the rest.
+    many requests are unanswered. `client` is "kafka-python", "java" or "librdkafka". `rule` decides at the broker.
+    `resend`: the application sends again, as a new batch, what it was not told ok of; a killed producer is started again and
+    goes on with the rest.
     `consumer` reads the log at the end: True, or {"commit": "after", "crash_at": 2, "isolation": "read_committed"}.
     LessonError says which argument is wrong and how to put it right.
     """

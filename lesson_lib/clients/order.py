@@ -1,0 +1,68 @@
+"""What a client is asked to do in an experiment, and how it says what its application was told.
+
+Each client has a driver: a class with `name`, `version`, `send(order)` and `close()`. All send m0, m1 ... to partition 0, each in a
+batch of its own, and answer with one word or two for each: `ok 3`, `ok -1` where no offset was told, the name of an error, or
+`never told`. A client that refuses the settings answers with `REFUSED` and the name of its error, and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Protocol
+
+KEY = "k" * 100  # so long that no two records share a batch where a batch has an upper size
+REFUSED, NEVER_TOLD = "refused", "never told"
+PATIENCE_SECONDS = 2.0  # beyond the delivery timeout
+
+
+@dataclass(frozen=True)
+class Order:
+    """A new producer through `address`; each of the `bursts` is sent at once, `between` is called before the next. None: not set."""
+
+    address: str
+    topic: str
+    bursts: tuple[int, ...]
+    idempotence: bool | None = None
+    in_flight: int | None = None
+    delivery_timeout_ms: int = 20_000
+    request_timeout_ms: int = 500
+    between: Callable[[], None] = lambda: None
+
+    def numbers(self) -> Iterator[range]:
+        """The numbers of the records of each burst, when it is time for it."""
+        for place, (end, size) in enumerate(zip(accumulate(self.bursts), self.bursts, strict=True)):
+            if place:
+                self.between()
+            yield range(end - size, end)
+
+    @property
+    def patience(self) -> float:
+        """How many seconds to wait for the end of a burst."""
+        return self.delivery_timeout_ms / 1000 + PATIENCE_SECONDS
+
+    def settings(self, names: dict[str, str]) -> dict[str, bool | int]:
+        """What is set, under the client's names; what the client does not have is left out."""
+        asked = {"idempotence": self.idempotence, "in_flight": self.in_flight, "delivery_timeout_ms": self.delivery_timeout_ms,
+                 "request_timeout_ms": self.request_timeout_ms}
+        return {names[key]: value for key, value in asked.items() if value is not None and key in names}
+
+
+class Client(Protocol):
+    """A driver. `lacks` names the fields of an order that the client has no setting for."""
+
+    name: str
+    version: str
+    lacks: frozenset[str]
+
+    def send(self, order: Order) -> list[str]:
+        """What was told of m0, m1 ..., in this order."""
+
+    def close(self) -> None:
+        """Nothing is left behind."""
+
+
+def ok(offset: int | None) -> str:
+    """The word for a success."""
+    return f"ok {-1 if offset is None else offset}"

@@ -1,0 +1,90 @@
+"""The committed page of how clients differ, held against the clients: every experiment again, every cell the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from lesson_lib.__main__ import main
+from lesson_lib.clients import installed, order
+from lesson_lib.clients.bench import Bench
+from lesson_lib.clients.experiments import EXPERIMENTS, Experiment
+from lesson_lib.clients.table import columns_of, page
+from lesson_lib.live.lab import Lab, start_lab
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "notebooks" / "clients-compared.md").read_text(encoding="utf-8")
+COLUMNS = columns_of(PAGE)
+CLIENTS = [pytest.param(name, marks=pytest.mark.java) if name == "Java" else name for name in installed.NAMES]
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    """The broker that the page names."""
+    lab = start_lab("embedded")
+    yield lab
+    lab.stop()
+
+
+@pytest.fixture(scope="module", params=CLIENTS)
+def bench(lab: Lab, request: pytest.FixtureRequest) -> Iterator[Bench]:
+    """One client after the other."""
+    if what := installed.missing(request.param):
+        pytest.skip(f"needs {what}")
+    with closing(installed.open_client(request.param)) as client:
+        yield Bench(lab, client)
+
+
+def cells(name: str) -> dict[str, str]:
+    """The column of a client, whatever its version."""
+    return next(column for client, column in COLUMNS.items() if client.rpartition(" ")[0] == name)
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda one: one.question)
+def test_a_cell_is_what_the_client_does(bench: Bench, experiment: Experiment) -> None:
+    assert experiment.answer(bench) == cells(bench.client.name)[experiment.question]
+
+
+def test_the_page_names_the_versions_that_are_pinned() -> None:
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    for client, package in (("kafka-python", "kafka-python"), ("aiokafka", "aiokafka"), ("librdkafka", "confluent-kafka")):
+        version = next(name for name in COLUMNS if name.startswith(f"{client} ")).rpartition(" ")[2]
+        assert f"{package}=={version.rpartition('.')[0]}." in lock, "run `python -m lesson_lib clients > notebooks/clients-compared.md`"
+
+
+def test_the_page_is_what_the_command_would_write() -> None:
+    """But for the cells: heading, questions, order of the clients."""
+    assert PAGE == page({client: list(column.values()) for client, column in COLUMNS.items()},
+                        "the embedded broker with the rules of Kafka 4.4", {})
+    assert [client.rpartition(" ")[0] for client in COLUMNS] == list(installed.NAMES)
+    assert all(list(column) == [one.question for one in EXPERIMENTS] for column in COLUMNS.values())
+
+
+class Scripted:
+    """A client that is not there: it sends nothing, and says ok."""
+
+    name, version, lacks = "kafka-python", "0.0", frozenset({"in_flight", "delivery_timeout_ms"})
+
+    def send(self, order: order.Order) -> list[str]:
+        """See `Client`."""
+        from kafka import KafkaProducer
+        with closing(KafkaProducer(bootstrap_servers=order.address, enable_idempotence=False, retries=0)) as producer:
+            producer.send(order.topic, b"m0", partition=0).get(5)
+        return ["ok 0"] * sum(order.bursts)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def test_the_command_says_what_a_missing_client_would_take(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("lesson_lib.clients.command.missing", lambda name: "" if name == "kafka-python" else f"a {name}")
+    monkeypatch.setattr("lesson_lib.clients.command.open_client", lambda name: Scripted())
+    monkeypatch.setattr("lesson_lib.clients.command.EXPERIMENTS", EXPERIMENTS[:1])
+    monkeypatch.setattr("lesson_lib.clients.table.EXPERIMENTS", EXPERIMENTS[:1])
+    assert main(["clients"]) == 0
+    printed = capsys.readouterr().out
+    assert columns_of(printed) == {"kafka-python 0.0": {EXPERIMENTS[0].question: "off"}}
+    assert "Not run here: Java. It takes a Java." in printed

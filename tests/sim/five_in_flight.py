@@ -1,0 +1,39 @@
+"""What the comparisons of a simulated client with the real one share: the scripts, and what must agree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from lesson_lib.clients.bench import Bench
+from lesson_lib.history import History
+from lesson_lib.sim import simulate
+
+Told = list[str]
+ON = ["", "1: lose ack", "2: lose ack", "2: lose request", "1: cut 5 0", "1: cut 3 1", "1: cut 5 2", "3: cut 2 0", "2: repeat",
+      "1: delay 50", "2: lose ack silently", "2: lose request silently", "5: lose ack", "2: lose ack; 6: lose ack",
+      "2: refuse 6", "3: refuse 19", "2: store and answer 20", "2: store and answer 46", "2: refuse 45", "2: store and answer 45",
+      "2: refuse 87", "2: refuse 47", "2: refuse 59", "2: refuse 2", "2: refuse 10"]
+OFF = ["", "2: lose ack", "1: cut 5 0", "1: cut 3 1", "2: refuse 19", "2: store and answer 20", "2: repeat"]
+
+
+def outcome(run: History) -> dict[str, object]:
+    """What must agree."""
+    return {"log": run.values(), "verdicts": run.verdicts,
+            "numbers": [(a.batch, a.try_no, a.send.producer_epoch, a.send.base_sequence) for a in run.attempts]}
+
+
+def told_by(run: History) -> Told:
+    """What the simulated application is told, in the words of the drivers."""
+    reports = {r.batch: f"ok {-1 if r.offset is None else r.offset}" if r.what == "ok" else r.note for r in run.reports}
+    return [reports[batch] for batch in sorted(reports)]
+
+
+def compare(bench: Bench, client: str, script: str, count: int = 5, *, idempotence: bool = True,
+            same: Callable[[Told], Told] = list, **times: int) -> History:
+    """Run both, hold them together and return the simulated run; `same` makes one of words that mean the same."""
+    times = {"delivery_timeout_ms": 20_000, "request_timeout_ms": 500} | times
+    expected = simulate(count, faults=script, client=client, in_flight=5, idempotence=idempotence, broker=bench.lab.choice.name, **times)
+    told, run = bench.play(script, [count], hold=count, idempotence=idempotence, in_flight=5, **times)
+    assert outcome(run) == outcome(expected)
+    assert same(told) == same(told_by(expected))
+    return expected

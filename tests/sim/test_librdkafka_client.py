@@ -1,0 +1,89 @@
+"""The simulated librdkafka against the real one: same fault script, same log, same verdicts, same numbers, same report.
+
+The real client goes through the fault proxy to the embedded broker; it is right wherever the two differ. Left out, because the
+real client does not do it the same way twice: a second fault on batches that an error answer sent back (its back-off has a part
+of chance, so they leave in one burst or in several), more than five batches behind a refusal, a batch that expires while the
+connection is down, and which of its two words for a batch that waits after a fatal error the application is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from lesson_lib.clients.bench import Bench
+from lesson_lib.history import Kind
+from lesson_lib.live.lab import start_lab
+from lesson_lib.sim import simulate
+from tests.sim.five_in_flight import OFF, ON, Told, compare, told_by
+
+pytest.importorskip("confluent_kafka")
+FATAL = ["2: refuse 45", "5: refuse 45", "2: lose ack; 7: refuse 45", "2: lose ack; 7: refuse 59"]
+MORE = ["5: refuse 6", "5: store and answer 20", "5: store and answer 46", "5: refuse 59",
+        "4: store and answer 20; 5: store and answer 20", "2: store and answer 20; 3: store and answer 20", "3: store and answer 20; 4: refuse 59", "3: refuse 6; 4: refuse 59", "2: store and answer 7", "2: refuse 3",
+        "2: lose ack; 6: refuse 6", "2: lose ack; 7: refuse 6", "2: lose ack; 7: store and answer 46"]
+SHORT = {"delivery_timeout_ms": 1_000, "request_timeout_ms": 500}
+
+
+@pytest.fixture(scope="module", params=["4.4", "4.5"])
+def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
+    """librdkafka in front of an embedded broker of that release."""
+    from lesson_lib.clients.librdkafka import Librdkafka
+    lab = start_lab("embedded", request.param)
+    with closing(Librdkafka()) as client:
+        yield Bench(lab, client)
+    lab.stop()
+
+
+def dropped_or_expired(told: Told) -> Told:
+    """After a fatal error either happens to what waits."""
+    return ["_MSG_TIMED_OUT" if word == "_PURGE_QUEUE" else word for word in told]
+
+
+@pytest.mark.parametrize("script", [script for script in ON + MORE if script not in FATAL])
+def test_five_in_flight_with_idempotence(bench: Bench, script: str) -> None:
+    compare(bench, "librdkafka", script)
+
+
+@pytest.mark.parametrize("script", FATAL)
+def test_what_ends_the_producer(bench: Bench, script: str) -> None:
+    """45 on the next in line, and 59 on a batch that may be stored: nothing is sent any more."""
+    expected = compare(bench, "librdkafka", script, same=dropped_or_expired, **SHORT)
+    assert [event.what for event in expected.of(Kind.PRODUCER)] == ["stuck"]
+
+
+@pytest.mark.parametrize("script", OFF + ["2: store and answer 46"])
+def test_five_in_flight_without_idempotence(bench: Bench, script: str) -> None:
+    compare(bench, "librdkafka", script, idempotence=False)
+
+
+@pytest.mark.parametrize("count", [3, 5])
+def test_the_first_batch_of_a_new_partition_is_refused(bench: Bench, count: int) -> None:
+    compare(bench, "librdkafka", "1: refuse 6", count)
+
+
+def test_the_hole_of_a_new_partition_stays_unnoticed() -> None:
+    """KAFKA-15591 up to 4.4: the application is told ok of a batch that is nowhere."""
+    old, new = (simulate(3, faults="1: refuse 6", client="librdkafka", in_flight=5, broker=release) for release in ("4.4", "4.5"))
+    assert (old.values(), told_by(old), old.anomaly_names) == (["m1", "m2"], ["ok -1", "ok 0", "ok 1"], ["hole", "lost write"])
+    assert (new.values(), told_by(new), new.anomaly_names) == (["m0", "m1", "m2"], ["ok 0", "ok 1", "ok 2"], [])
+
+
+def test_after_a_fatal_error_every_send_fails(bench: Bench) -> None:
+    told, run = bench.play("2: refuse 45", [1, 1, 1], idempotence=True, **SHORT)
+    expected = simulate(3, faults="2: refuse 45", client="librdkafka", in_flight=1, **SHORT)
+    assert (told[:2], len(run.attempts)) == (["ok 0", "OUT_OF_ORDER_SEQUENCE_NUMBER"], 2)
+    assert (told_by(expected)[:2], len(expected.attempts)) == (told[:2], 2)
+    assert told[2] == told_by(expected)[2] == "_FATAL"
+
+
+def test_a_batch_that_expires_unanswered_costs_an_epoch(bench: Bench) -> None:
+    """The next one starts at 0, as the broker may or may not have the one that expired."""
+    told, run = bench.play("1+: lose ack silently", [1, 1], then_all_is_well=True, idempotence=True, delivery_timeout_ms=1_100,
+                           request_timeout_ms=400)
+    expected = simulate(2, faults="1-3: lose ack silently", client="librdkafka", delivery_timeout_ms=1_100, request_timeout_ms=400)
+    assert told == ["_MSG_TIMED_OUT", "ok 1"] == told_by(expected)
+    last = [next(reversed(history.of(Kind.SEND))) for history in (run, expected)]
+    assert [(s.batch, s.producer_epoch, s.base_sequence) for s in last] == [(1, 1, 0)] * 2
