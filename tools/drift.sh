@@ -38,4 +38,4 @@ fi
 echo "Apache Kafka ${KAFKA_VERSION:-as in docker-compose.yml} at ${KAFKA_BOOTSTRAP_SERVERS:-the address there}"
 # Whole files: those that hold a statement of a lesson, and two on clients that the lessons lean on without a word.
 facts=$(grep -rl 'pytest\.mark\.fact(' --include='test_*.py' tests | grep -v '^tests/facts/')
-"$python" -m pytest -q tests/facts $facts tests/live/test_broker_kafka_python.py tests/live/test_broker_java.py "$@"
+"$python" -m pytest -q tests/facts tests/clients $facts tests/sim/test_librdkafka_client.py tests/live/test_broker_kafka_python.py tests/live/test_broker_java.py "$@"

@@ -21,11 +21,6 @@ class Played(NamedTuple):
     told: list[str]
     history: History
 
-    @property
-    def log(self) -> str:
-        """The values in the log, in order."""
-        return " ".join(self.history.values())
-
 
 class Held(Recording):
     """A recording under which nothing is handled until so many batches have been sent: what a fault meets is not up to luck."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -9,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from lesson_lib.__main__ import main
-from lesson_lib.clients import installed, order
+from lesson_lib.clients import installed
 from lesson_lib.clients.bench import Bench
 from lesson_lib.clients.experiments import EXPERIMENTS, Experiment
+from lesson_lib.clients.order import Order
 from lesson_lib.clients.table import columns_of, page
 from lesson_lib.live.lab import Lab, start_lab
 
@@ -64,11 +66,11 @@ def test_the_page_is_what_the_command_would_write() -> None:
 
 
 class Scripted:
-    """A client that is not there: it sends nothing, and says ok."""
+    """A kafka-python with another default, which knows of nothing but the address and the topic."""
 
     name, version, lacks = "kafka-python", "0.0", frozenset({"in_flight", "delivery_timeout_ms"})
 
-    def send(self, order: order.Order) -> list[str]:
+    def send(self, order: Order) -> list[str]:
         """See `Client`."""
         from kafka import KafkaProducer
         with closing(KafkaProducer(bootstrap_servers=order.address, enable_idempotence=False, retries=0)) as producer:
@@ -77,6 +79,19 @@ class Scripted:
 
     def close(self) -> None:
         """Nothing is open."""
+
+
+def test_a_client_that_behaves_differently_is_noticed(lab: Lab) -> None:
+    assert EXPERIMENTS[0].answer(Bench(lab, Scripted())) == "off" != cells("kafka-python")[EXPERIMENTS[0].question]
+
+
+def test_lesson_4_does_not_contradict_the_page() -> None:
+    """Its table of defaults has the history; what it says of today is what was measured."""
+    lesson = json.loads((ROOT / "notebooks" / "04-switching-it-on.ipynb").read_text(encoding="utf-8"))
+    told = "".join(next(cell for cell in lesson["cells"] if cell["id"] == "l04-default-rule")["source"])
+    for name in installed.NAMES:
+        said = next(line for line in told.splitlines() if line.startswith("|") and name in line.split("|")[1])
+        assert (said.split("|")[2].strip() == "no") == (cells(name)[EXPERIMENTS[0].question] == "off"), said
 
 
 def test_the_command_says_what_a_missing_client_would_take(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,6 +14,7 @@ from contextlib import closing
 import pytest
 
 from lesson_lib.clients.bench import Bench
+from lesson_lib.clients.experiments import EXPIRES
 from lesson_lib.history import Kind
 from lesson_lib.live.lab import start_lab
 from lesson_lib.sim import simulate
@@ -22,7 +23,8 @@ from tests.sim.five_in_flight import OFF, ON, Told, compare, told_by
 pytest.importorskip("confluent_kafka")
 FATAL = ["2: refuse 45", "5: refuse 45", "2: lose ack; 7: refuse 45", "2: lose ack; 7: refuse 59"]
 MORE = ["5: refuse 6", "5: store and answer 20", "5: store and answer 46", "5: refuse 59",
-        "4: store and answer 20; 5: store and answer 20", "2: store and answer 20; 3: store and answer 20", "3: store and answer 20; 4: refuse 59", "3: refuse 6; 4: refuse 59", "2: store and answer 7", "2: refuse 3",
+        "4: store and answer 20; 5: store and answer 20", "2: store and answer 20; 3: store and answer 20",
+        "3: store and answer 20; 4: refuse 59", "3: refuse 6; 4: refuse 59", "2: store and answer 7", "2: refuse 3",
         "2: lose ack; 6: refuse 6", "2: lose ack; 7: refuse 6", "2: lose ack; 7: store and answer 46"]
 SHORT = {"delivery_timeout_ms": 1_000, "request_timeout_ms": 500}
 
@@ -81,9 +83,8 @@ def test_after_a_fatal_error_every_send_fails(bench: Bench) -> None:
 
 def test_a_batch_that_expires_unanswered_costs_an_epoch(bench: Bench) -> None:
     """The next one starts at 0, as the broker may or may not have the one that expired."""
-    told, run = bench.play("1+: lose ack silently", [1, 1], then_all_is_well=True, idempotence=True, delivery_timeout_ms=1_100,
-                           request_timeout_ms=400)
-    expected = simulate(2, faults="1-3: lose ack silently", client="librdkafka", delivery_timeout_ms=1_100, request_timeout_ms=400)
+    told, run = bench.play("1+: lose ack silently", [1, 1], then_all_is_well=True, idempotence=True, **EXPIRES)
+    expected = simulate(2, faults="1-2: lose ack silently", client="librdkafka", **EXPIRES)
     assert told == ["_MSG_TIMED_OUT", "ok 1"] == told_by(expected)
     last = [next(reversed(history.of(Kind.SEND))) for history in (run, expected)]
     assert [(s.batch, s.producer_epoch, s.base_sequence) for s in last] == [(1, 1, 0)] * 2
