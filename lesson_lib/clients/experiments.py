@@ -9,7 +9,7 @@ from lesson_lib.clients.bench import MOST, Bench
 from lesson_lib.clients.order import NEVER_TOLD, REFUSED
 from lesson_lib.history import Attempt, History
 
-SHORT = {"delivery_timeout_ms": 1_500, "request_timeout_ms": 500}
+SHORT = {"delivery_timeout_ms": 2_500, "request_timeout_ms": 2_500}
 EXPIRES = {"delivery_timeout_ms": 1_150, "request_timeout_ms": 600}  # the end comes amid the second try, however late that began
 BURST = 5
 NO_SETTING = "no such setting"

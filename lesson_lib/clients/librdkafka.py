@@ -14,9 +14,10 @@ from lesson_lib.clients.order import KEY, NEVER_TOLD, REFUSED, Order, ok
 
 NAMES = {"idempotence": "enable.idempotence", "in_flight": "max.in.flight.requests.per.connection",
          "delivery_timeout_ms": "message.timeout.ms", "request_timeout_ms": "request.timeout.ms"}
-# a short back-off, as its chance part decides otherwise in how many bursts a retry leaves
+# a short back-off, as its chance part decides otherwise in how many bursts a retry leaves; and no start from the bootstrap servers when
+# the only broker was gone for a moment, as that sometimes closes the new connection too, and all on it is sent a third time
 QUICK = {"linger.ms": 0, "batch.num.messages": 1, "retry.backoff.ms": 1, "retry.backoff.max.ms": 1, "reconnect.backoff.ms": 20,
-         "reconnect.backoff.max.ms": 20}
+         "reconnect.backoff.max.ms": 20, "metadata.recovery.strategy": "none"}
 TICK = 0.05
 
 

@@ -27,7 +27,7 @@ class Order:
     idempotence: bool | None = None
     in_flight: int | None = None
     delivery_timeout_ms: int = 20_000
-    request_timeout_ms: int = 500
+    request_timeout_ms: int = 10_000
     between: Callable[[], None] = lambda: None
 
     def numbers(self) -> Iterator[range]:

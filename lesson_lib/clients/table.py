@@ -13,7 +13,8 @@ PAGE = """\
 
 Every cell comes from a run: that client, through the fault proxy, to {broker}.
 The fault is told by the question. `m0 m1` are batches of one record each. 6 is NOT_LEADER_OR_FOLLOWER, 45 is
-OUT_OF_ORDER_SEQUENCE_NUMBER, 46 is DUPLICATE_SEQUENCE_NUMBER. Timeouts are set short.
+OUT_OF_ORDER_SEQUENCE_NUMBER, 46 is DUPLICATE_SEQUENCE_NUMBER. Timeouts and back-offs are set short, and librdkafka
+does not start again from its bootstrap servers (`metadata.recovery.strategy=none`).
 
 {table}
 """

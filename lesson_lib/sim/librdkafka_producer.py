@@ -5,11 +5,12 @@ without a request, for all partitions; 45 on the next in line is fatal, and noth
 counts as stored once a later one was acknowledged: told ok, without an offset. That is how the hole of KAFKA-15591 stays unnoticed.
 
 Sources: rdkafka_request.c (`rd_kafka_handle_Produce_error` and its two neighbours for idempotence) and rdkafka_idempotence.c.
-Differs from librdkafka in: its back-off is up to a fifth longer or shorter, so that batches which an error answer sent back leave in one
-burst or in several, different each time; here in one. A batch that expires while the connection is down leaves a gap that only
-the next error 45 mends; here the epoch rises at once. Of what waits after a fatal error it drops some (`_PURGE_QUEUE`) and lets
-the rest expire, as its threads happen to run; here all expire. Every try counts against `retries`; there, only one that may have
-stored something. Held against librdkafka 2.16 by a test.
+Differs from librdkafka in: its back-off is up to a fifth longer or shorter, so that batches which an error answer sent back
+leave in one burst or in several, different each time; here in one. Where its last broker went away it starts again from the bootstrap
+servers (`metadata.recovery.strategy`) and at times closes the new connection with that; here never. A batch that expires while
+the connection is down leaves a gap that only the next error 45 mends; here the epoch rises at once. Of what waits after a fatal
+error it drops some (`_PURGE_QUEUE`) and lets the rest expire, as its threads happen to run; here all expire. Every try counts
+against `retries`; there only one that may have stored something. Held against librdkafka 2.16 by a test.
 """
 
 from __future__ import annotations

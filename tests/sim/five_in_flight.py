@@ -31,7 +31,7 @@ def told_by(run: History) -> Told:
 def compare(bench: Bench, client: str, script: str, count: int = 5, *, idempotence: bool = True,
             same: Callable[[Told], Told] = list, **times: int) -> History:
     """Run both, hold them together and return the simulated run; `same` makes one of words that mean the same."""
-    times = {"delivery_timeout_ms": 20_000, "request_timeout_ms": 500} | times
+    times = {"delivery_timeout_ms": 20_000, "request_timeout_ms": 1_000 if "silently" in script else 10_000} | times
     expected = simulate(count, faults=script, client=client, in_flight=5, idempotence=idempotence, broker=bench.lab.choice.name, **times)
     told, run = bench.play(script, [count], hold=count, idempotence=idempotence, in_flight=5, **times)
     assert outcome(run) == outcome(expected)

@@ -11,6 +11,7 @@ from contextlib import closing
 import pytest
 
 from lesson_lib.clients.bench import Bench
+from lesson_lib.clients.experiments import SHORT
 from lesson_lib.clients.java import Java
 from lesson_lib.live.lab import start_lab
 from lesson_lib.sim import simulate
@@ -38,9 +39,8 @@ def test_five_in_flight_with_idempotence(bench: Bench, script: str) -> None:
 @pytest.mark.fact("hole-on-new-partition")
 def test_the_hole_of_a_new_partition(bench: Bench) -> None:
     """KAFKA-15591: on 4.4 the real client tries the first batch again until its delivery timeout, on 4.5 there is no hole."""
-    times = {"delivery_timeout_ms": 1_000, "request_timeout_ms": 500}
-    expected = simulate(3, faults="1: refuse 6", client="java", in_flight=5, broker=bench.lab.choice.name, **times)
-    told, run = bench.play("1: refuse 6", [3], hold=3, idempotence=True, in_flight=5, **times)
+    expected = simulate(3, faults="1: refuse 6", client="java", in_flight=5, broker=bench.lab.choice.name, **SHORT)
+    told, run = bench.play("1: refuse 6", [3], hold=3, idempotence=True, in_flight=5, **SHORT)
     assert run.values() == expected.values()
     assert told == told_by(expected)
 
