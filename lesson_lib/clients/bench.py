@@ -23,14 +23,15 @@ class Played(NamedTuple):
 
 
 class Held(Recording):
-    """A recording under which nothing is handled until so many batches have been sent: what a fault meets is not up to luck."""
+    """Nothing is handled until so many attempts were made, then until so many, and so on: what a fault meets is not up to luck."""
 
-    hold = 0
+    hold: Sequence[int] = ()
 
     @property
     def is_full(self) -> bool:
-        """Whether they have been."""
-        return self.killed or self.closed or len(self.book) >= self.hold
+        """Whether they were."""
+        settled = self.attempts - self.open_attempts
+        return self.killed or self.closed or self.attempts >= min((count for count in self.hold if count > settled), default=0)
 
 
 class Bench:
@@ -40,7 +41,7 @@ class Bench:
         self.lab, self.client = lab, client
         self.play("", [1])  # a client that has just been loaded is slow, and might run into short timeouts
 
-    def play(self, script: str, bursts: Sequence[int], *, hold: int = 0, then_all_is_well: bool = False,
+    def play(self, script: str, bursts: Sequence[int], *, hold: Sequence[int] = (), then_all_is_well: bool = False,
              **settings: bool | int | None) -> Played:
         """Send the bursts under the script, or only the first one."""
         recording = Held(parse_script(script))

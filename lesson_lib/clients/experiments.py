@@ -40,12 +40,12 @@ def copies(idempotence: bool) -> Callable[[Bench], str]:
 
 def burst_with_a_lost_ack(bench: Bench) -> str:
     """All are on their way when the connection tears."""
-    return log(bench.play("1: lose ack", [BURST], hold=min(BURST, bench.in_flight_off), idempotence=False).history)
+    return log(bench.play("1: lose ack", [BURST], hold=[min(BURST, bench.in_flight_off)], idempotence=False).history)
 
 
 def burst_with_a_refusal(bench: Bench) -> str:
     """The broker refuses what comes behind the gap."""
-    return log(bench.play("2: refuse 6", [BURST], hold=min(BURST, bench.in_flight_on), idempotence=True).history)
+    return log(bench.play("2: refuse 6", [BURST], hold=[min(BURST, bench.in_flight_on)], idempotence=True).history)
 
 
 def answer_45(bench: Bench) -> str:
@@ -77,7 +77,7 @@ def after_the_timeout(bench: Bench) -> str:
 
 def hole(bench: Bench) -> str:
     """Three at once to an empty partition, the first is refused with 6."""
-    told, run = bench.play("1: refuse 6", [3], hold=min(3, bench.in_flight_on), idempotence=True, **SHORT)
+    told, run = bench.play("1: refuse 6", [3], hold=[min(3, bench.in_flight_on)], idempotence=True, **SHORT)
     return f"log {log(run)}; told " + ", ".join(f"m{n} {words(what)}" for n, what in enumerate(told))
 
 

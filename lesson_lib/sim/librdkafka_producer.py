@@ -15,6 +15,8 @@ against `retries`; there only one that may have stored something. Held against l
 
 from __future__ import annotations
 
+from typing import Any
+
 from lesson_lib.core.batch import increment_sequence
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.history import Kind
@@ -33,6 +35,11 @@ class LibrdkafkaProducer(Producer):
     fatal: ErrorCode | None = None
     culprit: PendingBatch | None = None  # whose answer was fatal
 
+    def __init__(self, *arguments: Any) -> None:
+        self.position: dict[PendingBatch, int] = {}
+        self.records: dict[int, int] = {}
+        super().__init__(*arguments)
+
     def init_producer_id(self) -> None:
         """A new id; every partition expects sequence 0."""
         super().init_producer_id()
@@ -44,15 +51,24 @@ class LibrdkafkaProducer(Producer):
     def _expect_zero(self) -> None:
         self.next_ack: dict[int, int] = {}
         self.next_error: dict[int, int] = {}
-        self.next_sequence.clear()
+        self.first: dict[int, int] = {}
 
     def send(self, values: tuple[str, ...], partition: int) -> PendingBatch:
         """Put one batch in the queue, or fail it at once after a fatal error."""
         pending = super().send(values, partition)
+        self.position[pending] = self.records.get(partition, 0)
+        self.records[partition] = self.position[pending] + len(values)
         if self.fatal is not None:
             self._forget(pending)
             self.report(pending, "failed", error=self.fatal, note="_FATAL")
         return pending
+
+    def stamp(self, pending: PendingBatch) -> None:
+        """A sequence counts what the application sent since the first batch of the epoch, also what has ended in between (`msgid`)."""
+        if self.settings.idempotence:
+            first = self.first.setdefault(pending.partition, self.position[pending])
+            self.next_sequence[pending.partition] = increment_sequence(0, self.position[pending] - first)
+        super().stamp(pending)
 
     # what may be sent
 
@@ -91,21 +107,22 @@ class LibrdkafkaProducer(Producer):
     # what comes back
 
     def on_success(self, pending: PendingBatch, answer: Answer) -> None:
-        """An acknowledgement covers what was sent before it; error 46 is none without idempotence."""
+        """An acknowledgement covers what was sent before it, 46 the batch alone, and without idempotence it is a failure."""
         if not self.settings.idempotence:
             super().on_success(pending, answer) if not answer.error else self.fail(pending, answer.error)
             return
-        self._acknowledge(pending, answer)
-        for earlier in [other for other in self.queues[pending.partition] if other.number < pending.number]:
-            self._forget(earlier)
-            self.report(earlier, "ok", note="a later one was acknowledged")
-        super().on_success(pending, answer)
-
-    def _acknowledge(self, pending: PendingBatch, answer: Answer) -> None:
         partition, following = pending.partition, following_sequence(pending)
         if answer.error or self.next_error.get(partition, 0) == self.next_ack.get(partition, 0):
             self.next_error[partition] = following
         self.next_ack[partition] = following
+        if not answer.error:
+            self._acknowledge_before(pending)
+        super().on_success(pending, answer)
+
+    def _acknowledge_before(self, pending: PendingBatch) -> None:
+        for earlier in [other for other in self.queues[pending.partition] if other.number < pending.number]:
+            self._forget(earlier)
+            self.report(earlier, "ok", note="a later one was acknowledged")
 
     def on_error(self, pending: PendingBatch, error: ErrorCode | None, log_start_offset: int = -1) -> None:
         """With idempotence the partition drains, and a sequence error costs the epoch or the producer."""

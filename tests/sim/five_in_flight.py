@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from lesson_lib.clients.bench import Bench
 from lesson_lib.history import History
@@ -28,12 +28,13 @@ def told_by(run: History) -> Told:
     return [reports[batch] for batch in sorted(reports)]
 
 
-def compare(bench: Bench, client: str, script: str, count: int = 5, *, idempotence: bool = True,
+def compare(bench: Bench, client: str, script: str, count: int = 5, *, idempotence: bool = True, again: Sequence[int] = (),
             same: Callable[[Told], Told] = list, **times: int) -> History:
-    """Run both, hold them together and return the simulated run; `same` makes one of words that mean the same."""
+    """Run both, hold them together and return the simulated run; `same` makes one of words that mean the same;
+    `again` says after how many attempts more answers may come."""
     times = {"delivery_timeout_ms": 20_000, "request_timeout_ms": 1_000 if "silently" in script else 10_000} | times
     expected = simulate(count, faults=script, client=client, in_flight=5, idempotence=idempotence, broker=bench.lab.choice.name, **times)
-    told, run = bench.play(script, [count], hold=count, idempotence=idempotence, in_flight=5, **times)
+    told, run = bench.play(script, [count], hold=[min(count, 5), *again], idempotence=idempotence, in_flight=5, **times)
     assert outcome(run) == outcome(expected)
     assert same(told) == same(told_by(expected))
     return expected
