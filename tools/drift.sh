@@ -36,6 +36,7 @@ fi
 
 "$python" -c 'from importlib.metadata import version; print("kafka-python", version("kafka-python"))'
 echo "Apache Kafka ${KAFKA_VERSION:-as in docker-compose.yml} at ${KAFKA_BOOTSTRAP_SERVERS:-the address there}"
-# Whole files: those that hold a statement of a lesson, and two on clients that the lessons lean on without a word.
+# Whole files: those that hold a statement of a lesson, and those on clients that the lessons lean on without a word.
 facts=$(grep -rl 'pytest\.mark\.fact(' --include='test_*.py' tests | grep -v '^tests/facts/')
-"$python" -m pytest -q tests/facts tests/clients $facts tests/sim/test_librdkafka_client.py tests/live/test_broker_kafka_python.py tests/live/test_broker_java.py "$@"
+"$python" -m pytest -q tests/facts $facts tests/clients tests/sim/test_librdkafka_client.py tests/live/test_broker_kafka_python.py \
+    tests/live/test_broker_java.py "$@"

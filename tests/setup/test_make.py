@@ -48,6 +48,7 @@ def folder(tmp_path):
     (tmp_path / "tools").mkdir()
     for name in ("requirements.lock", "pyproject.toml", "tools/setup.sh"):
         shutil.copy(ROOT / name, tmp_path / name)
+    shutil.copytree(ROOT / "share", tmp_path / "share")
     (tmp_path / "bin").mkdir()
     for name in ("sh", "cat", "cksum", "dirname", "rm", "mkdir", "chmod"):
         (tmp_path / "bin" / name).symlink_to(shutil.which(name))
