@@ -23,7 +23,8 @@ from tests.sim.five_in_flight import OFF, ON, Told, compare, outcome, told_by
 
 pytest.importorskip("confluent_kafka")
 FATAL = ["2: refuse 45", "5: refuse 45", "2: store and answer 46; 3: refuse 45", "2: lose ack; 7: refuse 45", "2: lose ack; 7: refuse 59"]
-MORE = ["5: refuse 6", "5: store and answer 20", "5: store and answer 46", "5: refuse 59",
+MORE = ["1: refuse 6; 2: delay 60", "2: store and answer 20; 3: delay 60", "5: refuse 6", "5: store and answer 20",
+        "5: store and answer 46", "5: refuse 59",
         "4: store and answer 20; 5: store and answer 20", "2: store and answer 20; 3: store and answer 20",
         "3: store and answer 20; 4: refuse 59", "3: refuse 6; 4: refuse 59", "2: store and answer 7", "2: refuse 3",
         "2: lose ack; 6: refuse 6", "2: lose ack; 7: refuse 6", "2: lose ack; 7: store and answer 46",

@@ -159,7 +159,7 @@ def test_killed_with_several_in_flight() -> None:
     ({"partitions": 0}, "partitions must be"),
     ({"broker": "four"}, "such as '4.4'"),
     ({"broker": 4.4}, None),
-    ({"client": "librdkafka"}, "choose one of: kafka-python, java"),
+    ({"client": "sarama"}, "choose one of: kafka-python, java, librdkafka"),
     ({"delivery_timeout_ms": 100}, "lower request_timeout_ms"),
     ({"faults": {99: "lose ack"}}, "Choose an attempt from 1 to 3"),
     ({"faults": {1: "loose ack"}}, "There is no fault"),
