@@ -67,6 +67,7 @@ def pytest_configure() -> None:
         os.environ["LESSON_LEARNER"] = f"{os.environ.get('LESSON_LEARNER', 'tests')}-{worker}"
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What tests beside each other share is made once: the tests of a module stay together, and those of a room that shares more."""
     for item in items:
