@@ -150,9 +150,9 @@ def test_one_request_at_the_start_and_no_other_more(lab: Lab) -> None:
     assert [(len(run.attempts), len(run.of(Kind.INIT))) for run in (on, off)] == [(3, 1), (3, 0)]
 
 
-@pytest.mark.fact("transaction-costs-more")
+@pytest.mark.fact("transaction-costs-more", "coordinator-is-told")
 def test_a_transaction_costs_more_again(lab: Lab) -> None:
-    """A transaction costs more again: requests for its partition and its end, and a marker in the log."""
+    """A transaction costs more again: the coordinator is told of its partition and its end, and a marker is written into the log."""
     topic, producer = lab.topic("fact"), lab.producer(transactional_id="cost")
     producer.init_transactions()
     lab.faults()
