@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from functools import cache
 from typing import Any
 
@@ -67,12 +67,13 @@ def pytest_configure() -> None:
         os.environ["LESSON_LEARNER"] = f"{os.environ.get('LESSON_LEARNER', 'tests')}-{worker}"
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True)  # before xdist reads the groups, which it does first of all
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, None, None]:
     """What tests beside each other share is made once: the tests of a module stay together, and those of a room that shares more."""
     for item in items:
         room = item.path.parent.name
         item.add_marker(pytest.mark.xdist_group(room if room in TOGETHER else str(item.path)))
+    yield
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
