@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
@@ -67,13 +67,16 @@ def pytest_configure() -> None:
         os.environ["LESSON_LEARNER"] = f"{os.environ.get('LESSON_LEARNER', 'tests')}-{worker}"
 
 
-@pytest.hookimpl(wrapper=True)  # before xdist reads the groups, which it does first of all
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, None, None]:
-    """What tests beside each other share is made once: the tests of a module stay together, and those of a room that shares more."""
-    for item in items:
-        room = item.path.parent.name
-        item.add_marker(pytest.mark.xdist_group(room if room in TOGETHER else str(item.path)))
-    yield
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With `-n 2` the tests of a module stay together, and those of a room that shares more than that: it is made once."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByRoom(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            module, room = nodeid.partition("::")[0], nodeid.split("/")[-2:-1]
+            return room[0] if room and room[0] in TOGETHER else module
+    return ByRoom(config, log)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
