@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from lesson_lib.core.batch import MAX_SEQUENCE, increment_sequence
-from lesson_lib.draw.facts import Fact, facts_of
+from lesson_lib.draw.facts import Fact, facts_of, names_of_ids
 from lesson_lib.draw.remembered import Ranges, Remembered, range_of
 from lesson_lib.history import History, Kind
 
@@ -74,7 +74,7 @@ def chart_of(history: History) -> Chart:
     """Rows in the order of their first arrival."""
     groups: dict[Key, Group] = {}
     chart, memory = Chart(), Remembered()
-    ids = {p: n for n, p in enumerate(dict.fromkeys(e.producer_id for e in history.events if e.producer_id >= 0), 1)}
+    ids = names_of_ids(history)
     for fact in facts_of(history):
         group = groups.setdefault(key, Group(_title(history, key, ids), key[2] >= 0)) if (key := _key(fact)) else None
         known = group.known(memory) if group else ()
@@ -105,10 +105,10 @@ def _arrival(fact: Fact, column: int, memory: Ranges, known: Ranges) -> Arrival:
     return Arrival(fact, column, first, max(first, last), lost, memory, known)  # one across the wrap is drawn at its start
 
 
-def _title(history: History, key: Key, ids: dict[int, int]) -> str:
+def _title(history: History, key: Key, ids: dict[int, str]) -> str:
     topic, partition, producer_id, epoch = key
     where = f"{topic}-{partition}  " if len(history.partitions) > 1 else ""
-    return where + (f"P{ids[producer_id]} epoch {epoch}" if producer_id >= 0 else "no producer id")
+    return where + (f"{ids[producer_id]} epoch {epoch}" if producer_id >= 0 else "no producer id")
 
 
 def residual(arrival: Arrival) -> int:

@@ -14,7 +14,8 @@ from lesson_lib.history import Event, History, Kind
 class Fact:
     """An event with its send, its name, and what the broker remembers of that producer after it.
 
-    `copy` is 1 for the first time that this batch is stored, 2 for the second, 0 where nothing is stored.
+    `whose` names the memory where a run has several. `copy` is 1 for the first time that this batch is stored, 2 for the second,
+    0 where nothing is stored.
     """
 
     index: int
@@ -23,6 +24,7 @@ class Fact:
     label: str
     memory: Ranges = ()
     copy: int = 0
+    whose: str = ""
 
 
 def facts_of(history: History) -> list[Fact]:
@@ -31,15 +33,32 @@ def facts_of(history: History) -> list[Fact]:
     return list(_facts(history, sends))
 
 
+def names_of_ids(history: History) -> dict[int, str]:
+    """P1, P2 and so on for the producer ids of a run, in the order in which they turn up."""
+    ids = dict.fromkeys(e.producer_id for e in history.events if e.producer_id >= 0)
+    return {producer_id: f"P{n}" for n, producer_id in enumerate(ids, 1)}
+
+
+def _owners(history: History, sends: dict[int, Event]) -> dict[tuple[str, int, int, int], str]:
+    """What to call the memory of each partition, id and epoch: by what is not the same for all. Empty names where there is one."""
+    owners = dict.fromkeys((s.topic, s.partition, s.producer_id, s.producer_epoch) for s in sends.values() if s.producer_id >= 0)
+    several = [len({owner[part] for owner in owners}) > 1 for part in range(4)]
+    ids = names_of_ids(history)
+    return {(topic, number, producer_id, epoch): " ".join(
+        [*[f"{topic}-{number}"] * (several[0] or several[1]), *[ids[producer_id]] * several[2], *[f"epoch {epoch}"] * several[3]])
+        for topic, number, producer_id, epoch in owners}
+
+
 def _facts(history: History, sends: dict[int, Event]) -> Iterator[Fact]:
-    memory = Remembered()
+    memory, whose = Remembered(), _owners(history, sends)
     copies: Counter[int] = Counter()
     for index, event in enumerate(history.events):
         send = sends.get(event.attempt, event)
         stored = event.kind == Kind.VERDICT and event.what == "stored"
         copies[event.batch] += stored
         memory.see(event, send)
-        yield Fact(index, event, send, label_of(send), memory.ranges(send), copies[event.batch] if stored else 0)
+        owner = whose.get((send.topic, send.partition, send.producer_id, memory.epoch(send)), "")
+        yield Fact(index, event, send, label_of(send), memory.ranges(send), copies[event.batch] if stored else 0, owner)
 
 
 def label_of(send: Event) -> str:

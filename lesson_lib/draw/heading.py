@@ -24,8 +24,16 @@ def switch(history: History) -> str:
 def small_print(history: History) -> str:
     """The other settings."""
     s = history.settings
-    parts = (f"acks={s.acks}", f"{s.in_flight} in flight", f"{s.world}, {broker_name(s.broker)}", f"faults: {s.faults or 'none'}")
+    parts = (f"acks={s.acks}", f"{s.in_flight} in flight", place(history), f"faults: {s.faults or 'none'}")
     return "  ·  ".join(parts)
+
+
+def place(history: History) -> str:
+    """Which world it was: the client and the broker. A real client on a bare release talked to the embedded broker."""
+    s = history.settings
+    if s.world != "real":
+        return f"{s.world}, {broker_name(s.broker)}"
+    return f"real client, {f'embedded broker {s.broker}' if s.broker[:1].isdigit() else s.broker}"
 
 
 def broker_name(broker: str) -> str:

@@ -38,9 +38,10 @@ def broker_words(event: Event) -> str:
 
 
 def memory_words(fact: Fact) -> str:
-    """The remembered ranges: in one line while each is one number, else one a line."""
+    """The remembered ranges, under whose they are: in one line while each is one number, else one a line."""
     words = [range_words(*r) for r in fact.memory]
-    return ("\n" if any(".." in w for w in words) or len("".join(words)) > 10 else " ").join(words)
+    ranges = ("\n" if any(".." in w for w in words) or len("".join(words)) > 10 else " ").join(words)
+    return f"{fact.whose}\n{ranges}" if fact.whose and ranges else ranges
 
 
 def log_row(event: Event) -> str:

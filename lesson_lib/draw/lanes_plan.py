@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from lesson_lib.draw import labels, marks
-from lesson_lib.draw.facts import Fact, facts_of
+from lesson_lib.draw.facts import Fact, facts_of, names_of_ids
 from lesson_lib.draw.ghost import Fork
 from lesson_lib.draw.style import SMALL, line_height, text_width
 from lesson_lib.draw.timeline import Need, Place
@@ -45,8 +45,7 @@ class Plan:
         self.facts = facts_of(self.history)
         future = self.fork.future(self.history) if self.fork and self.ghost else range(len(self.facts))
         self.drawn = [fact for fact in self.facts if fact.index in future]
-        ids = dict.fromkeys(f.event.producer_id for f in self.facts if f.event.producer_id >= 0)
-        self.names = {producer_id: f"P{n}" for n, producer_id in enumerate(ids, 1)}
+        self.names = names_of_ids(self.history)
         self.places = dict(self._placed())
 
     def time(self, index: int) -> int:

@@ -25,6 +25,10 @@ class Remembered:
         """What is remembered of the producer id of that send, in whatever epoch it is."""
         return self._of.get(owner_of(send), (0, ()))[1]
 
+    def epoch(self, send: Event) -> int:
+        """The epoch that this memory is of."""
+        return self._of.get(owner_of(send), (send.producer_epoch, ()))[0]
+
     def of_its_epoch(self, send: Event) -> Ranges:
         """The same; nothing where another epoch has taken its place."""
         epoch, ranges = self._of.get(owner_of(send), (0, ()))

@@ -8,7 +8,7 @@ from lesson_lib.draw.facts import Fact, range_words
 from lesson_lib.draw.labels import copy_words
 from lesson_lib.draw.style import NORMAL, text_width
 from lesson_lib.history import History, Kind, LogCell
-from lesson_lib.history.story import verdict_on
+from lesson_lib.history.story import subject, verdict_on
 
 MANY = 24  # records that one still reads one by one
 
@@ -16,10 +16,28 @@ MANY = 24  # records that one still reads one by one
 def ending(history: History, width: float) -> list[str]:
     """Lines below a run: the log and the anomalies, each line within `width` pixels."""
     logs = [_contents(cells) for cells in history.logs.values()]
-    found = history.anomalies
-    wrong = " ".join(f"{a.name.capitalize()}: {a.sentence}" for a in found[:2]) + (f" And {len(found) - 2} more." if found[2:] else "")
+    named: dict[str, list[str]] = {}
+    for anomaly in history.anomalies:
+        named.setdefault(anomaly.name, []).append(anomaly.sentence)
+    wrong = " ".join(f"{name.capitalize()}: {_first_of(sentences)}" for name, sentences in named.items())
     first = f"The log holds {logs[0]}. " if len(logs) == 1 else ""
-    return wrap(first + (wrong or verdict_on(history)), width)
+    return wrap(first + (wrong or verdict_on(history)) + _handed(history), width)
+
+
+def _handed(history: History) -> str:
+    """What each consumer was handed, where there are several to tell apart."""
+    reads: dict[str, list[str]] = {}
+    for event in history.of(Kind.READ):
+        reads.setdefault(event.lane, []).extend(event.values)
+    if len({event.lane for event in history.of(Kind.READ, Kind.POLL)}) < 2:
+        return ""
+    return "".join(f" {subject(lane)} was handed {' '.join(values[:MANY])}." for lane, values in reads.items())
+
+
+def _first_of(sentences: Sequence[str]) -> str:
+    """The first of several alike, and how many more there are."""
+    more = len(sentences) - 1
+    return sentences[0] + (f" And {more} more of these." if more else "")
 
 
 def _contents(cells: Sequence[LogCell]) -> str:
@@ -51,19 +69,19 @@ _TXN = {"begin": "begins a transaction", "add partition": "makes a partition par
 def sentence(fact: Fact) -> str:
     """What happened, in a sentence that needs no picture."""
     event = fact.event
-    who, batch = event.lane, f"batch {event.batch}" if event.batch >= 0 else "the batch"
+    who, batch = subject(event.lane), f"batch {event.batch}" if event.batch >= 0 else "the batch"
     simple = {
         Kind.TORN: "The connection is torn. What was not answered on it is in doubt.",
-        Kind.TIMEOUT: f"The {who} stops waiting for the answer for {batch}.",
-        Kind.INIT: f"The {who} gets a producer id, with epoch {event.producer_epoch}.",
-        Kind.EPOCH: f"The {who} {event.what or f'goes on with epoch {event.producer_epoch}'}.",
-        Kind.PRODUCER: f"The {who} {_DONE.get(event.what, event.what)}.",
+        Kind.TIMEOUT: f"{who} stops waiting for the answer for {batch}.",
+        Kind.INIT: f"{who} gets a producer id, with epoch {event.producer_epoch}.",
+        Kind.EPOCH: f"{who} {event.what or f'goes on with epoch {event.producer_epoch}'}.",
+        Kind.PRODUCER: f"{who} {_DONE.get(event.what, event.what)}.",
         Kind.BROKER: f"The broker {event.what}.",
-        Kind.TXN: f"The {who} {_TXN.get(event.what, event.what)}.",
-        Kind.CONSUMER: f"The {who} {_DONE.get(event.what, event.what)}.",
-        Kind.POSITION: f"The {who} commits {event.offset} as the next offset to read.",
-        Kind.POLL: f"The {who} asks for records and is handed nothing.",
-        Kind.WORK: f"The {who}'s application works on {' '.join(event.values) or 'the record'}.",
+        Kind.TXN: f"{who} {_TXN.get(event.what, event.what)}.",
+        Kind.CONSUMER: f"{who} {_DONE.get(event.what, event.what)}.",
+        Kind.POSITION: f"{who} commits {event.offset} as the next offset to read.",
+        Kind.POLL: f"{who} asks for records and is handed nothing.",
+        Kind.WORK: f"{who}'s application works on {' '.join(event.values) or 'the record'}.",
     }
     if event.kind in simple:
         return simple[event.kind].rstrip(".") + (f" ({event.note})." if event.note and event.kind != Kind.TXN else ".")
@@ -76,7 +94,7 @@ def _send(fact: Fact, batch: str) -> str:
     again = f" again, try {event.try_no}" if event.try_no > 1 else ""
     number = f", sequence {range_words(event.base_sequence, event.base_sequence + max(1, event.record_count) - 1)}"
     values = f" ({' '.join(event.values[:4])}{' …' if event.values[4:] else ''})" if event.values else ""
-    return f"The {event.lane} sends {batch}{values}{again}{number if event.base_sequence >= 0 else ''}."
+    return f"{subject(event.lane)} sends {batch}{values}{again}{number if event.base_sequence >= 0 else ''}."
 
 
 def _lost(fact: Fact, batch: str) -> str:
@@ -115,7 +133,7 @@ def _marker(fact: Fact, batch: str) -> str:
 
 def _read(fact: Fact, batch: str) -> str:
     values = " ".join(fact.event.values)
-    return f"The {fact.event.lane} reads offset {fact.event.offset}{f' ({values})' if values else ''}."
+    return f"{subject(fact.event.lane)} reads offset {fact.event.offset}{f' ({values})' if values else ''}."
 
 
 def surprising(fact: Fact) -> bool:

@@ -14,6 +14,16 @@ MOST = 12  # sentences about what went wrong, before the rest is only counted
 _TURNS = (Kind.BROKER, Kind.PRODUCER, Kind.CONSUMER)
 
 
+def named(lane: str) -> str:
+    """Whoever has that lane, within a sentence: the producer, producer 2."""
+    return lane if lane[-1:].isdigit() else f"the {lane}"
+
+
+def subject(lane: str) -> str:
+    """The same at the beginning of a sentence."""
+    return named(lane)[:1].upper() + named(lane)[1:]
+
+
 def as_story(history: History) -> str:
     """What was sent, what went wrong on the way, what the log holds and what the application believes."""
     return " ".join(filter(None, (_sent(history), _trouble(history), _end(history), _anomalies(history))))
@@ -30,9 +40,9 @@ def _sent(history: History) -> str:
 
 def _trouble(history: History) -> str:
     told = [*(_sentence(a) for a in history.attempts if a.lost or a.try_no > 1 or a.verdict in ("duplicate", "refused")),
-            *(f"The {e.lane} {'is ' if e.what in ('killed', 'stuck') else ''}{e.what}." for e in history.of(*_TURNS)),
-            *(f"The {e.lane} is handed nothing." for e in history.of(Kind.POLL)),
-            *(f"The {e.lane} is fenced." if e.what == "fenced" else f"A transaction of the {e.lane} is {e.what}."
+            *(f"{subject(e.lane)} {'is ' if e.what in ('killed', 'stuck') else ''}{e.what}." for e in history.of(*_TURNS)),
+            *(f"{subject(e.lane)} is handed nothing." for e in history.of(Kind.POLL)),
+            *(f"{subject(e.lane)} is fenced." if e.what == "fenced" else f"A transaction of {named(e.lane)} is {e.what}."
               for e in history.of(Kind.TXN) if e.what in ("committed", "aborted", "fenced"))]
     more = [f"And {len(told) - MOST} more."] if len(told) > MOST else []
     return " ".join([*told[:MOST], *more])

@@ -1,4 +1,4 @@
-"""What idempotence costs on this machine: how long `send(...).get()` takes with three settings, as ratios of medians.
+"""What idempotence costs on this machine: how long `send(...).get()` takes with three settings, as ratios of medians, round by round.
 
 The three producers send in turn, record by record, so a busy moment meets all of them. Bytes and requests are counted, not
 timed. What a single broker cannot show is the price of `acks="all"` with several replicas, which is the one that matters.
@@ -20,30 +20,46 @@ SETTINGS: tuple[tuple[str, dict[str, Any]], ...] = (
     ('acks="all", idempotence on', {"acks": "all", "enable_idempotence": True}),
 )
 VALUE = b"x" * 100
+ROUNDS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class CostTable:
-    """For each setting: its name, the median time of a send against the first setting's, and the bytes of a batch of one record."""
+    """For each setting: its name, the time of a send against the first setting's, and the bytes of a batch of one record.
 
-    rows: tuple[tuple[str, float, int], ...]
+    The time is the median of the rounds, with the least and the greatest.
+    """
+
+    rows: tuple[tuple[str, tuple[float, float, float], int], ...]
 
     def __str__(self) -> str:
-        lines = [f"{'settings':<30}time of a send   bytes of a batch"]
-        return "\n".join([*lines, *(f"{name:<30}{ratio:^14.1f}   {size:^16}" for name, ratio, size in self.rows)])
+        lines = [f"{'settings':<30}time of a send (rounds)   bytes of a batch"]
+        return "\n".join([*lines, *(f"{name:<30}{_ratio_words(ratios):<23}   {size:^16}" for name, ratios, size in self.rows)])
 
     __repr__ = __str__
 
 
+def _ratio_words(ratios: tuple[float, float, float]) -> str:
+    middle, least, most = ratios
+    return f"{middle:.2f}   ({least:.2f} to {most:.2f})" if least != most else f"{middle:.2f}"
+
+
 def measure_cost(lab: Any, records: int = 100) -> CostTable:
-    """Send `records` of 100 bytes with each setting, waiting for each ack. LessonError when the broker is gone."""
+    """Send `records` of 100 bytes with each setting, in five rounds, waiting for each ack. LessonError when the broker is gone."""
     topics = [lab.topic("cost") for _ in SETTINGS]
     with ExitStack() as stack:
         producers = [stack.enter_context(lab.producer(**options)) for _, options in SETTINGS]
         times = [[_seconds(p, t) for p, t in zip(producers, topics, strict=True)] for _ in range(records + 1)][1:]
-    medians = [statistics.median(column) for column in zip(*times, strict=True)]
     sizes = [len(fetch_batches(lab, topic)[0]) for topic in topics]
-    return CostTable(tuple((name, median / medians[0], size) for (name, _), median, size in zip(SETTINGS, medians, sizes, strict=True)))
+    return CostTable(tuple((name, ratios, size) for (name, _), ratios, size in zip(SETTINGS, _ratios(times), sizes, strict=True)))
+
+
+def _ratios(times: list[list[float]]) -> list[tuple[float, float, float]]:
+    """For each setting, the ratio to the first one's median: the median of the rounds, the least, the greatest."""
+    size = max(1, len(times) // ROUNDS)
+    rounds = [[statistics.median(column) for column in zip(*times[n:n + size], strict=True)] for n in range(0, len(times), size)]
+    ratios = [[round_[setting] / round_[0] for round_ in rounds] for setting in range(len(SETTINGS))]
+    return [(statistics.median(found), min(found), max(found)) for found in ratios]
 
 
 def _seconds(producer: Any, topic: str) -> float:

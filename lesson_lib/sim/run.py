@@ -50,9 +50,9 @@ def simulate(values_or_count: int | Sequence[str] = 3, *, idempotence: bool = Tr
     toy = Broker(world, {p: log_of(version, rule) for p in range(partitions)})
     application = Application(world, toy, settings, client_of(client), batches, resend)
     world.clock.run()
+    world.settle()
     application.close()
     if reader:
-        world.settle()
         Consumer(world, toy, reader).read_all()
     script.check_used(world.attempts)
     return History(tuple(world.events), toy.all_cells(), Settings(

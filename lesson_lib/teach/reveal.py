@@ -60,4 +60,4 @@ def _line(predict: Asked, runs: tuple[History, ...]) -> tuple[Outcome, str]:
 def _picture(run: History, control: History | None, layout: str | None) -> Any:
     from lesson_lib.draw import compare, show
     named = {} if layout is None else {"layout": layout}
-    return show(run, **named) if control is None else compare(control, run, **named)
+    return show(run, **named) if control is None else compare(run, control, **named)

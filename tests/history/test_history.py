@@ -99,7 +99,7 @@ def test_the_story_of_a_lost_request_and_of_what_else_happens() -> None:
               Event(7, Kind.PRODUCER, "killed", "producer 2"))
     story = History(events, {("t", 0): ()}, Settings(idempotence=False)).story()
     assert story.startswith("A producer without idempotence sends 1 batch in 1 attempt. The request of attempt 1 (batch 0, try 1) is lost. "
-                            "The broker restarted. The producer 2 is killed. The log holds nothing.")
+                            "The broker restarted. Producer 2 is killed. The log holds nothing.")
 
 
 def test_a_long_story_is_cut_short() -> None:

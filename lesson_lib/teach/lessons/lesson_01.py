@@ -86,14 +86,14 @@ PREDICTIONS = (
     ),
     Question(
         id="1.batches", kind="prediction", scenario=PAIRS,
-        text="Four records travel in two batches of two. How many acks does the broker send, and which offset does the last one carry?",
+        text="Four records travel in two batches of two. How many acks does the broker send, and which offset stands in the last one?",
         options=(
-            Option("Four acks; the last one carries 3.", lambda run: acks(run) == 4 and offsets_told(run)[-1] == 3,
+            Option("Four acks; in the last one stands 3.", lambda run: acks(run) == 4 and offsets_told(run)[-1] == 3,
                    "every record is acked by itself", lambda run: f"{acks(run)} answers came back, one for each batch."),
-            Option("Two acks; the last one carries 3.", lambda run: acks(run) == 2 and offsets_told(run)[-1] == 3,
+            Option("Two acks; in the last one stands 3.", lambda run: acks(run) == 2 and offsets_told(run)[-1] == 3,
                    "an ack names the last record", lambda run: f"the second ack carries {offsets_told(run)[-1]}, the offset of the "
                    "first record in its batch."),
-            Option("Two acks; the last one carries 2.", lambda run: acks(run) == 2 and offsets_told(run)[-1] == 2),
+            Option("Two acks; in the last one stands 2.", lambda run: acks(run) == 2 and offsets_told(run)[-1] == 2),
         ),
         explanation="A batch is sent, stored and acked as one. Its ack carries the offset of its first record; "
                     "the client counts on from there.",

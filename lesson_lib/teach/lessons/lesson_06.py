@@ -179,9 +179,9 @@ LINE = Question(
 
 SIX_QUESTION = Question(
     id="6.six", kind="prediction", scenario=SIX, control=FIVE,
-    text="The broker stores a burst of batches, and then all acks are lost at once. The producer sends everything again, the oldest "
-         "first. One run has five in flight, the other six. (A real Java client refuses six while idempotence is on. The "
-         "simulation lets you.) What is different with six?",
+    text="The broker stores a burst of batches, and then all acks are lost at once. The producer sends the oldest again and waits "
+         "for its answer before it sends the next. One run has five in flight, the other six. (A real Java client refuses six "
+         "while idempotence is on. The simulation lets you.) What is different with six?",
     options=(
         Option("Nothing: each batch is recognised in both runs.", lambda six, five: not twice(six) and not twice(five),
                "at or below is duplicate", lambda six, five: f"with six in flight the log holds {log_words(six)}."),

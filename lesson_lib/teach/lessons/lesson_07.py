@@ -210,8 +210,8 @@ CRASH_QUESTION = Question(
 
 HALF_COMMIT = Question(
     id="7.half-commit", kind="prediction", scenario=FAILED_SEND, live=True,
-    text="On the real client: in one transaction `order` is stored, then the send of `stock` fails with a time-out. The application "
-         "ignores that and calls `commit_transaction()`. What does the log hold afterwards?",
+    text="With kafka-python: in one transaction `order` is stored, and the send of `stock` gets no answer. The application does not "
+         "look at that future and calls `commit_transaction()`. What does the log hold afterwards?",
     options=(
         Option("Nothing that counts: the commit is refused.", lambda run: fate(run, "order") != "committed",
                "kafka-python checks every send at commit",
