@@ -17,7 +17,7 @@ from kafka.record.default_records import DefaultRecordBatchBuilder
 from kafka.record.util import calc_crc32c
 
 from lesson_lib.core.batch import Batch
-from lesson_lib.live.record_batch import CONTROL, CRC_START, HEADER, LOG_OVERHEAD, TRANSACTIONAL
+from lesson_lib.live.batch_header import CONTROL, CRC_START, HEADER, LOG_OVERHEAD, TRANSACTIONAL
 
 HEADER_SIZE = HEADER.size  # 61
 COMPRESSIONS = ("none", "gzip", "snappy", "lz4", "zstd")

@@ -15,14 +15,11 @@ from typing import NamedTuple
 from crc32c import crc32c
 
 from lesson_lib.core.batch import Batch
+from lesson_lib.live.batch_header import CONTROL, CRC_START, HEADER, LOG_OVERHEAD, TRANSACTIONAL
 
-# base offset, length, leader epoch, magic, crc | attributes, last offset delta, base and max timestamp,
-# producer id, producer epoch, base sequence, record count
-HEADER = struct.Struct(">qiibIhiqqqhii")
-LOG_OVERHEAD = 12  # base offset and length come before what the length counts
-CRC_START, MAX_TIMESTAMP_START = 21, 35
+MAX_TIMESTAMP_START = 35
 LOG_APPEND_TIME = 0x08
-TRANSACTIONAL, CONTROL, COMPRESSION, ZSTD = 0x10, 0x20, 0x07, 4
+COMPRESSION, ZSTD = 0x07, 4
 SMALLEST_LENGTH = 14  # of the oldest format; what says it is shorter is no batch
 _MARKER_KEY = struct.Struct(">hh")
 _MARKER_VALUE = struct.Struct(">hi")

@@ -16,6 +16,7 @@ from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.partition_log import PartitionLog
 from lesson_lib.core.producer_state import Appended, Duplicate
 from lesson_lib.live import record_batch
+from lesson_lib.live.batch_header import HEADER
 from lesson_lib.live.cluster import Cluster, Topic
 from lesson_lib.live.codes import Code
 from lesson_lib.live.handlers.verification import Answer, verification_answer, whole_request_error
@@ -100,7 +101,7 @@ def append(cluster: Cluster, topic: Topic, log: PartitionLog, records: Any) -> A
 
 
 def _bytes_error(records: Any, max_message_bytes: int) -> int:
-    if len(records) < record_batch.HEADER.size:
+    if len(records) < HEADER.size:
         return ErrorCode.CORRUPT_MESSAGE
     if struct.unpack_from(">q", records)[0] != 0:
         return ErrorCode.INVALID_RECORD
