@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lesson_lib.draw.facts import Fact, range_words
+from lesson_lib.draw.remembered import range_of
 from lesson_lib.draw.style import shape_of, short_name, text_width
 from lesson_lib.history import Event, History, Kind, LogCell
 
@@ -25,6 +26,13 @@ def verdict_words(event: Event, brief: bool = False) -> str:
         return f"{word}\n{event.error.value}" + ("" if brief else f" {short_name(event.error)}")
     offset = "?" if event.offset is None else event.offset
     return f"duplicate\n= offset {offset}" if event.what == "duplicate" else f"stored\noffset {offset}"
+
+
+def send_words(send: Event) -> str:
+    """Above a send: which try it is, and the sequence that the batch begins with, where it has one."""
+    again = f"try {send.try_no}" if send.try_no > 1 else ""
+    number = f"seq {range_words(*range_of(send))}" if send.base_sequence >= 0 else ""
+    return ", ".join(filter(None, (again, number)))
 
 
 def doubt_words(batch: int) -> str:

@@ -41,8 +41,7 @@ def draw_event(panel: Panel, canvas: Canvas, fact: Fact) -> None:
 def _send(panel: Panel, canvas: Canvas, fact: Fact) -> None:
     x, again = panel.x(fact), fact.send.try_no > 1
     marks.send_box(canvas, x, panel.lane(fact.event.lane), fact.label, again)
-    if again:
-        canvas.text(x, panel.y("try" + fact.event.lane, 9), f"try {fact.send.try_no}", bold=True)
+    canvas.text(x, panel.y("try" + fact.event.lane, 9), labels.send_words(fact.send), bold=again)
 
 
 def _note(panel: Panel, canvas: Canvas, fact: Fact) -> None:

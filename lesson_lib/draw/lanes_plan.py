@@ -135,8 +135,7 @@ class Plan:
         event, place = fact.event, self.places[fact.index]
         if event.kind == Kind.SEND:
             yield Need(place, event.lane, marks.send_width(fact.label), marks.send_width(fact.label))
-            if fact.send.try_no > 1:
-                yield _centred(place, "try" + event.lane, f"try {fact.send.try_no}")
+            yield _centred(place, "try" + event.lane, labels.send_words(fact.send), fact.send.try_no > 1)
         elif event.kind == Kind.ACK:
             yield Need(place, event.lane, 8, 8)
             if event.error:
@@ -211,8 +210,8 @@ class Plan:
         return lines * line_height() + 14 if lines else 0
 
 
-def _centred(place: Place, row: str, words: str) -> Need:
-    half = text_width(words) / 2 + 3
+def _centred(place: Place, row: str, words: str, bold: bool = False) -> Need:
+    half = text_width(words, SMALL, bold) / 2 + 3
     return Need(place, row, half, half)
 
 
