@@ -24,7 +24,8 @@ def switch(history: History) -> str:
 def small_print(history: History) -> str:
     """The other settings."""
     s = history.settings
-    parts = (f"acks={s.acks}", f"{s.in_flight} in flight", place(history), f"faults: {s.faults or 'none'}")
+    waits = [] if s.acks == "0" else [f"{s.in_flight} in flight"]  # without answers there is no limit
+    parts = (f"acks={s.acks}", *waits, place(history), f"faults: {s.faults or 'none'}")
     return "  ·  ".join(parts)
 
 

@@ -6,7 +6,7 @@ from lesson_lib.draw import labels, marks
 from lesson_lib.draw.canvas import Canvas
 from lesson_lib.draw.facts import Fact
 from lesson_lib.draw.lanes_panel import MARGIN, RIGHT, Panel
-from lesson_lib.draw.lanes_plan import HEIGHTS, NOTES, producer_lane
+from lesson_lib.draw.lanes_plan import HEIGHTS, NOTES
 from lesson_lib.draw.style import (
     AGAIN,
     BAND,
@@ -45,7 +45,7 @@ def _send(panel: Panel, canvas: Canvas, fact: Fact) -> None:
 
 
 def _note(panel: Panel, canvas: Canvas, fact: Fact) -> None:
-    lane = producer_lane(fact.event, panel.plan.producers)
+    lane = panel.plan.lane_of(fact)
     x = panel.x(fact)
     canvas.line([(x, panel.y("try" + lane, 17)), (x, panel.lane(lane) + 6)], colour=EDGE, width=1.4, layer=3)
     canvas.text(x, panel.y("try" + lane, 8), panel.plan.note_words(fact), backed=True)
@@ -78,7 +78,7 @@ def _doubt_lasts(panel: Panel, canvas: Canvas, loss: int, end: float) -> None:
 
 def _torn(panel: Panel, canvas: Canvas, fact: Fact) -> None:
     x = panel.x(fact)
-    marks.tear(canvas, x, panel.lane(producer_lane(fact.event, panel.plan.producers)), panel.lane("broker"))
+    marks.tear(canvas, x, panel.lane(panel.plan.lane_of(fact)), panel.lane("broker"))
     canvas.text(x + 2, panel.y("network", HEIGHTS["network"] - 13), labels.TORN, backed=True)
 
 
@@ -125,7 +125,7 @@ def _cell(panel: Panel, canvas: Canvas, fact: Fact, x: float) -> None:
 
 
 def _ack(panel: Panel, canvas: Canvas, fact: Fact) -> None:
-    x, y, start = panel.x(fact), panel.lane(producer_lane(fact.event, panel.plan.producers)), panel.judged_at(fact)
+    x, y, start = panel.x(fact), panel.lane(panel.plan.lane_of(fact)), panel.judged_at(fact)
     marks.answer(canvas, start, (x, y + 8))
     marks.head(canvas, start, (x, y + 1), None)
     if fact.event.error:

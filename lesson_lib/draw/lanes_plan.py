@@ -48,6 +48,12 @@ class Plan:
         self.names = names_of_ids(self.history)
         self.places = dict(self._placed())
 
+    def lane_of(self, fact: Fact) -> str:
+        """The producer's lane that an event is written above; what others do goes to the producer that did something last."""
+        lanes = self.producers
+        before = (one.event.lane for one in reversed(self.facts[:fact.index + 1]) if one.event.lane in lanes)
+        return next(before, lanes[0])
+
     def time(self, index: int) -> int:
         """The moment of the n-th event on the axis of this picture."""
         return self.clock[index] if self.clock else self.facts[index].event.t
@@ -141,8 +147,8 @@ class Plan:
             if event.error:
                 yield _centred(place, "code", str(event.error.value))
         elif event.kind in NOTES:
-            yield _centred(place, "try" + producer_lane(event, self.producers), self.note_words(fact))
-            yield Need(place, producer_lane(event, self.producers), 4, 4)
+            yield _centred(place, "try" + self.lane_of(fact), self.note_words(fact))
+            yield Need(place, self.lane_of(fact), 4, 4)
         elif event.kind == Kind.REPORT:
             yield _centred(place, "told", labels.told_words(str(event.batch), event.what))
         elif event.kind == Kind.LOST:
@@ -222,11 +228,6 @@ def group_of(event: Event) -> str:
     if event.kind in NETWORK:
         return "network"
     return "told" if event.kind == Kind.REPORT else event.lane if event.kind in labels.CONSUMER else "producer"
-
-
-def producer_lane(event: Event, lanes: list[str]) -> str:
-    """The producer's lane that an event is written above; the coordinator's words go to the first."""
-    return event.lane if event.lane in lanes else lanes[0]
 
 
 def _offsets(fact: Fact) -> range:

@@ -13,13 +13,16 @@ from lesson_lib.history.story import subject, verdict_on
 MANY = 24  # records that one still reads one by one
 
 
+_PLAIN = {"nonmonotonic poll": "read again (nonmonotonic poll)", "poll skip": "passed over (poll skip)"}
+
+
 def ending(history: History, width: float) -> list[str]:
     """Lines below a run: the log and the anomalies, each line within `width` pixels."""
     logs = [_contents(cells) for cells in history.logs.values()]
     named: dict[str, list[str]] = {}
     for anomaly in history.anomalies:
         named.setdefault(anomaly.name, []).append(anomaly.sentence)
-    wrong = " ".join(f"{name.capitalize()}: {_first_of(sentences)}" for name, sentences in named.items())
+    wrong = " ".join(f"{_PLAIN.get(name, name).capitalize()}: {_first_of(sentences)}" for name, sentences in named.items())
     first = f"The log holds {logs[0]}. " if len(logs) == 1 else ""
     return wrap(first + (wrong or verdict_on(history)) + _handed(history), width)
 

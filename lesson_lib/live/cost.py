@@ -33,7 +33,7 @@ class CostTable:
     rows: tuple[tuple[str, tuple[float, float, float], int], ...]
 
     def __str__(self) -> str:
-        lines = [f"{'settings':<30}time of a send (rounds)   bytes of a batch"]
+        lines = [f"{'settings':<30}relative time of a send   bytes of a batch"]
         return "\n".join([*lines, *(f"{name:<30}{_ratio_words(ratios):<23}   {size:^16}" for name, ratios, size in self.rows)])
 
     __repr__ = __str__
@@ -55,11 +55,10 @@ def measure_cost(lab: Any, records: int = 100) -> CostTable:
 
 
 def _ratios(times: list[list[float]]) -> list[tuple[float, float, float]]:
-    """For each setting, the ratio to the first one's median: the median of the rounds, the least, the greatest."""
-    size = max(1, len(times) // ROUNDS)
-    rounds = [[statistics.median(column) for column in zip(*times[n:n + size], strict=True)] for n in range(0, len(times), size)]
-    ratios = [[round_[setting] / round_[0] for round_ in rounds] for setting in range(len(SETTINGS))]
-    return [(statistics.median(found), min(found), max(found)) for found in ratios]
+    """For each setting its medians of the rounds, relative to the first setting's median of all: the middle, the least, the greatest."""
+    size, base = max(1, len(times) // ROUNDS), statistics.median(row[0] for row in times)
+    rounds = [[statistics.median(column) / base for column in zip(*times[n:n + size], strict=True)] for n in range(0, len(times), size)]
+    return [(statistics.median(found), min(found), max(found)) for found in zip(*rounds, strict=True)]
 
 
 def _seconds(producer: Any, topic: str) -> float:

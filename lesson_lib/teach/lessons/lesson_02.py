@@ -218,7 +218,8 @@ EXERCISES = (
         id="2.own-rule", faults=2, second_producer=True,
         worlds=({"batches": ("a", "b")}, {"batches": ("a", "a")}, {"batches": ("a", "b", "a")}),
         text="Be the broker: write `accept(batch, memory)`. It returns True to store the batch, False to drop it (the producer "
-             "is told ok either way). You may look at `batch.value`, `batch.producer` and `batch.number`; not all of it need help. "
+             "is told ok either way). You may look at `batch.value`, `batch.producer` and `batch.number`, which counts the "
+             "batches of one producer and is the same in a retry; not all three are needed. Two producers send, and values may repeat. "
              "`memory` is a dict of yours. Nothing may be stored twice, nothing may be lost. `task.check(accept)`",
         hints=("Somebody may well order the same coffee twice: is the second order a copy?",
                "A retry is the same in all three: value, producer and number. Which of them tell it from a second order?",

@@ -64,7 +64,7 @@ RECALL = (
     ),
     Question(
         id="3.recall-order", kind="recall", scenario=scenario(4, in_flight=5, faults={1: "refuse 19"}, idempotence=False),
-        text="Four requests in flight, the first is refused for now and sent again. Where does `m0` end up?",
+        text="Without idempotence: four requests in flight, the first is refused for now and sent again. Where does `m0` end up?",
         options=(
             Option("First: a retry keeps its place.", lambda run: run.values()[0] == "m0", "one connection keeps the order", log_is),
             Option("Last.", lambda run: run.values()[-1] == "m0"),

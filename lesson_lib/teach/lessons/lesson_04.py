@@ -69,7 +69,8 @@ RECALL = (
     ),
     Question(
         id="4.recall-early", kind="recall",
-        text="Idempotence is on, and a batch arrives before the one that precedes it. What does Kafka do with it?",
+        text="Idempotence is on, and some batches of a producer are stored. Then one arrives before the one that precedes it. "
+             "What does Kafka do with it?",
         options=(
             Option("It stores it: a gap does not matter.", False, "greater is stored", "the missing batch could then never be stored."),
             Option("It keeps it until the missing one is there.", False, "the broker buffers and sorts",

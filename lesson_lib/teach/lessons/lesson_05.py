@@ -178,8 +178,8 @@ RESEND = Question(
 
 CONSUMER = Question(
     id="5.consumer", kind="prediction", scenario=READ_TWICE, control=SKIPPED,
-    text="The log is clean: `m0 m1 m2 m3`. A consumer handles a record and then commits its position. It crashes between the two, at the "
-         "second record, and starts again. What does its application see?",
+    text="The log is clean: `m0 m1 m2 m3`. A consumer handles a record and then commits its position: `commit` is `after`. It "
+         "crashes between the two, at the second record, and starts again. What does its application see?",
     options=(
         Option("`m0 m1 m2 m3`", lambda run, other: read(run) == ["m0", "m1", "m2", "m3"], "a clean log means clean reading",
                lambda run, other: f"it saw {read_words(run)}."),
@@ -192,7 +192,7 @@ CONSUMER = Question(
 
 SAW_CONSUMER = Question(
     id="5.saw-consumer", kind="observation", scenario=READ_TWICE, control=SKIPPED,
-    text="The other consumer commits first and handles then. It crashed at the same place. What did its application miss?",
+    text="The other consumer commits first and then handles. It crashed at the same place. What did its application miss?",
     options=(
         Option("Nothing.", lambda run, other: read(other) == read(run), "commit order does not matter",
                lambda run, other: f"it saw {read_words(other)}."),
