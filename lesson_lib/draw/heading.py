@@ -25,8 +25,14 @@ def small_print(history: History) -> str:
     """The other settings."""
     s = history.settings
     waits = [] if s.acks == "0" else [f"{s.in_flight} in flight"]  # without answers there is no limit
-    parts = (f"acks={s.acks}", *waits, place(history), f"faults: {s.faults or 'none'}")
+    parts = (f"acks={s.acks}", *waits, place(history), f"faults: {s.faults or _died(history) or 'none'}")
     return "  ·  ".join(parts)
+
+
+def _died(history: History) -> str:
+    """Who died in a run without a fault script."""
+    ends = {Kind.PRODUCER: "killed", Kind.CONSUMER: "crashed"}
+    return ", ".join(dict.fromkeys(f"{e.lane} {e.what}" for e in history.of(*ends) if e.what == ends[e.kind]))
 
 
 def place(history: History) -> str:
