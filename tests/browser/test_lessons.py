@@ -14,6 +14,7 @@ from tests.browser.jupyterlab import IDLE, run_all
 
 pytestmark = pytest.mark.browser
 LESSONS = sorted(path.name for path in ROOT.glob("notebooks/0*.ipynb"))
+MOST_SCREENS = 40
 CELLS = "jupyterapp.shell.currentWidget.content.widgets.length"
 
 
@@ -29,12 +30,15 @@ def take_pictures(page: Any, name: str) -> None:
     """A picture of each screen of a notebook, in a folder that git ignores."""
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     panel = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-WindowedPanel-outer")
-    height = panel.evaluate("e => e.scrollHeight")
     step = panel.evaluate("e => e.clientHeight")
-    for number, top in enumerate(range(0, height, step)):
-        panel.evaluate("(e, top) => e.scrollTo(0, top)", top)
-        page.wait_for_timeout(60)
+    number, end = 0, False
+    while not end and number < MOST_SCREENS:  # a cell has its height only once it has been in view, so the end is where scrolling stops
+        panel.evaluate("(e, top) => e.scrollTo(0, top)", number * step)
+        page.wait_for_timeout(80)
         page.screenshot(path=SCREENSHOTS / f"{Path(name).stem}-{number:02}.png")
+        end = panel.evaluate("e => e.scrollTop + e.clientHeight >= e.scrollHeight - 2")
+        number += 1
+    assert number < MOST_SCREENS, "scrolling came to no end"
 
 
 @pytest.mark.parametrize("name", LESSONS)
