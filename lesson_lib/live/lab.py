@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import atexit
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from lesson_lib.arguments import acks_of, count_of, values_of
@@ -93,11 +94,12 @@ class Lab:
         options = lab_run.producer_options(settings, records_per_batch, delivery_timeout_ms, request_timeout_ms)
         recording = self._recording_for_run(settings, partitions)
         try:
-            topic = self.topics.make(RUN_TOPIC, partitions)
-            self._run(lab_run.Application(topic, recording, lambda: self._producer_for_run(recording, options), self.check,
-                                          in_flight, delivery_timeout_ms / 1000, resend), parts)
-            recording.script.check_used(recording.attempts)
-            return as_history(recording, self._logs(recording, {topic}), settings, self.topics.short)
+            with self._asking():
+                topic = self.topics.make(RUN_TOPIC, partitions)
+                self._run(lab_run.Application(topic, recording, lambda: self._producer_for_run(recording, options), self.check,
+                                              in_flight, delivery_timeout_ms / 1000, resend), parts)
+                recording.script.check_used(recording.attempts)
+                return as_history(recording, self._logs(recording, {topic}), settings, self.topics.short)
         except KeyboardInterrupt:
             raise LessonError("The run was interrupted and everything that it had started is closed; run the cell again.") from None
 
@@ -124,7 +126,8 @@ class Lab:
     def topic(self, name: str, partitions: int = 1) -> str:
         """Make a new, empty topic and return its name, which ends in this learner's suffix."""
         self.check()
-        return self.topics.make(name, partitions)
+        with self._asking():
+            return self.topics.make(name, partitions)
 
     def faults(self, script: Script = None) -> None:
         """What goes wrong with the next produce attempts, which count from 1 again; also begins a new history."""
@@ -155,8 +158,9 @@ class Lab:
         self.check()
         end = time.monotonic() + GONE_SECONDS
         while True:
-            logs = {(topic, partition): cells for topic in sorted(topics)
-                    for partition, cells in read_topic(self.choice.text, topic, recording.book.number_of, recording.producer_id).items()}
+            with self._asking():
+                logs = {(topic, partition): cells for topic in sorted(topics) for partition, cells
+                        in read_topic(self.choice.text, topic, recording.book.number_of, recording.producer_id).items()}
             late = any(c.txn == "open" and recording.has_ended(c.producer_id) for cells in logs.values() for c in cells)
             if not late or time.monotonic() > end:
                 return logs
@@ -192,6 +196,17 @@ class Lab:
         if not self.proxy.broker_answers():
             raise LessonError(f"The broker at {self.choice.text} does not answer any more; start it again, or choose another one with "
                               "start_lab(), then run this cell again.")
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        """The broker may die between a look at it and a question to it, or between question and answer: the same sentence then."""
+        try:
+            yield
+        except (LessonError, OSError) as error:
+            self.look()
+            if isinstance(error, LessonError):
+                raise
+            raise LessonError(f"The connection to the broker at {self.choice.text} broke ({error}); run this cell again.") from None
 
     def stop(self) -> None:
         """Close every client, delete the topics, stop proxy and embedded broker. A second call does nothing."""

@@ -93,6 +93,25 @@ def test_a_broker_that_dies_during_a_run(mortal: Mortal) -> None:
     assert start_lab("embedded").run(1).values() == ["m0"]
 
 
+@pytest.mark.parametrize("call", [lambda lab: lab.run(1), lambda lab: lab.topic("orders"), lambda lab: lab.log("orders")])
+def test_a_broker_that_dies_after_the_last_look_at_it(mortal: Mortal, call: Callable[[Lab], object]) -> None:
+    lab, broker = mortal()
+    broker.stop()
+    with pytest.raises(LessonError, match=f"{broker.address} does not answer any more") as error:
+        call(lab)
+    assert is_one_sentence(error)
+
+
+def test_a_connection_that_breaks_while_the_broker_lives(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ConnectionResetError("reset")
+
+    monkeypatch.setattr("lesson_lib.live.lab.read_topic", broken)
+    with pytest.raises(LessonError, match="broke .reset.; run this cell again") as error:
+        lab.log("orders")
+    assert is_one_sentence(error)
+
+
 def test_a_broker_that_dies_and_comes_back(mortal: Mortal) -> None:
     lab, broker = mortal()
     topic, producer = lab.topic("orders"), lab.producer(enable_idempotence=True)
