@@ -63,7 +63,7 @@ def test_has_the_size_of_a_lesson(notebook: Any, path: Path) -> None:
     assert 35 <= len(notebook.cells) <= 50
     assert max(lines) <= 14
     assert statistics.median(lines) <= 5
-    assert 20 <= statistics.median(words) <= 60
+    assert 20 <= statistics.median(words) <= 53
 
 
 def test_has_nothing_that_hangs(notebook: Any) -> None:

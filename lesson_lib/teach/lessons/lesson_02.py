@@ -155,19 +155,25 @@ REORDER_QUESTION = Question(
     explanation="A retry goes to the end of what is on the way already. With one request in flight this cannot happen; with more it can.",
 )
 
+def _places(run: History) -> list[int]:
+    """Which of the requests, from 1, carried the first batch."""
+    return [a.number for a in run.attempts if a.batch == 0]
+
+
 SAW_ORDER_QUESTION = Question(
     id="2.saw-order", kind="observation", scenario=REFUSED_FIRST,
-    text="Which of these happened in this run?",
+    text="Look at the second try of `m0`. When did the producer send it?",
     options=(
-        Option("A record is in the log twice.", lambda run: "duplicate" in run.anomaly_names, "every retry makes a copy",
-               lambda run: f"the refused try was not stored: the log holds {log_words(run)}."),
-        Option("A record is missing.", lambda run: "lost write" in run.anomaly_names, "what is refused stays refused",
-               lambda run: f"the log holds {log_words(run)}, all that was sent."),
-        Option("The order differs from the order of sending.", lambda run: "reordered" in run.anomaly_names),
-        Option("Nothing went wrong, since the application was told ok four times.", lambda run: not run.anomalies,
-               "ok means in order", lambda run: f"it was told ok, and the log holds {log_words(run)}."),
+        Option("Never: the broker stored the first try later.", lambda run: len(_places(run)) == 1, "what is refused is kept",
+               lambda run: f"`m0` was sent as request {_places(run)[0]} and then as request {_places(run)[-1]}."),
+        Option("Right after the first, ahead of the others.", lambda run: _places(run)[-1] == 2, "one connection keeps the order",
+               lambda run: f"it was request {_places(run)[-1]} of {requests(run)}."),
+        Option("Last, behind all the others.", lambda run: _places(run)[-1] == requests(run) > 4),
+        Option("It kept its place: the others were held back.", lambda run: run.values()[0] == "m0", "a retry keeps its place",
+               lambda run: f"the others were on the way already, and the log holds {log_words(run)}."),
     ),
-    explanation="Reordered: one fault, no duplicate, no loss, four times ok, and `m0` stands last.",
+    explanation="When the refusal came, the other three were gone. One fault, no copy, no loss, four times ok, and `m0` stands "
+                "last: *reordered*.",
 )
 
 
