@@ -88,6 +88,34 @@ def test_a_call_is_bounded_and_leaves_no_trace_function() -> None:
     assert bounded.call(len, "abc") == 3
 
 
+def test_what_catches_everything_is_refused_before_it_runs() -> None:
+    ran: list[int] = []
+
+    def bare(value: int) -> None:
+        while True:
+            try:
+                ran.append(value)
+            except:  # noqa: E722 - what a learner might write
+                pass
+
+    def all_by_name(value: int) -> None:
+        try:
+            ran.append(value)
+        except (KeyError, BaseException):  # noqa: BLE001
+            pass
+
+    for function, line in ((bare, 5), (all_by_name, 4)):
+        with pytest.raises(LessonError, match=f"{function.__name__} catches everything in its line {line}.*except KeyError"):
+            bounded.call(function, 1)
+    assert not ran
+
+
+def test_a_function_without_source_is_called() -> None:
+    names: dict[str, Any] = {}
+    exec("def two():\n    return 2", names)
+    assert bounded.call(names["two"]) == 2
+
+
 ENDLESS = {
     "a loop that jumps to itself": "while True: pass",
     "the same with a number": "while 1: continue",

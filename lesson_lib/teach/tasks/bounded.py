@@ -1,13 +1,17 @@
 """Call a learner's function so that nothing it does is worse than a sentence.
 
 What is counted is the trace events of Python code: every line, and every jump back, be it to the same line. A loop that is
-within one call into C, such as `sum(itertools.count())`, has none and is not stopped.
+within one call into C, such as `sum(itertools.count())`, has none and is not stopped. Neither would be a loop that catches
+everything, since Python drops a trace function that has raised: a bare `except:` is refused before the call.
 """
 
 from __future__ import annotations
 
+import ast
 import dis
+import inspect
 import sys
+import textwrap
 from collections.abc import Callable
 from functools import lru_cache
 from types import CodeType, FrameType
@@ -25,6 +29,9 @@ class _TooLong(BaseException):
 def call(function: Callable[..., Any], *args: Any, steps: int = STEPS) -> Any:
     """Call it, for at most so many lines of Python. LessonError says what went wrong, with the function's name and line."""
     name = getattr(function, "__name__", "your function")
+    if line := _catches_all(getattr(function, "__code__", None)):
+        raise LessonError(f"{name} catches everything in its line {line}, also what stops a loop without an end; name the error that you "
+                          "expect, as in `except KeyError:`.")
     before = sys.gettrace()
     sys.settrace(_counter(steps))
     try:
@@ -60,6 +67,17 @@ def _spins(code: CodeType) -> bool:
     """Whether it has a jump to itself, as `while True: pass` in one line is: before 3.12 Python has no line event for that one."""
     back = dis.opmap["JUMP_BACKWARD"]
     return back in code.co_code and any(i.opcode == back and i.argval == i.offset for i in dis.get_instructions(code))
+
+
+@lru_cache(maxsize=4096)
+def _catches_all(code: CodeType | None) -> int:
+    """The line, from 1, of the first `except:` or `except BaseException:`; 0 where there is none or no source."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(code))) if code else ast.Module([], [])
+    except (OSError, SyntaxError):
+        return 0
+    handlers = (node for node in ast.walk(tree) if isinstance(node, ast.ExceptHandler))
+    return next((h.lineno for h in handlers if h.type is None or "BaseException" in ast.unparse(h.type)), 0)
 
 
 def _line(error: Exception, function: Callable[..., Any]) -> int | str:
