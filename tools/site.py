@@ -62,7 +62,7 @@ def build(scratch: Path, folder: Path, pyodide: Path | None) -> None:
     for wheel in wheels.glob("*.whl"):
         shutil.copy(wheel, home / wheel.name)
     _settings(lite / "jupyter-lite.json", [package["name"] for package in packages])
-    shutil.copytree(ROOT / "notebooks", scratch / "files", ignore=shutil.ignore_patterns(".*", "*.md"))
+    shutil.copytree(ROOT / "notebooks", scratch / "files", ignore=shutil.ignore_patterns(".*", "for-instructors.md"))
     shutil.rmtree(folder, ignore_errors=True)
     print("Building the site ...", flush=True)
     _run(python, "-m", "jupyter", "lite", "build", "--lite-dir", lite, "--contents", scratch / "files", "--output-dir", folder,

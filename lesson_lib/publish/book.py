@@ -1,4 +1,4 @@
-"""The book: every lesson after Run All as a page of HTML, a list of contents, and a search over all of them.
+"""The book: every lesson after Run All as a page of HTML, the table of clients, a list of contents, and a search over all of them.
 
 The folder stands alone. Nothing in it asks for anything outside it, so it can be read from a disk, a stick or any web server.
 """
@@ -13,6 +13,7 @@ from typing import Any
 
 from nbconvert import HTMLExporter
 from nbformat import NotebookNode
+from nbformat.v4 import new_markdown_cell, new_notebook
 from traitlets.config import Config
 
 from lesson_lib import __version__
@@ -23,6 +24,7 @@ from lesson_lib.teach.message import inline
 TITLE = "Sent Twice, Stored Once"
 SUBTITLE = ("Kafka's idempotent producer in seven lessons. These pages show the lessons as they are after Run All with nothing "
             "answered; every picture can be stepped through. To predict and to run, open the notebooks.")
+APPENDIX = ROOT / "notebooks" / "clients-compared.md"
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Lesson:
 
 def make_book(folder: Path, notebooks: dict[Path, NotebookNode]) -> list[Path]:
     """Write executed lessons as a book into `folder`; returns the pages, the list of contents first."""
-    book = [_lesson(path, notebook) for path, notebook in notebooks.items()]
+    book = [_lesson(path, notebook) for path, notebook in {**notebooks, APPENDIX: _as_notebook(APPENDIX)}.items()]
     exporter = _exporter()
     pages = {lesson.file: _page(exporter, book, number) for number, lesson in enumerate(book)}
     index = [asdict(section) for lesson in book for section in sections_of(pages[lesson.file], lesson.file, lesson.name)]
@@ -58,6 +60,11 @@ def _lesson(path: Path, notebook: NotebookNode) -> Lesson:
     heading, *rest = notebook.cells[0].source.splitlines()
     goals = tuple(inline(line.removeprefix("- ")) for line in rest if line.startswith("- "))
     return Lesson(path.with_suffix(".html").name, heading.lstrip("# "), goals, notebook)
+
+
+def _as_notebook(page: Path) -> NotebookNode:
+    """A text as a notebook of one cell, without the comment on its top, which is for people who edit it."""
+    return new_notebook(cells=[new_markdown_cell(re.sub(r"<!--.*?-->\s*", "", page.read_text(encoding="utf-8"), flags=re.DOTALL))])
 
 
 def _exporter() -> HTMLExporter:
@@ -77,5 +84,5 @@ def _page(exporter: HTMLExporter, book: list[Lesson], number: int) -> str:
 
 
 def _contents(exporter: HTMLExporter, book: list[Lesson]) -> str:
-    told = {"title": TITLE, "subtitle": SUBTITLE, "made": f"Made by `make book` from version {__version__} of the course."}
+    told = {"title": TITLE, "subtitle": SUBTITLE, "made": inline(f"Made by `make book` from version {__version__} of the course.")}
     return exporter.environment.get_template("contents.html.j2").render(book=told, lessons=book)

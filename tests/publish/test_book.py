@@ -15,6 +15,7 @@ from lesson_lib.publish.sections import Section, sections_of
 from tests.publish.conftest import serious
 
 PAPER = 718, 1046  # pixels of A4 within margins of 1 cm
+OVERHANG = "document.documentElement.scrollWidth - window.innerWidth"
 EVENT = "[...document.querySelectorAll('[data-picture]')].map(root => root.dataset.step)"
 
 
@@ -52,11 +53,18 @@ def test_what_a_page_shows_is_an_output_and_not_the_name_of_a_class(book: list[P
         assert not re.search(r"VBox\(|RadioButtons\(|object at 0x|Traceback|No description has been provided", page.read_text())
 
 
+def test_the_table_of_clients_is_its_last_page_and_lesson_4_leads_there(book: list[Path]) -> None:
+    assert book[-1].name == "clients-compared.html"
+    assert "Do not edit" not in book[-1].read_text()
+    assert 'href="clients-compared.html"' in book[4].read_text()
+
+
 @pytest.mark.browser
 def test_no_page_complains_or_asks_the_network_and_axe_finds_nothing_serious(book: list[Path], open_page: Any) -> None:
     for path in book:
         page = open_page(path)
         assert page.evaluate("[...document.images].filter(image => !image.alt || !image.naturalWidth).length") == 0
+        assert page.evaluate(OVERHANG) <= 0
         assert serious(page) == []
         assert page.complaints == []
 
@@ -66,6 +74,7 @@ def test_on_paper_no_line_is_cut_no_control_is_left_and_a_picture_stays_on_one_p
     for path in book:
         page = open_page(path, *PAPER)
         page.emulate_media(media="print")
+        assert page.evaluate(OVERHANG) <= 0
         assert page.evaluate("[...document.querySelectorAll('pre, table')].filter(e => e.scrollWidth > e.clientWidth + 1).length") == 0
         assert not [c for c in page.locator("button, input, .turn").all() if c.is_visible()]
         for sheet in page.locator(".lesson-sheet").all():
