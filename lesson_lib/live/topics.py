@@ -52,8 +52,8 @@ class Topics:
         if not isinstance(partitions, int) or not 1 <= partitions <= 64:
             raise LessonError(f"A topic of the lab has 1 to 64 partitions, not {partitions!r}.")
         real = self._free_name(name)
+        self._made[real] = name  # before it is there: an interrupt may come between the broker's work and its answer
         self._create(real, partitions)
-        self._made[real] = name
         self._wait_for_leaders(real, partitions)
         return real
 
