@@ -19,6 +19,7 @@ from kafka.structs import TopicPartition
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.errors import LessonError
 from lesson_lib.history.outcome import outcome_of
+from lesson_lib.live.interrupts import kept_interrupts
 from lesson_lib.live.proxy_batches import as_text
 from lesson_lib.live.recording import Recording
 
@@ -151,7 +152,8 @@ class LabConsumer(KafkaConsumer):
 
     def poll(self, *args: Any, **options: Any) -> Any:
         """As KafkaConsumer.poll, which finds nothing where there is no broker."""
-        found = super().poll(*args, **options)
+        with kept_interrupts():
+            found = super().poll(*args, **options)
         if not found:
             self._look()
         return found
@@ -174,7 +176,8 @@ class LabConsumer(KafkaConsumer):
     def __next__(self) -> Any:
         """As KafkaConsumer's, at whose end a broker that is gone would pass for one that has no more records."""
         try:
-            return super().__next__()
+            with kept_interrupts():
+                return super().__next__()
         except StopIteration:
             self._look()
             raise

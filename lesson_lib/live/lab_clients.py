@@ -11,6 +11,7 @@ from kafka.errors import KafkaConfigurationError, KafkaError
 
 from lesson_lib.errors import LessonError
 from lesson_lib.live.clients import CLOSE_SECONDS, LabAdmin, LabConsumer, LabProducer
+from lesson_lib.live.interrupts import kept_interrupts
 from lesson_lib.live.recording import Recording
 
 Client = TypeVar("Client", LabProducer, LabConsumer, LabAdmin)
@@ -32,18 +33,21 @@ class LabClients:
     def producer(self, options: dict[str, Any]) -> LabProducer:
         """A producer with kafka-python's options."""
         settings = self._settings("producer", options, "transactional_id")
-        producer = self._open(lambda: LabProducer(self._recording, self._check, **settings))
-        self._producers[producer.client_id] = producer
+        with kept_interrupts(at_once=False):
+            producer = self._open(lambda: LabProducer(self._recording, self._check, **settings))
+            self._producers[producer.client_id] = producer
         return producer
 
     def consumer(self, topics: tuple[str, ...], options: dict[str, Any]) -> LabConsumer:
         """A consumer with kafka-python's options."""
         settings = self._settings("consumer", options, "group_id")
-        return self._keep(self._open(lambda: LabConsumer(self._look, *topics, **settings)))
+        with kept_interrupts(at_once=False):
+            return self._keep(self._open(lambda: LabConsumer(self._look, *topics, **settings)))
 
     def admin(self, options: dict[str, Any]) -> LabAdmin:
         """An admin client with kafka-python's options."""
-        return self._keep(self._open(lambda: LabAdmin(**self._settings("admin", options))))
+        with kept_interrupts(at_once=False):
+            return self._keep(self._open(lambda: LabAdmin(**self._settings("admin", options))))
 
     def new_id(self, what: str) -> str:
         """A client id that nobody in this process has."""
