@@ -4,18 +4,23 @@ Stevens' graph of a TCP connection, for Kafka. The rule becomes geometry: on the
 exactly on one in the band is a duplicate, anything else is refused. A batch of n records is a bar of length n. Each
 producer id and epoch has a row of its own that begins at 0, because that is how the broker keeps its memory; all rows share
 the order of arrival. What never arrived stands hollow at the lower edge. What happens to the broker is a line through all
-rows. Above 40 arrivals the sequence itself would be too fine to see; `arrivals_residual` draws those.
+rows. Above 40 arrivals the sequence itself would be too fine to see; `arrivals_residual` draws those. A ghost is drawn faint, and
+only from the fork on: what arrived before lies in the same columns above.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from lesson_lib.draw import arrivals_axis as axis
 from lesson_lib.draw.arrivals_data import Arrival, Chart, Group, chart_of
 from lesson_lib.draw.arrivals_residual import FOOT, LEAST, MOST, draw_residual
 from lesson_lib.draw.canvas import Canvas
 from lesson_lib.draw.faint import Faint
+from lesson_lib.draw.fork_line import upright_fork
+from lesson_lib.draw.ghost import Fork
+from lesson_lib.draw.heading import divide, draw_heading
 from lesson_lib.draw.marks import verdict_small
 from lesson_lib.draw.steps import Steps
 from lesson_lib.draw.style import EDGE, LANE, MEMORY, NORMAL, VERDICT_COLOURS, WIDTH, line_height, shape_of
@@ -23,17 +28,35 @@ from lesson_lib.draw.words import ending
 from lesson_lib.history import History
 
 RESIDUAL_ABOVE = 40
+FORK = 20.0  # pixels of the row in which the words of a fork stand
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How a run is drawn: pixels from one arrival to the next, and whether in the residual form. A ghost has that of its run."""
+
+    step: float
+    residual: bool
+
+    @classmethod
+    def of(cls, *histories: History) -> Scale:
+        """One that all of the runs can be drawn in."""
+        charts = [chart_of(history) for history in histories]
+        return cls(min(axis.step_of(chart) for chart in charts), any(chart.arrivals > RESIDUAL_ABOVE for chart in charts))
 
 
 class Sheet:
-    """One run from `top` downward, in the form that its number of arrivals asks for."""
+    """One run from `top` downward; with a fork a line stands where it parts from the other one."""
 
-    def __init__(self, history: History, top: float) -> None:
-        self.history, self.top, chart = history, top, chart_of(history)
-        chart.groups = chart.groups or [Group("", True)]
-        self.residual = chart.arrivals > RESIDUAL_ABOVE
+    def __init__(self, history: History, top: float, scale: Scale | None = None, fork: Fork | None = None, ghost: bool = False) -> None:
+        self.history, self.top, self.fork, self.ghost = history, top, fork, ghost
+        chart, scale = chart_of(history), scale or Scale.of(history)
+        self.residual, self.forked = scale.residual, chart.column_of(fork.at) if fork else 0
+        first = self.forked if ghost else 0
+        chart.groups = [group for group in chart.groups if group.since(first)] or chart.groups[-1:] or [Group("", True)]
         spans = [(LEAST, MOST) if self.residual else axis.span(group) for group in chart.groups]
-        self.axes = axis.Axes(chart, top + axis.HEAD, spans, FOOT if self.residual else axis.foot_of(chart))
+        foot = FOOT if self.residual else axis.foot_of(scale.step)
+        self.axes = axis.Axes(chart, top + axis.HEAD + (FORK if fork else 0), spans, foot, scale.step, first)
         self.ending = ending(history, 0.95 * WIDTH - 2 * axis.MARGIN)
         self.bottom = self.axes.bottom + axis.LEGEND + 12 + len(self.ending) * line_height(NORMAL)
 
@@ -43,10 +66,12 @@ class Sheet:
         return self.axes.chart
 
     def draw(self, canvas: Canvas, name: str, steps: dict[int, int], last: int | None) -> None:
-        """Heading, rows, legend, and what is known at the end."""
-        axis.heading(canvas, self.history, name, self.top, first=self.top < 10)
+        """Heading, rows, legend, and what is known at the end; all of it faint for a ghost."""
+        sheet, canvas = canvas, Faint(canvas) if self.ghost else canvas
+        draw_heading(canvas, self.history, name, self.top + 13)
         (draw_residual if self.residual else _draw_plain)(canvas, self.axes, steps)
         axis.happenings(canvas, self.axes, steps)
+        self._draw_fork(sheet)
         axis.legend(canvas, self.axes.bottom + 10, any(g.numbered for g in self.chart.groups))
         canvas.event = last
         for i, line in enumerate(self.ending):
@@ -54,17 +79,26 @@ class Sheet:
             canvas.text(axis.MARGIN, y, line, size=NORMAL, bold=True, align="left")
         canvas.event = None
 
+    def _draw_fork(self, canvas: Canvas) -> None:
+        if self.fork:
+            top, bottom = self.top + axis.HEAD, self.axes.rows[-1].bottom
+            upright_fork(canvas, self.fork, self.ghost, self.axes.edges[self.forked], (top, bottom), top + 9,
+                         (axis.MARGIN, WIDTH - axis.MARGIN))
+
 
 def draw_arrivals(histories: Sequence[History], steps: Steps) -> Canvas:
-    """All runs under each other; a ghost is faint, and has no line where it parts."""
+    """All runs under each other; a ghost in the columns of the run above it."""
     sheets: list[Sheet] = []
-    for history in histories:
-        sheets.append(Sheet(history, sheets[-1].bottom + 12 if sheets else 6.0))
+    shared = Scale.of(*histories) if steps.fork else None
+    for run, history in enumerate(histories):
+        top = sheets[-1].bottom + 12 if sheets else 6.0
+        sheets.append(Sheet(history, top, shared, steps.fork, ghost=bool(run and steps.fork)))
     canvas = Canvas(WIDTH, sheets[-1].bottom + axis.MARGIN)
     for run, sheet in enumerate(sheets):
+        if run:
+            divide(canvas, sheet.top - 4)
         own = {index: step for (r, index), step in steps.of.items() if r == run}
-        under = Faint(canvas) if run and steps.fork else canvas
-        sheet.draw(under, steps.names[run], own, len(steps.members) - 1 if steps.members else None)
+        sheet.draw(canvas, steps.names[run], own, len(steps.members) - 1 if steps.members else None)
     return canvas
 
 
@@ -74,7 +108,7 @@ def _draw_plain(canvas: Canvas, axes: axis.Axes, steps: dict[int, int]) -> None:
         axis.vertical(canvas, row)
         axis.frame(canvas, row, axes)
         _band(canvas, axes, row, steps)
-        for arrival in row.group.arrivals:
+        for arrival in axes.shown(row):
             canvas.event = steps[arrival.fact.index]
             _mark(canvas, arrival, axes.xs[arrival.column], row, axes.step)
             axis.below(canvas, arrival, axes.xs[arrival.column], axes, row)
@@ -85,8 +119,11 @@ def _band(canvas: Canvas, axes: axis.Axes, row: axis.Row, steps: dict[int, int])
     """What is remembered from one column to the next, and the dashed line of what would be next."""
     before: float | None = None
     for column, ranges in row.group.bands.items():
+        x, expected = max(axes.xs[column], axes.left), row.group.expected(column)
+        wide = axes.until(column) - x
+        if wide <= 0:  # over before the fork
+            continue
         canvas.event = steps[axes.chart.columns[column].index]
-        x, wide, expected = axes.xs[column], axes.until(column) - axes.xs[column], row.group.expected(column)
         for first, last in ranges:
             if first <= last:  # not one across the wrap
                 y = row.y(last + 0.5)

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 
 from lesson_lib.draw.arrivals_data import Arrival, Chart, Group
 from lesson_lib.draw.canvas import Canvas
-from lesson_lib.draw.heading import divide, draw_heading
 from lesson_lib.draw.labels import broker_words
 from lesson_lib.draw.marks import circle, verdict_small
 from lesson_lib.draw.style import BAND, EDGE, LANE, MEMORY, QUIET, WIDTH, text_width
-from lesson_lib.history import History
 
 MARGIN, LEFT, RIGHT = 12.0, 74.0, 16.0
 HEAD, TITLE, PLOT, LEGEND = 30.0, 24.0, 290.0, 26.0
@@ -40,21 +38,32 @@ class Row:
 
 
 class Axes:
-    """Where everything of a chart lies: the columns from left to right, the rows from `top` downward."""
+    """Where everything of a chart lies: the columns from left to right, each `step` wide, the rows from `top` downward.
 
-    def __init__(self, chart: Chart, top: float, spans: Sequence[tuple[float, float]], foot: float) -> None:
-        self.chart, happenings = chart, dict(chart.happenings)
-        self.step = step_of(chart)
+    What came before the column `first` is not drawn.
+    """
+
+    def __init__(self, chart: Chart, top: float, spans: Sequence[tuple[float, float]], foot: float, step: float, first: int = 0) -> None:
+        self.chart, self.step, self.first, happenings = chart, step, first, dict(chart.happenings)
         widths = [HAPPENING if column in happenings else self.step for column in range(len(chart.columns))]
         edges = [LEFT + sum(widths[:column]) for column in range(len(widths) + 1)]
         self.xs = [(a + b) / 2 for a, b in zip(edges, edges[1:], strict=False)]
-        self.right = max(edges[-1], LEFT + 2 * self.step)
+        self.edges, self.right = edges, max(edges[-1], LEFT + 2 * self.step)
         self.rows: list[Row] = []
         y = top
         for group, high, (low, most) in zip(chart.groups, _heights(spans, bool(happenings)), spans, strict=True):
             self.rows.append(Row(group, y + TITLE, high, low, most))
             y += TITLE + high + foot
         self.bottom = y
+
+    @property
+    def left(self) -> float:
+        """Where what is drawn begins."""
+        return self.edges[self.first]
+
+    def shown(self, row: Row) -> list[Arrival]:
+        """What is drawn of a row."""
+        return row.group.since(self.first)
 
     def until(self, column: int) -> float:
         """Where what a column began ends: at the next one, or at the edge."""
@@ -82,16 +91,9 @@ def step_of(chart: Chart) -> float:
     return min(WIDEST, (WIDTH - LEFT - RIGHT - HAPPENING * len(chart.happenings)) / max(2, chart.arrivals))
 
 
-def foot_of(chart: Chart) -> float:
+def foot_of(step: float) -> float:
     """Pixels below a row: names and words in one height, or in two where arrivals are narrow."""
-    return 40.0 if step_of(chart) >= NARROW else 74.0
-
-
-def heading(canvas: Canvas, history: History, name: str, top: float, first: bool) -> None:
-    """The run's settings, and a line between two runs."""
-    if not first:
-        divide(canvas, top - 4)
-    draw_heading(canvas, history, name, top + 13)
+    return 40.0 if step >= NARROW else 74.0
 
 
 def vertical(canvas: Canvas, row: Row) -> None:
@@ -109,14 +111,15 @@ def vertical(canvas: Canvas, row: Row) -> None:
 def frame(canvas: Canvas, row: Row, axes: Axes) -> None:
     """The frame of one producer id and epoch, with its name above, and above the first what goes to the right."""
     canvas.box(LEFT, row.top, axes.right - LEFT, row.high_pixels, edge=LANE, line=1.0, layer=2.5)
-    canvas.text(LEFT, row.top - 11, row.group.title, align="left", bold=True)
+    canvas.text(LEFT, row.top - 11, row.group.title, align="left", bold=True, backed=True)
     if row is axes.rows[0]:
-        canvas.text(LEFT + text_width(row.group.title, bold=True) + 16, row.top - 11, "order of arrival →", align="left", colour=QUIET)
+        canvas.text(LEFT + text_width(row.group.title, bold=True) + 16, row.top - 11, "order of arrival →", align="left", colour=QUIET,
+                    backed=True)
 
 
 def happenings(canvas: Canvas, axes: Axes, steps: dict[int, int]) -> None:
     """What happened to the broker between two arrivals: a line through all rows, with its words."""
-    for column, fact in axes.chart.happenings:
+    for column, fact in [each for each in axes.chart.happenings if each[0] >= axes.first]:
         canvas.event = steps[fact.index]
         x, words = axes.xs[column], broker_words(fact.event).replace("\n", " ")
         canvas.line([(x, axes.rows[0].top), (x, axes.rows[-1].bottom)], width=2.4, layer=4)

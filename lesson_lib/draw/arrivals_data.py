@@ -40,6 +40,10 @@ class Group:
     arrivals: list[Arrival] = field(default_factory=list)
     bands: dict[int, Ranges] = field(default_factory=dict)
 
+    def since(self, column: int) -> list[Arrival]:
+        """What came from a column on."""
+        return [arrival for arrival in self.arrivals if arrival.column >= column]
+
     def known(self, memory: Remembered) -> Ranges:
         """What is remembered of it; of an epoch that was replaced, what was remembered last."""
         if not self.arrivals:
@@ -63,6 +67,10 @@ class Chart:
     def arrivals(self) -> int:
         """How many batches arrived or were lost."""
         return sum(len(group.arrivals) for group in self.groups)
+
+    def column_of(self, event: int) -> int:
+        """The first column from an event on; behind the last one where no more came."""
+        return next((column for column, fact in enumerate(self.columns) if fact.index >= event), len(self.columns))
 
     @property
     def happenings(self) -> list[tuple[int, Fact]]:

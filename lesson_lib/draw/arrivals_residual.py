@@ -19,9 +19,9 @@ def draw_residual(canvas: Canvas, axes: axis.Axes, steps: dict[int, int]) -> Non
     for row in axes.rows:
         _vertical(canvas, row)
         axis.frame(canvas, row, axes)
-        canvas.box(axis.LEFT, row.y(-0.5), axes.right - axis.LEFT, row.y(-5.5) - row.y(-0.5), fill=MEMORY, edge=None, layer=0.5)
-        canvas.line([(axis.LEFT, row.y(0)), (axes.right, row.y(0))], width=1.2, style=(0, (5, 3)), layer=2)
-        for arrival in row.group.arrivals:
+        canvas.box(axes.left, row.y(-0.5), axes.right - axes.left, row.y(-5.5) - row.y(-0.5), fill=MEMORY, edge=None, layer=0.5)
+        canvas.line([(axes.left, row.y(0)), (axes.right, row.y(0))], width=1.2, style=(0, (5, 3)), layer=2)
+        for arrival in axes.shown(row):
             canvas.event = steps[arrival.fact.index]
             x, event = axes.xs[arrival.column], arrival.fact.event
             if arrival.lost:
@@ -46,5 +46,7 @@ def _counts(canvas: Canvas, axes: axis.Axes) -> None:
     xs = [x for column, x in enumerate(axes.xs) if column not in passed_over]
     for n in range(every, len(xs) + 1, every):
         x = xs[n - 1]
+        if x < axes.left:
+            continue
         canvas.line([(x, bottom), (x, bottom + 5)], colour=LANE, width=0.8)
         canvas.text(x, bottom + 14, f"{n}.", colour=EDGE)

@@ -46,8 +46,15 @@ def fork_of(now: History, before: History) -> Fork | None:
     same = (one == other for one, other in zip(ours, theirs, strict=False))
     common = next((n for n, equal in enumerate(same) if not equal), min(len(ours), len(theirs)))
     attempt = _attempt(now, before, _differing(ours, theirs))
-    sent = (n for n, e in enumerate(now.events[:common]) if e.kind == Kind.SEND and e.attempt == attempt)
-    return Fork(common, next(sent, common), attempt)
+    sent = [n for n, e in enumerate(now.events[:common]) if e.kind == Kind.SEND and e.attempt == attempt]
+    if not sent and attempt not in (_next_sent(now, common), _next_sent(before, common)):  # they part earlier, for another reason
+        attempt = 0
+    return Fork(common, sent[0] if sent else common, attempt)
+
+
+def _next_sent(run: History, index: int) -> int:
+    """The attempt that is sent first from an event on, 0 for none."""
+    return next((e.attempt for e in run.events[index:] if e.kind == Kind.SEND), 0)
 
 
 def _bare(event: Event, timed: bool) -> Event:

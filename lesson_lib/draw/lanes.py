@@ -54,8 +54,7 @@ def _panel(panel: Panel, canvas: Canvas, top: float, steps: dict[int, int], last
     """One run, from the back to the front."""
     sheet, canvas = canvas, Faint(canvas) if panel.plan.ghost else canvas
     panel.draw_frame(canvas, top, steps)
-    if panel.plan.fork:
-        draw_fork(panel, sheet)
+    draw_fork(panel, sheet)
     for fact in panel.plan.drawn:
         canvas.event = steps[fact.index]
         draw_event(panel, canvas, fact)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from lesson_lib.draw.canvas import Canvas
 from lesson_lib.draw.facts import Fact
+from lesson_lib.draw.fork_line import upright_fork
 from lesson_lib.draw.heading import draw_heading
 from lesson_lib.draw.lanes_plan import HEIGHTS, Plan
-from lesson_lib.draw.style import LANE, NORMAL, PALE, QUIET, line_height, text_width
+from lesson_lib.draw.style import LANE, NORMAL, PALE, QUIET, line_height
 from lesson_lib.draw.timeline import Timeline
 from lesson_lib.draw.words import ending
 from lesson_lib.history import Kind
 
 LEFT, RIGHT, MARGIN = 132.0, 18.0, 12.0
-SAME = "up to here the same as above"
 
 
 class Panel:
@@ -116,13 +116,7 @@ class Panel:
 
 
 def draw_fork(panel: Panel, canvas: Canvas) -> None:
-    """The line of the fork, and in a row of its own what it means; at the ghost also what lies to its left."""
-    fork, x, y = panel.plan.fork, panel.fork, panel.y("fork", 9)
-    if fork is None:
-        return
-    canvas.line([(x, panel.y("fork")), (x, panel.y("ending", -4))], width=1.4, style=(0, (6, 3)), layer=1.2)
-    words = fork.words(panel.plan.ghost)
-    fits = x + 7 + text_width(words, bold=True) < panel.width - MARGIN
-    canvas.text(x + (7 if fits else -7), y, words, align="left" if fits else "right", bold=True)
-    if panel.plan.ghost and fits and x - 7 - text_width(SAME) > LEFT:
-        canvas.text(x - 7, y, SAME, align="right", colour=QUIET)
+    """The line of the fork, and its words in a row of their own."""
+    if panel.plan.fork:
+        heights = panel.y("fork"), panel.y("ending", -4)
+        upright_fork(canvas, panel.plan.fork, panel.plan.ghost, panel.fork, heights, panel.y("fork", 9), (LEFT, panel.width - MARGIN))

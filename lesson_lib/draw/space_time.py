@@ -2,7 +2,8 @@
 
 The layout of Lamport's paper and of UML's sequence diagrams. For first encounters, for transactions and for captures of a
 dozen events: here the words have room. Transactions are bars beside the log, markers are cells in it, and the last stable
-offset is a line that steps down with it.
+offset is a line that steps down with it. A ghost is drawn faint, and only from the fork on: earlier rows are left to what is
+under way there.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from lesson_lib.draw import labels
 from lesson_lib.draw.canvas import Canvas
 from lesson_lib.draw.facts import Fact, facts_of
 from lesson_lib.draw.faint import Faint
+from lesson_lib.draw.fork_line import ABOVE, level_fork
 from lesson_lib.draw.ghost import Fork
 from lesson_lib.draw.heading import divide, draw_heading
 from lesson_lib.draw.space_time_log import LogColumn
@@ -33,10 +35,14 @@ class Sheet:
     def __init__(self, history: History, top: float, words_at: float = 0.0, fork: Fork | None = None, ghost: bool = False) -> None:
         self.history, self.top, self.facts = history, top, facts_of(history)
         self.fork, self.ghost = fork, ghost
+        future = fork.future(history) if fork and ghost else range(len(self.facts))
+        self.drawn = [fact for fact in self.facts if fact.index in future]
         self.sends = {f.event.attempt: f for f in self.facts if f.event.kind == Kind.SEND}
         self.lanes = _lanes(history)
         step = min(LANE_STEP, max(88, 520 / len(self.lanes)))
-        self.xs = {lane: 52 + max(0, i - 1) * step + 88 * (i > 0) for i, lane in enumerate(self.lanes)}
+        told = max((text_width(labels.told_words(str(e.batch), e.what)) for e in history.reports), default=0.0)
+        first = max(52.0, MARGIN - 10 + told)  # what is told stands to the left of the application's mark
+        self.xs = {lane: first + max(0, i - 1) * step + 88 * (i > 0) for i, lane in enumerate(self.lanes)}
         memories = [text_width(labels.memory_words(f)) + memory_from(f) for f in self.facts if f.memory]
         left = max(self.xs.values()) + 24 + max(memories, default=0)
         self.columns = {key: LogColumn(self, key) for key in history.partitions}
@@ -45,26 +51,33 @@ class Sheet:
             left = column.x + column.behind
         self.words_at = max(left + 10, words_at)
         self.width = max(WIDTH, self.words_at + WORDS)
-        self.texts = [wrap(sentence(f), 0.95 * (self.width - MARGIN - self.words_at), SMALL, False) for f in self.facts]
-        self.fork_y = 0.0  # stays 0 where the run ended before the fork
+        room = 0.95 * (self.width - MARGIN - self.words_at)
+        self.texts = {f.index: wrap(sentence(f), room, SMALL, False) for f in self.drawn}
+        self.fork_y = 0.0
         self.ys = self._rows()
         self.ending = ending(history, 0.95 * self.width - 2 * MARGIN)
-        self.bottom = (self.ys[-1] if self.ys else top + HEAD) + 26
+        self.bottom = max(top + HEAD, self.fork_y, *self.ys.values()) + 26
         self.height = self.bottom + 10 + len(self.ending) * line_height(NORMAL) - top
 
-    def _rows(self) -> list[float]:
-        """Where each event's row lies, with room for the fork's line before the first that came out otherwise."""
-        ys, y, before = [], self.top + HEAD, 0.0
-        for fact, text in zip(self.facts, self.texts, strict=True):
-            half = max(13.0, (len(text) * line_height() + 6) / 2, self._cell_height(fact) / 2 + 2, self._memory_height(fact) / 2 + 2)
-            y += before
-            if self.fork and self.fork.at == fact.index:
-                self.fork_y = y + FORK / 2
-                y += FORK
-            y += half
-            ys.append(y)
-            before = half
+    def _rows(self) -> dict[int, float]:
+        """Where each event's row lies, with room for the fork's line before the first event behind it, or behind them all."""
+        ys, y = {}, self.top + HEAD
+        for fact in self.drawn:
+            if self.fork and not self.fork_y and fact.index >= self.fork.at:
+                y = self._past_fork(y)
+            half = max(13.0, (len(self.texts[fact.index]) * line_height() + 6) / 2, self._cell_height(fact) / 2 + 2,
+                       self._memory_height(fact) / 2 + 2)
+            ys[fact.index] = y + half
+            y += 2 * half
+        if self.fork and not self.fork_y:
+            self._past_fork(y)
         return ys
+
+    def _past_fork(self, y: float) -> float:
+        """Put the fork's line below `y`; where the next row may begin."""
+        y += FORK + (ABOVE if self.ghost else 0)
+        self.fork_y = y - FORK / 2
+        return y
 
     def _cell_height(self, fact: Fact) -> float:
         column = self.column(fact)
@@ -101,25 +114,21 @@ class Sheet:
     def draw(self, canvas: Canvas, steps: dict[int, int], last: int, marked: frozenset[tuple[str, int]],
              name: str) -> None:
         """Lanes, then events from top to bottom, then what is known at the end; all of it faint for a ghost."""
-        canvas = Faint(canvas) if self.ghost else canvas
+        sheet, canvas = canvas, Faint(canvas) if self.ghost else canvas
         self._frame(canvas, name)
-        for fact, text in zip(self.facts, self.texts, strict=True):
+        for fact in self.drawn:
             canvas.event = steps[fact.index]
             draw_event(self, canvas, fact, (_ASPECT.get(fact.event.kind, ""), fact.event.batch) in marked)
-            canvas.text(self.words_at, self.y(fact), "\n".join(text), align="left")
+            canvas.text(self.words_at, self.y(fact), "\n".join(self.texts[fact.index]), align="left")
         for column in self.columns.values():
             column.draw_bars(canvas, steps)
         canvas.event = None
-        self._draw_fork(canvas)
+        if self.fork:
+            level_fork(sheet, self.fork, self.ghost, self.fork_y, MARGIN, self.words_at)
         canvas.event = last if self.facts else None
         for i, line in enumerate(self.ending):
             canvas.text(MARGIN, self.bottom + 12 + i * line_height(NORMAL), line, size=NORMAL, bold=True, align="left")
         canvas.event = None
-
-    def _draw_fork(self, canvas: Canvas) -> None:
-        if self.fork and self.fork_y:
-            canvas.line([(MARGIN, self.fork_y), (self.words_at - 6, self.fork_y)], width=1.4, style=(0, (6, 3)), layer=1.2)
-            canvas.text(self.words_at, self.fork_y, self.fork.words(self.ghost), bold=True, align="left")
 
     def _frame(self, canvas: Canvas, name: str) -> None:
         draw_heading(canvas, self.history, name, self.top + 13)

@@ -91,10 +91,13 @@ class LogColumn:
 
     def draw_bars(self, canvas: Canvas, steps: dict[int, int]) -> None:
         """Open, committed or aborted, from the first record to the marker; and the last stable offset where it moves."""
+        ys = self.sheet.ys
         for first, last, word, lane in self.bars:
+            if last is not None and last not in ys:  # it ended before a ghost begins
+                continue
             x = self.x - self.half - 8 - BAR * lane
-            top = self.sheet.y(self.sheet.facts[first]) - 9
-            bottom = self.sheet.bottom if last is None else self.sheet.y(self.sheet.facts[last]) + 9
+            top = ys[first] - 9 if first in ys else self.sheet.fork_y
+            bottom = self.sheet.bottom if last is None else ys[last] + 9
             canvas.event = steps[first if last is None else last]
             style = {"committed": "-", "aborted": (0, (1, 1))}.get(word, (0, (4, 3)))
             canvas.line([(x, top), (x, bottom)], width=4.0, colour={"committed": STORED}.get(word, EDGE), style=style, layer=3)
@@ -105,7 +108,7 @@ class LogColumn:
     def _last_stable(self, canvas: Canvas, steps: dict[int, int]) -> None:
         before = None
         for fact, stable in zip(self.facts, stable_offsets(self.facts), strict=True):
-            if stable != before:
+            if stable != before and fact.index in self.sheet.ys:
                 self._stable_line(canvas, steps[fact.index], fact, stable)
             before = stable
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 import pytest
 
 from lesson_lib.draw import compare, show
 from lesson_lib.draw.canvas import Canvas
 from lesson_lib.draw.show import LAYOUTS
 from lesson_lib.sim import simulate
+from lesson_lib.sim.pipeline import simulate_pipeline
 from tests.draw.collisions import unreadable
 from tests.draw.runs import LESSONS, lesson, pipeline, random_fork, random_pair, transactions
 
@@ -36,6 +39,12 @@ def test_runs_of_the_lessons(name: str, layout: str) -> None:
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
+def test_ghosts_with_transactions(layout: str) -> None:
+    for now, before in permutations([pipeline(), simulate_pipeline(3), simulate_pipeline(3, crash={1: "commit"})], 2):
+        assert unreadable(show(now, layout, ghost=before).canvas) == []
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
 def test_transactions(layout: str) -> None:
     assert unreadable(show(transactions(), layout).canvas) == []
     assert unreadable(show(pipeline(), layout).canvas) == []
@@ -60,7 +69,7 @@ def test_ghosts_of_the_lessons(name: str, layout: str) -> None:
     assert unreadable(show(before, layout, ghost=now).canvas) == []
 
 
-@pytest.mark.parametrize(("layout", "first", "last"), [("lanes", 500, 620), ("space-time", 620, 640), ("arrivals", 640, 660)])
+@pytest.mark.parametrize(("layout", "first", "last"), [("lanes", 500, 620), ("space-time", 620, 720), ("arrivals", 720, 820)])
 def test_random_ghosts(layout: str, first: int, last: int) -> None:
     bad = {}
     for seed in range(first, last):

@@ -10,14 +10,32 @@ import pytest
 from PIL import Image
 
 from lesson_lib.draw import Picture, show
+from lesson_lib.draw.arrivals import Scale
+from lesson_lib.draw.arrivals import Sheet as Arrivals
+from lesson_lib.draw.canvas import Box, Line
 from lesson_lib.draw.facts import facts_of
+from lesson_lib.draw.fork_line import ASIDE, DASHES
 from lesson_lib.draw.ghost import fork_of
 from lesson_lib.draw.show import LAYOUTS
+from lesson_lib.draw.space_time import Sheet
 from lesson_lib.draw.steps import steps_of
-from lesson_lib.draw.style import AGAIN, DUPLICATE, FIRST_SEND, QUIET, REFUSED, RETRY, STORED
+from lesson_lib.draw.style import (
+    AGAIN,
+    DUPLICATE,
+    FAINT_FILL,
+    FIRST_SEND,
+    MEMORY,
+    QUIET,
+    REFUSED,
+    RETRY,
+    STORED,
+    mixed,
+    text_width,
+)
 from lesson_lib.errors import LessonError
 from lesson_lib.history import History, Kind
 from lesson_lib.sim import simulate
+from lesson_lib.sim.pipeline import simulate_pipeline
 from tests.draw.runs import random_fork
 
 NOW = simulate(3, idempotence=False, faults={2: "lose ack"})
@@ -70,6 +88,8 @@ def test_where_a_switch_changed_the_fork_is_where_the_runs_first_differ() -> Non
     fork = fork_of(simulate(3, **other), simulate(3, **patient))
     assert fork is not None and fork.attempt == 3 and fork.at == fork.common > 0, "without retries attempt 3 is another batch"
     assert fork_of(simulate(2), simulate(2, idempotence=False)).at == 0, "with idempotence the producer first asks for an id"
+    both = fork_of(simulate(4, faults={3: "lose ack"}), simulate(4, idempotence=False))
+    assert both is not None and (both.at, both.attempt) == (0, 0), "they part before attempt 3, whose fault was changed too"
 
 
 def test_on_the_wire_another_clock_and_another_id_are_no_difference() -> None:
@@ -91,6 +111,83 @@ def test_what_was_before_the_fork_is_drawn_once(picture: Picture) -> None:
     assert found.count("up to here the same as above") == 1
 
 
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_in_every_layout_the_line_has_the_same_words_and_only_what_lies_behind_it_is_drawn_twice(layout: str) -> None:
+    now, before = simulate(4, faults={3: "lose ack"}), simulate(4, faults={3: "lose request"})
+    drawn = show(now, layout, ghost=before)
+    found = texts(drawn)
+    for words in ("attempt 3: from here on, another future", "the future as it was before", "up to here the same as above"):
+        assert found.count(words) == 1, words
+    divide = drawn.canvas.divided_at
+    labels = [label for label in drawn.canvas.labels if label.bold and label.text in ("0", "1", "2", "3")]
+    ghost = {label.text for label in labels if label.y > divide}
+    assert ghost == {"2", "3"} and {label.text for label in labels if label.y < divide} == {"0", "1", "2", "3"}
+
+
+def test_what_was_before_an_early_line_is_told_behind_it_and_before_the_first_event_was_nothing() -> None:
+    early = show(simulate(3, faults={2: "lose ack"}), "arrivals", ghost=simulate(3))
+    words, same = (place(early, text)[0] for text in ("the future as it was before", "up to here the same as above"))
+    assert words[0] < same[0] and words[1] == same[1]
+    for layout in LAYOUTS:
+        assert "up to here the same as above" not in texts(show(simulate(3), layout, ghost=simulate(3, idempotence=False)))
+
+
+def test_in_space_time_rows_above_the_line_are_of_attempts_under_way() -> None:
+    now, before = (simulate(4, in_flight=5, idempotence=False, faults=faults) for faults in ({3: "lose ack"}, None))
+    fork = fork_of(now, before)
+    sheet = Sheet(before, 0.0, fork=fork, ghost=True)
+    above = [fact.event.attempt for fact in sheet.drawn if sheet.y(fact) < sheet.fork_y]
+    assert set(above) == {1, 2} and all(sheet.y(f) > sheet.fork_y for f in sheet.drawn if f.index >= fork.at)
+
+
+def test_in_space_time_a_transaction_that_is_open_at_the_line_comes_from_it() -> None:
+    """One that ended before is not drawn; nor is where the last stable offset lay."""
+    drawn = show(simulate_pipeline(3), "space-time", ghost=simulate_pipeline(3, crash={2: "send"}))
+    ghost = [label.text for label in drawn.canvas.labels if label.y > drawn.canvas.divided_at]
+    assert [text for text in ghost if text.startswith("LSO")] == ["LSO 4", "LSO 6", "LSO 8"]
+    assert sorted(text for text in ghost if text in ("committed", "aborted", "open")) == ["aborted", "committed", "committed"]
+    line = next(label.y for label in drawn.canvas.labels if label.text == "the future as it was before")
+    bar = min((mark for mark in drawn.canvas.marks if isinstance(mark, Line) and mark.width == 4.0 and mark.points[0][1] > line - 30),
+              key=lambda mark: mark.points[0][1])
+    assert bar.points[0][1] == line
+
+
+def test_in_the_arrival_graph_a_ghost_lies_in_the_columns_above_it() -> None:
+    """And what the broker remembers at the line comes from before it."""
+    for seed in range(40):
+        now, before, _ = random_fork(seed)
+        if fork := fork_of(now, before):
+            scale = Scale.of(now, before)
+            above, ghost = (Arrivals(run, 0.0, scale, fork, ghost=run is before) for run in (now, before))
+            column = ghost.forked
+            assert above.forked == column and above.axes.edges[:column + 1] == ghost.axes.edges[:column + 1]
+            assert all(a.column >= column and a.fact.index >= fork.at for row in ghost.axes.rows for a in ghost.axes.shown(row))
+    drawn = show(simulate(5, faults={3: "lose ack"}), "arrivals", ghost=simulate(5))
+    pale = mixed(MEMORY, FAINT_FILL)
+    bands = [mark.x for mark in drawn.canvas.marks if isinstance(mark, Box) and mark.fill == pale and mark.edge is None]
+    line = next(label.x for label in drawn.canvas.labels if label.text == "the future as it was before") - ASIDE
+    assert bands.count(line) == 2 and min(bands) == line, "batches 0 and 1 are remembered"
+
+
+def test_a_long_run_and_its_short_ghost_are_drawn_in_one_form() -> None:
+    drawn = show(simulate(45, faults={20: "lose ack"}), "arrivals", ghost=simulate(30, faults={20: "lose ack", 21: "refuse 19"}))
+    assert texts(drawn).count("batches from the one expected") == 2
+    assert {"20.", "30."} <= set(texts(drawn)) and texts(drawn).count("10.") == 1, "what was counted before the line is above"
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_no_line_of_a_fork_runs_through_words(layout: str) -> None:
+    for seed in range(900, 930):
+        now, before, _ = random_fork(seed)
+        canvas = show(now, layout, ghost=before).canvas
+        bare = [label for label in canvas.labels if not label.backed and label.align == "left"]
+        for line in [mark for mark in canvas.marks if isinstance(mark, Line) and mark.style == DASHES]:
+            (x0, y0), (x1, y1) = line.points
+            through = [label.text for label in bare if x0 < label.x + text_width(label.text, label.size, label.bold) and x1 > label.x
+                       and y0 < label.y + 4 and y1 > label.y - 4]
+            assert through == [], seed
+
+
 def test_both_stand_on_one_time_axis_and_the_line_is_left_of_the_attempt(picture: Picture) -> None:
     above, below = place(picture, "1: m1")
     assert above[0] == below[0] and above[1] < below[1]
@@ -103,11 +200,11 @@ def test_the_run_is_drawn_in_full_and_its_ghost_faint(layout: str) -> None:
     now, before = simulate(4, faults={3: "lose request"}), simulate(4, faults={3: "lose ack", 4: "refuse 19"})
     picture = show(now, layout, ghost=before)
     title = next(label for label in picture.canvas.labels if label.text.startswith("Ghost"))
-    middle, high = title.y - 12, picture.canvas.height
+    middle, high = title.y - 8, picture.canvas.height
     for colour in (FIRST_SEND, RETRY, STORED, DUPLICATE, REFUSED, AGAIN):
         assert not has_colour(picture, colour, middle, high)
     assert has_colour(picture, STORED, 0, middle)
-    own = [label for label in picture.canvas.labels if label.y > middle and "future" not in label.text]
+    own = [label for label in picture.canvas.labels if label.y > middle and label.text != "the future as it was before"]
     assert {label.colour for label in own} == {QUIET}
 
 
@@ -149,7 +246,8 @@ def test_a_run_that_ends_before_the_other_has_a_line_too() -> None:
     for now, before in ((short, long), (long, short)):
         fork = fork_of(now, before)
         assert fork is not None and fork.at == 9
-        assert show(now, ghost=before).png and show(now, "space-time", ghost=before).png
+        for layout in LAYOUTS:
+            assert texts(show(now, layout, ghost=before)).count("the future as it was before") == 1
 
 
 def test_a_control_and_a_ghost_are_one_too_many() -> None:

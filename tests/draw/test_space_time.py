@@ -18,7 +18,7 @@ def test_every_event_has_its_sentence_in_the_picture() -> None:
 
 
 def test_time_runs_downward() -> None:
-    ys = Sheet(lesson("burst"), 0.0).ys
+    ys = list(Sheet(lesson("burst"), 0.0).ys.values())
     assert ys == sorted(ys) and len(set(ys)) == len(ys)
 
 
