@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from lesson_lib.draw import labels, marks
+from lesson_lib.draw.difference import Marked
 from lesson_lib.draw.facts import Fact, facts_of, names_of_ids
 from lesson_lib.draw.ghost import Fork
 from lesson_lib.draw.style import SMALL, line_height, text_width
@@ -31,7 +32,7 @@ class Plan:
 
     history: History
     clock: Mapping[int, int] | None = None
-    marked: frozenset[tuple[str, int]] = frozenset()  # what to tint, as `difference` names it
+    marked: Marked = frozenset()  # what to tint
     name: str = ""  # what the run is called beside another
     fork: Fork | None = None  # where the other run parts from this one
     ghost: bool = False  # draw only what comes of it after the fork

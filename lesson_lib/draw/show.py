@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from lesson_lib.draw.difference import Marked, as_table, differing
+from lesson_lib.draw.difference import Marked, differing, side_by_side
 from lesson_lib.draw.facts import facts_of
 from lesson_lib.draw.ghost import GHOST_NAMES, fork_of
 from lesson_lib.draw.heading import small_print, title
@@ -96,4 +96,4 @@ def table(runs: Sequence[History], steps: Steps) -> str:
         return runs[0].table()
     heads = [f"{title(run, name)}  ·  {small_print(run)}".replace("  ·  ", ", ") for run, name in zip(runs, steps.names, strict=True)]
     tables = [f"{head}\n{run.table()}" for head, run in zip(heads, runs, strict=True)]
-    return "\n\n".join([*tables, as_table(runs[0], runs[1], GHOST_NAMES if steps.fork else steps.names)])
+    return "\n\n".join([*tables, side_by_side(runs[0], runs[1], GHOST_NAMES if steps.fork else steps.names)])

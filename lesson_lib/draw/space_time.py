@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from lesson_lib.draw import labels
 from lesson_lib.draw.canvas import Canvas
+from lesson_lib.draw.difference import Marked
 from lesson_lib.draw.facts import Fact, facts_of
 from lesson_lib.draw.faint import Faint
 from lesson_lib.draw.fork_line import ABOVE, level_fork
@@ -111,8 +112,7 @@ class Sheet:
         """Pixels of an event's row."""
         return self.ys[fact.index]
 
-    def draw(self, canvas: Canvas, steps: dict[int, int], last: int, marked: frozenset[tuple[str, int]],
-             name: str) -> None:
+    def draw(self, canvas: Canvas, steps: dict[int, int], last: int, marked: Marked, name: str) -> None:
         """Lanes, then events from top to bottom, then what is known at the end; all of it faint for a ghost."""
         sheet, canvas = canvas, Faint(canvas) if self.ghost else canvas
         self._frame(canvas, name)
@@ -154,7 +154,7 @@ def _lanes(history: History) -> list[str]:
     return [*found, *parts, *(lane for lane in seen if lane.startswith("consumer"))]
 
 
-def draw_space_time(histories: Sequence[History], steps: Steps, marked: Sequence[frozenset[tuple[str, int]]]) -> Canvas:
+def draw_space_time(histories: Sequence[History], steps: Steps, marked: Sequence[Marked]) -> Canvas:
     """All runs under each other."""
     words_at = max(Sheet(history, 0.0).words_at for history in histories)
     sheets: list[Sheet] = []

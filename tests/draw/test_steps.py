@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
 
 from lesson_lib.draw import compare, show
-from lesson_lib.draw.difference import as_table, differing, pairs_of
+from lesson_lib.draw.difference import Batches, differing, pairs_of, side_by_side
 from lesson_lib.draw.facts import facts_of
 from lesson_lib.draw.steps import steps_of
 from lesson_lib.draw.timeline import Need, lay_out
@@ -37,6 +38,10 @@ def test_two_runs_are_told_together_each_in_its_order() -> None:
             assert [i for step in steps.members for r, i in step if r == number] == list(range(len(run.events)))
 
 
+def pairs(left: History, right: History) -> list[tuple[int | None, int | None]]:
+    return pairs_of(Batches(left), Batches(right))
+
+
 def test_what_both_do_is_one_step() -> None:
     captions = compare(lesson("lost ack", idempotence=False), lesson("lost ack")).captions
     assert "Both: The answer for batch 1 is lost: the broker has decided, the producer cannot know." in captions
@@ -54,30 +59,31 @@ def test_the_simulated_and_the_real_run_share_columns_though_their_clocks_differ
 def test_what_differs_is_named_and_the_rest_is_not() -> None:
     off, on = lesson("lost ack", idempotence=False), lesson("lost ack")
     assert differing(off, on) == ({("fate", 1)}, {("fate", 1)})
-    marked = [line for line in as_table(off, on).splitlines() if line.startswith("≠")]
+    marked = [line for line in side_by_side(off, on, ("off", "on")).splitlines() if line.startswith("≠")]
     assert len(marked) == 1 and "2 in the log" in marked[0] and "duplicate" in marked[0]
 
 
 def test_a_record_that_was_sent_again_shifts_no_mark() -> None:
     """The application's second m1 has a number of its own, and m2 is batch 2 in one run and batch 3 in the other."""
     clean, again = lesson("nothing happens"), lesson("a producer dies")
-    assert pairs_of(clean, again) == [(0, 0), (1, 1), (None, 2), (2, 3)]
-    assert pairs_of(again, clean) == [(0, 0), (1, 1), (2, None), (3, 2)]
+    assert pairs(clean, again) == [(0, 0), (1, 1), (None, 2), (2, 3)]
+    assert pairs(again, clean) == [(0, 0), (1, 1), (2, None), (3, 2)]
     assert differing(clean, again) == ({("fate", 1), ("told", 1)}, {("fate", 1), ("told", 1), ("fate", 2), ("told", 2)})
-    assert [line[:10].strip() for line in as_table(clean, again).splitlines()[1:]] == ["0 (m0)", "≠ 1 (m1)", "≠ – | 2 (m", "2 | 3 (m"]
+    lines = side_by_side(clean, again, ("clean", "again")).splitlines()[1:]
+    assert [line[:10].strip() for line in lines] == ["0 (m0)", "≠ 1 (m1)", "≠ – | 2 (m", "2 | 3 (m"]
 
 
 def test_the_same_value_twice_is_told_apart_by_its_order_and_its_partition() -> None:
     runs = [simulate(["a", "a", "b"], partitions=2), simulate(["a", "b", "a"], partitions=2)]
-    assert pairs_of(*runs) == [(0, 0), (None, 1), (None, 2), (1, None), (2, None)]
-    assert pairs_of(*reversed([simulate(["a", "a"]), simulate(["a", "a", "a"])])) == [(0, 0), (1, 1), (2, None)]
+    assert pairs(*runs) == [(0, 0), (None, 1), (None, 2), (1, None), (2, None)]
+    assert pairs(*reversed([simulate(["a", "a"]), simulate(["a", "a", "a"])])) == [(0, 0), (1, 1), (2, None)]
 
 
 def test_every_batch_of_either_run_has_one_line() -> None:
     for seed in range(80):
         runs = [random_pair(seed)[0], random_pair(seed + 1)[-1]]
         for number, run in enumerate(runs):
-            found = [pair[number] for pair in pairs_of(*runs) if pair[number] is not None]
+            found = [pair[number] for pair in pairs(*runs) if pair[number] is not None]
             assert sorted(found) == sorted({a.batch for a in run.attempts})
         assert differing(runs[0], runs[0]) == (frozenset(), frozenset())
 
@@ -85,9 +91,24 @@ def test_every_batch_of_either_run_has_one_line() -> None:
 def test_what_was_aborted_and_who_read_what_is_a_difference() -> None:
     plain, safe = simulate_pipeline(["m"], transactions=False, crash={1: "send"}), simulate_pipeline(["m"], crash={1: "send"})
     assert differing(safe, plain) == ({("fate", 0), ("read", 0)},) * 2
-    safe_says, plain_says = as_table(safe, plain).splitlines()[1].split("ok")[:2]
+    safe_says, plain_says = side_by_side(safe, plain, ("safe", "plain")).splitlines()[1].split("ok")[:2]
     assert "aborted" in safe_says and "aborted" not in plain_says
-    assert as_table(safe, plain).splitlines()[1].endswith("read by consumer 2")
+    assert side_by_side(safe, plain, ("safe", "plain")).splitlines()[1].endswith("read by consumer 2")
+
+
+def test_how_much_was_read_is_told_in_whole_batches_or_in_records() -> None:
+    run = simulate(3, records_per_batch=3)
+    sent = run.attempts[0].send
+
+    def read(records: int) -> str:
+        events = [Event(900 + n, Kind.READ, lane="consumer", batch=0, offset=n % 3) for n in range(records)]
+        return Batches(replace(run, events=(*run.events, *events))).aspects(sent.batch)["read"]
+    assert [read(n) for n in (0, 1, 3, 4, 6)] == ["", "consumer (1 record)", "consumer", "consumer (4 records)", "consumer (2 times)"]
+
+
+def test_a_batch_that_one_run_never_sent_is_told_so() -> None:
+    last = side_by_side(simulate(2), simulate(3), ("short", "long")).splitlines()[-1]
+    assert re.split(" {2,}", last) == ["≠ – | 2 (m2)", "not sent", "stored; 1 in the log; told ok"]
 
 
 def test_the_surprises_of_a_lost_ack() -> None:
