@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from lesson_lib.draw.canvas import Canvas
 
 
+NARROWEST = 640  # pixels on the page: smaller, its words cannot be read, and it is scrolled instead
+
+
 @dataclass(frozen=True)
 class Picture:
     """A finished drawing. `alt` says in a sentence or two what happened, `table` says it line by line."""
@@ -60,7 +63,8 @@ class Picture:
     def _image(self) -> str:
         source = f"data:image/svg+xml;base64,{base64.b64encode(self.svg.encode()).decode()}"
         size = f'width="{self.canvas.width:.0f}"'
-        return f'<img alt="{escape(self.alt)}" src="{source}" {size} style="max-width:100%;height:auto;background:#fff">'
+        look = f"max-width:100%;min-width:{NARROWEST}px;height:auto;background:#fff"
+        return f'<div style="overflow-x:auto"><img alt="{escape(self.alt)}" src="{source}" {size} style="{look}"></div>'
 
     def _table_html(self) -> str:
         look = "font-family:monospace;white-space:pre;overflow-x:auto;width:0;min-width:100%"  # long lines make no place wider

@@ -3,6 +3,7 @@
 (function (script, name, told) {
   // On paper a button is dead and nothing can be scrolled.
   const PAPER = "@media print { .lesson-steps { display: none !important } .lesson-sheet { break-inside: avoid }"
+    + " .lesson-sheet, .lesson-sheet img { min-width: 0 !important }"
     + " .lesson-picture pre { white-space: pre-wrap !important; overflow: visible !important; font-size: 70% } }";
 
   const make = (tag, attributes, parent) => {
@@ -24,11 +25,12 @@
 
   function begin(root) {
     root.dataset.ready = "yes";
-    const image = root.querySelector("img");
+    const image = root.querySelector("img"), frame = image.parentElement;
     const svg = drawing(image);
     const sheet = document.createElement("div");
     sheet.className = "lesson-sheet";
     sheet.style.cssText = "position:relative;display:inline-block;max-width:100%;background:#fff;line-height:0;isolation:isolate";
+    sheet.style.minWidth = image.style.minWidth;
     image.replaceWith(sheet);
     sheet.append(image, svg);
 
@@ -43,7 +45,7 @@
     bar.style.cssText = "display:flex;flex-wrap:wrap;gap:6px;align-items:center;max-width:1000px;margin:4px 0";
     bar.setAttribute("role", "group");
     bar.setAttribute("aria-label", "Step through the picture");
-    sheet.after(bar);
+    frame.after(bar);
     const button = (text, action) => {
       const b = make("button", { type: "button", "data-lm-suppress-shortcuts": "true" }, bar);
       b.textContent = text;
@@ -59,6 +61,16 @@
     bar.after(caption);
     slider.addEventListener("input", () => show(+slider.value));
     surprise.setAttribute("aria-disabled", String(!told.surprises.length));
+    let narrow = false; // whether only a part of the picture is in view
+    new ResizeObserver(() => { narrow = frame.scrollWidth > frame.clientWidth; }).observe(frame);
+
+    // Scroll to where something just happened.
+    function follow(to) {
+      const [mark, view] = [groups[to][0], frame].map((e) => e?.getBoundingClientRect());
+      if (mark && (mark.left < view.left || mark.right > view.right)) {
+        frame.scrollLeft += (mark.left + mark.right - view.left - view.right) / 2;
+      }
+    }
 
     function show(wanted) {
       const to = Math.max(0, Math.min(last, wanted));
@@ -73,6 +85,7 @@
       caption.className = to === last ? "lesson-steps" : "";
       caption.textContent = `${to + 1} of ${last + 1}. ${told.captions[to]}`;
       root.dataset.step = to;
+      if (narrow) follow(to);
     }
 
     const moves = { ArrowLeft: () => now - 1, ArrowDown: () => now - 1, ArrowRight: () => now + 1, ArrowUp: () => now + 1,

@@ -29,6 +29,9 @@
     running.dataset.running = "yes";
     script.replaceWith(running);
   };
+  // The arrow of a drop-down is black, which a dark theme hides; this grey is seen on white and on black.
+  const ARROW = "url('data:image/svg+xml,%3Csvg xmlns=%22http://www.w3.org/2000/svg%22 viewBox=%220 0 18 18%22%3E"
+    + "%3Cpath d=%22M5 7l4 4 4-4%22 fill=%22none%22 stroke=%22%23808080%22 stroke-width=%222%22/%3E%3C/svg%3E')";
   const upgrade = (area) => {
     area.querySelectorAll(".lesson-playground [data-picture] > script:not([data-running])").forEach(run);
     area.querySelectorAll(".lesson-answer, .lesson-playground").forEach((box) => {
@@ -38,6 +41,7 @@
       if (box.matches(".lesson-playground")) {
         box.setAttribute("role", "group");
         box.setAttribute("aria-label", "Playground");
+        box.style.setProperty("--jp-widgets-dropdown-arrow", ARROW);
       }
       const text = area.querySelector(`#${[...box.classList].find((c) => c.startsWith("question-")) || "none"}`);
       const question = text ? text.textContent : "";

@@ -72,4 +72,4 @@ class PlaygroundView:
 
 def _dropdown(label: str, options: tuple[tuple[str, Any], ...], value: Any) -> w.Dropdown:
     return w.Dropdown(description=label, options=list(options), value=value, style={"description_width": "initial"},
-                      layout=w.Layout(width="max-content"))
+                      layout=w.Layout(width="max-content", max_width="calc(100% - 4px)"))

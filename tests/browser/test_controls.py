@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -80,6 +81,16 @@ def run(page: Any) -> Any:
     return page.locator(PICTURE)
 
 
+def test_in_a_narrow_window_no_control_is_cut_off(page: Any) -> None:
+    size = page.viewport_size
+    page.set_viewport_size({"width": 800, "height": 1100})
+    box = page.get_by_role("group", name="Playground").bounding_box()
+    for drop_down in page.locator(".lesson-playground select").all():
+        one = drop_down.bounding_box()
+        assert one["x"] >= box["x"] and one["x"] + one["width"] <= box["x"] + box["width"]
+    page.set_viewport_size(size)
+
+
 def test_the_playground_by_keyboard(page: Any) -> None:
     playground = page.get_by_role("group", name="Playground")
     page.get_by_label("Attempt 1 (m0)").focus()
@@ -149,3 +160,24 @@ def test_a_front_end_that_sees_keys_first_is_told_which_are_for_the_controls(pag
 
 def test_nobody_complained_and_nothing_left_the_machine(page: Any) -> None:
     assert page.complaints == []
+
+
+def brightness(colour: Sequence[int]) -> float:
+    """Relative luminance, as WCAG has it."""
+    linear = [c / 255 / 12.92 if c <= 10 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in colour]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_the_arrow_of_a_drop_down_is_seen_in_either_theme(page: Any) -> None:
+    """The last one here: JupyterLab itself complains when its theme is changed."""
+    drop_down = page.get_by_label("Attempt 1 (m0)")
+    grounds = []
+    for theme in ("JupyterLab Dark", "JupyterLab Light"):
+        page.evaluate("theme => jupyterapp.commands.execute('apputils:change-theme', {theme})", theme)
+        page.wait_for_function("theme => document.body.dataset.jpThemeName === theme", arg=theme)
+        arrow, ground = drop_down.evaluate("e => [getComputedStyle(e).backgroundImage, getComputedStyle(e).backgroundColor]")
+        grey = bytes.fromhex(re.search(r"stroke=%22%23(\w{6})", arrow)[1])
+        grounds.append(brightness([int(c) for c in re.findall(r"\d+", ground)]))
+        light, dark = sorted([brightness(grey), grounds[-1]], reverse=True)
+        assert (light + 0.05) / (dark + 0.05) >= 3, theme
+    assert grounds[0] < 0.1 < 0.9 < grounds[1]

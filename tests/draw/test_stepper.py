@@ -10,6 +10,7 @@ import nbformat
 import pytest
 
 from lesson_lib.draw import Picture, compare, show
+from lesson_lib.draw.picture import NARROWEST
 from tests.draw.runs import lesson
 
 
@@ -67,6 +68,23 @@ def test_buttons_work_with_space_and_enter_and_find_the_surprises(browser: Any, 
     assert shown(page)[-1] == picture.surprises[0] + 1
     page.get_by_role("button", name="Previous event").click()
     assert shown(page)[-1] == picture.surprises[0]
+
+
+@pytest.mark.browser
+def test_in_a_narrow_place_it_stays_legible_and_what_just_happened_comes_into_view(browser: Any, picture: Picture, tmp_path: Path) -> None:
+    page = opened(browser, bare(picture), tmp_path)
+    frame, image = page.locator("[data-picture] > div").first, page.get_by_role("img")
+    assert image.bounding_box()["width"] == 1000
+    page.set_viewport_size({"width": 400, "height": 800})
+    assert image.bounding_box()["width"] == NARROWEST == page.locator("svg").bounding_box()["width"]
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400 and frame.evaluate("e => e.scrollLeft") == 0
+    page.get_by_role("slider").focus()
+    for key in ("Home", *["ArrowRight"] * (len(picture.captions) - 2)):
+        page.keyboard.press(key)
+        step = page.locator("[data-picture]").get_attribute("data-step")
+        mark, view = page.locator(f'svg [data-event="{step}"]').first.bounding_box(), frame.bounding_box()
+        middle = mark["x"] + mark["width"] / 2
+        assert view["x"] <= middle <= view["x"] + view["width"], step
 
 
 @pytest.mark.browser
