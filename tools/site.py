@@ -3,12 +3,16 @@
 Fetches JupyterLite, Pyodide (Python for the browser) and the pure Python packages that the lessons import, each in the version
 below, into a folder that it throws away; `--pyodide FOLDER` takes an unpacked Pyodide instead of asking npm. There is no
 matplotlib among them: lesson_lib draws without. Live cells say in a sentence what they would need (lesson_lib/browser.py).
+
+The front page leads to JupyterLite's pages for one notebook. Its JupyterLab would open again whatever was open before, each with
+a kernel of its own, and several Pythons at once are slow.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import html
 import json
 import os
 import re
@@ -26,7 +30,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LITE = ["jupyterlite-core==0.8.6", "jupyterlite-pyodide-kernel==0.8.6"]
 PYODIDE, PYTHON = "314.0.6", "3.14"  # what that kernel was made for
 PYODIDE_FILES = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip", "pyodide-lock.json")
-COURSE = "sent-twice-stored-once"
+FRONT = Path(__file__).with_name("site_front.html")
 # In the browser the kernel is Pyodide's; these replace what needs a terminal or a server.
 NEEDED = ["comm", "micropip", "ipython", f"ipywidgets=={version('ipywidgets')}", f"kafka-python=={version('kafka-python')}"]
 NOT_THERE = {"pexpect", "ptyprocess", "widgetsnbextension", "crc32c", "matplotlib", "jupyterlab", "pyyaml", "psutil"}
@@ -67,6 +71,18 @@ def build(scratch: Path, folder: Path, pyodide: Path | None) -> None:
     print("Building the site ...", flush=True)
     _run(python, "-m", "jupyter", "lite", "build", "--lite-dir", lite, "--contents", scratch / "files", "--output-dir", folder,
          "--no-unused-shared-packages", "--no-sourcemaps", cwd=scratch)
+    (folder / "index.html").write_text(front_page(sorted((ROOT / "notebooks").glob("0*.ipynb"))), encoding="utf-8")
+
+
+def front_page(lessons: list[Path]) -> str:
+    """The page with a link to each lesson, alone in a page of its own."""
+    items = [f'<li><a href="notebooks/index.html?path={path.name}">{html.escape(_heading(path))}</a></li>' for path in lessons]
+    return FRONT.read_text(encoding="utf-8").replace("<!-- lessons -->", "\n".join(items))
+
+
+def _heading(lesson: Path) -> str:
+    first = json.loads(lesson.read_text(encoding="utf-8"))["cells"][0]["source"]
+    return "".join(first).splitlines()[0].lstrip("# ")
 
 
 def _run(*command: Any, cwd: Path = ROOT) -> None:

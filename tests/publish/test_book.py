@@ -16,6 +16,12 @@ from tests.publish.conftest import serious
 
 PAPER = 718, 1046  # pixels of A4 within margins of 1 cm
 OVERHANG = "document.documentElement.scrollWidth - window.innerWidth"
+PHONE = 390, 800
+LEAST = 12  # pixels of the smallest letters outside of pictures
+SMALL = """least => [...document.querySelectorAll('main p, main li, main pre, main td, main summary')]
+    .filter(e => e.innerText.trim() && parseFloat(getComputedStyle(e).fontSize) < least).map(e => e.innerText.slice(0, 60))"""
+MARKS = """[...document.querySelectorAll('[data-picture] svg')].map(svg => [...svg.querySelectorAll('[data-event]')]
+    .filter(g => g.getClientRects().length).length)"""
 EVENT = "[...document.querySelectorAll('[data-picture]')].map(root => root.dataset.step)"
 
 
@@ -34,6 +40,7 @@ def test_sections_are_cut_at_headings_and_leave_out_what_is_not_read() -> None:
 def test_every_link_inside_the_book_leads_somewhere(book: list[Path]) -> None:
     ids = {page.name: set(re.findall(r'\bid="([^"]+)"', page.read_text())) for page in book}
     index = json.loads((book[0].parent / "search-index.js").read_text().split("=", 1)[1].rstrip(";\n"))
+    assert {section["address"].partition("#")[0] for section in index} == {page.name for page in book[1:]}, "every page can be found"
     links = [(page.name, link) for page in book for link in re.findall(r'<a [^>]*href="(?!https?:)([^"]+)"', page.read_text())]
     for page, link in [*links, *(("index.html", section["address"]) for section in index)]:
         name, _, anchor = link.partition("#")
@@ -83,14 +90,23 @@ def test_on_paper_no_line_is_cut_no_control_is_left_and_a_picture_stays_on_one_p
 
 
 @pytest.mark.browser
+def test_a_page_is_not_wider_than_a_phone_and_its_letters_are_large_enough(book: list[Path], open_page: Any) -> None:
+    for path in book:
+        page = open_page(path, *PHONE)
+        assert page.evaluate(OVERHANG) <= 0, path.name
+        assert page.evaluate(SMALL, LEAST) == [], path.name
+
+
+@pytest.mark.browser
 def test_every_picture_with_events_steps(book: list[Path], open_page: Any) -> None:
     page = open_page(book[2])
-    before = page.evaluate(EVENT)
+    before, marks = page.evaluate(EVENT), page.evaluate(MARKS)
     assert len(before) >= 5 and all(int(step) > 0 for step in before)
     for slider in page.get_by_role("slider", name="Event").all():
         slider.focus()
         page.keyboard.press("ArrowLeft")
     assert page.evaluate(EVENT) == [str(int(step) - 1) for step in before]
+    assert all(now < then for now, then in zip(page.evaluate(MARKS), marks, strict=True))
 
 
 @pytest.mark.browser

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,18 @@ def printed(cell: Any) -> str:
     return "".join(output.text for output in cell.outputs if output.output_type == "stream" and output.name == "stdout")
 
 
+def reading_lab(sources: list[str]) -> list[str]:
+    """The cells that read the lab or what was made with it, found from the text alone."""
+    made, found = {"start_lab"}, []
+    for source in sources:
+        names = [n for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Name)]
+        written = {n.id for n in names if isinstance(n.ctx, ast.Store)} | set(re.findall(r"\bdef (\w+)", source))
+        live = any(n.id in made for n in names if isinstance(n.ctx, ast.Load))
+        made = made | written if live else made - written
+        found += [source] * live
+    return found
+
+
 @pytest.mark.parametrize("path", lessons(), ids=lambda path: path.stem)
 def test_every_lesson_reaches_its_end_and_what_is_simulated_is_run(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sources = [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
@@ -43,6 +56,8 @@ def test_every_lesson_reaches_its_end_and_what_is_simulated_is_run(path: Path, t
     assert any("data:image/svg+xml" in str(cell.outputs) for cell in cells), "a lesson without a picture"
     left_out = [cell.source for cell, words in zip(cells, said, strict=True) if words == LEFT_OUT]
     assert left_out and all("simulate(" not in source for source in left_out)
+    live = reading_lab(sources)
+    assert [source for source, words in zip(sources, said, strict=True) if (words in (NO_LAB, LEFT_OUT)) != (source in live)] == []
     for cell, words in zip(cells, said, strict=True):
         assert words in (NO_LAB, LEFT_OUT) or "Left out" not in str(cell.outputs)
         if "simulate(" in cell.source and re.search(r"\b(show|reveal|compare)\(", cell.source):

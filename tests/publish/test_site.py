@@ -15,11 +15,15 @@ from typing import Any
 
 import pytest
 
+from tests.publish.conftest import serious
+
 ROOT = Path(__file__).parents[2]
 SITE = ROOT / "build" / "site"
+LESSONS = sorted((ROOT / "notebooks").glob("0*.ipynb"))
 KERNEL = "window.jupyterapp?.shell?.currentWidget?.context?.sessionContext?.session?.kernel?.status"
 CELLS = """() => [...jupyterapp.shell.currentWidget.content.model.cells].filter(cell => cell.type === 'code')
     .map(cell => [cell.executionCount, JSON.stringify(cell.outputs.toJSON())])"""
+SESSIONS = "() => [...jupyterapp.serviceManager.sessions.running()].map(session => session.path)"
 PRINTED = """async (code) => {
     const said = [], future = jupyterapp.shell.currentWidget.context.sessionContext.session.kernel.requestExecute({code});
     future.onIOPub = (message) => said.push(message.content.text ?? message.content.evalue ?? '');
@@ -62,6 +66,20 @@ def test_without_npm_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch, capsys:
     assert "install Node.js, or unpack Pyodide" in capsys.readouterr().err
 
 
+def test_the_front_page_leads_to_each_lesson_and_nowhere_else() -> None:
+    links = re.findall(r'(?:href|src)="([^"]+)"', site.front_page(LESSONS))
+    assert links == ["icon-120x120.png", *(f"notebooks/index.html?path={path.name}" for path in LESSONS)]
+    assert "2 · One lost ack</a>" in site.front_page(LESSONS)
+
+
+@pytest.mark.browser
+def test_the_front_page_can_be_read_by_everybody(open_page: Any, tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text(site.front_page(LESSONS))
+    page = open_page(tmp_path / "index.html", width=400)
+    assert serious(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400
+
+
 class Pages(SimpleHTTPRequestHandler):
     """Serves the site as any web server would, except that the page lets a test look inside."""
 
@@ -94,22 +112,34 @@ def address() -> Iterator[str]:
         thread.join()
 
 
-@pytest.fixture
-def page(address: str, browser_path: str) -> Iterator[Any]:
-    """A page in a browser that finds no other machine; `page.asked` are the requests that went elsewhere."""
+@pytest.fixture(scope="module")
+def browser(browser_path: str) -> Iterator[Any]:
+    """One that finds no other machine."""
     from playwright.sync_api import sync_playwright
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=browser_path, args=["--no-sandbox", NO_NETWORK])
-        page = browser.new_page(viewport={"width": 1300, "height": 1000})
-        page.asked = []
-        page.context.on("request", lambda one: None if one.url.startswith((address, "data:", "blob:")) else page.asked.append(one.url))
-        yield page
+        yield browser
         browser.close()
 
 
+@pytest.fixture
+def page(address: str, browser: Any) -> Iterator[Any]:
+    """A page of that browser; `page.asked` are the requests that went elsewhere."""
+    page = browser.new_page(viewport={"width": 1300, "height": 1000})
+    page.asked = []
+    page.context.on("request", lambda one: None if one.url.startswith((address, "data:", "blob:")) else page.asked.append(one.url))
+    yield page
+    page.context.close()
+
+
 def opened(page: Any, address: str, lesson: str) -> None:
-    """Open a lesson and wait until it can be run."""
-    page.goto(f"{address}/lab/index.html?path={lesson}")
+    """Go from the front page to a lesson and wait until it can be run."""
+    page.goto(address)
+    page.locator(f'a[href$="={lesson}"]').click()
+    ready(page, lesson)
+
+
+def ready(page: Any, lesson: str) -> None:
     page.wait_for_function(f"lesson => window.jupyterapp?.shell?.currentWidget?.context?.path === lesson && {KERNEL} === 'idle'",
                            arg=lesson, timeout=180_000)
 
@@ -141,4 +171,7 @@ def test_a_lesson_runs_in_the_browser_with_stepping_and_prediction_and_keeps_the
     told = page.evaluate(PRINTED, "from lesson_lib import progress; print(progress())")
     assert re.search(r"^2.lost-ack +prediction +right +b +1$", told, re.MULTILINE)
     assert re.search(r"^2.two-copies +exercise +wrong", told, re.MULTILINE)
+    page.reload()
+    ready(page, "07-transactions.ipynb")
+    assert page.evaluate(SESSIONS) == ["07-transactions.ipynb"], "a lesson that was open before has not started again"
     assert page.asked == []

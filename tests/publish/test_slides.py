@@ -17,6 +17,8 @@ from tests.draw.runs import lesson
 from tests.publish.conftest import serious
 
 LEAST = 0.7  # of 22 pixels, and of a picture's own size: smaller cannot be read from the back of a room
+END = "() => [document.querySelector('.slide.now')].every(e => e.scrollTop + e.clientHeight > e.scrollHeight - 2)"
+PAPER = 1046, 718  # pixels of A4 on its side within margins of 1 cm
 SLIDE = """() => {
     const slide = document.querySelector('.slide.now');
     const floor = Math.min(slide.getBoundingClientRect().bottom, document.querySelector('nav.turn').getBoundingClientRect().top + 9);
@@ -84,6 +86,10 @@ def test_keys_turn_slides_but_step_events_where_a_stepper_has_the_focus(slides: 
     page.keyboard.press("ArrowLeft")
     assert int(page.locator(".slide.now [data-picture]").get_attribute("data-step")) == before - 1
     assert place.inner_text() == here
+    for key in ("PageUp", "PageDown"):  # turns a slide wherever else the focus is
+        before = page.locator(".slide.now [data-picture]").get_attribute("data-step")
+        page.keyboard.press(key)
+        assert page.locator(".slide.now [data-picture]").get_attribute("data-step") != before and place.inner_text() == here
     page.get_by_role("button", name="Next slide").click()
     assert place.inner_text() != here
 
@@ -125,6 +131,22 @@ def test_a_slide_that_is_too_long_for_any_size_can_be_scrolled(open_page: Any, t
     page = open_page(make_slides(tmp_path, {Path("long.ipynb"): notebook})[0])
     assert every_slide(page)[0]["cut"]
     assert page.locator(".slide.now.long").count() == 1
+    page.mouse.move(600, 300)
+    for _ in range(20):
+        page.mouse.wheel(0, 1000)
+    page.wait_for_function(END)
+
+
+@pytest.mark.browser
+def test_on_paper_each_slide_begins_a_page_and_no_control_is_left(slides: list[Path], open_page: Any) -> None:
+    for path in slides[:2]:
+        page = open_page(path, *PAPER)
+        page.emulate_media(media="print")
+        found = page.locator(".slide").all()
+        assert len(found) >= 15 and all(slide.is_visible() for slide in found)
+        assert {slide.evaluate("e => getComputedStyle(e).breakBefore") for slide in found[1:]} == {"page"}
+        assert not [c for c in page.locator("button, input").all() if c.is_visible()]
+        assert [slide.inner_text() for slide in found if slide.evaluate("e => e.scrollWidth > e.clientWidth + 1")] == []
 
 
 @pytest.mark.browser
