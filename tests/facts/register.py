@@ -3,22 +3,25 @@
 A cell that says how Kafka or a client behaves carries a tag `fact:<name>` for each statement, and so does a cell whose question
 says it when it is answered. Each name is held by a test with `@pytest.mark.fact("<name>")`, and the docstring of that test
 repeats the sentence. What cannot be run here is tagged `cited:<name>`, and one of its cells, or its question, names a KIP, a JIRA
-number or a class. `python tests/facts/register.py` prints all of it: where a sentence stands, and what holds it.
+number or a class. A sentence that looks like a statement (see `marks`) in a cell without a tag is complained about, and so is one
+that names what no test and no citation of its cell's tags speaks of. `python -m tests.facts.register` prints all of it: where a
+sentence stands, and what holds it.
 """
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
 
 import nbformat
 
-from lesson_lib.teach.content import find
-from lesson_lib.teach.notebook import calls
+from .marks import NO_STATEMENT, marked, speaks_of
+from .sentences import sentences, text_of
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted(ROOT.glob("notebooks/0[1-9]-*.ipynb"))
@@ -30,7 +33,7 @@ CITATION = re.compile(rf"{NUMBER}|`[A-Z][A-Za-z]+(?:\.\w+`|` javadoc)")
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One cell of a lesson. `text` is all that a reader meets there, the question and its explanation included."""
+    """One cell of a lesson. `text` is all that it says, the question and its explanation included."""
 
     lesson: int
     id: str
@@ -44,27 +47,19 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """A test that holds a statement."""
+    """A test that holds a statement. `sentence` is its docstring, `source` all of it."""
 
     name: str
     test: str
     sentence: str
+    source: str = ""
 
 
+@cache
 def cells_of(path: Path) -> list[Cell]:
     """The cells of one notebook."""
     found = nbformat.read(path, as_version=4).cells
-    return [Cell(int(path.name[:2]), c.id, tuple(c.metadata.get("tags", ())), _text(c.source, c.cell_type)) for c in found]
-
-
-def _text(source: str, kind: str) -> str:
-    asked = [find(c.item_id) for c in calls([source]) if c.role in ("question", "observe", "exercise")] if kind == "code" else []
-    return "\n".join([source, *(sentence for item in asked for sentence in _sentences(item))])
-
-
-def _sentences(item: Any) -> Iterator[str]:
-    yield from (item.text, item.explanation)
-    yield from (option.against for option in getattr(item, "options", ()) if isinstance(option.against, str))
+    return [Cell(int(path.name[:2]), c.id, tuple(c.metadata.get("tags", ())), text_of(c.source, c.cell_type)) for c in found]
 
 
 def markers_in(source: str, name: str) -> list[Marker]:
@@ -72,8 +67,9 @@ def markers_in(source: str, name: str) -> list[Marker]:
     tree = ast.parse(source)
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
     rest = [node for node in tree.body if node not in functions]
-    return [*(Marker(fact, f"{name}::{f.name}", ast.get_docstring(f) or "") for f in functions for fact in _facts(f.decorator_list)),
-            *(Marker(fact, name, ast.get_docstring(tree) or "") for fact in _facts(rest))]
+    return [*(Marker(fact, f"{name}::{f.name}", ast.get_docstring(f) or "", ast.unparse(f))
+              for f in functions for fact in _facts(f.decorator_list)),
+            *(Marker(fact, name, ast.get_docstring(tree) or "", source) for fact in _facts(rest))]
 
 
 def _facts(nodes: Iterable[ast.AST]) -> list[str]:
@@ -106,7 +102,38 @@ def complaints(cells: Sequence[Cell], markers: Sequence[Marker]) -> list[str]:
             *(f"lesson {lesson} states nothing" for lesson in sorted({c.lesson for c in cells})
               if not any(c.names(FACT) for c in cells if c.lesson == lesson)),
             *(f"{name} is no name: small letters, digits and hyphens" for name in sorted(tagged | cited | held)
-              if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name))]
+              if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name)),
+            *untagged(cells, markers)]
+
+
+def untagged(cells: Sequence[Cell], markers: Sequence[Marker]) -> Iterator[str]:
+    """What looks like a statement, and no tag of its cell answers for it."""
+    told = spoken(cells, markers)
+    for cell in cells:
+        tags = [tag for tag in cell.tags if tag.startswith((FACT, CITED))]
+        for sentence, names in marked(cell.text):
+            unknown = [name for name in names if not any(speaks_of(told[tag], name) for tag in tags)]
+            if not tags:
+                yield f"{cell.id}: no tag for: {sentence}"
+            elif unknown and not CITATION.search(sentence):
+                yield f"{cell.id}: no test or citation of its tags speaks of {', '.join(unknown)}: {sentence}"
+
+
+def spoken(cells: Sequence[Cell], markers: Sequence[Marker]) -> Mapping[str, str]:
+    """For each tag its name and all that speaks for it: sources of tests, or the sentences with a citation."""
+    told: dict[str, str] = defaultdict(str)
+    for m in markers:
+        told[f"{FACT}{m.name}"] += f"\n{m.name}\n{m.source}\n{m.sentence}"
+    for cell in cells:
+        for name in cell.names(CITED):
+            told[f"{CITED}{name}"] += "\n".join([name, *(s for s in sentences(cell.text) if CITATION.search(s))])
+    return told
+
+
+def excused(cells: Sequence[Cell]) -> list[str]:
+    """What is excused although no lesson says it any more."""
+    said = {sentence for cell in cells for sentence in sentences(cell.text)}
+    return [f"no cell says, so nothing to excuse: {sentence}" for sentence in NO_STATEMENT if sentence not in said]
 
 
 def table(cells: Sequence[Cell], markers: Sequence[Marker]) -> str:

@@ -48,9 +48,10 @@ def sends_numbers(lab: Lab, client: Any) -> bool:
 
 
 @pytest.mark.fact("kafka-python-on-by-default", "kafka-python-switches-off", "kafka-python-refuses", "id-before-first-batch")
-@pytest.mark.parametrize("settings", cases(), ids=str)
+@pytest.mark.parametrize("settings", [*cases(), {"linger_ms": 50}], ids=str)
 def test_kafka_python_decides_as_the_exercise_says(lab: Lab, settings: dict[str, Any]) -> None:
-    """`acks` other than all, `retries=0` and more than five in flight switch it off, and are refused where it was asked for."""
+    """`acks` other than all, `retries=0` and `max_in_flight_requests_per_connection` above five switch a default off, other settings
+    do not; beside a written `enable_idempotence=True` the three are refused."""
     def send(address: str, topic: str) -> None:
         with lab.producer(**settings) as producer:
             producer.send(topic, b"x").get()
@@ -130,7 +131,7 @@ JAVA = [({}, "on"), ({"retries": 3}, "on"), ({"retries": 0}, "off"), ({"acks": 1
 @pytest.mark.fact("java-on-by-default", "java-retries-3-is-on", "java-refuses")
 @pytest.mark.parametrize(("settings", "said"), JAVA, ids=str)
 def test_java_decides(lab: Lab, java: Callable[..., list[str]], settings: dict[str, Any], said: str) -> None:
-    """Java: on by default; `retries=3` alone leaves it on, `retries=0` switches it off; written down, a conflict is refused."""
+    """Java: on by default; `retries=3` leaves it on, `retries=0` switches it off; a conflict with `enable.idempotence` is refused."""
     told: list[str] = []
 
     def send(address: str, topic: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from itertools import islice
 
@@ -14,12 +15,14 @@ from lesson_lib.history import Kind
 from lesson_lib.live.forge import forge
 from lesson_lib.live.lab import Lab
 
+from .classes import is_there
+
 SHORT = {"delivery_timeout_ms": 400, "request_timeout_ms": 300}
 
 
 @pytest.mark.fact("restart-is-a-new-id")
 def test_three_lives_are_three_ids(lab: Lab, topic: str) -> None:
-    """Three producers, three ids, however each of them ended, and each begins at 0: what a restart sends again is stored again."""
+    """Without a `transactional_id` no id is used twice, however a producer ended; each begins at 0: what is sent again is stored again."""
     lab.faults({2: "kill producer"})
     for ending in ("closed", "killed", "started"):
         producer = lab.producer()
@@ -58,10 +61,22 @@ def test_close_waits_for_what_is_on_its_way(lab: Lab, topic: str) -> None:
 
 @pytest.mark.fact("timeout-means-unknown")
 def test_a_time_out_is_the_same_in_both_worlds(lab: Lab) -> None:
-    """Idempotence on, and no answer ever comes: the same exception in both worlds, and the record once in one of the logs."""
+    """No answer comes until `delivery.timeout.ms` is over: one exception in both worlds, and the record once in one of the logs."""
     runs = [lab.run(1, faults={"1+": fault}, **SHORT) for fault in ("lose ack silently", "lose request silently")]
     assert [[(report.what, report.note) for report in run.reports] for run in runs] == [[("unknown", "KafkaTimeoutError")]] * 2
     assert [run.values() for run in runs] == [["m0"], []]
+
+
+@pytest.mark.java
+@pytest.mark.fact("java-timeout-is-unknown")
+@pytest.mark.parametrize(("fault", "stored"), [("lose ack silently", ["m0"]), ("lose request silently", [])])
+def test_a_java_time_out_is_the_same_in_both_worlds(lab: Lab, topic: str, java: Callable[..., list[str]], fault: str,
+                                                    stored: list[str]) -> None:
+    """The Java client says `TimeoutException` when `delivery.timeout.ms` is over, whether the record is stored or not."""
+    assert java(lab.address, lab.topic("first"), "m") == ["ok 0"]  # the first send of a Java process takes its time
+    lab.faults({"1+": fault})
+    assert java(lab.address, topic, "m0", delivery_timeout_ms=400, request_timeout_ms=300) == ["TimeoutException"]
+    assert [cell.value for cell in lab.log(topic)] == stored
 
 
 @pytest.mark.fact("kafka-python-never-sends-again")
@@ -110,3 +125,21 @@ def test_a_position_moves_when_it_is_committed(lab: Lab, topic: str) -> None:
         return values
     assert handed_after(1, "after") == [b"m1", b"m2"]
     assert handed_after(2, "before") == [b"m2"]
+
+
+@pytest.mark.fact("consumer-sees-no-number")
+def test_a_consumer_is_handed_no_number(lab: Lab, topic: str) -> None:
+    """A consumer knows nothing of sequences: the log holds one for each record, and what it is handed has no place for it."""
+    lab.producer(enable_idempotence=True).send(topic, b"m").get()
+    assert [cell.producer_id is not None for cell in lab.log(topic)] == [True]
+    with lab.consumer(topic, consumer_timeout_ms=10_000) as consumer:
+        record = next(consumer)
+    assert (record.offset, record.value) == (0, b"m")
+    assert not [name for name in record._fields if re.search("sequence|producer", name)]
+
+
+@pytest.mark.java
+@pytest.mark.fact("consumer-sees-no-number")
+def test_a_java_consumer_is_handed_no_number() -> None:
+    """A consumer knows nothing of sequences: the record that a Java consumer is handed has no place for one either."""
+    assert is_there("ConsumerRecord", "timestamp") and not is_there("ConsumerRecord", "equence")

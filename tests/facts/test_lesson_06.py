@@ -6,7 +6,9 @@ embedded broker gives every verdict that Apache Kafka gives, in tests/conformanc
 
 from __future__ import annotations
 
+import inspect
 import os
+import re
 import signal
 import time
 import uuid
@@ -14,6 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from kafka import KafkaProducer
 
 from lesson_lib.core.batch import Batch
 from lesson_lib.core.kafka_version import KafkaVersion
@@ -29,6 +32,8 @@ from lesson_lib.live.raw_client import RawClient, make_topic
 from lesson_lib.teach.lessons.exercises_06 import FORGED_TASK
 from lesson_lib.teach.lessons.lesson_06 import BACK, CUTS, EPOCHS, SEVEN
 from lesson_lib.teach.scenarios import Forged, forged
+
+from .classes import is_there
 
 DAY_MS = 24 * 60 * 60 * 1000
 STORY, OTHER_EPOCHS = forged(*SEVEN, *BACK, *CUTS), forged(*EPOCHS)
@@ -46,7 +51,7 @@ def bench(kafka_address: str) -> Iterator[Forge]:
 @pytest.mark.parametrize("story", [STORY, OTHER_EPOCHS, forged(*FORGED_TASK)], ids=["numbers", "epochs", "exercise"])
 @pytest.mark.fact("five-batches", "gap-refused", "range-whole", "epoch-from-0")
 def test_forged_batches_get_the_toys_verdicts(bench: Forge, story: Forged) -> None:
-    """Five are duplicates with their own offsets, 1 and 0 are refused; a gap and another cut are refused; a higher epoch from 0."""
+    """Five are duplicates with their own offsets; 1 and 0, a gap and another cut are refused with error 45; a higher epoch from 0."""
     for numbers in story.batches:
         bench.send(*numbers)
     apache, toy = bench.history(), story.run()
@@ -66,7 +71,7 @@ def test_the_brokers_own_word_on_its_memory(bench: Forge) -> None:
 @pytest.mark.kafka
 @pytest.mark.fact("unknown-id-begins-anywhere")
 def test_an_unknown_id_may_begin_anywhere_before_4_5(bench: Forge) -> None:
-    """KAFKA-15591: "an unknown id may begin anywhere, so 1 was stored. Now 0 is neither remembered nor next"."""
+    """KAFKA-15591: up to Kafka 4.4 "an unknown id may begin anywhere, so 1 was stored. Now 0 is neither remembered nor next"."""
     version = KafkaVersion.of(read_compose().version)
     answers = [str(bench.send(4711, 0, 5)), str(bench.send(4711, 0, 0))]
     if version.checks_first_sequence_of_new_log:
@@ -155,3 +160,16 @@ def test_no_broker_asks_for_acks_all(kafka_address: str) -> None:
         parts = [client.ask(requests.produce(name, 0, data, acks=1)).responses[0].partition_responses[0] for data in (batch, batch, gap)]
         client.ask(requests.delete_topic(name))
     assert [(part.error_code, part.base_offset) for part in parts] == [(0, 0), (0, 0), (45, -1)]
+
+
+@pytest.mark.java
+@pytest.mark.fact("no-client-chooses-numbers")
+def test_no_client_lets_you_choose_numbers() -> None:
+    """No client lets you choose numbers, or send two things under one: neither `send` nor a record has a place for a sequence."""
+    import aiokafka
+    import confluent_kafka
+    taken = {name for send in (KafkaProducer.send, aiokafka.AIOKafkaProducer.send) for name in inspect.signature(send).parameters}
+    assert "value" in taken and not [name for name in taken | set(KafkaProducer.DEFAULT_CONFIG) if re.search("sequence|producer_", name)]
+    assert is_there("ProducerRecord", "timestamp") and not is_there("ProducerRecord", "equence")
+    with pytest.raises(TypeError, match="sequence"):
+        confluent_kafka.Producer({"bootstrap.servers": "127.0.0.1:1"}).produce("unused", b"m", sequence=0)

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from .register import CITED, FACT, ROOT, Cell, Marker, all_cells, all_markers, complaints, markers_in, table
+from .register import CITED, FACT, ROOT, Cell, Marker, all_cells, all_markers, complaints, excused, markers_in, table
 
 CELL = Cell(1, "l01-a", ("fact:a-b",), "The broker chooses.")
 SOURCE = Cell(1, "l01-b", ("cited:c",), "See KIP-98.")
@@ -17,6 +17,11 @@ MARKER = Marker("a-b", "test_x.py::test_a", "The broker chooses.")
 
 def test_text_and_tests_hold_together() -> None:
     assert complaints(all_cells(), all_markers()) == []
+
+
+def test_what_is_excused_is_said_somewhere() -> None:
+    assert excused(all_cells()) == []
+    assert len(excused([CELL])) > 5
 
 
 def test_each_lesson_is_looked_at() -> None:
@@ -31,7 +36,12 @@ def test_each_lesson_is_looked_at() -> None:
     ([CELL, replace(SOURCE, text="See `TimeoutException`.")], [MARKER], "cited:c names no KIP, JIRA or class"),
     ([replace(CELL, tags=("fact:a-b", "cited:a-b"), text="KIP-98")], [MARKER], "l01-a: a-b is both measured and cited"),
     ([CELL, replace(SOURCE, tags=())], [MARKER], "l01-b: KIP-98 is cited, and no tag says for what"),
-    ([CELL, replace(CELL, lesson=2, tags=())], [MARKER], "lesson 2 states nothing"),
+    ([CELL, replace(CELL, lesson=2, tags=(), text="No.")], [MARKER], "lesson 2 states nothing"),
+    ([CELL, replace(CELL, tags=())], [MARKER], "l01-a: no tag for: The broker chooses."),
+    ([replace(CELL, text="Since 3.0.12 it chooses.")], [MARKER], "l01-a: no test or citation of its tags speaks of 3.0.12: "
+     "Since 3.0.12 it chooses."),
+    ([CELL, replace(SOURCE, text="See KIP-98.\n\nWith `acks=0` it does not.")], [MARKER],
+     "l01-b: no test or citation of its tags speaks of `acks=0`: With `acks=0` it does not."),
     ([replace(CELL, tags=("fact:A b",))], [replace(MARKER, name="A b")], "A b is no name: small letters, digits and hyphens"),
 ])
 def test_what_does_not_hold_together_is_named(cells: list[Cell], markers: list[Marker], complaint: str) -> None:
@@ -41,6 +51,18 @@ def test_what_does_not_hold_together_is_named(cells: list[Cell], markers: list[M
 @pytest.mark.parametrize("text", ["KAFKA-15591", "KIP-98", "`ProducerStateManager.writeSnapshot`", "the `KafkaProducer` javadoc"])
 def test_what_counts_as_a_source(text: str) -> None:
     assert complaints([CELL, SOURCE, replace(SOURCE, text=text)], [MARKER]) == []
+
+
+@pytest.mark.parametrize("marker", [replace(MARKER, sentence="Since 3.0.12, on librdkafka."),
+                                    replace(MARKER, source='"3.0.12", "LibRdKafka"')])
+def test_a_test_speaks_of_what_stands_in_its_docstring_or_source(marker: Marker) -> None:
+    assert complaints([replace(CELL, text="Since 3.0.12 librdkafka chooses.")], [marker]) == []
+
+
+def test_a_citation_speaks_for_other_cells_with_its_tag() -> None:
+    cited = replace(SOURCE, text="Java since 3.0.1 (KIP-98).")
+    assert complaints([CELL, cited, replace(SOURCE, text="So it is in Java 3.0.1.")], [MARKER]) == []
+    assert len(complaints([CELL, cited, replace(SOURCE, text="So it is in Java 3.0.2.")], [MARKER])) == 1
 
 
 def test_what_a_question_says_belongs_to_its_cell() -> None:

@@ -38,7 +38,7 @@ def test_five_in_flight_with_idempotence(bench: Bench, script: str) -> None:
 
 @pytest.mark.fact("hole-on-new-partition")
 def test_the_hole_of_a_new_partition(bench: Bench) -> None:
-    """KAFKA-15591: on 4.4 the real client tries the first batch again until its delivery timeout, on 4.5 there is no hole."""
+    """KAFKA-15591: on 4.4 the real client tries the first batch again until `delivery.timeout.ms` is over, on 4.5 there is no hole."""
     expected = simulate(3, faults="1: refuse 6", client="java", in_flight=5, broker=bench.lab.choice.name, **SHORT)
     told, run = bench.play("1: refuse 6", [3], hold=[3], idempotence=True, in_flight=5, **SHORT)
     assert run.values() == expected.values()
