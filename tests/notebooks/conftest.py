@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -30,10 +32,10 @@ class Book:
                                              resources={"metadata": {"path": str(path.parent)}}, allow_errors=True)
         self.progress = progress
 
-    def start(self) -> None:
+    def start(self, **environment: str) -> None:
         """Start the kernel, with a progress folder of its own."""
         self.client.create_kernel_manager()
-        self.client.start_new_kernel(env={**os.environ, "LESSON_PROGRESS": str(self.progress)})
+        self.client.start_new_kernel(env={**os.environ, "LESSON_PROGRESS": str(self.progress), **environment})
         self.client.start_new_kernel_client()
 
     @property
@@ -99,10 +101,25 @@ def unanswered(path: Path, tmp_path_factory: pytest.TempPathFactory) -> Book:
     """The notebook after Run All with nothing answered; run once for all tests that look at it."""
     book = Book(path, tmp_path_factory.mktemp("unanswered") / "progress")
     try:
-        book.start()
+        book.start(PYTHONHASHSEED="1")
         return book.run()
     finally:
         book.stop()
+
+
+@pytest.fixture(scope="session")
+def executed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All notebooks after one command of nbconvert, as an automated check would run it, with nothing answered; run once.
+
+    Sets have another order here than in `unanswered`, so what depends on that order differs between the two.
+    """
+    folder = tmp_path_factory.mktemp("executed")
+    command = [sys.executable, "-m", "nbconvert", "--execute", "--to", "notebook", "--output-dir", str(folder),
+               "--ExecutePreprocessor.timeout=60", *map(str, NOTEBOOKS)]
+    run = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60 * len(NOTEBOOKS) + 60, check=False,
+                         env={**os.environ, "LESSON_PROGRESS": str(folder / "progress"), "PYTHONHASHSEED": "2"})
+    assert run.returncode == 0, run.stderr[-3000:]
+    return folder
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
