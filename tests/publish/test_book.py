@@ -16,6 +16,7 @@ from tests.publish.conftest import serious
 
 PAPER = 718, 1046  # pixels of A4 within margins of 1 cm
 OVERHANG = "document.documentElement.scrollWidth - window.innerWidth"
+WIDE = "[...document.images].filter(image => image.getBoundingClientRect().right > window.innerWidth).length"
 PHONE = 390, 800
 LEAST = 12  # pixels of the smallest letters outside of pictures
 SMALL = """least => [...document.querySelectorAll('main p, main li, main pre, main td, main summary')]
@@ -72,6 +73,7 @@ def test_no_page_complains_or_asks_the_network_and_axe_finds_nothing_serious(boo
         page = open_page(path)
         assert page.evaluate("[...document.images].filter(image => !image.alt || !image.naturalWidth).length") == 0
         assert page.evaluate(OVERHANG) <= 0
+        assert page.evaluate(WIDE) == 0
         assert serious(page) == []
         assert page.complaints == []
 
@@ -86,7 +88,7 @@ def test_on_paper_no_line_is_cut_no_control_is_left_and_a_picture_stays_on_one_p
         assert not [c for c in page.locator("button, input, .turn").all() if c.is_visible()]
         for sheet in page.locator(".lesson-sheet").all():
             assert sheet.evaluate("(e) => getComputedStyle(e).breakInside") == "avoid"
-            assert sheet.bounding_box()["height"] < PAPER[1]
+            assert sheet.bounding_box()["height"] < PAPER[1] and sheet.bounding_box()["width"] <= PAPER[0]
 
 
 @pytest.mark.browser
