@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -41,3 +42,11 @@ def mortal() -> Iterator[Callable[[], tuple[Lab, EmbeddedBroker]]]:
         lab_module._current.stop()
     for broker in brokers:
         broker.stop()
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """SIGINT interrupts, as in a kernel; a shell that starts the tests in the background has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

@@ -10,6 +10,8 @@ import pytest
 
 from lesson_lib.live.interrupts import kept_interrupts
 
+pytestmark = pytest.mark.usefixtures("interruptible")
+
 
 def interrupt() -> None:
     signal.raise_signal(signal.SIGINT)

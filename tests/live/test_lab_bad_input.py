@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -31,6 +32,12 @@ def taken_port() -> Iterator[int]:
 def is_one_sentence(error: pytest.ExceptionInfo[LessonError]) -> bool:
     """Whether the error has no traceback and ends its sentence."""
     return str(error.value).endswith(".") and "\n" not in str(error.value) and error.value.__cause__ is None
+
+
+def under_way(lab: Lab) -> None:
+    """Wait until a run has made its second attempt."""
+    while lab.proxy.recording.attempts < 2:
+        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "no-such-host.invalid:9092", "127.0.0.1:1,127.0.0.1:2"])
@@ -83,7 +90,7 @@ def test_no_such_broker(broker: object, version: str) -> None:
 
 def test_a_broker_that_dies_during_a_run(mortal: Mortal) -> None:
     lab, broker = mortal()
-    threading.Timer(0.3, broker.stop).start()
+    threading.Thread(target=lambda: (under_way(lab), broker.stop())).start()
     with pytest.raises(LessonError, match=f"{broker.address} does not answer any more") as error:
         lab.run(100_000)
     assert is_one_sentence(error)
@@ -169,8 +176,9 @@ def test_a_script_by_hand_that_was_not_used_up(lab: Lab) -> None:
         lab.history()
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupted_run(lab: Lab) -> None:
-    threading.Timer(0.4, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+    threading.Thread(target=lambda: (under_way(lab), os.kill(os.getpid(), signal.SIGINT))).start()
     with pytest.raises(LessonError, match="interrupted"):
         lab.run(3, faults={2: "lose ack silently"}, request_timeout_ms=20_000, delivery_timeout_ms=30_000)
     assert not [t for t in threading.enumerate() if t.name.endswith("-network-thread") or t.name.startswith("lab-run")]

@@ -22,6 +22,7 @@ from lesson_lib.sim import simulate
 from tests.sim.five_in_flight import OFF, ON, Told, compare, outcome, told_by
 
 pytest.importorskip("confluent_kafka")
+PATIENT = {"delivery_timeout_ms": 5_000, "request_timeout_ms": 5_000}  # enough to begin again on a busy machine; the rest expires then
 FATAL = ["2: refuse 45", "5: refuse 45", "2: store and answer 46; 3: refuse 45", "2: lose ack; 7: refuse 45", "2: lose ack; 7: refuse 59"]
 MORE = ["1: refuse 6; 2: delay 60", "2: store and answer 20; 3: delay 60", "5: refuse 6", "5: store and answer 20",
         "5: store and answer 46", "5: refuse 59",
@@ -60,7 +61,7 @@ def test_five_in_flight_with_idempotence(bench: Bench, script: str) -> None:
 @pytest.mark.parametrize("script", FATAL)
 def test_what_ends_the_producer(bench: Bench, script: str) -> None:
     """45 on the next in line, and 59 on a batch that may be stored: nothing is sent any more."""
-    expected = compare(bench, "librdkafka", script, again=second_burst(script), same=dropped_or_expired, **SHORT)
+    expected = compare(bench, "librdkafka", script, again=second_burst(script), same=dropped_or_expired, **PATIENT)
     assert [event.what for event in expected.of(Kind.PRODUCER)] == ["stuck"]
 
 
