@@ -14,7 +14,8 @@ from typing import Any
 
 from lesson_lib.errors import LessonError
 from lesson_lib.history import History
-from lesson_lib.sim.explore import FAILURES, Exploration, explore
+from lesson_lib.sim.exploration import FAILURES, Exploration
+from lesson_lib.sim.explore import explore
 from lesson_lib.sim.explore_broker import Broker, Rule
 
 MOST_STEPS = 100_000

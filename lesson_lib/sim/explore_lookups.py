@@ -1,4 +1,4 @@
-"""Two small containers that make a search quick: what was worked out once is looked up, what is equal has one number."""
+"""What makes a search quick: what was worked out once is looked up, what is equal has one number."""
 
 from __future__ import annotations
 
@@ -31,3 +31,16 @@ class Numbered(list[Any]):
             self.numbers[value] = len(self)
             self.append(value)
         return self.numbers[value]
+
+
+def worked_out(known: dict[Any, Any], key: Any, needs: Callable[[Any], list[Any]], work_out: Callable[[Any], Any]) -> Any:
+    """The value of a key, once the values of all that it needs are known too; however long the chain is."""
+    wanted = [key]
+    while wanted:
+        if wanted[-1] in known:
+            wanted.pop()
+        elif missing := [other for other in needs(wanted[-1]) if other not in known]:
+            wanted.extend(missing)
+        else:
+            known[wanted[-1]] = work_out(wanted[-1])
+    return known[key]

@@ -8,6 +8,12 @@ from dataclasses import dataclass
 from lesson_lib.errors import LessonError
 from lesson_lib.sim.explore_protocol import Place, Protocol
 
+MAX_STATES = 500_000
+
+
+class TooManyStates(LessonError):
+    """The bound is too large to be walked."""
+
 
 @dataclass
 class Graph:
@@ -21,6 +27,11 @@ class Graph:
     ends: list[Place]
     transitions: int
     wanted: Place | None = None
+
+    @property
+    def start(self) -> Place:
+        """Where every path begins."""
+        return next(iter(self.came_from))
 
     def path(self, place: Place) -> list[tuple[str, Place]]:
         """A shortest way to a state: (step, state after it), the start left out."""
@@ -36,7 +47,7 @@ class Graph:
 def search(protocol: Protocol, faults: int, max_states: int, wanted: Callable[[Place], bool] | None = None) -> Graph:
     """Walk every schedule with at most `faults` faults, or only as far as the first `wanted` state.
 
-    LessonError when there are more than `max_states` states.
+    TooManyStates when there are more than `max_states` states.
     """
     start = protocol.start(faults)
     came_from: dict[Place, tuple[Place | None, str]] = {start: (None, "")}
@@ -53,5 +64,5 @@ def search(protocol: Protocol, faults: int, max_states: int, wanted: Callable[[P
         if not steps:
             ends.append(place)
         if len(queue) > max_states:
-            raise LessonError(f"There are more than {max_states:,} states within these bounds; ask for fewer batches or faults.")
+            raise TooManyStates(f"There are more than {max_states:,} states within these bounds; ask for fewer batches or faults.")
     return Graph(protocol, came_from, ends, transitions)

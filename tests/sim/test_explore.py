@@ -8,7 +8,8 @@ import pytest
 
 from lesson_lib.errors import LessonError
 from lesson_lib.history import Kind
-from lesson_lib.sim.explore import Exploration, explore
+from lesson_lib.sim.exploration import Exploration
+from lesson_lib.sim.explore import explore
 from lesson_lib.sim.explore_protocol import KINDS
 from lesson_lib.sim.mutants import ForgetOnFailover, window_of_one
 from lesson_lib.sim.run import simulate
