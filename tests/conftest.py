@@ -110,6 +110,12 @@ def kafka_address() -> str:
 
 
 @pytest.fixture(scope="session")
+def kafka_version() -> str:
+    """The release of that Apache Kafka: KAFKA_VERSION as `make drift` has it, else the one in docker-compose.yml."""
+    return os.environ.get("KAFKA_VERSION") or read_compose().version
+
+
+@pytest.fixture(scope="session")
 def browser_path() -> str:
     """The path of Chromium, for Playwright's `executable_path`; for tests with the `browser` marker."""
     return chromium()

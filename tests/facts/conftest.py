@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.kafka_local import maven
 from lesson_lib.kafka_local.compose import read_compose
 from lesson_lib.live.lab import Lab, start_lab
@@ -19,10 +20,17 @@ STEPS = Path(__file__).with_name("java") / "Steps.java"
 
 @pytest.fixture(scope="module", params=["embedded", pytest.param("kafka", marks=pytest.mark.kafka)])
 def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
-    """A lab on the embedded broker, and one on Apache Kafka."""
-    lab = start_lab("embedded" if request.param == "embedded" else request.getfixturevalue("kafka_address"))
+    """A lab on the embedded broker, and one on Apache Kafka. A test can ask for an older embedded one: "embedded 3.9"."""
+    name, _, version = request.param.partition(" ")
+    lab = start_lab("embedded", version or "4.4") if name == "embedded" else start_lab(request.getfixturevalue("kafka_address"))
     yield lab
     lab.stop()
+
+
+@pytest.fixture
+def release(lab: Lab, kafka_version: str) -> KafkaVersion:
+    """Whose rules the lab's broker follows."""
+    return lab.choice.embedded.cluster.version if lab.choice.embedded else KafkaVersion.of(kafka_version)
 
 
 @pytest.fixture

@@ -22,7 +22,6 @@ from lesson_lib.core.batch import Batch
 from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.errors import LessonError
 from lesson_lib.kafka_local import probe
-from lesson_lib.kafka_local.compose import read_compose
 from lesson_lib.kafka_local.process import KafkaProcess
 from lesson_lib.live import requests
 from lesson_lib.live.batch_bytes import batch_bytes
@@ -70,11 +69,10 @@ def test_the_brokers_own_word_on_its_memory(bench: Forge) -> None:
 
 @pytest.mark.kafka
 @pytest.mark.fact("unknown-id-begins-anywhere")
-def test_an_unknown_id_may_begin_anywhere_before_4_5(bench: Forge) -> None:
+def test_an_unknown_id_may_begin_anywhere_before_4_5(bench: Forge, kafka_version: str) -> None:
     """KAFKA-15591: up to Kafka 4.4 "an unknown id may begin anywhere, so 1 was stored. Now 0 is neither remembered nor next"."""
-    version = KafkaVersion.of(read_compose().version)
     answers = [str(bench.send(4711, 0, 5)), str(bench.send(4711, 0, 0))]
-    if version.checks_first_sequence_of_new_log:
+    if KafkaVersion.of(kafka_version).checks_first_sequence_of_new_log:
         assert answers == ["refused: 45 out of order sequence number", "stored at offset 0"]
     else:
         assert answers == ["stored at offset 0", "refused: 45 out of order sequence number"]
@@ -103,10 +101,10 @@ def test_a_connection_is_no_session(kafka_address: str, bench: Forge) -> None:
 
 
 @pytest.fixture
-def forgetful(tmp_path: Path) -> Iterator[KafkaProcess]:
+def forgetful(tmp_path: Path, kafka_version: str) -> Iterator[KafkaProcess]:
     """An Apache Kafka of this test's own, which looks for idle ids twice a second instead of every ten minutes."""
     process = KafkaProcess(probe.two_free_ports(), tmp_path)
-    process.start(read_compose().version)
+    process.start(kafka_version)
     with process.settings.open("a", encoding="utf-8") as settings:
         settings.write("\nproducer.id.expiration.check.interval.ms=500\n")
     os.kill(process.pid() or 0, signal.SIGTERM)
