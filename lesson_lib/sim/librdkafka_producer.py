@@ -29,21 +29,21 @@ STORED_NOTHING = (GAP, FORGOTTEN, ErrorCode.NOT_LEADER_OR_FOLLOWER, ErrorCode.UN
 
 
 class LibrdkafkaProducer(Producer):
-    """`next_ack` and `next_error` are the sequences at which each partition expects its next success and its next error."""
+    """`next_ack` and `next_error` are the sequences at which each partition expects its next success and its next error.
+
+    `draining` are the partitions that wait until nothing of theirs is in flight, `raising` whether all wait for a new epoch. `uncertain`
+    batches may be stored. `position` counts the records sent before a batch, `first` is the position of sequence 0 in this epoch.
+    """
 
     client = "librdkafka"
     fatal: ErrorCode | None = None
     culprit: PendingBatch | None = None  # whose answer was fatal
+    raising = False
 
     def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
         self.position: dict[PendingBatch, int] = {}
         self.records: dict[int, int] = {}
-        super().__init__(*arguments)
-
-    def init_producer_id(self) -> None:
-        """A new id; every partition expects sequence 0."""
-        super().init_producer_id()
-        self.raising = False
         self.draining: set[int] = set()
         self.uncertain: set[PendingBatch] = set()
         self._expect_zero()
@@ -108,16 +108,20 @@ class LibrdkafkaProducer(Producer):
 
     def on_success(self, pending: PendingBatch, answer: Answer) -> None:
         """An acknowledgement covers what was sent before it, 46 the batch alone, and without idempotence it is a failure."""
-        if not self.settings.idempotence:
-            super().on_success(pending, answer) if not answer.error else self.fail(pending, answer.error)
+        if not self.settings.idempotence and answer.error:
+            self.fail(pending, answer.error)
             return
+        if self.settings.idempotence:
+            self._note_success(pending, answer)
+        super().on_success(pending, answer)
+
+    def _note_success(self, pending: PendingBatch, answer: Answer) -> None:
         partition, following = pending.partition, following_sequence(pending)
         if answer.error or self.next_error.get(partition, 0) == self.next_ack.get(partition, 0):
             self.next_error[partition] = following
         self.next_ack[partition] = following
         if not answer.error:
             self._acknowledge_before(pending)
-        super().on_success(pending, answer)
 
     def _acknowledge_before(self, pending: PendingBatch) -> None:
         for earlier in [other for other in self.queues[pending.partition] if other.number < pending.number]:

@@ -1,8 +1,8 @@
 """A producer as a state machine: batches wait in a queue per partition, get their numbers when they are first drained, stay
 the same batch through every retry, and end when the application is told ok, failed or unknown.
 
-What the clients have in common is here. In what they differ is in `kafka_python_producer` and `java_producer`: which batch may
-go next, where one that must go again is put, which errors are tried again, and what a failure costs.
+What the clients have in common is here. In what they differ is in `kafka_python_producer`, `java_producer` and `librdkafka_producer`:
+which batch may go next, where one that must go again is put, which errors are tried again, and what a failure costs.
 
 Differs from Kafka in: no metadata, no memory limit, a batch is one request, too large a batch is not split; the back-off
 doubles with every try without an upper limit, so that a run up to the delivery timeout stays short; more than five in flight are
@@ -64,12 +64,10 @@ class Producer:
 
     def stamp(self, pending: PendingBatch) -> None:
         """Give a batch its numbers; they stay the same through every retry."""
-        count = len(pending.values)
-        if not self.settings.idempotence:
-            pending.stamped = Batch(count, max_timestamp=pending.created, payload=pending.values)
-            return
-        first = self.next_sequence.get(pending.partition, 0)
-        self.next_sequence[pending.partition] = increment_sequence(first, count)
+        count, first = len(pending.values), -1
+        if self.settings.idempotence:
+            first = self.next_sequence.get(pending.partition, 0)
+            self.next_sequence[pending.partition] = increment_sequence(first, count)
         pending.stamped = Batch(count, self.producer_id, self.producer_epoch, first, max_timestamp=pending.created,
                                 payload=pending.values)
 
@@ -127,9 +125,8 @@ class Producer:
         pending.tries += 1
         pending.reset = False
         attempt, fault = self.world.next_attempt()
-        request = Request(attempt, pending, pending.stamped, fault, self.settings.acks)
+        request = Request(attempt, pending, pending.stamped, fault, self.settings.acks, try_no=pending.tries)
         connection = self._connected()
-        request.try_no = pending.tries
         self.world.record(Kind.SEND, lane=self.lane, conn=connection.number, **request.identity, **request.numbers)
         self._free_at = self.world.clock.now + BURST_MS
         self._dispatch(request, connection)
