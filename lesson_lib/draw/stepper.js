@@ -88,6 +88,8 @@
       if (narrow) follow(to);
     }
 
+    // Safari leaves the focus elsewhere when a control is clicked, and the next key would be the notebook's.
+    bar.addEventListener("click", (event) => event.target.focus({ preventScroll: true }));
     const moves = { ArrowLeft: () => now - 1, ArrowDown: () => now - 1, ArrowRight: () => now + 1, ArrowUp: () => now + 1,
       PageDown: () => now - 10, PageUp: () => now + 10, Home: () => 0, End: () => last };
     bar.addEventListener("keydown", (event) => {

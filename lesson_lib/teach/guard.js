@@ -7,6 +7,8 @@
     return plain && !leaves;
   };
   const guard = (event) => { if (ours(event)) event.stopPropagation(); };
+  // Safari leaves the focus elsewhere when a control is clicked, and the next key would be the notebook's.
+  const focus = (event) => event.target.closest("button, input")?.focus({ preventScroll: true });
   // Notebook 7 looks at a key before it gets down to the controls, but leaves one alone that is pressed on such an element.
   const tell = (event) => {
     const inside = event.target.closest?.(".lesson-answer, .lesson-playground");
@@ -16,12 +18,23 @@
     window.lessonKeys = true;
     window.addEventListener("keydown", tell, true);
   }
-  const name = (group, index, id, question) => {
+  const name = (group, question) => {
+    group.dataset.named = "yes";
     const label = group.querySelector(".widget-label");
     const box = group.querySelector(".widget-radio-box") || group;
     box.setAttribute("role", "radiogroup");
     box.setAttribute("aria-label", `${label ? label.textContent : "Answer"}: ${question}`);
-    group.querySelectorAll("input[type=radio]").forEach((input) => { input.name = `${id}-${index}`; });
+    const id = `lesson-${Math.random().toString(36).slice(2)}`;
+    group.querySelectorAll("input[type=radio]").forEach((input) => { input.name = id; });
+  };
+  const keep = (box) => {
+    box.dataset.guarded = "yes";
+    box.addEventListener("keydown", guard);
+    box.addEventListener("click", focus);
+    if (!box.matches(".lesson-playground")) return;
+    box.setAttribute("role", "group");
+    box.setAttribute("aria-label", "Playground");
+    box.style.setProperty("--jp-widgets-dropdown-arrow", ARROW);
   };
   const run = (script) => {
     const running = document.createElement("script");
@@ -35,22 +48,17 @@
   const upgrade = (area) => {
     area.querySelectorAll(".lesson-playground [data-picture] > script:not([data-running])").forEach(run);
     area.querySelectorAll(".lesson-answer, .lesson-playground").forEach((box) => {
-      if (box.dataset.guarded || !box.querySelector("input, select, button")) return;
-      box.dataset.guarded = "yes";
-      box.addEventListener("keydown", guard);
-      if (box.matches(".lesson-playground")) {
-        box.setAttribute("role", "group");
-        box.setAttribute("aria-label", "Playground");
-        box.style.setProperty("--jp-widgets-dropdown-arrow", ARROW);
-      }
+      if (!box.dataset.guarded) keep(box);
       const text = area.querySelector(`#${[...box.classList].find((c) => c.startsWith("question-")) || "none"}`);
-      const question = text ? text.textContent : "";
-      const id = `lesson-${Math.random().toString(36).slice(2)}`;
-      box.querySelectorAll(".widget-radio").forEach((group, index) => name(group, index, id, question));
+      box.querySelectorAll(".widget-radio:not([data-named])").forEach((group) => {
+        if (group.querySelector("input")) name(group, text ? text.textContent : "");
+      });
     });
   };
-  const area = here && (here.closest(".jp-OutputArea") || here.parentElement.parentElement);
+  // VS Code puts each output of a cell into a container of its own; the controls are in the next one.
+  const area = here && (here.closest(".jp-OutputArea, .cell_container") || here.parentElement.parentElement);
   if (!area) return;
-  new MutationObserver(() => upgrade(area)).observe(area, { childList: true, subtree: true });
+  // Parts of a control come one by one, and in no order: its class may come after its buttons.
+  new MutationObserver(() => upgrade(area)).observe(area, { childList: true, subtree: true, attributeFilter: ["class"] });
   upgrade(area);
 })(document.currentScript);

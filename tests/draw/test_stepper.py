@@ -116,6 +116,17 @@ def test_plain_keys_stay_inside_and_the_others_get_out(browser: Any, picture: Pi
 
 
 @pytest.mark.browser
+def test_a_clicked_control_has_the_focus_where_a_click_gives_none(browser: Any, picture: Picture, tmp_path: Path) -> None:
+    page = opened(browser, bare(picture), tmp_path)
+    page.evaluate("addEventListener('mousedown', event => event.preventDefault(), true)")  # as in Safari
+    for control in (page.get_by_role("slider"), page.get_by_role("button", name="Previous event")):
+        control.click()
+        assert control.evaluate("control => control === document.activeElement")
+    page.keyboard.press("Home")
+    assert shown(page) == [0] and page.evaluate("leaked") == []
+
+
+@pytest.mark.browser
 def test_the_same_picture_twice_in_a_page_steps_apart(browser: Any, picture: Picture, tmp_path: Path) -> None:
     page = opened(browser, bare(picture, picture), tmp_path)
     page.get_by_role("slider").nth(1).focus()
