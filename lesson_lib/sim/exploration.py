@@ -70,7 +70,7 @@ class Exploration:
     def outcomes(self) -> list[Outcome]:
         """The different ends: those with the fewest faults first, then those with most told ok, then those in fewest steps."""
         protocol = self.graph.protocol
-        return sorted((outcome(protocol, batches, told, anomaly_names(protocol, place), place[5])
+        return sorted((make_outcome(protocol, batches, told, anomaly_names(protocol, place), place[5])
                        for (batches, told), place in self._places.items()), key=rank)
 
     @cached_property
@@ -151,7 +151,7 @@ def rank(outcome: Outcome) -> tuple[int, int]:
     return -outcome.left, -outcome.told.count("ok")
 
 
-def outcome(protocol: Protocol, batches: tuple[int, ...], told: tuple[str, ...], names: Names, left: int) -> Outcome:
+def make_outcome(protocol: Protocol, batches: tuple[int, ...], told: tuple[str, ...], names: Names, left: int) -> Outcome:
     """An outcome with the values that belong to the batches."""
     return Outcome(tuple(protocol.values[batch] for batch in batches), told, names, batches, left)
 

@@ -25,7 +25,7 @@ from functools import cached_property
 
 from lesson_lib.core.batch import Batch
 from lesson_lib.core.producer_state import judge
-from lesson_lib.sim.exploration import Exploration, Names, Outcome, anomaly_names, outcome, rank
+from lesson_lib.sim.exploration import Exploration, Names, Outcome, anomaly_names, make_outcome, rank
 from lesson_lib.sim.explore_broker import Broker, Handled, State
 from lesson_lib.sim.explore_ends import Ends, stored
 from lesson_lib.sim.explore_lookups import Known
@@ -108,7 +108,7 @@ class PlainExploration(Exploration):
     @cached_property
     def outcomes(self) -> list[Outcome]:
         """The different ends: those with the fewest faults first, then those with most told ok, then those with the shortest log."""
-        found = [outcome(self.graph.protocol, log, end.told, end.anomalies, left) for log, end, left in self._ends]
+        found = [make_outcome(self.graph.protocol, log, end.told, end.anomalies, left) for log, end, left in self._ends]
         return sorted(found, key=lambda one: (*rank(one), len(one.batches), one.batches))
 
     @cached_property
@@ -118,7 +118,7 @@ class PlainExploration(Exploration):
         for place in sorted(self.graph.ends, key=lambda end: (-end[5], -protocol.clients[end[0]].told.count("ok"))):
             names = anomaly_names(protocol, place)
             if names not in found:
-                found[names] = outcome(protocol, self._log_to(place), protocol.clients[place[0]].told, names, place[5])
+                found[names] = make_outcome(protocol, self._log_to(place), protocol.clients[place[0]].told, names, place[5])
         return found
 
     def _log_to(self, place: Place) -> tuple[int, ...]:
