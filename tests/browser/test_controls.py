@@ -77,6 +77,7 @@ def run(page: Any) -> Any:
     tab_to(page, "Run")
     page.keyboard.press("Enter")
     page.wait_for_selector(f'{PICTURE}[data-step]:not([data-picture="{before}"])')
+    page.wait_for_function(IDLE)  # the strip follows the picture
     assert page.evaluate("document.activeElement.textContent") == "Run", "the focus stays where it was"
     return page.locator(PICTURE)
 
