@@ -59,7 +59,6 @@ class LibrdkafkaProducer(Producer):
         self.position[pending] = self.records.get(partition, 0)
         self.records[partition] = self.position[pending] + len(values)
         if self.fatal is not None:
-            self._forget(pending)
             self.report(pending, "failed", error=self.fatal, note="_FATAL")
         return pending
 

@@ -63,6 +63,7 @@ def test_what_ends_the_producer(bench: Bench, script: str) -> None:
     """45 on the next in line, and 59 on a batch that may be stored: nothing is sent any more."""
     expected = compare(bench, "librdkafka", script, again=second_burst(script), same=dropped_or_expired, **PATIENT)
     assert [event.what for event in expected.of(Kind.PRODUCER)] == ["stuck"]
+    assert expected.of(Kind.EPOCH) == []
 
 
 @pytest.mark.parametrize("script", OFF + ["2: store and answer 46"])
@@ -105,3 +106,18 @@ def test_a_batch_that_expires_unanswered_costs_an_epoch(bench: Bench) -> None:
     assert told == ["_MSG_TIMED_OUT", "ok 1"] == told_by(expected)
     last = [next(reversed(history.of(Kind.SEND))) for history in (run, expected)]
     assert [(s.batch, s.producer_epoch, s.base_sequence) for s in last] == [(1, 1, 0)] * 2
+
+
+def test_sequences_count_records() -> None:
+    """The drivers send one record a batch; that a new epoch starts behind whole batches is only simulated."""
+    run = simulate(8, faults="2: refuse 87", client="librdkafka", in_flight=5, records_per_batch=2)
+    assert [(a.batch, a.send.producer_epoch, a.send.base_sequence) for a in run.attempts] == [
+        (0, 0, 0), (1, 0, 2), (2, 0, 4), (3, 0, 6), (2, 1, 0), (3, 1, 2)]
+
+
+@pytest.mark.parametrize(("script", "others"), [("1: store and answer 20", [1, 1, 1, 1]), ("1: refuse 87", [])])
+def test_a_drain_stops_its_partition_and_a_new_epoch_stops_all(script: str, others: list[int]) -> None:
+    """The partitions of what is sent between the error and the last answer to what was in flight with it; only simulated, as above."""
+    events = simulate(12, faults=script, client="librdkafka", in_flight=5, partitions=2).events
+    first, fifth = (next(i for i, e in enumerate(events) if (e.kind, e.attempt) == (Kind.ACK, attempt)) for attempt in (1, 5))
+    assert [e.partition for e in events[first:fifth] if e.kind == Kind.SEND] == others
