@@ -10,6 +10,7 @@ import atexit
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from textwrap import fill
 from typing import Any
 
 from lesson_lib.arguments import acks_of, count_of, values_of
@@ -30,6 +31,7 @@ from lesson_lib.live.topics import Topics
 
 RUN_TOPIC = "toy"  # its name in simulated runs, so that both look the same
 GONE_SECONDS, CLOSE_SECONDS, POLL_SECONDS = 1.0, 0.2, 0.01
+PRINTED = 96  # characters in a line; JupyterLab breaks a longer one amid a word
 _current: Lab | None = None
 
 
@@ -44,7 +46,7 @@ def start_lab(broker: str | EmbeddedBroker | None = None, version: str = "4.4", 
     if _current is not None:
         _current.stop()
     _current = Lab(choose(broker, version), port)
-    print(_current.choice.sentence)
+    print(fill(_current.choice.sentence, PRINTED))
     return _current
 
 

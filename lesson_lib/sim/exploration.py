@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from textwrap import fill
 
 from lesson_lib.errors import LessonError
 from lesson_lib.history import Event, History, Kind, Settings, find_anomalies
@@ -19,6 +20,7 @@ from lesson_lib.sim.run import simulate
 
 FAILURES = ("duplicate", "lost write", "hole", "reordered")
 ANOMALIES = (*FAILURES, "aborted read", "nonmonotonic poll")
+PRINTED = 96  # characters in a line; JupyterLab breaks a longer one amid a word
 Names = tuple[str, ...]
 
 
@@ -141,7 +143,7 @@ class Exploration:
         for names, first in sorted(self.firsts.items()):
             lines.append(f"{self.counts[names]:>7,}  {', '.join(names) or 'no anomaly':<32}  e.g. log {' '.join(first.log) or 'empty'}"
                          f"  told {' '.join(first.told)}")
-        return "\n".join([*lines, self.sentence])
+        return "\n".join([*lines, fill(self.sentence, PRINTED)])
 
     __repr__ = __str__
 

@@ -164,7 +164,7 @@ def test_an_expired_idempotent_producer_does_not_keep_the_lab(lab: Lab) -> None:
 
 
 def test_lost_request_and_lost_ack_are_the_same_exception(lab: Lab) -> None:
-    settings = {"idempotence": False, "delivery_timeout_ms": 500, "request_timeout_ms": 200}
+    settings = {"idempotence": False, "delivery_timeout_ms": 1_500, "request_timeout_ms": 200}
     lost_request = lab.run(1, faults="1+: lose request", **settings)
     lost_ack = lab.run(1, faults="1+: lose ack", **settings)
     told = [[(e.what, e.note) for e in history.reports] for history in (lost_request, lost_ack)]
