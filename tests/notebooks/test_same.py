@@ -1,8 +1,8 @@
 """What is simulated is the same in every run, to the last character: in two processes, whose sets have different orders.
 
 A cell is live when it uses the lab, or a name that a live cell made last; there ids, topics and times differ, and only what the run
-shows is compared: the option that it proves, the log, and what the application was told; from its words, since in HTML all of it
-is one line with the picture, where each try of a real client has its place.
+shows is compared: what it prints, the option that it proves, the log, and what the application was told. From its words, since in
+HTML all of it is one line with the picture, where each try of a real client has its place.
 """
 
 from __future__ import annotations
@@ -39,18 +39,17 @@ def live_cells(sources: Sequence[str]) -> list[bool]:
     return found
 
 
-def contents(outputs: Iterable[Mapping[str, Any]]) -> Iterator[list[str]]:
-    """What a cell put out, as [kind, text]; what was printed in several pieces is one."""
-    printed: list[str] = []
+def contents(outputs: Iterable[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """What a cell put out, as (kind, text); what was printed in several pieces is one."""
+    found: list[tuple[str, str]] = []
     for output in outputs:
-        if output["output_type"] == "stream" and printed and printed[0] == output["name"]:
-            printed[1] += output["text"]
-        elif output["output_type"] == "stream":
-            printed = [output["name"], output["text"]]
-            yield printed
+        if output["output_type"] != "stream":
+            found += [(kind, str(data)) for kind, data in sorted(output.get("data", {}).items()) if kind != WIDGET]
+        elif found and found[-1][0] == output["name"]:
+            found[-1] = (output["name"], found[-1][1] + output["text"])
         else:
-            printed = []
-            yield from ([kind, str(data)] for kind, data in sorted(output.get("data", {}).items()) if kind != WIDGET)
+            found.append((output["name"], output["text"]))
+    return found
 
 
 def differences(one: Any, other: Any) -> list[str]:
@@ -66,7 +65,11 @@ def differences(one: Any, other: Any) -> list[str]:
 
 def proven(outputs: Iterable[Mapping[str, Any]]) -> Iterator[list[str]]:
     """What the words of a live cell prove, whichever way and time it took."""
-    yield from (SHOWS.findall(text) for kind, text in contents(outputs) if kind in ("text/plain", "stdout"))
+    for kind, text in contents(outputs):
+        if kind == "stdout":
+            yield [line for line in text.splitlines() if not line.startswith("RecordMetadata(")]  # names a topic and a time
+        elif kind == "text/plain":
+            yield SHOWS.findall(text)
 
 
 def first_difference(one: str, other: str) -> str:
@@ -132,6 +135,12 @@ def test_a_simulated_cell_that_differs_is_found(one: Any, other: Any, same: bool
 def test_of_a_live_cell_counts_what_the_run_shows(one: str, other: str, same: bool) -> None:
     one, other = (notebook("start_lab()", shown("text/plain", text)) for text in (one, other))
     assert (differences(one, other) == []) is same
+
+
+def test_of_a_live_cell_counts_what_it_prints() -> None:
+    one, other = (notebook("start_lab()", printed(f"RecordMetadata(topic='orders-{n}')\n{n}"), printed(" copies")) for n in (1, 2))
+    assert differences(one, one) == [] and len(differences(one, other)) == 1
+    assert list(proven(one.cells[0].outputs)) == [["1 copies"]]
 
 
 def test_of_a_live_cell_the_picture_does_not_count() -> None:
