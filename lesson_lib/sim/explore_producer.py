@@ -32,7 +32,7 @@ class Request(NamedTuple):
 
 
 class Unanswered(NamedTuple):
-    """A batch that the producer still has to bring home; `renumbered` once an epoch bump gave it a new sequence."""
+    """A batch that the producer still has to bring home; `renumbered` while it was not sent with its new sequence yet."""
 
     batch: int
     sequence: int
@@ -78,7 +78,7 @@ class Producer:
             batch = client.waiting[0]
             if self.idempotence and any(other.sequence < batch.sequence for other in client.wire):
                 return None
-            client = client._replace(waiting=client.waiting[1:])
+            batch, client = batch._replace(renumbered=False), client._replace(waiting=client.waiting[1:])
         elif client.next_batch == self.batches or client.unresolved:
             return None
         else:

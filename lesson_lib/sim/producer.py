@@ -109,7 +109,7 @@ class Producer:
 
     def _next(self) -> PendingBatch | None:
         """Take the batch to send now out of its queue, if there is one."""
-        if len(self.in_flight) >= self.settings.in_flight and self.settings.acks:
+        if len(self.in_flight) >= self.settings.in_flight:
             return None
         heads = sorted((q[0] for q in self.queues.values() if q), key=lambda b: b.number)
         for head in heads:
@@ -197,7 +197,7 @@ class Producer:
 
     def expire(self, pending: PendingBatch) -> None:
         """The delivery timeout is over: told unknown, whether or not it is in the log."""
-        if pending.done or self.killed or self.stuck:
+        if self.killed or self.stuck:
             return
         self._forget(pending)
         self.report(pending, "unknown", note=exception_name(self.client, timed_out=True))

@@ -124,6 +124,7 @@ class World:
     def send(self) -> None:
         if self.again:
             record = self.again.pop(0)
+            record.reset = False
         else:
             record = Record(self.fresh.pop(0), self.sequence)
             self.sequence += 1 if self.idempotence else 0

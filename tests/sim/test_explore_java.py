@@ -16,6 +16,7 @@ from lesson_lib.clients.bench import Bench
 from lesson_lib.clients.experiments import SHORT
 from lesson_lib.clients.java import Java
 from lesson_lib.live.lab import start_lab
+from lesson_lib.sim import simulate
 from lesson_lib.sim.explore import explore
 
 KINDS = ("cut", "refuse", "store and answer", "restart broker")
@@ -28,11 +29,11 @@ def java() -> Iterator[Java]:
         yield client
 
 
-def burst(java: Java, script: str, broker: str, count: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def burst(java: Java, script: str, broker: str, count: int, hold: list[int], in_flight: int = 5) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The log, and what the application was told, after the Java producer sent its records at once under this script."""
     lab = start_lab("embedded", broker)
     try:
-        told, run = Bench(lab, java).play(script, [count], hold=[count], idempotence=True, in_flight=5, **SHORT)
+        told, run = Bench(lab, java).play(script, [count], hold=hold, idempotence=True, in_flight=in_flight, **SHORT)
         return tuple(run.values()), tuple(as_the_explorer_says(word) for word in told)
     finally:
         lab.stop()
@@ -55,6 +56,15 @@ def as_the_explorer_says(word: str) -> str:
 def test_the_java_producer_ends_where_the_explorer_says(java: Java, script: str, broker: str, log: str) -> None:
     """In one of the explorer's ends, the one in the row."""
     count = len(set(log.split()) | {"m0"})
-    seen = burst(java, script, broker, count)
+    seen = burst(java, script, broker, count, [count])
     assert seen in {(o.log, o.told) for o in explore(count, count, 2, broker=broker, kinds=KINDS).outcomes}
     assert " ".join(seen[0]) == log
+
+
+@pytest.mark.java
+def test_a_batch_that_was_sent_with_its_new_number_can_be_numbered_again(java: Java) -> None:
+    """Two restarts, each behind two batches without an answer: the second one costs a second epoch."""
+    script, log = "1: cut 2 0; 3: restart broker; 5: cut 2 0; 7: restart broker", ("m0", "m1", "m0", "m1", "m2", "m1", "m2")
+    ends = {o.log: o.told for o in explore(3, 2, 2, broker="4.5", kinds=("restart broker",)).outcomes}
+    assert burst(java, script, "4.5", 3, [2, 3, 4, 6], in_flight=2) == (log, ends[log]) == (log, ("ok", "ok", "ok"))
+    assert simulate(3, in_flight=2, client="java", broker="4.5", faults=script).values() == list(log)

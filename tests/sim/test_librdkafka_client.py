@@ -30,6 +30,9 @@ MORE = ["1: refuse 6; 2: delay 60", "2: store and answer 20; 3: delay 60", "5: r
         "3: store and answer 20; 4: refuse 59", "3: refuse 6; 4: refuse 59", "2: store and answer 7", "2: refuse 3",
         "2: lose ack; 6: refuse 6", "2: lose ack; 7: refuse 6", "2: lose ack; 7: store and answer 46",
         "4: store and answer 20; 5: store and answer 46"]
+TWICE = "4: refuse 6; 5: refuse 6; "
+AGAIN = [TWICE + "6: refuse 6; 7: refuse 59", "4: refuse 6; 5: refuse 3; 6: refuse 6; 7: refuse 59"]
+AGAIN_FATAL = [TWICE + "7: refuse 59", "4: refuse 6; 5: store and answer 20; 6: refuse 6; 7: refuse 59"]
 GAPS = ["2: store and answer 20; 3: store and answer 46; 4: refuse 59", "2: refuse 6; 3: refuse 87"]  # in what must be sent again
 
 
@@ -50,15 +53,17 @@ def dropped_or_expired(told: Told) -> Told:
 
 def second_burst(script: str) -> list[int]:
     """After how many attempts the next answers may come, where a burst has faults that is not the first."""
+    if script in AGAIN + AGAIN_FATAL:
+        return [7]
     return [9] if script.startswith("2: lose ack;") else [8, 10] if script in GAPS else []
 
 
-@pytest.mark.parametrize("script", [script for script in ON + MORE + GAPS if script not in FATAL])
+@pytest.mark.parametrize("script", [script for script in ON + MORE + GAPS + AGAIN if script not in FATAL])
 def test_five_in_flight_with_idempotence(bench: Bench, script: str) -> None:
     compare(bench, "librdkafka", script, again=second_burst(script))
 
 
-@pytest.mark.parametrize("script", FATAL)
+@pytest.mark.parametrize("script", FATAL + AGAIN_FATAL)
 def test_what_ends_the_producer(bench: Bench, script: str) -> None:
     """45 on the next in line, and 59 on a batch that may be stored: nothing is sent any more."""
     expected = compare(bench, "librdkafka", script, again=second_burst(script), same=dropped_or_expired, **PATIENT)
@@ -121,3 +126,5 @@ def test_a_drain_stops_its_partition_and_a_new_epoch_stops_all(script: str, othe
     events = simulate(12, faults=script, client="librdkafka", in_flight=5, partitions=2).events
     first, fifth = (next(i for i, e in enumerate(events) if (e.kind, e.attempt) == (Kind.ACK, attempt)) for attempt in (1, 5))
     assert [e.partition for e in events[first:fifth] if e.kind == Kind.SEND] == others
+    ninth = next(i for i, e in enumerate(events) if (e.kind, e.attempt) == (Kind.ACK, 9))
+    assert 0 in [e.partition for e in events[fifth:ninth] if e.kind == Kind.SEND]  # it does not wait for what the other one sent since

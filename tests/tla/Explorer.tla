@@ -113,7 +113,7 @@ CanSend(c) ==
     /\ IF c.waiting # <<>> THEN ~OneAlone(c) ELSE c.nextBatch <= Batches /\ ~c.unresolved
 
 SentEntry(c) ==
-    IF c.waiting # <<>> THEN Head(c.waiting)
+    IF c.waiting # <<>> THEN [Head(c.waiting) EXCEPT !.renumbered = FALSE]
     ELSE [batch |-> c.nextBatch, sequence |-> c.nextSequence, renumbered |-> FALSE]
 
 AfterSend(c) ==

@@ -1,0 +1,53 @@
+"""What all simulated producers have in common."""
+
+from __future__ import annotations
+
+import pytest
+
+from lesson_lib.history import Kind
+from lesson_lib.sim import simulate
+
+CLIENTS = ["kafka-python", "java", "librdkafka"]
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_partitions_are_served_in_the_order_of_send(client: str) -> None:
+    run = simulate(6, partitions=2, client=client, in_flight=2)
+    assert [a.batch for a in run.attempts] == list(range(6))
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+@pytest.mark.parametrize(("late", "kind"), [("1: refuse 6; 2: delay 150", Kind.ACK), ("1: lose ack silently", Kind.TORN)])
+def test_what_comes_after_the_delivery_timeout_is_told_to_nobody(client: str, late: str, kind: Kind) -> None:
+    run = simulate(1, client=client, faults=late, delivery_timeout_ms=200, request_timeout_ms=200)
+    assert [report.what for report in run.reports] == ["unknown"]
+    told = run.events.index(run.reports[0])
+    assert [event.kind for event in run.events[told:] if event.kind in (Kind.SEND, Kind.ACK, Kind.TORN)] == [kind]
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+@pytest.mark.parametrize("retries", [0, 1, 3])
+def test_so_many_retries_are_one_try_more(client: str, retries: int) -> None:
+    run = simulate(1, client=client, idempotence=False, retries=retries, faults="1+: refuse 6")
+    assert len(run.attempts) == retries + 1
+    assert run.told == {0: "failed"}
+
+
+def test_a_killed_producer_notices_nothing_any_more() -> None:
+    run = simulate(2, client="java", in_flight=2, faults="1: lose ack silently; 2: kill producer", request_timeout_ms=50)
+    killed = next(i for i, event in enumerate(run.events) if event.what == "killed")
+    assert not [event for event in run.events[killed:] if event.kind == Kind.TIMEOUT and event.attempt <= 2]
+
+
+def test_a_stuck_producer_tells_nothing_of_what_it_holds() -> None:
+    """kafka-python: `get` without a limit waits for ever."""
+    run = simulate(4, partitions=2, in_flight=4, faults="1+: lose ack", delivery_timeout_ms=300, request_timeout_ms=100)
+    stuck = next(i for i, event in enumerate(run.events) if event.what == "stuck")
+    assert {event.note for event in run.events[stuck:] if event.kind == Kind.REPORT} == {"never told"}  # when the run is over
+
+
+def test_kafka_python_does_not_try_again_what_has_an_old_id() -> None:
+    """Error 45 on one partition brings a new id; what the other partition lost meanwhile had the old one."""
+    run = simulate(2, partitions=2, in_flight=2, faults="1: refuse 45; 2: lose request")
+    assert [a.batch for a in run.attempts] == [0, 1]
+    assert run.told == {0: "failed", 1: "unknown"}
