@@ -14,6 +14,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kafka import KafkaProducer
@@ -140,10 +141,13 @@ def _wait_until_known(bench: Forge, ids: set[int]) -> None:
 
 @pytest.mark.java
 @pytest.mark.fact("java-refuses-six")
-@pytest.mark.parametrize(("in_flight", "told"), [(5, ["ok 0"]), (6, ["ConfigException"])])
-def test_a_java_producer_refuses_six_in_flight(lab: Lab, java: Callable[..., list[str]], in_flight: int, told: list[str]) -> None:
-    """A real Java client refuses six while idempotence is on; it keeps at most five in flight."""
-    settings = {"enable_idempotence": "true", "max_in_flight_requests_per_connection": in_flight}
+@pytest.mark.parametrize(("settings", "told"), [
+    ({"enable_idempotence": "true", "max_in_flight_requests_per_connection": 5}, ["ok 0"]),
+    ({"enable_idempotence": "true", "max_in_flight_requests_per_connection": 6}, ["ConfigException"]),
+    ({"max_in_flight_requests_per_connection": 6}, ["ConfigException"]),
+])
+def test_a_java_producer_refuses_six_in_flight(lab: Lab, java: Callable[..., list[str]], settings: dict[str, Any], told: list[str]) -> None:
+    """A real Java client refuses six while idempotence is on, by default too; it keeps at most five in flight."""
     assert java(lab.address, lab.topic("five"), "m0", **settings) == told
 
 

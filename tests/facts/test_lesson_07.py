@@ -97,14 +97,44 @@ def test_a_marker_takes_an_offset_in_every_partition(lab: Lab) -> None:
     assert lab.producer().send(topic, b"next", partition=0).get().offset == 2
 
 
-@pytest.mark.fact("abort-removes-nothing", "read-uncommitted-is-default")
-def test_what_was_aborted_stays_and_the_default_shows_it(lab: Lab, topic: str) -> None:
-    """Aborting removes nothing; only read_committed leaves out what was aborted, and it is not the default."""
+def one_of_each(lab: Lab, topic: str) -> None:
+    """`a` is committed, `x` is aborted."""
     shop = started(lab, "levels")
     for value, end in ((b"a", shop.commit_transaction), (b"x", shop.abort_transaction)):
         shop.begin_transaction()
         shop.send(topic, value).get()
         end()
+
+
+def handed_by_librdkafka(lab: Lab, topic: str, **settings: str) -> list[str]:
+    """What a librdkafka consumer is handed up to the end of the log."""
+    library = pytest.importorskip("confluent_kafka")
+    consumer = library.Consumer({"bootstrap.servers": lab.address, "group.id": "unused", "enable.partition.eof": True,
+                                 **{name.replace("_", "."): value for name, value in settings.items()}})
+    consumer.assign([library.TopicPartition(topic, 0, library.OFFSET_BEGINNING)])
+    values = []
+    while (message := consumer.poll(20)) is not None and not message.error():
+        values.append(message.value().decode())
+    consumer.close()
+    assert message and message.error().code() == library.KafkaError._PARTITION_EOF
+    return values
+
+
+@pytest.mark.java
+@pytest.mark.fact("read-uncommitted-is-default")
+def test_the_default_of_java_shows_what_was_aborted_and_that_of_librdkafka_does_not(lab: Lab, topic: str,
+                                                                                   java: Callable[..., list[str]]) -> None:
+    """In Java and kafka-python read_committed is not the default; in librdkafka it is."""
+    one_of_each(lab, topic)
+    assert java(lab.address, topic, "!read") == ["a x"]
+    assert handed_by_librdkafka(lab, topic) == ["a"]
+    assert handed_by_librdkafka(lab, topic, isolation_level="read_uncommitted") == ["a", "x"]
+
+
+@pytest.mark.fact("abort-removes-nothing", "read-uncommitted-is-default")
+def test_what_was_aborted_stays_and_the_default_shows_it(lab: Lab, topic: str) -> None:
+    """Aborting removes nothing; only read_committed leaves out what was aborted, and in kafka-python it is not the default."""
+    one_of_each(lab, topic)
     assert words(lab.log(topic)) == "a COMMIT x ABORT"
     assert read(lab, topic) == read(lab, topic, isolation_level="read_uncommitted") == ["a", "x"]
     assert read(lab, topic, isolation_level="read_committed") == ["a"]

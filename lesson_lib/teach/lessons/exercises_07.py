@@ -42,6 +42,7 @@ EXERCISES = (
         against=lambda run, answer: "Each of the three transactions leaves a marker, and an aborted record leaves no offset free.",
         hints=("Write the log down, cell by cell.", "Four records and three markers."),
         right=(given([7, 3]), given((7, 3))), wrong=(given([4, 3]), given([7, 4]), given([6, 3]), given([4, 4]), given(7)),
-        explanation="So end minus position is no number of records. A monitor that counts offsets shows a lag that nobody can work off.",
+        explanation="So end minus position is no number of records. A monitor that counts offsets shows a lag "
+                    "that \"last record + 1\" never works off.",
     ),
 )

@@ -198,13 +198,13 @@ EXERCISES = (
         id="2.make-log", scenario=scenario(4, in_flight=5, idempotence=False), budget=1,
         goal="the log holds `m0 m1 m3 m2 m1`.", reached=holds("m0", "m1", "m3", "m2", "m1"),
         text="Four records, up to five requests in flight. Make this log with one fault: `m0 m1 m3 m2 m1`.",
-        hints=("When a connection tears, everything unanswered on it is sent again.",
+        hints=("When a connection tears, everything unanswered on it is sent again; this client puts each retry at the head of its queue.",
                "`m1` was stored before the connection tore, `m2` and `m3` were not.",
                "Which ack was the first to be lost?"),
         right=(given({2: "lose ack"}), given({1: "cut 2 1"})),
         wrong=(given({1: "lose ack"}), given({2: "lose request"}), given({1: "cut 3 1"}), given({1: "refuse 19"}), given("impossible")),
-        explanation="One fault: a copy of `m1`, and everything that was on the way comes back in reverse, because this client "
-                    "puts each retry at the head of its queue.",
+        explanation="One fault: a copy of `m1`, and everything that was on the way comes back in reverse, as the head of the "
+                    "queue is where each retry is put.",
     ),
     PuzzleTask(
         id="2.skip-one", scenario=PLAIN, budget=2, free={"acks": (1, "all")},
@@ -218,7 +218,7 @@ EXERCISES = (
         wrong=(given({2: "lose request"}), given({2: "lose ack"}, acks=1), given({2: "refuse 19", 3: "refuse 19"}),
                given({2: "lose request"}, acks=0)),
         explanation="Told ok, it was stored: with an ack, retries can cost a copy and never a record. "
-                    "(One broker that keeps its disk; lesson 5 takes that away.)",
+                    "(As long as the broker keeps its disk; that, no lesson takes away.)",
     ),
     RuleTask(
         id="2.own-rule", faults=2, second_producer=True,

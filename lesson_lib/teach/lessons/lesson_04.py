@@ -214,7 +214,7 @@ EXERCISES = (
                                              given({2: "store and answer 20", 3: "lose ack"}), given({}),
                                              given({2: "lose ack", 3: "forget idle ids"})),
         explanation="Not with one producer that lives, and not with these faults. "
-                    "Lesson 5 kills the producer, lesson 6 restarts the broker.",
+                    "Lesson 5 kills the producer, lesson 6 looks for what the broker forgets.",
     ),
 )
 

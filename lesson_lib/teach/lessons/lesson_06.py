@@ -167,7 +167,7 @@ EPOCH_QUESTION = Question(
 
 LINE = Question(
     id="6.line", kind="choice",
-    text="Which of these lines refused the old batch 1, in the same epoch, when seven were in the log?",
+    text="Seven were in the log, and the old batch 1 came again in the same epoch. Which of these lines is the last test that it failed?",
     options=(
         Option("`seen := entry.duplicate_of(batch)`", False, "the look-up refuses",
                "it looks among the five and finds nothing, which by itself refuses nobody."),
@@ -244,7 +244,7 @@ EVERY = Question(
         Option("Two batches can change places.", lambda run: "reordered" in run.anomaly_names, "idempotence says nothing about order",
                lambda run: f"what is there is in order: the log holds {log_words(run)}."),
     ),
-    explanation="Nothing twice, nothing out of order. But the first batch of a brand-new partition can be shut out for ever.",
+    explanation="With one fault nothing twice and nothing out of order. But the first batch of an id can be shut out for ever.",
 )
 
 ITEMS = (*RECALL, PARTITIONS, REPLAY, SAW_OLD, CUT_QUESTION, EPOCH_QUESTION, LINE, SIX_QUESTION, FAILOVER, EXPIRE, EVERY, *EXERCISES)

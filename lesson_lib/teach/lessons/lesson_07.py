@@ -142,13 +142,13 @@ COMMIT_QUESTION = Question(
 
 ABORT_QUESTION = Question(
     id="7.abort", kind="prediction", scenario=ABORTED,
-    text="`a` is committed, `x` is aborted. Then a consumer starts that has no setting but the topic. What is its application handed?",
+    text="`a` is committed, `x` is aborted. Then a Java consumer reads from offset 0, with no other setting. What is it handed?",
     options=(
         Option("`a`", lambda run: read(run) == ["a"], "consumers leave out what was aborted", read_is),
         Option("`a x`", lambda run: read(run) == ["a", "x"]),
         Option("Nothing before the next commit.", lambda run: not read(run), "an abort blocks the reader", read_is),
     ),
-    explanation="The default of consumers is `read_uncommitted`: it shows what is in the log. The second consumer had asked for "
+    explanation="The default of Java's consumer is `read_uncommitted`: it shows what is in the log. The second consumer had asked for "
                 "`read_committed`.",
 )
 

@@ -1,15 +1,21 @@
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Properties;
 import java.util.Scanner;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.serialization.StringDeserializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 
 /**
  * Each input line `topic setting=value,... step step ...` is a new producer. A step is a value to send and to wait for, or one of
- * !init !begin !commit !abort !metrics; with ~ in front of a value nobody asks how its send ends. After each step a line
+ * !init !begin !commit !abort !metrics !read (what a consumer with no setting is handed); with ~ in front of a value nobody asks how its send ends. After each step a line
  * says what the application is told, at last `end`.
  */
 public class Steps {
@@ -27,10 +33,26 @@ public class Steps {
         settings.put("linger.ms", "0");
         for (String setting : words[1].split(",")) settings.put(setting.split("=")[0], setting.split("=")[1]);
         try (KafkaProducer<String, String> producer = new KafkaProducer<>(settings, new StringSerializer(), new StringSerializer())) {
-            for (int n = 2; n < words.length; n++) System.out.println(told(producer, words[0], words[n]));
+            for (int n = 2; n < words.length; n++) {
+                System.out.println(words[n].equals("!read") ? read(settings, words[0]) : told(producer, words[0], words[n]));
+            }
         } catch (KafkaException refused) {
             System.out.println(refused.getClass().getSimpleName());
         }
+    }
+
+    static String read(Properties settings, String topic) {
+        Properties address = new Properties();
+        address.put("bootstrap.servers", settings.get("bootstrap.servers"));
+        List<TopicPartition> all = List.of(new TopicPartition(topic, 0));
+        List<String> values = new ArrayList<>();
+        try (var consumer = new KafkaConsumer<>(address, new StringDeserializer(), new StringDeserializer())) {
+            consumer.assign(all);
+            consumer.seekToBeginning(all);
+            long end = consumer.endOffsets(all).get(all.get(0));
+            while (consumer.position(all.get(0)) < end) consumer.poll(Duration.ofMillis(100)).forEach(record -> values.add(record.value()));
+        }
+        return String.join(" ", values);
     }
 
     static String told(KafkaProducer<String, String> producer, String topic, String step) {
