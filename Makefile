@@ -5,6 +5,8 @@
 PY := .venv/bin/python
 # Options for JupyterLab, for example LAB_ARGS="--no-browser --port 8890".
 LAB_ARGS ?=
+# In a container one is often root, which JupyterLab refuses without a word; it listens on this machine only, and asks for its token.
+ROOT_ARGS := $(if $(filter 0,$(shell id -u)),--allow-root)
 # The address that JupyterLab prints and opens is this notebook's.
 LESSON_1 := $(firstword $(wildcard notebooks/01-*.ipynb))
 # Options for pytest, for example TEST_ARGS="-k core".
@@ -18,7 +20,7 @@ setup: ## make .venv from requirements.lock (a second run does nothing)
 	@PYTHON="$(PYTHON)" tools/setup.sh
 
 lab: setup ## open JupyterLab on lesson 1 (LAB_ARGS="--no-browser --port 8890" passes options)
-	@$(PY) -m jupyterlab --LabApp.default_url=/lab/tree/$(LESSON_1) $(LAB_ARGS)
+	@$(PY) -m jupyterlab --LabApp.default_url=/lab/tree/$(LESSON_1) $(ROOT_ARGS) $(LAB_ARGS)
 
 test: setup ## run every test that can run here, and name those that cannot (TEST_ARGS="-k core")
 	@$(PY) -m pytest $(TEST_ARGS)

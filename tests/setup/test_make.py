@@ -35,10 +35,18 @@ def test_make_alone_is_help():
     assert make() == make("help")
 
 
+@pytest.mark.parametrize(("user", "let_in"), [("0", True), ("1000", False)])
+def test_root_is_let_in_as_in_a_container(user, let_in, tmp_path, monkeypatch):
+    (tmp_path / "id").write_text(f"#!/bin/sh\necho {user}\n")
+    (tmp_path / "id").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert ("--allow-root" in make("--dry-run", "lab")) is let_in
+
+
 def test_lab_passes_options_to_jupyterlab_and_opens_lesson_1():
     shown = make("--dry-run", "lab", "LAB_ARGS=--no-browser --port 8890")
     assert re.search(
-        r"-m jupyterlab --LabApp\.default_url=/lab/tree/notebooks/01-\S+\.ipynb --no-browser --port 8890$", shown
+        r"-m jupyterlab --LabApp\.default_url=/lab/tree/notebooks/01-\S+\.ipynb (--allow-root)? --no-browser --port 8890$", shown
     )
 
 
