@@ -10,13 +10,13 @@ import atexit
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from textwrap import fill
 from typing import Any
 
 from lesson_lib.arguments import acks_of, count_of, values_of
 from lesson_lib.errors import LessonError
 from lesson_lib.faults import Script, parse_script
 from lesson_lib.history import History, Kind, LogCell, Settings
+from lesson_lib.lines import in_lines
 from lesson_lib.live import lab_run
 from lesson_lib.live.broker import EmbeddedBroker
 from lesson_lib.live.choose_broker import Choice, choose
@@ -31,7 +31,6 @@ from lesson_lib.live.topics import Topics
 
 RUN_TOPIC = "toy"  # its name in simulated runs, so that both look the same
 GONE_SECONDS, CLOSE_SECONDS, POLL_SECONDS = 1.0, 0.2, 0.01
-PRINTED = 96  # characters in a line; JupyterLab breaks a longer one amid a word
 _current: Lab | None = None
 
 
@@ -46,7 +45,7 @@ def start_lab(broker: str | EmbeddedBroker | None = None, version: str = "4.4", 
     if _current is not None:
         _current.stop()
     _current = Lab(choose(broker, version), port)
-    print(fill(_current.choice.sentence, PRINTED))
+    print(in_lines(_current.choice.sentence))
     return _current
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from textwrap import fill
 
 from lesson_lib.errors import LessonError
 from lesson_lib.history import Event, History, Kind, Settings, find_anomalies
+from lesson_lib.lines import in_lines
 from lesson_lib.sim.explore_history import log_cells, tell_history
 from lesson_lib.sim.explore_protocol import KINDS, Place, Protocol
 from lesson_lib.sim.explore_script import find_script, same_end
@@ -20,7 +20,6 @@ from lesson_lib.sim.run import simulate
 
 FAILURES = ("duplicate", "lost write", "hole", "reordered")
 ANOMALIES = (*FAILURES, "aborted read", "nonmonotonic poll")
-PRINTED = 96  # characters in a line; JupyterLab breaks a longer one amid a word
 Names = tuple[str, ...]
 
 
@@ -143,7 +142,7 @@ class Exploration:
         for names, first in sorted(self.firsts.items()):
             lines.append(f"{self.counts[names]:>7,}  {', '.join(names) or 'no anomaly':<32}  e.g. log {' '.join(first.log) or 'empty'}"
                          f"  told {' '.join(first.told)}")
-        return "\n".join([*lines, fill(self.sentence, PRINTED)])
+        return "\n".join([*lines, in_lines(self.sentence)])
 
     __repr__ = __str__
 
