@@ -119,6 +119,7 @@ class Lab:
         try:
             application.run(parts)
         finally:
+            self.proxy.bury(application.recording.only or ())
             application.recording.close()
             self._clients.close(application.recording.only, CLOSE_SECONDS)
 

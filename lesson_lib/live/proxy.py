@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from lesson_lib.errors import LessonError
@@ -110,6 +110,10 @@ class FaultProxy:
         self.broker_is_there()
         return True
 
+    def bury(self, client_ids: Iterable[str]) -> None:
+        """Nothing that these clients still send comes through: their run is over, and its log must not change any more."""
+        self._dead.update(client_ids)
+
     @property
     def gone_seconds(self) -> float:
         """For how many seconds the broker could not be reached, 0 where it can."""
@@ -125,9 +129,9 @@ class FaultProxy:
         """A connection was made."""
         self._gone_since = None
 
-    def is_dead(self, frame: bytes) -> bool:
-        """Whether the frame comes from a producer that was killed."""
-        return bool(self._dead) and len(frame) >= 10 and codec.read_request(frame).client_id in self._dead
+    def is_dead(self, client_id: str) -> bool:
+        """Whether that producer was killed, or its run is over."""
+        return client_id in self._dead
 
     def kill(self, client_id: str, recording: Recording) -> None:
         """The producer's process dies: nothing of what it sends from now on comes through."""

@@ -54,8 +54,12 @@ class Requests:
     async def read_ahead(self) -> None:
         """Read until the client hangs up, sends what is no frame, or is killed."""
         try:
-            while not (self.torn or self.proxy.is_dead(frame := await codec.read_frame(self._reader))):
-                item = self._read(frame)
+            while not self.torn:
+                request = codec.read_request(await codec.read_frame(self._reader))
+                wanted = self.proxy.recording.wants(request.client_id)
+                if self.proxy.is_dead(request.client_id):  # asked second: a run's clients are dead before its recording is closed
+                    break
+                item = self._read(request, wanted)
                 await self._queue.put(item)
                 if item.fault.name == "kill producer":
                     break
@@ -63,9 +67,8 @@ class Requests:
             self._client_left()
         await self._queue.put(None)
 
-    def _read(self, frame: bytes) -> Item:
-        request = codec.read_request(frame)
-        if not (self.proxy.recording.wants(request.client_id) and (attempts := self._attempts(request))):
+    def _read(self, request: codec.Request, wanted: bool) -> Item:
+        if not (wanted and (attempts := self._attempts(request))):
             return Item(request)
         faults = [self.recording.fault_at(attempt.event.attempt) for attempt in attempts]
         fault = next((fault for fault in faults if fault is not DELIVER), DELIVER)

@@ -141,6 +141,18 @@ def test_forged_verdicts_are_written_down(proxy: FaultProxy, record: Record) -> 
     assert recording.true_ids == {1: 7}
 
 
+def test_what_a_buried_client_still_sends_does_not_arrive(proxy: FaultProxy, record: Record, broker: EmbeddedBroker) -> None:
+    recording = record("1+: lose request")
+    with RawClient(proxy.address) as client, RawClient(broker.address) as direct:
+        client.versions  # noqa: B018 - so that the connection was there before
+        proxy.bury(["forge"])
+        recording.close()
+        produce(client, "late")
+        assert client.hung_up()
+        produce(direct, "first")
+        assert answer(direct) == (0, 0)
+
+
 def test_every_address_is_ours(proxy: FaultProxy, broker: EmbeddedBroker) -> None:
     port = int(proxy.address.rpartition(":")[2])
     with RawClient(proxy.address) as client:
