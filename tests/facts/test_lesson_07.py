@@ -22,6 +22,7 @@ from lesson_lib.live.clients import LabProducer
 from lesson_lib.live.lab import Lab
 
 PATIENCE_SECONDS = 20.0
+SHORT = {"delivery_timeout_ms": 1_500, "request_timeout_ms": 1_000}  # long enough for a first try on a busy machine
 
 
 def started(lab: Lab, transactional_id: str, **options: Any) -> LabProducer:
@@ -250,7 +251,7 @@ def with_position(lab: Lab, topic: str, reader: Any, where: TopicPartition) -> L
 def test_kafka_python_commits_what_a_failed_send_left_half(lab: Lab, topic: str) -> None:
     """All or nothing is said of what reached the transaction; kafka-python 3.0.12 does not throw at the commit."""
     lab.faults({"2+": "lose request"})
-    careless = started(lab, "careless", delivery_timeout_ms=400, request_timeout_ms=300)
+    careless = started(lab, "careless", **SHORT)
     careless.begin_transaction()
     careless.send(topic, b"order").get()
     lost = careless.send(topic, b"stock")
@@ -263,7 +264,7 @@ def test_kafka_python_commits_what_a_failed_send_left_half(lab: Lab, topic: str)
 def test_after_a_time_out_abort_works(lab: Lab, topic: str) -> None:
     """`KafkaTimeoutError`: unknown; `abort_transaction()`, begin all of it again."""
     lab.faults({"2+": "lose ack"})
-    shop = started(lab, "timeout", delivery_timeout_ms=400, request_timeout_ms=300)
+    shop = started(lab, "timeout", **SHORT)
     shop.begin_transaction()
     shop.send(topic, b"a").get()
     assert told(lambda: shop.send(topic, b"b").get()) == "KafkaTimeoutError"
@@ -343,7 +344,7 @@ def test_the_java_client_has_none_either(lab: Lab, java: Callable[..., list[str]
 def test_the_java_client_throws_at_the_commit(lab: Lab, topic: str, java: Callable[..., list[str]]) -> None:
     """Java's `commitTransaction()` throws the error of a send that failed."""
     lab.faults({"2+": "lose request silently"})
-    settings = {"transactional_id": f"half-{topic}", "delivery_timeout_ms": 500, "request_timeout_ms": 400}
+    settings = {"transactional_id": f"half-{topic}", **SHORT}
     told = java(lab.address, topic, "!init", "!begin", "order", "~stock", "!commit", "!abort", **settings)
     assert told[:4] == ["ok", "ok", "ok 0", "not asked"] and told[4].endswith("Exception")
     assert in_time(lambda: words(lab.log(topic)) == "order ABORT")

@@ -19,6 +19,9 @@ from lesson_lib.live import topics
 from lesson_lib.live.lab import Lab
 
 
+PATIENT = {"request_timeout_ms": 10_000, "delivery_timeout_ms": 20_000}
+
+
 def send(lab: Lab, topic: str, *values: str, **options: object) -> None:
     """Send with a producer of the lab and wait for each answer."""
     producer = lab.producer(**{"enable_idempotence": True, **options})
@@ -63,7 +66,7 @@ def test_time_only_grows_and_ids_are_short(lab: Lab) -> None:
     {"faults": {2: "lose request"}, "acks": 0, "idempotence": False},
 ], ids=str)
 def test_events_come_in_the_same_order_every_time(lab: Lab, settings: dict[str, Any]) -> None:
-    runs = [[(e.kind, e.what, e.attempt, e.batch, e.conn, e.lane, e.producer_id, e.note) for e in lab.run(4, **settings).events]
+    runs = [[(e.kind, e.what, e.attempt, e.batch, e.conn, e.lane, e.producer_id, e.note) for e in lab.run(4, **settings, **PATIENT).events]
             for _ in range(3)]
     assert runs[0] == runs[1] == runs[2]
 
