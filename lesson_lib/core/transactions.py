@@ -230,7 +230,12 @@ class TransactionCoordinator:
 
 
 def _may_continue(entry: TransactionMetadata, expected: tuple[int, int]) -> bool:
-    """Whether a producer that names its id is the newest holder of it, or repeats the request that gave it another."""
+    """Whether a producer that names its id is the newest holder of it, or repeats the request that gave it another.
+
+    As in Kafka the epoch is looked at only when it is raised, not before what is open is aborted: so a predecessor that asks for
+    a new epoch by itself, as kafka-python's does, takes a successor with an open transaction down
+    (`TransactionCoordinator.prepareInitProducerIdTransit`).
+    """
     producer_id, epoch = expected
     return (entry.producer_epoch == NO_PRODUCER_EPOCH or producer_id == entry.producer_id
             or (producer_id == entry.previous_producer_id and epoch >= EXHAUSTED_EPOCH))

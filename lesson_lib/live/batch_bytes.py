@@ -52,9 +52,9 @@ FIELDS = (
     Field("last_offset_delta", 23, "i", "number of records - 1; the last sequence is base_sequence + this"),
     Field("base_timestamp", 27, "q", "timestamp of the first record, milliseconds since 1970"),
     Field("max_timestamp", 35, "q", "newest timestamp of the batch; a producer id expires by it"),
-    Field("producer_id", 43, "q", "who sent it; -1: idempotence is off"),
-    Field("producer_epoch", 51, "h", "which life of that producer; -1: idempotence is off"),
-    Field("base_sequence", 53, "i", "number of the first record in this partition; -1: idempotence is off"),
+    Field("producer_id", 43, "q", "who sent it"),
+    Field("producer_epoch", 51, "h", "which life of that producer"),
+    Field("base_sequence", 53, "i", "number of the first record in this partition"),
     Field("records_count", 57, "i", "how many records follow"),
 )
 _BY_NAME = {field.name: field for field in FIELDS}

@@ -67,6 +67,8 @@ class LabFuture:
                 pass  # not yet, or for good; told apart below
         if not self._inner.is_done or self._inner.failed():
             self._check()
+        if not self._inner.is_done:
+            raise KafkaTimeoutError(f"No answer within {timeout:g} s. The client has not given up: the record may yet be stored, or is.")
         return self._inner.get(0)
 
 

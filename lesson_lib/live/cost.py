@@ -55,10 +55,11 @@ def measure_cost(lab: Any, records: int = 100) -> CostTable:
 
 
 def _ratios(times: list[list[float]]) -> list[tuple[float, float, float]]:
-    """For each setting its medians of the rounds, relative to the first setting's median of all: the middle, the least, the greatest."""
-    size, base = max(1, len(times) // ROUNDS), statistics.median(row[0] for row in times)
-    rounds = [[statistics.median(column) / base for column in zip(*times[n:n + size], strict=True)] for n in range(0, len(times), size)]
-    return [(statistics.median(found), min(found), max(found)) for found in zip(*rounds, strict=True)]
+    """For each setting its medians of the rounds, relative to the first setting's middle one: the middle, the least, the greatest."""
+    size = max(1, len(times) // ROUNDS)
+    rounds = [[statistics.median(column) for column in zip(*times[n:n + size], strict=True)] for n in range(0, len(times), size)]
+    base = statistics.median(row[0] for row in rounds)
+    return [(statistics.median(found) / base, min(found) / base, max(found) / base) for found in zip(*rounds, strict=True)]
 
 
 def _seconds(producer: Any, topic: str) -> float:

@@ -172,6 +172,14 @@ class Lab:
         """A KafkaProducer through the fault proxy; `options` are kafka-python's own. The lab closes it."""
         return self._clients.producer(options)
 
+    def starts(self, **options: Any) -> str:
+        """Whether a producer starts with these options, in a sentence: with idempotence on or off, or the client's refusal."""
+        try:
+            with self.producer(**options) as producer:
+                return f"It starts, with idempotence {'on' if producer.config['enable_idempotence'] else 'off'}."
+        except LessonError as refusal:
+            return str(refusal)
+
     def consumer(self, *topics: str, **options: Any) -> LabConsumer:
         """A KafkaConsumer through the fault proxy, from the first record on; stops iterating after a second without records."""
         return self._clients.consumer(topics, options)

@@ -72,6 +72,8 @@ class LabClients:
 
     def _settings(self, what: str, options: dict[str, Any], private: str = "") -> dict[str, Any]:
         settings = {"client_id": self.new_id(what), "bootstrap_servers": self._address(), **options}
+        if str(settings.get("acks", "all")) != "all" and isinstance(settings["acks"], str):  # kafka-python takes it, and nothing arrives
+            raise LessonError(f"acks is a number, 0 or 1, or the text 'all'; you gave the text {settings['acks']!r}.")
         if settings.get(private):
             settings[private] = self._private(settings[private])
         return settings

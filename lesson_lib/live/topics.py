@@ -23,7 +23,7 @@ from lesson_lib.live.log_reader import leaders_of
 from lesson_lib.live.raw_client import RawClient
 
 LEARNER = "LESSON_LEARNER"
-CREATE_SECONDS, POLL_SECONDS = 4.0, 0.01
+CREATE_SECONDS, LEADER_SECONDS, POLL_SECONDS = 4.0, 30.0, 0.01
 _labs = count(1)
 
 
@@ -118,7 +118,7 @@ class Topics:
 
     def _wait_for_leaders(self, real: str, partitions: int) -> None:
         """A new topic of Apache Kafka refuses batches (error 6) until its leaders have taken it."""
-        end = time.monotonic() + CREATE_SECONDS
+        end = time.monotonic() + LEADER_SECONDS
         while not self._is_led(real, partitions):
             if time.monotonic() > end:
                 raise self._not_made("no leader took it")

@@ -136,13 +136,13 @@ class Teller:
         self.t += STEP_MS
 
     def tear(self, step: str) -> None:
-        """The connection is gone, with all that was unanswered on it; with `repeat` the broker still has the requests."""
+        """The connection is gone, with all that was unanswered on it; with `late` the broker still has the requests."""
         first, handled = (self.answers + self.wire)[0].about["attempt"], len(self.answers)
-        kept = self.wire if step == "repeat" else []
+        kept = self.wire if step == "late" else []
         for attempt in self.answers + self.wire[:len(self.wire) - len(kept)]:
             self.record(Kind.LOST, "answer" if attempt in self.answers else "request", **attempt.about)
         self.record(Kind.TORN, conn=self.connection, note="what it carried arrives late" if kept else "")
-        self.faults.append(f"{kept[0].about['attempt']}: repeat" if kept else _cut(first, handled, len(self.wire)))
+        self.faults.append(f"{kept[0].about['attempt']}: late" if kept else _cut(first, handled, len(self.wire)))
         if step in BROKER_WORDS:
             self.record(Kind.BROKER, BROKER_WORDS[step], "broker")
             self.faults.append(f"{self.attempts + 1}: {step}")

@@ -8,7 +8,7 @@ are still to be read from connections that are gone, and how many faults may fol
     handle late                     a request of a dead connection is handled after all; nobody hears the answer
     give up                         trying again would change nothing for ever, so the delivery timeout ends it, alone or
                                     together with some of those that were handed over after it
-    cut, repeat, refuse ...         the faults of `KINDS`; each costs one
+    cut, late, refuse ...           the faults of `KINDS`; each costs one
 
 Clients, brokers and requests are numbered as they turn up, and what one of them does is worked out once: a state is a
 small tuple of numbers, a step is a look-up.
@@ -28,7 +28,7 @@ from lesson_lib.sim.explore_producer import PENDING, Producer, Request
 
 KINDS = {
     "cut": "a connection that tears, with what was unanswered lost as requests or as acks",
-    "repeat": "a connection that tears, whose unhandled requests the broker handles later, after their retries perhaps",
+    "late": "a connection that tears, whose unhandled requests the broker handles later, after their retries perhaps",
     "refuse": "a retriable error before the batch is stored",
     "store and answer": "a retriable error although the batch is stored",
     "restart broker": "a clean restart of the broker",
@@ -36,7 +36,7 @@ KINDS = {
     "crash broker": "a crash of the broker",
     "delivery timeout": "a delivery timeout",
 }
-USUAL_KINDS = ("cut", "repeat", "refuse", "store and answer")
+USUAL_KINDS = ("cut", "late", "refuse", "store and answer")
 REFUSE, STORE_AND_ANSWER = ErrorCode.NOT_LEADER_OR_FOLLOWER.value, ErrorCode.NOT_ENOUGH_REPLICAS_AFTER_APPEND.value
 Place = tuple[int, tuple[int, ...], tuple[int, ...], int, tuple[tuple[int, ...], ...], int]
 
@@ -146,9 +146,9 @@ class Protocol:
 
     def _request_faults(self, client: int, requests: tuple[int, ...], answers: tuple[int, ...], broker: int,
                         late: tuple[tuple[int, ...], ...], left: int) -> Iterator[tuple[str, Place]]:
-        if "repeat" in self.kinds:
+        if "late" in self.kinds:
             after = self.broken["cut"][broker]
-            yield "repeat", (self.torn[client], (), (), after, (*late, requests), left)
+            yield "late", (self.torn[client], (), (), after, (*late, requests), left)
         if "refuse" in self.kinds:
             yield "refuse", (client, requests[1:], (*answers, REFUSE), broker, late, left)
         after, error = self.handled[broker, requests[0]]

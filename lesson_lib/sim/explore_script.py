@@ -20,7 +20,7 @@ MOST_ATTEMPTS = 9
 def lines_of(kind: str, in_flight: int) -> list[list[str]]:
     """The faults of a script that stand for one fault of the explorer: for each needed line, the ways to write it."""
     cuts = ["lose ack", "lose request", *(f"cut {k} 0" for k in range(2, in_flight + 1))]
-    lines = {"cut": [cuts], "repeat": [["repeat"]], "refuse": [["refuse 6"]], "store and answer": [["store and answer 20"]],
+    lines = {"cut": [cuts], "late": [["repeat"]], "refuse": [["refuse 6"]], "store and answer": [["store and answer 20"]],
              "delivery timeout": []}
     return lines.get(kind, [cuts, [kind]])
 

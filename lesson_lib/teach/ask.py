@@ -12,7 +12,7 @@ from typing import Any
 from lesson_lib.history import History
 from lesson_lib.teach import store
 from lesson_lib.teach.content import Question, find
-from lesson_lib.teach.message import Message, Outcome, Shown, box, inline, show_now
+from lesson_lib.teach.message import Message, Outcome, Shown, Standing, box, inline, show_now
 from lesson_lib.teach.widget import answer_widget, element_id, guard_script
 
 SURE = {1: "a guess", 2: "fairly sure", 3: "sure"}
@@ -38,11 +38,13 @@ class Asked(Shown):
     def __init__(self, item: Question, runs: tuple[History, ...] = ()) -> None:
         self.item = item
         self.runs = runs
+        self.standing: Standing | None = None  # what the cell says as long as the dots are not replaced
 
     def answer(self, option: Any = ..., confidence: int | None = None) -> Message:
         """Answer by letter, and say how sure you are: 1 a guess, 2 fairly sure, 3 sure. `...` means: not yet."""
         if option is ... or option is None:
-            return self._not_yet()
+            self.standing = self._not_yet()
+            return self.standing
         if problem := self._problem(option, confidence):
             return Message(Outcome.NOT_ATTEMPTED, problem)
         key = str(option).strip().lower()
@@ -76,10 +78,13 @@ class Asked(Shown):
         """What follows a contradiction: a second look at a run that is on the page, the explanation elsewhere."""
         return "Look again." if self.item.kind == "observation" else self.item.explanation
 
-    def _not_yet(self) -> Message:
-        if self.given:
-            return Message(Outcome.NOTED, f"Your answer is still {self._words(self.given)}")
-        return Message(Outcome.NOT_ATTEMPTED, f"Put a letter ({_listed(self.item.keys)}) in place of the dots.")
+    def _not_yet(self) -> Standing:
+        if not self.given:
+            return Standing(Outcome.NOT_ATTEMPTED, f"Put a letter ({_listed(self.item.keys)}) in place of the dots.")
+        if self.item.kind == "prediction":
+            return Standing(Outcome.NOTED, f"Your answer is still {self._words(self.given)}")
+        said = self.judge(self.given)
+        return Standing(said.outcome, said.text)
 
     def _problem(self, option: Any, confidence: Any) -> str:
         """Why this cannot be an answer, "" when it can."""
@@ -137,11 +142,10 @@ def _call(item: Question) -> str:
     return f'{_NAMES[item.kind]}.answer("{item.keys[0]}"{sure})'
 
 
-def _how(asked: Asked) -> str:
-    """How to answer, or what was answered."""
-    scale = " Confidence: 1 a guess, 2 fairly sure, 3 sure." if asked.item.kind == "prediction" else ""
-    known = f"Your answer so far: {asked.given}. " if asked.given else ""
-    return f"{known}Answer in a cell, such as `{_call(asked.item)}`.{scale}"
+def _how(item: Question) -> str:
+    """How to answer."""
+    scale = " Confidence: 1 a guess, 2 fairly sure, 3 sure." if item.kind == "prediction" else ""
+    return f"Answer in a cell, such as `{_call(item)}`.{scale}"
 
 
 def _calls(item: Question) -> list[str]:
@@ -154,7 +158,7 @@ def _plain(asked: Asked) -> str:
     item = asked.item
     run = [f"    {call}" for call in _calls(item)]
     options = [f"  {key}  {option.text}" for key, option in zip(item.keys, item.options, strict=True)]
-    return "\n".join([f"{_TITLES[item.kind]} {item.text}", *run, *options, _how(asked)]).replace("`", "")
+    return "\n".join([f"{_TITLES[item.kind]} {item.text}", *run, *options, _how(item)]).replace("`", "")
 
 
 def _html(asked: Asked) -> str:
@@ -163,5 +167,5 @@ def _html(asked: Asked) -> str:
     options = "".join(f'<li style="list-style-type: lower-alpha">{inline(o.text)}</li>' for o in item.options)
     name = element_id(item.id)
     return box(f'<p id="{name}"><strong>{_TITLES[item.kind]}</strong> {inline(item.text)}</p>{runs}'
-               f'<ol type="a">{options}</ol><p>{inline(_how(asked))}</p>', _COLOURS[item.kind],
+               f'<ol type="a">{options}</ol><p>{inline(_how(item))}</p>', _COLOURS[item.kind],
                f'role="group" aria-labelledby="{name}"')

@@ -135,5 +135,6 @@ def find(item_id: str, kind: type | tuple[type, ...] = object) -> Any:
     for item in items or all_items():
         if item.id == item_id and isinstance(item, kind):
             return item
-    known = ", ".join(i.id for i in items) or "none in that lesson"
-    raise LessonError(f"There is nothing called {item_id!r} to ask for here; choose one of: {known}.")
+    known = ", ".join(i.id for i in items)
+    advice = f"choose one of: {known}" if known else "a name begins with the number of its lesson, such as '2.lost-ack'"
+    raise LessonError(f"There is nothing called {item_id!r} to ask for here; {advice}.")

@@ -53,6 +53,21 @@ class Message:
         return {"text/plain": repr(self), "text/html": self.html + picture_html(self.picture)}
 
 
+class Standing(Message):
+    """A message that gives way where it stands in the notebook, once there is something newer to say."""
+
+    _handle: Any = None
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import display
+        object.__setattr__(self, "_handle", display(_Text(repr(self), self.html), display_id=True))
+
+    def give_way(self, later: Message) -> None:
+        """Show another in its place; nothing where it was never shown."""
+        if self._handle is not None:
+            self._handle.update(_Text(repr(later), later.html))
+
+
 class Shown:
     """Something that shows itself when it is made, and again only where a later cell asks for it."""
 

@@ -17,6 +17,12 @@ from lesson_lib.teach.content import Scenario
 from lesson_lib.teach.message import Message, Outcome, Shown, box, inline, picture_html, picture_text, show_now
 from lesson_lib.teach.widget import Controls, guard_script, has_kernel
 
+# What a control calls a fault, and what a script calls it.
+FAULTS = (("deliver", "deliver"), ("request lost", "lose request"), ("ack lost", "lose ack"), ("sent twice", "repeat"),
+          ("refused: 19 not enough replicas", "refuse 19"), ("refused: 6 not leader", "refuse 6"),
+          ("stored, answered with 20", "store and answer 20"),
+          ("connection cut: 2 handled, 1 answered", "cut 2 1"), ("connection cut: 3 handled, 1 answered", "cut 3 1"),
+          ("producer killed", "kill producer"), ("broker restarts before", "restart broker"), ("another leader before", "fail over"))
 MOST_ATTEMPTS = 12
 
 
@@ -59,7 +65,7 @@ class Playground(Shown):
         """Run with the faults that happen. One that was asked for by number must happen, or it is a mistake."""
         bare = self.scenario.with_settings(**{**settings, "faults": None})
         try:
-            chosen = {n: fault for n, fault in ((n, parse_fault(text)) for n, text in faults.items()) if fault != DELIVER}
+            chosen = {n: fault for n, fault in ((n, parse_fault(dict(FAULTS).get(text, text))) for n, text in faults.items()) if fault != DELIVER}
             kept = {n: str(fault) for n, fault in chosen.items() if n in (asked, *_happening(bare, chosen))}
         except LessonError as error:
             return Message(Outcome.INFO, str(error))

@@ -7,13 +7,8 @@ from typing import Any
 import ipywidgets as w
 
 from lesson_lib.teach.message import Message
-from lesson_lib.teach.playground import MOST_ATTEMPTS, Playground
+from lesson_lib.teach.playground import FAULTS, MOST_ATTEMPTS, Playground
 
-FAULTS = (("deliver", "deliver"), ("request lost", "lose request"), ("ack lost", "lose ack"), ("sent twice", "repeat"),
-          ("refused: 19 not enough replicas", "refuse 19"), ("refused: 6 not leader", "refuse 6"),
-          ("stored, answered with 20", "store and answer 20"),
-          ("connection cut: 2 handled, 1 answered", "cut 2 1"), ("connection cut: 3 handled, 1 answered", "cut 3 1"),
-          ("producer killed", "kill producer"), ("broker restarts before", "restart broker"), ("another leader before", "fail over"))
 NO_LIMIT = "no limit"  # not None, which a drop-down shows as nothing chosen
 SWITCHES: dict[str, tuple[str, tuple[tuple[str, Any], ...], Any]] = {
     "idempotence": ("Idempotence", (("on", True), ("off", False)), True),

@@ -54,7 +54,8 @@ def _line(predict: Asked, runs: tuple[History, ...]) -> tuple[Outcome, str]:
     if key == right or not right:
         return (Outcome.RIGHT if key == right else Outcome.INFO), f"{said}. {shown}"
     option = item.option(key)
-    return Outcome.WRONG, f"{said}: {option.sentence} But {option.contradiction(*runs)} {shown}"
+    against = option.contradiction(*runs)
+    return Outcome.WRONG, " ".join(filter(None, (f"{said}: {option.sentence}", against and f"But {against}", shown)))
 
 
 def _picture(run: History, control: History | None, layout: str | None) -> Any:

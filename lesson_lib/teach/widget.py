@@ -12,6 +12,8 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+from lesson_lib.teach.message import Message, Outcome
+
 if TYPE_CHECKING:
     from lesson_lib.teach.ask import Asked
 
@@ -72,5 +74,8 @@ class AnswerView:
         self.box.add_class("lesson-answer").add_class(element_id(asked.item.id))
 
     def _commit(self, _: Any) -> None:
-        said = self.asked.answer(self.options.value, self.sure.value)
-        self.said.value = said.html
+        standing, option = self.asked.standing, self.options.value
+        self.said.value = self.asked.answer(option, self.sure.value).html
+        if standing and option:
+            standing.give_way(Message(Outcome.INFO, f"Answered with the buttons: {option}."))
+            self.asked.standing = standing

@@ -195,6 +195,21 @@ def test_a_successor_aborts_and_fences(lab: Lab, topic: str) -> None:
     assert words(lab.log(topic)) == "a0 ABORT b0 COMMIT"
 
 
+@pytest.mark.fact("zombie-takes-successor-down")
+def test_a_zombie_of_kafka_python_takes_its_successor_down(lab: Lab, topic: str) -> None:
+    """kafka-python 3.0.12: once it is refused a zombie asks for a new epoch by itself, and an open transaction of its successor is
+    aborted for that, the successor fenced."""
+    old = started(lab, "down")
+    old.begin_transaction()
+    old.send(topic, b"a0").get()
+    new = started(lab, "down")
+    new.begin_transaction()
+    new.send(topic, b"b0").get()
+    assert told(lambda: old.send(topic, b"a1").get()) == "InvalidProducerEpochError"
+    assert in_time(lambda: words(lab.log(topic)) == "a0 ABORT b0 ABORT")
+    assert told(lambda: new.send(topic, b"b1").get()) == "InvalidProducerEpochError"
+
+
 @pytest.mark.fact("producer-fenced-error")
 def test_a_zombie_that_has_to_add_its_partition(lab: Lab, topic: str) -> None:
     """`ProducerFencedError`: another one has your id."""

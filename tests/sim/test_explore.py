@@ -85,7 +85,7 @@ def test_a_new_leader_keeps_the_whole_window() -> None:
 
 def test_says_what_was_proved_and_within_which_bound() -> None:
     proved = explore(3, 1, 2)
-    assert proved.sentence.startswith("No schedule of at most 2 faults (cut, repeat, refuse, store and answer)")
+    assert proved.sentence.startswith("No schedule of at most 2 faults (cut, late, refuse, store and answer)")
     assert f"{proved.states:,} states" in str(proved)
     assert "hole" in str(explore(3, 2))
 
@@ -153,10 +153,10 @@ def test_six_in_flight_are_one_more_than_the_broker_remembers() -> None:
 
 
 def test_a_late_request_lands_behind_its_own_retry() -> None:
-    history = explore(1, idempotence=False, kinds=("repeat",)).find("duplicate")
+    history = explore(1, idempotence=False, kinds=("late",)).find("duplicate")
     assert history is not None
     assert [(e.attempt, e.offset) for e in history.of(Kind.VERDICT)] == [(2, 0), (1, 1)]
-    assert explore(3, 3, 2, broker="4.5", kinds=("repeat",)).anomaly_names == []
+    assert explore(3, 3, 2, broker="4.5", kinds=("late",)).anomaly_names == []
 
 
 def test_kafka_python_has_one_in_flight_with_idempotence_and_sends_nothing_after_a_timeout() -> None:

@@ -70,7 +70,7 @@ class World:
         return bool(self.fresh) and not self.unresolved
 
     def may_fail(self, kind: str) -> bool:
-        if kind in ("repeat", "refuse"):
+        if kind in ("late", "refuse"):
             return bool(self.out)
         if kind == "store and answer":
             return bool(self.out) and not isinstance(copy.deepcopy(self.broker).append(self.out[0]), Refused)
@@ -111,7 +111,7 @@ class World:
             self.tear(kind)
 
     def tear(self, kind: str) -> None:
-        if kind == "repeat":
+        if kind == "late":
             self.old.append(self.out)
         if kind == "restart broker":
             self.broker.restart_clean()

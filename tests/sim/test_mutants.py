@@ -71,7 +71,7 @@ def beside(protocol: Protocol, other: Broker, state: State, place: tuple, step: 
         batch = protocol.batch(protocol.requests[gone[0]])
         theirs = other.handle(state, batch)
         return theirs.state, kind_of(theirs.verdict) != kind_of(Broker().handle(protocol.brokers[place[3]], batch).verdict)
-    if step in ("cut", "repeat", *happens):
+    if step in ("cut", "late", *happens):
         return other.disconnected(happens.get(step, lambda s: s)(state)), False
     return state, False
 

@@ -190,7 +190,7 @@ RestartBroker ==
 FailOver ==
     Fault("fail over") /\ requests \o answers # <<>> /\ Torn /\ memory' = Rebuilt(Unknown, log, 1) /\ UNCHANGED late
 
-Repeat == Fault("repeat") /\ requests # <<>> /\ Torn /\ late' = Append(late, requests) /\ UNCHANGED memory
+Repeat == Fault("late") /\ requests # <<>> /\ Torn /\ late' = Append(late, requests) /\ UNCHANGED memory
 
 Refuse ==
     /\ Fault("refuse") /\ requests # <<>>

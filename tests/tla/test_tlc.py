@@ -47,7 +47,7 @@ BOUNDS = [
     Bound(3, 1, 2, idempotence=False), Bound(3, 2, 1, idempotence=False), Bound(2, 2, 2, idempotence=False),
     Bound(2, 2, 2, kinds=RESTARTS), Bound(3, 2, 2, broker="4.5", kinds=RESTARTS[:2]), Bound(3, 3, 2, kinds=RESTARTS),
     Bound(3, 2, 3, kinds=ALL), Bound(3, 3, 2, True, "4.5", ALL),
-    Bound(7, 6, 1, kinds=("cut", "repeat")), Bound(5, 5, 2),
+    Bound(7, 6, 1, kinds=("cut", "late")), Bound(5, 5, 2),
 ]
 
 

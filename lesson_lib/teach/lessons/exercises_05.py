@@ -18,7 +18,7 @@ EXERCISES = (
         id="5.twice", scenario=scenario(3, idempotence=True, resend=True), budget=1, kinds=KINDS,
         goal="`m2` lies in the log twice, nothing else does, and idempotence is on.",
         reached=lambda run: Counter(run.values()) == {"m0": 1, "m1": 1, "m2": 2},
-        text="Idempotence is on, and the application sends again what it was not told ok of (`resend=True`). With one fault, get `m2` into "
+        text="Three records, idempotence is on, and the application sends again what it was not told ok of (`resend=True`). With one fault, get `m2` into "
              "the log twice: `task.check({...: \"...\"})`",
         hints=("A lost ack does not do it: the client's own retry is recognised.", "The client must be gone before it can retry.",
                "Which attempt carries `m2`?"),
@@ -32,8 +32,8 @@ EXERCISES = (
         goal="`m1` lies in the log twice, although the application never sends anything again.",
         reached=lambda run: copies(run, "m1") > 1,
         text="Three records, and the application never sends anything again (`resend=False`). With up to two faults out of lose ack, lose "
-             "request, refuse 19, store and answer 20, repeat and kill producer: get `m1` into the log twice. If you think that no "
-             "script does it: `task.check(\"impossible\")`",
+             "request, refuse 19, store and answer 20, repeat and kill producer: get `m1` into the log twice. "
+             "`task.check({...: \"...\"})`",
         hints=("What does the second producer send, once the first was killed?", "The check tries all scripts before it agrees."),
         right=(given("impossible"),),
         wrong=(given({2: "kill producer"}), given({2: "lose ack"}), given({2: "repeat"}), given({2: "lose ack", 3: "lose ack"}),

@@ -16,7 +16,7 @@ from lesson_lib.teach.tasks.task import given
 from lesson_lib.teach.tasks.value import ValueTask
 
 FORGED_TASK = ((8, 0, 0, 3), (8, 0, 3, 2), (8, 0, 0, 3), (8, 0, 3), (8, 0, 5), (8, 1, 0, 2), (8, 0, 5), (8, 1, 0, 2))
-KINDS = ("cut", "repeat", "refuse", "store and answer", "fail over")
+KINDS = ("cut", "late", "refuse", "store and answer", "fail over")
 OWN_WORLDS = ({"batches": ("a", "b", "a"), "in_flight": 5, "kinds": KINDS}, {"batches": ("a", "b", "c", "d", "e"), "in_flight": 5})
 STORED, DUPLICATE, REFUSED = "stored", "duplicate", "refused"
 

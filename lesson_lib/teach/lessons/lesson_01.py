@@ -71,6 +71,18 @@ RECALL = (
     ),
 )
 
+HEADER_OFF = Question(
+    id="1.header-off", kind="choice",
+    text="Every batch has these three fields. What do they hold when idempotence is off?",
+    options=(
+        Option("0, 0 and 0.", False, "off is zero", "0 is a number like any other: a producer id, an epoch and a first sequence."),
+        Option("-1, -1 and -1.", True),
+        Option("Nothing: the header is 14 bytes shorter.", False, "idempotence makes batches longer",
+               "the layout is the same for every batch."),
+    ),
+    explanation="-1 stands for none. The next cell shows it in the log.",
+)
+
 PREDICTIONS = (
     Question(
         id="1.offsets", kind="prediction", scenario=THREE,
@@ -186,23 +198,23 @@ EXERCISES = (
         right=(given(read_header),),
         wrong=(given(one_byte_early), given(little_endian), given(without_count), given((1, 2, 3, 4))),
         explanation="One producer id, one epoch, one base sequence for the whole batch: -1, -1, -1 where idempotence is off. "
-                    "These eighteen bytes are all that the broker's rule looks at.",
+                    "With these eighteen bytes the broker's rule begins.",
     ),
     PuzzleTask(
         id="1.silent-loss", scenario=scenario(3, idempotence=False), budget=1, free={"acks": (0, 1, "all")},
-        goal="the log holds `m0 m1`, and the application was told ok three times.",
-        reached=lambda run: run.values() == ["m0", "m1"] and all_ok(run),
-        text="Make this log: `m0 m1`, while the application is told ok for `m0`, `m1` and `m2`. You may lose one thing, "
+        goal="the log holds `m0` alone, and the application was told ok three times.",
+        reached=lambda run: run.values() == ["m0"] and all_ok(run),
+        text="Make this log: `m0` alone, while the application is told ok for `m0`, `m1` and `m2`. You may lose one thing, "
              "and you choose acks: `task.check({...: \"...\"}, acks=...)`",
         hints=("A request that is lost is sent again, if anybody is waiting for its answer.",
-               "With `acks=0` nobody waits. Which attempt carries `m2`?"),
-        right=(given({3: "lose request"}, acks=0), given("3: lose request", acks=0), given({3: "lose request silently"}, acks=0)),
-        wrong=(given({3: "lose request"}, acks="all"), given({2: "lose request"}, acks=0), given({3: "lose ack"}, acks=0),
+               "With `acks=0` nobody waits, and the next request is under way at once. What is lost with a connection?"),
+        right=(given({2: "lose request"}, acks=0), given("2: lose request", acks=0), given({2: "lose request silently"}, acks=0)),
+        wrong=(given({2: "lose request"}, acks="all"), given({3: "lose request"}, acks=0), given({3: "lose ack"}, acks=0),
                given({3: "lose request"}), given("impossible"), given({3: "lose everything"}, acks=0), given({9: "lose ack"}, acks=1),
                given({2: "lose request", 3: "lose request"}, acks=0), given({3: "lose request"}, acks=2)),
-        explanation="Told ok three times, and two records stored. With `acks=1` or `\"all\"` the producer would have noticed, and sent "
-                    "`m2` again.",
+        explanation="Told ok three times, and one record stored: `m2` was on the same connection. With `acks=1` or `\"all\"` the "
+                    "producer would have noticed, and sent both again.",
     ),
 )
 
-ITEMS = (*RECALL, PREDICTIONS[0], OBSERVATIONS[0], *PREDICTIONS[1:], OBSERVATIONS[1], *EXERCISES)
+ITEMS = (*RECALL, PREDICTIONS[0], OBSERVATIONS[0], *PREDICTIONS[1:], OBSERVATIONS[1], HEADER_OFF, *EXERCISES)

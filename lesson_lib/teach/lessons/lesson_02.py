@@ -114,7 +114,7 @@ COPIES_QUESTION = Question(
     id="2.copies", kind="observation", scenario=LOST_ACK,
     text="What does the application know about the two copies of `m1`?",
     options=(
-        Option("It is told ok, with the offset of the second copy; of the first it never learns.",
+        Option("It is told ok, with the offset of the second copy.",
                lambda run: all_ok(run) and copies(run, "m1") == 2 and offsets_told(run)[1] == 2),
         Option("It is told ok, with the offset of the first copy.",
                lambda run: all_ok(run) and offsets_told(run)[1] == 1, "an ack names the first copy",
@@ -124,7 +124,7 @@ COPIES_QUESTION = Question(
         Option("It is told ok twice.", lambda run: len(run.reports) > len(run.told), "every try is reported",
                lambda run: f"there were {requests(run)} requests and {len(run.reports)} reports: a batch is reported once."),
     ),
-    explanation="The quiet tell is the offset: 2, where 1 was to be expected. No exception, no warning.",
+    explanation="Of the first copy it never learns. The quiet tell is the offset: 2, where 1 was to be expected. No exception, no warning.",
 )
 
 TWO_WORLDS_QUESTION = Question(
@@ -192,13 +192,16 @@ EXERCISES = (
         right=(given({3: "lose ack"}), given("3: lose ack"), given({3: "repeat"}), given({3: "store and answer 20"})),
         wrong=(given({2: "lose ack"}), given({3: "lose request"}), given({3: "refuse 19"}), given({}), given("impossible"),
                given({3: "loose ack"}), given({7: "lose ack"}), given({2: "lose ack", 3: "lose ack"}), given(3)),
-        explanation="The third attempt was stored, its ack was lost, and the producer sent the batch again.",
+        explanation="Attempt 3 was stored, and then the batch arrived once more: after a lost ack or an error the producer sends it again, "
+                    "and `repeat` brings it twice by itself.",
     ),
     PuzzleTask(
         id="2.make-log", scenario=scenario(4, in_flight=5, idempotence=False), budget=1,
         goal="the log holds `m0 m1 m3 m2 m1`.", reached=holds("m0", "m1", "m3", "m2", "m1"),
-        text="Four records, up to five requests in flight. Make this log with one fault: `m0 m1 m3 m2 m1`.",
-        hints=("When a connection tears, everything unanswered on it is sent again; this client puts each retry at the head of its queue.",
+        text="Four records, up to five requests in flight. When a connection tears, everything unanswered on it is sent again, and "
+             "this client puts each retry at the head of its queue. Make this log with one fault: `m0 m1 m3 m2 m1`. "
+             "`task.check({...: \"...\"})`",
+        hints=("Everything after `m0` was sent again, the newest first.",
                "`m1` was stored before the connection tore, `m2` and `m3` were not.",
                "Which ack was the first to be lost?"),
         right=(given({2: "lose ack"}), given({1: "cut 2 1"})),
@@ -212,7 +215,7 @@ EXERCISES = (
         goal="the log holds `m0 m2`, and the application was told ok three times.",
         reached=lambda run: run.values() == ["m0", "m2"] and all_ok(run),
         text="With up to two faults and `acks=1` or `\"all\"`: make the log `m0 m2`, while the application is told ok for all three. "
-             "If you think that no script does it, say so: `task.check(\"impossible\")`",
+             "`task.check({...: \"...\"}, acks=...)`",
         hints=("What must come back before this producer says ok?", "Who writes that answer, and when?"),
         right=(given("impossible"),),
         wrong=(given({2: "lose request"}), given({2: "lose ack"}, acks=1), given({2: "refuse 19", 3: "refuse 19"}),
@@ -224,8 +227,8 @@ EXERCISES = (
         id="2.own-rule", faults=2, second_producer=True,
         worlds=({"batches": ("a", "b")}, {"batches": ("a", "a")}, {"batches": ("a", "b", "a")}),
         text="Be the broker: write `accept(batch, memory)`. It returns True to store the batch, False to drop it (the producer "
-             "is told ok either way). You may look at `batch.value`, `batch.producer` and `batch.number`, which counts the "
-             "batches of one producer and is the same in a retry; not all three are needed. Two producers send, and values may repeat. "
+             "is told ok either way). Three labels are on each batch: `batch.value`, `batch.producer`, and `batch.number`, which counts "
+             "the batches of one producer. A retry carries the same three. Two producers send, and values may repeat. "
              "`memory` is a dict of yours. Nothing may be stored twice, nothing may be lost. `task.check(accept)`",
         hints=("Somebody may well order the same coffee twice: is the second order a copy?",
                "A retry is the same in all three: value, producer and number. Which of them tell it from a second order?",
@@ -234,8 +237,7 @@ EXERCISES = (
         wrong=tuple(given(rule) for rule in (rules.by_content, rules.last_value, rules.takes_everything, rules.takes_nothing,
                                              rules.by_number, rules.number_alone, rules.divides, rules.never_ends,
                                              rules.one_argument, True, "accept")),
-        explanation="Content does not tell a copy from a second order; a number that the producer gives does. That is the idea "
-                    "of lesson 3, and lesson 6 shows how little of it Kafka needs to remember.",
+        explanation="Lesson 3 compares it with Kafka's, and lesson 6 shows how little Kafka needs to remember.",
     ),
 )
 

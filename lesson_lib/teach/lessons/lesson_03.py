@@ -78,9 +78,9 @@ MEANING = Question(
     id="3.meaning", kind="choice",
     text="Does idempotency mean 'no duplicates ever' or 'duplicates are handled safely'?",
     options=(
-        Option("No duplicates ever.", False, "idempotent means never sent twice",
+        Option("No duplicates ever: a second request never arrives.", False, "idempotent means never sent twice",
                "the request is still sent twice, and arrives twice. What changes is what the second one does."),
-        Option("Duplicates are handled safely.", True),
+        Option("Duplicates are handled safely: a second request may arrive, and changes nothing.", True),
     ),
     explanation="An operation is idempotent when doing it twice leaves the same state as doing it once. Nothing forbids the second time.",
 )
@@ -100,13 +100,13 @@ HTTP = Question(
     id="3.http", kind="choice",
     text="HTTP calls PUT idempotent and POST not. A payment service must accept POST, and clients will retry it. What helps?",
     options=(
-        Option("A key in the request that the client chooses once and repeats with each retry.", True),
+        Option("A key that the client chooses once for all tries.", True),
         Option("Comparing the body with the last one.", False, "same content means same message",
                "two customers may pay the same amount, and one may pay it twice on purpose."),
         Option("A time stamp in each request.", False, "a time tells tries apart",
                "each try has a time of its own, so none looks like the other."),
     ),
-    explanation="That is the Idempotency-Key header of payment interfaces. The key stands for the attempt, not for the content.",
+    explanation="That is the Idempotency-Key header of payment interfaces.",
 )
 
 SAME_CONTENT = Question(
@@ -207,7 +207,7 @@ EXERCISES = (
     MutantTask(
         id="3.beat-page", scenario=scenario(4, **BURST), mutant=lambda: as_the_page_says, budget=1, breaks="lost write",
         text="This broker follows the page: a sequence above the highest one seen is stored, anything else is a duplicate and is "
-             "ignored. Four requests go out without waiting. One fault shows that it is not Kafka: `task.check({...: \"...\"})`",
+             "ignored. Four requests go out without waiting. With one fault, make it lose a record that it said ok to: `task.check({...: \"...\"})`",
         hints=("It is wrong about a batch that comes late and was never stored.",
                "Refuse one batch for now (`refuse 6`), so that later ones overtake it."),
         right=(given({2: "refuse 6"}), given({2: "refuse 19"}), given({1: "refuse 6"}), given({3: "refuse 6"})),

@@ -101,7 +101,7 @@ ACKS_1 = Question(
         Option("The producer refuses to start.", lambda run: not run.attempts, "a conflict is always an error",
                lambda run: f"it started and sent; {sequence_words(run)}"),
     ),
-    explanation="A default gives way to a setting that you wrote. At best one line in the client's log says so.",
+    explanation="A default gives way to a setting that you wrote. One line in the client's log says so.",
 )
 
 EXPLICIT = Question(
@@ -139,7 +139,8 @@ SAW_SEQUENCE = Question(
         Option("In the requests: they carry no sequence.", lambda run: not numbered(run)),
         Option("Nowhere.", lambda run: numbered(run), "idempotence cannot be seen", sequence_words),
     ),
-    explanation="The column `sequence` says none from the first request on, and no producer id was asked for.",
+    explanation="The column `sequence` says none from the first request on, and no producer id was asked for. "
+                "At work you would look into the client's log first: the next cell does.",
 )
 
 COST = Question(
@@ -171,7 +172,7 @@ def decision(settings: Mapping[str, Any]) -> str:
 def cases() -> list[Mapping[str, Any]]:
     """Settings to decide on."""
     return [{}, {"acks": 1}, {"acks": "all"}, {"retries": 3}, {"retries": 0}, {"enable_idempotence": True, "retries": 0},
-            {"enable_idempotence": True, "acks": 1}, {"enable_idempotence": False, "acks": 1}, {"acks": 0},
+            {"enable_idempotence": True, "acks": 1}, {"enable_idempotence": False, "acks": 1}, {"acks": 0}, {"acks": -1},
             {"max_in_flight_requests_per_connection": 6}, {"max_in_flight_requests_per_connection": 5},
             {"enable_idempotence": True, "max_in_flight_requests_per_connection": 6}, {"enable_idempotence": True}]
 
@@ -193,22 +194,28 @@ def always_on(settings: Mapping[str, Any]) -> str:
     return "on"
 
 
+def only_the_word_all(settings: Mapping[str, Any]) -> str:
+    """Does not know that -1 means all."""
+    return "off" if settings.get("acks") == -1 else decision(settings)
+
+
 EXERCISES = (
     FunctionTask(
         id="4.decides", name="decide", truth=decision, inputs=cases, show=str,
         text="Write `decide(settings)` for the installed client: from a dict of settings such as `{\"acks\": 1}` it returns "
              "`\"on\"`, `\"off\"` or `\"refused\"`. Three settings matter beside `enable_idempotence` itself. `task.check(decide)`",
         hints=("The three are `acks`, `retries` and `max_in_flight_requests_per_connection`.",
-               "At odds with idempotence are: acks other than \"all\", retries=0, more than 5 in flight.",
+               "At odds with idempotence are: acks other than \"all\" (which may be written -1), retries=0, more than 5 in flight.",
                "At odds and idempotence not written down: off. Written down as True: refused. As False: off in any case."),
-        right=(given(decision),), wrong=(given(as_the_page_says), given(forgets_retries), given(always_on), given("on")),
+        right=(given(decision),), wrong=(given(as_the_page_says), given(forgets_retries), given(always_on), given(only_the_word_all),
+                                     given("on")),
         explanation="`retries=3` leaves it on. So pitfall 1 of the page, retries without idempotence, needs an explicit False today.",
     ),
     PuzzleTask(
         id="4.one-copy", scenario=scenario(3, idempotence=True), budget=3, goal="`m1` lies in the log twice.",
         reached=lambda run: copies(run, "m1") > 1,
         text="Idempotence is on, written down. With up to three faults out of lose ack, lose request, refuse 19, store and answer 20 and "
-             "repeat: get `m1` into the log twice. If you think that no script does it: `task.check(\"impossible\")`",
+             "repeat: get `m1` into the log twice. `task.check({...: \"...\"})`",
         hints=("Try the faults of lesson 2.", "The check runs every script of up to three faults before it agrees with you."),
         right=(given("impossible"),), wrong=(given({2: "lose ack"}), given({2: "repeat"}), given({"2-4": "lose ack"}),
                                              given({2: "store and answer 20", 3: "lose ack"}), given({}),

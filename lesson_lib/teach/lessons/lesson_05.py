@@ -131,7 +131,7 @@ SAW_IDS = Question(
         Option("The broker gave out no id.", lambda run: not ids(run), "ids are the client's own",
                lambda run: f"{len(ids(run))} were given out."),
     ),
-    explanation="Ids are never used twice. So nothing clashes, nothing is fenced, and nothing is recognised.",
+    explanation="Without a `transactional_id` every start gets a new id. So nothing clashes, and nothing is recognised.",
 )
 
 CLOSE = Question(
@@ -141,7 +141,7 @@ CLOSE = Question(
     options=(
         Option("That the id may be given to somebody else.", False, "close releases the producer id", "ids are never used twice."),
         Option("That requests with this id shall be refused from now on.", False, "close fences the producer",
-               "nothing is refused; you may try."),
+               "nothing is refused; you may try. (Fencing is to shut out an old producer: lesson 7.)"),
         Option("Nothing.", True),
     ),
     explanation="Kafka's protocol has no request for it. `close` waits for what is still on its way; that is why it is good.",
@@ -177,15 +177,15 @@ RESEND = Question(
 )
 
 CONSUMER = Question(
-    id="5.consumer", kind="prediction", scenario=READ_TWICE, control=SKIPPED,
+    id="5.consumer", kind="prediction", scenario=READ_TWICE,
     text="The log is clean: `m0 m1 m2 m3`. A consumer handles a record and then commits its position: `commit` is `after`. It "
          "crashes between the two, at the second record, and starts again. What does its application see?",
     options=(
-        Option("`m0 m1 m2 m3`", lambda run, other: read(run) == ["m0", "m1", "m2", "m3"], "a clean log means clean reading",
-               lambda run, other: f"it saw {read_words(run)}."),
-        Option("`m0 m1 m1 m2 m3`", lambda run, other: read(run) == ["m0", "m1", "m1", "m2", "m3"]),
-        Option("`m0 m2 m3`", lambda run, other: read(run) == ["m0", "m2", "m3"], "reading moves the position",
-               lambda run, other: f"it saw {read_words(run)}; the position moves when it is committed."),
+        Option("`m0 m1 m2 m3`", lambda run: read(run) == ["m0", "m1", "m2", "m3"], "a clean log means clean reading",
+               lambda run: f"it saw {read_words(run)}."),
+        Option("`m0 m1 m1 m2 m3`", lambda run: read(run) == ["m0", "m1", "m1", "m2", "m3"]),
+        Option("`m0 m2 m3`", lambda run: read(run) == ["m0", "m2", "m3"], "reading moves the position",
+               lambda run: f"it saw {read_words(run)}; the position moves when it is committed."),
     ),
     explanation="The position had not been committed, so the second consumer began at `m1`. No producer setting reaches this far.",
 )

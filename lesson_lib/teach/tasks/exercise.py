@@ -34,7 +34,7 @@ class Exercise(Shown):
         """The next hint; after the last one, the last one again."""
         number = min(self._hints + 1, len(self.task.hints))
         self._hints = number
-        return Message(Outcome.INFO, f"Hint {number} of {len(self.task.hints)}: {self.task.hints[number - 1]}")
+        return Message(Outcome.INFO, f"Hint {number} of {len(self.task.hints)} for {self.task.id}: {self.task.hints[number - 1]}")
 
     def solution(self) -> Message:
         """A cell that passes, unless SOLUTIONS=off is set, as in a workshop."""
@@ -44,11 +44,11 @@ class Exercise(Shown):
 
     def plain(self) -> str:
         """The task as text."""
-        return f"Exercise {self.task.id}: {self.task.text}".replace("`", "")
+        return f"Exercise {self.task.id}: {self.task.asked}".replace("`", "")
 
     def rich(self) -> str:
         """The same as HTML."""
-        return box(f"<strong>Exercise {self.task.id}.</strong> {inline(self.task.text)}", "#CC79A7")
+        return box(f"<strong>Exercise {self.task.id}.</strong> {inline(self.task.asked)}", "#CC79A7")
 
 
 def exercise(item_id: str) -> Exercise:

@@ -37,6 +37,8 @@ class FunctionTask(Task):
             got, expected = bounded.call(answer, given), self.truth(given)
             if got is None or got is ...:
                 return not_attempted(f"{self.name} returns nothing yet.")
+            if isinstance(expected, tuple) and isinstance(got, list):
+                got = tuple(got)
             if type(got) is not type(expected) or got != expected:
                 return wrong(f"For {self.show(given)} {self.name} returned {got!r}; there it is {expected!r}.")
         return right(self.explanation)

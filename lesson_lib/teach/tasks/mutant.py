@@ -53,7 +53,8 @@ class MutantTask(Task):
         mutant = one.run(faults=str(script), rule=self.mutant(), **settings)
         if _ends(kafka) == _ends(mutant):
             return wrong(f"With the script '{script or 'no fault'}' both brokers hold {log_words(kafka)} and the application is told "
-                         f"{told_words(kafka)}: from outside nobody could tell them apart.", _drawn(mutant, kafka))
+                         f"{told_words(kafka)}: the application cannot tell them apart. Look for a script after which "
+                         "the log differs, or what is told.", _drawn(mutant, kafka))
         if self.breaks and self.breaks not in mutant.anomaly_names:
             return wrong(f"The two do differ, but the wrong broker kept every promise here. Wanted is a run in which it shows a "
                          f"{self.breaks}.", _drawn(mutant, kafka))

@@ -35,13 +35,18 @@ class PuzzleTask(Task):
     kinds: tuple[str, ...] = FAULTS
     world: Mapping[str, Any] | None = None
 
+    @property
+    def asked(self) -> str:
+        """The text; that no script does it may be said of every puzzle, or the offer would give the answer away."""
+        return f"{self.text} If you think that no script does it: `task.check(\"{IMPOSSIBLE}\")`"
+
     def check(self, answer: Any, **settings: Any) -> Message:
         """Run the script and draw what it did."""
         if self.is_placeholder(answer):
             return not_attempted("Put a fault script in place of the dots, such as {7: \"delay 250\"}.")
         try:
             check_settings(self.free, settings)
-            return self._claim() if answer == IMPOSSIBLE else self._try(parse_script(answer), settings)
+            return self._claim() if str(answer).strip().lower() == IMPOSSIBLE else self._try(parse_script(answer), settings)
         except LessonError as error:
             return wrong(str(error))
 

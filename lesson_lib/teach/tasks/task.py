@@ -63,6 +63,11 @@ class Task:
         raise NotImplementedError
 
     @property
+    def asked(self) -> str:
+        """What the learner reads."""
+        return self.text
+
+    @property
     def solution(self) -> str:
         """The solution as a cell would hold it."""
         return str(self.right[0])

@@ -27,8 +27,8 @@ class ValueTask(Task):
             return not_attempted(f"Put {self.expects} in place of the dots.")
         run = self.scenario.run()
         truth = self.truth(run)
-        if isinstance(truth, list) and isinstance(answer, tuple):
-            answer = list(answer)
+        if isinstance(truth, list) and isinstance(answer, (list, tuple)):
+            answer = [one.decode(errors="replace") if isinstance(one, bytes) else one for one in answer]
         if type(answer) is not type(truth):
             return wrong(f"{answer!r} cannot be checked: hand in {self.expects}.")
         return right(self.explanation) if answer == truth else wrong(f"You handed in {answer!r}. {self.against(run, answer)}")
