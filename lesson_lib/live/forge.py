@@ -9,6 +9,7 @@ append time: it stays -1 for what was just stored (on a topic with timestamps by
 
 from __future__ import annotations
 
+import re
 import time
 import uuid
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from typing import Any, Protocol
 
 from lesson_lib.core.batch import Batch
 from lesson_lib.core.error_codes import ErrorCode
+from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.core.partition_log import PartitionLog
 from lesson_lib.core.producer_state import Appended, Duplicate, Verdict
 from lesson_lib.errors import LessonError
@@ -159,10 +161,12 @@ class Forge:
 
 
 def forge(target: Any, topic: str | None = None, partition: int = 0) -> Forge:
-    """A bench on a `PartitionLog`, a lab (anything with an `address`), or a broker's `host:port`.
+    """A bench on a `PartitionLog`, a release whose rule the toy follows ("4.5"), a lab (anything with an `address`), or `host:port`.
 
     Without `topic` a broker gets a new one; a lab deletes it when it stops. LessonError when nothing answers or the topic cannot be made.
     """
+    if isinstance(target, str) and re.fullmatch(r"\d+(\.\d+)+", target):
+        target = PartitionLog(version=KafkaVersion.of(target))
     if isinstance(target, PartitionLog):
         return Forge(ToyBench(target))
     client = RawClient(target if isinstance(target, str) else target.address)

@@ -130,12 +130,12 @@ class Exploration:
         """What this exploration proves, with its bound."""
         protocol, names = self.graph.protocol, self.anomaly_names
         size = f"{protocol.producer.batches} batches, {protocol.producer.in_flight} in flight"
+        bound = f"{_faults(self.faults)} ({', '.join(protocol.kinds)})"
         if names:
             never = [name for name in FAILURES if name not in names]
             without = f"; never: {', '.join(never)}" if never else ""
-            return f"With {size} and at most {_faults(self.faults)}, there can be: {', '.join(names)}{without}."
-        return (f"No schedule of at most {_faults(self.faults)} ({', '.join(protocol.kinds)}) leads to an anomaly with {size}: "
-                f"all {self.states:,} states were visited.")
+            return f"With {size} and at most {bound}, there can be: {', '.join(names)}{without}."
+        return f"No schedule of at most {bound} leads to an anomaly with {size}: all {self.states:,} states were visited."
 
     def __str__(self) -> str:
         lines = [f"{self.states:,} states, {self.transitions:,} steps, {self.counts.total():,} different ends"]

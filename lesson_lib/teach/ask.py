@@ -59,6 +59,12 @@ class Asked(Shown):
         key = known[-1].get("answer") if known else ""
         return key if isinstance(key, str) and len(key) == 1 and key in self.item.keys else ""
 
+    @property
+    def sure(self) -> int:
+        """How sure the answer given last was, 1 to 3; 0 when there is none or it did not say."""
+        known = store.entries(self.item.id)
+        return confidence_of(known[-1]) if known else 0
+
     def judge(self, key: str) -> Message:
         """Check a letter against the run(s) and say why."""
         runs = self.runs or self.item.runs()

@@ -15,7 +15,8 @@ def crash_table() -> Table:
     """Every crash point of every arrangement, what readers of each isolation level see of it, and how often the work was done."""
     rows = [_row(PLAIN[commit], step, transactions=False, commit=commit) for commit, steps in STEPS.items() for step in steps]
     rows += [_row("transactions", step, transactions=True) for step in TRANSACTION]
-    return Table("One crash, right after the named step with `b`; then the process starts again.",
+    return Table("One crash, right after the named step with `b`; then the process starts again. \"Position last\": it is committed after "
+                 "the send, \"first\": before.",
                  ("how", "crash after", *(f"out, {level}" for level in LEVELS), "b was worked on"), tuple(rows))
 
 

@@ -5,6 +5,7 @@ Nothing but answers is kept in the file; what is right is found by making the ru
 
 from __future__ import annotations
 
+import textwrap
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,8 @@ from lesson_lib.teach import store
 from lesson_lib.teach.ask import SURE, confidence_of
 from lesson_lib.teach.content import Question, all_items, lesson_items
 from lesson_lib.teach.message import Outcome, inline
+
+MOST_CHARACTERS = 90  # of a question in the map
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ def progress(lesson: int | None = None) -> Table:
     known = store.everything()
     rows = tuple((item.id, item.kind, *_state(item, known.get(item.id, []))) for item in items)
     done = sum(row[2] == "right" for row in rows)
-    return Table(f"{done} of {len(rows)} right so far", ("item", "kind", "state", "last answer", "tries"), rows,
+    return Table(f"{done} of {len(rows)} questions and exercises right so far", ("item", "kind", "state", "last answer", "tries"), rows,
                  "There are no questions in that lesson.")
 
 
@@ -77,7 +80,7 @@ def misconception_map() -> Table:
     rows = tuple((idea, *_row(*miss)) for idea, misses in ordered for miss in misses)
     answered = sum(bool(store.entries(i.id)) for i in all_items() if isinstance(i, Question))
     return Table(f"{answered} questions answered; first answers that the runs contradict:",
-                 ("idea", "where", "you said", "how sure", "the run shows"), rows,
+                 ("the belief", "where", "asked", "you said", "how sure", "and it is so"), rows,
                  f"{answered} questions answered, and no first answer that a run contradicts." if answered else
                  "No question is answered yet, so there is nothing to map; the lessons ask, and this table remembers.")
 
@@ -91,5 +94,6 @@ def _first_miss(item: Question) -> tuple[str, int, str] | None:
     return item.option(key).misconception, confidence_of(entries[0]), key
 
 
-def _row(sure: int, item: Question, key: str) -> tuple[str, str, str, str]:
-    return item.id, item.option(key).text, SURE.get(sure, ""), item.option(item.truth(*item.runs())).text
+def _row(sure: int, item: Question, key: str) -> tuple[str, str, str, str, str]:
+    asked = textwrap.shorten(item.text, MOST_CHARACTERS, placeholder=" …")
+    return item.id, asked, item.option(key).text, SURE.get(sure, ""), item.option(item.truth(*item.runs())).text

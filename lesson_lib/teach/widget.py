@@ -64,7 +64,7 @@ class AnswerView:
         narrow = w.Layout(width="max-content", margin="2px 24px 2px 2px")
         self.options = w.RadioButtons(options=list(asked.item.keys), value=asked.given or None, description="Answer",
                                       orientation="horizontal", layout=narrow)
-        self.sure = w.RadioButtons(options=_SURE, value=None, description="How sure", orientation="horizontal", layout=narrow)
+        self.sure = w.RadioButtons(options=_SURE, value=asked.sure or None, description="How sure", orientation="horizontal", layout=narrow)
         self.commit = w.Button(description="Commit", tooltip=f"Commit your answer to {asked.item.id}")
         self.said = w.HTML()
         self.commit.on_click(self._commit)

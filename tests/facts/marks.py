@@ -37,7 +37,7 @@ NO_STATEMENT = {
     "The client is the real one; the broker is ours, unless you run `make kafka` first.": OTHERS,
     "Here is the `kafka-python` client on a TCP connection.": NO_VERB,
     "A payment service must accept POST, and clients will retry it.": OTHERS,
-    "A key in the request that the client chooses once and repeats with each retry.": OTHERS,
+    "A key that the client chooses once for all tries.": OTHERS,
     "Now two coffees, one lost ack, `kafka-python` and a broker on TCP.": NO_VERB,
     "For the next two the producer sends four requests without waiting, as above.": OUR_RUN,
     "The producer dies": OUR_RUN,

@@ -18,7 +18,6 @@ from lesson_lib.history import Kind
 from lesson_lib.live import topics
 from lesson_lib.live.lab import Lab
 
-
 PATIENT = {"request_timeout_ms": 10_000, "delivery_timeout_ms": 20_000}
 
 

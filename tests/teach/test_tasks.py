@@ -42,7 +42,7 @@ def test_a_mutant_is_beaten_by_a_script_that_tells_it_from_kafka() -> None:
     said = task.check({2: "lose ack"})
     assert said.outcome == Outcome.RIGHT and "`m0 m1 m2`" in said.text and "`m0 m1 m1 m2`" in said.text
     assert task.check({2: "lose request"}).outcome == Outcome.WRONG
-    assert "nobody could tell them apart" in task.check({}).text
+    assert "cannot tell them apart" in task.check({}).text
     assert task.check(...).outcome == task.check({...: "lose ack"}).outcome == Outcome.NOT_ATTEMPTED
 
 
@@ -180,11 +180,11 @@ def test_what_came_of_an_exercise_is_kept_with_its_code() -> None:
     task = exercise("1.silent-loss")
     task.check(...)
     assert store.entries("1.silent-loss") == []
-    task.check({2: "lose request"}, acks=0)
     task.check({3: "lose request"}, acks=0)
+    task.check({2: "lose request"}, acks=0)
     assert store.entries("1.silent-loss") == [
-        {"outcome": "wrong", "answer": "{2: 'lose request'}", "settings": "{'acks': 0}"},
-        {"outcome": "right", "answer": "{3: 'lose request'}", "settings": "{'acks': 0}"}]
+        {"outcome": "wrong", "answer": "{3: 'lose request'}", "settings": "{'acks': 0}"},
+        {"outcome": "right", "answer": "{2: 'lose request'}", "settings": "{'acks': 0}"}]
     exercise("2.own-rule").check(takes_everything)
     assert store.entries("2.own-rule")[0]["answer"].startswith("def takes_everything(")
 

@@ -18,8 +18,8 @@ EXERCISES = (
         id="5.twice", scenario=scenario(3, idempotence=True, resend=True), budget=1, kinds=KINDS,
         goal="`m2` lies in the log twice, nothing else does, and idempotence is on.",
         reached=lambda run: Counter(run.values()) == {"m0": 1, "m1": 1, "m2": 2},
-        text="Three records, idempotence is on, and the application sends again what it was not told ok of (`resend=True`). With one fault, get `m2` into "
-             "the log twice: `task.check({...: \"...\"})`",
+        text="Three records, idempotence is on, and the application sends again what it was not told ok of (`resend=True`). With one "
+             "fault, get `m2` into the log twice: `task.check({...: \"...\"})`",
         hints=("A lost ack does not do it: the client's own retry is recognised.", "The client must be gone before it can retry.",
                "Which attempt carries `m2`?"),
         right=(given({3: "kill producer"}),),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from lesson_lib.history import History
 from lesson_lib.teach.content import scenario
 from lesson_lib.teach.lessons import rules_02, rules_06
-from lesson_lib.teach.readings import copies, verdict_list, verdicts
+from lesson_lib.teach.readings import copies, verdicts
 from lesson_lib.teach.scenarios import forged
 from lesson_lib.teach.tasks.bound import BoundTask
 from lesson_lib.teach.tasks.learner_rule import RefusingBroker
@@ -40,16 +40,17 @@ EXERCISES = (
         id="6.forget", scenario=scenario(3, resend=False), budget=2, kinds=(*FAULTS, "restart broker", "fail over", "forget idle ids"),
         goal="`m1` lies in the log twice, although the application sends nothing again.",
         reached=lambda run: copies(run, "m1") > 1,
-        text="In lesson 5 no script made a copy, as long as the application sent nothing again. Now you may also use \"fail over\", "
-             "\"restart broker\" and \"forget idle ids\" (a day passes). Same producer, one in flight, up to two faults: get `m1` "
-             "into the log twice.",
+        text="Three records. In lesson 5 no script made a copy, as long as the application sent nothing again. Now you may also use "
+             "\"fail over\", \"restart broker\" and \"forget idle ids\" (a day passes). Same producer, one in flight, up to two "
+             "faults: get `m1` into the log twice.",
         hints=("The ack of `m1` must be lost, and the broker must not know its retry.", "A window of one is enough when one is in flight.",
                "Which of the three faults leaves nothing at all in the memory? It must happen before the retry: attempt 3."),
         right=(given({2: "lose ack", 3: "forget idle ids"}),),
         wrong=(given({2: "lose ack", 3: "restart broker"}), given({2: "lose ack", 3: "fail over"}), given({2: "lose ack"}),
                given({2: "forget idle ids"}), given("impossible"), given({})),
-        explanation="A retry that is a day late. A restart does not do it: with one in flight the last batch is the only one in "
-                    "doubt, and the snapshot holds it.",
+        explanation="A retry that is a day late. (With the defaults a client gave up long before: it takes a raised `delivery.timeout.ms`, "
+                    "a lowered `producer.id.expiration.ms`, or records with old timestamps.) A restart does not do it: with one in "
+                    "flight the last batch is the only one in doubt, and the snapshot holds it.",
     ),
     BoundTask(
         id="6.smallest", anomaly="hole", world={"broker": "4.4"},
@@ -88,5 +89,5 @@ def _first_wrong(run: History, answer: list[str]) -> str:
     at = next(i for i, (said, is_) in enumerate(zip(answer, truth, strict=True)) if said != is_)
     send = run.attempts[at].send
     last = send.base_sequence + send.record_count - 1
-    found = verdict_list(History(run.events[:3 * at + 3]), 1)
-    return f"The verdict on number {at + 1}, `{send.producer_epoch}:{send.base_sequence}-{last}`, is: {found}."
+    return (f"Number {at + 1}, `{send.producer_epoch}:{send.base_sequence}-{last}`, is not {answer[at]}. "
+            "Which epoch and which ranges are remembered by then?")

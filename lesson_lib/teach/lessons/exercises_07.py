@@ -23,6 +23,13 @@ def missing(run: History) -> str:
     return f"The log holds {cells_words(run)}, and the application was told {told_words(run) or 'nothing'}."
 
 
+def _against_lag(run: History, answer: list[object]) -> str:
+    """What contradicts a wrong offset, else a wrong number of records."""
+    if answer[:1] != [len(run.log())]:
+        return "The offset: each of the three transactions leaves a marker, and an aborted record leaves no offset free."
+    return "The offset is right. The records: which of the four is a `read_committed` consumer not handed?"
+
+
 EXERCISES = (
     PlayTask(
         id="7.make-log", name="play", missing=missing,
@@ -39,7 +46,7 @@ EXERCISES = (
         text="On an empty partition: a transaction with `a` and `b` is committed, one with `x` aborted, one with `c` committed. Which "
              "offset does the next record get, and how many records is a `read_committed` consumer handed? `task.check([offset, records])`",
         truth=lambda run: [len(run.log()), len(read(run))],
-        against=lambda run, answer: "Each of the three transactions leaves a marker, and an aborted record leaves no offset free.",
+        against=lambda run, answer: _against_lag(run, answer),
         hints=("Write the log down, cell by cell.", "Four records and three markers."),
         right=(given([7, 3]), given((7, 3))), wrong=(given([4, 3]), given([7, 4]), given([6, 3]), given([4, 4]), given(7)),
         explanation="So end minus position is no number of records. A monitor that counts offsets shows a lag "

@@ -207,7 +207,8 @@ EXERCISES = (
     MutantTask(
         id="3.beat-page", scenario=scenario(4, **BURST), mutant=lambda: as_the_page_says, budget=1, breaks="lost write",
         text="This broker follows the page: a sequence above the highest one seen is stored, anything else is a duplicate and is "
-             "ignored. Four requests go out without waiting. With one fault, make it lose a record that it said ok to: `task.check({...: \"...\"})`",
+             "ignored. Four requests go out without waiting. With one fault, make it lose a record that it said ok to: "
+             "`task.check({...: \"...\"})`",
         hints=("It is wrong about a batch that comes late and was never stored.",
                "Refuse one batch for now (`refuse 6`), so that later ones overtake it."),
         right=(given({2: "refuse 6"}), given({2: "refuse 19"}), given({1: "refuse 6"}), given({3: "refuse 6"})),

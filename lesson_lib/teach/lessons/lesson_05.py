@@ -141,7 +141,7 @@ CLOSE = Question(
     options=(
         Option("That the id may be given to somebody else.", False, "close releases the producer id", "ids are never used twice."),
         Option("That requests with this id shall be refused from now on.", False, "close fences the producer",
-               "nothing is refused; you may try. (Fencing is to shut out an old producer: lesson 7.)"),
+               "nothing is refused; you may try. Fencing, to shut out an old producer, comes in lesson 7."),
         Option("Nothing.", True),
     ),
     explanation="Kafka's protocol has no request for it. `close` waits for what is still on its way; that is why it is good.",

@@ -93,8 +93,7 @@ RECALL = (
 
 PARTITIONS = Question(
     id="6.partitions", kind="prediction", scenario=scenario(4, partitions=2),
-    text="Do you think Kafka brokers track sequence numbers globally or per partition? One producer sends four records, by turns to "
-         "two partitions. Which sequences do its four requests carry?",
+    text="One producer sends four records, by turns to two partitions. Which sequences do its four requests carry?",
     options=(
         Option("0, 1, 2, 3", lambda run: sequences(run) == [0, 1, 2, 3], "sequences are global",
                lambda run: f"they carry {', '.join(map(str, sequences(run)))}."),
@@ -136,8 +135,8 @@ SAW_OLD = Question(
 
 CUT_QUESTION = Question(
     id="6.cuts", kind="prediction", scenario=forged(*SEVEN, *BACK, *CUTS), live=True,
-    text="Next would be 7. Instead you send 9, and then 5 and 6 once more, this time as one batch of two records. Point at the "
-         "places in the figure. What happens?",
+    text="Next would be 7. Instead you send 9, and then 5 and 6 once more, this time as one batch of two records. Put a "
+         "finger on the two places in the figure above. What happens?",
     options=(
         Option("9 is kept until 7 and 8 are there; 5 with 6 is a duplicate.", lambda run: verdicts(run)[-2:] == ["stored", "duplicate"],
                "the broker buffers and sorts", lambda run: f"the verdicts are: {verdict_list(run, 2)}."),
@@ -180,8 +179,9 @@ LINE = Question(
 SIX_QUESTION = Question(
     id="6.six", kind="prediction", scenario=SIX, control=FIVE,
     text="The broker stores a burst of batches, and then all acks are lost at once. The producer sends the oldest again and waits "
-         "for its answer before it sends the next. One run has five in flight, the other six. (A real Java client refuses six "
-         "while idempotence is on. The simulation lets you.) What is different with six?",
+         "for its answer before it sends the next. Where that answer is error 45, it raises its epoch and sends everything again that "
+         "has no answer yet. One run has five in flight, the other six. (A real Java client refuses six while idempotence is on. "
+         "The simulation lets you.) What is different with six?",
     options=(
         Option("Nothing: each batch is recognised in both runs.", lambda six, five: not twice(six) and not twice(five),
                "at or below is duplicate", lambda six, five: f"with six in flight the log holds {log_words(six)}."),

@@ -108,7 +108,7 @@ ALONE = Question(
                "each of them vouches for its own batches, one partition at a time."),
         Option("Yes, if the consumers commit their positions as well.", False, "a position makes reading exact",
                "the result and the position are two writes, and a crash finds the place between them."),
-        Option("No.", True),
+        Option("No, however many of them there are and whatever they commit.", True),
     ),
     explanation="The interesting part is what exactly is missing; the next runs show it piece by piece.",
 )

@@ -38,7 +38,7 @@ class BoundTask(Task):
         for name in NAMES:
             less = bound | {name: bound[name] - 1}
             if self._is_bound(less) and self.anomaly in self._explore(less).anomaly_names:
-                return wrong(f"A {self.anomaly} can be there, and with {name}={less[name]} already.")
+                return wrong(f"A {self.anomaly} can be there, and with a smaller number for {name} already.")
         from lesson_lib.draw import show
         return right(self.explanation, show(found.find(self.anomaly)))
 
