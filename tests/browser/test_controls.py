@@ -8,13 +8,15 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.conftest import SCREENSHOTS, Opener, Server
 from tests.browser.jupyterlab import IDLE, write_notebook
 
 pytestmark = pytest.mark.browser
 PICTURE = ".lesson-playground [data-picture]"
-CELLS = ["from lesson_lib import playground, question", 'predict = question("2.lost-ack")', "ground = playground(3, idempotence=False)"]
+CELLS = ["from lesson_lib import playground, question", 'predict = question("2.lost-ack")\npredict.answer(...)',
+         "ground = playground(3, idempotence=False)"]
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +51,8 @@ def test_a_prediction_by_keyboard(page: Any, server: Server) -> None:
     page.wait_for_selector(".lesson-answer [role=status]")
     assert "You predict b: m0 m1 m1 m2, a guess." in page.locator(".lesson-answer [role=status]").inner_text()
     assert page.evaluate("document.activeElement.textContent") == "Commit", "the focus stays where it was"
+    below = page.locator(".jp-Cell").nth(1).locator("[role=status]").last
+    expect(below).to_have_text("Answered with the buttons: b.")  # it said "Not attempted yet", which is not so any more
     kept = json.loads((server.folder / "progress" / "answers.json").read_text())
     assert kept["answers"] == {"2.lost-ack": [{"answer": "b", "confidence": 1}]}
 

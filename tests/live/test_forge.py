@@ -35,6 +35,11 @@ def test_the_toy_answers_in_words():
     assert tell(forge(PartitionLog())) == [words for _, words in STORY]
 
 
+@pytest.mark.parametrize(("release", "said"), [("4.4", "stored at offset 0"), ("4.5", "refused: 45 out of order sequence number")])
+def test_a_release_names_the_rule(release, said):
+    assert str(forge(release).send(7, 0, 3)) == said
+
+
 def test_the_memory_of_the_toy():
     bench = forge(PartitionLog())
     assert "nobody" in str(bench.describe_producers())

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from kafka import KafkaProducer
+from kafka.errors import KafkaTimeoutError
 
 from lesson_lib import start_lab
 from lesson_lib.errors import LessonError
@@ -180,6 +181,19 @@ def test_once_a_run_is_over_nothing_of_it_can_arrive_any_more(lab: Lab, faults: 
     clients = lab.proxy.recording.only
     assert clients and all(map(lab.proxy.is_dead, clients))
     assert not lab.proxy.is_dead(lab.producer().client_id)
+
+
+def test_a_wait_with_a_limit_says_the_limit(lab: Lab) -> None:
+    topic = lab.topic("orders")
+    lab.faults({1: "lose ack silently"})
+    with pytest.raises(KafkaTimeoutError, match=r"No answer within 0\.3 s.*may yet be stored"):
+        lab.producer().send(topic, b"m0").get(0.3)
+
+
+def test_whether_a_producer_starts(lab: Lab) -> None:
+    assert lab.starts() == "It starts, with idempotence on."
+    assert lab.starts(acks=1) == "It starts, with idempotence off."
+    assert "incompatible" in lab.starts(acks=1, enable_idempotence=True)
 
 
 def test_each_topic_is_new_and_has_the_suffix(lab: Lab) -> None:

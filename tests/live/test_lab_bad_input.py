@@ -160,6 +160,7 @@ def test_a_broker_that_is_gone_when_a_consumer_polls(mortal: Mortal) -> None:
     (lambda lab: lab.topic("orders", partitions=0), "1 to 64 partitions"),
     (lambda lab: lab.producer(enable_idempotence=True, acks=1), "incompatible"),
     (lambda lab: lab.producer(colour="red"), "does not understand"),
+    (lambda lab: lab.producer(acks="1"), "acks is a number, 0 or 1"),
 ])
 def test_a_mistake_is_one_sentence_and_the_next_cell_works(lab: Lab, call: Callable[[Lab], object], words: str) -> None:
     with pytest.raises(LessonError, match=words) as error:

@@ -80,12 +80,20 @@ def test_recall_is_judged_at_once() -> None:
     assert said.outcome == Outcome.WRONG and "the second batch begins at offset 3." in said.text
 
 
+def test_a_cell_that_is_run_again_says_again_what_the_answer_was_worth() -> None:
+    first = question("2.recall-batch").answer("a")
+    again = question("2.recall-batch").answer(...)
+    assert (again.outcome, again.text) == (first.outcome, first.text)
+    question("2.lost-ack").answer("b", confidence=2)
+    assert AnswerView(question("2.lost-ack")).sure.value == 2
+
+
 def test_reveal_holds_the_prediction_against_the_run() -> None:
     predict = question("2.lost-ack")
     predict.answer("a", confidence=3)
     said = reveal(RUN, predict)
     assert said.outcome == Outcome.WRONG
-    assert "You predicted a (sure)" in said.text and "the log holds `m0 m1 m1 m2`" in said.text and "shows b" in said.text
+    assert "You predicted a (sure)" in said.text and "  " not in said.text and "the log holds `m0 m1 m1 m2`" in said.text and "shows b" in said.text
     predict.answer("b")
     assert reveal(RUN, predict).outcome == Outcome.RIGHT
 

@@ -31,6 +31,13 @@ def test_a_change_keeps_what_was_before_it_and_what_was_chosen_for_later() -> No
     assert ground.before == before
 
 
+def test_a_fault_may_be_called_as_the_controls_call_it() -> None:
+    by_label, by_name = (playground(3, idempotence=False) for _ in range(2))
+    by_label.change(2, "ack lost")
+    by_name.change(2, "lose ack")
+    assert by_label.faults == by_name.faults == {2: "lose ack"}
+
+
 def test_a_fault_whose_attempt_happens_no_more_is_dropped_and_named() -> None:
     ground = playground(2, idempotence=False, faults={1: "lose ack", 2: "lose ack", 4: "lose request"})
     said = ground.change(2, "deliver")
