@@ -226,8 +226,8 @@ def test_nothing_is_left_when_it_stops() -> None:
     lab.run(2, faults={1: "lose ack silently"}, request_timeout_ms=300)
     lab.stop()
     lab.stop()
-    assert threading.active_count() == threads
-    assert not descriptors or len(os.listdir("/proc/self/fd")) == descriptors
+    assert threading.active_count() <= threads  # less, where something of an earlier test ended only now
+    assert not descriptors or len(os.listdir("/proc/self/fd")) <= descriptors
 
 
 def test_a_second_lab_replaces_the_first() -> None:
