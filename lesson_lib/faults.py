@@ -120,6 +120,8 @@ def parse_fault(text: str | Fault) -> Fault:
         return text
     found = re.fullmatch(r"([a-z ]+?)((?:\s+\d+)*)\s*", str(text).strip().lower())
     name = found.group(1) if found else ""
+    if name in ("late", "delivery timeout"):
+        raise LessonError(f"'{name}' happens in explore(...) alone; no script can say it. Choose one of: {', '.join(map(_usage, NAMES))}.")
     if not found or name not in NAMES:
         raise LessonError(f"There is no fault {text!r}. Choose one of: {', '.join(map(_usage, NAMES))}.")
     numbers = tuple(map(int, found.group(2).split()))

@@ -41,6 +41,7 @@ def test_numbers_belong_to_the_faults_that_need_them() -> None:
 
 @pytest.mark.parametrize(("script", "words"), [
     ({2: "loose ack"}, "There is no fault 'loose ack'. Choose one of: deliver, lose request"),
+    ({2: "late"}, "happens in explore(...) alone; no script can say it. Choose one of: deliver, lose request"),
     ({2: ""}, "There is no fault"),
     ({2: None}, "There is no fault"),
     ({2: "refuse"}, "needs 1 number after its name, as in 'refuse 19'"),
