@@ -1,7 +1,8 @@
 """What every test can ask for, and a plain word at the end on each group that could not run here.
 
-A test that needs something from outside carries a marker: `kafka`, `java` or `browser`. Where the thing is missing the test
-is skipped, and the summary names what it would take. REQUIRE_KAFKA=1 makes a missing Apache Kafka a failure instead.
+A test that needs something from outside carries a marker: `kafka`, `java` or `browser`; `kafka(own=True)` starts an Apache Kafka
+of its own. Where the thing is missing the test is skipped, and the summary names what it would take. REQUIRE_KAFKA=1 makes a
+missing Apache Kafka a failure instead.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import cache
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
+from lesson_lib.errors import LessonError
 from lesson_lib.kafka_local import maven, probe
 from lesson_lib.kafka_local.compose import read_compose
 
@@ -81,11 +83,17 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test whose marker asks for something that is not here."""
-    for marker, missing in NEEDS.items():
-        if item.get_closest_marker(marker) and missing():
-            if marker == "kafka" and os.environ.get("REQUIRE_KAFKA") == "1":
-                pytest.fail(f"REQUIRE_KAFKA=1, and this test {missing()}", pytrace=False)
-            pytest.skip(missing())
+    for name, missing in NEEDS.items():
+        if marker := item.get_closest_marker(name):
+            if what := without_java() if marker.kwargs.get("own") else missing():
+                go_without(what, required=name == "kafka")
+
+
+def go_without(what: str, *, required: bool) -> NoReturn:
+    """Skip the test that needs it; fail it where Apache Kafka is required, and this is about it."""
+    if required and os.environ.get("REQUIRE_KAFKA") == "1":
+        pytest.fail(f"REQUIRE_KAFKA=1, and this test {what}", pytrace=False)
+    pytest.skip(what)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -113,6 +121,15 @@ def kafka_address() -> str:
 def kafka_version() -> str:
     """The release of that Apache Kafka: KAFKA_VERSION as `make drift` has it, else the one in docker-compose.yml."""
     return os.environ.get("KAFKA_VERSION") or read_compose().version
+
+
+@pytest.fixture(scope="session")
+def kafka_jars(kafka_version: str) -> str:
+    """The class path of that Apache Kafka; for tests with the marker `kafka(own=True)`."""
+    try:
+        return maven.classpath(maven.kafka_server(kafka_version))
+    except LessonError as error:
+        go_without(f"needs Apache Kafka from Maven: {error}", required=True)
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,8 @@ real broker: every restart, clean or not, keeps one batch per producer id (that 
 of it at the follower, and idle ids are forgotten by the age of their records.
 
 Sources: `UnifiedLog`, `LogValidator.validateBatch`, `ProducerStateManager`. Differs from Kafka in: no segments, no
-compaction, no replication lag (the high watermark is the log end), one leader epoch.
+compaction, no replication lag (the high watermark is the log end), one leader epoch; whoever leads after a failover was up all
+the time (a replica that was restarted knows one batch of each id, and what it has copied since).
 """
 
 from __future__ import annotations

@@ -17,6 +17,9 @@ def test_kafka(): pass
 @pytest.mark.kafka
 def test_kafka_again(): pass
 
+@pytest.mark.kafka(own=True)
+def test_kafka_of_its_own(): pass
+
 @pytest.mark.java
 def test_java(): pass
 
@@ -40,13 +43,14 @@ def test_each_group_is_named_with_what_it_needs(tmp_path):
     assert run.returncode == 0, run.stdout
     told = run.stdout.partition("not run on this machine")[2]
     assert "2 skipped: needs a running Apache Kafka at 127.0.0.1:1: start it with `make kafka`" in told
-    assert "1 skipped: needs Java 17 or newer together with Maven" in told
+    assert "2 skipped: needs Java 17 or newer together with Maven" in told
     assert "1 skipped: needs Chromium" in told
-    assert "1 passed, 4 skipped" in told
+    assert "1 passed, 5 skipped" in told
 
 
 def test_a_required_kafka_that_is_missing_is_a_failure(tmp_path):
     run = run_tests(tmp_path, REQUIRE_KAFKA="1")
     assert run.returncode == 1
     assert "REQUIRE_KAFKA=1, and this test needs a running Apache Kafka at 127.0.0.1:1" in run.stdout
-    assert "1 passed, 2 skipped, 2 errors" in run.stdout
+    assert "REQUIRE_KAFKA=1, and this test needs Java 17 or newer together with Maven" in run.stdout
+    assert "1 passed, 2 skipped, 3 errors" in run.stdout
