@@ -14,10 +14,13 @@ from lesson_lib.clients.order import KEY, NEVER_TOLD, REFUSED, Order, ok
 
 NAMES = {"idempotence": "enable.idempotence", "in_flight": "max.in.flight.requests.per.connection",
          "delivery_timeout_ms": "message.timeout.ms", "request_timeout_ms": "request.timeout.ms"}
-# a short back-off, as its chance part decides otherwise in how many bursts a retry leaves; and no start from the bootstrap servers when
-# the only broker was gone for a moment, as that sometimes closes the new connection too, and all on it is sent a third time
-QUICK = {"linger.ms": 0, "batch.num.messages": 1, "retry.backoff.ms": 1, "retry.backoff.max.ms": 1, "reconnect.backoff.ms": 20,
-         "reconnect.backoff.max.ms": 20, "metadata.recovery.strategy": "none"}
+# A back-off of 1 ms without a part of chance, which is what librdkafka makes of a `retry.backoff.ms` above its limit; with 1 ms as both it
+# would also ask for metadata every millisecond once an error says that the leader has moved, and those requests take the in-flight slots
+# of batches that must go again. No start from the bootstrap servers when the only broker was gone for a moment: that sometimes closes
+# the new connection too, and all on it is sent a third time.
+QUICK = {"linger.ms": 0, "batch.num.messages": 1, "retry.backoff.ms": 1_000, "retry.backoff.max.ms": 1,
+         "topic.metadata.refresh.fast.interval.ms": 60_000, "reconnect.backoff.ms": 20, "reconnect.backoff.max.ms": 20,
+         "metadata.recovery.strategy": "none"}
 TICK = 0.05
 
 

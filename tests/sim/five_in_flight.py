@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from lesson_lib.clients.bench import Bench
-from lesson_lib.history import History
+from lesson_lib.history import History, Kind
 from lesson_lib.sim import simulate
 
 Told = list[str]
@@ -28,13 +29,25 @@ def told_by(run: History) -> Told:
     return [reports[batch] for batch in sorted(reports)]
 
 
+def late(run: History, hold: Sequence[int]) -> list[int]:
+    """The counts of `hold` that the proxy waited for in vain: what the faults met was up to luck, and nothing can be compared."""
+    place = {(event.kind, event.attempt): index for index, event in reversed(list(enumerate(run.events)))}
+
+    def came_late(before: int, count: int) -> bool:
+        handled = [place[kind, before + 1] for kind in (Kind.VERDICT, Kind.LOST) if (kind, before + 1) in place]
+        return (Kind.SEND, count) not in place or place[Kind.SEND, count] > min(handled, default=len(run.events))
+    return [count for before, count in pairwise([0, *hold]) if came_late(before, count)]
+
+
 def compare(bench: Bench, client: str, script: str, count: int = 5, *, idempotence: bool = True, again: Sequence[int] = (),
             same: Callable[[Told], Told] = list, **times: int) -> History:
     """Run both, hold them together and return the simulated run; `same` makes one of words that mean the same;
     `again` says after how many attempts more answers may come."""
     times = {"delivery_timeout_ms": 20_000, "request_timeout_ms": 1_000 if "silently" in script else 10_000} | times
     expected = simulate(count, faults=script, client=client, in_flight=5, idempotence=idempotence, broker=bench.lab.choice.name, **times)
-    told, run = bench.play(script, [count], hold=[min(count, 5), *again], idempotence=idempotence, in_flight=5, **times)
+    hold = [min(count, 5), *again]
+    told, run = bench.play(script, [count], hold=hold, idempotence=idempotence, in_flight=5, **times)
+    assert late(run, hold) == []
     assert outcome(run) == outcome(expected)
     assert same(told) == same(told_by(expected))
     return expected
