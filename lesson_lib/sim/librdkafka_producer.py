@@ -3,14 +3,17 @@
 With idempotence every error drains its partition. Error 45 behind a batch that failed is expected, and so the epoch is raised by one,
 without a request, for all partitions; 45 on the next in line is fatal, and nothing is sent any more. A batch whose fate is open
 counts as stored once a later one was acknowledged: told ok, without an offset. That is how the hole of KAFKA-15591 stays unnoticed.
+A batch that expires in flight closes its connection, and what was in flight with it goes again with the new epoch: stored, maybe, twice.
 
 Sources: rdkafka_request.c (`rd_kafka_handle_Produce_error` and its two neighbours for idempotence) and rdkafka_idempotence.c.
 Differs from librdkafka in: its back-off is up to a fifth longer or shorter, so that batches which an error answer sent back
-leave in one burst or in several, different each time; here in one. Where its last broker went away it starts again from the bootstrap
-servers (`metadata.recovery.strategy`) and at times closes the new connection with that; here never. A batch that expires while
-the connection is down leaves a gap that only the next error 45 mends; here the epoch rises at once. Of what waits after a fatal
-error it drops some (`_PURGE_QUEUE`) and lets the rest expire, as its threads happen to run; here all expire. Every try counts
-against `retries`; there only one that may have stored something. Held against librdkafka 2.16 by a test.
+leave in one burst or in several, different each time; here in one. It asks for metadata then, and such a request counts as in flight
+too, so that at times fewer batches are; here there are none. It looks only once a second which requests have timed out. Where its
+last broker went away it starts again from the bootstrap servers (`metadata.recovery.strategy`) and at times closes the new connection
+with that; here never. A batch that expires while the connection is down leaves a gap that only the next error 45 mends; here the epoch
+rises at once. Of what waits after a fatal error it drops some (`_PURGE_QUEUE`) and lets the rest expire, as its threads happen to
+run; here all expire. Every try counts against `retries`; there only one that may have stored something. Held against librdkafka 2.16
+by a test.
 """
 
 from __future__ import annotations
@@ -163,8 +166,10 @@ class LibrdkafkaProducer(Producer):
         self.raising = self.settings.idempotence
 
     def after_expiry(self, pending: PendingBatch) -> None:
-        """So does one that was sent and has expired."""
+        """So does one that was sent and has expired; its request gets no more time than the batch had, and all in flight goes again."""
         self.raising = self.settings.idempotence and (self.raising or pending.tries > 0)
+        if pending in self.in_flight and self.connection:
+            self.time_out(self.in_flight[pending], self.connection, "its batch has expired")
 
 
 def following_sequence(pending: PendingBatch) -> int:

@@ -138,7 +138,7 @@ class Producer:
         if self.settings.acks:
             self.in_flight[pending] = request
             wait = self.settings.request_timeout_ms
-            request.timer = self.world.clock.after(wait, lambda: self._time_out(request, connection))
+            request.timer = self.world.clock.after(wait, lambda: self.time_out(request, connection, f"no answer in {wait} ms"))
         connection.send(request)
         if not self.settings.acks:
             self.report(pending, "ok", note="no answer was asked for")
@@ -170,10 +170,10 @@ class Producer:
                 self.on_error(request.pending, None)
         self.wake()
 
-    def _time_out(self, request: Request, connection: Connection) -> None:
+    def time_out(self, request: Request, connection: Connection, why: str) -> None:
+        """Wait no longer for this answer: the connection is closed."""
         if not self.killed:
-            self.world.record(Kind.TIMEOUT, lane=self.lane, conn=connection.number,
-                              note=f"no answer in {self.settings.request_timeout_ms} ms", **request.identity)
+            self.world.record(Kind.TIMEOUT, lane=self.lane, conn=connection.number, note=why, **request.identity)
             connection.tear("the producer closed it")
 
     def on_success(self, pending: PendingBatch, answer: Answer) -> None:
@@ -196,7 +196,7 @@ class Producer:
         return left and pending.stamped is not None and pending.stamped.producer_id == self.producer_id
 
     def expire(self, pending: PendingBatch) -> None:
-        """The delivery timeout is over: told unknown, whether or not it is in the log."""
+        """The delivery timeout is over: told unknown, whether or not it is in the log; its request still counts as in flight."""
         if self.killed or self.stuck:
             return
         self._forget(pending)
@@ -228,7 +228,6 @@ class Producer:
         self.on_told(pending, what)
 
     def _forget(self, pending: PendingBatch) -> None:
-        self.in_flight.pop(pending, None)
         if pending in self.queues.get(pending.partition, ()):
             self.queues[pending.partition].remove(pending)
 

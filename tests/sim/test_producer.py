@@ -22,7 +22,8 @@ def test_what_comes_after_the_delivery_timeout_is_told_to_nobody(client: str, la
     run = simulate(1, client=client, faults=late, delivery_timeout_ms=200, request_timeout_ms=200)
     assert [report.what for report in run.reports] == ["unknown"]
     told = run.events.index(run.reports[0])
-    assert [event.kind for event in run.events[told:] if event.kind in (Kind.SEND, Kind.ACK, Kind.TORN)] == [kind]
+    last = Kind.TORN if client == "librdkafka" else kind  # it does not wait for the answer to an expired batch
+    assert [event.kind for event in run.events[told:] if event.kind in (Kind.SEND, Kind.ACK, Kind.TORN)] == [last]
 
 
 @pytest.mark.parametrize("client", CLIENTS)
