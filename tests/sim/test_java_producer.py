@@ -79,6 +79,13 @@ def test_forgotten_by_a_broker_before_2_5_it_starts_again() -> None:
     assert [e.what for e in run.of(Kind.EPOCH)] == ["raises its epoch to 1"]
 
 
+def test_a_batch_that_was_sent_with_its_new_number_can_be_numbered_again() -> None:
+    """Two restarts that forget, each behind two batches without an answer: the second one costs a second epoch, as in the real client."""
+    run = java(3, "1: cut 2 0; 3: restart broker; 5: cut 2 0; 7: restart broker", in_flight=2, broker="4.5")
+    assert [e.what for e in run.of(Kind.EPOCH)] == ["raises its epoch to 1", "raises its epoch to 2"]
+    assert run.values() == ["m0", "m1", "m0", "m1", "m2", "m1", "m2"]
+
+
 def test_forgotten_by_a_broker_from_2_5_nobody_notices() -> None:
     run = java(4, "3: forget idle ids")
     assert (run.values(), len(run.attempts)) == (["m0", "m1", "m2", "m3"], 4)

@@ -73,7 +73,7 @@ def test_what_ends_the_producer(bench: Bench, script: str) -> None:
     assert expected.of(Kind.EPOCH) == []
 
 
-@pytest.mark.parametrize("script", OFF + ["2: store and answer 46"])
+@pytest.mark.parametrize("script", [*OFF, "2: store and answer 46", "2: refuse 45", "2: refuse 59"])
 def test_five_in_flight_without_idempotence(bench: Bench, script: str) -> None:
     compare(bench, "librdkafka", script, idempotence=False)
 
