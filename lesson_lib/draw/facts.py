@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lesson_lib.draw.remembered import Ranges, Remembered
-from lesson_lib.history import Event, History, Kind
+from lesson_lib.history import Event, History, Kind, label_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +59,6 @@ def _facts(history: History, sends: dict[int, Event]) -> Iterator[Fact]:
         memory.see(event, send)
         owner = whose.get((send.topic, send.partition, send.producer_id, memory.epoch(send)), "")
         yield Fact(index, event, send, label_of(send), memory.ranges(send), copies[event.batch] if stored else 0, owner)
-
-
-def label_of(send: Event) -> str:
-    """The batch's number with a prime for each retry: 3, 3′, 3″; from the fifth try on 3·5."""
-    if send.batch < 0:
-        return "?"
-    tries = max(1, send.try_no)
-    return f"{send.batch}{('', '′', '″', '‴')[tries - 1]}" if tries <= 4 else f"{send.batch}·{tries}"
 
 
 def range_words(first: int, last: int) -> str:

@@ -1,6 +1,6 @@
 """Lanes: time to the right, the client's belief above, the log below. The picture of most lessons.
 
-A lost message is drawn, as half a line that ends in a cross. A retry is the same number with a prime, dashed and orange.
+A lost message is drawn, as half a line that ends in a cross. A retry is the same number with that of the try (1·2), dashed and orange.
 Several runs stand under each other on one time axis, so that what differs lies in one column. A ghost is drawn faint, and
 only from the fork on: what was before it is the same as above.
 """

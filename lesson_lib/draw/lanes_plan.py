@@ -15,7 +15,7 @@ from lesson_lib.draw import labels, marks
 from lesson_lib.draw.difference import Marked
 from lesson_lib.draw.facts import Fact, facts_of, names_of_ids
 from lesson_lib.draw.ghost import Fork
-from lesson_lib.draw.style import SMALL, line_height, text_width
+from lesson_lib.draw.style import SMALL, line_height, shape_of, text_width
 from lesson_lib.draw.timeline import Need, Place
 from lesson_lib.history import Event, History, Kind
 
@@ -165,8 +165,8 @@ class Plan:
     def _broker_needs(self, fact: Fact, place: Place) -> Iterable[Need]:
         event = fact.event
         if event.kind == Kind.VERDICT:
-            side = marks.verdict_width(fact.label) if event.what == "refused" else marks.R + 3
-            yield Need(place, "broker", marks.R + 3, side)
+            shape = shape_of(event.what, event.error)
+            yield Need(place, "broker", marks.verdict_half(shape, fact.label) + 2, marks.verdict_width(shape, fact.label) + 2)
             yield _centred(place, "words", labels.verdict_words(event, self.brief))
             yield _centred(place, "memory", labels.memory_words(fact))
             if event.what == "stored":

@@ -24,30 +24,38 @@ R = 11.0  # half the size of a verdict's mark, in pixels
 
 def verdict(canvas: Canvas, x: float, y: float, shape: str, label: str) -> None:
     """What the broker did, as a shape: stored, duplicate, refused or fenced, with the batch's number on or at it."""
-    verdict_small(canvas, x, y, shape, R)
+    verdict_small(canvas, x, y, shape, R, _wider(shape, label))
     if shape in ("stored", "duplicate"):
         canvas.text(x, y, label, bold=True, layer=7)
     else:
         canvas.text(x + R + 3, y - R - 2, label, bold=True, align="left", backed=True, layer=7)
 
 
-def verdict_width(label: str) -> float:
-    """Pixels that a verdict's mark needs to either side."""
-    return max(R + 3, text_width(label, SMALL, True) + R + 4)
+def verdict_half(shape: str, label: str) -> float:
+    """Pixels from the middle of a verdict's mark to its left edge, which is as far as to its right one without the label."""
+    return {"stored": 0.9, "duplicate": 1.2}.get(shape, 1.0) * R + _wider(shape, label)
 
 
-def verdict_small(canvas: Canvas, x: float, y: float, shape: str, r: float) -> None:
-    """The shape of a verdict alone, `r` pixels to each side."""
-    {"stored": _square, "duplicate": _diamond, "refused": _cross, "fenced": _barred}[shape](canvas, x, y, r)
+def verdict_width(shape: str, label: str) -> float:
+    """Pixels that a verdict's mark and its label need to the right."""
+    return verdict_half(shape, label) + (0 if shape in ("stored", "duplicate") else text_width(label, SMALL, True) + 4)
 
 
-def _square(canvas: Canvas, x: float, y: float, r: float) -> None:
-    canvas.box(x - 0.9 * r, y - 0.9 * r, 1.8 * r, 1.8 * r, fill=STORED, line=1.2, layer=5)
+def _wider(shape: str, label: str) -> float:
+    """Pixels by which a shape grows to either side, so that its label lies on it."""
+    half = text_width(label, SMALL, True) / 2
+    return max(0.0, {"stored": half + 3 - 0.9 * R, "duplicate": 1.25 * half + 2 - 0.8 * R}.get(shape, 0.0))
 
 
-def _diamond(canvas: Canvas, x: float, y: float, r: float) -> None:
-    r *= 1.2
-    canvas.polygon([(x, y - r), (x + r, y), (x, y + r), (x - r, y)], fill=DUPLICATE, width=1.2)
+def verdict_small(canvas: Canvas, x: float, y: float, shape: str, r: float, wider: float = 0.0) -> None:
+    """The shape of a verdict alone, `r` pixels to each side; a square and a diamond may be `wider`."""
+    if shape == "stored":
+        canvas.box(x - 0.9 * r - wider, y - 0.9 * r, 1.8 * r + 2 * wider, 1.8 * r, fill=STORED, line=1.2, layer=5)
+    elif shape == "duplicate":
+        high, wide = 1.2 * r, 1.2 * r + wider
+        canvas.polygon([(x, y - high), (x + wide, y), (x, y + high), (x - wide, y)], fill=DUPLICATE, width=1.2)
+    else:
+        {"refused": _cross, "fenced": _barred}[shape](canvas, x, y, r)
 
 
 def cross_points(x: float, y: float, r: float, thick: float) -> list[Point]:

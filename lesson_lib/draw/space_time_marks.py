@@ -55,7 +55,7 @@ def _verdict(sheet: Sheet, canvas: Canvas, fact: Fact) -> None:
     _memory(canvas, fact, x, y)
     column = sheet.column(fact)
     if fact.copy and column:
-        canvas.line([(x + 12, y), (column.x - column.half, y)], colour=STORED, width=1.0, style=marks.DOTTED, layer=1.5)
+        canvas.line([(x + marks.verdict_half(event.what, fact.label), y), (column.x - column.half, y)], colour=STORED, width=1.0, style=marks.DOTTED, layer=1.5)
         column.draw_cell(canvas, fact)
 
 
@@ -70,7 +70,7 @@ def _memory(canvas: Canvas, fact: Fact, x: float, y: float) -> None:
 
 def memory_from(fact: Fact) -> float:
     """Pixels from a broker's lane to what it remembers; a refused batch has its number in between."""
-    return 18 + (text_width(fact.label, bold=True) if fact.event.what == "refused" else 0)
+    return 7 + marks.verdict_width(shape_of(fact.event.what, fact.event.error), fact.label)
 
 
 def _judged_at(sheet: Sheet, fact: Fact) -> tuple[float, float]:

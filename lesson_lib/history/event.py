@@ -64,6 +64,11 @@ class Event:
     note: str = ""
 
 
+def label_of(send: Event) -> str:
+    """The batch's number, and from the second try on the number of the try: 3, 3·2, 3·3."""
+    return "?" if send.batch < 0 else f"{send.batch}·{send.try_no}" if send.try_no > 1 else f"{send.batch}"
+
+
 @dataclass(frozen=True, slots=True)
 class LogCell:
     """One offset of the final log. `kind` is data, commit or abort; `txn` is empty, open, committed or aborted.

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.history.anomalies import Anomaly, find_anomalies
-from lesson_lib.history.event import Event, Kind, LogCell
+from lesson_lib.history.event import Event, Kind, LogCell, label_of
 
 Partition = tuple[str, int]
 
@@ -60,8 +60,8 @@ class Attempt:
 
     @property
     def label(self) -> str:
-        """The batch's number, with a prime for each retry: 3, 3′, 3″; from the fifth try on 3·5."""
-        return f"{self.batch}" + ("", "′", "″", "‴")[self.try_no - 1] if self.try_no <= 4 else f"{self.batch}·{self.try_no}"
+        """The batch's number, and from the second try on the number of the try: 3, 3·2, 3·3."""
+        return label_of(self.send)
 
     @property
     def arrivals(self) -> int:
