@@ -20,7 +20,7 @@ from lesson_lib.draw.canvas import Canvas
 from lesson_lib.draw.faint import Faint
 from lesson_lib.draw.fork_line import upright_fork
 from lesson_lib.draw.ghost import Fork
-from lesson_lib.draw.heading import divide, draw_heading
+from lesson_lib.draw.heading import divide, draw_heading, heading_extra
 from lesson_lib.draw.marks import verdict_small
 from lesson_lib.draw.steps import Steps
 from lesson_lib.draw.style import EDGE, LANE, MEMORY, NORMAL, VERDICT_COLOURS, WIDTH, line_height, shape_of
@@ -48,8 +48,10 @@ class Scale:
 class Sheet:
     """One run from `top` downward; with a fork a line stands where it parts from the other one."""
 
-    def __init__(self, history: History, top: float, scale: Scale | None = None, fork: Fork | None = None, ghost: bool = False) -> None:
-        self.history, self.top, self.fork, self.ghost = history, top, fork, ghost
+    def __init__(self, history: History, top: float, scale: Scale | None = None, fork: Fork | None = None, ghost: bool = False,
+                 name: str = "") -> None:
+        self.history, self.edge, self.fork, self.ghost, self.name = history, top, fork, ghost, name
+        top = self.top = top + heading_extra(history, name, WIDTH)
         chart, scale = chart_of(history), scale or Scale.of(history)
         self.residual, self.forked = scale.residual, chart.column_of(fork.at) if fork else 0
         first = self.forked if ghost else 0
@@ -65,10 +67,10 @@ class Sheet:
         """What it shows."""
         return self.axes.chart
 
-    def draw(self, canvas: Canvas, name: str, steps: dict[int, int], last: int | None) -> None:
+    def draw(self, canvas: Canvas, steps: dict[int, int], last: int | None) -> None:
         """Heading, rows, legend, and what is known at the end; all of it faint for a ghost."""
         sheet, canvas = canvas, Faint(canvas) if self.ghost else canvas
-        draw_heading(canvas, self.history, name, self.top + 13)
+        draw_heading(canvas, self.history, self.name, self.edge + 13)
         (draw_residual if self.residual else _draw_plain)(canvas, self.axes, steps)
         axis.happenings(canvas, self.axes, steps)
         self._draw_fork(sheet)
@@ -92,13 +94,13 @@ def draw_arrivals(histories: Sequence[History], steps: Steps) -> Canvas:
     shared = Scale.of(*histories) if steps.fork else None
     for run, history in enumerate(histories):
         top = sheets[-1].bottom + 12 if sheets else 6.0
-        sheets.append(Sheet(history, top, shared, steps.fork, ghost=bool(run and steps.fork)))
+        sheets.append(Sheet(history, top, shared, steps.fork, bool(run and steps.fork), steps.names[run]))
     canvas = Canvas(WIDTH, sheets[-1].bottom + axis.MARGIN)
     for run, sheet in enumerate(sheets):
         if run:
-            divide(canvas, sheet.top - 4)
+            divide(canvas, sheet.edge - 4)
         own = {index: step for (r, index), step in steps.of.items() if r == run}
-        sheet.draw(canvas, steps.names[run], own, len(steps.members) - 1 if steps.members else None)
+        sheet.draw(canvas, own, len(steps.members) - 1 if steps.members else None)
     return canvas
 
 

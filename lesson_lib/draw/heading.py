@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from lesson_lib.draw.style import LANE, LARGE, QUIET, SMALL, text_width
+from lesson_lib.draw.fault_words import script_words, told_apart
+from lesson_lib.draw.style import LANE, LARGE, QUIET, SMALL, line_height, text_width
+from lesson_lib.draw.words import wrap
 from lesson_lib.history import History, Kind
 
 if TYPE_CHECKING:
     from lesson_lib.draw.canvas import Canvas
 
 LEFT = 12.0
+LINE = line_height(LARGE)
 _DIFFERENCES = (("world", "{} run"), ("broker", "{}"), ("in_flight", "{} in flight"), ("acks", "acks={}"), ("retries", "retries={}"),
-                ("client", "{}"), ("faults", "faults: {}"))
+                ("client", "{}"), ("consumer", "{}"), ("faults", "faults: {}"))
 
 
 def switch(history: History) -> str:
@@ -21,12 +24,16 @@ def switch(history: History) -> str:
     return f"idempotence {'on' if history.settings.idempotence else 'off'}"
 
 
-def small_print(history: History) -> str:
-    """The other settings."""
+def small_print(history: History, name: str = "") -> str:
+    """The other settings, without the one that the run's name says already."""
     s = history.settings
     waits = [] if s.acks == "0" else [f"{s.in_flight} in flight"]  # without answers there is no limit
-    parts = (f"acks={s.acks}", *waits, place(history), f"faults: {s.faults or _died(history) or 'none'}")
-    return "  ·  ".join(parts)
+    reader, named = ([s.consumer] if s.consumer else []), name.lower()
+    where = place(history)
+    where = where[:-len(named) - 2] if where.lower().endswith(f", {named}") else where
+    parts = [f"acks={s.acks}", *waits, *reader, where]
+    faults = [] if s.faults and script_words(s.faults) == named else [f"faults: {s.faults or _died(history) or 'none'}"]
+    return "  ·  ".join([*(part for part in parts if part.lower() != named), *faults])
 
 
 def _died(history: History) -> str:
@@ -49,15 +56,18 @@ def broker_name(broker: str) -> str:
 
 
 def names_of(histories: Sequence[History]) -> list[str]:
-    """What to call two runs: by the first of their settings that differs. Empty for a single run."""
+    """What to call two runs: by the first of their settings that differs, else by what was sent. Empty for a single run."""
     if len(histories) == 1:
         return [""]
     if found := differences(histories[0], histories[1]):
-        return [_capital(words) for words in found[0]]
+        faults = [h.settings.faults for h in histories]
+        apart = told_apart(*faults) if found[0][0].startswith("faults: ") else found[0]
+        return [_capital(words) for words in apart]
     with_them = [bool(h.of(Kind.TXN)) for h in histories]
     if with_them[0] != with_them[1]:
         return ["With transactions" if has else "Without transactions" for has in with_them]
-    return ["First run", "Second run"]
+    batches = [len(h.told) for h in histories]
+    return [f"{n} batch{'es' * (n != 1)}" for n in batches] if batches[0] != batches[1] else ["First run", "Second run"]
 
 
 def differences(one: History, other: History) -> list[tuple[str, str]]:
@@ -69,11 +79,13 @@ def _in_words(history: History) -> list[str]:
     values = {field: getattr(history.settings, field) for field, _ in _DIFFERENCES}
     values["broker"] = broker_name(values["broker"])
     values["retries"] = "no limit" if values["retries"] is None else values["retries"]
+    values["consumer"] = values["consumer"] or "no consumer"
     return [switch(history), *(form.format("none" if values[field] == "" else values[field]) for field, form in _DIFFERENCES)]
 
 
 def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    """With a capital letter, but for a setting as it is written in code."""
+    return text if text.split(" ")[0].count("=") else text[:1].upper() + text[1:]
 
 
 def title(history: History, name: str) -> str:
@@ -81,23 +93,38 @@ def title(history: History, name: str) -> str:
     return name if "idempotence o" in name.lower() else f"{name}, {switch(history)}" if name else _capital(switch(history))
 
 
+def heading_extra(history: History, name: str, width: float) -> float:
+    """Pixels that a heading needs besides its first line, on a sheet of that width."""
+    bold, small, beside = _heading(history, name, width)
+    return (len(bold) - 1 + len(small) - beside) * LINE
+
+
 def draw_heading(canvas: Canvas, history: History, name: str, y: float) -> None:
-    """Write both, the small print cut where the sheet ends."""
-    bold = fitted(title(history, name), 0.6 * canvas.width, LARGE, True)
-    canvas.text(LEFT, y, bold, size=LARGE, bold=True, align="left")
-    wide = text_width(bold, LARGE, True)
-    left = LEFT + wide + max(12, 0.05 * wide)  # letters on a grid of pixels are a little wider than measured
-    canvas.text(left, y + 0.5, fitted(small_print(history), 0.95 * (canvas.width - LEFT - left)), colour=QUIET, align="left")
+    """Title and small print, on one line where they fit, else on as many as they need; nothing is cut."""
+    bold, small, beside = _heading(history, name, canvas.width)
+    for n, line in enumerate(bold):
+        canvas.text(LEFT, y + n * LINE, line, size=LARGE, bold=True, align="left")
+    last = y + (len(bold) - 1) * LINE
+    for n, line in enumerate(small):
+        left = _behind(bold[-1]) if beside else LEFT
+        canvas.text(left, last + 0.5 + (n + (not beside)) * LINE, line, colour=QUIET, align="left")
+
+
+def _heading(history: History, name: str, width: float) -> tuple[list[str], list[str], bool]:
+    """The lines of the title, those of the small print, and whether the latter stands behind the former."""
+    room, words = 0.95 * (width - 2 * LEFT), small_print(history, name)
+    bold = wrap(title(history, name), room, LARGE, True)
+    beside = text_width(words) <= 0.95 * (width - LEFT - _behind(bold[-1]))
+    return bold, [words] if beside else wrap(words, room, SMALL, False), beside
+
+
+def _behind(line: str) -> float:
+    """Where what follows a line of the title begins: letters on a grid of pixels are a little wider than measured."""
+    wide = text_width(line, LARGE, True)
+    return LEFT + wide + max(12, 0.05 * wide)
 
 
 def divide(canvas: Canvas, y: float) -> None:
     """Draw a line between two runs, and remember where it is: where there is little room, each run can be shown alone."""
     canvas.line([(LEFT, y), (canvas.width - LEFT, y)], colour=LANE, width=1.0)
     canvas.divided_at = y
-
-
-def fitted(text: str, width: float, size: float = SMALL, bold: bool = False) -> str:
-    """The text, cut with an ellipsis where it is wider than `width` pixels."""
-    while text and text_width(text, size, bold) > width:
-        text = text[:-2].rstrip() + "…"
-    return text

@@ -29,15 +29,16 @@ def draw_lanes(plans: Sequence[Plan], steps: Steps) -> Canvas:
     width = max(WIDTH, *(timeline.end + RIGHT for timeline in timelines))
     fork = next((timelines[0].x(plan.line) for plan in plans if plan.line), 0.0)
     panels = [Panel(plan, timeline, width, fork) for plan, timeline in zip(plans, timelines, strict=True)]
-    canvas = Canvas(width, sum(p.height for p in panels) + MARGIN * len(panels) + 2)
+    apart = len(set(map(id, timelines))) > 1
+    canvas = Canvas(width, sum(p.height for p in panels) + MARGIN * len(panels) + 2 + 16 * apart)
     top = 6.0
     for run, panel in enumerate(panels):
         if run:
             divide(canvas, top - 7)
         _panel(panel, canvas, top, {index: step for (r, index), step in steps.of.items() if r == run}, len(steps.members) - 1)
         top += panel.height + MARGIN
-    if len(set(map(id, timelines))) > 1:
-        canvas.text(width - MARGIN, 19, "each run on a time axis of its own", colour=QUIET, align="right")
+    if apart:
+        canvas.text(width - MARGIN, canvas.height - 10, "each run on a time axis of its own", colour=QUIET, align="right")
     return canvas
 
 

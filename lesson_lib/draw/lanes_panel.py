@@ -5,7 +5,7 @@ from __future__ import annotations
 from lesson_lib.draw.canvas import Canvas
 from lesson_lib.draw.facts import Fact
 from lesson_lib.draw.fork_line import upright_fork
-from lesson_lib.draw.heading import draw_heading
+from lesson_lib.draw.heading import draw_heading, heading_extra
 from lesson_lib.draw.lanes_plan import HEIGHTS, Plan
 from lesson_lib.draw.style import LANE, NORMAL, PALE, QUIET, line_height
 from lesson_lib.draw.timeline import Timeline
@@ -29,7 +29,8 @@ class Panel:
     def _rows(self) -> tuple[dict[str, float], float]:
         """The upper edge of each row, and the height of all."""
         plan, y = self.plan, 0.0
-        sizes = [("title", HEIGHTS["title"]), *([("fork", HEIGHTS["fork"])] if plan.fork else []), ("told", HEIGHTS["told"])]
+        heading = HEIGHTS["title"] + heading_extra(plan.history, plan.name, self.width)
+        sizes = [("title", heading), *([("fork", HEIGHTS["fork"])] if plan.fork else []), ("told", HEIGHTS["told"])]
         for lane in plan.producers:
             sizes += [("try" + lane, HEIGHTS["try"]), (lane, HEIGHTS["producer"])]
         sizes += [("network", HEIGHTS["network"]), ("broker", HEIGHTS["broker"]), ("words", HEIGHTS["words"])]

@@ -94,6 +94,6 @@ def table(runs: Sequence[History], steps: Steps) -> str:
     """The tables of all runs, each under its settings where there are several."""
     if len(runs) == 1:
         return runs[0].table()
-    heads = [f"{title(run, name)}  ·  {small_print(run)}".replace("  ·  ", ", ") for run, name in zip(runs, steps.names, strict=True)]
+    heads = [f"{title(run, name)}  ·  {small_print(run, name)}".replace("  ·  ", ", ") for run, name in zip(runs, steps.names, strict=True)]
     tables = [f"{head}\n{run.table()}" for head, run in zip(heads, runs, strict=True)]
     return "\n\n".join([*tables, side_by_side(runs[0], runs[1], GHOST_NAMES if steps.fork else steps.names)])

@@ -17,7 +17,7 @@ from lesson_lib.draw.facts import Fact, facts_of
 from lesson_lib.draw.faint import Faint
 from lesson_lib.draw.fork_line import ABOVE, level_fork
 from lesson_lib.draw.ghost import Fork
-from lesson_lib.draw.heading import divide, draw_heading
+from lesson_lib.draw.heading import divide, draw_heading, heading_extra
 from lesson_lib.draw.space_time_log import LogColumn
 from lesson_lib.draw.space_time_marks import draw_event, memory_from
 from lesson_lib.draw.steps import Steps
@@ -31,10 +31,11 @@ _ASPECT = {Kind.VERDICT: "fate", Kind.REPORT: "told", Kind.READ: "read"}  # what
 
 
 class Sheet:
-    """One run from `top` downward: `xs` gives the lanes, `ys` the rows of the events."""
+    """One run from its `edge` downward, below its heading from `top`: `xs` gives the lanes, `ys` the rows of the events."""
 
-    def __init__(self, history: History, top: float, words_at: float = 0.0, fork: Fork | None = None, ghost: bool = False) -> None:
-        self.history, self.top, self.facts = history, top, facts_of(history)
+    def __init__(self, history: History, top: float, words_at: float = 0.0, fork: Fork | None = None, ghost: bool = False,
+                 name: str = "") -> None:
+        self.history, self.facts, self.edge, self.name = history, facts_of(history), top, name
         self.fork, self.ghost = fork, ghost
         future = fork.future(history) if fork and ghost else range(len(self.facts))
         self.drawn = [fact for fact in self.facts if fact.index in future]
@@ -52,12 +53,13 @@ class Sheet:
             left = column.x + column.behind
         self.words_at = max(left + 10, words_at)
         self.width = max(WIDTH, self.words_at + WORDS)
+        self.top = top + heading_extra(history, name, self.width)
         room = 0.95 * (self.width - MARGIN - self.words_at)
         self.texts = {f.index: wrap(sentence(f), room, SMALL, False) for f in self.drawn}
         self.fork_y = 0.0
         self.ys = self._rows()
         self.ending = ending(history, 0.95 * self.width - 2 * MARGIN)
-        self.bottom = max(top + HEAD, self.fork_y, *self.ys.values()) + 26
+        self.bottom = max(self.top + HEAD, self.fork_y, *self.ys.values()) + 26
         self.height = self.bottom + 10 + len(self.ending) * line_height(NORMAL) - top
 
     def _rows(self) -> dict[int, float]:
@@ -112,10 +114,10 @@ class Sheet:
         """Pixels of an event's row."""
         return self.ys[fact.index]
 
-    def draw(self, canvas: Canvas, steps: dict[int, int], last: int, marked: Marked, name: str) -> None:
+    def draw(self, canvas: Canvas, steps: dict[int, int], last: int, marked: Marked) -> None:
         """Lanes, then events from top to bottom, then what is known at the end; all of it faint for a ghost."""
         sheet, canvas = canvas, Faint(canvas) if self.ghost else canvas
-        self._frame(canvas, name)
+        self._frame(canvas)
         for fact in self.drawn:
             canvas.event = steps[fact.index]
             draw_event(self, canvas, fact, (_ASPECT.get(fact.event.kind, ""), fact.event.batch) in marked)
@@ -130,8 +132,8 @@ class Sheet:
             canvas.text(MARGIN, self.bottom + 12 + i * line_height(NORMAL), line, size=NORMAL, bold=True, align="left")
         canvas.event = None
 
-    def _frame(self, canvas: Canvas, name: str) -> None:
-        draw_heading(canvas, self.history, name, self.top + 13)
+    def _frame(self, canvas: Canvas) -> None:
+        draw_heading(canvas, self.history, self.name, self.edge + 13)
         for lane, x in self.xs.items():
             canvas.text(x, self.top + 42, _short(lane, len(self.history.partitions) > 1), bold=True)
             if lane != "application":
@@ -159,12 +161,11 @@ def draw_space_time(histories: Sequence[History], steps: Steps, marked: Sequence
     words_at = max(Sheet(history, 0.0).words_at for history in histories)
     sheets: list[Sheet] = []
     for run, history in enumerate(histories):
-        top = sheets[-1].top + sheets[-1].height + MARGIN if sheets else 6.0
-        sheets.append(Sheet(history, top, words_at, steps.fork, ghost=bool(run and steps.fork)))
-    canvas = Canvas(max(s.width for s in sheets), sheets[-1].top + sheets[-1].height + 6)
+        top = sheets[-1].edge + sheets[-1].height + MARGIN if sheets else 6.0
+        sheets.append(Sheet(history, top, words_at, steps.fork, bool(run and steps.fork), steps.names[run]))
+    canvas = Canvas(max(s.width for s in sheets), sheets[-1].edge + sheets[-1].height + 6)
     for run, sheet in enumerate(sheets):
         if run:
-            divide(canvas, sheet.top - 7)
-        sheet.draw(canvas, {i: step for (r, i), step in steps.of.items() if r == run}, len(steps.members) - 1, marked[run],
-                   steps.names[run])
+            divide(canvas, sheet.edge - 7)
+        sheet.draw(canvas, {i: step for (r, i), step in steps.of.items() if r == run}, len(steps.members) - 1, marked[run])
     return canvas

@@ -55,7 +55,8 @@ def _verdict(sheet: Sheet, canvas: Canvas, fact: Fact) -> None:
     _memory(canvas, fact, x, y)
     column = sheet.column(fact)
     if fact.copy and column:
-        canvas.line([(x + marks.verdict_half(event.what, fact.label), y), (column.x - column.half, y)], colour=STORED, width=1.0, style=marks.DOTTED, layer=1.5)
+        edge = x + marks.verdict_half(event.what, fact.label)
+        canvas.line([(edge, y), (column.x - column.half, y)], colour=STORED, width=1.0, style=marks.DOTTED, layer=1.5)
         column.draw_cell(canvas, fact)
 
 

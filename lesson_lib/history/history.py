@@ -18,7 +18,10 @@ Partition = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a run was made with, for captions. `world` is simulated or real; `broker` names whose rule decided."""
+    """What a run was made with, for captions. `world` is simulated or real; `broker` names whose rule decided.
+
+    `consumer` says in words how one commits, empty where there is none or nobody set it.
+    """
 
     world: str = "simulated"
     idempotence: bool = True
@@ -28,6 +31,7 @@ class Settings:
     broker: str = "4.4"
     client: str = ""
     faults: str = ""
+    consumer: str = ""
 
 
 @dataclass(frozen=True, slots=True)

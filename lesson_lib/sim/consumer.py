@@ -44,6 +44,12 @@ class ConsumerSettings:
                               f"{{'commit': 'after', 'crash_at': 2}}, not {given!r}.")
         return cls(**given)._checked()
 
+    @property
+    def words(self) -> str:
+        """The settings, for captions; a crash is seen there anyway."""
+        commits = "never commits" if self.commit == "never" else f"commits {self.commit} handling"
+        return f"consumer {commits}" + (f", {self.isolation}" if self.isolation != ISOLATIONS[0] else "")
+
     def _checked(self) -> ConsumerSettings:
         for name, value, known in (("commit", self.commit, COMMITS), ("isolation", self.isolation, ISOLATIONS)):
             if value not in known:

@@ -1,0 +1,84 @@
+"""What stands above two runs: each is called by what differs, nothing is said twice, and nothing is cut."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lesson_lib.draw import compare, show
+from lesson_lib.draw.fault_words import script_words, told_apart
+from lesson_lib.draw.heading import heading_extra, names_of, small_print
+from lesson_lib.draw.show import LAYOUTS
+from lesson_lib.faults import NAMES, parse_script
+from lesson_lib.sim import simulate
+from lesson_lib.sim.mutants import MUTANTS
+from tests.draw.collisions import unreadable
+
+BURST: dict[str, Any] = {"client": "java", "in_flight": 5}
+
+
+@pytest.mark.parametrize(("script", "words"), [
+    ("", "no fault"), ("2: lose ack", "ack lost at attempt 2"), ("1+: lose request", "every request lost"),
+    ("3+: lose ack", "ack lost at attempt 3 and all later ones"), ("1-4: lose ack silently", "ack lost silently at attempts 1 to 4"),
+    ("1: cut 3 0; 4: fail over", "cut with 3 handled and 0 answered at attempt 1, broker failed over before attempt 4"),
+    ("delivery timeout of batch 0", "faults: delivery timeout of batch 0")])
+def test_a_script_in_words(script: str, words: str) -> None:
+    assert script_words(script) == words
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_fault_has_words(name: str) -> None:
+    number = {"refuse": " 19", "store and answer": " 20", "delay": " 250", "cut": " 3 1"}.get(name, "")
+    words = script_words(str(parse_script({2: name + number})))
+    assert words.endswith(" attempt 2") and "{" not in words and all(n in words for n in number.split())
+
+
+@pytest.mark.parametrize(("one", "other", "names"), [
+    ("2: lose ack", "2: lose request", ("ack lost at attempt 2", "request lost at attempt 2")),
+    ("1: cut 3 0; 4: fail over", "1: cut 3 0; 4: restart broker",
+     ("broker failed over before attempt 4", "broker restarted before attempt 4")),
+    ("2: lose ack", "", ("ack lost at attempt 2", "no fault")),
+    ("2: lose ack", "2: lose ack; 3: restart broker", ("only ack lost at attempt 2", "broker restarted before attempt 3"))])
+def test_two_scripts_are_called_by_the_lines_that_differ(one: str, other: str, names: tuple[str, str]) -> None:
+    assert told_apart(one, other) == names and told_apart(other, one) == names[::-1]
+
+
+def test_two_runs_are_called_by_the_first_setting_that_differs() -> None:
+    def names(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
+        return names_of([simulate(**{"values_or_count": 4} | settings) for settings in (one, other)])
+    assert names({"idempotence": False, "acks": 0}, {"idempotence": False, "acks": 1}) == ["acks=0", "acks=1"]
+    assert names({"faults": {2: "lose ack"}}, {"faults": {2: "lose request"}}) == ["Ack lost at attempt 2", "Request lost at attempt 2"]
+    assert names({"consumer": {"commit": "after"}}, {"consumer": {"commit": "before", "isolation": "read_committed"}}) == [
+        "Consumer commits after handling", "Consumer commits before handling, read_committed"]
+    assert names({"consumer": {"commit": "never"}}, {}) == ["Consumer never commits", "No consumer"]
+    assert names({}, {"values_or_count": 1}) == ["4 batches", "1 batch"] and names({}, {}) == ["First run", "Second run"]
+
+
+def test_the_small_print_leaves_out_what_the_name_says() -> None:
+    lost = simulate(3, faults={2: "lose ack"}, consumer=True)
+    assert small_print(lost, "Ack lost at attempt 2").split("  ·  ") == [
+        "acks=all", "1 in flight", "consumer commits after handling", "simulated, Kafka 4.4"]
+    assert small_print(lost, "Broker restarted before attempt 3").endswith("faults: 2: lose ack")
+    assert "simulated  ·" in small_print(lost, "Kafka 4.4") and "acks" not in small_print(lost, "acks=all")
+    wrong = simulate(2, rule=MUTANTS["buffer and sort"].broker())
+    assert small_print(wrong, "A wrong broker") == "acks=all  ·  1 in flight  ·  simulated  ·  faults: none"
+
+
+def test_the_fault_is_said_once() -> None:
+    picture = compare(simulate(3, faults={2: "lose ack"}), simulate(3, faults={2: "lose request"}))
+    assert "Ack lost at attempt 2: A producer" in picture.alt and "lose" not in picture.alt + "".join(picture.captions)
+    assert "Request lost at attempt 2: The request with batch 1 is lost: it never reaches the broker." in picture.captions
+    assert not [label.text for label in picture.canvas.labels if "lose" in label.text]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_long_headings_have_more_lines_and_nothing_is_cut(layout: str) -> None:
+    many = {1: "refuse 19", 2: "refuse 6", 3: "lose request", 5: "lose ack", 7: "store and answer 20", 9: "delay 250"}
+    few = {1: "refuse 19", 2: "refuse 6", 3: "lose request", 5: "lose request", 8: "store and answer 20", 10: "delay 250"}
+    runs = [simulate(5, faults=faults, consumer={"isolation": "read_committed"}) for faults in (many, few)]
+    assert heading_extra(runs[0], names_of(runs)[0], 1000) > 0 == heading_extra(simulate(1), "", 1000)
+    for picture in (compare(*runs, layout), show(runs[0], layout, ghost=runs[1])):
+        texts = " ".join(label.text for label in picture.canvas.labels)
+        assert texts.count("read_committed") == 2 and f"faults: {runs[0].settings.faults}" in texts and runs[1].settings.faults in texts
+        assert unreadable(picture.canvas) == []
