@@ -23,7 +23,7 @@ from lesson_lib.draw.ghost import Fork
 from lesson_lib.draw.heading import divide, draw_heading, heading_extra
 from lesson_lib.draw.marks import verdict_small
 from lesson_lib.draw.steps import Steps
-from lesson_lib.draw.style import EDGE, LANE, MEMORY, NORMAL, VERDICT_COLOURS, WIDTH, line_height, shape_of
+from lesson_lib.draw.style import EDGE, LANE, MEMORY, NORMAL, VERDICT_COLOURS, WIDTH, line_height
 from lesson_lib.draw.words import ending
 from lesson_lib.history import History
 
@@ -74,7 +74,7 @@ class Sheet:
         (draw_residual if self.residual else _draw_plain)(canvas, self.axes, steps)
         axis.happenings(canvas, self.axes, steps)
         self._draw_fork(sheet)
-        axis.legend(canvas, self.axes.bottom + 10, any(g.numbered for g in self.chart.groups))
+        axis.legend(canvas, self.axes.bottom + 10, any(g.numbered for g in self.chart.groups), self.chart.keeps)
         canvas.event = last
         for i, line in enumerate(self.ending):
             y = self.bottom - 8 - (len(self.ending) - 1 - i) * line_height(NORMAL)
@@ -143,8 +143,7 @@ def _mark(canvas: Canvas, arrival: Arrival, x: float, row: axis.Row, step: float
     if arrival.lost:
         axis.hollow(canvas, x, row.bottom)
         return
-    event = arrival.fact.event
-    shape = shape_of(event.what, event.error)
+    shape = arrival.fact.shape
     top, bottom = row.y(arrival.last + 0.5), row.y(arrival.first - 0.5)
     if arrival.last > arrival.first:
         wide = min(10.0, step * 0.4)

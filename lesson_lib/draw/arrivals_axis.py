@@ -135,8 +135,8 @@ def below(canvas: Canvas, arrival: Arrival, x: float, axes: Axes, row: Row) -> N
     if low:
         canvas.line([(x, row.bottom), (x, y - 7)], colour=BAND, width=0.8, layer=0.4)
     canvas.text(x, y, arrival.fact.label, bold=True, backed=bool(low))
-    words = {"refused": str(event.error.value), "duplicate": f"={event.offset}"}
-    canvas.text(x, y + 13, "lost" if arrival.lost else words.get(event.what, ""), backed=True)
+    words = {"refused": str(event.error.value), "fenced": str(event.error.value), "duplicate": f"={event.offset}", "kept": "kept"}
+    canvas.text(x, y + 13, "lost" if arrival.lost else words.get(arrival.fact.shape, ""), backed=True)
 
 
 def hollow(canvas: Canvas, x: float, bottom: float) -> None:
@@ -144,13 +144,14 @@ def hollow(canvas: Canvas, x: float, bottom: float) -> None:
     canvas.polygon(circle(x, bottom, 5.5), fill="white", width=1.6)
 
 
-def legend(canvas: Canvas, y: float, numbered: bool) -> None:
+def legend(canvas: Canvas, y: float, numbered: bool, keeps: bool = False) -> None:
     """What the marks are called; which of them lies where is for the reader to find."""
     x = LEFT
     shapes = ("stored", "duplicate", "refused", "fenced") if numbered else ("stored", "refused")
+    shapes += ("kept",) * keeps
     for shape in shapes:
         verdict_small(canvas, x + 8, y, shape, 6.5)
-        x = _entry(canvas, x, y, "old epoch" if shape == "fenced" else shape)
+        x = _entry(canvas, x, y, _LEGEND.get(shape, shape))
     canvas.polygon(circle(x + 8, y, 5.5), fill="white", width=1.6)
     x = _entry(canvas, x, y, "lost on the way")
     if numbered:
@@ -158,6 +159,9 @@ def legend(canvas: Canvas, y: float, numbered: bool) -> None:
         x = _entry(canvas, x, y, "last five batches")
         canvas.line([(x - 2, y), (x + 17, y)], colour=EDGE, width=1.2, style=(0, (5, 3)))
         _entry(canvas, x + 2, y, "next expected")
+
+
+_LEGEND = {"fenced": "old epoch", "kept": "kept aside"}
 
 
 def _entry(canvas: Canvas, x: float, y: float, words: str) -> float:

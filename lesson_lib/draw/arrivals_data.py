@@ -68,6 +68,11 @@ class Chart:
         """How many batches arrived or were lost."""
         return sum(len(group.arrivals) for group in self.groups)
 
+    @property
+    def keeps(self) -> bool:
+        """Whether the broker kept anything aside."""
+        return any(fact.kept for fact in self.columns)
+
     def column_of(self, event: int) -> int:
         """The first column from an event on; behind the last one where no more came."""
         return next((column for column, fact in enumerate(self.columns) if fact.index >= event), len(self.columns))
@@ -83,10 +88,12 @@ def chart_of(history: History) -> Chart:
     groups: dict[Key, Group] = {}
     chart, memory = Chart(), Remembered()
     ids = names_of_ids(history)
+    sends = {attempt.number: attempt.send for attempt in history.attempts}
     for fact in facts_of(history):
         group = groups.setdefault(key, Group(_title(history, key, ids), key[2] >= 0)) if (key := _key(fact)) else None
         known = group.known(memory) if group else ()
-        memory.see(fact.event, fact.send)
+        for one in () if fact.kept else (fact.event, *fact.released):
+            memory.see(one, sends.get(one.attempt, one))
         if group:
             group.arrivals.append(_arrival(fact, len(chart.columns), memory.of_its_epoch(fact.send), known))
         if group or fact.event.kind == Kind.BROKER:
@@ -122,7 +129,7 @@ def _title(history: History, key: Key, ids: dict[int, str]) -> str:
 def residual(arrival: Arrival) -> int:
     """Batches from where the next one was expected: 0 is next, -1 the newest remembered, above 0 too early, -6 forgotten."""
     event = arrival.fact.event
-    if event.kind == Kind.VERDICT and event.what == "stored" or not arrival.known:
+    if event.kind == Kind.VERDICT and event.what == "stored" and not arrival.fact.kept or not arrival.known:
         return 0
     if (arrival.first, arrival.last) in arrival.known:
         return arrival.known.index((arrival.first, arrival.last)) - len(arrival.known)

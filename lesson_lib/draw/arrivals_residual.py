@@ -9,7 +9,7 @@ from lesson_lib.draw import arrivals_axis as axis
 from lesson_lib.draw.arrivals_data import residual
 from lesson_lib.draw.canvas import Canvas
 from lesson_lib.draw.marks import verdict_small
-from lesson_lib.draw.style import EDGE, LANE, MEMORY, QUIET, shape_of
+from lesson_lib.draw.style import EDGE, LANE, MEMORY, QUIET
 
 LEAST, MOST, FOOT = -6, 6, 26.0
 
@@ -23,12 +23,12 @@ def draw_residual(canvas: Canvas, axes: axis.Axes, steps: dict[int, int]) -> Non
         canvas.line([(axes.left, row.y(0)), (axes.right, row.y(0))], width=1.2, style=(0, (5, 3)), layer=2)
         for arrival in axes.shown(row):
             canvas.event = steps[arrival.fact.index]
-            x, event = axes.xs[arrival.column], arrival.fact.event
+            x = axes.xs[arrival.column]
             if arrival.lost:
                 axis.hollow(canvas, x, row.bottom)
             else:
                 size = max(3.0, min(6.0, axes.step * 0.45))
-                verdict_small(canvas, x, row.y(residual(arrival)), shape_of(event.what, event.error), size)
+                verdict_small(canvas, x, row.y(residual(arrival)), arrival.fact.shape, size)
         canvas.event = None
     _counts(canvas, axes)
 

@@ -78,7 +78,7 @@ def _how_much(records: int, size: int) -> str:
 
 
 def _attempt_words(attempt: Attempt) -> str:
-    verdict = f"refused {attempt.error.value}" if attempt.verdict == "refused" else attempt.verdict
+    verdict = "kept aside" if attempt.kept else f"refused {attempt.error.value}" if attempt.verdict == "refused" else attempt.verdict
     lost = f"{attempt.lost} lost" if attempt.lost else ""
     return ", ".join(filter(None, (verdict, lost))) or "no news"
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lesson_lib.draw.remembered import Ranges, Remembered
+from lesson_lib.draw.style import shape_of
 from lesson_lib.history import Event, History, Kind, label_of
 
 
@@ -15,7 +16,8 @@ class Fact:
     """An event with its send, its name, and what the broker remembers of that producer after it.
 
     `whose` names the memory where a run has several. `copy` is 1 for the first time that this batch is stored, 2 for the second,
-    0 where nothing is stored.
+    0 where nothing is stored. `kept`: the broker said stored and only kept it aside; `released` are the verdicts on those that it
+    had kept and stored behind this one.
     """
 
     index: int
@@ -25,6 +27,18 @@ class Fact:
     memory: Ranges = ()
     copy: int = 0
     whose: str = ""
+    kept: bool = False
+    released: tuple[Event, ...] = ()
+
+    @property
+    def shape(self) -> str:
+        """Which mark a verdict gets: stored, kept, duplicate, refused, fenced."""
+        return "kept" if self.kept else shape_of(self.event.what, self.event.error)
+
+    @property
+    def arrived(self) -> tuple[Event, ...]:
+        """The batches that come into the log with this event."""
+        return (self.event, *self.released) if self.copy else ()
 
 
 def facts_of(history: History) -> list[Fact]:
@@ -52,13 +66,18 @@ def _owners(history: History, sends: dict[int, Event]) -> dict[tuple[str, int, i
 def _facts(history: History, sends: dict[int, Event]) -> Iterator[Fact]:
     memory, whose = Remembered(), _owners(history, sends)
     copies: Counter[int] = Counter()
+    kept = history.kept
     for index, event in enumerate(history.events):
         send = sends.get(event.attempt, event)
-        stored = event.kind == Kind.VERDICT and event.what == "stored"
+        aside, released = index in kept.aside, tuple(history.events[n] for n in kept.released.get(index, ()))
+        stored = event.kind == Kind.VERDICT and event.what == "stored" and not aside
         copies[event.batch] += stored
-        memory.see(event, send)
+        for one in () if aside else (event, *released):  # what was kept is remembered once it is in the log
+            memory.see(one, sends.get(one.attempt, one))
+        copies.update(one.batch for one in released)
         owner = whose.get((send.topic, send.partition, send.producer_id, memory.epoch(send)), "")
-        yield Fact(index, event, send, label_of(send), memory.ranges(send), copies[event.batch] if stored else 0, owner)
+        yield Fact(index, event, send, label_of(send), memory.ranges(send), copies[event.batch] if stored else 0, owner,
+                   aside, released)
 
 
 def range_words(first: int, last: int) -> str:

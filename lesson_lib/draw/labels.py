@@ -19,8 +19,11 @@ def told_words(batch: str, what: str) -> str:
     return f"{batch} {what}" if batch != "-1" else what
 
 
-def verdict_words(event: Event, brief: bool = False) -> str:
+def verdict_words(fact: Fact, brief: bool = False) -> str:
     """Two short lines under a verdict's mark; `brief` leaves the error's name away."""
+    event = fact.event
+    if fact.kept:
+        return "kept,\ntold ok"
     if event.what == "refused":
         word = "fenced" if shape_of(event.what, event.error) == "fenced" else "refused"
         return f"{word}\n{event.error.value}" + ("" if brief else f" {short_name(event.error)}")
@@ -60,7 +63,8 @@ def log_row(event: Event) -> str:
 def cell_text(fact: Fact) -> str:
     """What stands in the log's cell: offset and value, a line a record, four lines at most."""
     first = fact.event.offset or 0
-    lines = [f"{first + i}: {value if len(value) <= 10 else value[:9] + '…'}" for i, value in enumerate(fact.send.values or ("",))]
+    values = [value for one in fact.arrived or (fact.send,) for value in one.values or ("",)]
+    lines = [f"{first + i}: {value if len(value) <= 10 else value[:9] + '…'}" for i, value in enumerate(values)]
     return "\n".join(lines if len(lines) <= 4 else [*lines[:3], f"… {first + len(lines) - 1}"])
 
 
@@ -81,7 +85,7 @@ def copy_words(copy: int) -> str:
 
 def below_cell(fact: Fact, history: History) -> str:
     """Under a log cell: that it is a copy, or what became of its transaction."""
-    if not is_in_log(fact, history):
+    if fact.kept or not is_in_log(fact, history):
         return "not in the log"
     if fact.copy > 1 or not fact.send.transactional:
         return copy_words(fact.copy)

@@ -21,7 +21,6 @@ from lesson_lib.draw.style import (
     STORED,
     TINT,
     line_height,
-    shape_of,
     text_width,
 )
 from lesson_lib.history import Kind
@@ -84,12 +83,12 @@ def _torn(panel: Panel, canvas: Canvas, fact: Fact) -> None:
 
 def _verdict(panel: Panel, canvas: Canvas, fact: Fact) -> None:
     x, y, event = panel.x(fact), panel.lane("broker"), fact.event
-    words, start, retry = labels.verdict_words(event, panel.plan.brief), panel.sent_from(fact), fact.send.try_no > 1
+    words, start, retry = labels.verdict_words(fact, panel.plan.brief), panel.sent_from(fact), fact.send.try_no > 1
     if ("fate", event.batch) in panel.plan.marked:
         _tint(canvas, x, panel.y("words", -2), words, HEIGHTS["words"] - 2)
     marks.arrow(canvas, start, (x, y - 14), retry)
     marks.head(canvas, start, (x, y - 12), RETRY if retry else FIRST_SEND)
-    marks.verdict(canvas, x, y, shape_of(event.what, event.error), fact.label)
+    marks.verdict(canvas, x, y, fact.shape, fact.label)
     canvas.text(x, panel.y("words", 11), words)
     _memory(panel, canvas, fact, x)
     if event.what == "stored":
@@ -116,9 +115,12 @@ def _cell(panel: Panel, canvas: Canvas, fact: Fact, x: float) -> None:
     half, high = labels.cell_width(text) / 2, text.count("\n") * line_height() + 22
     fill = AGAIN if again else TINT if ("fate", fact.event.batch) in panel.plan.marked else "white"
     edge = EDGE if again else STORED if labels.is_in_log(fact, panel.plan.history) else None
+    below = labels.below_cell(fact, panel.plan.history)
+    if fact.kept:
+        canvas.text(x, panel.y(row, 15), below, colour=QUIET)
+        return
     canvas.box(x - half, panel.y(row, 4), 2 * half, high, fill=fill, edge=edge, line=2.6 if again else 1.8)
     canvas.text(x, panel.y(row, 4.5) + high / 2, text, bold=again)
-    below = labels.below_cell(fact, panel.plan.history)
     canvas.text(x, panel.y(row, 13) + high, below, bold=True)
     if below == "aborted":
         canvas.line([(x - half + 3, panel.y(row, 1) + high), (x + half - 3, panel.y(row, 7))], width=1.0, layer=5)

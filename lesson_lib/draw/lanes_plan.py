@@ -15,7 +15,7 @@ from lesson_lib.draw import labels, marks
 from lesson_lib.draw.difference import Marked
 from lesson_lib.draw.facts import Fact, facts_of, names_of_ids
 from lesson_lib.draw.ghost import Fork
-from lesson_lib.draw.style import SMALL, line_height, shape_of, text_width
+from lesson_lib.draw.style import SMALL, line_height, text_width
 from lesson_lib.draw.timeline import Need, Place
 from lesson_lib.history import Event, History, Kind
 
@@ -165,9 +165,8 @@ class Plan:
     def _broker_needs(self, fact: Fact, place: Place) -> Iterable[Need]:
         event = fact.event
         if event.kind == Kind.VERDICT:
-            shape = shape_of(event.what, event.error)
-            yield Need(place, "broker", marks.verdict_half(shape, fact.label) + 2, marks.verdict_width(shape, fact.label) + 2)
-            yield _centred(place, "words", labels.verdict_words(event, self.brief))
+            yield Need(place, "broker", marks.verdict_half(fact.shape, fact.label) + 2, marks.verdict_width(fact.shape, fact.label) + 2)
+            yield _centred(place, "words", labels.verdict_words(fact, self.brief))
             yield _centred(place, "memory", labels.memory_words(fact))
             if event.what == "stored":
                 width = max(labels.cell_width(labels.cell_text(fact)), text_width(labels.below_cell(fact, self.history), SMALL, True)) / 2
@@ -234,6 +233,7 @@ def group_of(event: Event) -> str:
 def _offsets(fact: Fact) -> range:
     """The offsets that this event put into the log."""
     event = fact.event
-    if event.offset is None or not (event.what == "stored" or event.kind == Kind.MARKER):
+    if event.offset is None or not (fact.copy or event.kind == Kind.MARKER):
         return range(0)
-    return range(event.offset, event.offset + (max(1, len(fact.send.values)) if event.kind == Kind.VERDICT else 1))
+    size = sum(max(1, len(one.values)) for one in fact.arrived) if event.kind == Kind.VERDICT else 1
+    return range(event.offset, event.offset + size)

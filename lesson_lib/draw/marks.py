@@ -9,6 +9,7 @@ from lesson_lib.draw.style import (
     DUPLICATE,
     EDGE,
     FIRST_SEND,
+    KEPT,
     NORMAL,
     REFUSED,
     RETRY,
@@ -55,7 +56,12 @@ def verdict_small(canvas: Canvas, x: float, y: float, shape: str, r: float, wide
         high, wide = 1.2 * r, 1.2 * r + wider
         canvas.polygon([(x, y - high), (x + wide, y), (x, y + high), (x - wide, y)], fill=DUPLICATE, width=1.2)
     else:
-        {"refused": _cross, "fenced": _barred}[shape](canvas, x, y, r)
+        {"refused": _cross, "fenced": _barred, "kept": _hourglass}[shape](canvas, x, y, r)
+
+
+def _hourglass(canvas: Canvas, x: float, y: float, r: float) -> None:
+    """Kept aside: it waits."""
+    canvas.polygon([(x - r, y - r), (x + r, y - r), (x - r, y + r), (x + r, y + r)], fill=KEPT, width=1.6)
 
 
 def cross_points(x: float, y: float, r: float, thick: float) -> list[Point]:

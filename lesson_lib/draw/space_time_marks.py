@@ -17,7 +17,6 @@ from lesson_lib.draw.style import (
     STORED,
     TINT,
     line_height,
-    shape_of,
     text_width,
 )
 from lesson_lib.history import Kind
@@ -51,7 +50,7 @@ def _request(sheet: Sheet, canvas: Canvas, fact: Fact, end: tuple[float, float])
 def _verdict(sheet: Sheet, canvas: Canvas, fact: Fact) -> None:
     x, y, event = sheet.broker(fact), sheet.y(fact), fact.event
     _request(sheet, canvas, fact, (x - 14, y))
-    marks.verdict(canvas, x, y, shape_of(event.what, event.error), fact.label)
+    marks.verdict(canvas, x, y, fact.shape, fact.label)
     _memory(canvas, fact, x, y)
     column = sheet.column(fact)
     if fact.copy and column:
@@ -71,7 +70,7 @@ def _memory(canvas: Canvas, fact: Fact, x: float, y: float) -> None:
 
 def memory_from(fact: Fact) -> float:
     """Pixels from a broker's lane to what it remembers; a refused batch has its number in between."""
-    return 7 + marks.verdict_width(shape_of(fact.event.what, fact.event.error), fact.label)
+    return 7 + marks.verdict_width(fact.shape, fact.label)
 
 
 def _judged_at(sheet: Sheet, fact: Fact) -> tuple[float, float]:

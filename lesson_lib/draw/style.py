@@ -17,6 +17,7 @@ STORED = "#009E73"
 DUPLICATE = "#CC79A7"
 REFUSED = "#D55E00"
 FENCED = "#000000"
+KEPT = "#FFFFFF"     # a batch that a wrong broker keeps aside: nothing is stored
 ACK = "#666666"
 MEMORY = "#D5EDFA"   # sky blue #56B4E9 at a quarter of its strength, on white
 EDGE = "#1A1A1A"
@@ -28,7 +29,8 @@ AGAIN = "#FBE3B3"    # a second copy in the log: the retry's orange, pale
 TINT = "#FFF4C2"     # what differs between two runs
 FAINT_FILL, FAINT_LINE = 0.28, 0.45  # how much of a colour is left in a ghost; the rest is white
 
-VERDICT_COLOURS = {"stored": STORED, "duplicate": DUPLICATE, "refused": REFUSED, "fenced": FENCED}
+VERDICT_COLOURS = {"stored": STORED, "duplicate": DUPLICATE, "refused": REFUSED, "fenced": FENCED,
+                   "kept": KEPT}
 
 FAMILY = "DejaVu Sans"
 DPI = 100

@@ -112,7 +112,10 @@ def _verdict(fact: Fact, batch: str) -> str:
         return f"The broker refuses {batch}: {event.error.words}. Nothing is stored."
     if event.what == "duplicate":
         return f"The broker remembers {batch}: a duplicate of offset {event.offset}. Nothing is stored."
-    return f"The broker stores {batch} at offset {event.offset}" + (f": a {copy_words(fact.copy)}." if fact.copy > 1 else ".")
+    if fact.kept:
+        return f"The broker keeps {batch} aside and will say ok, offset {event.offset}: it is not in the log."
+    behind = f", and behind it what it had kept: {', '.join(str(one.batch) for one in fact.released)}" if fact.released else ""
+    return f"The broker stores {batch} at offset {event.offset}{behind}" + (f": a {copy_words(fact.copy)}." if fact.copy > 1 else ".")
 
 
 def _ack(fact: Fact, batch: str) -> str:
@@ -143,7 +146,7 @@ def surprising(fact: Fact) -> bool:
     """Whether something goes otherwise than planned at this event."""
     event = fact.event
     if event.kind == Kind.VERDICT:
-        return event.what in ("duplicate", "refused") or fact.copy > 1
+        return event.what in ("duplicate", "refused") or fact.copy > 1 or fact.kept
     if event.kind == Kind.REPORT:
         return event.what != "ok"
     if event.kind == Kind.TXN:

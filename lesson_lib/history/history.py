@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.history.anomalies import Anomaly, find_anomalies
 from lesson_lib.history.event import Event, Kind, LogCell, label_of
+from lesson_lib.history.kept import Kept, kept_aside
 
 Partition = tuple[str, int]
 
@@ -40,6 +41,7 @@ class Attempt:
 
     `lost` is empty, request or answer. `verdict` is what the broker did (stored, duplicate, refused, or empty when it never
     arrived), `error` and `offset` belong to it. `answer` is the code that the producer saw, None when it saw none.
+    `kept`: the broker said stored and only kept it aside; `released`: the batches that it had kept and stored behind this one.
     """
 
     number: int
@@ -51,6 +53,8 @@ class Attempt:
     answer: ErrorCode | None = None
     answer_offset: int | None = None
     events: tuple[Event, ...] = ()
+    kept: bool = False
+    released: tuple[int, ...] = ()
 
     @property
     def batch(self) -> int:
@@ -92,7 +96,16 @@ class History:
         for event in self.events:
             if event.attempt:
                 grouped.setdefault(event.attempt, []).append(event)
-        return [_attempt(number, events) for number, events in sorted(grouped.items())]
+        found = [_attempt(number, events) for number, events in sorted(grouped.items())]
+        kept = self.kept
+        aside = {self.events[n].attempt for n in kept.aside}
+        behind = {self.events[n].attempt: tuple(self.events[m].batch for m in those) for n, those in kept.released.items()}
+        return [replace(a, kept=a.number in aside, released=behind.get(a.number, ())) for a in found] if aside else found
+
+    @property
+    def kept(self) -> Kept:
+        """What the broker said ok to and kept aside, see `kept`."""
+        return kept_aside(self.events, self.logs, self.settings.world)
 
     @property
     def partitions(self) -> list[Partition]:

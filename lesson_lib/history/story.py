@@ -39,7 +39,7 @@ def _sent(history: History) -> str:
 
 
 def _trouble(history: History) -> str:
-    told = [*(_sentence(a) for a in history.attempts if a.lost or a.try_no > 1 or a.verdict in ("duplicate", "refused")),
+    told = [*(_sentence(a) for a in history.attempts if a.lost or a.kept or a.try_no > 1 or a.verdict in ("duplicate", "refused")),
             *(f"{subject(e.lane)} {'is ' if e.what in ('killed', 'stuck') else ''}{e.what}." for e in history.of(*_TURNS)),
             *(f"{subject(e.lane)} is handed nothing." for e in history.of(Kind.POLL)),
             *(f"{subject(e.lane)} is fenced." if e.what == "fenced" else f"A transaction of {named(e.lane)} is {e.what}."

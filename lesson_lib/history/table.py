@@ -36,8 +36,11 @@ def _range(send: Event) -> str:
 
 def verdict_words(attempt: Attempt) -> str:
     """What the broker did with one attempt, in words; empty when the request never arrived."""
+    if attempt.kept:
+        return "kept, told ok, not in the log"
     if attempt.verdict == "stored":
-        return f"stored at offset {attempt.offset}"
+        behind = f", behind it the kept {', '.join(map(str, attempt.released))}" if attempt.released else ""
+        return f"stored at offset {attempt.offset}{behind}"
     if attempt.verdict == "duplicate":
         return f"duplicate of offset {attempt.offset}"
     return f"refused: {attempt.error.words}" if attempt.verdict else ""

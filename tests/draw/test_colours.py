@@ -55,7 +55,7 @@ def _outline(shape: str) -> np.ndarray:
     return grey < 90
 
 
-@pytest.mark.parametrize(("one", "other"), list(combinations(("stored", "duplicate", "refused", "fenced"), 2)))
+@pytest.mark.parametrize(("one", "other"), list(combinations(("stored", "kept", "duplicate", "refused", "fenced"), 2)))
 def test_any_two_verdicts_differ_in_shape(one: str, other: str) -> None:
     a, b = _outline(one), _outline(other)
     assert (a & b).sum() / (a | b).sum() < 0.6
@@ -68,7 +68,7 @@ def _faint_outline(shape: str) -> np.ndarray:
     return np.asarray(Image.open(BytesIO(canvas.png())).convert("L")) < 185
 
 
-@pytest.mark.parametrize(("one", "other"), list(combinations(("stored", "duplicate", "refused", "fenced"), 2)))
+@pytest.mark.parametrize(("one", "other"), list(combinations(("stored", "kept", "duplicate", "refused", "fenced"), 2)))
 def test_any_two_verdicts_of_a_ghost_differ_in_shape(one: str, other: str) -> None:
     a, b = _faint_outline(one), _faint_outline(other)
     assert a.sum() > 40 and b.sum() > 40 and (a & b).sum() / (a | b).sum() < 0.6

@@ -1,0 +1,114 @@
+"""What a broker keeps aside and says ok to: found with the broker that buffers, and nowhere else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from lesson_lib.draw import compare, show
+from lesson_lib.draw.show import LAYOUTS
+from lesson_lib.history import History, Kind
+from lesson_lib.sim import simulate
+from lesson_lib.sim.explore_apart import tell_apart
+from lesson_lib.sim.mutants import MUTANTS
+from tests.draw.collisions import unreadable
+from tests.draw.runs import pipeline, random_pair, transactions
+
+
+def buffered(faults: dict[int, str], count: int = 4, **settings: Any) -> History:
+    """A burst on the broker that buffers and sorts."""
+    return simulate(count, in_flight=5, client="java", faults=faults, rule=MUTANTS["buffer and sort"].broker(), **settings)
+
+
+def what_was_kept(run: History) -> tuple[list[int], dict[int, list[int]]]:
+    """The attempts that were kept aside, and those that an attempt let go."""
+    attempt = [event.attempt for event in run.events]
+    return ([attempt[n] for n in sorted(run.kept.aside)],
+            {attempt[n]: [attempt[m] for m in those] for n, those in run.kept.released.items()})
+
+
+@pytest.mark.parametrize(("faults", "aside", "released"), [
+    ({}, [], {}),
+    ({2: "refuse 19"}, [3, 4], {5: [3, 4]}),
+    ({1: "refuse 19"}, [2, 3, 4], {5: [2, 3, 4]}),
+    ({1: "refuse 19", 4: "crash broker"}, [2, 3, 4], {}),
+    ({4: "refuse 19"}, [], {})])
+def test_kept_until_those_before_it_are_there(faults: dict[int, str], aside: list[int], released: dict[int, list[int]]) -> None:
+    run = buffered(faults)
+    assert what_was_kept(run) == (aside, released)
+    assert [a.number for a in run.attempts if a.kept] == aside
+    assert {a.number: list(a.released) for a in run.attempts if a.released} == {
+        n: [run.attempts[m - 1].batch for m in those] for n, those in released.items()}
+
+
+def test_batches_of_several_records_are_kept_too() -> None:
+    run = buffered({2: "refuse 19"}, 9, records_per_batch=3)
+    assert what_was_kept(run) == ([3], {4: [3]}) and run.attempts[2].offset == 6
+
+
+def test_what_was_kept_at_a_time_is_so_before_the_end_is_known() -> None:
+    run = buffered({2: "refuse 19"})
+    first = next(e for e in run.events if e.kind == Kind.VERDICT and e.attempt == 3)
+    assert what_was_kept(run.until(first.t))[0] == [3]
+
+
+def test_no_other_run_keeps_anything() -> None:
+    for seed in range(150):
+        for run in random_pair(seed):
+            assert not run.kept.aside, seed
+    assert not transactions().kept.aside and not pipeline().kept.aside
+    for name in set(MUTANTS) - {"buffer and sort"}:
+        found = tell_apart(name)
+        assert found is not None and not found.history.kept.aside and not found.kafka.kept.aside, name
+
+
+def test_the_explorer_tells_of_it_too() -> None:
+    found = tell_apart("buffer and sort")
+    assert found is not None and found.history.kept.aside and "kept, told ok, not in the log" in str(found)
+
+
+def test_a_log_that_others_write_to_and_one_without_its_beginning_say_nothing() -> None:
+    """Cells of nobody fill the gap; records that were deleted left no gap; and of a real run nothing is concluded."""
+    run = buffered({2: "refuse 19"})
+    (key, cells), = run.logs.items()
+    foreign = tuple(replace(cell, batch=-1) if cell.offset in (1, 2) else cell for cell in cells)
+    assert not replace(run, logs={key: foreign}).kept.aside
+    assert not replace(run, logs={key: cells[2:]}).kept.aside
+    assert not replace(run, settings=replace(run.settings, world="real")).kept.aside
+    assert run.kept.aside and not replace(run, logs={}).kept.aside
+
+
+def test_an_offset_that_a_wrong_rule_made_up_takes_no_time() -> None:
+    run = buffered({2: "refuse 19"})
+    far = tuple(replace(e, offset=10**12) if e.attempt == 3 and e.offset is not None else e for e in run.events)
+    assert 3 in what_was_kept(replace(run, events=far))[0]
+
+
+def test_table_story_and_captions_say_it() -> None:
+    run = buffered({2: "refuse 19"})
+    rows = run.table().splitlines()
+    assert "kept, told ok, not in the log" in rows[3] and "stored at offset 1, behind it the kept 2, 3" in rows[5]
+    assert "Attempt 3 (batch 2, try 1) is kept, told ok, not in the log." in run.story()
+    picture = show(run)
+    assert "The broker keeps batch 2 aside and will say ok, offset 2: it is not in the log." in picture.captions
+    assert "The broker stores batch 1 at offset 1, and behind it what it had kept: 2, 3." in picture.captions
+    assert picture.captions.index("The broker keeps batch 2 aside and will say ok, offset 2: it is not in the log.") in picture.surprises
+    assert "kept aside" in compare(run, simulate(4)).table.split("≠")[2]
+
+
+def test_the_picture_has_it_in_the_log_only_when_it_is_there() -> None:
+    texts = [label.text for label in show(buffered({2: "refuse 19"})).canvas.labels]
+    assert texts.count("kept,\ntold ok") == texts.count("not in the log") == 2
+    assert "1: m1\n2: m2\n3: m3" in texts and not {"2: m2", "3: m3"} & set(texts)
+    assert "0 1 2 3" in texts and "0 2" not in texts, "what was kept is remembered when it is stored"
+    arrivals = [label.text for label in show(buffered({2: "refuse 19"}), "arrivals").canvas.labels]
+    assert arrivals.count("kept") == 2 and arrivals.count("kept aside") == 1
+    assert "kept aside" not in [label.text for label in show(simulate(2), "arrivals").canvas.labels]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("faults", [{2: "refuse 19"}, {1: "refuse 19", 4: "crash broker"}, {1: "refuse 19", 5: "lose ack"}])
+def test_it_can_be_read(faults: dict[int, str], layout: str) -> None:
+    assert unreadable(compare(buffered(faults), simulate(4), layout).canvas) == []
