@@ -17,7 +17,7 @@ class Fact:
 
     `whose` names the memory where a run has several. `copy` is 1 for the first time that this batch is stored, 2 for the second,
     0 where nothing is stored. `kept`: the broker said stored and only kept it aside; `released` are the verdicts on those that it
-    had kept and stored behind this one.
+    had kept and stored behind this one. `awaited`: the producer waits for answers.
     """
 
     index: int
@@ -29,6 +29,7 @@ class Fact:
     whose: str = ""
     kept: bool = False
     released: tuple[Event, ...] = ()
+    awaited: bool = True
 
     @property
     def shape(self) -> str:
@@ -77,7 +78,7 @@ def _facts(history: History, sends: dict[int, Event]) -> Iterator[Fact]:
         copies.update(one.batch for one in released)
         owner = whose.get((send.topic, send.partition, send.producer_id, memory.epoch(send)), "")
         yield Fact(index, event, send, label_of(send), memory.ranges(send), copies[event.batch] if stored else 0, owner,
-                   aside, released)
+                   aside, released, history.settings.acks != "0")
 
 
 def range_words(first: int, last: int) -> str:

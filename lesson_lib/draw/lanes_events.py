@@ -5,6 +5,7 @@ from __future__ import annotations
 from lesson_lib.draw import labels, marks
 from lesson_lib.draw.canvas import Canvas
 from lesson_lib.draw.facts import Fact
+from lesson_lib.draw.lanes_lost import began_at, torn_at
 from lesson_lib.draw.lanes_panel import MARGIN, RIGHT, Panel
 from lesson_lib.draw.lanes_plan import HEIGHTS, NOTES
 from lesson_lib.draw.style import (
@@ -51,16 +52,14 @@ def _note(panel: Panel, canvas: Canvas, fact: Fact) -> None:
 
 
 def _lost(panel: Panel, canvas: Canvas, fact: Fact) -> None:
-    x, high = panel.x(fact), HEIGHTS["network"]
+    spot, start = panel.crosses[fact.index], began_at(panel, fact)
     if fact.event.what == "request":
-        end = (x, panel.y("network", high * 0.38))
-        marks.arrow(canvas, panel.sent_from(fact), end, fact.send.try_no > 1)
+        marks.arrow(canvas, start, (spot.x, spot.y), fact.send.try_no > 1)
     else:
-        end = (x, panel.y("network", high * 0.48))
-        marks.answer(canvas, panel.judged_at(fact), end)
-    marks.lost(canvas, *end, above=fact.event.what == "answer")
+        marks.answer(canvas, start, (spot.x, spot.y))
+    marks.lost(canvas, spot)
     if fact.index in panel.plan.doubts:
-        _doubt(panel, canvas, fact, x)
+        _doubt(panel, canvas, fact, panel.x(fact))
 
 
 def _doubt(panel: Panel, canvas: Canvas, fact: Fact, x: float) -> None:
@@ -78,7 +77,7 @@ def _doubt_lasts(panel: Panel, canvas: Canvas, loss: int, end: float) -> None:
 def _torn(panel: Panel, canvas: Canvas, fact: Fact) -> None:
     x = panel.x(fact)
     marks.tear(canvas, x, panel.lane(panel.plan.lane_of(fact)), panel.lane("broker"))
-    canvas.text(x + 2, panel.y("network", HEIGHTS["network"] - 13), labels.TORN, backed=True)
+    canvas.text(*torn_at(panel, fact), labels.TORN, backed=True)
 
 
 def _verdict(panel: Panel, canvas: Canvas, fact: Fact) -> None:

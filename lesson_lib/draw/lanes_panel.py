@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from lesson_lib.draw.canvas import Canvas
+from lesson_lib.draw.clear import Spot
 from lesson_lib.draw.facts import Fact
 from lesson_lib.draw.fork_line import upright_fork
 from lesson_lib.draw.heading import draw_heading, heading_extra
+from lesson_lib.draw.lanes_lost import crosses_of
 from lesson_lib.draw.lanes_plan import HEIGHTS, Plan
 from lesson_lib.draw.style import LANE, NORMAL, PALE, QUIET, line_height
 from lesson_lib.draw.timeline import Timeline
@@ -66,6 +70,11 @@ class Panel:
         """Where the last verdict before this event left the broker's lane."""
         found = [f for f in self.plan.facts[:fact.index] if f.event.kind == Kind.VERDICT and f.event.attempt == fact.event.attempt]
         return (self.x(found[-1]) if found else self.x(fact), self.lane("broker") - 13)
+
+    @cached_property
+    def crosses(self) -> dict[int, Spot]:
+        """Where the cross of each loss stands, once the panel has its place on the page."""
+        return crosses_of(self)
 
     def draw_frame(self, canvas: Canvas, top: float, steps: dict[int, int]) -> None:
         """Heading, names of the rows, lanes, connections and cut waits."""

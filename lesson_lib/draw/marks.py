@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lesson_lib.draw.canvas import Canvas, Point
+from lesson_lib.draw.clear import ASIDE, LOST, Spot
 from lesson_lib.draw.style import (
     ACK,
     BAND,
@@ -150,16 +151,14 @@ def answer(canvas: Canvas, start: Point, end: Point) -> None:
     canvas.line([start, end], colour=ACK, width=1.5, style=DOTTED, layer=2.3)
 
 
-def lost(canvas: Canvas, x: float, y: float, above: bool, word: str = "lost") -> None:
-    """Where a message ended: a bold black cross, and the word on the side that its line does not come from."""
-    cross(canvas, x, y)
-    canvas.text(x, y + (-17 if above else 17), word, bold=True, backed=True, layer=6.5)
-
-
-def cross(canvas: Canvas, x: float, y: float) -> None:
-    """The bold black cross alone."""
+def lost(canvas: Canvas, spot: Spot) -> None:
+    """Where a message ended: a bold black cross, and the word beside it."""
+    x, y = spot.x, spot.y
     for slope in (1, -1):
         canvas.line([(x - 7, y - 7 * slope), (x + 7, y + 7 * slope)], colour="#000000", width=3.6, layer=6.6)
+    left, top, _, bottom = spot.word
+    at, align = (x, "center") if spot.side in ("above", "below") else (left, "left") if spot.side == "right" else (x - ASIDE, "right")
+    canvas.text(at, (top + bottom) / 2, LOST, bold=True, align=align, backed=True, layer=6.5)
 
 
 def tear(canvas: Canvas, x: float, top: float, bottom: float) -> None:

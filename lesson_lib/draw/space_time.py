@@ -9,9 +9,11 @@ under way there.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 from lesson_lib.draw import labels
 from lesson_lib.draw.canvas import Canvas
+from lesson_lib.draw.clear import Spot
 from lesson_lib.draw.difference import Marked
 from lesson_lib.draw.facts import Fact, facts_of
 from lesson_lib.draw.faint import Faint
@@ -19,7 +21,7 @@ from lesson_lib.draw.fork_line import ABOVE, level_fork
 from lesson_lib.draw.ghost import Fork
 from lesson_lib.draw.heading import divide, draw_heading, heading_extra
 from lesson_lib.draw.space_time_log import LogColumn
-from lesson_lib.draw.space_time_marks import draw_event, memory_from
+from lesson_lib.draw.space_time_marks import crosses_of, draw_event, memory_from
 from lesson_lib.draw.steps import Steps
 from lesson_lib.draw.style import LANE, NORMAL, SMALL, WIDTH, line_height, text_width
 from lesson_lib.draw.words import ending, sentence, wrap
@@ -81,6 +83,11 @@ class Sheet:
         y += FORK + (ABOVE if self.ghost else 0)
         self.fork_y = y - FORK / 2
         return y
+
+    @cached_property
+    def crosses(self) -> dict[int, Spot]:
+        """Where the cross of each loss stands."""
+        return crosses_of(self)
 
     def _cell_height(self, fact: Fact) -> float:
         column = self.column(fact)

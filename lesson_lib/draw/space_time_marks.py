@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lesson_lib.draw import labels, marks
-from lesson_lib.draw.canvas import Canvas
+from lesson_lib.draw.canvas import Canvas, Point
+from lesson_lib.draw.clear import Spot, Taken, Wish, spots, text_box
 from lesson_lib.draw.facts import Fact
 from lesson_lib.draw.style import (
     ACK,
@@ -23,6 +24,9 @@ from lesson_lib.history import Kind
 
 if TYPE_CHECKING:
     from lesson_lib.draw.space_time import Sheet
+
+TORN = "connection torn"
+REQUEST, ANSWER = (45, 35, 55, 25, 65, 20, 75, 15, 85), (55, 65, 45, 75, 35, 80, 25, 85, 15)  # hundredths of the way to the broker
 
 
 def draw_event(sheet: Sheet, canvas: Canvas, fact: Fact, marked: bool) -> None:
@@ -87,16 +91,44 @@ def _ack(sheet: Sheet, canvas: Canvas, fact: Fact) -> None:
 
 
 def _lost(sheet: Sheet, canvas: Canvas, fact: Fact) -> None:
-    left, right, y = sheet.x(fact.send.lane), sheet.broker(fact), sheet.y(fact)
+    spot, start = sheet.crosses[fact.index], began_at(sheet, fact)
     if fact.event.what == "request":
-        x = left + 0.45 * (right - left)
-        marks.arrow(canvas, _left_from(sheet, fact), (x, y), fact.send.try_no > 1)
+        marks.arrow(canvas, start, (spot.x, spot.y), fact.send.try_no > 1)
     else:
-        x = left + 0.55 * (right - left)
-        marks.answer(canvas, _judged_at(sheet, fact), (x, y))
-    marks.cross(canvas, x, y)
-    side = 1 if fact.event.what == "request" else -1
-    canvas.text(x + 11 * side, y, "lost", bold=True, align="left" if side > 0 else "right", backed=True)
+        marks.answer(canvas, start, (spot.x, spot.y))
+    marks.lost(canvas, spot)
+
+
+def began_at(sheet: Sheet, fact: Fact) -> Point:
+    """Where a lost message came from."""
+    return _left_from(sheet, fact) if fact.event.what == "request" else _judged_at(sheet, fact)
+
+
+def crosses_of(sheet: Sheet) -> dict[int, Spot]:
+    """For each loss, where its cross stands: in its row, as far to the right as leaves it clear of the other messages."""
+    lost, wishes = [fact for fact in sheet.drawn if fact.event.kind == Kind.LOST], []
+    for fact in lost:
+        (left, right), y, request = (sheet.x(fact.send.lane), sheet.broker(fact)), sheet.y(fact), fact.event.what == "request"
+        points = [(left + (right - left) * share / 100, y) for share in (REQUEST if request else ANSWER)]
+        sides = ("right", "left") if request else ("left", "right")
+        wishes.append(Wish(began_at(sheet, fact), spots(points, sides), (left + 2, y - 20, right - 2, y + 20)))
+    return {fact.index: spot for fact, spot in zip(lost, _taken(sheet).settled(wishes), strict=True)}
+
+
+def _taken(sheet: Sheet) -> Taken:
+    """All other messages, and the words on them."""
+    taken = Taken()
+    for fact in sheet.drawn:
+        y, error = sheet.y(fact), fact.event.error
+        if fact.event.kind == Kind.VERDICT:
+            taken.lines.append((_left_from(sheet, fact), (sheet.broker(fact) - 14, y)))
+        elif fact.event.kind == Kind.ACK:
+            start, tip = _judged_at(sheet, fact), (sheet.x(fact.event.lane) + 1, y)
+            taken.lines.append((start, tip))
+            taken.boxes += [text_box((start[0] + tip[0]) / 2, (start[1] + y) / 2, str(error.value))] if error else []
+        elif fact.event.kind == Kind.TORN:
+            taken.boxes.append(text_box((sheet.x(fact.event.lane) + sheet.last_broker) / 2, y, TORN))
+    return taken
 
 
 def _torn(sheet: Sheet, canvas: Canvas, fact: Fact) -> None:
@@ -105,7 +137,7 @@ def _torn(sheet: Sheet, canvas: Canvas, fact: Fact) -> None:
     for shift, width in ((-2, 1.6), (3, 0.9)):
         points = [(left + (right - left) * i / steps, y + shift + (3 if i % 2 else -3)) for i in range(steps + 1)]
         canvas.line(points, colour=EDGE, width=width, layer=3)
-    canvas.text((left + right) / 2, y, "connection torn", backed=True)
+    canvas.text((left + right) / 2, y, TORN, backed=True)
 
 
 def _report(sheet: Sheet, canvas: Canvas, fact: Fact) -> None:

@@ -74,7 +74,8 @@ def sentence(fact: Fact) -> str:
     event = fact.event
     who, batch = subject(event.lane), f"batch {event.batch}" if event.batch >= 0 else "the batch"
     simple = {
-        Kind.TORN: "The connection is torn. What was not answered on it is in doubt.",
+        Kind.TORN: "The connection is torn. " + ("What was not answered on it is in doubt." if fact.awaited else
+                                                 "No answer was awaited, so nobody notices."),
         Kind.TIMEOUT: f"{who} stops waiting for the answer for {batch}.",
         Kind.INIT: f"{who} gets a producer id, with epoch {event.producer_epoch}.",
         Kind.EPOCH: f"{who} {event.what or f'goes on with epoch {event.producer_epoch}'}.",
