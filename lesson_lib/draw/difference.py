@@ -31,7 +31,8 @@ class Batches:
         self.attempts: dict[int, list[Attempt]] = defaultdict(list)
         self.cells: dict[int, list[LogCell]] = defaultdict(list)
         self.reads: dict[int, Counter[str]] = defaultdict(Counter)
-        self.answers = history.told
+        why = {batch: f": {name}" for batch, name in history.exceptions.items()}
+        self.answers = {batch: what + why.get(batch, "") for batch, what in history.told.items()}
         for attempt in history.attempts:
             self.attempts[attempt.batch].append(attempt)
         for cell in [cell for cells in history.logs.values() for cell in cells if cell.kind == "data"]:

@@ -14,9 +14,10 @@ CONSUMER = (Kind.READ, Kind.POLL, Kind.WORK, Kind.POSITION, Kind.CONSUMER)  # wh
 _READERS = {Kind.POSITION: "commits {offset}", Kind.POLL: "handed nothing", Kind.WORK: "works"}
 
 
-def told_words(batch: str, what: str) -> str:
-    """Under the tick, cross or ring."""
-    return f"{batch} {what}" if batch != "-1" else what
+def told_words(batch: str, what: str, exception: str = "") -> str:
+    """Under the tick, cross or ring; an exception in a line of its own."""
+    words = f"{batch} {what}" if batch != "-1" else what
+    return f"{words}:\n{exception}" if exception else words
 
 
 def verdict_words(fact: Fact, brief: bool = False) -> str:

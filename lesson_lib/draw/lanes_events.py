@@ -141,11 +141,12 @@ def _report(panel: Panel, canvas: Canvas, fact: Fact) -> None:
 
 
 def _belief(panel: Panel, canvas: Canvas, x: float, batch: int, what: str) -> None:
-    words = labels.told_words(str(batch), what)
+    words = labels.told_words(str(batch), what, panel.plan.exceptions.get(batch, "") if what != "ok" else "")
+    more = words.count("\n") * line_height()
     if ("told", batch) in panel.plan.marked:
-        _tint(canvas, x, panel.y("told", 23), words, 17)
+        _tint(canvas, x, panel.y("told", 23), words, 17 + more)
     marks.belief(canvas, x, panel.y("told", 13), what)
-    canvas.text(x, panel.y("told", 31), words)
+    canvas.text(x, panel.y("told", 31) + more / 2, words)
 
 
 def _broker(panel: Panel, canvas: Canvas, fact: Fact) -> None:

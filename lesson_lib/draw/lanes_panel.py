@@ -34,7 +34,7 @@ class Panel:
         """The upper edge of each row, and the height of all."""
         plan, y = self.plan, 0.0
         heading = HEIGHTS["title"] + heading_extra(plan.history, plan.name, self.width)
-        sizes = [("title", heading), *([("fork", HEIGHTS["fork"])] if plan.fork else []), ("told", HEIGHTS["told"])]
+        sizes = [("title", heading), *([("fork", HEIGHTS["fork"])] if plan.fork else []), ("told", plan.told_height)]
         for lane in plan.producers:
             sizes += [("try" + lane, HEIGHTS["try"]), (lane, HEIGHTS["producer"])]
         sizes += [("network", HEIGHTS["network"]), ("broker", HEIGHTS["broker"]), ("words", HEIGHTS["words"])]

@@ -20,7 +20,7 @@ from lesson_lib.draw.timeline import Need, Place
 from lesson_lib.history import Event, History, Kind
 
 NOTES = (Kind.INIT, Kind.EPOCH, Kind.PRODUCER, Kind.TXN, Kind.TIMEOUT)  # written above a producer's lane
-MANY_ATTEMPTS = 12
+MANY_ATTEMPTS, MANY_EXCEPTIONS = 12, 3
 NETWORK = (Kind.LOST, Kind.TORN)
 HEIGHTS = {"title": 30, "fork": 20, "told": 46, "try": 18, "producer": 28, "network": 88, "broker": 34, "words": 30, "log": 46,
            "consumer": 46}
@@ -103,6 +103,17 @@ class Plan:
                 first.setdefault(fact.event.batch, fact.index)
         return {index: reports.get(batch) for batch, index in first.items()}
 
+    @cached_property
+    def exceptions(self) -> dict[int, str]:
+        """Batch -> the exception to name; with more of them the picture would become too wide."""
+        found = self.history.exceptions
+        return found if len(found) <= MANY_EXCEPTIONS else {}
+
+    @property
+    def told_height(self) -> float:
+        """Pixels of the row `application is told`."""
+        return HEIGHTS["told"] + (line_height() if self.exceptions else 0)
+
     @property
     def brief(self) -> bool:
         """Whether there are so many attempts that error names would make the picture too wide."""
@@ -151,7 +162,7 @@ class Plan:
             yield _centred(place, "try" + self.lane_of(fact), self.note_words(fact))
             yield Need(place, self.lane_of(fact), 4, 4)
         elif event.kind == Kind.REPORT:
-            yield _centred(place, "told", labels.told_words(str(event.batch), event.what))
+            yield _centred(place, "told", labels.told_words(str(event.batch), event.what, self.exceptions.get(event.batch, "")))
         elif event.kind == Kind.LOST:
             yield _centred(place, "lost", "lost ")
             if fact.index in self.doubts:

@@ -8,7 +8,7 @@ from lesson_lib.draw.facts import Fact, range_words
 from lesson_lib.draw.labels import copy_words
 from lesson_lib.draw.style import NORMAL, text_width
 from lesson_lib.history import History, Kind, LogCell
-from lesson_lib.history.story import subject, verdict_on
+from lesson_lib.history.story import recognised, subject, verdict_on
 
 MANY = 24  # records that one still reads one by one
 
@@ -24,7 +24,8 @@ def ending(history: History, width: float) -> list[str]:
         named.setdefault(anomaly.name, []).append(anomaly.sentence)
     wrong = " ".join(f"{_PLAIN.get(name, name).capitalize()}: {_first_of(sentences)}" for name, sentences in named.items())
     first = f"The log holds {logs[0]}. " if len(logs) == 1 else ""
-    return wrap(first + (wrong or verdict_on(history)) + _handed(history), width)
+    calm = " ".join(filter(None, (recognised(history), verdict_on(history))))
+    return wrap(first + (wrong or calm) + _handed(history), width)
 
 
 def _handed(history: History) -> str:
@@ -128,7 +129,8 @@ def _ack(fact: Fact, batch: str) -> str:
 def _report(fact: Fact, batch: str) -> str:
     event = fact.event
     if event.what == "unknown":
-        return f"The application cannot know whether {batch} is in the log."
+        gets = f"gets {event.note}: it " if event.note and " " not in event.note else ""
+        return f"The application {gets}cannot know whether {batch} is in the log."
     detail = f" ({event.note})" if event.note else ""
     return f"The application is told: {batch} {event.what}{detail}."
 

@@ -5,7 +5,6 @@ Nothing is stored twice: attempts, what the application was told and the anomali
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -130,6 +129,11 @@ class History:
         return dict(sorted(answers.items()))
 
     @property
+    def exceptions(self) -> dict[int, str]:
+        """Batch -> the exception, or a client's name for its error, that the application got of it."""
+        return {e.batch: e.note for e in self.of(Kind.REPORT) if e.batch >= 0 and e.what != "ok" and e.note and " " not in e.note}
+
+    @property
     def reports(self) -> list[Event]:
         """Each thing that the application was told, in order, with the offset or the exception's name in `note`."""
         return self.of(Kind.REPORT)
@@ -150,11 +154,12 @@ class History:
         return sorted({anomaly.name for anomaly in self.anomalies})
 
     @property
-    def sent_again(self) -> list[str]:
-        """Values that the application itself sent more than once, each as a batch of its own; Kafka stores all of them."""
-        firsts = {a.batch: a.send.values for a in reversed(self.attempts)}
-        times = Counter(firsts[batch] for batch in sorted(firsts) if firsts[batch])
-        return [" ".join(values) for values, number in times.items() if number > 1]
+    def sent_again(self) -> dict[str, tuple[int, ...]]:
+        """Values that the application itself sent more than once, and the batches in which it did; Kafka stores all of them."""
+        batches: dict[tuple[str, ...], list[int]] = {}
+        for batch, values in sorted({a.batch: a.send.values for a in reversed(self.attempts)}.items()):
+            batches.setdefault(values, []).append(batch)
+        return {" ".join(values): tuple(numbers) for values, numbers in batches.items() if values and len(numbers) > 1}
 
     def of(self, *kinds: Kind) -> list[Event]:
         """The events of these kinds, in order."""

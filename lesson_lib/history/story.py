@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from lesson_lib.history.event import Kind
@@ -53,13 +54,15 @@ def _sentence(attempt: Attempt) -> str:
     if not attempt.verdict:
         return f"The request of a{which} is lost." if attempt.lost else f"A{which} is still on its way."
     lost = f", and its {attempt.lost} is lost" if attempt.lost else ""
-    return f"A{which} is {'a ' if attempt.verdict == 'duplicate' else ''}{verdict_words(attempt)}{lost}."
+    what = verdict_words(attempt)
+    return f"A{which} is {f'recognised as a {what}: nothing is stored for it' if attempt.verdict == 'duplicate' else what}{lost}."
 
 
 def _end(history: History) -> str:
     logs = [f"{topic}-{number} holds " + (" ".join(c.value if c.kind == "data" else c.kind for c in cells) or "nothing")
             for (topic, number), cells in sorted(history.logs.items())]
-    told = ", ".join(f"{what} for batch {batch}" for batch, what in history.told.items())
+    why = {batch: f" ({name})" for batch, name in history.exceptions.items()}
+    told = ", ".join(f"{what}{why.get(batch, '')} for batch {batch}" for batch, what in history.told.items())
     first = logs[0].replace(logs[0].split(" holds ")[0], "The log", 1) if len(logs) == 1 else "; ".join(logs)
     return f"{first}. The application was told {told}." if logs and told else ""
 
@@ -70,10 +73,39 @@ def _anomalies(history: History) -> str:
 
 
 def verdict_on(history: History) -> str:
-    """A sentence on a run without anomalies; copies that the application made, and what it cannot know, are named."""
-    if values := history.sent_again:
-        return f"The application itself sent {' and '.join(values)} more than once, and Kafka stored what it was sent."
+    """A sentence or two on a run without anomalies; copies that the application made, and what it cannot know, are named."""
     unknown = [batch for batch, what in history.told.items() if what == "unknown"]
-    if unknown:
-        return f"The application does not know about batch {' and '.join(map(str, unknown))}."
-    return "No anomaly."
+    doubt = [f"The application does not know about batch {_and(unknown)}."] if unknown else []
+    return " ".join([*_early(history), *_again(history), *doubt]) or "No anomaly."
+
+
+def recognised(history: History) -> str:
+    """Which attempts the broker knew again; empty for none. In a `story` the attempts tell it themselves."""
+    found = {e.attempt: e.offset for e in history.of(Kind.VERDICT) if e.what == "duplicate"}
+    if len(found) == 1:
+        (number, offset), = found.items()
+        return f"Attempt {number} was recognised as a duplicate of offset {offset}: nothing was stored for it."
+    return f"Attempts {_and(found)} were recognised as duplicates: nothing was stored for them." if found else ""
+
+
+def _again(history: History) -> list[str]:
+    """What the application sent several times, and how often it is stored."""
+    places = {(c.batch, key, c.base_offset) for key, cells in history.logs.items() for c in cells if c.kind == "data"}
+    return [f"The application itself sent {value} {_times(len(batches))}, and it is stored "
+            f"{_times(sum(batch in batches for batch, _, _ in places))}." for value, batches in history.sent_again.items()]
+
+
+def _early(history: History) -> list[str]:
+    """What a broker kept aside and the application heard ok of."""
+    kept = dict.fromkeys(a.batch for a in history.attempts if a.kept)
+    return [f"The application was told ok for batch {_and(kept)} before it was in the log."] if kept else []
+
+
+def _times(number: int) -> str:
+    return ("never", "once", "twice")[number] if number < 3 else f"{number} times"
+
+
+def _and(numbers: Iterable[int]) -> str:
+    """1, 2 and 3."""
+    *first, last = map(str, numbers)
+    return f"{', '.join(first)} and {last}" if first else last

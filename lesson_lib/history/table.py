@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from lesson_lib.history.event import Event, Kind, LogCell
@@ -14,10 +15,11 @@ HEADINGS = ("attempt", "batch", "try", "sequence", "request", "broker", "answer"
 
 def as_table(history: History) -> str:
     """One line an attempt, then the log, then what the application was told."""
-    rows = [HEADINGS, *(_row(a) for a in history.attempts)]
+    attempts = history.attempts
+    rows = [HEADINGS, *(_row(a) for a in attempts)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(HEADINGS))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return "\n".join([*lines, *_happenings(history), *_logs(history), _told(history), *_read(history)])
+    head, *lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return "\n".join([head, *_in_order(history, attempts, lines), *_logs(history), _told(history), *_read(history)])
 
 
 def _row(attempt: Attempt) -> tuple[str, ...]:
@@ -52,12 +54,42 @@ def _answer(attempt: Attempt) -> str:
     return attempt.answer.words if attempt.answer else f"ok, offset {attempt.answer_offset}"
 
 
-def _happenings(history: History) -> list[str]:
-    """The things besides attempts that a reader of the table must know."""
-    told = {Kind.BROKER: "the broker {}", Kind.WORK: "{lane}: works on {values}"}
-    told |= dict.fromkeys((Kind.PRODUCER, Kind.CONSUMER, Kind.EPOCH, Kind.TXN), "{lane}: {}")
-    return [f"{e.t:>6}  " + told[e.kind].format(e.what, lane=e.lane, values=" ".join(e.values)) + (f" ({e.note})" if e.note else "")
-            for e in history.events if e.kind in told]
+_HAPPENS = (Kind.BROKER, Kind.WORK, Kind.PRODUCER, Kind.CONSUMER, Kind.EPOCH, Kind.TXN)
+
+
+def _in_order(history: History, attempts: Sequence[Attempt], lines: Sequence[str]) -> Iterator[str]:
+    """The lines of the attempts, and between them what else a reader must know, each at its place in time."""
+    happened: dict[int, list[str]] = {}
+    for index, event in enumerate(history.events):
+        if event.kind in _HAPPENS:
+            place = _place(history.events, index, [a.number for a in attempts])
+            happened.setdefault(place, []).append(f"  {_when(history, event, attempts, place)}: {_happening(event)}")
+    for place in range(len(lines) + 1):
+        yield from happened.get(place, ())
+        yield from lines[place:place + 1]
+
+
+def _place(events: Sequence[Event], index: int, attempts: Sequence[int]) -> int:
+    """How many attempts come before an event: for the broker those that arrived, for all others those that were sent."""
+    sent = {e.attempt for e in events[:index] if e.kind == Kind.SEND}
+    arrive = {e.attempt for e in events[index:] if e.kind == Kind.VERDICT} if events[index].kind == Kind.BROKER else set()
+    return next((n for n, number in enumerate(attempts) if number not in sent or number in arrive), len(attempts))
+
+
+def _when(history: History, event: Event, attempts: Sequence[Attempt], place: int) -> str:
+    """The moment of an event; only a simulation has a clock, elsewhere the attempts around it must do."""
+    if history.settings.world == "simulated":
+        return f"at {event.t} ms"
+    if place < len(attempts):
+        return f"before attempt {attempts[place].number}"
+    return f"after attempt {attempts[-1].number}" if attempts else "before any attempt"
+
+
+def _happening(event: Event) -> str:
+    note = f" ({event.note})" if event.note else ""
+    words = {Kind.BROKER: f"the broker {event.what}", Kind.WORK: f"{event.lane} works on {' '.join(event.values)}",
+             Kind.TXN: f"{event.lane}, transaction: {event.what}"}
+    return words.get(event.kind, f"{event.lane} {event.what}") + note
 
 
 def _logs(history: History) -> list[str]:
@@ -72,7 +104,8 @@ def _cell(cell: LogCell) -> str:
 
 def _told(history: History) -> str:
     names = {e.batch: " ".join(e.values) or str(e.batch) for e in history.of(Kind.SEND, Kind.REPORT)}
-    return "told: " + ("  ".join(f"{names.get(b, b)} {what}" for b, what in history.told.items()) or "nothing")
+    why = {batch: f": {name}" for batch, name in history.exceptions.items()}
+    return "told: " + ("  ".join(f"{names.get(b, b)} {what}{why.get(b, '')}" for b, what in history.told.items()) or "nothing")
 
 
 def _read(history: History) -> list[str]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.history import Attempt, Event, History, Kind, LogCell, Settings
 from lesson_lib.history.outcome import exception_name, outcome_of
+from lesson_lib.history.story import recognised, verdict_on
+from lesson_lib.sim import simulate
 
 
 def send(t: int, attempt: int, batch: int, try_no: int = 1, **more) -> Event:
@@ -76,9 +80,56 @@ def test_the_table_of_other_happenings() -> None:
               Event(20, Kind.READ, lane="consumer", offset=3, values=("x",)))
     cells = (LogCell(0, "x"), LogCell(1, "", kind="abort"))
     lines = History(events, {("t", 0): cells, ("t", 1): ()}).table().splitlines()
-    assert [line.split()[4:] for line in lines[1:3]] == [["none", "lost"], ["none", "no", "news"]]
-    assert lines[3:] == ["     6  the broker restarted", "     7  producer: killed", "     8  producer 2: begin (shop)",
-                         "log t-0:  0:x  1:ABORT", "log t-1:  empty", "told: m0 unknown  m1 unknown", "consumer read:  3:x"]
+    assert [line.split()[4:] for line in (lines[1], lines[5])] == [["none", "lost"], ["none", "no", "news"]]
+    assert lines[2:5] == ["  at 6 ms: the broker restarted", "  at 7 ms: producer killed",
+                          "  at 8 ms: producer 2, transaction: begin (shop)"]
+    assert lines[6:] == ["log t-0:  0:x  1:ABORT", "log t-1:  empty", "told: m0 unknown  m1 unknown", "consumer read:  3:x"]
+
+
+def test_on_the_wire_the_order_of_events_takes_the_place_of_a_time() -> None:
+    run = simulate(4, faults={2: "lose ack", 3: "restart broker", 5: "kill producer"})
+    real = replace(run, settings=replace(run.settings, world="real")).table().splitlines()
+    assert [line.strip() for line in real if line.startswith("  ")] == [
+        "before attempt 3: the broker restarted", "after attempt 5: producer killed", "after attempt 5: producer 2 started"]
+    assert [line.split()[0] for line in real[1:9]] == ["1", "2", "before", "3", "4", "5", "after", "after"]
+    assert [line.strip() for line in run.table().splitlines() if line.startswith("  ")] == [
+        f"at {event.t} ms: {words}" for event, words in zip(run.of(Kind.BROKER, Kind.PRODUCER), (
+            "the broker restarted", "producer killed", "producer 2 started"), strict=True)]
+
+
+def test_what_happens_to_a_broker_stands_before_the_first_attempt_that_arrives_later() -> None:
+    run = simulate(3, in_flight=5, client="java", faults={1: "cut 3 0", 4: "fail over"})
+    assert [line.split()[0] for line in run.table().splitlines()[1:8]] == ["1", "2", "3", "at", "4", "5", "6"]
+    early = simulate(2, in_flight=2, idempotence=False, faults={1: "crash broker"}).table().splitlines()
+    assert "the broker crashed" in early[1], "both were on their way already"
+
+
+def test_an_application_that_got_no_exception_has_none_in_the_table() -> None:
+    lost = simulate(2, faults={2: "lose ack"}, retries=0, idempotence=False)
+    assert lost.exceptions == {1: "KafkaConnectionError"} and "told: m0 ok  m1 unknown: KafkaConnectionError" in lost.table()
+    assert "unknown (KafkaConnectionError) for batch 1" in lost.story()
+    refused = simulate(1, faults={1: "refuse 45"})
+    assert "told: m0 failed: OutOfOrderSequenceNumberError" in refused.table()
+    killed = simulate(2, faults={2: "kill producer"})
+    assert killed.told[1] == "unknown" and killed.exceptions == {}, "it died too"
+    assert simulate(1, acks=0, idempotence=False).exceptions == {}
+
+
+def test_a_recognised_retry_is_told_beside_what_the_application_sent_twice() -> None:
+    run = simulate(["coffee", "coffee"], faults={2: "lose ack"})
+    assert recognised(run) == "Attempt 3 was recognised as a duplicate of offset 1: nothing was stored for it."
+    assert verdict_on(run) == "The application itself sent coffee twice, and it is stored twice."
+    several = simulate(6, records_per_batch=2, faults={2: "lose ack", 3: "lose ack"})
+    assert recognised(several) == "Attempts 3 and 4 were recognised as duplicates: nothing was stored for them."
+    assert verdict_on(several) == "No anomaly." and recognised(simulate(2)) == ""
+
+
+def test_what_was_sent_twice_and_is_stored_once_is_told_so_and_so_is_what_nobody_knows() -> None:
+    run = simulate(2, faults={2: "lose request"}, retries=0, idempotence=False, resend=True)
+    assert verdict_on(run) == "The application itself sent m1 twice, and it is stored once. The application does not know about batch 1."
+    thrice = simulate(["a"] * 3 + ["b"] * 2)
+    assert verdict_on(thrice) == ("The application itself sent a 3 times, and it is stored 3 times. "
+                                  "The application itself sent b twice, and it is stored twice.")
 
 
 def test_the_table_of_nothing() -> None:
@@ -89,7 +140,7 @@ def test_the_story(lost_ack: History) -> None:
     assert lost_ack.story() == (
         "A producer with idempotence sends 2 batches in 3 attempts. "
         "Attempt 1 (batch 0, try 1) is stored at offset 0, and its answer is lost. "
-        "Attempt 2 (batch 0, try 2) is a duplicate of offset 0. "
+        "Attempt 2 (batch 0, try 2) is recognised as a duplicate of offset 0: nothing is stored for it. "
         "Attempt 3 (batch 1, try 1) is refused: 45 out of order sequence number. "
         "The log holds m0. The application was told ok for batch 0, failed for batch 1. No anomaly.")
 
