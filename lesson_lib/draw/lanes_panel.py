@@ -17,6 +17,7 @@ from lesson_lib.draw.words import ending
 from lesson_lib.history import Kind
 
 LEFT, RIGHT, MARGIN = 132.0, 18.0, 12.0
+COUNTS = "to the right: order of events, not time"
 
 
 class Panel:
@@ -41,7 +42,8 @@ class Panel:
         sizes += [("memory", plan.memory_height)] if plan.remembers else []
         sizes += [(f"log {t} {p}", plan.log_height) for t, p in plan.history.partitions]
         sizes += [(lane, HEIGHTS["consumer"]) for lane in plan.consumers]
-        sizes += [("waits", 18)] if self.timeline.breaks else []
+        sizes += [("waits", 2 * line_height() + 4)] if self.timeline.breaks else []
+        sizes += [("axis", 16)] if plan.counts else []
         sizes += [("ending", 6 + len(self.ending) * line_height(NORMAL))]
         rows = {}
         for name, size in sizes:
@@ -78,19 +80,21 @@ class Panel:
 
     def draw_frame(self, canvas: Canvas, top: float, steps: dict[int, int]) -> None:
         """Heading, names of the rows, lanes, connections and cut waits."""
-        self.top = top
-        draw_heading(canvas, self.plan.history, self.plan.name, self.y("title", 13))
+        self.top, plan = top, self.plan
+        draw_heading(canvas, plan.history, plan.name, self.y("title", 13))
         for name, y in self._names():
             canvas.text(MARGIN, y, name, align="left", bold=name.startswith("log"))
-        for lane in [*self.plan.producers, "broker"]:
+        for lane in [*plan.producers, "broker"]:
             canvas.line([(max(LEFT - 14, self.start), self.lane(lane)), (self.width - RIGHT, self.lane(lane))], colour=LANE, width=1.4)
-        if len(self.plan.producers) == 1:
+        if len(plan.producers) == 1:
             self._connections(canvas, steps)
         for x, words in [each for each in self.timeline.breaks if each[0] > self.start]:
             for shift in (-3, 3):
                 ends = [(x + shift, self.y("told")), (x + shift, self.y("waits"))]
                 canvas.line(ends, colour=LANE, width=0.9, style=(0, (2, 3)), layer=0.5)
-            canvas.text(x, self.y("waits", 7), words, colour=QUIET)
+            canvas.text(x, self.y("waits", line_height()), words, colour=QUIET)
+        if plan.counts:
+            canvas.text(self.width - RIGHT, self.y("axis", 7), COUNTS, colour=QUIET, align="right")
 
     def _names(self) -> list[tuple[str, float]]:
         plan = self.plan
@@ -98,7 +102,6 @@ class Panel:
         names = [("application is told", self.y("told", 14)), ("network", self.y("network", HEIGHTS["network"] / 2)),
                  ("broker", self.lane("broker"))]
         names += [(lane, self.lane(lane)) for lane in plan.producers]
-        names += [("waits, cut short", self.y("waits", 7))] if self.timeline.breaks else []
         names += [("broker remembers", self.y("memory", 12))] if plan.remembers else []
         names += [(f"log {t}-{p}" if several else "log", self.y(f"log {t} {p}", 15)) for t, p in plan.history.partitions]
         return names + [(lane, self.y(lane, 14)) for lane in plan.consumers]

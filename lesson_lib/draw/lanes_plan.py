@@ -115,6 +115,11 @@ class Plan:
         return HEIGHTS["told"] + (line_height() if self.exceptions else 0)
 
     @property
+    def counts(self) -> bool:
+        """Whether times here only count events: those of a real run, and of a run beside one."""
+        return bool(self.clock) or self.history.settings.world != "simulated"
+
+    @property
     def brief(self) -> bool:
         """Whether there are so many attempts that error names would make the picture too wide."""
         return len(self.history.attempts) > MANY_ATTEMPTS

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 
 NARROWEST = 640  # pixels on the page: smaller, its words cannot be read, and it is scrolled instead
+# On paper nothing can be opened. It needs no script; where a browser does not know this, `stepper.js` opens the table.
+ON_PAPER = "@media print{.lesson-picture details::details-content{content-visibility:visible;display:block;height:auto}}"
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class Picture:
     table: str
     captions: tuple[str, ...] = ()      # one sentence an event; empty: nothing to step through
     surprises: tuple[int, ...] = ()     # the events that something goes wrong at
+    folded: bool = False                # the table is closed at first: two runs make it long
 
     @cached_property
     def png(self) -> bytes:
@@ -68,7 +71,8 @@ class Picture:
 
     def _table_html(self) -> str:
         look = "font-family:monospace;white-space:pre;overflow-x:auto;width:0;min-width:100%"  # long lines make no place wider
-        return f'<details open><summary>The same as text</summary><pre tabindex="0" style="{look}">{escape(self.table)}</pre></details>'
+        table = f'<summary>The same as text</summary><pre tabindex="0" style="{look}">{escape(self.table)}</pre>'
+        return f"<details>{table}</details><style>{ON_PAPER}</style>" if self.folded else f"<details open>{table}</details>"
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         return {"text/html": self.html(), "text/plain": self.table}

@@ -58,7 +58,7 @@ def _picture(runs: Sequence[History], layout: str, step: bool, marked: Sequence[
     steps = steps_of(runs, [facts_of(run) for run in runs], fork)
     canvas = _drawn(layout, runs, steps, marked or [frozenset()] * len(runs))
     told = (steps.captions, steps.surprises) if step else ((), ())
-    return Picture(canvas, alt(runs, steps), table(runs, steps), *told)
+    return Picture(canvas, alt(runs, steps), table(runs, steps), *told, folded=len(runs) > 1)
 
 
 def _drawn(layout: str, runs: Sequence[History], steps: Steps, marked: Sequence[Marked]) -> Canvas:

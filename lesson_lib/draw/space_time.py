@@ -15,7 +15,7 @@ from lesson_lib.draw import labels
 from lesson_lib.draw.canvas import Canvas
 from lesson_lib.draw.clear import Spot
 from lesson_lib.draw.difference import Marked
-from lesson_lib.draw.facts import Fact, facts_of
+from lesson_lib.draw.facts import Fact, facts_of, names_of_ids
 from lesson_lib.draw.faint import Faint
 from lesson_lib.draw.fork_line import ABOVE, level_fork
 from lesson_lib.draw.ghost import Fork
@@ -42,7 +42,7 @@ class Sheet:
         future = fork.future(history) if fork and ghost else range(len(self.facts))
         self.drawn = [fact for fact in self.facts if fact.index in future]
         self.sends = {f.event.attempt: f for f in self.facts if f.event.kind == Kind.SEND}
-        self.lanes = _lanes(history)
+        self.lanes, self.ids = _lanes(history), names_of_ids(history)
         step = min(LANE_STEP, max(88, 520 / len(self.lanes)))
         told = max((text_width(labels.told_words(str(e.batch), e.what)) for e in history.reports), default=0.0)
         first = max(52.0, MARGIN - 10 + told)  # what is told stands to the left of the application's mark

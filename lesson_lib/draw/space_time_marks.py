@@ -178,6 +178,9 @@ def _point(sheet: Sheet, canvas: Canvas, fact: Fact) -> None:
     event = fact.event
     x = sheet.broker(fact) if event.lane == "broker" else sheet.x(event.lane)
     canvas.box(x - 10, sheet.y(fact) - 3.5, 20, 7, fill=EDGE, edge=None, layer=4)
+    if event.kind in (Kind.INIT, Kind.EPOCH) and event.producer_epoch >= 0:
+        who = sheet.ids.get(event.producer_id, "")
+        canvas.text(x + 14, sheet.y(fact), f"{who} epoch {event.producer_epoch}".strip(), align="left", backed=True)
 
 
 _DRAW = {Kind.SEND: _send, Kind.VERDICT: _verdict, Kind.ACK: _ack, Kind.LOST: _lost, Kind.TORN: _torn, Kind.REPORT: _report,

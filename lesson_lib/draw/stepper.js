@@ -101,6 +101,12 @@
         show(moves[event.key]());
       }
     }, true);
+    const text = root.querySelector("details:not([open])"); // closed beneath two runs; on paper nobody can open it
+    if (text) {
+      let opened = false;
+      addEventListener("beforeprint", () => { opened = !text.open; text.open = true; });
+      addEventListener("afterprint", () => { if (opened) text.open = opened = false; });
+    }
     show(last);
   }
 

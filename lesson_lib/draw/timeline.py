@@ -93,5 +93,5 @@ def _step(before: Place | None, place: Place, usual: float, least: float) -> tup
     share = (place[0] - before[0]) / usual
     if share <= LONG or place[0] - before[0] < SHORT_MS:
         return least * min(1.5, max(0.7, share)), ""
-    words = milliseconds(place[0] - before[0])
+    words = f"{milliseconds(place[0] - before[0])} of\nwaiting left out"
     return max(3 * least, text_width(words) + 24), words

@@ -17,6 +17,13 @@ def test_every_event_has_its_sentence_in_the_picture() -> None:
     assert "The broker remembers batch 1: a duplicate of offset 1. Nothing is stored." in texts
 
 
+def test_a_producer_that_gets_an_id_has_its_name_beside_it() -> None:
+    texts = [label.text for label in show(lesson("a producer dies"), "space-time").canvas.labels]
+    assert texts.count("P1 epoch 0") == texts.count("P2 epoch 0") == 1
+    raised = [label.text for label in show(lesson("burst of the Java client"), "space-time").canvas.labels]
+    assert raised.count("P1 epoch 0") == 1
+
+
 def test_time_runs_downward() -> None:
     ys = list(Sheet(lesson("burst"), 0.0).ys.values())
     assert ys == sorted(ys) and len(set(ys)) == len(ys)

@@ -93,13 +93,28 @@ def test_on_paper_there_are_no_buttons_and_no_line_is_cut(browser: Any, picture:
     page.set_viewport_size({"width": 500, "height": 800})
     page.emulate_media(media="print")
     caption, table = page.get_by_role("status"), page.locator("pre")
+    assert table.is_visible(), "closed on the screen"
     assert not page.get_by_role("button").count() and not page.get_by_role("slider").count() and not caption.is_visible()
     assert table.evaluate("(pre) => pre.scrollWidth <= pre.clientWidth")
     page.emulate_media(media="screen")
+    assert not table.is_visible()
+    page.get_by_text("The same as text").click()
     assert not table.evaluate("(pre) => pre.scrollWidth <= pre.clientWidth")
     page.get_by_role("button", name="Previous event").click()
     page.emulate_media(media="print")
     assert caption.is_visible(), "an unfinished picture needs its words"
+
+
+@pytest.mark.browser
+def test_what_was_closed_is_opened_for_printing_and_closed_again(browser: Any, picture: Picture, tmp_path: Path) -> None:
+    page = opened(browser, bare(picture, show(lesson("lost ack"))), tmp_path)
+
+    def states(event: str) -> list[bool]:
+        page.evaluate(f"dispatchEvent(new Event('{event}'))")
+        return page.evaluate("[...document.querySelectorAll('details')].map(e => e.open)")
+    assert [states(event) for event in ("beforeprint", "afterprint")] == [[True, True], [False, True]]
+    page.get_by_text("The same as text").first.click()
+    assert [states(event) for event in ("beforeprint", "afterprint")] == [[True, True], [True, True]]
 
 
 @pytest.mark.browser

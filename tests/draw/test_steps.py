@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from lesson_lib.draw import compare, show
+from lesson_lib.draw import Picture, compare, show
 from lesson_lib.draw.difference import Batches, differing, pairs_of, side_by_side
 from lesson_lib.draw.facts import facts_of
+from lesson_lib.draw.lanes_panel import COUNTS
 from lesson_lib.draw.steps import steps_of
 from lesson_lib.draw.timeline import Need, lay_out
 from lesson_lib.draw.words import sentence
@@ -145,5 +146,14 @@ def test_places_keep_their_order_and_their_room() -> None:
 
 def test_a_long_wait_is_cut_and_its_length_is_written() -> None:
     timeline = lay_out([Need((t, 0), "row", 5, 5) for t in (0, 10, 20, 30, 30_030, 30_040)], 100, 900)
-    assert [words for _, words in timeline.breaks] == ["30 s"]
+    assert [words for _, words in timeline.breaks] == ["30 s of\nwaiting left out"]
     assert lay_out([Need((t, 0), "row", 5, 5) for t in range(30)], 100, 900).breaks == ()
+
+
+def test_where_times_only_count_events_the_picture_says_so() -> None:
+    toy = lesson("lost ack")
+
+    def says(picture: Picture) -> int:
+        return [label.text for label in picture.canvas.labels].count(COUNTS)
+    assert [says(show(toy)), says(show(_on_the_wire(toy))), says(compare(toy, _on_the_wire(toy)))] == [0, 1, 2]
+    assert says(compare(toy, lesson("lost ack", idempotence=False))) == 0

@@ -40,7 +40,7 @@ def test_many_exceptions_are_left_to_the_table() -> None:
         return show(simulate(batches, faults={f"1-{batches}": "refuse 45"}))
     assert any("failed:\n" in text for text in texts(refused(MANY_EXCEPTIONS)))
     many = refused(MANY_EXCEPTIONS + 1)
-    assert not [text for text in texts(many) if "Error" in text] and many.table.count("OutOfOrderSequenceNumberError") == MANY_EXCEPTIONS + 1
+    assert not [text for text in texts(many) if "Error" in text] and many.table.count("SequenceNumberError") == MANY_EXCEPTIONS + 1
 
 
 def test_who_did_not_hear_of_a_batch_got_no_exception() -> None:
@@ -50,7 +50,8 @@ def test_who_did_not_hear_of_a_batch_got_no_exception() -> None:
 
 def test_the_last_line_tells_the_retry_from_the_second_send() -> None:
     coffee = show(simulate(["coffee", "coffee"], faults={2: "lose ack"}))
-    assert ending(coffee) == ("The log holds coffee coffee. Attempt 3 was recognised as a duplicate of offset 1: nothing was stored for it. "
+    assert ending(coffee) == ("The log holds coffee coffee. "
+                              "Attempt 3 was recognised as a duplicate of offset 1: nothing was stored for it. "
                               "The application itself sent coffee twice, and it is stored twice.")
     assert "is recognised as a duplicate of offset 1: nothing is stored for it" in coffee.alt and coffee.alt.count("recognised") == 1
     pairs = show(simulate(6, records_per_batch=2, faults={2: "lose ack"}))
