@@ -5,6 +5,7 @@ from __future__ import annotations
 from lesson_lib.draw import labels, marks
 from lesson_lib.draw.canvas import Canvas
 from lesson_lib.draw.facts import Fact
+from lesson_lib.draw.lanes_cells import other_cells
 from lesson_lib.draw.lanes_lost import began_at, torn_at
 from lesson_lib.draw.lanes_panel import MARGIN, RIGHT, Panel
 from lesson_lib.draw.lanes_plan import HEIGHTS, NOTES
@@ -179,7 +180,7 @@ def draw_close(panel: Panel, canvas: Canvas) -> None:
         _doubt_lasts(panel, canvas, loss, panel.width - RIGHT)
     for place, batch in plan.unknown_places():
         _belief(panel, canvas, panel.timeline.x(place), batch, "unknown")
-    for place, (topic, partition), text in plan.other_cells():
+    for place, (topic, partition), text in other_cells(plan):
         x, half, row = panel.timeline.x(place), labels.cell_width(text) / 2, f"log {topic} {partition}"
         canvas.box(x - half, panel.y(row, 4), 2 * half, 22, fill="white", edge=LANE, line=1.2)
         canvas.text(x, panel.y(row, 15), text, size=SMALL, colour=QUIET)

@@ -18,7 +18,7 @@ HIGH = HEIGHTS["network"]
 SHARES = {"request": 0.38, "answer": 0.48}  # how far down a message gets where nothing is in its way
 SIDES = {"request": ("below", "right", "above", "left"), "answer": ("above", "right", "left", "below")}
 STEPS = tuple(sorted(range(-36, 44, 4), key=abs))  # pixels up and down from there
-ASIDES = (0, 9, -9)  # and, where nothing else is free, to the right and to the left
+ASIDES = (0, 8, -8, 15, -15)  # and, where nothing else is free, to the right and to the left
 
 
 def crosses_of(panel: Panel) -> dict[int, Spot]:

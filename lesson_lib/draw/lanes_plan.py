@@ -5,7 +5,6 @@ Room is measured from the words themselves, so that two texts in one row cannot 
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from lesson_lib.draw import labels, marks
 from lesson_lib.draw.difference import Marked
 from lesson_lib.draw.facts import Fact, facts_of, names_of_ids
 from lesson_lib.draw.ghost import Fork
+from lesson_lib.draw.lanes_cells import other_cells
 from lesson_lib.draw.style import SMALL, line_height, text_width
 from lesson_lib.draw.timeline import Need, Place
 from lesson_lib.history import Event, History, Kind
@@ -145,7 +145,7 @@ class Plan:
         found = [n for fact in self.drawn for n in self._needs_of(fact)]
         for place, batch in self.unknown_places():
             found.append(_centred(place, "told", labels.told_words(str(batch), "unknown")))
-        for place, _, text in self.other_cells():
+        for place, _, text in other_cells(self):
             found.append(Need(place, "log", labels.cell_width(text) / 2, labels.cell_width(text) / 2))
         rows = {need.row for need in found} if self.line else ()
         return [*found, *(Need(self.line, row, 4, 4) for row in sorted(rows))]
@@ -195,20 +195,6 @@ class Plan:
         elif event.kind in labels.CONSUMER:
             yield _centred(place, event.lane, labels.reading_words(event, self.history))
 
-    def other_cells(self) -> list[tuple[Place, tuple[str, int], str]]:
-        """Cells of the final log that no event of this run put there, as one text before and one behind the run's own.
-
-        Where the run put nothing there, all was there before: it can only have read it.
-        """
-        found = []
-        for key in self.history.partitions:
-            seen = {o for f in self.facts if (f.send.topic or key[0], f.send.partition) == key for o in _offsets(f)}
-            rest, first = [c for c in self.history.logs[key] if c.offset not in seen], min(seen, default=sys.maxsize)
-            before, behind = [c for c in rest if c.offset < first], [c for c in rest if c.offset >= first]
-            both = ((self.start - 1, 0), before), ((self.end, 899), behind)
-            found += [(place, key, labels.cells_text(cells)) for place, cells in both if cells]
-        return found
-
     def note_words(self, fact: Fact) -> str:
         """What is written above a producer's lane."""
         event = fact.event
@@ -244,12 +230,3 @@ def group_of(event: Event) -> str:
     if event.kind in NETWORK:
         return "network"
     return "told" if event.kind == Kind.REPORT else event.lane if event.kind in labels.CONSUMER else "producer"
-
-
-def _offsets(fact: Fact) -> range:
-    """The offsets that this event put into the log."""
-    event = fact.event
-    if event.offset is None or not (fact.copy or event.kind == Kind.MARKER):
-        return range(0)
-    size = sum(max(1, len(one.values)) for one in fact.arrived) if event.kind == Kind.VERDICT else 1
-    return range(event.offset, event.offset + size)

@@ -13,7 +13,7 @@ from functools import cached_property
 
 from lesson_lib.draw import labels
 from lesson_lib.draw.canvas import Canvas
-from lesson_lib.draw.clear import Spot
+from lesson_lib.draw.clear import Rectangle, Spot
 from lesson_lib.draw.difference import Marked
 from lesson_lib.draw.facts import Fact, facts_of, names_of_ids
 from lesson_lib.draw.faint import Faint
@@ -21,7 +21,8 @@ from lesson_lib.draw.fork_line import ABOVE, level_fork
 from lesson_lib.draw.ghost import Fork
 from lesson_lib.draw.heading import divide, draw_heading, heading_extra
 from lesson_lib.draw.space_time_log import LogColumn
-from lesson_lib.draw.space_time_marks import crosses_of, draw_event, memory_from
+from lesson_lib.draw.space_time_lost import crosses_of, words_on_messages
+from lesson_lib.draw.space_time_marks import draw_event, memory_from
 from lesson_lib.draw.steps import Steps
 from lesson_lib.draw.style import LANE, NORMAL, SMALL, WIDTH, line_height, text_width
 from lesson_lib.draw.words import ending, sentence, wrap
@@ -88,6 +89,11 @@ class Sheet:
     def crosses(self) -> dict[int, Spot]:
         """Where the cross of each loss stands."""
         return crosses_of(self)
+
+    @cached_property
+    def words(self) -> list[Rectangle]:
+        """Where words stand among the lanes that nothing else may be written over."""
+        return words_on_messages(self)
 
     def _cell_height(self, fact: Fact) -> float:
         column = self.column(fact)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lesson_lib.draw import labels, marks
-from lesson_lib.draw.canvas import Canvas, Point
-from lesson_lib.draw.clear import Spot, Taken, Wish, spots, text_box
+from lesson_lib.draw.canvas import Canvas
+from lesson_lib.draw.clear import overlap, text_box
 from lesson_lib.draw.facts import Fact
+from lesson_lib.draw.space_time_lost import TORN, began_at, judged_at, left_from
 from lesson_lib.draw.style import (
     ACK,
     BAND,
@@ -25,8 +26,6 @@ from lesson_lib.history import Kind
 if TYPE_CHECKING:
     from lesson_lib.draw.space_time import Sheet
 
-TORN = "connection torn"
-REQUEST, ANSWER = (45, 35, 55, 25, 65, 20, 75, 15, 85), (55, 65, 45, 75, 35, 80, 25, 85, 15)  # hundredths of the way to the broker
 
 
 def draw_event(sheet: Sheet, canvas: Canvas, fact: Fact, marked: bool) -> None:
@@ -40,13 +39,8 @@ def _send(sheet: Sheet, canvas: Canvas, fact: Fact) -> None:
     marks.send_box(canvas, sheet.x(fact.event.lane), sheet.y(fact), fact.label, fact.send.try_no > 1)
 
 
-def _left_from(sheet: Sheet, fact: Fact) -> tuple[float, float]:
-    send = sheet.sends.get(fact.event.attempt, fact)
-    return sheet.x(send.event.lane) + marks.send_width(send.label), sheet.y(send)
-
-
 def _request(sheet: Sheet, canvas: Canvas, fact: Fact, end: tuple[float, float]) -> None:
-    start, retry = _left_from(sheet, fact), fact.send.try_no > 1
+    start, retry = left_from(sheet, fact), fact.send.try_no > 1
     marks.arrow(canvas, start, end, retry)
     marks.head(canvas, start, end, RETRY if retry else FIRST_SEND)
 
@@ -77,13 +71,8 @@ def memory_from(fact: Fact) -> float:
     return 7 + marks.verdict_width(fact.shape, fact.label)
 
 
-def _judged_at(sheet: Sheet, fact: Fact) -> tuple[float, float]:
-    found = [f for f in sheet.facts[:fact.index] if f.event.kind == Kind.VERDICT and f.event.attempt == fact.event.attempt]
-    return sheet.broker(fact) - 14, sheet.y(found[-1]) if found else sheet.y(fact)
-
-
 def _ack(sheet: Sheet, canvas: Canvas, fact: Fact) -> None:
-    start, tip = _judged_at(sheet, fact), (sheet.x(fact.event.lane) + 1, sheet.y(fact))
+    start, tip = judged_at(sheet, fact), (sheet.x(fact.event.lane) + 1, sheet.y(fact))
     marks.answer(canvas, start, (tip[0] + 8, tip[1]))
     marks.head(canvas, start, tip, None)
     if fact.event.error:
@@ -97,38 +86,6 @@ def _lost(sheet: Sheet, canvas: Canvas, fact: Fact) -> None:
     else:
         marks.answer(canvas, start, (spot.x, spot.y))
     marks.lost(canvas, spot)
-
-
-def began_at(sheet: Sheet, fact: Fact) -> Point:
-    """Where a lost message came from."""
-    return _left_from(sheet, fact) if fact.event.what == "request" else _judged_at(sheet, fact)
-
-
-def crosses_of(sheet: Sheet) -> dict[int, Spot]:
-    """For each loss, where its cross stands: in its row, as far to the right as leaves it clear of the other messages."""
-    lost, wishes = [fact for fact in sheet.drawn if fact.event.kind == Kind.LOST], []
-    for fact in lost:
-        (left, right), y, request = (sheet.x(fact.send.lane), sheet.broker(fact)), sheet.y(fact), fact.event.what == "request"
-        points = [(left + (right - left) * share / 100, y) for share in (REQUEST if request else ANSWER)]
-        sides = ("right", "left") if request else ("left", "right")
-        wishes.append(Wish(began_at(sheet, fact), spots(points, sides), (left + 2, y - 20, right - 2, y + 20)))
-    return {fact.index: spot for fact, spot in zip(lost, _taken(sheet).settled(wishes), strict=True)}
-
-
-def _taken(sheet: Sheet) -> Taken:
-    """All other messages, and the words on them."""
-    taken = Taken()
-    for fact in sheet.drawn:
-        y, error = sheet.y(fact), fact.event.error
-        if fact.event.kind == Kind.VERDICT:
-            taken.lines.append((_left_from(sheet, fact), (sheet.broker(fact) - 14, y)))
-        elif fact.event.kind == Kind.ACK:
-            start, tip = _judged_at(sheet, fact), (sheet.x(fact.event.lane) + 1, y)
-            taken.lines.append((start, tip))
-            taken.boxes += [text_box((start[0] + tip[0]) / 2, (start[1] + y) / 2, str(error.value))] if error else []
-        elif fact.event.kind == Kind.TORN:
-            taken.boxes.append(text_box((sheet.x(fact.event.lane) + sheet.last_broker) / 2, y, TORN))
-    return taken
 
 
 def _torn(sheet: Sheet, canvas: Canvas, fact: Fact) -> None:
@@ -179,8 +136,16 @@ def _point(sheet: Sheet, canvas: Canvas, fact: Fact) -> None:
     x = sheet.broker(fact) if event.lane == "broker" else sheet.x(event.lane)
     canvas.box(x - 10, sheet.y(fact) - 3.5, 20, 7, fill=EDGE, edge=None, layer=4)
     if event.kind in (Kind.INIT, Kind.EPOCH) and event.producer_epoch >= 0:
-        who = sheet.ids.get(event.producer_id, "")
-        canvas.text(x + 14, sheet.y(fact), f"{who} epoch {event.producer_epoch}".strip(), align="left", backed=True)
+        _id(sheet, canvas, fact, x)
+
+
+def _id(sheet: Sheet, canvas: Canvas, fact: Fact, x: float) -> None:
+    """Whose id and epoch it is, to the right of the bar or to its left, if there is room."""
+    words, y = f"{sheet.ids.get(fact.event.producer_id, '')} epoch {fact.event.producer_epoch}".strip(), sheet.y(fact)
+    aside = 14 + text_width(words, bold=True) / 2
+    free = [at for at in (x + aside, x - aside) if not any(overlap(text_box(at, y, words), box) for box in sheet.words)]
+    if free:
+        canvas.text(free[0], y, words, backed=True)
 
 
 _DRAW = {Kind.SEND: _send, Kind.VERDICT: _verdict, Kind.ACK: _ack, Kind.LOST: _lost, Kind.TORN: _torn, Kind.REPORT: _report,

@@ -16,6 +16,8 @@ from lesson_lib.history import History
 Place = tuple[int, int]
 STEPS, GAP, LONG, SHORT_MS, WIDEST = (30.0, 18.0, 11.0, 6.0), 8.0, 4.0, 100, 2.6
 
+FIRST_WAITING, WAITING = "{} of\nwaiting left out", "{}\nleft out"  # once it was said, fewer words will do
+
 
 @dataclass(frozen=True, slots=True)
 class Need:
@@ -72,7 +74,7 @@ def _place(needs: list[Need], places: list[Place], usual: float,
     queue, before = iter(needs), None
     need = next(queue, None)
     for place in places:
-        step, words = _step(before, place, usual, least)
+        step, words = _step(before, place, usual, least, WAITING if breaks else FIRST_WAITING)
         x = xs[before] + step if before else 0.0
         here = []
         while need is not None and need.place == place:
@@ -86,12 +88,12 @@ def _place(needs: list[Need], places: list[Place], usual: float,
     return xs, breaks, max([0.0, *used.values()])
 
 
-def _step(before: Place | None, place: Place, usual: float, least: float) -> tuple[float, str]:
-    """Least distance in pixels to the next place, and what to write when time is cut out there."""
+def _step(before: Place | None, place: Place, usual: float, least: float, cut: str) -> tuple[float, str]:
+    """Least distance in pixels to the next place, and what to write when time is `cut` out there."""
     if before is None or place[0] == before[0]:
         return min(7.0, least), ""
     share = (place[0] - before[0]) / usual
     if share <= LONG or place[0] - before[0] < SHORT_MS:
         return least * min(1.5, max(0.7, share)), ""
-    words = f"{milliseconds(place[0] - before[0])} of\nwaiting left out"
+    words = cut.format(milliseconds(place[0] - before[0]))
     return max(3 * least, text_width(words) + 24), words

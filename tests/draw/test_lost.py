@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from lesson_lib.draw import show
-from lesson_lib.draw import space_time_marks as space_time
+from lesson_lib.draw import space_time_lost as space_time
 from lesson_lib.draw.canvas import Line as Drawn
 from lesson_lib.draw.canvas import Text
 from lesson_lib.draw.clear import Line, Rectangle, Spot, Taken, Wish, overlap, through

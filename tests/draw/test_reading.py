@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lesson_lib.draw import show
+from lesson_lib.draw.lanes_cells import other_cells
 from lesson_lib.draw.lanes_plan import Plan
 from lesson_lib.history import Kind
 from lesson_lib.sim import Transactions, simulate, simulate_pipeline
@@ -52,6 +53,6 @@ def test_a_consumer_that_had_committed_everything_is_handed_nothing_after_its_cr
 
 def test_the_input_lies_in_its_log_before_it_is_read() -> None:
     plan = Plan(simulate_pipeline(["a", "b"]))
-    (place, key, text), = plan.other_cells()
+    (place, key, text), = other_cells(plan)
     assert (key, text) == (("in", 0), "0: a  1: b")
     assert place < min(plan.places[f.index] for f in plan.facts)
