@@ -32,8 +32,9 @@ def small_print(history: History, name: str = "") -> str:
     where = place(history)
     where = where[:-len(named) - 2] if where.lower().endswith(f", {named}") else where
     parts = [f"acks={s.acks}", *waits, *reader, where]
-    faults = [] if s.faults and script_words(s.faults) == named else [f"faults: {s.faults or _died(history) or 'none'}"]
-    return "  ·  ".join([*(part for part in parts if part.lower() != named), *faults])
+    faults = f"faults: {s.faults or _died(history) or 'none'}"
+    said = script_words(s.faults) == named or faults in name
+    return "  ·  ".join([*(part for part in parts if part.lower() != named), *([] if said else [faults])])
 
 
 def _died(history: History) -> str:
