@@ -148,8 +148,7 @@ def legend(canvas: Canvas, y: float, numbered: bool, keeps: bool = False) -> Non
     """What the marks are called; which of them lies where is for the reader to find."""
     x = LEFT
     shapes = ("stored", "duplicate", "refused", "fenced") if numbered else ("stored", "refused")
-    shapes += ("kept",) * keeps
-    for shape in shapes:
+    for shape in (*shapes, *["kept"] * keeps):
         verdict_small(canvas, x + 8, y, shape, 6.5)
         x = _entry(canvas, x, y, _LEGEND.get(shape, shape))
     canvas.polygon(circle(x + 8, y, 5.5), fill="white", width=1.6)

@@ -36,11 +36,10 @@ def script_words(script: str) -> str:
 
 def told_apart(one: str, other: str) -> tuple[str, str]:
     """What to call two runs with different scripts: by the lines that only one of them has."""
-    scripts = _parsed(one), _parsed(other)
-    if scripts[0] is None or scripts[1] is None:
+    left, right = _parsed(one), _parsed(other)
+    if left is None or right is None:
         return script_words(one), script_words(other)
-    first, second = ([rule for rule in mine.rules if rule not in theirs.rules]
-                     for mine, theirs in (scripts, scripts[::-1]))  # type: ignore[union-attr]
+    first, second = ([rule for rule in mine.rules if rule not in theirs.rules] for mine, theirs in ((left, right), (right, left)))
     return _listed(first) or _only(one), _listed(second) or _only(other)
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import matplotlib.text
 import pytest
 
-from lesson_lib.draw import canvas_png, compare, show, style
-from lesson_lib.draw.canvas import Canvas
+from lesson_lib.draw import canvas_png, compare, marks, show, style
+from lesson_lib.draw.canvas import Box, Canvas, Polygon
 from lesson_lib.draw.font_widths import WIDTHS
 from lesson_lib.draw.picture import Picture
 from tests.draw.runs import lesson
@@ -57,6 +57,19 @@ def test_a_text_is_about_as_wide_as_matplotlib_says() -> None:
     for text in ("application is told", "The log holds m0 m1. No anomaly.", "offset 12", "P1 epoch 0"):
         theirs = text_to_path.get_text_width_height_descent(text, font, False)[0] * style.DPI / 72
         assert style.text_width(text) == pytest.approx(theirs, rel=0.02)
+
+
+@pytest.mark.parametrize("label", ["3", "1·2", "1·10", "12·10"])
+@pytest.mark.parametrize("shape", ["stored", "duplicate"])
+def test_a_label_lies_on_its_mark(shape: str, label: str) -> None:
+    """A diamond is narrower where the upper edge of a digit is."""
+    share = {"stored": 1.0, "duplicate": 0.7}[shape]
+    assert style.text_width(label, bold=True) <= 2 * share * marks.verdict_half(shape, label)
+    canvas = Canvas(100, 50)
+    marks.verdict(canvas, 50, 25, shape, label)
+    xs = [x for mark in canvas.marks if isinstance(mark, Polygon) for x, _ in mark.points]
+    xs += [x for mark in canvas.marks if isinstance(mark, Box) for x in (mark.x, mark.x + mark.width)]
+    assert max(xs) - min(xs) == pytest.approx(2 * marks.verdict_half(shape, label))
 
 
 def test_what_a_text_holds_cannot_break_the_drawing() -> None:

@@ -65,6 +65,12 @@ def test_the_small_print_leaves_out_what_the_name_says() -> None:
     assert small_print(wrong, "A wrong broker") == "acks=all  ·  1 in flight  ·  simulated  ·  faults: none"
 
 
+def test_a_ghost_says_its_fault_once() -> None:
+    picture = show(simulate(3, faults={2: "lose ack"}), ghost=simulate(3))
+    texts = " ".join(label.text for label in picture.canvas.labels)
+    assert texts.count("2: lose ack") == texts.count("faults: none") == 1
+
+
 def test_the_fault_is_said_once() -> None:
     picture = compare(simulate(3, faults={2: "lose ack"}), simulate(3, faults={2: "lose request"}))
     assert "Ack lost at attempt 2: A producer" in picture.alt and "lose" not in picture.alt + "".join(picture.captions)

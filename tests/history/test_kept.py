@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from lesson_lib.draw import compare, show
+from lesson_lib.draw.arrivals_data import chart_of
 from lesson_lib.draw.show import LAYOUTS
-from lesson_lib.history import History, Kind
+from lesson_lib.history import Event, History, Kind, LogCell
 from lesson_lib.sim import simulate
 from lesson_lib.sim.explore_apart import tell_apart
 from lesson_lib.sim.mutants import MUTANTS
@@ -64,6 +65,16 @@ def test_no_other_run_keeps_anything() -> None:
         assert found is not None and not found.history.kept.aside and not found.kafka.kept.aside, name
 
 
+def test_what_was_sent_and_stored_again_was_not_let_go() -> None:
+    """The broker lost what it had kept; the same batch came once more, and to the same place."""
+    def sent(attempt: int, batch: int, offset: int) -> list[Event]:
+        about: dict[str, Any] = {"attempt": attempt, "batch": batch, "try_no": 1, "values": (f"m{batch}",), "topic": "t", "record_count": 1}
+        return [Event(2 * attempt, Kind.SEND, **about), Event(2 * attempt + 1, Kind.VERDICT, "stored", "broker", offset=offset, **about)]
+    log = {("t", 0): (LogCell(0, "m0", 0, 0), LogCell(1, "m1", 1, 1))}
+    assert what_was_kept(History((*sent(1, 1, 1), *sent(2, 0, 0)), log)) == ([1], {2: [1]})
+    assert what_was_kept(History((*sent(1, 1, 1), *sent(2, 0, 0), *sent(3, 1, 1)), log)) == ([1], {})
+
+
 def test_the_explorer_tells_of_it_too() -> None:
     found = tell_apart("buffer and sort")
     assert found is not None and found.history.kept.aside and "kept, told ok, not in the log" in str(found)
@@ -103,6 +114,8 @@ def test_the_picture_has_it_in_the_log_only_when_it_is_there() -> None:
     assert texts.count("kept,\ntold ok") == texts.count("not in the log") == 2
     assert "1: m1\n2: m2\n3: m3" in texts and not {"2: m2", "3: m3"} & set(texts)
     assert "0 1 2 3" in texts and "0 2" not in texts, "what was kept is remembered when it is stored"
+    (group,) = chart_of(buffered({2: "refuse 19"})).groups
+    assert [group.bands[column] for column in (2, 3, 4)] == [((0, 0),), ((0, 0),), ((0, 0), (1, 1), (2, 2), (3, 3))]
     arrivals = [label.text for label in show(buffered({2: "refuse 19"}), "arrivals").canvas.labels]
     assert arrivals.count("kept") == 2 and arrivals.count("kept aside") == 1
     assert "kept aside" not in [label.text for label in show(simulate(2), "arrivals").canvas.labels]
