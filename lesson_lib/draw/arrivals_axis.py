@@ -134,7 +134,7 @@ def below(canvas: Canvas, arrival: Arrival, x: float, axes: Axes, row: Row) -> N
     y = row.bottom + 12 + low
     if low:
         canvas.line([(x, row.bottom), (x, y - 7)], colour=BAND, width=0.8, layer=0.4)
-    canvas.text(x, y, arrival.fact.label, bold=True, backed=bool(low))
+    canvas.text(x, y, axes.chart.name_of(arrival), bold=True, backed=bool(low))
     words = {"refused": str(event.error.value), "fenced": str(event.error.value), "duplicate": f"={event.offset}", "kept": "kept"}
     canvas.text(x, y + 13, "lost" if arrival.lost else words.get(arrival.fact.shape, ""), backed=True)
 

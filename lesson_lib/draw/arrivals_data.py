@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from lesson_lib.core.batch import MAX_SEQUENCE, increment_sequence
-from lesson_lib.draw.facts import Fact, facts_of, names_of_ids
+from lesson_lib.draw.facts import Fact, facts_of, names_of_ids, range_words
 from lesson_lib.draw.remembered import Ranges, Remembered, range_of
 from lesson_lib.history import History, Kind
 
@@ -58,10 +58,19 @@ class Group:
 
 @dataclass
 class Chart:
-    """The rows, and for each column the event that it stands for: an arrival, or something that happened to the broker."""
+    """The rows, and for each column the event that it stands for: an arrival, or something that happened to the broker.
 
+    Batches made `by_hand` have no numbers but their sequences.
+    """
+
+    by_hand: bool = False
     groups: list[Group] = field(default_factory=list)
     columns: list[Fact] = field(default_factory=list)
+
+    def name_of(self, arrival: Arrival) -> str:
+        """What stands below an arrival."""
+        by_sequence = self.by_hand and arrival.fact.send.producer_id >= 0
+        return range_words(arrival.first, arrival.last) if by_sequence else arrival.fact.label
 
     @property
     def arrivals(self) -> int:
@@ -86,7 +95,7 @@ class Chart:
 def chart_of(history: History) -> Chart:
     """Rows in the order of their first arrival."""
     groups: dict[Key, Group] = {}
-    chart, memory = Chart(), Remembered()
+    chart, memory = Chart(history.settings.by_hand), Remembered()
     ids = names_of_ids(history)
     sends = {attempt.number: attempt.send for attempt in history.attempts}
     for fact in facts_of(history):

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import NamedTuple
 
 from lesson_lib.history import Attempt, History, Kind, LogCell
 
-Marked = frozenset[tuple[str, int]]  # (one of ASPECTS, number of the batch in its own run)
+Marked = frozenset[tuple[str, int, int]]  # (one of ASPECTS, number of the batch in its own run, its try; 0 for what is no try's)
 ASPECTS = ("fate", "told", "read")
 
 
@@ -62,10 +63,15 @@ class Batches:
 
     def _fate(self, batch: int) -> str:
         """What became of it; offsets are left out, because they shift with every copy before them."""
-        cells = self.cells[batch]
-        undone = ", aborted" if any(c.txn == "aborted" for c in cells) else ""
-        tries = "; ".join(_attempt_words(attempt) for attempt in self.attempts[batch])
-        return f"{tries}; {len({c.base_offset for c in cells})} in the log{undone}"
+        undone, copies = ", aborted" if self._undone(batch) else "", len({c.base_offset for c in self.cells[batch]})
+        return f"{'; '.join(map(_attempt_words, self.attempts[batch]))}; {copies} in the log{undone}"
+
+    def _undone(self, batch: int) -> bool:
+        return any(c.txn == "aborted" for c in self.cells[batch])
+
+    def tries(self, batch: int | None) -> list[tuple[str, bool]]:
+        """What became of each try, and whether it was aborted in the end."""
+        return [] if batch is None else [(_attempt_words(attempt), self._undone(batch)) for attempt in self.attempts[batch]]
 
     def _readers(self, batch: int) -> str:
         """Which consumers read it, and how much where it was not each record once."""
@@ -98,14 +104,16 @@ def pairs_of(left: Batches, right: Batches) -> list[Pair]:
 
 
 def differing(left: History, right: History) -> tuple[Marked, Marked]:
-    """For each run what to mark in it: every aspect of a batch in which the two do not agree."""
+    """For each run what to mark in it: every try of a batch, and all else about it, in which the two do not agree."""
     runs = Batches(left), Batches(right)
-    marks: tuple[set[tuple[str, int]], ...] = set(), set()
+    marks: tuple[set[tuple[str, int, int]], ...] = set(), set()
     for pair in pairs_of(*runs):
         one, other = (run.aspects(batch) for run, batch in zip(runs, pair, strict=True))
-        apart = [aspect for aspect in ASPECTS if one[aspect] != other[aspect]]
+        tries = zip_longest(*(run.tries(batch) for run, batch in zip(runs, pair, strict=True)))
+        apart = [("fate", number) for number, (a, b) in enumerate(tries, 1) if a != b]
+        apart += [(aspect, 0) for aspect in ASPECTS[1:] if one[aspect] != other[aspect]]
         for marked, batch in zip(marks, pair, strict=True):
-            marked.update((aspect, batch) for aspect in apart if batch is not None)
+            marked.update((aspect, batch, number) for aspect, number in apart if batch is not None)
     return frozenset(marks[0]), frozenset(marks[1])
 
 

@@ -49,9 +49,9 @@ def facts_of(history: History) -> list[Fact]:
 
 
 def names_of_ids(history: History) -> dict[int, str]:
-    """P1, P2 and so on for the producer ids of a run, in the order in which they turn up."""
+    """P1, P2 and so on for the producer ids of a run, in the order in which they turn up; an id that was made up keeps its number."""
     ids = dict.fromkeys(e.producer_id for e in history.events if e.producer_id >= 0)
-    return {producer_id: f"P{n}" for n, producer_id in enumerate(ids, 1)}
+    return {producer_id: f"P{producer_id if history.settings.by_hand else n}" for n, producer_id in enumerate(ids, 1)}
 
 
 def _owners(history: History, sends: dict[int, Event]) -> dict[tuple[str, int, int, int], str]:

@@ -27,6 +27,8 @@ def switch(history: History) -> str:
 def small_print(history: History, name: str = "") -> str:
     """The other settings, without the one that the run's name says already."""
     s = history.settings
+    if s.by_hand:
+        return broker_name(s.broker)
     waits = [] if s.acks == "0" else [f"{s.in_flight} in flight"]  # without answers there is no limit
     reader, named = ([s.consumer] if s.consumer else []), name.lower()
     where = place(history)
@@ -91,7 +93,8 @@ def _capital(text: str) -> str:
 
 def title(history: History, name: str) -> str:
     """A run's name together with the switch."""
-    return name if "idempotence o" in name.lower() else f"{name}, {switch(history)}" if name else _capital(switch(history))
+    what = "batches made by hand" if history.settings.by_hand else switch(history)
+    return name if what in name.lower() else f"{name}, {what}" if name else _capital(what)
 
 
 def heading_extra(history: History, name: str, width: float) -> float:

@@ -84,7 +84,7 @@ def _torn(panel: Panel, canvas: Canvas, fact: Fact) -> None:
 def _verdict(panel: Panel, canvas: Canvas, fact: Fact) -> None:
     x, y, event = panel.x(fact), panel.lane("broker"), fact.event
     words, start, retry = labels.verdict_words(fact, panel.plan.brief), panel.sent_from(fact), fact.send.try_no > 1
-    if ("fate", event.batch) in panel.plan.marked:
+    if ("fate", event.batch, event.try_no) in panel.plan.marked:
         _tint(canvas, x, panel.y("words", -2), words, HEIGHTS["words"] - 2)
     marks.arrow(canvas, start, (x, y - 14), retry)
     marks.head(canvas, start, (x, y - 12), RETRY if retry else FIRST_SEND)
@@ -113,7 +113,7 @@ def _cell(panel: Panel, canvas: Canvas, fact: Fact, x: float) -> None:
     if row not in panel.rows:
         return
     half, high = labels.cell_width(text) / 2, text.count("\n") * line_height() + 22
-    fill = AGAIN if again else TINT if ("fate", fact.event.batch) in panel.plan.marked else "white"
+    fill = AGAIN if again else TINT if ("fate", fact.event.batch, fact.event.try_no) in panel.plan.marked else "white"
     edge = EDGE if again else STORED if labels.is_in_log(fact, panel.plan.history) else None
     below = labels.below_cell(fact, panel.plan.history)
     if fact.kept:
@@ -144,7 +144,7 @@ def _report(panel: Panel, canvas: Canvas, fact: Fact) -> None:
 def _belief(panel: Panel, canvas: Canvas, x: float, batch: int, what: str) -> None:
     words = labels.told_words(str(batch), what, panel.plan.exceptions.get(batch, "") if what != "ok" else "")
     more = words.count("\n") * line_height()
-    if ("told", batch) in panel.plan.marked:
+    if ("told", batch, 0) in panel.plan.marked:
         _tint(canvas, x, panel.y("told", 23), words, 17 + more)
     marks.belief(canvas, x, panel.y("told", 13), what)
     canvas.text(x, panel.y("told", 31) + more / 2, words)
@@ -167,7 +167,7 @@ def _marker(panel: Panel, canvas: Canvas, fact: Fact) -> None:
 def _reading(panel: Panel, canvas: Canvas, fact: Fact) -> None:
     x, y = panel.x(fact), panel.y(fact.event.lane, 14)
     words = labels.reading_words(fact.event, panel.plan.history)
-    if fact.event.kind == Kind.READ and ("read", fact.event.batch) in panel.plan.marked:
+    if fact.event.kind == Kind.READ and ("read", fact.event.batch, 0) in panel.plan.marked:
         _tint(canvas, x, y + 10, words, 17)
     marks.reading(canvas, x, y, fact.event.kind)
     canvas.text(x, y + 18, words)

@@ -133,7 +133,8 @@ class Sheet:
         self._frame(canvas)
         for fact in self.drawn:
             canvas.event = steps[fact.index]
-            draw_event(self, canvas, fact, (_ASPECT.get(fact.event.kind, ""), fact.event.batch) in marked)
+            aspect = _ASPECT.get(fact.event.kind, "")
+            draw_event(self, canvas, fact, (aspect, fact.event.batch, fact.event.try_no if aspect == "fate" else 0) in marked)
             canvas.text(self.words_at, self.y(fact), "\n".join(self.texts[fact.index]), align="left")
         for column in self.columns.values():
             column.draw_bars(canvas, steps)

@@ -13,7 +13,7 @@ from lesson_lib.core.batch import Batch
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.history.anomalies import Anomaly
 from lesson_lib.history.event import Event, Kind, LogCell
-from lesson_lib.history.history import History, Settings
+from lesson_lib.history.history import BY_HAND, History, Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def history_by_hand(handed: Sequence[ByHand], topic: str = "forged", partition: 
     """Everything that was handed over, in order, and the log as far as these batches are in it."""
     log = [cell for number, one in _numbered(handed) if one.verdict == "stored" for cell in _cells(one, number)]
     events = [event for n, (number, one) in enumerate(_numbered(handed)) for event in _events(handed, n, number, topic, partition)]
-    settings = Settings("forged by hand", any(one.batch.has_producer_id for one in handed), broker=broker, client="by hand")
+    settings = Settings(BY_HAND, any(one.batch.has_producer_id for one in handed), broker=broker, client="by hand")
     return HistoryByHand(tuple(events), {(topic, partition): tuple(log)}, settings)
 
 

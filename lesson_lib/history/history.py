@@ -16,6 +16,9 @@ from lesson_lib.history.kept import Kept, kept_aside
 Partition = tuple[str, int]
 
 
+BY_HAND = "forged by hand"
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What a run was made with, for captions. `world` is simulated or real; `broker` names whose rule decided.
@@ -32,6 +35,11 @@ class Settings:
     client: str = ""
     faults: str = ""
     consumer: str = ""
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether somebody made the batches by hand: no producer, and no application that is told anything."""
+        return self.world == BY_HAND
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,8 @@ def verdict_on(history: History) -> str:
     """A sentence or two on a run without anomalies; copies that the application made, and what it cannot know, are named."""
     unknown = [batch for batch, what in history.told.items() if what == "unknown"]
     doubt = [f"The application does not know about batch {_and(unknown)}."] if unknown else []
-    return " ".join([*_early(history), *_again(history), *doubt]) or "No anomaly."
+    calm = "" if history.settings.by_hand else "No anomaly."
+    return " ".join([*_early(history), *_again(history), *doubt]) or calm
 
 
 def recognised(history: History) -> str:

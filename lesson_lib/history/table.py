@@ -19,7 +19,7 @@ def as_table(history: History) -> str:
     rows = [HEADINGS, *(_row(a) for a in attempts)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(HEADINGS))]
     head, *lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return "\n".join([head, *_in_order(history, attempts, lines), *_logs(history), _told(history), *_read(history)])
+    return "\n".join([head, *_in_order(history, attempts, lines), *_logs(history), *_told(history), *_read(history)])
 
 
 def _row(attempt: Attempt) -> tuple[str, ...]:
@@ -102,10 +102,12 @@ def _cell(cell: LogCell) -> str:
     return f"{cell.offset}:{cell.value if cell.kind == 'data' else cell.kind.upper()}"
 
 
-def _told(history: History) -> str:
+def _told(history: History) -> list[str]:
+    if history.settings.by_hand:
+        return []
     names = {e.batch: " ".join(e.values) or str(e.batch) for e in history.of(Kind.SEND, Kind.REPORT)}
     why = {batch: f": {name}" for batch, name in history.exceptions.items()}
-    return "told: " + ("  ".join(f"{names.get(b, b)} {what}{why.get(b, '')}" for b, what in history.told.items()) or "nothing")
+    return ["told: " + ("  ".join(f"{names.get(b, b)} {what}{why.get(b, '')}" for b, what in history.told.items()) or "nothing")]
 
 
 def _read(history: History) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lesson_lib.draw import show
+from lesson_lib.draw import heading, show
 from lesson_lib.draw.arrivals import RESIDUAL_ABOVE, Sheet
 from lesson_lib.draw.arrivals_data import chart_of, residual
 from lesson_lib.draw.remembered import Ranges
@@ -45,6 +45,15 @@ def test_a_new_epoch_is_a_new_row_that_begins_at_0() -> None:
 def interleaved() -> History:
     """Three epochs of one producer, in an order of arrival that belongs to none of them."""
     return forged((7, 0, 0), (7, 0, 1), (7, 2, 5), (7, 1, 0), (7, 0, 2)).run()
+
+
+def test_batches_made_by_hand_go_by_what_was_written_on_them() -> None:
+    """Id and sequence as they were chosen; nobody is told anything, and no setting is named."""
+    run = forged((7, 0, 0), (7, 0, 1), (7, 0, 5, 2)).run()
+    chart, picture = chart_of(run), show(run, layout="arrivals")
+    assert [chart.groups[0].title, *map(chart.name_of, chart.groups[0].arrivals)] == ["P7 epoch 0", "0", "1", "5..6"]
+    assert heading.title(run, "") == "Batches made by hand" and heading.small_print(run) == "Kafka 4.4"
+    assert "told" not in run.table() and "No anomaly" not in repr(picture)
 
 
 def test_all_rows_share_one_order_of_arrival() -> None:

@@ -142,7 +142,8 @@ def _numbers(run: History) -> list[int]:
 
 SAW_NUMBERS = Question(
     id="3.saw-numbers", kind="observation", scenario=LOST_ACK,
-    text="Look at the column `sequence` of the run with idempotence on. Which sequences did the three attempts carry?",
+    text="Look at *seq* in the picture of the run with idempotence on, or at the column `sequence` of its table. Which sequences did "
+         "the three attempts carry?",
     options=(
         Option("0, 1, 2: every request has its own.", lambda run: _numbers(run) == [0, 1, 2], "a retry gets a new number",
                lambda run: f"they carried {', '.join(map(str, _numbers(run)))}."),
