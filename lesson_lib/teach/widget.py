@@ -76,6 +76,6 @@ class AnswerView:
     def _commit(self, _: Any) -> None:
         standing, option = self.asked.standing, self.options.value
         self.said.value = self.asked.answer(option, self.sure.value).html
+        self.asked.standing = standing  # with nothing chosen that was one more "not attempted", which stands in no cell
         if standing and option:
             standing.give_way(Message(Outcome.INFO, f"Answered with the buttons: {option}."))
-            self.asked.standing = standing

@@ -88,6 +88,18 @@ def test_a_cell_that_is_run_again_says_again_what_the_answer_was_worth() -> None
     assert AnswerView(question("2.lost-ack")).sure.value == 2
 
 
+def test_a_commit_without_a_choice_leaves_the_cell_to_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = question("2.lost-ack")
+    said: list[str] = []
+    monkeypatch.setattr(asked.answer(...), "give_way", lambda later: said.append(later.text))
+    view = AnswerView(asked)
+    view.commit.click()
+    assert said == []
+    view.options.value = "b"
+    view.commit.click()
+    assert said == ["Answered with the buttons: b."]
+
+
 def test_reveal_holds_the_prediction_against_the_run() -> None:
     predict = question("2.lost-ack")
     predict.answer("a", confidence=3)
