@@ -69,9 +69,9 @@ class Batches:
     def _undone(self, batch: int) -> bool:
         return any(c.txn == "aborted" for c in self.cells[batch])
 
-    def tries(self, batch: int | None) -> list[tuple[str, bool]]:
-        """What became of each try, and whether it was aborted in the end."""
-        return [] if batch is None else [(_attempt_words(attempt), self._undone(batch)) for attempt in self.attempts[batch]]
+    def tries(self, batch: int | None) -> list[tuple[str, int, bool]]:
+        """What became of each try, how often it was stored (it may arrive twice), and whether it was aborted in the end."""
+        return [] if batch is None else [(_attempt_words(a), _times_stored(a), self._undone(batch)) for a in self.attempts[batch]]
 
     def _readers(self, batch: int) -> str:
         """Which consumers read it, and how much where it was not each record once."""
@@ -82,6 +82,10 @@ class Batches:
 def _how_much(records: int, size: int) -> str:
     times, rest = divmod(records, size)
     return f" ({records} {'record' if records == 1 else 'records'})" if rest else f" ({times} times)" if times > 1 else ""
+
+
+def _times_stored(attempt: Attempt) -> int:
+    return sum(event.kind == Kind.VERDICT and event.what == "stored" for event in attempt.events)
 
 
 def _attempt_words(attempt: Attempt) -> str:

@@ -64,6 +64,14 @@ def test_what_differs_is_named_and_the_rest_is_not() -> None:
     assert len(marked) == 1 and "2 in the log" in marked[0] and "duplicate" in marked[0]
 
 
+def test_a_try_that_arrives_twice_differs_by_how_often_it_is_stored() -> None:
+    def repeated(*, idempotence: bool) -> History:
+        return simulate(2, faults={2: "repeat"}, idempotence=idempotence)
+    off, on, once = repeated(idempotence=False), repeated(idempotence=True), simulate(2)
+    assert differing(off, on) == differing(off, once) == ({("fate", 1, 1)},) * 2
+    assert differing(on, once) == (frozenset(), frozenset()), "neither does the text tell them apart"
+
+
 def test_a_record_that_was_sent_again_shifts_no_mark() -> None:
     """The application's second m1 has a number of its own, and m2 is batch 2 in one run and batch 3 in the other."""
     clean, again = lesson("nothing happens"), lesson("a producer dies")
