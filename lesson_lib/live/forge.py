@@ -160,13 +160,20 @@ class Forge:
         return fetch_batches(self.bench.client, self.bench.topic, self.bench.partition)
 
 
+def _release(text: str) -> KafkaVersion:
+    try:
+        return KafkaVersion.of(text)
+    except ValueError as error:
+        raise LessonError(str(error)) from None
+
+
 def forge(target: Any, topic: str | None = None, partition: int = 0) -> Forge:
     """A bench on a `PartitionLog`, a release whose rule the toy follows ("4.5"), a lab (anything with an `address`), or `host:port`.
 
     Without `topic` a broker gets a new one; a lab deletes it when it stops. LessonError when nothing answers or the topic cannot be made.
     """
-    if isinstance(target, str) and re.fullmatch(r"\d+(\.\d+)+", target):
-        target = PartitionLog(version=KafkaVersion.of(target))
+    if isinstance(target, str) and re.fullmatch(r"\d+\.\d+(\.\d+)?", target):  # an IP address has one number more
+        target = PartitionLog(version=_release(target))
     if isinstance(target, PartitionLog):
         return Forge(ToyBench(target))
     client = RawClient(target if isinstance(target, str) else target.address)

@@ -40,6 +40,19 @@ def test_a_release_names_the_rule(release, said):
     assert str(forge(release).send(7, 0, 3)) == said
 
 
+def test_a_release_before_1_0_is_a_mistake_in_one_sentence():
+    with pytest.raises(LessonError, match="not a Kafka release"):
+        forge("0.11")
+
+
+def test_an_ip_address_is_no_release(monkeypatch):
+    def nobody(address):
+        raise LessonError(f"asked for {address}")
+    monkeypatch.setattr("lesson_lib.live.forge.RawClient", nobody)
+    with pytest.raises(LessonError, match=r"asked for 127\.0\.0\.1"):
+        forge("127.0.0.1")
+
+
 def test_the_memory_of_the_toy():
     bench = forge(PartitionLog())
     assert "nobody" in str(bench.describe_producers())
