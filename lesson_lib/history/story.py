@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.history.event import Kind
 from lesson_lib.history.table import verdict_words
 
@@ -92,18 +93,21 @@ def recognised(history: History) -> str:
 def _again(history: History) -> list[str]:
     """What the application sent several times, and how often it is stored."""
     places = {(c.batch, key, c.base_offset) for key, cells in history.logs.items() for c in cells if c.kind == "data"}
-    return [f"The application itself sent {value} {_times(len(batches))}, and it is stored "
-            f"{_times(sum(batch in batches for batch, _, _ in places))}." for value, batches in history.sent_again.items()]
+    stored = {value: sum(batch in batches for batch, _, _ in places) for value, batches in history.sent_again.items()}
+    return [f"The application itself sent {value} {_times(len(batches))}, and it is "
+            f"{f'stored {_times(stored[value])}' if stored[value] else 'not in the log'}." for value, batches in history.sent_again.items()]
 
 
 def _early(history: History) -> list[str]:
-    """What a broker kept aside and the application heard ok of."""
-    kept = dict.fromkeys(a.batch for a in history.attempts if a.kept)
-    return [f"The application was told ok for batch {_and(kept)} before it was in the log."] if kept else []
+    """What a broker kept aside and the application heard ok of; where that answer was lost it heard nothing yet."""
+    kept = dict.fromkeys(a.batch for a in history.attempts if a.kept and a.answer == ErrorCode.NONE)
+    if not kept:
+        return []
+    return [f"The application was told ok for batch {_and(kept)} before {'it was' if len(kept) == 1 else 'they were'} in the log."]
 
 
 def _times(number: int) -> str:
-    return ("never", "once", "twice")[number] if number < 3 else f"{number} times"
+    return {1: "once", 2: "twice"}.get(number) or f"{number} times"
 
 
 def _and(numbers: Iterable[int]) -> str:

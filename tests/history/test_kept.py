@@ -11,6 +11,7 @@ from lesson_lib.draw import compare, show
 from lesson_lib.draw.arrivals_data import chart_of
 from lesson_lib.draw.show import LAYOUTS
 from lesson_lib.history import Event, History, Kind, LogCell
+from lesson_lib.history.story import verdict_on
 from lesson_lib.sim import simulate
 from lesson_lib.sim.explore_apart import tell_apart
 from lesson_lib.sim.mutants import MUTANTS
@@ -42,6 +43,14 @@ def test_kept_until_those_before_it_are_there(faults: dict[int, str], aside: lis
     assert [a.number for a in run.attempts if a.kept] == aside
     assert {a.number: list(a.released) for a in run.attempts if a.released} == {
         n: [run.attempts[m - 1].batch for m in those] for n, those in released.items()}
+
+
+def test_what_was_told_too_early_is_said_and_what_was_not_told_is_not() -> None:
+    early = "The application was told ok for batch"
+    assert verdict_on(buffered({3: "refuse 19"})) == f"{early} 3 before it was in the log."
+    assert verdict_on(buffered({2: "refuse 19"})) == f"{early} 2 and 3 before they were in the log."
+    lost = buffered({2: "refuse 19", 3: "lose ack"})
+    assert [a.number for a in lost.attempts if a.kept] == [3] and early not in verdict_on(lost)
 
 
 def test_batches_of_several_records_are_kept_too() -> None:
