@@ -68,7 +68,7 @@ class LabFuture:
         if not self._inner.is_done or self._inner.failed():
             self._check()
         if not self._inner.is_done:
-            raise KafkaTimeoutError(f"No answer within {timeout:g} s. The client has not given up: the record may yet be stored, or is.")
+            raise KafkaTimeoutError(f"No answer within {timeout:g} s. The client goes on: the record may be stored already, or be so later.")
         return self._inner.get(0)
 
 

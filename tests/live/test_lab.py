@@ -186,7 +186,7 @@ def test_once_a_run_is_over_nothing_of_it_can_arrive_any_more(lab: Lab, faults: 
 def test_a_wait_with_a_limit_says_the_limit(lab: Lab) -> None:
     topic = lab.topic("orders")
     lab.faults({1: "lose ack silently"})
-    with pytest.raises(KafkaTimeoutError, match=r"No answer within 0\.3 s.*may yet be stored"):
+    with pytest.raises(KafkaTimeoutError, match=r"No answer within 0\.3 s.*may be stored already"):
         lab.producer().send(topic, b"m0").get(0.3)
 
 

@@ -46,7 +46,7 @@ EXERCISES = (
         text="On an empty partition: a transaction with `a` and `b` is committed, one with `x` aborted, one with `c` committed. Which "
              "offset does the next record get, and how many records is a `read_committed` consumer handed? `task.check([offset, records])`",
         truth=lambda run: [len(run.log()), len(read(run))],
-        against=lambda run, answer: _against_lag(run, answer),
+        against=_against_lag,
         hints=("Write the log down, cell by cell.", "Four records and three markers."),
         right=(given([7, 3]), given((7, 3))), wrong=(given([4, 3]), given([7, 4]), given([6, 3]), given([4, 4]), given(7)),
         explanation="So end minus position is no number of records. A monitor that counts offsets shows a lag "
