@@ -113,8 +113,10 @@ def differing(left: History, right: History) -> tuple[Marked, Marked]:
     marks: tuple[set[tuple[str, int, int]], ...] = set(), set()
     for pair in pairs_of(*runs):
         one, other = (run.aspects(batch) for run, batch in zip(runs, pair, strict=True))
-        tries = zip_longest(*(run.tries(batch) for run, batch in zip(runs, pair, strict=True)))
+        tries = list(zip_longest(*(run.tries(batch) for run, batch in zip(runs, pair, strict=True))))
         apart = [("fate", number) for number, (a, b) in enumerate(tries, 1) if a != b]
+        if one["fate"] != other["fate"] and not apart:  # no try alone tells them apart, as where what was kept aside never came
+            apart = [("fate", number) for number in range(1, len(tries) + 1)]
         apart += [(aspect, 0) for aspect in ASPECTS[1:] if one[aspect] != other[aspect]]
         for marked, batch in zip(marks, pair, strict=True):
             marked.update((aspect, batch, number) for aspect, number in apart if batch is not None)

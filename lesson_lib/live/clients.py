@@ -68,7 +68,7 @@ class LabFuture:
         if not self._inner.is_done or self._inner.failed():
             self._check()
         if not self._inner.is_done:
-            raise KafkaTimeoutError(f"No answer within {timeout:g} s. The client goes on: the record may be stored already, or be so later.")
+            raise KafkaTimeoutError(f"No answer within {timeout:g} s. The client goes on: the record may be stored already, or later.")
         return self._inner.get(0)
 
 

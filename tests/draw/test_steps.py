@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from lesson_lib.draw import Picture, compare, show
-from lesson_lib.draw.difference import Batches, differing, pairs_of, side_by_side
+from lesson_lib.draw.difference import ASPECTS, Batches, differing, pairs_of, side_by_side
 from lesson_lib.draw.facts import facts_of
 from lesson_lib.draw.lanes_panel import COUNTS
 from lesson_lib.draw.steps import steps_of
@@ -16,6 +16,7 @@ from lesson_lib.draw.timeline import Need, lay_out
 from lesson_lib.draw.words import sentence
 from lesson_lib.history import Event, History, Kind
 from lesson_lib.sim import simulate, simulate_pipeline
+from lesson_lib.sim.mutants import MUTANTS
 from tests.draw.runs import lesson, pipeline, random_pair, transactions
 
 
@@ -70,6 +71,19 @@ def test_a_try_that_arrives_twice_differs_by_how_often_it_is_stored() -> None:
     off, on, once = repeated(idempotence=False), repeated(idempotence=True), simulate(2)
     assert differing(off, on) == differing(off, once) == ({("fate", 1, 1)},) * 2
     assert differing(on, once) == (frozenset(), frozenset()), "neither does the text tell them apart"
+
+
+def test_the_picture_marks_the_batches_that_the_text_marks() -> None:
+    came, lost = (simulate(4, in_flight=5, client="java", faults=faults, rule=MUTANTS["buffer and sort"].broker())
+                  for faults in ("1: refuse 19", "1: refuse 19; 4: crash broker"))
+    pairs = [(came, lost), *(tuple(runs) for seed in range(120) if len(runs := random_pair(seed)) == 2)]
+    for left, right in pairs:
+        runs, (marked, other) = (Batches(left), Batches(right)), differing(left, right)
+        for a, b in pairs_of(*runs):
+            one, two = runs[0].aspects(a), runs[1].aspects(b)
+            found = {aspect for aspect, n, _ in marked if n == a} | {aspect for aspect, n, _ in other if n == b}
+            assert found == {aspect for aspect in ASPECTS if one[aspect] != two[aspect]}
+    assert {n for aspect, n, _ in differing(came, lost)[0] if aspect == "fate"} == {1, 2, 3}
 
 
 def test_a_record_that_was_sent_again_shifts_no_mark() -> None:
