@@ -65,7 +65,7 @@ class Playground(Shown):
         """Run with the faults that happen. One that was asked for by number must happen, or it is a mistake."""
         bare = self.scenario.with_settings(**{**settings, "faults": None})
         try:
-            named = {n: parse_fault(dict(FAULTS).get(text, text)) for n, text in faults.items()}
+            named = {n: parse_fault(dict(FAULTS).get(str(text), text)) for n, text in faults.items()}
             chosen = {n: fault for n, fault in named.items() if fault != DELIVER}
             kept = {n: str(fault) for n, fault in chosen.items() if n in (asked, *_happening(bare, chosen))}
         except LessonError as error:

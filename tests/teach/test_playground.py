@@ -38,6 +38,12 @@ def test_a_fault_may_be_called_as_the_controls_call_it() -> None:
     assert by_label.faults == by_name.faults == {2: "lose ack"}
 
 
+def test_what_is_no_text_is_no_fault() -> None:
+    ground = playground(3, idempotence=False)
+    assert "There is no fault ['lose ack']" in ground.change(2, ["lose ack"]).text  # type: ignore[arg-type]
+    assert ground.faults == {}
+
+
 def test_a_fault_whose_attempt_happens_no_more_is_dropped_and_named() -> None:
     ground = playground(2, idempotence=False, faults={1: "lose ack", 2: "lose ack", 4: "lose request"})
     said = ground.change(2, "deliver")
