@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 LEFT = 12.0
 LINE = line_height(LARGE)
+CLIENTS = ("kafka-python", "librdkafka", "aiokafka")
 _DIFFERENCES = (("world", "{} run"), ("broker", "{}"), ("in_flight", "{} in flight"), ("acks", "acks={}"), ("retries", "retries={}"),
                 ("client", "{}"), ("consumer", "{}"), ("faults", "faults: {}"))
 
@@ -87,8 +88,9 @@ def _in_words(history: History) -> list[str]:
 
 
 def _capital(text: str) -> str:
-    """With a capital letter, but for a setting as it is written in code."""
-    return text if text.split(" ")[0].count("=") else text[:1].upper() + text[1:]
+    """With a capital letter, but for a client's name, and a setting as it is written in code."""
+    as_written = text in CLIENTS or "=" in text.split(" ")[0]
+    return text if as_written else text[:1].upper() + text[1:]
 
 
 def title(history: History, name: str) -> str:

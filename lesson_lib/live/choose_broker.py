@@ -36,6 +36,12 @@ class Choice:
         return f"{self.address[0]}:{self.address[1]}"
 
 
+    @property
+    def who(self) -> str:
+        """The broker in a sentence; a name that is a bare release is that of an embedded one."""
+        return f"the embedded broker ({self.name})" if self.name[:1].isdigit() and ":" not in self.name else self.name
+
+
 def choose(broker: str | EmbeddedBroker | None, version: str) -> Choice:
     """The broker to use. LessonError when the one that was asked for does not answer."""
     if isinstance(broker, EmbeddedBroker):

@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -190,6 +191,12 @@ def test_a_wait_with_a_limit_says_the_limit(lab: Lab) -> None:
         lab.producer().send(topic, b"m0").get(0.3)
 
 
+def test_who_the_broker_is(lab: Lab) -> None:
+    assert lab.choice.who == "the embedded broker (4.4)"
+    assert replace(lab.choice, name="Apache Kafka 4.4.0").who == "Apache Kafka 4.4.0"
+    assert replace(lab.choice, name="10.0.0.1:9092").who == "10.0.0.1:9092"
+
+
 def test_whether_a_producer_starts(lab: Lab) -> None:
     assert lab.starts() == "It starts, with idempotence on."
     assert lab.starts(acks=1) == "It starts, with idempotence off."
@@ -217,7 +224,7 @@ def test_client_noise_goes_to_the_lab(lab: Lab, capfd: pytest.CaptureFixture[str
 
 def test_nothing_is_left_when_it_stops() -> None:
     start_lab("embedded").stop()
-    threads, descriptors = threading.active_count(), len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
+    threads, descriptors = set(threading.enumerate()), len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
     lab = start_lab("embedded")
     topic = lab.topic("orders")
     send(lab, topic, "m0")
@@ -226,7 +233,7 @@ def test_nothing_is_left_when_it_stops() -> None:
     lab.run(2, faults={1: "lose ack silently"}, request_timeout_ms=300)
     lab.stop()
     lab.stop()
-    assert threading.active_count() <= threads  # less, where something of an earlier test ended only now
+    assert set(threading.enumerate()) <= threads  # less, where something of an earlier test ended only now
     assert not descriptors or len(os.listdir("/proc/self/fd")) <= descriptors
 
 

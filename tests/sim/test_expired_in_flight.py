@@ -7,7 +7,7 @@ time than its batch has: both end together, and with them the connection.
 from __future__ import annotations
 
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing
 from typing import Any
 
 import pytest
@@ -56,11 +56,10 @@ def real(name: str) -> Client:
 def played(client: Client, script: str, bursts: list[int], *, where: str = "embedded", then_all_is_well: bool = False,
            **settings: Any) -> Played:
     """What the real client did."""
-    lab = start_lab(where, "4.4")
-    with closing(client):
-        result = Bench(lab, client).play(script, bursts, then_all_is_well=then_all_is_well, **settings)
-    lab.stop()
-    return result
+    with closing(client), ExitStack() as stack:
+        lab = start_lab(where, "4.4")
+        stack.callback(lab.stop)
+        return Bench(lab, client).play(script, bursts, then_all_is_well=then_all_is_well, **settings)
 
 
 def connections(run: History) -> dict[int, list[int]]:
