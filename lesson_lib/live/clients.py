@@ -1,7 +1,8 @@
 """kafka-python's clients as the lab hands them out: quick timeouts, a note of what the application is told, closed for sure.
 
 Works around kafka-python 3.0.12: consumers and admin clients that are dropped leak a thread; an idempotent producer whose
-retried batch expired hangs in `close`. Nothing else is changed. Timestamps of a lab's records are all different, so that two
+retried batch expired hangs in `close`; a producer that is dropped closes itself wherever Python drops it, and takes the log of all
+producers away with it. Nothing else is changed. Timestamps of a lab's records are all different, so that two
 sends of one value are told apart from one that is sent twice.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
@@ -29,6 +31,7 @@ CONSUMER_OPTIONS = {"auto_offset_reset": "earliest", "consumer_timeout_ms": 1_00
                     "bootstrap_timeout_ms": 3_000, "heartbeat_interval_ms": 300, "retry_backoff_ms": 50, "reconnect_backoff_ms": 50}
 ADMIN_OPTIONS = {"request_timeout_ms": 4_000, "bootstrap_timeout_ms": 3_000}
 CLOSE_SECONDS, LOOK_SECONDS = 1.0, 0.1
+DROPPED = "closes a producer that was dropped"
 
 
 class _Stamps:
@@ -143,6 +146,23 @@ class LabProducer(KafkaProducer):
         if sender is not None and sender.is_alive():
             sender.force_close()
             sender.join(CLOSE_SECONDS)
+
+    def __del__(self) -> None:
+        """Close; where Python drops it in the event loop of another client, which must not wait, in a thread of its own."""
+        if getattr(self, "_closed", True):
+            return
+        if threading.current_thread() is threading.main_thread():
+            self.close(CLOSE_SECONDS)
+        else:
+            with suppress(RuntimeError):  # at the end of the process no thread can begin
+                threading.Thread(target=self.close, args=(CLOSE_SECONDS,), name=DROPPED, daemon=True).start()
+
+
+def wait_for_dropped() -> None:
+    """Until every producer that was dropped is closed."""
+    for thread in threading.enumerate():
+        if thread.name == DROPPED:
+            thread.join()
 
 
 class LabConsumer(KafkaConsumer):

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from kafka.errors import KafkaConfigurationError, KafkaError
 
 from lesson_lib.errors import LessonError
-from lesson_lib.live.clients import CLOSE_SECONDS, LabAdmin, LabConsumer, LabProducer
+from lesson_lib.live.clients import CLOSE_SECONDS, LabAdmin, LabConsumer, LabProducer, wait_for_dropped
 from lesson_lib.live.interrupts import kept_interrupts
 from lesson_lib.live.recording import Recording
 
@@ -69,6 +69,7 @@ class LabClients:
         self.close(list(self._producers), CLOSE_SECONDS)
         while self._others:
             _close(self._others.pop())
+        wait_for_dropped()
 
     def _settings(self, what: str, options: dict[str, Any], private: str = "") -> dict[str, Any]:
         settings = {"client_id": self.new_id(what), "bootstrap_servers": self._address(), **options}

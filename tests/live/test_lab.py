@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import queue
 import threading
 import time
 from collections.abc import Callable
@@ -18,6 +20,7 @@ from lesson_lib import start_lab
 from lesson_lib.errors import LessonError
 from lesson_lib.history import Kind
 from lesson_lib.live import topics
+from lesson_lib.live.clients import LabProducer
 from lesson_lib.live.lab import Lab
 
 PATIENT = {"request_timeout_ms": 10_000, "delivery_timeout_ms": 20_000}
@@ -189,6 +192,24 @@ def test_a_wait_with_a_limit_says_the_limit(lab: Lab) -> None:
     lab.faults({1: "lose ack silently"})
     with pytest.raises(KafkaTimeoutError, match=r"No answer within 0\.3 s.*may be stored already"):
         lab.producer().send(topic, b"m0").get(0.3)
+
+
+def test_a_producer_that_is_dropped_is_closed_elsewhere(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python may drop it in the event loop of another client, which must not wait. And the log of the others goes on."""
+    monkeypatch.setattr("kafka.producer.kafka.log", logging.getLogger("kafka.producer.kafka"))  # an earlier test may have silenced it
+    closed: queue.SimpleQueue[threading.Thread] = queue.SimpleQueue()
+    close = LabProducer.close
+    monkeypatch.setattr(LabProducer, "close", lambda self, *rest: (close(self, *rest), closed.put(threading.current_thread())))
+    held = [lab.producer()]
+    sender = held[0]._sender
+    other = threading.Thread(target=held.clear)
+    other.start()
+    assert closed.get(timeout=30) not in (other, threading.main_thread())
+    assert not sender.is_alive()
+    lab.producer()
+    assert closed.get(timeout=30) is threading.main_thread()
+    lab.starts(acks=1)
+    assert "Idempotence will be disabled" in lab.client_log()
 
 
 def test_who_the_broker_is(lab: Lab) -> None:
