@@ -155,7 +155,12 @@ class LabProducer(KafkaProducer):
             self.close(CLOSE_SECONDS)
         else:
             with suppress(RuntimeError):  # at the end of the process no thread can begin
-                threading.Thread(target=self.close, args=(CLOSE_SECONDS,), name=DROPPED, daemon=True).start()
+                threading.Thread(target=_close_dropped, args=(self,), name=DROPPED, daemon=True).start()
+
+
+def _close_dropped(producer: LabProducer) -> None:
+    with suppress(KafkaError, OSError, RuntimeError):  # nobody is there to hear of it
+        producer.close(CLOSE_SECONDS)
 
 
 def wait_for_dropped() -> None:
