@@ -82,7 +82,7 @@ def test_a_java_time_out_is_the_same_in_both_worlds(lab: Lab, topic: str, java: 
 @pytest.mark.fact("kafka-python-never-sends-again")
 def test_kafka_python_sends_nothing_more_once_a_retry_expired(lab: Lab, topic: str) -> None:
     """The installed `kafka-python` 3.0.12 never sends again after this; start a new producer."""
-    lab.faults({"1+": "lose ack"})
+    lab.faults({"1+": "lose ack silently"})
     stuck = lab.producer(**SHORT)
     with pytest.raises(KafkaTimeoutError):
         stuck.send(topic, b"m0").get()
