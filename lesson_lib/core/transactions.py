@@ -7,7 +7,7 @@ PREPARE_ABORT, the transaction is decided, and a next one has to wait (error 51)
 Two transaction versions (KIP-890). In the first the epoch changes only when a producer starts or is fenced, and sequences
 continue. In the second (`epoch_bump`) every commit and abort raises the epoch, so that a late message is always of an old one.
 
-Sources: `TransactionCoordinator`, `TransactionMetadata`. Differs from Kafka in: the state is not itself written to a log, so
+Source: `TransactionCoordinator`. Differs from Kafka in: the state is not itself written to a log, so
 there is no moment in which a change is under way; ids do not expire after seven days; no two-phase commit (KIP-939).
 """
 
@@ -15,79 +15,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from lesson_lib.core.batch import NO_PRODUCER_EPOCH, NO_PRODUCER_ID
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.kafka_version import DEFAULT_VERSION, KafkaVersion
+from lesson_lib.core.transaction_metadata import Answer, Marker, Partition, TransactionMetadata, TxnState
 
-Partition = tuple[str, int]
 MAX_TIMEOUT_MS = 900_000  # transaction.max.timeout.ms
-LAST_EPOCH = 32_767
-EXHAUSTED_EPOCH = LAST_EPOCH - 1  # the last one that a producer is given
-
-
-class TxnState(StrEnum):
-    """Where a transactional id stands, in the words of DescribeTransactions."""
-
-    EMPTY = "Empty"
-    ONGOING = "Ongoing"
-    PREPARE_COMMIT = "PrepareCommit"
-    PREPARE_ABORT = "PrepareAbort"
-    COMPLETE_COMMIT = "CompleteCommit"
-    COMPLETE_ABORT = "CompleteAbort"
-
-    @property
-    def awaits_markers(self) -> bool:
-        """Decided, but the markers are not all in the logs yet."""
-        return self in (TxnState.PREPARE_COMMIT, TxnState.PREPARE_ABORT)
-
-
-@dataclass(frozen=True, slots=True)
-class Marker:
-    """Control records to append, one to each of `partitions`; then `complete(transactional_id)`."""
-
-    transactional_id: str
-    producer_id: int
-    producer_epoch: int
-    commit: bool
-    partitions: tuple[Partition, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the producer is told, and the markers that follow from the request."""
-
-    error: ErrorCode = ErrorCode.NONE
-    producer_id: int = NO_PRODUCER_ID
-    producer_epoch: int = NO_PRODUCER_EPOCH
-    marker: Marker | None = None
-
-
-@dataclass(slots=True)
-class TransactionMetadata:
-    """One transactional id. `start` is when the first partition of its latest transaction was added."""
-
-    transactional_id: str
-    producer_id: int
-    timeout_ms: int
-    producer_epoch: int = NO_PRODUCER_EPOCH
-    previous_producer_id: int = NO_PRODUCER_ID
-    last_producer_epoch: int = NO_PRODUCER_EPOCH
-    next_producer_id: int = NO_PRODUCER_ID
-    state: TxnState = TxnState.EMPTY
-    partitions: set[Partition] = field(default_factory=set)
-    start: int = -1
-
-    @property
-    def exhausted(self) -> bool:
-        """Whether the producer id has no further epoch to give."""
-        return self.producer_epoch >= EXHAUSTED_EPOCH
-
-    @property
-    def answer(self) -> Answer:
-        """Success, with the producer id and epoch as they are now."""
-        return Answer(ErrorCode.NONE, self.producer_id, self.producer_epoch)
 
 
 @dataclass
@@ -117,7 +51,7 @@ class TransactionCoordinator:
             self.entries[transactional_id] = TransactionMetadata(transactional_id, self.new_producer_id(), timeout_ms)
         entry = self.entries[transactional_id]
         expected = None if producer_id == NO_PRODUCER_ID else (producer_id, producer_epoch)
-        if expected and not _may_continue(entry, expected):
+        if expected and not entry.may_continue(*expected):
             return Answer(ErrorCode.PRODUCER_FENCED)
         if entry.state.awaits_markers:
             return Answer(ErrorCode.CONCURRENT_TRANSACTIONS)
@@ -167,7 +101,7 @@ class TransactionCoordinator:
             epoch_bump: bool = False) -> Answer:
         """Commit or abort. `epoch_bump`: the second transaction version, EndTxn from version 5."""
         entry = self.entries.get(transactional_id)
-        again = entry is not None and epoch_bump and _is_repeated(entry, producer_id, producer_epoch)
+        again = entry is not None and epoch_bump and entry.is_repeated(producer_id, producer_epoch)
         if entry is None or (producer_id != entry.producer_id and not again):
             return Answer(ErrorCode.INVALID_PRODUCER_ID_MAPPING)
         awaited = epoch_bump and entry.state.awaits_markers
@@ -182,7 +116,7 @@ class TransactionCoordinator:
         if epoch_bump:
             self._bump_for_next(entry)
         entry.state = TxnState.PREPARE_COMMIT if commit else TxnState.PREPARE_ABORT
-        marker = _marker(entry, commit)
+        marker = entry.marker(commit)
         if entry.next_producer_id != NO_PRODUCER_ID:
             return Answer(ErrorCode.NONE, entry.next_producer_id, 0, marker)
         return Answer(ErrorCode.NONE, entry.producer_id, entry.producer_epoch, marker)
@@ -226,27 +160,4 @@ class TransactionCoordinator:
         before = entry.producer_epoch if self.version.remembers_epoch_before_fence else NO_PRODUCER_EPOCH
         entry.producer_epoch, entry.last_producer_epoch = entry.producer_epoch + 1, before
         entry.state = TxnState.PREPARE_ABORT
-        return _marker(entry, commit=False)
-
-
-def _may_continue(entry: TransactionMetadata, expected: tuple[int, int]) -> bool:
-    """Whether a producer that names its id is the newest holder of it, or repeats the request that gave it another.
-
-    As in Kafka the epoch is looked at only when it is raised, not before what is open is aborted: so a predecessor that asks for
-    a new epoch by itself, as kafka-python's does, takes a successor with an open transaction down
-    (`TransactionCoordinator.prepareInitProducerIdTransit`).
-    """
-    producer_id, epoch = expected
-    return (entry.producer_epoch == NO_PRODUCER_EPOCH or producer_id == entry.producer_id
-            or (producer_id == entry.previous_producer_id and epoch >= EXHAUSTED_EPOCH))
-
-
-def _is_repeated(entry: TransactionMetadata, producer_id: int, producer_epoch: int) -> bool:
-    """EndTxn of the second version once more: its epoch is the one before."""
-    overflowed = (producer_id == entry.previous_producer_id and producer_epoch == EXHAUSTED_EPOCH and entry.producer_epoch == 0)
-    ended = entry.state not in (TxnState.EMPTY, TxnState.ONGOING)
-    return ended and (overflowed or (producer_id == entry.producer_id and producer_epoch + 1 == entry.producer_epoch))
-
-
-def _marker(entry: TransactionMetadata, commit: bool) -> Marker:
-    return Marker(entry.transactional_id, entry.producer_id, entry.producer_epoch, commit, tuple(sorted(entry.partitions)))
+        return entry.marker(commit=False)

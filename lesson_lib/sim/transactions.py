@@ -18,7 +18,8 @@ from typing import overload
 
 from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.core.partition_log import PartitionLog
-from lesson_lib.core.transactions import Marker, TransactionCoordinator
+from lesson_lib.core.transaction_metadata import Marker
+from lesson_lib.core.transactions import TransactionCoordinator
 from lesson_lib.errors import LessonError
 from lesson_lib.faults import Script, parse_script
 from lesson_lib.history import History, Kind, Settings

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from typing import Any
 
 from lesson_lib.core.error_codes import ErrorCode
-from lesson_lib.core.transactions import Answer, Marker, Partition, TransactionCoordinator
+from lesson_lib.core.transaction_metadata import Answer, Marker, Partition
+from lesson_lib.core.transactions import TransactionCoordinator
 from lesson_lib.history import Kind
 from lesson_lib.sim.broker import Broker
 from lesson_lib.sim.kafka_python_producer import KafkaPythonProducer

@@ -18,7 +18,7 @@ from kafka.protocol.admin import (
 )
 
 from lesson_lib.core.producer_state import ProducerStateEntry
-from lesson_lib.core.transactions import TransactionMetadata, TxnState
+from lesson_lib.core.transaction_metadata import TransactionMetadata, TxnState
 from lesson_lib.live.cluster import Cluster
 from lesson_lib.live.codes import Code
 from lesson_lib.live.groups import GroupState

@@ -19,7 +19,7 @@ from kafka.protocol.producer import (
 from lesson_lib.core.batch import NO_PRODUCER_EPOCH, NO_PRODUCER_ID
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.producer_state import Refused
-from lesson_lib.core.transactions import Marker
+from lesson_lib.core.transaction_metadata import Marker
 from lesson_lib.live import record_batch
 from lesson_lib.live.cluster import OFFSETS_PARTITION, Cluster
 from lesson_lib.live.codes import Code
