@@ -70,7 +70,7 @@ class Requests:
     def _read(self, request: codec.Request, wanted: bool) -> Item:
         if not (wanted and (attempts := self._attempts(request))):
             return Item(request)
-        faults = [self.recording.fault_at(attempt.event.attempt) for attempt in attempts]
+        faults = [self.recording.script.at(attempt.event.attempt) for attempt in attempts]
         fault = next((fault for fault in faults if fault is not DELIVER), DELIVER)
         if fault.name == "kill producer":
             self.proxy.kill(request.client_id, self.recording)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from lesson_lib.core.error_codes import ErrorCode
-from lesson_lib.faults import Fault, FaultScript
+from lesson_lib.faults import FaultScript
 from lesson_lib.history import Event, Kind
 from lesson_lib.live.proxy_batches import BatchBook, batch_key
 from lesson_lib.live.record_batch import Header, read_header
@@ -183,10 +183,6 @@ class Recording:
             self._introduced.add(client_id)
             self.note(Event(0, Kind.INIT, "", self.lane(client_id), producer_id=self.producer_id(true_id), producer_epoch=epoch,
                             note=transactional_id))
-
-    def fault_at(self, attempt: int) -> Fault:
-        """What the script says about the n-th attempt."""
-        return self.script.at(attempt)
 
     def lost(self, attempt: Attempt, what: str) -> None:
         """The request or the answer of an attempt is lost."""
