@@ -12,15 +12,15 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOMES = {
-    "simulate": "sim", "simulate_pipeline": "sim", "Transactions": "sim", "explore": "sim.explore",
+    "simulate": "sim", "simulate_pipeline": "sim", "Transactions": "sim", "explore": "explorer.explore",
     "show": "draw", "compare": "draw",
     "question": "teach", "reveal": "teach", "observe": "teach", "exercise": "teach", "progress": "teach",
     "misconception_map": "teach", "playground": "teach", "as_rule": "teach",
-    "start_lab": "live", "forge": "live.forge", "fetch_batches": "live.forge", "explain_header": "live.header_table",
-    "measure_cost": "live.cost",
+    "start_lab": "lab", "forge": "lab.forge", "fetch_batches": "lab.forge", "explain_header": "lab.header_table",
+    "measure_cost": "lab.cost",
 }
 if sys.platform == "emscripten":  # in a web page
-    _HOMES["start_lab"] = "browser"
+    _HOMES["start_lab"] = "jupyter.browser"
 __all__ = ["__version__", *_HOMES]
 
 

@@ -13,17 +13,17 @@ from lesson_lib.errors import LessonError
 
 COMMANDS = {
     "doctor": (
-        "lesson_lib.doctor",
+        "course_tools.doctor",
         "what is here (Python, packages, Docker, Java, broker), and what to do about what is not",
     ),
-    "kafka": ("lesson_lib.kafka_local.command", "up | down: Apache Kafka for the live exercises, on Docker or on Java"),
-    "broker": ("lesson_lib.live.serve", "--port N: run the embedded broker in the foreground"),
-    "report": ("lesson_lib.report.command", "NOTEBOOK… | --class FOLDER: what learners answered, judged again"),
+    "kafka": ("course_tools.apache_kafka.command", "up | down: Apache Kafka for the live exercises, on Docker or on Java"),
+    "broker": ("lesson_lib.broker.command", "--port N: run the embedded broker in the foreground"),
+    "report": ("course_tools.report.command", "NOTEBOOK… | --class FOLDER: what learners answered, judged again"),
     "conformance": (
-        "lesson_lib.conformance.command",
+        "course_tools.conformance.command",
         "the embedded broker against Apache Kafka, with thousands of made-up histories",
     ),
-    "clients": ("lesson_lib.clients.command", "how clients differ: the same experiments with each one that is here, as a table"),
+    "clients": ("course_tools.clients.command", "how clients differ: the same experiments with each one that is here, as a table"),
 }
 
 

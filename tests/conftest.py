@@ -16,9 +16,12 @@ from typing import Any, NoReturn
 
 import pytest
 
+from course_tools.apache_kafka import maven
 from lesson_lib.errors import LessonError
-from lesson_lib.kafka_local import maven, probe
-from lesson_lib.kafka_local.compose import read_compose
+from lesson_lib.lab.compose import read_compose
+from lesson_lib.wire import probe
+
+pytest_plugins = ["tests.labs"]
 
 TOGETHER = ("browser", "notebooks", "publish")  # one JupyterLab, one run of every lesson
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")

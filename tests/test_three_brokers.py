@@ -14,7 +14,7 @@ import pytest
 from lesson_lib import simulate
 from lesson_lib.errors import LessonError
 from lesson_lib.history import History
-from lesson_lib.live.lab import start_lab
+from lesson_lib.lab.lab import start_lab
 
 Run = Callable[..., History]
 OK3 = "0 ok, 1 ok, 2 ok"

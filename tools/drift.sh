@@ -29,7 +29,7 @@ if [ -n "$package" ]; then
     export PYTHONPATH="$folder"
 fi
 if [ -n "${KAFKA_VERSION:-}" ]; then
-    port=$("$python" -c 'from lesson_lib.kafka_local.probe import two_free_ports; print(two_free_ports())')
+    port=$("$python" -c 'from lesson_lib.wire.probe import two_free_ports; print(two_free_ports())')
     "$python" -m lesson_lib kafka up --version "$KAFKA_VERSION" --port "$port"
     export KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:$port"
 fi
@@ -38,5 +38,5 @@ fi
 echo "Apache Kafka ${KAFKA_VERSION:-as in docker-compose.yml} at ${KAFKA_BOOTSTRAP_SERVERS:-the address there}"
 # Whole files: those that hold a statement of a lesson, and those on clients that the lessons lean on without a word.
 facts=$(grep -rl 'pytest\.mark\.fact(' --include='test_*.py' tests | grep -v '^tests/facts/')
-"$python" -m pytest -q tests/facts $facts tests/clients tests/sim/test_librdkafka_client.py tests/live/test_broker_kafka_python.py \
-    tests/live/test_broker_java.py "$@"
+"$python" -m pytest -q tests/facts $facts tests/course_tools/clients tests/sim/test_librdkafka_client.py tests/broker/test_broker_kafka_python.py \
+    tests/broker/test_broker_java.py "$@"

@@ -17,7 +17,7 @@ from lesson_lib.draw.stepper import name_of, script_for
 from lesson_lib.errors import LessonError
 
 if TYPE_CHECKING:
-    from lesson_lib.draw.canvas import Canvas
+    from lesson_lib.draw.sheet.canvas import Canvas
 
 
 NARROWEST = 640  # pixels on the page: smaller, its words cannot be read, and it is scrolled instead

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from lesson_lib.draw.difference import Marked, differing, side_by_side
-from lesson_lib.draw.facts import facts_of
-from lesson_lib.draw.ghost import GHOST_NAMES, fork_of
-from lesson_lib.draw.heading import small_print, title
-from lesson_lib.draw.markers import with_markers
+from lesson_lib.draw.facts.difference import Marked, differing, side_by_side
+from lesson_lib.draw.facts.facts import facts_of
+from lesson_lib.draw.facts.fork import GHOST_NAMES, fork_of
+from lesson_lib.draw.facts.steps import Steps, steps_of
+from lesson_lib.draw.lanes.timeline import comparable
 from lesson_lib.draw.picture import Picture
-from lesson_lib.draw.steps import Steps, steps_of
-from lesson_lib.draw.timeline import comparable
+from lesson_lib.draw.words.heading import small_print, title
 from lesson_lib.errors import LessonError
 from lesson_lib.history import History
+from lesson_lib.lab.control_markers import with_markers
 
 if TYPE_CHECKING:
-    from lesson_lib.draw.canvas import Canvas
+    from lesson_lib.draw.sheet.canvas import Canvas
 
 CAPTURE = 20  # attempts that lanes have room for
 LAYOUTS = ("lanes", "space-time", "arrivals")
@@ -64,17 +64,17 @@ def _picture(runs: Sequence[History], layout: str, step: bool, marked: Sequence[
 def _drawn(layout: str, runs: Sequence[History], steps: Steps, marked: Sequence[Marked]) -> Canvas:
     """Each layout is imported when it is first wanted."""
     if layout == "space-time":
-        from lesson_lib.draw.space_time import draw_space_time
+        from lesson_lib.draw.space_time.sheet import draw_space_time
         return draw_space_time(runs, steps, marked)
     if layout == "arrivals":
-        from lesson_lib.draw.arrivals import draw_arrivals
+        from lesson_lib.draw.arrivals.layout import draw_arrivals
         return draw_arrivals(runs, steps)
     return _lanes(runs, steps, marked)
 
 
 def _lanes(runs: Sequence[History], steps: Steps, marked: Sequence[Marked]) -> Canvas:
-    from lesson_lib.draw.lanes import draw_lanes
-    from lesson_lib.draw.lanes_plan import Plan
+    from lesson_lib.draw.lanes.layout import draw_lanes
+    from lesson_lib.draw.lanes.plan import Plan
     columns = {} if comparable(runs) else steps.columns([facts_of(run) for run in runs])
     clocks = [{i: c for (r, i), c in columns.items() if r == run} for run in range(len(runs))]
     plans = [Plan(run, clocks[n], marked[n], steps.names[n], steps.fork, ghost=bool(n and steps.fork)) for n, run in enumerate(runs)]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from lesson_lib.errors import LessonError
 from lesson_lib.history import Kind
 from lesson_lib.sim.broker import Broker
-from lesson_lib.sim.pending import PendingBatch, ProducerSettings
+from lesson_lib.sim.messages import PendingBatch, ProducerSettings
 from lesson_lib.sim.producer import Producer
 from lesson_lib.sim.world import BURST_MS, THINK_MS, World
 

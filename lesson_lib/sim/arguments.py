@@ -8,7 +8,7 @@ from lesson_lib.errors import LessonError
 from lesson_lib.sim.java_producer import JavaProducer
 from lesson_lib.sim.kafka_python_producer import KafkaPythonProducer
 from lesson_lib.sim.librdkafka_producer import LibrdkafkaProducer
-from lesson_lib.sim.pending import ProducerSettings
+from lesson_lib.sim.messages import ProducerSettings
 from lesson_lib.sim.producer import Producer
 
 __all__ = ["acks_of", "check_settings", "client_of", "count_of", "values_of", "version_of"]

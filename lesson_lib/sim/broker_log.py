@@ -8,7 +8,7 @@ from lesson_lib.core.batch import Batch
 from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.core.partition_log import PartitionLog, Rule, StoredBatch, validation_error
 from lesson_lib.core.producer_state import Refused, Verdict
-from lesson_lib.sim.explore_broker import Broker, State
+from lesson_lib.sim.broker_with_memory import Broker, State
 
 
 @dataclass

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.history import Kind
-from lesson_lib.sim.pending import PendingBatch
+from lesson_lib.sim.messages import PendingBatch
 from lesson_lib.sim.producer import Producer
 
 NEEDS_NEW_ID = (ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER, ErrorCode.INVALID_PRODUCER_EPOCH, ErrorCode.UNKNOWN_PRODUCER_ID)

@@ -24,7 +24,7 @@ from lesson_lib.core.batch import increment_sequence
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.history import Kind
 from lesson_lib.sim.broker import Answer
-from lesson_lib.sim.pending import PendingBatch
+from lesson_lib.sim.messages import PendingBatch
 from lesson_lib.sim.producer import Producer
 
 GAP, FORGOTTEN = ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER, ErrorCode.UNKNOWN_PRODUCER_ID

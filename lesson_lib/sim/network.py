@@ -20,7 +20,7 @@ from lesson_lib.faults import Fault
 from lesson_lib.history import Kind
 from lesson_lib.sim.broker import Answer, Broker
 from lesson_lib.sim.clock import Timer
-from lesson_lib.sim.pending import PendingBatch
+from lesson_lib.sim.messages import PendingBatch
 from lesson_lib.sim.world import HALF_WAY_MS, ONE_WAY_MS, World
 
 CUTS = {"lose request": (0, 0), "lose ack": (1, 0), "lose request silently": (0, 0), "lose ack silently": (1, 0)}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 from lesson_lib.errors import LessonError
 from lesson_lib.history import Kind
 from lesson_lib.sim.kafka_python_producer import KafkaPythonProducer
-from lesson_lib.sim.pending import ProducerSettings
+from lesson_lib.sim.messages import ProducerSettings
 from lesson_lib.sim.world import ONE_WAY_MS
 
 if TYPE_CHECKING:

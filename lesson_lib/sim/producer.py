@@ -19,8 +19,8 @@ from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.history import Kind
 from lesson_lib.history.outcome import exception_name, outcome_of
 from lesson_lib.sim.broker import Answer, Broker
+from lesson_lib.sim.messages import PendingBatch, ProducerSettings
 from lesson_lib.sim.network import Connection, Request
-from lesson_lib.sim.pending import PendingBatch, ProducerSettings
 from lesson_lib.sim.world import BACKOFF_MS, BURST_MS, World
 
 

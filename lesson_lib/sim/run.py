@@ -19,7 +19,7 @@ from lesson_lib.sim.arguments import acks_of, check_settings, client_of, count_o
 from lesson_lib.sim.broker import Broker
 from lesson_lib.sim.broker_log import log_of
 from lesson_lib.sim.consumer import Consumer, ConsumerSettings
-from lesson_lib.sim.pending import ProducerSettings
+from lesson_lib.sim.messages import ProducerSettings
 from lesson_lib.sim.world import World
 
 OTHER_RULE = "a wrong broker"  # in captions, where the rule is not Kafka's

@@ -17,7 +17,7 @@ from lesson_lib.core.transactions import TransactionCoordinator
 from lesson_lib.history import Kind
 from lesson_lib.sim.broker import Broker
 from lesson_lib.sim.kafka_python_producer import KafkaPythonProducer
-from lesson_lib.sim.pending import PendingBatch, ProducerSettings
+from lesson_lib.sim.messages import PendingBatch, ProducerSettings
 from lesson_lib.sim.world import ONE_WAY_MS, World
 
 

@@ -84,7 +84,7 @@ class Playground(Shown):
     def message(self, dropped: Mapping[int, Fault] | None = None) -> Message:
         """The run as it is now, with the run before as its ghost; and which faults were dropped on the way."""
         from lesson_lib.draw import show
-        from lesson_lib.draw.ghost import fork_of
+        from lesson_lib.draw.facts.fork import fork_of
         same = self.before is not None and fork_of(self.run, self.before) is None
         words = ["Nothing came out differently."] if same else []
         words += [_dropped_words(dropped)] if dropped else []

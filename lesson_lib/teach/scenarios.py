@@ -48,7 +48,7 @@ class Explored(Scenario):
 
     def run(self, **changes: Any) -> History:
         """Explore, and tell how it comes to that end."""
-        from lesson_lib.sim.explore import explore
+        from lesson_lib.explorer.explore import explore
         found = explore(**{**self.arguments, **changes})
         return found.history(found.outcomes[self.end])
 

@@ -16,9 +16,10 @@ from contextlib import contextmanager
 from kafka import KafkaProducer
 from kafka.admin import KafkaAdminClient, NewTopic
 
-from lesson_lib.kafka_local import maven, probe
-from lesson_lib.kafka_local.compose import read_compose
-from lesson_lib.kafka_local.process import KafkaProcess
+from course_tools.apache_kafka import maven
+from course_tools.apache_kafka.process import KafkaProcess
+from lesson_lib.lab.compose import read_compose
+from lesson_lib.wire import probe
 from tests.bench.table import Row, side_by_side
 
 RECORDS = 50_000

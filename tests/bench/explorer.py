@@ -5,8 +5,8 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from lesson_lib.kafka_local import maven
-from lesson_lib.sim.explore import explore
+from course_tools.apache_kafka import maven
+from lesson_lib.explorer.explore import explore
 from tests.bench.table import Row, seconds, side_by_side
 from tests.tla.test_tlc import Bound, run_tlc
 

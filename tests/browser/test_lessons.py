@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lesson_lib.kernel import sentence
+from lesson_lib.jupyter.kernel import sentence
 from tests.browser.conftest import ROOT, SCREENSHOTS, Opener, Server
 from tests.browser.jupyterlab import IDLE, run_all
 

@@ -9,8 +9,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from lesson_lib.draw.canvas import Canvas
-from lesson_lib.draw.canvas_png import figure_of
+from lesson_lib.draw.sheet.canvas import Canvas
+from lesson_lib.draw.sheet.png import figure_of
 
 TOUCH = 1.0  # pixels that two boxes may share: a box is a little larger than its ink
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from lesson_lib.draw import heading, show
-from lesson_lib.draw.arrivals import RESIDUAL_ABOVE, Sheet
-from lesson_lib.draw.arrivals_data import chart_of, residual
-from lesson_lib.draw.remembered import Ranges
+from lesson_lib.draw import show
+from lesson_lib.draw.arrivals.chart import chart_of, residual
+from lesson_lib.draw.arrivals.layout import RESIDUAL_ABOVE, Sheet
+from lesson_lib.draw.facts.broker_memory import Ranges
+from lesson_lib.draw.words import heading
 from lesson_lib.history import History
 from lesson_lib.sim import simulate
 from lesson_lib.teach.scenarios import forged

@@ -11,10 +11,12 @@ from typing import Any
 import matplotlib.text
 import pytest
 
-from lesson_lib.draw import canvas_png, compare, marks, show, style
-from lesson_lib.draw.canvas import Box, Canvas, Polygon
-from lesson_lib.draw.font_widths import WIDTHS
+from lesson_lib.draw import compare, show
 from lesson_lib.draw.picture import Picture
+from lesson_lib.draw.sheet import marks, style
+from lesson_lib.draw.sheet import png as canvas_png
+from lesson_lib.draw.sheet.canvas import Box, Canvas, Polygon
+from lesson_lib.draw.sheet.font_widths import WIDTHS
 from tests.draw.runs import lesson
 
 ROOT = Path(__file__).parents[2]

@@ -10,16 +10,14 @@ import pytest
 from PIL import Image
 
 from lesson_lib.draw import Picture, show
-from lesson_lib.draw.arrivals import Scale
-from lesson_lib.draw.arrivals import Sheet as Arrivals
-from lesson_lib.draw.canvas import Box, Line
-from lesson_lib.draw.facts import facts_of
-from lesson_lib.draw.fork_line import ASIDE, DASHES
-from lesson_lib.draw.ghost import fork_of
-from lesson_lib.draw.show import LAYOUTS
-from lesson_lib.draw.space_time import Sheet
-from lesson_lib.draw.steps import steps_of
-from lesson_lib.draw.style import (
+from lesson_lib.draw.arrivals.layout import Scale
+from lesson_lib.draw.arrivals.layout import Sheet as Arrivals
+from lesson_lib.draw.facts.facts import facts_of
+from lesson_lib.draw.facts.fork import fork_of
+from lesson_lib.draw.facts.fork_line import ASIDE, DASHES
+from lesson_lib.draw.facts.steps import steps_of
+from lesson_lib.draw.sheet.canvas import Box, Line
+from lesson_lib.draw.sheet.style import (
     AGAIN,
     DUPLICATE,
     FAINT_FILL,
@@ -32,6 +30,8 @@ from lesson_lib.draw.style import (
     mixed,
     text_width,
 )
+from lesson_lib.draw.show import LAYOUTS
+from lesson_lib.draw.space_time.sheet import Sheet
 from lesson_lib.errors import LessonError
 from lesson_lib.history import History, Kind
 from lesson_lib.sim import simulate

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from lesson_lib.draw import compare, show
-from lesson_lib.draw.fault_words import script_words, told_apart
-from lesson_lib.draw.heading import heading_extra, names_of, small_print
 from lesson_lib.draw.show import LAYOUTS
+from lesson_lib.draw.words.faults import script_words, told_apart
+from lesson_lib.draw.words.heading import heading_extra, names_of, small_print
 from lesson_lib.faults import NAMES, parse_script
 from lesson_lib.sim import simulate
-from lesson_lib.sim.mutants import MUTANTS
+from lesson_lib.sim.wrong_brokers import MUTANTS
 from tests.draw.collisions import unreadable
 
 BURST: dict[str, Any] = {"client": "java", "in_flight": 5}

@@ -7,16 +7,16 @@ from collections.abc import Iterator
 import pytest
 
 from lesson_lib.draw import show
-from lesson_lib.draw import space_time_lost as space_time
-from lesson_lib.draw.canvas import Line as Drawn
-from lesson_lib.draw.canvas import Text
-from lesson_lib.draw.clear import Line, Rectangle, Spot, Taken, Wish, overlap, through
-from lesson_lib.draw.lanes_lost import _taken, began_at
-from lesson_lib.draw.lanes_panel import LEFT, RIGHT, Panel
-from lesson_lib.draw.lanes_plan import Plan
-from lesson_lib.draw.space_time import Sheet
-from lesson_lib.draw.style import WIDTH
-from lesson_lib.draw.timeline import lay_out
+from lesson_lib.draw.lanes.lost import _taken, began_at
+from lesson_lib.draw.lanes.panel import LEFT, RIGHT, Panel
+from lesson_lib.draw.lanes.plan import Plan
+from lesson_lib.draw.lanes.timeline import lay_out
+from lesson_lib.draw.sheet.canvas import Line as Drawn
+from lesson_lib.draw.sheet.canvas import Text
+from lesson_lib.draw.sheet.label_placement import Line, Rectangle, Spot, Taken, Wish, overlap, through
+from lesson_lib.draw.sheet.style import WIDTH
+from lesson_lib.draw.space_time import lost as space_time
+from lesson_lib.draw.space_time.sheet import Sheet
 from lesson_lib.history import History
 from lesson_lib.sim import simulate
 from tests.draw.runs import random_pair

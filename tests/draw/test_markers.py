@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from lesson_lib.draw.markers import with_markers
 from lesson_lib.history import History, Kind
+from lesson_lib.lab.control_markers import with_markers
 from tests.draw.runs import lesson, pipeline, transactions
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from lesson_lib.draw import show
-from lesson_lib.draw.lanes_cells import other_cells
-from lesson_lib.draw.lanes_plan import Plan
+from lesson_lib.draw.lanes.cells import other_cells
+from lesson_lib.draw.lanes.plan import Plan
 from lesson_lib.history import Kind
 from lesson_lib.sim import Transactions, simulate, simulate_pipeline
 

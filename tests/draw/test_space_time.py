@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from lesson_lib.draw import show
-from lesson_lib.draw.facts import facts_of
-from lesson_lib.draw.space_time import Sheet
-from lesson_lib.draw.space_time_log import stable_offsets
+from lesson_lib.draw.facts.facts import facts_of
+from lesson_lib.draw.space_time.log_column import stable_offsets
+from lesson_lib.draw.space_time.sheet import Sheet
 from lesson_lib.history import Kind
 from tests.draw.runs import lesson, pipeline, transactions
 

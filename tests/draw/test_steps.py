@@ -8,15 +8,15 @@ from dataclasses import replace
 import pytest
 
 from lesson_lib.draw import Picture, compare, show
-from lesson_lib.draw.difference import ASPECTS, Batches, differing, pairs_of, side_by_side
-from lesson_lib.draw.facts import facts_of
-from lesson_lib.draw.lanes_panel import COUNTS
-from lesson_lib.draw.steps import steps_of
-from lesson_lib.draw.timeline import Need, lay_out
-from lesson_lib.draw.words import sentence
+from lesson_lib.draw.facts.difference import ASPECTS, Batches, differing, pairs_of, side_by_side
+from lesson_lib.draw.facts.facts import facts_of
+from lesson_lib.draw.facts.steps import steps_of
+from lesson_lib.draw.lanes.panel import COUNTS
+from lesson_lib.draw.lanes.timeline import Need, lay_out
+from lesson_lib.draw.words.sentences import sentence
 from lesson_lib.history import Event, History, Kind
 from lesson_lib.sim import simulate, simulate_pipeline
-from lesson_lib.sim.mutants import MUTANTS
+from lesson_lib.sim.wrong_brokers import MUTANTS
 from tests.draw.runs import lesson, pipeline, random_pair, transactions
 
 

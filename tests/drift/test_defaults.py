@@ -19,7 +19,7 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.admin import ConfigResource
 
 from lesson_lib.core.kafka_version import DEFAULT_VERSION
-from lesson_lib.kafka_local.compose import read_compose
+from lesson_lib.lab.compose import read_compose
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")

@@ -6,8 +6,8 @@ import zipfile
 from functools import cache
 from pathlib import Path
 
-from lesson_lib.kafka_local import maven
-from lesson_lib.kafka_local.compose import read_compose
+from course_tools.apache_kafka import maven
+from lesson_lib.lab.compose import read_compose
 
 
 @cache

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
+from course_tools.apache_kafka import maven
 from lesson_lib.core.kafka_version import KafkaVersion
-from lesson_lib.kafka_local import maven
-from lesson_lib.kafka_local.compose import read_compose
-from lesson_lib.live.lab import Lab, start_lab
+from lesson_lib.lab.compose import read_compose
+from lesson_lib.lab.lab import Lab, start_lab
 
 STEPS = Path(__file__).with_name("java") / "Steps.java"
 

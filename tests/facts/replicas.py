@@ -20,13 +20,13 @@ from pathlib import Path
 from kafka.protocol.admin import CreateTopicsRequest
 from kafka.record.default_records import DefaultRecordBatch
 
+from course_tools.apache_kafka import maven
+from course_tools.apache_kafka.properties import as_text
 from lesson_lib.errors import LessonError
-from lesson_lib.kafka_local import maven, probe
-from lesson_lib.kafka_local.compose import read_compose
-from lesson_lib.kafka_local.properties import as_text
-from lesson_lib.live import requests
-from lesson_lib.live.batch_bytes import split_batches
-from lesson_lib.live.raw_client import RawClient
+from lesson_lib.lab.compose import read_compose
+from lesson_lib.wire import probe, requests
+from lesson_lib.wire.batch_bytes import split_batches
+from lesson_lib.wire.raw_client import RawClient
 
 HOST, CONTROLLER, BROKERS = "127.0.0.1", 0, (1, 2)
 LISTENERS = {"listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT", "controller.listener.names": "CONTROLLER"}

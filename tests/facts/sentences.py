@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from course_tools.report.calls import calls
 from lesson_lib.teach.content import Question, find
-from lesson_lib.teach.notebook import calls
 
 COMMENT = re.compile(r"(?:^|\s)(?:#|//) +(.*)$")
 ITEM = re.compile(r"\s*(?:[-*]|\d+\.) +|#+ +")

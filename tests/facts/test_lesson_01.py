@@ -11,8 +11,8 @@ import struct
 import pytest
 
 from lesson_lib.history import Kind
-from lesson_lib.live.forge import fetch_batches, forge
-from lesson_lib.live.lab import Lab
+from lesson_lib.lab.forge import fetch_batches, forge
+from lesson_lib.lab.lab import Lab
 
 HEADER = 61
 

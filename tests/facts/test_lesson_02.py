@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from lesson_lib.live.lab import Lab
+from lesson_lib.lab.lab import Lab
 
 
 @pytest.mark.fact("two-worlds")

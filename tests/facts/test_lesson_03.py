@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from lesson_lib.history import Kind
-from lesson_lib.live.forge import forge
-from lesson_lib.live.lab import Lab
+from lesson_lib.lab.forge import forge
+from lesson_lib.lab.lab import Lab
 
 COFFEES = ["coffee", "coffee"]
 

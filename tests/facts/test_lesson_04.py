@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
+from course_tools.apache_kafka import maven
 from lesson_lib.errors import LessonError
 from lesson_lib.history import Kind
-from lesson_lib.kafka_local import maven
-from lesson_lib.kafka_local.compose import read_compose
-from lesson_lib.live.cost import measure_cost
-from lesson_lib.live.lab import Lab, start_lab
+from lesson_lib.lab.compose import read_compose
+from lesson_lib.lab.cost import measure_cost
+from lesson_lib.lab.lab import Lab, start_lab
 from lesson_lib.teach.lessons.lesson_04 import cases, decision
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "04-switching-it-on.ipynb"

@@ -12,8 +12,8 @@ from kafka.errors import KafkaTimeoutError
 from kafka.structs import OffsetAndMetadata
 
 from lesson_lib.history import Kind
-from lesson_lib.live.forge import forge
-from lesson_lib.live.lab import Lab
+from lesson_lib.lab.forge import forge
+from lesson_lib.lab.lab import Lab
 
 from .classes import is_there
 

@@ -1,7 +1,7 @@
 """What lesson 6 says of brokers, held against Apache Kafka: the verdicts on batches made by hand, and what makes it forget.
 
-That a restart leaves one batch of each id, stopped in order or killed, is held in tests/conformance/test_restart.py; that the
-embedded broker gives every verdict that Apache Kafka gives, in tests/conformance.
+That a restart leaves one batch of each id, stopped in order or killed, is held in tests/course_tools/conformance/test_restart.py; that the
+embedded broker gives every verdict that Apache Kafka gives, in tests/course_tools/conformance.
 """
 
 from __future__ import annotations
@@ -19,19 +19,18 @@ from typing import Any
 import pytest
 from kafka import KafkaProducer
 
+from course_tools.apache_kafka.process import KafkaProcess
 from lesson_lib.core.batch import Batch
 from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.errors import LessonError
-from lesson_lib.kafka_local import probe
-from lesson_lib.kafka_local.process import KafkaProcess
-from lesson_lib.live import requests
-from lesson_lib.live.batch_bytes import batch_bytes
-from lesson_lib.live.forge import Forge, forge
-from lesson_lib.live.lab import Lab
-from lesson_lib.live.raw_client import RawClient, make_topic
+from lesson_lib.lab.forge import Forge, forge
+from lesson_lib.lab.lab import Lab
 from lesson_lib.teach.lessons.exercises_06 import FORGED_TASK
 from lesson_lib.teach.lessons.lesson_06 import BACK, CUTS, EPOCHS, SEVEN
 from lesson_lib.teach.scenarios import Forged, forged
+from lesson_lib.wire import probe, requests
+from lesson_lib.wire.batch_bytes import batch_bytes
+from lesson_lib.wire.raw_client import RawClient, make_topic
 
 from .classes import is_there
 

@@ -13,13 +13,13 @@ from kafka import TopicPartition
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
+from course_tools.apache_kafka import maven
 from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.errors import LessonError
 from lesson_lib.history import Kind, LogCell
-from lesson_lib.kafka_local import maven
-from lesson_lib.kafka_local.compose import read_compose
-from lesson_lib.live.clients import LabProducer
-from lesson_lib.live.lab import Lab
+from lesson_lib.lab.clients import LabProducer
+from lesson_lib.lab.compose import read_compose
+from lesson_lib.lab.lab import Lab
 
 PATIENCE_SECONDS = 20.0
 SHORT = {"delivery_timeout_ms": 1_500, "request_timeout_ms": 1_000}  # long enough for a first try on a busy machine

@@ -17,10 +17,10 @@ from kafka import KafkaProducer
 
 from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.core.partition_log import PartitionLog
-from lesson_lib.live import requests
-from lesson_lib.live.batch_bytes import batch_bytes
-from lesson_lib.live.forge import forge
-from lesson_lib.live.raw_client import RawClient
+from lesson_lib.lab.forge import forge
+from lesson_lib.wire import requests
+from lesson_lib.wire.batch_bytes import batch_bytes
+from lesson_lib.wire.raw_client import RawClient
 
 from .replicas import BROKERS, Cluster, cluster, wait_until
 

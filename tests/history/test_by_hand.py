@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from lesson_lib.core.partition_log import PartitionLog
-from lesson_lib.draw.arrivals_data import chart_of
-from lesson_lib.live.forge import Forge, forge
+from lesson_lib.draw.arrivals.chart import chart_of
+from lesson_lib.lab.forge import Forge, forge
 from lesson_lib.teach.scenarios import forged
 
 STORY = ((7, 0, 0), (7, 0, 0), (7, 0, 1, 3), (7, 0, 1), (7, 1, 0), (7, 0, 4))

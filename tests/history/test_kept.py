@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from lesson_lib.draw import compare, show
-from lesson_lib.draw.arrivals_data import chart_of
+from lesson_lib.draw.arrivals.chart import chart_of
 from lesson_lib.draw.show import LAYOUTS
+from lesson_lib.explorer.apart import tell_apart
 from lesson_lib.history import Event, History, Kind, LogCell
 from lesson_lib.history.story import verdict_on
 from lesson_lib.sim import simulate
-from lesson_lib.sim.explore_apart import tell_apart
-from lesson_lib.sim.mutants import MUTANTS
+from lesson_lib.sim.wrong_brokers import MUTANTS
 from tests.draw.collisions import unreadable
 from tests.draw.runs import pipeline, random_pair, transactions
 

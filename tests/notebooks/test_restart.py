@@ -12,7 +12,7 @@ from typing import Any
 import nbformat
 import pytest
 
-from lesson_lib.kernel import sentence
+from lesson_lib.jupyter.kernel import sentence
 
 SETUP = "from lesson_lib import simulate"
 
@@ -110,6 +110,6 @@ def test_the_notebook_that_is_named_counts_and_no_other(nb: Any, tmp_path: Path,
 
 
 def test_a_kernel_loads_nothing_more_for_it() -> None:
-    code = ("import sys; import lesson_lib; before = set(sys.modules); import lesson_lib.kernel\n"
-            "assert set(sys.modules) - before <= {'lesson_lib.kernel', 'typing', 'collections.abc'}, set(sys.modules) - before")
+    code = ("import sys; import lesson_lib; before = set(sys.modules); import lesson_lib.jupyter.kernel\n"
+            "assert set(sys.modules) - before <= {'lesson_lib.jupyter.kernel', 'typing', 'collections.abc'}, set(sys.modules) - before")
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -9,8 +9,8 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
+from course_tools.report.calls import ANSWERS, Call, answered, calls
 from lesson_lib.teach.content import Question, find
-from lesson_lib.teach.notebook import ANSWERS, Call, answered, calls
 
 
 def right_answer(call: Call) -> str:

@@ -13,8 +13,8 @@ from typing import Any
 import nbformat
 import pytest
 
+from course_tools.report.calls import calls
 from lesson_lib.teach.content import Question, find, lesson_items
-from lesson_lib.teach.notebook import calls
 
 NOT_IN_CELLS = {"interact(": "hangs headless execution", "Output(": "hangs headless execution", "input(": "blocks Run All",
                 "raises-exception": "hides a broken cell", "%matplotlib": "pictures come from lesson_lib.draw"}

@@ -6,7 +6,7 @@ import json
 import sys
 from typing import Any
 
-from lesson_lib.live.lab import Lab, start_lab
+from lesson_lib.lab.lab import Lab, start_lab
 
 
 def work(lab: Lab, who: str) -> dict[str, Any]:

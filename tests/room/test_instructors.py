@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
+from course_tools import answers
 from lesson_lib.teach.content import Question, all_items, find
 from lesson_lib.teach.tasks.task import Task
 
@@ -17,14 +16,6 @@ ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "notebooks" / "for-instructors.md").read_text(encoding="utf-8")
 PLAN, ANSWERS = TEXT.split("\n## Answers\n")
 LESSONS = sorted((ROOT / "notebooks").glob("0[1-9]-*.ipynb"))
-
-
-def tool() -> ModuleType:
-    """tools/answers.py, which is no part of a package."""
-    spec = importlib.util.spec_from_file_location("answers", ROOT / "tools" / "answers.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def sections(path: Path) -> dict[str, str]:
@@ -41,12 +32,12 @@ def rows(heading: str) -> list[list[str]]:
 
 
 def test_the_answers_are_those_of_the_lessons() -> None:
-    assert tool().with_answers(TEXT) == TEXT, "run .venv/bin/python tools/answers.py"
+    assert answers.with_answers(TEXT) == TEXT, "run .venv/bin/python course_tools/answers.py"
 
 
 def test_a_letter_that_is_wrong_would_be_found() -> None:
     planted = TEXT.replace("| `2.lost-ack` | **b** ", "| `2.lost-ack` | **a** ")
-    assert planted != TEXT == tool().with_answers(planted)
+    assert planted != TEXT == answers.with_answers(planted)
 
 
 @pytest.mark.parametrize("item", all_items(), ids=lambda item: item.id)

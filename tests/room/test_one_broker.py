@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from kafka.protocol.admin import ListGroupsRequest
 
-from lesson_lib.live import topics as topics_module
-from lesson_lib.live.raw_client import RawClient
-from lesson_lib.live.topics import Topics
+from lesson_lib.lab import topics as topics_module
+from lesson_lib.lab.topics import Topics
+from lesson_lib.wire.raw_client import RawClient
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -22,8 +22,8 @@ from typing import Any
 
 from kafka import KafkaAdminClient, KafkaProducer
 
-from lesson_lib.live.log_reader import read_topic
-from lesson_lib.live.topics import Topics
+from lesson_lib.lab.log_reader import read_topic
+from lesson_lib.lab.topics import Topics
 
 ROOT = Path(__file__).resolve().parents[2]
 LESSONS = ("02", "05")
@@ -45,7 +45,7 @@ def live_cells(lesson: str) -> list[str]:
 
 def be_a_learner(address: str) -> None:
     """Wait for a line, run the cells, and say how it went."""
-    import lesson_lib.live.lab  # noqa: F401  imported before the clock starts, as in a kernel that is open already
+    import lesson_lib.lab.lab  # noqa: F401  imported before the clock starts, as in a kernel that is open already
     os.environ["KAFKA_BOOTSTRAP_SERVERS"] = address
     print("ready", flush=True)
     sys.stdin.readline()

@@ -8,8 +8,8 @@ import subprocess
 import pytest
 import yaml
 
-from lesson_lib.kafka_local.compose import COMPOSE_FILE, read_compose
-from lesson_lib.kafka_local.properties import outside_a_container, properties_from, property_name
+from course_tools.apache_kafka.properties import outside_a_container, properties_from, property_name
+from lesson_lib.lab.compose import COMPOSE_FILE, read_compose
 
 SERVICES = yaml.safe_load(COMPOSE_FILE.read_text(encoding="utf-8"))["services"]
 KAFKA = SERVICES["kafka"]

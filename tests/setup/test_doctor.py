@@ -9,10 +9,11 @@ import sys
 
 import pytest
 
-from lesson_lib import doctor
+from course_tools import doctor
+from course_tools.apache_kafka import process
+from course_tools.doctor import ROOT
 from lesson_lib.__main__ import COMMANDS, main
-from lesson_lib.doctor import ROOT
-from lesson_lib.kafka_local import probe, process
+from lesson_lib.wire import probe
 
 
 def findings(items) -> list[tuple[str, str]]:
@@ -152,7 +153,7 @@ def test_an_unknown_command_is_refused_with_the_list(capsys):
 
 
 def test_what_a_command_cannot_do_is_one_sentence(monkeypatch, capsys, tmp_path):
-    from lesson_lib.kafka_local import command
+    from course_tools.apache_kafka import command
 
     monkeypatch.setenv("PATH", os.devnull)
     monkeypatch.delenv("JAVA_HOME", raising=False)

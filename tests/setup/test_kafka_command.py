@@ -12,10 +12,11 @@ import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient, NewTopic
 
+from course_tools.apache_kafka import command, maven, process
+from course_tools.apache_kafka.process import KafkaProcess, started
 from lesson_lib.errors import LessonError
-from lesson_lib.kafka_local import command, maven, probe, process
-from lesson_lib.kafka_local.compose import read_compose
-from lesson_lib.kafka_local.process import KafkaProcess, started
+from lesson_lib.lab.compose import read_compose
+from lesson_lib.wire import probe
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from lesson_lib.kafka_local import probe
+from lesson_lib.wire import probe
 
 
 @contextmanager

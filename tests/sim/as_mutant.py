@@ -9,8 +9,8 @@ import lesson_lib.core.partition_log as partition_log
 import lesson_lib.sim.run as run
 from lesson_lib.core.kafka_version import DEFAULT_VERSION, KafkaVersion
 from lesson_lib.sim.broker_log import log_of
-from lesson_lib.sim.explore_broker import Broker
-from lesson_lib.sim.mutants import MUTANTS
+from lesson_lib.sim.broker_with_memory import Broker
+from lesson_lib.sim.wrong_brokers import MUTANTS
 
 NAME = os.environ["MUTANT"]
 

@@ -12,21 +12,21 @@ from typing import Any
 
 import pytest
 
-from lesson_lib.clients.bench import Bench, Played
-from lesson_lib.clients.experiments import EXPIRES, words
-from lesson_lib.clients.java import Java
-from lesson_lib.clients.kafka_python import KafkaPython
-from lesson_lib.clients.order import Client
+from course_tools.clients.bench import Bench, Played
+from course_tools.clients.experiments import EXPIRES, words
+from course_tools.clients.java import Java
+from course_tools.clients.kafka_python import KafkaPython
+from course_tools.clients.order import Client
 from lesson_lib.core.producer_state import judge
 from lesson_lib.faults import parse_script
 from lesson_lib.history import History, Kind
-from lesson_lib.live.lab import start_lab
+from lesson_lib.lab.lab import start_lab
 from lesson_lib.sim.arguments import client_of, version_of
 from lesson_lib.sim.broker import Broker
 from lesson_lib.sim.broker_log import log_of
-from lesson_lib.sim.pending import ProducerSettings
+from lesson_lib.sim.messages import ProducerSettings
 from lesson_lib.sim.world import World
-from tests.sim.five_in_flight import told_by
+from tests.explorer.five_in_flight import told_by
 
 TWO = {"in_flight": 2, "idempotence": False}
 SPACED = {"in_flight": 2, "delivery_timeout_ms": 2_500, "request_timeout_ms": 2_500}
@@ -48,7 +48,7 @@ def real(name: str) -> Client:
     """A driver of the client."""
     if name == "librdkafka":
         pytest.importorskip("confluent_kafka")
-        from lesson_lib.clients.librdkafka import Librdkafka
+        from course_tools.clients.librdkafka import Librdkafka
         return Librdkafka()
     return Java() if name == "java" else KafkaPython()
 

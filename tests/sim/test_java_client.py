@@ -10,12 +10,12 @@ from contextlib import closing
 
 import pytest
 
-from lesson_lib.clients.bench import Bench
-from lesson_lib.clients.experiments import SHORT
-from lesson_lib.clients.java import Java
-from lesson_lib.live.lab import start_lab
+from course_tools.clients.bench import Bench
+from course_tools.clients.experiments import SHORT
+from course_tools.clients.java import Java
+from lesson_lib.lab.lab import start_lab
 from lesson_lib.sim import simulate
-from tests.sim.five_in_flight import OFF, ON, compare, told_by
+from tests.explorer.five_in_flight import OFF, ON, compare, told_by
 
 pytestmark = pytest.mark.java
 

@@ -16,12 +16,12 @@ from contextlib import closing
 
 import pytest
 
-from lesson_lib.clients.bench import Bench
-from lesson_lib.clients.experiments import EXPIRES, SHORT
+from course_tools.clients.bench import Bench
+from course_tools.clients.experiments import EXPIRES, SHORT
 from lesson_lib.history import Kind
-from lesson_lib.live.lab import start_lab
+from lesson_lib.lab.lab import start_lab
 from lesson_lib.sim import simulate
-from tests.sim.five_in_flight import OFF, ON, Told, compare, outcome, told_by
+from tests.explorer.five_in_flight import OFF, ON, Told, compare, outcome, told_by
 
 pytest.importorskip("confluent_kafka")
 PATIENT = {"delivery_timeout_ms": 5_000, "request_timeout_ms": 5_000}  # enough to begin again on a busy machine; the rest expires then
@@ -41,7 +41,7 @@ GAPS = ["2: store and answer 20; 3: store and answer 46; 4: refuse 59", "2: refu
 @pytest.fixture(scope="module", params=["4.4", "4.5"])
 def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
     """librdkafka in front of an embedded broker of that release."""
-    from lesson_lib.clients.librdkafka import Librdkafka
+    from course_tools.clients.librdkafka import Librdkafka
     lab = start_lab("embedded", request.param)
     with closing(Librdkafka()) as client:
         yield Bench(lab, client)

@@ -14,12 +14,12 @@ import pytest
 
 from lesson_lib.core.producer_state import judge
 from lesson_lib.errors import LessonError
-from lesson_lib.sim.explore import explore
-from lesson_lib.sim.explore_apart import Difference, kind_of, tell_apart
-from lesson_lib.sim.explore_broker import Broker, State
-from lesson_lib.sim.explore_protocol import Protocol
-from lesson_lib.sim.mutants import ALL, MUTANTS, Mutant
+from lesson_lib.explorer.apart import Difference, kind_of, tell_apart
+from lesson_lib.explorer.explore import explore
+from lesson_lib.explorer.protocol import Protocol
+from lesson_lib.sim.broker_with_memory import Broker, State
 from lesson_lib.sim.run import simulate
+from lesson_lib.sim.wrong_brokers import ALL, MUTANTS, Mutant
 
 ROOT = Path(__file__).parents[2]
 NAMES = [mutant.name for mutant in ALL]

@@ -9,7 +9,7 @@ import pytest
 from lesson_lib.core.batch import Batch
 from lesson_lib.core.producer_state import Appended, Duplicate, Refused
 from lesson_lib.errors import LessonError
-from lesson_lib.sim.explore_broker import State
+from lesson_lib.sim.broker_with_memory import State
 from lesson_lib.teach.content import find
 from lesson_lib.teach.lessons.rules_06 import accept
 from lesson_lib.teach.message import Outcome

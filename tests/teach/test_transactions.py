@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lesson_lib.teach.content import find
-from lesson_lib.teach.crash_table import crash_table
+from lesson_lib.teach.lessons.crash_table import crash_table
 from lesson_lib.teach.message import Outcome
 from lesson_lib.teach.stories import pipeline, story
 

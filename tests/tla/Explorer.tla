@@ -1,5 +1,5 @@
 ------------------------------ MODULE Explorer ------------------------------
-(* The protocol of lesson_lib.sim.explore once more, for TLC: one producer in  *)
+(* The protocol of lesson_lib.explorer.explore once more, for TLC: one producer in  *)
 (* the manner of Kafka's Java client, one partition, batches of one record.    *)
 (* The test beside this file runs both and compares the numbers of distinct    *)
 (* states and of steps, and the outcomes. Written from Kafka's rule, not from  *)

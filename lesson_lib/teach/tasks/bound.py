@@ -46,5 +46,5 @@ class BoundTask(Task):
         return bound["faults"] >= 0 and min(bound["batches"], bound["in_flight"]) > 0
 
     def _explore(self, bound: dict[str, int]) -> Any:
-        from lesson_lib.sim.explore import explore
+        from lesson_lib.explorer.explore import explore
         return explore(**bound, **self.world)

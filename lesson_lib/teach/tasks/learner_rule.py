@@ -18,7 +18,7 @@ from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.core.partition_log import Rule
 from lesson_lib.core.producer_state import Appended, Duplicate, ProducerStateEntry, Refused, Verdict
 from lesson_lib.errors import LessonError
-from lesson_lib.sim.explore_broker import Broker, Handled, State
+from lesson_lib.sim.broker_with_memory import Broker, Handled, State
 from lesson_lib.teach.tasks import bounded
 
 Accept = Callable[["SeenBatch", dict[Any, Any]], bool | str]

@@ -10,7 +10,7 @@ from lesson_lib.core.partition_log import Rule
 from lesson_lib.errors import LessonError
 from lesson_lib.faults import FaultScript, parse_script
 from lesson_lib.history import History
-from lesson_lib.sim.explore_broker import Broker
+from lesson_lib.sim.broker_with_memory import Broker
 from lesson_lib.teach.content import Scenario
 from lesson_lib.teach.message import Message
 from lesson_lib.teach.readings import log_words, told_words

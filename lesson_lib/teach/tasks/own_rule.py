@@ -42,7 +42,7 @@ class RuleTask(Task):
 
     def _walk(self, accept: Accept) -> Message:
         """No fault first, then one, then two; so that the first failure has as few as possible."""
-        from lesson_lib.sim.explore import explore
+        from lesson_lib.explorer.explore import explore
         states = 0
         for faults in range(self.faults + 1):
             for world in self.worlds:

@@ -82,7 +82,7 @@ class PuzzleTask(Task):
         """What the explorer says about it. LessonError when it knows a way, for then the puzzle is wrong, not the learner."""
         if self.world is None:
             return ""
-        from lesson_lib.sim.explore import explore
+        from lesson_lib.explorer.explore import explore
         found = explore(faults=self.budget, **self.world)
         if any(self.reached(found.history(outcome)) for outcome in found.outcomes):
             raise LessonError(f"The explorer knows a way to do {self.id} that no fault script can write down; please report it.")

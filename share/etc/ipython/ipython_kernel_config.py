@@ -2,4 +2,4 @@
 
 c = get_config()  # noqa: F821  the kernel hands it in
 
-c.InteractiveShellApp.extensions.append("lesson_lib.kernel")
+c.InteractiveShellApp.extensions.append("lesson_lib.jupyter.kernel")

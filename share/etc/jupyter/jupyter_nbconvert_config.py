@@ -8,7 +8,7 @@ from importlib.resources import files
 
 c = get_config()  # noqa: F821  nbconvert hands it in
 
-c.TemplateExporter.extra_template_basedirs = [str(files("lesson_lib.publish") / "templates")]
+c.TemplateExporter.extra_template_basedirs = [str(files("course_tools.publish") / "templates")]
 c.SlidesExporter.template_name = "lesson-slides"
 c.SlidesExporter.embed_images = True
 c.ExecutePreprocessor.store_widget_state = False

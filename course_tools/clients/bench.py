@@ -1,0 +1,72 @@
+"""One client in front of the lab: plays a fault script with it and hands back what it was told and what was on the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import NamedTuple
+
+from course_tools.clients.order import Client, Order
+from lesson_lib.faults import parse_script
+from lesson_lib.history import History, Kind
+from lesson_lib.lab.lab import Lab
+from lesson_lib.proxy.recording import Recording
+
+MOST, LATE_MS = 8, 300  # a client that keeps more than that many in flight keeps any number
+
+
+class Played(NamedTuple):
+    """What the application was told about m0, m1 ..., and everything that happened."""
+
+    told: list[str]
+    history: History
+
+
+class Held(Recording):
+    """Nothing is handled until so many attempts were made, then until so many, and so on: what a fault meets is not up to luck."""
+
+    hold: Sequence[int] = ()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether they were."""
+        settled = self.attempts - self.open_attempts
+        return self.killed or self.closed or self.attempts >= min((count for count in self.hold if count > settled), default=0)
+
+
+class Bench:
+    """`play` is one run on a new topic; `hold`: see `Held`."""
+
+    def __init__(self, lab: Lab, client: Client) -> None:
+        self.lab, self.client = lab, client
+        self.play("", [1])  # a client that has just been loaded is slow, and might run into short timeouts
+
+    def play(self, script: str, bursts: Sequence[int], *, hold: Sequence[int] = (), then_all_is_well: bool = False,
+             **settings: bool | int | None) -> Played:
+        """Send the bursts under the script, or only the first one."""
+        recording = Held(parse_script(script))
+        recording.hold = hold
+
+        def between() -> None:
+            if then_all_is_well:
+                recording.script = parse_script(None)
+
+        topic = self.lab.topic("toy")
+        self.lab.proxy.record(recording)
+        told = self.client.send(Order(self.lab.address, topic, tuple(bursts), between=between, **settings))
+        return Played(told, self.lab.history())
+
+    @cached_property
+    def in_flight_on(self) -> int:
+        """How many batches of one partition it leaves unanswered with idempotence, `MOST` for more than can be told."""
+        return self._in_flight(True)
+
+    @cached_property
+    def in_flight_off(self) -> int:
+        """The same without."""
+        return self._in_flight(False)
+
+    def _in_flight(self, idempotence: bool) -> int:
+        run = self.play(f"1: delay {LATE_MS}", [MOST], idempotence=idempotence).history
+        kinds = [event.kind for event in run.of(Kind.SEND, Kind.ACK)]
+        return kinds.index(Kind.ACK)

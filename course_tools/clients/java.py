@@ -1,0 +1,58 @@
+"""Kafka's own Java client: one Java process, which makes a new producer for each order."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+from course_tools.apache_kafka import maven
+from course_tools.clients.order import Order
+from lesson_lib.errors import LessonError
+
+SOURCE = Path(__file__).with_name("Sends.java")
+VERSION = os.environ.get("KAFKA_CLIENTS_VERSION", "4.3.1")
+END_SECONDS = 20
+
+
+class Java:
+    """Starts Java with the first order; downloads the client with Maven where it is not there yet."""
+
+    name = "Java"
+    lacks: frozenset[str] = frozenset()
+    version = VERSION
+
+    def __init__(self) -> None:
+        path = maven.classpath((f"org.apache.kafka:kafka-clients:{VERSION}", maven.LOGGING))
+        self._process = subprocess.Popen([maven.java() or "java", "-Dorg.slf4j.simpleLogger.defaultLogLevel=off", "-cp", path,
+                                          str(SOURCE)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+
+    def send(self, order: Order) -> list[str]:
+        """See `Client`."""
+        print(order.address, order.topic, ",".join(map(str, order.bursts)), word(order.idempotence), word(order.in_flight),
+              order.delivery_timeout_ms, order.request_timeout_ms, file=self._process.stdin, flush=True)
+        lines: list[str] = []
+        while (line := self._read()) != "end":
+            if line == "next":
+                order.between()
+                print(file=self._process.stdin, flush=True)
+            else:
+                lines.append(line)
+        return lines
+
+    def _read(self) -> str:
+        line = self._process.stdout.readline().strip()
+        if not line:
+            raise LessonError("The Java process has ended; run the command again.")
+        return line
+
+    def close(self) -> None:
+        """End the Java process."""
+        self._process.stdin.close()
+        self._process.wait(END_SECONDS)
+        self._process.stdout.close()
+
+
+def word(setting: bool | int | None) -> str:
+    """A setting as Sends.java reads it."""
+    return "default" if setting is None else str(setting).lower()

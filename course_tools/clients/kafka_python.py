@@ -1,0 +1,57 @@
+"""kafka-python, with the quick closing of the lab's producers: one that is stuck would not end by itself."""
+
+from __future__ import annotations
+
+import time
+from importlib.metadata import version
+from typing import Any
+
+from kafka.errors import KafkaConfigurationError, KafkaError
+
+from course_tools.clients.order import KEY, NEVER_TOLD, REFUSED, Order, ok
+from lesson_lib.errors import LessonError
+from lesson_lib.lab.clients import LabProducer
+from lesson_lib.proxy.recording import Recording
+
+NAMES = {"idempotence": "enable_idempotence", "in_flight": "max_in_flight_requests_per_connection",
+         "delivery_timeout_ms": "delivery_timeout_ms", "request_timeout_ms": "request_timeout_ms"}
+QUICK = {"batch_size": 1, "retry_backoff_ms": 50, "reconnect_backoff_ms": 20}
+CLOSE_SECONDS = 0.2
+
+
+class KafkaPython:
+    """In this process."""
+
+    name = "kafka-python"
+    lacks: frozenset[str] = frozenset()
+
+    def __init__(self) -> None:
+        self.version = version("kafka-python")
+
+    def send(self, order: Order) -> list[str]:
+        """See `Client`."""
+        try:
+            producer = LabProducer(Recording, lambda: None, bootstrap_servers=order.address, **QUICK, **order.settings(NAMES))
+        except KafkaConfigurationError as refusal:
+            return [f"{REFUSED} {type(refusal).__name__}"]
+        try:
+            producer.partitions_for(order.topic)
+            return [told for burst in order.numbers() for told in self._burst(producer, order, burst)]
+        finally:
+            producer.close(CLOSE_SECONDS)
+
+    def _burst(self, producer: LabProducer, order: Order, burst: range) -> list[str]:
+        futures = [producer.send(order.topic, f"m{n}".encode(), KEY.encode(), partition=0) for n in burst]
+        end = time.monotonic() + order.patience
+        return [told_by(future, end) for future in futures]
+
+    def close(self) -> None:
+        """Nothing is open between two orders."""
+
+
+def told_by(future: Any, end: float) -> str:
+    """What the future says by then."""
+    try:
+        return ok(future.get(max(0.0, end - time.monotonic())).offset)
+    except (KafkaError, LessonError) as error:
+        return type(error).__name__ if future.is_done else NEVER_TOLD

@@ -1,0 +1,78 @@
+"""librdkafka, by way of confluent-kafka."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import confluent_kafka
+
+from course_tools.clients.order import KEY, NEVER_TOLD, REFUSED, Order, ok
+
+NAMES = {"idempotence": "enable.idempotence", "in_flight": "max.in.flight.requests.per.connection",
+         "delivery_timeout_ms": "message.timeout.ms", "request_timeout_ms": "request.timeout.ms"}
+# A back-off of 1 ms without a part of chance, which is what librdkafka makes of a `retry.backoff.ms` above its limit; with 1 ms as both it
+# would also ask for metadata every millisecond once an error says that the leader has moved, and those requests take the in-flight slots
+# of batches that must go again. No start from the bootstrap servers when the only broker was gone for a moment: that sometimes closes
+# the new connection too, and all on it is sent a third time.
+QUICK = {"linger.ms": 0, "batch.num.messages": 1, "retry.backoff.ms": 1_000, "retry.backoff.max.ms": 1,
+         "topic.metadata.refresh.fast.interval.ms": 60_000, "reconnect.backoff.ms": 20, "reconnect.backoff.max.ms": 20,
+         "metadata.recovery.strategy": "none"}
+TICK = 0.05
+
+
+class Librdkafka:
+    """In this process; the version is librdkafka's."""
+
+    name = "librdkafka"
+    lacks: frozenset[str] = frozenset()
+
+    def __init__(self) -> None:
+        self.version = confluent_kafka.libversion()[0]
+
+    def send(self, order: Order) -> list[str]:
+        """See `Client`."""
+        settings = {**QUICK, **order.settings(NAMES), "bootstrap.servers": order.address,
+                    "socket.timeout.ms": order.request_timeout_ms, "error_cb": lambda error: None, "logger": quiet()}
+        try:
+            producer = confluent_kafka.Producer(settings)
+        except confluent_kafka.KafkaException as refusal:
+            return [f"{REFUSED} {refusal.args[0].name()}"]
+        producer.list_topics(order.topic)
+        told: dict[int, str] = {}
+        for burst in order.numbers():
+            self._burst(producer, order, burst, told)
+        producer.purge()
+        return [told.get(n, NEVER_TOLD) for n in range(sum(order.bursts))]
+
+    def _burst(self, producer: Any, order: Order, burst: range, told: dict[int, str]) -> None:
+        for n in burst:
+            try:
+                producer.produce(order.topic, f"m{n}", KEY, 0, reporter(told, n))
+            except confluent_kafka.KafkaException as error:
+                told[n] = error.args[0].name()
+        end = time.monotonic() + order.patience
+        while any(n not in told for n in burst) and time.monotonic() < end:
+            with suppress(confluent_kafka.KafkaException):  # a fatal error comes up here, once; each record has its own report
+                producer.poll(TICK)
+
+    def close(self) -> None:
+        """Nothing is open between two orders."""
+
+
+def reporter(told: dict[int, str], n: int) -> Callable[[Any, Any], None]:
+    """A delivery callback for record n."""
+    def report(error: Any, message: Any) -> None:
+        told[n] = error.name() if error else ok(message.offset())
+    return report
+
+
+def quiet() -> Any:
+    """A logger that keeps quiet, for librdkafka else writes to standard error."""
+    logger = logging.getLogger("lesson.librdkafka")
+    logger.addHandler(logging.NullHandler())
+    logger.propagate = False
+    return logger

@@ -1,0 +1,104 @@
+"""Delta debugging: from a long script on which something happens to a short one on which it still does.
+
+First whole runs of steps are left out, halves before quarters before single steps; then the numbers are made plain. Candidates
+are tried many at a time, because a broker plays forty scripts almost as fast as one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+from course_tools.conformance.script import Script, Step
+
+Happens = Callable[[Sequence[Script]], list[bool]]
+TOGETHER = 40
+
+
+def shrink(script: Script, happens: Happens) -> Script:
+    """The smallest script that could be reached from `script`; `happens` says of each candidate whether it still shows it."""
+    while smaller := _first(_candidates(script), happens):
+        script = smaller
+    return script
+
+
+def _first(candidates: list[Script], happens: Happens) -> Script | None:
+    for start in range(0, len(candidates), TOGETHER):
+        tried = candidates[start:start + TOGETHER]
+        if found := next((c for c, yes in zip(tried, happens(tried), strict=True) if yes), None):
+            return found
+    return None
+
+
+def _candidates(script: Script) -> list[Script]:
+    """Every simpler script one move away, the simplest kind of move first, each once."""
+    made = (*_without_some(script), *_plainer(script))
+    return [c for c in dict.fromkeys(made) if c.playable and size(c) < size(script)]
+
+
+def size(script: Script) -> tuple[int, ...]:
+    """How much there is to read: steps first, then places and names, then oddities, then the numbers."""
+    steps = script.steps
+    oddities = sum(bool(s.flaw) + s.transactional for s in steps)
+    return (len(steps), sum(s.partition for s in steps), len({s.producer for s in steps}), oddities, abs(script.produce_version - 9),
+            sum(s.count for s in steps), sum(abs(s.epoch) for s in steps), sum(abs(s.base_sequence) for s in steps),
+            sum(abs(s.offset) for s in steps), sum(map(ord, "".join(s.producer for s in steps))))
+
+
+def _without_some(script: Script) -> Iterator[Script]:
+    steps, length = script.steps, len(script.steps) // 2
+    while length:
+        for start in range(0, len(steps), length):
+            yield script.with_steps(steps[:start] + steps[start + length:])
+        length //= 2
+
+
+def _plainer(script: Script) -> Iterator[Script]:
+    yield replace(script, produce_version=9)
+    yield script.with_steps(tuple(replace(s, partition=0) for s in script.steps))
+    letters = sorted({s.producer for s in script.steps} - {""})
+    for old in letters:
+        for new in (x for x in (*letters, "a", "X") if x < old and x.isupper() == old.isupper()):
+            yield script.with_steps(tuple(replace(s, producer=new) if s.producer == old else s for s in script.steps))
+        yield from _shifted(script, old)
+        yield from _without_transactional_id(script, old)
+    for step in dict.fromkeys(script.steps):
+        for plainer in _plainer_step(step):  # a replay stays a replay: equal steps change together
+            yield script.with_steps(tuple(plainer if s == step else s for s in script.steps))
+
+
+def _shifted(script: Script, letter: str) -> Iterator[Script]:
+    """All sequences of one producer lowered together, all its epochs lowered together."""
+    mine = [s for s in script.steps if s.producer == letter and s.kind == "send"]
+    if mine and (lowest := min(s.base_sequence for s in mine)) > 0:
+        yield script.with_steps(tuple(
+            replace(s, base_sequence=s.base_sequence - lowest) if s in mine else s for s in script.steps))
+    if mine and not letter.isupper() and (oldest := min(s.epoch for s in mine)) > 0:
+        yield script.with_steps(tuple(replace(s, epoch=s.epoch - oldest) if s in mine else s for s in script.steps))
+
+
+def _without_transactional_id(script: Script, letter: str) -> Iterator[Script]:
+    """The sends of a transactional producer as those of an idempotent one."""
+    oldest = min((s.epoch for s in script.steps if s.producer == letter and s.kind == "send"), default=0)
+    if letter.isupper():
+        yield script.with_steps(tuple(
+            s if s.producer != letter else replace(s, producer=letter.lower(), epoch=s.epoch - oldest, transactional=False)
+            for s in script.steps if s.producer != letter or s.kind == "send"))
+
+
+def _plainer_step(step: Step) -> Iterator[Step]:
+    yield replace(step, flaw="", transactional=False)
+    yield replace(step, flaw="")
+    yield replace(step, transactional=False)
+    yield replace(step, epoch=0)
+    for count in (1, step.count // 2, step.count - 1):
+        if count >= 1:
+            yield replace(step, count=count)
+    for epoch in (step.epoch // 2, step.epoch - 1):
+        if not step.of_transactional_id and epoch >= 0:
+            yield replace(step, epoch=epoch)
+    for sequence in (0, 1, 2, 3, step.base_sequence // 2, step.base_sequence - 1):
+        if sequence >= 0:
+            yield replace(step, base_sequence=sequence)
+    for offset in (0, step.offset - 1):
+        yield replace(step, offset=offset)

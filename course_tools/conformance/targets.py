@@ -1,0 +1,58 @@
+"""Which Apache Kafka to compare with: a running one by its address, else one that is started for the occasion."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from course_tools.apache_kafka import maven
+from course_tools.apache_kafka.process import KafkaProcess
+from lesson_lib.errors import LessonError
+from lesson_lib.lab.compose import read_compose
+from lesson_lib.wire import probe
+
+OLDER_RELEASE = "3.9.1"  # the last line of Kafka before transaction version 2
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An Apache Kafka of a release; without an address it is started and stopped here."""
+
+    release: str
+    address: str | None = None
+
+    @property
+    def name(self) -> str:
+        """For headings and tables."""
+        return f"Apache Kafka {self.release}"
+
+
+def targets(address: str | None, releases: Sequence[str]) -> list[Target]:
+    """The Kafka at `address`, else that of KAFKA_BOOTSTRAP_SERVERS, else each of `releases` on Java, else the compose broker."""
+    compose = read_compose()
+    given = address or os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
+    if given:
+        return [Target(releases[0] if releases else compose.version, given)]
+    if maven.java():
+        return [Target(release) for release in releases or (compose.version, OLDER_RELEASE)]
+    if probe.is_usable(compose.host, compose.port):
+        return [Target(compose.version, f"{compose.host}:{compose.port}")]
+    raise LessonError("There is no Apache Kafka to compare with: install Java 17 and Maven, or start one with make kafka.")
+
+
+@contextmanager
+def running(target: Target) -> Iterator[str]:
+    """The address of the target; what had to be started is stopped at the end."""
+    if target.address:
+        yield target.address
+        return
+    process = KafkaProcess(probe.two_free_ports())
+    process.start(target.release)
+    try:
+        yield process.address
+    finally:
+        process.stop()
+        shutil.rmtree(process.folder, ignore_errors=True)

@@ -1,0 +1,88 @@
+"""The book: every lesson after Run All as a page of HTML, the table of clients, a list of contents, and a search over all of them.
+
+The folder stands alone. Nothing in it asks for anything outside it, so it can be read from a disk, a stick or any web server.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from nbconvert import HTMLExporter
+from nbformat import NotebookNode
+from nbformat.v4 import new_markdown_cell, new_notebook
+from traitlets.config import Config
+
+from course_tools.publish.execute import ROOT, TEMPLATES
+from course_tools.publish.sections import sections_of
+from lesson_lib import __version__
+from lesson_lib.teach.message import inline
+
+TITLE = "Sent Twice, Stored Once"
+SUBTITLE = ("Kafka's idempotent producer in seven lessons. These pages show the lessons as they are after Run All with nothing "
+            "answered; every picture can be stepped through. To predict and to run, open the notebooks.")
+APPENDIX = ROOT / "notebooks" / "clients-compared.md"
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One page. `name` is the notebook's heading, `goals` what its first cell promises, as HTML."""
+
+    file: str
+    name: str
+    goals: tuple[str, ...]
+    notebook: NotebookNode
+
+    @property
+    def title(self) -> str:
+        """The heading without its number."""
+        return re.sub(r"^\d+ · ", "", self.name)
+
+
+def make_book(folder: Path, notebooks: dict[Path, NotebookNode]) -> list[Path]:
+    """Write executed lessons as a book into `folder`; returns the pages, the list of contents first."""
+    book = [_lesson(path, notebook) for path, notebook in {**notebooks, APPENDIX: _as_notebook(APPENDIX)}.items()]
+    exporter = _exporter()
+    pages = {lesson.file: _page(exporter, book, number) for number, lesson in enumerate(book)}
+    index = [asdict(section) for lesson in book for section in sections_of(pages[lesson.file], lesson.file, lesson.name)]
+    folder.mkdir(parents=True, exist_ok=True)
+    told = json.dumps(index, ensure_ascii=False, indent=0)
+    (folder / "search-index.js").write_text(f"window.lessonSections = {told};\n", encoding="utf-8")
+    for name, html in {"index.html": _contents(exporter, book), **pages}.items():
+        (folder / name).write_text(html, encoding="utf-8")
+    return [folder / name for name in ("index.html", *pages)]
+
+
+def _lesson(path: Path, notebook: NotebookNode) -> Lesson:
+    heading, *rest = notebook.cells[0].source.splitlines()
+    goals = tuple(inline(line.removeprefix("- ")) for line in rest if line.startswith("- "))
+    return Lesson(path.with_suffix(".html").name, heading.lstrip("# "), goals, notebook)
+
+
+def _as_notebook(page: Path) -> NotebookNode:
+    """A text as a notebook of one cell, without the comment on its top, which is for people who edit it."""
+    return new_notebook(cells=[new_markdown_cell(re.sub(r"<!--.*?-->\s*", "", page.read_text(encoding="utf-8"), flags=re.DOTALL))])
+
+
+def _exporter() -> HTMLExporter:
+    config = Config()
+    config.TemplateExporter.extra_template_basedirs = [str(TEMPLATES)]
+    config.HTMLExporter.template_name = "lesson-page"
+    config.HTMLExporter.embed_images = True
+    return HTMLExporter(config=config)
+
+
+def _page(exporter: HTMLExporter, book: list[Lesson], number: int) -> str:
+    told: dict[str, Any] = {"title": TITLE, "previous": book[number - 1] if number else None,
+                            "next": book[number + 1] if number + 1 < len(book) else None}
+    lesson = book[number]
+    where = {"name": lesson.title, "path": str(ROOT / "notebooks")}  # the images of Markdown cells lie there
+    return exporter.from_notebook_node(lesson.notebook, resources={"book": told, "metadata": where})[0]
+
+
+def _contents(exporter: HTMLExporter, book: list[Lesson]) -> str:
+    told = {"title": TITLE, "subtitle": SUBTITLE, "made": inline(f"Made by `make book` from version {__version__} of the course.")}
+    return exporter.environment.get_template("contents.html.j2").render(book=told, lessons=book)

@@ -1,0 +1,111 @@
+"""What a copy answers, read off its cells by the calls in them; nothing is run.
+
+A cell is looked at without its magics (`%%time`, `!ls`), which are no Python. Dots are no answer.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from course_tools.report.calls import ANSWERS, ASKS, Call, calls
+
+_MAGIC = re.compile(r"^(\s*)[%!?].*$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """An answer as it is written: the expressions in the call, and where the call stands (cell, line from 1)."""
+
+    item_id: str
+    arguments: tuple[ast.expr, ...]
+    named: tuple[tuple[str, ast.expr], ...]
+    cell: int
+    line: int
+
+    @property
+    def written(self) -> str:
+        """The first argument as the learner wrote it, "" when there is none."""
+        first = self.arguments[:1] or tuple(value for _, value in self.named[:1])
+        return ast.unparse(first[0]) if first else ""
+
+
+def plain(source: str) -> str:
+    """A cell as Python, each line in its place."""
+    return _MAGIC.sub(r"\1pass", source)
+
+
+def asked(cells: Sequence[str]) -> set[str]:
+    """The ids of what the cells ask."""
+    return {call.item_id for call in calls(cells) if call.role in ASKS}
+
+
+def given(cells: Sequence[str]) -> dict[str, list[Given]]:
+    """The answers to each item that has any, the last one first."""
+    found: dict[str, list[Given]] = {}
+    for call in calls(cells):
+        if call.role in ANSWERS and (answer := _given(call, cells[call.cell])) is not None:
+            found.setdefault(call.item_id, []).insert(0, answer)
+    return found
+
+
+def _given(call: Call, source: str) -> Given | None:
+    node = ast.parse(source[call.start:call.end].strip(), mode="eval").body
+    assert isinstance(node, ast.Call)
+    named = tuple((k.arg, k.value) for k in node.keywords if k.arg is not None)
+    first = node.args[0] if node.args else dict(named).get("option" if call.role == "answer" else "answer")
+    if first is None or _has_dots(first):
+        return None
+    return Given(call.item_id, tuple(node.args), named, call.cell, source.count("\n", 0, call.start) + 1)
+
+
+def _has_dots(answer: ast.expr) -> bool:
+    """Whether it is a placeholder: dots, None, or a dict with dots in it."""
+    parts = [answer, *answer.keys, *answer.values] if isinstance(answer, ast.Dict) else [answer]
+    return any(isinstance(part, ast.Constant) and (part.value in (..., "...") or part.value is None and part is answer) for part in parts)
+
+
+def literal(expression: ast.expr) -> Any:
+    """The value of a literal. ValueError for anything else."""
+    try:
+        return ast.literal_eval(expression)
+    except (TypeError, SyntaxError, MemoryError, RecursionError) as error:
+        raise ValueError("no literal") from error
+
+
+def literal_text(value: Any) -> str | None:
+    """A value as a literal; None when it is none, or holds something that is none."""
+    if value is ...:
+        return "..."
+    return repr(value) if _is_literal(value) else None
+
+
+def _is_literal(value: Any) -> bool:
+    if type(value) in (list, tuple, set):
+        return all(map(_is_literal, value))
+    if type(value) is dict:
+        return all(_is_literal(part) for pair in value.items() for part in pair)
+    return value is None or type(value) in (bool, int, float, complex, str, bytes)
+
+
+def read(reply: Mapping[str, Any]) -> Any:
+    """The value that another process sent, as a literal or as something that equals nothing."""
+    if "literal" in reply:
+        try:
+            return ast.literal_eval(reply["literal"])
+        except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+            pass
+    return Other(str(reply.get("other", reply.get("literal")))[:200])
+
+
+class Other:
+    """A value of the learner's that is no literal: it equals nothing, and looks as it looked there."""
+
+    def __init__(self, look: str) -> None:
+        self._look = look
+
+    def __repr__(self) -> str:
+        return self._look

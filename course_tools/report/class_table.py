@@ -1,0 +1,102 @@
+"""Many copies as one table: learners down, items across, the most missed first; then why they were missed."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from course_tools.report.markdown import SIGNS, code, table, text
+from course_tools.report.model import Report, Result, State
+from lesson_lib.errors import LessonError
+
+_LESSON = re.compile(r"[-_. ]*\d\d-[a-z-]+.*$")
+_OPEN = (State.NOT_ATTEMPTED, State.NOT_CHECKED)
+
+
+def copies_in(folder: Path) -> list[tuple[str, Path]]:
+    """Learner and file of each copy: a folder for each learner, or files that are called after them. LessonError for none."""
+    files = [p for p in sorted(folder.rglob("*.ipynb")) if ".ipynb_checkpoints" not in p.parts]
+    if not files:
+        raise LessonError(f"There are no notebooks in {folder}: put one folder for each learner there, or files named after them.")
+    return [(_learner(path.relative_to(folder)), path) for path in files]
+
+
+def _learner(path: Path) -> str:
+    return path.parts[0] if len(path.parts) > 1 else _LESSON.sub("", path.stem) or path.stem
+
+
+def class_table(reports: list[Report]) -> str:
+    """The table as Markdown."""
+    learners = sorted({report.learner for report in reports})
+    rows = {name: _results([r for r in reports if r.learner == name]) for name in learners}
+    order = _most_missed(rows)
+    head = ("learner", "right", "wrong", "not attempted", "note", *map(text, order))
+    lines = [f"# {len(learners)} learners, {len(order)} items", "", f"{legend()} The most missed item comes first."]
+    lines += table(head, [_row(name, rows[name], reports, order) for name in learners])
+    headings = ("item", "wrong", "not attempted", "wrong answers", "ideas behind them")
+    lines += ["", "## Most missed", *table(headings, list(_misses(rows, order)))]
+    lines += ["", "## Ideas behind the misses", *table(("idea", "times", "where"), list(_ideas(rows)))]
+    return "\n".join(lines) + "\n"
+
+
+def legend() -> str:
+    """What the signs mean."""
+    return ", ".join(f"{sign} {state}" for state, sign in SIGNS.items()) + "."
+
+
+def _results(reports: list[Report]) -> dict[str, Result]:
+    """What one learner answered; of two copies of a lesson the later one counts where it answers."""
+    found: dict[str, Result] = {}
+    for result in (result for report in reports for result in report.results):
+        if result.id not in found or result.state != State.NOT_ATTEMPTED:
+            found[result.id] = result
+    return found
+
+
+def _most_missed(rows: dict[str, dict[str, Result]]) -> list[str]:
+    wrong, left = _tally(rows, (State.WRONG,)), _tally(rows, _OPEN)
+    items = dict.fromkeys(item for results in rows.values() for item in results)
+    return sorted(items, key=lambda item: (-wrong[item], -left[item]))
+
+
+def _tally(rows: dict[str, dict[str, Result]], states: tuple[State, ...]) -> Counter[str]:
+    return Counter(item for results in rows.values() for item, result in results.items() if result.state in states)
+
+
+def _row(name: str, results: dict[str, Result], reports: list[Report], order: list[str]) -> tuple[str, ...]:
+    states = Counter(result.state for result in results.values())
+    own = [report for report in reports if report.learner == name]
+    note = " ".join(f"{r.notebook}: {' '.join((*r.errors, *r.remarks))}" for r in own if r.errors or r.remarks)
+    figures = (str(states[state]) for state in (State.RIGHT, State.WRONG, State.NOT_ATTEMPTED))
+    return text(name), *figures, text(note), *(_cell(results.get(item)) for item in order)
+
+
+def _cell(result: Result | None) -> str:
+    if result is None:
+        return ""
+    return f"{SIGNS[result.state]} {code(result.answer, 12)}" if result.state == State.WRONG else SIGNS[result.state]
+
+
+def _misses(rows: dict[str, dict[str, Result]], order: list[str]) -> Iterator[tuple[str, ...]]:
+    """A row for each item that somebody missed."""
+    left = _tally(rows, _OPEN)
+    for item in order:
+        wrong = [r[item] for r in rows.values() if item in r and r[item].state == State.WRONG]
+        if wrong or left[item]:
+            answers, ideas = Counter(code(r.answer, 40) for r in wrong), Counter(text(r.misconception) for r in wrong if r.misconception)
+            yield text(item), str(len(wrong)), str(left[item]), _times(answers), _times(ideas)
+
+
+def _ideas(rows: dict[str, dict[str, Result]]) -> Iterator[tuple[str, ...]]:
+    """A row for each misconception, the most frequent first."""
+    where: dict[str, Counter[str]] = {}
+    for result in (r for results in rows.values() for r in results.values() if r.misconception):
+        where.setdefault(result.misconception, Counter())[text(result.id)] += 1
+    for idea, items in sorted(where.items(), key=lambda one: -one[1].total()):
+        yield text(idea), str(items.total()), _times(items)
+
+
+def _times(found: Counter[str]) -> str:
+    return ", ".join(f"{words} ({number})" for words, number in found.most_common())

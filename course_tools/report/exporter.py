@@ -1,0 +1,93 @@
+"""`jupyter nbconvert --execute --to lesson-report notebooks/*.ipynb`: a report for each notebook.
+
+`--execute` also runs each copy, but not in nbconvert's own hands: those could neither bound it nor go on after it. nbconvert has
+no exit status for what an exporter finds; here it is given by a postprocessor that the exporter puts in, after the last notebook.
+nbconvert makes one of every installed exporter whatever it is asked for, so little is loaded before there is a notebook.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from nbconvert.exporters import Exporter
+from nbconvert.postprocessors import PostProcessorBase
+from traitlets import Bool, Float, Int, Unicode
+
+from course_tools.report import formats, markdown
+from course_tools.report.copies import Checker
+from course_tools.report.model import Report, exit_status
+from course_tools.report.sandbox import Bounds
+
+
+class LessonReportExporter(Exporter):
+    """What was predicted, observed and solved, judged again, as Markdown; JSON and JUnit XML on request."""
+
+    export_from_notebook = "Lesson report"
+    output_mimetype = "text/markdown"
+
+    strict = Bool(False, help="Exit with 1 also for anything wrong or not attempted.").tag(config=True)
+    json = Unicode("", help="A file for all reports as JSON.").tag(config=True)
+    junit = Unicode("", help="A file for all reports as JUnit XML.").tag(config=True)
+    cell = Float(Bounds.cell, help="Seconds for one cell.").tag(config=True)
+    run = Float(Bounds.run, help="Seconds for one copy.").tag(config=True)
+    item = Float(Bounds.item, help="Seconds for the check of one item.").tag(config=True)
+    memory = Int(Bounds.memory, help="Megabytes of memory for one process.").tag(config=True)
+    printed = Float(Bounds.printed, help="Megabytes of output of one copy.").tag(config=True)
+
+    def __init__(self, **kw: Any) -> None:
+        super().__init__(**kw)
+        self._reports: list[Report] = []
+
+    @cached_property
+    def _checker(self) -> Checker:
+        bounds = Bounds(self.cell, self.run, self.item, self.memory, self.printed)
+        return Checker(bounds, execute=bool(self.config.ExecutePreprocessor.get("enabled", False)))
+
+    def _file_extension_default(self) -> str:
+        return ".report.md"
+
+    def from_filename(self, filename: str, resources: Any = None, **kw: Any) -> tuple[str, Any]:
+        """The report of a file, also of one that is no notebook."""
+        resources = self._init_resources(resources)
+        resources["metadata"] |= {"name": Path(filename).stem, "path": str(Path(filename).parent)}
+        return self._reported(self._checker.file(Path(filename))), resources
+
+    def from_notebook_node(self, nb: Any, resources: Any = None, **kw: Any) -> tuple[str, Any]:
+        """The report of a notebook that was read already."""
+        resources = self._init_resources(resources)
+        return self._reported(self._checker.notebook(nb, resources["metadata"].get("name", "notebook"))), resources
+
+    def _reported(self, report: Report) -> str:
+        self._reports.append(report)
+        for path, form in ((self.json, formats.as_json), (self.junit, formats.as_junit)):
+            if path:
+                Path(path).write_text(form(self._reports), encoding="utf-8")
+        self._watch_the_end()
+        return markdown.report(report)
+
+    def _watch_the_end(self) -> None:
+        """Under the nbconvert command, and once."""
+        from nbconvert.nbconvertapp import NbConvertApp  # which is loading the exporters when this module is loaded
+        app = NbConvertApp.instance() if NbConvertApp.initialized() else None
+        if app is not None and app.exporter is self and len(self._reports) == 1:
+            number = max(1, len(app.notebooks))
+            app.postprocessor = _ExitStatus(app.postprocessor, number, lambda: exit_status(self._reports, self.strict))
+
+
+class _ExitStatus(PostProcessorBase):
+    """Does what another postprocessor does, and ends nbconvert after the last notebook, if the status is not 0."""
+
+    def __init__(self, other: Any, number: int, status: Callable[[], int]) -> None:
+        super().__init__()
+        self._other, self._left, self._status = other, number, status
+
+    def postprocess(self, input: str) -> None:  # noqa: A002 - nbconvert's own name
+        """Called with each file that was written."""
+        if self._other:
+            self._other(input)
+        self._left -= 1
+        if self._left == 0 and (status := self._status()):
+            raise SystemExit(status)

@@ -1,0 +1,165 @@
+"""Build the lessons as a static JupyterLite site: they run in the reader's browser, which asks nothing but this site.
+
+Fetches JupyterLite, Pyodide (Python for the browser) and the pure Python packages that the lessons import, each in the version
+below, into a folder that it throws away; `--pyodide FOLDER` takes an unpacked Pyodide instead of asking npm. There is no
+matplotlib among them: lesson_lib draws without. Live cells say in a sentence what they would need (lesson_lib/jupyter/browser.py).
+
+The front page leads to JupyterLite's pages for one notebook. Its JupyterLab would open again whatever was open before, each with
+a kernel of its own, and several Pythons at once are slow.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import html
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from email.parser import Parser
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+LITE = ["jupyterlite-core==0.8.6", "jupyterlite-pyodide-kernel==0.8.6"]
+PYODIDE, PYTHON = "314.0.6", "3.14"  # what that kernel was made for
+PYODIDE_FILES = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip", "pyodide-lock.json")
+FRONT = Path(__file__).with_name("site_front.html")
+# In the browser the kernel is Pyodide's; these replace what needs a terminal or a server.
+NEEDED = ["comm", "micropip", "ipython", f"ipywidgets=={version('ipywidgets')}", f"kafka-python=={version('kafka-python')}"]
+NOT_THERE = {"pexpect", "ptyprocess", "widgetsnbextension", "crc32c", "matplotlib", "jupyterlab", "pyyaml", "psutil"}
+FROM_KERNEL = {"piplite", "pyodide-kernel", "ipykernel", "widgetsnbextension"}
+
+
+def main() -> int:
+    """Build the site into the folder given."""
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("folder", type=Path, nargs="?", default=ROOT / "build" / "site")
+    options.add_argument("--pyodide", type=Path, help="an unpacked Pyodide, instead of fetching it with npm")
+    chosen = options.parse_args()
+    if chosen.pyodide is None and not shutil.which("npm"):
+        print("make site fetches Pyodide with npm, which is not here: install Node.js, or unpack Pyodide "
+              f"{PYODIDE} yourself and run: {sys.executable} course_tools/site.py --pyodide FOLDER", file=sys.stderr)
+        return 1
+    with tempfile.TemporaryDirectory() as scratch:
+        build(Path(scratch), chosen.folder.resolve(), chosen.pyodide)
+    print(f"The site is in {chosen.folder}. To try it: {sys.executable} -m http.server --bind 127.0.0.1 --directory {chosen.folder}")
+    return 0
+
+
+def build(scratch: Path, folder: Path, pyodide: Path | None) -> None:
+    """Put together what `jupyter lite build` takes, and run it."""
+    print("Fetching JupyterLite, Pyodide and the packages ...", flush=True)
+    python = _environment(scratch / "env")
+    lite, wheels = scratch / "lite", scratch / "wheels"
+    home = lite / "static" / "pyodide"
+    _copy_pyodide(pyodide or _fetch_pyodide(scratch), home)
+    _fetch_wheels(python, wheels)
+    packages = [_package(wheel) for wheel in sorted(wheels.glob("*.whl"))]
+    write_lock(home / "pyodide-lock.json", packages)
+    for wheel in wheels.glob("*.whl"):
+        shutil.copy(wheel, home / wheel.name)
+    _settings(lite / "jupyter-lite.json", [package["name"] for package in packages])
+    shutil.copytree(ROOT / "notebooks", scratch / "files", ignore=shutil.ignore_patterns(".*", "for-instructors.md"))
+    shutil.rmtree(folder, ignore_errors=True)
+    print("Building the site ...", flush=True)
+    _run(python, "-m", "jupyter", "lite", "build", "--lite-dir", lite, "--contents", scratch / "files", "--output-dir", folder,
+         "--no-unused-shared-packages", "--no-sourcemaps", cwd=scratch)
+    (folder / "index.html").write_text(front_page(sorted((ROOT / "notebooks").glob("0*.ipynb"))), encoding="utf-8")
+
+
+def front_page(lessons: list[Path]) -> str:
+    """The page with a link to each lesson, alone in a page of its own."""
+    items = [f'<li><a href="notebooks/index.html?path={path.name}">{html.escape(_heading(path))}</a></li>' for path in lessons]
+    return FRONT.read_text(encoding="utf-8").replace("<!-- lessons -->", "\n".join(items))
+
+
+def _heading(lesson: Path) -> str:
+    first = json.loads(lesson.read_text(encoding="utf-8"))["cells"][0]["source"]
+    return "".join(first).splitlines()[0].lstrip("# ")
+
+
+def _run(*command: Any, cwd: Path = ROOT) -> None:
+    done = subprocess.run([str(part) for part in command], cwd=cwd, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(map(str, command[1:5]))} ... failed:\n{(done.stderr or done.stdout)[-2000:]}")
+
+
+def _environment(folder: Path) -> Path:
+    """An environment of its own, as JupyterLite takes every extension that it finds into the site."""
+    _run(sys.executable, "-m", "venv", folder)
+    python = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
+    _run(python, "-m", "pip", "install", "--quiet", *LITE, f"jupyterlab_widgets=={version('jupyterlab_widgets')}", "jupyter-server")
+    return python
+
+
+def _fetch_pyodide(scratch: Path) -> Path:
+    _run("npm", "pack", "--silent", f"pyodide@{PYODIDE}", cwd=scratch)
+    shutil.unpack_archive(next(scratch.glob("pyodide-*.tgz")), scratch / "npm", filter="data")
+    return scratch / "npm" / "package"
+
+
+def _copy_pyodide(source: Path, home: Path) -> None:
+    home.mkdir(parents=True)
+    for name in PYODIDE_FILES:
+        shutil.copy(source / name, home / name)
+
+
+def _fetch_wheels(python: Path, wheels: Path) -> None:
+    """What the lessons import, the course itself, and what stands for the server's packages in the browser."""
+    _run(sys.executable, "-m", "pip", "download", "--quiet", "--only-binary=:all:", "--python-version", PYTHON, "--implementation", "py",
+         "--abi", "none", "--platform", "any", "--dest", wheels, *NEEDED)
+    _run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", wheels, ROOT)
+    for wheel in wheels.glob("*.whl"):
+        if _package(wheel)["name"] in NOT_THERE:
+            wheel.unlink()
+    share = python.parents[1] / "share" / "jupyter" / "labextensions" / "@jupyterlite" / "pyodide-kernel-extension"
+    for wheel in share.glob("static/pypi/*.whl"):
+        if not wheel.name.startswith("widgetsnbextension-3."):  # for ipywidgets 7
+            shutil.copy(wheel, wheels)
+
+
+def _package(wheel: Path) -> dict[str, Any]:
+    """One wheel as Pyodide's lock describes it."""
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        about = Parser().parsestr(archive.read(next(n for n in names if n.endswith(".dist-info/METADATA"))).decode())
+    required = [_name(r) for r in about.get_all("Requires-Dist", []) if "extra ==" not in r]
+    return {"name": _name(about["Name"]), "version": about["Version"], "file_name": wheel.name, "install_dir": "site",
+            "package_type": "package", "sha256": hashlib.sha256(wheel.read_bytes()).hexdigest(), "unvendored_tests": False,
+            "imports": sorted({n.split("/")[0].removesuffix(".py") for n in names if n.endswith(".py") and ".dist-info" not in n
+                               and ".data/" not in n}),
+            "depends": sorted(set(required))}
+
+
+def _name(requirement: str) -> str:
+    """The normalised name in a requirement (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", re.match(r"[\w.-]+", requirement.strip()).group()).lower()
+
+
+def write_lock(path: Path, packages: list[dict[str, Any]]) -> None:
+    """Replace what Pyodide's lock lists by these; a dependency that is not among them is not there in a browser."""
+    lock = json.loads(path.read_text(encoding="utf-8"))
+    here = {package["name"] for package in packages}
+    lock["packages"] = {p["name"]: {**p, "depends": [d for d in p["depends"] if d in here]} for p in packages}
+    path.write_text(json.dumps(lock), encoding="utf-8")
+
+
+def _settings(path: Path, packages: list[str]) -> None:
+    """Load every package with Python itself, from this site and from nowhere else."""
+    # Without PYTHONSAFEPATH every import first asks the site's contents whether there is such a file: minutes instead of seconds.
+    options = {"packages": packages, "env": {"HOME": "/home/pyodide", "PYTHONSAFEPATH": "1"}}
+    kernel = {"disablePyPIFallback": True, "loadPyodideOptions": options}
+    path.write_text(json.dumps({"jupyter-lite-schema-version": 0, "jupyter-config-data": {
+        "appName": "Sent Twice, Stored Once",
+        "litePluginSettings": {"@jupyterlite/pyodide-kernel-extension:kernel": kernel}}}), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,124 @@
+"""What the embedded broker knows: its topics and their logs, its address, its clock.
+
+Handlers read and change a `Cluster`; only the broker's own thread touches it. Differs from Kafka in: one node, which is
+leader of everything, controller and every coordinator at once; nothing is written to disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from lesson_lib.broker.groups import Group
+from lesson_lib.broker.offsets import OffsetStore
+from lesson_lib.core.kafka_version import DEFAULT_VERSION, KafkaVersion
+from lesson_lib.core.partition_log import PartitionLog
+from lesson_lib.core.transactions import TransactionCoordinator
+from lesson_lib.wire.codes import Code
+
+NODE_ID = 1
+CLUSTER_ID = "c2VudC10d2ljZS1zdG9yZW"
+MAX_PARTITIONS = 1000
+MAX_MESSAGE_BYTES = 1_048_588
+OFFSETS_PARTITION = ("__consumer_offsets", 0)
+_LEGAL_NAME = re.compile(r"[a-zA-Z0-9._-]{1,249}")
+
+
+def wall_clock() -> int:
+    """Milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+def is_legal_topic(name: str) -> bool:
+    """`Topic.isValid`: 1 to 249 characters of a-z A-Z 0-9 . _ - and not one of the two directory names."""
+    return bool(_LEGAL_NAME.fullmatch(name)) and name not in (".", "..")
+
+
+@dataclass
+class Topic:
+    """A topic and the log of each of its partitions. A topic made again under the same name has another `id`."""
+
+    name: str
+    logs: list[PartitionLog]
+    id: uuid.UUID = field(default_factory=uuid.uuid4)
+    configs: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def stamps_on_append(self) -> bool:
+        """message.timestamp.type: whether records get the broker's time instead of keeping the client's."""
+        return self.configs.get("message.timestamp.type") == "LogAppendTime"
+
+    @property
+    def max_message_bytes(self) -> int:
+        """max.message.bytes: the largest batch that is stored."""
+        return int(self.configs.get("max.message.bytes", MAX_MESSAGE_BYTES))
+
+
+@dataclass
+class Cluster:
+    """All state of one embedded broker. `now` is the broker's clock in milliseconds since 1970.
+
+    `failures`: what handlers raised that they should not have; a test fails when there is anything in it.
+    """
+
+    version: KafkaVersion = DEFAULT_VERSION
+    host: str = "127.0.0.1"
+    port: int = 0
+    auto_create_topics: bool = False
+    now: Callable[[], int] = wall_clock
+    topics: dict[str, Topic] = field(default_factory=dict)
+    leader_epoch: int = 0
+    coordinator: TransactionCoordinator = field(default_factory=TransactionCoordinator)
+    groups: dict[str, Group] = field(default_factory=dict)
+    offsets: OffsetStore = field(default_factory=OffsetStore)
+    failures: deque[Exception] = field(default_factory=lambda: deque(maxlen=20))
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.coordinator.version = self.version
+
+    def create_topic(self, name: str, partitions: int = 1, configs: dict[str, str] | None = None) -> Topic:
+        """Add an empty topic; the caller has checked that the name is legal and free."""
+        self.topics[name] = Topic(name, [PartitionLog(self.version) for _ in range(partitions)], configs=configs or {})
+        return self.topics[name]
+
+    def topic(self, name: str | None, topic_id: uuid.UUID | None = None) -> Topic | None:
+        """The topic of that name, or of that id where the request has no name."""
+        if name:
+            return self.topics.get(name)
+        return next((t for t in self.topics.values() if t.id == topic_id), None)
+
+    def topic_name(self, named: Any) -> str:
+        """The name in a part of a request that holds a name or, in newer versions, only an id."""
+        topic = self.topic(named.name, getattr(named, "topic_id", None))
+        return topic.name if topic else named.name or ""
+
+    def log(self, name: str | None, partition: int, topic_id: uuid.UUID | None = None) -> PartitionLog | None:
+        """The log of a partition, None where there is no such topic or partition."""
+        topic = self.topic(name, topic_id)
+        return topic.logs[partition] if topic and 0 <= partition < len(topic.logs) else None
+
+    def logs(self) -> list[PartitionLog]:
+        """The log of every partition."""
+        return [log for topic in self.topics.values() for log in topic.logs]
+
+    def group(self, name: str) -> Group | None:
+        """A consumer group; an empty one where there are only committed offsets."""
+        return self.groups.get(name) or (Group(name) if self.offsets.knows(name) else None)
+
+    def leader_epoch_error(self, current: int) -> Code:
+        """What is wrong with the leader epoch that a client takes for the newest; -1 says nothing (KIP-320)."""
+        if current < 0 or current == self.leader_epoch:
+            return Code.NONE
+        return Code.FENCED_LEADER_EPOCH if current < self.leader_epoch else Code.UNKNOWN_LEADER_EPOCH
+
+    def announce_change(self) -> None:
+        """Wake every fetch that waits for new records."""
+        self.changed.set()
+        self.changed = asyncio.Event()

@@ -1,0 +1,99 @@
+"""The embedded broker: Kafka's protocol on 127.0.0.1, served from `core` by a thread of this process.
+
+It is a Kafka server for any client within its list of APIs. Differs from Kafka in: one node, logs in memory, no security,
+no replication, no retention, no compaction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+from lesson_lib.broker import connection
+from lesson_lib.broker.cluster import Cluster
+from lesson_lib.broker.handlers.transactions import write_markers
+from lesson_lib.core.kafka_version import KafkaVersion
+from lesson_lib.core.partition_log import PartitionLog
+from lesson_lib.errors import LessonError
+from lesson_lib.wire.server import ServerThread
+
+EVERY_ADDRESS = ("", "0.0.0.0", "::")
+
+
+class EmbeddedBroker:
+    """A broker of release `version`. `advertised` is the (host, port) that clients are told, its own where None (or the port 0).
+
+    A `host` that means every address of this machine is told to clients as the machine's name.
+    """
+
+    def __init__(self, version: str | KafkaVersion = "4.4", port: int = 0, host: str = "127.0.0.1",
+                 advertised: tuple[str, int] | None = None) -> None:
+        self.cluster = Cluster(KafkaVersion.of(version))
+        self.advertised = advertised
+        self._server = ServerThread(self._serve, host, port, "embedded broker", self._abort_timed_out)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await connection.serve(self.cluster, reader, writer)
+
+    def _abort_timed_out(self) -> None:
+        for marker in self.cluster.coordinator.abort_timed_out(self.cluster.now()):
+            write_markers(self.cluster, marker)
+
+    def start(self) -> EmbeddedBroker:
+        """Listen and return itself; LessonError where the port is taken."""
+        self._server.start()
+        host, port = self.advertised or (self._server.host, 0)
+        self.cluster.host = socket.gethostname() if host in EVERY_ADDRESS else host
+        self.cluster.port = port or self._server.port
+        return self
+
+    def stop(self) -> None:
+        """Close every connection and end the thread; the logs can still be looked at."""
+        self._server.stop()
+
+    def __enter__(self) -> EmbeddedBroker:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return self._server.port
+
+    @property
+    def address(self) -> str:
+        """`host:port`, for `bootstrap_servers`."""
+        return f"{self._server.host}:{self.port}"
+
+    def log(self, topic: str, partition: int = 0) -> PartitionLog:
+        """The log of a partition, to look at. LessonError where there is none."""
+        log = self.cluster.log(topic, partition)
+        if log is None:
+            raise LessonError(f"The broker has no partition {partition} of a topic {topic!r}.")
+        return log
+
+    def restart(self, clean: bool = True) -> None:
+        """Every partition as after a shutdown and a start, clean or by a crash; all connections are torn."""
+        self._server.call(lambda: self._restart(clean))
+
+    def _restart(self, clean: bool) -> None:
+        for log in self.cluster.logs():
+            (log.restart_clean if clean else log.restart_after_crash)(self.cluster.now())
+        self.cluster.leader_epoch += 1
+        self._server.disconnect_all()
+
+    def fail_over(self) -> None:
+        """Every partition as on a new leader: the memory of producers is read back from the log."""
+        self._server.call(self._fail_over)
+
+    def _fail_over(self) -> None:
+        for log in self.cluster.logs():
+            log.rebuild_from_log()
+        self.cluster.leader_epoch += 1
+
+    def forget_idle_ids(self, now: int | None = None) -> None:
+        """What the check of `producer.id.expiration.ms` does at `now` (ms since 1970; None: one day from now)."""
+        at = self.cluster.now() + 86_400_000 if now is None else now
+        self._server.call(lambda: [log.forget_idle_ids(at) for log in self.cluster.logs()])

@@ -1,0 +1,1 @@
+"""What a picture has to say, worked out from a history before anything is placed."""

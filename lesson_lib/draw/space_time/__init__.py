@@ -1,0 +1,1 @@
+"""The layout with time running down and one column for each machine."""

@@ -1,0 +1,1 @@
+"""The words of a picture: headings, sentences, and what stands at a mark."""

@@ -1,0 +1,1 @@
+"""What a kernel or a web page needs, and nothing that a lesson is about."""

@@ -1,0 +1,134 @@
+"""Which broker the live exercises talk to: `KAFKA_BOOTSTRAP_SERVERS` if set, else the one of docker-compose.yml if it answers,
+else the embedded one. One sentence says which, and how to change it.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from lesson_lib.broker.embedded import EmbeddedBroker
+from lesson_lib.core.kafka_version import KafkaVersion
+from lesson_lib.errors import LessonError
+from lesson_lib.wire import probe
+
+VARIABLE = "KAFKA_BOOTSTRAP_SERVERS"
+COMPOSE_DEFAULT = ("", "127.0.0.1", 9092)
+PATIENCE_SECONDS, COMPOSE_SECONDS = 2.0, 0.5
+CHANGE = f"For another broker set {VARIABLE}=host:port, or run `make kafka` in a terminal, and run this cell again."
+
+
+@dataclass
+class Choice:
+    """The broker at (host, port). `name` is for captions, `sentence` for the learner; `embedded` is ours to stop."""
+
+    address: tuple[str, int]
+    name: str
+    sentence: str
+    embedded: EmbeddedBroker | None = None
+    hooks: dict[str, Callable[[], None]] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        """`host:port`."""
+        return f"{self.address[0]}:{self.address[1]}"
+
+
+    @property
+    def who(self) -> str:
+        """The broker in a sentence; a name that is a bare release is that of an embedded one."""
+        return f"the embedded broker ({self.name})" if self.name[:1].isdigit() and ":" not in self.name else self.name
+
+
+def choose(broker: str | EmbeddedBroker | None, version: str) -> Choice:
+    """The broker to use. LessonError when the one that was asked for does not answer."""
+    if isinstance(broker, EmbeddedBroker):
+        return _embedded(broker, owned=False)
+    if not (broker is None or isinstance(broker, str)):
+        raise LessonError(f"start_lab takes 'embedded', 'compose', host:port or an EmbeddedBroker, not {broker!r}.")
+    wanted = broker or os.environ.get(VARIABLE, "").strip()
+    if wanted == "embedded":
+        return _embedded(_start(version))
+    if wanted == "compose":
+        return _compose(PATIENCE_SECONDS) or _missing_compose()
+    if wanted:
+        return _given(wanted, VARIABLE if not broker else "start_lab")
+    return _compose(COMPOSE_SECONDS) or _embedded(_start(version))
+
+
+def _start(version: str) -> EmbeddedBroker:
+    try:
+        return EmbeddedBroker(KafkaVersion.of(version)).start()
+    except ValueError as error:
+        raise LessonError(str(error)) from None
+
+
+def _embedded(broker: EmbeddedBroker, owned: bool = True) -> Choice:
+    version = broker.cluster.version
+    hooks = {"restart broker": lambda: broker.restart(True), "crash broker": lambda: broker.restart(False),
+             "fail over": broker.fail_over, "forget idle ids": broker.forget_idle_ids}
+    sentence = f"Live broker: the embedded one, in this Python process, with the rules of Kafka {version}. {CHANGE}"
+    return Choice(probe.split_address(broker.address), str(version), sentence, broker if owned else None, hooks)
+
+
+def _given(wanted: str, said_by: str) -> Choice:
+    try:
+        addresses = [probe.split_address(part) for part in wanted.split(",") if part.strip()]
+    except ValueError:
+        addresses = []
+    if not addresses:
+        raise LessonError(f"{said_by} says {wanted!r}, which is not host:port, such as 127.0.0.1:9092; "
+                          f"correct it, or take it away with %env {VARIABLE}= for the embedded broker, and run this cell again.")
+    answering = _first_answering(addresses, PATIENCE_SECONDS)
+    if answering is None:
+        raise LessonError(f"{said_by} says {wanted!r}, but no Kafka broker answers there; start it, correct the address, or take it "
+                          f"away with %env {VARIABLE}= for the embedded broker, and run this cell again.")
+    name = f"{answering[0]}:{answering[1]}"
+    return Choice(answering, name, f"Live broker: the one at {name}, as {said_by} says. To change it set {VARIABLE} to another host:port, "
+                  "or to embedded, and run this cell again.")
+
+
+def _compose(seconds: float) -> Choice | None:
+    version, host, port = compose_address()
+    if _first_answering([(host, port)], seconds) is None:
+        return None
+    name = f"Apache Kafka {version}".strip()
+    return Choice((host, port), name, f"Live broker: {name} of docker-compose.yml at {host}:{port}. "
+                  f"For another one set {VARIABLE} to host:port, or to embedded, and run this cell again.")
+
+
+def _missing_compose() -> Choice:
+    version, host, port = compose_address()
+    raise LessonError(f"No Kafka broker answers at {host}:{port}; run `make kafka` in a terminal, or leave the broker out of start_lab().")
+
+
+def compose_address() -> tuple[str, str, int]:
+    """(version, host, port) of the broker in docker-compose.yml; the usual port where the file is not there."""
+    from lesson_lib.lab.compose import read_compose
+
+    try:
+        compose = read_compose()
+        return compose.version, compose.host, compose.port
+    except (OSError, LookupError, ValueError, TypeError):
+        return COMPOSE_DEFAULT
+
+
+def _first_answering(addresses: list[tuple[str, int]], seconds: float) -> tuple[str, int] | None:
+    """The first address where a Kafka broker answers. A name that cannot be looked up must not keep a learner waiting."""
+    found: list[tuple[str, int]] = []
+    threads = [threading.Thread(target=_ask, args=(address, seconds, found), daemon=True) for address in addresses]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(seconds + 1)
+    return next((address for address in addresses if address in found), None)
+
+
+def _ask(address: tuple[str, int], seconds: float, found: list[tuple[str, int]]) -> None:
+    try:
+        probe.api_versions(*address, timeout=seconds)
+        found.append(address)
+    except OSError:
+        pass

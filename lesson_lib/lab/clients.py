@@ -1,0 +1,235 @@
+"""kafka-python's clients as the lab hands them out: quick timeouts, a note of what the application is told, closed for sure.
+
+Works around kafka-python 3.0.12: consumers and admin clients that are dropped leak a thread; an idempotent producer whose
+retried batch expired hangs in `close`; a producer that is dropped closes itself wherever Python drops it, and takes the log of all
+producers away with it. Nothing else is changed. Timestamps of a lab's records are all different, so that two
+sends of one value are told apart from one that is sent twice.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
+from kafka.errors import BrokerResponseError, KafkaError, KafkaTimeoutError
+from kafka.structs import TopicPartition
+
+from lesson_lib.core.error_codes import ErrorCode
+from lesson_lib.errors import LessonError
+from lesson_lib.history.outcome import outcome_of
+from lesson_lib.lab.interrupts import kept_interrupts
+from lesson_lib.proxy.batch_numbers import as_text
+from lesson_lib.proxy.recording import Recording
+
+PRODUCER_OPTIONS = {"request_timeout_ms": 2_000, "delivery_timeout_ms": 4_500, "max_block_ms": 4_000, "bootstrap_timeout_ms": 3_000,
+                    "reconnect_backoff_max_ms": 100}
+CONSUMER_OPTIONS = {"auto_offset_reset": "earliest", "consumer_timeout_ms": 1_000, "request_timeout_ms": 4_000, "fetch_max_wait_ms": 100,
+                    "bootstrap_timeout_ms": 3_000, "heartbeat_interval_ms": 300, "retry_backoff_ms": 50, "reconnect_backoff_ms": 50}
+ADMIN_OPTIONS = {"request_timeout_ms": 4_000, "bootstrap_timeout_ms": 3_000}
+CLOSE_SECONDS, LOOK_SECONDS = 1.0, 0.1
+DROPPED = "closes a producer that was dropped"
+
+
+class _Stamps:
+    """Milliseconds since 1970, never the same twice."""
+
+    def __init__(self) -> None:
+        self._last, self._lock = 0, threading.Lock()
+
+    def next(self) -> int:
+        """Now, or one more than the last."""
+        with self._lock:
+            self._last = max(self._last + 1, int(time.time() * 1000))
+            return self._last
+
+
+_stamps = _Stamps()
+
+
+class LabFuture:
+    """The future of one send. `get` says in one sentence when the broker is gone or the producer was killed."""
+
+    def __init__(self, inner: Any, timestamp: int, check: Callable[[], None]) -> None:
+        self._inner, self.timestamp, self._check = inner, timestamp, check
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def get(self, timeout: float | None = None) -> Any:
+        """Wait for the answer, `timeout` seconds at most; raises what the client raises."""
+        end = None if timeout is None else time.monotonic() + timeout
+        while not self._inner.is_done and (end is None or time.monotonic() < end):
+            self._check()
+            try:
+                return self._inner.get(LOOK_SECONDS if end is None else max(0.0, min(LOOK_SECONDS, end - time.monotonic())))
+            except KafkaError:
+                pass  # not yet, or for good; told apart below
+        if not self._inner.is_done or self._inner.failed():
+            self._check()
+        if not self._inner.is_done:
+            raise KafkaTimeoutError(f"No answer within {timeout:g} s. The client goes on: the record may be stored already, or later.")
+        return self._inner.get(0)
+
+
+class LabProducer(KafkaProducer):
+    """A KafkaProducer that notes what it tells the application in the recording of the moment."""
+
+    def __init__(self, recording: Callable[[], Recording], check: Callable[[], None], **options: Any) -> None:
+        self.killed = False
+        self._recording, self._check_broker = recording, check
+        super().__init__(**{**PRODUCER_OPTIONS, **options})
+
+    @property
+    def client_id(self) -> str:
+        """By which the proxy knows it."""
+        return self.config["client_id"]
+
+    def send(self, topic: str, value: Any = None, key: Any = None, headers: Any = None, partition: int | None = None,
+             timestamp_ms: int | None = None) -> LabFuture:
+        """As KafkaProducer.send; LessonError when the producer was killed or the broker is gone."""
+        self._check()
+        stamp = _stamps.next() if timestamp_ms is None else timestamp_ms
+        recording = self._recording()
+        try:
+            inner = super().send(topic, value, key, headers, partition, stamp)
+        except KafkaTimeoutError:
+            self._check()
+            raise
+        sent = (recording, stamp, (as_text(_bytes(value)),))
+        inner.add_callback(lambda meta: self._tell(*sent, meta.topic_partition, offset=meta.offset))
+        inner.add_errback(lambda error: self._tell(*sent, _partition_of(inner, topic), error))
+        return LabFuture(inner, stamp, self._check)
+
+    def _tell(self, recording: Recording, stamp: int, values: tuple[str, ...], where: TopicPartition, error: Exception | None = None,
+              offset: int | None = None) -> None:
+        if self.killed:
+            return
+        if error is None:
+            unanswered = self.config["acks"] == 0
+            recording.report(self.client_id, where.topic, where.partition, stamp, "ok", None if unanswered or offset < 0 else offset,
+                             note="no answer was asked for" if unanswered else "", values=values)
+        else:
+            code = broker_error(error)
+            recording.report(self.client_id, where.topic, where.partition, stamp, outcome_of(code), None, code or ErrorCode.NONE,
+                             type(error).__name__, values)
+
+    def _check(self) -> None:
+        if self.killed:
+            raise LessonError("This producer was killed: it sends nothing more, and nobody was told what became of its records.")
+        self._check_broker()
+
+    def kill(self) -> None:
+        """Stop at once, as if the process had died."""
+        self.killed = True
+        self._sender.force_close()
+
+    def seal(self, topic: str, partition: int) -> None:
+        """Let the batch that is being filled take no further record, and be sent."""
+        where = TopicPartition(topic, partition)
+        with self._accumulator._tp_lock(where):
+            waiting = self._accumulator._batches[where]
+            if waiting and not waiting[-1].records._closed:
+                waiting[-1].records._batch_size = waiting[-1].records._builder._batch_size = 0
+        self._sender.wakeup()
+
+    def close(self, timeout: float | None = None, null_logger: bool = False) -> None:
+        """Close for sure: an unfinished batch is given up after `timeout` seconds."""
+        try:
+            super().close(timeout, null_logger)
+        except KafkaError:
+            pass
+        sender = getattr(self, "_sender", None)
+        if sender is not None and sender.is_alive():
+            sender.force_close()
+            sender.join(CLOSE_SECONDS)
+
+    def __del__(self) -> None:
+        """Close; where Python drops it in the event loop of another client, which must not wait, in a thread of its own."""
+        if getattr(self, "_closed", True):
+            return
+        if threading.current_thread() is threading.main_thread():
+            self.close(CLOSE_SECONDS)
+        else:
+            with suppress(RuntimeError):  # at the end of the process no thread can begin
+                threading.Thread(target=_close_dropped, args=(self,), name=DROPPED, daemon=True).start()
+
+
+def _close_dropped(producer: LabProducer) -> None:
+    with suppress(KafkaError, OSError, RuntimeError):  # nobody is there to hear of it
+        producer.close(CLOSE_SECONDS)
+
+
+def wait_for_dropped() -> None:
+    """Until every producer that was dropped is closed."""
+    for thread in threading.enumerate():
+        if thread.name == DROPPED:
+            thread.join()
+
+
+class LabConsumer(KafkaConsumer):
+    """A KafkaConsumer that says so when the broker is gone."""
+
+    def __init__(self, look: Callable[[], None], *topics: str, **options: Any) -> None:
+        self._look = look
+        super().__init__(*topics, **{**CONSUMER_OPTIONS, **options})
+
+    def poll(self, *args: Any, **options: Any) -> Any:
+        """As KafkaConsumer.poll, which finds nothing where there is no broker."""
+        with kept_interrupts():
+            found = super().poll(*args, **options)
+        if not found:
+            self._look()
+        return found
+
+    def to_end(self) -> Iterator[Any]:
+        """Every record that this consumer may be handed now, up to the end as it is at the start; markers are passed over.
+
+        LessonError when it has subscribed to no topic that there is, and when the broker is gone.
+        """
+        places = [TopicPartition(topic, number) for topic in sorted(self.subscription() or ())
+                  for number in sorted(self.partitions_for_topic(topic) or ())]
+        if not places:
+            self._look()
+            raise LessonError("This consumer has subscribed to no topic that there is; lab.topic('orders') makes one and returns its name.")
+        ends = self.end_offsets(places)  # with read_committed that is the last stable offset
+        while any(place not in self.assignment() or self.position(place) < end for place, end in ends.items()):
+            for records in self.poll(LOOK_SECONDS * 1000).values():
+                yield from (record for record in records if record.offset < ends[TopicPartition(record.topic, record.partition)])
+
+    def __next__(self) -> Any:
+        """As KafkaConsumer's, at whose end a broker that is gone would pass for one that has no more records."""
+        try:
+            with kept_interrupts():
+                return super().__next__()
+        except StopIteration:
+            self._look()
+            raise
+
+
+class LabAdmin(KafkaAdminClient):
+    """A KafkaAdminClient with quick timeouts."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{**ADMIN_OPTIONS, **options})
+
+
+def broker_error(error: Exception) -> ErrorCode | None:
+    """The error code that the broker answered with; None for what the client found out by itself."""
+    if isinstance(error, BrokerResponseError) and getattr(error, "errno", -1) > 0:
+        return ErrorCode(error.errno)
+    return None
+
+
+def _bytes(value: Any) -> bytes | None:
+    return value if value is None or isinstance(value, bytes) else str(value).encode()
+
+
+def _partition_of(future: Any, topic: str) -> TopicPartition:
+    where = future._produce_future.topic_partition
+    return where if where.partition is not None else TopicPartition(topic, 0)
+
+

@@ -1,0 +1,68 @@
+"""What idempotence costs on this machine: how long `send(...).get()` takes with three settings, as ratios of medians, round by round.
+
+The three producers send in turn, record by record, so a busy moment meets all of them. Bytes and requests are counted, not
+timed. What a single broker cannot show is the price of `acks="all"` with several replicas, which is the one that matters.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+from lesson_lib.lab.forge import fetch_batches
+
+SETTINGS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("acks=1, idempotence off", {"acks": 1, "enable_idempotence": False}),
+    ('acks="all", idempotence off', {"acks": "all", "enable_idempotence": False}),
+    ('acks="all", idempotence on', {"acks": "all", "enable_idempotence": True}),
+)
+VALUE = b"x" * 100
+ROUNDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class CostTable:
+    """For each setting: its name, the time of a send against the first setting's, and the bytes of a batch of one record.
+
+    The time is the median of the rounds, with the least and the greatest.
+    """
+
+    rows: tuple[tuple[str, tuple[float, float, float], int], ...]
+
+    def __str__(self) -> str:
+        lines = [f"{'settings':<30}relative time of a send   bytes of a batch"]
+        return "\n".join([*lines, *(f"{name:<30}{_ratio_words(ratios):<23}   {size:^16}" for name, ratios, size in self.rows)])
+
+    __repr__ = __str__
+
+
+def _ratio_words(ratios: tuple[float, float, float]) -> str:
+    middle, least, most = ratios
+    return f"{middle:.2f}   ({least:.2f} to {most:.2f})" if least != most else f"{middle:.2f}"
+
+
+def measure_cost(lab: Any, records: int = 100) -> CostTable:
+    """Send `records` of 100 bytes with each setting, in five rounds, waiting for each ack. LessonError when the broker is gone."""
+    topics = [lab.topic("cost") for _ in SETTINGS]
+    with ExitStack() as stack:
+        producers = [stack.enter_context(lab.producer(**options)) for _, options in SETTINGS]
+        times = [[_seconds(p, t) for p, t in zip(producers, topics, strict=True)] for _ in range(records + 1)][1:]
+    sizes = [len(fetch_batches(lab, topic)[0]) for topic in topics]
+    return CostTable(tuple((name, ratios, size) for (name, _), ratios, size in zip(SETTINGS, _ratios(times), sizes, strict=True)))
+
+
+def _ratios(times: list[list[float]]) -> list[tuple[float, float, float]]:
+    """For each setting its medians of the rounds, relative to the first setting's middle one: the middle, the least, the greatest."""
+    size = max(1, len(times) // ROUNDS)
+    rounds = [[statistics.median(column) for column in zip(*times[n:n + size], strict=True)] for n in range(0, len(times), size)]
+    base = statistics.median(row[0] for row in rounds)
+    return [(statistics.median(found) / base, min(found) / base, max(found) / base) for found in zip(*rounds, strict=True)]
+
+
+def _seconds(producer: Any, topic: str) -> float:
+    start = time.perf_counter()
+    producer.send(topic, VALUE).get()
+    return time.perf_counter() - start

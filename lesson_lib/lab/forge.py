@@ -1,0 +1,225 @@
+"""A bench for hand-made batches: any producer id, any epoch, any sequence, and the broker's verdict in words.
+
+`forge(target)` works on the toy (`PartitionLog`), on a lab, and on any broker by its address. A broker never asks whether a
+producer id was handed out to whoever uses it, so every number may be made up.
+
+On the wire "stored" and "duplicate" look almost alike: error 0 and an offset. Apache Kafka gives the difference away by the
+append time: it stays -1 for what was just stored (on a topic with timestamps by the client) and is set for a duplicate.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from lesson_lib.core.batch import Batch
+from lesson_lib.core.error_codes import ErrorCode
+from lesson_lib.core.kafka_version import KafkaVersion
+from lesson_lib.core.partition_log import PartitionLog
+from lesson_lib.core.producer_state import Appended, Duplicate, Verdict
+from lesson_lib.errors import LessonError
+from lesson_lib.history.by_hand import ByHand, HistoryByHand, history_by_hand
+from lesson_lib.lab.memory_table import MemoryRow, MemoryTable
+from lesson_lib.wire import requests
+from lesson_lib.wire.batch_bytes import batch_bytes, split_batches
+from lesson_lib.wire.raw_client import RawClient, make_topic
+
+
+def error_words(code: int) -> str:
+    """Number and name of an error; only the number where the course has no name for it."""
+    return ErrorCode(code).words if code in list(ErrorCode) else f"error {code}"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a broker answered to one forged batch. Offsets and times are -1 where there is none."""
+
+    error: int
+    base_offset: int = -1
+    log_append_time_ms: int = -1
+    log_start_offset: int = -1
+
+    @property
+    def verdict(self) -> str:
+        """stored, duplicate or refused."""
+        return "refused" if self.error else "stored" if self.log_append_time_ms == -1 else "duplicate"
+
+    def __str__(self) -> str:
+        if self.error:
+            return f"refused: {error_words(self.error)}"
+        return f"stored at offset {self.base_offset}" if self.verdict == "stored" else (
+            f"duplicate of offset {self.base_offset}: success, nothing stored")
+
+    __repr__ = __str__
+
+
+class Bench(Protocol):
+    """Where forged batches go: a toy log or a broker. `name` is for captions."""
+
+    name: str
+
+    def produce(self, batch: Batch, values: Sequence[bytes], transactional_id: str | None) -> Answer:
+        """Hand over one batch."""
+
+    def memory(self) -> list[MemoryRow]:
+        """What is remembered of each producer id."""
+
+
+@dataclass
+class ToyBench:
+    """A bench on a `PartitionLog`, in this process."""
+
+    log: PartitionLog
+
+    @property
+    def name(self) -> str:
+        """Whose rule decides."""
+        return str(self.log.version)
+
+    def produce(self, batch: Batch, values: Sequence[bytes], transactional_id: str | None) -> Answer:
+        """Let the toy's rule decide."""
+        return _as_answer(self.log.append(batch.again(payload=tuple(v.decode() for v in values))), self.log)
+
+    def memory(self) -> list[MemoryRow]:
+        """The toy's memory; unlike a broker's answer it could show all five ranges (`log.producers`)."""
+        return [MemoryRow(pid, e.producer_epoch, e.last_sequence, e.last_timestamp, e.coordinator_epoch,
+                          -1 if e.current_txn_first_offset is None else e.current_txn_first_offset)
+                for pid, e in self.log.producers.items()]
+
+
+@dataclass
+class BrokerBench:
+    """A bench on one partition of a broker."""
+
+    client: RawClient
+    topic: str
+    partition: int = 0
+    name: str = "a broker"
+
+    def produce(self, batch: Batch, values: Sequence[bytes], transactional_id: str | None) -> Answer:
+        """Send a Produce request made by hand."""
+        data = batch_bytes(values, producer_id=batch.producer_id, producer_epoch=batch.producer_epoch,
+                           base_sequence=batch.base_sequence, transactional=batch.transactional, timestamp=batch.max_timestamp)
+        answer = self.client.ask(requests.produce(self.topic, self.partition, data, transactional_id=transactional_id))
+        part = answer.responses[0].partition_responses[0]
+        return Answer(part.error_code, part.base_offset, part.log_append_time_ms, part.log_start_offset)
+
+    def memory(self) -> list[MemoryRow]:
+        """The broker's memory, by DescribeProducers."""
+        part = self.client.ask(requests.describe_producers(self.topic, [self.partition])).topics[0].partitions[0]
+        return [MemoryRow(p.producer_id, p.producer_epoch, p.last_sequence, p.last_timestamp, p.coordinator_epoch,
+                          p.current_txn_start_offset) for p in part.active_producers]
+
+
+@dataclass
+class Forge:
+    """Sends hand-made batches to one partition and says what the broker made of each."""
+
+    bench: Bench
+    sent: int = 0
+    handed: list[ByHand] = field(default_factory=list)
+
+    def close(self) -> None:
+        """Let go of the connection, if there is one."""
+        if isinstance(self.bench, BrokerBench):
+            self.bench.client.close()
+
+    def send(self, producer_id: int = -1, epoch: int = 0, base_sequence: int = 0, count: int = 1, *, transactional: bool = False,
+             transactional_id: str | None = None, values: Sequence[str] | None = None) -> Answer:
+        """Send one batch of `count` records. Without a producer id it is a plain batch, as with idempotence off."""
+        numbers = (producer_id, epoch, base_sequence) if producer_id >= 0 else (-1, -1, -1)
+        given = self._values(numbers, count) if values is None else values
+        self.sent += len(given)
+        batch = _checked(Batch(len(given), *numbers, transactional=transactional, max_timestamp=int(time.time() * 1000)))
+        answer = self.bench.produce(batch, [value.encode() for value in given], transactional_id)
+        offset = None if answer.error else answer.base_offset
+        self.handed.append(ByHand(batch, tuple(given), answer.verdict, offset, ErrorCode(answer.error)))
+        return answer
+
+    def _values(self, numbers: tuple[int, int, int], count: int) -> Sequence[str]:
+        """New ones; those of the first time for a batch that was sent before."""
+        before = (h.values for h in self.handed if h.identity == (*numbers, count) and numbers[0] >= 0)
+        return next(before, [f"f{self.sent + n}" for n in range(count)])
+
+    def history(self) -> HistoryByHand:
+        """Everything that was sent from this bench, for `show(bench.history(), layout="arrivals")`."""
+        return history_by_hand(self.handed, broker=self.bench.name)
+
+    def describe_producers(self) -> MemoryTable:
+        """What the broker remembers of each producer id on this partition."""
+        return MemoryTable(tuple(sorted(self.bench.memory(), key=lambda row: row.producer_id)))
+
+    def batches(self) -> list[bytes]:
+        """The bytes of every batch in the log, oldest first, for `explain_header`. The toy has none."""
+        if not isinstance(self.bench, BrokerBench):
+            raise LessonError("The toy stores no bytes: forge on a broker, or give the Batch itself to explain_header.")
+        return fetch_batches(self.bench.client, self.bench.topic, self.bench.partition)
+
+
+def _release(text: str) -> KafkaVersion:
+    try:
+        return KafkaVersion.of(text)
+    except ValueError as error:
+        raise LessonError(str(error)) from None
+
+
+def forge(target: Any, topic: str | None = None, partition: int = 0) -> Forge:
+    """A bench on a `PartitionLog`, a release whose rule the toy follows ("4.5"), a lab (anything with an `address`), or `host:port`.
+
+    Without `topic` a broker gets a new one; a lab deletes it when it stops. LessonError when nothing answers or the topic cannot be made.
+    """
+    if isinstance(target, str) and re.fullmatch(r"\d+\.\d+(\.\d+)?", target):  # an IP address has one number more
+        target = PartitionLog(version=_release(target))
+    if isinstance(target, PartitionLog):
+        return Forge(ToyBench(target))
+    client = RawClient(target if isinstance(target, str) else target.address)
+    name = getattr(getattr(target, "choice", None), "name", BrokerBench.name)
+    return Forge(BrokerBench(client, topic or _new_topic(target, client), partition, name))
+
+
+def fetch_batches(target: Any, topic: str, partition: int = 0) -> list[bytes]:
+    """The bytes of every batch of a partition as the broker serves them, oldest first (up to 1 MiB).
+
+    `target` is a lab, an address or a `RawClient`. LessonError when the broker does not know the partition.
+    """
+    if not isinstance(target, RawClient):
+        with RawClient(target if isinstance(target, str) else target.address) as client:
+            return fetch_batches(client, topic, partition)
+    start = target.ask(requests.list_offsets(topic, [partition], requests.EARLIEST)).topics[0].partitions[0]
+    if start.error_code:
+        raise LessonError(f"The broker does not show {topic}-{partition}: {error_words(start.error_code)}.")
+    answer = target.ask(requests.fetch(topic, {partition: start.offset}))
+    return split_batches(bytes(answer.responses[0].partitions[0].records or b""))
+
+
+def _new_topic(target: Any, client: RawClient) -> str:
+    if hasattr(target, "topics"):  # a lab, whose topics carry the learner's suffix
+        return target.topic("forge")
+    name = f"forge-{uuid.uuid4().hex[:8]}"
+    try:
+        make_topic(client, name)
+    except RuntimeError as error:
+        raise LessonError(f"{error}. Name a topic that exists: forge(…, topic='orders').") from None
+    return name
+
+
+def _checked(batch: Batch) -> Batch:
+    """LessonError for numbers that do not fit into their header fields."""
+    limits = (("producer_id", 63), ("producer_epoch", 15), ("base_sequence", 31))
+    for name, bits in limits:
+        if not -1 <= getattr(batch, name) < 1 << bits:
+            raise LessonError(f"{name.removeprefix('producer_')} must be from -1 to {(1 << bits) - 1}, "
+                              f"the field in the header has no room for {getattr(batch, name)}.")
+    return batch
+
+
+def _as_answer(verdict: Verdict, log: PartitionLog) -> Answer:
+    if isinstance(verdict, Appended):
+        return Answer(0, verdict.base_offset, -1, log.log_start_offset)
+    if isinstance(verdict, Duplicate):
+        return Answer(0, verdict.base_offset, verdict.timestamp, log.log_start_offset)
+    return Answer(verdict.error, log_start_offset=log.log_start_offset)

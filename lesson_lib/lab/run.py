@@ -1,0 +1,154 @@
+"""`lab.run`: the experiment of `simulate`, with kafka-python's producer, over TCP, through the fault proxy.
+
+The application in it sends value after value and waits for each answer, or with several in flight sends all at once. A killed
+producer is followed by a new one, which knows only what was not yet sent.
+"""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from kafka.errors import IllegalStateError, KafkaTimeoutError
+
+from lesson_lib.history import Event, Kind, Settings
+from lesson_lib.lab.as_history import NEVER_TOLD
+from lesson_lib.lab.clients import LabProducer
+from lesson_lib.proxy.recording import Recording
+
+TICK, IDLE_SECONDS, GRACE_SECONDS = 0.02, 5.0, 1.5
+Part = tuple[tuple[str, ...], int]  # the values of one batch, and its partition
+
+
+@dataclass(eq=False)
+class Sent:
+    """One batch that was handed to a client. `done` once the application was told about it."""
+
+    part: Part
+    client_id: str
+    timestamp: int
+    done: bool = False
+    error: Exception | None = None
+
+
+@dataclass
+class Application:
+    """Hands the batches of one run to a producer, and to another one where the first is killed."""
+
+    topic: str
+    recording: Recording
+    new_producer: Callable[[], LabProducer]
+    check: Callable[[], None]
+    in_flight: int
+    timeout_seconds: float
+    resend: bool = False
+    started: int = 0
+    answers: queue.SimpleQueue[Sent] = field(default_factory=queue.SimpleQueue)
+    handed_over: list[Sent] = field(default_factory=list)
+
+    def run(self, parts: Sequence[Part]) -> None:
+        """Until every batch is settled or nothing more can become of it."""
+        todo = deque(parts)
+        self._start()
+        while todo and not self._stuck:
+            sent = self._send(todo)
+            self._wait(sent)
+            if self.recording.killed:
+                self._restart(todo, sent)
+            elif self.resend:
+                todo.extendleft(s.part for s in reversed(sent) if s.error is not None)
+        self.recording.wait_until(lambda: self.recording.open_attempts == 0, IDLE_SECONDS)
+        self._never_told(todo)
+
+    def _start(self) -> None:
+        self.started += 1
+        self.producer = self.new_producer()
+        self._stuck = False
+
+    def _restart(self, todo: deque[Part], sent: list[Sent]) -> None:
+        """The process is gone; a new one starts."""
+        self.recording.wait_until(lambda: self.recording.open_attempts == 0, IDLE_SECONDS)
+        if self.resend:
+            todo.extendleft(s.part for s in reversed(sent) if not s.done)
+        self.recording.killed = False
+        self.recording.told = self.recording.promised
+        if todo:
+            self.recording.note(Event(0, Kind.PRODUCER, "started", f"producer {self.started + 1}"))
+            self._start()
+
+    def _send(self, todo: deque[Part]) -> list[Sent]:
+        """The next batch, or where nothing is waited for all of them."""
+        one_by_one = self.resend or (self.in_flight == 1 and self.recording.asks_for_answers)
+        parts = [todo.popleft() for _ in range(1 if one_by_one else len(todo))]
+        self.recording.promised += len(parts)
+        sent = []
+        for index, part in enumerate(parts):
+            try:
+                sent.append(self._send_one(part))
+            except IllegalStateError:  # killed meanwhile: the rest was never handed over
+                todo.extendleft(reversed(parts[index:]))
+                break
+        return sent
+
+    def _send_one(self, part: Part) -> Sent:
+        values, partition = part
+        futures = [self.producer.send(self.topic, value.encode(), partition=partition) for value in values]
+        self.producer.seal(self.topic, partition)
+        sent = Sent(part, self.producer.client_id, futures[0].timestamp)
+        self.handed_over.append(sent)
+        futures[0].add_callback(lambda _: self._answered(sent, None))
+        futures[0].add_errback(lambda error: self._answered(sent, error))
+        return sent
+
+    def _answered(self, sent: Sent, error: Exception | None) -> None:
+        sent.done, sent.error = not self.producer.killed, error
+        self.answers.put(sent)
+
+    def _wait(self, sent: list[Sent]) -> None:
+        """Until all of these are settled, the producer is killed or stuck, or the time is over."""
+        waiting, end = set(sent), time.monotonic() + self.timeout_seconds + GRACE_SECONDS
+        while waiting and not (self.recording.killed or self._stuck) and time.monotonic() < end:
+            try:
+                one = self.answers.get(timeout=TICK)
+            except queue.Empty:
+                self.check()
+                continue
+            waiting.discard(one)
+            self._look_whether_stuck(one)
+        if not self.recording.asks_for_answers:  # the client says ok before anything was sent
+            self.recording.wait_until(lambda: len(self.recording.book) >= self.recording.promised, IDLE_SECONDS)
+
+    def _look_whether_stuck(self, sent: Sent) -> None:
+        """kafka-python drops its id once a retried batch expires, and never asks for another: it sends nothing any more."""
+        retried = any(e.kind == Kind.SEND and e.try_no > 1 for e in self.recording.events)
+        if isinstance(sent.error, KafkaTimeoutError) and self.producer.config["enable_idempotence"] and retried:
+            self._stuck = True
+            self.recording.note(Event(0, Kind.PRODUCER, "stuck", self.recording.lane(self.producer.client_id),
+                                      note="it dropped its id and never asks for a new one"))
+
+    def _never_told(self, todo: deque[Part]) -> None:
+        """What was handed over and not answered: it waits in a stuck producer, or died with a killed one."""
+        if todo and self._stuck:
+            self.handed_over.append(Sent(todo[0], self.producer.client_id, 0))
+        for sent in self.handed_over:
+            if not sent.done:
+                values, partition = sent.part
+                self.recording.report(sent.client_id, self.topic, partition, sent.timestamp, "unknown", note=NEVER_TOLD, values=values)
+
+
+def in_parts(values: Sequence[str], size: int, partitions: int) -> list[Part]:
+    """Values in batches of `size`, one partition after the other."""
+    return [(tuple(values[i:i + size]), (i // size) % partitions) for i in range(0, len(values), size)]
+
+
+def producer_options(settings: Settings, records_per_batch: int, delivery_timeout_ms: int, request_timeout_ms: int) -> dict[str, Any]:
+    """kafka-python's names for the settings of a run."""
+    lingers = {"batch_size": 1} if records_per_batch == 1 else {"linger_ms": max(0, delivery_timeout_ms - request_timeout_ms)}
+    tries = {} if settings.retries is None else {"retries": settings.retries}
+    return {"enable_idempotence": settings.idempotence, "acks": settings.acks if settings.acks == "all" else int(settings.acks),
+            "max_in_flight_requests_per_connection": settings.in_flight, "delivery_timeout_ms": delivery_timeout_ms,
+            "request_timeout_ms": request_timeout_ms, **lingers, **tries}

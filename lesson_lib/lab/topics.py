@@ -1,0 +1,151 @@
+"""Topics of one lab: made by a short name, stored under a name that no other learner has, deleted when the lab stops.
+
+So are its consumer groups. The suffix is made of the learner, the process and the lab. Topics that a killed kernel of the same
+learner left behind are recognised by it and deleted when the next lab starts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import socket
+import time
+import uuid
+from itertools import count
+
+from kafka.protocol.admin import DeleteGroupsRequest, ListGroupsRequest
+from kafka.protocol.metadata import MetadataRequest
+
+from lesson_lib.errors import LessonError
+from lesson_lib.lab.log_reader import leaders_of
+from lesson_lib.wire import requests
+from lesson_lib.wire.raw_client import RawClient
+
+LEARNER = "LESSON_LEARNER"
+CREATE_SECONDS, LEADER_SECONDS, POLL_SECONDS = 4.0, 30.0, 0.01
+_labs = count(1)
+
+
+def learner() -> str:
+    """Eight hex digits for this learner on this machine; from LESSON_LEARNER where that is set.
+
+    The network card counts too: a room of copies of one machine has one home folder and one host name thirty times.
+    """
+    who = os.environ.get(LEARNER) or f"{os.path.expanduser('~')}@{socket.gethostname()}/{uuid.getnode():x}"
+    return hashlib.blake2b(who.encode(), digest_size=4).hexdigest()
+
+
+class Topics:
+    """Makes, renames and deletes the topics of one lab on the broker at `address`."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.suffix = f"{learner()}-{os.getpid()}-{next(_labs)}"
+        self._made: dict[str, str] = {}
+        self._numbers = count(1)
+
+    def make(self, name: str, partitions: int = 1) -> str:
+        """A new, empty topic; its real name. LessonError for a name that Kafka does not take."""
+        if not re.fullmatch(r"[A-Za-z0-9._-]{1,180}", name):
+            raise LessonError(f"{name!r} is no name for a topic; use letters, digits, dots, hyphens and underscores.")
+        if not isinstance(partitions, int) or not 1 <= partitions <= 64:
+            raise LessonError(f"A topic of the lab has 1 to 64 partitions, not {partitions!r}.")
+        real = self._free_name(name)
+        self._made[real] = name  # before it is there: an interrupt may come between the broker's work and its answer
+        self._create(real, partitions)
+        self._wait_for_leaders(real, partitions)
+        return real
+
+    def _free_name(self, name: str) -> str:
+        real = self.private(name)
+        while real in self._made:
+            real = f"{name}-{next(self._numbers)}-{self.suffix}"
+        return real
+
+    def private(self, name: str) -> str:
+        """The name with the learner's suffix; for topics, groups and transactional ids."""
+        return name if name.endswith(self.suffix) else f"{name}-{self.suffix}"
+
+    def short(self, name: str) -> str:
+        """The name as the learner gave it."""
+        return self._made.get(name) or name.removesuffix(f"-{self.suffix}")
+
+    def delete_all(self) -> None:
+        """Delete what this lab made, groups of its consumers included; a broker that is gone keeps it until the learner's next lab."""
+        self._delete_groups()
+        self._delete(list(self._made))
+        self._made.clear()
+
+    def delete_leftovers(self) -> None:
+        """Delete what dead processes of this learner left behind."""
+        pattern = re.compile(rf".+-{learner()}-(\d+)-\d+")
+        found = [(name, pattern.fullmatch(name)) for name in self._names()]
+        self._delete([name for name, match in found if match and not _is_alive(int(match.group(1)))])
+
+    def _names(self) -> list[str]:
+        try:
+            with RawClient(self.address, 3.0) as client:
+                return [topic.name for topic in client.ask(MetadataRequest(topics=None, allow_auto_topic_creation=False)).topics]
+        except (LessonError, OSError):
+            return []
+
+    def _delete(self, names: list[str]) -> None:
+        try:
+            with RawClient(self.address, 3.0) as client:
+                for name in names:
+                    client.ask(requests.delete_topic(name))
+        except (LessonError, OSError):
+            pass
+
+    def _delete_groups(self) -> None:
+        try:
+            with RawClient(self.address, 3.0) as client:
+                groups = [g.group_id for g in client.ask(ListGroupsRequest()).groups if g.group_id.endswith(f"-{self.suffix}")]
+                if groups:
+                    client.ask(DeleteGroupsRequest(groups_names=groups))
+        except (LessonError, OSError):
+            pass
+
+    def _create(self, real: str, partitions: int) -> None:
+        try:
+            with RawClient(self.address, CREATE_SECONDS) as client:
+                error = client.ask(requests.create_topic(real, partitions)).topics[0].error_code
+        except OSError as failure:
+            raise self._not_made(str(failure)) from None
+        if error:
+            raise self._not_made(f"error {error}")
+
+    def _wait_for_leaders(self, real: str, partitions: int) -> None:
+        """A new topic of Apache Kafka refuses batches (error 6) until its leaders have taken it."""
+        end = time.monotonic() + LEADER_SECONDS
+        while not self._is_led(real, partitions):
+            if time.monotonic() > end:
+                raise self._not_made("no leader took it")
+            time.sleep(POLL_SECONDS)
+
+    def _is_led(self, real: str, partitions: int) -> bool:
+        try:
+            leaders = leaders_of(self.address, real)
+            return len(leaders) == partitions and all(_answers(leader, real, partition) for partition, leader in leaders.items())
+        except OSError:
+            return False
+
+    def _not_made(self, why: str) -> LessonError:
+        return LessonError(f"The broker at {self.address} made no topic ({why}); look whether it still runs, then run this cell again.")
+
+
+def _answers(leader: str, topic: str, partition: int) -> bool:
+    """Whether the leader has taken the partition."""
+    with RawClient(leader, CREATE_SECONDS) as client:
+        return not client.ask(requests.list_offsets(topic, [partition])).topics[0].partitions[0].error_code
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

@@ -1,0 +1,1 @@
+"""Faults between any client and any broker, and what was seen there, written as events."""

@@ -1,0 +1,116 @@
+"""The comparison is only worth something if it finds a broker with a wrong rule, and shows it in a few steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import replace
+from random import Random
+from typing import Any
+
+import pytest
+
+from course_tools.conformance.as_history import as_history
+from course_tools.conformance.compare import Comparison, compare, smallest
+from course_tools.conformance.generate import random_script
+from course_tools.conformance.outcome import Outcome, Seen, differences
+from course_tools.conformance.report import counterexample
+from course_tools.conformance.script import parse
+from course_tools.conformance.side import Side
+from lesson_lib.broker.cluster import Topic
+from lesson_lib.broker.embedded import EmbeddedBroker
+from lesson_lib.core.error_codes import ErrorCode
+from lesson_lib.core.partition_log import PartitionLog
+from lesson_lib.core.producer_state import Appended, Duplicate, Refused, judge
+
+OUT_OF_ORDER = Refused(ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER)
+
+
+def at_or_below_is_duplicate(entry: Any, batch: Any, end: int, version: Any) -> Any:
+    verdict = judge(entry, batch, end, version)
+    below = verdict == OUT_OF_ORDER and batch.producer_epoch == entry.producer_epoch and batch.base_sequence <= entry.last_sequence
+    return Duplicate(0, batch.max_timestamp) if below else verdict
+
+
+def window_of_four(entry: Any, batch: Any, end: int, version: Any) -> Any:
+    return judge(replace(entry, batches=entry.batches[-4:]) if entry else None, batch, end, version)
+
+
+def any_epoch_may_start_anywhere(entry: Any, batch: Any, end: int, version: Any) -> Any:
+    newer = entry is not None and batch.producer_epoch > entry.producer_epoch >= 0 and batch.base_sequence > 0
+    return Appended(end) if newer else judge(entry, batch, end, version)
+
+
+def never_fences(entry: Any, batch: Any, end: int, version: Any) -> Any:
+    verdict = judge(entry, batch, end, version)
+    return Appended(end) if verdict == Refused(ErrorCode.INVALID_PRODUCER_EPOCH) else verdict
+
+
+def no_wrap(entry: Any, batch: Any, end: int, version: Any) -> Any:
+    wraps = entry is not None and entry.last_sequence == 2**31 - 1 and batch.base_sequence == 0 == batch.producer_epoch
+    return OUT_OF_ORDER if wraps and not entry.duplicate_of(batch) else judge(entry, batch, end, version)
+
+
+@contextmanager
+def two_brokers(rule: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Any:
+    """An embedded broker that judges by `rule`, and a right one."""
+    with EmbeddedBroker() as wrong, EmbeddedBroker() as right:
+        def create(name: str, partitions: int = 1, configs: dict[str, str] | None = None) -> Topic:
+            wrong.cluster.topics[name] = Topic(name, [PartitionLog(rule=rule) for _ in range(partitions)], configs=configs or {})
+            return wrong.cluster.topics[name]
+        monkeypatch.setattr(wrong.cluster, "create_topic", create)
+        sides = Side(wrong.address), Side(right.address)
+        try:
+            yield sides
+        finally:
+            for side in sides:
+                side.close()
+
+
+def first_difference(left: Side, right: Side) -> Comparison | None:
+    scripts = (random_script(Random(f"planted-{n}")) for n in range(1000))
+    return next((c for c in compare(left, right, scripts, together=100) if c.differences), None)
+
+
+@pytest.mark.parametrize("rule, steps", [
+    (at_or_below_is_duplicate, 2), (window_of_four, 6), (any_epoch_may_start_anywhere, 2), (never_fences, 2), (no_wrap, 2)])
+def test_a_wrong_rule_is_found_and_shown_in_few_steps(rule: Any, steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    with two_brokers(rule, monkeypatch) as (left, right):
+        found = first_difference(left, right)
+        assert found is not None
+        small = smallest(left, right, found)
+    assert len(small.script.steps) == steps
+    assert small.differences
+    assert f'--replay "{small.script}"' in counterexample(small, "wrong", "right")
+
+
+def test_the_right_rule_differs_from_itself_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    with two_brokers(judge, monkeypatch) as (left, right):
+        assert [c.differences for c in compare(left, right, (random_script(Random(n)) for n in range(200)))] == [[]] * 200
+
+
+def test_a_broker_that_hangs_up_is_named_for_the_script_that_made_it() -> None:
+    with EmbeddedBroker("3.9") as broker:
+        side = Side(broker.address)
+        fine, fatal = side.run([parse("send p0 - n1"), parse("v12: send p0 - n1")])  # 3.9 does not serve Produce 12
+        side.close()
+    assert str(fine.steps[0]) == "ok, offset 0, log start 0"
+    assert "closed the connection" in str(fatal.steps[0])
+
+
+def test_each_kind_of_difference_is_seen() -> None:
+    step = Seen(0, 3, "+1", 0)
+    for change in ({"error": 45}, {"base_offset": 4}, {"append_time": ""}, {"log_start_offset": 1}, {"note": "x"}):
+        assert len(differences(Outcome((step,)), Outcome((replace(step, **change),)))) == 1
+    assert differences(Outcome((step,)), Outcome((step,))) == []
+
+
+def test_a_counterexample_is_a_history_like_any_other() -> None:
+    script = parse("send p0 a e0 s0 n2; send p0 a e0 s0 n2; send p0 a e0 s9 n1; init X; add X p0 e+0; send p0 X e+0 s0 n1 txn; abort X e+0")
+    with EmbeddedBroker() as broker:
+        side = Side(broker.address)
+        history = as_history(script, side.run([script])[0], "embedded")
+        side.close()
+    assert history.verdicts == [(0, "stored", 0), (0, "duplicate", 0), (1, "refused", 45), (2, "stored", 0)]
+    assert [(c.value, c.batch) for c in history.log()] == [("s0r0", 0), ("s0r1", 0), ("s5r0", 2), ("", -1)]
+    assert "abort" in str(history)

@@ -1,0 +1,143 @@
+"""The book as a reader has it: from a disk, without network, by keyboard."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+
+from course_tools.publish.book import make_book
+from course_tools.publish.sections import Section, sections_of
+from tests.course_tools.publish.conftest import serious
+
+PAPER = 718, 1046  # pixels of A4 within margins of 1 cm
+OVERHANG = "document.documentElement.scrollWidth - window.innerWidth"
+WIDE = "[...document.images].filter(image => image.getBoundingClientRect().right > window.innerWidth).length"
+PHONE = 390, 800
+LEAST = 12  # pixels of the smallest letters outside of pictures
+SMALL = """least => [...document.querySelectorAll('main p, main li, main pre, main td, main summary')]
+    .filter(e => e.innerText.trim() && parseFloat(getComputedStyle(e).fontSize) < least).map(e => e.innerText.slice(0, 60))"""
+MARKS = """[...document.querySelectorAll('[data-picture] svg')].map(svg => [...svg.querySelectorAll('[data-event]')]
+    .filter(g => g.getClientRects().length).length)"""
+EVENT = "[...document.querySelectorAll('[data-picture]')].map(root => root.dataset.step)"
+
+
+@pytest.fixture(scope="session")
+def book(executed_lessons: dict[Path, Any], tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    return make_book(tmp_path_factory.mktemp("book"), executed_lessons)
+
+
+def test_sections_are_cut_at_headings_and_leave_out_what_is_not_read() -> None:
+    html = ('<header><h9>top</h9>search</header><h1 id="a">One</h1><p>first</p><p>second</p><script>var x</script>'
+            '<img alt="a picture"><details><pre>table</pre></details><h2 id="b">Two <code>x</code><a>¶</a></h2><pre>code</pre>')
+    assert sections_of(html, "p.html", "L") == [
+        Section("p.html#a", "L", "One", "first second a picture"), Section("p.html#b", "L", "Two x", "code")]
+
+
+def test_every_link_inside_the_book_leads_somewhere(book: list[Path]) -> None:
+    ids = {page.name: set(re.findall(r'\bid="([^"]+)"', page.read_text())) for page in book}
+    index = json.loads((book[0].parent / "search-index.js").read_text().split("=", 1)[1].rstrip(";\n"))
+    assert {section["address"].partition("#")[0] for section in index} == {page.name for page in book[1:]}, "every page can be found"
+    links = [(page.name, link) for page in book for link in re.findall(r'<a [^>]*href="(?!https?:)([^"]+)"', page.read_text())]
+    for page, link in [*links, *(("index.html", section["address"]) for section in index)]:
+        name, _, anchor = link.partition("#")
+        assert (name or page) in ids, f"{page}: {link}"
+        assert not anchor or {anchor, unquote(anchor)} & ids[name or page], f"{page}: {link}"
+
+
+def test_previous_and_next_go_through_all_lessons(book: list[Path]) -> None:
+    names = [page.name for page in book[1:]]
+    for page, before, after in zip(book[1:], [None, *names], [*names[1:], None], strict=False):
+        turns = dict(re.findall(r'href="([^"]+)" rel="(prev|next)"', page.read_text()))
+        assert turns == {name: rel for name, rel in ((before, "prev"), (after, "next")) if name}
+
+
+def test_what_a_page_shows_is_an_output_and_not_the_name_of_a_class(book: list[Path]) -> None:
+    for page in book:
+        assert not re.search(r"VBox\(|RadioButtons\(|object at 0x|Traceback|No description has been provided", page.read_text())
+
+
+def test_the_table_of_clients_is_its_last_page_and_lesson_4_leads_there(book: list[Path]) -> None:
+    assert book[-1].name == "clients-compared.html"
+    assert "Do not edit" not in book[-1].read_text()
+    assert 'href="clients-compared.html"' in book[4].read_text()
+
+
+@pytest.mark.browser
+def test_no_page_complains_or_asks_the_network_and_axe_finds_nothing_serious(book: list[Path], open_page: Any) -> None:
+    for path in book:
+        page = open_page(path)
+        assert page.evaluate("[...document.images].filter(image => !image.alt || !image.naturalWidth).length") == 0
+        assert page.evaluate(OVERHANG) <= 0
+        assert page.evaluate(WIDE) == 0
+        assert serious(page) == []
+        assert page.complaints == []
+
+
+@pytest.mark.browser
+def test_on_paper_no_line_is_cut_no_control_is_left_and_a_picture_stays_on_one_page(book: list[Path], open_page: Any) -> None:
+    for path in book:
+        page = open_page(path, *PAPER)
+        page.emulate_media(media="print")
+        assert page.evaluate(OVERHANG) <= 0
+        assert page.evaluate("[...document.querySelectorAll('pre, table')].filter(e => e.scrollWidth > e.clientWidth + 1).length") == 0
+        assert not [c for c in page.locator("button, input, .turn").all() if c.is_visible()]
+        # Firefox knows no `break-after: avoid`, and would leave the summary alone at the foot of a page.
+        assert page.evaluate("![...document.querySelectorAll('details')].some(e => getComputedStyle(e).breakInside != 'avoid')")
+        for sheet in page.locator(".lesson-sheet").all():
+            assert sheet.evaluate("(e) => getComputedStyle(e).breakInside") == "avoid"
+            assert sheet.bounding_box()["height"] < PAPER[1] and sheet.bounding_box()["width"] <= PAPER[0]
+
+
+@pytest.mark.browser
+def test_a_page_is_not_wider_than_a_phone_and_its_letters_are_large_enough(book: list[Path], open_page: Any) -> None:
+    for path in book:
+        page = open_page(path, *PHONE)
+        assert page.evaluate(OVERHANG) <= 0, path.name
+        assert page.evaluate(SMALL, LEAST) == [], path.name
+
+
+@pytest.mark.browser
+def test_every_picture_with_events_steps(book: list[Path], open_page: Any) -> None:
+    page = open_page(book[2])
+    before, marks = page.evaluate(EVENT), page.evaluate(MARKS)
+    assert len(before) >= 5 and all(int(step) > 0 for step in before)
+    for slider in page.get_by_role("slider", name="Event").all():
+        slider.focus()
+        page.keyboard.press("ArrowLeft")
+    assert page.evaluate(EVENT) == [str(int(step) - 1) for step in before]
+    assert all(now < then for now, then in zip(page.evaluate(MARKS), marks, strict=True))
+
+
+@pytest.mark.browser
+def test_a_search_by_keyboard_leads_to_the_lesson(book: list[Path], open_page: Any) -> None:
+    page = open_page(book[0])
+    field = page.get_by_role("searchbox", name="Search all lessons")
+    field.focus()
+    page.keyboard.type("lost ack")
+    assert re.match(r"\d+ sections", page.get_by_role("status").first.inner_text())
+    assert serious(page) == []
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/02-*")
+    assert page.get_by_role("heading", level=1).inner_text().startswith("2 · One lost ack")
+
+
+@pytest.mark.browser
+def test_a_search_in_vain_says_so_and_escape_ends_it(book: list[Path], open_page: Any) -> None:
+    page = open_page(book[3])
+    page.get_by_role("searchbox").fill("lost zebra")
+    assert page.locator("#found-count").inner_text() == "Nothing holds all of: lost, zebra."
+    page.keyboard.press("Escape")
+    assert page.locator("#found-count").inner_text() == "" and page.get_by_role("searchbox").input_value() == ""
+
+
+@pytest.mark.browser
+def test_a_text_in_another_lesson_is_found_from_any_page(book: list[Path], open_page: Any) -> None:
+    page = open_page(book[3])
+    page.get_by_role("searchbox").fill("Tracking  NUMBER letter")
+    assert page.locator("#found a").first.get_attribute("href").startswith("01-")

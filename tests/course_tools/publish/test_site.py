@@ -1,0 +1,173 @@
+"""The site in which lessons run in the reader's browser: how it is put together, and one lesson in it where `make site` was run."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import zipfile
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from course_tools import site
+from tests.course_tools.publish.conftest import serious
+
+ROOT = Path(__file__).parents[3]
+SITE = ROOT / "build" / "site"
+LESSONS = sorted((ROOT / "notebooks").glob("0*.ipynb"))
+KERNEL = "window.jupyterapp?.shell?.currentWidget?.context?.sessionContext?.session?.kernel?.status"
+CELLS = """() => [...jupyterapp.shell.currentWidget.content.model.cells].filter(cell => cell.type === 'code')
+    .map(cell => [cell.executionCount, JSON.stringify(cell.outputs.toJSON())])"""
+SESSIONS = "() => [...jupyterapp.serviceManager.sessions.running()].map(session => session.path)"
+PRINTED = """async (code) => {
+    const said = [], future = jupyterapp.shell.currentWidget.context.sessionContext.session.kernel.requestExecute({code});
+    future.onIOPub = (message) => said.push(message.content.text ?? message.content.evalue ?? '');
+    await future.done;
+    return said.join('');
+}"""
+NO_NETWORK = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
+
+
+def wheel(folder: Path, name: str, *requirements: str) -> Path:
+    """A wheel with a package and a module."""
+    path = folder / f"{name}-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(f"{name}/__init__.py", "")
+        archive.writestr("lonely.py", "")
+        about = "\n".join(["Metadata-Version: 2.1", f"Name: {name}", "Version: 1.0", *(f"Requires-Dist: {r}" for r in requirements)])
+        archive.writestr(f"{name}-1.0.dist-info/METADATA", about + "\n")
+    return path
+
+
+def test_the_lock_names_what_is_there_and_nothing_else(tmp_path: Path) -> None:
+    one = site._package(wheel(tmp_path, "My_One", "two>=1", "gone", 'three; extra == "test"'))
+    two = site._package(wheel(tmp_path, "two"))
+    assert one["imports"] == ["My_One", "lonely"] and one["name"] == "my-one" and len(one["sha256"]) == 64
+    (tmp_path / "pyodide-lock.json").write_text('{"info": {"python": "3.14"}, "packages": {"numpy": {}}}')
+    site.write_lock(tmp_path / "pyodide-lock.json", [one, two])
+    lock = json.loads((tmp_path / "pyodide-lock.json").read_text())
+    assert lock["info"] == {"python": "3.14"}
+    assert {name: package["depends"] for name, package in lock["packages"].items()} == {"my-one": ["two"], "two": []}
+
+
+def test_without_npm_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(site.shutil, "which", lambda name: None)
+    monkeypatch.setattr(site.sys, "argv", ["site.py"])
+    assert site.main() == 1
+    assert "install Node.js, or unpack Pyodide" in capsys.readouterr().err
+
+
+def test_the_front_page_leads_to_each_lesson_and_nowhere_else() -> None:
+    links = re.findall(r'(?:href|src)="([^"]+)"', site.front_page(LESSONS))
+    assert links == ["icon-120x120.png", *(f"notebooks/index.html?path={path.name}" for path in LESSONS)]
+    assert "2 · One lost ack</a>" in site.front_page(LESSONS)
+
+
+@pytest.mark.browser
+def test_the_front_page_can_be_read_by_everybody(open_page: Any, tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text(site.front_page(LESSONS))
+    page = open_page(tmp_path / "index.html", width=400)
+    assert serious(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400
+
+
+class Pages(SimpleHTTPRequestHandler):
+    """Serves the site as any web server would, except that the page lets a test look inside."""
+
+    extensions_map = {**SimpleHTTPRequestHandler.extensions_map, ".mjs": "text/javascript", ".wasm": "application/wasm"}
+
+    def do_GET(self) -> None:
+        if self.path.split("?")[0] != "/jupyter-lite.json":
+            return super().do_GET()
+        told = json.loads((SITE / "jupyter-lite.json").read_text())
+        told["jupyter-config-data"]["exposeAppInBrowser"] = True
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.end_headers()
+        self.wfile.write(json.dumps(told).encode())
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def address() -> Iterator[str]:
+    """Where the site that `make site` has built is served."""
+    if not (SITE / "jupyter-lite.json").is_file():
+        pytest.skip("needs the static site: run `make site`")
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Pages, directory=SITE)) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def browser(browser_path: str) -> Iterator[Any]:
+    """One that finds no other machine."""
+    from playwright.sync_api import sync_playwright
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=browser_path, args=["--no-sandbox", NO_NETWORK])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(address: str, browser: Any) -> Iterator[Any]:
+    """A page of that browser; `page.asked` are the requests that went elsewhere."""
+    page = browser.new_page(viewport={"width": 1300, "height": 1000})
+    page.asked = []
+    page.context.on("request", lambda one: None if one.url.startswith((address, "data:", "blob:")) else page.asked.append(one.url))
+    yield page
+    page.context.close()
+
+
+def opened(page: Any, address: str, lesson: str) -> None:
+    """Go from the front page to a lesson and wait until it can be run."""
+    page.goto(address)
+    page.locator(f'a[href$="={lesson}"]').click()
+    ready(page, lesson)
+
+
+def ready(page: Any, lesson: str) -> None:
+    page.wait_for_function(f"lesson => window.jupyterapp?.shell?.currentWidget?.context?.path === lesson && {KERNEL} === 'idle'",
+                           arg=lesson, timeout=180_000)
+
+
+@pytest.mark.browser
+def test_a_lesson_runs_in_the_browser_with_stepping_and_prediction_and_keeps_the_answers(page: Any, address: str) -> None:
+    opened(page, address, "02-one-lost-ack-two-copies.ipynb")
+    page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
+    page.wait_for_function(f"() => ({CELLS})().every(([count]) => count) && {KERNEL} === 'idle'", timeout=180_000)
+    outputs = [outputs for _, outputs in page.evaluate(CELLS)]
+    assert not [text for text in outputs if '"output_type":"error"' in text]
+    assert sum("There is no live broker in a web page" in text for text in outputs) == 1
+    assert sum("data:image/svg+xml" in text for text in outputs) >= 5
+
+    picture = page.locator("[data-picture][data-ready]").first
+    picture.scroll_into_view_if_needed()
+    before = int(picture.get_attribute("data-step"))
+    picture.get_by_role("button", name="Previous event").click()
+    assert int(picture.get_attribute("data-step")) == before - 1
+
+    asked = page.locator(".lesson-answer.question-2-lost-ack")
+    asked.scroll_into_view_if_needed()
+    asked.get_by_role("radio", name="b", exact=True).check()
+    asked.get_by_role("button", name="Commit").click()
+    asked.get_by_text("You predict b").wait_for(timeout=60_000)
+    page.evaluate(PRINTED, "from lesson_lib import exercise; exercise('2.two-copies').check({2: 'lose request'})")
+
+    opened(page, address, "07-transactions.ipynb")
+    told = page.evaluate(PRINTED, "from lesson_lib import progress; print(progress())")
+    assert re.search(r"^2.lost-ack +prediction +right +b +1$", told, re.MULTILINE)
+    assert re.search(r"^2.two-copies +exercise +wrong", told, re.MULTILINE)
+    page.reload()
+    ready(page, "07-transactions.ipynb")
+    assert page.evaluate(SESSIONS) == ["07-transactions.ipynb"], "a lesson that was open before has not started again"
+    assert page.asked == []

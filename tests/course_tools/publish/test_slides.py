@@ -1,0 +1,167 @@
+"""Slides at 1280 by 720: nothing cut off, still readable, without network; and nbconvert's own command makes the same ones."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+from course_tools.publish.slides import make_slides
+from lesson_lib.draw import compare
+from tests.course_tools.publish.conftest import serious
+from tests.draw.runs import lesson
+
+LEAST = 0.7  # of 22 pixels, and of a picture's own size: smaller cannot be read from the back of a room
+END = "() => [document.querySelector('.slide.now')].every(e => e.scrollTop + e.clientHeight > e.scrollHeight - 2)"
+PAPER = 1046, 718  # pixels of A4 on its side within margins of 1 cm
+SLIDE = """() => {
+    const slide = document.querySelector('.slide.now');
+    const floor = Math.min(slide.getBoundingClientRect().bottom, document.querySelector('nav.turn').getBoundingClientRect().top + 9);
+    const inFrame = (e) => e.parentElement.closest('.one-run'); // the frame itself is looked at
+    const cut = [...slide.querySelectorAll('*')].filter((e) => {
+        if (inFrame(e)) return false;
+        const box = e.getBoundingClientRect();
+        return box.width && box.height && (box.bottom > floor + 1 || box.right > innerWidth + 1 || box.left < -1 || box.top < -1);
+    }).map((e) => e.outerHTML.slice(0, 120));
+    const wide = [...slide.querySelectorAll('pre')].filter((pre) => pre.scrollWidth > pre.clientWidth + 1).map((pre) => pre.innerText);
+    const drawn = [...slide.querySelectorAll('.lesson-picture img')].map((i) => i.getBoundingClientRect().width / i.naturalWidth);
+    return {part: Math.min(+slide.dataset.part, ...drawn), cut: cut.concat(wide), empty: !slide.innerText.trim(),
+        place: document.getElementById('place').innerText};
+}"""
+
+
+@pytest.fixture(scope="session")
+def slides(executed_lessons: dict[Path, Any], tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    return make_slides(tmp_path_factory.mktemp("slides"), executed_lessons)
+
+
+def every_slide(page: Any) -> list[dict[str, Any]]:
+    """What is to be seen of each slide, one press of a key after the other."""
+    found = [page.evaluate(SLIDE)]
+    while page.keyboard.press("PageDown") or (seen := page.evaluate(SLIDE))["place"] != found[-1]["place"]:
+        found.append(seen)
+    return found
+
+
+@pytest.mark.browser
+def test_every_slide_fits_the_screen_and_can_be_read(slides: list[Path], open_page: Any) -> None:
+    for path in slides:
+        page = open_page(path)
+        for slide in every_slide(page):
+            assert not slide["cut"], f"{path.name}, slide {slide['place']}"
+            assert slide["part"] >= LEAST, f"{path.name}, slide {slide['place']}: give one of its cells a slide of its own"
+            assert not slide["empty"], f"{path.name}, slide {slide['place']}"
+        assert page.complaints == []
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width, height", [(1920, 1080), (1024, 768)])
+def test_slides_fill_other_screens_too(slides: list[Path], open_page: Any, width: int, height: int) -> None:
+    seen = every_slide(open_page(slides[1], width, height))
+    assert not [slide["cut"] for slide in seen if slide["cut"]]
+
+
+@pytest.mark.browser
+def test_axe_finds_nothing_serious_and_images_have_words(slides: list[Path], open_page: Any) -> None:
+    for path in slides:
+        page = open_page(path)
+        assert page.evaluate("[...document.images].filter(image => !image.alt).length") == 0
+        assert serious(page) == []
+
+
+@pytest.mark.browser
+def test_keys_turn_slides_but_step_events_where_a_stepper_has_the_focus(slides: list[Path], open_page: Any) -> None:
+    page = open_page(slides[1])
+    place = page.locator("#place")
+    while not page.locator(".slide.now [data-picture]").count():
+        page.keyboard.press("ArrowRight")
+    here = place.inner_text()
+    page.locator(".slide.now").get_by_role("slider").focus()
+    before = int(page.locator(".slide.now [data-picture]").get_attribute("data-step"))
+    page.keyboard.press("ArrowLeft")
+    assert int(page.locator(".slide.now [data-picture]").get_attribute("data-step")) == before - 1
+    assert place.inner_text() == here
+    for key in ("PageUp", "PageDown"):  # turns a slide wherever else the focus is
+        before = page.locator(".slide.now [data-picture]").get_attribute("data-step")
+        page.keyboard.press(key)
+        assert page.locator(".slide.now [data-picture]").get_attribute("data-step") != before and place.inner_text() == here
+    page.get_by_role("button", name="Next slide").click()
+    assert place.inner_text() != here
+
+
+@pytest.mark.browser
+def test_a_high_picture_of_two_runs_is_shown_one_run_after_the_other(open_page: Any, tmp_path: Path) -> None:
+    """Forwards and backwards; together they show all of it, and a step taken in one is taken in the other."""
+    two = compare(lesson("burst"), lesson("burst"), "arrivals")
+    page = open_page(make_slides(tmp_path, {Path("two.ipynb"): between_two_slides(two)})[0])
+    picture, frames = page.locator("[data-picture]"), {}
+    last = int(picture.get_attribute("data-step"))
+    for turn, place in (("Next", "2 / 3, run 1 of 2"), ("Next", "2 / 3, run 2 of 2"), ("Next", "3 / 3"),
+                        ("Previous", "2 / 3, run 2 of 2"), ("Previous", "2 / 3, run 1 of 2"), ("Previous", "1 / 3")):
+        page.get_by_role("button", name=f"{turn} slide").click()
+        assert page.locator("#place").inner_text() == place
+        if "run" in place:
+            frames[place] = page.locator(".one-run").bounding_box(), page.locator(".lesson-sheet").bounding_box()
+            picture.get_by_role("button", name="Previous event").click()
+    (upper, first), (lower, second) = frames["2 / 3, run 1 of 2"], frames["2 / 3, run 2 of 2"]
+    assert upper["y"] == pytest.approx(first["y"], abs=1)
+    assert lower["y"] + lower["height"] == pytest.approx(second["y"] + second["height"], abs=1)
+    assert upper["height"] / first["height"] + lower["height"] / second["height"] == pytest.approx(1, abs=0.01)
+    assert int(picture.get_attribute("data-step")) == last - 4
+
+
+def between_two_slides(picture: Any) -> Any:
+    """A notebook of three slides, the picture on the second."""
+    output = nbformat.v4.new_output("display_data", {"text/html": picture.html()})
+    text, code = nbformat.v4.new_markdown_cell, nbformat.v4.new_code_cell
+    cells = [text("# One"), code("two", outputs=[output]), text("# Three")]
+    for cell in cells:
+        cell.metadata["slideshow"] = {"slide_type": "slide"}
+    return nbformat.v4.new_notebook(cells=cells)
+
+
+@pytest.mark.browser
+def test_a_slide_that_is_too_long_for_any_size_can_be_scrolled(open_page: Any, tmp_path: Path) -> None:
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("\n\n".join(["# Long", *["line"] * 200]))])
+    page = open_page(make_slides(tmp_path, {Path("long.ipynb"): notebook})[0])
+    assert every_slide(page)[0]["cut"]
+    assert page.locator(".slide.now.long").count() == 1
+    page.mouse.move(600, 300)
+    for _ in range(20):
+        page.mouse.wheel(0, 1000)
+    page.wait_for_function(END)
+
+
+@pytest.mark.browser
+def test_on_paper_each_slide_begins_a_page_and_no_control_is_left(slides: list[Path], open_page: Any) -> None:
+    for path in slides[:2]:
+        page = open_page(path, *PAPER)
+        page.emulate_media(media="print")
+        found = page.locator(".slide").all()
+        assert len(found) >= 15 and all(slide.is_visible() for slide in found)
+        assert {slide.evaluate("e => getComputedStyle(e).breakBefore") for slide in found[1:]} == {"page"}
+        assert not [c for c in page.locator("button, input").all() if c.is_visible()]
+        assert [slide.inner_text() for slide in found if slide.evaluate("e => e.scrollWidth > e.clientWidth + 1")] == []
+
+
+@pytest.mark.browser
+def test_without_script_all_slides_are_there(slides: list[Path], open_page: Any) -> None:
+    page = open_page(slides[0], java_script_enabled=False)
+    assert page.locator(".slide").count() >= 15
+    assert all(slide.is_visible() for slide in page.locator(".slide").all())
+
+
+def test_nbconverts_own_command_makes_these_slides(executed_lessons: dict[Path, Any], slides: list[Path], tmp_path: Path) -> None:
+    """With the settings that the installed course brings along, from a folder that knows nothing of it."""
+    name, notebook = next(iter(executed_lessons.items()))
+    nbformat.write(notebook, tmp_path / name.name)
+    command = [sys.executable, "-m", "nbconvert", "--to", "slides", name.name]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120,
+                         env={**os.environ, "HOME": str(tmp_path)})
+    assert run.returncode == 0, run.stderr
+    assert (tmp_path / slides[0].name).read_text() == slides[0].read_text()

@@ -1,0 +1,50 @@
+"""One set of figures in Markdown, JSON and JUnit XML; and what a copy says stays text in all of them."""
+
+from __future__ import annotations
+
+import json
+from xml.etree import ElementTree
+
+from nbconvert.filters import markdown2html
+
+from course_tools.report import formats, markdown
+from course_tools.report.class_table import class_table
+from course_tools.report.model import Report, Result, State, exit_status
+
+NASTY = "a | b\n# `x` </td><script>alert(1)</script> ]]> \x00 ``` \U0001f600"
+ONE = Report("02", "ann | b", (
+    Result("2.a", "prediction", State.RIGHT, "b", 3, "said"), Result("2.b", "recall", State.WRONG, NASTY, 0, NASTY, "an idea"),
+    Result("2.c", "exercise", State.NOT_ATTEMPTED), Result("2.d", "puzzle", State.NOT_CHECKED, "f", 0, NASTY)), (NASTY,), (NASTY,),
+    {"2.d": NASTY})
+
+
+def test_the_figures_are_the_same_everywhere() -> None:
+    data = json.loads(formats.as_json([ONE, ONE]))
+    root = ElementTree.fromstring(formats.as_junit([ONE, ONE]).encode())
+    assert data["counts"] == {"right": 2, "wrong": 2, "not attempted": 2, "not checked": 2}
+    assert data["reports"][0]["counts"] == {"right": 1, "wrong": 1, "not attempted": 1, "not checked": 1}
+    assert (root.get("tests"), root.get("failures"), root.get("skipped"), root.get("errors")) == ("10", "2", "2", "4")
+    assert "1 right, 1 wrong, 1 not attempted, 1 not checked, of 4." in markdown.report(ONE)
+
+
+def test_json_holds_the_answers_as_they_are() -> None:
+    assert json.loads(formats.as_json([ONE]))["reports"][0]["results"][1]["answer"] == NASTY
+
+
+def test_markdown_keeps_its_rows_and_shows_no_markup() -> None:
+    for text, rows in ((markdown.report(ONE), 5), (class_table([ONE]), 8)):
+        page = markdown2html(text)
+        assert page.count("<tr>") == rows
+        assert "<script" not in page and "alert(1)" in page and "an idea" in page + "an idea" * (rows == 5)
+
+
+def test_a_function_cannot_end_its_block() -> None:
+    assert "````python" in markdown.report(ONE)
+
+
+def test_exit_status() -> None:
+    right, wrong = Report("1", "", ONE.results[:1]), Report("1", "", ONE.results[1:2])
+    assert [exit_status([r], strict) for r in (right, wrong) for strict in (False, True)] == [0, 0, 0, 1]
+    assert exit_status([right, Report("1", "", ONE.results[:1], ("crash",))], strict=False) == 1
+    assert exit_status([Report("1", "", ONE.results[3:])], strict=False) == 1
+    assert exit_status([Report("1")], strict=True) == 1, "nothing found is not all right"

@@ -1,0 +1,131 @@
+"""Answers are judged again from what the cells say: every item of every lesson, right and wrong, and answers that attack."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from course_tools.report.copies import Checker, read
+from course_tools.report.model import State
+from lesson_lib.teach.content import Question, all_items, lesson_items
+from lesson_lib.teach.tasks.function import FunctionTask
+from lesson_lib.teach.tasks.own_rule import RuleTask
+from lesson_lib.teach.tasks.play import PlayTask
+
+LESSONS = [number for number in range(1, 8) if lesson_items(number)]
+FUNCTION = next(item for item in all_items() if isinstance(item, FunctionTask))
+RULE = next(item for item in all_items() if isinstance(item, RuleTask))
+PLAY = next(item for item in all_items() if isinstance(item, PlayTask))
+QUESTION = next(item for item in all_items() if isinstance(item, Question) and item.kind == "prediction")
+RIGHT = QUESTION.truth(*QUESTION.runs())
+
+
+def asks(*lines: str) -> str:
+    """A cell with the question, and what is made of it."""
+    return "\n".join((f'predict = question("{QUESTION.id}")', *lines))
+
+
+def hands_in(task: Any, *body: str) -> str:
+    """A cell in which a function with that body is handed in."""
+    arguments = "batch, memory" if isinstance(task, RuleTask) else "given"
+    lines = "\n".join(f"    {line}" for line in body)
+    return f'task = exercise("{task.id}")\ndef mine({arguments}):\n{lines}\ntask.check(mine)'
+
+
+@pytest.mark.parametrize("number", LESSONS)
+@pytest.mark.parametrize("how", ["right", "wrong"])
+def test_judges_every_item_as_the_lesson_does(copies: Any, number: int, how: str) -> None:
+    report = Checker().notebook(copies.lesson(number, how), "copy")
+    assert [result.id for result in report.results] == [item.id for item in lesson_items(number)]
+    assert {result.id: (result.state, result.said) for result in report.results if result.state != how} == {}
+    assert not report.errors
+    misses = [r for r in report.results if r.kind in ("recall", "choice", "prediction", "observation") and how == "wrong"]
+    assert all(result.misconception for result in misses)
+
+
+def test_dots_are_not_attempted(copies: Any) -> None:
+    report = Checker().notebook(copies.lesson(LESSONS[0], "empty"), "copy")
+    assert {result.state for result in report.results} == {State.NOT_ATTEMPTED}
+
+
+@pytest.mark.parametrize("path", sorted(Path(__file__).parents[3].glob("notebooks/[0-9][0-9]-*.ipynb")), ids=lambda path: path.stem[:2])
+def test_a_notebook_as_it_is_shipped_is_not_attempted(path: Path) -> None:
+    report = Checker().notebook(read(path), path.stem)
+    assert not report.errors and report.results
+    assert {r.id: r.said for r in report.results if r.state != State.NOT_ATTEMPTED} == {}, "a stub is no attempt"
+
+
+@pytest.mark.parametrize("lines", [
+    ("letters = {}", f"letters['it'] = '{RIGHT}'", "predict.answer(letters['it'])"),
+    (f"predict.answer('{RIGHT}')", "predict.answer(...)"),
+    ("predict.answer('z')", f"predict.answer(option='{RIGHT}', confidence=3)"),
+    (f"predict.answer('{RIGHT}')", "predict.answer('z')"),
+])
+def test_answers_however_they_are_written(judged: Any, lines: tuple[str, ...]) -> None:
+    assert judged(asks(*lines))[QUESTION.id].state == State.RIGHT
+
+
+def test_magics_and_cells_that_are_no_python_are_passed_over(judged: Any) -> None:
+    assert judged("if this is no Python", "%%time\n" + asks("!ls", f"predict.answer('{RIGHT}')"))[QUESTION.id].state == State.RIGHT
+
+
+def test_a_name_that_is_nowhere_is_no_answer(judged: Any) -> None:
+    result = judged(asks("predict.answer(nowhere)"))[QUESTION.id]
+    assert result.state == State.NOT_CHECKED and "nowhere" in result.said
+
+
+def test_a_loop_elsewhere_has_no_part_in_an_answer(judged: Any) -> None:
+    assert judged("while True:\n    pass", "x = 1", asks(f"predict.answer('{RIGHT}')"))[QUESTION.id].state == State.RIGHT
+
+
+def test_a_patch_in_the_copy_does_not_reach_the_judge(judged: Any) -> None:
+    wrong = next(key for key in QUESTION.keys if key != RIGHT)
+    patch = f"from lesson_lib.teach.content import Question\nQuestion.truth = lambda *any: '{wrong}'"
+    assert judged(patch, asks(f"letter = (Question, '{wrong}')[1]", "predict.answer(letter)"))[QUESTION.id].state == State.WRONG
+
+
+@pytest.mark.parametrize("body", [
+    ("from lesson_lib.teach.tasks.function import FunctionTask", "FunctionTask.check = lambda *any: None", "return 1"),
+    ("import os", "[os.write(fd, b'{\"literal\": \"1\"}\\n') for fd in range(3, 30) if os.path.exists(f'/dev/fd/{fd}') and "
+     "os.path.realpath(f'/dev/fd/{fd}').startswith('/proc')]", "return 1"),
+    ("import os", "os._exit(0)"),
+    ("import os", "os.killpg(0, 9)"),
+    ("return bytearray(10 ** 12)",),
+    ("while True:", "    given = None"),
+    ("class Same:", "    __eq__ = lambda *any: True", "return Same()"),
+    ("1 / 0",),
+    ("raise SystemExit(0)",),
+    ("return input()",),
+])
+def test_functions_that_attack_are_wrong(judged: Any, body: tuple[str, ...]) -> None:
+    assert judged(hands_in(FUNCTION, *body), item=30)[FUNCTION.id].state == State.WRONG
+
+
+def test_a_function_that_never_ends_in_c_is_given_up_and_the_rest_is_judged(judged: Any) -> None:
+    found = judged(hands_in(FUNCTION, "return 10 ** 10 ** 10"), asks(f"predict.answer('{RIGHT}')"), item=20)
+    assert found[FUNCTION.id].state == State.NOT_CHECKED and "20 seconds" in found[FUNCTION.id].said
+    assert found[QUESTION.id].state == State.RIGHT
+
+
+@pytest.mark.parametrize("body", [
+    ("kafka.world.events.append(1)",), ("kafka._anything",), ("kafka.missing()",), ("kafka.wait('long')",),
+    ("while True:", "    kafka.wait(1)"),
+])
+def test_what_a_function_plays_on_stays_out_of_its_reach(judged: Any, body: tuple[str, ...]) -> None:
+    """Whatever is not a public method called with plain values raises in the learner's function."""
+    source = "\n".join(("def play(kafka):", *(f"    {line}" for line in body)))
+    found = judged(f'task = exercise("{PLAY.id}")\n{source}\ntask.check(play)')[PLAY.id]
+    assert found.state == State.WRONG and ("play raised" in found.said or "did not finish" in found.said)
+
+
+def test_a_rule_that_remembers_what_cannot_be_kept_is_told_so(judged: Any) -> None:
+    result = judged(hands_in(RULE, "memory['f'] = lambda: 0", "return True"))[RULE.id]
+    assert result.state == State.WRONG and "memory can hold" in result.said
+
+
+def test_a_function_may_use_what_stands_above_it(judged: Any) -> None:
+    source = str(RULE.right[0]).replace("def ", "import math\nLIMIT = math.inf\ndef unused(): return LIMIT\ndef ", 1)
+    source = source.replace("    key", "    unused()\n    key", 1)
+    assert judged(f'task = exercise("{RULE.id}")\n{source}')[RULE.id].state == State.RIGHT

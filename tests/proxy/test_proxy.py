@@ -1,0 +1,254 @@
+"""The fault proxy with sockets: frames by hand, other people's clients, several nodes, and bytes that are no frames."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+from confluent_kafka import Producer
+from kafka.protocol.admin import DescribeClusterRequest
+from kafka.protocol.metadata import ApiVersionsRequest, FindCoordinatorRequest, MetadataResponse
+
+from lesson_lib.broker.embedded import EmbeddedBroker
+from lesson_lib.errors import LessonError
+from lesson_lib.faults import parse_script
+from lesson_lib.history import Kind
+from lesson_lib.proxy import frames as codec
+from lesson_lib.proxy.proxy import FaultProxy
+from lesson_lib.proxy.recording import Recording
+from lesson_lib.wire import requests
+from lesson_lib.wire.batch_bytes import batch_bytes
+from lesson_lib.wire.raw_client import RawClient, make_topic
+
+Record = Callable[[str], Recording]
+
+
+@pytest.fixture
+def broker() -> Iterator[EmbeddedBroker]:
+    """A broker with a topic t of one partition."""
+    with EmbeddedBroker() as broker:
+        with RawClient(broker.address) as client:
+            make_topic(client, "t")
+        yield broker
+
+
+@pytest.fixture
+def proxy(broker: EmbeddedBroker) -> Iterator[FaultProxy]:
+    """A proxy in front of it."""
+    proxy = FaultProxy(("127.0.0.1", broker.port)).start()
+    yield proxy
+    proxy.stop()
+
+
+@pytest.fixture
+def record(proxy: FaultProxy) -> Record:
+    """Begins a recording under a script given as text."""
+    return lambda script="": proxy.record(Recording(parse_script(script)))
+
+
+def produce(client: RawClient, value: str = "m", *, acks: int = -1, **numbers: int) -> None:
+    """Send one batch; its answer is for the caller to receive."""
+    client.send(requests.produce("t", 0, batch_bytes([value.encode()], timestamp=1, **numbers), acks=acks))
+
+
+def answer(client: RawClient) -> tuple[int, int]:
+    """(error, offset) of the oldest unanswered batch."""
+    part = client.receive().responses[0].partition_responses[0]
+    return part.error_code, part.base_offset
+
+
+def test_answers_leave_in_order_whoever_gives_them(proxy: FaultProxy, record: Record) -> None:
+    record("2: refuse 19; 4: delay 100; 6: store and answer 20")
+    with RawClient(proxy.address) as client:
+        client.versions  # noqa: B018 - so that nothing else is asked in between
+        for n in range(7):
+            produce(client, f"m{n}")
+        assert [answer(client) for _ in range(7)] == [(0, 0), (19, -1), (0, 1), (0, 2), (0, 3), (20, -1), (0, 5)]
+
+
+def test_a_torn_connection_loses_what_was_sent_behind(proxy: FaultProxy, record: Record) -> None:
+    recording = record("2: lose ack")
+    with RawClient(proxy.address) as client:
+        client.versions  # noqa: B018
+        for n in range(4):
+            produce(client, f"m{n}")
+        assert answer(client) == (0, 0)
+        with pytest.raises(ConnectionError):
+            answer(client)
+    assert recording.wait_until(lambda: recording.events[-1].kind == Kind.TORN, 2)
+    assert [(e.attempt, e.what) for e in recording.events if e.kind == Kind.LOST] == [(2, "answer"), (3, "request"), (4, "request")]
+
+
+def test_a_silent_connection_stays_open_and_answers_nothing_more(proxy: FaultProxy, record: Record) -> None:
+    recording = record("1: lose ack silently")
+    with RawClient(proxy.address, timeout=0.3) as client:
+        client.versions  # noqa: B018
+        produce(client)
+        client.send(ApiVersionsRequest(), 0)
+        with pytest.raises(TimeoutError):
+            client.receive()
+    assert recording.wait_until(lambda: recording.events[-1].kind == Kind.TORN, 2)
+    assert [e.kind for e in recording.events] == [Kind.SEND, Kind.VERDICT, Kind.LOST, Kind.TIMEOUT, Kind.TORN]
+
+
+def test_a_repeated_request_has_one_answer_and_two_verdicts(proxy: FaultProxy, record: Record) -> None:
+    recording = record("1: repeat")
+    with RawClient(proxy.address) as client:
+        produce(client, producer_id=7, producer_epoch=0, base_sequence=0)
+        assert answer(client) == (0, 0)
+        produce(client, producer_id=7, producer_epoch=0, base_sequence=1)
+        assert answer(client) == (0, 1)
+    assert [(e.what, e.offset) for e in recording.events if e.kind == Kind.VERDICT] == [("stored", 0), ("duplicate", 0), ("stored", 1)]
+
+
+def test_acks_0_has_a_verdict_and_no_answer(proxy: FaultProxy, record: Record, broker: EmbeddedBroker) -> None:
+    recording = record("")
+    with RawClient(proxy.address) as client:
+        produce(client, acks=0)
+        produce(client, "n")
+        assert answer(client) == (0, 1)
+    assert [e.kind for e in recording.events if e.attempt == 1] == [Kind.SEND, Kind.VERDICT]
+    assert broker.log("t").log_end_offset == 2
+
+
+def test_a_refused_batch_with_acks_0_costs_the_connection(proxy: FaultProxy, record: Record) -> None:
+    record("1: refuse 19")
+    with RawClient(proxy.address) as client:
+        produce(client, acks=0)
+        assert client.hung_up()
+
+
+def test_a_batch_that_is_none_is_the_brokers_to_refuse(proxy: FaultProxy, record: Record) -> None:
+    recording = record("1: lose ack")
+    with RawClient(proxy.address) as client:
+        client.send(requests.produce("t", 0, b"no batch at all"))
+        assert answer(client)[0] > 0
+    assert recording.attempts == 0
+
+
+def test_forged_verdicts_are_written_down(proxy: FaultProxy, record: Record) -> None:
+    recording = record("")
+    with RawClient(proxy.address) as client:
+        for sequence in (0, 5, 1):
+            produce(client, producer_id=7, producer_epoch=0, base_sequence=sequence)
+        assert [answer(client)[0] for _ in range(3)] == [0, 45, 0]
+    assert [(e.what, int(e.error)) for e in recording.events if e.kind == Kind.VERDICT] == [("stored", 0), ("refused", 45), ("stored", 0)]
+    assert recording.true_ids == {1: 7}
+
+
+def test_what_a_buried_client_still_sends_does_not_arrive(proxy: FaultProxy, record: Record, broker: EmbeddedBroker) -> None:
+    recording = record("1+: lose request")
+    with RawClient(proxy.address) as client, RawClient(broker.address) as direct:
+        client.versions  # noqa: B018 - so that the connection was there before
+        proxy.bury(["forge"])
+        recording.close()
+        produce(client, "late")
+        assert client.hung_up()
+        produce(direct, "first")
+        assert answer(direct) == (0, 0)
+
+
+def test_every_address_is_ours(proxy: FaultProxy, broker: EmbeddedBroker) -> None:
+    port = int(proxy.address.rpartition(":")[2])
+    with RawClient(proxy.address) as client:
+        assert [node.port for node in client.ask(requests.metadata("t")).brokers] == [port]
+        found = client.ask(FindCoordinatorRequest(key="g", key_type=0, coordinator_keys=["g"]))
+        assert [node.port for node in found.coordinators] == [port]
+        assert [node.port for node in client.ask(DescribeClusterRequest()).brokers] == [port]
+
+
+def test_versions_are_held_back_to_what_the_proxy_can_read(proxy: FaultProxy) -> None:
+    with RawClient(proxy.address) as client:
+        assert client.versions[codec.PRODUCE][1] <= 12 and client.versions[codec.FETCH][1] <= 12
+
+
+def test_a_cluster_of_three_has_three_listeners(proxy: FaultProxy) -> None:
+    nodes = [MetadataResponse.MetadataResponseBroker(node_id=n, host=f"node-{n}", port=9092) for n in range(3)]
+    message = MetadataResponse(brokers=nodes, topics=[])
+
+    async def rewrite() -> list[tuple[str, int]]:
+        await proxy.rewrite(message, proxy.upstream)
+        return [(node.host, node.port) for node in message.brokers]
+
+    addresses = asyncio.run_coroutine_threadsafe(rewrite(), proxy._server._loop).result(5)
+    assert len({port for _, port in addresses}) == 3 and {host for host, _ in addresses} == {"127.0.0.1"}
+    for host, port in addresses:
+        socket.create_connection((host, port), 2).close()
+    proxy.stop()
+    for host, port in addresses:
+        with pytest.raises(OSError):
+            socket.create_connection((host, port), 2)
+
+
+def test_librdkafka_goes_through_it(proxy: FaultProxy, record: Record) -> None:
+    recording = record("2: lose ack")
+    producer = Producer({"bootstrap.servers": proxy.address, "enable.idempotence": True, "linger.ms": 0, "log_level": 0})
+    for n in range(3):
+        producer.produce("t", f"m{n}".encode())
+        assert producer.flush(10) == 0
+    assert [e.what for e in recording.events if e.kind == Kind.VERDICT] == ["stored", "stored", "duplicate", "stored"]
+    assert [e.batch for e in recording.events if e.kind == Kind.SEND] == [0, 1, 1, 2]
+
+
+@pytest.mark.parametrize("fault", ["restart broker", "crash broker", "fail over", "forget idle ids"])
+def test_a_broker_that_is_not_ours_cannot_be_hurt(proxy: FaultProxy, record: Record, fault: str) -> None:
+    with pytest.raises(LessonError, match=f"'{fault}' needs a broker of the course's own"):
+        record(f"1: {fault}")
+
+
+def garbage(rng: random.Random) -> bytes:
+    """Bytes that look like a request more or less: random, lying about their length, or with a header and no body."""
+    body = rng.randbytes(rng.randrange(80))
+    header = struct.pack(">hhih", rng.choice([0, 0, 3, 10, 18, 22, 26, 60]), rng.randrange(-1, 14), 7, -1)
+    return rng.choice([
+        struct.pack(">i", len(body)) + body,
+        struct.pack(">i", rng.choice([-1, 0, 2**31 - 1, 200 * 1024 * 1024, len(body) + 9])) + body,
+        struct.pack(">i", len(header) + len(body)) + header + body,
+        body,
+    ])
+
+
+def test_no_bytes_stop_it(proxy: FaultProxy, record: Record) -> None:
+    rng = random.Random(20)
+    record("1+: lose ack")
+    threads = threading.active_count()
+    for _ in range(300):
+        with socket.create_connection(("127.0.0.1", int(proxy.address.rpartition(":")[2])), 2) as connection:
+            try:
+                connection.sendall(garbage(rng))
+                connection.shutdown(rng.choice([socket.SHUT_WR, socket.SHUT_RDWR]))
+            except OSError:
+                pass
+    record("")
+    with RawClient(proxy.address) as client:
+        produce(client)
+        assert answer(client) == (0, 0)
+    assert threading.active_count() == threads
+
+
+def test_a_frame_that_claims_to_be_huge_closes_the_connection(proxy: FaultProxy) -> None:
+    with RawClient(proxy.address) as client:
+        client.send_bytes(struct.pack(">i", codec.MAX_FRAME_BYTES + 1))
+        assert client.hung_up()
+
+
+def test_a_frame_that_never_ends_keeps_nobody_else_waiting(proxy: FaultProxy, record: Record) -> None:
+    record("")
+    with RawClient(proxy.address) as stuck, RawClient(proxy.address) as client:
+        stuck.send_bytes(struct.pack(">i", 1000) + b"only this much")
+        produce(client)
+        assert answer(client) == (0, 0)
+
+
+def test_a_broker_that_is_not_there_closes_the_connection() -> None:
+    proxy = FaultProxy(("127.0.0.1", 1)).start()
+    with RawClient(proxy.address) as client:
+        client.send(ApiVersionsRequest(), 0)
+        assert client.hung_up()
+    assert proxy.gone_seconds > 0
+    proxy.stop()

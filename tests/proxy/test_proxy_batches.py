@@ -1,0 +1,117 @@
+"""Telling batches apart by their bytes."""
+
+from __future__ import annotations
+
+import gzip
+
+import pytest
+from kafka.record.default_records import DefaultRecordBatchBuilder
+
+from lesson_lib.proxy.batch_numbers import BatchBook, as_text, values_in
+from lesson_lib.wire.batch_bytes import batch_bytes
+
+
+def send(book: BatchBook, *values: str, client: str = "c", partition: int = 0, **fields: int) -> tuple[int, int]:
+    """(number, try) of a batch that is sent."""
+    batch = book.sent(client, "t", partition, batch_bytes([v.encode() for v in values], **fields))
+    return batch.number, batch.tries
+
+
+def test_the_same_bytes_are_the_same_batch() -> None:
+    book = BatchBook()
+    assert [send(book, "a", timestamp=1), send(book, "b", timestamp=2), send(book, "a", timestamp=1)] == [(0, 1), (1, 1), (0, 2)]
+
+
+def test_the_same_value_at_another_time_is_another_batch() -> None:
+    book = BatchBook()
+    assert [send(book, "a", timestamp=1), send(book, "a", timestamp=2)] == [(0, 1), (1, 1)]
+
+
+def test_the_same_bytes_after_a_success_are_another_batch_without_idempotence() -> None:
+    book = BatchBook()
+    send(book, "a", timestamp=1)
+    book.settle(0)
+    assert send(book, "a", timestamp=1) == (1, 1)
+
+
+def test_the_same_numbers_after_a_success_are_the_same_batch_with_idempotence() -> None:
+    book = BatchBook()
+    ids = {"producer_id": 7, "producer_epoch": 0, "base_sequence": 3}
+    send(book, "a", timestamp=1, **ids)
+    book.settle(0)
+    assert send(book, "a", timestamp=1, **ids) == (0, 2)
+
+
+def test_a_forged_batch_with_the_numbers_of_another_is_not_that_other() -> None:
+    book = BatchBook()
+    ids = {"producer_id": 7, "producer_epoch": 0, "base_sequence": 3}
+    assert [send(book, "a", timestamp=1, **ids), send(book, "other", timestamp=1, **ids)] == [(0, 1), (1, 1)]
+
+
+def test_an_unsettled_batch_that_gets_a_new_epoch_is_still_the_same() -> None:
+    book = BatchBook()
+    send(book, "a", timestamp=1, producer_id=7, producer_epoch=0, base_sequence=3)
+    assert send(book, "a", timestamp=1, producer_id=7, producer_epoch=1, base_sequence=0) == (0, 2)
+
+
+def test_a_settled_batch_is_not_found_again_under_a_new_epoch() -> None:
+    book = BatchBook()
+    send(book, "a", timestamp=1, producer_id=7, producer_epoch=0, base_sequence=3)
+    book.settle(0)
+    assert send(book, "a", timestamp=1, producer_id=7, producer_epoch=1, base_sequence=0) == (1, 1)
+
+
+def test_the_same_content_with_the_next_sequence_is_another_batch() -> None:
+    book = BatchBook()
+    ids = {"producer_id": 7, "producer_epoch": 0, "timestamp": 1}
+    assert [send(book, "a", base_sequence=0, **ids), send(book, "a", base_sequence=1, **ids)] == [(0, 1), (1, 1)]
+
+
+def test_partitions_are_kept_apart() -> None:
+    book = BatchBook()
+    assert [send(book, "a", timestamp=1), send(book, "a", timestamp=1, partition=1)] == [(0, 1), (1, 1)]
+
+
+def test_a_batch_in_the_log_is_found_whatever_offset_it_got() -> None:
+    book = BatchBook()
+    send(book, "a", timestamp=1)
+    stored = batch_bytes([b"a"], timestamp=1, wrong={"base_offset": 17, "partition_leader_epoch": 3})
+    assert book.number_of("t", 0, stored) == 0
+    assert book.number_of("t", 0, batch_bytes([b"b"], timestamp=1)) == -1
+
+
+def test_a_record_is_found_by_its_timestamp() -> None:
+    book = BatchBook()
+    send(book, "a", timestamp=5)
+    send(book, "b", timestamp=6)
+    assert [book.number_at("c", "t", 0, t) for t in (5, 6, 7)] == [0, 1, -1]
+    assert book.number_at("someone else", "t", 0, 5) == -1
+
+
+@pytest.mark.parametrize("records", [b"", b"short", bytes(61), bytes(16) + b"\x01" + bytes(60)])
+def test_what_is_no_batch_of_today_is_refused(records: bytes) -> None:
+    with pytest.raises(ValueError):
+        BatchBook().sent("c", "t", 0, records)
+
+
+def test_values_of_a_compressed_batch() -> None:
+    builder = DefaultRecordBatchBuilder(2, 1, False, -1, -1, -1, 1 << 20)
+    for n in range(40):
+        builder.append(n, 1, None, b"value %d" % n, [])
+    data = bytes(builder.build())
+    assert data[61:63] == gzip.compress(b"")[:2]
+    assert values_in(data)[:2] == ("value 0", "value 1")
+
+
+def test_a_large_batch_shows_no_values() -> None:
+    assert values_in(batch_bytes([b"x"] * 65)) == ()
+
+
+def test_a_broken_record_shows_no_values_and_raises_nothing() -> None:
+    data = batch_bytes([b"abc"])
+    assert values_in(data[:-2]) == ()
+
+
+@pytest.mark.parametrize(("value", "text"), [(b"m1", "m1"), ("ä".encode(), "ä"), (b"\xff\x00", "b'\\xff\\x00'"), (None, "null")])
+def test_values_as_text(value: bytes | None, text: str) -> None:
+    assert as_text(value) == text
