@@ -33,7 +33,7 @@ def test_anything(): pass
 def run_tests(folder: Path, **environment: str) -> subprocess.CompletedProcess:
     """Run TESTS on a machine that has neither Kafka nor Java nor a browser."""
     (folder / "test_them.py").write_text(TESTS)
-    environment = {"PATH": os.devnull, "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1", **environment}
+    environment = {"PATH": os.devnull, "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1", "PYTHONPATH": str(ROOT), **environment}
     command = [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-c", ROOT / "pyproject.toml", folder]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
