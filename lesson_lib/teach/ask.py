@@ -76,10 +76,6 @@ class Asked(Shown):
             return Message(Outcome.INFO, "None of the options describes this run; run the cells above again as they stand.")
         return Message(Outcome.WRONG, f"{key}: {option.sentence} But {option.contradiction(*runs)} {self._lead(key)}".strip())
 
-    def explain(self) -> Message:
-        """The explanation, once you have seen the run."""
-        return Message(Outcome.INFO, self.item.explanation)
-
     def _lead(self, key: str) -> str:
         """What follows a contradiction: a second look at a run that is on the page, the explanation elsewhere."""
         return "Look again." if self.item.kind == "observation" else self.item.explanation

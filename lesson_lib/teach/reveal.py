@@ -46,7 +46,9 @@ def _line(predict: Asked, runs: tuple[History, ...]) -> tuple[Outcome, str]:
         return Outcome.INFO, (f"This run is not the one that {predict.item.id} asks about, so nothing is judged; "
                               "run the cell under that question.")
     item, right, key = predict.item, predict.item.truth(*runs), predict.given
-    shown = f"The run shows {right}: {item.option(right).sentence}" if right else "None of the options describes this run."
+    shown = "None of the options describes this run."
+    if right:  # the conclusion comes out of the run: as a text cell it would stand beside the question, to be read before it
+        shown = f"The run shows {right}: {item.option(right).sentence} {item.explanation}"
     if not key:
         return Outcome.NOT_ATTEMPTED, f"You looked without predicting ({item.id} was skipped). {shown}"
     sure = sure_words(store.entries(item.id)[-1])
