@@ -25,8 +25,7 @@ from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.errors import LessonError
 from lesson_lib.lab.forge import Forge, forge
 from lesson_lib.lab.lab import Lab
-from lesson_lib.teach.lessons.exercises_06 import FORGED_TASK
-from lesson_lib.teach.lessons.lesson_06 import BACK, CUTS, EPOCHS, SEVEN
+from lesson_lib.teach.lessons.lesson_06 import BACK, CUTS, EPOCHS, FORGED_TASK, SEVEN
 from lesson_lib.teach.scenarios import Forged, forged
 from lesson_lib.wire import probe, requests
 from lesson_lib.wire.batch_bytes import batch_bytes
