@@ -1,8 +1,10 @@
-"""What becomes of the requests on one connection: pure, no sockets. The same rules as on the simulated network.
+"""What becomes of the requests on one connection: pure, no sockets. The same rules as on the simulated
+network.
 
-All tearing faults are one: from attempt n on, the connection lets K more requests through to the broker and J answers back,
-then it is gone with everything on it. `lose request` is `cut 0 0`, `lose ack` is `cut 1 0`. The silent forms stop at the same
-place and stay open: nothing comes through any more, until the client gives up waiting and closes it.
+All tearing faults are one: from attempt n on, the connection lets K more requests through to the broker and J
+answers back, then it is gone with everything on it. `lose request` is `cut 0 0`, `lose ack` is `cut 1 0`. The
+silent forms stop at the same place and stay open: nothing comes through any more, until the client gives up
+waiting and closes it.
 """
 
 from __future__ import annotations

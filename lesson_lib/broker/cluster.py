@@ -17,10 +17,10 @@ from typing import Any
 
 from lesson_lib.broker.groups import Group
 from lesson_lib.broker.offsets import OffsetStore
+from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.kafka_version import DEFAULT_VERSION, KafkaVersion
 from lesson_lib.core.partition_log import PartitionLog
 from lesson_lib.core.transactions import TransactionCoordinator
-from lesson_lib.wire.codes import Code
 
 NODE_ID = 1
 CLUSTER_ID = "c2VudC10d2ljZS1zdG9yZW"
@@ -112,11 +112,11 @@ class Cluster:
         """A consumer group; an empty one where there are only committed offsets."""
         return self.groups.get(name) or (Group(name) if self.offsets.knows(name) else None)
 
-    def leader_epoch_error(self, current: int) -> Code:
+    def leader_epoch_error(self, current: int) -> ErrorCode:
         """What is wrong with the leader epoch that a client takes for the newest; -1 says nothing (KIP-320)."""
         if current < 0 or current == self.leader_epoch:
-            return Code.NONE
-        return Code.FENCED_LEADER_EPOCH if current < self.leader_epoch else Code.UNKNOWN_LEADER_EPOCH
+            return ErrorCode.NONE
+        return ErrorCode.FENCED_LEADER_EPOCH if current < self.leader_epoch else ErrorCode.UNKNOWN_LEADER_EPOCH
 
     def announce_change(self) -> None:
         """Wake every fetch that waits for new records."""

@@ -13,8 +13,8 @@ from lesson_lib.broker.cluster import Cluster
 from lesson_lib.broker.handlers import HANDLERS
 from lesson_lib.broker.handlers.metadata import handle_api_versions
 from lesson_lib.broker.versions import is_served
+from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.wire import messages as wire
-from lesson_lib.wire.codes import Code
 
 FIRST_BYTES = 8  # API key, API version and correlation id
 
@@ -61,4 +61,4 @@ def _unsupported(cluster: Cluster, key: int, version: int, correlation_id: int) 
     if key != wire.API_VERSIONS:
         raise wire.ProtocolError(f"API {key} version {version} is not served")
     request = wire.Request(key, 0, correlation_id, "", None)
-    return wire.encode_response(handle_api_versions(cluster, request, Code.UNSUPPORTED_VERSION), 0, correlation_id)
+    return wire.encode_response(handle_api_versions(cluster, request, ErrorCode.UNSUPPORTED_VERSION), 0, correlation_id)

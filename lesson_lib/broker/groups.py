@@ -14,7 +14,7 @@ import asyncio
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from lesson_lib.wire.codes import Code
+from lesson_lib.core.error_codes import ErrorCode
 
 
 class GroupState(StrEnum):
@@ -37,12 +37,12 @@ class Member:
     rebalance_timeout_ms: int
     protocols: dict[str, bytes]
     assignment: bytes = b""
-    joining: asyncio.Future[Code] | None = None
-    syncing: asyncio.Future[Code] | None = None
+    joining: asyncio.Future[ErrorCode] | None = None
+    syncing: asyncio.Future[ErrorCode] | None = None
     expiry: asyncio.TimerHandle | None = None
 
 
-def settle(future: asyncio.Future[Code] | None, code: Code) -> None:
+def settle(future: asyncio.Future[ErrorCode] | None, code: ErrorCode) -> None:
     """Answer a request that waits, if one does."""
     if future is not None and not future.done():
         future.set_result(code)
@@ -74,14 +74,14 @@ class Group:
         self.expected.add(member_id)
         asyncio.get_running_loop().call_later(session_timeout_ms / 1000, self.expected.discard, member_id)
 
-    def join(self, member: Member) -> asyncio.Future[Code]:
+    def join(self, member: Member) -> asyncio.Future[ErrorCode]:
         """The member wants to be in the next generation; the future is done when that has begun."""
         self._replace_static(member)
         known = self.members.get(member.id)
         unchanged = known is not None and known.protocols == member.protocols
         if known is not None:
             member.assignment, member.expiry = known.assignment, known.expiry
-            settle(known.joining, Code.UNKNOWN_MEMBER_ID)
+            settle(known.joining, ErrorCode.UNKNOWN_MEMBER_ID)
         self.expected.discard(member.id)
         self.members[member.id] = member
         member.joining = asyncio.get_running_loop().create_future()
@@ -89,7 +89,7 @@ class Group:
         settled = self.state is GroupState.COMPLETING_REBALANCE or (
             self.state is GroupState.STABLE and member.id != self.leader)
         if unchanged and settled:
-            settle(member.joining, Code.NONE)  # the answer was lost, or the client asks again: nothing has changed
+            settle(member.joining, ErrorCode.NONE)  # the answer was lost, or the client asks again: nothing has changed
         else:
             self._prepare_rebalance()
         return member.joining
@@ -98,15 +98,15 @@ class Group:
         """A static member that comes back takes the place of its former self (KIP-345)."""
         for other in list(self.members.values()):
             if member.instance_id is not None and other.instance_id == member.instance_id and other.id != member.id:
-                settle(other.joining, Code.FENCED_INSTANCE_ID)
-                settle(other.syncing, Code.FENCED_INSTANCE_ID)
+                settle(other.joining, ErrorCode.FENCED_INSTANCE_ID)
+                settle(other.syncing, ErrorCode.FENCED_INSTANCE_ID)
                 self._drop(other)
 
     def _prepare_rebalance(self) -> None:
         if self.state is not GroupState.PREPARING_REBALANCE:
             self.state = GroupState.PREPARING_REBALANCE
             for member in self.members.values():
-                settle(member.syncing, Code.REBALANCE_IN_PROGRESS)
+                settle(member.syncing, ErrorCode.REBALANCE_IN_PROGRESS)
             longest = max(member.rebalance_timeout_ms for member in self.members.values())
             self.deadline = asyncio.get_running_loop().call_later(longest / 1000, self._complete_join)
         if all(self._is_waiting(member) for member in self.members.values()):
@@ -130,7 +130,7 @@ class Group:
         self.protocol = self._choose_protocol()
         self.state = GroupState.COMPLETING_REBALANCE
         for member in self.members.values():
-            settle(member.joining, Code.NONE)
+            settle(member.joining, ErrorCode.NONE)
             self.touch(member)
 
     def _choose_protocol(self) -> str:
@@ -139,14 +139,14 @@ class Group:
         votes = [next(name for name in member.protocols if name in common) for member in self.members.values()]
         return max(dict.fromkeys(votes), key=votes.count)
 
-    def sync(self, member: Member, assignments: dict[str, bytes]) -> asyncio.Future[Code]:
+    def sync(self, member: Member, assignments: dict[str, bytes]) -> asyncio.Future[ErrorCode]:
         """The future is done when the leader's assignment is there; the leader brings it."""
         member.syncing = asyncio.get_running_loop().create_future()
         self.touch(member)
         if self.state is GroupState.PREPARING_REBALANCE:
-            settle(member.syncing, Code.REBALANCE_IN_PROGRESS)
+            settle(member.syncing, ErrorCode.REBALANCE_IN_PROGRESS)
         elif self.state is GroupState.STABLE:
-            settle(member.syncing, Code.NONE)
+            settle(member.syncing, ErrorCode.NONE)
         elif member.id == self.leader:
             self._assign(assignments)
         return member.syncing
@@ -155,7 +155,7 @@ class Group:
         self.state = GroupState.STABLE
         for member in self.members.values():
             member.assignment = assignments.get(member.id, b"")
-            settle(member.syncing, Code.NONE)
+            settle(member.syncing, ErrorCode.NONE)
 
     def touch(self, member: Member) -> None:
         """The member is alive: it has its session timeout again, from now."""
@@ -172,8 +172,8 @@ class Group:
     def leave(self, member: Member) -> None:
         """The member is gone; the others share its partitions."""
         self._drop(member)
-        settle(member.joining, Code.UNKNOWN_MEMBER_ID)
-        settle(member.syncing, Code.UNKNOWN_MEMBER_ID)
+        settle(member.joining, ErrorCode.UNKNOWN_MEMBER_ID)
+        settle(member.syncing, ErrorCode.UNKNOWN_MEMBER_ID)
         if self.members:
             self._prepare_rebalance()
         else:

@@ -1,10 +1,11 @@
 """A record batch as the rule sees it: who sent it, which numbers it carries, how many records.
 
-One `base_sequence` stands in the header of a batch; records carry no number of their own. Record `i` has sequence
-`base_sequence + i`. Sequences count records, are kept per (producer id, epoch, partition), and go from 2147483647 to 0.
+One `base_sequence` stands in the header of a batch; records carry no number of their own. Record `i` has
+sequence `base_sequence + i`. Sequences count records, are kept per (producer id, epoch, partition), and go
+from 2147483647 to 0.
 
-Source: `org.apache.kafka.common.record.DefaultRecordBatch`. Differs from Kafka in: the records themselves are an opaque
-`payload`, because the rule never looks at them.
+Source: `org.apache.kafka.common.record.DefaultRecordBatch`. Differs from Kafka in: the records themselves are
+an opaque `payload`, because the rule never looks at them.
 """
 
 from __future__ import annotations

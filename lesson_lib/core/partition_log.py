@@ -1,12 +1,16 @@
-"""One partition's log on its leader: batches at offsets, the memory of producers, and what transactions leave behind.
+"""One partition's log on its leader: batches at offsets, the memory of producers, and what transactions leave
+behind.
 
-`append` runs the checks in Kafka's order and returns the rule's verdict. The memory can be lost and found again as on a
-real broker: every restart, clean or not, keeps one batch per producer id (that is all a snapshot holds), a failover finds all
-of it at the follower, and idle ids are forgotten by the age of their records.
+`append` runs the checks in Kafka's order and returns the rule's verdict. The memory can be lost and found
+again as on a real broker: every restart, clean or not, keeps one batch per producer id (that is all a
+snapshot holds), a failover finds all of it at the follower, and idle ids are forgotten by the age of their
+records.
 
-Sources: `UnifiedLog`, `LogValidator.validateBatch`, `ProducerStateManager`. Differs from Kafka in: no segments, no
-compaction, no replication lag (the high watermark is the log end), one leader epoch; whoever leads after a failover was up all
-the time (a replica that was restarted knows one batch of each id, and what it has copied since).
+Sources: `UnifiedLog`, `LogValidator.validateBatch`, `ProducerStateManager`, `VerificationStateEntry`. Differs
+from Kafka in: no segments, no compaction, no replication lag (the high watermark is the log end), one leader
+epoch. The replica that leads after a failover was up all the time (one that was restarted knows one batch of
+each id, and what it has copied since). A verification has no guard object, because here nothing happens
+between the coordinator's answer and the append; its entry does not expire.
 """
 
 from __future__ import annotations
@@ -19,7 +23,6 @@ from lesson_lib.core.batch import NO_SEQUENCE, Batch
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.kafka_version import DEFAULT_VERSION, KafkaVersion
 from lesson_lib.core.producer_state import Appended, ProducerStateEntry, Refused, Verdict, judge
-from lesson_lib.core.verification import VerificationStateEntry
 
 Rule = Callable[[ProducerStateEntry | None, Batch, int, KafkaVersion], Verdict]
 PRODUCER_ID_EXPIRATION_MS = 86_400_000
@@ -49,6 +52,36 @@ class AbortedTxn:
     last_offset: int
 
 
+@dataclass(frozen=True, slots=True)
+class VerificationStateEntry:
+    """A producer id whose transactional batch waits for the coordinator's word (KIP-890, KAFKA-14920,
+    KAFKA-18202).
+
+    The lowest sequence that asked must be stored first: otherwise a later batch, verified sooner, could slip
+    in before it. The entry goes when the transaction is open in the log, or when a marker arrives.
+    `epoch_bump`: the producer uses the second transaction version.
+    """
+
+    producer_epoch: int
+    lowest_sequence: int
+    epoch_bump: bool = False
+
+    @classmethod
+    def seen(cls, known: VerificationStateEntry | None, batch: Batch, epoch_bump: bool) -> VerificationStateEntry:
+        """The entry once `batch` asked too: a newer epoch replaces it, an older one changes nothing."""
+        fresh = cls(batch.producer_epoch, batch.base_sequence, epoch_bump)
+        if known is None or batch.producer_epoch > known.producer_epoch:
+            return fresh
+        if batch.producer_epoch < known.producer_epoch:
+            return known
+        return replace(known, lowest_sequence=min(known.lowest_sequence, batch.base_sequence))
+
+    def refuses(self, batch: Batch, entry: ProducerStateEntry | None) -> bool:
+        """`ProducerAppendInfo.checkSequence`: later than the lowest; with an epoch bump, not 0 where nothing is known."""
+        unknown = entry is None or not entry.batches
+        return batch.base_sequence > self.lowest_sequence or (self.epoch_bump and unknown and batch.base_sequence != 0)
+
+
 @dataclass
 class PartitionLog:
     """A leader's log. `rule` is replaced by lessons that try out a wrong rule."""
@@ -65,13 +98,13 @@ class PartitionLog:
     @property
     def last_stable_offset(self) -> int:
         """Offset of the first record of the oldest open transaction, else the log end: read_committed stops here."""
-        opened = [e.current_txn_first_offset for e in self.producers.values() if e.current_txn_first_offset is not None]
-        first = min(opened, default=self.log_end_offset)
+        opened = (e.current_txn_first_offset for e in self.producers.values())
+        first = min((offset for offset in opened if offset is not None), default=self.log_end_offset)
         return first if first >= self.log_start_offset else self._unstable_after_delete
 
     @property
     def _unstable_after_delete(self) -> int:
-        """Where an open transaction counts from when DeleteRecords took its beginning (`maybeIncrementFirstUnstableOffset`)."""
+        """Where an open transaction begins once DeleteRecords took its start (`maybeIncrementFirstUnstableOffset`)."""
         left = self.batches and self.version.last_stable_offset_is_start_of_batch
         return self.batches[0].base_offset if left else self.log_start_offset
 
@@ -79,16 +112,16 @@ class PartitionLog:
         """Judge a client's batch and, where the verdict is Appended, store it."""
         if invalid := validation_error(batch):
             return Refused(invalid)
-        verdict = self.rule(self.producers.get(batch.producer_id), batch, self.log_end_offset, self.version)
-        verifying = self.verifying.get(batch.producer_id)
-        if isinstance(verdict, Appended) and verifying and verifying.refuses(batch, self.producers.get(batch.producer_id)):
-            return Refused(ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER)
+        entry, verifying = self.producers.get(batch.producer_id), self.verifying.get(batch.producer_id)
+        verdict = self.rule(entry, batch, self.log_end_offset, self.version)
         if isinstance(verdict, Appended):
+            if verifying and verifying.refuses(batch, entry):
+                return Refused(ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER)
             self._store(batch)
         return verdict
 
     def needs_verification(self, batch: Batch) -> bool:
-        """Whether the leader has to ask the coordinator first: a transactional batch that would open a transaction here."""
+        """Whether the leader asks the coordinator first: a transactional batch that would open a transaction here."""
         entry = self.producers.get(batch.producer_id)
         if not batch.transactional or entry is None or entry.current_txn_first_offset is None:
             return batch.transactional
@@ -145,7 +178,7 @@ class PartitionLog:
         self.forget_idle_ids(now)
 
     def restart_after_crash(self, now: int = 0) -> None:
-        """Recovery reads the log, writes a snapshot and loads that: one batch of each id, as after a clean stop (`LogLoader`)."""
+        """Recovery reads the log and loads a snapshot of it: one batch of each id, as after a clean stop (`LogLoader`)."""
         self.rebuild_from_log()
         self.restart_clean(now)
 
@@ -184,6 +217,6 @@ class PartitionLog:
 
 
 def validation_error(batch: Batch) -> ErrorCode | None:
-    """What `LogValidator` refuses before the rule: empty batches, control batches from clients, an id without a sequence."""
+    """What `LogValidator` refuses before the rule: no records, a client's control batch, an id without a sequence."""
     broken = batch.record_count < 1 or batch.control or (batch.has_producer_id and batch.base_sequence < 0)
     return ErrorCode.INVALID_RECORD if broken else None

@@ -1,15 +1,16 @@
 """THE RULE: what a partition leader does with a batch, given what it remembers of the batch's producer.
 
-The leader keeps one entry per producer id and partition: the epoch, and the ranges of the last five batches. Nothing
-else: no message ids, no hashes, no buffer, no session. A batch is then, in this order,
+The leader keeps one entry per producer id and partition: the epoch, and the ranges of the last five batches.
+Nothing else: no message ids, no hashes, no buffer, no session. A batch is then, in this order,
 
 1. a duplicate, if one of those five ranges is exactly its own: success, with the offset of the first copy;
 2. fenced, if its epoch is older: error 47;
 3. out of order, if it is not exactly next: error 45. Nothing is stored, kept for later or sorted;
 4. appended.
 
-Sources: `ProducerStateEntry`, `ProducerAppendInfo` and `ProducerStateManager` in org.apache.kafka.storage.internals.log.
-Differs from Kafka in: the verification entries of KIP-890 are in `verification`; snapshots are values, not files.
+Sources: `ProducerStateEntry`, `ProducerAppendInfo` and `ProducerStateManager` in
+org.apache.kafka.storage.internals.log. Differs from Kafka in: the verification entries of KIP-890 are in
+`verification`; snapshots are values, not files.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""One transactional id as the coordinator keeps it, and what the coordinator says: answers, and markers to append.
+"""One transactional id as the coordinator keeps it, and what the coordinator says: answers, and markers to
+append.
 
 Sources: `TransactionMetadata`, `TransactionState`. Differs from Kafka in: what `transactions` says.
 """
@@ -79,11 +80,12 @@ class TransactionMetadata:
         return Answer(ErrorCode.NONE, self.producer_id, self.producer_epoch)
 
     def may_continue(self, producer_id: int, producer_epoch: int) -> bool:
-        """Whether a producer that names its id is the newest holder of it, or repeats the request that gave it another.
+        """Whether a producer that names its id is the newest holder of it, or repeats the request that gave
+        it another.
 
-        As in Kafka the epoch is looked at only when it is raised, not before what is open is aborted: so a predecessor that asks
-        for a new epoch by itself, as kafka-python's does, takes a successor with an open transaction down
-        (`TransactionCoordinator.prepareInitProducerIdTransit`).
+        As in Kafka the epoch is looked at only when it is raised, not before what is open is aborted: so a
+        predecessor that asks for a new epoch by itself, as kafka-python's does, takes a successor with an
+        open transaction down (`TransactionCoordinator.prepareInitProducerIdTransit`).
         """
         return (self.producer_epoch == NO_PRODUCER_EPOCH or producer_id == self.producer_id
                 or (producer_id == self.previous_producer_id and producer_epoch >= EXHAUSTED_EPOCH))

@@ -1,14 +1,15 @@
 """The transaction coordinator: one entry for each transactional id, and what each request does to it.
 
-It is a pure state machine. `now` (milliseconds) is an argument, and what has to happen elsewhere is a value: a `Marker` says
-which control records the caller must append, after which it calls `complete`. Until then the state is PREPARE_COMMIT or
-PREPARE_ABORT, the transaction is decided, and a next one has to wait (error 51).
+It is a pure state machine. `now` (milliseconds) is an argument, and what has to happen elsewhere is a value:
+a `Marker` says which control records the caller must append, after which it calls `complete`. Until then the
+state is PREPARE_COMMIT or PREPARE_ABORT, the transaction is decided, and a next one has to wait (error 51).
 
-Two transaction versions (KIP-890). In the first the epoch changes only when a producer starts or is fenced, and sequences
-continue. In the second (`epoch_bump`) every commit and abort raises the epoch, so that a late message is always of an old one.
+Two transaction versions (KIP-890). In the first the epoch changes only when a producer starts or is fenced,
+and sequences continue. In the second (`epoch_bump`) every commit and abort raises the epoch, so that a late
+message is always of an old one.
 
-Source: `TransactionCoordinator`. Differs from Kafka in: the state is not itself written to a log, so
-there is no moment in which a change is under way; ids do not expire after seven days; no two-phase commit (KIP-939).
+Source: `TransactionCoordinator`. Differs from Kafka in: the state is not itself written to a log, so there is
+no moment in which a change is under way; ids do not expire after seven days; no two-phase commit (KIP-939).
 """
 
 from __future__ import annotations
@@ -39,9 +40,11 @@ class TransactionCoordinator:
 
     def init_producer_id(self, transactional_id: str | None, timeout_ms: int = 60_000, producer_id: int = NO_PRODUCER_ID,
                          producer_epoch: int = NO_PRODUCER_EPOCH) -> Answer:
-        """A new id with epoch 0 without a transactional id; with one the same id, its epoch raised, which fences.
+        """A new id with epoch 0 without a transactional id; with one the same id, its epoch raised, which
+        fences.
 
-        `producer_id` and `producer_epoch` are what the producer believes to have (KIP-360), -1 for one that starts.
+        `producer_id` and `producer_epoch` are what the producer believes to have (KIP-360), -1 for one that
+        starts.
         """
         if transactional_id is None:
             return Answer(ErrorCode.NONE, self.new_producer_id(), 0)

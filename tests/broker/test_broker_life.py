@@ -14,10 +14,10 @@ import pytest
 from lesson_lib.broker.cluster import wall_clock
 from lesson_lib.broker.embedded import EmbeddedBroker
 from lesson_lib.broker.handlers import HANDLERS
+from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.errors import LessonError
 from lesson_lib.wire import requests
 from lesson_lib.wire.batch_bytes import batch_bytes
-from lesson_lib.wire.codes import Code
 from lesson_lib.wire.raw_client import RawClient, make_topic
 
 SECONDS = 20
@@ -131,7 +131,7 @@ def test_a_mistake_in_a_handler_ends_one_connection_and_prints_nothing(capfd: py
         monkeypatch.setitem(HANDLERS, 61, broken)
         client.send(requests.describe_producers("t", [0]))
         assert client.hung_up()
-        assert other.ask(requests.metadata("t")).topics[0].error_code == Code.NONE
+        assert other.ask(requests.metadata("t")).topics[0].error_code == ErrorCode.NONE
         assert [type(failure) for failure in broker.cluster.failures] == [ZeroDivisionError]
     assert capfd.readouterr() == ("", "")
 

@@ -43,4 +43,5 @@ def test_again_is_a_copy_with_changes() -> None:
 
 def test_error_codes_have_words_and_know_what_clients_retry() -> None:
     assert ErrorCode(45).words == "45 out of order sequence number"
-    assert [int(e) for e in ErrorCode if e.retriable] == [2, 3, 6, 7, 19, 20, 51]
+    assert [int(e) for e in ErrorCode if e.retriable] == [
+        2, 3, 6, 7, 13, 14, 15, 16, 19, 20, 51, 56, 74, 75, 88, 100]

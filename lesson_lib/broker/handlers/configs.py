@@ -7,8 +7,8 @@ from typing import Any
 from kafka.protocol.admin import CreatePartitionsResponse, DescribeConfigsResponse
 
 from lesson_lib.broker.cluster import MAX_PARTITIONS, NODE_ID, Cluster
+from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.partition_log import PartitionLog
-from lesson_lib.wire.codes import Code
 from lesson_lib.wire.messages import Request
 
 _Result = DescribeConfigsResponse.DescribeConfigsResult
@@ -30,7 +30,7 @@ def handle_describe_configs(cluster: Cluster, request: Request) -> Any:
 def _describe(cluster: Cluster, resource: Any) -> Any:
     kind, name, topic = resource.resource_type, resource.resource_name, cluster.topic(resource.resource_name)
     if (kind == TOPIC and topic is None) or (kind == BROKER and name not in ("", str(NODE_ID))):
-        error = Code.UNKNOWN_TOPIC_OR_PARTITION if kind == TOPIC else Code.INVALID_REQUEST
+        error = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION if kind == TOPIC else ErrorCode.INVALID_REQUEST
         return _Result(error_code=error, error_message=None, resource_type=kind, resource_name=name, configs=[])
     own = topic.configs if kind == TOPIC and topic else {}
     asked, values = resource.configuration_keys, {**DEFAULTS.get(kind, {}), **own}
@@ -54,9 +54,9 @@ def _grow(cluster: Cluster, wanted: Any, validate_only: bool) -> Any:
     topic = cluster.topic(wanted.name)
     result = CreatePartitionsResponse.CreatePartitionsTopicResult
     if topic is None:
-        return result(name=wanted.name, error_code=Code.UNKNOWN_TOPIC_OR_PARTITION, error_message=None)
+        return result(name=wanted.name, error_code=ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, error_message=None)
     if not len(topic.logs) < wanted.count <= MAX_PARTITIONS:
-        return result(name=wanted.name, error_code=Code.INVALID_PARTITIONS,
+        return result(name=wanted.name, error_code=ErrorCode.INVALID_PARTITIONS,
                       error_message=f"The topic has {len(topic.logs)} partitions; ask for more, at most {MAX_PARTITIONS}.")
     if not validate_only:
         topic.logs += [PartitionLog(cluster.version) for _ in range(wanted.count - len(topic.logs))]

@@ -19,9 +19,9 @@ from kafka.protocol.admin import (
 
 from lesson_lib.broker.cluster import Cluster
 from lesson_lib.broker.groups import GroupState
+from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.producer_state import ProducerStateEntry
 from lesson_lib.core.transaction_metadata import TransactionMetadata, TxnState
-from lesson_lib.wire.codes import Code
 from lesson_lib.wire.messages import Request
 
 _ProducerTopic = DescribeProducersResponse.TopicResponse
@@ -43,7 +43,7 @@ def handle_describe_producers(cluster: Cluster, request: Request) -> Any:
 def _producers(cluster: Cluster, name: str, partition: int) -> Any:
     log = cluster.log(name, partition)
     if log is None:
-        return _ProducerRow(partition_index=partition, error_code=Code.UNKNOWN_TOPIC_OR_PARTITION, active_producers=[])
+        return _ProducerRow(partition_index=partition, error_code=ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, active_producers=[])
     rows = [_producer(producer_id, entry) for producer_id, entry in log.producers.items()]
     return _ProducerRow(partition_index=partition, error_code=0, error_message=None, active_producers=rows)
 
@@ -59,7 +59,7 @@ def handle_describe_transactions(cluster: Cluster, request: Request) -> Any:
     """State, producer and partitions of transactional ids."""
     entries = cluster.coordinator.entries
     rows = [_transaction(entries[name]) if name in entries else
-            _Txn(error_code=Code.TRANSACTIONAL_ID_NOT_FOUND, transactional_id=name, transaction_state="",
+            _Txn(error_code=ErrorCode.TRANSACTIONAL_ID_NOT_FOUND, transactional_id=name, transaction_state="",
                  transaction_timeout_ms=0, transaction_start_time_ms=0, producer_id=0, producer_epoch=0, topics=[])
             for name in request.body.transactional_ids]
     return DescribeTransactionsResponse(throttle_time_ms=0, transaction_states=rows)
@@ -98,7 +98,7 @@ def handle_describe_groups(cluster: Cluster, request: Request) -> Any:
 def _group(cluster: Cluster, request: Request, name: str) -> Any:
     group = cluster.group(name)
     if group is None:
-        error = Code.GROUP_ID_NOT_FOUND if request.api_version >= 6 else Code.NONE
+        error = ErrorCode.GROUP_ID_NOT_FOUND if request.api_version >= 6 else ErrorCode.NONE
         return _Group(error_code=error, error_message=f"Group {name} not found.", group_id=name, group_state="Dead", protocol_type="",
                       protocol_data="", members=[])
     members = [_Member(member_id=m.id, group_instance_id=m.instance_id, client_id=m.client_id, client_host="/127.0.0.1",
@@ -125,15 +125,15 @@ def handle_delete_groups(cluster: Cluster, request: Request) -> Any:
     return DeleteGroupsResponse(throttle_time_ms=0, results=rows)
 
 
-def _delete(cluster: Cluster, name: str) -> Code:
+def _delete(cluster: Cluster, name: str) -> ErrorCode:
     group = cluster.group(name)
     if group is None:
-        return Code.GROUP_ID_NOT_FOUND
+        return ErrorCode.GROUP_ID_NOT_FOUND
     if group.members:
-        return Code.NON_EMPTY_GROUP
+        return ErrorCode.NON_EMPTY_GROUP
     cluster.groups.pop(name, None)
     cluster.offsets.forget(name)
-    return Code.NONE
+    return ErrorCode.NONE
 
 
 HANDLERS = {15: handle_describe_groups, 16: handle_list_groups, 42: handle_delete_groups, 61: handle_describe_producers,

@@ -15,8 +15,8 @@ from kafka.protocol.consumer import FetchResponse, ListOffsetsResponse
 from kafka.record.default_records import DefaultRecordBatch
 
 from lesson_lib.broker.cluster import Cluster
+from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.partition_log import PartitionLog, StoredBatch
-from lesson_lib.wire.codes import Code
 from lesson_lib.wire.messages import Request
 
 _Topic = FetchResponse.FetchableTopicResponse
@@ -66,12 +66,12 @@ def _read_all(cluster: Cluster, request: Request) -> tuple[list[Any], bool]:
 def _read_partition(cluster: Cluster, topic: Any, wanted: Any, read_committed: bool, left: int, *, first: bool) -> Any:
     log = cluster.log(topic.topic, wanted.partition, topic.topic_id)
     if log is None:
-        code = Code.UNKNOWN_TOPIC_OR_PARTITION if topic.topic else Code.UNKNOWN_TOPIC_ID
+        code = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION if topic.topic else ErrorCode.UNKNOWN_TOPIC_ID
         return _Partition(partition_index=wanted.partition, error_code=code, high_watermark=-1, records=b"")
     if error := cluster.leader_epoch_error(wanted.current_leader_epoch):
         return _Partition(partition_index=wanted.partition, error_code=error, high_watermark=-1, records=b"")
     if not log.log_start_offset <= wanted.fetch_offset <= log.log_end_offset:
-        return _Partition(partition_index=wanted.partition, error_code=Code.OFFSET_OUT_OF_RANGE, high_watermark=-1,
+        return _Partition(partition_index=wanted.partition, error_code=ErrorCode.OFFSET_OUT_OF_RANGE, high_watermark=-1,
                           aborted_transactions=None, records=b"")
     end = log.last_stable_offset if read_committed else log.log_end_offset
     records, next_offset = read_bytes(log, wanted.fetch_offset, end, min(left, wanted.partition_max_bytes), first)
@@ -109,7 +109,7 @@ def handle_list_offsets(cluster: Cluster, request: Request) -> Any:
 def _list_one(cluster: Cluster, name: str, wanted: Any, read_committed: bool) -> Any:
     log = cluster.log(name, wanted.partition_index)
     if log is None:
-        return _OffsetRow(partition_index=wanted.partition_index, error_code=Code.UNKNOWN_TOPIC_OR_PARTITION)
+        return _OffsetRow(partition_index=wanted.partition_index, error_code=ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
     if error := cluster.leader_epoch_error(wanted.current_leader_epoch):
         return _OffsetRow(partition_index=wanted.partition_index, error_code=error)
     offset, timestamp = _offset_for(log, wanted.timestamp, read_committed)

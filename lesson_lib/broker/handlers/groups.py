@@ -12,7 +12,7 @@ from kafka.protocol.consumer import HeartbeatResponse, JoinGroupResponse, LeaveG
 
 from lesson_lib.broker.cluster import Cluster
 from lesson_lib.broker.groups import Group, GroupState, Member
-from lesson_lib.wire.codes import Code
+from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.wire.messages import Request
 
 _JoinMember = JoinGroupResponse.JoinGroupResponseMember
@@ -31,7 +31,7 @@ async def handle_join_group(cluster: Cluster, request: Request) -> Any:
     cluster.groups[body.group_id] = group
     if not body.member_id and body.group_instance_id is None and request.api_version >= FIRST_VERSION_WITH_MEMBER_ID:
         group.expect(member_id, body.session_timeout_ms)
-        return _not_joined(Code.MEMBER_ID_REQUIRED, member_id, request.api_version)
+        return _not_joined(ErrorCode.MEMBER_ID_REQUIRED, member_id, request.api_version)
     group.protocol_type = group.protocol_type if group.members else body.protocol_type
     return await _join(group, _member(request, member_id), request.api_version)
 
@@ -43,29 +43,29 @@ def _member(request: Request, member_id: str) -> Member:
     return Member(member_id, body.group_instance_id, request.client_id, body.session_timeout_ms, rebalance_ms, protocols)
 
 
-def _join_error(group: Group, body: Any) -> Code:
+def _join_error(group: Group, body: Any) -> ErrorCode:
     protocols = {protocol.name: bytes(protocol.metadata) for protocol in body.protocols}
     if not body.group_id:
-        return Code.INVALID_GROUP_ID
+        return ErrorCode.INVALID_GROUP_ID
     if body.session_timeout_ms not in SESSION_TIMEOUT_MS:
-        return Code.INVALID_SESSION_TIMEOUT
+        return ErrorCode.INVALID_SESSION_TIMEOUT
     if not group.accepts(body.protocol_type, protocols):
-        return Code.INCONSISTENT_GROUP_PROTOCOL
+        return ErrorCode.INCONSISTENT_GROUP_PROTOCOL
     if body.member_id and body.member_id not in group.members and body.member_id not in group.expected:
-        return Code.UNKNOWN_MEMBER_ID
+        return ErrorCode.UNKNOWN_MEMBER_ID
     return _instance_error(group, body)
 
 
-def _instance_error(group: Group, body: Any) -> Code:
+def _instance_error(group: Group, body: Any) -> ErrorCode:
     """A static member whose place was taken is fenced."""
     member = group.members.get(body.member_id)
     if body.group_instance_id is None or not body.member_id or (member and member.instance_id == body.group_instance_id):
-        return Code.NONE
+        return ErrorCode.NONE
     taken = any(other.instance_id == body.group_instance_id for other in group.members.values())
-    return Code.FENCED_INSTANCE_ID if taken else Code.UNKNOWN_MEMBER_ID
+    return ErrorCode.FENCED_INSTANCE_ID if taken else ErrorCode.UNKNOWN_MEMBER_ID
 
 
-def _not_joined(error: Code, member_id: str, api_version: int) -> Any:
+def _not_joined(error: ErrorCode, member_id: str, api_version: int) -> Any:
     no_protocol = None if api_version >= FIRST_VERSION_WITH_NULL_PROTOCOL else ""
     return JoinGroupResponse(throttle_time_ms=0, error_code=error, generation_id=-1, protocol_type=None,
                              protocol_name=no_protocol, leader="", member_id=member_id, members=[])
@@ -81,15 +81,15 @@ async def _join(group: Group, member: Member, api_version: int) -> Any:
                              protocol_type=group.protocol_type, leader=group.leader or "", member_id=member.id, members=members)
 
 
-def membership_error(cluster: Cluster, group_id: str, member_id: str, generation: int, instance_id: str | None) -> Code:
+def membership_error(cluster: Cluster, group_id: str, member_id: str, generation: int, instance_id: str | None) -> ErrorCode:
     """What is wrong with a request of somebody who says to be a member of this generation."""
     group = cluster.groups.get(group_id)
     if not group_id:
-        return Code.INVALID_GROUP_ID
+        return ErrorCode.INVALID_GROUP_ID
     if group is None or member_id not in group.members:
         taken = group and instance_id and any(m.instance_id == instance_id for m in group.members.values())
-        return Code.FENCED_INSTANCE_ID if taken else Code.UNKNOWN_MEMBER_ID
-    return Code.NONE if generation == group.generation else Code.ILLEGAL_GENERATION
+        return ErrorCode.FENCED_INSTANCE_ID if taken else ErrorCode.UNKNOWN_MEMBER_ID
+    return ErrorCode.NONE if generation == group.generation else ErrorCode.ILLEGAL_GENERATION
 
 
 async def handle_sync_group(cluster: Cluster, request: Request) -> Any:
@@ -101,7 +101,7 @@ async def handle_sync_group(cluster: Cluster, request: Request) -> Any:
     group = cluster.groups[body.group_id]
     member = group.members[body.member_id]
     if (body.protocol_type not in (None, group.protocol_type)) or (body.protocol_name not in (None, group.protocol)):
-        return SyncGroupResponse(throttle_time_ms=0, error_code=Code.INCONSISTENT_GROUP_PROTOCOL, assignment=b"")
+        return SyncGroupResponse(throttle_time_ms=0, error_code=ErrorCode.INCONSISTENT_GROUP_PROTOCOL, assignment=b"")
     error = await group.sync(member, {a.member_id: bytes(a.assignment) for a in body.assignments})
     return SyncGroupResponse(throttle_time_ms=0, error_code=error, protocol_type=group.protocol_type,
                              protocol_name=group.protocol, assignment=b"" if error else member.assignment)
@@ -115,7 +115,7 @@ def handle_heartbeat(cluster: Cluster, request: Request) -> Any:
         group = cluster.groups[body.group_id]
         group.touch(group.members[body.member_id])
         rebalancing = group.state is GroupState.PREPARING_REBALANCE
-        error = Code.REBALANCE_IN_PROGRESS if rebalancing else Code.NONE
+        error = ErrorCode.REBALANCE_IN_PROGRESS if rebalancing else ErrorCode.NONE
     return HeartbeatResponse(throttle_time_ms=0, error_code=error)
 
 
@@ -129,17 +129,17 @@ def handle_leave_group(cluster: Cluster, request: Request) -> Any:
     return LeaveGroupResponse(throttle_time_ms=0, error_code=0, members=rows)
 
 
-def _leave(group: Group | None, member_id: str, instance_id: str | None) -> Code:
+def _leave(group: Group | None, member_id: str, instance_id: str | None) -> ErrorCode:
     if group is None:
-        return Code.UNKNOWN_MEMBER_ID
+        return ErrorCode.UNKNOWN_MEMBER_ID
     by_instance = {m.instance_id: m for m in group.members.values() if m.instance_id}
     member = group.members.get(member_id) or (by_instance.get(instance_id) if instance_id and not member_id else None)
     if member is None:
         known = member_id in group.expected
         group.expected.discard(member_id)
-        return Code.NONE if known else Code.UNKNOWN_MEMBER_ID
+        return ErrorCode.NONE if known else ErrorCode.UNKNOWN_MEMBER_ID
     group.leave(member)
-    return Code.NONE
+    return ErrorCode.NONE
 
 
 HANDLERS = {11: handle_join_group, 12: handle_heartbeat, 13: handle_leave_group, 14: handle_sync_group}

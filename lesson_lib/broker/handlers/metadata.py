@@ -9,7 +9,7 @@ from kafka.protocol.metadata import ApiVersionsResponse, FindCoordinatorResponse
 
 from lesson_lib.broker.cluster import CLUSTER_ID, NODE_ID, Cluster, Topic, is_legal_topic
 from lesson_lib.broker.versions import served_versions
-from lesson_lib.wire.codes import Code
+from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.wire.messages import Request
 
 _ApiVersion = ApiVersionsResponse.ApiVersion
@@ -19,7 +19,7 @@ _Partition = _Topic.MetadataResponsePartition
 _Coordinator = FindCoordinatorResponse.Coordinator
 
 
-def handle_api_versions(cluster: Cluster, request: Request, error: Code = Code.NONE) -> Any:
+def handle_api_versions(cluster: Cluster, request: Request, error: ErrorCode = ErrorCode.NONE) -> Any:
     """KIP-35: the versions of each API, and from 4.0 the cluster's features (transaction.version, KIP-584)."""
     rows = [_ApiVersion(api_key=key, min_version=low, max_version=high)
             for key, (low, high) in sorted(served_versions(cluster.version).items())]
@@ -51,15 +51,15 @@ def _one_topic(cluster: Cluster, request: Request, wanted: Any) -> Any:
     by_id = not wanted.name
     topic = cluster.topic(wanted.name, wanted.topic_id)
     if topic is None and not by_id and not is_legal_topic(wanted.name):
-        return _no_topic(wanted, Code.INVALID_TOPIC_EXCEPTION)
+        return _no_topic(wanted, ErrorCode.INVALID_TOPIC_EXCEPTION)
     if topic is None and not by_id and cluster.auto_create_topics and request.body.allow_auto_topic_creation:
         topic = cluster.create_topic(wanted.name)
     if topic is None:
-        return _no_topic(wanted, Code.UNKNOWN_TOPIC_ID if by_id else Code.UNKNOWN_TOPIC_OR_PARTITION)
+        return _no_topic(wanted, ErrorCode.UNKNOWN_TOPIC_ID if by_id else ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
     return _describe(topic, cluster.leader_epoch)
 
 
-def _no_topic(wanted: Any, error: Code) -> Any:
+def _no_topic(wanted: Any, error: ErrorCode) -> Any:
     return _Topic(error_code=error, name=wanted.name, topic_id=wanted.topic_id, partitions=[])
 
 

@@ -15,7 +15,6 @@ from lesson_lib.broker.groups import GroupState
 from lesson_lib.broker.handlers.groups import membership_error
 from lesson_lib.broker.offsets import CommittedOffset
 from lesson_lib.core.error_codes import ErrorCode
-from lesson_lib.wire.codes import Code
 from lesson_lib.wire.messages import Request
 
 _Committed = OffsetCommitResponse.OffsetCommitResponseTopic
@@ -41,33 +40,33 @@ def handle_offset_commit(cluster: Cluster, request: Request) -> Any:
     return OffsetCommitResponse(throttle_time_ms=0, topics=topics)
 
 
-def _commit_error(cluster: Cluster, group_id: str, member_id: str, generation: int, instance_id: str | None) -> Code:
+def _commit_error(cluster: Cluster, group_id: str, member_id: str, generation: int, instance_id: str | None) -> ErrorCode:
     group = cluster.group(group_id)
     if generation < 0 and (group is None or not group.members):
-        return Code.NONE
+        return ErrorCode.NONE
     if group is None:
-        return Code.ILLEGAL_GENERATION
+        return ErrorCode.ILLEGAL_GENERATION
     error = membership_error(cluster, group_id, member_id, generation, instance_id)
     if not error and group.state is GroupState.COMPLETING_REBALANCE:
-        return Code.REBALANCE_IN_PROGRESS
+        return ErrorCode.REBALANCE_IN_PROGRESS
     if not error:
         group.touch(group.members[member_id])
     return error
 
 
-def _row_error(cluster: Cluster, topic: Any, row: Any) -> Code:
+def _row_error(cluster: Cluster, topic: Any, row: Any) -> ErrorCode:
     if cluster.log(topic.name, row.partition_index, getattr(topic, "topic_id", None)) is None:
-        return Code.UNKNOWN_TOPIC_OR_PARTITION if topic.name else Code.UNKNOWN_TOPIC_ID
+        return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION if topic.name else ErrorCode.UNKNOWN_TOPIC_ID
     too_long = len(row.committed_metadata or "") > MAX_METADATA_BYTES
-    return Code.OFFSET_METADATA_TOO_LARGE if too_long else Code.NONE
+    return ErrorCode.OFFSET_METADATA_TOO_LARGE if too_long else ErrorCode.NONE
 
 
-def _commit(cluster: Cluster, group_id: str, topic: Any, row: Any) -> Code:
+def _commit(cluster: Cluster, group_id: str, topic: Any, row: Any) -> ErrorCode:
     if error := _row_error(cluster, topic, row):
         return error
     offset = CommittedOffset(row.committed_offset, row.committed_leader_epoch, row.committed_metadata or "")
     cluster.offsets.commit(group_id, (cluster.topic_name(topic), row.partition_index), offset)
-    return Code.NONE
+    return ErrorCode.NONE
 
 
 def handle_txn_offset_commit(cluster: Cluster, request: Request) -> Any:
@@ -80,19 +79,19 @@ def handle_txn_offset_commit(cluster: Cluster, request: Request) -> Any:
     return TxnOffsetCommitResponse(throttle_time_ms=0, topics=topics)
 
 
-def _commit_in_txn(cluster: Cluster, body: Any, topic: Any, row: Any) -> Code:
+def _commit_in_txn(cluster: Cluster, body: Any, topic: Any, row: Any) -> ErrorCode:
     if cluster.log(topic.name, row.partition_index) is None:
-        return Code.UNKNOWN_TOPIC_OR_PARTITION
+        return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
     offset = CommittedOffset(row.committed_offset, row.committed_leader_epoch, row.committed_metadata or "")
     cluster.offsets.commit_in_transaction(body.producer_id, body.group_id, (topic.name, row.partition_index), offset)
-    return Code.NONE
+    return ErrorCode.NONE
 
 
 def _txn_error(cluster: Cluster, request: Request) -> int:
     body = request.body
     named = body.generation_id >= 0 or body.member_id
     error = named and _commit_error(cluster, body.group_id, body.member_id, body.generation_id, body.group_instance_id)
-    if error and error is not Code.REBALANCE_IN_PROGRESS:
+    if error and error is not ErrorCode.REBALANCE_IN_PROGRESS:
         return error
     who = body.transactional_id, body.producer_id, body.producer_epoch
     if request.api_version >= FIRST_VERSION_WITH_EPOCH_BUMP:
@@ -138,7 +137,7 @@ def _all_committed(cluster: Cluster, group: str) -> list[tuple[str, Any, list[in
 
 def _fetch_row(cluster: Cluster, group: str, partition: tuple[str, int], stable: bool, row_class: Any) -> Any:
     if stable and cluster.offsets.is_pending(group, partition):
-        return row_class(partition_index=partition[1], committed_offset=-1, metadata="", error_code=Code.UNSTABLE_OFFSET_COMMIT)
+        return row_class(partition_index=partition[1], committed_offset=-1, metadata="", error_code=ErrorCode.UNSTABLE_OFFSET_COMMIT)
     found = cluster.offsets.committed.get(group, {}).get(partition, CommittedOffset(-1))
     return row_class(partition_index=partition[1], committed_offset=found.offset, committed_leader_epoch=found.leader_epoch,
                      metadata=found.metadata, error_code=0)

@@ -19,7 +19,6 @@ from lesson_lib.core.partition_log import PartitionLog
 from lesson_lib.core.producer_state import Appended, Duplicate
 from lesson_lib.wire import record_batch
 from lesson_lib.wire.batch_header import HEADER
-from lesson_lib.wire.codes import Code
 from lesson_lib.wire.messages import ProtocolError, Request
 
 _Topic = ProduceResponse.TopicProduceResponse
@@ -57,7 +56,7 @@ def _row(index: int, answer: Answer) -> Any:
 def _partition(cluster: Cluster, request: Request, topic: Any, data: Any) -> Answer:
     log = cluster.log(topic.name, data.index, topic.topic_id)
     if log is None:
-        return Answer(Code.UNKNOWN_TOPIC_OR_PARTITION if topic.name else Code.UNKNOWN_TOPIC_ID)
+        return Answer(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION if topic.name else ErrorCode.UNKNOWN_TOPIC_ID)
     try:
         batches = record_batch.split(data.records or b"")
     except ValueError:
@@ -77,7 +76,7 @@ def request_error(batches: list[Any], api_version: int) -> int:
     if len(batches) != 1 or batches[0][16] != 2:
         return ErrorCode.INVALID_RECORD
     zstd = len(batches[0]) > 22 and batches[0][22] & record_batch.COMPRESSION == record_batch.ZSTD
-    return Code.UNSUPPORTED_COMPRESSION_TYPE if zstd and api_version < 7 else Code.NONE
+    return ErrorCode.UNSUPPORTED_COMPRESSION_TYPE if zstd and api_version < 7 else ErrorCode.NONE
 
 
 def append(cluster: Cluster, topic: Topic, log: PartitionLog, records: Any) -> Answer:
@@ -116,9 +115,9 @@ def _records_answer(log: PartitionLog, records: Any, header: record_batch.Header
     if header.last_offset_delta != header.record_count - 1 or newest is None:
         return Answer(ErrorCode.INVALID_RECORD, log_start_offset=log.log_start_offset)
     if header.attributes & record_batch.COMPRESSION > record_batch.ZSTD:
-        return Answer(Code.UNKNOWN_SERVER_ERROR, log_start_offset=log.log_start_offset)
+        return Answer(ErrorCode.UNKNOWN_SERVER_ERROR, log_start_offset=log.log_start_offset)
     if limit is not None and log.version.refuses_timestamps_ahead and newest > limit:
-        return Answer(Code.INVALID_TIMESTAMP, log_start_offset=log.log_start_offset, message=REJECTED_TIMESTAMP,
+        return Answer(ErrorCode.INVALID_TIMESTAMP, log_start_offset=log.log_start_offset, message=REJECTED_TIMESTAMP,
                       record_message=f"Timestamp {newest} is out of range. It should be at most {limit}")
     return None
 

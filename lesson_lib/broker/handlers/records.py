@@ -10,8 +10,8 @@ from kafka.protocol.admin import DeleteRecordsResponse
 from kafka.protocol.consumer import OffsetForLeaderEpochResponse
 
 from lesson_lib.broker.cluster import Cluster
+from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.partition_log import PartitionLog, StoredBatch
-from lesson_lib.wire.codes import Code
 from lesson_lib.wire.messages import Request
 
 _Deleted = DeleteRecordsResponse.DeleteRecordsTopicResult
@@ -30,10 +30,10 @@ def handle_delete_records(cluster: Cluster, request: Request) -> Any:
 def _delete(cluster: Cluster, name: str, row: Any) -> Any:
     log = cluster.log(name, row.partition_index)
     if log is None:
-        return _DeletedRow(partition_index=row.partition_index, low_watermark=-1, error_code=Code.UNKNOWN_TOPIC_OR_PARTITION)
+        return _DeletedRow(partition_index=row.partition_index, low_watermark=-1, error_code=ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
     before = log.log_end_offset if row.offset == -1 else row.offset
     if not 0 <= before <= log.log_end_offset:
-        return _DeletedRow(partition_index=row.partition_index, low_watermark=-1, error_code=Code.OFFSET_OUT_OF_RANGE)
+        return _DeletedRow(partition_index=row.partition_index, low_watermark=-1, error_code=ErrorCode.OFFSET_OUT_OF_RANGE)
     return _DeletedRow(partition_index=row.partition_index, low_watermark=log.delete_records(before), error_code=0)
 
 
@@ -47,7 +47,7 @@ def handle_offset_for_leader_epoch(cluster: Cluster, request: Request) -> Any:
 def _end_of(cluster: Cluster, name: str, row: Any) -> Any:
     log = cluster.log(name, row.partition)
     if log is None:
-        return _EpochRow(partition=row.partition, error_code=Code.UNKNOWN_TOPIC_OR_PARTITION)
+        return _EpochRow(partition=row.partition, error_code=ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
     error = cluster.leader_epoch_error(row.current_leader_epoch)
     if error or not 0 <= row.leader_epoch <= cluster.leader_epoch:
         return _EpochRow(partition=row.partition, error_code=error)

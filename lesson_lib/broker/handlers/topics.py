@@ -10,7 +10,7 @@ from typing import Any
 from kafka.protocol.admin import CreateTopicsResponse, DeleteTopicsResponse
 
 from lesson_lib.broker.cluster import MAX_PARTITIONS, Cluster, is_legal_topic
-from lesson_lib.wire.codes import Code
+from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.wire.messages import Request
 
 TOPIC_CONFIGS = frozenset(
@@ -42,27 +42,27 @@ def _create(cluster: Cluster, wanted: Any, validate_only: bool) -> Any:
                     configs=[], **known)
 
 
-def _creation_error(cluster: Cluster, wanted: Any, partitions: int) -> tuple[Code, str | None]:
+def _creation_error(cluster: Cluster, wanted: Any, partitions: int) -> tuple[ErrorCode, str | None]:
     if not is_legal_topic(wanted.name):
-        return Code.INVALID_TOPIC_EXCEPTION, f"Topic name is invalid: {wanted.name!r}"
+        return ErrorCode.INVALID_TOPIC_EXCEPTION, f"Topic name is invalid: {wanted.name!r}"
     if wanted.name in cluster.topics:
-        return Code.TOPIC_ALREADY_EXISTS, f"Topic '{wanted.name}' already exists."
+        return ErrorCode.TOPIC_ALREADY_EXISTS, f"Topic '{wanted.name}' already exists."
     if not 1 <= partitions <= MAX_PARTITIONS:
-        return Code.INVALID_PARTITIONS, f"The number of partitions must be 1 to {MAX_PARTITIONS}."
+        return ErrorCode.INVALID_PARTITIONS, f"The number of partitions must be 1 to {MAX_PARTITIONS}."
     if not wanted.assignments and wanted.replication_factor not in (-1, 1):
-        return Code.INVALID_REPLICATION_FACTOR, "There is one broker, so the replication factor can only be 1."
+        return ErrorCode.INVALID_REPLICATION_FACTOR, "There is one broker, so the replication factor can only be 1."
     return _config_error({config.name: config.value for config in wanted.configs})
 
 
-def _config_error(configs: dict[str, str | None]) -> tuple[Code, str | None]:
+def _config_error(configs: dict[str, str | None]) -> tuple[ErrorCode, str | None]:
     for name, value in configs.items():
         if name not in TOPIC_CONFIGS:
-            return Code.INVALID_CONFIG, f"Unknown topic config name: {name}"
+            return ErrorCode.INVALID_CONFIG, f"Unknown topic config name: {name}"
         if name == "max.message.bytes" and not (value or "").isdigit():
-            return Code.INVALID_CONFIG, f"Invalid value {value} for configuration {name}: Not a number of type INT"
+            return ErrorCode.INVALID_CONFIG, f"Invalid value {value} for configuration {name}: Not a number of type INT"
         if name == "message.timestamp.type" and value not in ("CreateTime", "LogAppendTime"):
-            return Code.INVALID_CONFIG, f"Invalid value {value} for configuration {name}"
-    return Code.NONE, None
+            return ErrorCode.INVALID_CONFIG, f"Invalid value {value} for configuration {name}"
+    return ErrorCode.NONE, None
 
 
 def handle_delete_topics(cluster: Cluster, request: Request) -> Any:
@@ -77,7 +77,7 @@ def _delete(cluster: Cluster, name: str | None, topic_id: Any) -> Any:
     topic = cluster.topic(name, topic_id)
     known = {"topic_id": topic_id} if topic_id else {}
     if topic is None:
-        error = Code.UNKNOWN_TOPIC_OR_PARTITION if name else Code.UNKNOWN_TOPIC_ID
+        error = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION if name else ErrorCode.UNKNOWN_TOPIC_ID
         message = "This server does not host this topic-partition." if name else "This server does not host this topic ID."
         return _Deleted(name=name, error_code=error, error_message=message, **known)
     del cluster.topics[topic.name]

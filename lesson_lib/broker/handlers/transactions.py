@@ -22,7 +22,6 @@ from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.producer_state import Refused
 from lesson_lib.core.transaction_metadata import Marker
 from lesson_lib.wire import record_batch
-from lesson_lib.wire.codes import Code
 from lesson_lib.wire.messages import Request
 
 _TopicResult = AddPartitionsToTxnResponse.AddPartitionsToTxnTopicResult
@@ -45,7 +44,7 @@ def handle_init_producer_id(cluster: Cluster, request: Request) -> Any:
     body = request.body
     half_known = (body.producer_id == NO_PRODUCER_ID) != (body.producer_epoch == NO_PRODUCER_EPOCH)
     if body.transactional_id == "" or half_known:
-        return InitProducerIdResponse(throttle_time_ms=0, error_code=Code.INVALID_REQUEST, producer_id=-1, producer_epoch=-1)
+        return InitProducerIdResponse(throttle_time_ms=0, error_code=ErrorCode.INVALID_REQUEST, producer_id=-1, producer_epoch=-1)
     answer = cluster.coordinator.init_producer_id(body.transactional_id, body.transaction_timeout_ms, body.producer_id,
                                                   body.producer_epoch)
     write_markers(cluster, answer.marker)
@@ -71,14 +70,14 @@ def append_marker(cluster: Cluster, topic: str, partition: int, producer_id: int
     """Append one marker; the error code, 3 where the partition is gone."""
     log, now = cluster.log(topic, partition), cluster.now()
     if log is None:
-        return Code.UNKNOWN_TOPIC_OR_PARTITION
+        return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
     payload = record_batch.marker(producer_id, producer_epoch, commit=commit, coordinator_epoch=coordinator_epoch, timestamp=now)
     verdict = log.append_marker(producer_id, producer_epoch, commit=commit, coordinator_epoch=coordinator_epoch, timestamp=now,
                                 payload=payload)
     if isinstance(verdict, Refused):
         return verdict.error
     record_batch.place(payload, verdict.base_offset, cluster.leader_epoch)
-    return Code.NONE
+    return ErrorCode.NONE
 
 
 def handle_add_partitions_to_txn(cluster: Cluster, request: Request) -> Any:
@@ -100,7 +99,7 @@ def _add(cluster: Cluster, request: Request, transactional_id: str, producer_id:
     wanted = [(topic.name, partition) for topic in topics for partition in topic.partitions]
     missing = {key for key in wanted if cluster.log(*key) is None}
     if missing:
-        errors = {key: Code.UNKNOWN_TOPIC_OR_PARTITION if key in missing else Code.OPERATION_NOT_ATTEMPTED for key in wanted}
+        errors = {key: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION if key in missing else ErrorCode.OPERATION_NOT_ATTEMPTED for key in wanted}
     elif verify_only:
         errors = {key: cluster.coordinator.verify(transactional_id, producer_id, epoch, key) for key in wanted}
     else:

@@ -15,7 +15,6 @@ from lesson_lib.core.batch import Batch
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.partition_log import PartitionLog
 from lesson_lib.wire import record_batch
-from lesson_lib.wire.codes import Code
 from lesson_lib.wire.messages import Request
 
 FIRST_VERSION_WITH_ABORTABLE, FIRST_VERSION_WITH_EPOCH_BUMP = 11, 12
@@ -40,9 +39,9 @@ def whole_request_error(request: Request) -> int:
     batches = [batch for topic in request.body.topic_data for data in topic.partition_data
                if (batch := _transactional(data.records))]
     if batches and request.body.transactional_id is None:
-        return Code.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
+        return ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
     producers = {(batch.producer_id, batch.producer_epoch) for batch in batches if batch.has_producer_id}
-    return ErrorCode.INVALID_PRODUCER_ID_MAPPING if len(producers) > 1 else Code.NONE
+    return ErrorCode.INVALID_PRODUCER_ID_MAPPING if len(producers) > 1 else ErrorCode.NONE
 
 
 def _transactional(records: Any) -> Batch | None:
