@@ -149,7 +149,8 @@ def _checked(fault: Fault) -> Fault:
 
 def _check_error_code(code: int) -> None:
     if code not in PRODUCE_ERRORS:
-        which = f"No broker answers a produce request with error {ErrorCode(code).words}" if code in set(ErrorCode) else (
+        known = code and code in set(ErrorCode)
+        which = f"No broker answers a produce request with error {ErrorCode(code).words}" if known else (
             f"There is no error {code} that a broker answers a produce request with")
         raise LessonError(f"{which}; choose one of: {', '.join(map(str, PRODUCE_ERRORS))}.")
 
