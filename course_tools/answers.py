@@ -1,7 +1,8 @@
-"""Write the answers in notebooks/for-instructors.md: every question and exercise of every lesson, with its reason.
+"""Write what notebooks/for-instructors.md says of the lessons: every answer with its reason, and the minutes.
 
-Also the names of a lesson's parts in its minute plan. For maintainers, after a lesson was changed. Which option is right is
-found by making the runs, as in the notebooks, so the page cannot say anything else than they do; tests/room holds the two together.
+Also the parts of each lesson and of the plans, with their measured minutes. For maintainers, after a lesson
+was changed. Which option is right is found by making the runs, as in the notebooks, so the page can't say
+anything else than they do.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import json
 import re
 from pathlib import Path
 
+from course_tools.minutes import NOTEBOOKS, Section, minutes_of, sections
 from lesson_lib.teach.content import Question, lesson_items
 from lesson_lib.teach.tasks.task import Task
 
@@ -21,16 +23,20 @@ HEAD = "| item | right | why | who chose another one may believe |\n|---|---|---
 
 def answers() -> str:
     """The section, from the content of all lessons."""
-    return "\n".join(lesson(path) for path in sorted((ROOT / "notebooks").glob("0[1-9]-*.ipynb")))
+    return "\n".join(lesson(path) for path in NOTEBOOKS)
 
 
 def lesson(path: Path) -> str:
     """The answers of the notebook at `path`."""
     items = lesson_items(int(path.name[:2]))
-    title = json.loads(path.read_text(encoding="utf-8"))["cells"][0]["source"]
-    title = "".join(title).splitlines()[0].removeprefix("# ")
     rows = "".join(row(item) for item in items if isinstance(item, Question))
-    return f"### Answers: {title}\n\n{HEAD}{rows}\n" + "\n".join(task(item) for item in items if isinstance(item, Task))
+    return f"### Answers: {title(path)}\n\n{HEAD}{rows}\n" + "\n".join(task(item) for item in items if isinstance(item, Task))
+
+
+def title(path: Path) -> str:
+    """The first heading of a notebook."""
+    first = json.loads(path.read_text(encoding="utf-8"))["cells"][0]["source"]
+    return "".join(first).splitlines()[0].removeprefix("# ")
 
 
 def row(question: Question) -> str:
@@ -38,7 +44,8 @@ def row(question: Question) -> str:
     runs = question.runs()
     right = question.truth(*runs)
     others = [f"{key}: {question.option(key).misconception}" for key in question.keys if key != right]
-    cells = (f"`{question.id}`", f"**{right}** {question.option(right).text}", question.explanation, "; ".join(others))
+    cells = (f"`{question.id}`", f"**{right}** {question.option(right).text}", question.explanation,
+             "; ".join(others))
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |\n"
 
 
@@ -48,19 +55,47 @@ def task(exercise: Task) -> str:
     return f"**`{exercise.id}`** {exercise.explanation}\n\n```python\n{code}\n```\n"
 
 
-def parts() -> dict[str, str]:
-    """Cell id -> heading of the second level, of all lessons."""
-    cells = [cell for path in sorted((ROOT / "notebooks").glob("0[1-9]-*.ipynb"))
-             for cell in json.loads(path.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == "markdown"]
-    found = ((cell["id"], re.search(r"^## (.*)$", "".join(cell["source"]), re.MULTILINE)) for cell in cells)
-    return {name: heading[1] for name, heading in found if heading}
+def parts() -> dict[str, Section]:
+    """Cell id -> part that begins with it, of all lessons."""
+    return {part.cell: part for path in NOTEBOOKS for part in sections(path) if part.cell}
+
+
+def plan_row(row: re.Match[str]) -> str:
+    """A row of a plan, with the headings of the parts whose cells it names and their measured minutes."""
+    found = [parts()[name] for name in row["cells"].split()]
+    minutes = max(1, round(sum(part.core for part in found) / 60))
+    named = "; ".join(part.heading for part in found)
+    return f"| {minutes} | {row['lesson']} | {named} <!-- {row['cells']} --> | {row['why']} |"
+
+
+def parts_table(number: int) -> str:
+    """The parts of one lesson with their minutes: of the core, and of exercises. Less than half a minute is "
+    "left blank."""
+    lines = ["| minutes | exercises | part |", "|---|---|---|"]
+    for part in sections(NOTEBOOKS[number - 1])[1:]:
+        core, exercises = (round(seconds / 60) or "" for seconds in (part.core, part.exercises))
+        lines.append(f"| {core} | {exercises} | {part.heading} |")
+    return "\n".join([f"Alone: {minutes_of(NOTEBOOKS[number - 1]).words}.", "", *lines])
+
+
+def lessons_table() -> str:
+    """All lessons with the minutes of their core."""
+    rows = [f"| {minutes_of(path).core} | {int(path.name[:2])} | {title(path).partition('· ')[2]} |" for path in NOTEBOOKS]
+    return "\n".join(["| minutes | lesson | |", "|---|---|---|", *rows])
+
+
+PLAN_ROW = re.compile(r"^\| \d+ \| (?P<lesson>\d) \|.*<!-- (?P<cells>[\w -]+) --> \| (?P<why>.*) \|$",
+                      re.MULTILINE)
+PARTS = re.compile(r"(<!-- parts: (\d) -->\n)(?:Alone.*\n\n)?(?:\|.*\n)*")
+LESSONS = re.compile(r"(<!-- lessons -->\n)(?:\|.*\n)*")
 
 
 def with_answers(page: str) -> str:
-    """The page with a fresh section. ValueError where the two marks are missing."""
+    """The page with fresh answers and minutes. ValueError where the marks of the answers are missing."""
     before, rest = page.split(BEGIN)
-    names = parts()
-    before = re.sub(r"^(\| \d+ \| `([\w-]+)` \| ).* \|$", lambda m: f"{m[1]}{names.get(m[2], '?')} |", before, flags=re.MULTILINE)
+    before = PLAN_ROW.sub(plan_row, before)
+    before = PARTS.sub(lambda m: f"{m[1]}{parts_table(int(m[2]))}\n", before)
+    before = LESSONS.sub(lambda m: f"{m[1]}{lessons_table()}\n", before)
     return f"{before}{BEGIN}\n\n{answers()}\n{END}{rest.split(END)[1]}"
 
 

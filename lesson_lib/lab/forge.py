@@ -128,6 +128,11 @@ class Forge:
         if isinstance(self.bench, BrokerBench):
             self.bench.client.close()
 
+    @property
+    def topic(self) -> str:
+        """The topic that the batches go to; "" where there is no broker."""
+        return self.bench.topic if isinstance(self.bench, BrokerBench) else ""
+
     def send(self, producer_id: int = -1, epoch: int = 0, base_sequence: int = 0, count: int = 1, *, transactional: bool = False,
              transactional_id: str | None = None, values: Sequence[str] | None = None) -> Answer:
         """Send one batch of `count` records. Without a producer id it is a plain batch, as with idempotence off."""

@@ -31,14 +31,16 @@ SUBJECT = re.compile(rf"\b(?:{WHO}{BESIDE}\s+{DOES}|(?i:{SEVERAL}){BESIDE}\s+{DO
 
 OUR_RUN, OTHERS, NO_VERB = "what the run does that follows", "said of something that is not Kafka's", "it names, and says nothing"
 NO_STATEMENT = {
-    "A producer sends three records to an empty partition and waits each time for the broker's answer, the *ack*.": OUR_RUN,
-    "Now the `kafka-python` client, over TCP.": NO_VERB,
-    "A *fault proxy* between it and a broker reads every frame and writes the same events.": OTHERS,
-    "The client is the real one; the broker is ours, unless you run `make kafka` first.": OTHERS,
+    "To judge it, you need to know what a producer learns at all.": NO_VERB,
+    "The producer waits each time for the broker's answer, the *ack*.": OUR_RUN,
+    "This time the producer asks for an answer.": OUR_RUN,
+    "Now we use the real `kafka-python` client, over TCP.": NO_VERB,
+    "The broker is a small one that ships with this course, unless you ran `make kafka` first.": OTHERS,
     "Here is the `kafka-python` client on a TCP connection.": NO_VERB,
     "A payment service must accept POST, and clients will retry it.": OTHERS,
-    "A key that the client chooses once for all tries.": OTHERS,
-    "Now two coffees, one lost ack, `kafka-python` and a broker on TCP.": NO_VERB,
+    "A key that the client chooses once, for all its tries.": OTHERS,
+    "Now two coffees and one lost ack, with `kafka-python` and a broker on TCP.": NO_VERB,
+    "Now four are, and the broker refuses the second for now.": OUR_RUN,
     "For the next two the producer sends four requests without waiting, as above.": OUR_RUN,
     "The producer dies": OUR_RUN,
     "The control: the same second attempt, only its ack is lost, and the producer lives.": OUR_RUN,

@@ -17,7 +17,7 @@ from lesson_lib.teach.content import Question, find
 COMMENT = re.compile(r"(?:^|\s)(?:#|//) +(.*)$")
 ITEM = re.compile(r"\s*(?:[-*]|\d+\.) +|#+ +")
 END = re.compile(r"(?<=[.?!:])[\"')*]*\s+(?=[\"'`*(A-Z0-9…])")
-GOALS = re.compile(r"^At the end you can\n+(?:- .*\n?)+", re.MULTILINE)
+GOALS = re.compile(r"^(?:At|By) the end you can\n+(?:- .*\n?)+", re.MULTILINE)
 QUOTED = re.compile(r"\"[^\"`]* [^\"`]*\"")
 TO_DO = re.compile(r"\W*(?:Ask|Be|Commit|Compare|Count|Do|Find|Give|Keep|Lay|Let|Look|Make|Point|Predict|Remember|Run|Say|See|Send|Show|"
                    r"Start|Suppose|Think|Try|Turn|Use|Vary|Write)\b")

@@ -45,7 +45,7 @@ def test_a_statement_without_a_tag_is_noticed(text: str) -> None:
     "Look at what the broker stores.",
     "> The broker stores the highest sequence number seen.",
     "The page says \"the broker stores it\".",
-    "At the end you can\n\n- say what the broker stores;\n- name `acks`.\n",
+    "By the end you can\n\n- say what the broker stores;\n- name `acks`.\n",
     "```java\nprops.put(\"retries\", \"3\");\n```",
     "A picture of the broker, and of brokers in a row.",
     "Lesson 4 of 7, about 15 minutes.",
@@ -56,7 +56,7 @@ def test_what_states_nothing_is_left_alone(text: str) -> None:
 
 
 def test_goals_end_where_their_list_ends() -> None:
-    assert sentences("At the end you can\n\n- say it.\n\nThe broker stores it.") == ["The broker stores it."]
+    assert sentences("By the end you can\n\n- say it.\n\nThe broker stores it.") == ["The broker stores it."]
 
 
 def test_what_is_excused_is_excused() -> None:

@@ -28,7 +28,7 @@ def sections(path: Path) -> dict[str, str]:
 def rows(heading: str) -> list[list[str]]:
     """The cells of the table rows below a heading, up to the next one."""
     part = re.split(r"^#{2,3} ", PLAN.split(f"### {heading}\n")[1], maxsplit=1, flags=re.MULTILINE)[0]
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in part.splitlines() if re.match(r"\| \d", line)]
+    return [[cell.strip() for cell in line.strip().removeprefix("|").removesuffix("|").split("|")] for line in part.splitlines() if re.match(r"\| (?!minutes|--)", line)]
 
 
 def test_the_answers_are_those_of_the_lessons() -> None:
@@ -54,27 +54,25 @@ def test_every_item_is_answered_with_its_reason(item: Question | Task) -> None:
 
 
 @pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
-def test_the_minutes_of_a_lesson_are_those_of_its_parts(path: Path) -> None:
-    heading, minutes = re.search(rf"^### (Lesson {int(path.name[:2])}: (\d+) minutes)$", PLAN, re.MULTILINE).groups()
-    found = rows(heading)
-    assert {cell.strip("`"): part for _, cell, part in found} == sections(path)
-    assert [cell.strip("`") for _, cell, _ in found] == list(sections(path))
-    assert sum(int(n) for n, *_ in found) == int(minutes)
+def test_the_parts_of_a_lesson_are_listed_in_its_order(path: Path) -> None:
+    found = rows(f"Lesson {int(path.name[:2])}")
+    assert [part for *_, part in found] == list(sections(path).values())
+    assert sum(int(minutes or 0) for minutes, *_ in found) > 10
 
 
-@pytest.mark.parametrize("minutes", [45, 90, 180])
-def test_a_plan_adds_up_and_names_cells_that_are_there(minutes: int) -> None:
+@pytest.mark.parametrize("minutes", [45, 90])
+def test_a_plan_leaves_time_to_talk_and_names_parts_that_are_there(minutes: int) -> None:
     found = rows(f"{minutes} minutes")
-    assert sum(int(n) for n, *_ in found) == minutes
-    for _, lesson, cells, _ in found:
-        for cell in re.findall(r"`([^`]+)`", cells):
-            assert cell in sections(LESSONS[int(lesson) - 1]), cell
+    assert minutes / 2 < sum(int(n) for n, *_ in found) < minutes * 0.8
+    for _, lesson, parts, _ in found:
+        for cell in re.findall(r"l\d\d-[\w-]+", parts):
+            assert sections(LESSONS[int(lesson) - 1])[cell] in parts
 
 
-def test_the_long_plan_gives_each_lesson_its_minutes() -> None:
-    planned = {lesson: int(n) for n, lesson, *_ in rows("180 minutes") if lesson}
-    assert planned == {n: int(m) for n, m in re.findall(r"^### Lesson (\d): (\d+) minutes$", PLAN, re.MULTILINE)}
-    assert len(planned) == len(LESSONS) == 7
+def test_the_long_plan_has_all_lessons_and_leaves_time() -> None:
+    found = rows("180 minutes")
+    assert [int(lesson) for _, lesson, _ in found] == [1, 2, 3, 4, 5, 6, 7]
+    assert sum(int(minutes) for minutes, *_ in found) < 180 * 0.85
 
 
 def test_every_item_that_the_plans_talk_about_exists() -> None:

@@ -1,17 +1,18 @@
-"""Lesson 2, "One lost ack, two copies": what a retry does when the request was lost, and what it does when the ack was.
+"""Lesson 2, "One lost ack, two copies": what a retry does after a lost request, and after a lost ack.
 
 Where the notebook uses what, in this order:
 
 | id | where |
 |---|---|
-| 2.recall-batch, 2.recall-acks-0, 2.recall-ack | opening: three questions on lesson 1 |
+| 2.recall-batch, 2.recall-acks-0, 2.recall-ack | warm-up: three questions on lesson 1 |
 | 2.lost-request | before `simulate(3, faults={2: "lose request"}, idempotence=False)` |
 | 2.lost-ack | before `simulate(3, faults={2: "lose ack"}, idempotence=False)`; its control is the run above |
 | 2.copies | after that run, `observe("2.copies", run)`: what the application knows of the copy |
+| 2.three-copies | before the same with a second lost ack |
 | 2.two-worlds | before two runs with `retries=0`: `reveal(lost_ack, predict, control=lost_request)` |
 | 2.reorder | before `simulate(4, in_flight=5, faults={1: "refuse 19"}, idempotence=False)` |
 | 2.saw-order | after that run |
-| 2.two-copies, 2.make-log, 2.skip-one, 2.own-rule | exercises: two puzzles, an impossible one, the learner's own rule |
+| 2.two-copies, 2.make-log, 2.skip-one, 2.own-rule | exercises: puzzles, one impossible; your own rule |
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from lesson_lib.teach.tasks.task import given
 PLAIN = scenario(3, idempotence=False)
 LOST_REQUEST = scenario(3, faults={2: "lose request"}, idempotence=False)
 LOST_ACK = scenario(3, faults={2: "lose ack"}, idempotence=False)
+TWO_LOST_ACKS = scenario(3, faults={2: "lose ack", 3: "lose ack"}, idempotence=False)
 ONE_LOST_REQUEST = scenario(1, faults={1: "lose request"}, retries=0, idempotence=False)
 ONE_LOST_ACK = scenario(1, faults={1: "lose ack"}, retries=0, idempotence=False)
 REFUSED_FIRST = scenario(4, in_flight=5, faults={1: "refuse 19"}, idempotence=False)
@@ -47,67 +49,93 @@ def log_is(run: History) -> str:
 RECALL = (
     Question(
         id="2.recall-batch", kind="recall", scenario=scenario(6, records_per_batch=3),
-        text="Six records are sent to an empty partition in batches of three. Which offset does the second ack carry?",
+        text="A producer sends six records to an empty partition, in batches of three. Which offset does the "
+             "second ack carry?",
         options=(
             Option("1.", lambda run: offsets_told(run)[1] == 1, "an offset numbers batches",
-                   lambda run: f"the second batch begins at offset {offsets_told(run)[1]}."),
+                   lambda run: f"the second batch starts at offset {offsets_told(run)[1]}."),
             Option("3.", lambda run: offsets_told(run)[1] == 3),
             Option("5.", lambda run: offsets_told(run)[1] == 5, "an ack names the last record",
-                   lambda run: f"the second batch fills the offsets {offsets_told(run)[1]} to {run.log()[-1].offset}, "
-                               "and the ack carries the first of them."),
+                   lambda run: f"the second batch takes the offsets {offsets_told(run)[1]} to "
+                               f"{run.log()[-1].offset}, and its ack carries the first of them."),
         ),
         explanation="The ack of a batch carries the offset of its first record.",
     ),
     Question(
-        id="2.recall-acks-0", kind="recall", scenario=scenario(1, acks=0, faults={1: "lose request"}, idempotence=False),
-        text="`acks=0`, and the only request is lost. What is the application told?",
+        id="2.recall-acks-0", kind="recall",
+        scenario=scenario(1, acks=0, faults={1: "lose request"}, idempotence=False),
+        text="`acks=0`, and the only request gets lost. What is the application told?",
         options=(
             Option("ok", lambda run: run.told[0] == "ok"),
             Option("failed", lambda run: run.told[0] == "failed", "acks=0 still notices a loss",
                    lambda run: f"it is told {told_words(run)}."),
-            Option("Nothing.", lambda run: run.told[0] == "unknown", "acks=0 waits", lambda run: f"it is told {told_words(run)}."),
+            Option("Nothing.", lambda run: run.told[0] == "unknown", "acks=0 waits",
+                   lambda run: f"it is told {told_words(run)}."),
         ),
-        explanation="Nobody waits for an answer, so nobody misses it.",
+        explanation="Nobody waits for an answer, so nobody notices that it's missing.",
     ),
     Question(
         id="2.recall-ack", kind="recall", scenario=scenario(8),
-        text="An ack with offset 7 comes back. What does the producer know now?",
+        text="An ack with offset 7 arrives. What does the producer know now?",
         options=(
             Option("The log holds the record at offset 7.",
                    lambda run: offsets_told(run)[-1] == 7 and run.values()[7] == "m7"),
-            Option("A consumer has read the record.", lambda run: any(e.offset == 7 for e in run.of(Kind.READ)),
-                   "an ack comes from the consumer", lambda run: f"{acks(run)} acks came back, and no consumer was there."),
-            Option("The log holds seven records.", lambda run: len(run.values()) == 7, "offsets count from one",
-                   "offsets count from 0, so at least eight are there."),
+            Option("A consumer has read the record.",
+                   lambda run: any(e.offset == 7 for e in run.of(Kind.READ)),
+                   "an ack comes from the consumer",
+                   lambda run: f"{acks(run)} acks came back, and there wasn't even a consumer."),
+            Option("The log holds seven records.", lambda run: len(run.values()) == 7,
+                   "offsets count from one",
+                   "offsets count from 0, so there are at least eight."),
         ),
-        explanation="An ack is a place in a log, and nothing about who reads it.",
+        explanation="An ack names a place in a log. It says nothing about who reads it.",
     ),
 )
 
 LOST_REQUEST_QUESTION = Question(
     id="2.lost-request", kind="prediction", scenario=LOST_REQUEST,
-    text="The request with `m1` is lost on its way to the broker. The producer sends it again. What does the log hold in the end?",
+    text="The request with `m1` gets lost on its way to the broker. The producer sends it again. What does "
+         "the log hold in the end?",
     options=(
         Option("`m0 m2`", holds("m0", "m2"), "what is lost stays lost", log_is),
         Option("`m0 m1 m1 m2`", holds("m0", "m1", "m1", "m2"), "every retry makes a copy",
                lambda run: f"the broker saw `m1` once: the log holds {log_words(run)}."),
         Option("`m0 m1 m2`", holds("m0", "m1", "m2")),
     ),
-    explanation="The broker never saw the first try, so the second one is the only one. Here a retry repairs everything.",
+    explanation="The broker never saw the first try, so it stores the second and nothing is doubled. Here "
+                "the retry repairs everything.",
 )
 
 LOST_ACK_QUESTION = Question(
     id="2.lost-ack", kind="prediction", scenario=LOST_ACK,
-    text="This time the request with `m1` arrives, and its ack is lost. The producer sends it again. What does the log hold?",
+    text="This time the request with `m1` arrives, and its ack gets lost. The producer sends it again. What "
+         "does the log hold?",
     options=(
         Option("`m0 m1 m2`", holds("m0", "m1", "m2"), "a broker knows a retry when it sees one",
-               lambda run: f"without idempotence nothing in a request says that it is a second try: the log holds {log_words(run)}."),
+               lambda run: "without idempotence nothing in a request says that it's a second try, so the log "
+                           f"holds {log_words(run)}."),
         Option("`m0 m1 m1 m2`", holds("m0", "m1", "m1", "m2")),
         Option("`m0 m2`", holds("m0", "m2"), "no ack means not stored",
-               lambda run: f"attempt 2 was stored before its ack was lost: the log holds {log_words(run)}."),
+               lambda run: "the broker stored request 2 before its ack was lost, so the log holds "
+                           f"{log_words(run)}."),
     ),
-    explanation="Seen from the producer, nothing differs from the lost request: no answer, so it sends again. "
-                "The broker stored both tries.",
+    explanation="To the producer this looks exactly like the lost request: no answer, so it sends again. The "
+                "broker stored both tries. After a lost request a retry repairs, after a lost ack it "
+                "duplicates.",
+)
+
+THREE_COPIES = Question(
+    id="2.three-copies", kind="prediction", scenario=TWO_LOST_ACKS,
+    text="The second try of `m1` is request 3. If its ack gets lost as well, how many copies of `m1` end up "
+         "in the log?",
+    options=(
+        Option("One.", lambda run: copies(run, "m1") == 1, "a broker knows a retry when it sees one", log_is),
+        Option("Two: the original and one copy.", lambda run: copies(run, "m1") == 2,
+               "a batch is doubled once at most",
+               log_is),
+        Option("Three, one for each try that arrived.", lambda run: copies(run, "m1") == 3),
+    ),
+    explanation="Each lost ack makes one more copy. Nothing stops it but an ack that gets through.",
 )
 
 COPIES_QUESTION = Question(
@@ -118,41 +146,52 @@ COPIES_QUESTION = Question(
                lambda run: all_ok(run) and copies(run, "m1") == 2 and offsets_told(run)[1] == 2),
         Option("It is told ok, with the offset of the first copy.",
                lambda run: all_ok(run) and offsets_told(run)[1] == 1, "an ack names the first copy",
-               lambda run: f"the application was told offset {offsets_told(run)[1]} for `m1`; offset 1 holds a copy too."),
+               lambda run: f"the application was told offset {offsets_told(run)[1]} for `m1`. The first copy "
+                           "is at offset 1."),
         Option("It is told that `m1` failed.", lambda run: run.told[1] == "failed", "a lost ack is a failure",
                lambda run: f"the application was told {told_words(run)}."),
         Option("It is told ok twice.", lambda run: len(run.reports) > len(run.told), "every try is reported",
-               lambda run: f"there were {requests(run)} requests and {len(run.reports)} reports: a batch is reported once."),
+               lambda run: f"there were {requests(run)} requests and {len(run.reports)} reports. Each batch "
+                           "is reported once."),
     ),
-    explanation="Of the first copy it never learns. The quiet tell is the offset: 2, where 1 was to be expected. No exception, no warning.",
+    explanation="It never learns of the first copy: no exception, no warning. The only hint is the offset, 2 "
+                "where you would expect 1.",
 )
 
 TWO_WORLDS_QUESTION = Question(
     id="2.two-worlds", kind="prediction", scenario=ONE_LOST_ACK, control=ONE_LOST_REQUEST,
-    text="Now without retries, twice: once the ack is lost, once the request. Can the application tell which of the two happened?",
+    text="No retries. In one run the ack gets lost, in the other the request. Can the application tell which "
+         "of the two happened?",
     options=(
-        Option("Yes: it is told something else in each run.", lambda a, b: _told(a) != _told(b), "the exception says what happened",
+        Option("Yes. It is told something different in each run.", lambda a, b: _told(a) != _told(b),
+               "the exception says what happened",
                lambda a, b: f"in both runs it was told the same: {_told(a)[0][0]} ({_told(a)[0][1]})."),
-        Option("No: it is told the same, and the log is the same too.",
+        Option("No. It is told the same, and the logs are the same too.",
                lambda a, b: _told(a) == _told(b) and a.values() == b.values(), "no ack means not stored",
                lambda a, b: f"one log holds {log_words(a)}, the other {log_words(b)}."),
-        Option("No: it is told the same, while the logs differ.", lambda a, b: _told(a) == _told(b) and a.values() != b.values()),
+        Option("No. It is told the same, but the logs differ.",
+               lambda a, b: _told(a) == _told(b) and a.values() != b.values()),
     ),
-    explanation="Two worlds, one exception. 'Failed' would be a lie in one of them; the honest word is unknown.",
+    explanation="Two worlds, one exception. An exception can mean that it failed, or that **nobody knows**. "
+                "If the request may already have gone out when the connection dropped or the timeout "
+                "expired, it's the second. An application that reads it as 'failed' and sends the record "
+                "again makes the duplicate itself.",
 )
 
 REORDER_QUESTION = Question(
     id="2.reorder", kind="prediction", scenario=REFUSED_FIRST,
-    text="Four requests go out without waiting. The broker refuses the first one for now (error 19: try again). "
-         "What does the log hold in the end?",
+    text="Four requests go out without waiting. The broker refuses the first one for now (error 19: try "
+         "again). What does the log hold in the end?",
     options=(
         Option("`m1 m2 m3 m0`", holds("m1", "m2", "m3", "m0")),
         Option("`m0 m1 m2 m3`", holds("m0", "m1", "m2", "m3"), "one connection keeps the order",
-               lambda run: f"the connection did keep it, the retry came last: the log holds {log_words(run)}."),
+               lambda run: "the connection did keep the order, and the retry came last: the log holds "
+                           f"{log_words(run)}."),
         Option("`m1 m2 m3`", holds("m1", "m2", "m3"), "what is refused stays refused",
-               lambda run: f"error 19 invites a retry: the log holds {log_words(run)}."),
+               lambda run: f"error 19 asks for a retry, so the log holds {log_words(run)}."),
     ),
-    explanation="A retry goes to the end of what is on the way already. With one request in flight this cannot happen; with more it can.",
+    explanation="The retry arrives behind everything that was already on its way. With one request in flight "
+                "nothing is on its way, so this can't happen.",
 )
 
 def _places(run: History) -> list[int]:
@@ -164,16 +203,20 @@ SAW_ORDER_QUESTION = Question(
     id="2.saw-order", kind="observation", scenario=REFUSED_FIRST,
     text="Look at the second try of `m0`. When did the producer send it?",
     options=(
-        Option("Never: the broker stored the first try later.", lambda run: len(_places(run)) == 1, "what is refused is kept",
-               lambda run: f"`m0` was sent as request {_places(run)[0]} and then as request {_places(run)[-1]}."),
-        Option("Right after the first, ahead of the others.", lambda run: _places(run)[-1] == 2, "one connection keeps the order",
+        Option("Never. The broker stored the first try later.", lambda run: len(_places(run)) == 1,
+               "what is refused is kept",
+               lambda run: f"`m0` was sent as request {_places(run)[0]}, and again as request "
+                           f"{_places(run)[-1]}."),
+        Option("Right after the first, ahead of the others.", lambda run: _places(run)[-1] == 2,
+               "one connection keeps the order",
                lambda run: f"it was request {_places(run)[-1]} of {requests(run)}."),
         Option("Last, behind all the others.", lambda run: _places(run)[-1] == requests(run) > 4),
-        Option("It kept its place: the others were held back.", lambda run: run.values()[0] == "m0", "a retry keeps its place",
-               lambda run: f"the others were on the way already, and the log holds {log_words(run)}."),
+        Option("It kept its place, because the others were held back.", lambda run: run.values()[0] == "m0",
+               "a retry keeps its place",
+               lambda run: f"the others were already on their way, and the log holds {log_words(run)}."),
     ),
-    explanation="When the refusal came, the other three were gone. One fault, no copy, no loss, four times ok, and `m0` stands "
-                "last: *reordered*.",
+    explanation="By the time the refusal came back, the other three had already been sent. One fault, no "
+                "copy, no loss and four oks, yet `m0` is last: the log is *reordered*.",
 )
 
 
@@ -187,59 +230,72 @@ EXERCISES = (
         id="2.two-copies", scenario=PLAIN, budget=1,
         goal="the log holds `m0 m1 m2 m2`.", reached=holds("m0", "m1", "m2", "m2"),
         text="Make this log with one fault: `m0 m1 m2 m2`. `task.check({...: \"...\"})`",
-        hints=("A copy needs a try that was stored and that the producer believes it must repeat.",
-               "Which attempt carries `m2` when nothing goes wrong before it?"),
-        right=(given({3: "lose ack"}), given("3: lose ack"), given({3: "repeat"}), given({3: "store and answer 20"})),
-        wrong=(given({2: "lose ack"}), given({3: "lose request"}), given({3: "refuse 19"}), given({}), given("impossible"),
-               given({3: "loose ack"}), given({7: "lose ack"}), given({2: "lose ack", 3: "lose ack"}), given(3)),
-        explanation="Attempt 3 was stored, and then the batch arrived once more: after a lost ack or an error the producer sends it again, "
-                    "and `repeat` brings it twice by itself.",
+        hints=("You get a copy when the broker stores a try, and the producer believes it has to send it "
+               "again.",
+               "Which request carries `m2` when nothing goes wrong before it?"),
+        right=(given({3: "lose ack"}), given("3: lose ack"), given({3: "repeat"}),
+               given({3: "store and answer 20"})),
+        wrong=(given({2: "lose ack"}), given({3: "lose request"}), given({3: "refuse 19"}), given({}),
+               given("impossible"),
+               given({3: "loose ack"}), given({7: "lose ack"}), given({2: "lose ack", 3: "lose ack"}),
+               given(3)),
+        explanation="The broker stored request 3, and then the batch arrived once more. After a lost ack or "
+                    "an error the producer sends it again, and with `repeat` the network delivers it twice.",
     ),
     PuzzleTask(
         id="2.make-log", scenario=scenario(4, in_flight=5, idempotence=False), budget=1,
         goal="the log holds `m0 m1 m3 m2 m1`.", reached=holds("m0", "m1", "m3", "m2", "m1"),
-        text="Four records, up to five requests in flight. When a connection tears, everything unanswered on it is sent again, and "
-             "this client puts each retry at the head of its queue. Make this log with one fault: `m0 m1 m3 m2 m1`. "
-             "`task.check({...: \"...\"})`",
+        text="Four records, up to five requests in flight. When a connection drops, the client sends "
+             "everything again that had no answer, and this client puts each retry at the head of its queue. "
+             "Make this log with one fault: `m0 m1 m3 m2 m1`. `task.check({...: \"...\"})`",
         hints=("Everything after `m0` was sent again, the newest first.",
-               "`m1` was stored before the connection tore, `m2` and `m3` were not.",
-               "Which ack was the first to be lost?"),
+               "`m1` was stored before the connection dropped, `m2` and `m3` weren't.",
+               "Which ack was the first to get lost?"),
         right=(given({2: "lose ack"}), given({1: "cut 2 1"})),
-        wrong=(given({1: "lose ack"}), given({2: "lose request"}), given({1: "cut 3 1"}), given({1: "refuse 19"}), given("impossible")),
-        explanation="One fault: a copy of `m1`, and everything that was on the way comes back in reverse, as the head of the "
-                    "queue is where each retry is put.",
+        wrong=(given({1: "lose ack"}), given({2: "lose request"}), given({1: "cut 3 1"}),
+               given({1: "refuse 19"}), given("impossible")),
+        explanation="One fault makes a copy of `m1`, and everything else that was on its way comes back in "
+                    "reverse, because the client puts each retry at the head of its queue.",
     ),
     PuzzleTask(
         id="2.skip-one", scenario=PLAIN, budget=2, free={"acks": (1, "all")},
         world={"batches": 3, "client": "kafka-python", "idempotence": False},
         goal="the log holds `m0 m2`, and the application was told ok three times.",
         reached=lambda run: run.values() == ["m0", "m2"] and all_ok(run),
-        text="With up to two faults and `acks=1` or `\"all\"`: make the log `m0 m2`, while the application is told ok for all three. "
-             "`task.check({...: \"...\"}, acks=...)`",
+        text="With up to two faults and `acks=1` or `\"all\"`, make the log `m0 m2` while the application is "
+             "told ok for all three. `task.check({...: \"...\"}, acks=...)`",
         hints=("What must come back before this producer says ok?", "Who writes that answer, and when?"),
         right=(given("impossible"),),
-        wrong=(given({2: "lose request"}), given({2: "lose ack"}, acks=1), given({2: "refuse 19", 3: "refuse 19"}),
+        wrong=(given({2: "lose request"}), given({2: "lose ack"}, acks=1),
+               given({2: "refuse 19", 3: "refuse 19"}),
                given({2: "lose request"}, acks=0)),
-        explanation="Told ok, it was stored: with an ack, retries can cost a copy and never a record. "
-                    "(As long as the broker keeps its disk; that, no lesson takes away.)",
+        explanation="An ok that the broker sent means that the broker stored the record. So with an ack, a "
+                    "retry can cost you a copy but never a record. (A record can still disappear later, with "
+                    "the log that holds it. You saw that for `acks=1` in lesson 1.)",
     ),
     RuleTask(
         id="2.own-rule", faults=2, second_producer=True,
         worlds=({"batches": ("a", "b")}, {"batches": ("a", "a")}, {"batches": ("a", "b", "a")}),
-        text="Be the broker: write `accept(batch, memory)`. It returns True to store the batch, False to drop it (the producer "
-             "is told ok either way). Three labels are on each batch: `batch.value`, `batch.producer`, and `batch.number`, which counts "
-             "the batches of one producer. A retry carries the same three. Two producers send, and values may repeat. "
-             "`memory` is a dict of yours. Nothing may be stored twice, nothing may be lost. `task.check(accept)`",
-        hints=("Somebody may well order the same coffee twice: is the second order a copy?",
-               "A retry is the same in all three: value, producer and number. Which of them tell it from a second order?",
+        text="Be the broker: write `accept(batch, memory)`. Return True to store the batch, False to drop "
+             "it. The producer gets an ok either way. Each batch has three labels: `batch.value`, "
+             "`batch.producer` and `batch.number`, which counts one producer's batches. A retry carries the "
+             "same three. Two producers send, and values may repeat. `memory` is a dict that you may use as "
+             "you like. Store nothing twice, and lose nothing. `task.check(accept)`",
+        hints=("Somebody may well order the same coffee twice. Is the second order a copy?",
+               "A retry has the same value, producer and number. Which of them tell it apart from a second "
+               "order?",
                "Remember `(batch.producer, batch.number)`."),
         right=(given(rules.accept), given(rules.last_number)),
-        wrong=tuple(given(rule) for rule in (rules.by_content, rules.last_value, rules.takes_everything, rules.takes_nothing,
-                                             rules.by_number, rules.number_alone, rules.divides, rules.never_ends,
+        wrong=tuple(given(rule) for rule in (rules.by_content, rules.last_value, rules.takes_everything,
+                                             rules.takes_nothing,
+                                             rules.by_number, rules.number_alone, rules.divides,
+                                             rules.never_ends,
                                              rules.one_argument, True, "accept")),
-        explanation="Lesson 3 compares it with Kafka's, and lesson 6 shows how little Kafka needs to remember.",
+        explanation="Lesson 3 sets it against a refused request, and lesson 6 shows how little Kafka needs "
+                    "to remember.",
     ),
 )
 
-ITEMS = (*RECALL, LOST_REQUEST_QUESTION, LOST_ACK_QUESTION, COPIES_QUESTION, TWO_WORLDS_QUESTION, REORDER_QUESTION,
+ITEMS = (*RECALL, LOST_REQUEST_QUESTION, LOST_ACK_QUESTION, COPIES_QUESTION, THREE_COPIES,
+         TWO_WORLDS_QUESTION, REORDER_QUESTION,
          SAW_ORDER_QUESTION, *EXERCISES)

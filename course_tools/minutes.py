@@ -1,0 +1,125 @@
+"""How long a lesson takes: measured on its text, not wished.
+
+The measure: 200 words a minute over everything that is shown (text, questions, options, the explanation of
+the right one), 20 seconds to decide a question, 40 seconds for a picture, 3 minutes for a playground, 5
+seconds for a code cell, 3 minutes to work on an exercise. The core is what a first reader works through;
+sections under a heading "Going deeper" and exercises are counted apart. Headers, README and the page for
+instructors say what comes out here; a test compares them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from course_tools.report.calls import calls
+from lesson_lib.teach.content import Question, find
+
+NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("0[1-9]-*.ipynb"))
+WORD, QUESTION, PICTURE, PLAYGROUND, CELL, EXERCISE = 60 / 200, 20, 40, 180, 5, 180  # seconds
+DEEPER = "Going deeper"
+PICTURES = re.compile(r"\b(?:show|compare|reveal)\(")
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of a lesson, from one heading of the second level to the next. Times are seconds; exercises "
+    "are apart."""
+
+    heading: str
+    cell: str
+    core: float
+    exercises: float
+
+    @property
+    def deeper(self) -> bool:
+        """Whether a first reader may leave it out."""
+        return self.heading.startswith(DEEPER)
+
+
+def words(text: str) -> int:
+    """Words that a reader reads: a link counts with its label, a row of a table with its cells."""
+    return len(re.findall(r"[\w'’.-]*\w", re.sub(r"\]\([^)]*\)|[`*#>|]", " ", text)))
+
+
+def seconds_of(cell: dict[str, Any]) -> tuple[float, float]:
+    """Seconds that a cell takes: what belongs to the lesson, and what belongs to its exercises."""
+    source = "".join(cell["source"])
+    if cell["cell_type"] == "markdown":
+        return words(source) * WORD, 0.0
+    asked = [find(call.item_id) for call in calls([source]) if call.role in ("question", "observe",
+                                                                             "exercise")]
+    core = CELL + sum(map(_to_answer, (item for item in asked if isinstance(item, Question))))
+    core += PICTURE * len(PICTURES.findall(source)) + PLAYGROUND * source.count("playground(")
+    tasks = [item for item in asked if not isinstance(item, Question)]
+    return (0.0 if tasks else core), sum(words(item.asked) * WORD + EXERCISE for item in tasks)
+
+
+def _to_answer(item: Question) -> float:
+    """Seconds to read a question, to decide, and to read why."""
+    options = " ".join(option.text for option in item.options)
+    return QUESTION + words(f"{item.text} {options} {item.explanation}") * WORD
+
+
+def sections(path: Path) -> list[Section]:
+    """The parts of a lesson in its order; what stands before the first heading is left out, but for its "
+    "seconds."""
+    found: list[Section] = []
+    heading, name, core, exercises = "", "", 0.0, 0.0
+    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+        new = cell["cell_type"] == "markdown" and re.search(r"^## (.*)$", "".join(cell["source"]),
+                                                            re.MULTILINE)
+        if new:
+            found.append(Section(heading, name, core, exercises))
+            heading, name, core, exercises = new[1], cell["id"], 0.0, 0.0
+        more = seconds_of(cell)
+        core, exercises = core + more[0], exercises + more[1]
+    return [*found, Section(heading, name, core, exercises)]
+
+
+@dataclass(frozen=True)
+class Minutes:
+    """What the header of a lesson says, in whole minutes."""
+
+    core: int
+    deeper: int
+    exercises: int
+
+    @property
+    def words(self) -> str:
+        """As the header has it."""
+        deeper = f", {self.deeper} for what goes deeper" if self.deeper else ""
+        return f"about {self.core} minutes, plus {self.exercises} for the exercises{deeper}"
+
+
+def minutes_of(path: Path) -> Minutes:
+    """The measured minutes of a lesson."""
+    parts = sections(path)
+    core = sum(part.core for part in parts if not part.deeper)
+    deeper = sum(part.core + part.exercises for part in parts if part.deeper)
+    return Minutes(*(round(seconds / 60) for seconds in
+                     (core, deeper, sum(part.exercises for part in parts if not part.deeper))))
+
+
+def with_minutes(path: Path) -> str:
+    """The notebook's text with the measured minutes in its header."""
+    return re.sub(r"(Lesson \d of \d · )about [^·]*( ·)", rf"\g<1>{minutes_of(path).words}\g<2>",
+                  path.read_text(encoding="utf-8"), count=1)
+
+
+def main() -> int:
+    """Write the minutes into the headers, and print each part's."""
+    for path in NOTEBOOKS:
+        path.write_text(with_minutes(path), encoding="utf-8")
+        print(f"{path.stem}: {minutes_of(path).words}")
+        for part in sections(path)[1:]:
+            print(f"  {part.core / 60:5.1f} {part.exercises / 60:5.1f}  {part.heading}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

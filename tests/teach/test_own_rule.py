@@ -1,0 +1,43 @@
+"""The rule of lesson 2 comes back in later lessons, from what was kept."""
+
+from __future__ import annotations
+
+import pytest
+
+from lesson_lib import own_rule, simulate
+from lesson_lib.teach import store
+from lesson_lib.teach.own_rule import function_in
+
+EVERY_NUMBER = """def accept(batch, memory):
+    key = (batch.producer, batch.number)
+    known = key in memory
+    memory[key] = True
+    return not known
+"""
+
+
+def refused() -> list[str]:
+    """The log after a refusal with four requests in flight, decided by the learner's rule."""
+    return simulate(4, in_flight=4, faults={2: "refuse 6"}, client="java", rule=own_rule()).values()
+
+
+def test_without_an_answer_a_common_rule_is_taken_and_said(capsys: pytest.CaptureFixture[str]) -> None:
+    assert refused() == ["m0", "m2", "m3"]
+    assert "You kept no rule" in capsys.readouterr().out
+
+
+def test_the_rule_that_was_kept_decides(capsys: pytest.CaptureFixture[str]) -> None:
+    store.record("2.own-rule", {"outcome": "right", "answer": EVERY_NUMBER})
+    assert refused() == ["m0", "m2", "m3", "m1"]
+    assert "the rule that you wrote" in capsys.readouterr().out
+
+
+def test_what_is_no_rule_is_passed_over() -> None:
+    store.record("2.own-rule", {"outcome": "right", "answer": EVERY_NUMBER})
+    store.record("2.own-rule", {"outcome": "wrong", "answer": "'accept'"})
+    assert refused() == ["m0", "m2", "m3", "m1"]
+
+
+@pytest.mark.parametrize("source", ["", "'accept'", "def accept(", "1 / 0", "import nowhere_at_all"])
+def test_a_source_without_a_function_gives_none(source: str) -> None:
+    assert function_in(source) is None
