@@ -80,7 +80,7 @@ def parts_table(number: int) -> str:
 
 def lessons_table() -> str:
     """All lessons with the minutes of their core."""
-    rows = [f"| {minutes_of(path).core} | {int(path.name[:2])} | {title(path).partition('· ')[2]} |" for path in NOTEBOOKS]
+    rows = [f"| {minutes_of(path).core} | {int(path.name[:2])} | {title(path)[4:]} |" for path in NOTEBOOKS]
     return "\n".join(["| minutes | lesson | |", "|---|---|---|", *rows])
 
 

@@ -8,7 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from course_tools.minutes import CELL, NOTEBOOKS, PICTURE, PLAYGROUND, QUESTION, minutes_of, seconds_of, sections, with_minutes, words
+from course_tools.minutes import (
+    CELL,
+    NOTEBOOKS,
+    PICTURE,
+    PLAYGROUND,
+    QUESTION,
+    minutes_of,
+    seconds_of,
+    sections,
+    with_minutes,
+    words,
+)
 
 
 def code(source: str) -> dict[str, object]:

@@ -22,13 +22,15 @@ def sections(path: Path) -> dict[str, str]:
     """Cell id -> heading, of each cell with a heading of the second level, in the order of the notebook."""
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     texts = {cell["id"]: "".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"}
-    return {cell: found[1] for cell, text in texts.items() if (found := re.search(r"^## (.*)$", text, re.MULTILINE))}
+    return {cell: found[1] for cell,
+            text in texts.items() if (found := re.search(r"^## (.*)$", text, re.MULTILINE))}
 
 
 def rows(heading: str) -> list[list[str]]:
     """The cells of the table rows below a heading, up to the next one."""
     part = re.split(r"^#{2,3} ", PLAN.split(f"### {heading}\n")[1], maxsplit=1, flags=re.MULTILINE)[0]
-    return [[cell.strip() for cell in line.strip().removeprefix("|").removesuffix("|").split("|")] for line in part.splitlines() if re.match(r"\| (?!minutes|--)", line)]
+    lines = [line for line in part.splitlines() if re.match(r"\| (?!minutes|--)", line)]
+    return [[cell.strip() for cell in line.removeprefix("|").removesuffix("|").split("|")] for line in lines]
 
 
 def test_the_answers_are_those_of_the_lessons() -> None:
