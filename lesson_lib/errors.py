@@ -1,6 +1,14 @@
-"""The one exception that a learner is meant to see: a sentence, not a traceback."""
+"""The one exception that a learner is meant to see, a sentence instead of a traceback; and the checks that raise it.
+
+The checks are for arguments that `simulate`, `explore` and `lab.run` share: every mistake is one LessonError that says
+what to write instead.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lesson_lib.core.kafka_version import KafkaVersion
 
 
 class LessonError(Exception):
@@ -9,3 +17,38 @@ class LessonError(Exception):
     def _render_traceback_(self) -> list[str]:
         """IPython calls this instead of printing a traceback."""
         return [f"{type(self).__name__}: {self}"]
+
+
+def values_of(values_or_count: int | Sequence[str]) -> tuple[str, ...]:
+    """m0, m1 ... for a count, else the values themselves."""
+    given = values_or_count
+    if isinstance(given, int) and not isinstance(given, bool):
+        return tuple(f"m{i}" for i in range(count_of("the number of values", given)))
+    if isinstance(given, (str, bytes)) or not isinstance(given, Sequence) or not given:
+        raise LessonError("Pass how many values to send, such as 3, or a list of them, such as ['a', 'b'], "
+                          f"not {given!r}.")
+    return tuple(map(str, given))
+
+
+def count_of(name: str, number: int) -> int:
+    """A whole number from 1."""
+    if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+        raise LessonError(f"{name} must be a whole number from 1, not {number!r}.")
+    return number
+
+
+def acks_of(acks: str | int) -> int:
+    """-1 for all, 0 or 1."""
+    known = {"all": -1, "-1": -1, "0": 0, "1": 1}
+    if str(acks) not in known:
+        raise LessonError(f"acks must be 'all', 0 or 1, not {acks!r}.")
+    return known[str(acks)]
+
+
+def version_of(broker: str | KafkaVersion) -> KafkaVersion:
+    """The broker's release."""
+    try:
+        return KafkaVersion.of(broker)
+    except (ValueError, TypeError, AttributeError) as wrong:
+        raise LessonError("broker must be a Kafka release from 1.0 on, such as '4.4' or '4.5', "
+                          f"not {broker!r}.") from wrong

@@ -18,6 +18,8 @@ NO_PRODUCER_ID = -1
 NO_PRODUCER_EPOCH = -1
 NO_SEQUENCE = -1
 
+TopicPartition = tuple[str, int]
+
 
 def increment_sequence(sequence: int, by: int) -> int:
     """The sequence `by` records later, 0..MAX_SEQUENCE (`DefaultRecordBatch.incrementSequence`)."""
@@ -53,8 +55,9 @@ class Batch:
         return self.producer_id > NO_PRODUCER_ID
 
     def sequence_of(self, record: int) -> int:
-        """Sequence of the record with that number in the batch, from 0; -1 where the batch has no sequence."""
-        return NO_SEQUENCE if self.base_sequence == NO_SEQUENCE else increment_sequence(self.base_sequence, record)
+        """Sequence of a record, counted from 0 in the batch; -1 where the batch has no sequence."""
+        first = self.base_sequence
+        return NO_SEQUENCE if first == NO_SEQUENCE else increment_sequence(first, record)
 
     @property
     def last_sequence(self) -> int:

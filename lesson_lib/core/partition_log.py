@@ -67,7 +67,8 @@ class VerificationStateEntry:
     epoch_bump: bool = False
 
     @classmethod
-    def seen(cls, known: VerificationStateEntry | None, batch: Batch, epoch_bump: bool) -> VerificationStateEntry:
+    def seen(cls, known: VerificationStateEntry | None, batch: Batch,
+             epoch_bump: bool) -> VerificationStateEntry:
         """The entry once `batch` asked too: a newer epoch replaces it, an older one changes nothing."""
         fresh = cls(batch.producer_epoch, batch.base_sequence, epoch_bump)
         if known is None or batch.producer_epoch > known.producer_epoch:
@@ -77,9 +78,10 @@ class VerificationStateEntry:
         return replace(known, lowest_sequence=min(known.lowest_sequence, batch.base_sequence))
 
     def refuses(self, batch: Batch, entry: ProducerStateEntry | None) -> bool:
-        """`ProducerAppendInfo.checkSequence`: later than the lowest; with an epoch bump, not 0 where nothing is known."""
+        """Later than the lowest; with an epoch bump, not 0 where nothing is known (`checkSequence`)."""
         unknown = entry is None or not entry.batches
-        return batch.base_sequence > self.lowest_sequence or (self.epoch_bump and unknown and batch.base_sequence != 0)
+        starts_late = self.epoch_bump and unknown and batch.base_sequence != 0
+        return batch.base_sequence > self.lowest_sequence or starts_late
 
 
 @dataclass
@@ -97,14 +99,14 @@ class PartitionLog:
 
     @property
     def last_stable_offset(self) -> int:
-        """Offset of the first record of the oldest open transaction, else the log end: read_committed stops here."""
+        """Where the oldest open transaction begins, else the log end: read_committed stops here."""
         opened = (e.current_txn_first_offset for e in self.producers.values())
         first = min((offset for offset in opened if offset is not None), default=self.log_end_offset)
         return first if first >= self.log_start_offset else self._unstable_after_delete
 
     @property
     def _unstable_after_delete(self) -> int:
-        """Where an open transaction begins once DeleteRecords took its start (`maybeIncrementFirstUnstableOffset`)."""
+        """The same once DeleteRecords took that beginning (`maybeIncrementFirstUnstableOffset`)."""
         left = self.batches and self.version.last_stable_offset_is_start_of_batch
         return self.batches[0].base_offset if left else self.log_start_offset
 
@@ -121,20 +123,20 @@ class PartitionLog:
         return verdict
 
     def needs_verification(self, batch: Batch) -> bool:
-        """Whether the leader asks the coordinator first: a transactional batch that would open a transaction here."""
+        """Whether the leader asks the coordinator first: the batch would open a transaction here."""
         entry = self.producers.get(batch.producer_id)
         if not batch.transactional or entry is None or entry.current_txn_first_offset is None:
             return batch.transactional
         return self.version.verifies_each_epoch and entry.producer_epoch != batch.producer_epoch
 
     def start_verification(self, batch: Batch, epoch_bump: bool = False) -> None:
-        """Remember the lowest sequence that asks (`ProducerStateManager.maybeCreateVerificationStateEntry`)."""
+        """Remember the lowest sequence that asks (`maybeCreateVerificationStateEntry`)."""
         known = self.verifying.get(batch.producer_id)
         self.verifying[batch.producer_id] = VerificationStateEntry.seen(known, batch, epoch_bump)
 
-    def append_marker(self, producer_id: int, producer_epoch: int, *, commit: bool, coordinator_epoch: int = 0,
-                      timestamp: int = 0, payload: object = ()) -> Verdict:
-        """Store a commit or abort marker, which takes one offset (`ProducerAppendInfo.appendEndTxnMarker`)."""
+    def append_marker(self, producer_id: int, producer_epoch: int, *, commit: bool,
+                      coordinator_epoch: int = 0, timestamp: int = 0, payload: object = ()) -> Verdict:
+        """Store a commit or abort marker, which takes one offset (`appendEndTxnMarker`)."""
         entry = self.producers.get(producer_id, ProducerStateEntry())
         if producer_epoch < entry.producer_epoch:
             return Refused(ErrorCode.INVALID_PRODUCER_EPOCH)
@@ -172,24 +174,24 @@ class PartitionLog:
         return [a for a in self.aborted if a.last_offset >= first and a.first_offset < end]
 
     def restart_clean(self, now: int = 0) -> None:
-        """A clean shutdown writes a snapshot, which holds only the last batch of each id (`writeSnapshot`)."""
+        """A clean shutdown writes a snapshot: the last batch of each id, no more (`writeSnapshot`)."""
         self.verifying = {}
         self.producers = {pid: replace(e, batches=e.batches[-1:]) for pid, e in self.producers.items()}
         self.forget_idle_ids(now)
 
     def restart_after_crash(self, now: int = 0) -> None:
-        """Recovery reads the log and loads a snapshot of it: one batch of each id, as after a clean stop (`LogLoader`)."""
+        """Recovery reads the log and leaves one batch of each id, as a clean stop does (`LogLoader`)."""
         self.rebuild_from_log()
         self.restart_clean(now)
 
     def rebuild_from_log(self) -> None:
-        """The memory as the log alone gives it: epochs, open transactions, and up to five batches of each id."""
+        """The memory as the log alone gives it: epochs, open transactions, up to five batches of each id."""
         self.producers, self.verifying = {}, {}
         for stored in self.batches:
             self._replay(stored)
 
     def fail_over(self) -> None:
-        """A follower becomes leader: it built the same memory from the same batches, for id, epoch and sequence are in them."""
+        """A follower becomes leader. It built the same memory, for the headers of the batches say it all."""
         self.verifying = {}
 
     def _replay(self, stored: StoredBatch) -> None:
@@ -198,11 +200,11 @@ class PartitionLog:
             return
         entry = self.producers.get(batch.producer_id, ProducerStateEntry())
         self.producers[batch.producer_id] = (
-            entry.after_marker(batch.producer_epoch, stored.coordinator_epoch, batch.max_timestamp) if batch.control
-            else entry.after(batch, stored.base_offset))
+            entry.after_marker(batch.producer_epoch, stored.coordinator_epoch, batch.max_timestamp)
+            if batch.control else entry.after(batch, stored.base_offset))
 
     def forget_idle_ids(self, now: int, expiration_ms: int = PRODUCER_ID_EXPIRATION_MS) -> list[int]:
-        """Drop ids whose newest record timestamp is `expiration_ms` old at `now` (`isProducerExpired`); returns them."""
+        """Drop and return ids whose last timestamp is `expiration_ms` old at `now` (`isProducerExpired`)."""
         idle = [pid for pid, e in self.producers.items()
                 if e.current_txn_first_offset is None and now - e.last_timestamp >= expiration_ms]
         for pid in idle:
@@ -217,6 +219,6 @@ class PartitionLog:
 
 
 def validation_error(batch: Batch) -> ErrorCode | None:
-    """What `LogValidator` refuses before the rule: no records, a client's control batch, an id without a sequence."""
+    """What `LogValidator` refuses before the rule: no records, a control batch, an id without a sequence."""
     broken = batch.record_count < 1 or batch.control or (batch.has_producer_id and batch.base_sequence < 0)
     return ErrorCode.INVALID_RECORD if broken else None

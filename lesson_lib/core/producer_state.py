@@ -10,7 +10,7 @@ Nothing else: no message ids, no hashes, no buffer, no session. A batch is then,
 
 Sources: `ProducerStateEntry`, `ProducerAppendInfo` and `ProducerStateManager` in
 org.apache.kafka.storage.internals.log. Differs from Kafka in: the verification entries of KIP-890 are in
-`verification`; snapshots are values, not files.
+`partition_log`; snapshots are values, not files.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Appended:
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
-    """The batch was in the log already: success for the client, nothing stored, offset and timestamp of the first copy."""
+    """The batch was in the log already: a success, nothing stored, offset and time of the first copy."""
 
     base_offset: int
     timestamp: int = -1
@@ -51,7 +51,7 @@ Verdict = Appended | Duplicate | Refused
 
 @dataclass(frozen=True, slots=True)
 class BatchMetadata:
-    """What is remembered of one appended batch: its range of sequences, where it lies, its newest record timestamp (ms)."""
+    """What is remembered of an appended batch: its sequences, its offset, its newest timestamp (ms)."""
 
     first_sequence: int
     last_sequence: int
@@ -96,7 +96,7 @@ class ProducerStateEntry:
                        last_timestamp=batch.max_timestamp, current_txn_first_offset=opened)
 
     def after_marker(self, producer_epoch: int, coordinator_epoch: int, timestamp: int) -> ProducerStateEntry:
-        """The entry once a commit or abort marker is in the log: the transaction is closed, a newer epoch forgets the ranges."""
+        """The entry once a marker is in the log: no transaction is open, a newer epoch forgets the ranges."""
         kept = self.batches if producer_epoch == self.producer_epoch else ()
         return replace(self, producer_epoch=producer_epoch, batches=kept, last_timestamp=timestamp,
                        current_txn_first_offset=None, coordinator_epoch=coordinator_epoch)
@@ -104,12 +104,13 @@ class ProducerStateEntry:
 
 def judge(entry: ProducerStateEntry | None, batch: Batch, log_end_offset: int,
           version: KafkaVersion = DEFAULT_VERSION) -> Verdict:
-    """Decide on a client's batch. Changes nothing; `entry` is None for an id that this partition does not know."""
+    """Decide on a client's batch; changes nothing. `entry` is None for an id that is not known here."""
     if not batch.has_producer_id:
         return Appended(log_end_offset)
     if entry is not None and (seen := entry.duplicate_of(batch)):
         return Duplicate(seen.base_offset, seen.timestamp)
-    error = _epoch_error(entry, batch) or _sequence_error(entry, batch, log_end_offset, version) or _txn_error(entry, batch)
+    error = (_epoch_error(entry, batch) or _sequence_error(entry, batch, log_end_offset, version)
+             or _txn_error(entry, batch))
     return Refused(error) if error else Appended(log_end_offset)
 
 
@@ -122,7 +123,7 @@ def _epoch_error(entry: ProducerStateEntry | None, batch: Batch) -> ErrorCode | 
 
 def _sequence_error(entry: ProducerStateEntry | None, batch: Batch, log_end_offset: int,
                     version: KafkaVersion) -> ErrorCode | None:
-    """`ProducerAppendInfo.checkSequence`: exactly next, or 0 for a new epoch; unknown ids by broker version."""
+    """`ProducerAppendInfo.checkSequence`: exactly next, or 0 for a new epoch; unknown ids by version."""
     first = batch.base_sequence
     if entry is None or entry.producer_epoch == NO_PRODUCER_EPOCH:
         return None if first == 0 else _unknown_id_error(log_end_offset, version)
@@ -135,7 +136,7 @@ def _sequence_error(entry: ProducerStateEntry | None, batch: Batch, log_end_offs
 
 
 def _unknown_id_error(log_end_offset: int, version: KafkaVersion) -> ErrorCode | None:
-    """An unknown id that does not start at 0: 59 before 2.5, stored until 4.4, 45 on a never-used log from 4.5."""
+    """An unknown id that does not start at 0: 59 before 2.5, then stored, 45 on a new log from 4.5."""
     if not version.accepts_unknown_producer_ids:
         return ErrorCode.UNKNOWN_PRODUCER_ID
     if version.checks_first_sequence_of_new_log and log_end_offset == 0:

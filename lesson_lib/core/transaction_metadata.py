@@ -9,10 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from lesson_lib.core.batch import NO_PRODUCER_EPOCH, NO_PRODUCER_ID
+from lesson_lib.core.batch import NO_PRODUCER_EPOCH, NO_PRODUCER_ID, TopicPartition
 from lesson_lib.core.error_codes import ErrorCode
 
-Partition = tuple[str, int]
 LAST_EPOCH = 32_767
 EXHAUSTED_EPOCH = LAST_EPOCH - 1  # the last one that a producer is given
 
@@ -41,7 +40,7 @@ class Marker:
     producer_id: int
     producer_epoch: int
     commit: bool
-    partitions: tuple[Partition, ...]
+    partitions: tuple[TopicPartition, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,7 @@ class TransactionMetadata:
     last_producer_epoch: int = NO_PRODUCER_EPOCH
     next_producer_id: int = NO_PRODUCER_ID
     state: TxnState = TxnState.EMPTY
-    partitions: set[Partition] = field(default_factory=set)
+    partitions: set[TopicPartition] = field(default_factory=set)
     start: int = -1
 
     @property
@@ -80,8 +79,7 @@ class TransactionMetadata:
         return Answer(ErrorCode.NONE, self.producer_id, self.producer_epoch)
 
     def may_continue(self, producer_id: int, producer_epoch: int) -> bool:
-        """Whether a producer that names its id is the newest holder of it, or repeats the request that gave
-        it another.
+        """Whether a producer that names its id holds it now, or repeats the request that gave it another.
 
         As in Kafka the epoch is looked at only when it is raised, not before what is open is aborted: so a
         predecessor that asks for a new epoch by itself, as kafka-python's does, takes a successor with an
@@ -92,10 +90,13 @@ class TransactionMetadata:
 
     def is_repeated(self, producer_id: int, producer_epoch: int) -> bool:
         """EndTxn of the second version once more: its epoch is the one before."""
-        overflowed = producer_id == self.previous_producer_id and producer_epoch == EXHAUSTED_EPOCH and self.producer_epoch == 0
-        ended = self.state not in (TxnState.EMPTY, TxnState.ONGOING)
-        return ended and (overflowed or (producer_id == self.producer_id and producer_epoch + 1 == self.producer_epoch))
+        if self.state in (TxnState.EMPTY, TxnState.ONGOING):
+            return False
+        before = (self.previous_producer_id, EXHAUSTED_EPOCH)
+        overflowed = self.producer_epoch == 0 and (producer_id, producer_epoch) == before
+        return overflowed or (producer_id == self.producer_id and producer_epoch + 1 == self.producer_epoch)
 
     def marker(self, commit: bool) -> Marker:
         """What ends its transaction in every partition that took part."""
-        return Marker(self.transactional_id, self.producer_id, self.producer_epoch, commit, tuple(sorted(self.partitions)))
+        partitions = tuple(sorted(self.partitions))
+        return Marker(self.transactional_id, self.producer_id, self.producer_epoch, commit, partitions)

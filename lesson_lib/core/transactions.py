@@ -17,10 +17,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from lesson_lib.core.batch import NO_PRODUCER_EPOCH, NO_PRODUCER_ID
+from lesson_lib.core.batch import NO_PRODUCER_EPOCH, NO_PRODUCER_ID, TopicPartition
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.kafka_version import DEFAULT_VERSION, KafkaVersion
-from lesson_lib.core.transaction_metadata import Answer, Marker, Partition, TransactionMetadata, TxnState
+from lesson_lib.core.transaction_metadata import Answer, Marker, TransactionMetadata, TxnState
 
 MAX_TIMEOUT_MS = 900_000  # transaction.max.timeout.ms
 
@@ -38,10 +38,10 @@ class TransactionCoordinator:
         self.next_producer_id += 1
         return self.next_producer_id - 1
 
-    def init_producer_id(self, transactional_id: str | None, timeout_ms: int = 60_000, producer_id: int = NO_PRODUCER_ID,
+    def init_producer_id(self, transactional_id: str | None, timeout_ms: int = 60_000,
+                         producer_id: int = NO_PRODUCER_ID,
                          producer_epoch: int = NO_PRODUCER_EPOCH) -> Answer:
-        """A new id with epoch 0 without a transactional id; with one the same id, its epoch raised, which
-        fences.
+        """Without a transactional id a new id, epoch 0; with one the same id, its epoch raised, which fences.
 
         `producer_id` and `producer_epoch` are what the producer believes to have (KIP-360), -1 for one that
         starts.
@@ -50,9 +50,10 @@ class TransactionCoordinator:
             return Answer(ErrorCode.NONE, self.new_producer_id(), 0)
         if not 0 < timeout_ms <= MAX_TIMEOUT_MS:
             return Answer(ErrorCode.INVALID_TRANSACTION_TIMEOUT)
-        if transactional_id not in self.entries:
-            self.entries[transactional_id] = TransactionMetadata(transactional_id, self.new_producer_id(), timeout_ms)
-        entry = self.entries[transactional_id]
+        entry = self.entries.get(transactional_id)
+        if entry is None:
+            entry = TransactionMetadata(transactional_id, self.new_producer_id(), timeout_ms)
+            self.entries[transactional_id] = entry
         expected = None if producer_id == NO_PRODUCER_ID else (producer_id, producer_epoch)
         if expected and not entry.may_continue(*expected):
             return Answer(ErrorCode.PRODUCER_FENCED)
@@ -62,20 +63,22 @@ class TransactionCoordinator:
             return Answer(ErrorCode.CONCURRENT_TRANSACTIONS, marker=self._fence(entry))
         return self._raise_epoch(entry, timeout_ms, expected)
 
-    def _raise_epoch(self, entry: TransactionMetadata, timeout_ms: int, expected: tuple[int, int] | None) -> Answer:
+    def _raise_epoch(self, entry: TransactionMetadata, timeout_ms: int,
+                     expected: tuple[int, int] | None) -> Answer:
         epoch = entry.producer_epoch
+        before = epoch if expected else NO_PRODUCER_EPOCH
         if entry.exhausted and (expected is None or expected[1] == epoch):
             entry.previous_producer_id, entry.producer_id = entry.producer_id, self.new_producer_id()
-            entry.last_producer_epoch, entry.producer_epoch = epoch if expected else NO_PRODUCER_EPOCH, 0
+            entry.last_producer_epoch, entry.producer_epoch = before, 0
         elif expected is None or epoch in (NO_PRODUCER_EPOCH, expected[1]):
-            entry.last_producer_epoch, entry.producer_epoch = epoch if expected else NO_PRODUCER_EPOCH, epoch + 1
-        elif expected[1] != entry.last_producer_epoch:  # else: the same request once more, answered as the first time
+            entry.last_producer_epoch, entry.producer_epoch = before, epoch + 1
+        elif expected[1] != entry.last_producer_epoch:  # else: the same request once more, the same answer
             return Answer(ErrorCode.PRODUCER_FENCED)
         entry.timeout_ms, entry.state, entry.start = timeout_ms, TxnState.EMPTY, -1
         return entry.answer
 
     def add_partitions(self, transactional_id: str, producer_id: int, producer_epoch: int,
-                       partitions: Iterable[Partition], now: int) -> ErrorCode:
+                       partitions: Iterable[TopicPartition], now: int) -> ErrorCode:
         """Make the partitions part of the transaction; the first ones begin it."""
         if error := self._refused(transactional_id, producer_id, producer_epoch):
             return error
@@ -85,7 +88,8 @@ class TransactionCoordinator:
         entry.partitions.update(partitions)
         return ErrorCode.NONE
 
-    def verify(self, transactional_id: str, producer_id: int, producer_epoch: int, partition: Partition) -> ErrorCode:
+    def verify(self, transactional_id: str, producer_id: int, producer_epoch: int,
+               partition: TopicPartition) -> ErrorCode:
         """Whether the partition is part of the transaction that is under way; 120 where it is not."""
         if error := self._refused(transactional_id, producer_id, producer_epoch):
             return error

@@ -14,13 +14,13 @@ from typing import NamedTuple
 from lesson_lib.core.batch import Batch
 from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.core.producer_state import Refused, Verdict
+from lesson_lib.errors import version_of
 from lesson_lib.explorer.as_history import tell_history
 from lesson_lib.explorer.producer import Producer
 from lesson_lib.explorer.protocol import KINDS, Place, Protocol
 from lesson_lib.explorer.script import find_script
 from lesson_lib.explorer.search import Graph, search
 from lesson_lib.history import History, Settings
-from lesson_lib.sim.arguments import version_of
 from lesson_lib.sim.broker_with_memory import Broker, Handled, State
 from lesson_lib.sim.run import simulate
 from lesson_lib.sim.wrong_brokers import Mutant, mutant_called

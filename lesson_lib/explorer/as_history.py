@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lesson_lib.core.error_codes import ErrorCode
-from lesson_lib.core.producer_state import Duplicate, Refused, Verdict
 from lesson_lib.explorer.producer import Client, Request
 from lesson_lib.explorer.protocol import REFUSE, STORE_AND_ANSWER, NumberedBatch, Place, Protocol
 from lesson_lib.history import Event, History, Kind, LogCell, Settings
-from lesson_lib.sim.broker_with_memory import State
+from lesson_lib.sim.broker_with_memory import State, verdict_fields
 
 TOPIC = "toy"
 STEP_MS = 10
@@ -102,9 +101,11 @@ class Teller:
 
     def judge(self, attempt: Attempt, broker: State) -> None:
         """The verdict on one request, as the search had it."""
-        what, error, offset = _words(self.protocol.broker.handle(broker, self.protocol.batch(attempt.request)).verdict)
+        after, verdict = self.protocol.broker.handle(broker, self.protocol.batch(attempt.request))
+        what, error, offset = verdict_fields(verdict)
         attempt.error, attempt.offset = error.value, offset
-        self.record(Kind.VERDICT, what, "broker", error=error, offset=offset, **attempt.about)
+        behind = tuple(batch.number for batch in after.log[len(broker.log) + 1:])
+        self.record(Kind.VERDICT, what, "broker", error=error, offset=offset, behind=behind, **attempt.about)
 
     def refuse(self, attempt: Attempt) -> None:
         """A retriable error, and nothing is stored."""
@@ -162,12 +163,6 @@ class Teller:
         if (before.producer_id, before.epoch) != (after.producer_id, after.epoch):
             what = "asks for a new producer id" if before.epoch == after.epoch else f"raises its epoch to {after.epoch}"
             self.record(Kind.EPOCH, what, producer_id=after.producer_id, producer_epoch=after.epoch)
-
-
-def _words(verdict: Verdict) -> tuple[str, ErrorCode, int | None]:
-    if isinstance(verdict, Refused):
-        return "refused", verdict.error, None
-    return "duplicate" if isinstance(verdict, Duplicate) else "stored", ErrorCode.NONE, verdict.base_offset
 
 
 def _cut(first: int, handled: int, unhandled: int) -> str:

@@ -15,8 +15,8 @@ from lesson_lib.explorer.protocol import KINDS, Place, Protocol
 from lesson_lib.explorer.script import find_script, same_end
 from lesson_lib.explorer.search import Graph
 from lesson_lib.history import Event, History, Kind, Settings, find_anomalies
-from lesson_lib.lines import in_lines
 from lesson_lib.sim.run import simulate
+from lesson_lib.text_table import wrap_output
 
 FAILURES = ("duplicate", "lost write", "hole", "reordered")
 ANOMALIES = (*FAILURES, "aborted read", "nonmonotonic poll")
@@ -142,7 +142,7 @@ class Exploration:
         for names, first in sorted(self.firsts.items()):
             lines.append(f"{self.counts[names]:>7,}  {', '.join(names) or 'no anomaly':<32}  e.g. log {' '.join(first.log) or 'empty'}"
                          f"  told {' '.join(first.told)}")
-        return "\n".join([*lines, in_lines(self.sentence)])
+        return "\n".join([*lines, wrap_output(self.sentence)])
 
     __repr__ = __str__
 

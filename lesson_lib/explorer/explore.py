@@ -17,7 +17,7 @@ from dataclasses import replace
 
 from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.core.producer_state import judge
-from lesson_lib.errors import LessonError
+from lesson_lib.errors import LessonError, count_of, values_of, version_of
 from lesson_lib.explorer.bounds import too_large
 from lesson_lib.explorer.exploration import Exploration
 from lesson_lib.explorer.producer import KafkaPythonProducer, Producer
@@ -25,7 +25,6 @@ from lesson_lib.explorer.protocol import KINDS, USUAL_KINDS, Protocol
 from lesson_lib.explorer.search import MAX_STATES, TooManyStates, search
 from lesson_lib.explorer.without_idempotence import OneForMany, PlainExploration, PlainProtocol, can_be_reduced
 from lesson_lib.history import Settings
-from lesson_lib.sim.arguments import count_of, values_of, version_of
 from lesson_lib.sim.broker_with_memory import Broker, Rule
 
 CLIENTS = {"java": Producer, "kafka-python": KafkaPythonProducer}

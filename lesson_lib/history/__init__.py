@@ -1,8 +1,9 @@
 """What happened, as one list of events, and the questions one can ask of it. Knows neither world, only `core`'s words."""
 
 from lesson_lib.history.anomalies import Anomaly, find_anomalies
+from lesson_lib.history.attempt import Attempt
 from lesson_lib.history.event import Event, Kind, LogCell, label_of
-from lesson_lib.history.history import Attempt, History, Settings
+from lesson_lib.history.history import History
+from lesson_lib.history.run import Settings
 
-__all__ = ["Anomaly", "Attempt", "Event", "History", "Kind", "LogCell", "Settings", "find_anomalies",
-           "label_of"]
+__all__ = ["Anomaly", "Attempt", "Event", "History", "Kind", "LogCell", "Settings", "find_anomalies", "label_of"]

@@ -18,7 +18,7 @@ class Kind(StrEnum):
     SEND = "send"          # the producer hands a produce request to the network
     LOST = "lost"          # what: request | answer
     TORN = "torn"          # the connection `conn` is gone, everything unanswered on it with it
-    VERDICT = "verdict"    # the broker decided; what: stored | duplicate | refused
+    VERDICT = "verdict"    # the broker decided; what: stored | duplicate | refused, and of one wrong broker: kept
     ACK = "ack"            # the producer sees the answer: error, offset
     TIMEOUT = "timeout"    # the producer stops waiting for an answer (request timeout)
     REPORT = "report"      # the application is told; what: ok | failed | unknown
@@ -30,7 +30,7 @@ class Kind(StrEnum):
     MARKER = "marker"      # a control record is in the log; what: commit | abort
     CONSUMER = "consumer"  # what: crashed | started
     READ = "read"          # a consumer reads the record at `offset`
-    POLL = "poll"          # a consumer asks for records and is handed nothing
+    POLL = "poll"          # a consumer asks for records and receives none
     WORK = "work"          # the application does with a record that it read what it is there for
     POSITION = "position"  # a consumer commits `offset` as the next one to read
 
@@ -41,6 +41,7 @@ class Event:
 
     `attempt` counts produce requests from 1, `batch` counts batches from 0 (-1: none), `try_no` counts the tries of that
     batch from 1. `lane` names who it happens to: producer, broker, consumer, coordinator (a second one is `producer 2`).
+    `behind`: batches that a broker had kept aside and stores right behind this one, in that order.
     """
 
     t: int
@@ -62,6 +63,7 @@ class Event:
     offset: int | None = None
     error: ErrorCode = ErrorCode.NONE
     note: str = ""
+    behind: tuple[int, ...] = ()
 
 
 def label_of(send: Event) -> str:
@@ -69,12 +71,22 @@ def label_of(send: Event) -> str:
     return "?" if send.batch < 0 else f"{send.batch}·{send.try_no}" if send.try_no > 1 else f"{send.batch}"
 
 
+def verdict_words(what: str, error: ErrorCode = ErrorCode.NONE, offset: int | None = None,
+                  behind: tuple[int, ...] = ()) -> str:
+    """What the broker did with one request, in words; empty where `what` is, because the request never arrived."""
+    if what == "refused":
+        return f"refused: {error.words}"
+    known = {"kept": "kept, told ok, not in the log", "duplicate": f"duplicate of offset {offset}"}
+    more = f", behind it the kept {', '.join(map(str, behind))}" if behind else ""
+    return known.get(what) or (f"stored at offset {offset}{more}" if what else "")
+
+
 @dataclass(frozen=True, slots=True)
 class LogCell:
     """One offset of the final log. `kind` is data, commit or abort; `txn` is empty, open, committed or aborted.
 
-    `batch` is the number of the batch it came with, -1 where nobody saw that batch being sent; `base_offset` is the offset of
-    the first record that was stored together with it.
+    `batch` is the number of the batch it came with, -1 where nobody saw that batch being sent; `base_offset` is the
+    offset of the first record that was stored together with it.
     """
 
     offset: int

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from lesson_lib.core.error_codes import ErrorCode
+from lesson_lib.history.attempt import Attempt
 from lesson_lib.history.event import Kind
-from lesson_lib.history.table import verdict_words
-
-if TYPE_CHECKING:
-    from lesson_lib.history.history import Attempt, History
+from lesson_lib.history.run import Run
 
 MOST = 12  # sentences about what went wrong, before the rest is only counted
 _TURNS = (Kind.BROKER, Kind.PRODUCER, Kind.CONSUMER)
+_SPECIAL = ("kept", "duplicate", "refused")  # verdicts that are told even where nothing was lost
 
 
 def named(lane: str) -> str:
-    """Whoever has that lane, within a sentence: the producer, producer 2."""
+    """The owner of that lane, within a sentence: the producer, producer 2."""
     return lane if lane[-1:].isdigit() else f"the {lane}"
 
 
@@ -26,26 +24,27 @@ def subject(lane: str) -> str:
     return named(lane)[:1].upper() + named(lane)[1:]
 
 
-def as_story(history: History) -> str:
+def as_story(run: Run) -> str:
     """What was sent, what went wrong on the way, what the log holds and what the application believes."""
-    return " ".join(filter(None, (_sent(history), _trouble(history), _end(history), _anomalies(history))))
+    return " ".join(filter(None, (_sent(run), _trouble(run), _end(run), _anomalies(run))))
 
 
-def _sent(history: History) -> str:
-    batches = len({a.batch for a in history.attempts})
-    attempts = len(history.attempts)
-    mode = "with" if history.settings.idempotence else "without"
-    what = "transactions" if any(a.send.transactional for a in history.attempts) else "idempotence"
+def _sent(run: Run) -> str:
+    batches, attempts = len({a.batch for a in run.attempts}), len(run.attempts)
+    mode = "with" if run.settings.idempotence else "without"
+    what = "transactions" if any(a.send.transactional for a in run.attempts) else "idempotence"
     return (f"A producer {mode} {what} sends {batches} batch{'es' * (batches != 1)} "
             f"in {attempts} attempt{'s' * (attempts != 1)}.")
 
 
-def _trouble(history: History) -> str:
-    told = [*(_sentence(a) for a in history.attempts if a.lost or a.kept or a.try_no > 1 or a.verdict in ("duplicate", "refused")),
-            *(f"{subject(e.lane)} {'is ' if e.what in ('killed', 'stuck') else ''}{e.what}." for e in history.of(*_TURNS)),
-            *(f"{subject(e.lane)} is handed nothing." for e in history.of(Kind.POLL)),
-            *(f"{subject(e.lane)} is fenced." if e.what == "fenced" else f"A transaction of {named(e.lane)} is {e.what}."
-              for e in history.of(Kind.TXN) if e.what in ("committed", "aborted", "fenced"))]
+def _trouble(run: Run) -> str:
+    is_ = ("killed", "stuck")
+    told = [*(_sentence(a) for a in run.attempts if a.lost or a.try_no > 1 or a.verdict in _SPECIAL),
+            *(f"{subject(e.lane)} {'is ' * (e.what in is_)}{e.what}." for e in run.of(*_TURNS)),
+            *(f"{subject(e.lane)} is handed nothing." for e in run.of(Kind.POLL)),
+            *(f"{subject(e.lane)} is fenced." if e.what == "fenced" else
+              f"A transaction of {named(e.lane)} is {e.what}."
+              for e in run.of(Kind.TXN) if e.what in ("committed", "aborted", "fenced"))]
     more = [f"And {len(told) - MOST} more."] if len(told) > MOST else []
     return " ".join([*told[:MOST], *more])
 
@@ -55,55 +54,59 @@ def _sentence(attempt: Attempt) -> str:
     if not attempt.verdict:
         return f"The request of a{which} is lost." if attempt.lost else f"A{which} is still on its way."
     lost = f", and its {attempt.lost} is lost" if attempt.lost else ""
-    what = verdict_words(attempt)
-    return f"A{which} is {f'recognised as a {what}: nothing is stored for it' if attempt.verdict == 'duplicate' else what}{lost}."
+    what = attempt.verdict_words
+    if attempt.verdict == "duplicate":
+        what = f"recognised as a {what}: nothing is stored for it"
+    return f"A{which} is {what}{lost}."
 
 
-def _end(history: History) -> str:
-    logs = [f"{topic}-{number} holds " + (" ".join(c.value if c.kind == "data" else c.kind for c in cells) or "nothing")
-            for (topic, number), cells in sorted(history.logs.items())]
-    why = {batch: f" ({name})" for batch, name in history.exceptions.items()}
-    told = ", ".join(f"{what}{why.get(batch, '')} for batch {batch}" for batch, what in history.told.items())
-    first = logs[0].replace(logs[0].split(" holds ")[0], "The log", 1) if len(logs) == 1 else "; ".join(logs)
-    return f"{first}. The application was told {told}." if logs and told else ""
+def _end(run: Run) -> str:
+    logs = [(f"{topic}-{number}", " ".join(c.value if c.kind == "data" else c.kind for c in cells) or "nothing")
+            for (topic, number), cells in sorted(run.logs.items())]
+    words = "; ".join(f"{name if len(logs) > 1 else 'The log'} holds {what}" for name, what in logs)
+    why = {batch: f" ({name})" for batch, name in run.exceptions.items()}
+    told = ", ".join(f"{what}{why.get(batch, '')} for batch {batch}" for batch, what in run.told.items())
+    return f"{words}. The application was told {told}." if logs and told else ""
 
 
-def _anomalies(history: History) -> str:
-    names = history.anomaly_names
-    return f"Anomalies: {', '.join(names)}." if names else verdict_on(history)
+def _anomalies(run: Run) -> str:
+    names = run.anomaly_names
+    return f"Anomalies: {', '.join(names)}." if names else verdict_on(run)
 
 
-def verdict_on(history: History) -> str:
-    """A sentence or two on a run without anomalies; copies that the application made, and what it cannot know, are named."""
-    unknown = [batch for batch, what in history.told.items() if what == "unknown"]
+def verdict_on(run: Run) -> str:
+    """A sentence or two on a run without anomalies: copies that the application made, and what it cannot know."""
+    unknown = [batch for batch, what in run.told.items() if what == "unknown"]
     doubt = [f"The application does not know about batch {_and(unknown)}."] if unknown else []
-    calm = "" if history.settings.by_hand else "No anomaly."
-    return " ".join([*_early(history), *_again(history), *doubt]) or calm
+    calm = "" if run.settings.by_hand else "No anomaly."
+    return " ".join([*_early(run), *_again(run), *doubt]) or calm
 
 
-def recognised(history: History) -> str:
+def recognised(run: Run) -> str:
     """Which attempts the broker knew again; empty for none. In a `story` the attempts tell it themselves."""
-    found = {e.attempt: e.offset for e in history.of(Kind.VERDICT) if e.what == "duplicate"}
+    found = {e.attempt: e.offset for e in run.of(Kind.VERDICT) if e.what == "duplicate"}
     if len(found) == 1:
         (number, offset), = found.items()
         return f"Attempt {number} was recognised as a duplicate of offset {offset}: nothing was stored for it."
     return f"Attempts {_and(found)} were recognised as duplicates: nothing was stored for them." if found else ""
 
 
-def _again(history: History) -> list[str]:
+def _again(run: Run) -> list[str]:
     """What the application sent several times, and how often it is stored."""
-    places = {(c.batch, key, c.base_offset) for key, cells in history.logs.items() for c in cells if c.kind == "data"}
-    stored = {value: sum(batch in batches for batch, _, _ in places) for value, batches in history.sent_again.items()}
-    return [f"The application itself sent {value} {_times(len(batches))}, and it is "
-            f"{f'stored {_times(stored[value])}' if stored[value] else 'not in the log'}." for value, batches in history.sent_again.items()]
+    places = {(c.batch, key, c.base_offset) for key, cells in run.logs.items() for c in cells if c.kind == "data"}
+    found = []
+    for value, batches in run.sent_again.items():
+        stored = sum(batch in batches for batch, _, _ in places)
+        where = f"stored {_times(stored)}" if stored else "not in the log"
+        found.append(f"The application itself sent {value} {_times(len(batches))}, and it is {where}.")
+    return found
 
 
-def _early(history: History) -> list[str]:
+def _early(run: Run) -> list[str]:
     """What a broker kept aside and the application heard ok of; where that answer was lost it heard nothing yet."""
-    kept = dict.fromkeys(a.batch for a in history.attempts if a.kept and a.answer == ErrorCode.NONE)
-    if not kept:
-        return []
-    return [f"The application was told ok for batch {_and(kept)} before {'it was' if len(kept) == 1 else 'they were'} in the log."]
+    kept = dict.fromkeys(a.batch for a in run.attempts if a.verdict == "kept" and a.answer == ErrorCode.NONE)
+    were = "it was" if len(kept) == 1 else "they were"
+    return [f"The application was told ok for batch {_and(kept)} before {were} in the log."] if kept else []
 
 
 def _times(number: int) -> str:

@@ -3,49 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
+from lesson_lib.history.attempt import Attempt
 from lesson_lib.history.event import Event, Kind, LogCell
-
-if TYPE_CHECKING:
-    from lesson_lib.history.history import Attempt, History
+from lesson_lib.history.run import Run
+from lesson_lib.text_table import aligned
 
 HEADINGS = ("attempt", "batch", "try", "sequence", "request", "broker", "answer")
 
 
-def as_table(history: History) -> str:
+def as_table(run: Run) -> str:
     """One line an attempt, then the log, then what the application was told."""
-    attempts = history.attempts
-    rows = [HEADINGS, *(_row(a) for a in attempts)]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(HEADINGS))]
-    head, *lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return "\n".join([head, *_in_order(history, attempts, lines), *_logs(history), *_told(history), *_read(history)])
+    head, *lines = aligned([HEADINGS, *map(_row, run.attempts)])
+    return "\n".join([head, *_in_order(run, lines), *_logs(run), *_told(run), *_read(run)])
 
 
 def _row(attempt: Attempt) -> tuple[str, ...]:
     send = attempt.send
     name = f"{send.batch} ({' '.join(send.values)})" if send.values else str(send.batch)
     sequence = "none" if send.base_sequence < 0 else _range(send)
-    request = "lost" if attempt.lost == "request" else ("no news", "arrived", "arrived twice")[min(attempt.arrivals, 2)]
-    return (str(attempt.number), name, str(attempt.try_no), sequence, request, verdict_words(attempt), _answer(attempt))
+    arrived = ("no news", "arrived", "arrived twice")[min(attempt.arrivals, 2)]
+    request = "lost" if attempt.lost == "request" else arrived
+    return (str(attempt.number), name, str(attempt.try_no), sequence, request, attempt.verdict_words, _answer(attempt))
 
 
 def _range(send: Event) -> str:
     last = send.base_sequence + send.record_count - 1
     numbers = str(send.base_sequence) if last == send.base_sequence else f"{send.base_sequence}..{last & (2**31 - 1)}"
     return f"{numbers} epoch {send.producer_epoch}" if send.producer_epoch > 0 else numbers
-
-
-def verdict_words(attempt: Attempt) -> str:
-    """What the broker did with one attempt, in words; empty when the request never arrived."""
-    if attempt.kept:
-        return "kept, told ok, not in the log"
-    if attempt.verdict == "stored":
-        behind = f", behind it the kept {', '.join(map(str, attempt.released))}" if attempt.released else ""
-        return f"stored at offset {attempt.offset}{behind}"
-    if attempt.verdict == "duplicate":
-        return f"duplicate of offset {attempt.offset}"
-    return f"refused: {attempt.error.words}" if attempt.verdict else ""
 
 
 def _answer(attempt: Attempt) -> str:
@@ -57,32 +42,34 @@ def _answer(attempt: Attempt) -> str:
 _HAPPENS = (Kind.BROKER, Kind.WORK, Kind.PRODUCER, Kind.CONSUMER, Kind.EPOCH, Kind.TXN)
 
 
-def _in_order(history: History, attempts: Sequence[Attempt], lines: Sequence[str]) -> Iterator[str]:
+def _in_order(run: Run, lines: Sequence[str]) -> Iterator[str]:
     """The lines of the attempts, and between them what else a reader must know, each at its place in time."""
     happened: dict[int, list[str]] = {}
-    for index, event in enumerate(history.events):
+    for index, event in enumerate(run.events):
         if event.kind in _HAPPENS:
-            place = _place(history.events, index, [a.number for a in attempts])
-            happened.setdefault(place, []).append(f"  {_when(history, event, attempts, place)}: {_happening(event)}")
+            place = _place(run, index)
+            happened.setdefault(place, []).append(f"  {_when(run, event, place)}: {_happening(event)}")
     for place in range(len(lines) + 1):
         yield from happened.get(place, ())
         yield from lines[place:place + 1]
 
 
-def _place(events: Sequence[Event], index: int, attempts: Sequence[int]) -> int:
-    """How many attempts come before an event: for the broker those that arrived, for all others those that were sent."""
-    sent = {e.attempt for e in events[:index] if e.kind == Kind.SEND}
-    arrive = {e.attempt for e in events[index:] if e.kind == Kind.VERDICT} if events[index].kind == Kind.BROKER else set()
-    return next((n for n, number in enumerate(attempts) if number not in sent or number in arrive), len(attempts))
+def _place(run: Run, index: int) -> int:
+    """How many attempts come before an event: for the broker those that arrived, for all others those sent."""
+    broker = run.events[index].kind == Kind.BROKER
+    sent = {e.attempt for e in run.events[:index] if e.kind == Kind.SEND}
+    arrive = {e.attempt for e in run.events[index:] if e.kind == Kind.VERDICT} if broker else set()
+    late = (n for n, a in enumerate(run.attempts) if a.number not in sent or a.number in arrive)
+    return next(late, len(run.attempts))
 
 
-def _when(history: History, event: Event, attempts: Sequence[Attempt], place: int) -> str:
+def _when(run: Run, event: Event, place: int) -> str:
     """The moment of an event; only a simulation has a clock, elsewhere the attempts around it must do."""
-    if history.settings.world == "simulated":
+    if run.settings.world == "simulated":
         return f"at {event.t} ms"
-    if place < len(attempts):
-        return f"before attempt {attempts[place].number}"
-    return f"after attempt {attempts[-1].number}" if attempts else "before any attempt"
+    if place < len(run.attempts):
+        return f"before attempt {run.attempts[place].number}"
+    return f"after attempt {run.attempts[-1].number}" if run.attempts else "before any attempt"
 
 
 def _happening(event: Event) -> str:
@@ -92,28 +79,29 @@ def _happening(event: Event) -> str:
     return words.get(event.kind, f"{event.lane} {event.what}") + note
 
 
-def _logs(history: History) -> list[str]:
-    several = len(history.partitions) > 1
+def _logs(run: Run) -> list[str]:
+    several = len(run.partitions) > 1
     return [f"log{f' {topic}-{number}' if several else ''}:  " + ("  ".join(map(_cell, cells)) or "empty")
-            for (topic, number), cells in sorted(history.logs.items())]
+            for (topic, number), cells in sorted(run.logs.items())]
 
 
 def _cell(cell: LogCell) -> str:
     return f"{cell.offset}:{cell.value if cell.kind == 'data' else cell.kind.upper()}"
 
 
-def _told(history: History) -> list[str]:
-    if history.settings.by_hand:
+def _told(run: Run) -> list[str]:
+    if run.settings.by_hand:
         return []
-    names = {e.batch: " ".join(e.values) or str(e.batch) for e in history.of(Kind.SEND, Kind.REPORT)}
-    why = {batch: f": {name}" for batch, name in history.exceptions.items()}
-    return ["told: " + ("  ".join(f"{names.get(b, b)} {what}{why.get(b, '')}" for b, what in history.told.items()) or "nothing")]
+    names = {e.batch: " ".join(e.values) or str(e.batch) for e in run.of(Kind.SEND, Kind.REPORT)}
+    why = {batch: f": {name}" for batch, name in run.exceptions.items()}
+    words = (f"{names.get(b, b)} {what}{why.get(b, '')}" for b, what in run.told.items())
+    return ["told: " + ("  ".join(words) or "nothing")]
 
 
-def _read(history: History) -> list[str]:
+def _read(run: Run) -> list[str]:
     """What each consumer read, in the order in which it did, and where it got nothing."""
     found: dict[str, list[str]] = {}
-    for event in history.of(Kind.READ, Kind.POLL):
+    for event in run.of(Kind.READ, Kind.POLL):
         record = f"{event.offset}:{' '.join(event.values)}" if event.kind == Kind.READ else "(handed nothing)"
         found.setdefault(event.lane, []).append(record)
     return [f"{lane} read:  {'  '.join(records)}" for lane, records in sorted(found.items())]

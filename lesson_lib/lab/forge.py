@@ -22,7 +22,7 @@ from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.core.partition_log import PartitionLog
 from lesson_lib.core.producer_state import Appended, Duplicate, Verdict
 from lesson_lib.errors import LessonError
-from lesson_lib.history.by_hand import ByHand, HistoryByHand, history_by_hand
+from lesson_lib.history.history import ByHand, HistoryByHand, history_by_hand
 from lesson_lib.lab.memory_table import MemoryRow, MemoryTable
 from lesson_lib.wire import requests
 from lesson_lib.wire.batch_bytes import batch_bytes, split_batches

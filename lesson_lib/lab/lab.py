@@ -12,9 +12,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from lesson_lib.arguments import acks_of, count_of, values_of
 from lesson_lib.broker.embedded import EmbeddedBroker
-from lesson_lib.errors import LessonError
+from lesson_lib.errors import LessonError, acks_of, count_of, values_of
 from lesson_lib.faults import Script, parse_script
 from lesson_lib.history import History, Kind, LogCell, Settings
 from lesson_lib.lab import run as lab_run
@@ -25,9 +24,9 @@ from lesson_lib.lab.clients import LabAdmin, LabConsumer, LabProducer
 from lesson_lib.lab.lab_clients import LabClients
 from lesson_lib.lab.log_reader import read_topic
 from lesson_lib.lab.topics import Topics
-from lesson_lib.lines import in_lines
 from lesson_lib.proxy.proxy import FaultProxy
 from lesson_lib.proxy.recording import Recording
+from lesson_lib.text_table import wrap_output
 
 RUN_TOPIC = "toy"  # its name in simulated runs, so that both look the same
 GONE_SECONDS, CLOSE_SECONDS, POLL_SECONDS = 1.0, 0.2, 0.01
@@ -45,7 +44,7 @@ def start_lab(broker: str | EmbeddedBroker | None = None, version: str = "4.4", 
     if _current is not None:
         _current.stop()
     _current = Lab(choose(broker, version), port)
-    print(in_lines(_current.choice.sentence))
+    print(wrap_output(_current.choice.sentence))
     return _current
 
 

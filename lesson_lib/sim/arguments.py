@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from lesson_lib.arguments import acks_of, count_of, values_of
-from lesson_lib.core.kafka_version import KafkaVersion
-from lesson_lib.errors import LessonError
+from lesson_lib.errors import LessonError, count_of
 from lesson_lib.sim.java_producer import JavaProducer
 from lesson_lib.sim.kafka_python_producer import KafkaPythonProducer
 from lesson_lib.sim.librdkafka_producer import LibrdkafkaProducer
 from lesson_lib.sim.messages import ProducerSettings
 from lesson_lib.sim.producer import Producer
 
-__all__ = ["acks_of", "check_settings", "client_of", "count_of", "values_of", "version_of"]
 CLIENTS: dict[str, type[Producer]] = {"kafka-python": KafkaPythonProducer, "java": JavaProducer,
                                       "librdkafka": LibrdkafkaProducer}
-
-
-def version_of(broker: str | KafkaVersion) -> KafkaVersion:
-    """The broker's release."""
-    try:
-        return KafkaVersion.of(broker)
-    except (ValueError, TypeError, AttributeError) as wrong:
-        raise LessonError(f"broker must be a Kafka release from 1.0 on, such as '4.4' or '4.5', not {broker!r}.") from wrong
 
 
 def client_of(client: str) -> type[Producer]:

@@ -9,11 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lesson_lib.core.batch import Batch
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.partition_log import PRODUCER_ID_EXPIRATION_MS, PartitionLog, StoredBatch
-from lesson_lib.core.producer_state import Appended, Duplicate, Refused, Verdict
+from lesson_lib.core.producer_state import Appended, Refused, Verdict
 from lesson_lib.history import Kind, LogCell
 from lesson_lib.sim.broker_log import BrokerLog
+from lesson_lib.sim.broker_with_memory import Kept, verdict_fields
 from lesson_lib.sim.world import World
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ class Broker:
     def __init__(self, world: World, logs: dict[int, PartitionLog]) -> None:
         self.world, self.logs = world, logs
         self.batch_at: dict[tuple[int, int], int] = {}
+        self.kept: dict[Batch, int] = {}
 
     def handle(self, request: Request) -> Answer:
         """Decide on a produce request as Kafka does, unless the script says otherwise; writes the verdict down."""
@@ -46,8 +49,8 @@ class Broker:
         if fault.name == "refuse":
             self._record(request, Refused(fault.error))
             return Answer(fault.error)
-        verdict = self._append(request)
-        self._record(request, verdict)
+        verdict, behind = self._append(request)
+        self._record(request, verdict, behind)
         return Answer(fault.error) if fault.name == "store and answer" else self._answer(request, verdict)
 
     def disconnected(self) -> None:
@@ -56,11 +59,18 @@ class Broker:
             if isinstance(log, BrokerLog):
                 log.disconnected()
 
-    def _append(self, request: Request) -> Verdict:
-        verdict = self.logs[request.pending.partition].append(request.batch)
-        if isinstance(verdict, Appended):
-            self.batch_at[request.pending.partition, verdict.base_offset] = request.pending.number
-        return verdict
+    def _append(self, request: Request) -> tuple[Verdict, tuple[int, ...]]:
+        """The verdict, and the batches that a wrong broker had kept and stored behind this one."""
+        partition, number = request.pending.partition, request.pending.number
+        log = self.logs[partition]
+        before, verdict = len(log.batches), log.append(request.batch)
+        if isinstance(verdict, Kept):
+            self.kept[request.batch] = number
+        behind = log.batches[before + 1:]
+        self.batch_at.update({(partition, stored.base_offset): self.kept[stored.batch] for stored in behind})
+        if isinstance(verdict, Appended) and not isinstance(verdict, Kept):
+            self.batch_at[partition, verdict.base_offset] = number
+        return verdict, tuple(self.kept[stored.batch] for stored in behind)
 
     def happen(self, name: str) -> None:
         """Restart, crash, fail over, or let a day pass, as the fault of that name says."""
@@ -81,9 +91,10 @@ class Broker:
         start = self.logs[request.pending.partition].log_start_offset
         return Answer(verdict.error, -1, start) if isinstance(verdict, Refused) else Answer(ErrorCode.NONE, verdict.base_offset, start)
 
-    def _record(self, request: Request, verdict: Verdict) -> None:
-        what, error, offset = told_apart(verdict)
-        self.world.record(Kind.VERDICT, what, lane="broker", offset=offset, error=error, **request.identity, **request.numbers)
+    def _record(self, request: Request, verdict: Verdict, behind: tuple[int, ...] = ()) -> None:
+        what, error, offset = verdict_fields(verdict)
+        self.world.record(Kind.VERDICT, what, lane="broker", offset=offset, error=error, behind=behind,
+                          **request.identity, **request.numbers)
 
     def cells(self, partition: int) -> tuple[LogCell, ...]:
         """The log of one partition, offset by offset."""
@@ -113,9 +124,3 @@ def endings(batches: list[StoredBatch]) -> list[str]:
         found.append(ended.get(batch.producer_id, "open") if batch.transactional and not batch.control else "")
     return found[::-1]
 
-
-def told_apart(verdict: Verdict) -> tuple[str, ErrorCode, int | None]:
-    """(stored | duplicate | refused, error, offset) of a verdict."""
-    if isinstance(verdict, Refused):
-        return "refused", verdict.error, None
-    return "duplicate" if isinstance(verdict, Duplicate) else "stored", ErrorCode.NONE, verdict.base_offset

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from lesson_lib.core.batch import Batch
+from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.kafka_version import DEFAULT_VERSION, KafkaVersion
 from lesson_lib.core.producer_state import Appended, Duplicate, ProducerStateEntry, Refused, Verdict, judge
 from lesson_lib.errors import LessonError
@@ -31,6 +32,11 @@ class State(NamedTuple):
     def log_end_offset(self) -> int:
         """Offset of the next record."""
         return sum(batch.record_count for batch in self.log)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept(Appended):
+    """Told to the client as Appended, and not in the log: a wrong broker keeps the batch aside."""
 
 
 class Handled(NamedTuple):
@@ -86,6 +92,14 @@ def remember(memory: Entries, batch: Batch, offset: int) -> Entries:
     entries = dict(memory)
     entries[batch.producer_id] = entries.get(batch.producer_id, ProducerStateEntry()).after(batch, offset)
     return tuple(sorted(entries.items()))
+
+
+def verdict_fields(verdict: Verdict) -> tuple[str, ErrorCode, int | None]:
+    """(stored | duplicate | refused | kept, error, offset) of a verdict, as an event has them."""
+    if isinstance(verdict, Refused):
+        return "refused", verdict.error, None
+    what = {Duplicate: "duplicate", Kept: "kept"}.get(type(verdict), "stored")
+    return what, ErrorCode.NONE, verdict.base_offset
 
 
 def checked(rule: Callable[..., Any], *arguments: Any) -> Verdict:

@@ -12,9 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from lesson_lib.errors import LessonError
+from lesson_lib.errors import LessonError, values_of
 from lesson_lib.history import History, Kind, LogCell
-from lesson_lib.sim.arguments import values_of
 from lesson_lib.sim.plain_session import PlainSession
 from lesson_lib.sim.transactions import INPUT_TOPIC, Session, Transactions
 from lesson_lib.sim.world import THINK_MS

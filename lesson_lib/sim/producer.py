@@ -17,7 +17,7 @@ from collections.abc import Callable
 from lesson_lib.core.batch import Batch, increment_sequence
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.history import Kind
-from lesson_lib.history.outcome import exception_name, outcome_of
+from lesson_lib.history.attempt import exception_name, outcome_of
 from lesson_lib.sim.broker import Answer, Broker
 from lesson_lib.sim.messages import PendingBatch, ProducerSettings
 from lesson_lib.sim.network import Connection, Request

@@ -12,10 +12,11 @@ from typing import Any
 from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.core.partition_log import Rule
 from lesson_lib.core.producer_state import judge
+from lesson_lib.errors import acks_of, count_of, values_of, version_of
 from lesson_lib.faults import Script, parse_script
 from lesson_lib.history import History, Settings
 from lesson_lib.sim.application import Application
-from lesson_lib.sim.arguments import acks_of, check_settings, client_of, count_of, values_of, version_of
+from lesson_lib.sim.arguments import check_settings, client_of
 from lesson_lib.sim.broker import Broker
 from lesson_lib.sim.broker_log import log_of
 from lesson_lib.sim.consumer import Consumer, ConsumerSettings

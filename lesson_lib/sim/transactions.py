@@ -20,10 +20,9 @@ from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.core.partition_log import PartitionLog
 from lesson_lib.core.transaction_metadata import Marker
 from lesson_lib.core.transactions import TransactionCoordinator
-from lesson_lib.errors import LessonError
+from lesson_lib.errors import LessonError, count_of, version_of
 from lesson_lib.faults import Script, parse_script
 from lesson_lib.history import History, Kind, Settings
-from lesson_lib.sim.arguments import count_of, version_of
 from lesson_lib.sim.broker import WORDS, Broker
 from lesson_lib.sim.consumer import Consumer, ConsumerSettings
 from lesson_lib.sim.plain_session import PlainSession

@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from lesson_lib.core.batch import TopicPartition
 from lesson_lib.core.error_codes import ErrorCode
-from lesson_lib.core.transaction_metadata import Answer, Marker, Partition
+from lesson_lib.core.transaction_metadata import Answer, Marker
 from lesson_lib.core.transactions import TransactionCoordinator
 from lesson_lib.history import Kind
 from lesson_lib.sim.broker import Broker
@@ -28,7 +29,7 @@ class TxnProducer(KafkaPythonProducer):
                  coordinator: TransactionCoordinator, write: Callable[[Marker], None]) -> None:
         self.transactional_id, self.timeout_ms, self.version = transactional_id, timeout_ms, version
         self.coordinator, self.write = coordinator, write
-        self.added: set[Partition] = set()
+        self.added: set[TopicPartition] = set()
         self.error: ErrorCode | None = None
         super().__init__(world, broker, ProducerSettings(), lane, lambda pending, what: None, lambda: None)
 

@@ -15,7 +15,7 @@ from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.kafka_version import DEFAULT_VERSION, KafkaVersion
 from lesson_lib.core.producer_state import Appended, Duplicate, ProducerStateEntry, Refused, Verdict, judge
 from lesson_lib.errors import LessonError
-from lesson_lib.sim.broker_with_memory import Broker, Handled, Rule, State
+from lesson_lib.sim.broker_with_memory import Broker, Handled, Kept, Rule, State
 
 Entry = ProducerStateEntry | None
 
@@ -77,7 +77,7 @@ class BufferAndSort(Broker):
         ahead = self._batches_ahead(entries, batch)
         if ahead > 0:
             kept = kept if batch in kept else (*kept, batch)
-            return Handled(State((entries, kept), state.log), Appended(state.log_end_offset + ahead))
+            return Handled(State((entries, kept), state.log), Kept(state.log_end_offset + ahead))
         (entries, log), verdict = super().handle(State(entries, state.log), batch)
         for early in sorted(kept, key=lambda b: b.base_sequence):
             if self._batches_ahead(entries, early) == 0:

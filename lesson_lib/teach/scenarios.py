@@ -13,7 +13,7 @@ from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.partition_log import PartitionLog
 from lesson_lib.core.producer_state import Refused
 from lesson_lib.history import History
-from lesson_lib.history.by_hand import ByHand, history_by_hand
+from lesson_lib.history.history import ByHand, history_by_hand
 from lesson_lib.teach.content import Scenario
 
 Numbers = tuple[int, ...]

@@ -8,7 +8,7 @@ import pytest
 
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.history import Attempt, Event, History, Kind, LogCell, Settings
-from lesson_lib.history.outcome import exception_name, outcome_of
+from lesson_lib.history.attempt import exception_name, outcome_of
 from lesson_lib.history.story import recognised, verdict_on
 from lesson_lib.sim import simulate
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,8 +9,8 @@ import pytest
 from lesson_lib.draw import compare, show
 from lesson_lib.draw.arrivals.chart import chart_of
 from lesson_lib.draw.show import LAYOUTS
-from lesson_lib.explorer.apart import tell_apart
-from lesson_lib.history import Event, History, Kind, LogCell
+from lesson_lib.explorer.explore import explore
+from lesson_lib.history import History, Kind
 from lesson_lib.history.story import verdict_on
 from lesson_lib.sim import simulate
 from lesson_lib.sim.wrong_brokers import MUTANTS
@@ -25,24 +24,22 @@ def buffered(faults: dict[int, str], count: int = 4, **settings: Any) -> History
 
 
 def what_was_kept(run: History) -> tuple[list[int], dict[int, list[int]]]:
-    """The attempts that were kept aside, and those that an attempt let go."""
-    attempt = [event.attempt for event in run.events]
-    return ([attempt[n] for n in sorted(run.kept.aside)],
-            {attempt[n]: [attempt[m] for m in those] for n, those in run.kept.released.items()})
+    """The attempts that were kept aside, and the batches that an attempt let go."""
+    return ([a.number for a in run.attempts if a.verdict == "kept"],
+            {a.number: list(a.behind) for a in run.attempts if a.behind})
 
 
-@pytest.mark.parametrize(("faults", "aside", "released"), [
+@pytest.mark.parametrize(("faults", "aside", "behind"), [
     ({}, [], {}),
-    ({2: "refuse 19"}, [3, 4], {5: [3, 4]}),
-    ({1: "refuse 19"}, [2, 3, 4], {5: [2, 3, 4]}),
+    ({2: "refuse 19"}, [3, 4], {5: [2, 3]}),
+    ({1: "refuse 19"}, [2, 3, 4], {5: [1, 2, 3]}),
     ({1: "refuse 19", 4: "crash broker"}, [2, 3, 4], {}),
     ({4: "refuse 19"}, [], {})])
-def test_kept_until_those_before_it_are_there(faults: dict[int, str], aside: list[int], released: dict[int, list[int]]) -> None:
+def test_kept_until_those_before_it_are_there(faults: dict[int, str], aside: list[int],
+                                              behind: dict[int, list[int]]) -> None:
     run = buffered(faults)
-    assert what_was_kept(run) == (aside, released)
-    assert [a.number for a in run.attempts if a.kept] == aside
-    assert {a.number: list(a.released) for a in run.attempts if a.released} == {
-        n: [run.attempts[m - 1].batch for m in those] for n, those in released.items()}
+    assert what_was_kept(run) == (aside, behind)
+    assert [number for number, what, _ in run.verdicts if what == "kept"] == [run.attempts[n - 1].batch for n in aside]
 
 
 def test_what_was_told_too_early_is_said_and_what_was_not_told_is_not() -> None:
@@ -50,12 +47,12 @@ def test_what_was_told_too_early_is_said_and_what_was_not_told_is_not() -> None:
     assert verdict_on(buffered({3: "refuse 19"})) == f"{early} 3 before it was in the log."
     assert verdict_on(buffered({2: "refuse 19"})) == f"{early} 2 and 3 before they were in the log."
     lost = buffered({2: "refuse 19", 3: "lose ack"})
-    assert [a.number for a in lost.attempts if a.kept] == [3] and early not in verdict_on(lost)
+    assert what_was_kept(lost)[0] == [3] and early not in verdict_on(lost)
 
 
 def test_batches_of_several_records_are_kept_too() -> None:
     run = buffered({2: "refuse 19"}, 9, records_per_batch=3)
-    assert what_was_kept(run) == ([3], {4: [3]}) and run.attempts[2].offset == 6
+    assert what_was_kept(run) == ([3], {4: [2]}) and run.attempts[2].offset == 6
 
 
 def test_what_was_kept_at_a_time_is_so_before_the_end_is_known() -> None:
@@ -67,43 +64,20 @@ def test_what_was_kept_at_a_time_is_so_before_the_end_is_known() -> None:
 def test_no_other_run_keeps_anything() -> None:
     for seed in range(150):
         for run in random_pair(seed):
-            assert not run.kept.aside, seed
-    assert not transactions().kept.aside and not pipeline().kept.aside
-    for name in set(MUTANTS) - {"buffer and sort"}:
-        found = tell_apart(name)
-        assert found is not None and not found.history.kept.aside and not found.kafka.kept.aside, name
-
-
-def test_what_was_sent_and_stored_again_was_not_let_go() -> None:
-    """The broker lost what it had kept; the same batch came once more, and to the same place."""
-    def sent(attempt: int, batch: int, offset: int) -> list[Event]:
-        about: dict[str, Any] = {"attempt": attempt, "batch": batch, "try_no": 1, "values": (f"m{batch}",), "topic": "t", "record_count": 1}
-        return [Event(2 * attempt, Kind.SEND, **about), Event(2 * attempt + 1, Kind.VERDICT, "stored", "broker", offset=offset, **about)]
-    log = {("t", 0): (LogCell(0, "m0", 0, 0), LogCell(1, "m1", 1, 1))}
-    assert what_was_kept(History((*sent(1, 1, 1), *sent(2, 0, 0)), log)) == ([1], {2: [1]})
-    assert what_was_kept(History((*sent(1, 1, 1), *sent(2, 0, 0), *sent(3, 1, 1)), log)) == ([1], {})
+            assert what_was_kept(run) == ([], {}), seed
+    assert what_was_kept(transactions()) == what_was_kept(pipeline()) == ([], {})
+    for mutant in MUTANTS.values():
+        faulty = simulate(4, in_flight=5, client="java", faults={2: "refuse 19"}, rule=mutant.broker())
+        assert (what_was_kept(faulty) != ([], {})) == (mutant.name == "buffer and sort"), mutant.name
 
 
 def test_the_explorer_tells_of_it_too() -> None:
-    found = tell_apart("buffer and sort")
-    assert found is not None and found.history.kept.aside and "kept, told ok, not in the log" in str(found)
-
-
-def test_a_log_that_others_write_to_and_one_without_its_beginning_say_nothing() -> None:
-    """Cells of nobody fill the gap; records that were deleted left no gap; and of a real run nothing is concluded."""
-    run = buffered({2: "refuse 19"})
-    (key, cells), = run.logs.items()
-    foreign = tuple(replace(cell, batch=-1) if cell.offset in (1, 2) else cell for cell in cells)
-    assert not replace(run, logs={key: foreign}).kept.aside
-    assert not replace(run, logs={key: cells[2:]}).kept.aside
-    assert not replace(run, settings=replace(run.settings, world="real")).kept.aside
-    assert run.kept.aside and not replace(run, logs={}).kept.aside
-
-
-def test_an_offset_that_a_wrong_rule_made_up_takes_no_time() -> None:
-    run = buffered({2: "refuse 19"})
-    far = tuple(replace(e, offset=10**12) if e.attempt == 3 and e.offset is not None else e for e in run.events)
-    assert 3 in what_was_kept(replace(run, events=far))[0]
+    """What was kept is lost with a restart, and what is kept goes into the log before the end."""
+    walked = explore(3, 3, 2, rule=MUTANTS["buffer and sort"].broker(), kinds=("refuse", "restart broker"))
+    lost = walked.find("lost write")
+    assert lost is not None and what_was_kept(lost)[0] and "kept, told ok, not in the log" in str(lost)
+    runs = [walked.history(outcome) for outcome in walked.outcomes]
+    assert any(what_was_kept(run)[1] for run in runs)
 
 
 def test_table_story_and_captions_say_it() -> None:

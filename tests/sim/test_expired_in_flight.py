@@ -18,10 +18,11 @@ from course_tools.clients.java import Java
 from course_tools.clients.kafka_python import KafkaPython
 from course_tools.clients.order import Client
 from lesson_lib.core.producer_state import judge
+from lesson_lib.errors import version_of
 from lesson_lib.faults import parse_script
 from lesson_lib.history import History, Kind
 from lesson_lib.lab.lab import start_lab
-from lesson_lib.sim.arguments import client_of, version_of
+from lesson_lib.sim.arguments import client_of
 from lesson_lib.sim.broker import Broker
 from lesson_lib.sim.broker_log import log_of
 from lesson_lib.sim.messages import ProducerSettings

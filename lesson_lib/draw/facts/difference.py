@@ -89,7 +89,8 @@ def _times_stored(attempt: Attempt) -> int:
 
 
 def _attempt_words(attempt: Attempt) -> str:
-    verdict = "kept aside" if attempt.kept else f"refused {attempt.error.value}" if attempt.verdict == "refused" else attempt.verdict
+    named = {"kept": "kept aside", "refused": f"refused {attempt.error.value}"}
+    verdict = named.get(attempt.verdict, attempt.verdict)
     lost = f"{attempt.lost} lost" if attempt.lost else ""
     return ", ".join(filter(None, (verdict, lost))) or "no news"
 

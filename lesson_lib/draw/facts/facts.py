@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lesson_lib.draw.facts.broker_memory import Ranges, Remembered
 from lesson_lib.draw.sheet.style import shape_of
@@ -16,8 +16,8 @@ class Fact:
     """An event with its send, its name, and what the broker remembers of that producer after it.
 
     `whose` names the memory where a run has several. `copy` is 1 for the first time that this batch is stored, 2 for the second,
-    0 where nothing is stored. `kept`: the broker said stored and only kept it aside; `released` are the verdicts on those that it
-    had kept and stored behind this one. `awaited`: the producer waits for answers.
+    0 where nothing is stored. `released` are the verdicts on those that a wrong broker had kept aside and stored behind
+    this one. `awaited`: the producer waits for answers.
     """
 
     index: int
@@ -27,14 +27,18 @@ class Fact:
     memory: Ranges = ()
     copy: int = 0
     whose: str = ""
-    kept: bool = False
     released: tuple[Event, ...] = ()
     awaited: bool = True
 
     @property
+    def kept(self) -> bool:
+        """Whether the broker said ok and only kept the batch aside."""
+        return self.event.kind == Kind.VERDICT and self.event.what == "kept"
+
+    @property
     def shape(self) -> str:
         """Which mark a verdict gets: stored, kept, duplicate, refused, fenced."""
-        return "kept" if self.kept else shape_of(self.event.what, self.event.error)
+        return shape_of(self.event.what, self.event.error)
 
     @property
     def arrived(self) -> tuple[Event, ...]:
@@ -67,18 +71,20 @@ def _owners(history: History, sends: dict[int, Event]) -> dict[tuple[str, int, i
 def _facts(history: History, sends: dict[int, Event]) -> Iterator[Fact]:
     memory, whose = Remembered(), _owners(history, sends)
     copies: Counter[int] = Counter()
-    kept = history.kept
+    kept: dict[int, Event] = {}
     for index, event in enumerate(history.events):
         send = sends.get(event.attempt, event)
-        aside, released = index in kept.aside, tuple(history.events[n] for n in kept.released.get(index, ()))
-        stored = event.kind == Kind.VERDICT and event.what == "stored" and not aside
+        if event.kind == Kind.VERDICT and event.what == "kept":
+            kept[event.batch] = event
+        released = tuple(replace(kept[batch], what="stored") for batch in event.behind)
+        stored = event.kind == Kind.VERDICT and event.what == "stored"
         copies[event.batch] += stored
-        for one in () if aside else (event, *released):  # what was kept is remembered once it is in the log
+        for one in (event, *released):  # what was kept is remembered once it is in the log
             memory.see(one, sends.get(one.attempt, one))
         copies.update(one.batch for one in released)
         owner = whose.get((send.topic, send.partition, send.producer_id, memory.epoch(send)), "")
         yield Fact(index, event, send, label_of(send), memory.ranges(send), copies[event.batch] if stored else 0, owner,
-                   aside, released, history.settings.acks != "0")
+                   released, history.settings.acks != "0")
 
 
 def range_words(first: int, last: int) -> str:

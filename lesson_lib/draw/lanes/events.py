@@ -92,7 +92,7 @@ def _verdict(panel: Panel, canvas: Canvas, fact: Fact) -> None:
     marks.verdict(canvas, x, y, fact.shape, fact.label)
     canvas.text(x, panel.y("words", 11), words)
     _memory(panel, canvas, fact, x)
-    if event.what == "stored":
+    if event.what in ("stored", "kept"):
         _cell(panel, canvas, fact, x)
 
 

@@ -185,7 +185,7 @@ class Plan:
             yield Need(place, "broker", marks.verdict_half(fact.shape, fact.label) + 2, marks.verdict_width(fact.shape, fact.label) + 2)
             yield _centred(place, "words", labels.verdict_words(fact, self.brief))
             yield _centred(place, "memory", labels.memory_words(fact))
-            if event.what == "stored":
+            if event.what in ("stored", "kept"):
                 width = max(labels.cell_width(labels.cell_text(fact)), text_width(labels.below_cell(fact, self.history), SMALL, True)) / 2
                 yield Need(place, labels.log_row(event), width, width)
         elif event.kind == Kind.BROKER:
