@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+from functools import cache
 from typing import Any
 
 from lesson_lib.errors import LessonError
 from lesson_lib.history import History
+from lesson_lib.lab.lab import Lab, start_lab
 from lesson_lib.sim import simulate
 from lesson_lib.sim.pipeline import simulate_pipeline
 from lesson_lib.sim.transactions import Transactions
@@ -28,6 +30,12 @@ LESSONS: dict[str, dict[str, Any]] = {
     "a broker forgets": {"values_or_count": 4, "faults": {2: "lose ack", 3: "forget idle ids"}},
     "a consumer crashes": {"values_or_count": 3, "consumer": {"commit": "after", "crash_at": 2}},
 }
+REAL: list[dict[str, Any]] = [
+    {"faults": {2: "lose ack"}}, {"faults": {2: "lose ack"}, "idempotence": False}, {"faults": {2: "lose request", 4: "lose ack"}},
+    {"faults": {1: "cut 2 1"}, "in_flight": 5, "idempotence": False}, {"faults": {2: "restart broker", 3: "lose ack"}, "partitions": 2},
+    {"faults": {2: "kill producer"}, "resend": True}, {"faults": {2: "lose request"}, "acks": 0, "idempotence": False},
+    {"faults": {2: "refuse 45"}, "records_per_batch": 2}, {"faults": {"2+": "lose ack"}, "idempotence": False, "delivery_timeout_ms": 1500},
+]
 
 
 def lesson(name: str, idempotence: bool = True) -> History:
@@ -91,3 +99,61 @@ def random_pair(seed: int) -> list[History]:
         except LessonError:  # the run ended before one of the faults
             pass
     return runs or [simulate(count)]
+
+
+def random_transactions(seed: int) -> Transactions:
+    """Two to four transactional producers beside each other: several transactions are open at once, zombies go on sending."""
+    dice = random.Random(seed)
+    kafka = Transactions(partitions=dice.choice([1, 1, 2]), transaction_version=dice.choice([1, 2]))
+    names = ["a", "b", "c"]
+    sessions = [kafka.producer(name) for name in names[:dice.randint(2, 3)]]
+    for n in range(dice.randint(8, 18)):
+        session = dice.choice(sessions)
+        try:
+            match dice.choice(["begin", "send", "send", "send", "commit", "commit", "abort", "poll", "wait", "again", "happen"]):
+                case "begin":
+                    session.begin()
+                case "send":
+                    session.send(*[f"v{n}", f"w{n}"][:dice.randint(1, 2)], partition=dice.randrange(len(kafka.broker.logs)))
+                case "commit":
+                    session.commit()
+                case "abort":
+                    session.abort()
+                case "poll":
+                    kafka.consumer(dice.choice(["read_committed", "read_uncommitted"])).poll()
+                case "wait":
+                    kafka.wait(dice.choice([100, 61_000]))
+                case "again" if len(sessions) < 4:
+                    sessions.append(kafka.producer(dice.choice(names)))
+                case "happen":
+                    for what in dice.choices(["restart broker", "crash broker", "fail over", "forget idle ids"], k=dice.randint(1, 2)):
+                        kafka.happen(what)
+        except LessonError:  # not in this state
+            pass
+    return kafka
+
+
+@cache
+def recorded() -> list[History]:
+    """A handful of real runs on an embedded broker, made once."""
+    lab = start_lab("embedded")
+    try:
+        found = [lab.run(4, **settings) for settings in REAL]
+        return [*found, _real_transactions(lab)]
+    finally:
+        lab.stop()
+
+
+def _real_transactions(lab: Lab) -> History:
+    """One committed, one aborted, and two open at once on one partition."""
+    topic = lab.topic("orders")
+    lab.faults({3: "lose ack"})
+    shops = [lab.producer(transactional_id=name) for name in ("a", "b")]
+    for shop in shops:
+        shop.init_transactions()
+    for n, (shop, end) in enumerate([(0, "commit"), (1, "abort"), (0, ""), (1, "")]):
+        shops[shop].begin_transaction()
+        shops[shop].send(topic, f"m{n}".encode()).get(10)
+        if end:
+            getattr(shops[shop], f"{end}_transaction")()
+    return lab.history()

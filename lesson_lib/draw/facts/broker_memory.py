@@ -1,8 +1,4 @@
-"""What the broker remembers of each producer id and epoch while a run goes on, read off its verdicts.
-
-Differs from Kafka in: a broker that lost its memory and then read it back from its log (a crash after `forgot ids`) shows so only
-from its next verdict on.
-"""
+"""What the broker remembers of each producer id and epoch while a run goes on, read off its verdicts and markers."""
 
 from __future__ import annotations
 
@@ -20,6 +16,8 @@ class Remembered:
 
     def __init__(self) -> None:
         self._of: dict[Owner, tuple[int, Ranges]] = {}
+        self._log: list[tuple[Owner, int, Ranges]] = []  # what a crash is read back from
+        self._open: set[Owner] = set()
 
     def ranges(self, send: Event) -> Ranges:
         """What is remembered of the producer id of that send, in whatever epoch it is."""
@@ -37,13 +35,31 @@ class Remembered:
     def see(self, event: Event, send: Event) -> None:
         """The next event; `send` is the request that it belongs to."""
         if event.kind == Kind.VERDICT and event.what == "stored" and send.producer_id >= 0:
-            ranges = (*self.of_its_epoch(send), range_of(send))[-BATCHES_TO_RETAIN:]
-            self._of[owner_of(send)] = send.producer_epoch, ranges
-        elif event.kind == Kind.MARKER and event.producer_epoch > self._of.get(owner_of(event), (event.producer_epoch, ()))[0]:
-            self._of[owner_of(event)] = event.producer_epoch, ()
-        elif event.kind == Kind.BROKER and "forg" in event.what:
-            self._of.clear()
-        elif event.kind == Kind.BROKER and event.what in _STARTS:
+            self._append(owner_of(send), send.producer_epoch, (range_of(send),))
+            if send.transactional:
+                self._open.add(owner_of(send))
+        elif event.kind == Kind.MARKER:
+            self._append(owner_of(event), event.producer_epoch, ())
+            self._open.discard(owner_of(event))
+        elif event.kind == Kind.BROKER:
+            self._happen(event.what)
+
+    def _append(self, owner: Owner, epoch: int, batch: Ranges) -> None:
+        self._log.append((owner, epoch, batch))
+        self._replay(owner, epoch, batch)
+
+    def _replay(self, owner: Owner, epoch: int, batch: Ranges) -> None:
+        before, ranges = self._of.get(owner, (epoch, ()))
+        self._of[owner] = epoch, (*(ranges if before == epoch else ()), *batch)[-BATCHES_TO_RETAIN:]
+
+    def _happen(self, what: str) -> None:
+        if "forg" in what:  # an id with a transaction open does not expire
+            self._of = {owner: entry for owner, entry in self._of.items() if owner in self._open}
+        elif what in _STARTS:
+            if what == "crashed":
+                self._of = {}
+                for entry in self._log:
+                    self._replay(*entry)
             self._of = {owner: (epoch, ranges[-1:]) for owner, (epoch, ranges) in self._of.items()}
 
 
