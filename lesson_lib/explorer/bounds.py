@@ -8,19 +8,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from itertools import takewhile
 
-from lesson_lib.errors import LessonError
 from lesson_lib.explorer.protocol import Protocol
 from lesson_lib.explorer.search import TooManyStates, search
 
 
-def too_large(protocol_for: Callable[[int], Protocol], batches: int, faults: int, max_states: int) -> LessonError:
+def too_large(protocol_for: Callable[[int], Protocol], batches: int, faults: int, max_states: int) -> TooManyStates:
     """What to tell whoever asked for so many batches and faults. `protocol_for` has the protocol for a number of batches."""
     fewer_faults = _largest(lambda n: _fits(protocol_for(batches), n, max_states), range(faults))
     fewer_batches = _largest(lambda n: _fits(protocol_for(n), faults, max_states), range(1, batches))
     smaller = [words for number, words in ((fewer_faults, f"faults={fewer_faults}"), (fewer_batches, f"batches={fewer_batches}"))
                if number is not None]
     advice = f"{' or '.join(smaller)} is the most that can be had with the rest as it is" if smaller else "ask for fewer of both"
-    return LessonError(f"There are more than {max_states:,} states with batches={batches} and faults={faults}; {advice}.")
+    return TooManyStates(f"There are more than {max_states:,} states with batches={batches} and faults={faults}; {advice}.")
 
 
 def _largest(fits: Callable[[int], bool], numbers: Iterable[int]) -> int | None:

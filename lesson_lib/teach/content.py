@@ -1,7 +1,8 @@
 """The shapes of what a lesson asks, and where to find it by its id.
 
-Each lesson is a module in `lessons` with a tuple `ITEMS`, in the order in which the notebook shows them. An option of a
-question is a claim about the run (`holds`), so which option is right is found by looking at the run.
+Each lesson is a module in `lessons` with a tuple `ITEMS`, in the order in which the notebook shows them. An
+option of a question is a claim about the run (`holds`), so which option is right is found by looking at the
+run.
 """
 
 from __future__ import annotations
@@ -10,27 +11,27 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module, resources
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, Protocol
 
 from lesson_lib.errors import LessonError
 from lesson_lib.history import History
-
-if TYPE_CHECKING:
-    from lesson_lib.teach.tasks.task import Task
+from lesson_lib.sim import simulate
 
 Kind = Literal["recall", "choice", "prediction", "observation"]
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A run written down: what `simulate` is called with. Its text is that call, so it can be pasted into a cell."""
+    """A run written down: what `simulate` is called with.
+
+    Its text is that call, so it can be pasted into a cell.
+    """
 
     values: int | tuple[str, ...] = 3
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def run(self, **changes: Any) -> History:
         """The simulated run, with some settings changed."""
-        from lesson_lib.sim import simulate
         values = self.values if isinstance(self.values, int) else list(self.values)
         return simulate(values, **{**self.settings, **changes})
 
@@ -51,10 +52,10 @@ def scenario(values: int | tuple[str, ...] = 3, **settings: Any) -> Scenario:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One of two to four options. `holds` says of the run(s) whether the option describes them; a bool where no run can tell.
+    """One of two to four options. `holds` says whether it describes the run(s); a bool where no run can tell.
 
-    `misconception` names the idea behind choosing it, `against` says what in the run(s) contradicts it; both are empty for
-    an option that is right.
+    `misconception` names the idea behind choosing it, `against` says what in the run(s) contradicts it; both
+    are empty for an option that is right.
     """
 
     text: str
@@ -78,10 +79,13 @@ class Option:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """Something to decide by letter: recalled before the lesson, chosen before reading on, predicted before a run, observed after it.
+    """Something to decide by letter.
 
-    `scenario` is the run it is about (`control` the second one, where it compares two). None: no run can tell. `live`: the
-    lesson makes the run on a real client, the scenario stands in for it and is not shown, since it may hold the answer.
+    Recalled before the lesson, chosen before reading on, predicted or observed.
+
+    `scenario` is the run it is about (`control` the second one, where it compares two). None: no run can
+    tell. `live`: the lesson makes the run on a real client, the scenario stands in for it and is not shown,
+    since it may hold the answer.
     """
 
     id: str
@@ -111,19 +115,26 @@ class Question:
         return tuple(s.run() for s in (self.scenario, self.control) if s is not None)
 
 
-Item = "Question | Task"
+class Item(Protocol):
+    """What a lesson asks: a `Question` or a `Task`."""
+
+    id: str
+    kind: str
 
 
 @cache
-def lesson_items(number: int) -> tuple[Question | Task, ...]:
-    """Everything that lesson `number` asks, in the order of its notebook; empty for a lesson that is not there."""
+def lesson_items(number: int) -> tuple[Item, ...]:
+    """Everything that lesson `number` asks, in the order of its notebook.
+
+    Empty for a lesson that is not there.
+    """
     name = f"lesson_{number:02}"
     if not resources.files("lesson_lib.teach.lessons").joinpath(f"{name}.py").is_file():
         return ()
     return tuple(import_module(f"lesson_lib.teach.lessons.{name}").ITEMS)
 
 
-def all_items() -> list[Question | Task]:
+def all_items() -> list[Item]:
     """Everything that all lessons ask."""
     return [item for number in range(10) for item in lesson_items(number)]
 
@@ -136,5 +147,6 @@ def find(item_id: str, kind: type | tuple[type, ...] = object) -> Any:
         if item.id == item_id and isinstance(item, kind):
             return item
     known = ", ".join(i.id for i in items)
-    advice = f"choose one of: {known}" if known else "a name begins with the number of its lesson, such as '2.lost-ack'"
+    advice = (f"choose one of: {known}" if known else
+              "a name begins with the number of its lesson, such as '2.lost-ack'")
     raise LessonError(f"There is nothing called {item_id!r} to ask for here; {advice}.")

@@ -1,4 +1,7 @@
-"""What the lessons say back: an outcome, a sentence, perhaps a picture; as text and as HTML with the same words."""
+"""What the lessons say back: an outcome, a sentence, perhaps a picture.
+
+As text and as HTML with the same words.
+"""
 
 from __future__ import annotations
 
@@ -6,24 +9,35 @@ import html
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
+from importlib import resources
 from typing import Any
 
 
 class Outcome(StrEnum):
-    """The answers that a learner can get. `noted`: a prediction is kept, and the run will tell."""
+    """The answers that a learner can get.
+
+    `noted`: a prediction is kept, and the run will tell. A typo `cannot run`, what an exercise does not ask
+    about is `outside`; only an idea that was tried can be `wrong`.
+    """
 
     NOT_ATTEMPTED = "not attempted"
     NOTED = "noted"
     WRONG = "wrong"
     RIGHT = "right"
+    CANNOT_RUN = "cannot run"
+    OUTSIDE = "outside"
     INFO = "info"
 
 
-# Okabe-Ito, always doubled by a sign and, in the text, by a word.
-_LOOK = {Outcome.NOT_ATTEMPTED: ("…", "#999999"), Outcome.NOTED: ("•", "#0072B2"), Outcome.WRONG: ("✗", "#D55E00"),
-         Outcome.RIGHT: ("✓", "#009E73"), Outcome.INFO: ("", "#56B4E9")}
-_WORDS = {Outcome.NOT_ATTEMPTED: "Not attempted yet. ", Outcome.NOTED: "Noted. ", Outcome.WRONG: "Wrong. ",
-          Outcome.RIGHT: "Right. ", Outcome.INFO: ""}
+# Sign, colour (Okabe-Ito) and words; never the colour alone.
+_LOOK = {Outcome.NOT_ATTEMPTED: ("…", "#999999", "Not attempted yet. "),
+         Outcome.NOTED: ("•", "#0072B2", "Noted. "),
+         Outcome.WRONG: ("✗", "#D55E00", "Wrong. "),
+         Outcome.RIGHT: ("✓", "#009E73", "Right. "),
+         Outcome.CANNOT_RUN: ("!", "#E69F00", "Cannot run this. "),
+         Outcome.OUTSIDE: ("!", "#E69F00", "Not in this exercise. "),
+         Outcome.INFO: ("", "#56B4E9", "")}
 
 
 @dataclass(frozen=True)
@@ -38,13 +52,15 @@ class Message:
     @property
     def line(self) -> str:
         """The words alone, the outcome first."""
-        return f"{_LOOK[self.outcome][0]} {_WORDS[self.outcome]}{self.text}".strip()
+        sign, _, words = _LOOK[self.outcome]
+        return f"{sign} {words}{self.text}".strip()
 
     @property
     def html(self) -> str:
         """The line as a box that screen readers announce."""
         code = f"<pre>{html.escape(self.code)}</pre>" if self.code else ""
-        return box(inline(self.line) + code, _LOOK[self.outcome][1], f'role="status" data-outcome="{self.outcome}"')
+        attributes = f'role="status" data-outcome="{self.outcome}"'
+        return box(inline(self.line) + code, _LOOK[self.outcome][1], attributes)
 
     def __repr__(self) -> str:
         return "\n\n".join(filter(None, (self.line, self.code, picture_text(self.picture))))
@@ -109,7 +125,10 @@ class _Text:
 
 
 def box(content: str, colour: str, attributes: str = "") -> str:
-    """HTML content with a coloured edge; readable in light and dark themes, because it keeps the page's own text colour."""
+    """HTML content with a coloured edge.
+
+    Readable in any theme, because it keeps the page's own text colour.
+    """
     style = f"border-left: 4px solid {colour}; padding: 2px 10px; margin: 4px 0; max-width: 60em"
     return f'<div {attributes} style="{style}">{content}</div>'
 
@@ -121,20 +140,17 @@ def inline(text: str) -> str:
 
 def picture_html(picture: Any) -> str:
     """The HTML of a picture; nothing for no picture."""
-    if picture is None:
-        return ""
-    bundle = picture._repr_mimebundle_()
-    data = bundle[0] if isinstance(bundle, tuple) else bundle
-    return str(data.get("text/html", ""))
+    return _in_picture(picture, "text/html")
 
 
 def picture_text(picture: Any) -> str:
     """The text twin of a picture; nothing for no picture."""
-    if picture is None:
-        return ""
-    bundle = picture._repr_mimebundle_()
-    data = bundle[0] if isinstance(bundle, tuple) else bundle
-    return str(data.get("text/plain", ""))
+    return _in_picture(picture, "text/plain")
+
+
+def _in_picture(picture: Any, kind: str) -> str:
+    bundle = {} if picture is None else picture._repr_mimebundle_()
+    return str((bundle[0] if isinstance(bundle, tuple) else bundle).get(kind, ""))
 
 
 def cell_number() -> int | None:
@@ -152,3 +168,29 @@ def show_now(thing: Any) -> None:
         print(thing)
     else:
         display(thing)
+
+
+def has_kernel() -> bool:
+    """Whether there is a notebook in front of which controls could work."""
+    from IPython.core.getipython import get_ipython
+    return hasattr(get_ipython(), "kernel")
+
+
+@cache
+def guard_script() -> str:
+    """The script that names controls and keeps their keys from JupyterLab, where `d d` deletes a cell."""
+    script = resources.files("lesson_lib.teach").joinpath("guard.js")
+    return f"<script>{script.read_text(encoding='utf-8')}</script>"
+
+
+class Controls:
+    """Controls as an output that says nothing where there is no kernel, instead of the name of a class."""
+
+    def __init__(self, box: Any) -> None:
+        self.box = box
+
+    def __repr__(self) -> str:
+        return ""
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        return {**self.box._repr_mimebundle_(), "text/plain": "", "text/html": ""}

@@ -1,4 +1,6 @@
-"""What was answered so far, and the learner's own map of misconceptions: first answers against what the runs show.
+"""What was answered so far, and the learner's own map of misconceptions.
+
+First answers against what the runs show.
 
 Nothing but answers is kept in the file; what is right is found by making the runs again.
 """
@@ -43,8 +45,10 @@ class Table:
             return f"<p>{inline(self.empty)}</p>"
         left = ' style="text-align: left"'
         head = "".join(f'<th scope="col"{left}>{inline(h)}</th>' for h in self.headings)
-        rows = "".join("<tr>" + "".join(f"<td{left}>{inline(cell)}</td>" for cell in row) + "</tr>" for row in self.rows)
-        return f"<table><caption>{inline(self.caption)}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        rows = "".join("<tr>" + "".join(f"<td{left}>{inline(cell)}</td>" for cell in row) + "</tr>"
+                       for row in self.rows)
+        return (f"<table><caption>{inline(self.caption)}</caption><thead><tr>{head}</tr></thead>"
+                f"<tbody>{rows}</tbody></table>")
 
 
 def progress(lesson: int | None = None) -> Table:
@@ -53,7 +57,8 @@ def progress(lesson: int | None = None) -> Table:
     known = store.everything()
     rows = tuple((item.id, item.kind, *_state(item, known.get(item.id, []))) for item in items)
     done = sum(row[2] == "right" for row in rows)
-    return Table(f"{done} of {len(rows)} questions and exercises right so far", ("item", "kind", "state", "last answer", "tries"), rows,
+    return Table(f"{done} of {len(rows)} questions and exercises right so far",
+                 ("item", "kind", "state", "last answer", "tries"), rows,
                  "There are no questions in that lesson.")
 
 
@@ -82,7 +87,8 @@ def misconception_map() -> Table:
     return Table(f"{answered} questions answered; first answers that the runs contradict:",
                  ("the belief", "where", "asked", "you said", "how sure", "and it is so"), rows,
                  f"{answered} questions answered, and no first answer that a run contradicts." if answered else
-                 "No question is answered yet, so there is nothing to map; the lessons ask, and this table remembers.")
+                 "No question is answered yet, so there is nothing to map; the lessons ask, and this table "
+                 "remembers.")
 
 
 def _first_miss(item: Question) -> tuple[str, int, str] | None:
@@ -96,4 +102,5 @@ def _first_miss(item: Question) -> tuple[str, int, str] | None:
 
 def _row(sure: int, item: Question, key: str) -> tuple[str, str, str, str, str]:
     asked = textwrap.shorten(item.text, MOST_CHARACTERS, placeholder=" …")
-    return item.id, asked, item.option(key).text, SURE.get(sure, ""), item.option(item.truth(*item.runs())).text
+    right = item.option(item.truth(*item.runs()))
+    return item.id, asked, item.option(key).text, SURE.get(sure, ""), right.text

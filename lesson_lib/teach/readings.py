@@ -20,12 +20,16 @@ def copies(run: History, value: str) -> int:
 def told_words(run: History) -> str:
     """What the application was told: ok for m0, m2; unknown for m1."""
     names = {a.batch: " ".join(a.send.values) for a in run.attempts}
-    told = {word: [f"`{names.get(b, b)}`" for b, what in run.told.items() if what == word] for word in run.told.values()}
+    told = {word: [f"`{names.get(batch, batch)}`" for batch, what in run.told.items() if what == word]
+            for word in run.told.values()}
     return "; ".join(f"{word} for {', '.join(values)}" for word, values in told.items())
 
 
 def offsets_told(run: History) -> list[int | None]:
-    """The offset that the application was told for each batch, in the order of sending; None where it was told none."""
+    """The offset that the application was told for each batch, in the order of sending.
+
+    None where it was told none.
+    """
     told = {e.batch: e.offset for e in run.reports if e.what == "ok"}
     return [None if (offset := told.get(batch)) is None or offset < 0 else offset for batch in run.told]
 
@@ -62,7 +66,8 @@ def twice(run: History) -> bool:
 
 def cells_words(run: History, partition: int = 0) -> str:
     """One log with its markers."""
-    return f"`{' '.join(c.value or c.kind.upper() for c in run.log(partition))}`" if run.log(partition) else "nothing"
+    cells = run.log(partition)
+    return f"`{' '.join(cell.value or cell.kind.upper() for cell in cells)}`" if cells else "nothing"
 
 
 def read(run: History, lane: str = "consumer") -> list[str]:

@@ -1,7 +1,10 @@
-"""Scenarios that are no call of `simulate`: batches made by hand, and one end of an exploration.
+"""Scenarios that are no call of `simulate`.
+
+Batches made by hand, one end of an exploration, transactions, a pipeline.
 
 Written down so that a question can be about them, and its options be claims about what they show.
 """
+
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -11,9 +14,11 @@ from typing import Any
 from lesson_lib.core.batch import Batch
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.partition_log import PartitionLog
-from lesson_lib.core.producer_state import Refused
+from lesson_lib.core.producer_state import Appended, Refused
+from lesson_lib.explorer.explore import explore
 from lesson_lib.history import History
 from lesson_lib.history.history import ByHand, history_by_hand
+from lesson_lib.sim import Transactions, simulate_pipeline
 from lesson_lib.teach.content import Scenario
 
 Numbers = tuple[int, ...]
@@ -21,7 +26,10 @@ Numbers = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Forged(Scenario):
-    """`batches` are the arguments of `bench.send`: producer id, epoch, base sequence and, where it is not 1, record count."""
+    """`batches` are the arguments of `bench.send`.
+
+    Producer id, epoch, base sequence and, where it is not 1, record count.
+    """
 
     batches: tuple[Numbers, ...] = ()
 
@@ -48,7 +56,6 @@ class Explored(Scenario):
 
     def run(self, **changes: Any) -> History:
         """Explore, and tell how it comes to that end."""
-        from lesson_lib.explorer.explore import explore
         found = explore(**{**self.arguments, **changes})
         return found.history(found.outcomes[self.end])
 
@@ -56,10 +63,54 @@ class Explored(Scenario):
         return f"explore({', '.join(f'{name}={value!r}' for name, value in self.arguments.items())})"
 
 
-def _handed(log: PartitionLog, n: int, producer_id: int, epoch: int, base_sequence: int, count: int = 1) -> ByHand:
+@dataclass(frozen=True, slots=True)
+class Story(Scenario):
+    """Lines of Python about `kafka`, a `Transactions(**settings)`.
+
+    They are run as they stand, so what is shown is what happened.
+    """
+
+    lines: tuple[str, ...] = ()
+
+    def run(self, **changes: Any) -> History:
+        """Play it from the start."""
+        kafka = Transactions(**{**self.settings, **changes})
+        exec("\n".join(self.lines), {"kafka": kafka})  # the author's own lines, as a cell would run them
+        return kafka.history()
+
+    def __str__(self) -> str:
+        return "; ".join(self.lines)
+
+
+def story(*lines: str, **settings: Any) -> Story:
+    """Write a story down: `story('shop = kafka.producer("shop")', 'shop.begin()', partitions=2)`."""
+    return Story(settings=settings, lines=lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline(Scenario):
+    """A call of `simulate_pipeline`."""
+
+    def run(self, **changes: Any) -> History:
+        """The run, with some settings changed."""
+        values = self.values if isinstance(self.values, int) else list(self.values)
+        return simulate_pipeline(values, **{**self.settings, **changes})
+
+    def __str__(self) -> str:
+        return Scenario.__str__(self).replace("simulate(", "simulate_pipeline(", 1)
+
+
+def pipeline(*values: str, **settings: Any) -> Pipeline:
+    """Write a pipeline down: `pipeline("a", "b", crash={2: "send"})`."""
+    return Pipeline(values, settings)
+
+
+def _handed(log: PartitionLog, n: int, producer_id: int, epoch: int, base_sequence: int,
+            count: int = 1) -> ByHand:
     values = tuple(f"f{n}.{i}" for i in range(count))
     batch = Batch(count, producer_id, epoch, base_sequence, payload=values)
     verdict = log.append(batch)
     if isinstance(verdict, Refused):
         return ByHand(batch, values, "refused", None, ErrorCode(verdict.error))
-    return ByHand(batch, values, {"Appended": "stored"}.get(type(verdict).__name__, "duplicate"), verdict.base_offset)
+    word = "stored" if isinstance(verdict, Appended) else "duplicate"
+    return ByHand(batch, values, word, verdict.base_offset)

@@ -1,8 +1,9 @@
 """The learner's answers: one JSON file beside the notebooks, which nothing ever sends anywhere.
 
-The folder is `.progress` beside the notebooks, or what LESSON_PROGRESS names. Each entry is only ever added, under a lock
-and through a temporary file, so two kernels lose nothing and a crash leaves the old file. A file that cannot be read is renamed,
-with a word about it, and never overwritten. Where nothing can be written, answers last as long as the kernel.
+The folder is `.progress` beside the notebooks, or what LESSON_PROGRESS names. Each entry is only ever added,
+under a lock and through a temporary file, so two kernels lose nothing and a crash leaves the old file. A file
+that cannot be read is renamed, with a word about it, and never overwritten. Where nothing can be written,
+answers last as long as the kernel.
 """
 
 from __future__ import annotations
@@ -46,7 +47,10 @@ def everything() -> dict[str, list[Entry]]:
 
 
 def record(item_id: str, entry: Entry) -> None:
-    """Add an entry; the first one of an item always stays the first. An entry equal to the newest adds nothing."""
+    """Add an entry; the first one of an item always stays the first.
+
+    An entry equal to the newest adds nothing.
+    """
     known = entries(item_id)
     if known and known[-1] == entry:
         return
@@ -58,7 +62,8 @@ def record(item_id: str, entry: Entry) -> None:
             _write(answers)
     except OSError as error:
         _unsaved.setdefault(item_id, []).append(entry)
-        _say(f"Your answers cannot be saved in {folder()} ({error.strerror}); they are kept until the kernel stops.")
+        _say(f"Your answers cannot be saved in {folder()} ({error.strerror}); "
+             "they are kept until the kernel stops.")
 
 
 def _read() -> dict[str, list[Entry]]:
@@ -73,10 +78,11 @@ def _read() -> dict[str, list[Entry]]:
 
 
 def _is_ours(text: str) -> bool:
-    with suppress(ValueError):
+    with suppress(ValueError, TypeError, KeyError, AttributeError):
         data = json.loads(text)
-        return (isinstance(data, dict) and data.get("version") == VERSION and isinstance(data.get("answers"), dict)
-                and all(isinstance(v, list) and all(isinstance(e, dict) for e in v) for v in data["answers"].values()))
+        return data["version"] == VERSION and all(
+            isinstance(kept, list) and all(isinstance(entry, dict) for entry in kept)
+            for kept in data["answers"].values())
     return False
 
 
@@ -91,11 +97,13 @@ def _set_aside(path: Path) -> dict[str, list[Entry]]:
         number += 1
     try:
         path.rename(aside)
-        _say(f"The file with your answers could not be read; it is kept as {aside.name}, and a new one begins.")
+        _say(f"The file with your answers could not be read; it is kept as {aside.name}, "
+             "and a new one begins.")
     except FileNotFoundError:
         pass  # another kernel was quicker
     except OSError:
-        _say(f"The file with your answers, {path}, can neither be read nor renamed; answers are kept until the kernel stops.")
+        _say(f"The file with your answers, {path}, can neither be read nor renamed; "
+             "answers are kept until the kernel stops.")
     return {}
 
 
@@ -117,7 +125,10 @@ def _write(answers: dict[str, list[Entry]]) -> None:
 
 @contextmanager
 def _lock() -> Iterator[None]:
-    """Hold the folder's lock; the system lets it go when the process ends. No lock where there is no `fcntl` (Windows, a browser)."""
+    """Hold the folder's lock; the system lets it go when the process ends.
+
+    No lock where there is no `fcntl` (Windows, a browser).
+    """
     folder().mkdir(parents=True, exist_ok=True)
     try:
         from fcntl import LOCK_EX, flock

@@ -1,6 +1,9 @@
-"""The exercises: kinds of them, how each is checked, and the object that a learner holds."""
+"""The kinds of exercise: how each is checked, and the object that a learner holds.
 
-from lesson_lib.teach.tasks.exercise import Exercise, exercise
-from lesson_lib.teach.tasks.task import Task, given
+What a lesson asks is in `teach/lessons`; here is only how an answer is judged. Nothing here knows which
+exercises there are.
+"""
+
+from lesson_lib.teach.tasks.task import Exercise, Task, exercise, given
 
 __all__ = ["Exercise", "Task", "exercise", "given"]

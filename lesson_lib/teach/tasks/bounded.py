@@ -1,8 +1,9 @@
 """Call a learner's function so that nothing it does is worse than a sentence.
 
-What is counted is the trace events of Python code: every line, and every jump back, be it to the same line. A loop that is
-within one call into C, such as `sum(itertools.count())`, has none and is not stopped. Neither would be a loop that catches
-everything, since Python drops a trace function that has raised: a bare `except:` is refused before the call.
+What is counted is the trace events of Python code: every line, and every jump back, be it to the same line. A
+loop that is within one call into C, such as `sum(itertools.count())`, has none and is not stopped. Neither
+would be a loop that catches everything, since Python drops a trace function that has raised: a bare `except:`
+is refused before the call.
 """
 
 from __future__ import annotations
@@ -27,23 +28,28 @@ class _TooLong(BaseException):
 
 
 def call(function: Callable[..., Any], *args: Any, steps: int = STEPS) -> Any:
-    """Call it, for at most so many lines of Python. LessonError says what went wrong, with the function's name and line."""
+    """Call it, for at most so many lines of Python.
+
+    LessonError says what went wrong, with the function's name and line.
+    """
     name = getattr(function, "__name__", "your function")
     if line := _catches_all(getattr(function, "__code__", None)):
-        raise LessonError(f"{name} catches everything in its line {line}, also what stops a loop without an end; name the error that you "
-                          "expect, as in `except KeyError:`.")
+        raise LessonError(f"{name} catches everything in its line {line}, also what stops a loop without "
+                          "an end; name the error that you expect, as in `except KeyError:`.")
     before = sys.gettrace()
     sys.settrace(_counter(steps))
     try:
         return function(*args)
     except _TooLong:
-        raise LessonError(f"{name} did not finish within {steps} steps; is there a loop without an end?") from None
+        raise LessonError(f"{name} did not finish within {steps} steps; is there a loop without an end?"
+                          ) from None
     except SystemExit:
         raise LessonError(f"{name} ended the program; return an answer instead.") from None
     except RecursionError:
         raise LessonError(f"{name} calls itself without an end.") from None
     except Exception as error:  # noqa: BLE001 - a learner's function may raise anything
-        raise LessonError(f"{name} raised {type(error).__name__}: {error} (line {_line(error, function)}).") from None
+        where = _line(error, function)
+        raise LessonError(f"{name} raised {type(error).__name__}: {error} (line {where}).") from None
     finally:
         sys.settrace(before)
 
@@ -64,14 +70,21 @@ def _counter(steps: int) -> Callable[[FrameType, str, Any], Any]:
 
 @lru_cache(maxsize=4096)
 def _spins(code: CodeType) -> bool:
-    """Whether it has a jump to itself, as `while True: pass` in one line is: before 3.12 Python has no line event for that one."""
+    """Whether it has a jump to itself, as `while True: pass` in one line is.
+
+    Before 3.12 Python has no line event for that one.
+    """
     back = dis.opmap["JUMP_BACKWARD"]
-    return back in code.co_code and any(i.opcode == back and i.argval == i.offset for i in dis.get_instructions(code))
+    return back in code.co_code and any(step.opcode == back and step.argval == step.offset
+                                        for step in dis.get_instructions(code))
 
 
 @lru_cache(maxsize=4096)
 def _catches_all(code: CodeType | None) -> int:
-    """The line, from 1, of the first `except:` or `except BaseException:`; 0 where there is none or no source."""
+    """The line, from 1, of the first `except:` or `except BaseException:`.
+
+    0 where there is none or no source.
+    """
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(code))) if code else ast.Module([], [])
     except (OSError, SyntaxError):

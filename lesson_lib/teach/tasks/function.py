@@ -1,44 +1,157 @@
-"""Write a function: the learner's answers are compared with the author's on a few inputs."""
+"""Hand in a value, the three numbers of a bound, or a function of your own.
+
+Checked against a run made for the check.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
+from lesson_lib.draw import show
 from lesson_lib.errors import LessonError
+from lesson_lib.explorer.exploration import Exploration
+from lesson_lib.explorer.explore import explore
+from lesson_lib.history import History
+from lesson_lib.sim import Transactions
+from lesson_lib.teach.content import Scenario
 from lesson_lib.teach.message import Message
 from lesson_lib.teach.tasks import bounded
-from lesson_lib.teach.tasks.task import Task, not_attempted, right, wrong
+from lesson_lib.teach.tasks.task import NotYet, Task, right, wrong
+
+BOUNDS = ("batches", "in_flight", "faults")
+MOST_STATES = 30_000  # five batches, five in flight and two faults have 11,668
 
 
 @dataclass(frozen=True, kw_only=True)
-class FunctionTask(Task):
-    """`truth` is the author's function, `inputs` what both are called with, `show` words for an input."""
+class ValueTask(Task):
+    """Predict a number, a list or a word (`expects`).
+
+    `truth` reads it off the run, `against` says what contradicts another.
+    """
+
+    scenario: Scenario
+    truth: Callable[[History], Any]
+    against: Callable[[History, Any], str]
+    expects: str
+
+    @property
+    def wanted(self) -> str:
+        """What to hand in."""
+        return f"Put {self.expects} in place of the dots."
+
+    def judge(self, answer: Any, **settings: Any) -> Message:
+        """Compare with the run."""
+        run = self.scenario.run()
+        truth = self.truth(run)
+        if isinstance(truth, list) and isinstance(answer, (list, tuple)):
+            answer = [one.decode(errors="replace") if isinstance(one, bytes) else one for one in answer]
+        if type(answer) is not type(truth):
+            raise LessonError(f"{answer!r} cannot be checked: hand in {self.expects}.")
+        if answer == truth:
+            return right(self.explanation)
+        return wrong(f"You handed in {answer!r}. {self.against(run, answer)}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoundTask(Task):
+    """Find the smallest bound within which `anomaly` can happen.
+
+    `world` are the other arguments of `explore`.
+    """
+
+    anomaly: str
+    world: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def wanted(self) -> str:
+        """What to hand in."""
+        return 'Put numbers in place of the dots: {"batches": ..., "in_flight": ..., "faults": ...}.'
+
+    def judge(self, answer: Any, **settings: Any) -> Message:
+        """Explore within the bound, and then with each of its three numbers one less."""
+        if (not isinstance(answer, Mapping) or set(answer) != set(BOUNDS)
+                or {type(number) for number in answer.values()} != {int}):
+            raise LessonError(f"{answer!r} cannot be checked: hand in a dict with a number for each of "
+                              f"{', '.join(BOUNDS)}.")
+        bound = {name: answer[name] for name in BOUNDS}
+        found = self._explored(bound)
+        if self.anomaly not in found.anomaly_names:
+            return wrong(found.sentence)
+        for name in BOUNDS:
+            smallest = 0 if name == "faults" else 1
+            if bound[name] > smallest and self._can_happen(bound | {name: bound[name] - 1}):
+                return wrong(f"A {self.anomaly} can be there, and with a smaller number for {name} already.")
+        return right(self.explanation, show(found.find(self.anomaly)))
+
+    def _can_happen(self, bound: Mapping[str, int]) -> bool:
+        return self.anomaly in self._explored(bound).anomaly_names
+
+    def _explored(self, bound: Mapping[str, int]) -> Exploration:
+        return explore(**bound, max_states=MOST_STATES, **self.world)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfFunction(Task):
+    """The answer is a function called `name`, handed in itself."""
 
     name: str
+
+    @property
+    def wanted(self) -> str:
+        """What to hand in."""
+        return f"Hand in your function itself: task.check({self.name})."
+
+    def judge(self, answer: Any, **settings: Any) -> Message:
+        """Let the function run, bounded."""
+        if not callable(answer):
+            raise LessonError(f"{answer!r} is no function; hand in {self.name} itself, without calling it: "
+                              f"task.check({self.name}).")
+        return self.judge_function(answer)
+
+    def judge_function(self, function: Callable[..., Any]) -> Message:
+        """What its calls show."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class FunctionTask(OfFunction):
+    """`truth` is the author's function, `inputs` what both are called with, `show` words for an input."""
+
     truth: Callable[[Any], Any]
     inputs: Callable[[], list[Any]]
     show: Callable[[Any], str] = repr
 
-    def check(self, answer: Any, **settings: Any) -> Message:
-        """Call the learner's function on each input. A function that returns nothing is not attempted yet."""
-        if self.is_placeholder(answer):
-            return not_attempted(f"Hand in your function: task.check({self.name}).")
-        if not callable(answer):
-            return wrong(f"{answer!r} is no function; hand in {self.name} itself, without calling it.")
-        try:
-            return self._compare(answer)
-        except LessonError as error:
-            return wrong(str(error))
-
-    def _compare(self, answer: Callable[[Any], Any]) -> Message:
-        for given in self.inputs():
-            got, expected = bounded.call(answer, given), self.truth(given)
+    def judge_function(self, function: Callable[..., Any]) -> Message:
+        """Call it on each input."""
+        for value in self.inputs():
+            got, expected = bounded.call(function, value), self.truth(value)
             if got is None or got is ...:
-                return not_attempted(f"{self.name} returns nothing yet.")
+                raise NotYet(f"{self.name} returns nothing yet.")
             if isinstance(expected, tuple) and isinstance(got, list):
                 got = tuple(got)
             if type(got) is not type(expected) or got != expected:
-                return wrong(f"For {self.show(given)} {self.name} returned {got!r}; there it is {expected!r}.")
+                return wrong(f"For {self.show(value)} {self.name} returned {got!r}; "
+                             f"there it is {expected!r}.")
         return right(self.explanation)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlayTask(OfFunction):
+    """The function plays a part: it gets a new `Transactions`.
+
+    `missing` says what the run lacks, "" for nothing.
+    """
+
+    missing: Callable[[History], str]
+
+    def judge_function(self, function: Callable[..., Any]) -> Message:
+        """Let it play and look at the run."""
+        kafka = Transactions()
+        bounded.call(function, kafka)
+        run = kafka.history()
+        if not run.events:
+            raise NotYet(f"{self.name} does nothing yet.")
+        drawn, lack = show(run, layout="space-time"), self.missing(run)
+        return wrong(lack, drawn) if lack else right(self.explanation, drawn)

@@ -1,14 +1,17 @@
 """A learner's own rule, `accept(batch, memory)`, in place of Kafka's: in the simulation, and in the explorer.
 
-Differs from Kafka in: the learner's rule sees less than Kafka's (who sent it, which number, what is in it), keeps whatever it
-likes in `memory`, one dict per partition, and may drop a batch silently (the producer is told ok) or store it. A
-`RefusingBroker` may also refuse it, and builds its memory from the log as Kafka's new leaders do.
+`RuleTask` is the exercise: every schedule is walked with the rule, and its shortest failure is drawn.
+
+Differs from Kafka in: the learner's rule sees less than Kafka's (who sent it, which number, what is in it),
+keeps whatever it likes in `memory`, one dict per partition, and may drop a batch silently (the producer is
+told ok) or store it. A `RefusingBroker` may also refuse it, and builds its memory from the log as Kafka's new
+leaders do.
 """
 
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,17 +20,30 @@ from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.core.partition_log import Rule
 from lesson_lib.core.producer_state import Appended, Duplicate, ProducerStateEntry, Refused, Verdict
+from lesson_lib.draw import show
 from lesson_lib.errors import LessonError
+from lesson_lib.explorer.explore import explore
+from lesson_lib.explorer.search import TooManyStates
+from lesson_lib.history import History
+from lesson_lib.sim import simulate
 from lesson_lib.sim.broker_with_memory import Broker, Handled, State
+from lesson_lib.teach.message import Message
+from lesson_lib.teach.readings import log_words
 from lesson_lib.teach.tasks import bounded
+from lesson_lib.teach.tasks.function import OfFunction
+from lesson_lib.teach.tasks.task import NotYet, right, wrong
 
 Accept = Callable[["SeenBatch", dict[Any, Any]], bool | str]
 REFUSE = "refuse"
+MOST_STATES = 50_000  # five times what a rule that holds needs; one that always refuses has no end of them
 
 
 @dataclass(frozen=True, slots=True)
 class SeenBatch:
-    """A batch as the learner's rule sees it: its value, the producer that sent it, and the number that producer gave it."""
+    """A batch as the learner's rule sees it.
+
+    Its value, the producer that sent it, and the number that producer gave it.
+    """
 
     value: str
     producer: int
@@ -39,16 +55,16 @@ def as_seen(batch: Batch) -> SeenBatch:
     return SeenBatch(" ".join(map(str, batch.payload)), batch.producer_id, batch.base_sequence)
 
 
-class NothingYet(LessonError):
-    """The learner's function returns nothing: it is not written yet."""
-
-
 def as_rule(accept: Accept) -> Rule:
-    """A broker's rule from a function that says True (store) or False (drop); each rule has a memory of its own."""
+    """A broker's rule from a function that says True (store) or False (drop).
+
+    Each rule has a memory of its own.
+    """
     memory: dict[Any, Any] = {}
     log: list[SeenBatch] = []
 
-    def rule(entry: ProducerStateEntry | None, batch: Batch, log_end_offset: int, version: KafkaVersion) -> Verdict:
+    def rule(entry: ProducerStateEntry | None, batch: Batch, log_end_offset: int,
+             version: KafkaVersion) -> Verdict:
         seen = as_seen(batch)
         if _decision(accept, seen, memory, first=log_end_offset == 0 and not memory):
             log.append(seen)
@@ -57,13 +73,17 @@ def as_rule(accept: Accept) -> Rule:
     return rule
 
 
-def _decision(accept: Accept, batch: SeenBatch, memory: dict[Any, Any], first: bool, also: str = "") -> bool | str:
+def _decision(accept: Accept, batch: SeenBatch, memory: dict[Any, Any], first: bool,
+              also: str = "") -> bool | str:
     """True, False, or the word `also` where there is one."""
     answer = bounded.call(accept, batch, memory)
     name = getattr(accept, "__name__", "accept")
-    advice = f"for {batch}; return True to store the batch, False to drop it{f', {also!r} to refuse it' if also else ''}."
+    refusing = f", {also!r} to refuse it" if also else ""
+    advice = f"for {batch}; return True to store the batch, False to drop it{refusing}."
     if answer is None or answer is ...:
-        raise (NothingYet if first else LessonError)(f"{name} returned nothing {advice}")
+        if first:
+            raise NotYet(f"{name} returns nothing yet.")
+        raise LessonError(f"{name} returned nothing {advice}")
     if not isinstance(answer, bool) and not (also and answer == also):
         raise LessonError(f"{name} returned {answer!r} {advice}")
     return bool(answer) if isinstance(answer, bool) else also
@@ -71,7 +91,10 @@ def _decision(accept: Accept, batch: SeenBatch, memory: dict[Any, Any], first: b
 
 @dataclass(frozen=True)
 class LearnerBroker(Broker):
-    """The explorer's broker with the learner's rule. The memory is kept as bytes, so that equal memories are one state."""
+    """The explorer's broker with the learner's rule.
+
+    The memory is kept as bytes, so that equal memories are one state.
+    """
 
     accept: Accept = bool  # type: ignore[assignment]
 
@@ -96,18 +119,22 @@ class LearnerBroker(Broker):
 
 @dataclass(frozen=True)
 class RefusingBroker(LearnerBroker):
-    """The rule may also return "refuse": error 45. Whoever has the log builds the memory from it, by the same rule."""
+    """The rule may also return "refuse": error 45.
+
+    Whoever has the log builds the memory from it, by the same rule.
+    """
 
     def handle(self, state: State, batch: Batch) -> Handled:
         """Ask the rule; what it refuses leaves memory and log as they are."""
         memory = pickle.loads(state.memory) if state.memory else {}
-        answer = _decision(self.accept, as_seen(batch), memory, first=not (state.memory or state.log), also=REFUSE)
+        seen = as_seen(batch)
+        answer = _decision(self.accept, seen, memory, first=not (state.memory or state.log), also=REFUSE)
         if answer == REFUSE:
             return Handled(state, Refused(ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER))
         after = state._replace(memory=_frozen(memory))
         if answer:
             return Handled(after._replace(log=(*state.log, batch)), Appended(state.log_end_offset))
-        return Handled(after, Duplicate(_first_like(as_seen(batch), [as_seen(b) for b in state.log])))
+        return Handled(after, Duplicate(_first_like(seen, [as_seen(b) for b in state.log])))
 
     def restarted(self, state: State) -> State:
         """Read the log again through the rule."""
@@ -120,8 +147,12 @@ class RefusingBroker(LearnerBroker):
 
 
 def _first_like(seen: SeenBatch, log: list[SeenBatch]) -> int:
-    """The offset that a dropped batch is answered with: of the same batch, else of the same value, else -1 for unknown."""
-    same = [i for i, one in enumerate(log) if one == seen] or [i for i, one in enumerate(log) if one.value == seen.value]
+    """The offset that a dropped batch is answered with.
+
+    Of the same batch, else of its value, else -1 for unknown.
+    """
+    same = [i for i, one in enumerate(log) if one == seen]
+    same = same or [i for i, one in enumerate(log) if one.value == seen.value]
     return same[0] if same else -1
 
 
@@ -129,4 +160,71 @@ def _frozen(memory: dict[Any, Any]) -> bytes:
     try:
         return pickle.dumps(memory)
     except Exception as error:  # noqa: BLE001 - and pickle may raise anything over what a learner remembers
-        raise LessonError(f"memory can hold numbers, texts, tuples, lists, sets and dicts, but not this: {error}") from None
+        raise LessonError("memory can hold numbers, texts, tuples, lists, sets and dicts, but not this: "
+                          f"{error}") from None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuleTask(OfFunction):
+    """`worlds` are arguments of `explore`, each walked with up to `faults` faults.
+
+    `forbidden` names what fails the rule.
+
+    `broker` says what the rule may answer and what becomes of its memory. `second_producer`: also try it on a
+    producer that dies and is followed by another, whose numbers begin again.
+    """
+
+    name: str = "accept"
+    worlds: tuple[Mapping[str, Any], ...]
+    forbidden: tuple[str, ...] = ("duplicate", "lost write")
+    faults: int = 2
+    broker: type[LearnerBroker] = LearnerBroker
+    second_producer: bool = False
+
+    def judge_function(self, function: Callable[..., Any]) -> Message:
+        """No fault first, then one, then two; so that the first failure has as few as possible."""
+        states = 0
+        for faults in range(self.faults + 1):
+            for world in self.worlds:
+                try:
+                    found = explore(faults=faults, rule=self.broker(accept=function),
+                                    max_states=MOST_STATES, **world)
+                except TooManyStates:
+                    return wrong(_no_end(world, faults))
+                states += found.states if faults == self.faults else 0
+                failure = next((o for o in found.outcomes if set(self.forbidden) & set(o.anomalies)), None)
+                if failure is not None:
+                    return _failed(world, found.history(failure))
+                if not faults and any(set(end.told) != {"ok"} for end in found.outcomes):
+                    return wrong("No fault at all, and the application was not told ok for all of "
+                                 f"`{_values(world)}`.")
+        return self._two_producers(function) or right(
+            f"All {states:,} states with up to {self.faults} faults were visited, and your rule held. "
+            f"{self.explanation}")
+
+    def _two_producers(self, accept: Accept) -> Message | None:
+        """The explorer has one producer; here a second one counts from 0 as the first did.
+
+        None when the rule holds.
+        """
+        if not self.second_producer:
+            return None
+        run = simulate(["a", "b"], faults={1: "kill producer"}, rule=as_rule(accept))
+        return _failed({"batches": ("a", "b")}, run) if set(self.forbidden) & set(run.anomaly_names) else None
+
+
+def _values(world: Mapping[str, Any]) -> str:
+    return " ".join(map(str, world["batches"]))
+
+
+def _no_end(world: Mapping[str, Any], faults: int) -> str:
+    script = f"With {faults} fault{'s' * (faults != 1)}" if faults else "No fault at all, and"
+    return (f"{script} `{_values(world)}` can go on for ever: a batch that your rule refuses each time is "
+            "sent again each time, and the producer never gets an ok for it.")
+
+
+def _failed(world: Mapping[str, Any], run: History) -> Message:
+    script = f"the faults '{run.settings.faults}'" if run.settings.faults else "no fault at all"
+    found = " ".join(f"{a.name.capitalize()}: {a.sentence}" for a in run.anomalies)
+    return wrong(f"Your rule breaks with {script}: `{_values(world)}` was sent, and the log holds "
+                 f"{log_words(run)}. {found}", show(run))

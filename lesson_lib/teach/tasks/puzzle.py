@@ -1,91 +1,150 @@
-"""Make this log: a fault script that leads to a given log or anomaly, within a budget of faults."""
+"""Hand in a fault script: make a given log with it, or beat a broker whose rule is wrong."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations, product
 from typing import Any
 
+from lesson_lib.core.partition_log import Rule
+from lesson_lib.draw import compare, show
 from lesson_lib.errors import LessonError
+from lesson_lib.explorer.explore import explore
 from lesson_lib.faults import FaultScript, parse_script
 from lesson_lib.history import History
+from lesson_lib.sim.broker_with_memory import Broker
 from lesson_lib.teach.content import Scenario
 from lesson_lib.teach.message import Message
 from lesson_lib.teach.readings import log_words, told_words
-from lesson_lib.teach.tasks.schedules import FAULTS, schedules
-from lesson_lib.teach.tasks.task import Task, not_attempted, right, wrong
+from lesson_lib.teach.tasks.task import Outside, Task, right, wrong
 
+FAULTS = ("lose ack", "lose request", "refuse 19", "store and answer 20", "repeat")
 IMPOSSIBLE = "impossible"
 
 
-@dataclass(frozen=True, kw_only=True)
-class PuzzleTask(Task):
-    """`reached` says whether a run is what was asked for (`goal` in words); at most `budget` faults.
+def schedules(attempts: int, most: int, faults: Sequence[str] = FAULTS) -> Iterator[dict[int, str]]:
+    """Every script with at most `most` faults at the attempts 1..`attempts`.
 
-    `free` names the settings that the learner may choose, with the values that are allowed. Where nothing reaches the goal,
-    the right answer is "impossible"; the check then runs every script of the `kinds` of faults up to the budget, and where
-    `world` holds arguments for `explore` it also walks every state.
+    None first, then one fault, then two.
+
+    So that "impossible" and "shortest" are found and not claimed.
+    """
+    for number in range(most + 1):
+        for places in combinations(range(1, attempts + 1), number):
+            for chosen in product(faults, repeat=number):
+                yield dict(zip(places, chosen, strict=True))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScriptTask(Task):
+    """The answer is a script for the run `scenario`, of at most `budget` faults.
+
+    `free` names the settings that the learner may choose as well, with the values that each may have.
     """
 
     scenario: Scenario
-    goal: str
-    reached: Callable[[History], bool]
     budget: int = 1
     free: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+
+    @property
+    def wanted(self) -> str:
+        """What to hand in."""
+        return 'Put a fault script in place of the dots, such as {9: "lose ack"}; {} means no fault.'
+
+    def script_of(self, answer: Any, settings: Mapping[str, Any]) -> FaultScript:
+        """The answer as a script.
+
+        Outside for more faults than the budget has, or a setting that is not free.
+        """
+        script = parse_script(answer)
+        for name, value in settings.items():
+            if name not in self.free:
+                known = " and ".join(("the faults", *self.free))
+                raise Outside(f"{name}= cannot be chosen here; you choose {known}.")
+            if value not in self.free[name]:
+                raise Outside(f"{name}={value!r} is not one of {', '.join(map(repr, self.free[name]))}.")
+        if (number := _faults_in(script)) > self.budget:
+            raise Outside(f"Your script names {number} faults; the budget is {self.budget}.")
+        return script
+
+
+def _faults_in(script: FaultScript) -> int:
+    """How many attempts a script names; a script without an end counts as a thousand."""
+    return sum(1000 if rule.last is None else rule.last - rule.first + 1
+               for rule in script.rules if rule.fault.name != "deliver")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PuzzleTask(ScriptTask):
+    """`reached` says whether a run is what was asked for (`goal` in words).
+
+    Where nothing reaches the goal, the right answer is "impossible"; the check then runs every script of the
+    `kinds` of faults up to the budget, and where `world` holds arguments for `explore` it also walks every
+    state.
+    """
+
+    goal: str
+    reached: Callable[[History], bool]
     kinds: tuple[str, ...] = FAULTS
     world: Mapping[str, Any] | None = None
 
     @property
     def asked(self) -> str:
-        """The text; that no script does it may be said of every puzzle, or the offer would give the answer away."""
+        """The text.
+
+        That no script does it may be said of every puzzle, or the offer would give the answer away.
+        """
         return f"{self.text} If you think that no script does it: `task.check(\"{IMPOSSIBLE}\")`"
 
-    def check(self, answer: Any, **settings: Any) -> Message:
-        """Run the script and draw what it did."""
-        if self.is_placeholder(answer):
-            return not_attempted("Put a fault script in place of the dots, such as {7: \"delay 250\"}.")
-        try:
-            check_settings(self.free, settings)
-            return self._claim() if str(answer).strip().lower() == IMPOSSIBLE else self._try(parse_script(answer), settings)
-        except LessonError as error:
-            return wrong(str(error))
-
-    def _try(self, script: FaultScript, settings: Mapping[str, Any]) -> Message:
-        if (number := faults_in(script)) > self.budget:
-            return wrong(f"Your script names {number} faults; the budget is {self.budget}.")
+    def judge(self, answer: Any, **settings: Any) -> Message:
+        """Run the script and draw what it did; or try everything before calling it impossible."""
+        if str(answer).strip().lower() == IMPOSSIBLE:
+            return self._claim()
+        script = self.script_of(answer, settings)
         if strange := self._strange(script):
-            return wrong(f"'{strange}' is beyond what this puzzle asks about: only {', '.join(self.kinds)} count here.")
+            raise Outside(f"'{strange}' is a fault, but it does not count in this exercise: choose from "
+                          f"{', '.join(self.kinds)}.")
         run = self.scenario.run(faults=str(script), **settings)
         if self.reached(run):
-            return right(self.explanation, _drawn(run))
-        return wrong(f"With the script '{script or 'no fault'}' the log holds {log_words(run)}, and the application was told "
-                     f"{told_words(run)}. Wanted: {self.goal}", _drawn(run))
+            return right(self.explanation, show(run))
+        return wrong(f"With the script '{script or 'no fault'}' the log holds {log_words(run)}, and the application "
+                     f"was told {told_words(run)}. Wanted: {self.goal}", show(run))
 
     def _strange(self, script: FaultScript) -> str:
-        """A fault that the claim "impossible" says nothing about; only of concern where that claim is the answer."""
+        """A fault that the claim "impossible" says nothing about.
+
+        Only of concern where that claim is the answer.
+        """
         if not any(one.answer == IMPOSSIBLE for one in self.right):
             return ""
-        return next((str(rule.fault) for rule in script.rules if str(rule.fault) not in (*self.kinds, "deliver")), "")
+        faults = [str(rule.fault) for rule in script.rules]
+        return next((fault for fault in faults if fault not in (*self.kinds, "deliver")), "")
 
     def _claim(self) -> Message:
-        """Try everything before calling it impossible."""
-        tried = 0
-        for chosen in self._choices():
-            for script in schedules(self._attempts(), self.budget, self.kinds):
-                tried += 1
-                if self.reached(self._run(script, chosen)):
-                    return wrong(f"It can be done: of all scripts up to {self.budget} fault{'s' * (self.budget != 1)}, one of the first "
-                                 f"{tried} reaches it.")
-        return right(f"None of the {tried} scripts with {', '.join(self.kinds)} reaches it. {self._walk()}{self.explanation}")
+        values = self.scenario.values
+        attempts = (values if isinstance(values, int) else len(values)) + self.budget
+        choices = [dict(zip(self.free, chosen, strict=True)) for chosen in product(*self.free.values())]
+        scripts = [(script, chosen) for chosen in choices
+                   for script in schedules(attempts, self.budget, self.kinds)]
+        for tried, (script, chosen) in enumerate(scripts, 1):
+            if self.reached(self._run(script, chosen)):
+                faults = f"{self.budget} fault{'s' * (self.budget != 1)}"
+                return wrong(f"It can be done: of all scripts up to {faults}, one of the first {tried} reaches it.")
+        return right(f"None of the {len(scripts)} scripts with {', '.join(self.kinds)} reaches it. "
+                     f"{self._walk()}{self.explanation}")
 
     def _walk(self) -> str:
-        """What the explorer says about it. LessonError when it knows a way, for then the puzzle is wrong, not the learner."""
+        """What the explorer says.
+
+        LessonError when it knows a way, for then the puzzle is wrong, not the learner.
+        """
         if self.world is None:
             return ""
-        from lesson_lib.explorer.explore import explore
         found = explore(faults=self.budget, **self.world)
         if any(self.reached(found.history(outcome)) for outcome in found.outcomes):
-            raise LessonError(f"The explorer knows a way to do {self.id} that no fault script can write down; please report it.")
+            raise LessonError(f"The explorer knows a way to do {self.id} that no fault script can write down; "
+                              "please report it.")
         return f"Nor does any of the {found.states:,} states that the explorer can get to. "
 
     def _run(self, script: dict[int, str], chosen: Mapping[str, Any]) -> History:
@@ -94,33 +153,47 @@ class PuzzleTask(Task):
         except LessonError:  # the script names an attempt that this run never made
             return self.scenario.run(**{"faults": None, **chosen})
 
-    def _attempts(self) -> int:
-        values = self.scenario.values
-        return (values if isinstance(values, int) else len(values)) + self.budget
 
-    def _choices(self) -> list[dict[str, Any]]:
-        """Every combination of the free settings; at least one, of nothing."""
-        found: list[dict[str, Any]] = [{}]
-        for name, values in self.free.items():
-            found = [{**one, name: value} for one in found for value in values]
-        return found
+@dataclass(frozen=True, kw_only=True)
+class MutantTask(ScriptTask):
+    """Beat the mutant: a script under which a broker with a wrong rule and Kafka's own part ways.
+
+    `mutant` makes the wrong rule, new for every run, so that it may keep a memory of its own. `breaks` is the
+    anomaly that the wrong broker must show, where any difference is not enough.
+    """
+
+    mutant: Callable[[], Rule | Broker]
+    budget: int = 2
+    choose_values: bool = False
+    breaks: str = ""
+
+    def judge(self, answer: Any, values: Any = None, **settings: Any) -> Message:
+        """Run both brokers under the script and compare log and reports.
+
+        `values` may be chosen where the task says so.
+        """
+        script, one = self.script_of(answer, settings), self._scenario(values)
+        kafka = one.run(faults=str(script), **settings)
+        mutant = one.run(faults=str(script), rule=self.mutant(), **settings)
+        drawn = compare(mutant, kafka)
+        if _ends(kafka) == _ends(mutant):
+            return wrong(f"With the script '{script or 'no fault'}' both brokers hold {log_words(kafka)} and the "
+                         f"application is told {told_words(kafka)}: the application cannot tell them apart. Look for "
+                         "a script after which the log differs, or what is told.", drawn)
+        if self.breaks and self.breaks not in mutant.anomaly_names:
+            return wrong("The two do differ, but the wrong broker kept every promise here. Wanted is a run in which "
+                         f"it shows a {self.breaks}.", drawn)
+        return right(f"Kafka holds {log_words(kafka)}, the wrong broker {log_words(mutant)}. {self.explanation}",
+                     drawn)
+
+    def _scenario(self, values: Any) -> Scenario:
+        if values is None:
+            return self.scenario
+        if not self.choose_values:
+            raise Outside("values= cannot be chosen here; you choose the faults.")
+        return Scenario(values if isinstance(values, int) else tuple(values), self.scenario.settings)
 
 
-def check_settings(free: Mapping[str, tuple[Any, ...]], settings: Mapping[str, Any]) -> None:
-    """LessonError for a setting that the learner cannot choose, or a value that it cannot have."""
-    for name, value in settings.items():
-        if name not in free:
-            raise LessonError(f"{name}= cannot be chosen here; you choose {' and '.join(('the faults', *free))}.")
-        if value not in free[name]:
-            raise LessonError(f"{name}={value!r} is not one of {', '.join(map(repr, free[name]))}.")
-
-
-def faults_in(script: FaultScript) -> int:
-    """How many attempts a script names; a script without an end counts as a thousand."""
-    return sum(1000 if rule.last is None else rule.last - rule.first + 1
-               for rule in script.rules if rule.fault.name != "deliver")
-
-
-def _drawn(run: History) -> Any:
-    from lesson_lib.draw import show
-    return show(run)
+def _ends(run: History) -> tuple[list[str], list[tuple[int, str]]]:
+    """What anybody could see from outside: the log, and what the application was told."""
+    return run.values(), list(run.told.items())

@@ -1,15 +1,38 @@
-"""What every exercise has: a text, hints, a check, and for its author the answers that must pass and those that must not."""
+"""What every exercise has, and the object that a learner holds: `check`, `hint`, `solution`.
+
+An exercise is data. Its author writes down answers that must pass and answers that must not; the tests hand
+in both. A kind of exercise is a `Task` with a `judge`; what all kinds have in common stands in `Task.check`:
+dots are no attempt, what cannot be run is not called wrong, and neither is what the exercise does not ask
+about.
+"""
 
 from __future__ import annotations
 
 import inspect
+import os
 import re
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from lesson_lib.teach.message import Message, Outcome
+from lesson_lib.errors import LessonError
+from lesson_lib.teach import store
+from lesson_lib.teach.content import find
+from lesson_lib.teach.message import Message, Outcome, Shown, box, inline
+
+_LONGEST = 2000  # characters of an answer that are kept
+
+
+class NotYet(LessonError):
+    """Nothing to judge yet, such as a function that returns nothing."""
+
+
+class Outside(LessonError):
+    """It can be run, but the exercise does not ask about it.
+
+    Too many faults, or one that does not count here.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +46,13 @@ class Given:
         """The call as a cell would hold it; a function comes with its source."""
         if inspect.isfunction(self.answer):
             return f"{_untyped(source_of(self.answer))}\ntask.check({self.answer.__name__})"
-        return f"task.check({', '.join([repr(self.answer), *(f'{k}={v!r}' for k, v in self.settings.items())])})"
+        settings = [f"{name}={value!r}" for name, value in self.settings.items()]
+        return f"task.check({', '.join([repr(self.answer), *settings])})"
+
+
+def given(answer: Any, **settings: Any) -> Given:
+    """An answer as its author writes it down: `given({2: "lose ack"}, in_flight=5)`."""
+    return Given(answer, settings)
 
 
 def source_of(answer: Any) -> str:
@@ -37,18 +66,16 @@ def source_of(answer: Any) -> str:
 def _untyped(source: str) -> str:
     """A function as a learner would write it, without types."""
     names = re.compile(r"(\w+): ")
-    return re.sub(r"^def (\w+)\((.*)\) -> .*:$", lambda m: f"def {m[1]}({', '.join(names.findall(m[2]))}):", source, count=1,
-                  flags=re.MULTILINE)
-
-
-def given(answer: Any, **settings: Any) -> Given:
-    """An answer as its author writes it down: `given({2: "lose ack"}, in_flight=5)`."""
-    return Given(answer, settings)
+    return re.sub(r"^def (\w+)\((.*)\) -> .*:$", lambda m: f"def {m[1]}({', '.join(names.findall(m[2]))}):",
+                  source, count=1, flags=re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """An exercise as data. `right` (the first is the solution) must pass its check, each of `wrong` must fail with a sentence."""
+    """An exercise as data.
+
+    `right` (the first is the solution) must pass its check, each of `wrong` must not pass.
+    """
 
     id: str
     text: str
@@ -59,7 +86,25 @@ class Task:
     kind: str = "exercise"
 
     def check(self, answer: Any, **settings: Any) -> Message:
-        """Judge an answer, without keeping it: not attempted, wrong with what the history shows, or right."""
+        """Judge an answer, without keeping it. Whatever is handed in, what comes back is a sentence."""
+        try:
+            if self.is_placeholder(answer):
+                raise NotYet(self.wanted)
+            return self.judge(answer, **settings)
+        except NotYet as error:
+            return Message(Outcome.NOT_ATTEMPTED, str(error))
+        except Outside as error:
+            return Message(Outcome.OUTSIDE, str(error))
+        except LessonError as error:
+            return Message(Outcome.CANNOT_RUN, str(error))
+
+    def judge(self, answer: Any, **settings: Any) -> Message:
+        """Right, or wrong with what the history shows. LessonError for what cannot be run."""
+        raise NotImplementedError
+
+    @property
+    def wanted(self) -> str:
+        """What to hand in, as a sentence, for whoever has not yet."""
         raise NotImplementedError
 
     @property
@@ -79,11 +124,6 @@ class Task:
         return answer is ... or answer is None or answer == "..."
 
 
-def not_attempted(sentence: str) -> Message:
-    """Nothing to judge yet; `sentence` says what to hand in."""
-    return Message(Outcome.NOT_ATTEMPTED, sentence)
-
-
 def wrong(sentence: str, picture: Any = None) -> Message:
     """Judged and wrong; `sentence` says what the history shows."""
     return Message(Outcome.WRONG, sentence, picture)
@@ -94,4 +134,49 @@ def right(sentence: str, picture: Any = None) -> Message:
     return Message(Outcome.RIGHT, sentence, picture)
 
 
-Feedback = Callable[..., str]
+class Exercise(Shown):
+    """`check(...)` judges an answer, `hint()` says more each time, `solution()` shows one that passes."""
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self._hints = 0
+
+    def check(self, answer: Any = ..., *more: Any, **settings: Any) -> Message:
+        """Judge an answer, and keep what came of it."""
+        if more:
+            return Message(Outcome.CANNOT_RUN, "check takes one answer; put several values into a list, "
+                           "as in task.check([1, 2]).")
+        said = self.task.check(answer, **settings)
+        if said.outcome in (Outcome.RIGHT, Outcome.WRONG):
+            chosen = {"settings": repr(settings)} if settings else {}
+            entry = {"outcome": str(said.outcome), "answer": source_of(answer)[:_LONGEST], **chosen}
+            store.record(self.task.id, entry)
+        return said
+
+    def hint(self) -> Message:
+        """The next hint; after the last one, the last one again."""
+        number = self._hints = min(self._hints + 1, len(self.task.hints))
+        hint = self.task.hints[number - 1]
+        return Message(Outcome.INFO, f"Hint {number} of {len(self.task.hints)} for {self.task.id}: {hint}")
+
+    def solution(self) -> Message:
+        """A cell that passes, unless SOLUTIONS=off is set, as in a workshop."""
+        if os.environ.get("SOLUTIONS", "").strip().lower() == "off":
+            return Message(Outcome.INFO, "Solutions are switched off here (SOLUTIONS=off); "
+                           "ask, or take another hint.")
+        return Message(Outcome.INFO, f"One solution. {self.task.explanation}", code=self.task.solution)
+
+    def plain(self) -> str:
+        """The task as text."""
+        return f"Exercise {self.task.id}: {self.task.asked}".replace("`", "")
+
+    def rich(self) -> str:
+        """The same as HTML."""
+        return box(f"<strong>Exercise {self.task.id}.</strong> {inline(self.task.asked)}", "#CC79A7")
+
+
+def exercise(item_id: str) -> Exercise:
+    """Show an exercise and return it: `.check(...)`, `.hint()`, `.solution()`."""
+    shown = Exercise(find(item_id, Task))
+    shown.show()
+    return shown
