@@ -23,7 +23,8 @@ from lesson_lib.teach.ask import SURE, Asked
 from lesson_lib.teach.content import Question, lesson_items
 from lesson_lib.teach.message import Message, Outcome
 
-_STATES = {Outcome.RIGHT: State.RIGHT, Outcome.WRONG: State.WRONG, Outcome.NOT_ATTEMPTED: State.NOT_ATTEMPTED}
+_STATES = {Outcome.RIGHT: State.RIGHT, Outcome.WRONG: State.WRONG, Outcome.CANNOT_RUN: State.WRONG,
+           Outcome.OUTSIDE: State.WRONG, Outcome.NOT_ATTEMPTED: State.NOT_ATTEMPTED}
 _LONGEST = 2000  # characters of an answer or a sentence that are reported
 
 

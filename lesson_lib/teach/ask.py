@@ -145,7 +145,7 @@ class Asked(Shown):
 
 
 def question(item_id: str) -> Asked:
-    """Show a question and return it, to be answered with `.answer("b", confidence=3)` or with its controls."""
+    """Show a question and return it, to be answered with `.answer("b", confidence=3)` or its controls."""
     item = find(item_id, Question)
     asked = Asked(item)
     asked.show()

@@ -86,9 +86,9 @@ def misconception_map() -> Table:
     answered = sum(bool(store.entries(i.id)) for i in all_items() if isinstance(i, Question))
     return Table(f"{answered} questions answered; first answers that the runs contradict:",
                  ("the belief", "where", "asked", "you said", "how sure", "and it is so"), rows,
-                 f"{answered} questions answered, and no first answer that a run contradicts." if answered else
-                 "No question is answered yet, so there is nothing to map; the lessons ask, and this table "
-                 "remembers.")
+                 f"{answered} questions answered, and no first answer that a run contradicts." if answered
+                 else "No question is answered yet, so there is nothing to map; the lessons ask, and this "
+                      "table remembers.")
 
 
 def _first_miss(item: Question) -> tuple[str, int, str] | None:

@@ -8,9 +8,9 @@ import pytest
 
 from lesson_lib.errors import LessonError
 from lesson_lib.teach import misconception_map, observe, progress, question, reveal, store
+from lesson_lib.teach.ask import AnswerView
 from lesson_lib.teach.content import find
 from lesson_lib.teach.message import Outcome
-from lesson_lib.teach.widget import AnswerView
 
 RUN = find("2.lost-ack").scenario.run()
 CONTROL = find("2.lost-request").scenario.run()

@@ -10,8 +10,7 @@ from lesson_lib.errors import LessonError
 from lesson_lib.sim import simulate
 from lesson_lib.teach import playground
 from lesson_lib.teach.content import Scenario
-from lesson_lib.teach.playground import Playground
-from lesson_lib.teach.playground_view import FAULTS, SWITCHES, PlaygroundView
+from lesson_lib.teach.playground import FAULTS, SWITCHES, Playground, PlaygroundView
 
 
 def test_it_prints_the_call_that_makes_the_same_run(capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,9 +15,7 @@ from lesson_lib.teach import as_rule, exercise, store
 from lesson_lib.teach.content import find, scenario
 from lesson_lib.teach.message import Outcome
 from lesson_lib.teach.tasks import bounded
-from lesson_lib.teach.tasks.mutant import MutantTask
-from lesson_lib.teach.tasks.puzzle import PuzzleTask
-from lesson_lib.teach.tasks.schedules import FAULTS, schedules
+from lesson_lib.teach.tasks.puzzle import FAULTS, MutantTask, PuzzleTask, schedules
 from lesson_lib.teach.tasks.task import given
 
 TASK = {"id": "0.x", "text": "", "hints": ("one", "two"), "right": (given({}),), "wrong": (), "explanation": "Because."}
@@ -53,9 +51,37 @@ def test_the_rule_of_the_web_page_loses_the_first_batch() -> None:
     assert task.check({1: "lose ack"}).outcome == Outcome.WRONG
 
 
-@pytest.mark.parametrize("answer", [5, "lose ack", {2: "x"}, {0: "lose ack"}, {9: "lose ack"}, {1: "lose ack", 2: "lose ack", 3: "repeat"}])
+@pytest.mark.parametrize("answer", [5, "lose ack", {2: "x"}, {0: "lose ack"}, {9: "lose ack"}])
 def test_a_mutant_is_not_beaten_by_what_is_no_script(answer: Any) -> None:
-    assert MutantTask(**TASK, scenario=scenario(3), mutant=takes_all).check(answer).outcome == Outcome.WRONG
+    assert MutantTask(**TASK, scenario=scenario(3), mutant=takes_all).check(answer).outcome == Outcome.CANNOT_RUN
+
+
+def test_a_mutant_is_beaten_within_the_budget() -> None:
+    said = MutantTask(**TASK, scenario=scenario(3), mutant=takes_all).check({1: "lose ack", 2: "lose ack", 3: "repeat"})
+    assert said.outcome == Outcome.OUTSIDE and "names 3 faults; the budget is 2" in said.text
+
+
+@pytest.mark.parametrize(("answer", "settings", "line"), [
+    ({2: "lose request"}, {}, "✗ Wrong. With the script"),
+    ({2: "loose ack"}, {}, "! Cannot run this. There is no fault 'loose ack'."),
+    ({9: "lose ack"}, {}, "! Cannot run this. The fault '9: lose ack' never happened: only 3 attempts were made."),
+    ({2: "delay 250"}, {}, "! Not in this exercise. 'delay 250' is a fault, but it does not count in this exercise"),
+    ({1: "repeat", 2: "repeat", 3: "repeat"}, {}, "! Not in this exercise. Your script names 3 faults; the budget is 2."),
+    ({}, {"acks": 0}, "! Not in this exercise. acks=0 is not one of 1, 'all'."),
+    ({}, {"akcs": 1}, "! Not in this exercise. akcs= cannot be chosen here; you choose the faults and acks.")])
+def test_a_typo_a_fault_that_does_not_count_and_a_wrong_idea_are_told_apart(
+        answer: Any, settings: dict[str, Any], line: str) -> None:
+    assert find("2.skip-one").check(answer, **settings).line.startswith(line)
+
+
+def test_what_was_not_judged_is_not_kept() -> None:
+    for answer in ({2: "loose ack"}, {2: "delay 250"}, ...):
+        exercise("2.skip-one").check(answer)
+    assert store.everything() == {}
+
+
+def test_no_puzzle_advertises_a_fault_that_it_does_not_count() -> None:
+    assert '{9: "lose ack"}' in find("2.skip-one").check(...).text
 
 
 def test_values_may_be_chosen_only_where_the_task_says_so() -> None:
@@ -233,12 +259,12 @@ def nothing_yet(batch: Any, memory: dict[Any, Any]) -> Any:
 
 @pytest.mark.parametrize(("answer", "outcome", "words"), [
     (nothing_yet, Outcome.NOT_ATTEMPTED, "returns nothing yet"),
-    (forgets_to_return, Outcome.WRONG, "returned nothing for"),
-    (remembers_a_function, Outcome.WRONG, "memory can hold"),
+    (forgets_to_return, Outcome.CANNOT_RUN, "returned nothing for"),
+    (remembers_a_function, Outcome.CANNOT_RUN, "memory can hold"),
     (Callable_(), Outcome.RIGHT, "your rule held"),
     (print, Outcome.NOT_ATTEMPTED, "nothing"),
-    (quits, Outcome.WRONG, "ended the program"),
-    (dict, Outcome.WRONG, "raised"),
+    (quits, Outcome.CANNOT_RUN, "ended the program"),
+    (dict, Outcome.CANNOT_RUN, "raised"),
 ])
 def test_any_rule_gets_a_sentence(answer: Any, outcome: Outcome, words: str) -> None:
     said = find("2.own-rule").check(answer)
@@ -250,7 +276,9 @@ def test_any_rule_gets_a_sentence(answer: Any, outcome: Outcome, words: str) -> 
 def test_any_script_gets_a_sentence(answer: Any) -> None:
     for name in ("1.silent-loss", "2.make-log", "2.skip-one", "1.last-offset", "1.header", "2.own-rule"):
         said = find(name).check(answer)
-        assert said.outcome == Outcome.WRONG and said.text, (name, said.line)
+        no_fault = isinstance(find(name), PuzzleTask) and answer in ({}, "")
+        tried = no_fault or (name == "1.last-offset" and answer == 0 and answer is not False)
+        assert said.outcome == (Outcome.WRONG if tried else Outcome.CANNOT_RUN) and said.text, (name, said.line)
 
 
 def test_a_script_without_an_end_is_over_any_budget() -> None:
@@ -271,4 +299,4 @@ def test_impossible_is_right_only_after_everything_was_tried() -> None:
 
 def test_a_puzzle_that_only_the_explorer_can_solve_is_the_authors_mistake() -> None:
     said = puzzle(kinds=("lose request",), reached=lambda run: run.values() == ["m0", "m0", "m1"]).check("impossible")
-    assert said.outcome == Outcome.WRONG and "please report" in said.text
+    assert said.outcome == Outcome.CANNOT_RUN and "please report" in said.text

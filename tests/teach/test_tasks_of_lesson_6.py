@@ -11,7 +11,7 @@ from lesson_lib.core.producer_state import Appended, Duplicate, Refused
 from lesson_lib.errors import LessonError
 from lesson_lib.sim.broker_with_memory import State
 from lesson_lib.teach.content import find
-from lesson_lib.teach.lessons.rules_06 import accept
+from lesson_lib.teach.lessons.rules_06 import accept, only_next, refuses_all
 from lesson_lib.teach.message import Outcome
 from lesson_lib.teach.tasks.learner_rule import LearnerBroker, RefusingBroker
 
@@ -20,9 +20,9 @@ BOUND = {"batches": 2, "in_flight": 2, "faults": 1}
 
 @pytest.mark.parametrize("changed", [{"batches": "2"}, {"faults": -1}, {"in_flight": 0}, {"in_flight": True}, {"batches": ["a", "b"]},
                                      {"faults": 1.0}, {"batches": 40, "in_flight": 40, "faults": 9}, {"more": 1}])
-def test_a_bound_that_is_none_is_wrong_in_words(changed: dict[str, Any]) -> None:
+def test_a_bound_that_is_none_cannot_be_explored(changed: dict[str, Any]) -> None:
     said = find("6.smallest").check(BOUND | changed)
-    assert said.outcome == Outcome.WRONG and said.text.rstrip()[-1] in ".!"
+    assert said.outcome == Outcome.CANNOT_RUN and said.text.rstrip()[-1] in ".!"
 
 
 def test_dots_in_a_bound_are_not_attempted() -> None:
@@ -60,3 +60,10 @@ def test_who_has_the_log_has_its_memory() -> None:
 def test_lesson_2_knows_no_refusal() -> None:
     with pytest.raises(LessonError, match="return True to store the batch, False to drop it"):
         LearnerBroker(accept=lambda seen, memory: "refuse").handle(State(), batch(0))
+
+
+@pytest.mark.parametrize(("rule", "words"), [(refuses_all, "No fault at all, and `a b a` can go on for ever"),
+                                             (only_next, "With 1 fault `a b a` can go on for ever")])
+def test_a_rule_that_never_comes_to_an_end_is_told_so(rule: Any, words: str) -> None:
+    said = find("6.own-rule").check(rule)
+    assert said.outcome == Outcome.WRONG and words in said.text

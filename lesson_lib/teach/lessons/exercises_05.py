@@ -6,10 +6,9 @@ from collections import Counter
 
 from lesson_lib.teach.content import scenario
 from lesson_lib.teach.readings import copies
-from lesson_lib.teach.tasks.puzzle import PuzzleTask
-from lesson_lib.teach.tasks.schedules import FAULTS
+from lesson_lib.teach.tasks.function import ValueTask
+from lesson_lib.teach.tasks.puzzle import FAULTS, PuzzleTask
 from lesson_lib.teach.tasks.task import given
-from lesson_lib.teach.tasks.value import ValueTask
 
 KINDS = (*FAULTS, "kill producer")
 

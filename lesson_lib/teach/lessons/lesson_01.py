@@ -24,10 +24,9 @@ from lesson_lib.history import History
 from lesson_lib.teach.content import Option, Question, scenario
 from lesson_lib.teach.lessons import wire
 from lesson_lib.teach.readings import acks, all_ok, log_words, offsets_told, requests, told_words
-from lesson_lib.teach.tasks.function import FunctionTask
+from lesson_lib.teach.tasks.function import FunctionTask, ValueTask
 from lesson_lib.teach.tasks.puzzle import PuzzleTask
 from lesson_lib.teach.tasks.task import given
-from lesson_lib.teach.tasks.value import ValueTask
 
 ORDERS = ["coffee", "tea", "rum"]
 THREE = scenario(ORDERS, idempotence=False)

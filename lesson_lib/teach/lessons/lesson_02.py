@@ -23,7 +23,7 @@ from lesson_lib.history import History, Kind
 from lesson_lib.teach.content import Option, Question, scenario
 from lesson_lib.teach.lessons import rules_02 as rules
 from lesson_lib.teach.readings import acks, all_ok, copies, log_words, offsets_told, requests, told_words
-from lesson_lib.teach.tasks.own_rule import RuleTask
+from lesson_lib.teach.tasks.learner_rule import RuleTask
 from lesson_lib.teach.tasks.puzzle import PuzzleTask
 from lesson_lib.teach.tasks.task import given
 

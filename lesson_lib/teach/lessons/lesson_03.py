@@ -25,9 +25,9 @@ from lesson_lib.sim.broker_with_memory import Broker
 from lesson_lib.sim.wrong_brokers import mutant_called
 from lesson_lib.teach.content import Option, Question, scenario
 from lesson_lib.teach.readings import copies, log_words, offsets_told, requests, told_words
-from lesson_lib.teach.tasks.mutant import MutantTask
+from lesson_lib.teach.tasks.function import ValueTask
+from lesson_lib.teach.tasks.puzzle import MutantTask
 from lesson_lib.teach.tasks.task import given
-from lesson_lib.teach.tasks.value import ValueTask
 
 TWO_COFFEES = scenario(("coffee", "coffee"))
 LOST_ACK = scenario(("coffee", "coffee"), faults={2: "lose ack"})

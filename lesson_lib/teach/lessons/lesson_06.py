@@ -27,13 +27,10 @@ from lesson_lib.teach.content import Option, Question, scenario
 from lesson_lib.teach.lessons import rules_02, rules_06
 from lesson_lib.teach.readings import copies, log_words, logs_are, told_words, twice, verdict_list, verdicts
 from lesson_lib.teach.scenarios import Explored, forged
-from lesson_lib.teach.tasks.bound import BoundTask
-from lesson_lib.teach.tasks.learner_rule import RefusingBroker
-from lesson_lib.teach.tasks.own_rule import RuleTask
-from lesson_lib.teach.tasks.puzzle import PuzzleTask
-from lesson_lib.teach.tasks.schedules import FAULTS
+from lesson_lib.teach.tasks.function import BoundTask, ValueTask
+from lesson_lib.teach.tasks.learner_rule import RefusingBroker, RuleTask
+from lesson_lib.teach.tasks.puzzle import FAULTS, PuzzleTask
 from lesson_lib.teach.tasks.task import given
-from lesson_lib.teach.tasks.value import ValueTask
 
 JAVA = {"client": "java", "in_flight": 5}
 SEVEN = tuple((7, 0, n) for n in range(7))

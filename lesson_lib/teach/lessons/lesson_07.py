@@ -24,10 +24,9 @@ from lesson_lib.history import History, Kind
 from lesson_lib.teach.content import Option, Question, scenario
 from lesson_lib.teach.lessons import rules_07 as rules
 from lesson_lib.teach.readings import cells_words, read, told_words
-from lesson_lib.teach.stories import pipeline, story
-from lesson_lib.teach.tasks.play import PlayTask
+from lesson_lib.teach.scenarios import pipeline, story
+from lesson_lib.teach.tasks.function import PlayTask, ValueTask
 from lesson_lib.teach.tasks.task import given
-from lesson_lib.teach.tasks.value import ValueTask
 
 KILLED = scenario(3, faults={2: "kill producer"}, resend=True)
 HALF = story("shop = kafka.producer()", 'shop.send("order", partition=0)', "shop.kill()", partitions=2)

@@ -35,7 +35,7 @@ from lesson_lib.teach.tasks.task import NotYet, right, wrong
 
 Accept = Callable[["SeenBatch", dict[Any, Any]], bool | str]
 REFUSE = "refuse"
-MOST_STATES = 50_000  # five times what a rule that holds needs; one that always refuses has no end of them
+MOST_STATES = 20_000  # twice what a rule that holds needs; one that always refuses has no end of them
 
 
 @dataclass(frozen=True, slots=True)

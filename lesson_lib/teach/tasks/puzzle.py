@@ -108,8 +108,8 @@ class PuzzleTask(ScriptTask):
         run = self.scenario.run(faults=str(script), **settings)
         if self.reached(run):
             return right(self.explanation, show(run))
-        return wrong(f"With the script '{script or 'no fault'}' the log holds {log_words(run)}, and the application "
-                     f"was told {told_words(run)}. Wanted: {self.goal}", show(run))
+        return wrong(f"With the script '{script or 'no fault'}' the log holds {log_words(run)}, and the "
+                     f"application was told {told_words(run)}. Wanted: {self.goal}", show(run))
 
     def _strange(self, script: FaultScript) -> str:
         """A fault that the claim "impossible" says nothing about.
@@ -130,7 +130,8 @@ class PuzzleTask(ScriptTask):
         for tried, (script, chosen) in enumerate(scripts, 1):
             if self.reached(self._run(script, chosen)):
                 faults = f"{self.budget} fault{'s' * (self.budget != 1)}"
-                return wrong(f"It can be done: of all scripts up to {faults}, one of the first {tried} reaches it.")
+                return wrong(f"It can be done: of all scripts up to {faults}, one of the first {tried} "
+                             "reaches it.")
         return right(f"None of the {len(scripts)} scripts with {', '.join(self.kinds)} reaches it. "
                      f"{self._walk()}{self.explanation}")
 
@@ -143,8 +144,8 @@ class PuzzleTask(ScriptTask):
             return ""
         found = explore(faults=self.budget, **self.world)
         if any(self.reached(found.history(outcome)) for outcome in found.outcomes):
-            raise LessonError(f"The explorer knows a way to do {self.id} that no fault script can write down; "
-                              "please report it.")
+            raise LessonError(f"The explorer knows a way to do {self.id} that no fault script can write "
+                              "down; please report it.")
         return f"Nor does any of the {found.states:,} states that the explorer can get to. "
 
     def _run(self, script: dict[int, str], chosen: Mapping[str, Any]) -> History:
@@ -177,14 +178,14 @@ class MutantTask(ScriptTask):
         mutant = one.run(faults=str(script), rule=self.mutant(), **settings)
         drawn = compare(mutant, kafka)
         if _ends(kafka) == _ends(mutant):
-            return wrong(f"With the script '{script or 'no fault'}' both brokers hold {log_words(kafka)} and the "
-                         f"application is told {told_words(kafka)}: the application cannot tell them apart. Look for "
-                         "a script after which the log differs, or what is told.", drawn)
+            return wrong(f"With the script '{script or 'no fault'}' both brokers hold {log_words(kafka)} and "
+                         f"the application is told {told_words(kafka)}: the application cannot tell them apart. "
+                         "Look for a script after which the log differs, or what is told.", drawn)
         if self.breaks and self.breaks not in mutant.anomaly_names:
-            return wrong("The two do differ, but the wrong broker kept every promise here. Wanted is a run in which "
-                         f"it shows a {self.breaks}.", drawn)
-        return right(f"Kafka holds {log_words(kafka)}, the wrong broker {log_words(mutant)}. {self.explanation}",
-                     drawn)
+            return wrong("The two do differ, but the wrong broker kept every promise here. Wanted is a run in "
+                         f"which it shows a {self.breaks}.", drawn)
+        return right(f"Kafka holds {log_words(kafka)}, the wrong broker {log_words(mutant)}. "
+                     f"{self.explanation}", drawn)
 
     def _scenario(self, values: Any) -> Scenario:
         if values is None:

@@ -10,9 +10,8 @@ import pytest
 from course_tools.report.copies import Checker, read
 from course_tools.report.model import State
 from lesson_lib.teach.content import Question, all_items, lesson_items
-from lesson_lib.teach.tasks.function import FunctionTask
-from lesson_lib.teach.tasks.own_rule import RuleTask
-from lesson_lib.teach.tasks.play import PlayTask
+from lesson_lib.teach.tasks.function import FunctionTask, PlayTask
+from lesson_lib.teach.tasks.learner_rule import RuleTask
 
 LESSONS = [number for number in range(1, 8) if lesson_items(number)]
 FUNCTION = next(item for item in all_items() if isinstance(item, FunctionTask))
