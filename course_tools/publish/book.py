@@ -19,7 +19,7 @@ from traitlets.config import Config
 from course_tools.publish.execute import ROOT, TEMPLATES
 from course_tools.publish.sections import sections_of
 from lesson_lib import __version__
-from lesson_lib.teach.message import inline
+from lesson_lib.text_table import inline_html
 
 TITLE = "Sent Twice, Stored Once"
 SUBTITLE = ("Kafka's idempotent producer in seven lessons. These pages show the lessons as they are after Run All with nothing "
@@ -58,7 +58,7 @@ def make_book(folder: Path, notebooks: dict[Path, NotebookNode]) -> list[Path]:
 
 def _lesson(path: Path, notebook: NotebookNode) -> Lesson:
     heading, *rest = notebook.cells[0].source.splitlines()
-    goals = tuple(inline(line.removeprefix("- ")) for line in rest if line.startswith("- "))
+    goals = tuple(inline_html(line.removeprefix("- ")) for line in rest if line.startswith("- "))
     return Lesson(path.with_suffix(".html").name, heading.lstrip("# "), goals, notebook)
 
 
@@ -84,5 +84,5 @@ def _page(exporter: HTMLExporter, book: list[Lesson], number: int) -> str:
 
 
 def _contents(exporter: HTMLExporter, book: list[Lesson]) -> str:
-    told = {"title": TITLE, "subtitle": SUBTITLE, "made": inline(f"Made by `make book` from version {__version__} of the course.")}
+    told = {"title": TITLE, "subtitle": SUBTITLE, "made": inline_html(f"Made by `make book` from version {__version__} of the course.")}
     return exporter.environment.get_template("contents.html.j2").render(book=told, lessons=book)

@@ -1,6 +1,4 @@
-"""Questions that a learner answers by letter.
-
-Shown as text, answered by a call or with the controls under the text.
+"""Questions that a learner answers by letter, in a call or with the controls under the text.
 
 `question` asks before a run (or recalls an earlier lesson) and says nothing about a prediction until `reveal`
 draws the run under one line that holds the prediction against it; `observe` asks after a run and checks
@@ -28,9 +26,9 @@ from lesson_lib.teach.message import (
     box,
     guard_script,
     has_kernel,
-    inline,
     show_now,
 )
+from lesson_lib.text_table import inline_html
 
 SURE = {1: "a guess", 2: "fairly sure", 3: "sure"}
 _COLOURS = {"recall": "#56B4E9", "choice": "#CC79A7", "prediction": "#0072B2", "observation": "#E69F00"}
@@ -187,11 +185,11 @@ def _plain(item: Question) -> str:
 
 
 def _html(item: Question) -> str:
-    runs = "".join(f"<p>{inline(f'`{call}`')}</p>" for call in _calls(item))
-    options = "".join(f'<li style="list-style-type: lower-alpha">{inline(o.text)}</li>' for o in item.options)
+    runs = "".join(f"<p>{inline_html(f'`{call}`')}</p>" for call in _calls(item))
+    options = "".join(f'<li style="list-style-type: lower-alpha">{inline_html(o.text)}</li>' for o in item.options)
     name = _element_id(item)
-    return box(f'<p id="{name}"><strong>{_TITLES[item.kind]}</strong> {inline(item.text)}</p>{runs}'
-               f'<ol type="a">{options}</ol><p>{inline(_how(item))}</p>', _COLOURS[item.kind],
+    return box(f'<p id="{name}"><strong>{_TITLES[item.kind]}</strong> {inline_html(item.text)}</p>{runs}'
+               f'<ol type="a">{options}</ol><p>{inline_html(_how(item))}</p>', _COLOURS[item.kind],
                f'role="group" aria-labelledby="{name}"')
 
 

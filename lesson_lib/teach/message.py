@@ -1,17 +1,15 @@
-"""What the lessons say back: an outcome, a sentence, perhaps a picture.
-
-As text and as HTML with the same words.
-"""
+"""What the lessons say back: an outcome, a sentence, perhaps a picture; the same words as text and as HTML."""
 
 from __future__ import annotations
 
 import html
-import re
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from importlib import resources
 from typing import Any
+
+from lesson_lib.text_table import inline_html
 
 
 class Outcome(StrEnum):
@@ -60,7 +58,7 @@ class Message:
         """The line as a box that screen readers announce."""
         code = f"<pre>{html.escape(self.code)}</pre>" if self.code else ""
         attributes = f'role="status" data-outcome="{self.outcome}"'
-        return box(inline(self.line) + code, _LOOK[self.outcome][1], attributes)
+        return box(inline_html(self.line) + code, _LOOK[self.outcome][1], attributes)
 
     def __repr__(self) -> str:
         return "\n\n".join(filter(None, (self.line, self.code, picture_text(self.picture))))
@@ -125,17 +123,9 @@ class _Text:
 
 
 def box(content: str, colour: str, attributes: str = "") -> str:
-    """HTML content with a coloured edge.
-
-    Readable in any theme, because it keeps the page's own text colour.
-    """
+    """HTML content with a coloured edge; any theme can show it, because it keeps the page's own text colour."""
     style = f"border-left: 4px solid {colour}; padding: 2px 10px; margin: 4px 0; max-width: 60em"
     return f'<div {attributes} style="{style}">{content}</div>'
-
-
-def inline(text: str) -> str:
-    """Escaped HTML in which `backticks` became code and line ends breaks."""
-    return re.sub(r"`([^`\n]+)`", r"<code>\1</code>", html.escape(text, quote=False)).replace("\n", "<br>")
 
 
 def picture_html(picture: Any) -> str:

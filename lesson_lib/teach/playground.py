@@ -1,6 +1,4 @@
-"""A run to play with: one control an attempt, a few switches.
-
-The same thing as a text call, so that it can be shared.
+"""A run to play with, by call or by controls: what happens to each attempt, and a few switches.
 
 Changing what happens to attempt k keeps everything before k, for the same script leads to the same run up to
 there, and what was chosen for the attempts after k. Only a fault whose attempt does not happen any more is
@@ -28,11 +26,11 @@ from lesson_lib.teach.message import (
     box,
     guard_script,
     has_kernel,
-    inline,
     picture_html,
     picture_text,
     show_now,
 )
+from lesson_lib.text_table import inline_html
 
 # What a control calls a fault, and what a script calls it.
 FAULTS = (("deliver", "deliver"), ("request lost", "lose request"), ("ack lost", "lose ack"),
@@ -75,19 +73,13 @@ class Playground(Shown):
         return str(self.scenario)
 
     def change(self, attempt: int, fault: str) -> Message:
-        """Let something else happen to one attempt, and see what follows from there.
-
-        "deliver" takes its fault away.
-        """
+        """Let something else happen to one attempt ("deliver": nothing), and see what follows from there."""
         if not isinstance(attempt, int):
             return Message(Outcome.INFO, f"An attempt is named by its number, such as 2, not {attempt!r}.")
         return self._chosen({**self.faults, attempt: fault}, {}, asked=attempt)
 
     def choose(self, faults: Mapping[int, str], **settings: Any) -> Message:
-        """Run with a whole strip of faults.
-
-        Those whose attempt does not happen then are dropped, and the message says so.
-        """
+        """Run with many faults; those whose attempt does not happen then are dropped, and said to be."""
         return self._chosen(faults, settings)
 
     def switch(self, **settings: Any) -> Message:
@@ -97,10 +89,7 @@ class Playground(Shown):
         return self._go(self.scenario.with_settings(**{**settings, "faults": settings["faults"] or None}))
 
     def _chosen(self, faults: Mapping[int, str], settings: Mapping[str, Any], asked: int = 0) -> Message:
-        """Run with the faults that happen.
-
-        One that was asked for by number must happen, or it is a mistake.
-        """
+        """Run with the faults that happen. One that was asked for by number must, or it is a mistake."""
         bare = self.scenario.with_settings(**{**settings, "faults": None})
         try:
             named = {n: parse_fault(dict(FAULTS).get(str(text), text)) for n, text in faults.items()}
@@ -121,10 +110,7 @@ class Playground(Shown):
         return self.message(dropped)
 
     def message(self, dropped: Mapping[int, Fault] | None = None) -> Message:
-        """The run as it is now, with the run before as its ghost.
-
-        And which faults were dropped on the way.
-        """
+        """The run as it is now with the run before as its ghost, and which faults were dropped."""
         same = self.before is not None and fork_of(self.run, self.before) is None
         words = ["Nothing came out differently."] if same else []
         words += [_dropped_words(dropped)] if dropped else []
@@ -137,7 +123,7 @@ class Playground(Shown):
     def rich(self) -> str:
         """The call and the picture."""
         said = box("<strong>Playground.</strong> Choose what happens to each attempt, then Run. "
-                   f"{inline(f'`{self.call}`')}", "#56B4E9")
+                   f"{inline_html(f'`{self.call}`')}", "#56B4E9")
         return said + picture_html(self.message().picture) + guard_script()
 
     def show(self) -> None:
@@ -148,10 +134,7 @@ class Playground(Shown):
 
 
 def _happening(bare: Scenario, faults: Mapping[int, Fault]) -> list[int]:
-    """The attempts that are made, out of those with a fault.
-
-    Whether one is made depends only on what happened before it.
-    """
+    """The attempts with a fault that are made: whether one is depends only on what happened before it."""
     kept: list[int] = []
     for n in sorted(faults):
         script = {before: str(faults[before]) for before in kept}
@@ -169,10 +152,7 @@ def _dropped_words(dropped: Mapping[int, Fault]) -> str:
 
 
 class PlaygroundView:
-    """A drop-down an attempt, a drop-down a switch, Run. `box` is what the notebook shows.
-
-    The picture is a value in it.
-    """
+    """A drop-down an attempt, a drop-down a switch, Run; `box` shows them, the picture is a value in it."""
 
     def __init__(self, ground: Playground) -> None:
         self.ground = ground

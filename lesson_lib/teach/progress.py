@@ -1,6 +1,4 @@
-"""What was answered so far, and the learner's own map of misconceptions.
-
-First answers against what the runs show.
+"""What was answered so far, and the learner's own map of misconceptions: first answers against the runs.
 
 Nothing but answers is kept in the file; what is right is found by making the runs again.
 """
@@ -9,55 +7,24 @@ from __future__ import annotations
 
 import textwrap
 from collections import defaultdict
-from dataclasses import dataclass
 from typing import Any
 
 from lesson_lib.teach import store
 from lesson_lib.teach.ask import SURE, confidence_of
 from lesson_lib.teach.content import Question, all_items, lesson_items
-from lesson_lib.teach.message import Outcome, inline
+from lesson_lib.teach.message import Outcome
+from lesson_lib.text_table import TextTable
 
 MOST_CHARACTERS = 90  # of a question in the map
 
 
-@dataclass(frozen=True)
-class Table:
-    """Rows with headings, as text and as HTML; `empty` is shown where there are no rows."""
-
-    caption: str
-    headings: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    empty: str = ""
-
-    def __repr__(self) -> str:
-        if not self.rows:
-            return self.empty
-        widths = [max(len(row[i]) for row in (self.headings, *self.rows)) for i in range(len(self.headings))]
-        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-                 for row in (self.headings, *self.rows)]
-        return "\n".join([self.caption, *lines])
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return {"text/plain": repr(self), "text/html": self._html()}
-
-    def _html(self) -> str:
-        if not self.rows:
-            return f"<p>{inline(self.empty)}</p>"
-        left = ' style="text-align: left"'
-        head = "".join(f'<th scope="col"{left}>{inline(h)}</th>' for h in self.headings)
-        rows = "".join("<tr>" + "".join(f"<td{left}>{inline(cell)}</td>" for cell in row) + "</tr>"
-                       for row in self.rows)
-        return (f"<table><caption>{inline(self.caption)}</caption><thead><tr>{head}</tr></thead>"
-                f"<tbody>{rows}</tbody></table>")
-
-
-def progress(lesson: int | None = None) -> Table:
+def progress(lesson: int | None = None) -> TextTable:
     """Every question and exercise, of one lesson or of all, with what came of it."""
     items = all_items() if lesson is None else lesson_items(lesson)
     known = store.everything()
     rows = tuple((item.id, item.kind, *_state(item, known.get(item.id, []))) for item in items)
     done = sum(row[2] == "right" for row in rows)
-    return Table(f"{done} of {len(rows)} questions and exercises right so far",
+    return TextTable(f"{done} of {len(rows)} questions and exercises right so far",
                  ("item", "kind", "state", "last answer", "tries"), rows,
                  "There are no questions in that lesson.")
 
@@ -75,7 +42,7 @@ def _judged(item: Any, entry: store.Entry) -> str:
     return str(Outcome.RIGHT if entry.get("answer") == item.truth(*item.runs()) else Outcome.WRONG)
 
 
-def misconception_map() -> Table:
+def misconception_map() -> TextTable:
     """Where your first answers and the runs disagreed, the surest on top, grouped by the idea behind them."""
     missed: dict[str, list[tuple[int, Question, str]]] = defaultdict(list)
     for item in all_items():
@@ -84,7 +51,7 @@ def misconception_map() -> Table:
     ordered = sorted(missed.items(), key=lambda group: -max(sure for sure, _, _ in group[1]))
     rows = tuple((idea, *_row(*miss)) for idea, misses in ordered for miss in misses)
     answered = sum(bool(store.entries(i.id)) for i in all_items() if isinstance(i, Question))
-    return Table(f"{answered} questions answered; first answers that the runs contradict:",
+    return TextTable(f"{answered} questions answered; first answers that the runs contradict:",
                  ("the belief", "where", "asked", "you said", "how sure", "and it is so"), rows,
                  f"{answered} questions answered, and no first answer that a run contradicts." if answered
                  else "No question is answered yet, so there is nothing to map; the lessons ask, and this "

@@ -26,10 +26,7 @@ def told_words(run: History) -> str:
 
 
 def offsets_told(run: History) -> list[int | None]:
-    """The offset that the application was told for each batch, in the order of sending.
-
-    None where it was told none.
-    """
+    """The offset that the application was told for each batch, in the order of sending; None for none."""
     told = {e.batch: e.offset for e in run.reports if e.what == "ok"}
     return [None if (offset := told.get(batch)) is None or offset < 0 else offset for batch in run.told]
 

@@ -77,7 +77,7 @@ def test_the_first_answer_stays_the_first() -> None:
 def test_recall_is_judged_at_once() -> None:
     assert question("2.recall-batch").answer("b").outcome == Outcome.RIGHT
     said = question("2.recall-batch").answer("a")
-    assert said.outcome == Outcome.WRONG and "the second batch begins at offset 3." in said.text
+    assert said.outcome == Outcome.WRONG and "the second batch starts at offset 3." in said.text
 
 
 def test_a_cell_that_is_run_again_says_again_what_the_answer_was_worth() -> None:

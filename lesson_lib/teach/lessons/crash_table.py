@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from lesson_lib.history import History, Kind
 from lesson_lib.sim.pipeline import STEPS, TRANSACTION, simulate_pipeline
-from lesson_lib.teach.progress import Table
+from lesson_lib.text_table import TextTable
 
 VALUES, CRASHED = ("a", "b", "c"), 2
 LEVELS = ("read_committed", "read_uncommitted")
 PLAIN = {"after": "idempotence, position last", "before": "idempotence, position first"}
 
 
-def crash_table() -> Table:
+def crash_table() -> TextTable:
     """Every crash point of every arrangement, what readers of each isolation level see of it, and how often the work was done."""
     rows = [_row(PLAIN[commit], step, transactions=False, commit=commit) for commit, steps in STEPS.items() for step in steps]
     rows += [_row("transactions", step, transactions=True) for step in TRANSACTION]
-    return Table("One crash, right after the named step with `b`; then the process starts again. \"Position last\": it is committed after "
-                 "the send, \"first\": before.",
-                 ("how", "crash after", *(f"out, {level}" for level in LEVELS), "b was worked on"), tuple(rows))
+    return TextTable('One crash, right after the named step with `b`; then the process starts again. "Position last": '
+                     'it is committed after the send, "first": before.',
+                     ("how", "crash after", *(f"out, {level}" for level in LEVELS), "b was worked on"), tuple(rows))
 
 
 def _row(name: str, step: str, **how: object) -> tuple[str, ...]:

@@ -28,10 +28,7 @@ class _TooLong(BaseException):
 
 
 def call(function: Callable[..., Any], *args: Any, steps: int = STEPS) -> Any:
-    """Call it, for at most so many lines of Python.
-
-    LessonError says what went wrong, with the function's name and line.
-    """
+    """Call it, for at most so many lines of Python. LessonError says what went wrong, and in which line."""
     name = getattr(function, "__name__", "your function")
     if line := _catches_all(getattr(function, "__code__", None)):
         raise LessonError(f"{name} catches everything in its line {line}, also what stops a loop without "

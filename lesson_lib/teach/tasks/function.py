@@ -1,7 +1,4 @@
-"""Hand in a value, the three numbers of a bound, or a function of your own.
-
-Checked against a run made for the check.
-"""
+"""Hand in a value, the three numbers of a bound, or a function; checked against a run made for the check."""
 
 from __future__ import annotations
 

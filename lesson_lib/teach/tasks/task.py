@@ -19,7 +19,8 @@ from typing import Any
 from lesson_lib.errors import LessonError
 from lesson_lib.teach import store
 from lesson_lib.teach.content import find
-from lesson_lib.teach.message import Message, Outcome, Shown, box, inline
+from lesson_lib.teach.message import Message, Outcome, Shown, box
+from lesson_lib.text_table import inline_html
 
 _LONGEST = 2000  # characters of an answer that are kept
 
@@ -172,7 +173,7 @@ class Exercise(Shown):
 
     def rich(self) -> str:
         """The same as HTML."""
-        return box(f"<strong>Exercise {self.task.id}.</strong> {inline(self.task.asked)}", "#CC79A7")
+        return box(f"<strong>Exercise {self.task.id}.</strong> {inline_html(self.task.asked)}", "#CC79A7")
 
 
 def exercise(item_id: str) -> Exercise:
