@@ -13,8 +13,8 @@ from course_tools.conformance.outcome import Final, Outcome
 from course_tools.conformance.play import Play
 from lesson_lib.core.batch import increment_sequence
 from lesson_lib.wire import requests
-from lesson_lib.wire.batch_bytes import CONTROL, TRANSACTIONAL, read_header, split_batches
 from lesson_lib.wire.raw_client import RawClient
+from lesson_lib.wire.record_batch import read_header, split_batches
 
 ABORT_KEY = b"\x00\x00\x00\x00"  # version 0, type 0; a commit has type 1
 
@@ -61,16 +61,16 @@ def _final(play: Play, everything: Any, committed: Any, producers: Sequence[Any]
 def _log(play: Play, part: Any) -> Iterator[str]:
     """A line for each batch: offsets, producer, epoch, sequences, values."""
     for data in split_batches(bytes(part.records or b"")):
-        h = read_header(data)
-        last, base = h["last_offset_delta"], h["base_sequence"]
-        span = f"{h['base_offset']}..{h['base_offset'] + last}" if last else f"{h['base_offset']}"
-        who = play.name_of(h["producer_id"])
-        if h["attributes"] & CONTROL:
+        header = read_header(data)
+        last, base = header.last_offset_delta, header.base_sequence
+        span = f"{header.base_offset}..{header.base_offset + last}" if last else f"{header.base_offset}"
+        who = play.name_of(header.producer_id)
+        if header.control:
             kind = "ABORT" if next(iter(DefaultRecordBatch(data))).key == ABORT_KEY else "COMMIT"
-            yield f"{span}:{kind} {who} e{h['producer_epoch']}"
+            yield f"{span}:{kind} {who} e{header.producer_epoch}"
             continue
-        numbers = f" e{h['producer_epoch']} s{base}..{increment_sequence(base, last)}" if who != "-" else ""
-        yield f"{span}:{who}{numbers}{' txn' if h['attributes'] & TRANSACTIONAL else ''} {_values(data)}"
+        numbers = f" e{header.producer_epoch} s{base}..{increment_sequence(base, last)}" if who != "-" else ""
+        yield f"{span}:{who}{numbers}{' txn' if header.transactional else ''} {_values(data)}"
 
 
 def _values(data: bytes) -> str:

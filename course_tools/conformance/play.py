@@ -10,7 +10,7 @@ from course_tools.conformance.outcome import Seen
 from course_tools.conformance.script import Script, Step
 from lesson_lib.core.batch import increment_sequence
 from lesson_lib.wire import requests
-from lesson_lib.wire.batch_bytes import batch_bytes
+from lesson_lib.wire.record_batch import batch_bytes
 
 # The highest versions that clients of transaction version 1 and 2 use for InitProducerId, AddPartitionsToTxn and EndTxn.
 INIT_VERSION, ADD_VERSION, END_VERSION = 4, 3, {1: 3, 2: 5}

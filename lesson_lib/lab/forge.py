@@ -25,8 +25,8 @@ from lesson_lib.errors import LessonError
 from lesson_lib.history.history import ByHand, HistoryByHand, history_by_hand
 from lesson_lib.lab.memory_table import MemoryRow, MemoryTable
 from lesson_lib.wire import requests
-from lesson_lib.wire.batch_bytes import batch_bytes, split_batches
 from lesson_lib.wire.raw_client import RawClient, make_topic
+from lesson_lib.wire.record_batch import batch_bytes, split_batches
 
 
 def error_words(code: int) -> str:

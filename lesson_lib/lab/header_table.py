@@ -12,7 +12,7 @@ from html import escape
 
 from lesson_lib.core.batch import Batch
 from lesson_lib.errors import LessonError
-from lesson_lib.wire.batch_bytes import FIELDS, HEADER_SIZE, attribute_words, header_bytes, read_header
+from lesson_lib.wire.record_batch import FIELDS, HEADER_SIZE, attribute_words, header_bytes, read_header
 
 HEADINGS = ("at byte", "bytes", "field", "value", "what it is for")
 IDEMPOTENCE = frozenset({"producer_id", "producer_epoch", "base_sequence"})
@@ -61,7 +61,8 @@ def explain_header(batch: bytes | Batch) -> HeaderTable:
         values = read_header(data)
     except ValueError as error:
         raise LessonError(f"Give explain_header a whole batch: {error}.") from None
-    return HeaderTable(tuple(HeaderRow(f.start, data[f.start:f.end].hex(" "), f.name, values[f.name], f.meaning) for f in FIELDS))
+    return HeaderTable(tuple(HeaderRow(field.start, data[field.start:field.end].hex(" "), field.name, value, field.meaning)
+                             for field, value in zip(FIELDS, values, strict=True)))
 
 
 def _shown(row: HeaderRow) -> str:

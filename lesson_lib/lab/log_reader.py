@@ -14,9 +14,8 @@ from kafka.record.default_records import DefaultRecordBatch
 from lesson_lib.history import LogCell
 from lesson_lib.proxy.batch_numbers import as_text
 from lesson_lib.wire import requests
-from lesson_lib.wire.batch_bytes import split_batches
 from lesson_lib.wire.raw_client import RawClient
-from lesson_lib.wire.record_batch import read_header
+from lesson_lib.wire.record_batch import read_header, split_batches
 
 NumberOf = Callable[[str, int, bytes], int]
 

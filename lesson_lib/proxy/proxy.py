@@ -38,7 +38,7 @@ class StoredBatches:
         if answer.error:
             return "refused"
         header = attempt.header
-        key = (answer.topic, answer.partition, header.producer_id, header.producer_epoch, header.base_sequence, header.record_count)
+        key = (answer.topic, answer.partition, header.producer_id, header.producer_epoch, header.base_sequence, header.records_count)
         if header.producer_id >= 0 and self._offsets.get(key) == answer.base_offset:
             return "duplicate"
         self._offsets[key] = answer.base_offset

@@ -139,7 +139,7 @@ class Recording:
         self._introduce(client_id)
         event = Event(0, Kind.SEND, "", self.lane(client_id), self.attempts, batch.number, batch.tries, batch.values, topic, partition,
                       conn, self.producer_id(header.producer_id), header.producer_epoch, header.base_sequence,
-                      header.record_count, header.transactional)
+                      header.records_count, header.transactional)
         self.open_attempts += 1
         self.note(event)
         return Attempt(event, client_id, header)

@@ -1,16 +1,19 @@
-"""Frames and messages of Kafka's protocol: bytes of a request to an object, an answer to bytes.
+"""Frames and messages of Kafka's protocol: bytes of a request to an object, an answer to bytes, and back.
 
-The message classes are those of the kafka-python package; they encode and decode in both directions. A request says in its
-first eight bytes which class and which version it is, so that is all that is unpacked here by hand.
+A frame is four bytes of length and a message. A request says in its first bytes which API and version it is;
+an answer does not, what it is follows from the request. The message classes are those of the kafka-python
+package, which encode and decode both ways; `filled` makes one from plain dicts, by the protocol's own names.
 
-Source: https://kafka.apache.org/protocol. Differs from Kafka in: no SASL, no TLS, no quotas; only
-Produce may be larger than a megabyte.
+Source: https://kafka.apache.org/protocol. Differs from Kafka in: no SASL, no TLS, no quotas; only Produce may
+be larger than a megabyte.
 """
 
 from __future__ import annotations
 
+import asyncio
 import struct
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
 
@@ -18,23 +21,26 @@ from kafka.protocol import admin, consumer, metadata, producer
 
 PRODUCE, API_VERSIONS = 0, 18
 MAX_FRAME_BYTES = 100 * 1024 * 1024  # socket.request.max.bytes
-MAX_OTHER_FRAME_BYTES = 1024 * 1024  # only Produce carries records; a megabyte of anything else is nobody's request
+MAX_OTHER_FRAME_BYTES = 1024 * 1024  # only Produce carries records; nobody asks anything else in a megabyte
 _FIRST_FIELDS = struct.Struct(">hhi")
+Address = tuple[str, int]
+Partition = tuple[str, int]  # topic and number
 
 
-class ProtocolError(Exception):
-    """Bytes that are no request of Kafka's protocol; the connection is closed, as Kafka does."""
+class ProtocolError(ConnectionError):
+    """Bytes that are no message of Kafka's protocol; whoever reads them hangs up, as Kafka does."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request: `body` is an instance of the message class of `api_key`, decoded at `api_version`."""
+    """One request. `frame` is all but its length; `body` the decoded message, None where nobody looked."""
 
     api_key: int
     api_version: int
     correlation_id: int
-    client_id: str
-    body: Any
+    frame: bytes
+    client_id: str = ""
+    body: Any = None
 
 
 def _classes(kind: str) -> dict[int, Any]:
@@ -45,27 +51,69 @@ def _classes(kind: str) -> dict[int, Any]:
 
 REQUESTS = _classes("Request")
 RESPONSES = _classes("Response")
+API_KEYS = {message.__name__.removesuffix("Request"): key for key, message in REQUESTS.items()}
 
 
-def first_fields(frame: bytes) -> tuple[int, int, int]:
-    """API key, API version and correlation id of a request frame (without its length). Raises ProtocolError."""
+async def read_frame(reader: asyncio.StreamReader, least: int = 1) -> bytes:
+    """The next frame. ProtocolError for an impossible length, IncompleteReadError at the end."""
+    return await reader.readexactly(await _read_size(reader, least))
+
+
+async def read_request_frame(reader: asyncio.StreamReader) -> bytes:
+    """As `read_frame`; a request that is too large for its API is refused before it is read."""
+    size = await _read_size(reader, _FIRST_FIELDS.size)
+    start = await reader.readexactly(_FIRST_FIELDS.size)
+    key = first_fields(start).api_key
+    if size > MAX_OTHER_FRAME_BYTES and key != PRODUCE:
+        raise ProtocolError(f"a frame of {size} bytes for API {key}")
+    return start + await reader.readexactly(size - _FIRST_FIELDS.size)
+
+
+async def _read_size(reader: asyncio.StreamReader, least: int) -> int:
+    return checked_size(await reader.readexactly(4), least)
+
+
+def checked_size(length: bytes, least: int = 1) -> int:
+    """The number of bytes that follow these four. ProtocolError where no frame has so many, or so few."""
+    size = int.from_bytes(length, "big", signed=True)
+    if not least <= size <= MAX_FRAME_BYTES:
+        raise ProtocolError(f"a frame of {size} bytes")
+    return size
+
+
+def framed(frame: bytes) -> bytes:
+    """The frame with its length in front."""
+    return struct.pack(">i", len(frame)) + frame
+
+
+def first_fields(frame: bytes) -> Request:
+    """API, version and correlation id, no more. ProtocolError where there are too few bytes."""
     if len(frame) < _FIRST_FIELDS.size:
         raise ProtocolError("shorter than a request header")
-    key, version, correlation_id = _FIRST_FIELDS.unpack_from(frame)
-    return key, version, correlation_id
+    return Request(*_FIRST_FIELDS.unpack_from(frame), frame)
 
 
 def decode_request(frame: bytes) -> Request:
-    """A request from its frame (without its length). Raises ProtocolError for whatever cannot be read as one."""
-    key, version, correlation_id = first_fields(frame)
+    """The whole request. ProtocolError for whatever cannot be read as one."""
+    request = first_fields(frame)
+    key, version = request.api_key, request.api_version
     if key not in REQUESTS:
         raise ProtocolError(f"no API {key}")
-    try:
-        body = REQUESTS[key].decode(frame, version=version, header=True)
-    except Exception as error:  # the decoder raises whatever the bytes make it stumble over
-        raise ProtocolError(f"API {key} version {version}: {error}") from error
+    body = _decoded(REQUESTS[key], frame, version)
     _refuse_nulls(body, version)
-    return Request(key, version, correlation_id, body.header.client_id or "", body)
+    return replace(request, client_id=body.header.client_id or "", body=body)
+
+
+def decode_response(api_key: int, version: int, frame: bytes) -> Any:
+    """The answer to a request of this API and version. ProtocolError for whatever cannot be read as one."""
+    return _decoded(RESPONSES[api_key], frame, version)
+
+
+def _decoded(message: Any, frame: bytes, version: int) -> Any:
+    try:
+        return message.decode(frame, version=version, header=True)
+    except Exception as error:  # the decoder raises whatever the bytes make it stumble over
+        raise ProtocolError(f"no {message.__name__} of version {version}: {error}") from error
 
 
 def _refuse_nulls(message: Any, version: int) -> None:
@@ -80,12 +128,31 @@ def _refuse_nulls(message: Any, version: int) -> None:
 
 def _must_be_there(field: Any, version: int) -> bool:
     """A tagged field may be left out; an id of zeros is decoded as None."""
-    optional = field.nullable_for_version_q(version) or field.tagged_field_q(version) or field.type_str == "uuid"
-    return field.for_version_q(version) and not optional
+    optional = field.nullable_for_version_q(version) or field.tagged_field_q(version)
+    return field.for_version_q(version) and not optional and field.type_str != "uuid"
+
+
+def filled(message: Any, fields: Mapping[str, Any]) -> Any:
+    """A message of this class, or a structure in one. What is left out has the protocol's default."""
+    return message(**{name: _value(message.fields.get(name), value) for name, value in fields.items()})
+
+
+def _value(field: Any, value: Any) -> Any:
+    if value and field is not None and field.is_struct_array():
+        return [filled(field.data_class, item) if isinstance(item, Mapping) else item for item in value]
+    return value
+
+
+def encode_request(request: Any, version: int, correlation_id: int, client_id: str) -> bytes:
+    """A framed request, length included."""
+    request.API_VERSION = version
+    request.with_header(correlation_id, client_id)
+    return bytes(request.encode(header=True, framed=True))
 
 
 def encode_response(response: Any, version: int, correlation_id: int) -> bytes:
-    """A framed response, length included."""
+    """A framed response, length included; one that was decoded before may be encoded again."""
+    response._header = None  # the setter of API_VERSION writes into a request's header, not into an answer's
     response.API_VERSION = version
     response.with_header(correlation_id=correlation_id)
     return bytes(response.encode(header=True, framed=True))

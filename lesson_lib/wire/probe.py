@@ -1,15 +1,16 @@
-"""Does a Kafka broker answer at an address? Two requests by hand, with sockets and struct only.
+"""Does a Kafka broker answer at an address?
 
-ApiVersions (KIP-35) is the question that every Kafka server answers without further ado. A KRaft broker answers it a moment
-before the controller lets it take part, so `is_usable` also asks Metadata whether the cluster lists a live broker.
+ApiVersions (KIP-35) is the question that every Kafka server answers at once. A KRaft broker answers it a
+moment before the controller lets it take part, so `is_usable` also asks Metadata for live brokers.
 """
 
 from __future__ import annotations
 
 import socket
-import struct
 
-API_METADATA, API_VERSIONS = 3, 18
+from lesson_lib.errors import LessonError
+from lesson_lib.wire import requests
+from lesson_lib.wire.raw_client import RawClient
 
 
 def split_address(address: str) -> tuple[str, int]:
@@ -20,41 +21,21 @@ def split_address(address: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def request(host: str, port: int, api_key: int, api_version: int, body: bytes, timeout: float) -> bytes:
-    """Send one request and return the body of its answer; OSError when there is none within `timeout` seconds."""
-    header = struct.pack(">hhi", api_key, api_version, 1) + struct.pack(">h", 6) + b"lesson"
-    with socket.create_connection((host, port), timeout) as connection:
-        connection.sendall(struct.pack(">i", len(header) + len(body)) + header + body)
-        with connection.makefile("rb") as answers:
-            (length,) = struct.unpack(">i", _exactly(answers.read(4), 4))
-            return _exactly(answers.read(min(length, 1 << 20)), 4)[4:]
-
-
-def _exactly(data: bytes, least: int) -> bytes:
-    """`data`, or ConnectionError when the other side hung up before it had sent `least` bytes."""
-    if len(data) < least:
-        raise ConnectionError("the connection closed in the middle of an answer")
-    return data
-
-
 def api_versions(host: str, port: int, timeout: float = 2.0) -> dict[int, tuple[int, int]]:
     """API key -> (lowest, highest version) that the broker serves; OSError when no Kafka broker answers."""
-    body = request(host, port, API_VERSIONS, 0, b"", timeout)
     try:
-        _, count = struct.unpack_from(">hi", body)
-        rows = [struct.unpack_from(">hhh", body, 6 + 6 * row) for row in range(count)]
-    except struct.error:
-        raise ConnectionError("the answer is not Kafka's") from None
-    return {key: (lowest, highest) for key, lowest, highest in rows}
+        with RawClient(f"{host}:{port}", timeout) as client:
+            return client.versions
+    except LessonError as error:
+        raise ConnectionError(str(error)) from None
 
 
 def is_usable(host: str, port: int, timeout: float = 2.0) -> bool:
     """True when a broker answers and its cluster lists at least one live broker."""
     try:
-        api_versions(host, port, timeout)
-        body = request(host, port, API_METADATA, 1, struct.pack(">i", 0), timeout)
-        return struct.unpack_from(">i", body)[0] > 0
-    except (OSError, struct.error):
+        with RawClient(f"{host}:{port}", timeout) as client:
+            return bool(client.versions and client.ask(requests.request("Metadata", topics=[]), 1).brokers)
+    except (OSError, LessonError):
         return False
 
 
@@ -70,7 +51,7 @@ def is_free(port: int, host: str = "127.0.0.1") -> bool:
 
 
 def two_free_ports() -> int:
-    """A port that is free together with the one above it: Kafka's broker takes the first, its controller the second."""
+    """A free port below another one: Kafka's broker takes the first, its controller the second."""
     while True:
         with socket.create_server(("127.0.0.1", 0)) as first:
             port = first.getsockname()[1]

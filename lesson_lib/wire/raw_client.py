@@ -1,31 +1,28 @@
-"""One blocking connection that speaks Kafka's protocol and nothing more: no retries, no metadata, no background thread.
+"""One blocking connection that speaks Kafka's protocol and nothing more: no retries, no metadata, no thread.
 
-A real client never sends a wrong batch on purpose and hides what it sends again; this one sends exactly what it is given and
-returns exactly what comes back. Requests may be sent ahead (`send`) and answered later (`receive`): Kafka answers in order.
-
-The message classes are kafka-python's. Differs from a Kafka client in: it talks to one address and takes it for the leader
-and the coordinator of everything, which is true of a cluster of one.
+A real client never sends a wrong batch on purpose and hides what it sends again; this one sends exactly what
+it is given and returns exactly what comes back. Requests may be sent ahead (`send`) and answered later
+(`receive`): Kafka answers in order. Differs from a Kafka client in: it talks to one address and takes it for
+the leader and the coordinator of everything, which is true of a cluster of one.
 """
 
 from __future__ import annotations
 
 import socket
-import struct
 import time
 from collections import deque
-from types import TracebackType
 from typing import Any
 
-from kafka.protocol.api_header import ResponseClassRegistry
 from kafka.protocol.metadata import ApiVersionsRequest
 
 from lesson_lib.errors import LessonError
-from lesson_lib.wire import requests
+from lesson_lib.wire import messages, requests
 
+CLIENT_ID = "forge"
 LEADER_SECONDS = 60.0
-# Produce 12 asks for transaction version 2 (KIP-890), Produce and Fetch 13 name topics by id: both only when asked for.
-HIGHEST = {"ProduceRequest": 11, "FetchRequest": 12, "InitProducerIdRequest": 5, "AddPartitionsToTxnRequest": 3,
-           "AddOffsetsToTxnRequest": 3, "EndTxnRequest": 4, "TxnOffsetCommitRequest": 4, "DeleteTopicsRequest": 5}
+# Unless asked for: Produce 12 wants transaction version 2 (KIP-890), Produce and Fetch 13 name topics by id.
+HIGHEST = {"Produce": 11, "Fetch": 12, "InitProducerId": 5, "AddPartitionsToTxn": 3, "AddOffsetsToTxn": 3,
+           "EndTxn": 4, "TxnOffsetCommit": 4, "DeleteTopics": 5}
 
 
 class RawClient:
@@ -36,10 +33,11 @@ class RawClient:
         try:
             self._socket = socket.create_connection((host, int(port)), timeout)
         except (OSError, ValueError) as error:
-            raise LessonError(f"No broker answers at {address!r} ({error}): start one, or give another address.") from None
+            raise LessonError(f"No broker answers at {address!r} ({error}): "
+                              "start one, or give another address.") from None
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._reader = self._socket.makefile("rb")
-        self._waiting: deque[tuple[int, Any]] = deque()
+        self._waiting: deque[Any] = deque()
         self._correlation_id = 0
         self._versions: dict[int, tuple[int, int]] = {}
 
@@ -53,27 +51,26 @@ class RawClient:
 
     def version_for(self, request: Any) -> int:
         """The highest version that the broker, the message classes and `HIGHEST` allow."""
-        name = type(request).__name__
+        name = type(request).__name__.removesuffix("Request")
         if request.API_KEY not in self.versions:
-            raise LessonError(f"This broker does not serve {name.removesuffix('Request')}.")
+            raise LessonError(f"This broker does not serve {name}.")
         return min(self.versions[request.API_KEY][1], HIGHEST.get(name, request.max_version))
 
     def send(self, request: Any, version: int | None = None) -> None:
-        """Send a request; its answer is fetched by `receive`, in order. One that expects no answer (acks=0) gets none."""
+        """Send a request; `receive` fetches its answer, in order. With acks=0 there is none."""
+        version = self.version_for(request) if version is None else version
         self._correlation_id += 1
-        request.API_VERSION = self.version_for(request) if version is None else version
-        request.with_header(self._correlation_id, "forge")
         if request.expect_response():
-            self._waiting.append((self._correlation_id, ResponseClassRegistry.get_response_class(request.header)))
-        self._socket.sendall(request.encode(header=True, framed=True))
+            self._waiting.append((self._correlation_id, request.API_KEY, version))
+        self._socket.sendall(messages.encode_request(request, version, self._correlation_id, CLIENT_ID))
 
     def receive(self) -> Any:
         """The answer to the oldest request that has none yet. ConnectionError when the broker hung up."""
-        expected, response_class = self._waiting.popleft()
-        (size,) = struct.unpack(">i", self._exactly(4))
-        answer = response_class.decode(self._exactly(size), header=True)
+        expected, api_key, version = self._waiting.popleft()
+        frame = self._exactly(messages.checked_size(self._exactly(4), least=4))
+        answer = messages.decode_response(api_key, version, frame)
         if answer.header.correlation_id != expected:
-            raise ConnectionError(f"the answer is to request {answer.header.correlation_id}, not to {expected}")
+            raise ConnectionError(f"an answer to request {answer.header.correlation_id}, not to {expected}")
         return answer
 
     def ask(self, request: Any, version: int | None = None) -> Any:
@@ -86,7 +83,7 @@ class RawClient:
         self._socket.sendall(frame)
 
     def hung_up(self) -> bool:
-        """Wait for the broker to close the connection: True when it does, False when it sends something or stays silent."""
+        """Whether the broker closes the connection; False when it sends something, or stays silent."""
         try:
             return self._reader.read(1) == b""
         except ConnectionError:
@@ -108,12 +105,13 @@ class RawClient:
     def __enter__(self) -> RawClient:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 
-def make_topic(client: RawClient, name: str, partitions: int = 1, configs: dict[str, str] | None = None) -> None:
-    """Make a topic and wait until its partitions have a leader: a new topic of Apache Kafka refuses batches (error 6) until then.
+def make_topic(client: RawClient, name: str, partitions: int = 1,
+               configs: dict[str, str] | None = None) -> None:
+    """Make a topic and wait for its leaders: Apache Kafka's refuses batches (error 6) until it has them.
 
     RuntimeError when the broker refuses, or when there is no leader in time.
     """
@@ -121,7 +119,13 @@ def make_topic(client: RawClient, name: str, partitions: int = 1, configs: dict[
     if made.error_code:
         raise RuntimeError(f"The broker did not make the topic {name}: error {made.error_code}")
     deadline = time.monotonic() + LEADER_SECONDS
-    while any(p.error_code for p in client.ask(requests.list_offsets(name, range(partitions))).topics[0].partitions):
+    while not is_led(client, name, partitions):
         if time.monotonic() > deadline:
             raise RuntimeError(f"No leader took the topic {name} within {LEADER_SECONDS:.0f} s")
         time.sleep(0.01)
+
+
+def is_led(client: RawClient, topic: str, partitions: int) -> bool:
+    """Whether the leader of each partition has taken it."""
+    answer = client.ask(requests.list_offsets(topic, range(partitions)))
+    return not any(partition.error_code for partition in answer.topics[0].partitions)

@@ -1,36 +1,59 @@
-"""The bytes of a record batch: its header read and patched in place, its records left alone.
+"""Record batches as bytes: the 61 bytes of their header, right ones and broken ones, and markers.
 
-Base offset and leader epoch lie outside the checksum, so the leader writes them over the client's bytes and serves the batch
-otherwise as it came, compressed or not.
+Producer id, epoch and base sequence are 14 of the 61 bytes and are in every batch, -1 where idempotence is
+off: the idempotent producer adds no byte to what is sent or stored. The checksum covers everything from
+`attributes` on, so a leader can write offset and leader epoch over the client's bytes and serve the rest as
+it came.
 
-Source: `org.apache.kafka.common.record.DefaultRecordBatch`, `MemoryRecords.withEndTransactionMarker`. Differs from Kafka in:
-compressed batches are not unpacked, so their header is believed.
+Source: `org.apache.kafka.common.record.DefaultRecordBatch`, `MemoryRecords.withEndTransactionMarker`.
+Differs from Kafka in: compressed batches are not unpacked, so their header is believed.
 """
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
-from crc32c import crc32c
+from kafka.record.default_records import DefaultRecordBatchBuilder
+from kafka.record.util import calc_crc32c
 
 from lesson_lib.core.batch import Batch
-from lesson_lib.wire.batch_header import CONTROL, CRC_START, HEADER, LOG_OVERHEAD, TRANSACTIONAL
 
-MAX_TIMESTAMP_START = 35
-LOG_APPEND_TIME = 0x08
-COMPRESSION, ZSTD = 0x07, 4
+Bytes = bytes | bytearray | memoryview
+COMPRESSIONS = ("none", "gzip", "snappy", "lz4", "zstd")
+ZSTD = COMPRESSIONS.index("zstd")
+COMPRESSION, LOG_APPEND_TIME, TRANSACTIONAL, CONTROL = 0x07, 0x08, 0x10, 0x20  # bits of the attributes
+LOG_OVERHEAD = 12  # base offset and length come before what the length counts
+MAGIC_AT, ATTRIBUTES_AT = 16, 21
 SMALLEST_LENGTH = 14  # of the oldest format; what says it is shorter is no batch
 _MARKER_KEY = struct.Struct(">hh")
 _MARKER_VALUE = struct.Struct(">hi")
+_FORMATS = "qiibIhiqqqhii"
+_MEANINGS = (
+    "offset of the first record; 0 when it is sent, the broker writes the real one",
+    "how many bytes follow this field",
+    "the broker writes which leader took the batch",
+    "the format of the batch: 2 since Kafka 0.11",
+    "checksum (CRC-32C) of everything after it",
+    "bits: compression, kind of timestamp, transactional, control",
+    "number of records - 1; the last sequence is base_sequence + this",
+    "timestamp of the first record, milliseconds since 1970",
+    "newest timestamp of the batch; a producer id expires by it",
+    "who sent it",
+    "which life of that producer",
+    "number of the first record in this partition",
+    "how many records follow",
+)
 
 
 class Header(NamedTuple):
-    """The 61 bytes before the records. Timestamps in milliseconds since 1970."""
+    """The 61 bytes before the records, in Kafka's words; `FIELDS` says what each is for."""
 
     base_offset: int
-    length: int
-    leader_epoch: int
+    batch_length: int
+    partition_leader_epoch: int
     magic: int
     crc: int
     attributes: int
@@ -40,7 +63,7 @@ class Header(NamedTuple):
     producer_id: int
     producer_epoch: int
     base_sequence: int
-    record_count: int
+    records_count: int
 
     @property
     def transactional(self) -> bool:
@@ -53,25 +76,90 @@ class Header(NamedTuple):
         return bool(self.attributes & CONTROL)
 
 
-def read_header(records: bytes | bytearray | memoryview) -> Header:
-    """The header of the first batch; struct.error where there are fewer than 61 bytes."""
-    return Header._make(HEADER.unpack_from(records))
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One header field: its name in Kafka's words, its first byte, its type and what it is for."""
+
+    name: str
+    start: int
+    format: str
+    meaning: str
+
+    @property
+    def end(self) -> int:
+        """The byte after the field's last one."""
+        return self.start + struct.calcsize(">" + self.format)
 
 
-def crc_is_valid(records: bytes | bytearray | memoryview) -> bool:
+_STARTS = [struct.calcsize(">" + _FORMATS[:n]) for n in range(len(_FORMATS))]
+_LAYOUT = struct.Struct(">" + _FORMATS)
+HEADER_SIZE = _LAYOUT.size  # 61
+FIELDS = tuple(map(Field, Header._fields, _STARTS, _FORMATS, _MEANINGS))
+_BY_NAME = {field.name: field for field in FIELDS}
+
+
+def read_header(records: Bytes) -> Header:
+    """The header of the first batch. ValueError when there are fewer than 61 bytes."""
+    if len(records) < HEADER_SIZE:
+        raise ValueError(f"a batch header has {HEADER_SIZE} bytes, these are only {len(records)}")
+    return Header._make(_LAYOUT.unpack_from(records))
+
+
+def header_bytes(batch: Batch | bytes) -> bytes:
+    """The 61 bytes of a batch's header; of a `Batch` as a client would send it, with records of one byte."""
+    if isinstance(batch, Batch):
+        batch = batch_bytes([b"m"] * batch.record_count, producer_id=batch.producer_id,
+                            producer_epoch=batch.producer_epoch, base_sequence=batch.base_sequence,
+                            transactional=batch.transactional, control=batch.control,
+                            timestamp=batch.max_timestamp)
+    return bytes(batch[:HEADER_SIZE])
+
+
+def attribute_words(attributes: int) -> str:
+    """The attribute bits in words: `no compression, timestamps by the client, transactional`."""
+    number = attributes & COMPRESSION
+    compression = COMPRESSIONS[number] if number < len(COMPRESSIONS) else f"unknown ({number})"
+    words = ["no compression" if compression == "none" else f"compression {compression}",
+             f"timestamps by the {'broker' if attributes & LOG_APPEND_TIME else 'client'}"]
+    words += ["transactional"] * bool(attributes & TRANSACTIONAL) + ["control"] * bool(attributes & CONTROL)
+    return ", ".join(words)
+
+
+def split_batches(records: Bytes) -> list[Bytes]:
+    """The whole batches, in order; an unfinished last one is left out. ValueError where one is corrupt."""
+    found: list[Bytes] = []
+    position = 0
+    while len(records) - position >= LOG_OVERHEAD:
+        (length,) = struct.unpack_from(">i", records, position + 8)
+        end = position + LOG_OVERHEAD + length
+        if length < SMALLEST_LENGTH:
+            raise ValueError(f"a batch of {length} bytes")
+        if len(records) < max(end, position + MAGIC_AT + 1):
+            break
+        if records[position + MAGIC_AT] > 2:
+            raise ValueError(f"format {records[position + MAGIC_AT]}")
+        found.append(records[position:end])
+        position = end
+    return found
+
+
+# what a broker looks at and writes
+
+
+def crc_is_valid(records: Bytes) -> bool:
     """Whether the CRC-32C in the header is that of attributes and records."""
-    return read_header(records).crc == crc32c(memoryview(records)[CRC_START:])
+    return read_header(records).crc == calc_crc32c(memoryview(records)[ATTRIBUTES_AT:])
 
 
-def newest_timestamp(records: bytes | bytearray | memoryview, header: Header) -> int | None:
-    """The newest timestamp of the records (ms); None where they do not fit the header. A compressed batch is believed."""
+def newest_timestamp(records: Bytes, header: Header) -> int | None:
+    """The newest timestamp (ms); None where records don't fit the header. A compressed batch is believed."""
     if header.attributes & COMPRESSION:
         return header.max_timestamp
-    data, position, newest = bytes(records), HEADER.size, 0
+    data, position, newest = bytes(records), HEADER_SIZE, 0
     try:
-        for _ in range(header.record_count):
+        for _ in range(header.records_count):
             low, high = data[position], data[position + 1]
-            if low >= 0x80 > high:  # a length of 64 to 8191, read here because a call for each record is what would take time
+            if low >= 0x80 > high:  # a length of 64 to 8191, read here: a call for each record takes time
                 raw = low & 0x7F | high << 7
                 length, start = raw >> 1 ^ -(raw & 1), position + 2
             else:
@@ -99,51 +187,64 @@ def _varint(data: bytes, position: int) -> tuple[int, int]:
     return (value >> 1) ^ -(value & 1), position + 1
 
 
-def split(records: bytes | memoryview) -> list[bytes | memoryview]:
-    """The whole batches, one after the other; bytes of an unfinished last one are left out. ValueError where one is corrupt."""
-    found, position = [], 0
-    while len(records) - position >= LOG_OVERHEAD:
-        (length,) = struct.unpack_from(">i", records, position + 8)
-        end = position + LOG_OVERHEAD + length
-        if length < SMALLEST_LENGTH:
-            raise ValueError(f"a batch of {length} bytes")
-        if len(records) < max(end, position + 17):
-            break
-        if records[position + 16] > 2:
-            raise ValueError(f"format {records[position + 16]}")
-        found.append(records[position:end])
-        position = end
-    return found
-
-
-def to_batch(header: Header, records: bytes | bytearray | memoryview) -> Batch:
+def to_batch(header: Header, records: Bytes) -> Batch:
     """What the rule needs to know, with a private copy of the bytes as payload."""
-    return Batch(header.record_count, header.producer_id, header.producer_epoch, header.base_sequence,
+    return Batch(header.records_count, header.producer_id, header.producer_epoch, header.base_sequence,
                  header.transactional, header.control, header.max_timestamp, bytearray(records))
 
 
 def stamped(batch: Batch, now: int) -> Batch:
     """The batch with the broker's time for its records (LogAppendTime), which is under the checksum."""
-    payload = batch.payload
-    struct.pack_into(">h", payload, CRC_START, read_header(payload).attributes | LOG_APPEND_TIME)
-    struct.pack_into(">q", payload, MAX_TIMESTAMP_START, now)
-    struct.pack_into(">I", payload, CRC_START - 4, crc32c(memoryview(payload)[CRC_START:]))
+    attributes = read_header(batch.payload).attributes | LOG_APPEND_TIME
+    _overwrite(batch.payload, {"attributes": attributes, "max_timestamp": now})
     return batch.again(max_timestamp=now)
 
 
 def place(payload: bytearray, base_offset: int, leader_epoch: int) -> None:
     """Write the offset and the leader epoch that the batch got; both are outside the checksum."""
     struct.pack_into(">q", payload, 0, base_offset)
-    struct.pack_into(">i", payload, 12, leader_epoch)
+    struct.pack_into(">i", payload, LOG_OVERHEAD, leader_epoch)
 
 
-def marker(producer_id: int, producer_epoch: int, *, commit: bool, coordinator_epoch: int, timestamp: int) -> bytearray:
-    """The bytes of a commit or abort marker: one control record, key (version, type), value (version, coordinator epoch)."""
+# making batches
+
+
+def batch_bytes(values: Sequence[bytes], *, producer_id: int = -1, producer_epoch: int = -1,
+                base_sequence: int = -1, transactional: bool = False, control: bool = False,
+                timestamp: int = 0, wrong: Mapping[str, int] | None = None) -> bytes:
+    """The bytes of one uncompressed batch, every record with the same `timestamp` (ms) and no key.
+
+    `wrong` overwrites header fields by name after that, such as `{"last_offset_delta": 7}`; the checksum is
+    made to fit, unless `wrong` names `crc` itself.
+    """
+    who = producer_id, producer_epoch, base_sequence
+    builder = DefaultRecordBatchBuilder(2, 0, transactional, *who, 1 << 30)
+    for delta, value in enumerate(values):
+        builder.append(delta, timestamp, None, value, [])
+    data = builder.build()
+    if control or wrong:
+        attributes = read_header(data).attributes | (CONTROL if control else 0)
+        _overwrite(data, {"attributes": attributes, **(wrong or {})})
+    return bytes(data)
+
+
+def _overwrite(data: bytearray, fields: Mapping[str, int]) -> None:
+    for name, value in fields.items():
+        struct.pack_into(">" + _BY_NAME[name].format, data, _BY_NAME[name].start, value)
+    if "crc" not in fields:
+        struct.pack_into(">I", data, _BY_NAME["crc"].start, calc_crc32c(memoryview(data)[ATTRIBUTES_AT:]))
+
+
+def marker(producer_id: int, producer_epoch: int, *, commit: bool, coordinator_epoch: int,
+           timestamp: int) -> bytearray:
+    """A commit or abort marker: one control record with key (version, type), value (version, epoch)."""
     key = _MARKER_KEY.pack(0, int(commit))
     value = _MARKER_VALUE.pack(0, coordinator_epoch)
     record = b"\0\0\0" + bytes([len(key) * 2]) + key + bytes([len(value) * 2]) + value + b"\0"
     records = bytes([len(record) * 2]) + record  # varints, zigzag: a small n is written as 2n
-    fields = (TRANSACTIONAL | CONTROL, 0, timestamp, timestamp, producer_id, producer_epoch, -1, 1)
-    checked = struct.pack(">hiqqqhii", *fields) + records
-    length = CRC_START - LOG_OVERHEAD + len(checked)
-    return bytearray(struct.pack(">qiibI", 0, length, 0, 2, crc32c(checked)) + checked)
+    length = HEADER_SIZE - LOG_OVERHEAD + len(records)
+    header = Header(0, length, 0, 2, 0, TRANSACTIONAL | CONTROL, 0, timestamp, timestamp,
+                    producer_id, producer_epoch, -1, 1)
+    data = bytearray(_LAYOUT.pack(*header) + records)
+    _overwrite(data, {})
+    return data

@@ -1,7 +1,7 @@
-"""A thread with an event loop of its own that runs one asyncio server, and that can be stopped without a trace.
+"""A thread with its own event loop that runs one asyncio server, and that can be stopped without a trace.
 
-It must not run on a notebook's own loop: a blocking client would starve the server it waits for. Used by the embedded
-broker and by the fault proxy.
+It must not run on a notebook's own loop: a blocking client would starve the server it waits for. Used by the
+embedded broker and by the fault proxy; no other thread is started for either.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ BACKLOG = 1024  # clients that may knock at the same moment
 
 
 class ServerThread:
-    """Calls `connection(reader, writer)` for every client in a task of its own, and `chore` once a second, on a daemon thread."""
+    """Runs `connection(reader, writer)` for every client in a task, and `chore` once a second."""
 
     def __init__(self, connection: Connection, host: str = "127.0.0.1", port: int = 0, name: str = "server",
                  chore: Callable[[], None] | None = None) -> None:
@@ -40,20 +40,25 @@ class ServerThread:
         """Whether the thread is there and serving."""
         return self._thread is not None and self._thread.is_alive()
 
+    @property
+    def address(self) -> str:
+        """`host:port`, for `bootstrap_servers`."""
+        return f"{self.host}:{self.port}"
+
     def start(self) -> None:
-        """Listen; afterwards `port` is the real one. LessonError when the port is taken or the address is not ours."""
+        """Listen; afterwards `port` is the real one. LessonError where the port or the address isn't ours."""
         ready, failure = threading.Event(), list[OSError | OverflowError]()
         self._thread = threading.Thread(target=self._run, args=(ready, failure), name=self.name, daemon=True)
         self._thread.start()
         ready.wait()
         if failure:
             self._thread.join()
-            raise LessonError(f"Nothing can listen on {self.host}:{self.port} ({_reason(failure[0])}); "
+            raise LessonError(f"Nothing can listen on {self.address} ({_reason(failure[0])}); "
                               "choose another port, or 0 for any free one.") from None
         atexit.register(self.stop)
 
     def stop(self) -> None:
-        """Close the listening socket and every connection, end the thread. Does nothing where it is not running."""
+        """Close the listening socket and every connection, end the thread; once more does nothing."""
         atexit.unregister(self.stop)
         if self._loop is not None and self.running:
             self._loop.call_soon_threadsafe(self._loop.stop)
@@ -61,7 +66,7 @@ class ServerThread:
         self._thread = None
 
     def call(self, function: Callable[[], Result]) -> Result:
-        """Run `function` on the server's thread and return its result; at once where the server does not run."""
+        """Run `function` on the server's thread and return its result; at once where there is none."""
         if not self.running or threading.current_thread() is self._thread:
             return function()
 
@@ -71,22 +76,24 @@ class ServerThread:
         return asyncio.run_coroutine_threadsafe(run(), self._loop).result(STOP_SECONDS)
 
     async def listen_also(self, connection: Connection) -> int:
-        """Serve one more kind of client on a port of its own, which is returned; call it on the server's thread."""
-        server = await asyncio.start_server(partial(self._accept, connection), self.host, 0, limit=READ_BUFFER_BYTES)
-        self._servers.append(server)
-        return server.sockets[0].getsockname()[1]
+        """Serve one more kind of client on another port, which is returned; only on the server's thread."""
+        self._servers.append(await self._listen(connection, 0))
+        return self._servers[-1].sockets[0].getsockname()[1]
+
+    async def _listen(self, connection: Connection, port: int) -> asyncio.Server:
+        accept = partial(self._accept, connection)
+        return await asyncio.start_server(accept, self.host, port, limit=READ_BUFFER_BYTES, backlog=BACKLOG)
 
     def disconnect_all(self) -> None:
-        """Tear every connection; call it on the server's thread."""
+        """Drop every connection; only on the server's thread."""
         for writer in list(self._clients.values()):
             writer.transport.abort()
 
     def _run(self, ready: threading.Event, failure: list[OSError | OverflowError]) -> None:
         loop = self._loop = asyncio.new_event_loop()
         try:
-            server = loop.run_until_complete(asyncio.start_server(
-                partial(self._accept, self._connection), self.host, self.port, limit=READ_BUFFER_BYTES, backlog=BACKLOG))
-            self.port, self._servers = server.sockets[0].getsockname()[1], [server]
+            self._servers = [loop.run_until_complete(self._listen(self._connection, self.port))]
+            self.port = self._servers[0].sockets[0].getsockname()[1]
             loop.call_soon(self._do_chore)
             ready.set()
             loop.run_forever()
@@ -104,7 +111,8 @@ class ServerThread:
             self._chore()
             self._loop.call_later(1, self._do_chore)
 
-    async def _accept(self, connection: Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _accept(self, connection: Connection, reader: asyncio.StreamReader,
+                      writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         self._clients[task] = writer
         try:

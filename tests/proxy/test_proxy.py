@@ -22,8 +22,8 @@ from lesson_lib.proxy import frames as codec
 from lesson_lib.proxy.proxy import FaultProxy
 from lesson_lib.proxy.recording import Recording
 from lesson_lib.wire import requests
-from lesson_lib.wire.batch_bytes import batch_bytes
 from lesson_lib.wire.raw_client import RawClient, make_topic
+from lesson_lib.wire.record_batch import batch_bytes
 
 Record = Callable[[str], Recording]
 

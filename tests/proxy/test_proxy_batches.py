@@ -8,7 +8,7 @@ import pytest
 from kafka.record.default_records import DefaultRecordBatchBuilder
 
 from lesson_lib.proxy.batch_numbers import BatchBook, as_text, values_in
-from lesson_lib.wire.batch_bytes import batch_bytes
+from lesson_lib.wire.record_batch import batch_bytes
 
 
 def send(book: BatchBook, *values: str, client: str = "c", partition: int = 0, **fields: int) -> tuple[int, int]:

@@ -32,18 +32,24 @@ def server(answer):
             thread.join()
 
 
-def frame(body: bytes) -> bytes:
-    """An answer with its length and the correlation id 1."""
-    return struct.pack(">ii", len(body) + 4, 1) + body
+def frame(body: bytes, correlation_id: int = 1) -> bytes:
+    """An answer with its length and the correlation id of its request."""
+    return struct.pack(">ii", len(body) + 4, correlation_id) + body
 
 
 def broker_with(live_brokers: int):
     """A broker that answers ApiVersions, and Metadata with so many brokers in its cluster."""
+    node = struct.pack(">ih", 1, 1) + b"h" + struct.pack(">ih", 9092, -1)  # id, host, port, no rack
     answers = {
         18: struct.pack(">hi", 0, 2) + struct.pack(">hhhhhh", 0, 3, 13, 18, 0, 4),
-        3: struct.pack(">i", live_brokers),
+        3: struct.pack(">i", live_brokers) + node * live_brokers + struct.pack(">ii", 1, 0),  # controller, no topic
     }
-    return lambda request: frame(answers[struct.unpack(">h", request[:2])[0]])
+
+    def answer(request: bytes) -> bytes:
+        key, _, correlation_id = struct.unpack_from(">hhi", request)
+        return frame(answers[key], correlation_id)
+
+    return answer
 
 
 def test_a_broker_tells_its_api_versions():

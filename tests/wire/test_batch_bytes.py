@@ -8,7 +8,7 @@ from kafka.record.default_records import DefaultRecordBatch
 from lesson_lib.core.batch import Batch
 from lesson_lib.errors import LessonError
 from lesson_lib.lab.header_table import explain_header
-from lesson_lib.wire.batch_bytes import FIELDS, HEADER_SIZE, attribute_words, batch_bytes, header_bytes, split_batches
+from lesson_lib.wire.record_batch import FIELDS, HEADER_SIZE, attribute_words, batch_bytes, header_bytes, split_batches
 
 FORGED = batch_bytes([b"m0", b"m1", b"m2"], producer_id=4000, producer_epoch=3, base_sequence=17, transactional=True,
                      timestamp=1_780_000_000_123)

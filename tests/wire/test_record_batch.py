@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
 
-from lesson_lib.wire.record_batch import marker, newest_timestamp, place, read_header, split, stamped, to_batch
+from lesson_lib.wire.record_batch import marker, newest_timestamp, place, read_header, split_batches, stamped, to_batch
 
 RECORDS = st.lists(st.tuples(st.integers(0, 2**41), st.one_of(st.none(), st.binary(max_size=200), st.just(b"m" * 9000))),
                    min_size=1, max_size=20)
@@ -30,8 +30,8 @@ def test_newest_timestamp_is_that_of_the_records(records: list[tuple[int, bytes 
 def test_a_wrong_count_is_found(records: list[tuple[int, bytes | None]], more: int):
     data = built(records)
     header = read_header(data)
-    assert newest_timestamp(data, header._replace(record_count=len(records) + more)) is None
-    assert newest_timestamp(data, header._replace(record_count=len(records) - 1)) is None
+    assert newest_timestamp(data, header._replace(records_count=len(records) + more)) is None
+    assert newest_timestamp(data, header._replace(records_count=len(records) - 1)) is None
 
 
 @given(RECORDS, st.data())
@@ -47,14 +47,14 @@ def test_any_bytes_are_judged_without_an_exception(records: list[tuple[int, byte
 @given(st.lists(RECORDS, min_size=1, max_size=3), st.integers(0, 16))
 def test_batches_are_taken_apart(batches: list[list[tuple[int, bytes | None]]], unfinished: int):
     parts = [built(records) for records in batches]
-    assert split(b"".join(parts) + parts[0][:unfinished]) == parts
+    assert split_batches(b"".join(parts) + parts[0][:unfinished]) == parts
 
 
 def test_offset_and_leader_epoch_are_outside_the_checksum():
     payload = bytearray(built([(1_000, b"m")]))
     place(payload, 41, 3)
     assert DefaultRecordBatch(bytes(payload)).validate_crc()
-    assert (read_header(payload).base_offset, read_header(payload).leader_epoch) == (41, 3)
+    assert (read_header(payload).base_offset, read_header(payload).partition_leader_epoch) == (41, 3)
 
 
 def test_a_marker_is_one_control_record_with_a_checksum_that_holds():

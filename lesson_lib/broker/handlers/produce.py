@@ -18,8 +18,8 @@ from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.partition_log import PartitionLog
 from lesson_lib.core.producer_state import Appended, Duplicate
 from lesson_lib.wire import record_batch
-from lesson_lib.wire.batch_header import HEADER
 from lesson_lib.wire.messages import ProtocolError, Request
+from lesson_lib.wire.record_batch import HEADER_SIZE
 
 _Topic = ProduceResponse.TopicProduceResponse
 _Partition = _Topic.PartitionProduceResponse
@@ -58,7 +58,7 @@ def _partition(cluster: Cluster, request: Request, topic: Any, data: Any) -> Ans
     if log is None:
         return Answer(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION if topic.name else ErrorCode.UNKNOWN_TOPIC_ID)
     try:
-        batches = record_batch.split(data.records or b"")
+        batches = record_batch.split_batches(data.records or b"")
     except ValueError:
         return Answer(ErrorCode.CORRUPT_MESSAGE)
     if error := request_error(batches, request.api_version):
@@ -100,7 +100,7 @@ def append(cluster: Cluster, topic: Topic, log: PartitionLog, records: Any) -> A
 
 
 def _bytes_error(records: Any, max_message_bytes: int) -> int:
-    if len(records) < HEADER.size:
+    if len(records) < HEADER_SIZE:
         return ErrorCode.CORRUPT_MESSAGE
     if struct.unpack_from(">q", records)[0] != 0:
         return ErrorCode.INVALID_RECORD
@@ -112,7 +112,7 @@ def _bytes_error(records: Any, max_message_bytes: int) -> int:
 def _records_answer(log: PartitionLog, records: Any, header: record_batch.Header, limit: int | None) -> Answer | None:
     """`LogValidator`: the header must fit the records, and none of them may come from more than an hour ahead."""
     newest = record_batch.newest_timestamp(records, header)
-    if header.last_offset_delta != header.record_count - 1 or newest is None:
+    if header.last_offset_delta != header.records_count - 1 or newest is None:
         return Answer(ErrorCode.INVALID_RECORD, log_start_offset=log.log_start_offset)
     if header.attributes & record_batch.COMPRESSION > record_batch.ZSTD:
         return Answer(ErrorCode.UNKNOWN_SERVER_ERROR, log_start_offset=log.log_start_offset)

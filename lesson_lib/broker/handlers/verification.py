@@ -6,7 +6,6 @@ one process, so the question is a call that always gets its answer.
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,7 +46,7 @@ def whole_request_error(request: Request) -> int:
 def _transactional(records: Any) -> Batch | None:
     try:
         header = record_batch.read_header(records or b"")
-    except struct.error:
+    except ValueError:
         return None
     return record_batch.to_batch(header, b"") if header.magic == 2 and header.transactional else None
 
