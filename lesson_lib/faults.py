@@ -1,13 +1,15 @@
-"""The small vocabulary of things that go wrong, and the script that says at which attempt they do.
+"""The small vocabulary of things that go wrong, the script that says when, and what a fault does to a
+connection.
 
 A script addresses the n-th produce attempt, counted from 1, never a time: `{2: "lose ack"}` or the same as
 text, `"2: lose ack; 4-6: refuse 19; 8+: lose request"`. The simulation and the fault proxy read the same
 script.
 
-Kafka answers in order on one connection, so one answer cannot go missing alone: `lose ack` and `lose request`
-tear the connection, and the client sends again everything that it had not seen answered. Only the `silent`
-forms leave the connection open; then nothing more comes through on it, and the client waits for its request
-timeout.
+Kafka answers in order on one connection, so one answer cannot go missing alone. All faults that break a
+connection are one: from attempt n on, the connection lets K more requests through to the broker and J answers
+back, then it is gone with everything on it, and the client sends again all that it had not seen answered.
+`lose request` is `cut 0 0`, `lose ack` is `cut 1 0`. The silent forms stop at the same place and stay open:
+nothing comes through any more, until the client gives up waiting and closes it.
 """
 
 from __future__ import annotations
@@ -23,30 +25,39 @@ NAMES = {
     "deliver": "nothing goes wrong",
     "lose request": "the request never reaches the broker; the connection tears",
     "lose ack": "the broker handles the request, its answer is lost; the connection tears",
-    "lose request silently": "the request never reaches the broker; the connection stays open and dead",
-    "lose ack silently": "the broker handles the request, its answer never comes; the connection stays open and dead",
+    "lose request silently": "the request never reaches the broker; the connection stays open, dead",
+    "lose ack silently": "the broker handles the request, its answer never comes; the connection stays open, dead",
     "refuse": "the broker answers with an error before it stores anything, as in `refuse 19`",
     "store and answer": "the broker stores the batch and answers with an error, as in `store and answer 20`",
     "repeat": "the same request reaches the broker twice",
     "delay": "the answer comes that many milliseconds late, as in `delay 250`",
-    "cut": "the connection tears after K requests were handled and J answered, from this attempt on, as in `cut 3 1`",
+    "cut": "from this attempt on, the connection tears after K requests were handled and J answered, as in `cut 3 1`",
     "kill producer": "the producer's process dies right after it sent this attempt",
     "restart broker": "before this attempt arrives, the broker shuts down cleanly and starts again",
     "crash broker": "before this attempt arrives, the broker crashes and starts again",
     "fail over": "before this attempt arrives, another replica becomes leader",
-    "forget idle ids": "before this attempt arrives, a day passes and the broker forgets ids whose records are old",
+    "forget idle ids": "before this attempt arrives, a day passes: the broker forgets ids whose records are old",
 }
 _ARGUMENTS = {"refuse": 1, "store and answer": 1, "delay": 1, "cut": 2}
-PRODUCE_ERRORS = (2, 3, 6, 7, 10, 13, 17, 18, 19, 20, 21, 29, 31, 32, 42, 43, 44, 45, 46, 47, 48, 49, 51, 53, 56, 59, 74,
-                  76, 87, 100, 120)  # 31 and 46 by older brokers only
+_EXAMPLES = {"refuse": "refuse 19", "store and answer": "store and answer 20", "delay": "delay 250", "cut": "cut 3 1"}
+PRODUCE_ERRORS = (2, 3, 6, 7, 10, 13, 17, 18, 19, 20, 21, 29, 31, 32, 42, 43, 44, 45, 46, 47, 48, 49, 51, 53, 56, 59,
+                  74, 76, 87, 100, 120)  # 31 and 46 by older brokers only
+BROKER_WORDS = {"restart broker": "restarted", "crash broker": "crashed", "fail over": "failed over",
+                "forget idle ids": "forgot ids"}
+_CUTS = {"lose request": (0, 0), "lose ack": (1, 0), "lose request silently": (0, 0), "lose ack silently": (1, 0)}
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that goes wrong. `numbers`: an error code, milliseconds, or (handled, answered), as the name asks."""
+    """One thing that goes wrong. `numbers`: an error code, milliseconds, or (handled, answered), by its name."""
 
     name: str
     numbers: tuple[int, ...] = ()
+
+    @property
+    def cut(self) -> tuple[int, int] | None:
+        """How many more requests and answers the connection lets through, None where it stays whole."""
+        return (self.numbers[0], self.numbers[1]) if self.name == "cut" else _CUTS.get(self.name)
 
     @property
     def error(self) -> ErrorCode:
@@ -69,8 +80,8 @@ class Rule:
     fault: Fault
 
     def __str__(self) -> str:
-        span = f"{self.first}+" if self.last is None else f"{self.first}" if self.last == self.first else f"{self.first}-{self.last}"
-        return f"{span}: {self.fault}"
+        end = "+" if self.last is None else f"-{self.last}" if self.last != self.first else ""
+        return f"{self.first}{end}: {self.fault}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +125,8 @@ def parse_script(script: Script) -> FaultScript:
     if isinstance(script, str):
         script = dict(_split_line(line) for line in script.split(";") if line.strip())
     if script is not None and not isinstance(script, Mapping):
-        raise LessonError(f"A fault script is a dict such as {{2: 'lose ack'}} or a text such as '2: lose ack', not {script!r}.")
+        raise LessonError("A fault script is a dict such as {2: 'lose ack'} or a text such as '2: lose ack', "
+                          f"not {script!r}.")
     return FaultScript(tuple(_rule(key, fault) for key, fault in (script or {}).items()))
 
 
@@ -125,40 +137,43 @@ def parse_fault(text: str | Fault) -> Fault:
     found = re.fullmatch(r"([a-z ]+?)((?:\s+\d+)*)\s*", str(text).strip().lower())
     name = found.group(1) if found else ""
     if name in ("late", "delivery timeout"):
-        raise LessonError(f"'{name}' happens in explore(...) alone; no script can say it. Choose one of: {', '.join(map(_usage, NAMES))}.")
+        raise LessonError(f"'{name}' happens in explore(...) alone; no script can say it. {_choose()}")
     if not found or name not in NAMES:
-        raise LessonError(f"There is no fault {text!r}. Choose one of: {', '.join(map(_usage, NAMES))}.")
+        raise LessonError(f"There is no fault {text!r}. {_choose()}")
     numbers = tuple(map(int, found.group(2).split()))
     return _checked(Fault(name, numbers))
 
 
-def _usage(name: str) -> str:
-    return {"refuse": "refuse 19", "store and answer": "store and answer 20", "delay": "delay 250", "cut": "cut 3 1"}.get(name, name)
+def _choose() -> str:
+    return f"Choose one of: {', '.join(_EXAMPLES.get(name, name) for name in NAMES)}."
 
 
 def _checked(fault: Fault) -> Fault:
     wanted = _ARGUMENTS.get(fault.name, 0)
     if len(fault.numbers) != wanted:
-        raise LessonError(f"The fault '{fault}' needs {wanted} number{'s' * (wanted != 1)} after its name, as in '{_usage(fault.name)}'.")
+        raise LessonError(f"The fault '{fault}' needs {wanted} number{'s' * (wanted != 1)} after its name, as in "
+                          f"'{_EXAMPLES.get(fault.name, fault.name)}'.")
     if fault.name in ("refuse", "store and answer"):
         _check_error_code(fault.numbers[0])
     if fault.name == "cut" and fault.numbers[1] > fault.numbers[0]:
-        raise LessonError(f"In '{fault}' more requests would be answered than handled; write handled first, as in 'cut 3 1'.")
+        raise LessonError(f"In '{fault}' more requests would be answered than handled; "
+                          "write handled first, as in 'cut 3 1'.")
     return fault
 
 
 def _check_error_code(code: int) -> None:
     if code not in PRODUCE_ERRORS:
-        known = code and code in set(ErrorCode)
-        which = f"No broker answers a produce request with error {ErrorCode(code).words}" if known else (
-            f"There is no error {code} that a broker answers a produce request with")
+        which = f"There is no error {code} that a broker answers a produce request with"
+        if code and code in set(ErrorCode):
+            which = f"No broker answers a produce request with error {ErrorCode(code).words}"
         raise LessonError(f"{which}; choose one of: {', '.join(map(str, PRODUCE_ERRORS))}.")
 
 
 def _split_line(line: str) -> tuple[str, str]:
     key, colon, fault = line.partition(":")
     if not colon:
-        raise LessonError(f"Write a fault as 'attempt: fault', such as '2: lose ack'; this has no colon: {line.strip()!r}.")
+        raise LessonError("Write a fault as 'attempt: fault', such as '2: lose ack'; this has no colon: "
+                          f"{line.strip()!r}.")
     return key.strip(), fault.strip()
 
 
@@ -171,3 +186,35 @@ def _rule(key: int | str, fault: str | Fault) -> Rule:
     if last is not None and last < first:
         raise LessonError(f"The attempts '{key}' end before they begin; write the smaller number first.")
     return Rule(first, last, parse_fault(fault))
+
+
+class Fate:
+    """What becomes of the requests on one connection; asked once for each produce request, in order.
+
+    `since` counts the requests from the one on at which the connection breaks.
+    """
+
+    def __init__(self) -> None:
+        self._cut: tuple[int, int] | None = None
+        self._silent = False
+        self.since = 0
+
+    def take(self, fault: Fault) -> tuple[bool, bool]:
+        """Whether the next request will be handled, and whether its answer will come through."""
+        if self._cut is None and fault.cut:
+            self._cut, self._silent = fault.cut, fault.name.endswith("silently")
+        if self._cut is None:
+            return True, True
+        handled, answered = self._cut
+        self.since += 1
+        return self.since <= handled, self.since <= answered
+
+    @property
+    def tears_now(self) -> bool:
+        """Whether all that the cut lets through is through."""
+        return self._cut is not None and not self._silent and self.since >= max(self._cut[0], 1)
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether the connection is open and nothing comes through it any more."""
+        return self._cut is not None and self._silent

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from lesson_lib.fate import BROKER_WORDS, Fate
+from lesson_lib.faults import BROKER_WORDS, Fate
 from lesson_lib.history import Event, Kind
 from lesson_lib.proxy import frames as codec
 from lesson_lib.proxy.coordinator import write_down

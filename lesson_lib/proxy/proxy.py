@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from lesson_lib.errors import LessonError
-from lesson_lib.fate import BROKER_WORDS
+from lesson_lib.faults import BROKER_WORDS
 from lesson_lib.history import Event, Kind
 from lesson_lib.proxy import frames as codec
 from lesson_lib.proxy import rewrite as proxy_rewrite

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lesson_lib.fate import Fate
-from lesson_lib.faults import DELIVER, parse_fault
+from lesson_lib.faults import DELIVER, Fate, parse_fault
 
 THROUGH = (True, True)
 
