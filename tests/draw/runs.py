@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
-from functools import cache
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cache, partial
 from typing import Any
 
 from lesson_lib.errors import LessonError
@@ -105,32 +107,33 @@ def random_transactions(seed: int) -> Transactions:
     """Two to four transactional producers beside each other: several transactions are open at once, zombies go on sending."""
     dice = random.Random(seed)
     kafka = Transactions(partitions=dice.choice([1, 1, 2]), transaction_version=dice.choice([1, 2]))
-    names = ["a", "b", "c"]
-    sessions = [kafka.producer(name) for name in names[:dice.randint(2, 3)]]
-    for n in range(dice.randint(8, 18)):
+    sessions = [kafka.producer(name) for name in "abc"[:dice.randint(2, 3)]]
+    for n in range(dice.randint(6, 16)):
         session = dice.choice(sessions)
-        try:
-            match dice.choice(["begin", "send", "send", "send", "commit", "commit", "abort", "poll", "wait", "again", "happen"]):
-                case "begin":
-                    session.begin()
-                case "send":
-                    session.send(*[f"v{n}", f"w{n}"][:dice.randint(1, 2)], partition=dice.randrange(len(kafka.broker.logs)))
-                case "commit":
-                    session.commit()
-                case "abort":
-                    session.abort()
-                case "poll":
-                    kafka.consumer(dice.choice(["read_committed", "read_uncommitted"])).poll()
-                case "wait":
-                    kafka.wait(dice.choice([100, 61_000]))
-                case "again" if len(sessions) < 4:
-                    sessions.append(kafka.producer(dice.choice(names)))
-                case "happen":
-                    for what in dice.choices(["restart broker", "crash broker", "fail over", "forget idle ids"], k=dice.randint(1, 2)):
-                        kafka.happen(what)
-        except LessonError:  # not in this state
-            pass
+        match dice.choice(["send"] * 5 + ["commit", "commit", "abort", "poll", "wait", "again", "happen"]) if n else "send":
+            case "send":
+                _as_far_as_it_goes(session.begin)
+                _as_far_as_it_goes(partial(session.send, *[f"v{n}", f"w{n}"][:dice.randint(1, 2)],
+                                           partition=dice.randrange(len(kafka.broker.logs))))
+            case "commit":
+                _as_far_as_it_goes(session.commit)
+            case "abort":
+                _as_far_as_it_goes(session.abort)
+            case "poll":
+                kafka.consumer(dice.choice(["read_committed", "read_uncommitted"])).poll()
+            case "wait":
+                kafka.wait(dice.choice([100, 100, 61_000]))
+            case "again" if len(sessions) < 4:
+                sessions.append(kafka.producer(dice.choice("abc")))
+            case "happen":
+                for what in dice.choices(["restart broker", "crash broker", "fail over", "forget idle ids"], k=dice.randint(1, 2)):
+                    kafka.happen(what)
     return kafka
+
+
+def _as_far_as_it_goes(call: Callable[[], object]) -> None:
+    with suppress(LessonError):  # the producer is in no state for it
+        call()
 
 
 @cache
@@ -157,3 +160,14 @@ def _real_transactions(lab: Lab) -> History:
         if end:
             getattr(shops[shop], f"{end}_transaction")()
     return lab.history()
+
+
+def random_long(seed: int) -> History:
+    """More than forty arrivals, with early ones, duplicates and new epochs among them."""
+    dice = random.Random(seed)
+    faults = {n: dice.choice(FAULTS) for n in dice.sample(range(2, 36), 4)}
+    try:
+        return simulate(dice.randint(45, 60), client=dice.choice(["java", "java", "kafka-python"]), in_flight=5, resend=True,
+                        records_per_batch=1, faults=faults)
+    except LessonError:
+        return random_long(seed + 100_000)

@@ -119,3 +119,17 @@ def label(event: Event) -> str:
 def range_words(first: int, last: int) -> str:
     """A range of sequences as pictures write it."""
     return f"{first}" if first == last else f"{first}..{last}"
+
+
+def stable_offsets(appends: list[tuple[int, Event]]) -> list[int]:
+    """The last stable offset of a partition after each of its appends: where the oldest open transaction began, else the end."""
+    began: dict[int, int] = {}
+    found = []
+    for _, event in appends:
+        if event.kind == Kind.MARKER:
+            began.pop(event.producer_id, None)
+        elif event.transactional:
+            began.setdefault(event.producer_id, event.offset)
+        end = event.offset + (1 if event.kind == Kind.MARKER else max(1, len(event.values)))
+        found.append(min([*began.values(), end]))
+    return found

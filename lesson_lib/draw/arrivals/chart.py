@@ -144,4 +144,4 @@ def residual(arrival: Arrival) -> int:
         return arrival.known.index((arrival.first, arrival.last)) - len(arrival.known)
     size = max(1, arrival.last - arrival.first + 1)
     ahead = (arrival.first - arrival.known[-1][1] - 1) & MAX_SEQUENCE
-    return min(6, 1 + ahead // size) if ahead < MAX_SEQUENCE // 2 else -6
+    return min(6, -(-ahead // size)) if ahead < MAX_SEQUENCE // 2 else -6  # a part of a batch counts as one
