@@ -179,7 +179,8 @@ def test_parts_of_a_batch_early_in_a_long_run() -> None:
     odd = [(40, 3), (41, 3), (42, 1), (44, 3), (60, 2), (30, 1), (39, 1)]
     events = []
     for n, (first, size) in enumerate([*((n, 1) for n in range(40)), *odd]):
-        numbers = dict(attempt=n + 1, batch=n, try_no=1, topic="toy", producer_id=1, producer_epoch=0, base_sequence=first, record_count=size)
+        numbers = dict(attempt=n + 1, batch=n, try_no=1, topic="toy", producer_id=1, producer_epoch=0, base_sequence=first,
+                       record_count=size)
         verdict = ("stored", ErrorCode.NONE) if n < 40 else ("refused", ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER)
         events += [Event(3 * n, Kind.SEND, **numbers), Event(3 * n + 1, Kind.VERDICT, verdict[0], "broker", **numbers,
                                                              offset=n if n < 40 else None, error=verdict[1])]
