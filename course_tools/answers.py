@@ -30,7 +30,8 @@ def lesson(path: Path) -> str:
     """The answers of the notebook at `path`."""
     items = lesson_items(int(path.name[:2]))
     rows = "".join(row(item) for item in items if isinstance(item, Question))
-    return f"### Answers: {title(path)}\n\n{HEAD}{rows}\n" + "\n".join(task(item) for item in items if isinstance(item, Task))
+    tasks = "\n".join(task(item) for item in items if isinstance(item, Task))
+    return f"### Answers: {title(path)}\n\n{HEAD}{rows}\n{tasks}"
 
 
 def title(path: Path) -> str:
