@@ -43,7 +43,8 @@ NO_STATEMENT = {
     "Now four are, and the broker refuses the second for now.": OUR_RUN,
     "For the next two the producer sends four requests without waiting, as above.": OUR_RUN,
     "The producer dies": OUR_RUN,
-    "The control: the same second attempt, only its ack is lost, and the producer lives.": OUR_RUN,
+    "For comparison: the same second request, but only its ack gets lost, and the producer stays alive.": OUR_RUN,
+    "One producer is closed properly, the next is killed, and a third starts.": OUR_RUN,
     "From here on you drive the producers call by call.": OUR_RUN,
     "The same calls on `kafka-python`.": NO_VERB,
 }

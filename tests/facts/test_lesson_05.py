@@ -7,8 +7,8 @@ from collections.abc import Callable
 from itertools import islice
 
 import pytest
-from kafka import TopicPartition
-from kafka.errors import KafkaTimeoutError
+from kafka import KafkaProducer, TopicPartition
+from kafka.errors import KafkaError, KafkaTimeoutError
 from kafka.structs import OffsetAndMetadata
 
 from lesson_lib.history import Kind
@@ -91,6 +91,48 @@ def test_kafka_python_sends_nothing_more_once_a_retry_expired(lab: Lab, topic: s
         stuck.send(topic, b"m1").get(1)
     assert lab.history().attempts == []
     assert lab.producer().send(topic, b"m2").get().offset == 1
+
+
+@pytest.mark.fact("kafka-python-first-try-expired")
+@pytest.mark.parametrize(("fault", "next_record", "stored"), [
+    ("lose request silently", "OutOfOrderSequenceNumberError", ["warm", "m2"]),
+    ("lose ack silently", "ok", ["warm", "m0", "m1", "m2"])])
+def test_after_a_first_try_expired_the_producer_goes_on(lab: Lab, topic: str, fault: str, next_record: str,
+                                                        stored: list[str]) -> None:
+    """`kafka-python` 3.0.12: a first try that ran into the end; its future fails with `RequestTimedOutError` or
+    `KafkaTimeoutError`. Was its request lost, the next record fails with `OutOfOrderSequenceNumberError`; then it goes on."""
+    lab.faults({2: fault})
+    producer = lab.producer(delivery_timeout_ms=1_500, request_timeout_ms=1_500)
+    assert outcome(producer, topic, b"warm") == "ok"
+    assert outcome(producer, topic, b"m0") in ("RequestTimedOutError", "KafkaTimeoutError")
+    assert [outcome(producer, topic, value) for value in (b"m1", b"m2")] == [next_record, "ok"]
+    assert [cell.value for cell in lab.log(topic)] == stored
+
+
+def outcome(producer: KafkaProducer, topic: str, value: bytes) -> str:
+    """What the future of one record says: ok, or the name of the exception."""
+    try:
+        producer.send(topic, value).get(20)
+    except KafkaError as error:
+        return type(error).__name__
+    return "ok"
+
+
+@pytest.mark.fact("kafka-python-timeouts-of-waiting")
+def test_a_time_out_of_waiting_says_nothing_about_the_producer(lab: Lab, topic: str) -> None:
+    """`send()` for a topic that is not there, `flush(timeout=...)` and `future.get(timeout=...)` of `kafka-python` raise
+    `KafkaTimeoutError` as well; the producer is fine."""
+    lab.faults({1: "delay 900"})
+    producer = lab.producer(max_block_ms=400, allow_auto_create_topics=False)
+    future = producer.send(topic, b"m0")
+    with pytest.raises(KafkaTimeoutError):
+        future.get(timeout=0.1)
+    with pytest.raises(KafkaTimeoutError):
+        producer.flush(timeout=0.1)
+    with pytest.raises(KafkaTimeoutError):
+        producer.send(f"{topic}-that-is-not-there", b"m")
+    assert future.get(20).offset == 0
+    assert producer.send(topic, b"m1").get(20).offset == 1
 
 
 @pytest.mark.java

@@ -1,11 +1,11 @@
-"""Lesson 4, "Switching it on": who has idempotence on without asking, what switches it off silently, what it costs.
+"""Lesson 4, "Switching it on": who has idempotence on without asking, what switches it off, what it costs.
 
 Where the notebook uses what, in this order:
 
 | id | where |
 |---|---|
-| 4.recall-number, 4.recall-copies, 4.recall-early | opening: three questions on lessons 1 to 3 |
-| 4.default | the page's own question; revealed with a run of the installed client |
+| 4.recall-number, 4.recall-copies, 4.recall-early | warm-up: three questions on lessons 1 to 3 |
+| 4.default | the article's own question; revealed with a run of the installed client |
 | 4.acks-1 | before the same producer with `acks=1` |
 | 4.explicit | before asking for both, idempotence and `acks=1` |
 | 4.lost-ack | before one lost ack for a producer with `acks=1`, on the real client |
@@ -46,20 +46,25 @@ def sequence_words(run: History) -> str:
 
 RECALL = (
     Question(
-        id="4.recall-number", kind="recall", scenario=scenario(4, records_per_batch=2, faults={1: "lose ack"}),
-        text="Two batches of two records, idempotence on, the ack of the first is lost once. Which base sequence does the retry carry?",
+        id="4.recall-number", kind="recall",
+        scenario=scenario(4, records_per_batch=2, faults={1: "lose ack"}),
+        text="Two batches of two records, with idempotence on. The ack of the first gets lost once. Which "
+             "base sequence does the retry carry?",
         options=(
-            Option("2, the next free one.", lambda run: run.attempts[1].send.base_sequence == 2, "a retry gets a new number",
+            Option("2, the next free one.", lambda run: run.attempts[1].send.base_sequence == 2,
+                   "a retry gets a new number",
                    lambda run: f"it carries {run.attempts[1].send.base_sequence}."),
             Option("0, the same again.", lambda run: run.attempts[1].send.base_sequence == 0),
-            Option("1, the second try.", lambda run: run.attempts[1].send.base_sequence == 1, "sequences count tries",
+            Option("1, the second try.", lambda run: run.attempts[1].send.base_sequence == 1,
+                   "sequences count tries",
                    lambda run: f"it carries {run.attempts[1].send.base_sequence}."),
         ),
-        explanation="A retry repeats its number; that is how it is recognised.",
+        explanation="A retry repeats its number. That's how the broker recognises it.",
     ),
     Question(
         id="4.recall-copies", kind="recall", scenario=scenario(("pay", "pay", "pay")),
-        text="Idempotence on. The application calls `send` three times with the value `pay`. How many are in the log?",
+        text="Idempotence is on. The application calls `send` three times with the value `pay`. How many are "
+             "in the log?",
         options=(
             Option("One.", lambda run: copies(run, "pay") == 1, "same content means same message",
                    lambda run: f"the log holds {log_words(run)}."),
@@ -69,27 +74,29 @@ RECALL = (
     ),
     Question(
         id="4.recall-early", kind="recall",
-        text="Idempotence is on, and some batches of a producer are stored. Then one arrives before the one that precedes it. "
-             "What does Kafka do with it?",
+        text="Idempotence is on, and the broker has stored some batches of a producer. Then a batch arrives "
+             "before the one that should come first. What does Kafka do with it?",
         options=(
-            Option("It stores it: a gap does not matter.", False, "greater is stored", "the missing batch could then never be stored."),
-            Option("It keeps it until the missing one is there.", False, "the broker buffers and sorts",
-                   "in lesson 3 a broker that did so lost what it had promised."),
+            Option("It stores it, because a gap doesn't matter.", False, "greater is stored",
+                   "then it could never store the missing batch."),
+            Option("It keeps it until the missing one arrives.", False, "the broker buffers and sorts",
+                   "in lesson 3 a broker that did this lost what it had promised."),
             Option("It refuses it.", True),
         ),
-        explanation="Error 45. The producer sends it again, in its turn.",
+        explanation="It answers with error 45, and the producer sends the batch again when its turn comes.",
     ),
 )
 
 DEFAULT_QUESTION = Question(
     id="4.default", kind="prediction", live=True, scenario=DEFAULT,
-    text="The page asks: is idempotency enabled by default, or does it require configuration? "
-         "Say it for the client that is installed here, `kafka-python` 3.0.12, with no settings at all.",
+    text="The article asks: is idempotency enabled by default, or does it require configuration? "
+         "Say it for the client that's installed here, `kafka-python` 3.0.12, with no settings at all.",
     options=(
         Option("On by default.", numbered),
-        Option("Off by default.", lambda run: not numbered(run), "idempotence is off unless asked for", sequence_words),
+        Option("Off by default.", lambda run: not numbered(run), "idempotence is off unless asked for",
+               sequence_words),
     ),
-    explanation="On, since kafka-python 3.0. Which client, and which version, is the whole answer.",
+    explanation="It's on, since kafka-python 3.0. The answer depends on the client and its version.",
 )
 
 ACKS_1 = Question(
@@ -97,63 +104,69 @@ ACKS_1 = Question(
     text="The same producer, with `acks=1` and nothing else. What happens to idempotence?",
     options=(
         Option("It stays on.", numbered, "a default stays whatever else is set", sequence_words),
-        Option("It is off, and nothing is raised.", lambda run: not numbered(run) and all_ok(run)),
-        Option("The producer refuses to start.", lambda run: not run.attempts, "a conflict is always an error",
-               lambda run: f"it started and sent; {sequence_words(run)}"),
+        Option("It's off, and the client raises nothing.", lambda run: not numbered(run) and all_ok(run)),
+        Option("The producer refuses to start.", lambda run: not run.attempts,
+               "a conflict is always an error",
+               lambda run: f"it started and sent, and {sequence_words(run)}"),
     ),
-    explanation="A default gives way to a setting that you wrote. One line in the client's log says so.",
+    explanation="A default gives way to a setting that you wrote. The client says so in one line of its log.",
 )
 
 EXPLICIT = Question(
     id="4.explicit", kind="choice",
-    text="And with both written down, `enable_idempotence=True` and `acks=1`?",
+    text="And if you set both explicitly, `enable_idempotence=True` and `acks=1`?",
     options=(
-        Option("`acks=1` wins again.", False, "settings give way silently", "a wish that was written down is not given up silently."),
+        Option("`acks=1` wins again.", False, "settings give way silently",
+               "the client doesn't silently drop a setting that you wrote."),
         Option("`acks` is raised to `\"all\"`.", False, "settings give way silently",
-               "that is what librdkafka does with defaults; two written settings are a contradiction there as well."),
+               "librdkafka does that with defaults, but two explicit settings conflict there as well."),
         Option("The producer refuses to start.", True),
     ),
-    explanation="Two written wishes that exclude each other are an error. So write it down, and a later `acks=1` cannot undo it unseen.",
+    explanation="Two explicit settings that conflict are an error. So set it explicitly, and nobody can undo "
+                "it unnoticed with a later `acks=1`.",
 )
 
 LOST_ACK_QUESTION = Question(
     id="4.lost-ack", kind="prediction", live=True, scenario=LOST_ACK,
-    text="Three records, `acks=1` and no other setting, on a client that has idempotence on by default. The second ack is lost. "
-         "What does the log hold?",
+    text="Three records, `acks=1` and no other setting, on a client that has idempotence on by default. The "
+         "second ack gets lost. What does the log hold?",
     options=(
-        Option("`m0 m1 m2`", lambda run: run.values() == ["m0", "m1", "m2"], "a default stays whatever else is set",
+        Option("`m0 m1 m2`", lambda run: run.values() == ["m0", "m1", "m2"],
+               "a default stays whatever else is set",
                lambda run: f"the log holds {log_words(run)}."),
         Option("`m0 m1 m1 m2`", lambda run: run.values() == ["m0", "m1", "m1", "m2"]),
         Option("`m0 m2`", lambda run: run.values() == ["m0", "m2"], "no ack means not stored",
                lambda run: f"the log holds {log_words(run)}."),
     ),
-    explanation="One setting, chosen perhaps for speed, and the duplicates of lesson 2 are back.",
+    explanation="One setting, perhaps chosen for speed, and the duplicates of lesson 2 are back.",
 )
 
 SAW_SEQUENCE = Question(
     id="4.saw-sequence", kind="observation", scenario=LOST_ACK,
-    text="Before any duplicate: where could you have seen that idempotence was off?",
+    text="Where could you have seen that idempotence was off, before there was any duplicate?",
     options=(
         Option("In what the application was told.", lambda run: not all_ok(run), "ok means once",
                lambda run: f"it was told {told_words(run)}, with the offsets {offsets_told(run)}."),
-        Option("In the requests: they carry no sequence.", lambda run: not numbered(run)),
+        Option("In the requests, because they carry no sequence.", lambda run: not numbered(run)),
         Option("Nowhere.", lambda run: numbered(run), "idempotence cannot be seen", sequence_words),
     ),
-    explanation="The column `sequence` says none from the first request on, and no producer id was asked for. "
-                "At work you would look into the client's log first: the next cell does.",
+    explanation="The column `sequence` says *none* from the first request on, and the producer never asked "
+                "for an id. At work you'd look into the client's log first. The next cell does.",
 )
 
 COST = Question(
     id="4.cost", kind="choice",
-    text="The page says that idempotency adds slight latency and overhead \"due to sequence tracking\". "
+    text="The article says that idempotency adds slight latency and overhead \"due to sequence tracking\". "
          "How many bytes does it add to a batch?",
     options=(
-        Option("14: producer id, epoch and sequence.", False, "idempotence makes batches longer",
-               "these 14 bytes are in every batch; without idempotence they hold -1."),
+        Option("14, for the producer id, epoch and sequence.", False, "idempotence makes batches longer",
+               "these 14 bytes are in every batch. Without idempotence they hold -1."),
         Option("None.", True),
-        Option("4 for each record.", False, "every record carries a number", "records carry no sequence of their own."),
+        Option("4 for each record.", False, "every record carries a number",
+               "records carry no sequence of their own."),
     ),
-    explanation="The fields are in every batch, as you saw in lesson 1.",
+    explanation="The fields are in every batch anyway, as you saw in lesson 1. With idempotence off they "
+                "hold -1.",
 )
 
 
@@ -171,10 +184,13 @@ def decision(settings: Mapping[str, Any]) -> str:
 
 def cases() -> list[Mapping[str, Any]]:
     """Settings to decide on."""
-    return [{}, {"acks": 1}, {"acks": "all"}, {"retries": 3}, {"retries": 0}, {"enable_idempotence": True, "retries": 0},
-            {"enable_idempotence": True, "acks": 1}, {"enable_idempotence": False, "acks": 1}, {"acks": 0}, {"acks": -1},
+    return [{}, {"acks": 1}, {"acks": "all"}, {"retries": 3}, {"retries": 0},
+            {"enable_idempotence": True, "retries": 0},
+            {"enable_idempotence": True, "acks": 1}, {"enable_idempotence": False, "acks": 1}, {"acks": 0},
+            {"acks": -1},
             {"max_in_flight_requests_per_connection": 6}, {"max_in_flight_requests_per_connection": 5},
-            {"enable_idempotence": True, "max_in_flight_requests_per_connection": 6}, {"enable_idempotence": True}]
+            {"enable_idempotence": True, "max_in_flight_requests_per_connection": 6},
+            {"enable_idempotence": True}]
 
 
 def forgets_retries(settings: Mapping[str, Any]) -> str:
@@ -202,26 +218,33 @@ def only_the_word_all(settings: Mapping[str, Any]) -> str:
 EXERCISES = (
     FunctionTask(
         id="4.decides", name="decide", truth=decision, inputs=cases, show=str,
-        text="Write `decide(settings)` for the installed client: from a dict of settings such as `{\"acks\": 1}` it returns "
-             "`\"on\"`, `\"off\"` or `\"refused\"`. Three settings matter beside `enable_idempotence` itself. `task.check(decide)`",
+        text="Write `decide(settings)` for the installed client. It takes a dict of settings such as "
+             "`{\"acks\": 1}` and returns `\"on\"`, `\"off\"` or `\"refused\"`. Three settings matter, "
+             "besides `enable_idempotence` itself. `task.check(decide)`",
         hints=("The three are `acks`, `retries` and `max_in_flight_requests_per_connection`.",
-               "At odds with idempotence are: acks other than \"all\" (which may be written -1), retries=0, more than 5 in flight.",
-               "At odds and idempotence not written down: off. Written down as True: refused. As False: off in any case."),
-        right=(given(decision),), wrong=(given(as_the_page_says), given(forgets_retries), given(always_on), given(only_the_word_all),
+               "These conflict with idempotence: acks other than \"all\" (which may be written -1), "
+               "retries=0, more than 5 in flight.",
+               "If a setting conflicts and you didn't set idempotence: off. If you set it to True: refused. "
+               "Set to False: always off."),
+        right=(given(decision),),
+        wrong=(given(as_the_page_says), given(forgets_retries), given(always_on), given(only_the_word_all),
                                      given("on")),
-        explanation="`retries=3` leaves it on. So pitfall 1 of the page, retries without idempotence, needs an explicit False today.",
+        explanation="`retries=3` leaves it on. To fall into the article's pitfall 1 today, you have to write "
+                    "an explicit False.",
     ),
     PuzzleTask(
-        id="4.one-copy", scenario=scenario(3, idempotence=True), budget=3, goal="`m1` lies in the log twice.",
+        id="4.one-copy", scenario=scenario(3, idempotence=True), budget=3, goal="`m1` is in the log twice.",
         reached=lambda run: copies(run, "m1") > 1,
-        text="Idempotence is on, written down. With up to three faults out of lose ack, lose request, refuse 19, store and answer 20 and "
-             "repeat: get `m1` into the log twice. `task.check({...: \"...\"})`",
-        hints=("Try the faults of lesson 2.", "The check runs every script of up to three faults before it agrees with you."),
-        right=(given("impossible"),), wrong=(given({2: "lose ack"}), given({2: "repeat"}), given({"2-4": "lose ack"}),
+        text="Idempotence is on, set explicitly. With up to three faults (lose ack, lose request, refuse 19, "
+             "store and answer 20, repeat), get `m1` into the log twice. `task.check({...: \"...\"})`",
+        hints=("Try the faults of lesson 2.",
+               "The check runs every script of up to three faults before it agrees with you."),
+        right=(given("impossible"),),
+        wrong=(given({2: "lose ack"}), given({2: "repeat"}), given({"2-4": "lose ack"}),
                                              given({2: "store and answer 20", 3: "lose ack"}), given({}),
                                              given({2: "lose ack", 3: "forget idle ids"})),
-        explanation="Not with one producer that lives, and not with these faults. "
-                    "Lesson 5 kills the producer, lesson 6 looks for what the broker forgets.",
+        explanation="You can't, as long as the one producer stays alive and these are the only faults. "
+                    "Lesson 5 kills the producer, and lesson 6 looks for what the broker forgets.",
     ),
 )
 

@@ -1,16 +1,17 @@
-"""Lesson 5, "What is promised": a producer that dies, an application that sends again, a wait that ends, a consumer that crashes.
+"""Lesson 5, "What is promised": a producer dies, a wait ends, an application sends again, a consumer crashes.
 
 Where the notebook uses what, in this order:
 
 | id | where |
 |---|---|
-| 5.recall-silent, 5.recall-content, 5.recall-worlds | opening: three questions on lessons 2 to 4 |
-| 5.scope | the page's own question |
+| 5.recall-silent, 5.recall-content, 5.recall-worlds | warm-up: three questions on lessons 2 to 4 |
+| 5.scope | the article's own question |
 | 5.restart | before `simulate(3, faults={2: "kill producer"}, resend=True)` |
 | 5.saw-ids | after that run |
 | 5.close | before the two producers on the real client, one closed and one killed |
 | 5.timeout | before two runs in which no answer ever comes; `reveal(stored, predict, control=not_stored)` |
 | 5.resend | before the application answers that exception with another send |
+| 5.stuck | before two lost acks on the installed client |
 | 5.consumer | before a consumer that crashes between reading and committing; its control commits first |
 | 5.saw-consumer | after these runs |
 | 5.twice, 5.no-resend, 5.told | exercises: two puzzles, one of them impossible, and a value |
@@ -18,10 +19,14 @@ Where the notebook uses what, in this order:
 
 from __future__ import annotations
 
+from collections import Counter
+
 from lesson_lib.history import History, Kind
 from lesson_lib.teach.content import Option, Question, scenario
-from lesson_lib.teach.lessons.exercises_05 import EXERCISES
-from lesson_lib.teach.readings import log_words, told_words
+from lesson_lib.teach.readings import copies, log_words, told_words
+from lesson_lib.teach.tasks.function import ValueTask
+from lesson_lib.teach.tasks.puzzle import FAULTS, PuzzleTask
+from lesson_lib.teach.tasks.task import given
 
 SHORT = {"client": "java", "delivery_timeout_ms": 300, "request_timeout_ms": 100}
 KILLED = scenario(3, faults={2: "kill producer"}, resend=True)
@@ -43,7 +48,7 @@ def ids(run: History) -> list[int]:
 
 
 def read(run: History) -> list[str]:
-    """The values that the consumer's application was handed, in order."""
+    """The values that the consumer's application received, in order."""
     return [value for e in run.of(Kind.READ) for value in e.values]
 
 
@@ -63,144 +68,250 @@ RECALL = (
         text="`kafka-python` with `retries=0` and no other setting. Is idempotence on?",
         options=(
             Option("Yes, it is the default.", False, "a default stays whatever else is set",
-                   "`retries=0` speaks against it, so the default gives way."),
-            Option("No, and nothing is raised.", True),
+                   "`retries=0` conflicts with it, so the default gives way."),
+            Option("No, and the client raises nothing.", True),
             Option("The producer refuses to start.", False, "a conflict is always an error",
-                   "that happens only where `enable_idempotence=True` is written down."),
+                   "that happens only if you set `enable_idempotence=True` explicitly."),
         ),
-        explanation="Three settings do that: acks, retries, and requests in flight.",
+        explanation="Three settings do that: acks, retries and the number of requests in flight.",
     ),
     Question(
         id="5.recall-content", kind="recall", scenario=scenario(("tea", "tea")),
         text="Idempotence is on, and an application sends `tea` twice. Why are there two in the log?",
         options=(
-            Option("The broker does not compare contents; the two have different numbers.",
+            Option("The broker doesn't compare contents, and the two have different numbers.",
                    lambda run: [a.send.base_sequence for a in run.attempts] == [0, 1]),
-            Option("They went out in one batch.", lambda run: len(run.attempts) == 1, "a batch is not checked",
+            Option("They went out in one batch.", lambda run: len(run.attempts) == 1,
+                   "a batch is not checked",
                    lambda run: f"there were {len(run.attempts)} requests."),
-            Option("One ack was lost.", lambda run: any(a.lost for a in run.attempts), "two copies mean a lost ack",
+            Option("One ack got lost.", lambda run: any(a.lost for a in run.attempts),
+                   "two copies mean a lost ack",
                    lambda run: "nothing was lost in this run."),
         ),
-        explanation="A number for each send, and the number is what counts.",
+        explanation="Each send gets a number, and the number is what counts.",
     ),
     Question(
         id="5.recall-worlds", kind="recall",
-        text="`send` ended with an exception, because the connection broke. What may the application conclude?",
+        text="A send ended with an exception because the connection dropped. What can the application "
+             "conclude?",
         options=(
-            Option("The record is not in the log.", False, "no ack means not stored", "in one of the two worlds of lesson 2 it was."),
-            Option("The record is in the log.", False, "sent means done", "in one of the two worlds of lesson 2 it was not."),
+            Option("The record isn't in the log.", False, "no ack means not stored",
+                   "in one of the two worlds of lesson 2 it was."),
+            Option("The record is in the log.", False, "sent means done",
+                   "in one of the two worlds of lesson 2 it wasn't."),
             Option("Nothing about the log.", True),
         ),
-        explanation="Unknown. Today you see what follows when an application cannot live with that.",
+        explanation="It's unknown. This lesson shows what happens when an application can't live with that.",
     ),
 )
 
 SCOPE = Question(
     id="5.scope", kind="choice",
-    text="Does an idempotent producer guarantee exactly-once delivery across the whole system or only from producer to broker?",
+    text="Does an idempotent producer guarantee exactly-once delivery across the whole system or only from "
+         "producer to broker?",
     options=(
-        Option("Across the whole system.", False, "exactly once means the whole system", "a consumer knows nothing of sequences."),
+        Option("Across the whole system.", False, "exactly once means the whole system",
+               "a consumer sees no sequences at all."),
         Option("From producer to broker, always.", False, "the promise outlives the producer",
-               "\"always\" has holes in it; this lesson finds them."),
-        Option("From producer to broker, and even there within limits.", True),
+               "there are limits, and this lesson finds them."),
+        Option("From producer to broker, and even there only within limits.", True),
     ),
-    explanation="The page gives the second answer. The runs below tell it from the third.",
+    explanation="The article gives the second answer. The runs below show the difference to the third.",
 )
 
 RESTART = Question(
     id="5.restart", kind="prediction", scenario=KILLED,
-    text="Idempotence is on. The producer's process dies right after it sent `m1`. The application starts again, does not know about `m1`, "
-         "and sends it again. What does the log hold?",
+    text="Idempotence is on. The producer's process dies right after it sent `m1`. The application starts "
+         "again, doesn't know what became of `m1`, and sends it again. What does the log hold?",
     options=(
-        Option("`m0 m1 m2`", lambda run: run.values() == ["m0", "m1", "m2"], "the promise outlives the producer", log_is),
+        Option("`m0 m1 m2`", lambda run: run.values() == ["m0", "m1", "m2"],
+               "the promise outlives the producer", log_is),
         Option("`m0 m1 m1 m2`", lambda run: run.values() == ["m0", "m1", "m1", "m2"]),
-        Option("`m0 m1`, and then errors: the new producer's numbers do not fit.", lambda run: run.values() == ["m0", "m1"],
+        Option("`m0 m1`, and then errors, because the new producer's numbers don't fit.",
+               lambda run: run.values() == ["m0", "m1"],
                "a restart reuses the producer id", log_is),
     ),
-    explanation="The new producer has a new id and begins at 0. To the broker it is a stranger.",
+    explanation="The new producer has a new id and starts at 0. To the broker it's a stranger.",
 )
 
 SAW_IDS = Question(
     id="5.saw-ids", kind="observation", scenario=KILLED,
-    text="What became of the producer id?",
+    text="What happened to the producer id?",
     options=(
-        Option("The second producer got the same id, and its numbers began again.",
+        Option("The second producer got the same id, and its numbers started again.",
                lambda run: len(set(ids(run))) == 1, "a restart reuses the producer id",
-               lambda run: f"{len(set(ids(run)))} different ids were given out."),
-        Option("The second producer got another id.", lambda run: len(set(ids(run))) == 2),
-        Option("The broker gave out no id.", lambda run: not ids(run), "ids are the client's own",
-               lambda run: f"{len(ids(run))} were given out."),
+               lambda run: f"the broker assigned {len(set(ids(run)))} different ids."),
+        Option("The second producer got a different id.", lambda run: len(set(ids(run))) == 2),
+        Option("The broker assigned no id.", lambda run: not ids(run), "ids are the client's own",
+               lambda run: f"it assigned {len(ids(run))}."),
     ),
-    explanation="Without a `transactional_id` every start gets a new id. So nothing clashes, and nothing is recognised.",
+    explanation="Without a `transactional_id`, every start gets a new id. So nothing clashes, and the broker "
+                "recognises nothing.",
 )
 
 CLOSE = Question(
     id="5.close", kind="choice",
-    text="The page advises: call `producer.close()` before restarting, \"to ensure proper producer ID fencing\". "
-         "What does `close` tell the broker about the id?",
+    text="The article advises you to call `producer.close()` before restarting, \"to ensure proper producer "
+         "ID fencing\". What does `close` tell the broker about the id?",
     options=(
-        Option("That the id may be given to somebody else.", False, "close releases the producer id", "ids are never used twice."),
-        Option("That requests with this id shall be refused from now on.", False, "close fences the producer",
-               "nothing is refused; you may try. Fencing, to shut out an old producer, comes in lesson 7."),
+        Option("That the id may go to another producer.", False, "close releases the producer id",
+               "ids are never used again."),
+        Option("That it should refuse requests with this id from now on.", False, "close fences the producer",
+               "it refuses nothing. Fencing, which shuts out an old producer, comes in lesson 7."),
         Option("Nothing.", True),
     ),
-    explanation="Kafka's protocol has no request for it. `close` waits for what is still on its way; that is why it is good.",
+    explanation="Kafka's protocol has no request for it. `close` is useful for another reason: it waits for "
+                "whatever is still on its way.",
 )
 
 TIMEOUT = Question(
     id="5.timeout", kind="prediction", scenario=STORED, control=NOT_STORED,
-    text="Idempotence is on. From now on no answer comes back: in one run the acks are lost, in the other the requests. "
-         "After `delivery.timeout.ms` the producer gives up. What do you expect?",
+    text="Idempotence is on, and no answer arrives any more. In one run the acks get lost, in the other the "
+         "requests. After `delivery.timeout.ms` the producer gives up. What do you expect?",
     options=(
-        Option("An exception in both, and an empty log in both.", lambda a, b: told_same(a, b) and not a.values() and not b.values(),
-               "a timeout means not written", lambda a, b: f"one log holds {log_words(a)}, the other {log_words(b)}."),
+        Option("An exception in both, and an empty log in both.",
+               lambda a, b: told_same(a, b) and not a.values() and not b.values(),
+               "a timeout means not written",
+               lambda a, b: f"one log holds {log_words(a)}, the other {log_words(b)}."),
         Option("The same exception in both, and the record in one of the logs.",
                lambda a, b: told_same(a, b) and a.values() == ["m0"] and not b.values()),
-        Option("Different exceptions, so that one can tell.", lambda a, b: not told_same(a, b), "the exception says what happened",
-               lambda a, b: f"in both runs the application was told {told_words(a)}, with {a.reports[0].note}."),
-        Option("Several copies in one of the logs.", lambda a, b: len(a.values()) > 1, "every retry makes a copy",
+        Option("Different exceptions, so that you can tell.", lambda a, b: not told_same(a, b),
+               "the exception says what happened",
+               lambda a, b: f"in both runs the application was told {told_words(a)}, with "
+                            f"{a.reports[0].note}."),
+        Option("Several copies in one of the logs.", lambda a, b: len(a.values()) > 1,
+               "every retry makes a copy",
                lambda a, b: f"{len(a.attempts)} tries, and the log holds {log_words(a)}."),
     ),
-    explanation="Idempotence kept the tries from adding up. It did not make the answer arrive.",
+    explanation="Idempotence kept the tries from adding up, but it can't make an answer arrive. So a record "
+                "can be lost, and not silently: its future fails. But `TimeoutException` doesn't say "
+                "\"lost\". It says **unknown**, and that only surprises an application that ignores its "
+                "futures.",
 )
 
 RESEND = Question(
     id="5.resend", kind="prediction", scenario=RESENT,
-    text="An application reads that exception as \"failed\" and calls `send` again, with the same producer. What does the log hold?",
+    text="An application takes that exception for \"failed\" and calls `send` again, with the same producer. "
+         "What does the log hold?",
     options=(
-        Option("`m0 m1`: the broker recognises `m0`.", lambda run: run.values() == ["m0", "m1"],
+        Option("`m0 m1`, because the broker recognises `m0`.", lambda run: run.values() == ["m0", "m1"],
                "same content means same message", log_is),
         Option("`m0 m0 m1`", lambda run: run.values() == ["m0", "m0", "m1"]),
-        Option("`m0`, and then an error.", lambda run: run.values() == ["m0"], "a duplicate is an error", log_is),
+        Option("`m0`, and then an error.", lambda run: run.values() == ["m0"], "a duplicate is an error",
+               log_is),
     ),
-    explanation="A new call of `send` is a new batch with a new number. This duplicate is made above the client, where nothing can see it.",
+    explanation="A new call of `send` makes a new batch with a new number. This duplicate is made above the "
+                "client, where nothing can see it.",
+)
+
+STUCK = Question(
+    id="5.stuck", kind="prediction", live=True,
+    scenario=scenario(2, faults={"1-2": "lose ack silently"}, delivery_timeout_ms=750,
+                      request_timeout_ms=400),
+    text="kafka-python loses two acks of `m0` in a row and gives up on it. From then on the network is fine. "
+         "What happens to the next record, `m1`?",
+    options=(
+        Option("It is stored, and told ok.", lambda run: run.told.get(1) == "ok",
+               "a producer recovers by itself",
+               lambda run: f"the log holds {log_words(run)}, and the application was told "
+                           f"{told_words(run)}."),
+        Option("It fails with an exception.", lambda run: run.told.get(1) == "failed",
+               "trouble is always reported",
+               lambda run: f"the application was told {told_words(run)}."),
+        Option("Nothing: it's never sent, and never reported.",
+               lambda run: run.values() == ["m0"] and run.told.get(1, "unknown") == "unknown"),
+    ),
+    explanation="After a retried batch ran out of time, kafka-python 3.0.12 never sends again, and says "
+                "nothing.",
 )
 
 CONSUMER = Question(
     id="5.consumer", kind="prediction", scenario=READ_TWICE,
-    text="The log is clean: `m0 m1 m2 m3`. A consumer handles a record and then commits its position: `commit` is `after`. It "
-         "crashes between the two, at the second record, and starts again. What does its application see?",
+    text="The log is clean: `m0 m1 m2 m3`. A consumer handles each record and then commits its offset "
+         "(`commit` is `after`). It crashes between the two, at the second record, and starts again. What "
+         "does its application see?",
     options=(
-        Option("`m0 m1 m2 m3`", lambda run: read(run) == ["m0", "m1", "m2", "m3"], "a clean log means clean reading",
+        Option("`m0 m1 m2 m3`", lambda run: read(run) == ["m0", "m1", "m2", "m3"],
+               "a clean log means clean reading",
                lambda run: f"it saw {read_words(run)}."),
         Option("`m0 m1 m1 m2 m3`", lambda run: read(run) == ["m0", "m1", "m1", "m2", "m3"]),
         Option("`m0 m2 m3`", lambda run: read(run) == ["m0", "m2", "m3"], "reading moves the position",
-               lambda run: f"it saw {read_words(run)}; the position moves when it is committed."),
+               lambda run: f"it saw {read_words(run)}. Only a commit moves the committed offset."),
     ),
-    explanation="The position had not been committed, so the second consumer began at `m1`. No producer setting reaches this far.",
+    explanation="The offset behind `m1` hadn't been committed yet, so the second consumer started at `m1`. "
+                "No producer setting reaches this far.",
 )
 
 SAW_CONSUMER = Question(
     id="5.saw-consumer", kind="observation", scenario=READ_TWICE, control=SKIPPED,
-    text="The other consumer commits first and then handles. It crashed at the same place. What did its application miss?",
+    text="The other consumer commits first and handles afterwards. It crashed at the same place. What did "
+         "its application miss?",
     options=(
         Option("Nothing.", lambda run, other: read(other) == read(run), "commit order does not matter",
                lambda run, other: f"it saw {read_words(other)}."),
         Option("`m1`.", lambda run, other: "m1" not in read(other)),
-        Option("`m2` and `m3`.", lambda run, other: not {"m2", "m3"} & set(read(other)), "a crash ends the reading",
+        Option("`m2` and `m3`.", lambda run, other: not {"m2", "m3"} & set(read(other)),
+               "a crash ends the reading",
                lambda run, other: f"it saw {read_words(other)}."),
     ),
-    explanation="At least once or at most once: the order of two lines decides. Lesson 7 shows how both can be one step.",
+    explanation="At least once or at most once: the order of two lines decides. Lesson 7 shows how to make "
+                "them one step.",
 )
 
-ITEMS = (*RECALL, SCOPE, RESTART, SAW_IDS, CLOSE, TIMEOUT, RESEND, CONSUMER, SAW_CONSUMER, *EXERCISES)
+KINDS = (*FAULTS, "kill producer")
+
+EXERCISES = (
+    PuzzleTask(
+        id="5.twice", scenario=scenario(3, idempotence=True, resend=True), budget=1, kinds=KINDS,
+        goal="`m2` is in the log twice, nothing else is, and idempotence is on.",
+        reached=lambda run: Counter(run.values()) == {"m0": 1, "m1": 1, "m2": 2},
+        text="Three records, with idempotence on. The application sends everything again that got no ok "
+             "(`resend=True`). With one fault, get `m2` into the log twice: `task.check({...: \"...\"})`",
+        hints=("A lost ack won't do it, because the broker recognises the client's own retry.",
+               "The client must be gone before it can retry.", "Which request carries `m2`?"),
+        right=(given({3: "kill producer"}),),
+        wrong=(given({3: "lose ack"}), given({2: "kill producer"}), given({3: "repeat"}), given("impossible"),
+               given({}),
+               given({3: "kill broker"}), given({2: "kill producer", 3: "kill producer"})),
+        explanation="It's there twice, with idempotence on and no fault in Kafka. The application made the "
+                    "copy, by sending again without knowing.",
+    ),
+    PuzzleTask(
+        id="5.no-resend", scenario=scenario(3, idempotence=True, resend=False), budget=2, kinds=KINDS,
+        goal="`m1` is in the log twice, although the application never sends anything again.",
+        reached=lambda run: copies(run, "m1") > 1,
+        text="Three records, and the application never sends anything again (`resend=False`). With up to two "
+             "faults (lose ack, lose request, refuse 19, store and answer 20, repeat, kill producer), get "
+             "`m1` into the log twice. `task.check({...: \"...\"})`",
+        hints=("What does the second producer send, after the first was killed?",
+               "The check tries every script before it agrees."),
+        right=(given("impossible"),),
+        wrong=(given({2: "kill producer"}), given({2: "lose ack"}), given({2: "repeat"}),
+               given({2: "lose ack", 3: "lose ack"}),
+               given({2: "lose ack", 3: "forget idle ids"})),
+        explanation="The broker recognises whatever the client itself sends twice. So the promise is: if the "
+                    "client library retries a batch under one producer id and epoch, the log of its "
+                    "partition holds that batch at most once, as long as the broker remembers it. Lesson 6 "
+                    "makes it forget.",
+    ),
+    ValueTask(
+        id="5.told", scenario=scenario(4, faults={2: "kill producer", 4: "lose ack"}, resend=True),
+        expects="a list of values",
+        text="Idempotence is on, `resend=True`, four records `m0` to `m3`, and the script `{2: \"kill "
+             "producer\", 4: \"lose ack\"}`. What does the log hold? `task.check([\"m0\", ...])`",
+        truth=lambda run: run.values(),
+        against=lambda run, answer: f"The broker stored {len(run.values())} batches. Request 3 is the second "
+                                    "producer's first, and the broker recognised the retry of request "
+                                    f"{next(a.number for a in run.attempts if a.try_no == 2) - 1}.",
+        hints=("Request 2 is stored, then its producer is gone.",
+               "Request 3 is `m1` again, from a stranger. Request 4 is `m2`.",
+               "The ack of request 4 gets lost, and its producer is alive."),
+        right=(given(["m0", "m1", "m1", "m2", "m3"]), given(("m0", "m1", "m1", "m2", "m3"))),
+        wrong=(given(["m0", "m1", "m2", "m3"]), given(["m0", "m1", "m1", "m2", "m2", "m3"]),
+               given(["m0", "m1", "m2", "m2", "m3"]),
+               given("m0 m1 m1 m2 m3")),
+        explanation="The restart made one copy, the lost ack none.",
+    ),
+)
+
+ITEMS = (*RECALL, SCOPE, RESTART, SAW_IDS, CLOSE, TIMEOUT, RESEND, STUCK, CONSUMER, SAW_CONSUMER, *EXERCISES)
