@@ -29,7 +29,6 @@ TESTS = sorted(ROOT.glob("tests/**/test_*.py"))
 FACT, CITED = "fact:", "cited:"
 NUMBER = r"\b(?:KIP|KAFKA)-\d+"
 CITATION = re.compile(rf"{NUMBER}|`[A-Z][A-Za-z]+(?:\.\w+`|` javadoc)")
-FOOTNOTE = re.compile(rf"^\*Sources?:.*(?:{CITATION.pattern}).*\*$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,15 +126,8 @@ def spoken(cells: Sequence[Cell], markers: Sequence[Marker]) -> Mapping[str, str
         told[f"{FACT}{m.name}"] += f"\n{m.name}\n{m.source}\n{m.sentence}"
     for cell in cells:
         for name in cell.names(CITED):
-            told[f"{CITED}{name}"] += "\n".join([name, *_cited(cell.text)])
+            told[f"{CITED}{name}"] += "\n".join([name, *(s for s in sentences(cell.text) if CITATION.search(s))])
     return told
-
-
-def _cited(text: str) -> list[str]:
-    """What a citation speaks for: a line of sources at the end for the whole cell, one within a sentence for that sentence."""
-    if FOOTNOTE.search(text):
-        return [text]
-    return [s for s in sentences(text) if CITATION.search(s)]
 
 
 def excused(cells: Sequence[Cell]) -> list[str]:

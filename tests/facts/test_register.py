@@ -65,12 +65,6 @@ def test_a_citation_speaks_for_other_cells_with_its_tag() -> None:
     assert len(complaints([CELL, cited, replace(SOURCE, text="So it is in Java 3.0.2.")], [MARKER])) == 1
 
 
-def test_a_line_of_sources_speaks_for_its_whole_cell() -> None:
-    text = "Java has it since 3.0.1.\n\n*Source: KIP-98.*"
-    assert complaints([CELL, replace(SOURCE, text=text)], [MARKER]) == []
-    assert complaints([CELL, replace(SOURCE, text=text.replace("KIP-98", "somebody"))], [MARKER]) != []
-
-
 def test_what_a_question_says_belongs_to_its_cell() -> None:
     (cell,) = (c for c in all_cells() if c.id == "l06-q-expire")
     assert "ProducerStateManager.isProducerExpired" in cell.text
