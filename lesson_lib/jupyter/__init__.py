@@ -1,1 +1,1 @@
-"""What a kernel or a web page needs, and nothing that a lesson is about."""
+"""What a kernel or a web page needs so that the lessons run in it. Nothing that a lesson is about lives here."""
