@@ -63,3 +63,9 @@ def test_exercises_and_what_goes_deeper_are_counted_apart(tmp_path: Path) -> Non
     assert (found.core, found.deeper, found.exercises) == (2, 3, 3)
     assert [part.heading for part in sections(path)] == ["", "Core", "Going deeper: x"]
     assert re.search(r"about 2 minutes, plus 3 for the exercises, 3 for what goes deeper \u00b7 x", with_minutes(path))
+
+
+def test_the_readme_says_about_how_long_a_lesson_is() -> None:
+    said = re.search(r"^About (\d+) minutes each", (NOTEBOOKS[0].parents[1] / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    measured = [minutes_of(path).core for path in NOTEBOOKS]
+    assert int(said[1]) == 5 * round(sum(measured) / len(measured) / 5)
