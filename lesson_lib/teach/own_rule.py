@@ -10,20 +10,29 @@ from typing import Any
 
 from lesson_lib.core.partition_log import Rule
 from lesson_lib.teach import store
-from lesson_lib.teach.tasks.learner_rule import as_rule
+from lesson_lib.teach.tasks.learner_rule import Accept, LearnerBroker, as_rule
 
 ITEM = "2.own-rule"
 
 
 def own_rule() -> Rule:
     """The rule last handed in for exercise 2.own-rule, for `simulate(..., rule=own_rule())`; prints which one it is."""
+    return as_rule(_accept())
+
+
+def own_broker() -> LearnerBroker:
+    """The same rule for `explore(..., rule=own_broker())`, which tries it in many states at once."""
+    return LearnerBroker(accept=_accept())
+
+
+def _accept() -> Accept:
     for entry in reversed(store.entries(ITEM)):
         if accept := function_in(str(entry.get("answer", ""))):
             print("The broker decides by the rule that you wrote in lesson 2.")
-            return as_rule(accept)
+            return accept
     print("You kept no rule in lesson 2, so the broker takes one that many people write: it remembers each "
           "producer's highest number.")
-    return as_rule(highest_number)
+    return highest_number
 
 
 def function_in(source: str) -> FunctionType | None:

@@ -13,6 +13,7 @@ import signal
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,16 @@ import pytest
 from kafka import KafkaProducer
 
 from course_tools.apache_kafka.process import KafkaProcess
+from course_tools.clients.bench import Bench
+from course_tools.clients.experiments import hole
+from course_tools.clients.installed import open_client
+from course_tools.clients.librdkafka import QUICK, quiet, reporter
 from lesson_lib.core.batch import Batch
 from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.errors import LessonError
 from lesson_lib.lab.forge import Forge, forge
 from lesson_lib.lab.lab import Lab
-from lesson_lib.teach.lessons.lesson_06 import BACK, CUTS, EPOCHS, FORGED_TASK, SEVEN
+from lesson_lib.teach.lessons.lesson_06 import BACK, CUTS, EPOCHS, FORGED_TASK, SEVEN, SHARED_EPOCH
 from lesson_lib.teach.scenarios import Forged, forged
 from lesson_lib.wire import probe, requests
 from lesson_lib.wire.raw_client import RawClient, make_topic
@@ -115,18 +120,21 @@ def forgetful(tmp_path: Path, kafka_version: str) -> Iterator[KafkaProcess]:
 
 
 @pytest.mark.java
-@pytest.mark.fact("id-lives-a-day")
-def test_an_id_lives_as_long_as_its_records_are_young(forgetful: KafkaProcess) -> None:
-    """A day old by the timestamps in the records, not by the clock: forgotten while it is writing, and stored once more."""
+@pytest.mark.fact("id-lives-a-day", "last-batch-counts", "next-number-after-a-day")
+def test_an_id_lives_as_long_as_its_last_batch_is_young(forgetful: KafkaProcess) -> None:
+    """The broker forgets an id a day after the last batch it stored for it, by the timestamp in that batch and not by the
+    clock, also where the batch before was younger. Then a copy is stored once more; and the next number is stored as well."""
     with RawClient(forgetful.address) as client:
         make_topic(client, "idle")
     bench, now = forge(forgetful.address, "idle"), int(time.time() * 1000)
-    for producer_id, timestamp in ((7, now), (8, now - DAY_MS - 1)):
-        bench.bench.produce(Batch(1, producer_id, 0, 0, max_timestamp=timestamp), [b"x"], None)
+    old = now - DAY_MS - 1
+    for producer_id, first, timestamp in ((7, 0, old), (7, 1, now), (8, 0, now), (8, 1, old), (9, 0, old)):
+        bench.bench.produce(Batch(1, producer_id, 0, first, max_timestamp=timestamp), [b"x"], None)
     _wait_until_known(bench, {7})
-    answers = [bench.bench.produce(Batch(1, p, 0, 0, max_timestamp=now), [b"x"], None).verdict for p in (7, 8)]
+    answers = [bench.bench.produce(Batch(1, producer_id, 0, first, max_timestamp=now), [b"x"], None).verdict
+               for producer_id, first in ((7, 1), (8, 1), (9, 1))]
     bench.close()
-    assert answers == ["duplicate", "stored"]
+    assert answers == ["duplicate", "stored", "stored"]
 
 
 def _wait_until_known(bench: Forge, ids: set[int]) -> None:
@@ -173,3 +181,159 @@ def test_no_client_lets_you_choose_numbers() -> None:
     assert is_there("ProducerRecord", "timestamp") and not is_there("ProducerRecord", "equence")
     with pytest.raises(TypeError, match="sequence"):
         confluent_kafka.Producer({"bootstrap.servers": "127.0.0.1:1"}).produce("unused", b"m", sequence=0)
+
+
+# What two partitions share
+
+
+def sent_by_librdkafka(lab: Lab, partitions: list[int], script: dict[int, str], topic: str, *,
+                       flush_first: bool = False) -> list[str]:
+    """What real librdkafka tells its application of m0, m1, ... sent at once with idempotence on, to these partitions."""
+    library, told = pytest.importorskip("confluent_kafka"), {}
+    lab.faults(script)
+    producer = library.Producer({**QUICK, "bootstrap.servers": lab.address, "enable.idempotence": True, "logger": quiet(),
+                                 "error_cb": lambda error: None})
+    producer.list_topics(topic)
+    for n, partition in enumerate(partitions):
+        producer.produce(topic, f"m{n}", b"key", partition, reporter(told, n))
+        if flush_first and not n:
+            producer.flush(20)
+    producer.flush(20)
+    return [told[n].partition(" ")[0] for n in range(len(partitions))]
+
+
+def values(lab: Lab, topic: str, partition: int = 0) -> list[str]:
+    """The records of one partition, as they are on the broker."""
+    return [cell.value for cell in lab.log(topic, partition)]
+
+
+@pytest.mark.fact("librdkafka-one-epoch")
+def test_librdkafka_raises_the_epoch_of_all_partitions(lab: Lab) -> None:
+    """librdkafka: an error on one partition raises the epoch for all of them, and a batch of the other partition whose ack
+    was lost goes again with a new number: stored twice, every record told ok. Real librdkafka 2.16, as in the simulation."""
+    topic = lab.topic("epochs", partitions=2)
+    assert sent_by_librdkafka(lab, [0, 1] * 3, SHARED_EPOCH.settings["faults"], topic) == ["ok"] * 6
+    assert [values(lab, topic, n) for n in (0, 1)] == [["m0", "m2", "m4"], ["m1", "m3", "m5", "m5"]]
+    toy = SHARED_EPOCH.run()
+    assert [toy.values(n) for n in (0, 1)] == [values(lab, topic, n) for n in (0, 1)] and set(toy.told.values()) == {"ok"}
+
+
+@pytest.mark.fact("java-numbers-by-partition", "kafka-python-numbers-by-partition")
+@pytest.mark.parametrize("client", ["java", "kafka-python"])
+def test_java_and_kafka_python_store_it_once(client: str) -> None:
+    """With the same faults the Java client and kafka-python store each record once (simulated; the simulated clients are
+    held against the real ones in tests/sim)."""
+    run = SHARED_EPOCH.run(client=client)
+    assert [run.values(n) for n in (0, 1)] == [["m0", "m2", "m4"], ["m1", "m3", "m5"]]
+
+
+@pytest.mark.fact("librdkafka-told-ok")
+def test_librdkafka_tells_ok_for_the_record_that_is_not_there(lab: Lab, topic: str, release: KafkaVersion) -> None:
+    """KAFKA-15591 with librdkafka (confluent-kafka): the first of three is refused with 6, the second stored; all three are told
+    ok, and the first is not in the log: a lost write, with idempotence on and `acks=all`, up to Kafka 4.4."""
+    told = sent_by_librdkafka(lab, [0, 0, 0], {1: "refuse 6"}, topic)
+    assert told == ["ok"] * 3
+    assert values(lab, topic) == (["m0", "m1", "m2"] if release.checks_first_sequence_of_new_log else ["m1", "m2"])
+
+
+@pytest.mark.fact("numbers-count-records")
+@pytest.mark.parametrize("compression", [None, "gzip"])
+def test_numbers_count_records_whatever_the_batch_looks_like(lab: Lab, topic: str, compression: str | None) -> None:
+    """`linger` and compression change nothing: the sequence counts records, so after a batch of three the next one begins at 3."""
+    with lab.producer(linger_ms=200, compression_type=compression) as producer:
+        for burst in (b"abc", b"d"):
+            sent = [producer.send(topic, bytes([value])) for value in burst]
+            producer.flush()
+            assert [future.get().offset for future in sent]
+    assert [(a.send.base_sequence, a.send.record_count) for a in lab.history().attempts] == [(0, 3), (3, 1)]
+
+
+# What else makes a broker forget, and what does not
+
+
+@pytest.mark.kafka
+@pytest.mark.fact("deleted-records-leave-memory")
+def test_deleted_records_leave_the_memory(kafka_address: str, bench: Forge) -> None:
+    """Records that are deleted, by DeleteRecords or by retention, leave the memory as it is: the retry of a deleted batch is
+    still a duplicate, and the next number is stored."""
+    answers = [str(bench.send(7, 0, n)) for n in range(3)]
+    with RawClient(kafka_address) as client:
+        client.ask(requests.delete_records(bench.bench.topic, {0: -1}))  # type: ignore[attr-defined]
+    answers += [str(bench.send(7, 0, n)) for n in (2, 3)]
+    assert answers[3:] == ["duplicate of offset 2: success, nothing stored", "stored at offset 3"]
+
+
+@pytest.mark.kafka
+@pytest.mark.fact("topic-made-again")
+def test_a_topic_that_was_made_again_knows_nobody(kafka_address: str, bench: Forge, kafka_version: str) -> None:
+    """A topic that was deleted and created again knows no id: up to 4.4 a producer that lives on is stored at the number where it
+    was; from 4.5 on it gets error 45 once."""
+    bench.send(7, 0, 0), bench.send(7, 0, 1)
+    with RawClient(kafka_address) as client:
+        topic = bench.bench.topic  # type: ignore[attr-defined]
+        client.ask(requests.delete_topic(topic))
+        make_topic_again(client, topic)
+    again = str(bench.send(7, 0, 2))
+    new_rule = KafkaVersion.of(kafka_version).checks_first_sequence_of_new_log
+    assert again == ("refused: 45 out of order sequence number" if new_rule else "stored at offset 0")
+    assert str(forge("4.5").send(7, 0, 2)) == "refused: 45 out of order sequence number"
+
+
+def make_topic_again(client: RawClient, topic: str) -> None:
+    """Kafka deletes a topic in the background, so at first its name is taken."""
+    for _ in range(100):
+        try:
+            return make_topic(client, topic)
+        except RuntimeError:
+            time.sleep(0.1)
+    raise LessonError(f"The topic {topic} is still being deleted.")
+
+
+@pytest.mark.kafka
+@pytest.mark.fact("sequence-wraps")
+def test_after_2147483647_comes_0(bench: Forge) -> None:
+    """After sequence 2147483647 comes 0, in the same epoch, and it is next."""
+    assert [bench.send(7, 0, n).verdict for n in (2**31 - 1, 0, 1, 2**31 - 1)] == ["stored", "stored", "stored", "duplicate"]
+
+
+@pytest.mark.kafka
+@pytest.mark.fact("version-2-begins-at-0")
+def test_in_a_transaction_of_version_2_an_unknown_id_begins_at_0(kafka_address: str) -> None:
+    """In a transaction of version 2 an id that the partition does not know must begin at 0 (KAFKA-18202); in one of version 1
+    it may begin anywhere."""
+    with RawClient(kafka_address) as client:
+        assert [begun_at_5(client, kafka_address, version) for version in (1, 2)] == [0, 45]
+
+
+def begun_at_5(client: RawClient, address: str, version: int) -> int:
+    """The error code of a first batch with sequence 5 in a transaction of that version."""
+    make_topic(client, topic := f"fact-{uuid.uuid4().hex[:8]}")
+    KafkaProducer(bootstrap_servers=address, transactional_id=topic).init_transactions()  # finds the coordinator, and waits for it
+    given = client.ask(requests.init_producer_id(topic))
+    if version == 1:
+        client.ask(requests.add_partitions(topic, given.producer_id, given.producer_epoch, topic, [0]))
+    data = batch_bytes([b"m"], producer_id=given.producer_id, producer_epoch=given.producer_epoch, base_sequence=5, transactional=True)
+    asked = requests.produce(topic, 0, data, transactional_id=topic)
+    answer = client.ask(asked, 12 if version == 2 else 11)  # from Produce 12 on the leader adds the partition itself: version 2
+    return answer.responses[0].partition_responses[0].error_code
+
+
+# Who the hole hits
+
+@pytest.mark.fact("java-hole-times-out", "one-in-flight-each")
+@pytest.mark.parametrize(("client", "found"), [
+    pytest.param("Java", "log m1 m2; told m0 `TimeoutException`, m1 ok, m2 ok", marks=pytest.mark.java),
+    ("kafka-python", "log m0 m1 m2; told m0 ok, m1 ok, m2 ok"), ("aiokafka", "log m0 m1 m2; told m0 ok, m1 ok, m2 ok")])
+def test_who_the_hole_hits(lab: Lab, client: str, found: str) -> None:
+    """The first of three at once to a new partition is refused for now: Java gets a `TimeoutException` after
+    `delivery.timeout.ms`, and there is a gap; kafka-python and aiokafka keep one batch of a partition in flight, so
+    none overtakes another."""
+    with closing(open_client(client)) as driver:
+        assert hole(Bench(lab, driver)) == found
+
+
+@pytest.mark.fact("flush-the-first")
+def test_a_first_send_that_has_finished_leaves_no_hole(lab: Lab, topic: str) -> None:
+    """Let the first send to a partition finish (`flush()`) before the next one starts, and librdkafka loses nothing."""
+    assert sent_by_librdkafka(lab, [0, 0, 0], {1: "refuse 6"}, topic, flush_first=True) == ["ok"] * 3
+    assert values(lab, topic) == ["m0", "m1", "m2"]

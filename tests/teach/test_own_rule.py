@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from lesson_lib import own_rule, simulate
+from lesson_lib.explorer.explore import explore
 from lesson_lib.teach import store
-from lesson_lib.teach.own_rule import function_in
+from lesson_lib.teach.own_rule import function_in, own_broker
 
 EVERY_NUMBER = """def accept(batch, memory):
     key = (batch.producer, batch.number)
@@ -41,3 +42,9 @@ def test_what_is_no_rule_is_passed_over() -> None:
 @pytest.mark.parametrize("source", ["", "'accept'", "def accept(", "1 / 0", "import nowhere_at_all"])
 def test_a_source_without_a_function_gives_none(source: str) -> None:
     assert function_in(source) is None
+
+
+def test_it_comes_back_against_every_schedule_too() -> None:
+    """In lesson 6, five in flight: `explore` tries it in many states at once, so nothing may be left in it between them."""
+    found = [explore(["a", "b", "c"], in_flight=5, rule=own_broker()).anomaly_names for _ in range(2)]
+    assert found == [["hole", "lost write"]] * 2
