@@ -26,13 +26,13 @@ test: setup ## run every test that can run here, and name those that cannot (TES
 	@$(PY) -m pytest $(TEST_ARGS)
 
 book: setup ## run every lesson and make a book of it that needs no network: build/book/index.html
-	@$(PY) -m course_tools.publish book
+	@$(PY) -m lesson_lib book
 
 slides: setup ## run every lesson and make slides of it that need no network: build/slides
-	@$(PY) -m course_tools.publish slides
+	@$(PY) -m lesson_lib slides
 
 site: setup ## make a static site in which the lessons run in the reader's browser: build/site (needs npm and the network to build)
-	@$(PY) course_-m course_tools.site
+	@$(PY) -m lesson_lib site
 
 kafka: setup ## start Apache Kafka for the live exercises (Docker, or else Java 17 and Maven)
 	@$(PY) -m lesson_lib kafka up
@@ -50,7 +50,7 @@ drift: setup ## run every test that measures a fact, on the pinned versions or o
 	@tools/drift.sh $(TEST_ARGS)
 
 lock: setup ## for maintainers: write requirements.lock and environment.yml from pyproject.toml
-	@$(PY) course_-m course_tools.lock
+	@$(PY) -m lesson_lib lock
 
 clean: ## remove .venv, .kafka, caches and build outputs
 	@if [ -d .kafka ] && [ -x $(PY) ]; then $(PY) -m lesson_lib kafka down; fi

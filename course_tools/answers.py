@@ -1,4 +1,4 @@
-"""Write what notebooks/for-instructors.md says of the lessons: every answer with its reason, and the minutes.
+"""`python -m lesson_lib answers`: what notebooks/for-instructors.md says of the lessons, answers and minutes.
 
 Also the parts of each lesson and of the plans, with their measured minutes. For maintainers, after a lesson
 was changed. Which option is right is found by making the runs, as in the notebooks, so the page can't say
@@ -100,5 +100,7 @@ def with_answers(page: str) -> str:
     return f"{before}{BEGIN}\n\n{answers()}\n{END}{rest.split(END)[1]}"
 
 
-if __name__ == "__main__":
+def main(argv: list[str]) -> int:
+    """Write the page anew."""
     PAGE.write_text(with_answers(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    return 0

@@ -1,4 +1,4 @@
-"""Write requirements.lock and environment.yml from pyproject.toml, the one list of dependencies.
+"""`python -m lesson_lib lock`: write requirements.lock and environment.yml from pyproject.toml, the one list of dependencies.
 
 For maintainers. Fetches uv, which resolves for every platform and Python at once, into a folder that it throws away:
 learners never need it. `--upgrade` takes newer versions where pyproject.toml allows them.
@@ -29,14 +29,15 @@ dependencies:
 """
 
 
-def main(options: list[str]) -> None:
-    """Resolve twice: everything with hashes for the lock, then the lessons' part of it for conda."""
+def main(argv: list[str]) -> int:
+    """Resolve twice: everything with hashes for the lock, then the lessons' part of it for conda. Options go to uv."""
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--target", folder, "uv"], check=True)
-        _compile(folder, "--all-extras", "--generate-hashes", *options, "--output-file", "requirements.lock")
+        _compile(folder, "--all-extras", "--generate-hashes", *argv, "--output-file", "requirements.lock")
         pins = _compile(folder, "--no-header", "--no-annotate", "--constraints", "requirements.lock")
     lines = [f"      - {pin}\n" for pin in [*pins.splitlines(), "--editable ."]]
     ENVIRONMENT.write_text(HEADER + "".join(lines), encoding="utf-8")
+    return 0
 
 
 def _compile(uv: str, *options: str) -> str:
@@ -45,7 +46,3 @@ def _compile(uv: str, *options: str) -> str:
     command += ["--custom-compile-command", "make lock", *options, "pyproject.toml"]
     environment = {**os.environ, "PYTHONPATH": uv}
     return subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

@@ -26,7 +26,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
+from course_tools.publish.published import NOTEBOOKS, ROOT, as_published, published_files
+from lesson_lib.errors import LessonError
+
 LITE = ["jupyterlite-core==0.8.6", "jupyterlite-pyodide-kernel==0.8.6"]
 PYODIDE, PYTHON = "314.0.6", "3.14"  # what that kernel was made for
 PYODIDE_FILES = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip", "pyodide-lock.json")
@@ -37,16 +39,15 @@ NOT_THERE = {"pexpect", "ptyprocess", "widgetsnbextension", "crc32c", "matplotli
 FROM_KERNEL = {"piplite", "pyodide-kernel", "ipykernel", "widgetsnbextension"}
 
 
-def main() -> int:
+def main(argv: list[str]) -> int:
     """Build the site into the folder given."""
-    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options = argparse.ArgumentParser("python -m lesson_lib site", description=(__doc__ or "").splitlines()[0])
     options.add_argument("folder", type=Path, nargs="?", default=ROOT / "build" / "site")
     options.add_argument("--pyodide", type=Path, help="an unpacked Pyodide, instead of fetching it with npm")
-    chosen = options.parse_args()
+    chosen = options.parse_args(argv)
     if chosen.pyodide is None and not shutil.which("npm"):
-        print("make site fetches Pyodide with npm, which is not here: install Node.js, or unpack Pyodide "
-              f"{PYODIDE} yourself and run: {sys.executable} course_tools/site.py --pyodide FOLDER", file=sys.stderr)
-        return 1
+        raise LessonError("make site fetches Pyodide with npm, which is not here: install Node.js, or unpack Pyodide "
+                          f"{PYODIDE} yourself and run: python -m lesson_lib site --pyodide FOLDER")
     with tempfile.TemporaryDirectory() as scratch:
         build(Path(scratch), chosen.folder.resolve(), chosen.pyodide)
     print(f"The site is in {chosen.folder}. To try it: {sys.executable} -m http.server --bind 127.0.0.1 --directory {chosen.folder}")
@@ -66,12 +67,19 @@ def build(scratch: Path, folder: Path, pyodide: Path | None) -> None:
     for wheel in wheels.glob("*.whl"):
         shutil.copy(wheel, home / wheel.name)
     _settings(lite / "jupyter-lite.json", [package["name"] for package in packages])
-    shutil.copytree(ROOT / "notebooks", scratch / "files", ignore=shutil.ignore_patterns(".*", "for-instructors.md"))
+    _copy_published(scratch / "files")
     shutil.rmtree(folder, ignore_errors=True)
     print("Building the site ...", flush=True)
     _run(python, "-m", "jupyter", "lite", "build", "--lite-dir", lite, "--contents", scratch / "files", "--output-dir", folder,
          "--no-unused-shared-packages", "--no-sourcemaps", cwd=scratch)
-    (folder / "index.html").write_text(front_page(sorted((ROOT / "notebooks").glob("0*.ipynb"))), encoding="utf-8")
+    (folder / "index.html").write_text(front_page(sorted(NOTEBOOKS.glob("0*.ipynb"))), encoding="utf-8")
+
+
+def _copy_published(folder: Path) -> None:
+    """What readers open: nothing of the builder's own, neither outputs nor answers nor other files."""
+    for path in published_files():
+        (folder / path.relative_to(NOTEBOOKS)).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path.relative_to(NOTEBOOKS)).write_bytes(as_published(path))
 
 
 def front_page(lessons: list[Path]) -> str:
@@ -81,14 +89,14 @@ def front_page(lessons: list[Path]) -> str:
 
 
 def _heading(lesson: Path) -> str:
-    first = json.loads(lesson.read_text(encoding="utf-8"))["cells"][0]["source"]
+    first = json.loads(as_published(lesson))["cells"][0]["source"]
     return "".join(first).splitlines()[0].lstrip("# ")
 
 
 def _run(*command: Any, cwd: Path = ROOT) -> None:
     done = subprocess.run([str(part) for part in command], cwd=cwd, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise SystemExit(f"{' '.join(map(str, command[1:5]))} ... failed:\n{(done.stderr or done.stdout)[-2000:]}")
+        raise LessonError(f"{' '.join(map(str, command[1:5]))} ... failed:\n{(done.stderr or done.stdout)[-2000:]}")
 
 
 def _environment(folder: Path) -> Path:
@@ -160,6 +168,3 @@ def _settings(path: Path, packages: list[str]) -> None:
         "appName": "Sent Twice, Stored Once",
         "litePluginSettings": {"@jupyterlite/pyodide-kernel-extension:kernel": kernel}}}), encoding="utf-8")
 
-
-if __name__ == "__main__":
-    sys.exit(main())

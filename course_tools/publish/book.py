@@ -16,7 +16,8 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell, new_notebook
 from traitlets.config import Config
 
-from course_tools.publish.execute import ROOT, TEMPLATES
+from course_tools.publish.execute import TEMPLATES, make_from_lessons
+from course_tools.publish.published import ROOT
 from course_tools.publish.sections import sections_of
 from lesson_lib import __version__
 from lesson_lib.text_table import inline_html
@@ -86,3 +87,8 @@ def _page(exporter: HTMLExporter, book: list[Lesson], number: int) -> str:
 def _contents(exporter: HTMLExporter, book: list[Lesson]) -> str:
     told = {"title": TITLE, "subtitle": SUBTITLE, "made": inline_html(f"Made by `make book` from version {__version__} of the course.")}
     return exporter.environment.get_template("contents.html.j2").render(book=told, lessons=book)
+
+
+def main(argv: list[str]) -> int:
+    """Make the book."""
+    return make_from_lessons("book", make_book, argv)

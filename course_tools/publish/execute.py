@@ -1,20 +1,41 @@
-"""Runs the lessons as a reader would find them: nothing answered, on the embedded broker, with no widget state kept."""
+"""Runs the lessons as a reader would find them: as published, on the embedded broker, with no widget state kept.
+
+nbclient can wait for ever for a message that has come already, when it sends on the socket that it polls; so it polls in
+slices here.
+"""
 
 from __future__ import annotations
 
+import argparse
 import os
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from queue import Empty
+from typing import Any
 
 import nbformat
+from jupyter_client.channels import AsyncZMQSocketChannel
 from nbconvert.preprocessors import ExecutePreprocessor
 from nbformat import NotebookNode
 
-ROOT = Path(__file__).resolve().parents[2]
+from course_tools.publish.published import ROOT, as_published
+
 TEMPLATES = Path(__file__).parent / "templates"
 CELL_SECONDS = 120
+_get_msg = AsyncZMQSocketChannel.get_msg
+
+
+def make_from_lessons(what: str, make: Callable[[Path, dict[Path, NotebookNode]], list[Path]], argv: list[str]) -> int:
+    """A command: run the lessons, `make` something of them in build/, or in the folder given, and say where it is."""
+    parser = argparse.ArgumentParser(f"python -m lesson_lib {what}", description=f"Make {what} of the executed lessons.")
+    parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "build" / what)
+    folder = parser.parse_args(argv).folder
+    pages = make(folder, run_all(lessons()))
+    print(f"The {what} can be read: open {pages[0]} in a browser; nothing in {folder} needs the network.")
+    return 0
 
 
 def lessons() -> list[Path]:
@@ -32,12 +53,26 @@ def run_all(paths: list[Path]) -> dict[Path, NotebookNode]:
 
 
 def executed(path: Path) -> NotebookNode:
-    """A copy of the notebook after Run All. Raises nbclient's CellExecutionError with the cell that failed."""
-    notebook = nbformat.read(path, as_version=4)
-    runner = ExecutePreprocessor(timeout=CELL_SECONDS, store_widget_state=False, record_timing=False, shutdown_kernel="immediate")
+    """The published notebook after Run All. Raises nbclient's CellExecutionError with the cell that failed."""
+    notebook = nbformat.reads(as_published(path).decode(), as_version=4)
+    runner = ExecutePreprocessor(timeout=CELL_SECONDS, store_widget_state=False, record_timing=False,
+                                 shutdown_kernel="immediate")
+    AsyncZMQSocketChannel.get_msg = in_slices
     with _fresh_learner():
         runner.preprocess(notebook, {"metadata": {"path": str(path.parent)}})
     return notebook
+
+
+async def in_slices(self: AsyncZMQSocketChannel, timeout: float | None = None) -> Any:
+    """What a channel gives within `timeout` seconds, as `get_msg` itself; set it in its place before a notebook is run."""
+    end = None if timeout is None else time.monotonic() + timeout
+    while True:
+        left = 0.25 if end is None else min(0.25, max(0.0, end - time.monotonic()))
+        try:
+            return await _get_msg(self, left)
+        except Empty:
+            if end is not None and time.monotonic() >= end:
+                raise
 
 
 @contextmanager

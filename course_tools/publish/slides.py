@@ -12,7 +12,7 @@ from nbconvert import SlidesExporter
 from nbformat import NotebookNode
 from traitlets.config import Config
 
-from course_tools.publish.execute import TEMPLATES
+from course_tools.publish.execute import TEMPLATES, make_from_lessons
 
 
 def make_slides(folder: Path, notebooks: dict[Path, NotebookNode]) -> list[Path]:
@@ -29,3 +29,8 @@ def make_slides(folder: Path, notebooks: dict[Path, NotebookNode]) -> list[Path]
         page.write_text(exporter.from_notebook_node(notebook, resources={"metadata": where})[0], encoding="utf-8")
         pages.append(page)
     return pages
+
+
+def main(argv: list[str]) -> int:
+    """Make the slides."""
+    return make_from_lessons("slides", make_slides, argv)

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from course_tools.report.calls import ANSWERS, ASKS, Call, calls
+from course_tools.report.asked_calls import ANSWERS, ASKS, UNREADABLE, Call, calls
 
 _MAGIC = re.compile(r"^(\s*)[%!?].*$", re.MULTILINE)
 
@@ -38,9 +38,9 @@ def plain(source: str) -> str:
     return _MAGIC.sub(r"\1pass", source)
 
 
-def asked(cells: Sequence[str]) -> set[str]:
-    """The ids of what the cells ask."""
-    return {call.item_id for call in calls(cells) if call.role in ASKS}
+def asked(cells: Sequence[str]) -> list[str]:
+    """The ids of what the cells ask, each once."""
+    return list(dict.fromkeys(call.item_id for call in calls(cells) if call.role in ASKS))
 
 
 def given(cells: Sequence[str]) -> dict[str, list[Given]]:
@@ -65,14 +65,15 @@ def _given(call: Call, source: str) -> Given | None:
 def _has_dots(answer: ast.expr) -> bool:
     """Whether it is a placeholder: dots, None, or a dict with dots in it."""
     parts = [answer, *answer.keys, *answer.values] if isinstance(answer, ast.Dict) else [answer]
-    return any(isinstance(part, ast.Constant) and (part.value in (..., "...") or part.value is None and part is answer) for part in parts)
+    values = [part.value for part in parts if isinstance(part, ast.Constant)]
+    return any(value in (..., "...") for value in values) or isinstance(answer, ast.Constant) and answer.value is None
 
 
 def literal(expression: ast.expr) -> Any:
     """The value of a literal. ValueError for anything else."""
     try:
         return ast.literal_eval(expression)
-    except (TypeError, SyntaxError, MemoryError, RecursionError) as error:
+    except (TypeError, *UNREADABLE) as error:
         raise ValueError("no literal") from error
 
 
@@ -91,12 +92,14 @@ def _is_literal(value: Any) -> bool:
     return value is None or type(value) in (bool, int, float, complex, str, bytes)
 
 
-def read(reply: Mapping[str, Any]) -> Any:
+def read(reply: Any) -> Any:
     """The value that another process sent, as a literal or as something that equals nothing."""
-    if "literal" in reply:
+    if not isinstance(reply, dict):
+        return Other("something that is no value")
+    if isinstance(reply.get("literal"), str):
         try:
             return ast.literal_eval(reply["literal"])
-        except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        except (TypeError, *UNREADABLE):
             pass
     return Other(str(reply.get("other", reply.get("literal")))[:200])
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from course_tools.report.markdown import SIGNS, code, table, text
 from course_tools.report.model import Report, Result, State
@@ -15,12 +17,30 @@ _LESSON = re.compile(r"[-_. ]*\d\d-[a-z-]+.*$")
 _OPEN = (State.NOT_ATTEMPTED, State.NOT_CHECKED)
 
 
-def copies_in(folder: Path) -> list[tuple[str, Path]]:
-    """Learner and file of each copy: a folder for each learner, or files that are called after them. LessonError for none."""
-    files = [p for p in sorted(folder.rglob("*.ipynb")) if ".ipynb_checkpoints" not in p.parts]
+class Handed(NamedTuple):
+    """A copy in a folder of many. `alone`: it lies in a folder of its learner's, so what lies beside it is theirs, too."""
+
+    learner: str
+    path: Path
+    alone: bool
+
+
+def copies_in(folder: Path) -> list[Handed]:
+    """Each copy: in a folder for each learner, or files that are called after them. LessonError for none."""
+    files = sorted(path for path in _files(folder))
     if not files:
-        raise LessonError(f"There are no notebooks in {folder}: put one folder for each learner there, or files named after them.")
-    return [(_learner(path.relative_to(folder)), path) for path in files]
+        raise LessonError(f"There are no notebooks in {folder}: put one folder for each learner there, "
+                          "or files named after them.")
+    places = [(path, path.relative_to(folder)) for path in files]
+    return [Handed(_learner(place), path, len(place.parts) > 1) for path, place in places]
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """The notebooks, and a learner's folder that is a link: none is followed, and each gets a row that says so."""
+    yield from (path for path in folder.iterdir() if path.is_symlink() and path.is_dir()) if folder.is_dir() else ()
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (Path(parent, name) for name in names if name.endswith(".ipynb"))
 
 
 def _learner(path: Path) -> str:
@@ -85,7 +105,8 @@ def _misses(rows: dict[str, dict[str, Result]], order: list[str]) -> Iterator[tu
     for item in order:
         wrong = [r[item] for r in rows.values() if item in r and r[item].state == State.WRONG]
         if wrong or left[item]:
-            answers, ideas = Counter(code(r.answer, 40) for r in wrong), Counter(text(r.misconception) for r in wrong if r.misconception)
+            answers = Counter(code(r.answer, 40) for r in wrong)
+            ideas = Counter(text(r.misconception) for r in wrong if r.misconception)
             yield text(item), str(len(wrong)), str(left[item]), _times(answers), _times(ideas)
 
 

@@ -3,42 +3,62 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
-from concurrent.futures import ThreadPoolExecutor
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
-from course_tools.report import formats, markdown
-from course_tools.report.class_table import class_table, copies_in
+from course_tools.report import formats, markdown, wall
+from course_tools.report.class_table import Handed, class_table, copies_in
+from course_tools.report.confined import Bounds
 from course_tools.report.copies import Checker
-from course_tools.report.model import Report, exit_status
-from course_tools.report.sandbox import Bounds
+from course_tools.report.model import Report, exit_status, shown
 from lesson_lib.errors import LessonError
 
-WARNING = ("This runs other people's code. Do it in a container or virtual machine without network, as a user that owns nothing "
-           "else; notebooks/for-instructors.md has the command.")
+_EVERY = 2.0  # seconds between two times that the files are written while copies are judged
+_BOUNDS = {"cell": "seconds for one cell", "run": "seconds for one copy", "item": "seconds for the check of one item",
+           "memory": "MB for one process", "printed": "MB of output of one copy", "disk": "MB of files of one copy"}
+STOPPED = 130
 
 
 def main(argv: list[str]) -> int:
-    """0 good; 1 for errors in a copy, with --strict for anything wrong or not attempted; 2 for arguments that do not fit."""
+    """0 good; 1 for errors in a copy, with --strict for anything wrong or not attempted; 2 for arguments that do not fit.
+
+    130 when it was stopped (SIGINT, SIGTERM): then it shows what it has so far.
+    """
     try:
         options = _parser().parse_args(argv)
     except SystemExit as end:
         return int(end.code or 0)
     todo = _todo(options)
-    if options.execute and options.folder:
-        print(WARNING, file=sys.stderr)
-    reports = _reports(todo, options)
-    text = class_table(reports) if options.folder else "\n".join(map(markdown.report, reports))
-    _write(options.output, text)
-    for path, form in ((options.json, formats.as_json), (options.junit, formats.as_junit)):
-        if path:
-            _write(path, form(reports))
-    return exit_status(reports, options.strict)
+    if why := wall.missing():
+        print(why, file=sys.stderr)
+    reports, stopped, written = {}, False, time.monotonic()
+    try:
+        with _stopped_by_signals():
+            for number, report in _judged(todo, options):
+                reports[number] = report
+                _say(f"{len(reports)} of {len(todo)}: {report.learner or report.notebook}")
+                if time.monotonic() > written + _EVERY:
+                    _write_files(_in_order(reports), options)
+                    written = time.monotonic()
+    except KeyboardInterrupt:
+        stopped = True
+        _say(f"Stopped; {len(reports)} of {len(todo)} copies were judged.")
+    done = _in_order(reports)
+    _write_files(done, options)
+    if options.output is None:
+        _print(_text(done, options))
+    return STOPPED if stopped else exit_status(done, options.strict)
 
 
 def _parser() -> argparse.ArgumentParser:
-    bounds = Bounds()
-    parser = argparse.ArgumentParser("python -m lesson_lib report", description=(__doc__ or "").strip(), epilog=WARNING)
+    parser = argparse.ArgumentParser("python -m lesson_lib report", description=(__doc__ or "").strip())
     parser.add_argument("notebooks", nargs="*", type=Path)
     parser.add_argument("--class", dest="folder", type=Path, help="a folder with many copies: one table")
     parser.add_argument("--strict", action="store_true", help="exit 1 also for anything wrong or not attempted")
@@ -47,32 +67,76 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--junit", type=Path)
     parser.add_argument("--jobs", type=int, default=1, help="copies at the same time")
-    for name, unit in (("cell", "seconds for one cell"), ("run", "seconds for one copy"), ("item", "seconds for the check of one item"),
-                       ("memory", "MB for one process"), ("printed", "MB of output of one copy")):
-        default = getattr(bounds, name)
+    for name, unit in _BOUNDS.items():
+        default = getattr(Bounds, name)
         parser.add_argument(f"--{name}", type=type(default), default=default, help=f"{unit} ({default:g})")
     return parser
 
 
-def _todo(options: argparse.Namespace) -> list[tuple[str, Path]]:
-    """Learner and file of each copy. LessonError when there is nothing to do."""
+def _todo(options: argparse.Namespace) -> list[Handed]:
+    """The copies. LessonError when there is nothing to do."""
     if bool(options.folder) == bool(options.notebooks):
-        raise LessonError("Name notebooks, or a folder of copies with --class; python -m lesson_lib report --help lists the rest.")
-    return copies_in(options.folder) if options.folder else [("", path) for path in options.notebooks]
+        raise LessonError("Name notebooks, or a folder of copies with --class; "
+                          "python -m lesson_lib report --help lists the rest.")
+    return copies_in(options.folder) if options.folder else [Handed("", path, True) for path in options.notebooks]
 
 
-def _reports(todo: list[tuple[str, Path]], options: argparse.Namespace) -> list[Report]:
-    bounds = Bounds(options.cell, options.run, options.item, options.memory, options.printed)
-    checker = Checker(bounds, options.execute)
-    with ThreadPoolExecutor(max(1, options.jobs)) as pool:
-        return list(pool.map(lambda one: checker.file(one[1], one[0]), todo))
+def _judged(todo: list[Handed], options: argparse.Namespace) -> Iterator[tuple[int, Report]]:
+    """Each copy's place and report, as they come; nothing is left running, however it ends."""
+    checker = Checker(Bounds(**{name: getattr(options, name) for name in _BOUNDS}), options.execute)
+    pool = ThreadPoolExecutor(max(1, options.jobs))
+    try:
+        places: dict[Future[Report], int] = {
+            pool.submit(checker.file, one.path, one.learner, one.alone): place for place, one in enumerate(todo)}
+        for future in as_completed(places):
+            yield places[future], future.result()
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        checker.stop()
+        raise
+    finally:
+        pool.shutdown()
+        checker.close()
 
 
-def _write(path: Path | None, text: str) -> None:
-    if path is None:
-        print(text)
-    else:
-        try:
-            path.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise LessonError(f"{path} cannot be written: {error.strerror}.") from None
+@contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    """SIGTERM stops it as Ctrl-C does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _in_order(reports: dict[int, Report]) -> list[Report]:
+    return [reports[number] for number in sorted(reports)]
+
+
+def _text(reports: list[Report], options: argparse.Namespace) -> str:
+    return class_table(reports) if options.folder else "\n".join(map(markdown.report, reports))
+
+
+def _write_files(reports: list[Report], options: argparse.Namespace) -> None:
+    """What there is so far, into each file that was asked for."""
+    forms = {"output": lambda done: _text(done, options), "json": formats.as_json, "junit": formats.as_junit}
+    for name, form in forms.items():
+        if path := getattr(options, name):
+            try:
+                path.write_text(form(reports), encoding="utf-8")
+            except OSError as error:
+                raise LessonError(f"{path} cannot be written: {error.strerror}.") from None
+
+
+def _say(sentence: str) -> None:
+    _print(shown(sentence), sys.stderr)
+
+
+def _print(text: str, stream: TextIO | None = None) -> None:
+    """Print it as far as the stream can hold it."""
+    stream = stream or sys.stdout
+    encoding = stream.encoding or "utf-8"
+    print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)

@@ -1,18 +1,23 @@
-"""One copy of a notebook, from its file to its report."""
+"""One copy of a notebook, from its file to its report. Whatever a copy does costs its own row, and no other."""
 
 from __future__ import annotations
 
 import json
-import tempfile
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from queue import Empty, LifoQueue
 from typing import Any
+from weakref import WeakSet
 
-from course_tools.report import sandbox
+from course_tools.report.confined import Bounds, Confined, Ended
 from course_tools.report.model import Report, Result, State
-from course_tools.report.sandbox import Bounds, Ended, Pristine
 
 _LARGEST = 50 * 2**20  # bytes of a notebook
+_START = 60  # seconds for a process to be there
+_FOR_EVER = 10**6
 
 
 class Unreadable(Exception):
@@ -33,7 +38,9 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def _bytes(path: Path) -> bytes:
-    """What is in a file, which may be a link to anything. Unreadable when there is no file, or no end to it."""
+    """What is in a file. Unreadable when there is no file, no end to it, or when it is a link, perhaps to a neighbour's."""
+    if path.is_symlink():
+        raise Unreadable("The file is a link; a report takes the notebook itself.")
     if not path.is_file():
         raise Unreadable("There is no such file.")
     with path.open("rb") as file:
@@ -45,7 +52,8 @@ def _bytes(path: Path) -> bytes:
 
 def sources(notebook: dict[str, Any]) -> list[str]:
     """The sources of the code cells."""
-    return [_text(cell.get("source", "")) for cell in notebook["cells"] if isinstance(cell, dict) and cell.get("cell_type") == "code"]
+    cells = (cell for cell in notebook["cells"] if isinstance(cell, dict) and cell.get("cell_type") == "code")
+    return [_text(cell.get("source", "")) for cell in cells]
 
 
 def _text(source: Any) -> str:
@@ -53,98 +61,162 @@ def _text(source: Any) -> str:
 
 
 def kept_beside(path: Path) -> dict[str, Any]:
-    """What the controls under the questions kept in `.progress` beside the notebook: answers only, whatever else is claimed there."""
+    """What the controls under the questions kept in `.progress` beside the notebook: answers only, whatever else is there."""
+    folder = path.parent / ".progress"
     try:
-        answers = json.loads(_bytes(path.parent / ".progress" / "answers.json"))["answers"]
+        if folder.is_symlink():
+            return {}
+        answers = json.loads(_bytes(folder / "answers.json"))["answers"]
         return {item: [entry for entry in entries if isinstance(entry, dict)] for item, entries in answers.items()}
     except (Unreadable, OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError):
         return {}
 
 
+@dataclass
+class Ran:
+    """What running a copy brought up: by cell what it raised and the verdicts it shows; answers it stored; how it ended."""
+
+    raised: dict[int, str] = field(default_factory=dict)
+    verdicts: dict[int, Any] = field(default_factory=dict)
+    stored: list[str] = field(default_factory=list)
+    problem: str = ""
+
+
 class Checker:
-    """Checks copies, with a lesson_lib that none of them can have touched. `execute`: also run them, to see whether they run."""
+    """Checks copies; from several threads at once, if need be. `execute`: also run them, to see whether they run."""
 
     def __init__(self, bounds: Bounds | None = None, execute: bool = False) -> None:
-        self.bounds, self.execute, self._pristine = bounds or Bounds(), execute, Pristine()
+        self.bounds, self.execute = bounds or Bounds(), execute
+        self._judges: LifoQueue[Confined] = LifoQueue()
+        self._running: WeakSet[Confined] = WeakSet()
+        self._stopped = False
 
-    def file(self, path: Path, learner: str = "") -> Report:
-        """The report of a file, also of one that is no notebook."""
+    def file(self, path: Path, learner: str = "", alone: bool = True) -> Report:
+        """The report of a file, also of one that is no notebook. `alone`: `.progress` beside it is this learner's."""
         try:
-            return self.notebook(read(path), path.stem, learner, kept_beside(path))
+            return self.notebook(read(path), path.stem, learner, kept_beside(path) if alone else {})
         except Unreadable as error:
             return Report(path.stem, learner, errors=(str(error),))
 
-    def notebook(self, notebook: dict[str, Any], name: str, learner: str = "", kept: dict[str, Any] | None = None) -> Report:
+    def notebook(self, notebook: dict[str, Any], name: str, learner: str = "",
+                 kept: dict[str, Any] | None = None) -> Report:
         """The report of a notebook; `kept` is what its learner answered with the controls."""
-        cells = sources(notebook)
-        with tempfile.TemporaryDirectory(prefix="lesson-report-", ignore_cleanup_errors=True) as folder:
-            ran = self._run(Path(folder), cells) if self.execute else Ended([], "")
-            stored = kept_beside(Path(folder) / "run-home" / "any")
-            judged = self._judge(Path(folder), {"notebook": name, "cells": cells, "kept": kept or {}, "library": _of(ran, "library") or {}})
-            return _report(name, learner, ran, judged, set(stored))
+        try:
+            return self._report(sources(notebook), name, learner, kept or {})
+        except Ended:
+            return Report(name, learner, errors=("Its check broke off: reading its cells takes too much time or memory.",))
+        except Exception as error:  # noqa: BLE001 - whatever one copy does costs no other its row
+            return Report(name, learner, errors=(f"Its check broke off: {type(error).__name__}: {str(error)[:200]}",))
 
-    def _run(self, folder: Path, cells: list[str]) -> Ended:
-        bounds = self.bounds
-        order = {"cells": cells, "cell": bounds.cell, "output": bounds.printed * 2**20}
-        library = self._pristine.unpack(folder / "run")
-        ran = sandbox.run(library, "execute", order, folder / "run-home", bounds, bounds.run)
-        return Ended([*ran.lines, {"files": self._pristine.changed_in(library)}], ran.problem)
+    def stop(self) -> None:
+        """Give up what is being checked in other threads, at once."""
+        self._stopped = True
+        for process in list(self._running):
+            process.kill()
 
-    def _judge(self, folder: Path, order: dict[str, Any]) -> Ended:
-        """The judge's library is written after the copy has ended, so the copy cannot have touched it."""
-        more = {"item": self.bounds.item, "memory": self.bounds.memory, "home": str(folder / "judge-home"),
-                "learners": str(self._pristine.unpack(folder / "learners"))}
-        library = self._pristine.unpack(folder / "judge")
-        return sandbox.run(library, "judge", order | more, folder / "judge-home", self.bounds, self.bounds.run)
+    def close(self) -> None:
+        """End the judges that wait for the next copy."""
+        while not self._judges.empty():
+            self._judges.get().close()
+
+    def _report(self, cells: list[str], name: str, learner: str, kept: dict[str, Any]) -> Report:
+        ran = self._run(cells) if self.execute else Ran()
+        head, found = self._judged({"notebook": name, "cells": cells, "kept": kept, "bounds": asdict(self.bounds)})
+        results = tuple(_result(item, found[item["id"]]) for item in head["items"])
+        code = {item_id: one["code"] for item_id, one in found.items() if "code" in one}
+        return Report(name, learner, results, tuple(_errors(ran, head)), tuple(_remarks(ran, found)), code)
+
+    def _start(self, module: str, seconds: float, walled: bool = True) -> Confined:
+        process = Confined(module, self.bounds, seconds, walled)
+        self._running.add(process)
+        if self._stopped:
+            process.close()
+            raise Ended
+        return process
+
+    def _run(self, cells: list[str]) -> Ran:
+        """Run the cells behind the wall; only lines of the expected shape are believed."""
+        ran, cell, patience, end = Ran(), -1, float(_START), time.monotonic() + self.bounds.run
+        with self._start("run_cells", self.bounds.run) as process:
+            try:
+                process.line.send({"cells": cells, "printed": self.bounds.printed}, _START)
+                while True:
+                    match process.receive(min(patience, end - time.monotonic())):
+                        case {"cell": int(number), "raises": str(what)} if 0 <= number < len(cells):
+                            ran.raised[number] = what[:300]
+                        case {"cell": int(number), "verdicts": verdicts} if 0 <= number < len(cells):
+                            ran.verdicts[number] = verdicts
+                        case {"cell": int(number)} if 0 <= number < len(cells):
+                            cell, patience = number, self.bounds.cell
+                        case {"stored": [*stored]}:
+                            ran.stored = [str(item_id) for item_id in stored]
+                            return ran
+            except Ended as ended:
+                ran.problem = _why(ended, cell, self.bounds, time.monotonic() >= end)
+        return ran
+
+    def _judged(self, copy: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What the copy asks and lacks, and what came of each item. A judge that ends over one is replaced for the rest."""
+        found: dict[str, Any] = {}
+        while True:
+            with self._judge() as judge:
+                head = judge.ask(copy, self.bounds.run)
+                for item in (one["id"] for one in head["items"] if one["id"] not in found):
+                    try:
+                        found[item] = judge.ask({"item": item}, self.bounds.item)
+                    except Ended as ended:
+                        late = f"The check did not end within {self.bounds.item:g} seconds."
+                        found[item] = {"state": State.NOT_CHECKED, "said": late if ended.late else "The check broke off."}
+                        judge.close()
+                        break
+                else:
+                    return head, found
+
+    @contextmanager
+    def _judge(self) -> Iterator[Confined]:
+        """A judge that waits, else a new one; it waits again afterwards, unless it ended."""
+        try:
+            judge = self._judges.get_nowait()
+        except Empty:
+            judge = self._start("judge", _FOR_EVER, walled=False)
+        try:
+            yield judge
+        except BaseException:
+            judge.close()
+            raise
+        if judge.runs:
+            self._judges.put(judge)
 
 
-def _of(ran: Ended, name: str) -> Any:
-    """What the run says under that name, None for nothing."""
-    return next((line[name] for line in ran.lines if name in line), None)
+def _result(item: dict[str, str], found: dict[str, Any]) -> Result:
+    known = {key: value for key, value in found.items() if key in Result.__slots__}
+    return Result(**(item | known | {"state": State(found["state"])}))
 
 
-def _report(name: str, learner: str, ran: Ended, judged: Ended, stored: set[str]) -> Report:
-    """Put together what the run and the judge found."""
-    head, *lines = judged.lines or [{"items": [], "missing": [], "changed": []}]
-    found = {line["id"]: line for line in lines}
-    code = {line["id"]: line["code"] for line in lines if "code" in line}
-    results = tuple(_result(item, found.get(item["id"], {})) for item in head["items"])
-    errors = [*_run_errors(ran), *_judge_errors(judged, head)]
-    return Report(name, learner, results, tuple(errors), tuple(_remarks(ran, found, stored)), code)
-
-
-def _result(item: dict[str, str], line: dict[str, Any]) -> Result:
-    known = {key: value for key, value in line.items() if key in Result.__slots__}
-    known["state"] = State(line.get("state", State.NOT_CHECKED))
-    return Result(**(item | known))
-
-
-def _run_errors(ran: Ended) -> Iterator[str]:
-    yield from (line["error"] for line in ran.lines if "error" in line)
-    if files := _of(ran, "files"):  # whether such a kernel still answers depends on what it had loaded: no second sentence
-        yield f"It changes files of lesson_lib while it runs: {len(files)}, such as {files[0]}."
-    elif _of(ran, "silent"):
-        yield "At its end lesson_lib does not answer any more."
+def _errors(ran: Ran, head: dict[str, Any]) -> Iterator[str]:
+    yield from (f"Code cell {number + 1} raises {what}" for number, what in ran.raised.items())
     if ran.problem:
-        yield f"Its run {ran.problem}."
-
-
-def _judge_errors(judged: Ended, head: dict[str, Any]) -> Iterator[str]:
-    if judged.problem:
-        yield f"Its check {judged.problem}."
-    elif not head["items"]:
+        yield ran.problem
+    if not head["items"]:
         yield "It belongs to no lesson: it asks nothing, and its name does not begin with a lesson's number."
-    if head["missing"]:
-        yield f"{len(head['missing'])} of its {len(head['items'])} questions and exercises are gone: {', '.join(head['missing'])}."
-    if head["changed"]:
-        yield f"It changes lesson_lib while it runs: {', '.join(head['changed'][:5])}."
+    if gone := head["missing"]:
+        yield f"{len(gone)} of its {len(head['items'])} questions and exercises are gone: {', '.join(gone)}."
 
 
-def _remarks(ran: Ended, found: dict[str, dict[str, Any]], stored: set[str]) -> Iterator[str]:
+def _why(ended: Ended, cell: int, bounds: Bounds, over: bool) -> str:
+    """Why a run ended before its end."""
+    place = f"code cell {cell + 1}" if cell >= 0 else "its start"
+    if over:
+        return f"Its run did not end within {bounds.run:g} seconds."
+    if ended.late:
+        return f"It does not end: {place} ran for longer than {bounds.cell:g} seconds."
+    return f"It crashes: the kernel died in {place}, by itself or for too much memory, time or output."
+
+
+def _remarks(ran: Ran, found: dict[str, dict[str, Any]]) -> Iterator[str]:
     """Where a cell shows another verdict than the judge, and where the run stored an answer that no cell gives."""
-    if made_up := sorted(item_id for item_id in stored if "cell" not in found.get(item_id, {})):
+    if made_up := sorted(item_id for item_id in ran.stored if "cell" not in found.get(item_id, {})):
         yield f"Its run stores answers that no cell gives; they do not count: {', '.join(made_up)[:200]}."
-    shown = {line["cell"]: line["verdicts"] for line in ran.lines if "verdicts" in line}
-    for item_id, line in found.items():
-        if line["state"] == State.WRONG and shown.get(line.get("cell")) == [State.RIGHT]:
-            yield f"Code cell {line['cell'] + 1} shows that {item_id} is right; checked again, it is wrong."
+    for item_id, one in found.items():
+        if one["state"] == State.WRONG and ran.verdicts.get(one.get("cell", -1)) == [State.RIGHT]:
+            yield f"Code cell {one['cell'] + 1} shows that {item_id} is right; checked again, it is wrong."

@@ -1,7 +1,7 @@
 """`jupyter nbconvert --execute --to lesson-report notebooks/*.ipynb`: a report for each notebook.
 
-`--execute` also runs each copy, but not in nbconvert's own hands: those could neither bound it nor go on after it. nbconvert has
-no exit status for what an exporter finds; here it is given by a postprocessor that the exporter puts in, after the last notebook.
+`--execute` also runs each copy, but not in nbconvert's own hands: those could neither bound it nor go on after it. nbconvert
+has no exit status for what an exporter finds; a postprocessor that the exporter puts in gives it, after the last notebook.
 nbconvert makes one of every installed exporter whatever it is asked for, so little is loaded before there is a notebook.
 """
 
@@ -16,10 +16,10 @@ from nbconvert.exporters import Exporter
 from nbconvert.postprocessors import PostProcessorBase
 from traitlets import Bool, Float, Int, Unicode
 
-from course_tools.report import formats, markdown
+from course_tools.report import formats, markdown, wall
+from course_tools.report.confined import Bounds
 from course_tools.report.copies import Checker
 from course_tools.report.model import Report, exit_status
-from course_tools.report.sandbox import Bounds
 
 
 class LessonReportExporter(Exporter):
@@ -36,6 +36,7 @@ class LessonReportExporter(Exporter):
     item = Float(Bounds.item, help="Seconds for the check of one item.").tag(config=True)
     memory = Int(Bounds.memory, help="Megabytes of memory for one process.").tag(config=True)
     printed = Float(Bounds.printed, help="Megabytes of output of one copy.").tag(config=True)
+    disk = Int(Bounds.disk, help="Megabytes of files of one copy.").tag(config=True)
 
     def __init__(self, **kw: Any) -> None:
         super().__init__(**kw)
@@ -43,7 +44,9 @@ class LessonReportExporter(Exporter):
 
     @cached_property
     def _checker(self) -> Checker:
-        bounds = Bounds(self.cell, self.run, self.item, self.memory, self.printed)
+        if why := wall.missing():
+            self.log.warning(why)
+        bounds = Bounds(self.cell, self.run, self.item, self.memory, self.printed, self.disk)
         return Checker(bounds, execute=bool(self.config.ExecutePreprocessor.get("enabled", False)))
 
     def _file_extension_default(self) -> str:

@@ -20,7 +20,7 @@ def as_json(reports: list[Report]) -> str:
 
 
 def as_junit(reports: list[Report]) -> str:
-    """A suite for each copy, a case for each item (wrong: failure, not attempted: skipped), and one for a copy with errors."""
+    """A suite for each copy, a case for each item (wrong: failure, not attempted: skipped), one for a copy with errors."""
     root = ElementTree.Element("testsuites")
     for report in reports:
         suite = ElementTree.SubElement(root, "testsuite", name=shown(f"{report.learner} {report.notebook}".strip()))

@@ -1,98 +1,92 @@
-"""The judge of one copy: reads its answers, checks each again, and sends a line for each item.
+"""The judge: reads the answers of a copy, checks each again, and says what came of it.
 
-It runs in a process of its own, from a clean lesson_lib, and runs no line of the copy.
+It runs in a process of its own, which goes on from copy to copy: it runs no line of any of them, and what it finds out about an
+answer is the same for everybody who gives it. One that crashes or is too slow over an item is replaced by a new one.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import signal
+import sys
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
-from course_tools.report import answers, fingerprint
+from course_tools.report import answers
 from course_tools.report.answers import Given
+from course_tools.report.confined import Bounds, begin
+from course_tools.report.learner_values import Failed, LearnerFunction, LearnerValues, NoAnswer
 from course_tools.report.model import State
-from course_tools.report.worker_client import Failed, NoAnswer, Worker
 from lesson_lib.teach.ask import SURE, Asked
-from lesson_lib.teach.content import Question, lesson_items
+from lesson_lib.teach.content import Question, all_items, find, lesson_items
 from lesson_lib.teach.message import Message, Outcome
 
 _STATES = {Outcome.RIGHT: State.RIGHT, Outcome.WRONG: State.WRONG, Outcome.CANNOT_RUN: State.WRONG,
            Outcome.OUTSIDE: State.WRONG, Outcome.NOT_ATTEMPTED: State.NOT_ATTEMPTED}
 _LONGEST = 2000  # characters of an answer or a sentence that are reported
+Found = dict[str, Any]
 
 
-class TooLong(BaseException):
-    """The time for one item is over. Not an Exception, so that no check takes it for its own."""
+class Copy:
+    """One copy before the judge. `order` holds its cells, its name, and what the learner's controls kept."""
 
+    def __init__(self, order: dict[str, Any]) -> None:
+        self._cells = [answers.plain(source) for source in order["cells"]]
+        self._given, self._kept = answers.given(self._cells), order["kept"]
+        self._values = LearnerValues(self._cells, Bounds(**order["bounds"]))
+        asked = answers.asked(self._cells)
+        self.items = [{"id": item.id, "kind": item.kind} for item in lesson_items(_lesson(order["notebook"], asked))]
+        self.missing = [item["id"] for item in self.items if item["id"] not in set(asked)]
 
-def main(argv: list[str]) -> int:
-    """`judge order.json pipe`: the order holds the cells, what the learner's controls kept, and the bounds."""
-    order = json.loads(Path(argv[0]).read_text(encoding="utf-8"))
-    with os.fdopen(int(argv[1]), "w", encoding="utf-8") as pipe:
-        for line in judged(order):
-            print(json.dumps(line), file=pipe, flush=True)
-    return 0
+    def judged(self, item_id: str, known: dict[str, Found]) -> Found:
+        """What came of one item: the last answer in the cells that is one, else what the controls under it kept."""
+        item, found = find(item_id), {"state": State.NOT_ATTEMPTED}
+        for given in self._given.get(item_id, []):
+            found = self._result(item, given, known)
+            if found["state"] != State.NOT_ATTEMPTED:
+                return found
+        kept = self._kept.get(item_id, [])
+        if isinstance(item, Question) and kept:
+            return _question(item, [kept[-1].get("answer")], {"confidence": kept[-1].get("confidence")})
+        return found
 
-
-def judged(order: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """First what the copy asks and what it should ask, then a line for each item."""
-    cells = [answers.plain(source) for source in order["cells"]]
-    lesson, asked = _lesson(order["notebook"], cells), answers.asked(cells)
-    items = list(lesson_items(lesson))
-    missing = [item.id for item in items if item.id not in asked]
-    yield {"items": [{"id": item.id, "kind": item.kind} for item in items], "missing": missing,
-           "changed": fingerprint.changed(order["library"])}
-    given = answers.given(cells)
-    for item in items:
-        yield _judged(item, given.get(item.id, []), cells, order)
-
-
-def _lesson(name: str, cells: list[str]) -> int:
-    """The number of the lesson: what most questions belong to, else what the file is called; -1 when neither tells."""
-    numbers = Counter(i.partition(".")[0] for i in answers.asked(cells))
-    named = re.search(r"(?<!\d)(\d\d)-", name)
-    likely = [number for number, _ in numbers.most_common() if number.isdigit()]
-    return int(likely[0]) if likely else int(named[1]) if named else -1
-
-
-def _judged(item: Any, given: list[Given], cells: list[str], order: dict[str, Any]) -> dict[str, Any]:
-    """A line for one item: the last answer in the cells that is one, else what the controls under the question kept."""
-    line = {"id": item.id, "kind": item.kind, "state": State.NOT_ATTEMPTED}
-    for one in given:
-        line |= _result(item, one, cells, order)
-        if line["state"] != State.NOT_ATTEMPTED:
-            return line
-    kept = order["kept"].get(item.id, [])
-    if isinstance(item, Question) and kept:
-        return line | _question(item, [kept[-1].get("answer")], {"confidence": kept[-1].get("confidence")})
-    return line
-
-
-def _result(item: Any, given: Given, cells: list[str], order: dict[str, Any]) -> dict[str, Any]:
-    """What comes of one answer."""
-    line = {"cell": given.cell, "answer": given.written[:_LONGEST]}
-    try:
-        with _at_most(order["item"]), Worker(cells, given, order) as worker:
-            arguments, named = worker.arguments()
+    def _result(self, item: Any, given: Given, known: dict[str, Found]) -> Found:
+        """What comes of one answer; `known` is what came of others that were literals."""
+        place = {"cell": given.cell}
+        try:
+            place["answer"] = given.written[:_LONGEST]
+            arguments, named, made_of = self._values.arguments(given)
+            code = {"code": "\n\n".join(s.source for s in made_of)} if made_of else {}
             check = _question if isinstance(item, Question) else _task
-            return line | check(item, arguments, named) | worker.code()
-    except (NoAnswer, Failed) as error:
-        said = str(error)
-    except TooLong:
-        said = f"The check did not end within {order['item']:g} seconds."
-    except Exception as error:  # noqa: BLE001 - whatever one answer does to its check, the others are checked too
-        said = f"The check broke off: {type(error).__name__}."
-    return line | {"state": State.NOT_CHECKED, "said": said[:_LONGEST]}
+            if any(isinstance(one, LearnerFunction) for one in (*arguments, *named.values())):
+                return place | check(item, arguments, named) | code
+            return place | _once(f"{item.id} {arguments!r} {named!r}", known, lambda: check(item, arguments, named)) | code
+        except (NoAnswer, Failed) as error:
+            said = str(error)
+        except Exception as error:  # noqa: BLE001 - whatever one answer does to its check, the others are checked too
+            said = f"The check broke off: {type(error).__name__}."
+        return place | {"state": State.NOT_CHECKED, "said": said[:_LONGEST]}
+
+    def close(self) -> None:
+        """End what was started for it."""
+        self._values.close()
 
 
-def _question(item: Question, arguments: list[Any], named: dict[str, Any]) -> dict[str, Any]:
+def _once(key: str, known: dict[str, Found], check: Callable[[], Found]) -> Found:
+    if key not in known and len(key) < _LONGEST:
+        known[key] = check()
+    return known[key] if key in known else check()
+
+
+def _lesson(name: str, asked: list[str]) -> int:
+    """The number of the lesson: what most questions belong to, else what the file is called; -1 when neither tells."""
+    numbers = Counter(item_id.partition(".")[0] for item_id in asked)
+    named = re.search(r"(?<!\d)(\d\d)-", name)
+    likely = [number for number, _ in numbers.most_common() if number.isdecimal()]
+    return int(likely[0][:9]) if likely else int(named[1]) if named else -1
+
+
+def _question(item: Question, arguments: list[Any], named: dict[str, Any]) -> Found:
     """Judge a letter against the run that the question is about."""
     named = dict(zip(("option", "confidence"), arguments, strict=False)) | named
     key, sure = str(named.get("option")).strip().lower(), named.get("confidence")
@@ -104,25 +98,32 @@ def _question(item: Question, arguments: list[Any], named: dict[str, Any]) -> di
     return found | _said(message) | ({"misconception": item.option(key).misconception} if wrong else {})
 
 
-def _task(item: Any, arguments: list[Any], named: dict[str, Any]) -> dict[str, Any]:
+def _task(item: Any, arguments: list[Any], named: dict[str, Any]) -> Found:
     try:
         return _said(item.check(*arguments, **named))
     except Failed as failed:
         return {"state": State.WRONG, "said": str(failed)[:_LONGEST]}
 
 
-def _said(message: Message) -> dict[str, Any]:
+def _said(message: Message) -> Found:
     return {"state": _STATES.get(message.outcome, State.NOT_CHECKED), "said": message.text[:_LONGEST]}
 
 
-@contextmanager
-def _at_most(seconds: float) -> Iterator[None]:
-    """TooLong when it takes longer."""
-    def over(number: int, frame: Any) -> None:
-        raise TooLong
-    signal.signal(signal.SIGALRM, over)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+def main(argv: list[str]) -> int:
+    """An order is a copy, answered with what it should ask, or the id of an item of that copy, answered with what came of it."""
+    line, copy, known = begin(argv), None, {}
+    all_items()
+    while True:
+        order = line.receive()
+        line.new_measure()
+        if "cells" in order:
+            if copy:
+                copy.close()
+            copy = Copy(order)
+            line.send({"items": copy.items, "missing": copy.missing})
+        else:
+            line.send(copy.judged(order["item"], known))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -14,7 +14,8 @@ def report(one: Report) -> str:
     """One copy: the figures, what went wrong with it, every item, and the functions that were handed in."""
     parts = [f"# {title(one)}", counts(one)]
     parts += [f"- **{text(error)}**" for error in one.errors] + [f"- {text(remark)}" for remark in one.remarks]
-    parts += table(("", "item", "kind", "state", "answer", "what the check says"), [_row(r) for r in one.results]) if one.results else []
+    if one.results:
+        parts += table(("", "item", "kind", "state", "answer", "what the check says"), [_row(r) for r in one.results])
     for item_id, source in one.code.items():
         parts += [f"\n## The function handed in for {item_id}", fenced(source)]
     return "\n".join([*parts[:1], "", *parts[1:]]) + "\n"

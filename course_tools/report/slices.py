@@ -8,9 +8,11 @@ from __future__ import annotations
 import ast
 import symtable
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from course_tools.report.answers import Given
+from course_tools.report.asked_calls import UNREADABLE
 
 _SHOWS = {"print", "display", "show", "compare", "reveal", "answer", "check", "hint", "solution", "explain"}
 
@@ -40,16 +42,20 @@ def slice_for(cells: Sequence[str], given: Given) -> list[Statement]:
 
 def _above(cells: Sequence[str], given: Given) -> Iterator[Statement]:
     for number, source in enumerate(cells[:given.cell + 1]):
-        try:
-            body = ast.parse(source).body
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            continue
-        for index, node in enumerate(body):
+        for index, node in enumerate(_statements(source)):
             if number == given.cell and (node.end_lineno or node.lineno) >= given.line:
                 return
-            sets, reads = _names(node)
-            text = ast.get_source_segment(source, node) or ""
-            yield Statement(number, index, text, frozenset(sets | _changes(node, reads)), frozenset(reads))
+            with suppress(*UNREADABLE):
+                sets, reads = _names(node)
+                text = ast.get_source_segment(source, node) or ""
+                yield Statement(number, index, text, frozenset(sets | _changes(node, reads)), frozenset(reads))
+
+
+def _statements(source: str) -> list[ast.stmt]:
+    try:
+        return ast.parse(source).body
+    except UNREADABLE:
+        return []
 
 
 def _names(node: ast.AST) -> tuple[set[str], set[str]]:
@@ -73,7 +79,7 @@ def _globals(table: symtable.SymbolTable) -> Iterator[tuple[str, symtable.Symbol
 
 
 def _changes(node: ast.stmt, reads: set[str]) -> set[str]:
-    """The names whose values a statement may change: the owners of what it assigns, and what a call or a block gets hold of."""
+    """The names whose values a statement may change: the owners of what it assigns, what a call or a block gets hold of."""
     if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Delete):
         targets = node.targets if isinstance(node, ast.Assign | ast.Delete) else [node.target]
         return {name for target in targets if (name := _owner(target))}

@@ -1,131 +1,114 @@
-"""The process in which a learner's code runs: it works out the values of one answer and calls the function that was handed in.
+"""Behind the wall: works out the values of answers that are no literals, and calls the functions that were handed in.
 
-It is the only process in which that code runs for a check, and nothing that it says is taken for more than a value.
-Orders come as pickles (from the judge, which is trusted), replies go back as lines of JSON in which values are literals.
+It is the only process in which that code runs for a check, and nothing that it says is taken for more than a value. Orders
+carry pickles (from the judge, which is trusted); what goes back are literals, and pickles that the judge never opens.
 """
 
 from __future__ import annotations
 
 import ast
 import base64
-import json
-import os
+import importlib
 import pickle
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
-from types import MappingProxyType
-from typing import Any, BinaryIO, TextIO
+from typing import Any
 
 from course_tools.report.answers import literal_text
-from course_tools.report.held import error_like
+from course_tools.report.confined import begin
 from lesson_lib.errors import LessonError
 from lesson_lib.teach.tasks import bounded
 
 Reply = dict[str, Any]
+_LONGEST = 2000  # characters of what is said
+_MEMORY = "memory can hold numbers, texts, tuples, lists, sets and dicts, but not this"
 
 
 def main(argv: list[str]) -> int:
-    """`worker pipe`: the first order is the program and the expressions, each further one a call."""
-    line = Line(os.fdopen(os.dup(0), "rb"), os.fdopen(int(argv[0]), "w", encoding="utf-8"))
-    sys.stdin = open(os.devnull)  # noqa: SIM115 - a learner's input() gets nothing, and no order either
-    functions: dict[int, Callable[..., Any]] = {}
-    line.send(_answer(line.order(), functions))
-    while (order := line.order()) is not None:
-        line.send(_call(functions[order["function"]], [line.unpacked(*one) for one in order["arguments"]]))
-    return 0
+    """An order is a program with expressions, or a call of a function that one of them was."""
+    line = begin(argv)
+    functions: list[Callable[..., Any]] = []
+    while True:
+        order = line.receive()
+        line.send(_values(order, functions) if "program" in order else _called(functions[order["function"]], order))
 
 
-def _answer(order: Any, functions: dict[int, Callable[..., Any]]) -> Reply:
+def _values(order: Any, functions: list[Callable[..., Any]]) -> Reply:
     """Run the statements, then the expressions of the answer."""
     names: dict[str, Any] = {"__name__": "__main__"}
     try:
         for number, source, index in order["program"]:
             exec(_compiled(ast.Module([ast.parse(source).body[index]], []), number, "exec"), names)
         values = [eval(_compiled(ast.parse(e, mode="eval"), "the answer", "eval"), names) for e in order["expressions"]]
+        return {"values": [_shown(value, functions) for value in values]}
     except BaseException as error:  # noqa: BLE001 - a learner's code may raise anything, SystemExit too
-        return {"failed": f"{type(error).__name__}: {error}"}
-    return {"values": [_shown(value, number, functions) for number, value in enumerate(values)]}
+        return {"failed": f"{type(error).__name__}: {error}"[:_LONGEST]}
 
 
 def _compiled(tree: Any, number: Any, mode: str) -> Any:
     return compile(tree, f"<cell {number}>", mode)
 
 
-def _shown(value: Any, number: int, functions: dict[int, Callable[..., Any]]) -> Reply:
-    if callable(value):
-        functions[number] = value
-        return {"function": str(getattr(value, "__name__", "your function"))}
-    return _literal(value)
+def _shown(value: Any, functions: list[Callable[..., Any]]) -> Reply:
+    if not callable(value):
+        return _literal(value)
+    functions.append(value)
+    return {"function": len(functions) - 1, "name": str(getattr(value, "__name__", "your function"))}
 
 
 def _literal(value: Any) -> Reply:
     """A value as a literal where it is one, else how it looks."""
     text = literal_text(value)
-    return {"other": repr(value)[:2000]} if text is None else {"literal": text}
+    return {"other": repr(value)[:_LONGEST]} if text is None else {"literal": text}
 
 
-class Far:
-    """An object that stays with the judge: its methods are called there."""
+def _called(function: Callable[..., Any], order: Any) -> Reply:
+    """Call the function; with what its memories hold afterwards, or with what it did to the object that it plays on."""
+    record: list[Reply] = []
+    try:
+        if "played" in order:
+            module, name = order["played"]
+            values = [Recorded(getattr(importlib.import_module(module), name)(), record)]
+        else:
+            values = [pickle.loads(base64.b64decode(one)) for one in order["arguments"]]
+        reply = _literal(bounded.call(function, *values)) | {"did": record}
+    except LessonError as error:
+        return {"failed": str(error)[:_LONGEST]}
+    except BaseException as error:  # noqa: BLE001 - whatever gets past `bounded`
+        return {"failed": f"{type(error).__name__}: {error}"[:_LONGEST]}
+    try:
+        return reply | {"kept": {str(place): base64.b64encode(pickle.dumps(value)).decode()
+                                 for place, value in enumerate(values) if place and isinstance(value, dict) and value}}
+    except Exception as error:  # noqa: BLE001 - pickle may raise anything
+        return {"failed": f"{_MEMORY}: {error}"[:_LONGEST]}
 
-    def __init__(self, number: int, line: Line) -> None:
-        self._number, self._line = number, line
+
+class Recorded:
+    """An object of the lesson that a function plays on: does what it is asked, and writes down what that was."""
+
+    def __init__(self, real: Any, record: list[Reply], number: int = 0, made: list[int] | None = None) -> None:
+        self._real, self._record, self._number, self._made = real, record, number, made or [0]
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
-        found = self._ask(name)
-        return partial(self._call, name) if found is Line.METHOD else found
+        found = getattr(self._real, name)
+        if callable(found):
+            return partial(self._call, name, found)
+        if literal_text(found) is None:
+            raise AttributeError(f"{type(self._real).__name__!r} object has no attribute {name!r}")
+        return found
 
-    def _call(self, name: str, *arguments: Any, **named: Any) -> Any:
-        return self._ask(name, {"arguments": [_sent(a) for a in arguments], "named": {k: _sent(a) for k, a in named.items()}})
-
-    def _ask(self, name: str, more: Mapping[str, Any] = MappingProxyType({})) -> Any:
-        return self._line.ask({"number": self._number, "name": name, **more})
-
-
-def _sent(argument: Any) -> Reply:
-    return {"held": argument._number} if isinstance(argument, Far) else _literal(argument)
-
-
-class Line:
-    """The two pipes to the judge."""
-
-    METHOD = object()
-
-    def __init__(self, orders: BinaryIO, replies: TextIO) -> None:
-        self._orders, self._replies = orders, replies
-
-    def order(self) -> Any:
-        """The next order, None at the end."""
-        size = self._orders.read(4)
-        return pickle.loads(self._orders.read(int.from_bytes(size, "big"))) if len(size) == 4 else None
-
-    def send(self, reply: Reply) -> None:
-        """Answer an order."""
-        print(json.dumps(reply), file=self._replies, flush=True)
-
-    def ask(self, question: Reply) -> Any:
-        """Ask for something of an object that the judge has."""
-        self.send({"asks": question})
-        found = self.order()
-        if "raised" in found:
-            raise error_like(found["raised"], found["text"])
-        return self.METHOD if "method" in found else self.unpacked(*found["result"])
-
-    def unpacked(self, kind: str, value: Any) -> Any:
-        """What the judge packed."""
-        return Far(value, self) if kind == "held" else pickle.loads(value)
+    def _call(self, name: str, method: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+        told = {key: _literal(value) for key, value in named.items()}
+        self._record.append({"on": self._number, "does": name, "with": [_literal(a) for a in arguments], "named": told})
+        result = method(*arguments, **named)
+        if not type(result).__module__.startswith("lesson_lib.sim"):
+            return result
+        self._made[0] += 1
+        return Recorded(result, self._record, self._made[0], self._made)
 
 
-def _call(function: Callable[..., Any], values: list[Any]) -> Reply:
-    """Call the function; what its memories hold afterwards goes back as bytes."""
-    try:
-        reply = _literal(bounded.call(function, *values))
-        kept = {str(place): base64.b64encode(pickle.dumps(value)).decode()
-                for place, value in enumerate(values) if place and isinstance(value, dict) and value}
-    except LessonError as error:
-        return {"failed": str(error)[:2000]}
-    except BaseException as error:  # noqa: BLE001 - and pickle may raise anything over what is remembered
-        return {"failed": f"memory can hold numbers, texts, tuples, lists, sets and dicts, but not this: {error}"[:2000]}
-    return reply | {"kept": kept}
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

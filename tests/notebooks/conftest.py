@@ -14,7 +14,7 @@ import pytest
 from jupyter_client.channels import AsyncZMQSocketChannel
 from testbook.client import TestbookNotebookClient
 
-from course_tools.report.execute import in_slices
+from course_tools.publish.execute import in_slices
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted(ROOT.glob("notebooks/[0-9][0-9]-*.ipynb"))

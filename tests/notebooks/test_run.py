@@ -9,7 +9,7 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
-from course_tools.report.calls import ANSWERS, Call, answered, calls
+from course_tools.report.asked_calls import ANSWERS, Call, answered, calls
 from lesson_lib.teach.content import Question, find
 
 

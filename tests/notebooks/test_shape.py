@@ -13,7 +13,7 @@ from typing import Any
 import nbformat
 import pytest
 
-from course_tools.report.calls import calls
+from course_tools.report.asked_calls import calls
 from lesson_lib.teach.content import Question, find, lesson_items
 
 DEEPER = "deeper"

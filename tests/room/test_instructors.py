@@ -34,7 +34,7 @@ def rows(heading: str) -> list[list[str]]:
 
 
 def test_the_answers_are_those_of_the_lessons() -> None:
-    assert answers.with_answers(TEXT) == TEXT, "run .venv/bin/python course_tools/answers.py"
+    assert answers.with_answers(TEXT) == TEXT, "run .venv/bin/python -m lesson_lib answers"
 
 
 def test_a_letter_that_is_wrong_would_be_found() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from course_tools.report.calls import answered, calls
+from course_tools.report.asked_calls import answered, calls
 
 CELLS = ['predict = question("2.lost-ack")\npredict.answer(...)', "é = 1; predict.answer(...)  # ä", "%magic", "reveal(run, predict)",
          'predict = question("2.reorder")', "reveal(run, predict=predict)\npredict.answer(\n    ...,\n)",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from course_tools.publish.execute import lessons, run_all
 
@@ -15,6 +18,26 @@ from course_tools.publish.execute import lessons, run_all
 def executed_lessons() -> dict[Path, Any]:
     """Every notebook with its outputs, nothing answered."""
     return run_all(lessons())
+
+
+@pytest.fixture
+def own_work(tmp_path: Path) -> Path:
+    """A folder of notebooks under git, in which somebody has answered, run and saved, and left files of their own."""
+    folder = tmp_path / "course" / "notebooks"
+    (folder / "images").mkdir(parents=True)
+    (folder / "images" / "a.svg").write_text("<svg/>")
+    (folder / "for-instructors.md").write_text("the answers")
+    lesson = [new_code_cell('asked = question("2.lost-ack")\nasked.answer(...)'), new_code_cell("def mine(batch):\n    ...")]
+    nbformat.write(new_notebook(cells=lesson), folder / "02-one.ipynb")
+    for command in (("init", "-q"), ("add", "."), ("-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "lessons")):
+        subprocess.run(["git", *command], cwd=folder, check=True)
+    lesson = [new_code_cell('asked = question("2.lost-ack")\nasked.answer("SECRET")', outputs=[new_output("stream", text="SECRET")],
+                            execution_count=3), new_code_cell("def mine(batch):\n    return 'SECRET'")]
+    nbformat.write(new_notebook(cells=lesson), folder / "02-one.ipynb")
+    nbformat.write(new_notebook(cells=lesson), folder / "notes.ipynb")
+    (folder / ".progress").mkdir()
+    (folder / ".progress" / "answers.json").write_text("SECRET")
+    return folder
 
 
 @pytest.fixture

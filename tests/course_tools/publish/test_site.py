@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 
 from course_tools import site
+from course_tools.publish.published import published_files
+from lesson_lib.errors import LessonError
 from tests.course_tools.publish.conftest import serious
 
 ROOT = Path(__file__).parents[3]
@@ -55,11 +57,19 @@ def test_the_lock_names_what_is_there_and_nothing_else(tmp_path: Path) -> None:
     assert {name: package["depends"] for name, package in lock["packages"].items()} == {"my-one": ["two"], "two": []}
 
 
-def test_without_npm_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_npm_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(site.shutil, "which", lambda name: None)
-    monkeypatch.setattr(site.sys, "argv", ["site.py"])
-    assert site.main() == 1
-    assert "install Node.js, or unpack Pyodide" in capsys.readouterr().err
+    with pytest.raises(LessonError, match="install Node.js, or unpack Pyodide"):
+        site.main([])
+
+
+def test_the_site_opens_what_was_committed(monkeypatch: pytest.MonkeyPatch, own_work: Path, tmp_path: Path) -> None:
+    monkeypatch.setattr(site, "NOTEBOOKS", own_work)
+    monkeypatch.setattr(site, "published_files", lambda: published_files(own_work))
+    site._copy_published(tmp_path / "files")
+    assert sorted(p.relative_to(tmp_path / "files").as_posix() for p in (tmp_path / "files").rglob("*") if p.is_file()) == [
+        "02-one.ipynb", "images/a.svg"]
+    assert "SECRET" not in (tmp_path / "files" / "02-one.ipynb").read_text()
 
 
 def test_the_front_page_leads_to_each_lesson_and_nowhere_else() -> None:

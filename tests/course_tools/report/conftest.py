@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from course_tools.report import wall
 from course_tools.report.copies import Checker
-from course_tools.report.sandbox import Bounds
 from lesson_lib.teach.content import Question, lesson_items
 
 SETUP = "from lesson_lib import exercise, observe, question, simulate"
@@ -51,10 +51,25 @@ def copies() -> Copies:
     return Copies()
 
 
+@pytest.fixture(scope="session")
+def checker() -> Iterator[Checker]:
+    """Judges without running; its judge goes on from test to test, as from copy to copy."""
+    made = Checker()
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def judged() -> Callable[..., dict[str, Any]]:
+def judged(checker: Checker) -> Callable[..., dict[str, Any]]:
     """Judge cells without running the copy; the results by item."""
-    def judge(*cells: str, item: float = 60, name: str = "copy") -> dict[str, Any]:
-        report = Checker(Bounds(item=item)).notebook(Copies.notebook(*cells), name)
+    def judge(*cells: str, name: str = "copy") -> dict[str, Any]:
+        report = checker.notebook(Copies.notebook(*cells), name)
         return {result.id: result for result in report.results}
     return judge
+
+
+@pytest.fixture(scope="session")
+def behind_a_wall() -> None:
+    """For tests of what only the system's wall can hold back."""
+    if why := wall.missing():
+        pytest.skip(why)

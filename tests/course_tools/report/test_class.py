@@ -4,65 +4,94 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import socket
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import redirect_stderr
+from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
-from course_tools.report import command
+from course_tools.apache_kafka.process import command_line
+from course_tools.report import command, confined, wall
 from course_tools.report.class_table import copies_in
+from course_tools.report.confined import Bounds
+from course_tools.report.copies import Checker
 from lesson_lib.errors import LessonError
 from lesson_lib.teach.content import Question, lesson_items
 
-ITEMS = lesson_items(2)
+ITEMS = lesson_items(3)
 QUESTION = next(item for item in ITEMS if isinstance(item, Question))
 TASK = next(item for item in ITEMS if not isinstance(item, Question))
 WRONG = next(key for key in QUESTION.keys if key != QUESTION.truth(*QUESTION.runs()))
 PATCH = f"from lesson_lib.teach.content import Question\nQuestion.truth = lambda *any: {WRONG!r}"
 STORE = f"from lesson_lib.teach import store\nstore.record('{QUESTION.id}', {{'answer': '{QUESTION.truth(*QUESTION.runs())}'}})"
 FILES = "import lesson_lib, pathlib\n[p.write_text('') for p in pathlib.Path(lesson_lib.__file__).parent.rglob('*.py')]"
-SILENT = "import sys\nsys.modules['course_tools.report.fingerprint'] = None"
 ESCAPE = ("import os, time\nif os.fork() == 0:\n    os.setsid()\n    time.sleep(600)\n"
           "assert 'A_TOKEN' not in os.environ and os.path.expanduser('~') != {home!r}")
+FILLS = "for n in range(100):\n    open(f'log{n}', 'wb').write(bytes(10 ** 7))"
+KILLS = "import os\nos.kill(-1, 9)"
+LOOKS = ("import os, pathlib, socket\nassert not pathlib.Path({folder!r}).exists()\n"
+         "assert len([p for p in os.listdir('/proc') if p.isdigit()]) < 5\ntry:\n    socket.create_connection(('127.0.0.1', {port}), 2)\n"
+         "except OSError:\n    pass\nelse:\n    raise AssertionError('the network of the machine is in reach')")
+FORGES = """import os, stat
+for fd in range(3, 64):
+    if os.path.exists(f'/dev/fd/{fd}') and stat.S_ISSOCK(os.fstat(fd).st_mode):
+        for line in (b'{"verdicts": []}', b'5', b'{"kernel": 0}', b'{"cell": "x"}', b'{"cell": 10000, "raises": "no"}', b'[[[', b'\\xff',
+                     b'{"cell": null, "verdicts": 5}', b'{"stored": 5}', b'[' * 100000):
+            os.write(fd, line + b'\\n')"""
+FAKES_ITS_END = FORGES.partition("        for line")[0] + """        os.write(fd, b'{"stored": []}\\n')
+raise SystemError('not to be seen')"""
+TOO_DEEP = "-" * 100_000 + "1"
 
 
-def books(copies: Any) -> dict[str, dict[str, Any]]:
+def books(copies: Any, port: int) -> dict[str, dict[str, Any]]:
     """A copy for each learner; most are right but for one thing."""
     def right(*cells: str) -> dict[str, Any]:
-        return copies.lesson(2, "right", *cells)
+        return copies.lesson(3, "right", *cells)
     doubled = right()
     doubled["cells"] += doubled["cells"][1:]
     gone = right()
     del gone["cells"][1]
     asks = f'asked = question("{QUESTION.id}")\nasked.answer("{WRONG}")\nprint("✓ Right. Well done.")'
-    return {"right": right(), "wrong": copies.lesson(2, "wrong"), "empty": copies.lesson(2, "empty"),
-            "crash": right("import os; os._exit(1)"), "error": right("1 / 0"), "loop": right("while True:\n    pass"),
-            "gigabyte": right("print('x' * 10 ** 9)"), "flood": right("import os; os.system('yes')"), "gone": gone, "doubled": doubled,
-            "patch": copies.notebook(PATCH, asks), "stores": copies.notebook(STORE), "files": right(FILES), "silent": right(SILENT),
-            "escape": right(ESCAPE.format(home=os.path.expanduser("~")))}
+    cells = {
+        "right": "pass", "crash": "import os; os._exit(1)", "error": "1 / 0", "loop": "while True:\n    pass",
+        "gigabyte": "print('x' * 10 ** 9)", "flood": "while True:\n    print('x' * 1000)", "yes": "import os; os.system('yes')",
+        "memory": "x = [bytes(10 ** 8) for n in range(100)]", "files": FILES, "fills": FILLS, "kills": KILLS, "forges": FORGES,
+        "fakes": FAKES_ITS_END, "escape": ESCAPE.format(home=os.path.expanduser("~")), "deep": TOO_DEEP,
+        "looks": LOOKS.format(folder=str(Path(__file__).parent), port=port)}
+    return {"wrong": copies.lesson(3, "wrong"), "empty": copies.lesson(2, "empty"), "gone": gone, "doubled": doubled,
+            "patch": copies.notebook(PATCH, asks), "stores": copies.notebook(STORE)} | {n: right(c) for n, c in cells.items()}
 
 
 @pytest.fixture(scope="module")
-def handed_in(copies: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+def handed_in(copies: Any, behind_a_wall: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     """The class, judged once: exit status, Markdown, JSON by learner, JUnit, and what was there before."""
     folder = tmp_path_factory.mktemp("class")
-    for learner, book in books(copies).items():
-        copies.write(folder / "copies" / learner / "02-one-lost-ack-two-copies.ipynb", book)
-    (folder / "copies" / "broken").mkdir()
-    (folder / "copies" / "broken" / "02.ipynb").write_text('{"cells": [')
-    names = {name: folder / name for name in ("table.md", "all.json", "all.xml")}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("A_TOKEN", "secret")
-        (folder / "tmp").mkdir()
-        patch.setattr(tempfile, "tempdir", str(folder / "tmp"))
-        status = command.main(["--class", str(folder / "copies"), "--output", str(names["table.md"]), "--json", str(names["all.json"]),
-                               "--junit", str(names["all.xml"]), "--cell", "20", "--printed", "1", "--jobs", "2"])
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        for learner, book in books(copies, server.getsockname()[1]).items():
+            copies.write(folder / "copies" / learner / "03-idempotency.ipynb", book)
+        (folder / "copies" / "broken").mkdir()
+        (folder / "copies" / "broken" / "03.ipynb").write_text('{"cells": [')
+        (folder / "copies" / "linked.ipynb").symlink_to(folder / "copies" / "right" / "03-idempotency.ipynb")
+        (folder / "copies" / "led").symlink_to(folder / "copies" / "right")
+        names = {name: folder / name for name in ("table.md", "all.json", "all.xml")}
+        with pytest.MonkeyPatch.context() as patch, redirect_stderr(StringIO()) as progress:
+            patch.setenv("A_TOKEN", "secret")
+            (folder / "tmp").mkdir()
+            patch.setattr(tempfile, "tempdir", str(folder / "tmp"))
+            status = command.main(["--class", str(folder / "copies"), "--output", str(names["table.md"]),
+                                   "--json", str(names["all.json"]), "--junit", str(names["all.xml"]), "--cell", "12",
+                                   "--printed", "1", "--disk", "64", "--jobs", "3"])
     text = {name: path.read_text() for name, path in names.items()}
     reports = {report["learner"]: report for report in json.loads(text["all.json"])["reports"]}
-    yield {"status": status, "table": text["table.md"], "reports": reports, "tmp": folder / "tmp",
+    yield {"status": status, "table": text["table.md"], "reports": reports, "tmp": folder / "tmp", "progress": progress.getvalue(),
            "junit": ElementTree.fromstring(text["all.xml"].encode())}
 
 
@@ -72,10 +101,13 @@ ALL, NONE = {"right": len(ITEMS), "wrong": 0}, {"right": 0, "wrong": 0}
 @pytest.mark.parametrize(("learner", "counts", "error"), [
     ("right", ALL, ""), ("wrong", {"right": 0, "wrong": len(ITEMS)}, ""), ("empty", NONE, ""),
     ("crash", ALL, "the kernel died"), ("error", ALL, "ZeroDivisionError"), ("loop", ALL, "It does not end"),
-    ("gigabyte", ALL, "may print 1 MB"), ("flood", ALL, "prints too much"), ("gone", {"right": len(ITEMS) - 1}, "are gone"),
-    ("doubled", ALL, ""), ("patch", {"right": 0, "wrong": 1}, "lesson_lib.teach.content.Question"),
-    ("stores", NONE, "are gone"), ("files", ALL, "changes files of lesson_lib"),
-    ("silent", ALL, "does not answer any more"), ("escape", ALL, ""), ("broken", NONE, "is not JSON"),
+    ("gigabyte", ALL, "may print 1 MB"), ("flood", ALL, "may print 1 MB"), ("yes", ALL, "It does not end"),
+    ("memory", ALL, "MemoryError"), ("gone", {"right": len(ITEMS) - 1}, "are gone"),
+    ("doubled", ALL, ""), ("patch", {"right": 0, "wrong": 1}, "are gone"),
+    ("stores", NONE, "are gone"), ("files", ALL, "Read-only file system"), ("escape", ALL, ""),
+    ("fills", ALL, "No space left on device"), ("kills", ALL, "ProcessLookupError"), ("forges", ALL, ""), ("fakes", ALL, ""),
+    ("looks", ALL, ""), ("deep", ALL, "raises"), ("broken", NONE, "is not JSON"),
+    ("linked", NONE, "is a link"), ("led", NONE, "is a link"),
 ])
 def test_each_copy_has_its_row(handed_in: Any, learner: str, counts: dict[str, int], error: str) -> None:
     report = handed_in["reports"][learner]
@@ -111,23 +143,85 @@ def test_errors_make_the_status(handed_in: Any) -> None:
     assert handed_in["status"] == 1
 
 
+def test_each_copy_is_named_as_it_is_done(handed_in: Any) -> None:
+    lines, number = handed_in["progress"].splitlines(), len(handed_in["reports"])
+    assert [line.partition(":")[0] for line in lines] == [f"{n} of {number}" for n in range(1, number + 1)]
+    assert {line.partition(": ")[2] for line in lines} == set(handed_in["reports"])
+
+
 def test_nothing_is_left_running(handed_in: Any) -> None:
-    assert not [entry for entry in Path("/proc").glob("[0-9]*/environ") if f"HOME={handed_in['tmp']}".encode() in environ(entry)]
+    assert not left_over()
     assert not list(handed_in["tmp"].iterdir())
 
 
-def environ(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError:
-        return b""
+def left_over() -> list[str]:
+    """Processes of the report, started with this Python, that run."""
+    lines = [command_line(int(entry.name)) for entry in Path("/proc").glob("[0-9]*")]
+    return [line for line in lines if sys.executable in line and ("course_tools.report.run_cells" in line or ".worker" in line)]
+
+
+def test_a_stopped_report_shows_what_it_has(copies: Any, tmp_path: Path) -> None:
+    for learner, cells in {"ann": (), "bob": ("while True:\n    pass",)}.items():
+        copies.write(tmp_path / "copies" / learner / "03.ipynb", copies.lesson(3, "right", *cells))
+    (tmp_path / "tmp").mkdir()
+    line = [sys.executable, "-m", "lesson_lib", "report", "--class", str(tmp_path / "copies"), "--output", str(tmp_path / "table.md")]
+    environment = {**os.environ, "TMPDIR": str(tmp_path / "tmp")}
+    report = subprocess.Popen(line, stderr=subprocess.PIPE, text=True, env=environment)
+    assert any(line.startswith("1 of 2: ann") for line in iter(report.stderr.readline, ""))
+    report.send_signal(signal.SIGTERM)
+    said = report.communicate(timeout=60)[1]
+    assert report.returncode == 130 and "1 of 2 copies were judged" in said
+    assert f"| ann | {len(ITEMS)} |" in (tmp_path / "table.md").read_text()
+    assert not list((tmp_path / "tmp").iterdir()) and not left_over()
+
+
+@pytest.fixture
+def no_wall(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(confined, "wall", lambda: None)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+
+@pytest.mark.parametrize(("cells", "error"), [
+    ("pass", ""), (FORGES, ""), (FILLS, "File too large"), ("import os; os._exit(1)", "the kernel died")])
+def test_without_a_wall_there_are_bounds_still(copies: Any, tmp_path: Path, no_wall: None, cells: str, error: str) -> None:
+    checker = Checker(Bounds(disk=5), execute=True)
+    report = checker.notebook(copies.lesson(3, "right", cells), "copy")
+    checker.close()
+    assert report.all_right and error in " ".join(report.errors) and bool(report.errors) == bool(error)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("found", "why"), [(None, "bubblewrap is missing"), ("/bin/false", "bubblewrap fails")])
+def test_one_sentence_says_that_there_is_no_wall(found: str | None, why: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wall.shutil, "which", lambda name: found)
+    looked, said = wall._found.__wrapped__()
+    assert looked is None and why in said and "container of notebooks/for-instructors.md" in said
+
+
+def test_a_stream_that_holds_ascii_alone_gets_what_it_can_hold() -> None:
+    stream = TextIOWrapper(BytesIO(), encoding="ascii")
+    command._print("✓ ann\udcff", stream)
+    assert stream.buffer.getvalue() == b"\\u2713 ann\\udcff\n"
+
+
+def test_progress_counts_in_one_learners_folder_alone(copies: Any, tmp_path: Path) -> None:
+    answers = json.dumps({"answers": {QUESTION.id: [{"answer": QUESTION.truth(*QUESTION.runs())}]}})
+    for folder in (tmp_path, tmp_path / "ann", tmp_path / "eve"):
+        (folder / "real").mkdir(parents=True)
+        (folder / "real" / "answers.json").write_text(answers)
+        (folder / "real").rename(folder / ".progress") if folder.name != "eve" else (folder / ".progress").symlink_to(folder / "real")
+    for place in ("bob.ipynb", "ann/03.ipynb", "eve/03.ipynb"):
+        copies.write(tmp_path / place, copies.lesson(3, "empty"))
+    command.main(["--class", str(tmp_path), "--no-execute", "--json", str(tmp_path / "all.json"), "--output", str(tmp_path / "t.md")])
+    reports = json.loads((tmp_path / "all.json").read_text())["reports"]
+    assert {report["learner"]: report["counts"]["right"] for report in reports} == {"ann": 1, "bob": 0, "eve": 0}
 
 
 def test_learners_by_folder_or_by_file_name(tmp_path: Path) -> None:
     for name in ("ann/02-x.ipynb", "ann/.ipynb_checkpoints/02-x.ipynb", "bob_02-one-lost-ack.ipynb", "eve.ipynb"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
-    assert sorted(learner for learner, _ in copies_in(tmp_path)) == ["ann", "bob", "eve"]
+    assert sorted(one.learner for one in copies_in(tmp_path)) == ["ann", "bob", "eve"]
 
 
 def test_an_empty_folder_is_said_to_be_one(tmp_path: Path) -> None:

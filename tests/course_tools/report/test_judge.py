@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from course_tools.report.confined import Bounds
 from course_tools.report.copies import Checker, read
 from course_tools.report.model import State
+from lesson_lib import draw
 from lesson_lib.teach.content import Question, all_items, lesson_items
 from lesson_lib.teach.tasks.function import FunctionTask, PlayTask
 from lesson_lib.teach.tasks.learner_rule import RuleTask
@@ -35,8 +37,8 @@ def hands_in(task: Any, *body: str) -> str:
 
 @pytest.mark.parametrize("number", LESSONS)
 @pytest.mark.parametrize("how", ["right", "wrong"])
-def test_judges_every_item_as_the_lesson_does(copies: Any, number: int, how: str) -> None:
-    report = Checker().notebook(copies.lesson(number, how), "copy")
+def test_judges_every_item_as_the_lesson_does(checker: Checker, copies: Any, number: int, how: str) -> None:
+    report = checker.notebook(copies.lesson(number, how), "copy")
     assert [result.id for result in report.results] == [item.id for item in lesson_items(number)]
     assert {result.id: (result.state, result.said) for result in report.results if result.state != how} == {}
     assert not report.errors
@@ -44,14 +46,14 @@ def test_judges_every_item_as_the_lesson_does(copies: Any, number: int, how: str
     assert all(result.misconception for result in misses)
 
 
-def test_dots_are_not_attempted(copies: Any) -> None:
-    report = Checker().notebook(copies.lesson(LESSONS[0], "empty"), "copy")
+def test_dots_are_not_attempted(checker: Checker, copies: Any) -> None:
+    report = checker.notebook(copies.lesson(LESSONS[0], "empty"), "copy")
     assert {result.state for result in report.results} == {State.NOT_ATTEMPTED}
 
 
 @pytest.mark.parametrize("path", sorted(Path(__file__).parents[3].glob("notebooks/[0-9][0-9]-*.ipynb")), ids=lambda path: path.stem[:2])
-def test_a_notebook_as_it_is_shipped_is_not_attempted(path: Path) -> None:
-    report = Checker().notebook(read(path), path.stem)
+def test_a_notebook_as_it_is_shipped_is_not_attempted(checker: Checker, path: Path) -> None:
+    report = checker.notebook(read(path), path.stem)
     assert not report.errors and report.results
     assert {r.id: r.said for r in report.results if r.state != State.NOT_ATTEMPTED} == {}, "a stub is no attempt"
 
@@ -85,10 +87,19 @@ def test_a_patch_in_the_copy_does_not_reach_the_judge(judged: Any) -> None:
     assert judged(patch, asks(f"letter = (Question, '{wrong}')[1]", "predict.answer(letter)"))[QUESTION.id].state == State.WRONG
 
 
+FORGE = ("import os, stat", "for fd in range(3, 64):",
+         "    if os.path.exists(f'/dev/fd/{fd}') and stat.S_ISSOCK(os.fstat(fd).st_mode): os.write(fd, b'LINE\\n')")
+
+
+def forged(line: str) -> tuple[str, ...]:
+    """A function that says that line to the judge before it answers."""
+    return *(part.replace("LINE", line) for part in FORGE), "return 1"
+
+
 @pytest.mark.parametrize("body", [
     ("from lesson_lib.teach.tasks.function import FunctionTask", "FunctionTask.check = lambda *any: None", "return 1"),
-    ("import os", "[os.write(fd, b'{\"literal\": \"1\"}\\n') for fd in range(3, 30) if os.path.exists(f'/dev/fd/{fd}') and "
-     "os.path.realpath(f'/dev/fd/{fd}').startswith('/proc')]", "return 1"),
+    forged('{"literal": "1"}'), forged('{"did": [], "literal": "1"}'), forged("5"), forged("[[["), forged('{"did": [{}, 5]}'),
+    forged('{"did": [{"on": 99, "does": "commit", "with": [], "named": {}}], "kept": {"0": 5, "x": []}}'),
     ("import os", "os._exit(0)"),
     ("import os", "os.killpg(0, 9)"),
     ("return bytearray(10 ** 12)",),
@@ -99,13 +110,43 @@ def test_a_patch_in_the_copy_does_not_reach_the_judge(judged: Any) -> None:
     ("return input()",),
 ])
 def test_functions_that_attack_are_wrong(judged: Any, body: tuple[str, ...]) -> None:
-    assert judged(hands_in(FUNCTION, *body), item=30)[FUNCTION.id].state == State.WRONG
+    found = judged(hands_in(FUNCTION, *body), asks(f"predict.answer('{RIGHT}')"))
+    assert found[FUNCTION.id].state == State.WRONG and found[QUESTION.id].state == State.RIGHT
 
 
-def test_a_function_that_never_ends_in_c_is_given_up_and_the_rest_is_judged(judged: Any) -> None:
-    found = judged(hands_in(FUNCTION, "return 10 ** 10 ** 10"), asks(f"predict.answer('{RIGHT}')"), item=20)
-    assert found[FUNCTION.id].state == State.NOT_CHECKED and "20 seconds" in found[FUNCTION.id].said
+def test_a_function_that_kills_all_it_can_costs_its_own_item(judged: Any, behind_a_wall: None) -> None:
+    body = ("import os", "os.kill(-1, 9)", "return 1")
+    found = judged(hands_in(FUNCTION, *body), asks(f"letter = '{RIGHT}'", "predict.answer(letter)"))
+    assert found[FUNCTION.id].state == State.WRONG and found[QUESTION.id].state == State.RIGHT
+
+
+def test_a_function_that_never_ends_in_c_is_given_up_and_the_rest_is_judged(copies: Any) -> None:
+    checker = Checker(Bounds(item=6))
+    report = checker.notebook(copies.notebook(hands_in(FUNCTION, "return 10 ** 10 ** 10"), asks(f"predict.answer('{RIGHT}')")), "copy")
+    checker.close()
+    found = {result.id: result for result in report.results}
+    assert found[FUNCTION.id].state == State.NOT_CHECKED and "6 seconds" in found[FUNCTION.id].said
     assert found[QUESTION.id].state == State.RIGHT
+
+
+@pytest.mark.parametrize("answer", ["-" * 100_000 + "1", " + ".join(["1"] * 5000), "'\ud800'", "(" * 5000 + ")" * 5000, "9" * 10_000])
+def test_an_answer_that_python_cannot_read_costs_its_own_item(judged: Any, answer: str) -> None:
+    found = judged(f'task = exercise("{FUNCTION.id}")\ntask.check({answer})', "x = 1", asks("x", f"predict.answer('{RIGHT}')"))
+    assert found[FUNCTION.id].state != State.RIGHT and found[QUESTION.id].state == State.RIGHT
+
+
+@pytest.mark.parametrize("cell", ["-" * 100_000 + "1", "x = " + " + ".join(["1"] * 5000), "x = '\ud800'"])
+def test_a_cell_that_python_cannot_read_costs_no_other(judged: Any, cell: str) -> None:
+    found = judged(cell, asks(f"letter = '{RIGHT}'", "predict.answer(letter)"))
+    assert found[QUESTION.id].state == State.RIGHT
+
+
+def test_an_expression_cannot_change_what_judges(judged: Any, behind_a_wall: None) -> None:
+    path = Path(draw.__file__)
+    before, wrong = path.read_bytes(), next(key for key in QUESTION.keys if key != RIGHT)
+    patch = f"def letter():\n    open({str(path)!r}, 'w').write('')\n    return '{wrong}'"
+    assert "Read-only" in judged(patch, asks("predict.answer(letter())"))[QUESTION.id].said
+    assert path.read_bytes() == before
 
 
 @pytest.mark.parametrize("body", [

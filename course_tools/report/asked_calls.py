@@ -1,4 +1,4 @@
-"""What a notebook asks and where, found by the calls in its cells and never by metadata, which copies lose.
+"""What a notebook asks and answers, and where: found by the calls in its cells, never by metadata, which copies lose.
 
 A learner may move, copy or split cells; a name stands for the item that was last assigned to it.
 """
@@ -8,16 +8,20 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeGuard
 
 ASKS = ("question", "observe", "exercise")
 ANSWERS = ("answer", "check")
+# What Python raises for a source that it cannot read: nested too deeply, half a character, no Python at all.
+UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call that has to do with an item. `role` is question, observe, exercise, answer, check, hint, solution, explain or reveal.
+    """A call that has to do with an item.
 
-    `start` and `end` are where the call stands in the source of cell number `cell`; `variable` is the name it goes through.
+    `role` is question, observe, exercise, answer, check, hint, solution, explain or reveal. `start` and `end` are where the
+    call stands in the source of cell number `cell`; `variable` is the name it goes through.
     """
 
     item_id: str
@@ -37,7 +41,7 @@ def calls(cells: Sequence[str]) -> list[Call]:
 def _in_cell(number: int, source: str, names: dict[str, str]) -> Iterator[Call]:
     try:
         tree = ast.parse(source)
-    except SyntaxError:
+    except UNREADABLE:
         return
     for statement in tree.body:
         for node in (n for n in ast.walk(statement) if isinstance(n, ast.Call)):
@@ -49,17 +53,22 @@ def _in_cell(number: int, source: str, names: dict[str, str]) -> Iterator[Call]:
 def _call(node: ast.Call, names: dict[str, str], statement: ast.stmt) -> tuple[str, str, str] | None:
     """Role, item and variable of a call; None when it has to do with no item. Learns names from assignments."""
     function = node.func
-    if isinstance(function, ast.Name) and function.id in ASKS and node.args and isinstance(node.args[0], ast.Constant):
+    if _is(function, ASKS) and node.args and isinstance(node.args[0], ast.Constant):
         item_id = str(node.args[0].value)
         variable = _assigned(statement)
         names[variable] = item_id
         return function.id, item_id, variable
-    if isinstance(function, ast.Name) and function.id == "reveal":
-        asked = [a.id for a in (*node.args[1:2], *(k.value for k in node.keywords if k.arg == "predict")) if isinstance(a, ast.Name)]
+    if _is(function, ("reveal",)):
+        predicted = (*node.args[1:2], *(k.value for k in node.keywords if k.arg == "predict"))
+        asked = [one.id for one in predicted if isinstance(one, ast.Name)]
         return ("reveal", names[asked[0]], asked[0]) if asked and asked[0] in names else None
     if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name) and function.value.id in names:
         return function.attr, names[function.value.id], function.value.id
     return None
+
+
+def _is(function: ast.expr, names: tuple[str, ...]) -> TypeGuard[ast.Name]:
+    return isinstance(function, ast.Name) and function.id in names
 
 
 def _assigned(statement: ast.stmt) -> str:

@@ -1,0 +1,59 @@
+"""What of the notebooks' folder is published: the text of the last commit, and nothing of the builder's own.
+
+Whoever builds a book or a site has often been through the lessons, and saved them: their outputs, their answers and
+their own files are none of a reader's business. In a folder that is no checkout there is no commit to look at. There,
+outputs and answers are taken out of the files as they are.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import nbformat
+
+from course_tools.report.asked_calls import Call, answered
+
+ROOT = Path(__file__).resolve().parents[2]
+NOTEBOOKS = ROOT / "notebooks"
+FOR_INSTRUCTORS = "for-instructors.md"  # every answer is in it
+
+
+def published_files(folder: Path = NOTEBOOKS) -> list[Path]:
+    """The committed files of the folder that are for readers; all that are not hidden where there is no commit."""
+    tracked = _git(folder, "ls-tree", "-r", "-z", "--name-only", "HEAD", ".")
+    names = tracked.decode().split("\0") if tracked else (p.relative_to(folder).as_posix() for p in folder.rglob("*"))
+    paths = [folder / name for name in names if name and not any(part.startswith(".") for part in Path(name).parts)]
+    return sorted(path for path in paths if path.is_file() and path.name != FOR_INSTRUCTORS)
+
+
+def as_published(path: Path) -> bytes:
+    """A file as it was committed; a notebook that never was, without outputs and answers."""
+    committed = _git(path.parent, "show", f"HEAD:./{path.name}")
+    if committed is None:
+        return stripped(path.read_text(encoding="utf-8")).encode() if path.suffix == ".ipynb" else path.read_bytes()
+    if committed != path.read_bytes():
+        print(f"{path.name} differs from the last commit; what was committed is published.", flush=True)
+    return committed
+
+
+def stripped(text: str) -> str:
+    """A notebook without outputs, and with dots in place of whatever was handed in."""
+    notebook = nbformat.reads(text, as_version=4)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    for cell, source in zip(code, answered([cell.source for cell in code], _dots), strict=True):
+        cell.source, cell.outputs, cell.execution_count = source, [], None
+    return nbformat.writes(notebook) + "\n"
+
+
+def _dots(call: Call) -> str | None:
+    return None if call.variable == "_" else f"{call.variable}.{call.role}(...)"
+
+
+def _git(folder: Path, *arguments: str) -> bytes | None:
+    """What git says; None where it is missing, or the folder is no checkout, or the file is in no commit."""
+    try:
+        done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, check=False)
+    except OSError:
+        return None
+    return done.stdout if done.returncode == 0 else None
