@@ -70,8 +70,7 @@ def plan_row(row: re.Match[str]) -> str:
 
 
 def parts_table(number: int) -> str:
-    """The parts of one lesson with their minutes: of the core, and of exercises. Less than half a minute is "
-    "left blank."""
+    """The parts of one lesson, with minutes of core and exercises. Less than half a minute is left blank."""
     lines = ["| minutes | exercises | part |", "|---|---|---|"]
     for part in sections(NOTEBOOKS[number - 1])[1:]:
         core, exercises = (round(seconds / 60) or "" for seconds in (part.core, part.exercises))

@@ -1,4 +1,4 @@
-"""How long a lesson takes: measured on its text, not wished.
+"""`python -m lesson_lib minutes`: how long a lesson takes, measured on its text, not wished.
 
 The measure: 200 words a minute over everything that is shown (text, questions, options, the explanation of
 the right one), 20 seconds to decide a question, 40 seconds for a picture, 3 minutes for a playground, 5
@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from course_tools.report.calls import calls
+from course_tools.report.asked_calls import ASKS, calls
 from lesson_lib.teach.content import Question, find
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("0[1-9]-*.ipynb"))
@@ -27,8 +26,7 @@ PICTURES = re.compile(r"\b(?:show|compare|reveal)\(")
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a lesson, from one heading of the second level to the next. Times are seconds; exercises "
-    "are apart."""
+    """A part of a lesson, from one heading of the second level to the next. Times are seconds, exercises apart."""
 
     heading: str
     cell: str
@@ -51,8 +49,7 @@ def seconds_of(cell: dict[str, Any]) -> tuple[float, float]:
     source = "".join(cell["source"])
     if cell["cell_type"] == "markdown":
         return words(source) * WORD, 0.0
-    asked = [find(call.item_id) for call in calls([source]) if call.role in ("question", "observe",
-                                                                             "exercise")]
+    asked = [find(call.item_id) for call in calls([source]) if call.role in ASKS]
     core = CELL + sum(map(_to_answer, (item for item in asked if isinstance(item, Question))))
     core += PICTURE * len(PICTURES.findall(source)) + PLAYGROUND * source.count("playground(")
     tasks = [item for item in asked if not isinstance(item, Question)]
@@ -66,8 +63,7 @@ def _to_answer(item: Question) -> float:
 
 
 def sections(path: Path) -> list[Section]:
-    """The parts of a lesson in its order; what stands before the first heading is left out, but for its "
-    "seconds."""
+    """The parts of a lesson in its order; of what comes before the first heading only the seconds."""
     found: list[Section] = []
     heading, name, core, exercises = "", "", 0.0, 0.0
     for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
@@ -111,7 +107,7 @@ def with_minutes(path: Path) -> str:
                   path.read_text(encoding="utf-8"), count=1)
 
 
-def main() -> int:
+def main(argv: list[str]) -> int:
     """Write the minutes into the headers, and print each part's."""
     for path in NOTEBOOKS:
         path.write_text(with_minutes(path), encoding="utf-8")
@@ -119,7 +115,3 @@ def main() -> int:
         for part in sections(path)[1:]:
             print(f"  {part.core / 60:5.1f} {part.exercises / 60:5.1f}  {part.heading}")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -12,7 +12,7 @@ from importlib import import_module
 from lesson_lib.errors import LessonError
 
 COMMANDS = {
-    "doctor": ("course_tools.doctor", "what is here (Python, packages, Docker, Java, broker), and what to do about what is not"),
+    "doctor": ("course_tools.doctor", "what is here (Python, packages, Docker, Java, broker), and what is to be done"),
     "kafka": ("course_tools.apache_kafka.command", "up | down: Apache Kafka for the live exercises, on Docker or on Java"),
     "broker": ("lesson_lib.broker.command", "--port N: run the embedded broker in the foreground"),
     "report": ("course_tools.report.command", "NOTEBOOK… | --class FOLDER: what learners answered, judged again"),
@@ -22,6 +22,7 @@ COMMANDS = {
     "slides": ("course_tools.publish.slides", "the executed lessons as slides that need no network, in build/slides"),
     "site": ("course_tools.site", "a static site in which the lessons run in the reader's browser, in build/site"),
     "answers": ("course_tools.answers", "for maintainers: write the answers in notebooks/for-instructors.md"),
+    "minutes": ("course_tools.minutes", "for maintainers: write how long each lesson takes into its header"),
     "lock": ("course_tools.lock", "for maintainers: write requirements.lock and environment.yml from pyproject.toml"),
 }
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from course_tools.report.calls import calls
+from course_tools.report.asked_calls import calls
 from lesson_lib.teach.content import Question, find
 
 COMMENT = re.compile(r"(?:^|\s)(?:#|//) +(.*)$")
