@@ -1,1 +1,6 @@
-"""Kafka's protocol over `core`: a broker in this process that any client can talk to. The rule itself is not here."""
+"""Kafka's protocol over `core`: a broker in this process that any Kafka client can talk to.
+
+`embedded` starts it, `connection` finds the function for a request, `handlers` has those functions, a file
+for each small family of APIs, `cluster` is what they read and change. Which batch is a duplicate is decided
+in `core`, not here; no fault of the course lives here either.
+"""

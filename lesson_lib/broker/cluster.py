@@ -1,7 +1,7 @@
 """What the embedded broker knows: its topics and their logs, its address, its clock.
 
-Handlers read and change a `Cluster`; only the broker's own thread touches it. Differs from Kafka in: one node, which is
-leader of everything, controller and every coordinator at once; nothing is written to disk.
+Handlers read and change a `Cluster`; only the broker's own thread touches it. Differs from Kafka in: one
+node, which is leader of everything, controller and every coordinator at once; nothing is written to disk.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from lesson_lib.broker.groups import Group
-from lesson_lib.broker.offsets import OffsetStore
+from lesson_lib.broker.groups import Group, OffsetStore
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.kafka_version import DEFAULT_VERSION, KafkaVersion
 from lesson_lib.core.partition_log import PartitionLog
@@ -42,7 +41,7 @@ def is_legal_topic(name: str) -> bool:
 
 @dataclass
 class Topic:
-    """A topic and the log of each of its partitions. A topic made again under the same name has another `id`."""
+    """A topic and the log of each partition. A topic made again under the same name has another `id`."""
 
     name: str
     logs: list[PartitionLog]
@@ -79,20 +78,34 @@ class Cluster:
     offsets: OffsetStore = field(default_factory=OffsetStore)
     failures: deque[Exception] = field(default_factory=lambda: deque(maxlen=20))
     changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _names: dict[uuid.UUID, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.coordinator.version = self.version
 
     def create_topic(self, name: str, partitions: int = 1, configs: dict[str, str] | None = None) -> Topic:
         """Add an empty topic; the caller has checked that the name is legal and free."""
-        self.topics[name] = Topic(name, [PartitionLog(self.version) for _ in range(partitions)], configs=configs or {})
-        return self.topics[name]
+        topic = self.topics[name] = Topic(name, [], configs=configs or {})
+        self._names[topic.id] = name
+        self.add_partitions(topic, partitions)
+        return topic
+
+    def add_partitions(self, topic: Topic, count: int) -> None:
+        """So many more empty partitions."""
+        topic.logs += [PartitionLog(self.version) for _ in range(count)]
+
+    def delete_topic(self, topic: Topic) -> None:
+        """Logs and the memory of producers go with it."""
+        del self.topics[topic.name], self._names[topic.id]
 
     def topic(self, name: str | None, topic_id: uuid.UUID | None = None) -> Topic | None:
         """The topic of that name, or of that id where the request has no name."""
-        if name:
-            return self.topics.get(name)
-        return next((t for t in self.topics.values() if t.id == topic_id), None)
+        return self.topics.get(name or self._names.get(topic_id, ""))
+
+    @staticmethod
+    def unknown_topic(name: str | None) -> ErrorCode:
+        """What a request gets that asked for a topic by this name, or by an id where there is none."""
+        return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION if name else ErrorCode.UNKNOWN_TOPIC_ID
 
     def topic_name(self, named: Any) -> str:
         """The name in a part of a request that holds a name or, in newer versions, only an id."""
@@ -113,10 +126,11 @@ class Cluster:
         return self.groups.get(name) or (Group(name) if self.offsets.knows(name) else None)
 
     def leader_epoch_error(self, current: int) -> ErrorCode:
-        """What is wrong with the leader epoch that a client takes for the newest; -1 says nothing (KIP-320)."""
+        """What is wrong with the leader epoch that a client takes for the newest; -1: nothing (KIP-320)."""
         if current < 0 or current == self.leader_epoch:
             return ErrorCode.NONE
-        return ErrorCode.FENCED_LEADER_EPOCH if current < self.leader_epoch else ErrorCode.UNKNOWN_LEADER_EPOCH
+        older = current < self.leader_epoch
+        return ErrorCode.FENCED_LEADER_EPOCH if older else ErrorCode.UNKNOWN_LEADER_EPOCH
 
     def announce_change(self) -> None:
         """Wake every fetch that waits for new records."""

@@ -25,11 +25,14 @@ def main(argv: list[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m lesson_lib broker", description=__doc__)
-    parser.add_argument("--port", type=int, default=9092, help="port to listen on, 0 for any free one (default 9092)")
-    parser.add_argument("--host", default="127.0.0.1",
-                        help="address to listen on (default 127.0.0.1: only programs on this machine reach it)")
-    parser.add_argument("--advertised-host", help="name or address that clients are told (default: --host, or this machine's name)")
-    parser.add_argument("--version", default=str(DEFAULT_VERSION), help="the Kafka release to behave like (default %(default)s)")
+    parser.add_argument("--port", type=int, default=9092,
+                        help="port to listen on, 0 for any free one (default 9092)")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1: "
+                        "only programs on this machine reach it)")
+    parser.add_argument("--advertised-host", help="name or address that clients are told "
+                        "(default: --host, or this machine's name)")
+    parser.add_argument("--version", default=str(DEFAULT_VERSION),
+                        help="the Kafka release to behave like (default %(default)s)")
     return parser
 
 

@@ -1,30 +1,59 @@
-"""One client's connection: frames in, one request at a time, answers out in the same order.
+"""One client's connection, and which function answers which API: frames in, answers out in the same order.
 
-Source: `SocketServer`, `NetworkReceive`, `RequestChannel`. Differs from Kafka in: nothing is said about why a connection was
-closed, as there is no broker log.
+A handler registers itself with `@serves("Fetch", 4, 18)`. What a broker of a given release serves is that
+range, cut down to the row of the release in kafka-python's table; a newer release is served as the table's
+newest row.
+
+Source: `SocketServer`, `RequestChannel`, `ApiMessageType`. Differs from Kafka in: nothing is said about why a
+connection was closed, as there is no broker log.
 """
 
 from __future__ import annotations
 
 import asyncio
 import inspect
+from collections.abc import Awaitable, Callable
+from functools import cache
+from typing import Any
+
+from kafka.protocol.broker_version_data import BROKER_API_VERSIONS
 
 from lesson_lib.broker.cluster import Cluster
-from lesson_lib.broker.handlers import HANDLERS
-from lesson_lib.broker.handlers.metadata import handle_api_versions
-from lesson_lib.broker.versions import is_served
-from lesson_lib.core.error_codes import ErrorCode
-from lesson_lib.wire import messages as wire
+from lesson_lib.core.kafka_version import KafkaVersion
+from lesson_lib.wire import messages
+from lesson_lib.wire.messages import API_KEYS, API_VERSIONS, ProtocolError, Request
+
+Response = dict[str, Any]  # by Kafka's names; a field that is left out has the protocol's default
+Handler = Callable[[Cluster, Request], Response | None | Awaitable[Response]]
+HANDLERS: dict[int, Handler] = {}
+VERSIONS: dict[int, tuple[int, int]] = {}
+
+
+def serves(api: str, lowest: int, highest: int) -> Callable[[Handler], Handler]:
+    """The function below answers these versions of the API, with None where Kafka sends no answer."""
+    def register(handler: Handler) -> Handler:
+        HANDLERS[API_KEYS[api]], VERSIONS[API_KEYS[api]] = handler, (lowest, highest)
+        return handler
+    return register
+
+
+@cache
+def served_versions(version: KafkaVersion) -> dict[int, tuple[int, int]]:
+    """API key -> (lowest, highest version) that requests to a broker of this release may have."""
+    release = max(row for row in BROKER_API_VERSIONS if row <= (version.major, version.minor))
+    both = {key: (row, VERSIONS[key]) for key, row in BROKER_API_VERSIONS[release].items() if key in VERSIONS}
+    return {key: (max(row[0], ours[0]), min(row[1], ours[1])) for key, (row, ours) in both.items()
+            if row[1] >= ours[0]}
 
 
 async def serve(cluster: Cluster, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Answer requests until the client hangs up or sends something that is none; never raises for what a client does."""
+    """Answer until the client hangs up or sends what is no request; never raises for what a client does."""
     try:
-        while frame := await wire.read_request_frame(reader):
-            if answer := await _answer(cluster, frame):
-                writer.write(answer)
+        while frame := await messages.read_request_frame(reader):
+            if response := await answer(cluster, frame):
+                writer.write(response)
                 await writer.drain()  # a client that does not read gets no further answer, and no memory
-    except (OSError, asyncio.IncompleteReadError, wire.ProtocolError):
+    except (OSError, asyncio.IncompleteReadError):
         pass
     except Exception as error:  # a mistake of ours costs this client its connection, and no cell a traceback
         cluster.failures.append(error)
@@ -32,23 +61,22 @@ async def serve(cluster: Cluster, reader: asyncio.StreamReader, writer: asyncio.
         writer.transport.abort()
 
 
+async def answer(cluster: Cluster, frame: bytes) -> bytes | None:
+    """The framed answer to a request, None where there is none. ProtocolError for what is no request."""
+    request = messages.first_fields(frame)
+    low, high = served_versions(cluster.version).get(request.api_key, (0, -1))
+    if low <= request.api_version <= high:
+        request = messages.decode_request(frame)
+    elif request.api_key == API_VERSIONS:  # KIP-511: error 35, in version 0, which every client can read
+        request = Request(API_VERSIONS, 0, request.correlation_id, b"")
+    else:
+        raise ProtocolError(f"API {request.api_key} version {request.api_version} is not served")
+    fields = HANDLERS[request.api_key](cluster, request)
+    if inspect.isawaitable(fields):
+        fields = await fields
+    return None if fields is None else _encoded(request, fields)
 
 
-
-async def _answer(cluster: Cluster, frame: bytes) -> bytes | None:
-    request = wire.first_fields(frame)
-    key, version, correlation_id = request.api_key, request.api_version, request.correlation_id
-    if not is_served(cluster.version, key, version):
-        return _unsupported(cluster, key, version, correlation_id)
-    response = HANDLERS[key](cluster, wire.decode_request(frame))
-    if inspect.isawaitable(response):
-        response = await response
-    return None if response is None else wire.encode_response(response, version, correlation_id)
-
-
-def _unsupported(cluster: Cluster, key: int, version: int, correlation_id: int) -> bytes:
-    """ApiVersions of an unknown version is answered with error 35 in version 0 (KIP-511); anything else hangs up."""
-    if key != wire.API_VERSIONS:
-        raise wire.ProtocolError(f"API {key} version {version} is not served")
-    request = wire.Request(key, 0, correlation_id, b"")
-    return wire.encode_response(handle_api_versions(cluster, request, ErrorCode.UNSUPPORTED_VERSION), 0, correlation_id)
+def _encoded(request: Request, fields: Response) -> bytes:
+    response = messages.filled(messages.RESPONSES[request.api_key], fields)
+    return messages.encode_response(response, request.api_version, request.correlation_id)

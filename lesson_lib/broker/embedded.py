@@ -1,27 +1,28 @@
 """The embedded broker: Kafka's protocol on 127.0.0.1, served from `core` by a thread of this process.
 
-It is a Kafka server for any client within its list of APIs. Differs from Kafka in: one node, logs in memory, no security,
-no replication, no retention, no compaction.
+It is a Kafka server for any client within its list of APIs. Differs from Kafka in: one node, logs in
+memory, no security, no replication, no retention, no compaction.
 """
 
 from __future__ import annotations
 
-import asyncio
 import socket
+from functools import partial
 
 from lesson_lib.broker import connection
 from lesson_lib.broker.cluster import Cluster
-from lesson_lib.broker.handlers.transactions import write_markers
+from lesson_lib.broker.handlers.transactions import abort_timed_out
 from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.core.partition_log import PartitionLog
 from lesson_lib.errors import LessonError
 from lesson_lib.wire.server import ServerThread
 
 EVERY_ADDRESS = ("", "0.0.0.0", "::")
+DAY_MS = 86_400_000
 
 
 class EmbeddedBroker:
-    """A broker of release `version`. `advertised` is the (host, port) that clients are told, its own where None (or the port 0).
+    """A broker of release `version`. `advertised` is the (host, port) that clients are told, None: its own.
 
     A `host` that means every address of this machine is told to clients as the machine's name.
     """
@@ -30,14 +31,8 @@ class EmbeddedBroker:
                  advertised: tuple[str, int] | None = None) -> None:
         self.cluster = Cluster(KafkaVersion.of(version))
         self.advertised = advertised
-        self._server = ServerThread(self._serve, host, port, "embedded broker", self._abort_timed_out)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await connection.serve(self.cluster, reader, writer)
-
-    def _abort_timed_out(self) -> None:
-        for marker in self.cluster.coordinator.abort_timed_out(self.cluster.now()):
-            write_markers(self.cluster, marker)
+        serve, chore = partial(connection.serve, self.cluster), partial(abort_timed_out, self.cluster)
+        self._server = ServerThread(serve, host, port, "embedded broker", chore)
 
     def start(self) -> EmbeddedBroker:
         """Listen and return itself; LessonError where the port is taken."""
@@ -65,7 +60,7 @@ class EmbeddedBroker:
     @property
     def address(self) -> str:
         """`host:port`, for `bootstrap_servers`."""
-        return f"{self._server.host}:{self.port}"
+        return self._server.address
 
     def log(self, topic: str, partition: int = 0) -> PartitionLog:
         """The log of a partition, to look at. LessonError where there is none."""
@@ -75,7 +70,7 @@ class EmbeddedBroker:
         return log
 
     def restart(self, clean: bool = True) -> None:
-        """Every partition as after a shutdown and a start, clean or by a crash; all connections are torn."""
+        """Every partition as after a shutdown and a start, clean or by a crash; all connections drop."""
         self._server.call(lambda: self._restart(clean))
 
     def _restart(self, clean: bool) -> None:
@@ -94,6 +89,6 @@ class EmbeddedBroker:
         self.cluster.leader_epoch += 1
 
     def forget_idle_ids(self, now: int | None = None) -> None:
-        """What the check of `producer.id.expiration.ms` does at `now` (ms since 1970; None: one day from now)."""
-        at = self.cluster.now() + 86_400_000 if now is None else now
+        """What the check of `producer.id.expiration.ms` does at `now` (ms since 1970; None: in a day)."""
+        at = self.cluster.now() + DAY_MS if now is None else now
         self._server.call(lambda: [log.forget_idle_ids(at) for log in self.cluster.logs()])

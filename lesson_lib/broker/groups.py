@@ -1,11 +1,14 @@
-"""Classic consumer groups: who is a member, which generation, who got which partitions.
+"""Classic consumer groups: who is a member, which generation, who got which partitions, how far they have
+read.
 
-A group moves from EMPTY through PREPARING_REBALANCE (members join) and COMPLETING_REBALANCE (the leader hands out partitions)
-to STABLE. `join` and `sync` return a future that is done when the group has got there.
+A group moves from EMPTY through PREPARING_REBALANCE (members join) and COMPLETING_REBALANCE (the leader
+hands out partitions) to STABLE. `join` and `sync` return a future that is done when the group has got
+there.
 
-Source: `ClassicGroup`, `GroupMetadataManager`. Differs from Kafka in: no delay before a first rebalance, no limit on members; a static
-member that comes back causes a rebalance; the newer group protocol (KIP-848) is left out.
-It runs on the broker's event loop and uses its timers.
+Source: `ClassicGroup`, `GroupMetadataManager`, `OffsetMetadataManager`. Differs from Kafka in: no delay
+before a first rebalance, no limit on members; a static member that comes back causes a rebalance; offsets
+are kept in memory and not in `__consumer_offsets`, and none expires; the newer group protocol (KIP-848) is
+left out. It runs on the broker's event loop and uses its timers.
 """
 
 from __future__ import annotations
@@ -14,7 +17,10 @@ import asyncio
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from lesson_lib.core.batch import TopicPartition
 from lesson_lib.core.error_codes import ErrorCode
+
+Waiting = asyncio.Future[ErrorCode] | None
 
 
 class GroupState(StrEnum):
@@ -28,7 +34,7 @@ class GroupState(StrEnum):
 
 @dataclass(eq=False)
 class Member:
-    """One consumer. Timeouts in milliseconds; `protocols` are its assignors with their subscription, best first."""
+    """One consumer. Timeouts in ms; `protocols` are its assignors with their subscription, best first."""
 
     id: str
     instance_id: str | None
@@ -37,12 +43,17 @@ class Member:
     rebalance_timeout_ms: int
     protocols: dict[str, bytes]
     assignment: bytes = b""
-    joining: asyncio.Future[ErrorCode] | None = None
-    syncing: asyncio.Future[ErrorCode] | None = None
+    joining: Waiting = None
+    syncing: Waiting = None
     expiry: asyncio.TimerHandle | None = None
 
+    @property
+    def waits_to_join(self) -> bool:
+        """Whether it asked to be in the next generation, which has not begun."""
+        return self.joining is not None and not self.joining.done()
 
-def settle(future: asyncio.Future[ErrorCode] | None, code: ErrorCode) -> None:
+
+def settle(future: Waiting, code: ErrorCode) -> None:
     """Answer a request that waits, if one does."""
     if future is not None and not future.done():
         future.set_result(code)
@@ -67,7 +78,13 @@ class Group:
         if not protocol_type or not protocols:
             return False
         others = [set(member.protocols) for member in self.members.values()]
-        return not others or (protocol_type == self.protocol_type and bool(set(protocols).intersection(*others)))
+        common = set(protocols).intersection(*others)
+        return not others or (protocol_type == self.protocol_type and bool(common))
+
+    def with_instance(self, instance_id: str | None) -> Member | None:
+        """The static member of that name (KIP-345)."""
+        named = (member for member in self.members.values() if member.instance_id == instance_id)
+        return None if instance_id is None else next(named, None)
 
     def expect(self, member_id: str, session_timeout_ms: int) -> None:
         """The client was given this id and should come back with it before the session would end."""
@@ -88,19 +105,17 @@ class Group:
         self.touch(member)
         settled = self.state is GroupState.COMPLETING_REBALANCE or (
             self.state is GroupState.STABLE and member.id != self.leader)
-        if unchanged and settled:
-            settle(member.joining, ErrorCode.NONE)  # the answer was lost, or the client asks again: nothing has changed
+        if unchanged and settled:  # the answer was lost, or the client asks again: nothing has changed
+            settle(member.joining, ErrorCode.NONE)
         else:
             self._prepare_rebalance()
         return member.joining
 
     def _replace_static(self, member: Member) -> None:
-        """A static member that comes back takes the place of its former self (KIP-345)."""
-        for other in list(self.members.values()):
-            if member.instance_id is not None and other.instance_id == member.instance_id and other.id != member.id:
-                settle(other.joining, ErrorCode.FENCED_INSTANCE_ID)
-                settle(other.syncing, ErrorCode.FENCED_INSTANCE_ID)
-                self._drop(other)
+        """A static member that comes back takes the place of its former self."""
+        former = self.with_instance(member.instance_id)
+        if former is not None and former.id != member.id:
+            self._drop(former, ErrorCode.FENCED_INSTANCE_ID)
 
     def _prepare_rebalance(self) -> None:
         if self.state is not GroupState.PREPARING_REBALANCE:
@@ -109,19 +124,15 @@ class Group:
                 settle(member.syncing, ErrorCode.REBALANCE_IN_PROGRESS)
             longest = max(member.rebalance_timeout_ms for member in self.members.values())
             self.deadline = asyncio.get_running_loop().call_later(longest / 1000, self._complete_join)
-        if all(self._is_waiting(member) for member in self.members.values()):
+        if all(member.waits_to_join for member in self.members.values()):
             self._complete_join()
-
-    @staticmethod
-    def _is_waiting(member: Member) -> bool:
-        return member.joining is not None and not member.joining.done()
 
     def _complete_join(self) -> None:
         """Everybody is here, or the time is up: who did not join is out, and the next generation begins."""
         if self.deadline is not None:
             self.deadline.cancel()
-        for member in [member for member in self.members.values() if not self._is_waiting(member)]:
-            self._drop(member)
+        for member in [member for member in self.members.values() if not member.waits_to_join]:
+            self._drop(member, ErrorCode.UNKNOWN_MEMBER_ID)
         self.generation += 1
         if not self.members:
             self.state, self.protocol, self.leader = GroupState.EMPTY, None, None
@@ -135,8 +146,9 @@ class Group:
 
     def _choose_protocol(self) -> str:
         """Each member votes for the first of its assignors that all of them know."""
-        common = set.intersection(*(set(member.protocols) for member in self.members.values()))
-        votes = [next(name for name in member.protocols if name in common) for member in self.members.values()]
+        offers = [member.protocols for member in self.members.values()]
+        common = set.intersection(*map(set, offers))
+        votes = [next(name for name in protocols if name in common) for protocols in offers]
         return max(dict.fromkeys(votes), key=votes.count)
 
     def sync(self, member: Member, assignments: dict[str, bytes]) -> asyncio.Future[ErrorCode]:
@@ -161,25 +173,67 @@ class Group:
         """The member is alive: it has its session timeout again, from now."""
         if member.expiry is not None:
             member.expiry.cancel()
-        member.expiry = asyncio.get_running_loop().call_later(member.session_timeout_ms / 1000, self._expire, member)
+        after = member.session_timeout_ms / 1000
+        member.expiry = asyncio.get_running_loop().call_later(after, self._expire, member)
 
     def _expire(self, member: Member) -> None:
-        if self._is_waiting(member):  # its heartbeats are not due while the broker owes it an answer
+        if member.waits_to_join:  # its heartbeats are not due while the broker owes it an answer
             self.touch(member)
         elif self.members.get(member.id) is member:
             self.leave(member)
 
     def leave(self, member: Member) -> None:
         """The member is gone; the others share its partitions."""
-        self._drop(member)
-        settle(member.joining, ErrorCode.UNKNOWN_MEMBER_ID)
-        settle(member.syncing, ErrorCode.UNKNOWN_MEMBER_ID)
+        self._drop(member, ErrorCode.UNKNOWN_MEMBER_ID)
         if self.members:
             self._prepare_rebalance()
         else:
             self._complete_join()
 
-    def _drop(self, member: Member) -> None:
+    def _drop(self, member: Member, code: ErrorCode) -> None:
         if member.expiry is not None:
             member.expiry.cancel()
         self.members.pop(member.id, None)
+        settle(member.joining, code)
+        settle(member.syncing, code)
+
+
+@dataclass(frozen=True, slots=True)
+class CommittedOffset:
+    """The next offset to read, as a group committed it."""
+
+    offset: int
+    leader_epoch: int = -1
+    metadata: str = ""
+
+
+@dataclass
+class OffsetStore:
+    """Offsets by group and partition. `pending`: producer id -> what its open transaction would commit."""
+
+    committed: dict[str, dict[TopicPartition, CommittedOffset]] = field(default_factory=dict)
+    pending: dict[int, dict[tuple[str, TopicPartition], CommittedOffset]] = field(default_factory=dict)
+
+    def commit(self, group: str, partition: TopicPartition, offset: CommittedOffset) -> None:
+        """Store an offset at once."""
+        self.committed.setdefault(group, {})[partition] = offset
+
+    def commit_in_transaction(self, producer_id: int, group: str, partition: TopicPartition,
+                              offset: CommittedOffset) -> None:
+        """Store an offset that counts once the transaction of `producer_id` commits."""
+        self.pending.setdefault(producer_id, {})[group, partition] = offset
+
+    def settle(self, producer_id: int, *, commit: bool) -> None:
+        """The transaction is over: its offsets count now, or never."""
+        for (group, partition), offset in self.pending.pop(producer_id, {}).items():
+            if commit:
+                self.commit(group, partition, offset)
+
+    def is_pending(self, group: str, partition: TopicPartition) -> bool:
+        """Whether an open transaction would change this offset (error 88 for who wants a stable one)."""
+        return any((group, partition) in offsets for offsets in self.pending.values())
+
+    def knows(self, group: str) -> bool:
+        """Whether the group has an offset, committed or waiting for a transaction."""
+        waiting = (name for offsets in self.pending.values() for name, _ in offsets)
+        return group in self.committed or group in waiting

@@ -24,7 +24,6 @@ MAX_FRAME_BYTES = 100 * 1024 * 1024  # socket.request.max.bytes
 MAX_OTHER_FRAME_BYTES = 1024 * 1024  # only Produce carries records; nobody asks anything else in a megabyte
 _FIRST_FIELDS = struct.Struct(">hhi")
 Address = tuple[str, int]
-Partition = tuple[str, int]  # topic and number
 
 
 class ProtocolError(ConnectionError):

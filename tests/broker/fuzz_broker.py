@@ -18,7 +18,7 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["lesson_lib", "kafka.protocol"]):
-    from lesson_lib.broker import connection
+    from lesson_lib.broker import connection, handlers  # noqa: F401 - the handlers register themselves
     from lesson_lib.broker.cluster import Cluster
     from lesson_lib.wire import messages as wire
 
@@ -31,7 +31,7 @@ WAITING_SECONDS = 0.02
 async def answer(cluster: Cluster, frame: bytes) -> None:
     """One frame as if it had come over a connection; a request that waits is given up soon."""
     try:
-        await asyncio.wait_for(connection._answer(cluster, frame), WAITING_SECONDS)
+        await asyncio.wait_for(connection.answer(cluster, frame), WAITING_SECONDS)
     except (wire.ProtocolError, TimeoutError):
         pass
 

@@ -12,8 +12,8 @@ import threading
 import pytest
 
 from lesson_lib.broker.cluster import wall_clock
+from lesson_lib.broker.connection import HANDLERS
 from lesson_lib.broker.embedded import EmbeddedBroker
-from lesson_lib.broker.handlers import HANDLERS
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.errors import LessonError
 from lesson_lib.wire import requests

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lesson_lib.broker.connection import served_versions
 from lesson_lib.broker.embedded import EmbeddedBroker
-from lesson_lib.broker.versions import served_versions
 from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.wire import messages as wire
 from lesson_lib.wire import requests

@@ -1,40 +1,11 @@
-"""One function for each request of Kafka's protocol, named after it, in a module for each group of APIs.
+"""The functions that answer requests, one for each API, in a file for each small family of APIs.
 
-A handler takes the cluster and the request and returns the response message, or None where Kafka sends none. It is a
-coroutine only where the answer has to wait for something (Fetch, JoinGroup, SyncGroup).
+To add one: write `handle_<api>(cluster, request)` in the file of its family, return the fields of the
+response as a dict by Kafka's names, and put `@serves("<Api>", lowest, highest)` above it. A new file is
+named below. A handler is a coroutine only where its answer has to wait for something (Fetch, JoinGroup,
+SyncGroup).
 """
 
-from __future__ import annotations
+from lesson_lib.broker.handlers import fetch, groups, metadata, offsets, produce, topics, transactions
 
-from collections.abc import Awaitable, Callable
-from typing import Any
-
-from lesson_lib.broker.cluster import Cluster
-from lesson_lib.broker.handlers import (
-    configs,
-    describe,
-    fetch,
-    groups,
-    metadata,
-    offsets,
-    produce,
-    records,
-    topics,
-    transactions,
-)
-from lesson_lib.wire.messages import Request
-
-Handler = Callable[[Cluster, Request], Any | Awaitable[Any]]
-
-HANDLERS: dict[int, Handler] = {
-    **produce.HANDLERS,
-    **fetch.HANDLERS,
-    **records.HANDLERS,
-    **metadata.HANDLERS,
-    **topics.HANDLERS,
-    **configs.HANDLERS,
-    **transactions.HANDLERS,
-    **groups.HANDLERS,
-    **offsets.HANDLERS,
-    **describe.HANDLERS,
-}
+__all__ = ["fetch", "groups", "metadata", "offsets", "produce", "topics", "transactions"]

@@ -1,44 +1,44 @@
-"""Fetch and ListOffsets: batches as they are stored, found by bisection, with the last stable offset and the aborted list.
+"""Fetch, ListOffsets, OffsetForLeaderEpoch, DeleteRecords: a log is read as it is stored, and cut at its
+start.
 
-Source: `KafkaApis.handleFetchRequest`, `UnifiedLog.read`, `UnifiedLog.fetchOffsetByTimestamp`. Differs from Kafka in: no
-fetch sessions (the answer always says session 0, so clients send full requests), no quotas, no followers.
+Source: `KafkaApis.handleFetchRequest`, `UnifiedLog.read`, `UnifiedLog.fetchOffsetByTimestamp`. Differs from
+Kafka in: no fetch sessions (the answer always says session 0, so clients send full requests), no quotas, no
+followers.
 """
 
 from __future__ import annotations
 
 import asyncio
-from bisect import bisect_left
+import struct
+from bisect import bisect_left, bisect_right
 from typing import Any
 
 from kafka.errors import UnsupportedCodecError
-from kafka.protocol.consumer import FetchResponse, ListOffsetsResponse
 from kafka.record.default_records import DefaultRecordBatch
 
 from lesson_lib.broker.cluster import Cluster
+from lesson_lib.broker.connection import Response, serves
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.partition_log import PartitionLog, StoredBatch
 from lesson_lib.wire.messages import Request
 
-_Topic = FetchResponse.FetchableTopicResponse
-_Partition = _Topic.PartitionData
-_Aborted = _Partition.AbortedTransaction
-_OffsetTopic = ListOffsetsResponse.ListOffsetsTopicResponse
-_OffsetRow = _OffsetTopic.ListOffsetsPartitionResponse
 LATEST, EARLIEST, MAX_TIMESTAMP = -1, -2, -3
+READ_COMMITTED = 1
 MAX_BYTES = 50 * 1024 * 1024
 MAX_WAIT_MS = 30_000
 
 
-async def handle_fetch(cluster: Cluster, request: Request) -> Any:
+@serves("Fetch", 4, 18)
+async def handle_fetch(cluster: Cluster, request: Request) -> Response:
     """Long poll: answer when `min_bytes` are there, when a partition has an error, or after `max_wait_ms`."""
-    deadline = asyncio.get_running_loop().time() + min(request.body.max_wait_ms, MAX_WAIT_MS) / 1000
+    clock = asyncio.get_running_loop().time
+    deadline = clock() + min(request.body.max_wait_ms, MAX_WAIT_MS) / 1000
     while True:
         changed = cluster.changed
-        topics, ready = _read_all(cluster, request)
-        left = deadline - asyncio.get_running_loop().time()
-        if ready or left <= 0:
-            return FetchResponse(throttle_time_ms=0, error_code=0, session_id=0, responses=topics)
-        await _wait(changed, left)
+        topics, ready = _read_all(cluster, request.body)
+        if ready or clock() >= deadline:
+            return {"responses": topics}
+        await _wait(changed, deadline - clock())
 
 
 async def _wait(changed: asyncio.Event, seconds: float) -> None:
@@ -48,42 +48,46 @@ async def _wait(changed: asyncio.Event, seconds: float) -> None:
         pass
 
 
-def _read_all(cluster: Cluster, request: Request) -> tuple[list[Any], bool]:
+def _read_all(cluster: Cluster, body: Any) -> tuple[list[Response], bool]:
     """The answer for every partition asked for, and whether it need not wait."""
-    body, budget, failed = request.body, min(request.body.max_bytes, MAX_BYTES), False
-    left, topics = budget, []
+    committed, topics = body.isolation_level == READ_COMMITTED, []
+    found, most, failed = 0, min(body.max_bytes, MAX_BYTES), False
     for topic in body.topics:
         rows = []
         for wanted in topic.partitions:
-            row = _read_partition(cluster, topic, wanted, body.isolation_level == 1, left, first=left == budget)
-            left -= len(row.records)
-            failed |= row.error_code != 0
-            rows.append(row)
-        topics.append(_Topic(topic=topic.topic, topic_id=topic.topic_id, partitions=rows))
-    return topics, failed or budget - left >= body.min_bytes
+            row = _read(cluster, topic, wanted, committed, most - found, first=not found)
+            found, failed = found + len(row["records"]), failed or "error_code" in row
+            rows.append({"partition_index": wanted.partition, **row})
+        topics.append({"topic": topic.topic, "topic_id": topic.topic_id, "partitions": rows})
+    return topics, failed or found >= body.min_bytes
 
 
-def _read_partition(cluster: Cluster, topic: Any, wanted: Any, read_committed: bool, left: int, *, first: bool) -> Any:
+def _read(cluster: Cluster, topic: Any, wanted: Any, committed: bool, budget: int, first: bool) -> Response:
     log = cluster.log(topic.topic, wanted.partition, topic.topic_id)
+    if error := _fetch_error(cluster, topic, log, wanted):
+        absent = {"aborted_transactions": None} if error is ErrorCode.OFFSET_OUT_OF_RANGE else {}
+        return {"error_code": error, "high_watermark": -1, "records": b"", **absent}
+    end = log.last_stable_offset if committed else log.log_end_offset
+    budget = min(budget, wanted.partition_max_bytes)
+    records, next_offset = read_bytes(log, wanted.fetch_offset, end, budget, first)
+    aborted = log.aborted_between(wanted.fetch_offset, next_offset) if records and committed else []
+    rows = [{"producer_id": txn.producer_id, "first_offset": txn.first_offset} for txn in aborted]
+    return {"high_watermark": log.log_end_offset, "last_stable_offset": log.last_stable_offset,
+            "log_start_offset": log.log_start_offset, "aborted_transactions": rows if committed else None,
+            "records": records}
+
+
+def _fetch_error(cluster: Cluster, topic: Any, log: PartitionLog | None, wanted: Any) -> ErrorCode:
     if log is None:
-        code = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION if topic.topic else ErrorCode.UNKNOWN_TOPIC_ID
-        return _Partition(partition_index=wanted.partition, error_code=code, high_watermark=-1, records=b"")
+        return cluster.unknown_topic(topic.topic)
     if error := cluster.leader_epoch_error(wanted.current_leader_epoch):
-        return _Partition(partition_index=wanted.partition, error_code=error, high_watermark=-1, records=b"")
-    if not log.log_start_offset <= wanted.fetch_offset <= log.log_end_offset:
-        return _Partition(partition_index=wanted.partition, error_code=ErrorCode.OFFSET_OUT_OF_RANGE, high_watermark=-1,
-                          aborted_transactions=None, records=b"")
-    end = log.last_stable_offset if read_committed else log.log_end_offset
-    records, next_offset = read_bytes(log, wanted.fetch_offset, end, min(left, wanted.partition_max_bytes), first)
-    aborted = (log.aborted_between(wanted.fetch_offset, next_offset) if records else []) if read_committed else None
-    return _Partition(partition_index=wanted.partition, error_code=0, high_watermark=log.log_end_offset,
-                      last_stable_offset=log.last_stable_offset, log_start_offset=log.log_start_offset,
-                      aborted_transactions=aborted and [_Aborted(producer_id=a.producer_id, first_offset=a.first_offset)
-                                                        for a in aborted], records=records)
+        return error
+    inside = log.log_start_offset <= wanted.fetch_offset <= log.log_end_offset
+    return ErrorCode.NONE if inside else ErrorCode.OFFSET_OUT_OF_RANGE
 
 
 def read_bytes(log: PartitionLog, offset: int, end: int, budget: int, first: bool) -> tuple[bytes, int]:
-    """Whole batches from `offset` up to `end`, at most `budget` bytes; `first` allows one batch that is larger (KIP-74)."""
+    """Whole batches in `offset`..`end`, at most `budget` bytes; `first`: one batch may be larger (KIP-74)."""
     index = bisect_left(log.batches, offset, key=lambda stored: stored.last_offset)
     chunks: list[bytearray] = []
     next_offset = offset
@@ -98,29 +102,30 @@ def read_bytes(log: PartitionLog, offset: int, end: int, budget: int, first: boo
     return b"".join(chunks), next_offset
 
 
-def handle_list_offsets(cluster: Cluster, request: Request) -> Any:
-    """Earliest, latest (under read_committed: the last stable offset), or the first offset of a timestamp or later."""
-    committed = request.body.isolation_level == 1
-    topics = [_OffsetTopic(name=topic.name, partitions=[_list_one(cluster, topic.name, wanted, committed)
-                                                        for wanted in topic.partitions]) for topic in request.body.topics]
-    return ListOffsetsResponse(throttle_time_ms=0, topics=topics)
+@serves("ListOffsets", 1, 11)
+def handle_list_offsets(cluster: Cluster, request: Request) -> Response:
+    """Earliest, latest (under read_committed: last stable offset), or the first offset of a time or later."""
+    committed = request.body.isolation_level == READ_COMMITTED
+    return {"topics": [{"name": topic.name, "partitions": [
+        {"partition_index": wanted.partition_index, **_list(cluster, topic.name, wanted, committed)}
+        for wanted in topic.partitions]} for topic in request.body.topics]}
 
 
-def _list_one(cluster: Cluster, name: str, wanted: Any, read_committed: bool) -> Any:
+def _list(cluster: Cluster, name: str, wanted: Any, committed: bool) -> Response:
     log = cluster.log(name, wanted.partition_index)
     if log is None:
-        return _OffsetRow(partition_index=wanted.partition_index, error_code=ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+        return {"error_code": ErrorCode.UNKNOWN_TOPIC_OR_PARTITION}
     if error := cluster.leader_epoch_error(wanted.current_leader_epoch):
-        return _OffsetRow(partition_index=wanted.partition_index, error_code=error)
-    offset, timestamp = _offset_for(log, wanted.timestamp, read_committed)
-    return _OffsetRow(partition_index=wanted.partition_index, error_code=0, offset=offset, timestamp=timestamp,
-                      leader_epoch=cluster.leader_epoch if offset >= 0 else -1)
+        return {"error_code": error}
+    offset, timestamp = _offset_for(log, wanted.timestamp, committed)
+    leader_epoch = cluster.leader_epoch if offset >= 0 else -1
+    return {"offset": offset, "timestamp": timestamp, "leader_epoch": leader_epoch}
 
 
-def _offset_for(log: PartitionLog, timestamp: int, read_committed: bool) -> tuple[int, int]:
-    """(offset, timestamp); -1 where the request is for a place and not for a time, or where nothing is that new."""
+def _offset_for(log: PartitionLog, timestamp: int, committed: bool) -> tuple[int, int]:
+    """(offset, timestamp); -1 where the question is for a place, not for a time, or nothing is that new."""
     if timestamp == LATEST:
-        return (log.last_stable_offset if read_committed else log.log_end_offset), -1
+        return (log.last_stable_offset if committed else log.log_end_offset), -1
     if timestamp == EARLIEST or timestamp < MAX_TIMESTAMP:
         return log.log_start_offset, -1
     if timestamp == MAX_TIMESTAMP:
@@ -130,7 +135,7 @@ def _offset_for(log: PartitionLog, timestamp: int, read_committed: bool) -> tupl
 
 
 def _first_record(stored: StoredBatch, timestamp: int) -> tuple[int, int]:
-    """The first record of a batch that is that new; the whole batch where its compression cannot be undone here."""
+    """The first record of a batch that is that new; the whole batch where it cannot be unpacked here."""
     try:
         times = ((record.offset, record.timestamp) for record in DefaultRecordBatch(stored.batch.payload))
         return next(place for place in times if place[1] >= timestamp)
@@ -138,4 +143,50 @@ def _first_record(stored: StoredBatch, timestamp: int) -> tuple[int, int]:
         return stored.base_offset, stored.batch.max_timestamp
 
 
-HANDLERS = {1: handle_fetch, 2: handle_list_offsets}
+@serves("OffsetForLeaderEpoch", 2, 4)
+def handle_offset_for_leader_epoch(cluster: Cluster, request: Request) -> Response:
+    """Where a leader epoch ends, so that a consumer can tell whether the log was cut behind it (KIP-320)."""
+    return {"topics": [{"topic": topic.topic, "partitions": [
+        {"partition": row.partition, **_end_of(cluster, topic.topic, row)} for row in topic.partitions]}
+        for topic in request.body.topics]}
+
+
+def _end_of(cluster: Cluster, name: str, row: Any) -> Response:
+    log = cluster.log(name, row.partition)
+    if log is None:
+        return {"error_code": ErrorCode.UNKNOWN_TOPIC_OR_PARTITION}
+    error = cluster.leader_epoch_error(row.current_leader_epoch)
+    if error or not 0 <= row.leader_epoch <= cluster.leader_epoch:
+        return {"error_code": error}
+    epoch, end = _epoch_end(log, row.leader_epoch)
+    return {"leader_epoch": epoch, "end_offset": end}
+
+
+def _epoch_end(log: PartitionLog, leader_epoch: int) -> tuple[int, int]:
+    """The newest epoch up to `leader_epoch` that wrote here, and the offset where the next one began."""
+    after = bisect_right(log.batches, leader_epoch, key=_leader_epoch)
+    if after == len(log.batches):
+        return leader_epoch, log.log_end_offset
+    return _leader_epoch(log.batches[after - 1]) if after else leader_epoch, log.batches[after].base_offset
+
+
+def _leader_epoch(stored: StoredBatch) -> int:
+    return struct.unpack_from(">i", stored.batch.payload, 12)[0]
+
+
+@serves("DeleteRecords", 0, 2)
+def handle_delete_records(cluster: Cluster, request: Request) -> Response:
+    """Raise the log start offset; -1 means up to the end. The memory of producers stays."""
+    return {"topics": [{"name": topic.name, "partitions": [
+        {"partition_index": row.partition_index, **_delete(cluster, topic.name, row)}
+        for row in topic.partitions]} for topic in request.body.topics]}
+
+
+def _delete(cluster: Cluster, name: str, row: Any) -> Response:
+    log, offset = cluster.log(name, row.partition_index), row.offset
+    if log is None:
+        return {"low_watermark": -1, "error_code": ErrorCode.UNKNOWN_TOPIC_OR_PARTITION}
+    before = log.log_end_offset if offset == -1 else offset
+    if not 0 <= before <= log.log_end_offset:
+        return {"low_watermark": -1, "error_code": ErrorCode.OFFSET_OUT_OF_RANGE}
+    return {"low_watermark": log.delete_records(before)}

@@ -4,84 +4,68 @@ from __future__ import annotations
 
 from typing import Any
 
-from kafka.protocol.admin import DescribeClusterResponse
-from kafka.protocol.metadata import ApiVersionsResponse, FindCoordinatorResponse, MetadataResponse
-
 from lesson_lib.broker.cluster import CLUSTER_ID, NODE_ID, Cluster, Topic, is_legal_topic
-from lesson_lib.broker.versions import served_versions
+from lesson_lib.broker.connection import Response, served_versions, serves
 from lesson_lib.core.error_codes import ErrorCode
-from lesson_lib.wire.messages import Request
+from lesson_lib.wire.messages import PRODUCE, Request
 
-_ApiVersion = ApiVersionsResponse.ApiVersion
-_Broker = MetadataResponse.MetadataResponseBroker
-_Topic = MetadataResponse.MetadataResponseTopic
-_Partition = _Topic.MetadataResponsePartition
-_Coordinator = FindCoordinatorResponse.Coordinator
+TRANSACTION_VERSION = {"name": "transaction.version", "max_version": 2}
+FINALIZED_VERSION = {"name": "transaction.version", "max_version_level": 2, "min_version_level": 2}
 
 
-def handle_api_versions(cluster: Cluster, request: Request, error: ErrorCode = ErrorCode.NONE) -> Any:
-    """KIP-35: the versions of each API, and from 4.0 the cluster's features (transaction.version, KIP-584)."""
-    rows = [_ApiVersion(api_key=key, min_version=low, max_version=high)
+@serves("ApiVersions", 0, 4)
+def handle_api_versions(cluster: Cluster, request: Request) -> Response:
+    """KIP-35: the versions of each API, and from 4.0 the cluster's features (transaction.version, KIP-584).
+
+    Kafka says that it serves Produce from version 0 on, which it does not since 4.0: librdkafka up to 2.10
+    sends compressed batches uncompressed to a broker that names a higher one (KAFKA-18659).
+    """
+    rows = [{"api_key": key, "min_version": 0 if key == PRODUCE else low, "max_version": high}
             for key, (low, high) in sorted(served_versions(cluster.version).items())]
-    response = ApiVersionsResponse(error_code=error, api_keys=rows, throttle_time_ms=0)
-    if cluster.version.has_transaction_version_2:
-        _add_features(response)
-    return response
+    error = ErrorCode.NONE if request.body else ErrorCode.UNSUPPORTED_VERSION
+    features = {"supported_features": [TRANSACTION_VERSION], "finalized_features": [FINALIZED_VERSION],
+                "finalized_features_epoch": 1} if cluster.version.has_transaction_version_2 else {}
+    return {"error_code": error, "api_keys": rows, **features}
 
 
-def _add_features(response: Any) -> None:
-    name, level = "transaction.version", 2
-    supported = ApiVersionsResponse.SupportedFeatureKey(name=name, min_version=0, max_version=level)
-    finalized = ApiVersionsResponse.FinalizedFeatureKey(name=name, max_version_level=level, min_version_level=level)
-    response.supported_features, response.finalized_features = [supported], [finalized]
-    response.finalized_features_epoch = 1
-
-
-def handle_metadata(cluster: Cluster, request: Request) -> Any:
+@serves("Metadata", 0, 13)
+def handle_metadata(cluster: Cluster, request: Request) -> Response:
     """Brokers and topics. Topics None means all; version 0 means all by an empty list."""
     wanted = request.body.topics
     everything = wanted is None or (request.api_version == 0 and not wanted)
-    topics = ([_describe(t, cluster.leader_epoch) for t in cluster.topics.values()] if everything
+    topics = ([_describe(topic, cluster.leader_epoch) for topic in cluster.topics.values()] if everything
               else [_one_topic(cluster, request, topic) for topic in wanted])
-    broker = _Broker(node_id=NODE_ID, host=cluster.host, port=cluster.port, rack=None)
-    return MetadataResponse(throttle_time_ms=0, brokers=[broker], cluster_id=CLUSTER_ID, controller_id=NODE_ID, topics=topics)
+    broker = {"node_id": NODE_ID, "host": cluster.host, "port": cluster.port}
+    return {"brokers": [broker], "cluster_id": CLUSTER_ID, "controller_id": NODE_ID, "topics": topics}
 
 
-def _one_topic(cluster: Cluster, request: Request, wanted: Any) -> Any:
-    by_id = not wanted.name
+def _one_topic(cluster: Cluster, request: Request, wanted: Any) -> Response:
     topic = cluster.topic(wanted.name, wanted.topic_id)
-    if topic is None and not by_id and not is_legal_topic(wanted.name):
-        return _no_topic(wanted, ErrorCode.INVALID_TOPIC_EXCEPTION)
-    if topic is None and not by_id and cluster.auto_create_topics and request.body.allow_auto_topic_creation:
-        topic = cluster.create_topic(wanted.name)
-    if topic is None:
-        return _no_topic(wanted, ErrorCode.UNKNOWN_TOPIC_ID if by_id else ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
-    return _describe(topic, cluster.leader_epoch)
+    if topic is not None:
+        return _describe(topic, cluster.leader_epoch)
+    legal, may_make = is_legal_topic(wanted.name or ""), request.body.allow_auto_topic_creation
+    if legal and may_make and cluster.auto_create_topics:
+        return _describe(cluster.create_topic(wanted.name), cluster.leader_epoch)
+    illegal = wanted.name and not legal
+    error = ErrorCode.INVALID_TOPIC_EXCEPTION if illegal else cluster.unknown_topic(wanted.name)
+    return {"error_code": error, "name": wanted.name, "topic_id": wanted.topic_id}
 
 
-def _no_topic(wanted: Any, error: ErrorCode) -> Any:
-    return _Topic(error_code=error, name=wanted.name, topic_id=wanted.topic_id, partitions=[])
+def _describe(topic: Topic, leader_epoch: int) -> Response:
+    partitions = [{"partition_index": index, "leader_id": NODE_ID, "leader_epoch": leader_epoch,
+                   "replica_nodes": [NODE_ID], "isr_nodes": [NODE_ID]} for index in range(len(topic.logs))]
+    return {"name": topic.name, "topic_id": topic.id, "partitions": partitions}
 
 
-def _describe(topic: Topic, leader_epoch: int) -> Any:
-    partitions = [_Partition(error_code=0, partition_index=index, leader_id=NODE_ID, leader_epoch=leader_epoch,
-                             replica_nodes=[NODE_ID], isr_nodes=[NODE_ID], offline_replicas=[])
-                  for index in range(len(topic.logs))]
-    return _Topic(error_code=0, name=topic.name, topic_id=topic.id, is_internal=False, partitions=partitions)
+@serves("FindCoordinator", 0, 6)
+def handle_find_coordinator(cluster: Cluster, request: Request) -> Response:
+    """The one node coordinates every group and transactional id; from version 4 several keys at once."""
+    here = {"node_id": NODE_ID, "host": cluster.host, "port": cluster.port, "error_message": None}
+    return {"coordinators": [{"key": key, **here} for key in request.body.coordinator_keys or ()], **here}
 
 
-def handle_find_coordinator(cluster: Cluster, request: Request) -> Any:
-    """The one node coordinates every group and every transactional id; from version 4 several keys at once."""
-    here = {"node_id": NODE_ID, "host": cluster.host, "port": cluster.port, "error_code": 0, "error_message": None}
-    coordinators = [_Coordinator(key=key, **here) for key in request.body.coordinator_keys or ()]
-    return FindCoordinatorResponse(throttle_time_ms=0, coordinators=coordinators, **here)
-
-
-def handle_describe_cluster(cluster: Cluster, request: Request) -> Any:
+@serves("DescribeCluster", 0, 2)
+def handle_describe_cluster(cluster: Cluster, request: Request) -> Response:
     """The same broker once more, for admin clients."""
-    broker = DescribeClusterResponse.DescribeClusterBroker(broker_id=NODE_ID, host=cluster.host, port=cluster.port, rack=None)
-    return DescribeClusterResponse(throttle_time_ms=0, error_code=0, error_message=None, endpoint_type=1,
-                                   cluster_id=CLUSTER_ID, controller_id=NODE_ID, brokers=[broker])
-
-
-HANDLERS = {3: handle_metadata, 10: handle_find_coordinator, 18: handle_api_versions, 60: handle_describe_cluster}
+    broker = {"broker_id": NODE_ID, "host": cluster.host, "port": cluster.port}
+    return {"cluster_id": CLUSTER_ID, "controller_id": NODE_ID, "brokers": [broker]}

@@ -1,91 +1,169 @@
-"""Produce: the checks of `KafkaApis`, `ReplicaManager` and `UnifiedLog` in their order, then the rule.
+"""Produce: the checks of `KafkaApis`, `ReplicaManager` and `UnifiedLog` in their order, then the rule in
+`core`.
 
-Source: `ProduceRequest.validateRecords`, `UnifiedLog.analyzeAndValidateRecords`, `ReplicaManager.appendRecords`. Differs from
-Kafka in: compressed batches are not unpacked; the newest timestamp in the header is believed; there is one replica, so
-acks=all waits for nobody.
+Before the log, the coordinator is asked whether it knows the transaction that a batch would open (KIP-890).
+
+Source: `ProduceRequest.validateRecords`, `ReplicaManager.handleProduceAppend`, `AddPartitionsToTxnManager`,
+`UnifiedLog.analyzeAndValidateRecords`. Differs from Kafka in: compressed batches are not unpacked; the
+newest timestamp in the header is believed; there is one replica, so acks=all waits for nobody; leader and
+coordinator are in one process, so that question always gets its answer.
 """
 
 from __future__ import annotations
 
 import struct
+from dataclasses import dataclass
 from typing import Any
 
-from kafka.protocol.producer import ProduceResponse
-
 from lesson_lib.broker.cluster import Cluster, Topic
-from lesson_lib.broker.handlers.verification import Answer, verification_answer, whole_request_error
+from lesson_lib.broker.connection import Response, serves
+from lesson_lib.core.batch import Batch, TopicPartition
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.partition_log import PartitionLog
 from lesson_lib.core.producer_state import Appended, Duplicate
 from lesson_lib.wire import record_batch
 from lesson_lib.wire.messages import ProtocolError, Request
-from lesson_lib.wire.record_batch import HEADER_SIZE
 
-_Topic = ProduceResponse.TopicProduceResponse
-_Partition = _Topic.PartitionProduceResponse
-_RecordError = _Partition.BatchIndexAndErrorMessage
+FIRST_VERSION_WITH_ZSTD, FIRST_VERSION_WITH_ABORTABLE, FIRST_VERSION_WITH_EPOCH_BUMP = 7, 11, 12
 MAX_AHEAD_MS = 3_600_000  # message.timestamp.after.max.ms
 REJECTED_TIMESTAMP = "One or more records have been rejected due to invalid timestamp"
+NOT_ADDED = "Partition was not added to the transaction"
+UNABLE = "Unable to verify the partition has been added to the transaction. Underlying error: "
 
 
-def handle_produce(cluster: Cluster, request: Request) -> Any:
-    """Answer each partition by itself. With acks=0 there is no response, and an error closes the connection."""
-    everything = whole_request_error(request)
-    topics = [_topic(cluster, request, topic, everything) for topic in request.body.topic_data]
+@dataclass(frozen=True, slots=True)
+class PartitionResponse:
+    """One partition's part of the response; fields that an error leaves unset are -1."""
+
+    error: int = 0
+    base_offset: int = -1
+    log_append_time_ms: int = -1
+    log_start_offset: int = -1
+    message: str | None = None
+    record_message: str | None = None
+
+    def row(self, index: int) -> Response:
+        """By Kafka's names."""
+        record_error = {"batch_index": 0, "batch_index_error_message": self.record_message}
+        return {"index": index, "error_code": self.error, "base_offset": self.base_offset,
+                "log_append_time_ms": self.log_append_time_ms, "log_start_offset": self.log_start_offset,
+                "record_errors": [record_error] if self.record_message else [], "error_message": self.message}
+
+
+@serves("Produce", 3, 13)
+def handle_produce(cluster: Cluster, request: Request) -> Response | None:
+    """Answer each partition by itself. With acks=0 there is no response; an error closes the connection."""
+    error = whole_request_error(request)
+    topics = [{"name": topic.name, "topic_id": topic.topic_id, "partition_responses": [
+        (PartitionResponse(error) if error else _partition(cluster, request, topic, data)).row(data.index)
+        for data in topic.partition_data]} for topic in request.body.topic_data]
     cluster.announce_change()
-    if request.body.acks == 0:
-        if any(row.error_code for topic in topics for row in topic.partition_responses):
-            raise ProtocolError("a produce request with acks=0 failed")
+    if request.body.acks != 0:
+        return {"responses": topics}
+    if any(row["error_code"] for topic in topics for row in topic["partition_responses"]):
+        raise ProtocolError("a produce request with acks=0 failed")
+    return None
+
+
+def whole_request_error(request: Request) -> int:
+    """53 for transactional records without a transactional id, 49 for those of more than one producer."""
+    batches = [batch for topic in request.body.topic_data for data in topic.partition_data
+               if (batch := _transactional(data.records))]
+    if batches and request.body.transactional_id is None:
+        return ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
+    producers = {(batch.producer_id, batch.producer_epoch) for batch in batches if batch.has_producer_id}
+    return ErrorCode.INVALID_PRODUCER_ID_MAPPING if len(producers) > 1 else ErrorCode.NONE
+
+
+def _transactional(records: Any) -> Batch | None:
+    try:
+        header = record_batch.read_header(records or b"")
+    except ValueError:
         return None
-    return ProduceResponse(responses=topics, throttle_time_ms=0)
+    return record_batch.to_batch(header, b"") if header.magic == 2 and header.transactional else None
 
 
-def _topic(cluster: Cluster, request: Request, topic: Any, everything: int) -> Any:
-    rows = [_row(data.index, Answer(everything) if everything else _partition(cluster, request, topic, data))
-            for data in topic.partition_data]
-    return _Topic(name=topic.name, topic_id=topic.topic_id, partition_responses=rows)
-
-
-def _row(index: int, answer: Answer) -> Any:
-    errors = [_RecordError(batch_index=0, batch_index_error_message=answer.record_message)] if answer.record_message else []
-    return _Partition(index=index, error_code=answer.error, base_offset=answer.base_offset,
-                      log_append_time_ms=answer.log_append_time_ms, log_start_offset=answer.log_start_offset,
-                      record_errors=errors, error_message=answer.message)
-
-
-def _partition(cluster: Cluster, request: Request, topic: Any, data: Any) -> Answer:
+def _partition(cluster: Cluster, request: Request, topic: Any, data: Any) -> PartitionResponse:
     log = cluster.log(topic.name, data.index, topic.topic_id)
     if log is None:
-        return Answer(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION if topic.name else ErrorCode.UNKNOWN_TOPIC_ID)
+        return PartitionResponse(cluster.unknown_topic(topic.name))
     try:
         batches = record_batch.split_batches(data.records or b"")
     except ValueError:
-        return Answer(ErrorCode.CORRUPT_MESSAGE)
+        return PartitionResponse(ErrorCode.CORRUPT_MESSAGE)
     if error := request_error(batches, request.api_version):
-        return Answer(error)
+        return PartitionResponse(error)
     (records,) = batches
-    if refused := verification_answer(cluster, request, log, (cluster.topic_name(topic), data.index), records):
+    where = cluster.topic(topic.name, topic.topic_id)
+    if refused := _refused_by_coordinator(cluster, request, log, (where.name, data.index), records):
         return refused
     if request.body.acks not in (-1, 0, 1):
-        return Answer(ErrorCode.INVALID_REQUIRED_ACKS)
-    return append(cluster, cluster.topic(topic.name, topic.topic_id), log, records)
+        return PartitionResponse(ErrorCode.INVALID_REQUIRED_ACKS)
+    return append(cluster, where, log, records)
 
 
 def request_error(batches: list[Any], api_version: int) -> int:
     """`ProduceRequest.validateRecords`: exactly one batch, of format 2."""
-    if len(batches) != 1 or batches[0][16] != 2:
+    if len(batches) != 1 or batches[0][record_batch.MAGIC_AT] != 2:
         return ErrorCode.INVALID_RECORD
-    zstd = len(batches[0]) > 22 and batches[0][22] & record_batch.COMPRESSION == record_batch.ZSTD
-    return ErrorCode.UNSUPPORTED_COMPRESSION_TYPE if zstd and api_version < 7 else ErrorCode.NONE
+    attributes = batches[0][record_batch.ATTRIBUTES_AT:record_batch.ATTRIBUTES_AT + 2]
+    zstd = len(attributes) == 2 and attributes[1] & record_batch.COMPRESSION == record_batch.ZSTD
+    refused = zstd and api_version < FIRST_VERSION_WITH_ZSTD
+    return ErrorCode.UNSUPPORTED_COMPRESSION_TYPE if refused else ErrorCode.NONE
 
 
-def append(cluster: Cluster, topic: Topic, log: PartitionLog, records: Any) -> Answer:
+# the transaction
+
+
+def _refused_by_coordinator(cluster: Cluster, request: Request, log: PartitionLog, partition: TopicPartition,
+                            records: Any) -> PartitionResponse | None:
+    """None where the batch may go on to the log."""
+    batch = _transactional(records)
+    asked = batch is not None and batch.has_producer_id and cluster.version.verifies_transactions
+    if not asked or not log.needs_verification(batch):
+        return None
+    entry = log.producers.get(batch.producer_id)
+    is_old = entry is not None and batch.producer_epoch < entry.producer_epoch
+    if is_old and cluster.version.checks_epoch_before_verification:
+        return PartitionResponse(ErrorCode.INVALID_PRODUCER_EPOCH)
+    epoch_bump = request.api_version >= FIRST_VERSION_WITH_EPOCH_BUMP
+    log.start_verification(batch, epoch_bump)
+    return _translated(_ask(cluster, request, partition, batch, epoch_bump), request.api_version)
+
+
+def _ask(cluster: Cluster, request: Request, partition: TopicPartition, batch: Batch,
+         epoch_bump: bool) -> ErrorCode:
+    """From version 12 the leader adds the partition, before it only asks whether the client did."""
+    who = request.body.transactional_id, batch.producer_id, batch.producer_epoch
+    if epoch_bump:
+        return cluster.coordinator.add_partitions(*who, [partition], cluster.now())
+    return cluster.coordinator.verify(*who, partition)
+
+
+def _translated(error: ErrorCode, api_version: int) -> PartitionResponse | None:
+    """The coordinator's error in the words of a produce response."""
+    if error is ErrorCode.NONE:
+        return None
+    if error is ErrorCode.PRODUCER_FENCED:
+        return PartitionResponse(ErrorCode.INVALID_PRODUCER_EPOCH)
+    if error is ErrorCode.TRANSACTION_ABORTABLE and api_version < FIRST_VERSION_WITH_ABORTABLE:
+        return PartitionResponse(ErrorCode.INVALID_TXN_STATE, message=NOT_ADDED)
+    if error is ErrorCode.CONCURRENT_TRANSACTIONS and api_version < FIRST_VERSION_WITH_EPOCH_BUMP:
+        return PartitionResponse(ErrorCode.NOT_ENOUGH_REPLICAS, message=UNABLE + "CONCURRENT_TRANSACTIONS")
+    return PartitionResponse(error)
+
+
+# the log
+
+
+def append(cluster: Cluster, topic: Topic, log: PartitionLog, records: Any) -> PartitionResponse:
     """`UnifiedLog.append`: the batch's bytes are checked, then the rule decides."""
-    now = cluster.now()
+    now, start = cluster.now(), log.log_start_offset
     if error := _bytes_error(records, topic.max_message_bytes):
-        return Answer(error, log_start_offset=log.log_start_offset if error == ErrorCode.INVALID_RECORD else -1)
+        return PartitionResponse(error, log_start_offset=start if error == ErrorCode.INVALID_RECORD else -1)
     header = record_batch.read_header(records)
-    if invalid := _records_answer(log, records, header, None if topic.stamps_on_append else now + MAX_AHEAD_MS):
+    latest = None if topic.stamps_on_append else now + MAX_AHEAD_MS
+    if invalid := _refused_by_records(log, records, header, latest):
         return invalid
     batch = record_batch.to_batch(header, records)
     if topic.stamps_on_append:
@@ -93,14 +171,14 @@ def append(cluster: Cluster, topic: Topic, log: PartitionLog, records: Any) -> A
     verdict = log.append(batch)
     if isinstance(verdict, Appended):
         record_batch.place(batch.payload, verdict.base_offset, cluster.leader_epoch)
-        return Answer(0, verdict.base_offset, now if topic.stamps_on_append else -1, log.log_start_offset)
+        return PartitionResponse(0, verdict.base_offset, now if topic.stamps_on_append else -1, start)
     if isinstance(verdict, Duplicate):
-        return Answer(0, verdict.base_offset, verdict.timestamp, log.log_start_offset)
-    return Answer(verdict.error, log_start_offset=log.log_start_offset)
+        return PartitionResponse(0, verdict.base_offset, verdict.timestamp, start)
+    return PartitionResponse(verdict.error, log_start_offset=start)
 
 
 def _bytes_error(records: Any, max_message_bytes: int) -> int:
-    if len(records) < HEADER_SIZE:
+    if len(records) < record_batch.HEADER_SIZE:
         return ErrorCode.CORRUPT_MESSAGE
     if struct.unpack_from(">q", records)[0] != 0:
         return ErrorCode.INVALID_RECORD
@@ -109,17 +187,16 @@ def _bytes_error(records: Any, max_message_bytes: int) -> int:
     return ErrorCode.NONE if record_batch.crc_is_valid(records) else ErrorCode.CORRUPT_MESSAGE
 
 
-def _records_answer(log: PartitionLog, records: Any, header: record_batch.Header, limit: int | None) -> Answer | None:
-    """`LogValidator`: the header must fit the records, and none of them may come from more than an hour ahead."""
-    newest = record_batch.newest_timestamp(records, header)
+def _refused_by_records(log: PartitionLog, records: Any, header: record_batch.Header,
+                        latest: int | None) -> PartitionResponse | None:
+    """`LogValidator`: the header must fit the records, none of which may be more than an hour ahead."""
+    start, newest = log.log_start_offset, record_batch.newest_timestamp(records, header)
     if header.last_offset_delta != header.records_count - 1 or newest is None:
-        return Answer(ErrorCode.INVALID_RECORD, log_start_offset=log.log_start_offset)
+        return PartitionResponse(ErrorCode.INVALID_RECORD, log_start_offset=start)
     if header.attributes & record_batch.COMPRESSION > record_batch.ZSTD:
-        return Answer(ErrorCode.UNKNOWN_SERVER_ERROR, log_start_offset=log.log_start_offset)
-    if limit is not None and log.version.refuses_timestamps_ahead and newest > limit:
-        return Answer(ErrorCode.INVALID_TIMESTAMP, log_start_offset=log.log_start_offset, message=REJECTED_TIMESTAMP,
-                      record_message=f"Timestamp {newest} is out of range. It should be at most {limit}")
+        return PartitionResponse(ErrorCode.UNKNOWN_SERVER_ERROR, log_start_offset=start)
+    if latest is not None and log.version.refuses_timestamps_ahead and newest > latest:
+        words = f"Timestamp {newest} is out of range. It should be at most {latest}"
+        return PartitionResponse(ErrorCode.INVALID_TIMESTAMP, log_start_offset=start,
+                                 message=REJECTED_TIMESTAMP, record_message=words)
     return None
-
-
-HANDLERS = {0: handle_produce}
