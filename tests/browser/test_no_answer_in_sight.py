@@ -1,0 +1,79 @@
+"""At the moment of a question nothing below it gives its answer away: measured on a screen of 1440 by 900, in JupyterLab.
+
+A text gives an answer away when it has half of the words in which the question is answered: the right option and the explanation,
+without what the question itself says. The cells below are not run yet, so nothing but text stands between question and conclusion.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from course_tools.report.calls import calls
+from lesson_lib.teach.content import Question, find
+from tests.browser.conftest import ROOT, Opener, Server
+
+LESSONS = sorted(ROOT.glob("notebooks/0*.ipynb"))
+SCREEN = {"width": 1440, "height": 900}
+HALF = 0.5
+COMMON = set("about again been does doesn from have into isn only that their them then there they this were what when which will with".split())
+ASK = """async (id) => {
+  const book = jupyterapp.shell.currentWidget.content;
+  book.activeCellIndex = book.widgets.findIndex(cell => cell.model.sharedModel.id === id);
+  await jupyterapp.commands.execute('notebook:run-cell');
+  const cell = book.widgets[book.activeCellIndex];
+  await new Promise(done => setTimeout(done, 150));
+  cell.node.scrollIntoView({ block: 'start' });
+  await new Promise(done => setTimeout(done, 150));
+  return [...document.querySelectorAll('.jp-MarkdownOutput p, .jp-MarkdownOutput li, .jp-MarkdownOutput td, .jp-MarkdownOutput h2, .jp-MarkdownOutput h3')]
+    .filter(e => { const box = e.getBoundingClientRect(); return box.top < innerHeight && box.bottom > 0 && box.height; })
+    .filter(e => cell.node.compareDocumentPosition(e) & Node.DOCUMENT_POSITION_FOLLOWING && !cell.node.contains(e))
+    .map(e => e.innerText);
+}"""
+
+
+def content(text: str) -> set[str]:
+    """The words of a text that carry something."""
+    return set(re.findall(r"[a-z0-9]{4,}", text.lower())) - COMMON
+
+
+def gives_away(question: Question, text: str) -> bool:
+    """Whether a text says half of what answers the question."""
+    answer = content(f"{question.explanation} {_right(question)}") - content(question.text)
+    return len(answer & content(text)) >= HALF * max(6, len(answer))
+
+
+def _right(question: Question) -> str:
+    return question.option(question.truth(*question.runs())).text
+
+
+def asked(path: Path) -> list[tuple[str, Question]]:
+    """(Cell, question) of every question that comes before what answers it; recall asks about what was read."""
+    cells = [cell for cell in json.loads(path.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == "code"]
+    found = [(cell["id"], find(call.item_id)) for cell in cells for call in calls(["".join(cell["source"])]) if call.role == "question"]
+    return [(cell, item) for cell, item in found if item.kind in ("prediction", "choice")]
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_no_answer_is_in_sight(open_notebook: Opener, server: Server, path: Path) -> None:
+    shutil.copy(path, server.folder / f"asked-{path.name}")
+    page = open_notebook(f"asked-{path.name}")
+    page.set_viewport_size(SCREEN)
+    page.evaluate(ASK, f"l{path.name[:2]}-setup")
+    seen = {cell: page.evaluate(ASK, cell) for cell, _ in asked(path)}
+    assert [(question.id, text) for cell, question in asked(path) for text in [" ".join(seen[cell])] if gives_away(question, text)] == []
+    assert any(seen.values()), "something stands below a question"
+    page.close()
+
+
+def test_a_conclusion_below_its_question_is_found() -> None:
+    question = find("1.acks-0")
+    assert isinstance(question, Question)
+    assert gives_away(question, question.explanation)
+    assert not gives_away(question, "The same lost request, with somebody waiting for the answer. Over TCP a message is lost with its connection.")
