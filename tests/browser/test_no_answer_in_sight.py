@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from course_tools.report.calls import calls
+from course_tools.report.asked_calls import calls
 from lesson_lib.teach.content import Question, find
 from tests.browser.conftest import ROOT, Opener, Server
 
