@@ -86,21 +86,21 @@ def random_fork(seed: int) -> tuple[History, History, int]:
         return random_fork(seed + 100_000)
 
 
-def random_pair(seed: int) -> list[History]:
+def random_pair(seed: int, **others: Any) -> list[History]:
     """A random run with idempotence and, where the faults can be had there too, without."""
     dice = random.Random(seed)
     size = dice.choice([1, 1, 3])
     arguments: dict[str, Any] = {
         "in_flight": dice.choice([1, 3, 5]), "client": dice.choice(["kafka-python", "java"]), "records_per_batch": size,
         "partitions": dice.choice([1, 1, 2]), "resend": dice.random() < 0.3,
-        "faults": {dice.randint(1, 6): dice.choice(FAULTS) for _ in range(dice.randint(0, 3))}}
+        "faults": {dice.randint(1, 6): dice.choice(FAULTS) for _ in range(dice.randint(0, 3))}, **others}
     count, runs = dice.randint(1, 8) * size, []
     for idempotence in (True, False):
         try:
             runs.append(simulate(count, idempotence=idempotence, **arguments))
         except LessonError:  # the run ended before one of the faults
             pass
-    return runs or [simulate(count)]
+    return runs or [simulate(count, **others)]
 
 
 def random_transactions(seed: int) -> Transactions:

@@ -9,6 +9,7 @@ import pytest
 from lesson_lib.draw import Picture, compare, show
 from lesson_lib.history import Event, History, Kind
 from lesson_lib.sim import Transactions
+from lesson_lib.sim.wrong_brokers import MUTANTS
 from tests.draw import runs
 from tests.draw.reading import (
     AGAIN,
@@ -241,6 +242,25 @@ def test_what_a_broker_forgets(happens: tuple[str, ...], still_open: bool) -> No
 @pytest.mark.parametrize("name", runs.LESSONS)
 def test_the_runs_of_the_lessons(name: str) -> None:
     checked(runs.lesson(name), show(runs.lesson(name), "lanes"))
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("name", MUTANTS)
+def test_the_log_of_a_wrong_broker(name: str, seed: int) -> None:
+    """Also what it kept aside and stored later, in one cell with another batch, is there, and counts as a copy."""
+    run = runs.random_pair(seed, rule=MUTANTS[name].broker())[0]
+    lanes = Lanes(run, show(run, "lanes"), read(show(run, "lanes").svg))
+    check_logs(lanes)
+    check_told(lanes)
+    drawn = [(w.event, w.text) for w in lanes.drawing.words if w.text.endswith("copy")]
+    where: dict[int, list[int]] = {}
+    for cells_of_log in run.logs.values():
+        for cell in cells_of_log:
+            if cell.base_offset not in where.setdefault(cell.batch, []):
+                where[cell.batch].append(cell.base_offset)
+    stored = [(n, e, where[e.batch].index(e.offset)) for n, e in enumerate(run.events) if e.kind == Kind.VERDICT and e.what == "stored"]
+    assert sorted(drawn) == sorted((n, ["", "second copy", "third copy"][time] if time < 3 else f"{time + 1}th copy")
+                                   for n, _, time in stored if time)
 
 
 def test_real_runs() -> None:
