@@ -332,3 +332,25 @@ def test_leader_epochs(embedded: EmbeddedBroker, client: RawClient):
     fetch = requests.fetch("t", {0: 0})
     fetch.topics[0].partitions[0].current_leader_epoch = 0
     assert client.ask(fetch).responses[0].partitions[0].error_code == 74
+
+
+@pytest.mark.parametrize("version", [7, 8, 9])
+def test_an_offset_in_an_open_transaction_is_not_stable(client: RawClient, version: int):
+    """KIP-447: who asks for a stable offset is told to wait (88) while a transaction holds one back; who does not gets the old one."""
+    who = client.ask(requests.init_producer_id("x"))
+    me = "x", who.producer_id, who.producer_epoch
+    assert client.ask(requests.add_offsets(*me, "g")).error_code == 0
+    client.ask(requests.txn_offset_commit("x", "g", *me[1:], "t", {0: 5}))
+    assert fetched_offset(client, version, stable=True) == (88, -1)
+    assert fetched_offset(client, version, stable=False) == (0, -1)
+    client.ask(requests.end_txn(*me, commit=True))
+    assert fetched_offset(client, version, stable=True) == fetched_offset(client, version, stable=False) == (0, 5)
+
+
+def fetched_offset(client: RawClient, version: int, *, stable: bool) -> tuple[int, int]:
+    """Error and offset of group g on partition 0."""
+    topics = [{"name": "t", "partition_indexes": [0]}]
+    group = {"groups": [{"group_id": "g", "topics": topics}]} if version >= 8 else {"group_id": "g", "topics": topics}
+    answer = client.ask(requests.request("OffsetFetch", require_stable=stable, **group), version)
+    row = (answer.groups[0] if version >= 8 else answer).topics[0].partitions[0]
+    return row.error_code, row.committed_offset

@@ -92,6 +92,15 @@ def test_a_producer_of_old_records_is_forgotten_while_it_writes() -> None:
     assert log.forget_idle_ids(now) == [7]
 
 
+def test_the_last_batch_counts_also_where_an_earlier_one_had_newer_records() -> None:
+    """`ProducerStateEntry.update` takes the timestamp of the batch that was appended last, whatever came before it."""
+    log = PartitionLog()
+    log.append(data(0, timestamp=5_000))
+    log.append(data(1, timestamp=1_000))
+    assert log.forget_idle_ids(DAY + 999) == []
+    assert log.forget_idle_ids(DAY + 1_000) == [7]
+
+
 def test_an_open_transaction_never_expires() -> None:
     log = PartitionLog()
     log.append(data(0, transactional=True))

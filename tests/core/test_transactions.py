@@ -56,6 +56,13 @@ def test_a_timeout_out_of_range(coordinator: TransactionCoordinator, timeout: in
     assert "z" not in coordinator.entries
 
 
+def test_a_restart_brings_a_timeout_of_its_own(coordinator: TransactionCoordinator):
+    assert identity(coordinator.init_producer_id("x", 1_000)) == (0, 1)
+    begin(coordinator, epoch=1)
+    assert coordinator.abort_timed_out(1_000) == []
+    assert [marker.transactional_id for marker in coordinator.abort_timed_out(1_001)] == ["x"]
+
+
 def test_the_same_init_once_more_is_answered_as_the_first_time(coordinator: TransactionCoordinator):
     assert identity(coordinator.init_producer_id("x", 60_000, 0, 0)) == (0, 1)
     assert identity(coordinator.init_producer_id("x", 60_000, 0, 0)) == (0, 1)

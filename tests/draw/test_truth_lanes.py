@@ -15,6 +15,7 @@ from tests.draw.reading import (
     AGAIN,
     BLUE,
     GREEN,
+    GREY,
     MEMORY,
     ORANGE,
     RED,
@@ -75,6 +76,8 @@ def checked(history: History, picture: Picture, drawing: Drawing | None = None) 
             check_cell(lanes, n, event, times.get(n, 0))
         elif event.kind == Kind.LOST:
             check_lost(lanes, n, event)
+        elif event.kind == Kind.ACK:
+            check_answer(lanes, n, event)
         elif event.kind == Kind.MARKER:
             assert lanes.in_row(n, lanes.log_name(event)) == [event.what[0].upper(), event.what], event
         elif event.kind == Kind.BROKER:
@@ -152,6 +155,15 @@ def check_lost(lanes: Lanes, n: int, event: Event) -> None:
     assert form == ("answer" if event.what == "answer" else "request" if event.try_no == 1 else "retry")
     box = next(s for s in lanes.of(origin).shapes if s.kind != "polyline" and abs(s.middle[1] - lanes.rows[row]) < 2)
     assert abs(box.middle[0] - start[0]) < 2 and abs(start[1] - lanes.rows[row]) < 15, (event, start)
+
+
+def check_answer(lanes: Lanes, n: int, event: Event) -> None:
+    """A dotted line from the broker's last verdict on this request, with the number of the error if it is one."""
+    judged = [m for m in range(n) if lanes.events[m].kind == Kind.VERDICT and lanes.events[m].attempt == event.attempt][-1]
+    _, mark = verdict_mark(s for s in lanes.of(judged).shapes if abs(s.middle[1] - lanes.rows["broker"]) < 2)
+    (line,) = lanes.of(n).lines(GREY)
+    assert abs(line.points[0][0] - mark.middle[0]) < 2 and abs(line.points[0][1] - lanes.rows["broker"]) < 15
+    assert lanes.of(n).texts() == [str(event.error.value)] * bool(event.error)
 
 
 def check_logs(lanes: Lanes) -> None:

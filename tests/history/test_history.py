@@ -172,3 +172,10 @@ def test_exceptions_have_the_names_of_their_client() -> None:
         assert exception_name("kafka-python", ErrorCode(error)) == errors.for_code(error).__name__
     assert hasattr(errors, exception_name("kafka-python")) and hasattr(errors, exception_name("kafka-python", timed_out=True))
     assert exception_name("java", ErrorCode(45)) == "OutOfOrderSequenceException"
+
+
+@pytest.mark.parametrize(("first", "count", "words"), [
+    (2**31 - 2, 4, "2147483646..1"), (2**31 - 1, 1, "2147483647"), (2**31 - 1, 2, "2147483647..0"), (0, 3, "0..2"), (7, 1, "7")])
+def test_a_range_of_sequences_wraps_to_0(first: int, count: int, words: str) -> None:
+    event = Event(0, Kind.SEND, attempt=1, batch=0, try_no=1, producer_id=1, producer_epoch=0, base_sequence=first, record_count=count)
+    assert History((event,)).table().splitlines()[1].split()[3] == words

@@ -141,3 +141,16 @@ def test_a_partition_with_trouble_does_not_renumber_another() -> None:
     run = java(6, "3: refuse 45", partitions=2)
     assert run.values(0) == ["m0", "m2", "m4"] and run.values(1) == ["m1", "m3", "m5"]
     assert run.anomalies == []
+
+
+@pytest.mark.parametrize("faults", [{1: "delay 250"}, {2: "delay 40", 4: "delay 5"}, {3: "delay 250", 5: "refuse 19"}], ids=str)
+def test_answers_on_a_connection_do_not_overtake_each_other(faults: dict[int, str]) -> None:
+    acks = [(event.t, event.attempt) for event in java(8, faults).of(Kind.ACK)]
+    assert [attempt for _, attempt in acks] == sorted(attempt for _, attempt in acks)
+
+
+def test_a_late_answer_on_an_old_batch_does_not_take_back_a_newer_one() -> None:
+    """Batch 0 is acknowledged after 1 to 4: a 45 to batch 5 is then no gap that a batch before it could fill, so the epoch goes up."""
+    run = java(6, {1: "store and answer 20", 7: "refuse 45"})
+    assert [event.batch for event in run.of(Kind.ACK) if not event.error] == [1, 2, 3, 4, 0, 5]
+    assert [event.producer_epoch for event in run.of(Kind.EPOCH)] == [1] and run.values()[-1] == "m5"

@@ -1,0 +1,68 @@
+"""The order in which things happen in a live run, and in which the application is told: a table does not show it, a picture does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from lesson_lib.history import History, Kind
+from lesson_lib.lab.lab import Lab, start_lab
+from lesson_lib.sim import simulate
+
+NEVER_TOLD = "never told"
+ONE_BY_ONE: list[dict[str, Any]] = [
+    {}, {"faults": {2: "lose ack"}}, {"faults": {2: "lose ack"}, "idempotence": False}, {"faults": {2: "lose request"}},
+    {"faults": {2: "refuse 19"}}, {"faults": {2: "repeat"}}, {"faults": {2: "kill producer"}}, {"faults": {2: "restart broker"}},
+    {"faults": {2: "lose ack"}, "retries": 0, "idempotence": False}, {"faults": {2: "kill producer"}, "resend": True}]
+BURSTS: list[dict[str, Any]] = [
+    {"faults": {1: "cut 2 1"}, "in_flight": 5, "idempotence": False}, {"faults": {2: "lose ack"}, "in_flight": 5, "idempotence": False},
+    {"faults": {3: "refuse 19"}, "in_flight": 5, "idempotence": False}, {"faults": {2: "lose ack", 4: "lose request"}, "in_flight": 3}]
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    """One lab for all runs."""
+    lab = start_lab("embedded")
+    yield lab
+    lab.stop()
+
+
+def happened(history: History) -> list[tuple[str, str, int, int]]:
+    """Everything in order, without times and numbers of connections."""
+    return [(str(e.kind), e.what, e.batch, e.try_no) for e in history.events]
+
+
+def test_a_lost_ack_from_the_first_event_to_the_last(lab: Lab) -> None:
+    kinds = [(e.kind, e.what, e.batch) for e in lab.run(2, faults={1: "lose ack"}).events if e.kind != Kind.INIT]
+    assert kinds == [
+        (Kind.SEND, "", 0), (Kind.VERDICT, "stored", 0), (Kind.LOST, "answer", 0), (Kind.TORN, "", -1),
+        (Kind.SEND, "", 0), (Kind.VERDICT, "duplicate", 0), (Kind.ACK, "", 0), (Kind.REPORT, "ok", 0),
+        (Kind.SEND, "", 1), (Kind.VERDICT, "stored", 1), (Kind.ACK, "", 1), (Kind.REPORT, "ok", 1)]
+
+
+@pytest.mark.parametrize("settings", ONE_BY_ONE, ids=str)
+def test_one_by_one_everything_happens_in_the_order_of_the_simulation(lab: Lab, settings: dict[str, Any]) -> None:
+    assert happened(lab.run(4, **settings)) == happened(simulate(4, **settings))
+
+
+@pytest.mark.parametrize("settings", [*ONE_BY_ONE, *BURSTS], ids=str)
+def test_the_application_is_told_right_behind_the_cause(lab: Lab, settings: dict[str, Any]) -> None:
+    """Before anything else happens, each batch once; what a killed producer was never told of stands at the very end."""
+    events = lab.run(5, **settings).events
+    reports = [n for n, e in enumerate(events) if e.kind == Kind.REPORT]
+    assert len({events[n].batch for n in reports}) == len(reports)
+    never = [n for n in reports if events[n].note == NEVER_TOLD]
+    assert never == list(range(len(events) - len(never), len(events)))
+    for n in reports[:len(reports) - len(never)]:
+        cause = next(e for e in reversed(events[:n]) if e.kind != Kind.REPORT)
+        assert cause.batch == events[n].batch or cause.kind == Kind.TORN, (cause, events[n])
+        if events[n].what == "ok":
+            assert cause.kind == Kind.ACK and not cause.error, cause
+
+
+def test_a_burst_is_told_in_the_order_of_its_answers(lab: Lab) -> None:
+    events = lab.run(5, in_flight=5, idempotence=False, faults={2: "lose ack"}).events
+    acks = [e.batch for e in events if e.kind == Kind.ACK and not e.error]
+    assert [e.batch for e in events if e.kind == Kind.REPORT] == acks and sorted(acks) == [0, 1, 2, 3, 4]
