@@ -1,0 +1,160 @@
+"""Where the virtual world is put in place of the real one, in kafka-python and in our own rooms, and taken away again.
+
+All of it is names: `time`, `threading`, `socket` ... in modules that wait, and four seams of kafka-python. Who looks such a name up
+in another thread than the world's own finds the real thing, so that sockets and threads elsewhere go on as they were.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import inspect
+import itertools
+import queue
+import random
+import selectors
+import socket
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from functools import partial, partialmethod, wraps
+from types import ModuleType
+from typing import Any
+
+import kafka
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
+from kafka.net import selector
+from kafka.net.inet import KafkaNetSocket
+from kafka.producer.sender import Sender
+
+from lesson_lib.errors import LessonError
+from lesson_lib.lab.virtual import sockets, threads
+from lesson_lib.lab.virtual.world import EPOCH, World
+
+WAITING_ROOMS = ("kafka.", "lesson_lib.lab.", "lesson_lib.proxy.", "lesson_lib.broker.", "lesson_lib.wire.")
+LEFT_AS_THEY_ARE = ("lesson_lib.lab.virtual", "lesson_lib.lab.cost", "lesson_lib.wire.server")
+LOADED_LATE = ("lesson_lib.lab.forge", "lesson_lib.lab.log_reader", "lesson_lib.wire.raw_client", "lesson_lib.wire.probe")
+SEAMS = (Sender.run, Sender.run_once, selector.Task, selector.NetworkSelector, KafkaNetSocket)
+KNOWN_VERSION, KNOWN_SEAMS = "3.0.12", "?"
+RANDOM = ("choice", "shuffle", "uniform", "random", "randint")
+_open: list[World] = []
+
+
+class StandIn:
+    """A module in which the world's thread finds some names replaced, and everybody else the real ones."""
+
+    def __init__(self, real: ModuleType, world: World, **names: Any) -> None:
+        self.real, self._world, self._names = real, world, names
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self._names and self._world.is_here():
+            return self._names[name]
+        return getattr(self.real, name)
+
+
+def stand_ins(world: World) -> Iterator[StandIn]:
+    """One for each module that knows of time, threads, sockets or chance."""
+    def now() -> float:
+        return world.now
+
+    yield StandIn(time, world, monotonic=now, perf_counter=now, time=lambda: EPOCH + world.now,
+                  time_ns=lambda: int((EPOCH + world.now) * 1e9), sleep=world.sleep)
+    yield StandIn(threading, world, Thread=partial(threads.VirtualThread, world), Event=partial(threads.Event, world),
+                  Condition=partial(threads.Condition, world), Lock=threads.Lock, RLock=threads.Lock,
+                  current_thread=lambda: world.current.identity if world.current else threading.current_thread(), enumerate=lambda: world.everybody[1:])
+    yield StandIn(queue, world, SimpleQueue=partial(threads.SimpleQueue, world))
+    yield StandIn(socket, world, socket=lambda *_: sockets.VirtualSocket(world), socketpair=partial(sockets.socket_pair, world),
+                  create_connection=partial(sockets.create_connection, world),
+                  getaddrinfo=lambda host, port, *_: [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, port))])
+    yield StandIn(random, world, **{name: getattr(world.random, name) for name in RANDOM})
+    yield StandIn(uuid, world, uuid4=lambda: uuid.UUID(int=world.random.getrandbits(128), version=4))
+
+
+class NumberedTask(selector.Task):
+    """A task of kafka-python's loop. Of two that are due at one moment the older goes first; kafka-python leaves that to chance."""
+
+    _numbers = itertools.count()
+
+    def __init__(self, coro: Any) -> None:
+        super().__init__(coro)
+        self._number = next(self._numbers)
+
+    def __lt__(self, other: NumberedTask) -> bool:
+        return self._number < other._number
+
+    def __hash__(self) -> int:
+        return self._number
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+
+def enter() -> World:
+    """Open a virtual world. LessonError where one is open, and for a kafka-python with other seams than those that we know."""
+    if _open:
+        raise LessonError("A virtual world is open already; stop its lab first: lab.stop().")
+    check_seams()
+    for name in LOADED_LATE:
+        importlib.import_module(name)
+    world = World()
+    _open.append(world)
+    for stand_in in stand_ins(world):
+        for module in list(sys.modules.values()):
+            if module.__name__.startswith(WAITING_ROOMS) and not module.__name__.startswith(LEFT_AS_THEY_ARE):
+                for name in [name for name, value in vars(module).items() if value is stand_in.real]:
+                    world.put(module, name, stand_in)
+    put_into_kafka(world)
+    return world
+
+
+def put_into_kafka(world: World) -> None:
+    """The seams of kafka-python that are no names of modules."""
+    def choose_selector() -> selectors.BaseSelector:
+        return sockets.VirtualSelector(world) if world.is_here() else selectors.DefaultSelector()
+
+    for client in (KafkaProducer, KafkaConsumer, KafkaAdminClient, selector.NetworkSelector):
+        world.put(client, "DEFAULT_CONFIG", {**client.DEFAULT_CONFIG, "selector": choose_selector})
+    world.put(selector, "Task", NumberedTask)
+    world.put(Sender, "start", partialmethod(start_sender, world, Sender.start))
+    world.put(KafkaProducer, "send", guarded(world, KafkaProducer.send, lambda producer: producer._sender._client._net))
+    world.put(selector.NetworkSelector, "run", guarded(world, selector.NetworkSelector.run, lambda net: net))
+
+
+def start_sender(sender: Sender, world: World, really: Callable[[Sender], None]) -> None:
+    """`Sender.start`, for a thread that is one or that is none."""
+    if not world.is_here():
+        really(sender)
+        return
+    thread = threads.VirtualThread(world, sender.run, sender.name)
+    thread.identity, thread.stop = sender, sender.force_close
+    sender.join, sender.is_alive = thread.join, thread.is_alive
+    thread.start(threads.turns_of_sender(sender))
+
+
+def guarded(world: World, method: Callable[..., Any], net_of: Callable[[Any], selector.NetworkSelector]) -> Callable[..., Any]:
+    """The method, with one sentence for a client of the other world."""
+    @wraps(method)
+    def call(client: Any, *args: Any, **options: Any) -> Any:
+        if isinstance(net_of(client)._selector, sockets.VirtualSelector):
+            world.check()
+        elif world.is_here():
+            raise LessonError("This client uses sockets and the time of the wall, and here a virtual world is open, where neither is: "
+                              "stop its lab with lab.stop(), then run the cell again.")
+        return method(client, *args, **options)
+    return call
+
+
+def check_seams() -> None:
+    """LessonError where kafka-python is another one than ours was made for."""
+    text = "".join(map(inspect.getsource, SEAMS))
+    if hashlib.blake2b(text.encode(), digest_size=8).hexdigest() != KNOWN_SEAMS:
+        raise LessonError(f"The virtual world was made for kafka-python {KNOWN_VERSION}, and the inside of kafka-python "
+                          f"{kafka.__version__} is another: install kafka-python=={KNOWN_VERSION}, or use start_lab(world='sockets').")
+
+
+def leave(world: World) -> None:
+    """End what is left of the world, and put the real one back everywhere."""
+    world.close()
+    _open.remove(world)
