@@ -86,7 +86,7 @@ BURSTS = [  # five sent at once, idempotence off: the client sends again from th
 ]
 
 
-@pytest.fixture(scope="module", params=["simulated", "embedded", pytest.param("Apache Kafka", marks=pytest.mark.kafka)])
+@pytest.fixture(scope="module", params=["simulated", "virtual", "embedded", pytest.param("Apache Kafka", marks=pytest.mark.kafka)])
 def broker(request: pytest.FixtureRequest) -> str:
     """Which of the three."""
     return request.param
@@ -98,7 +98,10 @@ def run(broker: str, request: pytest.FixtureRequest) -> Iterator[Run]:
     if broker == "simulated":
         yield lambda *values, **settings: simulate(*values, **{"client": "kafka-python", **settings})
         return
-    lab = start_lab("embedded" if broker == "embedded" else request.getfixturevalue("kafka_address"))
+    if broker == "virtual":
+        lab = start_lab(world="virtual")
+    else:
+        lab = start_lab("embedded" if broker == "embedded" else request.getfixturevalue("kafka_address"))
     yield lab.run
     lab.stop()
 

@@ -7,6 +7,7 @@ memory, no security, no replication, no retention, no compaction.
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from functools import partial
 
 from lesson_lib.broker import connection
@@ -17,6 +18,7 @@ from lesson_lib.core.partition_log import PartitionLog
 from lesson_lib.errors import LessonError
 from lesson_lib.wire.server import ServerThread
 
+EXPIRATION_CHECK_MS = 600_000  # producer.id.expiration.check.interval.ms
 EVERY_ADDRESS = ("", "0.0.0.0", "::")
 DAY_MS = 86_400_000
 
@@ -24,15 +26,23 @@ DAY_MS = 86_400_000
 class EmbeddedBroker:
     """A broker of release `version`. `advertised` is the (host, port) that clients are told, None: its own.
 
-    A `host` that means every address of this machine is told to clients as the machine's name.
+    A `host` that means every address of this machine is told to clients as the machine's name. `server` serves it.
     """
 
     def __init__(self, version: str | KafkaVersion = "4.4", port: int = 0, host: str = "127.0.0.1",
-                 advertised: tuple[str, int] | None = None) -> None:
+                 advertised: tuple[str, int] | None = None, server: Callable[..., ServerThread] = ServerThread) -> None:
         self.cluster = Cluster(KafkaVersion.of(version))
         self.advertised = advertised
-        serve, chore = partial(connection.serve, self.cluster), partial(abort_timed_out, self.cluster)
-        self._server = ServerThread(serve, host, port, "embedded broker", chore)
+        serve = partial(connection.serve, self.cluster)
+        self._server = server(serve, host, port, "embedded broker", self._look_at_clock)
+        self._expiration_check_at = self.cluster.now() + EXPIRATION_CHECK_MS
+
+    def _look_at_clock(self) -> None:
+        """What falls due with time: transactions that took too long, producer ids that nobody uses."""
+        abort_timed_out(self.cluster)
+        if self.cluster.now() >= self._expiration_check_at:
+            self._expiration_check_at = self.cluster.now() + EXPIRATION_CHECK_MS
+            self.forget_idle_ids(self.cluster.now())
 
     def start(self) -> EmbeddedBroker:
         """Listen and return itself; LessonError where the port is taken."""

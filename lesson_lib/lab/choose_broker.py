@@ -13,6 +13,7 @@ from lesson_lib.broker.embedded import EmbeddedBroker
 from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.errors import LessonError
 from lesson_lib.wire import probe
+from lesson_lib.wire.server import ServerThread
 
 VARIABLE = "KAFKA_BOOTSTRAP_SERVERS"
 COMPOSE_DEFAULT = ("", "127.0.0.1", 9092)
@@ -22,13 +23,19 @@ CHANGE = f"For another broker set {VARIABLE}=host:port, or run `make kafka` in a
 
 @dataclass
 class Choice:
-    """The broker at (host, port). `name` is for captions, `sentence` for the learner; `embedded` is ours to stop."""
+    """The broker at (host, port). `name` is for captions, `sentence` for the learner; `embedded` is ours to stop.
+
+    In a virtual world the fault proxy is served by `server`, topics end in `suffix`, and `leave` is the last thing to do.
+    """
 
     address: tuple[str, int]
     name: str
     sentence: str
     embedded: EmbeddedBroker | None = None
     hooks: dict[str, Callable[[], None]] = field(default_factory=dict)
+    server: Callable[..., ServerThread] = ServerThread
+    leave: Callable[[], None] = lambda: None
+    suffix: str = ""
 
     @property
     def text(self) -> str:
@@ -45,17 +52,17 @@ class Choice:
 def choose(broker: str | EmbeddedBroker | None, version: str) -> Choice:
     """The broker to use. LessonError when the one that was asked for does not answer."""
     if isinstance(broker, EmbeddedBroker):
-        return _embedded(broker, owned=False)
+        return of_embedded(broker, owned=False)
     if not (broker is None or isinstance(broker, str)):
         raise LessonError(f"start_lab takes 'embedded', 'compose', host:port or an EmbeddedBroker, not {broker!r}.")
     wanted = broker or os.environ.get(VARIABLE, "").strip()
     if wanted == "embedded":
-        return _embedded(_start(version))
+        return of_embedded(_start(version))
     if wanted == "compose":
         return _compose(PATIENCE_SECONDS) or _missing_compose()
     if wanted:
         return _given(wanted, VARIABLE if not broker else "start_lab")
-    return _compose(COMPOSE_SECONDS) or _embedded(_start(version))
+    return _compose(COMPOSE_SECONDS) or of_embedded(_start(version))
 
 
 def _start(version: str) -> EmbeddedBroker:
@@ -65,7 +72,8 @@ def _start(version: str) -> EmbeddedBroker:
         raise LessonError(str(error)) from None
 
 
-def _embedded(broker: EmbeddedBroker, owned: bool = True) -> Choice:
+def of_embedded(broker: EmbeddedBroker, owned: bool = True) -> Choice:
+    """An embedded broker, which can have the faults that happen to a broker."""
     version = broker.cluster.version
     hooks = {"restart broker": lambda: broker.restart(True), "crash broker": lambda: broker.restart(False),
              "fail over": broker.fail_over, "forget idle ids": broker.forget_idle_ids}

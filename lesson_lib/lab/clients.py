@@ -30,12 +30,12 @@ PRODUCER_OPTIONS = {"request_timeout_ms": 2_000, "delivery_timeout_ms": 4_500, "
 CONSUMER_OPTIONS = {"auto_offset_reset": "earliest", "consumer_timeout_ms": 1_000, "request_timeout_ms": 4_000, "fetch_max_wait_ms": 100,
                     "bootstrap_timeout_ms": 3_000, "heartbeat_interval_ms": 300, "retry_backoff_ms": 50, "reconnect_backoff_ms": 50}
 ADMIN_OPTIONS = {"request_timeout_ms": 4_000, "bootstrap_timeout_ms": 3_000}
-CLOSE_SECONDS, LOOK_SECONDS = 1.0, 0.1
+CLOSE_SECONDS, LOOK_SECONDS, BREATH_SECONDS, PATIENCE_SECONDS = 1.0, 0.1, 0.001, 300.0
 DROPPED = "closes a producer that was dropped"
 
 
-class _Stamps:
-    """Milliseconds since 1970, never the same twice."""
+class Stamps:
+    """Milliseconds since 1970, never the same twice; one for all producers of a lab."""
 
     def __init__(self) -> None:
         self._last, self._lock = 0, threading.Lock()
@@ -47,30 +47,32 @@ class _Stamps:
             return self._last
 
 
-_stamps = _Stamps()
-
-
 class LabFuture:
-    """The future of one send. `get` says in one sentence when the broker is gone or the producer was killed."""
+    """The future of one send. `get` says in one sentence when the broker is gone, the producer was killed, or no answer can come."""
 
-    def __init__(self, inner: Any, timestamp: int, check: Callable[[], None]) -> None:
-        self._inner, self.timestamp, self._check = inner, timestamp, check
+    def __init__(self, inner: Any, timestamp: int, check: Callable[[], None], patience: float) -> None:
+        self._inner, self.timestamp, self._check, self._patience = inner, timestamp, check, patience
 
     def __getattr__(self, name: str) -> Any:
+        if name == "is_done":
+            time.sleep(BREATH_SECONDS)  # who looks again and again leaves time for the answer, in a virtual world too
         return getattr(self._inner, name)
 
     def get(self, timeout: float | None = None) -> Any:
         """Wait for the answer, `timeout` seconds at most; raises what the client raises."""
-        end = None if timeout is None else time.monotonic() + timeout
-        while not self._inner.is_done and (end is None or time.monotonic() < end):
+        end = time.monotonic() + (self._patience if timeout is None else timeout)
+        while not self._inner.is_done and time.monotonic() < end:
             self._check()
             try:
-                return self._inner.get(LOOK_SECONDS if end is None else max(0.0, min(LOOK_SECONDS, end - time.monotonic())))
+                return self._inner.get(max(0.0, min(LOOK_SECONDS, end - time.monotonic())))
             except KafkaError:
                 pass  # not yet, or for good; told apart below
         if not self._inner.is_done or self._inner.failed():
             self._check()
         if not self._inner.is_done:
+            if timeout is None:
+                raise LessonError(f"The producer has not settled this record {self._patience:.0f} s after its send, far beyond "
+                                  "delivery_timeout_ms, and will not: it sends nothing any more. Make a new producer.")
             raise KafkaTimeoutError(f"No answer within {timeout:g} s. The client goes on: the record may be stored already, or later.")
         return self._inner.get(0)
 
@@ -78,9 +80,10 @@ class LabFuture:
 class LabProducer(KafkaProducer):
     """A KafkaProducer that notes what it tells the application in the recording of the moment."""
 
-    def __init__(self, recording: Callable[[], Recording], check: Callable[[], None], **options: Any) -> None:
+    def __init__(self, recording: Callable[[], Recording], check: Callable[[], None], stamps: Stamps | None = None,
+                 **options: Any) -> None:
         self.killed = False
-        self._recording, self._check_broker = recording, check
+        self._recording, self._check_broker, self._stamps = recording, check, stamps or Stamps()
         super().__init__(**{**PRODUCER_OPTIONS, **options})
 
     @property
@@ -92,7 +95,7 @@ class LabProducer(KafkaProducer):
              timestamp_ms: int | None = None) -> LabFuture:
         """As KafkaProducer.send; LessonError when the producer was killed or the broker is gone."""
         self._check()
-        stamp = _stamps.next() if timestamp_ms is None else timestamp_ms
+        stamp = self._stamps.next() if timestamp_ms is None else timestamp_ms
         recording = self._recording()
         try:
             inner = super().send(topic, value, key, headers, partition, stamp)
@@ -102,7 +105,7 @@ class LabProducer(KafkaProducer):
         sent = (recording, stamp, (as_text(_bytes(value)),))
         inner.add_callback(lambda meta: self._tell(*sent, meta.topic_partition, offset=meta.offset))
         inner.add_errback(lambda error: self._tell(*sent, _partition_of(inner, topic), error))
-        return LabFuture(inner, stamp, self._check)
+        return LabFuture(inner, stamp, self._check, PATIENCE_SECONDS + self.config["delivery_timeout_ms"] / 1000)
 
     def _tell(self, recording: Recording, stamp: int, values: tuple[str, ...], where: TopicPartition, error: Exception | None = None,
               offset: int | None = None) -> None:

@@ -24,6 +24,7 @@ from lesson_lib.lab.clients import LabAdmin, LabConsumer, LabProducer
 from lesson_lib.lab.lab_clients import LabClients
 from lesson_lib.lab.log_reader import read_topic
 from lesson_lib.lab.topics import Topics
+from lesson_lib.lab.worlds import choose_virtual, is_virtual
 from lesson_lib.proxy.proxy import FaultProxy
 from lesson_lib.proxy.recording import Recording
 from lesson_lib.text_table import wrap_output
@@ -33,17 +34,17 @@ GONE_SECONDS, CLOSE_SECONDS, POLL_SECONDS = 1.0, 0.2, 0.01
 _current: Lab | None = None
 
 
-def start_lab(broker: str | EmbeddedBroker | None = None, version: str = "4.4", port: int = 0) -> Lab:
+def start_lab(broker: str | EmbeddedBroker | None = None, version: str = "4.4", port: int = 0, world: str | None = None) -> Lab:
     """Start the lab of this kernel and say in one line which broker it talks to; a lab that was there before is stopped.
 
     `broker`: None (KAFKA_BOOTSTRAP_SERVERS, else the one of docker-compose.yml if it answers, else embedded), "embedded",
     "compose", host:port, or an EmbeddedBroker. `version` is the release whose rules the embedded broker follows; `port` is the
-    fault proxy's, 0 for any. LessonError says what to do when the broker does not answer.
+    fault proxy's, 0 for any. `world` is "sockets" or "virtual" (None: LESSON_WORLD, else sockets). LessonError says what to do when the broker does not answer.
     """
     global _current
     if _current is not None:
         _current.stop()
-    _current = Lab(choose(broker, version), port)
+    _current = Lab(choose_virtual(broker, version) if is_virtual(world) else choose(broker, version), port)
     print(wrap_output(_current.choice.sentence))
     return _current
 
@@ -53,8 +54,8 @@ class Lab:
 
     def __init__(self, choice: Choice, port: int = 0) -> None:
         self.choice = choice
-        self.proxy = FaultProxy(choice.address, choice.hooks, port)
-        self.topics = Topics(choice.text)
+        self.proxy = FaultProxy(choice.address, choice.hooks, port, choice.server)
+        self.topics = Topics(choice.text, choice.suffix)
         self._clients = LabClients(lambda: self.address, lambda: self.proxy.recording, self.check, self.look, self.topics.private)
         self._log = ClientLog()
         self._start()
@@ -193,6 +194,11 @@ class Lab:
 
     # life
 
+    def sleep(self, seconds: float) -> None:
+        """Let so much time pass: as `time.sleep`, or in a virtual world at once, for everybody in it."""
+        self.check()
+        time.sleep(seconds)
+
     def check(self) -> None:
         """LessonError when the lab was stopped or its broker is gone."""
         if not self.proxy.running:
@@ -233,3 +239,4 @@ class Lab:
     def _stop_broker(self) -> None:
         if self.choice.embedded is not None:
             self.choice.embedded.stop()
+        self.choice.leave()

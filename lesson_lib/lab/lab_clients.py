@@ -10,13 +10,12 @@ from typing import Any, TypeVar
 from kafka.errors import KafkaConfigurationError, KafkaError
 
 from lesson_lib.errors import LessonError
-from lesson_lib.lab.clients import CLOSE_SECONDS, LabAdmin, LabConsumer, LabProducer, wait_for_dropped
+from lesson_lib.lab.clients import CLOSE_SECONDS, LabAdmin, LabConsumer, LabProducer, Stamps, wait_for_dropped
 from lesson_lib.lab.interrupts import kept_interrupts
 from lesson_lib.proxy.recording import Recording
 
 Client = TypeVar("Client", LabProducer, LabConsumer, LabAdmin)
 MOST_OPEN = 16  # consumers and admin clients; a cell that is run again and again leaves one each time
-_numbers = itertools.count(1)
 
 
 class LabClients:
@@ -28,13 +27,14 @@ class LabClients:
                  look: Callable[[], None], private: Callable[[str], str]) -> None:
         self._address, self._recording, self._check, self._look, self._private = address, recording, check, look, private
         self._producers: weakref.WeakValueDictionary[str, LabProducer] = weakref.WeakValueDictionary()
+        self._stamps, self._numbers = Stamps(), itertools.count(1)
         self._others: list[LabConsumer | LabAdmin] = []
 
     def producer(self, options: dict[str, Any]) -> LabProducer:
         """A producer with kafka-python's options."""
         settings = self._settings("producer", options, "transactional_id")
         with kept_interrupts(at_once=False):
-            producer = self._open(lambda: LabProducer(self._recording, self._check, **settings))
+            producer = self._open(lambda: LabProducer(self._recording, self._check, self._stamps, **settings))
             self._producers[producer.client_id] = producer
         return producer
 
@@ -50,8 +50,8 @@ class LabClients:
             return self._keep(self._open(lambda: LabAdmin(**self._settings("admin", options))))
 
     def new_id(self, what: str) -> str:
-        """A client id that nobody in this process has."""
-        return f"lab-{what}-{next(_numbers)}"
+        """A client id that nobody in this lab has."""
+        return f"lab-{what}-{next(self._numbers)}"
 
     def kill(self, client_id: str) -> None:
         """A producer's process dies."""

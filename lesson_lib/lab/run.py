@@ -47,7 +47,7 @@ class Application:
     timeout_seconds: float
     resend: bool = False
     started: int = 0
-    answers: queue.SimpleQueue[Sent] = field(default_factory=queue.SimpleQueue)
+    answers: queue.SimpleQueue[Sent] = field(default_factory=lambda: queue.SimpleQueue())
     handed_over: list[Sent] = field(default_factory=list)
 
     def run(self, parts: Sequence[Part]) -> None:

@@ -39,9 +39,9 @@ def learner() -> str:
 class Topics:
     """Makes, renames and deletes the topics of one lab on the broker at `address`."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, suffix: str = "") -> None:
         self.address = address
-        self.suffix = f"{learner()}-{os.getpid()}-{next(_labs)}"
+        self.suffix = suffix or f"{learner()}-{os.getpid()}-{next(_labs)}"
         self._made: dict[str, str] = {}
         self._numbers = count(1)
 

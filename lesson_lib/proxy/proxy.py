@@ -50,12 +50,13 @@ class StoredBatches:
 class FaultProxy:
     """A proxy for the broker at `upstream` (host, port). `hooks` does the faults that happen to a broker, by their names."""
 
-    def __init__(self, upstream: codec.Address, hooks: Mapping[str, Callable[[], None]] | None = None, port: int = 0) -> None:
+    def __init__(self, upstream: codec.Address, hooks: Mapping[str, Callable[[], None]] | None = None, port: int = 0,
+                 server: Callable[..., ServerThread] = ServerThread) -> None:
         self.upstream, self.hooks = upstream, dict(hooks or {})
         self.memory = StoredBatches()
         self.recording = Recording()
         self.on_kill: Callable[[str], None] = lambda client_id: None
-        self._server = ServerThread(self._serve(upstream), port=port, name="fault proxy")
+        self._server = server(self._serve(upstream), port=port, name="fault proxy")
         self._ours: dict[codec.Address, codec.Address] = {}
         self._dead: set[str] = set()
         self._gone_since: float | None = None

@@ -68,7 +68,7 @@ class Recording:
     open_attempts: int = 0
     killed: bool = False
     closed: bool = False
-    changed: threading.Condition = field(default_factory=threading.Condition)
+    changed: threading.Condition = field(default_factory=lambda: threading.Condition())
     _lanes: dict[str, str] = field(default_factory=dict)
     _ids: dict[str, tuple[int, int, str]] = field(default_factory=dict)
     _introduced: set[str] = field(default_factory=set)

@@ -37,7 +37,7 @@ WAITING_ROOMS = ("kafka.", "lesson_lib.lab.", "lesson_lib.proxy.", "lesson_lib.b
 LEFT_AS_THEY_ARE = ("lesson_lib.lab.virtual", "lesson_lib.lab.cost", "lesson_lib.wire.server")
 LOADED_LATE = ("lesson_lib.lab.forge", "lesson_lib.lab.log_reader", "lesson_lib.wire.raw_client", "lesson_lib.wire.probe")
 SEAMS = (Sender.run, Sender.run_once, selector.Task, selector.NetworkSelector, KafkaNetSocket)
-KNOWN_VERSION, KNOWN_SEAMS = "3.0.12", "?"
+KNOWN_VERSION, KNOWN_SEAMS = "3.0.12", "7a0d4575e6f89cd8"
 RANDOM = ("choice", "shuffle", "uniform", "random", "randint")
 _open: list[World] = []
 
@@ -65,7 +65,7 @@ def stand_ins(world: World) -> Iterator[StandIn]:
                   Condition=partial(threads.Condition, world), Lock=threads.Lock, RLock=threads.Lock,
                   current_thread=lambda: world.current.identity if world.current else threading.current_thread(), enumerate=lambda: world.everybody[1:])
     yield StandIn(queue, world, SimpleQueue=partial(threads.SimpleQueue, world))
-    yield StandIn(socket, world, socket=lambda *_: sockets.VirtualSocket(world), socketpair=partial(sockets.socket_pair, world),
+    yield StandIn(socket, world, socket=lambda *_: sockets.VirtualSocket(world), socketpair=partial(sockets.socketpair, world),
                   create_connection=partial(sockets.create_connection, world),
                   getaddrinfo=lambda host, port, *_: [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, port))])
     yield StandIn(random, world, **{name: getattr(world.random, name) for name in RANDOM})
@@ -100,17 +100,22 @@ def enter() -> World:
         importlib.import_module(name)
     world = World()
     _open.append(world)
+    try:
+        put_everywhere(world)
+    except BaseException:
+        leave(world)
+        raise
+    return world
+
+
+def put_everywhere(world: World) -> None:
+    """The names of modules in everything that waits, and the seams of kafka-python that are no names of modules."""
     for stand_in in stand_ins(world):
         for module in list(sys.modules.values()):
             if module.__name__.startswith(WAITING_ROOMS) and not module.__name__.startswith(LEFT_AS_THEY_ARE):
                 for name in [name for name, value in vars(module).items() if value is stand_in.real]:
                     world.put(module, name, stand_in)
-    put_into_kafka(world)
-    return world
 
-
-def put_into_kafka(world: World) -> None:
-    """The seams of kafka-python that are no names of modules."""
     def choose_selector() -> selectors.BaseSelector:
         return sockets.VirtualSelector(world) if world.is_here() else selectors.DefaultSelector()
 
@@ -128,9 +133,8 @@ def start_sender(sender: Sender, world: World, really: Callable[[Sender], None])
         really(sender)
         return
     thread = threads.VirtualThread(world, sender.run, sender.name)
-    thread.identity, thread.stop = sender, sender.force_close
     sender.join, sender.is_alive = thread.join, thread.is_alive
-    thread.start(threads.turns_of_sender(sender))
+    thread.start()
 
 
 def guarded(world: World, method: Callable[..., Any], net_of: Callable[[Any], selector.NetworkSelector]) -> Callable[..., Any]:
@@ -148,10 +152,15 @@ def guarded(world: World, method: Callable[..., Any], net_of: Callable[[Any], se
 
 def check_seams() -> None:
     """LessonError where kafka-python is another one than ours was made for."""
-    text = "".join(map(inspect.getsource, SEAMS))
-    if hashlib.blake2b(text.encode(), digest_size=8).hexdigest() != KNOWN_SEAMS:
+    if seams() != KNOWN_SEAMS:
         raise LessonError(f"The virtual world was made for kafka-python {KNOWN_VERSION}, and the inside of kafka-python "
                           f"{kafka.__version__} is another: install kafka-python=={KNOWN_VERSION}, or use start_lab(world='sockets').")
+
+
+def seams() -> str:
+    """A digest of the text of kafka-python that the virtual world leans on."""
+    text = "".join(map(inspect.getsource, SEAMS))
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def leave(world: World) -> None:

@@ -1,4 +1,4 @@
-"""What `threading` and `queue` are in a virtual world: a wait runs the others.
+"""What `threading` and `queue` are in a virtual world, where a wait runs the others.
 
 A thread has its turn until it would sleep in `select`. There it is parked until its sockets or the clock have something for it.
 """
@@ -7,125 +7,101 @@ from __future__ import annotations
 
 import logging
 import queue
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kafka.net.selector import NetworkSelector
+from kafka.producer.sender import Sender
 
-from lesson_lib.lab.virtual.world import World
-
-if TYPE_CHECKING:
-    from lesson_lib.lab.virtual.sockets import VirtualSelector
+from lesson_lib.errors import LessonError
+from lesson_lib.lab.virtual.world import OVER, World
 
 log = logging.getLogger("kafka")
 
 
 class VirtualThread:
-    """`threading.Thread`: a target whose loop is known gets turns, any other one is run to its end in its first turn."""
+    """`threading.Thread`. A target that kafka-python loops in gets turns; any other is run to its end in its first one."""
 
-    def __init__(self, world: World, target: Callable[..., Any], name: str = "", args: tuple[Any, ...] = (), daemon: bool = True) -> None:
+    def __init__(self, world: World, target: Callable[..., Any], name: str = "", args: tuple[Any, ...] = (),
+                 daemon: bool = True) -> None:
         self.name, self.daemon = name, daemon
-        self._world, self._running, self._alive = world, False, False
-        self._target, self._args = target, args
-        self._parked_at: VirtualSelector | None = None
+        self._world, self._alive, self._running = world, False, False
+        self._wakes: Callable[[], Any] | None = None
         self._until: float | None = None
+        owner, loop = getattr(target, "__self__", None), LOOPS.get(getattr(target, "__func__", None))
+        self._turns = loop(owner) if loop else _one_turn(target, args)
+        self.identity = owner if isinstance(owner, threading.Thread) else self
 
-        self.identity: Any = self
-        self.stop: Callable[[], None] = lambda: None
-
-    def start(self, turns: Iterator[None] | None = None) -> None:
-        """Have turns from now on."""
-        self._turns = turns or self._run()
+    def start(self) -> None:
         self._alive = True
         self._world.everybody.append(self)
 
-    def _run(self) -> Iterator[None]:
-        if getattr(self._target, "__func__", None) is NetworkSelector.run_forever:
-            yield from turns_of_selector(self._target.__self__)
-        else:
-            self._target(*self._args)
-
     def is_alive(self) -> bool:
-        """Whether it was started and has not ended."""
         return self._alive
 
     def join(self, timeout: float | None = None) -> None:
-        """Wait for its end."""
         if self._world.current is self:
             raise RuntimeError("cannot join current thread")
         if self._alive:
             self._world.wait(lambda: not self._alive, timeout)
 
-    def park(self, selector: VirtualSelector, until: float | None) -> bool:
-        """Sleep until then, or until the selector has something; False where it sleeps already, in this very turn."""
-        if self._parked_at is not None:
+    def park(self, wakes: Callable[[], Any], until: float | None) -> bool:
+        """Sleep from the end of this turn until then, or until something wakes it; False where it is to sleep already."""
+        if self._wakes is not None:
             return False
-        self._parked_at, self._until = selector, until
+        self._wakes, self._until = wakes, until
         return True
 
     def stay_awake(self) -> None:
-        """Have another turn now: it has waited in the middle of this one, and who knows what it would do next."""
+        """Have a turn at once: it has waited in the middle of this one, and nobody knows what it would do next."""
         self._until = self._world.now
 
     def can_run(self) -> bool:
-        """Whether it is not asleep, or is to be woken now."""
-        if self._running:
-            return False
-        return (self._parked_at is None or bool(self._parked_at.ready())
-                or (self._until is not None and self._until <= self._world.now))
+        """Whether it is not asleep, or to be woken now."""
+        return not self._running and bool(self._wakes is None or self._wakes()
+                                          or (self._until is not None and self._until <= self._world.now))
 
     def waits_until(self) -> float | None:
-        """When it wakes by itself."""
-        return None if self._running else self._world.now if self._parked_at is None else self._until
+        """When it wakes by itself; None for never, and while it is on the stack."""
+        return None if self._running else self._world.now if self._wakes is None else self._until
 
     def turn(self) -> None:
-        """Run until it sleeps, or to its end."""
-        self._running, self._parked_at = True, None
+        """Run until it sleeps, or to its end. Raises nothing: an exception ends the thread, and is logged."""
+        self._running, self._wakes = True, None
         try:
             next(self._turns)
-        except StopIteration:
+        except BaseException as error:
+            if not isinstance(error, StopIteration):
+                log.exception("%s died", self.name)
             self.end()
-        except BaseException:
-            log.exception("%s died", self.name)
-            self.end()
-        finally:
-            self._running = False
-        if self._parked_at is None:
-            self._world.take_time()
+        self._running = False
 
     def end(self) -> None:
-        """Have no further turn."""
-        self._alive = False
-        if self in self._world.everybody:
+        """Have no further turn; what kafka-python loops in is closed."""
+        if self._alive:
+            self._alive = False
             self._world.everybody.remove(self)
+            self._turns.close()
 
 
-def turns_of_selector(net: NetworkSelector) -> Iterator[None]:
-    """`NetworkSelector.run_forever`, a turn at a time."""
-    net._stop = False
-    try:
-        while not net._stop:
-            net._poll_once()
-            yield
-        net.drain()
-    except Exception as error:
-        net._exception = error
-        net._fail_pending_waiters(error)
-        raise
+def _one_turn(target: Callable[..., Any], args: tuple[Any, ...]) -> Iterator[None]:
+    target(*args)
+    yield from ()
 
 
 class _TurnIsOver(BaseException):
-    """Leaves `Sender.run`, which catches every other kind of exception."""
+    """Leaves `Sender.run`, which catches every exception of another kind."""
 
 
-def turns_of_sender(sender: Any) -> Iterator[None]:
-    """`Sender.run` keeps all that it knows in the sender: it is left after each `run_once`, and called again."""
+def _turns_of_sender(sender: Sender) -> Iterator[None]:
+    """`Sender.run` keeps all that it knows in the sender, so it can be left after each `run_once`, and called again."""
     def run_once() -> None:
         try:
             type(sender).run_once(sender)
         except Exception:
-            log.exception("%s: Uncaught error in kafka producer I/O thread", sender)
+            log.exception("%s: Uncaught error in kafka producer I/O thread", sender.name)
         raise _TurnIsOver
 
     sender.run_once = run_once
@@ -134,7 +110,31 @@ def turns_of_sender(sender: Any) -> Iterator[None]:
             sender.run()
             return
         except _TurnIsOver:
+            try:
+                yield
+            except GeneratorExit:  # the world ends
+                sender._client._net._exception = LessonError(OVER)
+                sender.force_close()
+
+
+def _turns_of_selector(net: NetworkSelector) -> Iterator[None]:
+    """`NetworkSelector.run_forever`."""
+    net._stop = False
+    try:
+        while not net._stop:
+            net._poll_once()
             yield
+        net.drain()
+    except GeneratorExit:  # the world ends
+        net._exception = LessonError(OVER)
+    except Exception as error:
+        net._exception = error
+        net._fail_pending_waiters(error)
+        raise
+
+
+LOOPS: dict[Any, Callable[[Any], Iterator[None]]] = {
+    Sender.run: _turns_of_sender, NetworkSelector.run_forever: _turns_of_selector}
 
 
 class Event:
@@ -143,40 +143,33 @@ class Event:
     def __init__(self, world: World) -> None:
         self._world, self._is_set = world, False
 
+    def is_set(self) -> bool:
+        return self._is_set
+
     def set(self) -> None:
-        """Let those go on who wait."""
         self._is_set = True
 
     def clear(self) -> None:
-        """Let those wait who come."""
         self._is_set = False
 
-    def is_set(self) -> bool:
-        """Whether those who come need not wait."""
-        return self._is_set
-
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until it is set; False when the time is over."""
         return self._is_set or self._world.wait(self.is_set, timeout)
 
 
 class Lock:
-    """`threading.Lock` and `RLock`. It never makes anybody wait: turns change only where somebody waits, and in kafka-python
-    nobody waits for something else while holding a lock that this something needs.
+    """`threading.Lock` and `RLock`. It makes nobody wait: who runs changes only in a wait, and kafka-python holds no lock in one
+    that those need for whom it waits.
     """
 
     def __init__(self) -> None:
         self._held = 0
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
-        """Take it; False where it is taken and one would rather not wait."""
-        if self._held and not blocking:
-            return False
-        self._held += 1
-        return True
+        taken = blocking or not self._held
+        self._held += taken
+        return taken
 
     def release(self) -> None:
-        """Give it back."""
         self._held -= 1
 
     def __enter__(self) -> bool:
@@ -191,21 +184,18 @@ class Condition(Lock):
 
     def __init__(self, world: World) -> None:
         super().__init__()
-        self._world, self._notified = world, 0
+        self._world, self._notices = world, 0
 
     def notify(self, n: int = 1) -> None:
-        """Let those go on who wait."""
-        self._notified += 1
+        self._notices += 1
 
     notify_all = notify
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait for a notice; False when the time is over."""
-        before = self._notified
-        return self._world.wait(lambda: self._notified != before, timeout)
+        before = self._notices
+        return self._world.wait(lambda: self._notices != before, timeout)
 
     def wait_for(self, predicate: Callable[[], bool], timeout: float | None = None) -> bool:
-        """Wait until it is true; False when the time is over."""
         self._world.wait(predicate, timeout)
         return predicate()
 
@@ -220,7 +210,6 @@ class SimpleQueue(deque[Any]):
     put = deque.append
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
-        """The oldest; `queue.Empty` where none comes in time."""
         if not self and not (block and self._world.wait(lambda: len(self), timeout)):
             raise queue.Empty
         return self.popleft()

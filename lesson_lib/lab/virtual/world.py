@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from lesson_lib.errors import LessonError
@@ -21,9 +22,9 @@ Result = TypeVar("Result")
 SEED = 1
 BEGIN, EPOCH = 1.0, 1_767_225_600.0  # what the clocks show at first: monotonic; seconds since 1970 (2026-01-01, UTC)
 FOREVER = 1e8  # seconds; who asks for such a time-out wants none (kafka-python asks for threading.TIMEOUT_MAX)
-PATIENCE = 3600.0  # virtual seconds after which a wait without a time-out is given up
-CLOSE_SECONDS = 5.0
-CALLS_AT_ONCE, CALL_SECONDS = 50, 0.001
+OVER = "This client belongs to a virtual world that is over; make a new one with the lab of now."
+PATIENCE = 900.0  # virtual seconds after which a wait without a time-out is given up
+STEPS_AT_ONCE, STEP_SECONDS = 50, 0.001
 
 
 class Turns(Protocol):
@@ -40,6 +41,9 @@ class Turns(Protocol):
     def turn(self) -> None:
         """Do it. Raises nothing."""
 
+    def end(self) -> None:
+        """Do nothing any more."""
+
 
 class World:
     """The clock, the event loop and the threads of one virtual world. What is random in it comes from `random`."""
@@ -48,27 +52,28 @@ class World:
         self.now = BEGIN
         self.open = True
         self.random = random.Random(SEED)
-        self.loop = VirtualLoop(self)
+        self.loop = VirtualLoop(lambda: self.now)
         self.everybody: list[Turns] = [self.loop]
         self.current: Turns | None = None
         self._owner = threading.get_ident()
-        self._calls = 0
+        self._steps = 0
         self._undo: list[Callable[[], None]] = []
         self._interrupt: tuple[Any, ...] = ()
         self._handle_interrupt: Any = None
 
     def put(self, home: Any, name: str, value: Any) -> None:
         """Put a value under a name of a module or class, until the world is closed."""
-        before = vars(home)[name]
+        if name in vars(home):
+            self._undo.append(partial(setattr, home, name, vars(home)[name]))
+        else:  # it was inherited
+            self._undo.append(partial(delattr, home, name))
         setattr(home, name, value)
-        self._undo.append(lambda: setattr(home, name, before))
 
     def close(self) -> None:
         """End every thread, take away what was put somewhere, and let nobody wait here any more."""
         try:
             for turns in self.everybody[1:]:
-                turns.stop()
-            self.wait(lambda: len(self.everybody) == 1, CLOSE_SECONDS)
+                turns.end()
         finally:
             self.loop.close()
             self.open = False
@@ -82,29 +87,33 @@ class World:
     def check(self) -> None:
         """LessonError for a client of this world that is used outside of it."""
         if not self.open:
-            raise LessonError("This client belongs to a virtual world that is over; make a new one with the lab of now.")
+            raise LessonError(OVER)
         if not self.is_here():
             raise LessonError("A virtual world has one thread: use its clients in the cell itself, or start_lab(world='sockets').")
 
     def wait(self, done: Callable[[], Any], timeout: float | None = None) -> bool:
         """Run everybody else until `done()`, or until `timeout` seconds are over: False then.
 
-        LessonError where there is no time-out and nothing came for an hour.
+        LessonError where there is no time-out and nothing came for `PATIENCE`.
         """
         self.check()
         patient = timeout is None or timeout >= FOREVER
         end = self.now + (PATIENCE if patient else timeout)
-        self.take_time()
+        self._take_time()
         with self._interrupts_held():
             while not done():
                 if self.now >= end:
                     if patient:
-                        raise LessonError(f"{_who_waits()} without a time-out, and an hour of virtual time brought nothing: "
+                        raise LessonError(f"{_who_waits()} without a time-out, and a quarter of an hour of virtual time brought nothing: "
                                           "nobody will ever answer. Give that call a time-out.")
                     return False
                 self._step(end)
                 self._strike()
         return True
+
+    def sleep(self, seconds: float) -> None:
+        """Let so much time pass."""
+        self.wait(lambda: False, seconds)
 
     def _step(self, end: float) -> None:
         """A turn for everybody who has something to do now; where nobody has, the clock goes on."""
@@ -114,18 +123,21 @@ class World:
                 outer, self.current = self.current, turns
                 turns.turn()
                 self.current = outer
-        if not busy:
-            self.now = max(self.now, min(end, self._next_due()))
-            self._calls = 0
+        if busy:
+            self._take_time()
+        else:
+            self.now, self._steps = min([end, *self._due()]), 0
 
-    def _next_due(self) -> float:
-        return min((until for turns in self.everybody if (until := turns.waits_until()) is not None), default=float("inf"))
+    def _due(self) -> list[float]:
+        """The moments to come at which somebody has something to do."""
+        times = [turns.waits_until() for turns in self.everybody]
+        return [at for at in times if at is not None and at > self.now]
 
-    def take_time(self) -> None:
-        """Called where a loop may turn without end at one moment: real time would pass by itself, here it does after some calls."""
-        self._calls += 1
-        if self._calls > CALLS_AT_ONCE:
-            self.now = max(self.now, min(self.now + CALL_SECONDS, self._next_due()))
+    def _take_time(self) -> None:
+        """Where somebody is busy without end at one moment, real time would pass by itself; here it does so after many steps."""
+        self._steps += 1
+        if self._steps > STEPS_AT_ONCE:
+            self.now = min([self.now + STEP_SECONDS, *self._due()])
 
     def finish(self, work: Coroutine[Any, Any, Result]) -> Result:
         """Run a coroutine on the event loop to its end."""

@@ -1,0 +1,363 @@
+"""The virtual world is put in place when its lab starts and gone when it stops; nothing in it can hang."""
+
+from __future__ import annotations
+
+import _thread
+import gc
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import kafka
+import pytest
+from kafka import KafkaConsumer, KafkaProducer
+from kafka.errors import KafkaTimeoutError
+
+from lesson_lib import forge
+from lesson_lib.broker.embedded import EmbeddedBroker
+from lesson_lib.errors import LessonError
+from lesson_lib.lab import lab as lab_module
+from lesson_lib.lab.choose_broker import VARIABLE
+from lesson_lib.lab.lab import Lab, start_lab
+from lesson_lib.lab.virtual import seams
+from lesson_lib.lab.virtual.world import World
+from lesson_lib.lab.worlds import WORLD
+from lesson_lib.wire.raw_client import RawClient
+
+
+def names_of_kafka() -> dict[tuple[str, str], int]:
+    """What every name of kafka-python's and our modules and classes stands for."""
+    found = {}
+    for module in list(sys.modules.values()):
+        if module.__name__.startswith(("kafka.", "lesson_lib.")):
+            for home in [module, *[v for v in vars(module).values() if isinstance(v, type)]]:
+                found |= {(f"{module.__name__}.{home.__name__}", name): id(value) for name, value in vars(home).items()
+                          if name not in ("log", "_abc_impl", "_current")}
+    return found
+
+
+@pytest.fixture
+def lab() -> Iterator[Lab]:
+    """A lab in a virtual world; no handler of its broker raised."""
+    lab = start_lab(world="virtual")
+    yield lab
+    assert list(lab.choice.embedded.cluster.failures) == []
+    lab.stop()
+
+
+@pytest.fixture
+def world(lab: Lab) -> World:
+    """The world of that lab."""
+    return seams._open[0]
+
+
+# in place and gone
+
+
+def test_kafka_is_as_it_was_once_the_lab_is_stopped() -> None:
+    start_lab(world="virtual").stop()  # loads what is loaded late
+    before = names_of_kafka()
+    for _ in range(2):
+        lab = start_lab(world="virtual")
+        assert names_of_kafka() != before
+        assert lab.run(1).told == {0: "ok"}
+        lab.stop()
+        assert names_of_kafka() == before
+
+
+def test_a_lab_that_does_not_start_leaves_no_world() -> None:
+    start_lab(world="virtual").stop()
+    before = names_of_kafka()
+    with pytest.raises(LessonError, match="x"):
+        start_lab(version="x", world="virtual")
+    assert names_of_kafka() == before and seams._open == []
+
+
+def test_no_thread_and_no_socket(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: Any) -> None:
+        raise AssertionError("a thread was started")
+
+    monkeypatch.setattr(threading.Thread, "start", never)
+    topic = lab.topic("orders")
+    with lab.producer(transactional_id="shop") as producer:
+        producer.init_transactions()
+        producer.begin_transaction()
+        producer.send(topic, b"m0").get()
+        producer.commit_transaction()
+    assert [record.value for record in lab.consumer(topic, group_id="readers")] == [b"m0"]
+    assert topic in lab.admin().list_topics()
+    assert lab.history().values() == ["m0"]
+
+
+def test_one_world_after_the_other_and_the_other_kind_between() -> None:
+    for world in ("virtual", "sockets", "virtual"):
+        lab = start_lab("embedded", world=world)
+        assert lab.run(2, faults={1: "lose ack"}, idempotence=False).values() == ["m0", "m0", "m1"]
+        lab.stop()
+
+
+def test_sockets_go_on_beside_it_in_their_own_threads(embedded: EmbeddedBroker) -> None:
+    """A producer that lives in a thread, on a broker that does too, notices nothing of the virtual world in the main thread."""
+    told: list[int] = []
+    begun, go_on = threading.Event(), threading.Event()
+    embedded.cluster.create_topic("t")
+
+    def produce() -> None:
+        with KafkaProducer(bootstrap_servers=embedded.address) as producer:
+            told.append(producer.send("t", b"before").get(10).offset)
+            begun.set()
+            go_on.wait(10)
+            told.append(producer.send("t", b"while").get(10).offset)
+        with RawClient(embedded.address) as client:
+            told.append(len(client.versions))
+
+    thread = threading.Thread(target=produce)
+    thread.start()
+    begun.wait(10)
+    lab = start_lab(world="virtual")
+    go_on.set()
+    assert lab.run(3).values() == ["m0", "m1", "m2"]
+    thread.join(20)
+    lab.stop()
+    assert told[:2] == [0, 1] and told[2] > 10
+
+
+# nothing can hang
+
+
+@pytest.mark.parametrize(("seconds", "wait"), [
+    (0.5, lambda lab, topic: lab.producer().send(topic, b"").get(0.5)),
+    (0.5, lambda lab, topic: lab.producer(max_block_ms=500).partitions_for("no-such-topic")),
+], ids=["get", "metadata"])
+def test_a_wait_ends_at_its_own_time_out(lab: Lab, world: World, seconds: float, wait: Any) -> None:
+    topic = lab.topic("orders")
+    lab.faults({"1+": "lose ack silently"})
+    begin = world.now
+    with pytest.raises(KafkaTimeoutError):
+        wait(lab, topic)
+    assert seconds <= world.now - begin < seconds + 0.3
+
+
+def stuck(lab: Lab) -> tuple[Any, Any]:
+    """A producer that sends nothing any more, as kafka-python does once a retried batch of an idempotent one has expired."""
+    topic = lab.topic("orders")
+    producer = lab.producer()
+    producer.send(topic, b"m0").get()
+    lab.faults({"1+": "lose ack"})
+    with pytest.raises(KafkaTimeoutError, match="Expiring"):
+        producer.send(topic, b"m1").get()
+    return producer, producer.send(topic, b"m2")
+
+
+def test_a_record_that_nobody_will_send_is_one_sentence(lab: Lab) -> None:
+    _, future = stuck(lab)
+    with pytest.raises(LessonError, match="sends nothing any more"):
+        future.get()
+    with pytest.raises(KafkaTimeoutError, match="No answer within 3 s"):
+        future.get(3)
+
+
+def test_a_wait_without_a_time_out_says_who_waits_for_what(lab: Lab, world: World) -> None:
+    producer, _ = stuck(lab)
+    begin = world.now
+    with pytest.raises(LessonError, match=r"KafkaProducer\.close waits in FutureProduceResult\.wait without a time-out"):
+        producer.close()
+    assert world.now - begin == pytest.approx(900)
+    producer.close(1)
+
+
+def test_an_endless_loop_in_a_cell_can_be_interrupted(lab: Lab, interruptible: None) -> None:
+    consumer = lab.consumer(lab.topic("orders"), group_id="readers")
+    threading.Timer(0.5, _thread.interrupt_main).start()
+    with pytest.raises(KeyboardInterrupt):
+        while True:
+            consumer.poll(100)
+    assert lab.run(1).told == {0: "ok"}
+    assert consumer.poll(100) == {}
+
+
+def test_an_interrupt_in_a_wait_leaves_everybody_as_they_were(lab: Lab, interruptible: None) -> None:
+    producer, future = stuck(lab)
+    threading.Timer(0.2, _thread.interrupt_main).start()
+    with pytest.raises(KeyboardInterrupt):
+        while True:
+            producer.flush()
+    producer.close(0.1)
+    assert lab.run(2).told == {0: "ok", 1: "ok"}
+
+
+def test_who_looks_again_and_again_gets_the_answer(lab: Lab) -> None:
+    future = lab.producer().send(lab.topic("orders"), b"m0")
+    while not future.is_done:
+        pass
+    consumer = lab.consumer(future.get().topic)
+    found: dict[Any, Any] = {}
+    while not found:
+        found = consumer.poll(0)
+    assert len(found) == 1
+
+
+def test_a_killed_producer_keeps_nobody_waiting(lab: Lab, world: World) -> None:
+    topic = lab.topic("orders")
+    lab.faults({1: "kill producer"})
+    producer = lab.producer()
+    future = producer.send(topic, b"m0")
+    with pytest.raises(LessonError, match="was killed"):
+        future.get()
+    assert lab.log(topic)[0].value == "m0"
+
+
+def test_a_dropped_producer_ends(lab: Lab, world: World) -> None:
+    topic = lab.topic("orders")
+    before = len(world.everybody)
+    lab.producer().send(topic, b"m0")
+    lab.sleep(1)  # until then the record needs it
+    gc.collect()
+    assert len(world.everybody) == before
+    assert lab.log(topic)[0].value == "m0"
+
+
+def test_a_producer_that_is_dropped_in_the_turn_of_another(lab: Lab, world: World) -> None:
+    """Python may collect it anywhere; there it must not wait, so a thread of its own does."""
+    topic = lab.topic("orders")
+    dropped = [lab.producer()]
+    dropped[0].send(topic, b"m0")
+    lab.producer().send(topic, b"m1").add_callback(lambda _: dropped.clear()).get()
+    lab.sleep(2)
+    assert sorted(cell.value for cell in lab.log(topic)) == ["m0", "m1"]
+    lab.stop()
+    assert world.everybody == [world.loop]
+
+
+def test_garbage_is_collected_in_a_wait(lab: Lab) -> None:
+    topic = lab.topic("orders")
+    before = gc.get_threshold()
+    gc.set_threshold(1)
+    try:
+        for number in range(3):
+            producer = lab.producer()
+            producer.itself = producer  # only the collector finds it
+            producer.send(topic, b"%d" % number)
+    finally:
+        gc.set_threshold(*before)
+    del producer
+    gc.collect()
+    lab.sleep(1)
+    assert sorted(cell.value for cell in lab.log(topic)) == ["0", "1", "2"]
+
+
+def test_an_exception_in_a_callback_is_logged_and_no_more(lab: Lab) -> None:
+    topic = lab.topic("orders")
+    producer = lab.producer()
+    assert producer.send(topic, b"m0").add_callback(lambda _: 1 / 0).get().offset == 0
+    assert "Error processing callback" in lab.client_log()
+    assert producer.send(topic, b"m1").get().offset == 1
+
+
+def test_a_callback_may_wait(lab: Lab) -> None:
+    topic = lab.topic("orders")
+    one, two = lab.producer(), lab.producer()
+    offsets: list[int] = []
+    one.send(topic, b"m0").add_callback(lambda _: offsets.append(two.send(topic, b"m1").get(5).offset)).get()
+    assert offsets == [1]
+
+
+# bad input
+
+
+def refusal(*args: Any, **options: Any) -> str:
+    """What `start_lab` says."""
+    with pytest.raises(LessonError) as refused:
+        start_lab(*args, **options)
+    assert seams._open == [] and lab_module._current is None
+    assert str(refused.value).count("\n") == 0
+    return str(refused.value)
+
+
+@pytest.mark.parametrize(("args", "options", "words"), [
+    ((), {"world": "vritual"}, "There is no world 'vritual'"),
+    (("127.0.0.1:9092",), {"world": "virtual"}, "reaches no other, so not '127.0.0.1:9092'"),
+    (("compose",), {"world": "virtual"}, "reaches no other"),
+    ((), {"world": "virtual", "version": "x"}, "'x'"),
+])
+def test_bad_arguments(args: tuple[str, ...], options: dict[str, str], words: str) -> None:
+    assert words in refusal(*args, **options)
+
+
+def test_bad_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(WORLD, "real")
+    assert "There is no world 'real': start_lab(world=...) and LESSON_WORLD know" in refusal()
+    monkeypatch.setenv(WORLD, "virtual")
+    monkeypatch.setenv(VARIABLE, "127.0.0.1:9092")
+    assert f"%env {VARIABLE}=" in refusal()
+
+
+def test_the_variable_chooses_the_world(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv(WORLD, "virtual")
+    monkeypatch.setenv(VARIABLE, "embedded")
+    lab = start_lab()
+    assert "in a virtual world" in " ".join(capsys.readouterr().out.split())
+    lab.stop()
+
+
+def test_two_worlds_at_once(lab: Lab) -> None:
+    with pytest.raises(LessonError, match="open already"):
+        seams.enter()
+
+
+def test_another_kafka_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kafka, "__version__", "3.1.0")
+    monkeypatch.setattr(seams, "SEAMS", seams.SEAMS[1:])
+    assert "made for kafka-python 3.0.12, and the inside of kafka-python 3.1.0 is another" in refusal(world="virtual")
+
+
+def test_no_way_out(lab: Lab, embedded: EmbeddedBroker) -> None:
+    with pytest.raises(LessonError, match="a virtual world reaches nothing outside of it"):
+        forge(embedded.address)
+    with pytest.raises(LessonError, match="no answer from the broker"):
+        lab.producer(bootstrap_servers=embedded.address)
+    with pytest.raises(LessonError, match="reaches no other"):
+        start_lab(embedded, world="virtual")
+
+
+def test_clients_of_sockets_in_the_virtual_world(embedded: EmbeddedBroker) -> None:
+    embedded.cluster.create_topic("t")
+    with KafkaProducer(bootstrap_servers=embedded.address) as producer, \
+            KafkaConsumer("t", bootstrap_servers=embedded.address) as consumer:
+        lab = start_lab(world="virtual")
+        with pytest.raises(LessonError, match="uses sockets"):
+            producer.send("t", b"m0")
+        with pytest.raises(LessonError, match="uses sockets"):
+            consumer.poll(10)
+        lab.stop()
+        assert producer.send("t", b"m0").get(10).offset == 0
+
+
+def test_clients_of_a_virtual_world_outside_of_it() -> None:
+    lab = start_lab(world="virtual")
+    topic, address = lab.topic("orders"), lab.address
+    made = lab.producer()
+    by_hand, reader = KafkaProducer(bootstrap_servers=address), KafkaConsumer(topic, bootstrap_servers=address)
+    failures: list[Exception] = []
+
+    def elsewhere() -> None:
+        try:
+            by_hand.send(topic, b"m0")
+        except LessonError as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=elsewhere)
+    thread.start()
+    thread.join(5)
+    assert "one thread" in str(failures[0])
+    lab.stop()
+    with pytest.raises(LessonError, match="was stopped"):
+        made.send(topic, b"m0")
+    for use in (lambda: by_hand.send(topic, b"m0"), lambda: reader.poll(100)):
+        with pytest.raises(LessonError, match="virtual world that is over"):
+            use()
+    start = time.monotonic()
+    by_hand.close()
+    assert time.monotonic() - start < 5
