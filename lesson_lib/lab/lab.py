@@ -39,7 +39,8 @@ def start_lab(broker: str | EmbeddedBroker | None = None, version: str = "4.4", 
 
     `broker`: None (KAFKA_BOOTSTRAP_SERVERS, else the one of docker-compose.yml if it answers, else embedded), "embedded",
     "compose", host:port, or an EmbeddedBroker. `version` is the release whose rules the embedded broker follows; `port` is the
-    fault proxy's, 0 for any. `world` is "sockets" or "virtual" (None: LESSON_WORLD, else sockets). LessonError says what to do when the broker does not answer.
+    fault proxy's, 0 for any. `world` is "sockets" or "virtual" (None: LESSON_WORLD, else
+    sockets). LessonError says what to do when the broker does not answer.
     """
     global _current
     if _current is not None:

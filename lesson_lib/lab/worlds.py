@@ -23,7 +23,8 @@ def is_virtual(world: str | None) -> bool:
     if wanted not in WORLDS:
         raise LessonError(f"There is no world {wanted!r}: start_lab(world=...) and {WORLD} know 'sockets' and 'virtual'.")
     if in_page and wanted == "sockets":
-        raise LessonError("A web page has no sockets: leave the world out of start_lab(), or open the course on a computer with `make lab`.")
+        raise LessonError("A web page has no sockets: leave the world out of start_lab(), or open "
+                          "the course on a computer with `make lab`.")
     return wanted == "virtual"
 
 

@@ -63,7 +63,8 @@ def stand_ins(world: World) -> Iterator[StandIn]:
                   time_ns=lambda: int((EPOCH + world.now) * 1e9), sleep=world.sleep)
     yield StandIn(threading, world, Thread=partial(threads.VirtualThread, world), Event=partial(threads.Event, world),
                   Condition=partial(threads.Condition, world), Lock=threads.Lock, RLock=threads.Lock,
-                  current_thread=lambda: world.current.identity if world.current else threading.current_thread(), enumerate=lambda: world.everybody[1:])
+                  current_thread=lambda: world.current.identity if world.current else threading.current_thread(),
+                  enumerate=lambda: world.everybody[1:])
     yield StandIn(queue, world, SimpleQueue=partial(threads.SimpleQueue, world))
     yield StandIn(socket, world, socket=lambda *_: sockets.VirtualSocket(world), socketpair=partial(sockets.socketpair, world),
                   create_connection=partial(sockets.create_connection, world),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from lesson_lib.errors import LessonError
 from lesson_lib.lab.virtual.loop import HOST
