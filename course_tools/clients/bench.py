@@ -22,20 +22,20 @@ class Played(NamedTuple):
     history: History
 
 
-class Held(Recording):
+class HoldingRecording(Recording):
     """Nothing is handled until so many attempts were made, then until so many, and so on: what a fault meets is not up to luck."""
 
     hold: Sequence[int] = ()
 
     @property
-    def is_full(self) -> bool:
+    def window_full(self) -> bool:
         """Whether they were."""
         settled = self.attempts - self.open_attempts
         return self.killed or self.closed or self.attempts >= min((count for count in self.hold if count > settled), default=0)
 
 
 class Bench:
-    """`play` is one run on a new topic; `hold`: see `Held`."""
+    """`play` is one run on a new topic; `hold`: see `HoldingRecording`."""
 
     def __init__(self, lab: Lab, client: Client) -> None:
         self.lab, self.client = lab, client
@@ -44,7 +44,7 @@ class Bench:
     def play(self, script: str, bursts: Sequence[int], *, hold: Sequence[int] = (), then_all_is_well: bool = False,
              **settings: bool | int | None) -> Played:
         """Send the bursts under the script, or only the first one."""
-        recording = Held(parse_script(script))
+        recording = HoldingRecording(parse_script(script))
         recording.hold = hold
 
         def between() -> None:

@@ -113,16 +113,16 @@ class Lab:
 
     def _producer_for_run(self, recording: Recording, options: dict[str, Any]) -> LabProducer:
         client_id = self._clients.new_id("run")
-        recording.only.add(client_id)
+        recording.client_ids.add(client_id)
         return self.producer(client_id=client_id, **options)
 
     def _run(self, application: lab_run.Application, parts: list[lab_run.Part]) -> None:
         try:
             application.run(parts)
         finally:
-            self.proxy.bury(application.recording.only or ())
+            self.proxy.bury(application.recording.client_ids or ())
             application.recording.close()
-            self._clients.close(application.recording.only, CLOSE_SECONDS)
+            self._clients.close(application.recording.client_ids, CLOSE_SECONDS)
 
     # by hand
 

@@ -75,7 +75,7 @@ class Application:
         if self.resend:
             todo.extendleft(s.part for s in reversed(sent) if not s.done)
         self.recording.killed = False
-        self.recording.told = self.recording.promised
+        self.recording.reported = self.recording.handed_over
         if todo:
             self.recording.note(Event(0, Kind.PRODUCER, "started", f"producer {self.started + 1}"))
             self._start()
@@ -84,7 +84,7 @@ class Application:
         """The next batch, or where nothing is waited for all of them."""
         one_by_one = self.resend or (self.in_flight == 1 and self.recording.asks_for_answers)
         parts = [todo.popleft() for _ in range(1 if one_by_one else len(todo))]
-        self.recording.promised += len(parts)
+        self.recording.handed_over += len(parts)
         sent = []
         for index, part in enumerate(parts):
             try:
@@ -120,7 +120,7 @@ class Application:
             waiting.discard(one)
             self._look_whether_stuck(one)
         if not self.recording.asks_for_answers:  # the client says ok before anything was sent
-            self.recording.wait_until(lambda: len(self.recording.book) >= self.recording.promised, IDLE_SECONDS)
+            self.recording.wait_until(lambda: len(self.recording.book) >= self.recording.handed_over, IDLE_SECONDS)
 
     def _look_whether_stuck(self, sent: Sent) -> None:
         """kafka-python drops its id once a retried batch expires, and never asks for another: it sends nothing any more."""

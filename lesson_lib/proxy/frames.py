@@ -1,72 +1,37 @@
-"""Which frames the proxy opens, and how it reads and writes them. Everything else is bytes that pass as they are.
+"""What the proxy reads in frames, and what it writes into them. Everything else is bytes that pass as they
+are.
 
-An answer carries no API key; what it is follows from the request it belongs to. Source: https://kafka.apache.org/protocol.
+A client goes where Metadata, FindCoordinator and DescribeCluster send it, so the proxy puts its own
+addresses there. It also keeps clients to versions in which Produce names topics by name (13 does not).
+
+Source: KIP-511 (ApiVersions), KIP-699 (several coordinators), KIP-951 (leaders in a Produce answer).
 """
 
 from __future__ import annotations
 
-import asyncio
-import struct
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 from kafka.protocol.admin import DescribeClusterResponse
 from kafka.protocol.metadata import ApiVersionsResponse, FindCoordinatorResponse, MetadataResponse
-from kafka.protocol.producer import (
-    AddOffsetsToTxnRequest,
-    AddOffsetsToTxnResponse,
-    AddPartitionsToTxnRequest,
-    AddPartitionsToTxnResponse,
-    EndTxnRequest,
-    EndTxnResponse,
-    InitProducerIdRequest,
-    InitProducerIdResponse,
-    ProduceRequest,
-    ProduceResponse,
-)
+from kafka.protocol.producer import ProduceResponse
 
-if TYPE_CHECKING:
-    from lesson_lib.proxy.recording import Attempt
+from lesson_lib.core.batch import TopicPartition
+from lesson_lib.wire import messages
+from lesson_lib.wire.messages import API_KEYS, PRODUCE, RESPONSES, Address, ProtocolError, Request
 
-PRODUCE, FETCH, METADATA, FIND_COORDINATOR, API_VERSIONS, INIT_PRODUCER_ID = 0, 1, 3, 10, 18, 22
-ADD_PARTITIONS_TO_TXN, ADD_OFFSETS_TO_TXN, END_TXN, DESCRIBE_CLUSTER = 24, 25, 26, 60
-MAX_FRAME_BYTES = 100 * 1024 * 1024  # socket.request.max.bytes
-REQUESTS = {PRODUCE: ProduceRequest, INIT_PRODUCER_ID: InitProducerIdRequest, END_TXN: EndTxnRequest,
-            ADD_PARTITIONS_TO_TXN: AddPartitionsToTxnRequest, ADD_OFFSETS_TO_TXN: AddOffsetsToTxnRequest}
-ANSWERS = {PRODUCE: ProduceResponse, METADATA: MetadataResponse, FIND_COORDINATOR: FindCoordinatorResponse,
-           API_VERSIONS: ApiVersionsResponse, INIT_PRODUCER_ID: InitProducerIdResponse, DESCRIBE_CLUSTER: DescribeClusterResponse,
-           ADD_PARTITIONS_TO_TXN: AddPartitionsToTxnResponse, ADD_OFFSETS_TO_TXN: AddOffsetsToTxnResponse, END_TXN: EndTxnResponse}
-Address = tuple[str, int]
-
-
-class FrameError(Exception):
-    """A frame that cannot be one of Kafka's; the connection is closed, as Kafka does."""
-
-
-class Request(NamedTuple):
-    """A request frame without its length. `body` is decoded only where the proxy looks inside (`REQUESTS`), else None."""
-
-    frame: bytes
-    api_key: int
-    version: int
-    correlation_id: int
-    client_id: str
-    body: Any = None
-
-
-class BatchSent(NamedTuple):
-    """The part of a Produce request that is for one partition."""
-
-    topic: str
-    partition: int
-    records: bytes
+TXN_APIS = ("InitProducerId", "AddPartitionsToTxn", "AddOffsetsToTxn", "EndTxn")
+OPENED_REQUESTS = frozenset(API_KEYS[api] for api in ("Produce", *TXN_APIS))
+OPENED_ANSWERS = OPENED_REQUESTS | {
+    API_KEYS[api] for api in ("Metadata", "FindCoordinator", "ApiVersions", "DescribeCluster")}
+HIGHEST = {"Produce": 12, "Fetch": 12, "Metadata": 13, "FindCoordinator": 6, "InitProducerId": 6,
+           "AddPartitionsToTxn": 3, "AddOffsetsToTxn": 4, "EndTxn": 5, "DescribeCluster": 2}
+_HIGHEST_BY_KEY = {API_KEYS[api]: version for api, version in HIGHEST.items()}
 
 
 class BatchAnswer(NamedTuple):
     """The part of a Produce answer that is about one partition."""
 
-    topic: str
-    partition: int
     error: int
     base_offset: int
 
@@ -76,89 +41,57 @@ class BatchAnswer(NamedTuple):
         return None if self.error else self.base_offset
 
 
-async def read_frame(reader: asyncio.StreamReader) -> bytes:
-    """The next frame without its length. FrameError for a length that none can have, IncompleteReadError at the end."""
-    size = int.from_bytes(await reader.readexactly(4), "big", signed=True)
-    if not 0 < size <= MAX_FRAME_BYTES:
-        raise FrameError(f"a frame of {size} bytes")
-    return await reader.readexactly(size)
-
-
-def framed(frame: bytes) -> bytes:
-    """The frame with its length in front."""
-    return struct.pack(">i", len(frame)) + frame
-
-
 def read_request(frame: bytes) -> Request:
-    """Take a request's header apart, and its body where the proxy wants to know it. FrameError when it has no header."""
+    """A request; its body is None where the proxy does not look inside, or cannot: it passes as it is."""
+    request = messages.first_fields(frame)
+    if request.api_key not in OPENED_REQUESTS:
+        return request
     try:
-        key, version, correlation_id, length = struct.unpack_from(">hhih", frame)
-        client_id = frame[10:10 + max(length, 0)].decode("utf-8", "replace")
-    except struct.error:
-        raise FrameError("shorter than a request header") from None
-    return Request(frame, key, version, correlation_id, client_id, _body(REQUESTS.get(key), frame, version))
-
-
-def _body(message: Any, frame: bytes, version: int) -> Any:
-    """The decoded message; None for what cannot be decoded, which then passes through as it is."""
-    try:
-        return message.decode(frame, version=version, header=True) if message else None
-    except Exception:  # noqa: BLE001 - the decoder raises whatever the bytes make it stumble over
-        return None
+        return messages.decode_request(frame)
+    except ProtocolError:
+        return request
 
 
 def read_answer(request: Request, frame: bytes) -> Any:
-    """The decoded answer to `request`, None where the proxy does not look inside or the frame is not what it should be."""
-    return _body(ANSWERS.get(request.api_key), frame, request.version)
+    """The decoded answer to `request` from its framed bytes, None where the proxy does not look inside."""
+    try:
+        wanted = request.api_key in OPENED_ANSWERS
+        return messages.decode_response(request.api_key, request.api_version, frame[4:]) if wanted else None
+    except ProtocolError:
+        return None
 
 
 def correlation_id(frame: bytes) -> int:
-    """The number that ties an answer to its request. FrameError when there is none."""
-    if len(frame) < 4:
-        raise FrameError("shorter than an answer's header")
-    return struct.unpack_from(">i", frame)[0]
+    """The number that ties an answer to its request."""
+    return int.from_bytes(frame[:4], "big", signed=True)
 
 
-def batches_in(request: Request) -> list[BatchSent]:
-    """One entry for each partition of a Produce request, in its order; none for any other request."""
+# Produce
+
+
+def batches_in(request: Request) -> list[tuple[str, int, bytes]]:
+    """(topic, partition, records) for each partition of a Produce request, in its order."""
     if request.api_key != PRODUCE or request.body is None:
         return []
-    return [BatchSent(topic.name, part.index, bytes(part.records or b""))
+    return [(topic.name, part.index, bytes(part.records or b""))
             for topic in request.body.topic_data for part in topic.partition_data]
 
 
-def produce_answers(request: Request, frame: bytes) -> dict[tuple[str, int], BatchAnswer]:
-    """(topic, partition) -> what a Produce answer says about it; empty for one that cannot be read."""
+def batch_answers(request: Request, frame: bytes) -> dict[TopicPartition, BatchAnswer]:
+    """What a framed Produce answer says about each partition; nothing where it cannot be read."""
     body = read_answer(request, frame)
-    return {} if body is None else {(topic.name, part.index): BatchAnswer(topic.name, part.index, part.error_code, part.base_offset)
-                                    for topic in body.responses for part in topic.partition_responses}
-
-
-def pair(attempts: Iterable[Attempt], request: Request, framed_answer: bytes) -> list[tuple[Attempt, BatchAnswer]]:
-    """Each attempt with the answer to it, where there is one."""
-    answers = produce_answers(request, framed_answer[4:])
-    found = [(attempt, answers.get((attempt.event.topic, attempt.event.partition))) for attempt in attempts]
-    return [(attempt, answer) for attempt, answer in found if answer]
-
-
-def encode_again(message: Any, version: int) -> bytes:
-    """A decoded message, changed or not, back to a frame with its length in front."""
-    header = message.header
-    message._header = None  # the setter of API_VERSION writes into a request's header, which an answer does not have
-    message.API_VERSION = version
-    message._header = header
-    return bytes(message.encode(header=True, framed=True))
+    return {} if body is None else {
+        (topic.name, part.index): BatchAnswer(part.error_code, part.base_offset)
+        for topic in body.responses for part in topic.partition_responses}
 
 
 def produce_answer(request: Request, error: int) -> bytes:
     """An answer of our own: every partition of a Produce request gets this error and no offset."""
-    of_topic = ProduceResponse.TopicProduceResponse
-    topics = [of_topic(name=topic.name, partition_responses=[
-        of_topic.PartitionProduceResponse(index=part.index, error_code=error, base_offset=-1, log_append_time_ms=-1)
-        for part in topic.partition_data]) for topic in request.body.topic_data]
-    answer = ProduceResponse(responses=topics, throttle_time_ms=0)
-    answer.with_header(correlation_id=request.correlation_id)
-    return encode_again(answer, request.version)
+    topics = [{"name": topic.name, "partition_responses": [
+        {"index": part.index, "error_code": error, "base_offset": -1} for part in topic.partition_data]}
+        for topic in request.body.topic_data]
+    answer = messages.filled(RESPONSES[PRODUCE], {"responses": topics})
+    return messages.encode_response(answer, request.api_version, request.correlation_id)
 
 
 def wants_answer(request: Request) -> bool:
@@ -167,9 +100,39 @@ def wants_answer(request: Request) -> bool:
 
 
 def to_broker(request: Request) -> bytes:
-    """A Produce request with its length, acks=0 as acks=1: the broker stores it just so, and the proxy learns what became of it."""
+    """A framed Produce request, acks=0 as acks=1: stored just so, and the proxy learns what became of it."""
     if wants_answer(request):
-        return framed(request.frame)
-    again = ProduceRequest.decode(request.frame, version=request.version, header=True)
+        return messages.framed(request.frame)
+    again = messages.decode_request(request.frame).body
     again.acks = 1
-    return bytes(again.encode(version=request.version, header=True, framed=True))
+    return messages.encode_request(again, request.api_version, request.correlation_id, request.client_id)
+
+
+# addresses and versions
+
+
+def nodes_in(answer: Any) -> Iterator[Any]:
+    """Everything in an answer that has a node's `host` and `port`."""
+    if isinstance(answer, FindCoordinatorResponse):
+        yield from [node for node in (answer, *(answer.coordinators or ())) if node.host]
+    elif isinstance(answer, (MetadataResponse, DescribeClusterResponse)):
+        yield from answer.brokers
+    elif isinstance(answer, ProduceResponse):
+        yield from answer.node_endpoints or ()
+
+
+def readdress(answer: Any, ours: Mapping[Address, Address]) -> bool:
+    """Put our address in the place of each node's; True when there was any."""
+    nodes = list(nodes_in(answer))
+    for node in nodes:
+        node.host, node.port = ours[node.host, node.port]
+    return bool(nodes)
+
+
+def hold_back_versions(answer: Any) -> bool:
+    """Lower the versions in an ApiVersions answer to what the proxy can read; True where it is one."""
+    if not isinstance(answer, ApiVersionsResponse) or answer.error_code:
+        return False
+    for api in answer.api_keys:
+        api.max_version = min(api.max_version, _HIGHEST_BY_KEY.get(api.api_key, api.max_version))
+    return True

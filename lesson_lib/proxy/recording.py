@@ -1,37 +1,51 @@
 """What the proxy and the lab's clients saw, written down as it happens: the raw material of a `History`.
 
-Written to by the proxy's thread (frames) and by the clients' threads (what the application was told). Attempts count from 1,
-one for each partition of each Produce request; batches, connections, producer ids and lanes are numbered in the order in which
-they first show up, so that the same script gives the same numbers on every broker. `true_ids` has the real producer ids.
+Written to by the proxy's thread (frames) and by the clients' threads (what the application was told).
+Attempts count from 1, one for each partition of each Produce request; batches, connections, producer ids
+and lanes are numbered in the order in which they first show up, so that the same script gives the same
+numbers on every broker.
+
+Of the talk with coordinators a picture needs new producer ids and epochs, and how transactions go on. No
+client tells a broker that a transaction begins; it is noted with the first partition that is added to it.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
+from lesson_lib.core.batch import TopicPartition
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.faults import FaultScript
 from lesson_lib.history import Event, Kind
-from lesson_lib.proxy.batch_numbers import BatchBook, batch_key
+from lesson_lib.proxy.batch_numbers import BatchBook, BatchKey
+from lesson_lib.wire.messages import API_KEYS, Request
 from lesson_lib.wire.record_batch import Header, read_header
+
+INIT_PRODUCER_ID, END_TXN = API_KEYS["InitProducerId"], API_KEYS["EndTxn"]
+ADD_OFFSETS, ADD_PARTITIONS = API_KEYS["AddOffsetsToTxn"], API_KEYS["AddPartitionsToTxn"]
+FENCED = (ErrorCode.INVALID_PRODUCER_EPOCH, ErrorCode.PRODUCER_FENCED)
 
 
 @dataclass(slots=True)
-class Attempt:
-    """One batch on its way: the template of its events, and how far it came."""
+class BatchSent:
+    """One batch on its way, once: the template of its events. `settled`: nothing more will become of it."""
 
     event: Event
-    client_id: str
     header: Header
     settled: bool = False
-    answered: bool = False
+
+    @property
+    def partition(self) -> TopicPartition:
+        """Where it should go."""
+        return self.event.topic, self.event.partition
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What the application was told about the record with this timestamp, when `after` events had been written."""
+    """What the application was told about the record of this timestamp, once `after` events were written."""
 
     client_id: str
     topic: str
@@ -49,16 +63,17 @@ class Report:
 class Recording:
     """One stretch of traffic under one fault script.
 
-    `only` restricts it to these client ids. `in_flight`: how many batches the application of a run keeps unanswered, None where
-    nobody knows; of the `promised` batches that it hands to its client, it was told about `told` so far.
+    `client_ids` restricts it to these clients. `in_flight`: how many batches the application of a run keeps
+    unanswered, None where nobody knows. It has `handed_over` so many to its client, and was told about
+    `reported` of them. `true_ids` has the real producer ids.
     """
 
     script: FaultScript = field(default_factory=FaultScript)
-    only: set[str] | None = None
+    client_ids: set[str] | None = None
     in_flight: int | None = None
     asks_for_answers: bool = True
-    promised: int = 0
-    told: int = 0
+    handed_over: int = 0
+    reported: int = 0
     events: list[Event] = field(default_factory=list)
     reports: list[Report] = field(default_factory=list)
     book: BatchBook = field(default_factory=BatchBook)
@@ -88,16 +103,23 @@ class Recording:
 
     def wants(self, client_id: str) -> bool:
         """Whether traffic of that client is written down and has faults."""
-        return not self.closed and (self.only is None or client_id in self.only)
+        return not self.closed and (self.client_ids is None or client_id in self.client_ids)
+
+    def wait_until(self, condition: Callable[[], bool], seconds: float) -> bool:
+        """Wait for something that events change; False when the time is over."""
+        with self.changed:
+            return self.changed.wait_for(condition, seconds)
 
     @property
-    def is_full(self) -> bool:
-        """Whether the client has sent all that it can send before it sees another answer; True where nobody knows."""
+    def window_full(self) -> bool:
+        """Whether the client has sent all it can before it sees another answer; True where nobody knows."""
         if self.in_flight is None or self.killed or self.closed:
             return True
         if not self.asks_for_answers:
-            return len(self.book) >= self.promised
-        return self.open_attempts >= min(self.in_flight, self.promised - self.told)
+            return len(self.book) >= self.handed_over
+        return self.open_attempts >= min(self.in_flight, self.handed_over - self.reported)
+
+    # numbers and names
 
     def lane(self, client_id: str) -> str:
         """`producer` for the first client that produces or asks for an id, then `producer 2`."""
@@ -127,26 +149,64 @@ class Recording:
     def can_number(records: bytes) -> bool:
         """Whether the bytes begin as a batch of today's format."""
         try:
-            return bool(batch_key("", 0, records))
+            return bool(BatchKey.of("", 0, records))
         except ValueError:
             return False
 
-    def send(self, client_id: str, conn: int, topic: str, partition: int, records: bytes) -> Attempt:
+    # what becomes of a batch
+
+    def send(self, client_id: str, conn: int, topic: str, partition: int, records: bytes) -> BatchSent:
         """A batch was sent. ValueError when the bytes are no batch (`can_number`)."""
-        batch = self.book.sent(client_id, topic, partition, records)
-        header = read_header(records)
+        batch, header = self.book.sent(client_id, topic, partition, records), read_header(records)
         self.attempts += 1
         self._introduce(client_id)
-        event = Event(0, Kind.SEND, "", self.lane(client_id), self.attempts, batch.number, batch.tries, batch.values, topic, partition,
-                      conn, self.producer_id(header.producer_id), header.producer_epoch, header.base_sequence,
-                      header.records_count, header.transactional)
+        event = Event(0, Kind.SEND, "", self.lane(client_id), self.attempts, batch.number, batch.tries,
+                      batch.values, topic, partition, conn, self.producer_id(header.producer_id),
+                      header.producer_epoch, header.base_sequence, header.records_count, header.transactional)
         self.open_attempts += 1
         self.note(event)
-        return Attempt(event, client_id, header)
+        return BatchSent(event, header)
 
-    def note_about(self, attempt: Attempt, kind: Kind) -> None:
-        """An event of this kind about an attempt."""
-        self.note(replace(attempt.event, kind=kind))
+    def note_about(self, sent: BatchSent, kind: Kind, what: str = "") -> None:
+        """An event of this kind about a batch that was sent."""
+        self.note(replace(sent.event, kind=kind, what=what))
+
+    def verdict(self, sent: BatchSent, what: str, error: int, offset: int | None) -> None:
+        """The broker decided: stored, duplicate or refused."""
+        self.note(replace(sent.event, kind=Kind.VERDICT, what=what, lane="broker", error=ErrorCode(error),
+                          offset=offset))
+
+    def ack(self, sent: BatchSent, error: int, offset: int | None) -> None:
+        """The answer goes to the producer."""
+        if not error:
+            self.book.settle(sent.event.batch)
+        self.note(replace(sent.event, kind=Kind.ACK, error=ErrorCode(error), offset=offset))
+        self.settle(sent)
+
+    def lost(self, sent: BatchSent, what: str) -> None:
+        """The request or the answer is lost."""
+        self.note_about(sent, Kind.LOST, what)
+        self.settle(sent)
+
+    def settle(self, sent: BatchSent) -> None:
+        """Nothing more will become of it."""
+        with self.changed:
+            self.open_attempts -= not sent.settled
+            sent.settled = True
+            self.changed.notify_all()
+
+    def report(self, client_id: str, topic: str, partition: int, timestamp: int, what: str,
+               offset: int | None = None, error: ErrorCode = ErrorCode.NONE, note: str = "",
+               values: tuple[str, ...] = ()) -> None:
+        """The application was told about a record."""
+        with self.changed:
+            if self.wants(client_id):
+                self.reported += 1
+                self.reports.append(Report(client_id, topic, partition, timestamp, what, offset, error, note,
+                                           len(self.events), values))
+            self.changed.notify_all()
+
+    # who a producer is
 
     def kill(self, event: Event) -> None:
         """The producer is dead; nobody will be told anything."""
@@ -163,6 +223,17 @@ class Recording:
         self._introduced.discard(client_id)
         self._introduce(client_id)
 
+    def adopt_ids(self, other: Recording) -> None:
+        """Producers outlive a recording: take over which ids they have; each is introduced when it sends."""
+        self._ids = dict(other._ids)
+
+    def _introduce(self, client_id: str) -> None:
+        if client_id in self._ids and client_id not in self._introduced:
+            true_id, epoch, transactional_id = self._ids[client_id]
+            self._introduced.add(client_id)
+            self.note(Event(0, Kind.INIT, "", self.lane(client_id), producer_id=self.producer_id(true_id),
+                            producer_epoch=epoch, note=transactional_id))
+
     def in_transaction(self, lane: str) -> bool:
         """Whether the last that was heard of this producer's transactions is not an end."""
         heard = [event.what for event in self.events if event.kind == Kind.TXN and event.lane == lane]
@@ -170,55 +241,49 @@ class Recording:
 
     def has_ended(self, producer_id: int) -> bool:
         """Whether the transaction of this producer was ended last we heard, so that its marker must come."""
-        lanes = {event.lane for event in self.events if event.kind == Kind.TXN and event.producer_id == producer_id}
+        lanes = {e.lane for e in self.events if e.kind == Kind.TXN and e.producer_id == producer_id}
         return bool(lanes) and not any(map(self.in_transaction, lanes))
 
-    def adopt_ids(self, other: Recording) -> None:
-        """Take over which producers have which ids, as producers outlive a recording; each is introduced when it sends."""
-        self._ids = dict(other._ids)
 
-    def _introduce(self, client_id: str) -> None:
-        if client_id in self._ids and client_id not in self._introduced:
-            true_id, epoch, transactional_id = self._ids[client_id]
-            self._introduced.add(client_id)
-            self.note(Event(0, Kind.INIT, "", self.lane(client_id), producer_id=self.producer_id(true_id), producer_epoch=epoch,
-                            note=transactional_id))
+def write_down(recording: Recording, request: Request, answer: Any) -> None:
+    """Note what a request to a coordinator and its answer mean; nothing for any other request."""
+    if request.body is None or not recording.wants(request.client_id):
+        return
+    if request.api_key == INIT_PRODUCER_ID:
+        _write_init(recording, request.client_id, request.body.transactional_id or "", answer)
+    for event in _txn_events(recording, request, answer):
+        recording.note(event)
 
-    def lost(self, attempt: Attempt, what: str) -> None:
-        """The request or the answer of an attempt is lost."""
-        self.note(replace(attempt.event, kind=Kind.LOST, what=what))
-        self.settle(attempt)
 
-    def verdict(self, attempt: Attempt, what: str, error: int, offset: int | None) -> None:
-        """The broker decided: stored, duplicate or refused."""
-        self.note(replace(attempt.event, kind=Kind.VERDICT, what=what, lane="broker", error=ErrorCode(error), offset=offset))
+def _write_init(recording: Recording, client_id: str, transactional_id: str, answer: Any) -> None:
+    if answer.error_code in FENCED:
+        recording.note(Event(0, Kind.TXN, "fenced", recording.lane(client_id),
+                             error=ErrorCode(answer.error_code), note=transactional_id))
+    elif not answer.error_code:
+        recording.init(client_id, answer.producer_id, answer.producer_epoch, transactional_id)
 
-    def ack(self, attempt: Attempt, error: int, offset: int | None) -> None:
-        """The answer goes to the producer."""
-        if not error:
-            self.book.settle(attempt.event.batch)
-        attempt.answered = True
-        self.note(replace(attempt.event, kind=Kind.ACK, error=ErrorCode(error), offset=offset))
-        self.settle(attempt)
 
-    def settle(self, attempt: Attempt) -> None:
-        """Nothing more will become of this attempt."""
-        with self.changed:
-            self.open_attempts -= not attempt.settled
-            attempt.settled = True
-            self.changed.notify_all()
+def _txn_events(recording: Recording, request: Request, answer: Any) -> Iterator[Event]:
+    what, error = _step(request, answer)
+    if not what or (error and error not in FENCED):
+        return
+    lane, prefix = recording.lane(request.client_id), "v3_and_below_" * (request.api_key == ADD_PARTITIONS)
+    true_id, epoch = (getattr(request.body, f"{prefix}{name}") for name in ("producer_id", "producer_epoch"))
+    about = Event(0, Kind.TXN, "fenced", lane, producer_id=recording.producer_id(true_id),
+                  producer_epoch=epoch, transactional=True, error=ErrorCode(error))
+    if not error and what == "add partition" and not recording.in_transaction(lane):
+        yield replace(about, what="begin")
+    yield about if error else replace(about, what=what)
 
-    def report(self, client_id: str, topic: str, partition: int, timestamp: int, what: str, offset: int | None = None,
-               error: ErrorCode = ErrorCode.NONE, note: str = "", values: tuple[str, ...] = ()) -> None:
-        """The application was told about a record."""
-        with self.changed:
-            if not self.closed and (self.only is None or client_id in self.only):
-                self.told += 1
-                self.reports.append(Report(client_id, topic, partition, timestamp, what, offset, error, note,
-                                           len(self.events), values))
-            self.changed.notify_all()
 
-    def wait_until(self, condition: Callable[[], bool], seconds: float) -> bool:
-        """Wait for something that events change; False when the time is over."""
-        with self.changed:
-            return self.changed.wait_for(condition, seconds)
+def _step(request: Request, answer: Any) -> tuple[str, int]:
+    """The step of a transaction that this request is, if any, and its error."""
+    if request.api_key == END_TXN:
+        return "commit" if request.body.committed else "abort", answer.error_code
+    if request.api_key == ADD_OFFSETS:
+        return "offsets", answer.error_code
+    if request.api_key == ADD_PARTITIONS:
+        codes = [partition.partition_error_code for topic in answer.results_by_topic_v3_and_below
+                 for partition in topic.results_by_partition]
+        return "add partition", next(filter(None, codes), 0)
+    return "", 0

@@ -86,10 +86,12 @@ def framed(frame: bytes) -> bytes:
 
 
 def first_fields(frame: bytes) -> Request:
-    """API, version and correlation id, no more. ProtocolError where there are too few bytes."""
+    """API, version, correlation id, client id; no body. ProtocolError where there are too few bytes."""
     if len(frame) < _FIRST_FIELDS.size:
         raise ProtocolError("shorter than a request header")
-    return Request(*_FIRST_FIELDS.unpack_from(frame), frame)
+    length = max(0, int.from_bytes(frame[8:10], "big", signed=True))
+    client_id = frame[10:10 + length].decode("utf-8", "replace")
+    return Request(*_FIRST_FIELDS.unpack_from(frame), frame, client_id)
 
 
 def decode_request(frame: bytes) -> Request:
@@ -100,7 +102,7 @@ def decode_request(frame: bytes) -> Request:
         raise ProtocolError(f"no API {key}")
     body = _decoded(REQUESTS[key], frame, version)
     _refuse_nulls(body, version)
-    return replace(request, client_id=body.header.client_id or "", body=body)
+    return replace(request, body=body)
 
 
 def decode_response(api_key: int, version: int, frame: bytes) -> Any:

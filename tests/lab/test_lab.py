@@ -182,7 +182,7 @@ def test_lost_request_and_lost_ack_are_the_same_exception(lab: Lab) -> None:
 @pytest.mark.parametrize("faults", [None, "1: kill producer", "1+: lose request"])
 def test_once_a_run_is_over_nothing_of_it_can_arrive_any_more(lab: Lab, faults: str | None) -> None:
     lab.run(1, faults=faults, delivery_timeout_ms=700, request_timeout_ms=200)
-    clients = lab.proxy.recording.only
+    clients = lab.proxy.recording.client_ids
     assert clients and all(map(lab.proxy.is_dead, clients))
     assert not lab.proxy.is_dead(lab.producer().client_id)
 

@@ -18,10 +18,9 @@ from lesson_lib.broker.embedded import EmbeddedBroker
 from lesson_lib.errors import LessonError
 from lesson_lib.faults import parse_script
 from lesson_lib.history import Kind
-from lesson_lib.proxy import frames as codec
 from lesson_lib.proxy.proxy import FaultProxy
 from lesson_lib.proxy.recording import Recording
-from lesson_lib.wire import requests
+from lesson_lib.wire import messages, requests
 from lesson_lib.wire.raw_client import RawClient, make_topic
 from lesson_lib.wire.record_batch import batch_bytes
 
@@ -164,7 +163,7 @@ def test_every_address_is_ours(proxy: FaultProxy, broker: EmbeddedBroker) -> Non
 
 def test_versions_are_held_back_to_what_the_proxy_can_read(proxy: FaultProxy) -> None:
     with RawClient(proxy.address) as client:
-        assert client.versions[codec.PRODUCE][1] <= 12 and client.versions[codec.FETCH][1] <= 12
+        assert client.versions[messages.PRODUCE][1] <= 12 and client.versions[messages.API_KEYS["Fetch"]][1] <= 12
 
 
 def test_a_cluster_of_three_has_three_listeners(proxy: FaultProxy) -> None:
@@ -233,7 +232,7 @@ def test_no_bytes_stop_it(proxy: FaultProxy, record: Record) -> None:
 
 def test_a_frame_that_claims_to_be_huge_closes_the_connection(proxy: FaultProxy) -> None:
     with RawClient(proxy.address) as client:
-        client.send_bytes(struct.pack(">i", codec.MAX_FRAME_BYTES + 1))
+        client.send_bytes(struct.pack(">i", messages.MAX_FRAME_BYTES + 1))
         assert client.hung_up()
 
 
