@@ -63,7 +63,7 @@ class ClientSide:
             while not self.torn:
                 request = frames.read_request(await messages.read_frame(self._reader))
                 wanted = self.control.recording.wants(request.client_id)
-                if self.control.is_dead(request.client_id):  # looked at last: it dies, then the recording closes
+                if self.control.is_dead(request.client_id):  # asked last: it dies before a recording closes
                     break
                 read = self._with_fate(request) if wanted else ReadRequest(request)
                 await self._queue.put(read)

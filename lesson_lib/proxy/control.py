@@ -27,8 +27,8 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 class Control:
     """The state of a proxy for the broker at `upstream`.
 
-    `hooks` do the faults that happen to a broker, by name; `listen_for` starts a listener for a node and returns
-    its address.
+    `hooks` do the faults that happen to a broker, by name; `listen_for` starts a listener for a node and
+    returns its address.
     """
 
     def __init__(self, upstream: Address, hooks: Mapping[str, Callable[[], None]],
