@@ -46,7 +46,6 @@ NO_STATEMENT = {
     "For comparison: the same second request, but only its ack gets lost, and the producer stays alive.": OUR_RUN,
     "One producer is closed properly, the next is killed, and a third starts.": OUR_RUN,
     "From here on you drive the producers call by call.": OUR_RUN,
-    "The same calls on `kafka-python`.": NO_VERB,
 }
 
 

@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+import json
 import time
-import zipfile
-from collections.abc import Callable
-from pathlib import Path
+import uuid
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import nbformat
 import pytest
 from kafka import TopicPartition
 from kafka.errors import KafkaError
+from kafka.protocol.admin import DescribeConfigsRequest
 from kafka.structs import OffsetAndMetadata
 
-from course_tools.apache_kafka import maven
 from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.errors import LessonError
 from lesson_lib.history import Kind, LogCell
+from lesson_lib.lab.choose_broker import choose
 from lesson_lib.lab.clients import LabProducer
-from lesson_lib.lab.compose import read_compose
-from lesson_lib.lab.lab import Lab
+from lesson_lib.lab.forge import forge
+from lesson_lib.lab.lab import Lab, start_lab
+from lesson_lib.wire import requests
+from lesson_lib.wire.raw_client import RawClient, make_topic
+
+from .classes import classes
+from .register import ROOT
+from .relay import END_TXN, PRODUCE, Relay
 
 PATIENCE_SECONDS = 20.0
+NOTEBOOKS = ROOT / "notebooks"
 SHORT = {"delivery_timeout_ms": 1_500, "request_timeout_ms": 1_000}  # long enough for a first try on a busy machine
 
 
@@ -170,10 +179,50 @@ def test_an_open_transaction_holds_back_what_lies_behind_it(lab: Lab, topic: str
     assert told(lambda: slow.send(topic, b"s1").get()) == "InvalidProducerEpochError"
 
 
+@pytest.mark.fact("given-up-error")
+def test_who_was_only_too_slow_begins_again(lab: Lab, topic: str) -> None:
+    """`InvalidProducerEpochError`: the coordinator gave up on you. It is not fenced for ever: begin again, in kafka-python as soon as
+    the new epoch is there."""
+    slow = started(lab, "too-slow", transaction_timeout_ms=1_500)
+    slow.begin_transaction()
+    slow.send(topic, b"s0").get()
+    assert in_time(lambda: words(lab.log(topic)) == "s0 ABORT")
+    assert told(lambda: slow.send(topic, b"s1").get()) == "InvalidProducerEpochError"
+    assert in_time(lambda: told(slow.begin_transaction) == "ok")
+    slow.send(topic, b"again").get()
+    slow.commit_transaction()
+    assert words(lab.log(topic)) == "s0 ABORT again COMMIT"
+
+
+@pytest.mark.java
+@pytest.mark.fact("given-up-java")
+def test_java_that_was_only_too_slow_aborts_and_goes_on(lab: Lab, topic: str, java: Callable[..., list[str]]) -> None:
+    """Java gets `InvalidProducerEpochException`, aborts and goes on (KIP-588)."""
+    told = java(lab.address, topic, "!init", "!begin", "s0", "!wait4000", "s1", "!abort", "!begin", "again", "!commit",
+                transactional_id=f"slow-{topic}", transaction_timeout_ms=1_500)
+    assert told == ["ok", "ok", "ok 0", "ok", "InvalidProducerEpochException", "ok", "ok", "ok 2", "ok"]
+
+
 @pytest.mark.fact("one-minute")
 def test_transactions_time_out_after_a_minute_by_default(lab: Lab) -> None:
     """`transaction.timeout.ms`, one minute by default."""
     assert lab.producer().config["transaction_timeout_ms"] == 60_000
+
+
+@pytest.mark.kafka
+@pytest.mark.fact("looks-every-ten-seconds", "seven-days", "three-copies-of-decisions")
+@pytest.mark.parametrize(("name", "default"), [
+    ("transaction.abort.timed.out.transaction.cleanup.interval.ms", "10000"), ("transactional.id.expiration.ms", str(7 * 86_400_000)),
+    ("transaction.state.log.replication.factor", "3"), ("transaction.state.log.min.isr", "2")])
+def test_defaults_of_the_coordinator(kafka_address: str, name: str, default: str) -> None:
+    """The coordinator looks for transactions that are over their time every 10 seconds; it forgets a transactional id after
+    seven days; its own topic asks for three replicas, two of them in sync."""
+    with RawClient(kafka_address) as client:
+        broker = client.ask(requests.metadata("none")).brokers[0].node_id
+        asked = DescribeConfigsRequest.DescribeConfigsResource(resource_type=4, resource_name=str(broker), configuration_keys=[name])
+        answer = client.ask(DescribeConfigsRequest(resources=[asked], include_synonyms=True, include_documentation=False))
+    (config,) = answer.results[0].configs
+    assert [one.value for one in config.synonyms if one.source == 5] == [default]  # 5: DEFAULT_CONFIG
 
 
 @pytest.mark.fact("successor-fences")
@@ -275,16 +324,91 @@ def test_kafka_python_commits_what_a_failed_send_left_half(lab: Lab, topic: str)
     assert words(lab.log(topic)) == "order COMMIT"
 
 
-@pytest.mark.fact("error-timeout-abort")
-def test_after_a_time_out_abort_works(lab: Lab, topic: str) -> None:
-    """`KafkaTimeoutError`: unknown; `abort_transaction()`, begin all of it again."""
-    lab.faults({"2+": "lose ack silently"})
-    shop = started(lab, "timeout", **SHORT)
+def finished(lab: Lab, topic: str, producer: LabProducer) -> str:
+    """Begin again, send, commit: "ok", or the first exception."""
+    return next((what for what in (told(producer.begin_transaction), told(lambda: producer.send(topic, b"again").get()),
+                                   told(producer.commit_transaction)) if what != "ok"), "ok")
+
+
+@pytest.mark.fact("error-timeout-new-producer")
+@pytest.mark.parametrize(("lost", "same_producer", "log"), [
+    ("request", "OutOfOrderSequenceNumberError", "a ABORT"), ("ack", "ok", "a b ABORT again COMMIT")])
+def test_after_a_time_out_a_new_producer_goes_on(lab: Lab, topic: str, lost: str, same_producer: str, log: str) -> None:
+    """`KafkaTimeoutError`: unknown; abort, close(), begin again in a new producer. In the same one kafka-python 3.0.12 can
+    begin again if the ack was lost, and not if the request was lost: it does not take the sequence back."""
+    lab.faults({"2+": f"lose {lost} silently"})
+    shop = started(lab, f"timeout-{lost}", **SHORT)
     shop.begin_transaction()
     shop.send(topic, b"a").get()
     assert told(lambda: shop.send(topic, b"b").get()) == "KafkaTimeoutError"
-    shop.abort_transaction()
-    assert words(lab.log(topic)) == "a b ABORT"
+    assert told(shop.abort_transaction) == "ok"
+    lab.faults()
+    assert finished(lab, topic, shop) == same_producer
+    assert words(lab.log(topic)).startswith(log)
+    shop.close()
+    assert finished(lab, topic, started(lab, f"timeout-{lost}")) == "ok"
+    assert words(lab.log(topic)).endswith("again COMMIT")
+
+
+UNKNOWN = {"KafkaTimeoutError", "RequestTimedOutError", "KafkaConnectionError"}
+
+
+@pytest.mark.fact("unknown-has-three-names")
+@pytest.mark.parametrize(("breaks", "delivery", "names"), [
+    (None, 1_500, {"KafkaTimeoutError"}), (None, 1_000, {"RequestTimedOutError"}), (0.995, 1_000, UNKNOWN)])
+def test_unknown_has_three_names(relayed: Relayed, breaks: float | None, delivery: int, names: set[str]) -> None:
+    """The delivery timeout ends while the batch waits for its next try: `KafkaTimeoutError`. It ends during a try that
+    gets no answer: `RequestTimedOutError`; and where the connection drops at that moment, it can be
+    `KafkaConnectionError`. All three mean unknown: here the record is in the log each time."""
+    lab, relay = relayed
+    topic = lab.topic("unknown")
+    producer = lab.producer(delivery_timeout_ms=delivery, request_timeout_ms=1_000)
+    producer.send(topic, b"first").get()
+    if breaks is None:
+        relay.loses.add(PRODUCE)
+    else:
+        relay.breaks[PRODUCE] = breaks
+    assert told(lambda: producer.send(topic, b"m").get()) in names
+    assert words(lab.log(topic)) == "first m"
+
+
+@pytest.mark.fact("commit-unknown")
+def test_a_commit_that_raises_may_have_committed(relayed: Relayed) -> None:
+    """kafka-python 3.0.12: a `commit_transaction()` that times out raises, and the transaction may be committed all the same.
+    Neither a second commit nor an abort is possible; a new producer under the same id waits until it is decided, and
+    then the committed offset says what became of it."""
+    lab, relay = relayed
+    topic, where = lab.topic("unknown"), TopicPartition(lab.topic("in"), 0)
+    with lab.consumer(group_id="unknown", enable_auto_commit=False) as reader:
+        reader.assign([where])
+        shop = started(lab, "unknown", **SHORT)
+        shop.begin_transaction()
+        shop.send(topic, b"a").get()
+        shop.send_offsets_to_transaction({where: OffsetAndMetadata(1, "", -1)}, reader.group_metadata())
+        relay.loses.add(END_TXN)
+        assert "RequestTimedOutError" in error_of(shop.commit_transaction)
+        relay.loses.clear()
+        assert [told(shop.commit_transaction), told(shop.abort_transaction)] == ["KafkaError"] * 2
+        shop = started(lab, "unknown")
+        assert reader.committed(where) == 1 and words(lab.log(topic)) == "a COMMIT"
+    assert finished(lab, topic, shop) == "ok"
+    assert words(lab.log(topic)) == "a COMMIT again COMMIT"
+
+
+Relayed = tuple[Lab, Relay]
+
+
+@pytest.fixture(params=["embedded", pytest.param("kafka", marks=pytest.mark.kafka)])
+def relayed(request: pytest.FixtureRequest) -> Iterator[Relayed]:
+    """A lab, and a relay between its proxy and its broker."""
+    broker = choose("embedded", "4.4") if request.param == "embedded" else None
+    relay = Relay(broker.text if broker else request.getfixturevalue("kafka_address"))
+    lab = start_lab(relay.address)
+    yield lab, relay
+    lab.stop()
+    relay.stop()
+    if broker and broker.embedded:
+        broker.embedded.stop()
 
 
 @pytest.mark.parametrize(("code", "name"), [(10, "MessageSizeTooLargeError"), (87, "InvalidRecordError")])
@@ -307,7 +431,8 @@ EVERY_LAB = ["embedded", "embedded 4.1", "embedded 4.0", "embedded 3.9", pytest.
 @pytest.mark.fact("error-out-of-order-over")
 @pytest.mark.parametrize("lab", EVERY_LAB, indirect=True)
 def test_after_an_out_of_order_error_the_transaction_is_over(lab: Lab, topic: str, release: KafkaVersion) -> None:
-    """`OutOfOrderSequenceNumberError`: refused; the transaction is aborted; begin all of it again, before Kafka 4.1 with a new producer."""
+    """`OutOfOrderSequenceNumberError`: refused; the client has the transaction aborted; begin again, at first `KafkaError` until the
+    new epoch is there, and with brokers before 4.1 for good: there it takes a new producer."""
     lab.faults({2: "refuse 45"})
     shop = started(lab, "gap")
     shop.begin_transaction()
@@ -375,12 +500,133 @@ def test_a_fenced_producer_says_so_in_its_log(lab: Lab) -> None:
     assert in_time(lambda: any(old.client_id in line and "Fenced" in line for line in lab.client_log().splitlines()))
 
 
+@pytest.mark.fact("librdkafka-has-statistics")
+def test_librdkafka_tells_its_numbers(lab: Lab, topic: str) -> None:
+    """librdkafka's statistics have the producer id, its epoch and how often it was raised (`eos`), and for each partition the
+    next number to be acked (`next_ack_seq`)."""
+    library, told = pytest.importorskip("confluent_kafka"), []
+    producer = library.Producer({"bootstrap.servers": lab.address, "enable.idempotence": True, "statistics.interval.ms": 50,
+                                 "stats_cb": lambda text: told.append(json.loads(text))})
+    producer.produce(topic, b"m", partition=0)
+    assert in_time(lambda: producer.poll(0.05) is not None and told and told[-1]["eos"]["producer_id"] > 0)
+    assert {"idemp_state", "producer_id", "producer_epoch", "epoch_cnt"} <= set(told[-1]["eos"])
+    assert {"next_ack_seq", "next_err_seq", "acked_msgid"} <= set(told[-1]["topics"][topic]["partitions"]["0"])
+
+
+def somewhere(text: str) -> list[str]:
+    """The classes of the pinned Kafka that hold this text."""
+    return [name for name, found in classes().items() if any(text.encode() in code for code in found)]
+
+
 @pytest.mark.java
-@pytest.mark.fact("broker-metrics")
-def test_the_broker_has_the_metrics_that_are_named() -> None:
-    """On the broker watch FailedProduceRequestsPerSec, ProducerIdCount, and PartitionsWithLateTransactionsCount."""
-    jars = [Path(jar) for jar in maven.classpath(maven.kafka_server(read_compose().version)).split(":")]
-    code = b"".join(zipped.read(name) for jar in jars if jar.name.startswith("kafka") for zipped in [zipfile.ZipFile(jar)]
-                    for name in zipped.namelist() if name.endswith(".class"))
-    for metric in (b"FailedProduceRequestsPerSec", b"ProducerIdCount", b"PartitionsWithLateTransactionsCount"):
-        assert metric in code
+@pytest.mark.fact("broker-metrics", "log-lines")
+@pytest.mark.parametrize(("text", "holder"), [
+    ("FailedProduceRequestsPerSec", "BrokerTopicMetrics"), ("ProducerIdCount", "ReplicaManager"),
+    ("PartitionsWithLateTransactionsCount", "ReplicaManager"), ("Error processing append operation", "ReplicaManager"),
+    ("Loading producer state from snapshot file", "ProducerStateManager"), ("ProducerId set to", "TransactionManager"),
+    ("Going to bump epoch and reset sequence numbers", "TransactionManager"), ("Idempotence will be disabled because", "ProducerConfig")])
+def test_what_one_can_watch_is_there(text: str, holder: str) -> None:
+    """On the broker watch FailedProduceRequestsPerSec, ProducerIdCount, and PartitionsWithLateTransactionsCount. Log lines of
+    the broker: "Error processing append operation", "Loading producer state from snapshot file"; of the Java client:
+    "ProducerId set to", "Going to bump epoch and reset sequence numbers", "Idempotence will be disabled because"."""
+    assert holder in somewhere(text)
+
+
+def hanging(address: str, reader: Callable[[str], list[str]]) -> tuple[str, list[str]]:
+    """A late batch of a transaction that is over, sent to a new topic, and what a read_committed consumer gets of the next record."""
+    topic = f"hanging-{uuid.uuid4().hex[:8]}"
+    with RawClient(address) as client:
+        make_topic(client, topic)
+    bench = forge(address, topic)
+    late = str(bench.send(4711, 0, 0, transactional=True, transactional_id="late", values=["late"]))
+    bench.send(values=["next"])
+    bench.close()
+    return late, reader(topic)
+
+
+@pytest.mark.fact("late-batch-hangs")
+@pytest.mark.parametrize("lab", ["embedded 3.5", "embedded", pytest.param("kafka", marks=pytest.mark.kafka)], indirect=True)
+def test_a_late_batch_opens_a_transaction_that_nobody_ends(lab: Lab, release: KafkaVersion) -> None:
+    """Before Kafka 3.6 a late transactional batch was stored and opened a transaction that nobody ends: a read_committed
+    consumer stands still in front of it. Kafka 4.4 refuses the batch."""
+    def careful(topic: str) -> list[str]:
+        with lab.consumer(topic, isolation_level="read_committed", consumer_timeout_ms=500) as consumer:
+            return [record.value.decode() for record in consumer]
+    late, seen = hanging(lab.choice.text, careful)
+    if release.verifies_transactions:
+        assert late.startswith("refused") and seen == ["next"]
+    else:
+        assert late == "stored at offset 0" and seen == []
+
+
+# The recipe, as it stands in the notebook
+
+RECIPE = ("l07-live-life", "l07-live-right")
+
+
+class Impatient:
+    """A lab whose producers do not wait for minutes."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+
+    def producer(self, **options: Any) -> LabProducer:
+        """With short time-outs."""
+        return self.lab.producer(**options, **SHORT)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.lab, name)
+
+
+def recipe(lab: Lab) -> dict[str, Any]:
+    """The lesson's own `process`, on new topics whose input is `a`, an aborted `never`, `b`, `c`."""
+    notebook = nbformat.read(next(NOTEBOOKS.glob("07-*.ipynb")), as_version=4)
+    setup, *cells = ("".join(c.source) for c in notebook.cells if c.id in ("l07-setup", *RECIPE))
+    names: dict[str, Any] = {"lab": Impatient(lab), "source": lab.topic("in"), "target": lab.topic("out")}
+    for source in (setup, *cells):
+        exec(source, names)
+    filler = started(lab, "filler")
+    for value, end in ((b"a", "commit"), (b"never", "abort"), (b"b", "commit"), (b"c", "commit")):
+        filler.begin_transaction()
+        filler.send(names["source"], value).get()
+        getattr(filler, f"{end}_transaction")()
+    return names
+
+
+@pytest.mark.fact("recipe-holds", "aborted-input-comes-out")
+@pytest.mark.parametrize(("faults", "crash_at", "begins_again"), [
+    ({}, None, False), ({}, b"b", False), ({1: "lose ack"}, None, False), ({2: "refuse 45"}, None, True), ({2: "refuse 10"}, None, True),
+    ({2: "lose request silently", 3: "lose request silently"}, None, True),
+    ({2: "lose ack silently", 3: "lose ack silently"}, None, True)])
+def test_the_recipe_writes_each_result_once(lab: Lab, capsys: pytest.CaptureFixture[str], faults: dict[int, str],
+                                            crash_at: bytes | None, begins_again: bool) -> None:
+    """The recipe on kafka-python: after a crash, or after any exception, it begins again from what is committed, and a
+    read_committed reader gets each result once; what was aborted in the input is left out."""
+    names = recipe(lab)
+    lab.faults(faults)
+    if crash_at:
+        names["process"](b"b", crash_at=crash_at)
+    names["process"](b"c")
+    assert read(lab, names["target"], isolation_level="read_committed") == ["A", "B", "C"]
+    assert ("begins again" in capsys.readouterr().out) == begins_again
+
+
+@pytest.mark.fact("aborted-input-comes-out")
+def test_without_read_committed_an_aborted_record_comes_out_committed(lab: Lab) -> None:
+    """Read with the default, an aborted record of the input comes out the other end as a committed one."""
+    names = recipe(lab)
+    careless = names["process"]
+    names["lab"].consumer = lambda *topics, **options: lab.consumer(*topics, **{**options, "isolation_level": "read_uncommitted"})
+    careless(b"c")
+    assert read(lab, names["target"], isolation_level="read_committed") == ["A", "NEVER", "B", "C"]
+
+
+@pytest.mark.fact("recipe-holds")
+def test_the_recipe_survives_an_unknown_commit(relayed: Relayed, capsys: pytest.CaptureFixture[str]) -> None:
+    """A commit whose answer gets lost raises; the recipe begins again from what is committed, and writes nothing twice."""
+    lab, relay = relayed
+    names = recipe(lab)
+    relay.loses_once.add(END_TXN)
+    names["process"](b"c")
+    assert "begins again after KafkaError" in capsys.readouterr().out
+    assert read(lab, names["target"], isolation_level="read_committed") == ["A", "B", "C"]

@@ -1,19 +1,22 @@
-"""Lesson 7, "Transactions": several writes that count together or not at all, and what even they do not cover.
+"""Lesson 7, "Transactions": several writes that count together or not at all, and what even they don't cover.
 
-Where the notebook uses what, in this order:
+Where the notebook uses what, in this order; what is marked * belongs to a section "Going deeper":
 
 | id | where |
 |---|---|
 | 7.recall-restart, 7.recall-unknown, 7.recall-epoch | opening: three questions on lessons 5 and 6 |
-| 7.alone | the page's own question |
+| 7.alone | the article's own question |
 | 7.half | before an idempotent producer that dies between two partitions |
 | 7.commit | before the first transaction, on two partitions |
 | 7.abort, 7.saw-abort | before and after an aborted transaction with two consumers |
 | 7.stuck | before a transaction that stays open |
 | 7.zombie | before two producers with one transactional id |
+| 7.id | after that: which id for which process |
 | 7.crash | before consume, transform, produce without transactions; its control has them |
 | 7.half-commit | before a real commit after a send that failed (live; the scenario stands in for it) |
-| 7.make-log, 7.lag | exercises: play producers, count offsets |
+| 7.commit-raises | before what a commit that raises means |
+| 7.make-log | an exercise: play the producers |
+| 7.lag* | an exercise: count offsets |
 
 `kafka` in the stories is a `Transactions(...)`, as in the notebook.
 """
@@ -30,16 +33,24 @@ from lesson_lib.teach.tasks.task import given
 
 KILLED = scenario(3, faults={2: "kill producer"}, resend=True)
 HALF = story("shop = kafka.producer()", 'shop.send("order", partition=0)', "shop.kill()", partitions=2)
-COMMITTED = story('shop = kafka.producer("shop")', "shop.begin()", 'shop.send("order", partition=0)', 'shop.send("stock", partition=1)',
-                  "shop.commit()", partitions=2)
-ABORTED = story('shop = kafka.producer("shop")', "shop.begin()", 'shop.send("a")', "shop.commit()", "shop.begin()", 'shop.send("x")',
-                "shop.abort()", "kafka.consumer().poll()", 'kafka.consumer("read_committed").poll()')
-STUCK = story('slow = kafka.producer("slow")', "slow.begin()", 'slow.send("s0")', "other = kafka.producer()", 'other.send("o0")',
-              'kafka.consumer("read_committed").poll()')
-ZOMBIE = story('old = kafka.producer("shop")', "old.begin()", 'old.send("a0")', 'new = kafka.producer("shop")', 'old.send("a1")')
+COMMITTED = story('shop = kafka.producer("shop")', "shop.begin()", 'shop.send("order", partition=0)',
+                  'shop.send("stock", partition=1)', "shop.commit()", partitions=2)
+ABORTED = story('shop = kafka.producer("shop")', "shop.begin()", 'shop.send("a")', "shop.commit()",
+                "shop.begin()", 'shop.send("x")', "shop.abort()", "kafka.consumer().poll()",
+                'kafka.consumer("read_committed").poll()')
+STUCK = story('slow = kafka.producer("slow")', "slow.begin()", 'slow.send("s0")', "other = kafka.producer()",
+              'other.send("o0")', 'kafka.consumer("read_committed").poll()')
+ZOMBIE = story('old = kafka.producer("shop")', "old.begin()", 'old.send("a0")',
+               'new = kafka.producer("shop")',
+               'old.send("a1")')
 CRASHED = pipeline("m", transactions=False, crash={1: "send"})
 SAVED = pipeline("m", crash={1: "send"})
 FAILED_SEND = story('shop = kafka.producer("shop")', "shop.begin()", 'shop.send("order")', "shop.commit()")
+MIXED = story('shop = kafka.producer("shop")', "shop.begin()", 'shop.send("a", "b")', "shop.commit()",
+              "shop.begin()", 'shop.send("x")', "shop.abort()", "shop.begin()", 'shop.send("c")',
+              "shop.commit()", 'kafka.consumer("read_committed").poll()')
+
+
 def logs_words(run: History) -> str:
     """What each partition holds, markers in capitals."""
     return ", ".join(f"partition {number} holds {cells_words(run, number)}" for _, number in run.partitions)
@@ -50,14 +61,24 @@ def log_is(*runs: History) -> str:
     return f"the log holds {cells_words(runs[0])}."
 
 
+def logs_are(run: History) -> str:
+    """What contradicts a wrong idea of several partitions."""
+    return f"{logs_words(run)}."
+
+
 def read_is(run: History, lane: str = "consumer") -> str:
-    """The same as a contradiction."""
-    return f"it was handed {f'`{chr(32).join(read(run, lane))}`' if read(run, lane) else 'nothing'}."
+    """What contradicts a wrong idea of what a consumer receives."""
+    return f"it receives {f'`{chr(32).join(read(run, lane))}`' if read(run, lane) else 'nothing'}."
 
 
 def results(run: History) -> list[str]:
-    """What the reader of a pipeline's output was handed."""
+    """What the reader of a pipeline's output received."""
     return read(run, "consumer 2")
+
+
+def results_are(run: History) -> str:
+    """The same as code."""
+    return f"`{' '.join(results(run))}`"
 
 
 def fate(run: History, value: str) -> str:
@@ -65,169 +86,9 @@ def fate(run: History, value: str) -> str:
     return next((c.txn for cells in run.logs.values() for c in cells if c.value == value), "")
 
 
-RECALL = (
-    Question(
-        id="7.recall-restart", kind="recall", scenario=KILLED,
-        text="An idempotent producer died right after a send, and its application sent that record again. Why did the broker not "
-             "recognise it?",
-        options=(
-            Option("The second one came too late.", False, "a producer id is remembered for ever",
-                   "the broker still remembered the first producer; nobody asked it about that one."),
-            Option("It came under a new producer id.", lambda run: len({e.producer_id for e in run.of(Kind.INIT)}) == 2),
-            Option("Its sequence number was lower.", False, "at or below is duplicate",
-                   "sequences are compared within one producer id only."),
-        ),
-        explanation="An id belongs to one life of a producer. In this lesson there is a kind of producer that keeps it.",
-    ),
-    Question(
-        id="7.recall-unknown", kind="recall",
-        text="After `delivery.timeout.ms` the future of a send fails with a time-out. What is in the log?",
-        options=(
-            Option("The record is there, or it is not.", True),
-            Option("Nothing, so it can be sent again.", False, "a timeout means not written", "in one of two worlds it had been stored."),
-            Option("The record, since the producer tried often enough.", False, "sent means done",
-                   "in one of two worlds no try arrived."),
-        ),
-        explanation="Unknown, and the application cannot resolve it by sending again.",
-    ),
-    Question(
-        id="7.recall-epoch", kind="recall",
-        text="A batch arrives under a known producer id with a lower epoch than the broker remembers. What does the broker do?",
-        options=(
-            Option("It stores it.", False, "epochs are independent", "a lower epoch is that of a predecessor."),
-            Option("It drops it and says ok.", False, "the broker drops what is old", "nothing is dropped silently."),
-            Option("It refuses it: error 47.", True),
-        ),
-        explanation="Old epochs are shut out. Today you see what that is for.",
-    ),
-)
-
-ALONE = Question(
-    id="7.alone", kind="choice",
-    text="Can idempotent producers alone guarantee full end-to-end exactly-once processing?",
-    options=(
-        Option("Yes, if every producer has idempotence on.", False, "exactly once means the whole system",
-               "each of them vouches for its own batches, one partition at a time."),
-        Option("Yes, if the consumers commit their positions as well.", False, "a position makes reading exact",
-               "the result and the position are two writes, and a crash finds the place between them."),
-        Option("No, however many of them there are and whatever they commit.", True),
-    ),
-    explanation="The interesting part is what exactly is missing; the next runs show it piece by piece.",
-)
-
-HALF_QUESTION = Question(
-    id="7.half", kind="prediction", scenario=HALF,
-    text="An order is two records: `order` to partition 0, then `stock` to partition 1. The producer is idempotent. The process dies after "
-         "the first. What is there?",
-    options=(
-        Option("Nothing: the broker takes half an order back.", lambda run: not run.values(0), "idempotence is all or nothing",
-               lambda run: f"{logs_words(run)}."),
-        Option("`order`, and no `stock`.", lambda run: run.values(0) == ["order"] and not run.values(1)),
-        Option("Both: what was begun is completed.", lambda run: bool(run.values(1)), "the broker completes what was begun",
-               lambda run: f"{logs_words(run)}."),
-    ),
-    explanation="For the broker there was one batch, and it is stored. That another was to follow was known to nobody but the process.",
-)
-
-COMMIT_QUESTION = Question(
-    id="7.commit", kind="prediction", scenario=COMMITTED,
-    text="The same two records in a transaction that is committed. Each partition was empty before. Which offset will the next record on "
-         "partition 0 get?",
-    options=(
-        Option("1", lambda run: len(run.log(0)) == 1, "a commit leaves no trace", lambda run: f"{logs_words(run)}."),
-        Option("2", lambda run: len(run.log(0)) == 2),
-        Option("3", lambda run: len(run.log(0)) == 3, "begin is written too",
-               lambda run: f"only the end is written down: {logs_words(run)}."),
-    ),
-    explanation="A commit is a record in each partition that took part: a marker. It takes an offset like any other record.",
-)
-
-ABORT_QUESTION = Question(
-    id="7.abort", kind="prediction", scenario=ABORTED,
-    text="`a` is committed, `x` is aborted. Then a Java consumer reads from offset 0, with no other setting. What is it handed?",
-    options=(
-        Option("`a`", lambda run: read(run) == ["a"], "consumers leave out what was aborted", read_is),
-        Option("`a x`", lambda run: read(run) == ["a", "x"]),
-        Option("Nothing before the next commit.", lambda run: not read(run), "an abort blocks the reader", read_is),
-    ),
-    explanation="The default of Java's consumer is `read_uncommitted`: it shows what is in the log. The second consumer had asked for "
-                "`read_committed`.",
-)
-
-SAW_ABORT = Question(
-    id="7.saw-abort", kind="observation", scenario=ABORTED,
-    text="What became of `x` when its transaction was aborted?",
-    options=(
-        Option("It was taken out of the log.", lambda run: "x" not in run.values(), "an abort deletes", log_is),
-        Option("It stays, with an abort marker behind it, and the `read_committed` consumer left it out.",
-               lambda run: fate(run, "x") == "aborted" and "x" not in read(run, "consumer 2")),
-        Option("It stays, and both consumers were handed it.", lambda run: "x" in read(run, "consumer 2"),
-               "isolation changes nothing", lambda run: read_is(run, "consumer 2")),
-    ),
-    explanation="A log is only ever appended to. Aborted records cross the network, and the consumer's library skips them.",
-)
-
-STUCK_QUESTION = Question(
-    id="7.stuck", kind="prediction", scenario=STUCK,
-    text="A slow process has begun a transaction and sent `s0`. Then another producer, without any transaction, stores `o0` behind it. "
-         "What is a `read_committed` consumer handed now?",
-    options=(
-        Option("`o0`: it belongs to no transaction.", lambda run: read(run) == ["o0"], "a transaction hides only its own records",
-               read_is),
-        Option("`s0 o0`: both are in the log.", lambda run: read(run) == ["s0", "o0"], "isolation changes nothing", read_is),
-        Option("Nothing.", lambda run: not read(run)),
-    ),
-    explanation="It reads up to the last stable offset, the first record of the oldest open transaction. Whatever lies behind waits, "
-                "of whomever it is.",
-)
-
-ZOMBIE_QUESTION = Question(
-    id="7.zombie", kind="prediction", scenario=ZOMBIE,
-    text="A process hangs in the middle of a transaction. Another one is started in its place, with the same `transactional_id`. The first "
-         "wakes up and sends `a1`. What becomes of its two records?",
-    options=(
-        Option("`a0` is aborted, `a1` is refused.", lambda run: fate(run, "a0") == "aborted" and "a1" not in run.values()),
-        Option("Both are in its transaction, which is still open.", lambda run: fate(run, "a0") == fate(run, "a1") == "open",
-               "an open transaction stays its producer's", log_is),
-        Option("Both are stored; the second process begins a transaction of its own.",
-               lambda run: "a1" in run.values() and fate(run, "a0") != "open", "a transactional id is only a name", log_is),
-    ),
-    explanation="The new process got the same producer id with a higher epoch. What its predecessor left open was aborted first.",
-)
-
-CRASH_QUESTION = Question(
-    id="7.crash", kind="prediction", scenario=CRASHED, control=SAVED,
-    text="A process reads `m` from `in`, writes `M` to `out`, and then commits its position. Idempotence is on. It crashes once: `M` is "
-         "sent, the position is not committed yet. It starts again. What is a `read_committed` reader of `out` handed, without and with "
-         "transactions?",
-    options=(
-        Option("`M` in both: idempotence covers the restart.", lambda run, txn: results(run) == results(txn) == ["M"],
-               "the promise outlives the producer", lambda run, txn: f"without transactions it was handed `{' '.join(results(run))}`."),
-        Option("`M M` in both: the work is done twice.", lambda run, txn: results(run) == results(txn) == ["M", "M"],
-               "done twice means visible twice", lambda run, txn: f"with transactions it was handed `{' '.join(results(txn))}`."),
-        Option("`M M` without, `M` with.", lambda run, txn: results(run) == ["M", "M"] and results(txn) == ["M"]),
-    ),
-    explanation="Both did the work twice. With transactions the first result was aborted, as its position never came.",
-)
-
-HALF_COMMIT = Question(
-    id="7.half-commit", kind="prediction", scenario=FAILED_SEND, live=True,
-    text="With kafka-python: in one transaction `order` is stored, and the send of `stock` gets no answer. The application does not "
-         "look at that future and calls `commit_transaction()`. What does the log hold afterwards?",
-    options=(
-        Option("Nothing that counts: the commit is refused.", lambda run: fate(run, "order") != "committed",
-               "kafka-python checks every send at commit",
-               lambda run: f"`order` is {fate(run, 'order')}: the log holds {cells_words(run)}."),
-        Option("`order` and `stock`: the commit sends what is missing.", lambda run: fate(run, "stock") == "committed",
-               "the broker completes what was begun", lambda run: f"the log holds {cells_words(run)}."),
-        Option("`order` alone, committed.", lambda run: fate(run, "order") == "committed" and not fate(run, "stock")),
-    ),
-    explanation="All or nothing is said of what reached the transaction. Java's `commitTransaction` throws here; kafka-python "
-                "3.0.12 does not. Ask every future before the commit.",
-)
-
-MIXED = story('shop = kafka.producer("shop")', "shop.begin()", 'shop.send("a", "b")', "shop.commit()", "shop.begin()", 'shop.send("x")',
-              "shop.abort()", "shop.begin()", 'shop.send("c")', "shop.commit()", 'kafka.consumer("read_committed").poll()')
+def ids(run: History) -> int:
+    """How many producer ids were given out."""
+    return len({event.producer_id for event in run.of(Kind.INIT)})
 
 
 def missing(run: History) -> str:
@@ -242,33 +103,261 @@ def missing(run: History) -> str:
 def _against_lag(run: History, answer: list[object]) -> str:
     """What contradicts a wrong offset, else a wrong number of records."""
     if answer[:1] != [len(run.log())]:
-        return "The offset: each of the three transactions leaves a marker, and an aborted record leaves no offset free."
-    return "The offset is right. The records: which of the four is a `read_committed` consumer not handed?"
+        return "The offset: each of the three transactions leaves a marker, and an aborted record stays."
+    return "The offset is right. The records: which of the four does a `read_committed` consumer leave out?"
 
+
+RECALL = (
+    Question(
+        id="7.recall-restart", kind="recall", scenario=KILLED,
+        text="An idempotent producer died right after a send, and its application sent that record again "
+             "from a new process. Why didn't the broker recognise it?",
+        options=(
+            Option("The second one came too late.", False, "a broker forgets within seconds",
+                   "the broker still remembered the first producer. The copy came from another one."),
+            Option("It came under a new producer id.", lambda run: ids(run) == 2),
+            Option("Its sequence number was lower.", False, "at or below is duplicate",
+                   "sequences are compared within one producer id only."),
+        ),
+        explanation="An id belongs to one life of a producer. In this lesson you meet a kind of producer "
+                    "that keeps it.",
+    ),
+    Question(
+        id="7.recall-unknown", kind="recall",
+        text="After `delivery.timeout.ms` the future of a send raises a time-out. What's in the log?",
+        options=(
+            Option("The record may be there or not.", True),
+            Option("Nothing, so you can send it again.", False, "a timeout means not written",
+                   "in one of the two worlds the broker had stored it."),
+            Option("The record, since the producer tried often enough.", False, "sent means done",
+                   "in one of the two worlds no try arrived."),
+        ),
+        explanation="Unknown, and sending again doesn't resolve it.",
+    ),
+    Question(
+        id="7.recall-epoch", kind="recall",
+        text="A batch arrives under a known producer id with a lower epoch than the broker remembers. What "
+             "does the broker do?",
+        options=(
+            Option("It stores it.", False, "epochs are independent",
+                   "a lower epoch is that of a predecessor."),
+            Option("It drops it and says ok.", False, "the broker drops what is old",
+                   "it drops nothing silently."),
+            Option("It refuses it: error 47.", True),
+        ),
+        explanation="Old epochs are shut out. Today you see what that's for.",
+    ),
+)
+
+ALONE = Question(
+    id="7.alone", kind="choice",
+    text="Can idempotent producers alone guarantee full end-to-end exactly-once processing?",
+    options=(
+        Option("Yes, if every producer has idempotence on.", False, "exactly once means the whole system",
+               "each of them vouches for its own batches, one partition at a time."),
+        Option("Yes, if the consumers commit their offsets as well.", False, "a position makes reading exact",
+               "the result and the committed offset are two writes, and a crash can come between them."),
+        Option("No, however many there are and whatever they commit.", True),
+    ),
+    explanation="The interesting part is what exactly is missing. The next runs show it piece by piece.",
+)
+
+HALF_QUESTION = Question(
+    id="7.half", kind="prediction", scenario=HALF,
+    text="An order is two records: `order` to partition 0, then `stock` to partition 1. The producer is "
+         "idempotent. The process dies after the first. What's there?",
+    options=(
+        Option("Nothing: the broker takes half an order back.", lambda run: not run.values(0),
+               "idempotence is all or nothing", logs_are),
+        Option("`order`, and no `stock`.", lambda run: run.values(0) == ["order"] and not run.values(1)),
+        Option("Both: the broker completes what was begun.", lambda run: bool(run.values(1)),
+               "the broker completes what was begun", logs_are),
+    ),
+    explanation="To the broker there was one batch, and it's stored. Nobody but the process knew that "
+                "another was to follow. The picture finds no anomaly, and it's right: each log by itself is "
+                "in order.",
+)
+
+COMMIT_QUESTION = Question(
+    id="7.commit", kind="prediction", scenario=COMMITTED,
+    text="The same two records, in a transaction that commits. Both partitions were empty before. Which "
+         "offset will the next record on partition 0 get?",
+    options=(
+        Option("1", lambda run: len(run.log(0)) == 1, "a commit leaves no trace", logs_are),
+        Option("2", lambda run: len(run.log(0)) == 2),
+        Option("3", lambda run: len(run.log(0)) == 3, "begin is written too",
+               lambda run: f"only the end is written down: {logs_words(run)}."),
+    ),
+    explanation="The coordinator decides in one place; then it has a marker written into every partition "
+                "that took part, and a marker takes an offset like any record. No consumer receives a "
+                "marker, so expect gaps in the offsets.",
+)
+
+ABORT_QUESTION = Question(
+    id="7.abort", kind="prediction", scenario=ABORTED,
+    text="`a` is committed, `x` is aborted. Then a Java consumer with default settings reads from offset 0. "
+         "What does it receive?",
+    options=(
+        Option("`a`", lambda run: read(run) == ["a"], "consumers leave out what was aborted", read_is),
+        Option("`a x`", lambda run: read(run) == ["a", "x"]),
+        Option("Nothing before the next commit.", lambda run: not read(run), "an abort blocks the reader",
+               read_is),
+    ),
+    explanation="Java's default is `read_uncommitted`: the consumer receives what's in the log. The second "
+                "consumer in the picture had asked for `read_committed`.",
+)
+
+SAW_ABORT = Question(
+    id="7.saw-abort", kind="observation", scenario=ABORTED,
+    text="What became of `x` when its transaction was aborted?",
+    options=(
+        Option("It was taken out of the log.", lambda run: "x" not in run.values(), "an abort deletes",
+               log_is),
+        Option("It stays, with an abort marker behind it, and the `read_committed` consumer left it out.",
+               lambda run: fate(run, "x") == "aborted" and "x" not in read(run, "consumer 2")),
+        Option("It stays, and both consumers received it.", lambda run: "x" in read(run, "consumer 2"),
+               "isolation changes nothing", lambda run: read_is(run, "consumer 2")),
+    ),
+    explanation="Aborting removes nothing. The record crosses the network, and the consumer's library skips "
+                "it, if it was told to: `read_committed` isn't the default in Java and kafka-python. In "
+                "librdkafka it is.",
+)
+
+STUCK_QUESTION = Question(
+    id="7.stuck", kind="prediction", scenario=STUCK,
+    text="A slow process has begun a transaction and sent `s0`. Then another producer, without any "
+         "transaction, stores `o0` behind it. What does a `read_committed` consumer receive now?",
+    options=(
+        Option("`o0`: it belongs to no transaction.", lambda run: read(run) == ["o0"],
+               "a transaction hides only its own records", read_is),
+        Option("`s0 o0`: both are in the log.", lambda run: read(run) == ["s0", "o0"],
+               "isolation changes nothing", read_is),
+        Option("Nothing.", lambda run: not read(run)),
+    ),
+    explanation="A careful consumer reads up to the first record of the oldest open transaction, the last "
+                "stable offset. Everything behind it waits, whoever sent it, until the coordinator gives up "
+                "on the slow producer: after `transaction.timeout.ms`, one minute by default. The "
+                "coordinator looks every 10 seconds, so add up to 10.",
+)
+
+ZOMBIE_QUESTION = Question(
+    id="7.zombie", kind="prediction", scenario=ZOMBIE,
+    text="A process hangs in the middle of a transaction. You start another one in its place, with the same "
+         "`transactional_id`. The first wakes up and sends `a1`. What becomes of its two records?",
+    options=(
+        Option("`a0` is aborted, `a1` is refused.",
+               lambda run: fate(run, "a0") == "aborted" and "a1" not in run.values()),
+        Option("Both are in its transaction, which is still open.",
+               lambda run: fate(run, "a0") == fate(run, "a1") == "open",
+               "an open transaction stays its producer's", log_is),
+        Option("Both are stored; the second process begins a transaction of its own.",
+               lambda run: "a1" in run.values() and fate(run, "a0") != "open",
+               "a transactional id is only a name", log_is),
+    ),
+    explanation="The new process got the same producer id with a higher epoch, and the coordinator first "
+                "aborted what its predecessor had left open. The predecessor is *fenced*. The epoch rose by "
+                "two: once to end the open transaction, once for the newcomer.",
+)
+
+ID_QUESTION = Question(
+    id="7.id", kind="choice",
+    text="Three instances of one service run side by side, and Kubernetes restarts them now and then. Which "
+         "`transactional_id` do you give them?",
+    options=(
+        Option("The same to all three, as they do the same work.", False,
+               "a transactional id names a service",
+               "each of them would fence the one that started before it."),
+        Option("A random one at each start, so that none ever clashes.", False, "an id only has to be unique",
+               "nobody would fence a zombie, and what it left open would hold readers up."),
+        Option("One for each instance, which it keeps when it restarts.", True),
+    ),
+    explanation="The id has to outlive a restart, and no two running processes may share it. The pod's name "
+                "in a StatefulSet will do.",
+)
+
+CRASH_QUESTION = Question(
+    id="7.crash", kind="prediction", scenario=CRASHED, control=SAVED,
+    text="A process reads `m` from `in`, writes `M` to `out`, and then commits the offset. Idempotence is "
+         "on. It crashes once: `M` is sent, the offset isn't committed yet. It starts again. What does a "
+         "`read_committed` reader of `out` receive, without and with transactions?",
+    options=(
+        Option("`M` in both: idempotence covers the restart.",
+               lambda run, txn: results(run) == results(txn) == ["M"], "the promise outlives the producer",
+               lambda run, txn: f"without transactions it receives {results_are(run)}."),
+        Option("`M M` in both: the work is done twice.",
+               lambda run, txn: results(run) == results(txn) == ["M", "M"], "done twice means visible twice",
+               lambda run, txn: f"with transactions it receives {results_are(txn)}."),
+        Option("`M M` without, `M` with.",
+               lambda run, txn: results(run) == ["M", "M"] and results(txn) == ["M"]),
+    ),
+    explanation="The committed offset is a record too, so it can be part of the transaction: result and "
+                "offset become one step, and a crash leaves both or neither. Here the first `M` was aborted, "
+                "because its offset never came.",
+)
+
+HALF_COMMIT = Question(
+    id="7.half-commit", kind="prediction", scenario=FAILED_SEND, live=True,
+    text="With kafka-python: in one transaction `order` is stored, and the send of `stock` gets no answer. "
+         "The application doesn't look at that future and calls `commit_transaction()`. What does the log "
+         "hold afterwards?",
+    options=(
+        Option("Nothing that counts: the commit is refused.", lambda run: fate(run, "order") != "committed",
+               "kafka-python checks every send at commit",
+               lambda run: f"`order` is {fate(run, 'order')}: the log holds {cells_words(run)}."),
+        Option("`order` and `stock`: the commit sends what is missing.",
+               lambda run: fate(run, "stock") == "committed", "the broker completes what was begun", log_is),
+        Option("`order` alone, committed.",
+               lambda run: fate(run, "order") == "committed" and not fate(run, "stock")),
+    ),
+    explanation="\"All or nothing\" is about what reached the transaction. Java's `commitTransaction` throws "
+                "here; kafka-python 3.0.12 doesn't. So look at every future before you commit.",
+)
+
+COMMIT_RAISES = Question(
+    id="7.commit-raises", kind="choice",
+    text="Now the commit itself: `commit_transaction()` raises, because its answer didn't come in time. Is "
+         "the transaction committed?",
+    options=(
+        Option("No, or it wouldn't have raised.", False, "an exception means nothing happened",
+               "the coordinator may have decided; only its answer got lost."),
+        Option("Yes: the coordinator always finishes what it was asked.", False, "sent means done",
+               "the request itself may have got lost."),
+        Option("It may be committed or not.", True),
+    ),
+    explanation="Lesson 2's two worlds again. With Java, after a time-out, call `commitTransaction()` again, "
+                "and don't abort (`KafkaProducer` javadoc). A producer of kafka-python 3.0.12 can do neither "
+                "any more: close it and start a new one under the same id. Its `init_transactions()` waits "
+                "until the old transaction is decided, and then the committed offset tells you which way it "
+                "went.",
+)
 
 EXERCISES = (
     PlayTask(
         id="7.make-log", name="play", missing=missing,
-        text="Make the log `a ABORT b COMMIT` without a call of `abort()`. Your function gets a `kafka`, as in the cells above. "
-             "`task.check(play)`",
-        hints=("Who else ends a transaction that was left open?", "Either time does it (`kafka.wait`), or a successor.",
+        text="Make the log `a ABORT b COMMIT` without calling `abort()`. Your function gets a `kafka`, as in "
+             "the cells above. `task.check(play)`",
+        hints=("Who else ends a transaction that was left open?",
+        "Either time does it (`kafka.wait`), or a successor.",
                "A successor is a second producer with the same transactional id."),
         right=(given(rules.play), given(rules.waits)),
         wrong=(given(rules.aborts), given(rules.another_id), given(rules.plain), given("a ABORT b COMMIT")),
-        explanation="A successor aborts what it finds open; so does the coordinator once `transaction.timeout.ms` is over.",
+        explanation="A successor aborts what it finds open; so does the coordinator once "
+                    "`transaction.timeout.ms` is over.",
     ),
     ValueTask(
         id="7.lag", scenario=MIXED, expects="two numbers, as a list",
-        text="On an empty partition: a transaction with `a` and `b` is committed, one with `x` aborted, one with `c` committed. Which "
-             "offset does the next record get, and how many records is a `read_committed` consumer handed? `task.check([offset, records])`",
+        text="On an empty partition, a transaction with `a` and `b` is committed, one with `x` aborted, one "
+             "with `c` committed. Which offset does the next record get, and how many records does a "
+             "`read_committed` consumer receive? `task.check([offset, records])`",
         truth=lambda run: [len(run.log()), len(read(run))],
         against=_against_lag,
         hints=("Write the log down, cell by cell.", "Four records and three markers."),
-        right=(given([7, 3]), given((7, 3))), wrong=(given([4, 3]), given([7, 4]), given([6, 3]), given([4, 4]), given(7)),
-        explanation="So end minus position is no number of records. A monitor that counts offsets shows a lag "
-                    "that \"last record + 1\" never works off.",
+        right=(given([7, 3]), given((7, 3))),
+        wrong=(given([4, 3]), given([7, 4]), given([6, 3]), given([4, 4]), given(7)),
+        explanation="So end minus committed offset isn't a number of records. A monitor that subtracts "
+                    "offsets shows a lag that \"last record + 1\" never works off.",
     ),
 )
 
-ITEMS = (*RECALL, ALONE, HALF_QUESTION, COMMIT_QUESTION, ABORT_QUESTION, SAW_ABORT, STUCK_QUESTION, ZOMBIE_QUESTION, CRASH_QUESTION,
-         HALF_COMMIT, *EXERCISES)
+ITEMS = (*RECALL, ALONE, HALF_QUESTION, COMMIT_QUESTION, ABORT_QUESTION, SAW_ABORT, STUCK_QUESTION,
+         ZOMBIE_QUESTION, ID_QUESTION, CRASH_QUESTION, HALF_COMMIT, COMMIT_RAISES, *EXERCISES)

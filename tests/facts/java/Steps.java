@@ -5,6 +5,7 @@ import java.util.Properties;
 import java.util.Scanner;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
+import java.util.concurrent.locks.LockSupport;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -15,8 +16,8 @@ import org.apache.kafka.common.serialization.StringSerializer;
 
 /**
  * Each input line `topic setting=value,... step step ...` is a new producer. A step is a value to send and to wait for, or one of
- * !init !begin !commit !abort !metrics !read (what a consumer with no setting is handed); with ~ in front of a value nobody asks how its send ends. After each step a line
- * says what the application is told, at last `end`.
+ * !init !begin !commit !abort !metrics !read (what a consumer with no setting receives) !wait4000 (milliseconds); with ~ in front of a
+ * value nobody asks how its send ends. After each step a line says what the application is told, at last `end`.
  */
 public class Steps {
     public static void main(String[] arguments) {
@@ -56,6 +57,10 @@ public class Steps {
     }
 
     static String told(KafkaProducer<String, String> producer, String topic, String step) {
+        if (step.startsWith("!wait")) {
+            LockSupport.parkNanos(1_000_000L * Long.parseLong(step.substring(5)));
+            return "ok";
+        }
         try {
             switch (step) {
                 case "!init" -> producer.initTransactions();
