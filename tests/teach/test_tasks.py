@@ -100,6 +100,7 @@ def test_schedules_are_all_of_them_once_and_the_short_ones_first(attempts: int, 
     assert len(found) == sum(comb(attempts, n) * len(FAULTS) ** n for n in range(most + 1))
 
 
+@pytest.mark.usefixtures("ends")
 def test_a_call_is_bounded_and_leaves_no_trace_function() -> None:
     def forever(_: int) -> None:
         while True:
@@ -114,6 +115,7 @@ def test_a_call_is_bounded_and_leaves_no_trace_function() -> None:
     assert bounded.call(len, "abc") == 3
 
 
+@pytest.mark.usefixtures("ends")
 def test_what_catches_everything_is_refused_before_it_runs() -> None:
     ran: list[int] = []
 
@@ -159,6 +161,7 @@ ENDLESS = {
 }
 
 
+@pytest.mark.usefixtures("ends")
 @pytest.mark.parametrize("body", ENDLESS.values(), ids=ENDLESS)
 def test_a_loop_in_one_line_is_bounded_too(body: str) -> None:
     names: dict[str, Any] = {"itertools": itertools}

@@ -65,6 +65,7 @@ def for_ever(kafka: Any) -> None:
         kafka.producer()
 
 
+@pytest.mark.usefixtures("ends")
 @pytest.mark.parametrize(("answer", "outcome", "words"), [
     (..., Outcome.NOT_ATTEMPTED, "task.check(play)"), (does_nothing, Outcome.NOT_ATTEMPTED, "does nothing yet"),
     (leaves_open, Outcome.WRONG, "The log holds `a`"), (breaks, Outcome.CANNOT_RUN, "raised AttributeError"),
