@@ -22,6 +22,7 @@ NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("0[1
 WORD, QUESTION, PICTURE, PLAYGROUND, CELL, EXERCISE = 60 / 200, 20, 40, 180, 5, 180  # seconds
 DEEPER = "Going deeper"
 PICTURES = re.compile(r"\b(?:show|compare|reveal)\(")
+PLAYED = re.compile(r"\b(?:playground|touch)\(")
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def seconds_of(cell: dict[str, Any]) -> tuple[float, float]:
         return words(source) * WORD, 0.0
     asked = [find(call.item_id) for call in calls([source]) if call.role in ASKS]
     core = CELL + sum(map(_to_answer, (item for item in asked if isinstance(item, Question))))
-    core += PICTURE * len(PICTURES.findall(source)) + PLAYGROUND * source.count("playground(")
+    core += PICTURE * len(PICTURES.findall(source)) + PLAYGROUND * len(PLAYED.findall(source))
     tasks = [item for item in asked if not isinstance(item, Question)]
     return (0.0 if tasks else core), sum(words(item.asked) * WORD + EXERCISE for item in tasks)
 
