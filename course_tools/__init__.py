@@ -1,1 +1,5 @@
-"""What instructors, maintainers and automated checks use; no lesson imports it. `python -m lesson_lib` is the door to its commands."""
+"""What instructors, maintainers and automated checks use. No lesson imports it.
+
+`python -m lesson_lib` is the door to its commands; whatever teaches is in `lesson_lib`, and this may import
+it.
+"""

@@ -1,7 +1,8 @@
 """`python -m lesson_lib doctor`: what is here, and what to do about what is not.
 
-A line starts with `ok`, with `note` (something is missing that the lessons can do without) or with `STOP` (the lessons cannot
-run). Only the standard library is imported at the top: this program has to run where nothing else does.
+A line starts with `ok`, with `note` (something is missing that the lessons can do without) or with `STOP`
+(the lessons cannot run). Only the standard library is imported at the top: this program has to run where
+nothing else does.
 """
 
 from __future__ import annotations
@@ -88,15 +89,18 @@ def needed() -> set[str]:
 def compare_packages(lock: dict[str, str], lessons: set[str]) -> Iterator[Finding]:
     """What is installed against what is locked."""
     versions = {name: installed(name) for name in lock}
-    missing = sorted((name for name in lock if versions[name] is None), key=lambda name: (name not in lessons, name))
+    missing = sorted((name for name in lock if versions[name] is None),
+                     key=lambda name: (name not in lessons, name))
     other = sorted(name for name in lock if versions[name] not in (None, lock[name]))
     if lessons.intersection(missing):
-        yield Finding("STOP", f"packages are missing: {_some(missing)}. Run make setup, and use .venv/bin/python")
+        yield Finding("STOP",
+                      f"packages are missing: {_some(missing)}. Run make setup, and use .venv/bin/python")
     elif missing:
         yield Finding("note", f"packages for tests are missing: {_some(missing)}. make setup brings them")
     if other:
         differences = [f"{name} {versions[name]} (locked: {lock[name]})" for name in other]
-        yield Finding("note", f"packages in other versions: {_some(differences)}. make setup brings the locked ones")
+        yield Finding("note",
+                      f"packages in other versions: {_some(differences)}. make setup brings the locked ones")
     if not missing and not other:
         yield Finding("ok", f"packages: {len(lock)}, all as in requirements.lock")
 
@@ -118,13 +122,15 @@ def _some(names: list[str]) -> str:
 def docker() -> Finding:
     """The Docker engine, which make kafka prefers."""
     if not shutil.which("docker"):
-        return Finding("note", "Docker: not installed. Only make kafka would use it, and it takes Java instead")
+        return Finding("note",
+                       "Docker: not installed. Only make kafka would use it, and it takes Java instead")
     try:
         answer = subprocess.run(["docker", "info"], capture_output=True, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired):
         answer = None
     if answer is None or answer.returncode:
-        return Finding("note", "Docker: the client is here, no engine answers. Start it, or let make kafka use Java")
+        return Finding("note",
+                       "Docker: the client is here, no engine answers. Start it, or let make kafka use Java")
     return Finding("ok", "Docker: an engine answers; make kafka uses it")
 
 
@@ -145,7 +151,7 @@ def java() -> Finding:
 
 
 def broker() -> Finding:
-    """The broker that live cells will use: the learner's choice, else the one of make kafka, else the embedded one."""
+    """The broker of live cells: the learner's choice, else the one of make kafka, else embedded."""
     from lesson_lib.lab.compose import read_compose
 
     chosen = os.environ.get(VARIABLE, "").strip()
@@ -166,7 +172,7 @@ def broker() -> Finding:
 
 
 def first_usable(addresses: str) -> str | None:
-    """The first of a comma-separated list where a Kafka broker answers; ValueError when one is not host:port."""
+    """The first of a list where a Kafka broker answers; ValueError when one is not host:port."""
     from lesson_lib.wire import probe
 
     parts = [(part.strip(), probe.split_address(part)) for part in addresses.split(",")]
@@ -174,7 +180,7 @@ def first_usable(addresses: str) -> str | None:
 
 
 def version_at(address: str) -> str:
-    """The Kafka version at an address: exact for one that make kafka started on Java, else what its APIs tell."""
+    """The Kafka version at an address, as make kafka knows it, or else as its APIs tell."""
     from kafka.protocol.broker_version_data import BrokerVersionData
 
     from course_tools.apache_kafka.process import started
@@ -193,4 +199,5 @@ def lab_port() -> Finding:
 
     if probe.is_free(LAB_PORT):
         return Finding("ok", f"port {LAB_PORT} is free for JupyterLab")
-    return Finding("note", f"port {LAB_PORT} is taken: JupyterLab takes the next one, or LAB_ARGS='--port N' chooses")
+    return Finding("note",
+                   f"port {LAB_PORT} is taken: JupyterLab takes the next one, or LAB_ARGS='--port N' chooses")

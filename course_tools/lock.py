@@ -1,7 +1,8 @@
-"""`python -m lesson_lib lock`: write requirements.lock and environment.yml from pyproject.toml, the one list of dependencies.
+"""`python -m lesson_lib lock`: write requirements.lock and environment.yml from pyproject.toml, the one list
+of dependencies.
 
-For maintainers. Fetches uv, which resolves for every platform and Python at once, into a folder that it throws away:
-learners never need it. `--upgrade` takes newer versions where pyproject.toml allows them.
+For maintainers. Fetches uv, which resolves for every platform and Python at once, into a folder that it
+throws away: learners never need it. `--upgrade` takes newer versions where pyproject.toml allows them.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ ROOT = Path(__file__).resolve().parents[1]
 LOCK = ROOT / "requirements.lock"
 ENVIRONMENT = ROOT / "environment.yml"
 HEADER = """\
-# For conda, mamba and Binder: the versions of requirements.lock that the lessons need. `make lock` writes this file.
-# Everything but Python comes from pip, because conda-forge has other versions of some packages, and other names for others.
-# The hashes stay in the lock: pip takes either hashes or an editable install, and the last line is one.
+# For conda, mamba and Binder: the versions of requirements.lock that the lessons need. `make lock` writes
+# this file. Everything but Python comes from pip, because conda-forge has other versions of some packages,
+# and other names for others. The hashes stay in the lock: pip takes either hashes or an editable install, and
+# the last line is one.
 name: sent-twice-stored-once
 channels:
   - conda-forge
@@ -30,9 +32,10 @@ dependencies:
 
 
 def main(argv: list[str]) -> int:
-    """Resolve twice: everything with hashes for the lock, then the lessons' part of it for conda. Options go to uv."""
+    """Resolve everything with hashes for the lock, then the lessons' part for conda. Options go to uv."""
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--target", folder, "uv"], check=True)
+        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--target", folder, "uv"],
+                       check=True)
         _compile(folder, "--all-extras", "--generate-hashes", *argv, "--output-file", "requirements.lock")
         pins = _compile(folder, "--no-header", "--no-annotate", "--constraints", "requirements.lock")
     lines = [f"      - {pin}\n" for pin in [*pins.splitlines(), "--editable ."]]
@@ -42,7 +45,9 @@ def main(argv: list[str]) -> int:
 
 def _compile(uv: str, *options: str) -> str:
     """What `uv pip compile` prints for pyproject.toml, for every platform from the oldest Python on."""
-    command = [f"{uv}/bin/uv", "pip", "compile", "--universal", "--python-version", "3.11", "--fork-strategy", "fewest"]
+    command = [f"{uv}/bin/uv", "pip", "compile", "--universal", "--python-version", "3.11", "--fork-strategy",
+               "fewest"]
     command += ["--custom-compile-command", "make lock", *options, "pyproject.toml"]
     environment = {**os.environ, "PYTHONPATH": uv}
-    return subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
+    return subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE,
+                          text=True).stdout

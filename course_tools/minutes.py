@@ -27,7 +27,7 @@ PLAYED = re.compile(r"\b(?:playground|touch)\(")
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a lesson, from one heading of the second level to the next. Times are seconds, exercises apart."""
+    """A part of a lesson, between two headings of the second level. Seconds, exercises apart."""
 
     heading: str
     cell: str

@@ -1,11 +1,13 @@
-"""Build the lessons as a static JupyterLite site: they run in the reader's browser, which asks nothing but this site.
+"""Build the lessons as a static JupyterLite site: they run in the reader's browser, which asks nothing but
+this site.
 
-Fetches JupyterLite, Pyodide (Python for the browser) and the pure Python packages that the lessons import, each in the version
-below, into a folder that it throws away; `--pyodide FOLDER` takes an unpacked Pyodide instead of asking npm. There is no
-matplotlib among them: lesson_lib draws without. Live cells say in a sentence what they would need (lesson_lib/jupyter/browser.py).
+Fetches JupyterLite, Pyodide (Python for the browser) and the pure Python packages that the lessons import,
+each in the version below, into a folder that it throws away; `--pyodide FOLDER` takes an unpacked Pyodide
+instead of asking npm. There is no matplotlib among them: lesson_lib draws without. Live cells say in a
+sentence what they would need (lesson_lib/jupyter/browser.py).
 
-The front page leads to JupyterLite's pages for one notebook. Its JupyterLab would open again whatever was open before, each with
-a kernel of its own, and several Pythons at once are slow.
+The front page leads to JupyterLite's pages for one notebook. Its JupyterLab would open again whatever was
+open before, each with a kernel of its own, and several Pythons at once are slow.
 """
 
 from __future__ import annotations
@@ -31,26 +33,31 @@ from lesson_lib.errors import LessonError
 
 LITE = ["jupyterlite-core==0.8.6", "jupyterlite-pyodide-kernel==0.8.6"]
 PYODIDE, PYTHON = "314.0.6", "3.14"  # what that kernel was made for
-PYODIDE_FILES = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip", "pyodide-lock.json")
+PYODIDE_FILES = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip",
+                 "pyodide-lock.json")
 FRONT = Path(__file__).with_name("site_front.html")
 # In the browser the kernel is Pyodide's; these replace what needs a terminal or a server.
-NEEDED = ["comm", "micropip", "ipython", f"ipywidgets=={version('ipywidgets')}", f"kafka-python=={version('kafka-python')}"]
-NOT_THERE = {"pexpect", "ptyprocess", "widgetsnbextension", "crc32c", "matplotlib", "jupyterlab", "pyyaml", "psutil"}
+NEEDED = ["comm", "micropip", "ipython", f"ipywidgets=={version('ipywidgets')}",
+          f"kafka-python=={version('kafka-python')}"]
+NOT_THERE = {"pexpect", "ptyprocess", "widgetsnbextension", "crc32c", "matplotlib", "jupyterlab", "pyyaml",
+             "psutil"}
 FROM_KERNEL = {"piplite", "pyodide-kernel", "ipykernel", "widgetsnbextension"}
 
 
 def main(argv: list[str]) -> int:
     """Build the site into the folder given."""
-    options = argparse.ArgumentParser("python -m lesson_lib site", description=(__doc__ or "").splitlines()[0])
+    options = argparse.ArgumentParser("python -m lesson_lib site",
+                                      description=(__doc__ or "").splitlines()[0])
     options.add_argument("folder", type=Path, nargs="?", default=ROOT / "build" / "site")
     options.add_argument("--pyodide", type=Path, help="an unpacked Pyodide, instead of fetching it with npm")
     chosen = options.parse_args(argv)
     if chosen.pyodide is None and not shutil.which("npm"):
-        raise LessonError("make site fetches Pyodide with npm, which is not here: install Node.js, or unpack Pyodide "
-                          f"{PYODIDE} yourself and run: python -m lesson_lib site --pyodide FOLDER")
+        raise LessonError("make site fetches Pyodide with npm, which is not here: install Node.js, or unpack "
+                          f"Pyodide {PYODIDE} yourself and run: python -m lesson_lib site --pyodide FOLDER")
     with tempfile.TemporaryDirectory() as scratch:
         build(Path(scratch), chosen.folder.resolve(), chosen.pyodide)
-    print(f"The site is in {chosen.folder}. To try it: {sys.executable} -m http.server --bind 127.0.0.1 --directory {chosen.folder}")
+    serve = f"{sys.executable} -m http.server --bind 127.0.0.1 --directory {chosen.folder}"
+    print(f"The site is in {chosen.folder}. To try it: {serve}")
     return 0
 
 
@@ -70,7 +77,8 @@ def build(scratch: Path, folder: Path, pyodide: Path | None) -> None:
     _copy_published(scratch / "files")
     shutil.rmtree(folder, ignore_errors=True)
     print("Building the site ...", flush=True)
-    _run(python, "-m", "jupyter", "lite", "build", "--lite-dir", lite, "--contents", scratch / "files", "--output-dir", folder,
+    _run(python, "-m", "jupyter", "lite", "build", "--lite-dir", lite, "--contents", scratch / "files",
+         "--output-dir", folder,
          "--no-unused-shared-packages", "--no-sourcemaps", cwd=scratch)
     (folder / "index.html").write_text(front_page(sorted(NOTEBOOKS.glob("0*.ipynb"))), encoding="utf-8")
 
@@ -84,7 +92,8 @@ def _copy_published(folder: Path) -> None:
 
 def front_page(lessons: list[Path]) -> str:
     """The page with a link to each lesson, alone in a page of its own."""
-    items = [f'<li><a href="notebooks/index.html?path={path.name}">{html.escape(_heading(path))}</a></li>' for path in lessons]
+    items = [f'<li><a href="notebooks/index.html?path={path.name}">{html.escape(_heading(path))}</a></li>'
+             for path in lessons]
     return FRONT.read_text(encoding="utf-8").replace("<!-- lessons -->", "\n".join(items))
 
 
@@ -94,16 +103,19 @@ def _heading(lesson: Path) -> str:
 
 
 def _run(*command: Any, cwd: Path = ROOT) -> None:
-    done = subprocess.run([str(part) for part in command], cwd=cwd, capture_output=True, text=True, check=False)
+    done = subprocess.run([str(part) for part in command], cwd=cwd, capture_output=True, text=True,
+                          check=False)
     if done.returncode:
-        raise LessonError(f"{' '.join(map(str, command[1:5]))} ... failed:\n{(done.stderr or done.stdout)[-2000:]}")
+        said = (done.stderr or done.stdout)[-2000:]
+        raise LessonError(f"{' '.join(map(str, command[1:5]))} ... failed:\n{said}")
 
 
 def _environment(folder: Path) -> Path:
     """An environment of its own, as JupyterLite takes every extension that it finds into the site."""
     _run(sys.executable, "-m", "venv", folder)
     python = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
-    _run(python, "-m", "pip", "install", "--quiet", *LITE, f"jupyterlab_widgets=={version('jupyterlab_widgets')}", "jupyter-server")
+    _run(python, "-m", "pip", "install", "--quiet", *LITE,
+         f"jupyterlab_widgets=={version('jupyterlab_widgets')}", "jupyter-server")
     return python
 
 
@@ -120,14 +132,16 @@ def _copy_pyodide(source: Path, home: Path) -> None:
 
 
 def _fetch_wheels(python: Path, wheels: Path) -> None:
-    """What the lessons import, the course itself, and what stands for the server's packages in the browser."""
-    _run(sys.executable, "-m", "pip", "download", "--quiet", "--only-binary=:all:", "--python-version", PYTHON, "--implementation", "py",
+    """What the lessons import, the course itself, and what replaces a server's packages."""
+    _run(sys.executable, "-m", "pip", "download", "--quiet", "--only-binary=:all:", "--python-version",
+         PYTHON, "--implementation", "py",
          "--abi", "none", "--platform", "any", "--dest", wheels, *NEEDED)
-    _run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", wheels, ROOT)
+    _run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir",
+         wheels, ROOT)
     for wheel in wheels.glob("*.whl"):
         if _package(wheel)["name"] in NOT_THERE:
             wheel.unlink()
-    share = python.parents[1] / "share" / "jupyter" / "labextensions" / "@jupyterlite" / "pyodide-kernel-extension"
+    share = python.parents[1] / "share/jupyter/labextensions/@jupyterlite/pyodide-kernel-extension"
     for wheel in share.glob("static/pypi/*.whl"):
         if not wheel.name.startswith("widgetsnbextension-3."):  # for ipywidgets 7
             shutil.copy(wheel, wheels)
@@ -137,11 +151,15 @@ def _package(wheel: Path) -> dict[str, Any]:
     """One wheel as Pyodide's lock describes it."""
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
-        about = Parser().parsestr(archive.read(next(n for n in names if n.endswith(".dist-info/METADATA"))).decode())
+        about = Parser().parsestr(archive.read(next(n for n in names
+                                                    if n.endswith(".dist-info/METADATA"))).decode())
     required = [_name(r) for r in about.get_all("Requires-Dist", []) if "extra ==" not in r]
-    return {"name": _name(about["Name"]), "version": about["Version"], "file_name": wheel.name, "install_dir": "site",
-            "package_type": "package", "sha256": hashlib.sha256(wheel.read_bytes()).hexdigest(), "unvendored_tests": False,
-            "imports": sorted({n.split("/")[0].removesuffix(".py") for n in names if n.endswith(".py") and ".dist-info" not in n
+    return {"name": _name(about["Name"]), "version": about["Version"], "file_name": wheel.name,
+            "install_dir": "site",
+            "package_type": "package", "sha256": hashlib.sha256(wheel.read_bytes()).hexdigest(),
+            "unvendored_tests": False,
+            "imports": sorted({n.split("/")[0].removesuffix(".py") for n in names if n.endswith(".py")
+                               and ".dist-info" not in n
                                and ".data/" not in n}),
             "depends": sorted(set(required))}
 
@@ -152,7 +170,7 @@ def _name(requirement: str) -> str:
 
 
 def write_lock(path: Path, packages: list[dict[str, Any]]) -> None:
-    """Replace what Pyodide's lock lists by these; a dependency that is not among them is not there in a browser."""
+    """Replace what Pyodide's lock lists; a dependency that is not here is not there in a browser."""
     lock = json.loads(path.read_text(encoding="utf-8"))
     here = {package["name"] for package in packages}
     lock["packages"] = {p["name"]: {**p, "depends": [d for d in p["depends"] if d in here]} for p in packages}
@@ -161,7 +179,8 @@ def write_lock(path: Path, packages: list[dict[str, Any]]) -> None:
 
 def _settings(path: Path, packages: list[str]) -> None:
     """Load every package with Python itself, from this site and from nowhere else."""
-    # Without PYTHONSAFEPATH every import first asks the site's contents whether there is such a file: minutes instead of seconds.
+    # Without PYTHONSAFEPATH every import first asks the site's contents whether there is such a file: minutes
+    # instead of seconds.
     options = {"packages": packages, "env": {"HOME": "/home/pyodide", "PYTHONSAFEPATH": "1"}}
     kernel = {"disablePyPIFallback": True, "loadPyodideOptions": options}
     path.write_text(json.dumps({"jupyter-lite-schema-version": 0, "jupyter-config-data": {

@@ -1,7 +1,7 @@
 """`python -m lesson_lib`: the commands of the course, one line each.
 
-Each command is a function `main(argv) -> exit status` in a module of its own, imported only when it is asked for:
-`doctor` has to run, and say what is missing, where half of the packages are not installed.
+Each command is a function `main(argv) -> exit status` in a module of its own, imported only when it is asked
+for: `doctor` has to run, and say what is missing, where half of the packages are not installed.
 """
 
 from __future__ import annotations
@@ -12,18 +12,27 @@ from importlib import import_module
 from lesson_lib.errors import LessonError
 
 COMMANDS = {
-    "doctor": ("course_tools.doctor", "what is here (Python, packages, Docker, Java, broker), and what is to be done"),
-    "kafka": ("course_tools.apache_kafka.command", "up | down: Apache Kafka for the live exercises, on Docker or on Java"),
+    "doctor": ("course_tools.doctor",
+               "what is here (Python, packages, Docker, Java, broker), and what is to be done"),
+    "kafka": ("course_tools.apache_kafka.command",
+              "up | down: Apache Kafka for the live exercises, on Docker or on Java"),
     "broker": ("lesson_lib.broker.command", "--port N: run the embedded broker in the foreground"),
-    "report": ("course_tools.report.command", "NOTEBOOK… | --class FOLDER: what learners answered, judged again"),
-    "conformance": ("course_tools.conformance.command", "the embedded broker against Apache Kafka, with made-up histories"),
-    "clients": ("course_tools.clients.command", "how clients differ: the same experiments with each that is here, as a table"),
-    "book": ("course_tools.publish.book", "the executed lessons as pages that need no network, in build/book"),
-    "slides": ("course_tools.publish.slides", "the executed lessons as slides that need no network, in build/slides"),
-    "site": ("course_tools.site", "a static site in which the lessons run in the reader's browser, in build/site"),
+    "report": ("course_tools.report.command",
+               "NOTEBOOK… | --class FOLDER: what learners answered, judged again"),
+    "conformance": ("course_tools.conformance.command",
+                    "the embedded broker against Apache Kafka, with made-up histories"),
+    "clients": ("course_tools.clients.command",
+                "how clients differ: the same experiments with each that is here, as a table"),
+    "book": ("course_tools.publish.book",
+             "the executed lessons as pages that need no network, in build/book"),
+    "slides": ("course_tools.publish.slides",
+               "the executed lessons as slides that need no network, in build/slides"),
+    "site": ("course_tools.site",
+             "a static site in which the lessons run in the reader's browser, in build/site"),
     "answers": ("course_tools.answers", "for maintainers: write the answers in notebooks/for-instructors.md"),
     "minutes": ("course_tools.minutes", "for maintainers: write how long each lesson takes into its header"),
-    "lock": ("course_tools.lock", "for maintainers: write requirements.lock and environment.yml from pyproject.toml"),
+    "lock": ("course_tools.lock",
+             "for maintainers: write requirements.lock and environment.yml from pyproject.toml"),
 }
 
 

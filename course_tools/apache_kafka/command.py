@@ -57,12 +57,14 @@ def down(port: int | None = None) -> None:
     if port is None and has_engine() and _compose("ps", "--quiet").strip():
         _compose("down")
         stopped.append("Docker Compose")
-    print(f"Stopped Apache Kafka: {', '.join(stopped)}." if stopped else "No Apache Kafka of the course is running.")
+    print(f"Stopped Apache Kafka: {', '.join(stopped)}." if stopped
+          else "No Apache Kafka of the course is running.")
 
 
 def has_engine() -> bool:
     """True when a Docker engine answers and `docker compose` is there."""
-    return bool(shutil.which("docker")) and _succeeds("docker", "info") and _succeeds("docker", "compose", "version")
+    return bool(shutil.which("docker")) and _succeeds("docker", "info") and _succeeds("docker", "compose",
+                                                                                      "version")
 
 
 def _succeeds(*command: str) -> bool:
@@ -98,7 +100,7 @@ def _compose_up() -> None:
         print(f"Apache Kafka {compose.version} already runs at {address}.")
         return
     if not probe.is_free(compose.port):
-        raise LessonError(f"Port {compose.port} is taken by another program: stop it and run make kafka again.")
+        raise LessonError(f"Port {compose.port} is taken by another program: stop it, run make kafka again.")
     _compose("up", "--detach", "--wait")
     print(f"Apache Kafka {compose.version} runs at {address} (on Docker).")
 

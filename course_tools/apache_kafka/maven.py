@@ -1,4 +1,4 @@
-"""A class path for Maven coordinates: one small generated pom, one call of Maven, and the answer kept for next time."""
+"""A class path for Maven coordinates: a small generated pom, one call of Maven, the answer kept."""
 
 from __future__ import annotations
 
@@ -26,11 +26,12 @@ POM = """<project xmlns="http://maven.apache.org/POM/4.0.0">
   </dependencies>
 </project>
 """
-DEPENDENCY = "    <dependency><groupId>{0}</groupId><artifactId>{1}</artifactId><version>{2}</version></dependency>"
+DEPENDENCY = ("<dependency><groupId>{0}</groupId><artifactId>{1}</artifactId>"
+              "<version>{2}</version></dependency>")
 
 
 def kafka_server(version: str) -> tuple[str, ...]:
-    """The coordinates of Apache Kafka's server: `kafka.Kafka`, `kafka.tools.StorageTool`, `kafka.tools.DumpLogSegments`."""
+    """The coordinates of Apache Kafka's server and tools."""
     return (f"org.apache.kafka:kafka_2.13:{version}", LOGGING)
 
 
@@ -70,10 +71,12 @@ def _run_maven(folder: Path, answer: Path) -> None:
     """Let Maven resolve the pom in `folder` and write the class path to `answer`."""
     maven = shutil.which("mvn")
     if not maven:
-        raise LessonError("Maven (mvn) fetches Apache Kafka and is not installed: install Maven, or Docker instead.")
+        raise LessonError("Maven (mvn) fetches Apache Kafka and is not installed: "
+                          "install Maven, or Docker instead.")
     print("Maven fetches Apache Kafka, once; this may take a minute.", file=sys.stderr)
     goal = ["dependency:build-classpath", "-DincludeScope=runtime", f"-Dmdep.outputFile={answer}"]
     run = subprocess.run([maven, "-B", "-q", *goal], cwd=folder, capture_output=True, text=True, check=False)
     if run.returncode:
         errors = [line for line in run.stdout.splitlines() if "[ERROR]" in line] or ["no reason given"]
-        raise LessonError(f"Maven could not fetch Apache Kafka: {errors[0].partition('[ERROR] ')[2] or errors[0]}")
+        reason = errors[0].partition("[ERROR] ")[2] or errors[0]
+        raise LessonError(f"Maven could not fetch Apache Kafka: {reason}")

@@ -1,8 +1,9 @@
 """Start, find and stop an Apache Kafka that runs as a Java process of this machine.
 
-Each port has its folder `.kafka/<port>` with the settings, the log, the data and the process id. A process is ours when its
-id is in that file and its command line still names that folder's `server.properties`: an id that the system has given to some
-other program since is left alone. As with the container, the data lives as long as the broker does.
+Each port has its folder `.kafka/<port>` with the settings, the log, the data and the process id. A process is
+ours when its id is in that file and its command line still names that folder's `server.properties`: an id
+that the system has given to some other program since is left alone. As with the container, the data lives as
+long as the broker does.
 
 Differs from Kafka in: it is Kafka. Only the start script is ours.
 """
@@ -90,7 +91,8 @@ class KafkaProcess:
             process.wait()
             self.stop()
             raise
-        # The broker outlives this program; a Popen that believes in its end does not warn about a child left alone.
+        # The broker outlives this program; a Popen that believes in its end does not warn about a child left
+        # alone.
         process.returncode = 0
 
     def stop(self) -> bool:
@@ -115,10 +117,11 @@ class KafkaProcess:
         (self.folder / "version").write_text(version)
         command = self._java(version, "kafka.tools.StorageTool")
         command += ["format", "-t", environment["CLUSTER_ID"], "-c", str(self.settings)]
-        run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                             check=False)
         (self.folder / "format.log").write_text(run.stdout)
         if run.returncode:
-            raise LessonError(f"Kafka {version} could not format its storage: see {self.folder / 'format.log'}.")
+            raise LessonError(f"Kafka {version} could not format its storage: see {self.folder}/format.log.")
 
     def _launch(self, version: str) -> subprocess.Popen[bytes]:
         """Start the Java process in a session of its own, so that Ctrl-C in the shell does not end it."""
@@ -138,18 +141,19 @@ class KafkaProcess:
         """The command line that runs one of Kafka's programs."""
         java = maven.java()
         if not java:
-            raise LessonError("Apache Kafka needs Docker or Java: install Java 17 or newer together with Maven.")
+            raise LessonError("Apache Kafka needs Docker or Java: install Java 17 or newer, with Maven.")
         heap = read_compose().environment["KAFKA_HEAP_OPTS"].split()
-        return [java, *heap, "-cp", maven.classpath(maven.kafka_server(version), self.state / "classpath"), main_class]
+        return [java, *heap, "-cp", maven.classpath(maven.kafka_server(version), self.state / "classpath"),
+                main_class]
 
     def _wait(self, process: subprocess.Popen[bytes]) -> None:
         """Return when clients can use the broker."""
         deadline = time.monotonic() + START_SECONDS
         while not probe.is_usable(HOST, self.port):
             if process.poll() is not None:
-                raise LessonError(f"Kafka stopped while it was starting: the reason is in {self.folder / 'log'}.")
+                raise LessonError(f"Kafka stopped while it started: the reason is in {self.folder}/log.")
             if time.monotonic() > deadline:
-                raise LessonError(f"Kafka did not answer within {START_SECONDS:.0f} s: see {self.folder / 'log'}.")
+                raise LessonError(f"Kafka did not answer in {START_SECONDS:.0f} s: see {self.folder}/log.")
             time.sleep(0.1)
 
     def _gone_within(self, seconds: float) -> bool:
@@ -168,11 +172,12 @@ def started(state: Path = STATE) -> list[KafkaProcess]:
 
 
 def command_line(pid: int) -> str:
-    """The command line of a process; empty when there is none, or when it has ended and nobody has asked how."""
+    """The command line of a process; empty when there is none, or when it has ended."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
     except OSError:
         pass
     if Path("/proc/self").exists():
         return ""
-    return subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
+    return subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True,
+                          check=False).stdout

@@ -1,9 +1,11 @@
 """The environment block of docker-compose.yml as a `server.properties`, by the rule of Kafka's own image.
 
-The image turns `KAFKA_LOG_DIRS` into `log.dirs`: without the prefix, in lower case, `_` for a dot, `__` for an underscore,
-`___` for a dash (KafkaDockerWrapper). A few names configure Java or the start script instead and are no properties.
+The image turns `KAFKA_LOG_DIRS` into `log.dirs`: without the prefix, in lower case, `_` for a dot, `__` for
+an underscore, `___` for a dash (KafkaDockerWrapper). A few names configure Java or the start script instead
+and are no properties.
 
-Differs from Kafka in: nothing derived. The image fills in `listeners` when it is missing; the course's file states it.
+Differs from Kafka in: nothing derived. The image fills in `listeners` when it is missing; the course's file
+states it.
 """
 
 from __future__ import annotations
@@ -15,8 +17,8 @@ from pathlib import Path
 NOT_PROPERTIES = frozenset(
     f"KAFKA_{name}"
     for name in (
-        "VERSION HEAP_OPTS OPTS LOG4J_OPTS JMX_OPTS JVM_PERFORMANCE_OPTS GC_LOG_OPTS LOG4J_ROOT_LOGLEVEL LOG4J_LOGGERS "
-        "TOOLS_LOG4J_LOGLEVEL JMX_HOSTNAME"
+        "VERSION HEAP_OPTS OPTS LOG4J_OPTS JMX_OPTS JVM_PERFORMANCE_OPTS GC_LOG_OPTS LOG4J_ROOT_LOGLEVEL "
+        "LOG4J_LOGGERS TOOLS_LOG4J_LOGLEVEL JMX_HOSTNAME"
     ).split()
 )
 SEPARATORS = {"_": ".", "__": "_", "___": "-"}
@@ -43,8 +45,9 @@ def outside_a_container(properties: Mapping[str, str], data: Path, port: int) ->
         **properties,
         # The container has a file system of its own; here the data goes to the ignored folder.
         "log.dirs": str(data),
-        # In the container "://:9092" is every interface of a private network, and Docker publishes one port of it on
-        # 127.0.0.1. Here nothing stands in front, so Kafka itself binds to 127.0.0.1. The ports move together with `port`.
+        # In the container "://:9092" is every interface of a private network, and Docker publishes one port
+        # of it on 127.0.0.1. Here nothing stands in front, so Kafka itself binds to 127.0.0.1. The ports move
+        # together with `port`.
         "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}",
         "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
         "controller.quorum.voters": f"{properties['node.id']}@127.0.0.1:{controller}",

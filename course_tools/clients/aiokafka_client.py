@@ -26,13 +26,14 @@ class Aiokafka:
         self.version = version("aiokafka")
 
     def send(self, order: Order) -> list[str]:
-        """See `Client`."""
+        """See `ClientDriver`."""
         logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
         return asyncio.run(self._send(order))
 
     async def _send(self, order: Order) -> list[str]:
         try:
-            producer = aiokafka.AIOKafkaProducer(bootstrap_servers=order.address, **QUICK, **order.settings(NAMES))
+            producer = aiokafka.AIOKafkaProducer(bootstrap_servers=order.address, **QUICK,
+                                                 **order.settings(NAMES))
         except ValueError as refusal:
             return [f"{REFUSED} {type(refusal).__name__}"]
         await producer.start()
@@ -45,7 +46,8 @@ class Aiokafka:
                 pass
 
     async def _burst(self, producer: aiokafka.AIOKafkaProducer, order: Order, burst: range) -> list[str]:
-        futures = [await producer.send(order.topic, f"m{n}".encode(), KEY.encode(), partition=0) for n in burst]
+        futures = [await producer.send(order.topic, f"m{n}".encode(), KEY.encode(), partition=0)
+                   for n in burst]
         await asyncio.wait(futures, timeout=order.patience)
         return [told_by(future) for future in futures]
 

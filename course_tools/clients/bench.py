@@ -1,4 +1,4 @@
-"""One client in front of the lab: plays a fault script with it and hands back what it was told and what was on the wire."""
+"""One client in front of the lab: plays a fault script, says what was told and what was on the wire."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import NamedTuple
 
-from course_tools.clients.order import Client, Order
+from course_tools.clients.order import ClientDriver, Order
 from lesson_lib.faults import parse_script
 from lesson_lib.history import History, Kind
 from lesson_lib.lab.lab import Lab
@@ -23,7 +23,7 @@ class Played(NamedTuple):
 
 
 class HoldingRecording(Recording):
-    """Nothing is handled until so many attempts were made, then until so many, and so on: what a fault meets is not up to luck."""
+    """Nothing is handled before so many attempts, then so many: what a fault meets is not up to luck."""
 
     hold: Sequence[int] = ()
 
@@ -31,17 +31,19 @@ class HoldingRecording(Recording):
     def window_full(self) -> bool:
         """Whether they were."""
         settled = self.attempts - self.open_attempts
-        return self.killed or self.closed or self.attempts >= min((count for count in self.hold if count > settled), default=0)
+        wanted = min((count for count in self.hold if count > settled), default=0)
+        return self.killed or self.closed or self.attempts >= wanted
 
 
-class Bench:
+class ClientBench:
     """`play` is one run on a new topic; `hold`: see `HoldingRecording`."""
 
-    def __init__(self, lab: Lab, client: Client) -> None:
+    def __init__(self, lab: Lab, client: ClientDriver) -> None:
         self.lab, self.client = lab, client
         self.play("", [1])  # a client that has just been loaded is slow, and might run into short timeouts
 
-    def play(self, script: str, bursts: Sequence[int], *, hold: Sequence[int] = (), then_all_is_well: bool = False,
+    def play(self, script: str, bursts: Sequence[int], *, hold: Sequence[int] = (),
+             then_all_is_well: bool = False,
              **settings: bool | int | None) -> Played:
         """Send the bursts under the script, or only the first one."""
         recording = HoldingRecording(parse_script(script))
@@ -58,7 +60,7 @@ class Bench:
 
     @cached_property
     def in_flight_on(self) -> int:
-        """How many batches of one partition it leaves unanswered with idempotence, `MOST` for more than can be told."""
+        """How many batches of a partition it leaves unanswered with idempotence, at most `MOST`."""
         return self._in_flight(True)
 
     @cached_property

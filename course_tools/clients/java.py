@@ -24,12 +24,15 @@ class Java:
 
     def __init__(self) -> None:
         path = maven.classpath((f"org.apache.kafka:kafka-clients:{VERSION}", maven.LOGGING))
-        self._process = subprocess.Popen([maven.java() or "java", "-Dorg.slf4j.simpleLogger.defaultLogLevel=off", "-cp", path,
-                                          str(SOURCE)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+        self._process = subprocess.Popen([maven.java() or "java",
+                                          "-Dorg.slf4j.simpleLogger.defaultLogLevel=off", "-cp", path,
+                                          str(SOURCE)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                         text=True, bufsize=1)
 
     def send(self, order: Order) -> list[str]:
-        """See `Client`."""
-        print(order.address, order.topic, ",".join(map(str, order.bursts)), word(order.idempotence), word(order.in_flight),
+        """See `ClientDriver`."""
+        print(order.address, order.topic, ",".join(map(str, order.bursts)), word(order.idempotence),
+              word(order.in_flight),
               order.delivery_timeout_ms, order.request_timeout_ms, file=self._process.stdin, flush=True)
         lines: list[str] = []
         while (line := self._read()) != "end":

@@ -29,9 +29,10 @@ class KafkaPython:
         self.version = version("kafka-python")
 
     def send(self, order: Order) -> list[str]:
-        """See `Client`."""
+        """See `ClientDriver`."""
         try:
-            producer = LabProducer(Recording, lambda: None, bootstrap_servers=order.address, **QUICK, **order.settings(NAMES))
+            producer = LabProducer(Recording, lambda: None, bootstrap_servers=order.address, **QUICK,
+                                   **order.settings(NAMES))
         except KafkaConfigurationError as refusal:
             return [f"{REFUSED} {type(refusal).__name__}"]
         try:

@@ -14,12 +14,14 @@ from course_tools.clients.order import KEY, NEVER_TOLD, REFUSED, Order, ok
 
 NAMES = {"idempotence": "enable.idempotence", "in_flight": "max.in.flight.requests.per.connection",
          "delivery_timeout_ms": "message.timeout.ms", "request_timeout_ms": "request.timeout.ms"}
-# A back-off of 1 ms without a part of chance, which is what librdkafka makes of a `retry.backoff.ms` above its limit; with 1 ms as both it
-# would also ask for metadata every millisecond once an error says that the leader has moved, and those requests take the in-flight slots
-# of batches that must go again. No start from the bootstrap servers when the only broker was gone for a moment: that sometimes closes
-# the new connection too, and all on it is sent a third time.
+# A back-off of 1 ms without a part of chance, which is what librdkafka makes of a `retry.backoff.ms` above
+# its limit; with 1 ms as both it would also ask for metadata every millisecond once an error says that the
+# leader has moved, and those requests take the in-flight slots of batches that must go again. No start from
+# the bootstrap servers when the only broker was gone for a moment: that sometimes closes the new connection
+# too, and all on it is sent a third time.
 QUICK = {"linger.ms": 0, "batch.num.messages": 1, "retry.backoff.ms": 1_000, "retry.backoff.max.ms": 1,
-         "topic.metadata.refresh.fast.interval.ms": 60_000, "reconnect.backoff.ms": 20, "reconnect.backoff.max.ms": 20,
+         "topic.metadata.refresh.fast.interval.ms": 60_000, "reconnect.backoff.ms": 20,
+         "reconnect.backoff.max.ms": 20,
          "metadata.recovery.strategy": "none"}
 TICK = 0.05
 
@@ -34,9 +36,10 @@ class Librdkafka:
         self.version = confluent_kafka.libversion()[0]
 
     def send(self, order: Order) -> list[str]:
-        """See `Client`."""
+        """See `ClientDriver`."""
         settings = {**QUICK, **order.settings(NAMES), "bootstrap.servers": order.address,
-                    "socket.timeout.ms": order.request_timeout_ms, "error_cb": lambda error: None, "logger": quiet()}
+                    "socket.timeout.ms": order.request_timeout_ms, "error_cb": lambda error: None,
+                    "logger": quiet()}
         try:
             producer = confluent_kafka.Producer(settings)
         except confluent_kafka.KafkaException as refusal:
@@ -56,7 +59,8 @@ class Librdkafka:
                 told[n] = error.args[0].name()
         end = time.monotonic() + order.patience
         while any(n not in told for n in burst) and time.monotonic() < end:
-            with suppress(confluent_kafka.KafkaException):  # a fatal error comes up here, once; each record has its own report
+            # A fatal error comes up here, once; each record has its own report.
+            with suppress(confluent_kafka.KafkaException):
                 producer.poll(TICK)
 
     def close(self) -> None:

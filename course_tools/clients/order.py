@@ -1,8 +1,9 @@
 """What a client is asked to do in an experiment, and how it says what its application was told.
 
-Each client has a driver: a class with `name`, `version`, `send(order)` and `close()`. All send m0, m1 ... to partition 0, each in a
-batch of its own, and answer with one word or two for each: `ok 3`, `ok -1` where no offset was told, the name of an error, or
-`never told`. A client that refuses the settings answers with `REFUSED` and the name of its error, and nothing else.
+Each client has a driver: a class with `name`, `version`, `send(order)` and `close()`. All send m0, m1 ... to
+partition 0, each in a batch of its own, and answer with one word or two for each: `ok 3`, `ok -1` where no
+offset was told, the name of an error, or `never told`. A client that refuses the settings answers with
+`REFUSED` and the name of its error, and nothing else.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ PATIENCE_SECONDS = 2.0  # beyond the delivery timeout
 
 @dataclass(frozen=True)
 class Order:
-    """A new producer through `address`; each of the `bursts` is sent at once, `between` is called before the next. None: not set."""
+    """A new producer; each of the `bursts` is sent at once, `between` is called before the next."""
 
     address: str
     topic: str
@@ -44,12 +45,13 @@ class Order:
 
     def settings(self, names: dict[str, str]) -> dict[str, bool | int]:
         """What is set, under the client's names; what the client does not have is left out."""
-        asked = {"idempotence": self.idempotence, "in_flight": self.in_flight, "delivery_timeout_ms": self.delivery_timeout_ms,
+        asked = {"idempotence": self.idempotence, "in_flight": self.in_flight,
+                 "delivery_timeout_ms": self.delivery_timeout_ms,
                  "request_timeout_ms": self.request_timeout_ms}
         return {names[key]: value for key, value in asked.items() if value is not None and key in names}
 
 
-class Client(Protocol):
+class ClientDriver(Protocol):
     """A driver. `lacks` names the fields of an order that the client has no setting for."""
 
     name: str

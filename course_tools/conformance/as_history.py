@@ -1,7 +1,7 @@
 """A played script as a `History`, so that a counterexample can be drawn like any other run.
 
-A batch is what carries the same numbers; each time it is sent is a try. Nobody waits behind a forged frame, so there is nothing
-that an application was told.
+A batch is what carries the same numbers; each time it is sent is a try. Nobody waits behind a forged frame,
+so there is nothing that an application was told.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from course_tools.conformance.outcome import Outcome, Seen
+from course_tools.conformance.outcome import ScriptOutcome, Seen
 from course_tools.conformance.script import Script, Step
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.history import Event, History, Kind, LogCell, Settings
@@ -17,17 +17,18 @@ from lesson_lib.history import Event, History, Kind, LogCell, Settings
 TOPIC = "conformance"
 
 
-def as_history(script: Script, outcome: Outcome, broker: str) -> History:
+def as_history(script: Script, outcome: ScriptOutcome, broker: str) -> History:
     """What `broker` did with the script, as events and logs."""
-    teller = _Teller()
+    teller = _StepsAsEvents()
     for step, seen in zip(script.steps, outcome.steps, strict=True):
         teller.tell(step, seen)
-    logs = {(TOPIC, n): tuple(c for line in part.log for c in teller.cells(line)) for n, part in enumerate(outcome.partitions)}
+    logs = {(TOPIC, n): tuple(c for line in part.log for c in teller.cells(line))
+            for n, part in enumerate(outcome.partitions)}
     settings = Settings(world="real", in_flight=1, broker=broker, client="forge", faults="forged by hand")
     return History(tuple(teller.events), logs, settings)
 
 
-class _Teller:
+class _StepsAsEvents:
     def __init__(self) -> None:
         self.events: list[Event] = []
         self.batches: dict[object, int] = {}
@@ -45,16 +46,21 @@ class _Teller:
 
     def _send(self, step: Step, seen: Seen) -> None:
         epoch = step.epoch + (self.epochs.get(step.producer, 0) if step.of_transactional_id else 0)
-        numbers = (step.producer, step.partition, epoch, step.base_sequence, step.count) if step.producer else self.steps
+        numbers = (step.producer, step.partition, epoch, step.base_sequence,
+                   step.count) if step.producer else self.steps
         batch = self.batch_of_step[self.steps] = self.batches.setdefault(numbers, len(self.batches))
         self.tries[batch] = self.tries.get(batch, 0) + 1
         self.attempts += 1
-        sent = Event(0, Kind.SEND, lane=f"producer {step.producer}".strip(), attempt=self.attempts, batch=batch,
-                     try_no=self.tries[batch], values=tuple(f"s{self.steps}r{n}" for n in range(step.count)), topic=TOPIC,
+        sent = Event(0, Kind.SEND, lane=f"producer {step.producer}".strip(), attempt=self.attempts,
+                     batch=batch,
+                     try_no=self.tries[batch], values=tuple(f"s{self.steps}r{n}" for n in range(step.count)),
+                     topic=TOPIC,
                      partition=step.partition, producer_id=ord(step.producer) if step.producer else -1,
-                     producer_epoch=epoch if step.producer else -1, base_sequence=step.base_sequence if step.producer else -1,
+                     producer_epoch=epoch if step.producer else -1,
+                     base_sequence=step.base_sequence if step.producer else -1,
                      record_count=step.count, transactional=step.transactional, note=step.flaw)
-        answer = {"error": ErrorCode(max(seen.error, 0)), "offset": seen.base_offset if seen.base_offset >= 0 else None}
+        answer = {"error": ErrorCode(max(seen.error, 0)),
+                  "offset": seen.base_offset if seen.base_offset >= 0 else None}
         verdict = "refused" if seen.error else "duplicate" if seen.append_time else "stored"
         for event in (sent, replace(sent, kind=Kind.VERDICT, what=verdict, lane="broker", **answer),
                       replace(sent, kind=Kind.ACK, **answer)):
@@ -63,7 +69,8 @@ class _Teller:
     def _other(self, step: Step, seen: Seen) -> None:
         what = f"{step} ({seen})"
         lane = f"producer {step.producer}".strip() if step.producer else "broker"
-        self._add(Event(0, Kind.TXN if step.of_transactional_id else Kind.BROKER, what, lane, error=ErrorCode(max(seen.error, 0))))
+        self._add(Event(0, Kind.TXN if step.of_transactional_id else Kind.BROKER, what, lane,
+                        error=ErrorCode(max(seen.error, 0))))
 
     def _add(self, event: Event) -> None:
         self.events.append(replace(event, t=len(self.events)))

@@ -1,4 +1,4 @@
-"""`python -m lesson_lib conformance`: random histories for the embedded broker and for Apache Kafka, and what differs."""
+"""`python -m lesson_lib conformance`: random histories, the embedded broker against Apache Kafka."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from random import Random
 
 from course_tools.conformance import report
 from course_tools.conformance.as_history import as_history
+from course_tools.conformance.broker_under_test import BrokerUnderTest
 from course_tools.conformance.compare import Comparison, compare, smallest
 from course_tools.conformance.generate import random_script
 from course_tools.conformance.mirror import rows_of
 from course_tools.conformance.script import Script, parse
-from course_tools.conformance.side import Side
 from course_tools.conformance.targets import Target, running, targets
 from lesson_lib.broker.embedded import EmbeddedBroker
 
-# Drawn with equal chance: 9 is what kafka-python speaks, 3 the oldest, 11 the newest of transaction version 1, 12 has version 2.
+# Drawn with equal chance: 9 is what kafka-python speaks, 3 the oldest, 11 the newest of transaction version
+# 1, 12 has version 2.
 PRODUCE_VERSIONS = (9, 9, 9, 3, 11, 12, 12)
 DRAWN = Path("build") / "conformance"
 SHOWN, TRIED = 3, 12  # so many different counterexamples are printed, of so many that are made small
@@ -37,10 +38,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--count", type=int, default=10_000, help="how many histories (10000)")
     parser.add_argument("--seed", type=int, default=1, help="the same seed gives the same histories (1)")
     parser.add_argument("--kafka", metavar="HOST:PORT", help="an Apache Kafka that runs already")
-    parser.add_argument("--release", action="append", default=[], help="a release such as 4.4.0; may be given more than once")
-    parser.add_argument("--rule", metavar="RELEASE", help="let the embedded broker follow the rule of another release")
-    parser.add_argument("--replay", metavar="SCRIPT", help="play this one script and print what each broker did")
-    parser.add_argument("--draw", metavar="FILE", help="with --replay: draw it, the embedded broker beside Apache Kafka")
+    parser.add_argument("--release", action="append", default=[],
+                        help="a release such as 4.4.0; may be given more than once")
+    parser.add_argument("--rule", metavar="RELEASE",
+                        help="let the embedded broker follow the rule of another release")
+    parser.add_argument("--replay", metavar="SCRIPT",
+                        help="play this one script and print what each broker did")
+    parser.add_argument("--draw", metavar="FILE",
+                        help="with --replay: draw it, the embedded broker beside Apache Kafka")
     return parser
 
 
@@ -51,13 +56,14 @@ def _one(target: Target, arguments: argparse.Namespace) -> int:
         if arguments.replay:
             return _replay(left, right, parse(arguments.replay), names, arguments.draw)
         print(f"{arguments.count} histories, {names[0]} against {names[1]} at {right.address}:", flush=True)
-        return _compare(left, right, scripts(arguments.seed, arguments.count, left, right), arguments.count, names)
+        return _compare(left, right, scripts(arguments.seed, arguments.count, left, right), arguments.count,
+                        names)
 
 
 @contextmanager
-def _sides(target: Target, rule: str) -> Iterator[tuple[Side, Side]]:
+def _sides(target: Target, rule: str) -> Iterator[tuple[BrokerUnderTest, BrokerUnderTest]]:
     with running(target) as address, EmbeddedBroker(rule) as broker:
-        left, right = Side(broker.address), Side(address)
+        left, right = BrokerUnderTest(broker.address), BrokerUnderTest(address)
         try:
             yield left, right
         finally:
@@ -65,13 +71,15 @@ def _sides(target: Target, rule: str) -> Iterator[tuple[Side, Side]]:
             right.close()
 
 
-def scripts(seed: int, count: int, *sides: Side) -> Iterator[Script]:
+def scripts(seed: int, count: int, *sides: BrokerUnderTest) -> Iterator[Script]:
     """`count` random scripts, in versions of Produce that every side serves."""
-    versions = tuple(v for v in PRODUCE_VERSIONS if all(low <= v <= high for low, high in (s.produce_versions for s in sides)))
+    versions = tuple(v for v in PRODUCE_VERSIONS
+                     if all(low <= v <= high for low, high in (s.produce_versions for s in sides)))
     return (random_script(Random(f"{seed}-{number}"), versions) for number in range(count))
 
 
-def _compare(left: Side, right: Side, made: Iterator[Script], count: int, names: tuple[str, str]) -> int:
+def _compare(left: BrokerUnderTest, right: BrokerUnderTest, made: Iterator[Script], count: int,
+             names: tuple[str, str]) -> int:
     hits: Counter[str] = Counter()
     found: list[Comparison] = []
     bar = report.ProgressBar(count)
@@ -90,7 +98,7 @@ def _compare(left: Side, right: Side, made: Iterator[Script], count: int, names:
     return int(bool(found or missed))
 
 
-def _smallest_of(left: Side, right: Side, found: list[Comparison]) -> list[Comparison]:
+def _smallest_of(left: BrokerUnderTest, right: BrokerUnderTest, found: list[Comparison]) -> list[Comparison]:
     """The first few counterexamples, made small, each once."""
     distinct: dict[Script, Comparison] = {}
     for differs in found[:TRIED]:
@@ -101,7 +109,8 @@ def _smallest_of(left: Side, right: Side, found: list[Comparison]) -> list[Compa
     return list(distinct.values())
 
 
-def _replay(left: Side, right: Side, script: Script, names: tuple[str, str], file: str | None) -> int:
+def _replay(left: BrokerUnderTest, right: BrokerUnderTest, script: Script, names: tuple[str, str],
+            file: str | None) -> int:
     compared = next(compare(left, right, [script]))
     print(report.counterexample(compared, *names))
     if file:
@@ -112,6 +121,7 @@ def _replay(left: Side, right: Side, script: Script, names: tuple[str, str], fil
 def _draw(compared: Comparison, names: tuple[str, str], file: Path) -> None:
     """The left broker above the right one, in one picture."""
     from lesson_lib import draw  # only for those who get a picture
-    runs = (as_history(compared.script, outcome, name) for outcome, name in zip((compared.left, compared.right), names, strict=True))
+    runs = (as_history(compared.script, outcome, name)
+            for outcome, name in zip((compared.left, compared.right), names, strict=True))
     file.parent.mkdir(parents=True, exist_ok=True)
     print(f"drawn: {draw.compare(*runs).save(file)}")

@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 
-from course_tools.conformance.outcome import Difference, Outcome, differences
+from course_tools.conformance.broker_under_test import BrokerUnderTest
+from course_tools.conformance.outcome import Disagreement, ScriptOutcome, differences
 from course_tools.conformance.script import Script
 from course_tools.conformance.shrink import shrink
-from course_tools.conformance.side import Side
 
 TOGETHER = 400  # scripts on one topic: a round trip is paid once for all of them
 
@@ -20,22 +20,24 @@ class Comparison:
     """A script and what the left and the right broker made of it."""
 
     script: Script
-    left: Outcome
-    right: Outcome
+    left: ScriptOutcome
+    right: ScriptOutcome
 
     @property
-    def differences(self) -> list[Difference]:
+    def differences(self) -> list[Disagreement]:
         """Empty when the two agree."""
         return differences(self.left, self.right)
 
     def __str__(self) -> str:
         width = max(len(str(step)) for step in self.script.steps)
-        lines = [f"{'  ' if a == b else '≠ '}{n:>2}. {str(step).ljust(width)}  {a if a == b else f'{a}  |  {b}'}"
-                 for n, (step, a, b) in enumerate(zip(self.script.steps, self.left.steps, self.right.steps, strict=True), 1)]
+        seen = zip(self.script.steps, self.left.steps, self.right.steps, strict=True)
+        lines = [f"{' ≠'[a != b]} {n:>2}. {str(step).ljust(width)}  {a if a == b else f'{a}  |  {b}'}"
+                 for n, (step, a, b) in enumerate(seen, 1)]
         return "\n".join([*lines, *(f"≠ {d}" for d in self.differences if d.step < 0)])
 
 
-def compare(left: Side, right: Side, scripts: Iterable[Script], together: int = TOGETHER) -> Iterator[Comparison]:
+def compare(left: BrokerUnderTest, right: BrokerUnderTest, scripts: Iterable[Script],
+            together: int = TOGETHER) -> Iterator[Comparison]:
     """Play every script on both brokers, `together` at a time, and yield what came of each."""
     waiting = iter(scripts)
     with ThreadPoolExecutor(2) as pool:
@@ -44,11 +46,11 @@ def compare(left: Side, right: Side, scripts: Iterable[Script], together: int = 
             yield from (Comparison(*found) for found in zip(chunk, *outcomes, strict=True))
 
 
-def smallest(left: Side, right: Side, found: Comparison) -> Comparison:
-    """The shortest script near `found` on which the two still differ; `found` itself where it does not happen again."""
+def smallest(left: BrokerUnderTest, right: BrokerUnderTest, found: Comparison) -> Comparison:
+    """The shortest script near `found` on which the two differ; `found` where it does not happen again."""
     again = _difference_of(left, right)
     return next(compare(left, right, [shrink(found.script, again)])) if again([found.script])[0] else found
 
 
-def _difference_of(left: Side, right: Side) -> Callable[[Sequence[Script]], list[bool]]:
+def _difference_of(left: BrokerUnderTest, right: BrokerUnderTest) -> Callable[[Sequence[Script]], list[bool]]:
     return lambda scripts: [bool(c.differences) for c in compare(left, right, scripts)]

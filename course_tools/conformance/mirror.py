@@ -1,7 +1,9 @@
-"""What a script does to its partitions, followed without a broker: where the edges are, and which row of the table a step hits.
+"""What a script does to its partitions, followed without a broker: where the edges are, and which row of the
+table a step hits.
 
-The logs are `core`'s own. The coordinator is followed just far enough to know what is open; it decides nothing: a mistake here
-sends the generator to a duller place or counts a row wrongly, and changes no comparison.
+The logs are `core`'s own. The coordinator is followed just far enough to know what is open; it decides
+nothing: a mistake here sends the generator to a duller place or counts a row wrongly, and changes no
+comparison.
 """
 
 from __future__ import annotations
@@ -59,8 +61,10 @@ class Mirror:
 
     def batch(self, step: Step) -> Batch:
         """The step's batch with the mirror's producer id and epoch."""
-        epoch = step.epoch + self.transactional[step.producer].epoch if step.of_transactional_id else step.epoch
-        numbers = (self.producer_id(step.producer), epoch, step.base_sequence) if step.producer else (-1, -1, -1)
+        newest = self.transactional[step.producer].epoch if step.of_transactional_id else 0
+        numbers = (-1, -1, -1)
+        if step.producer:
+            numbers = self.producer_id(step.producer), newest + step.epoch, step.base_sequence
         return Batch(step.count, *numbers, transactional=step.transactional, control=step.flaw == "control")
 
     def open_here(self, step: Step) -> bool:
@@ -79,7 +83,8 @@ class Mirror:
         if rows and rows[0] != "D23 added":
             return rows
         batch = self.batch(step)
-        rows += [row_of(self.entry(step.producer, step.partition), batch, self.ranges(step.producer, step.partition))]
+        rows += [row_of(self.entry(step.producer, step.partition), batch,
+                        self.ranges(step.producer, step.partition))]
         if isinstance(self.logs[step.partition].append(batch), Appended):
             self.stored.setdefault((batch.producer_id, step.partition), []).append(
                 (batch.producer_epoch, batch.base_sequence, batch.last_sequence))
@@ -163,10 +168,13 @@ def row_of(entry: ProducerStateEntry | None, batch: Batch, stored: list[Range]) 
     if seen := entry.duplicate_of(batch):
         return "D2" if seen == entry.batches[-1] else "D3"
     if batch.producer_epoch != entry.producer_epoch:
-        return "D9" if batch.producer_epoch < entry.producer_epoch else "D10" if batch.base_sequence == 0 else "D11"
+        newer = "D10" if batch.base_sequence == 0 else "D11"
+        return "D9" if batch.producer_epoch < entry.producer_epoch else newer
     if not entry.batches:
         return "D12" if batch.base_sequence == 0 else "D12 not 0"
-    return _in_order_row(entry, batch) if entry.is_next(batch.base_sequence) else _out_of_order_row(entry, batch, stored)
+    if entry.is_next(batch.base_sequence):
+        return _in_order_row(entry, batch)
+    return _out_of_order_row(entry, batch, stored)
 
 
 def _in_order_row(entry: ProducerStateEntry, batch: Batch) -> str:

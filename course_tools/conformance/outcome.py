@@ -1,6 +1,8 @@
-"""What one broker did with one script, in a form that two brokers must agree on, and where two of them do not.
+"""What one broker did with one script, in a form that two brokers must agree on, and where two of them do
+not.
 
-Producer ids are told by their letter and times as distances, because those two may differ from broker to broker.
+Producer ids are told by their letter and times as distances, because those two may differ from broker to
+broker.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from dataclasses import dataclass, fields
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The answer to one step. `append_time` is empty for -1, else the milliseconds after the script's first timestamp."""
+    """The answer to one step. `append_time`: "", or milliseconds after the first timestamp."""
 
     error: int
     base_offset: int = -1
@@ -20,13 +22,14 @@ class Seen:
 
     def __str__(self) -> str:
         said = f"error {self.error}" if self.error else "ok"
-        parts = [said, f"offset {self.base_offset}" * (self.base_offset >= 0), f"append time {self.append_time}" * bool(self.append_time),
+        parts = [said, f"offset {self.base_offset}" * (self.base_offset >= 0),
+                 f"append time {self.append_time}" * bool(self.append_time),
                  f"log start {self.log_start_offset}" * (self.log_start_offset >= 0), self.note]
         return ", ".join(filter(None, parts))
 
 
 @dataclass(frozen=True, slots=True)
-class Final:
+class EndState:
     """One partition at the end."""
 
     log_start_offset: int
@@ -39,15 +42,15 @@ class Final:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ScriptOutcome:
     """Everything that came back for a script."""
 
     steps: tuple[Seen, ...]
-    partitions: tuple[Final, ...] = ()
+    partitions: tuple[EndState, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class Disagreement:
     """One thing in which two brokers disagree. `step` counts from 0; -1 is the end of the script."""
 
     step: int
@@ -59,14 +62,14 @@ class Difference:
         return f"{self.where}: {self.left}  |  {self.right}"
 
 
-def differences(left: Outcome, right: Outcome) -> list[Difference]:
+def differences(left: ScriptOutcome, right: ScriptOutcome) -> list[Disagreement]:
     """Every disagreement, in the order of the script."""
-    found = [Difference(n, f"step {n + 1}", str(a), str(b))
+    found = [Disagreement(n, f"step {n + 1}", str(a), str(b))
              for n, (a, b) in enumerate(zip(left.steps, right.steps, strict=True)) if a != b]
     for number, (a, b) in enumerate(zip(left.partitions, right.partitions, strict=False)):
-        found += [Difference(-1, f"at the end, partition {number}, {f.name.replace('_', ' ')}",
+        found += [Disagreement(-1, f"at the end, partition {number}, {f.name.replace('_', ' ')}",
                              _text(getattr(a, f.name)), _text(getattr(b, f.name)))
-                  for f in fields(Final) if getattr(a, f.name) != getattr(b, f.name)]
+                  for f in fields(EndState) if getattr(a, f.name) != getattr(b, f.name)]
     return found
 
 

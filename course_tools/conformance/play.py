@@ -12,13 +12,14 @@ from lesson_lib.core.batch import increment_sequence
 from lesson_lib.wire import requests
 from lesson_lib.wire.record_batch import batch_bytes
 
-# The highest versions that clients of transaction version 1 and 2 use for InitProducerId, AddPartitionsToTxn and EndTxn.
+# The highest versions that clients of transaction version 1 and 2 use for InitProducerId, AddPartitionsToTxn
+# and EndTxn.
 INIT_VERSION, ADD_VERSION, END_VERSION = 4, 3, {1: 3, 2: 5}
 
 
 @dataclass
 class Play:
-    """A script, its partitions (from `first_partition` of `topic` on) and the producer ids that the broker handed out."""
+    """A script, its partitions from `first_partition` on, and the producer ids that it received."""
 
     script: Script
     topic: str
@@ -34,7 +35,8 @@ class Play:
         """A name for each idempotent producer and for each time it restarts: a, a', a''."""
         letters = sorted({s.producer for s in self.script.steps if s.producer and not s.of_transactional_id})
         return [letter + "'" * life for letter in letters
-                for life in range(1 + sum(s.kind == "new" and s.producer == letter for s in self.script.steps))]
+                for life in range(1 + sum(s.kind == "new" and s.producer == letter
+                                          for s in self.script.steps))]
 
     def name(self, letter: str) -> str:
         """The producer's name in its present life."""
@@ -42,7 +44,8 @@ class Play:
 
     def name_of(self, producer_id: int) -> str:
         """The name that belongs to a producer id, `-` for none."""
-        return next((name for name, number in self.ids.items() if number == producer_id), "-" if producer_id < 0 else "?")
+        return next((name for name, number in self.ids.items() if number == producer_id),
+                    "-" if producer_id < 0 else "?")
 
     def transactional_ids(self) -> list[str]:
         """The transactional ids that the broker knows by now."""
@@ -77,14 +80,20 @@ class Play:
         wrong = {"crc": {"crc": 1}, "offset": {"base_offset": 1}, "delta": {"last_offset_delta": step.count},
                  "liar": {"last_offset_delta": step.count, "records_count": step.count + 1}}.get(step.flaw)
         sequence = step.base_sequence if step.producer else -1
-        bits = {"transactional": step.transactional or step.flaw == "nameless", "control": step.flaw == "control"}
-        data = batch_bytes(values, producer_id=producer_id, producer_epoch=epoch, base_sequence=sequence, wrong=wrong,
+        bits = {"transactional": step.transactional or step.flaw == "nameless",
+                "control": step.flaw == "control"}
+        data = batch_bytes(values, producer_id=producer_id, producer_epoch=epoch, base_sequence=sequence,
+                           wrong=wrong,
                            timestamp=self._now(), **bits)
         if step.flaw == "two":
-            data += batch_bytes([b"second"], producer_id=producer_id, producer_epoch=epoch, timestamp=self._now(),
-                                base_sequence=increment_sequence(sequence, step.count) if step.producer else -1)
-        transactional_id = self.transactional_id(step.producer) if step.transactional and step.flaw != "nameless" else None
-        request = requests.produce(self.topic, self.first_partition + step.partition, data, acks=2 if step.flaw == "acks2" else -1,
+            data += batch_bytes([b"second"], producer_id=producer_id, producer_epoch=epoch,
+                                timestamp=self._now(),
+                                base_sequence=increment_sequence(sequence, step.count) if step.producer
+                                else -1)
+        named = step.transactional and step.flaw != "nameless"
+        transactional_id = self.transactional_id(step.producer) if named else None
+        request = requests.produce(self.topic, self.first_partition + step.partition, data,
+                                   acks=2 if step.flaw == "acks2" else -1,
                                    transactional_id=transactional_id)
         return request, self.script.produce_version
 
@@ -99,7 +108,8 @@ class Play:
 
     def _add(self, step: Step) -> tuple[Any, int]:
         partitions = [self.first_partition + step.partition]
-        return requests.add_partitions(self.transactional_id(step.producer), *self._numbers(step), self.topic, partitions), ADD_VERSION
+        return requests.add_partitions(self.transactional_id(step.producer), *self._numbers(step), self.topic,
+                                       partitions), ADD_VERSION
 
     def _end(self, step: Step) -> tuple[Any, int]:
         commit = step.kind == "commit"
@@ -128,7 +138,8 @@ class Play:
         kind = self.step.kind
         if kind == "send":
             part = answer.responses[0].partition_responses[0]
-            return Seen(part.error_code, part.base_offset, self._distance(part.log_append_time_ms), part.log_start_offset,
+            return Seen(part.error_code, part.base_offset, self._distance(part.log_append_time_ms),
+                        part.log_start_offset,
                         part.error_message or "")
         if kind == "add":
             return Seen(answer.results_by_topic_v3_and_below[0].results_by_partition[0].partition_error_code)
@@ -139,7 +150,8 @@ class Play:
 
     def _handed_out(self, answer: Any, kind: str) -> str:
         """Which epoch the answer hands out, and whether the producer id is a new one."""
-        if answer.error_code or kind == "new" or (kind not in ("init", "bump") and not self.script.transaction_version_2):
+        if answer.error_code or kind == "new" or (kind not in ("init", "bump")
+                                                  and not self.script.transaction_version_2):
             return ""
         same = self.ids.get(self.step.producer, answer.producer_id) == answer.producer_id
         return f"epoch {answer.producer_epoch}" + ("" if same else ", another id")

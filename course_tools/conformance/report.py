@@ -1,4 +1,4 @@
-"""What a comparison tells a reader: a bar while it runs, the rows of the decision table with their hits, the differences."""
+"""What a reader sees: a bar, the rows of the decision table with their hits, the differences."""
 
 from __future__ import annotations
 
@@ -25,20 +25,23 @@ class ProgressBar:
         self.done += 1
         tenth = max(self.total // 10, 1)
         if self.out.isatty() and (self.done % 10 == 0 or self.done == self.total):
-            print(f"\r{self._text(found)}", end="\n" if self.done == self.total else "", file=self.out, flush=True)
+            print(f"\r{self._text(found)}", end="\n" if self.done == self.total else "", file=self.out,
+                  flush=True)
         elif not self.out.isatty() and (self.done % tenth == 0 or self.done == self.total):
             print(self._text(found), file=self.out, flush=True)
 
     def _text(self, found: int) -> str:
         full = WIDTH * self.done // self.total
         rate = self.done / max(time.monotonic() - self.started, 1e-9)
-        return f"[{'#' * full}{'.' * (WIDTH - full)}] {self.done}/{self.total} histories, {rate:.0f} a second, {found} differ"
+        bar = f"[{'#' * full}{'.' * (WIDTH - full)}]"
+        return f"{bar} {self.done}/{self.total} histories, {rate:.0f} a second, {found} differ"
 
 
 def table(hits: Mapping[str, int]) -> str:
     """Every row of the decision table and how often the histories hit it."""
     width = max(map(len, DECISION_TABLE))
-    return "\n".join(f"{row.ljust(width)}  {hits.get(row, 0) or 'never':>7}  {meaning}" for row, meaning in DECISION_TABLE.items())
+    return "\n".join(f"{row.ljust(width)}  {hits.get(row, 0) or 'never':>7}  {meaning}"
+                     for row, meaning in DECISION_TABLE.items())
 
 
 def never_hit(hits: Mapping[str, int]) -> list[str]:

@@ -2,11 +2,12 @@
 
     v9: init X; add X p0 e+0; send p0 X e+0 s0 n2 txn; commit X e+0; send p0 a e0 s0 n1; delete p0 1; new a
 
-Small letters are idempotent producers: their ids come from the broker, the epoch is written as it is sent. Capital letters are
-transactional ids: the epoch is counted from the newest one that the broker handed out (`e-1`: a zombie). `-` is no producer id.
-`init` is a producer that starts, `bump` one that asks for its next epoch (KIP-360), `new` an idempotent one that starts again. A
-flaw at the end of a `send` makes the frame wrong in one way: see `FLAWS`. `v9` is the version of the Produce requests; from v12
-on they are of transaction version 2 (KIP-890).
+Small letters are idempotent producers: their ids come from the broker, the epoch is written as it is sent.
+Capital letters are transactional ids: the epoch is counted from the newest one that the broker handed out
+(`e-1`: a zombie). `-` is no producer id. `init` is a producer that starts, `bump` one that asks for its next
+epoch (KIP-360), `new` an idempotent one that starts again. A flaw at the end of a `send` makes the frame
+wrong in one way: see `FLAWS`. `v9` is the version of the Produce requests; from v12 on they are of
+transaction version 2 (KIP-890).
 """
 
 from __future__ import annotations
@@ -55,11 +56,13 @@ class Step:
         epoch = f"e{self.epoch:+d}" if self.of_transactional_id else f"e{self.epoch}"
         if self.kind == "send":
             who = f"{self.producer} {epoch} s{self.base_sequence}" if self.producer else "-"
-            return f"send p{self.partition} {who} n{self.count}" + " txn" * self.transactional + f" {self.flaw}".rstrip()
+            txn = " txn" * self.transactional
+            return f"send p{self.partition} {who} n{self.count}{txn} {self.flaw}".rstrip()
         if self.kind == "delete":
             return f"delete p{self.partition} {self.offset}"
         place = f" p{self.partition}" if self.kind == "add" else ""
-        return f"{self.kind} {self.producer}{place}" + (f" {epoch}" if self.kind in ("bump", "add", "commit", "abort") else "")
+        epoch = f" {epoch}" if self.kind in ("bump", "add", "commit", "abort") else ""
+        return f"{self.kind} {self.producer}{place}{epoch}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +108,7 @@ def parse(text: str) -> Script:
     rest = text[found.end():] if found else text
     script = Script(tuple(_step(part.strip()) for part in rest.split(";") if part.strip()), version)
     if not script.playable:
-        raise LessonError("The script uses a transactional id (a capital letter) before its 'init', or has no step.")
+        raise LessonError("The script is empty, or uses a transactional id (a capital letter) before 'init'.")
     return script
 
 
@@ -115,9 +118,11 @@ def _step(text: str) -> Step:
     letters = [w for w in words[1:] if re.fullmatch(r"[A-Za-z]", w)]
     flaws = [w for w in words if w in FLAWS]
     bare = [int(w) for w in words[1:] if re.fullmatch(r"-?\d+", w)]
-    understood = 1 + len(numbers) + len(letters) + len(flaws) + len(bare) + words.count("-") + words.count("txn")
-    step = Step(words[0], letters[0] if letters else "", numbers.get("p", 0), numbers.get("e", 0), numbers.get("s", 0),
+    understood = 1 + sum(map(len, (numbers, letters, flaws, bare))) + words.count("-") + words.count("txn")
+    step = Step(words[0], letters[0] if letters else "", numbers.get("p", 0), numbers.get("e", 0),
+                numbers.get("s", 0),
                 numbers.get("n", 1), "txn" in words, flaws[0] if flaws else "", bare[0] if bare else 0)
     if step.kind not in KINDS or understood != len(words) or not -1 <= step.base_sequence <= MAX_SEQUENCE:
-        raise LessonError(f"The step {text!r} cannot be read; write it like 'send p0 a e0 s0 n1' or 'commit X e+0'.")
+        raise LessonError(f"The step {text!r} cannot be read; write it like 'send p0 a e0 s0 n1' "
+                          "or 'commit X e+0'.")
     return step

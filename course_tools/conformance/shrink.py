@@ -1,7 +1,7 @@
 """Delta debugging: from a long script on which something happens to a short one on which it still does.
 
-First whole runs of steps are left out, halves before quarters before single steps; then the numbers are made plain. Candidates
-are tried many at a time, because a broker plays forty scripts almost as fast as one.
+First whole runs of steps are left out, halves before quarters before single steps; then the numbers are made
+plain. Candidates are tried many at a time, because a broker plays forty scripts almost as fast as one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ TOGETHER = 40
 
 
 def shrink(script: Script, happens: Happens) -> Script:
-    """The smallest script that could be reached from `script`; `happens` says of each candidate whether it still shows it."""
+    """The smallest script within reach; `happens` says of candidates whether they still show it."""
     while smaller := _first(_candidates(script), happens):
         script = smaller
     return script
@@ -40,8 +40,10 @@ def size(script: Script) -> tuple[int, ...]:
     """How much there is to read: steps first, then places and names, then oddities, then the numbers."""
     steps = script.steps
     oddities = sum(bool(s.flaw) + s.transactional for s in steps)
-    return (len(steps), sum(s.partition for s in steps), len({s.producer for s in steps}), oddities, abs(script.produce_version - 9),
-            sum(s.count for s in steps), sum(abs(s.epoch) for s in steps), sum(abs(s.base_sequence) for s in steps),
+    return (len(steps), sum(s.partition for s in steps), len({s.producer for s in steps}), oddities,
+            abs(script.produce_version - 9),
+            sum(s.count for s in steps), sum(abs(s.epoch) for s in steps),
+            sum(abs(s.base_sequence) for s in steps),
             sum(abs(s.offset) for s in steps), sum(map(ord, "".join(s.producer for s in steps))))
 
 
@@ -59,7 +61,8 @@ def _plainer(script: Script) -> Iterator[Script]:
     letters = sorted({s.producer for s in script.steps} - {""})
     for old in letters:
         for new in (x for x in (*letters, "a", "X") if x < old and x.isupper() == old.isupper()):
-            yield script.with_steps(tuple(replace(s, producer=new) if s.producer == old else s for s in script.steps))
+            yield script.with_steps(tuple(replace(s, producer=new) if s.producer == old else s
+                                          for s in script.steps))
         yield from _shifted(script, old)
         yield from _without_transactional_id(script, old)
     for step in dict.fromkeys(script.steps):
@@ -74,7 +77,8 @@ def _shifted(script: Script, letter: str) -> Iterator[Script]:
         yield script.with_steps(tuple(
             replace(s, base_sequence=s.base_sequence - lowest) if s in mine else s for s in script.steps))
     if mine and not letter.isupper() and (oldest := min(s.epoch for s in mine)) > 0:
-        yield script.with_steps(tuple(replace(s, epoch=s.epoch - oldest) if s in mine else s for s in script.steps))
+        yield script.with_steps(tuple(replace(s, epoch=s.epoch - oldest) if s in mine else s
+                                      for s in script.steps))
 
 
 def _without_transactional_id(script: Script, letter: str) -> Iterator[Script]:
@@ -82,7 +86,8 @@ def _without_transactional_id(script: Script, letter: str) -> Iterator[Script]:
     oldest = min((s.epoch for s in script.steps if s.producer == letter and s.kind == "send"), default=0)
     if letter.isupper():
         yield script.with_steps(tuple(
-            s if s.producer != letter else replace(s, producer=letter.lower(), epoch=s.epoch - oldest, transactional=False)
+            s if s.producer != letter
+            else replace(s, producer=letter.lower(), epoch=s.epoch - oldest, transactional=False)
             for s in script.steps if s.producer != letter or s.kind == "send"))
 
 

@@ -1,4 +1,4 @@
-"""Which Apache Kafka to compare with: a running one by its address, else one that is started for the occasion."""
+"""Which Apache Kafka to compare with: one that runs already, or one started for the occasion."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Target:
 
 
 def targets(address: str | None, releases: Sequence[str]) -> list[Target]:
-    """The Kafka at `address`, else that of KAFKA_BOOTSTRAP_SERVERS, else each of `releases` on Java, else the compose broker."""
+    """The Kafka at `address`, or KAFKA_BOOTSTRAP_SERVERS, or each release on Java, or compose's."""
     compose = read_compose()
     given = address or os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
     if given:
@@ -40,7 +40,8 @@ def targets(address: str | None, releases: Sequence[str]) -> list[Target]:
         return [Target(release) for release in releases or (compose.version, OLDER_RELEASE)]
     if probe.is_usable(compose.host, compose.port):
         return [Target(compose.version, f"{compose.host}:{compose.port}")]
-    raise LessonError("There is no Apache Kafka to compare with: install Java 17 and Maven, or start one with make kafka.")
+    raise LessonError("There is no Apache Kafka to compare with: install Java 17 and Maven, "
+                      "or start one with make kafka.")
 
 
 @contextmanager

@@ -1,6 +1,8 @@
-"""The book: every lesson after Run All as a page of HTML, the table of clients, a list of contents, and a search over all of them.
+"""The book: every lesson after Run All as a page of HTML, the table of clients, a list of contents, and a
+search over all of them.
 
-The folder stands alone. Nothing in it asks for anything outside it, so it can be read from a disk, a stick or any web server.
+The folder stands alone. Nothing in it asks for anything outside it, so it can be read from a disk, a stick or
+any web server.
 """
 
 from __future__ import annotations
@@ -23,8 +25,9 @@ from lesson_lib import __version__
 from lesson_lib.text_table import inline_html
 
 TITLE = "Sent Twice, Stored Once"
-SUBTITLE = ("Kafka's idempotent producer in seven lessons. These pages show the lessons as they are after Run All with nothing "
-            "answered; every picture can be stepped through. To predict and to run, open the notebooks.")
+SUBTITLE = ("Kafka's idempotent producer in seven lessons. These pages show the lessons as they are after "
+            "Run All with nothing answered; every picture can be stepped through. To predict and to run, "
+            "open the notebooks.")
 APPENDIX = ROOT / "notebooks" / "clients-compared.md"
 
 
@@ -45,10 +48,12 @@ class Lesson:
 
 def make_book(folder: Path, notebooks: dict[Path, NotebookNode]) -> list[Path]:
     """Write executed lessons as a book into `folder`; returns the pages, the list of contents first."""
-    book = [_lesson(path, notebook) for path, notebook in {**notebooks, APPENDIX: _as_notebook(APPENDIX)}.items()]
+    book = [_lesson(path, notebook)
+            for path, notebook in {**notebooks, APPENDIX: _as_notebook(APPENDIX)}.items()]
     exporter = _exporter()
     pages = {lesson.file: _page(exporter, book, number) for number, lesson in enumerate(book)}
-    index = [asdict(section) for lesson in book for section in sections_of(pages[lesson.file], lesson.file, lesson.name)]
+    index = [asdict(section) for lesson in book
+             for section in sections_of(pages[lesson.file], lesson.file, lesson.name)]
     folder.mkdir(parents=True, exist_ok=True)
     told = json.dumps(index, ensure_ascii=False, indent=0)
     (folder / "search-index.js").write_text(f"window.lessonSections = {told};\n", encoding="utf-8")
@@ -65,7 +70,8 @@ def _lesson(path: Path, notebook: NotebookNode) -> Lesson:
 
 def _as_notebook(page: Path) -> NotebookNode:
     """A text as a notebook of one cell, without the comment on its top, which is for people who edit it."""
-    return new_notebook(cells=[new_markdown_cell(re.sub(r"<!--.*?-->\s*", "", page.read_text(encoding="utf-8"), flags=re.DOTALL))])
+    text = re.sub(r"<!--.*?-->\s*", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    return new_notebook(cells=[new_markdown_cell(text)])
 
 
 def _exporter() -> HTMLExporter:
@@ -85,7 +91,8 @@ def _page(exporter: HTMLExporter, book: list[Lesson], number: int) -> str:
 
 
 def _contents(exporter: HTMLExporter, book: list[Lesson]) -> str:
-    told = {"title": TITLE, "subtitle": SUBTITLE, "made": inline_html(f"Made by `make book` from version {__version__} of the course.")}
+    told = {"title": TITLE, "subtitle": SUBTITLE,
+            "made": inline_html(f"Made by `make book` from version {__version__} of the course.")}
     return exporter.environment.get_template("contents.html.j2").render(book=told, lessons=book)
 
 

@@ -1,7 +1,8 @@
-"""Runs the lessons as a reader would find them: as published, on the embedded broker, with no widget state kept.
+"""Runs the lessons as a reader would find them: as published, on the embedded broker, with no widget state
+kept.
 
-nbclient can wait for ever for a message that has come already, when it sends on the socket that it polls; so it polls in
-slices here.
+nbclient can wait for ever for a message that has come already, when it sends on the socket that it polls; so
+it polls in slices here.
 """
 
 from __future__ import annotations
@@ -28,9 +29,11 @@ CELL_SECONDS = 120
 _get_msg = AsyncZMQSocketChannel.get_msg
 
 
-def make_from_lessons(what: str, make: Callable[[Path, dict[Path, NotebookNode]], list[Path]], argv: list[str]) -> int:
-    """A command: run the lessons, `make` something of them in build/, or in the folder given, and say where it is."""
-    parser = argparse.ArgumentParser(f"python -m lesson_lib {what}", description=f"Make {what} of the executed lessons.")
+def make_from_lessons(what: str, make: Callable[[Path, dict[Path, NotebookNode]], list[Path]],
+                      argv: list[str]) -> int:
+    """A command: run the lessons, `make` something of them in build/ or a folder, say where it is."""
+    parser = argparse.ArgumentParser(f"python -m lesson_lib {what}",
+                                     description=f"Make {what} of the executed lessons.")
     parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "build" / what)
     folder = parser.parse_args(argv).folder
     pages = make(folder, run_all(lessons()))
@@ -53,7 +56,7 @@ def run_all(paths: list[Path]) -> dict[Path, NotebookNode]:
 
 
 def executed(path: Path) -> NotebookNode:
-    """The published notebook after Run All. Raises nbclient's CellExecutionError with the cell that failed."""
+    """The published notebook after Run All. Raises nbclient's CellExecutionError."""
     notebook = nbformat.reads(as_published(path).decode(), as_version=4)
     runner = ExecutePreprocessor(timeout=CELL_SECONDS, store_widget_state=False, record_timing=False,
                                  shutdown_kernel="immediate")
@@ -64,7 +67,7 @@ def executed(path: Path) -> NotebookNode:
 
 
 async def in_slices(self: AsyncZMQSocketChannel, timeout: float | None = None) -> Any:
-    """What a channel gives within `timeout` seconds, as `get_msg` itself; set it in its place before a notebook is run."""
+    """What a channel gives within `timeout` seconds, in place of its `get_msg`."""
     end = None if timeout is None else time.monotonic() + timeout
     while True:
         left = 0.25 if end is None else min(0.25, max(0.0, end - time.monotonic()))

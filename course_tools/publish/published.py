@@ -1,8 +1,8 @@
 """What of the notebooks' folder is published: the text of the last commit, and nothing of the builder's own.
 
-Whoever builds a book or a site has often been through the lessons, and saved them: their outputs, their answers and
-their own files are none of a reader's business. In a folder that is no checkout there is no commit to look at. There,
-outputs and answers are taken out of the files as they are.
+Whoever builds a book or a site has often been through the lessons, and saved them: their outputs, their
+answers and their own files are none of a reader's business. In a folder that is no checkout there is no
+commit to look at. There, outputs and answers are taken out of the files as they are.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ FOR_INSTRUCTORS = "for-instructors.md"  # every answer is in it
 
 
 def published_files(folder: Path = NOTEBOOKS) -> list[Path]:
-    """The committed files of the folder that are for readers; all that are not hidden where there is no commit."""
+    """The committed files that are for readers; where there is no commit, all that are not hidden."""
     tracked = _git(folder, "ls-tree", "-r", "-z", "--name-only", "HEAD", ".")
-    names = tracked.decode().split("\0") if tracked else (p.relative_to(folder).as_posix() for p in folder.rglob("*"))
-    paths = [folder / name for name in names if name and not any(part.startswith(".") for part in Path(name).parts)]
+    here = (path.relative_to(folder) for path in folder.rglob("*"))
+    names = map(Path, tracked.decode().split("\0")) if tracked else here
+    paths = [folder / name for name in names if not any(part.startswith(".") for part in name.parts)]
     return sorted(path for path in paths if path.is_file() and path.name != FOR_INSTRUCTORS)
 
 
@@ -31,7 +32,8 @@ def as_published(path: Path) -> bytes:
     """A file as it was committed; a notebook that never was, without outputs and answers."""
     committed = _git(path.parent, "show", f"HEAD:./{path.name}")
     if committed is None:
-        return stripped(path.read_text(encoding="utf-8")).encode() if path.suffix == ".ipynb" else path.read_bytes()
+        found = path.read_bytes()
+        return stripped(found.decode()).encode() if path.suffix == ".ipynb" else found
     if committed != path.read_bytes():
         print(f"{path.name} differs from the last commit; what was committed is published.", flush=True)
     return committed

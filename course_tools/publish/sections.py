@@ -7,11 +7,12 @@ from html.parser import HTMLParser
 
 _HEADINGS = ("h1", "h2", "h3")
 _BLOCKS = ("p", "li", "div", "td", "th", "pre", "br", "blockquote")
-_SILENT = ("script", "style", "svg", "header", "nav", "details")  # the text twin of a picture says what its alt text says
+# Of details, because the text twin of a picture says what its alt text says.
+_SILENT = ("script", "style", "svg", "header", "nav", "details")
 
 
 @dataclass(frozen=True)
-class Section:
+class FoundSection:
     """A heading with the text below it, and where to find it."""
 
     address: str
@@ -20,7 +21,7 @@ class Section:
     text: str
 
 
-class _Reader(HTMLParser):
+class _HeadingReader(HTMLParser):
     """Collects [anchor, words of the heading, words of the text] for each heading of a page."""
 
     def __init__(self) -> None:
@@ -49,11 +50,12 @@ class _Reader(HTMLParser):
             self.found[-1][1 if self._in_heading else 2].append(data)
 
 
-def sections_of(html: str, file: str, lesson: str) -> list[Section]:
+def sections_of(html: str, file: str, lesson: str) -> list[FoundSection]:
     """The sections of one page, in order; what stands before the first heading belongs to none."""
-    reader = _Reader()
+    reader = _HeadingReader()
     reader.feed(html)
-    return [Section(f"{file}#{anchor}", lesson, _joined(heading), _joined(text)) for anchor, heading, text in reader.found]
+    return [FoundSection(f"{file}#{anchor}", lesson, _joined(heading), _joined(text))
+            for anchor, heading, text in reader.found]
 
 
 def _joined(parts: list[str]) -> str:

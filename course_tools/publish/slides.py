@@ -1,7 +1,9 @@
-"""Slides of every lesson: the same as `jupyter nbconvert --execute --to slides` where the course is installed.
+"""Slides of every lesson: the same as `jupyter nbconvert --execute --to slides` where the course is
+installed.
 
-Each slide is made smaller until it fits its window; a high picture stands beside its words. Text tables, and what only the one
-at the keyboard needs, stay out. Arrow keys go from slide to slide, and from event to event where a stepper has the focus.
+Each slide is made smaller until it fits its window; a high picture stands beside its words. Text tables, and
+what only the one at the keyboard needs, stay out. Arrow keys go from slide to slide, and from event to event
+where a stepper has the focus.
 """
 
 from __future__ import annotations
@@ -18,17 +20,22 @@ from course_tools.publish.execute import TEMPLATES, make_from_lessons
 def make_slides(folder: Path, notebooks: dict[Path, NotebookNode]) -> list[Path]:
     """Write the slides of executed lessons into `folder`; returns the pages."""
     folder.mkdir(parents=True, exist_ok=True)
-    config = Config()
-    config.TemplateExporter.extra_template_basedirs = [str(TEMPLATES)]
-    config.SlidesExporter.template_name = "lesson-slides"
-    exporter = SlidesExporter(config=config, embed_images=True)
+    exporter = _exporter()
     pages = []
     for path, notebook in notebooks.items():
         page = folder / path.with_suffix(".slides.html").name
         where = {"name": path.stem, "path": str(path.parent)}  # the images of Markdown cells lie there
-        page.write_text(exporter.from_notebook_node(notebook, resources={"metadata": where})[0], encoding="utf-8")
+        page.write_text(exporter.from_notebook_node(notebook, resources={"metadata": where})[0],
+                        encoding="utf-8")
         pages.append(page)
     return pages
+
+
+def _exporter() -> SlidesExporter:
+    config = Config()
+    config.TemplateExporter.extra_template_basedirs = [str(TEMPLATES)]
+    config.SlidesExporter.template_name = "lesson-slides"
+    return SlidesExporter(config=config, embed_images=True)
 
 
 def main(argv: list[str]) -> int:

@@ -17,8 +17,8 @@ _MAGIC = re.compile(r"^(\s*)[%!?].*$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
-    """An answer as it is written: the expressions in the call, and where the call stands (cell, line from 1)."""
+class WrittenAnswer:
+    """An answer as it is written: the expressions in the call, and where it is (cell, line from 1)."""
 
     item_id: str
     arguments: tuple[ast.expr, ...]
@@ -43,30 +43,32 @@ def asked(cells: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(call.item_id for call in calls(cells) if call.role in ASKS))
 
 
-def given(cells: Sequence[str]) -> dict[str, list[Given]]:
+def given(cells: Sequence[str]) -> dict[str, list[WrittenAnswer]]:
     """The answers to each item that has any, the last one first."""
-    found: dict[str, list[Given]] = {}
+    found: dict[str, list[WrittenAnswer]] = {}
     for call in calls(cells):
         if call.role in ANSWERS and (answer := _given(call, cells[call.cell])) is not None:
             found.setdefault(call.item_id, []).insert(0, answer)
     return found
 
 
-def _given(call: Call, source: str) -> Given | None:
+def _given(call: Call, source: str) -> WrittenAnswer | None:
     node = ast.parse(source[call.start:call.end].strip(), mode="eval").body
     assert isinstance(node, ast.Call)
     named = tuple((k.arg, k.value) for k in node.keywords if k.arg is not None)
     first = node.args[0] if node.args else dict(named).get("option" if call.role == "answer" else "answer")
     if first is None or _has_dots(first):
         return None
-    return Given(call.item_id, tuple(node.args), named, call.cell, source.count("\n", 0, call.start) + 1)
+    return WrittenAnswer(call.item_id, tuple(node.args), named, call.cell,
+                         source.count("\n", 0, call.start) + 1)
 
 
 def _has_dots(answer: ast.expr) -> bool:
     """Whether it is a placeholder: dots, None, or a dict with dots in it."""
     parts = [answer, *answer.keys, *answer.values] if isinstance(answer, ast.Dict) else [answer]
     values = [part.value for part in parts if isinstance(part, ast.Constant)]
-    return any(value in (..., "...") for value in values) or isinstance(answer, ast.Constant) and answer.value is None
+    nothing = isinstance(answer, ast.Constant) and answer.value is None
+    return nothing or any(value in (..., "...") for value in values)
 
 
 def literal(expression: ast.expr) -> Any:

@@ -1,4 +1,5 @@
-"""What a notebook asks and answers, and where: found by the calls in its cells, never by metadata, which copies lose.
+"""What a notebook asks and answers, and where: found by the calls in its cells, never by metadata, which
+copies lose.
 
 A learner may move, copy or split cells; a name stands for the item that was last assigned to it.
 """
@@ -6,7 +7,7 @@ A learner may move, copy or split cells; a name stands for the item that was las
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeGuard
 
@@ -20,8 +21,8 @@ UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 class Call:
     """A call that has to do with an item.
 
-    `role` is question, observe, exercise, answer, check, hint, solution, explain or reveal. `start` and `end` are where the
-    call stands in the source of cell number `cell`; `variable` is the name it goes through.
+    `role` is question, observe, exercise, answer, check, hint, solution, explain or reveal. `start` and `end`
+    are where the call stands in the source of cell number `cell`; `variable` is the name it goes through.
     """
 
     item_id: str
@@ -51,7 +52,7 @@ def _in_cell(number: int, source: str, names: dict[str, str]) -> Iterator[Call]:
 
 
 def _call(node: ast.Call, names: dict[str, str], statement: ast.stmt) -> tuple[str, str, str] | None:
-    """Role, item and variable of a call; None when it has to do with no item. Learns names from assignments."""
+    """Role, item and variable of a call; None for any other call. Learns names from assignments."""
     function = node.func
     if _is(function, ASKS) and node.args and isinstance(node.args[0], ast.Constant):
         item_id = str(node.args[0].value)
@@ -62,12 +63,12 @@ def _call(node: ast.Call, names: dict[str, str], statement: ast.stmt) -> tuple[s
         predicted = (*node.args[1:2], *(k.value for k in node.keywords if k.arg == "predict"))
         asked = [one.id for one in predicted if isinstance(one, ast.Name)]
         return ("reveal", names[asked[0]], asked[0]) if asked and asked[0] in names else None
-    if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name) and function.value.id in names:
+    if isinstance(function, ast.Attribute) and _is(function.value, names):
         return function.attr, names[function.value.id], function.value.id
     return None
 
 
-def _is(function: ast.expr, names: tuple[str, ...]) -> TypeGuard[ast.Name]:
+def _is(function: ast.expr, names: Collection[str]) -> TypeGuard[ast.Name]:
     return isinstance(function, ast.Name) and function.id in names
 
 
@@ -82,11 +83,12 @@ def _span(source: str, node: ast.Call) -> tuple[int, int]:
 
     def place(line: int, column: int) -> int:
         return sum(map(len, lines[:line - 1])) + len(lines[line - 1].encode()[:column].decode())
-    return place(node.lineno, node.col_offset), place(node.end_lineno or node.lineno, node.end_col_offset or 0)
+    end = place(node.end_lineno or node.lineno, node.end_col_offset or 0)
+    return place(node.lineno, node.col_offset), end
 
 
 def answered(cells: Sequence[str], answer: Callable[[Call], str | None]) -> list[str]:
-    """The cells with other answers: each `answer` or `check` call is replaced by what `answer` says, None leaves it."""
+    """The cells with what `answer` says in place of each answer; None leaves it."""
     written = list(cells)
     for call in reversed([c for c in calls(cells) if c.role in ANSWERS]):
         if (new := answer(call)) is not None:

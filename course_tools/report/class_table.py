@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from course_tools.report.markdown import SIGNS, code, table, text
-from course_tools.report.model import Report, Result, State
+from course_tools.report.model import CopyReport, ItemState, Result
 from lesson_lib.errors import LessonError
 
 _LESSON = re.compile(r"[-_. ]*\d\d-[a-z-]+.*$")
-_OPEN = (State.NOT_ATTEMPTED, State.NOT_CHECKED)
+_OPEN = (ItemState.NOT_ATTEMPTED, ItemState.NOT_CHECKED)
 
 
 class Handed(NamedTuple):
-    """A copy in a folder of many. `alone`: it lies in a folder of its learner's, so what lies beside it is theirs, too."""
+    """A copy in a folder of many. `alone`: what is in its folder is this learner's, too."""
 
     learner: str
     path: Path
@@ -36,8 +36,9 @@ def copies_in(folder: Path) -> list[Handed]:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """The notebooks, and a learner's folder that is a link: none is followed, and each gets a row that says so."""
-    yield from (path for path in folder.iterdir() if path.is_symlink() and path.is_dir()) if folder.is_dir() else ()
+    """The notebooks, and learners' folders that are links: not followed, each has a row that says so."""
+    links = folder.iterdir() if folder.is_dir() else ()
+    yield from (path for path in links if path.is_symlink() and path.is_dir())
     for parent, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         yield from (Path(parent, name) for name in names if name.endswith(".ipynb"))
@@ -47,13 +48,14 @@ def _learner(path: Path) -> str:
     return path.parts[0] if len(path.parts) > 1 else _LESSON.sub("", path.stem) or path.stem
 
 
-def class_table(reports: list[Report]) -> str:
+def class_table(reports: list[CopyReport]) -> str:
     """The table as Markdown."""
     learners = sorted({report.learner for report in reports})
     rows = {name: _results([r for r in reports if r.learner == name]) for name in learners}
     order = _most_missed(rows)
     head = ("learner", "right", "wrong", "not attempted", "note", *map(text, order))
-    lines = [f"# {len(learners)} learners, {len(order)} items", "", f"{legend()} The most missed item comes first."]
+    lines = [f"# {len(learners)} learners, {len(order)} items", "",
+             f"{legend()} The most missed item comes first."]
     lines += table(head, [_row(name, rows[name], reports, order) for name in learners])
     headings = ("item", "wrong", "not attempted", "wrong answers", "ideas behind them")
     lines += ["", "## Most missed", *table(headings, list(_misses(rows, order)))]
@@ -66,44 +68,47 @@ def legend() -> str:
     return ", ".join(f"{sign} {state}" for state, sign in SIGNS.items()) + "."
 
 
-def _results(reports: list[Report]) -> dict[str, Result]:
+def _results(reports: list[CopyReport]) -> dict[str, Result]:
     """What one learner answered; of two copies of a lesson the later one counts where it answers."""
     found: dict[str, Result] = {}
     for result in (result for report in reports for result in report.results):
-        if result.id not in found or result.state != State.NOT_ATTEMPTED:
+        if result.id not in found or result.state != ItemState.NOT_ATTEMPTED:
             found[result.id] = result
     return found
 
 
 def _most_missed(rows: dict[str, dict[str, Result]]) -> list[str]:
-    wrong, left = _tally(rows, (State.WRONG,)), _tally(rows, _OPEN)
+    wrong, left = _tally(rows, (ItemState.WRONG,)), _tally(rows, _OPEN)
     items = dict.fromkeys(item for results in rows.values() for item in results)
     return sorted(items, key=lambda item: (-wrong[item], -left[item]))
 
 
-def _tally(rows: dict[str, dict[str, Result]], states: tuple[State, ...]) -> Counter[str]:
-    return Counter(item for results in rows.values() for item, result in results.items() if result.state in states)
+def _tally(rows: dict[str, dict[str, Result]], states: tuple[ItemState, ...]) -> Counter[str]:
+    return Counter(item for results in rows.values() for item, result in results.items()
+                   if result.state in states)
 
 
-def _row(name: str, results: dict[str, Result], reports: list[Report], order: list[str]) -> tuple[str, ...]:
+def _row(name: str, results: dict[str, Result], reports: list[CopyReport], order: list[str]) -> tuple[str,
+                                                                                                      ...]:
     states = Counter(result.state for result in results.values())
     own = [report for report in reports if report.learner == name]
-    note = " ".join(f"{r.notebook}: {' '.join((*r.errors, *r.remarks))}" for r in own if r.errors or r.remarks)
-    figures = (str(states[state]) for state in (State.RIGHT, State.WRONG, State.NOT_ATTEMPTED))
+    note = " ".join(f"{r.notebook}: {' '.join(said)}" for r in own if (said := (*r.errors, *r.remarks)))
+    figures = (str(states[state]) for state in (ItemState.RIGHT, ItemState.WRONG, ItemState.NOT_ATTEMPTED))
     return text(name), *figures, text(note), *(_cell(results.get(item)) for item in order)
 
 
 def _cell(result: Result | None) -> str:
     if result is None:
         return ""
-    return f"{SIGNS[result.state]} {code(result.answer, 12)}" if result.state == State.WRONG else SIGNS[result.state]
+    sign = SIGNS[result.state]
+    return f"{sign} {code(result.answer, 12)}" if result.state == ItemState.WRONG else sign
 
 
 def _misses(rows: dict[str, dict[str, Result]], order: list[str]) -> Iterator[tuple[str, ...]]:
     """A row for each item that somebody missed."""
     left = _tally(rows, _OPEN)
     for item in order:
-        wrong = [r[item] for r in rows.values() if item in r and r[item].state == State.WRONG]
+        wrong = [r[item] for r in rows.values() if item in r and r[item].state == ItemState.WRONG]
         if wrong or left[item]:
             answers = Counter(code(r.answer, 40) for r in wrong)
             ideas = Counter(text(r.misconception) for r in wrong if r.misconception)

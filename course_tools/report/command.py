@@ -17,17 +17,20 @@ from course_tools.report import formats, markdown, wall
 from course_tools.report.class_table import Handed, class_table, copies_in
 from course_tools.report.confined import Bounds
 from course_tools.report.copies import Checker
-from course_tools.report.model import Report, exit_status, shown
+from course_tools.report.model import CopyReport, exit_status, shown
 from lesson_lib.errors import LessonError
 
 _EVERY = 2.0  # seconds between two times that the files are written while copies are judged
-_BOUNDS = {"cell": "seconds for one cell", "run": "seconds for one copy", "item": "seconds for the check of one item",
-           "memory": "MB for one process", "printed": "MB of output of one copy", "disk": "MB of files of one copy"}
+_BOUNDS = {"cell": "seconds for one cell", "run": "seconds for one copy",
+           "item": "seconds for the check of one item",
+           "memory": "MB for one process", "printed": "MB of output of one copy",
+           "disk": "MB of files of one copy"}
 STOPPED = 130
 
 
 def main(argv: list[str]) -> int:
-    """0 good; 1 for errors in a copy, with --strict for anything wrong or not attempted; 2 for arguments that do not fit.
+    """0 good; 1 for errors in a copy, with --strict for anything wrong or not attempted; 2 for arguments that
+    do not fit.
 
     130 when it was stopped (SIGINT, SIGTERM): then it shows what it has so far.
     """
@@ -61,8 +64,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m lesson_lib report", description=(__doc__ or "").strip())
     parser.add_argument("notebooks", nargs="*", type=Path)
     parser.add_argument("--class", dest="folder", type=Path, help="a folder with many copies: one table")
-    parser.add_argument("--strict", action="store_true", help="exit 1 also for anything wrong or not attempted")
-    parser.add_argument("--no-execute", dest="execute", action="store_false", help="judge the answers, do not run the copies")
+    parser.add_argument("--strict", action="store_true",
+                        help="exit 1 also for anything wrong or not attempted")
+    parser.add_argument("--no-execute", dest="execute", action="store_false",
+                        help="judge the answers, do not run the copies")
     parser.add_argument("--output", type=Path, help="where the Markdown goes; without it, it is printed")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--junit", type=Path)
@@ -78,16 +83,18 @@ def _todo(options: argparse.Namespace) -> list[Handed]:
     if bool(options.folder) == bool(options.notebooks):
         raise LessonError("Name notebooks, or a folder of copies with --class; "
                           "python -m lesson_lib report --help lists the rest.")
-    return copies_in(options.folder) if options.folder else [Handed("", path, True) for path in options.notebooks]
+    return copies_in(options.folder) if options.folder else [Handed("", path, True)
+                                                             for path in options.notebooks]
 
 
-def _judged(todo: list[Handed], options: argparse.Namespace) -> Iterator[tuple[int, Report]]:
+def _judged(todo: list[Handed], options: argparse.Namespace) -> Iterator[tuple[int, CopyReport]]:
     """Each copy's place and report, as they come; nothing is left running, however it ends."""
     checker = Checker(Bounds(**{name: getattr(options, name) for name in _BOUNDS}), options.execute)
     pool = ThreadPoolExecutor(max(1, options.jobs))
     try:
-        places: dict[Future[Report], int] = {
-            pool.submit(checker.file, one.path, one.learner, one.alone): place for place, one in enumerate(todo)}
+        places: dict[Future[CopyReport], int] = {
+            pool.submit(checker.file, one.path, one.learner, one.alone): place
+            for place, one in enumerate(todo)}
         for future in as_completed(places):
             yield places[future], future.result()
     except BaseException:
@@ -112,15 +119,15 @@ def _stopped_by_signals() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _in_order(reports: dict[int, Report]) -> list[Report]:
+def _in_order(reports: dict[int, CopyReport]) -> list[CopyReport]:
     return [reports[number] for number in sorted(reports)]
 
 
-def _text(reports: list[Report], options: argparse.Namespace) -> str:
+def _text(reports: list[CopyReport], options: argparse.Namespace) -> str:
     return class_table(reports) if options.folder else "\n".join(map(markdown.report, reports))
 
 
-def _write_files(reports: list[Report], options: argparse.Namespace) -> None:
+def _write_files(reports: list[CopyReport], options: argparse.Namespace) -> None:
     """What there is so far, into each file that was asked for."""
     forms = {"output": lambda done: _text(done, options), "json": formats.as_json, "junit": formats.as_junit}
     for name, form in forms.items():

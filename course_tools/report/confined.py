@@ -1,7 +1,8 @@
-"""A process with bounds on what it may use, and the line to it: an order goes there, an answer comes back, both as JSON.
+"""A process with bounds on what it may use, and the line to it: an order goes there, an answer comes back,
+both as JSON.
 
-Limits are the system's (`setrlimit`), so they hold for whatever the process starts as well. The bound on the size of its
-folder, and on the number of its processes, comes with the wall (`wall`).
+Limits are the system's (`setrlimit`), so they hold for whatever the process starts as well. The bound on the
+size of its folder, and on the number of its processes, comes with the wall (`wall`).
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ _GLANCE = 0.5  # seconds between two looks at whether a silent process still run
 
 @dataclass(frozen=True)
 class Bounds:
-    """What one copy may use: seconds for a cell, for all cells, and for the check of one item; megabytes of memory (each
-    process), of output and of files."""
+    """What one copy may use: seconds for a cell, for all cells, and for the check of one item; megabytes of
+    memory (each process), of output and of files."""
 
     cell: float = 60
     run: float = 300
@@ -47,7 +48,7 @@ class Ended(Exception):
     late = False
 
 
-class Line:
+class JsonLine:
     """One end of the line between two processes."""
 
     def __init__(self, end: socket.socket) -> None:
@@ -103,11 +104,11 @@ def _ended(error: OSError, late: bool = True) -> Ended:
 
 
 class Confined:
-    """A process that is this module of the room; `walled` where it runs other people's code. A context manager."""
+    """A process that is a module of this room; `walled` where it runs other people's code."""
 
     def __init__(self, module: str, bounds: Bounds, seconds: float, walled: bool = True) -> None:
         if os.name != "posix":
-            raise LessonError("Reports bound what copies may do, and Windows cannot; use Linux, macOS or WSL.")
+            raise LessonError("Windows cannot bound what a copy does; use Linux, macOS or WSL.")
         behind = wall() if walled else None
         self._folder = tempfile.mkdtemp(prefix="lesson-report-") if walled and not behind else None
         ours, theirs = socket.socketpair()
@@ -121,7 +122,7 @@ class Confined:
                 **(behind.account if behind else {}))
         finally:
             theirs.close()
-        self.line = Line(ours)
+        self.line = JsonLine(ours)
 
     def __enter__(self) -> Confined:
         return self
@@ -159,24 +160,25 @@ class Confined:
 
 
 def _limits(bounds: Bounds, seconds: float, walled: bool) -> dict[str, int]:
-    """Limits of the system for a process that may work for so many seconds; without a wall its user has other processes."""
+    """Limits for so many seconds of work; without a wall its user has other processes, too."""
     found = {"RLIMIT_AS": bounds.memory * 2**20, "RLIMIT_CPU": int(seconds) + 1, "RLIMIT_CORE": 0,
              "RLIMIT_FSIZE": bounds.disk * 2**20}
     return found | ({"RLIMIT_NPROC": _PROCESSES} if walled else {})
 
 
 def _environment(home: str) -> dict[str, str]:
-    """What a process may know: no tokens of ours, no settings of ours, its home, and the broker that is there everywhere."""
+    """What a process may know: no tokens, no settings of ours, and the broker that is everywhere."""
     kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-    return {**kept, "HOME": home, "TMPDIR": home, "PYTHONPATH": library(), "LESSON_PROGRESS": f"{home}/.progress",
+    return {**kept, "HOME": home, "TMPDIR": home, "PYTHONPATH": library(),
+            "LESSON_PROGRESS": f"{home}/.progress",
             "KAFKA_BOOTSTRAP_SERVERS": "embedded", "PYTHONDONTWRITEBYTECODE": "1", "MPLBACKEND": "agg",
             "OPENBLAS_NUM_THREADS": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
 
 
-def begin(argv: list[str]) -> Line:
+def begin(argv: list[str]) -> JsonLine:
     """The first thing that such a process does: limit itself, then take its end of the line."""
     import resource
     for name, value in json.loads(argv[0]).items():
         with suppress(AttributeError, ValueError, OSError):  # macOS does not know all
             resource.setrlimit(getattr(resource, name), (value, value))
-    return Line(socket.socket(fileno=int(argv[1])))
+    return JsonLine(socket.socket(fileno=int(argv[1])))

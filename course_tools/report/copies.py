@@ -1,4 +1,4 @@
-"""One copy of a notebook, from its file to its report. Whatever a copy does costs its own row, and no other."""
+"""One copy of a notebook, from file to report. Whatever a copy does costs its own row, and no other."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 from weakref import WeakSet
 
 from course_tools.report.confined import Bounds, Confined, Ended
-from course_tools.report.model import Report, Result, State
+from course_tools.report.model import CopyReport, ItemState, Result
 
 _LARGEST = 50 * 2**20  # bytes of a notebook
 _START = 60  # seconds for a process to be there
@@ -38,7 +38,7 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def _bytes(path: Path) -> bytes:
-    """What is in a file. Unreadable when there is no file, no end to it, or when it is a link, perhaps to a neighbour's."""
+    """What is in a file. Unreadable for none, for one without end, for a link to who knows what."""
     if path.is_symlink():
         raise Unreadable("The file is a link; a report takes the notebook itself.")
     if not path.is_file():
@@ -61,20 +61,21 @@ def _text(source: Any) -> str:
 
 
 def kept_beside(path: Path) -> dict[str, Any]:
-    """What the controls under the questions kept in `.progress` beside the notebook: answers only, whatever else is there."""
+    """What the controls under the questions kept in `.progress` beside the notebook: answers only."""
     folder = path.parent / ".progress"
     try:
         if folder.is_symlink():
             return {}
         answers = json.loads(_bytes(folder / "answers.json"))["answers"]
-        return {item: [entry for entry in entries if isinstance(entry, dict)] for item, entries in answers.items()}
+        return {item: [entry for entry in entries if isinstance(entry, dict)]
+                for item, entries in answers.items()}
     except (Unreadable, OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError):
         return {}
 
 
 @dataclass
 class Ran:
-    """What running a copy brought up: by cell what it raised and the verdicts it shows; answers it stored; how it ended."""
+    """What a run brought up: errors and verdicts by cell, stored answers, why it ended early."""
 
     raised: dict[int, str] = field(default_factory=dict)
     verdicts: dict[int, Any] = field(default_factory=dict)
@@ -83,7 +84,7 @@ class Ran:
 
 
 class Checker:
-    """Checks copies; from several threads at once, if need be. `execute`: also run them, to see whether they run."""
+    """Checks copies, in several threads if need be. `execute`: also run them, to see if they run."""
 
     def __init__(self, bounds: Bounds | None = None, execute: bool = False) -> None:
         self.bounds, self.execute = bounds or Bounds(), execute
@@ -91,22 +92,24 @@ class Checker:
         self._running: WeakSet[Confined] = WeakSet()
         self._stopped = False
 
-    def file(self, path: Path, learner: str = "", alone: bool = True) -> Report:
-        """The report of a file, also of one that is no notebook. `alone`: `.progress` beside it is this learner's."""
+    def file(self, path: Path, learner: str = "", alone: bool = True) -> CopyReport:
+        """The report of any file. `alone`: the `.progress` beside it is this learner's."""
         try:
             return self.notebook(read(path), path.stem, learner, kept_beside(path) if alone else {})
         except Unreadable as error:
-            return Report(path.stem, learner, errors=(str(error),))
+            return CopyReport(path.stem, learner, errors=(str(error),))
 
     def notebook(self, notebook: dict[str, Any], name: str, learner: str = "",
-                 kept: dict[str, Any] | None = None) -> Report:
+                 kept: dict[str, Any] | None = None) -> CopyReport:
         """The report of a notebook; `kept` is what its learner answered with the controls."""
         try:
             return self._report(sources(notebook), name, learner, kept or {})
         except Ended:
-            return Report(name, learner, errors=("Its check broke off: reading its cells takes too much time or memory.",))
+            return CopyReport(name, learner,
+                          errors=("Its check broke off: reading its cells takes too much time or memory.",))
         except Exception as error:  # noqa: BLE001 - whatever one copy does costs no other its row
-            return Report(name, learner, errors=(f"Its check broke off: {type(error).__name__}: {str(error)[:200]}",))
+            return CopyReport(name, learner,
+                          errors=(f"Its check broke off: {type(error).__name__}: {str(error)[:200]}",))
 
     def stop(self) -> None:
         """Give up what is being checked in other threads, at once."""
@@ -119,12 +122,14 @@ class Checker:
         while not self._judges.empty():
             self._judges.get().close()
 
-    def _report(self, cells: list[str], name: str, learner: str, kept: dict[str, Any]) -> Report:
+    def _report(self, cells: list[str], name: str, learner: str, kept: dict[str, Any]) -> CopyReport:
         ran = self._run(cells) if self.execute else Ran()
-        head, found = self._judged({"notebook": name, "cells": cells, "kept": kept, "bounds": asdict(self.bounds)})
+        head, found = self._judged({"notebook": name, "cells": cells, "kept": kept,
+                                    "bounds": asdict(self.bounds)})
         results = tuple(_result(item, found[item["id"]]) for item in head["items"])
         code = {item_id: one["code"] for item_id, one in found.items() if "code" in one}
-        return Report(name, learner, results, tuple(_errors(ran, head)), tuple(_remarks(ran, found)), code)
+        return CopyReport(name, learner, results, tuple(_errors(ran, head)), tuple(_remarks(ran, found)),
+                          code)
 
     def _start(self, module: str, seconds: float, walled: bool = True) -> Confined:
         process = Confined(module, self.bounds, seconds, walled)
@@ -156,7 +161,7 @@ class Checker:
         return ran
 
     def _judged(self, copy: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-        """What the copy asks and lacks, and what came of each item. A judge that ends over one is replaced for the rest."""
+        """What the copy asks, and what came of each item. A judge that ends over one is replaced."""
         found: dict[str, Any] = {}
         while True:
             with self._judge() as judge:
@@ -166,7 +171,8 @@ class Checker:
                         found[item] = judge.ask({"item": item}, self.bounds.item)
                     except Ended as ended:
                         late = f"The check did not end within {self.bounds.item:g} seconds."
-                        found[item] = {"state": State.NOT_CHECKED, "said": late if ended.late else "The check broke off."}
+                        found[item] = {"state": ItemState.NOT_CHECKED,
+                                       "said": late if ended.late else "The check broke off."}
                         judge.close()
                         break
                 else:
@@ -190,7 +196,7 @@ class Checker:
 
 def _result(item: dict[str, str], found: dict[str, Any]) -> Result:
     known = {key: value for key, value in found.items() if key in Result.__slots__}
-    return Result(**(item | known | {"state": State(found["state"])}))
+    return Result(**(item | known | {"state": ItemState(found["state"])}))
 
 
 def _errors(ran: Ran, head: dict[str, Any]) -> Iterator[str]:
@@ -214,9 +220,9 @@ def _why(ended: Ended, cell: int, bounds: Bounds, over: bool) -> str:
 
 
 def _remarks(ran: Ran, found: dict[str, dict[str, Any]]) -> Iterator[str]:
-    """Where a cell shows another verdict than the judge, and where the run stored an answer that no cell gives."""
+    """Where a cell shows another verdict than the judge, or the run stored what no cell answers."""
     if made_up := sorted(item_id for item_id in ran.stored if "cell" not in found.get(item_id, {})):
         yield f"Its run stores answers that no cell gives; they do not count: {', '.join(made_up)[:200]}."
     for item_id, one in found.items():
-        if one["state"] == State.WRONG and ran.verdicts.get(one.get("cell", -1)) == [State.RIGHT]:
+        if one["state"] == ItemState.WRONG and ran.verdicts.get(one.get("cell", -1)) == [ItemState.RIGHT]:
             yield f"Code cell {one['cell'] + 1} shows that {item_id} is right; checked again, it is wrong."

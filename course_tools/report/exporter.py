@@ -1,8 +1,9 @@
 """`jupyter nbconvert --execute --to lesson-report notebooks/*.ipynb`: a report for each notebook.
 
-`--execute` also runs each copy, but not in nbconvert's own hands: those could neither bound it nor go on after it. nbconvert
-has no exit status for what an exporter finds; a postprocessor that the exporter puts in gives it, after the last notebook.
-nbconvert makes one of every installed exporter whatever it is asked for, so little is loaded before there is a notebook.
+`--execute` also runs each copy, but not in nbconvert's own hands: those could neither bound it nor go on
+after it. nbconvert has no exit status for what an exporter finds; a postprocessor that the exporter puts in
+gives it, after the last notebook. nbconvert makes one of every installed exporter whatever it is asked for,
+so little is loaded before there is a notebook.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from traitlets import Bool, Float, Int, Unicode
 from course_tools.report import formats, markdown, wall
 from course_tools.report.confined import Bounds
 from course_tools.report.copies import Checker
-from course_tools.report.model import Report, exit_status
+from course_tools.report.model import CopyReport, exit_status
 
 
 class LessonReportExporter(Exporter):
@@ -40,7 +41,7 @@ class LessonReportExporter(Exporter):
 
     def __init__(self, **kw: Any) -> None:
         super().__init__(**kw)
-        self._reports: list[Report] = []
+        self._reports: list[CopyReport] = []
 
     @cached_property
     def _checker(self) -> Checker:
@@ -61,9 +62,10 @@ class LessonReportExporter(Exporter):
     def from_notebook_node(self, nb: Any, resources: Any = None, **kw: Any) -> tuple[str, Any]:
         """The report of a notebook that was read already."""
         resources = self._init_resources(resources)
-        return self._reported(self._checker.notebook(nb, resources["metadata"].get("name", "notebook"))), resources
+        name = resources["metadata"].get("name", "notebook")
+        return self._reported(self._checker.notebook(nb, name)), resources
 
-    def _reported(self, report: Report) -> str:
+    def _reported(self, report: CopyReport) -> str:
         self._reports.append(report)
         for path, form in ((self.json, formats.as_json), (self.junit, formats.as_junit)):
             if path:
@@ -73,15 +75,16 @@ class LessonReportExporter(Exporter):
 
     def _watch_the_end(self) -> None:
         """Under the nbconvert command, and once."""
-        from nbconvert.nbconvertapp import NbConvertApp  # which is loading the exporters when this module is loaded
+        from nbconvert.nbconvertapp import NbConvertApp  # it loads the exporters while it is loaded
         app = NbConvertApp.instance() if NbConvertApp.initialized() else None
         if app is not None and app.exporter is self and len(self._reports) == 1:
             number = max(1, len(app.notebooks))
-            app.postprocessor = _ExitStatus(app.postprocessor, number, lambda: exit_status(self._reports, self.strict))
+            app.postprocessor = _ExitStatus(app.postprocessor, number,
+                                            lambda: exit_status(self._reports, self.strict))
 
 
 class _ExitStatus(PostProcessorBase):
-    """Does what another postprocessor does, and ends nbconvert after the last notebook, if the status is not 0."""
+    """Does what another postprocessor does, and ends nbconvert after the last notebook."""
 
     def __init__(self, other: Any, number: int, status: Callable[[], int]) -> None:
         super().__init__()

@@ -6,26 +6,29 @@ import json
 from collections import Counter
 from xml.etree import ElementTree
 
-from course_tools.report.model import Report, Result, State, shown
+from course_tools.report.model import CopyReport, ItemState, Result, shown
 
-_TAGS = {State.WRONG: "failure", State.NOT_ATTEMPTED: "skipped", State.NOT_CHECKED: "error"}
+_TAGS = {ItemState.WRONG: "failure", ItemState.NOT_ATTEMPTED: "skipped", ItemState.NOT_CHECKED: "error"}
 
 
-def as_json(reports: list[Report]) -> str:
+def as_json(reports: list[CopyReport]) -> str:
     """All reports, and the figures over all of them."""
     total: Counter[str] = Counter()
     for report in reports:
         total.update(report.count())
-    return json.dumps({"version": 1, "counts": dict(total), "reports": [r.as_dict() for r in reports]}, indent=1) + "\n"
+    return json.dumps({"version": 1, "counts": dict(total), "reports": [r.as_dict() for r in reports]},
+                      indent=1) + "\n"
 
 
-def as_junit(reports: list[Report]) -> str:
-    """A suite for each copy, a case for each item (wrong: failure, not attempted: skipped), one for a copy with errors."""
+def as_junit(reports: list[CopyReport]) -> str:
+    """A suite for each copy, a case for each item, and one for a copy with errors."""
     root = ElementTree.Element("testsuites")
     for report in reports:
-        suite = ElementTree.SubElement(root, "testsuite", name=shown(f"{report.learner} {report.notebook}".strip()))
+        suite = ElementTree.SubElement(root, "testsuite",
+                                       name=shown(f"{report.learner} {report.notebook}".strip()))
         if report.errors:
-            case = ElementTree.SubElement(suite, "testcase", classname=suite.attrib["name"], name="the copy itself")
+            case = ElementTree.SubElement(suite, "testcase", classname=suite.attrib["name"],
+                                          name="the copy itself")
             _add(case, "error", "; ".join(report.errors))
         for result in report.results:
             _case(suite, result)
@@ -46,5 +49,6 @@ def _add(case: ElementTree.Element, tag: str, message: str) -> None:
 
 def _count(element: ElementTree.Element) -> None:
     """Write the figures that JUnit readers look for."""
-    for name, tag in (("tests", "testcase"), ("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+    for name, tag in (("tests", "testcase"), ("failures", "failure"), ("errors", "error"),
+                      ("skipped", "skipped")):
         element.set(name, str(len(list(element.iter(tag)))))

@@ -1,7 +1,8 @@
 """The judge: reads the answers of a copy, checks each again, and says what came of it.
 
-It runs in a process of its own, which goes on from copy to copy: it runs no line of any of them, and what it finds out about an
-answer is the same for everybody who gives it. One that crashes or is too slow over an item is replaced by a new one.
+It runs in a process of its own, which goes on from copy to copy: it runs no line of any of them, and what it
+finds out about an answer is the same for everybody who gives it. One that crashes or is too slow over an item
+is replaced by a new one.
 """
 
 from __future__ import annotations
@@ -13,16 +14,17 @@ from collections.abc import Callable
 from typing import Any
 
 from course_tools.report import answers
-from course_tools.report.answers import Given
+from course_tools.report.answers import WrittenAnswer
 from course_tools.report.confined import Bounds, begin
 from course_tools.report.learner_values import Failed, LearnerFunction, LearnerValues, NoAnswer
-from course_tools.report.model import State
+from course_tools.report.model import ItemState
 from lesson_lib.teach.ask import SURE, Asked
 from lesson_lib.teach.content import Question, all_items, find, lesson_items
 from lesson_lib.teach.message import Message, Outcome
 
-_STATES = {Outcome.RIGHT: State.RIGHT, Outcome.WRONG: State.WRONG, Outcome.CANNOT_RUN: State.WRONG,
-           Outcome.OUTSIDE: State.WRONG, Outcome.NOT_ATTEMPTED: State.NOT_ATTEMPTED}
+_STATES = {Outcome.RIGHT: ItemState.RIGHT, Outcome.WRONG: ItemState.WRONG,
+           Outcome.CANNOT_RUN: ItemState.WRONG,
+           Outcome.OUTSIDE: ItemState.WRONG, Outcome.NOT_ATTEMPTED: ItemState.NOT_ATTEMPTED}
 _LONGEST = 2000  # characters of an answer or a sentence that are reported
 Found = dict[str, Any]
 
@@ -35,22 +37,23 @@ class Copy:
         self._given, self._kept = answers.given(self._cells), order["kept"]
         self._values = LearnerValues(self._cells, Bounds(**order["bounds"]))
         asked = answers.asked(self._cells)
-        self.items = [{"id": item.id, "kind": item.kind} for item in lesson_items(_lesson(order["notebook"], asked))]
+        self.items = [{"id": item.id, "kind": item.kind}
+                      for item in lesson_items(_lesson(order["notebook"], asked))]
         self.missing = [item["id"] for item in self.items if item["id"] not in set(asked)]
 
     def judged(self, item_id: str, known: dict[str, Found]) -> Found:
-        """What came of one item: the last answer in the cells that is one, else what the controls under it kept."""
-        item, found = find(item_id), {"state": State.NOT_ATTEMPTED}
+        """What came of one item: of the last answer in the cells, else of what the controls kept."""
+        item, found = find(item_id), {"state": ItemState.NOT_ATTEMPTED}
         for given in self._given.get(item_id, []):
             found = self._result(item, given, known)
-            if found["state"] != State.NOT_ATTEMPTED:
+            if found["state"] != ItemState.NOT_ATTEMPTED:
                 return found
         kept = self._kept.get(item_id, [])
         if isinstance(item, Question) and kept:
             return _question(item, [kept[-1].get("answer")], {"confidence": kept[-1].get("confidence")})
         return found
 
-    def _result(self, item: Any, given: Given, known: dict[str, Found]) -> Found:
+    def _result(self, item: Any, given: WrittenAnswer, known: dict[str, Found]) -> Found:
         """What comes of one answer; `known` is what came of others that were literals."""
         place = {"cell": given.cell}
         try:
@@ -60,12 +63,13 @@ class Copy:
             check = _question if isinstance(item, Question) else _task
             if any(isinstance(one, LearnerFunction) for one in (*arguments, *named.values())):
                 return place | check(item, arguments, named) | code
-            return place | _once(f"{item.id} {arguments!r} {named!r}", known, lambda: check(item, arguments, named)) | code
+            return place | _once(f"{item.id} {arguments!r} {named!r}", known,
+                                 lambda: check(item, arguments, named)) | code
         except (NoAnswer, Failed) as error:
             said = str(error)
-        except Exception as error:  # noqa: BLE001 - whatever one answer does to its check, the others are checked too
+        except Exception as error:  # noqa: BLE001 - it costs this item, and no other
             said = f"The check broke off: {type(error).__name__}."
-        return place | {"state": State.NOT_CHECKED, "said": said[:_LONGEST]}
+        return place | {"state": ItemState.NOT_CHECKED, "said": said[:_LONGEST]}
 
     def close(self) -> None:
         """End what was started for it."""
@@ -79,7 +83,7 @@ def _once(key: str, known: dict[str, Found], check: Callable[[], Found]) -> Foun
 
 
 def _lesson(name: str, asked: list[str]) -> int:
-    """The number of the lesson: what most questions belong to, else what the file is called; -1 when neither tells."""
+    """The lesson: what most questions belong to, else what the file is called, else -1."""
     numbers = Counter(item_id.partition(".")[0] for item_id in asked)
     named = re.search(r"(?<!\d)(\d\d)-", name)
     likely = [number for number, _ in numbers.most_common() if number.isdecimal()]
@@ -92,7 +96,7 @@ def _question(item: Question, arguments: list[Any], named: dict[str, Any]) -> Fo
     key, sure = str(named.get("option")).strip().lower(), named.get("confidence")
     found = {"answer": key[:_LONGEST], "confidence": sure if type(sure) is int and sure in SURE else 0}
     if key not in tuple(item.keys):
-        return found | {"state": State.NOT_ATTEMPTED, "said": f"{key[:40]!r} is none of the options."}
+        return found | {"state": ItemState.NOT_ATTEMPTED, "said": f"{key[:40]!r} is none of the options."}
     message = Asked(item).judge(key)
     wrong = message.outcome == Outcome.WRONG
     return found | _said(message) | ({"misconception": item.option(key).misconception} if wrong else {})
@@ -102,15 +106,15 @@ def _task(item: Any, arguments: list[Any], named: dict[str, Any]) -> Found:
     try:
         return _said(item.check(*arguments, **named))
     except Failed as failed:
-        return {"state": State.WRONG, "said": str(failed)[:_LONGEST]}
+        return {"state": ItemState.WRONG, "said": str(failed)[:_LONGEST]}
 
 
 def _said(message: Message) -> Found:
-    return {"state": _STATES.get(message.outcome, State.NOT_CHECKED), "said": message.text[:_LONGEST]}
+    return {"state": _STATES.get(message.outcome, ItemState.NOT_CHECKED), "said": message.text[:_LONGEST]}
 
 
 def main(argv: list[str]) -> int:
-    """An order is a copy, answered with what it should ask, or the id of an item of that copy, answered with what came of it."""
+    """An order is a copy, answered with what it asks, or an item's id, with what came of it."""
     line, copy, known = begin(argv), None, {}
     all_items()
     while True:

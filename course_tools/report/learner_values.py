@@ -1,8 +1,9 @@
 """The judge's end of a worker: asks it for a learner's values, and calls a learner's function in it.
 
-What comes back is only ever read as a literal, so a worker that lies can do no more than give another answer. What a function
-remembers (the dicts after its first argument) stays with the judge as text that it never opens. What a function did to the
-simulation that it plays on comes back as a list of calls, which the judge makes again on a simulation of its own.
+What comes back is only ever read as a literal, so a worker that lies can do no more than give another answer.
+What a function remembers (the dicts after its first argument) stays with the judge as text that it never
+opens. What a function did to the simulation that it plays on comes back as a list of calls, which the judge
+makes again on a simulation of its own.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import is_dataclass
 from types import FunctionType
 from typing import Any
 
-from course_tools.report.answers import Given, literal, read
+from course_tools.report.answers import WrittenAnswer, literal, read
 from course_tools.report.confined import Bounds, Confined, Ended
 from course_tools.report.slices import Statement, slice_for
 
@@ -28,11 +29,11 @@ class NoAnswer(Exception):
 
 
 class Failed(BaseException):
-    """The learner's function failed, and the text says how. Not an Exception: no check puts words of its own around it."""
+    """The learner's function failed. No Exception, so no check puts words of its own around it."""
 
 
 class LearnerValues:
-    """The values of the answers in one copy. A worker is started for the first that is no literal, and again after it broke."""
+    """The values of one copy's answers. A worker starts with the first that is no literal."""
 
     def __init__(self, cells: list[str], bounds: Bounds) -> None:
         self._cells, self._bounds = cells, bounds
@@ -44,8 +45,8 @@ class LearnerValues:
             self._worker.close()
         self._worker = None
 
-    def arguments(self, given: Given) -> tuple[list[Any], dict[str, Any], list[Statement]]:
-        """What the check is called with, and the statements that it is made of. NoAnswer when it cannot be worked out."""
+    def arguments(self, given: WrittenAnswer) -> tuple[list[Any], dict[str, Any], list[Statement]]:
+        """What the check is called with, and the statements it is made of. NoAnswer for none."""
         expressions = [*given.arguments, *(value for _, value in given.named)]
         made_of: list[Statement] = []
         try:
@@ -80,8 +81,8 @@ class LearnerValues:
             return self._worker.ask(order)
         except Ended:
             self.close()
-            raise Failed("The process that runs this answer ended on the way: too much memory, time or output, "
-                         "or a crash.") from None
+            raise Failed("The process that runs this answer ended on the way: too much memory, time or "
+                         "output, or a crash.") from None
 
 
 class LearnerFunction:
@@ -106,7 +107,8 @@ class LearnerFunction:
     @staticmethod
     def _keep(arguments: tuple[Any, ...], kept: Any) -> None:
         for place, memory in enumerate(arguments):
-            if isinstance(kept, dict) and isinstance(text := kept.get(str(place)), str) and isinstance(memory, dict):
+            text = kept.get(str(place)) if isinstance(kept, dict) else None
+            if isinstance(text, str) and isinstance(memory, dict):
                 memory[_KEPT] = text
 
 

@@ -4,31 +4,34 @@ from __future__ import annotations
 
 import re
 
-from course_tools.report.model import Report, Result, State, shown
+from course_tools.report.model import CopyReport, ItemState, Result, shown
 
-SIGNS = {State.RIGHT: "✓", State.WRONG: "✗", State.NOT_ATTEMPTED: "·", State.NOT_CHECKED: "?"}
+SIGNS = {ItemState.RIGHT: "✓", ItemState.WRONG: "✗", ItemState.NOT_ATTEMPTED: "·", ItemState.NOT_CHECKED: "?"}
 _SURE = {1: ", a guess", 2: ", fairly sure", 3: ", sure"}
 
 
-def report(one: Report) -> str:
+def report(one: CopyReport) -> str:
     """One copy: the figures, what went wrong with it, every item, and the functions that were handed in."""
     parts = [f"# {title(one)}", counts(one)]
-    parts += [f"- **{text(error)}**" for error in one.errors] + [f"- {text(remark)}" for remark in one.remarks]
+    parts += [f"- **{text(error)}**" for error in one.errors]
+    parts += [f"- {text(remark)}" for remark in one.remarks]
     if one.results:
-        parts += table(("", "item", "kind", "state", "answer", "what the check says"), [_row(r) for r in one.results])
+        parts += table(("", "item", "kind", "state", "answer", "what the check says"),
+                       [_row(r) for r in one.results])
     for item_id, source in one.code.items():
         parts += [f"\n## The function handed in for {item_id}", fenced(source)]
     return "\n".join([*parts[:1], "", *parts[1:]]) + "\n"
 
 
-def title(one: Report) -> str:
+def title(one: CopyReport) -> str:
     """Notebook and learner in one line."""
     return text(f"{one.learner}: {one.notebook}" if one.learner else one.notebook)
 
 
-def counts(one: Report) -> str:
+def counts(one: CopyReport) -> str:
     """The figures in one line."""
-    return ", ".join(f"{number} {state}" for state, number in one.count().items()) + f", of {len(one.results)}.\n"
+    figures = [f"{number} {state}" for state, number in one.count().items()]
+    return f"{', '.join(figures)}, of {len(one.results)}.\n"
 
 
 def table(headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
@@ -53,7 +56,8 @@ def code(source: str, longest: int = 80) -> str:
     source = " ".join(shown(source).split())
     source = source if len(source) <= longest else f"{source[:longest]} …"
     fence = "`" * (1 + max(map(len, re.findall("`+", source)), default=0))
-    return f"{fence} {source} {fence}".replace("|", "\\|") if "`" in source else f"`{source}`".replace("|", "\\|")
+    fenced_in = f"{fence} {source} {fence}" if "`" in source else f"`{source}`"
+    return fenced_in.replace("|", "\\|")
 
 
 def fenced(source: str) -> str:

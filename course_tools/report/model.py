@@ -1,4 +1,4 @@
-"""What a report knows: one result for each item, one `Report` for each copy of a notebook."""
+"""What a report knows: one result for each item, one `CopyReport` for each copy of a notebook."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def shown(text: str) -> str:
     return _NOT_SHOWN.sub("\ufffd", text)
 
 
-class State(StrEnum):
+class ItemState(StrEnum):
     """What came of an item. `not checked`: there is an answer, and judging it could not be finished."""
 
     RIGHT = "right"
@@ -31,7 +31,7 @@ class Result:
 
     id: str
     kind: str
-    state: State
+    state: ItemState
     answer: str = ""
     confidence: int = 0
     said: str = ""
@@ -39,8 +39,8 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """One copy of one notebook. `errors` are sentences on what went wrong with it, `remarks` on what a teacher should know."""
+class CopyReport:
+    """One copy of one notebook. `errors`: what went wrong; `remarks`: what a teacher should know."""
 
     notebook: str
     learner: str = ""
@@ -52,21 +52,21 @@ class Report:
     def count(self) -> dict[str, int]:
         """How many items there are of each state, all states named."""
         found = Counter(result.state for result in self.results)
-        return {str(state): found[state] for state in State}
+        return {str(state): found[state] for state in ItemState}
 
     @property
     def all_right(self) -> bool:
         """Whether everything was answered, and rightly."""
-        return bool(self.results) and all(result.state == State.RIGHT for result in self.results)
+        return bool(self.results) and all(result.state == ItemState.RIGHT for result in self.results)
 
     def as_dict(self) -> dict[str, Any]:
         """The same for JSON."""
         return {**asdict(self), "counts": self.count()}
 
 
-def exit_status(reports: list[Report], strict: bool) -> int:
-    """0 good; 1 for a copy with errors or an answer that could not be checked, and if `strict` for anything not right."""
-    unchecked = any(result.state == State.NOT_CHECKED for report in reports for result in report.results)
+def exit_status(reports: list[CopyReport], strict: bool) -> int:
+    """0 good; 1 for errors or an answer that was not checked, if `strict` for anything not right."""
+    unchecked = any(result.state == ItemState.NOT_CHECKED for report in reports for result in report.results)
     if unchecked or any(report.errors for report in reports):
         return 1
     return int(strict and not all(report.all_right for report in reports))

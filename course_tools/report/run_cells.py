@@ -1,7 +1,8 @@
-"""Behind the wall: run the cells of one copy in a kernel and say what went wrong; whether its answers are right is not asked.
+"""Behind the wall: run the cells of one copy in a kernel and say what went wrong; whether its answers are
+right is not asked.
 
-The kernel lives in this very process (ipykernel's own for that), which saves a second one, five sockets and three quarters
-of the time. A copy can therefore say what it likes about its own run, and about nothing else.
+The kernel lives in this very process (ipykernel's own for that), which saves a second one, five sockets and
+three quarters of the time. A copy can therefore say what it likes about its own run, and about nothing else.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class Output:
         return len(text)
 
     def displayed(self, message: dict[str, Any]) -> None:
-        """Take what a cell displays; as a hook of IPython's, it says by None that nothing is to be sent anywhere."""
+        """Take what a cell displays; as a hook of IPython's: None means that nothing is sent on."""
         shown = message["content"].get("data", {})
         self.write(f"\n{shown.get('text/plain', '')}\n")
         self._left -= sum(len(str(value)) for value in shown.values())
@@ -59,7 +60,7 @@ class Output:
 
 
 def ran(cells: list[str], printed: float) -> Iterator[dict[str, Any]]:
-    """A line before each cell, one for its error, one for the verdicts that it shows; at the end what the copy stored."""
+    """A line before each cell, for its error, for its verdicts; at the end what was stored."""
     manager = InProcessKernelManager()
     manager.start_kernel()
     client, output = manager.client(), Output(printed)

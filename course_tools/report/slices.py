@@ -1,6 +1,8 @@
-"""The statements that an answer is made of: what it names, what those name in turn, and what changes them on the way.
+"""The statements that an answer is made of: what it names, what those name in turn, and what changes them on
+the way.
 
-A slice and not all cells above: a crash, a loop without an end or a live lab elsewhere in the notebook has no part in the answer.
+A slice and not all cells above: a crash, a loop without an end or a live lab elsewhere in the notebook has no
+part in the answer.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from course_tools.report.answers import Given
+from course_tools.report.answers import WrittenAnswer
 from course_tools.report.asked_calls import UNREADABLE
 
 _SHOWS = {"print", "display", "show", "compare", "reveal", "answer", "check", "hint", "solution", "explain"}
@@ -19,7 +21,7 @@ _SHOWS = {"print", "display", "show", "compare", "reveal", "answer", "check", "h
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A top-level statement of cell number `cell`, the `index`-th in it; the names it sets and the names it reads."""
+    """The `index`-th top-level statement of a cell; the names that it sets and reads."""
 
     cell: int
     index: int
@@ -28,10 +30,11 @@ class Statement:
     reads: frozenset[str]
 
 
-def slice_for(cells: Sequence[str], given: Given) -> list[Statement]:
+def slice_for(cells: Sequence[str], given: WrittenAnswer) -> list[Statement]:
     """The statements above the answer that it depends on, in order."""
     above = list(_above(cells, given))
-    needed = {name for expression in (*given.arguments, *(v for _, v in given.named)) for name in _names(expression)[1]}
+    needed = {name for expression in (*given.arguments, *(v for _, v in given.named))
+              for name in _names(expression)[1]}
     while True:
         chosen = [s for s in above if s.sets & needed]
         wider = needed.union(*(s.reads for s in chosen))
@@ -40,7 +43,7 @@ def slice_for(cells: Sequence[str], given: Given) -> list[Statement]:
         needed = wider
 
 
-def _above(cells: Sequence[str], given: Given) -> Iterator[Statement]:
+def _above(cells: Sequence[str], given: WrittenAnswer) -> Iterator[Statement]:
     for number, source in enumerate(cells[:given.cell + 1]):
         for index, node in enumerate(_statements(source)):
             if number == given.cell and (node.end_lineno or node.lineno) >= given.line:
@@ -48,7 +51,8 @@ def _above(cells: Sequence[str], given: Given) -> Iterator[Statement]:
             with suppress(*UNREADABLE):
                 sets, reads = _names(node)
                 text = ast.get_source_segment(source, node) or ""
-                yield Statement(number, index, text, frozenset(sets | _changes(node, reads)), frozenset(reads))
+                yield Statement(number, index, text, frozenset(sets | _changes(node, reads)),
+                                frozenset(reads))
 
 
 def _statements(source: str) -> list[ast.stmt]:
@@ -59,7 +63,7 @@ def _statements(source: str) -> list[ast.stmt]:
 
 
 def _names(node: ast.AST) -> tuple[set[str], set[str]]:
-    """The global names that a statement or expression sets, and those that it reads, also in functions that it defines."""
+    """The global names that a statement sets and reads, also in functions that it defines."""
     table = symtable.symtable(ast.unparse(node), "cell", "exec")
     sets, reads = set(), set()
     for name, symbol in _globals(table):
@@ -79,7 +83,7 @@ def _globals(table: symtable.SymbolTable) -> Iterator[tuple[str, symtable.Symbol
 
 
 def _changes(node: ast.stmt, reads: set[str]) -> set[str]:
-    """The names whose values a statement may change: the owners of what it assigns, what a call or a block gets hold of."""
+    """The names whose values may change: owners of what is assigned, what a call gets hold of."""
     if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Delete):
         targets = node.targets if isinstance(node, ast.Assign | ast.Delete) else [node.target]
         return {name for target in targets if (name := _owner(target))}

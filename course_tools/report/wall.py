@@ -1,9 +1,10 @@
 """The wall around other people's code: bubblewrap (`bwrap`), which gives a process namespaces of its own.
 
-Behind it a copy sees Python, this course and nothing else of the machine: no file of its user, no other copy, no other
-process, no network but its own loopback. It can write to one folder, which is in memory and of bounded size. Linux kills what
-is left in there when the process ends. Where bubblewrap is missing or may not make namespaces there is no wall, and
-`missing` says so: bounds on time and memory still hold, but a copy can do whatever the user can who runs the report.
+Behind it a copy sees Python, this course and nothing else of the machine: no file of its user, no other copy,
+no other process, no network but its own loopback. It can write to one folder, which is in memory and of
+bounded size. Linux kills what is left in there when the process ends. Where bubblewrap is missing or may not
+make namespaces there is no wall, and `missing` says so: bounds on time and memory still hold, but a copy can
+do whatever the user can who runs the report.
 """
 
 from __future__ import annotations
@@ -24,18 +25,19 @@ import lesson_lib
 
 INSIDE = "/tmp"  # the one folder that a copy can write to, its home
 _SHARED = 16 * 2**20  # bytes for shared memory, such as Python's semaphores
-_SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/nix/store", "/etc/ld.so.cache", "/etc/alternatives",
-           "/etc/fonts", "/etc/localtime", "/etc/passwd")
+_SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/nix/store", "/etc/ld.so.cache",
+           "/etc/alternatives", "/etc/fonts", "/etc/localtime", "/etc/passwd")
 _OWN = ("--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL")
 _NOBODY = {"user": 65534, "group": 65534, "extra_groups": []}
 _TRIED = "import ipykernel, lesson_lib, course_tools"
-_ADVICE = ("Install bubblewrap 0.7 or newer, or run the report in the container of notebooks/for-instructors.md; "
-           "without either, a copy can do on this machine whatever you can.")
+_NONE = "There is no wall around other people's code here, because bubblewrap"
+_ADVICE = ("Install bubblewrap 0.7 or newer, or run the report in the container of "
+           "notebooks/for-instructors.md; without either, a copy can do on this machine whatever you can.")
 
 
 @dataclass(frozen=True)
 class Wall:
-    """How to put a command behind the wall. `account` is what `Popen` needs to start it as somebody else than root."""
+    """How to put a command behind it. `account`: what `Popen` needs to be nobody and not root."""
 
     bwrap: str
     account: dict[str, Any] = field(default_factory=dict)
@@ -53,8 +55,8 @@ class Wall:
         tried = self.around([sys.executable, "-P", "-c", _TRIED], 16)
         environment = {"PATH": os.environ.get("PATH", ""), "PYTHONPATH": library()}
         try:
-            done = subprocess.run(tried, env=environment, cwd="/", stdin=subprocess.DEVNULL, capture_output=True,
-                                  text=True, timeout=60, check=False, **self.account)
+            done = subprocess.run(tried, env=environment, cwd="/", stdin=subprocess.DEVNULL,
+                                  capture_output=True, text=True, timeout=60, check=False, **self.account)
         except (OSError, subprocess.SubprocessError) as error:
             return str(error)
         return "" if done.returncode == 0 else (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
@@ -63,7 +65,8 @@ class Wall:
 def _seen() -> Iterator[str]:
     """What a copy may read."""
     packages = (Path(package.__file__ or "").parent for package in (lesson_lib, course_tools))
-    yield from dict.fromkeys((*_SYSTEM, sys.base_prefix, sys.prefix, *site.getsitepackages(), *map(str, packages)))
+    yield from dict.fromkeys((*_SYSTEM, sys.base_prefix, sys.prefix, *site.getsitepackages(),
+                              *map(str, packages)))
 
 
 def library() -> str:
@@ -76,13 +79,13 @@ def _found() -> tuple[Wall | None, str]:
     """The wall, or in a sentence why there is none. Root becomes nobody where nobody can read this Python."""
     bwrap = shutil.which("bwrap")
     if bwrap is None:
-        return None, f"There is no wall around other people's code here, because bubblewrap is missing. {_ADVICE}"
+        return None, f"{_NONE} is missing. {_ADVICE}"
     said = ""
     for account in ([_NOBODY] if os.geteuid() == 0 else []) + [{}]:
         wall = Wall(bwrap, account)
         if not (said := wall.problem()):
             return wall, ""
-    return None, f"There is no wall around other people's code here, because bubblewrap fails ({said}). {_ADVICE}"
+    return None, f"{_NONE} fails ({said}). {_ADVICE}"
 
 
 def wall() -> Wall | None:

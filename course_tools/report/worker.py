@@ -1,7 +1,9 @@
-"""Behind the wall: works out the values of answers that are no literals, and calls the functions that were handed in.
+"""Behind the wall: works out the values of answers that are no literals, and calls the functions that were
+handed in.
 
-It is the only process in which that code runs for a check, and nothing that it says is taken for more than a value. Orders
-carry pickles (from the judge, which is trusted); what goes back are literals, and pickles that the judge never opens.
+It is the only process in which that code runs for a check, and nothing that it says is taken for more than a
+value. Orders carry pickles (from the judge, which is trusted); what goes back are literals, and pickles that
+the judge never opens.
 """
 
 from __future__ import annotations
@@ -31,7 +33,8 @@ def main(argv: list[str]) -> int:
     functions: list[Callable[..., Any]] = []
     while True:
         order = line.receive()
-        line.send(_values(order, functions) if "program" in order else _called(functions[order["function"]], order))
+        line.send(_values(order, functions) if "program" in order
+                  else _called(functions[order["function"]], order))
 
 
 def _values(order: Any, functions: list[Callable[..., Any]]) -> Reply:
@@ -40,7 +43,8 @@ def _values(order: Any, functions: list[Callable[..., Any]]) -> Reply:
     try:
         for number, source, index in order["program"]:
             exec(_compiled(ast.Module([ast.parse(source).body[index]], []), number, "exec"), names)
-        values = [eval(_compiled(ast.parse(e, mode="eval"), "the answer", "eval"), names) for e in order["expressions"]]
+        values = [eval(_compiled(ast.parse(e, mode="eval"), "the answer", "eval"), names)
+                  for e in order["expressions"]]
         return {"values": [_shown(value, functions) for value in values]}
     except BaseException as error:  # noqa: BLE001 - a learner's code may raise anything, SystemExit too
         return {"failed": f"{type(error).__name__}: {error}"[:_LONGEST]}
@@ -64,7 +68,7 @@ def _literal(value: Any) -> Reply:
 
 
 def _called(function: Callable[..., Any], order: Any) -> Reply:
-    """Call the function; with what its memories hold afterwards, or with what it did to the object that it plays on."""
+    """Call the function; also what its memories hold then, or what it did to what it plays on."""
     record: list[Reply] = []
     try:
         if "played" in order:
@@ -79,15 +83,17 @@ def _called(function: Callable[..., Any], order: Any) -> Reply:
         return {"failed": f"{type(error).__name__}: {error}"[:_LONGEST]}
     try:
         return reply | {"kept": {str(place): base64.b64encode(pickle.dumps(value)).decode()
-                                 for place, value in enumerate(values) if place and isinstance(value, dict) and value}}
+                                 for place, value in enumerate(values)
+                                 if place and value and isinstance(value, dict)}}
     except Exception as error:  # noqa: BLE001 - pickle may raise anything
         return {"failed": f"{_MEMORY}: {error}"[:_LONGEST]}
 
 
 class Recorded:
-    """An object of the lesson that a function plays on: does what it is asked, and writes down what that was."""
+    """An object that a function plays on: does what it is asked, and writes that down."""
 
-    def __init__(self, real: Any, record: list[Reply], number: int = 0, made: list[int] | None = None) -> None:
+    def __init__(self, real: Any, record: list[Reply], number: int = 0,
+                 made: list[int] | None = None) -> None:
         self._real, self._record, self._number, self._made = real, record, number, made or [0]
 
     def __getattr__(self, name: str) -> Any:
@@ -102,7 +108,8 @@ class Recorded:
 
     def _call(self, name: str, method: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
         told = {key: _literal(value) for key, value in named.items()}
-        self._record.append({"on": self._number, "does": name, "with": [_literal(a) for a in arguments], "named": told})
+        self._record.append({"on": self._number, "does": name, "with": [_literal(a) for a in arguments],
+                             "named": told})
         result = method(*arguments, **named)
         if not type(result).__module__.startswith("lesson_lib.sim"):
             return result

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
-from course_tools.clients.bench import Bench
+from course_tools.clients.bench import ClientBench
 from lesson_lib.history import History, Kind
 from lesson_lib.sim import simulate
 
@@ -39,7 +39,7 @@ def late(run: History, hold: Sequence[int]) -> list[int]:
     return [count for before, count in pairwise([0, *hold]) if came_late(before, count)]
 
 
-def compare(bench: Bench, client: str, script: str, count: int = 5, *, idempotence: bool = True, again: Sequence[int] = (),
+def compare(bench: ClientBench, client: str, script: str, count: int = 5, *, idempotence: bool = True, again: Sequence[int] = (),
             same: Callable[[Told], Told] = list, **times: int) -> History:
     """Run both, hold them together and return the simulated run; `same` makes one of words that mean the same;
     `again` says after how many attempts more answers may come."""

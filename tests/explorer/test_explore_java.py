@@ -12,7 +12,7 @@ from contextlib import closing
 
 import pytest
 
-from course_tools.clients.bench import Bench
+from course_tools.clients.bench import ClientBench
 from course_tools.clients.experiments import SHORT
 from course_tools.clients.java import Java
 from lesson_lib.explorer.explore import explore
@@ -33,7 +33,7 @@ def burst(java: Java, script: str, broker: str, count: int, hold: list[int], in_
     """The log, and what the application was told, after the Java producer sent its records at once under this script."""
     lab = start_lab("embedded", broker)
     try:
-        told, run = Bench(lab, java).play(script, [count], hold=hold, idempotence=True, in_flight=in_flight, **SHORT)
+        told, run = ClientBench(lab, java).play(script, [count], hold=hold, idempotence=True, in_flight=in_flight, **SHORT)
         return tuple(run.values()), tuple(as_the_explorer_says(word) for word in told)
     finally:
         lab.stop()

@@ -21,9 +21,9 @@ import pytest
 from kafka import KafkaProducer
 
 from course_tools.apache_kafka.process import KafkaProcess
-from course_tools.clients.bench import Bench
+from course_tools.clients.bench import ClientBench
+from course_tools.clients.command import open_client
 from course_tools.clients.experiments import hole
-from course_tools.clients.installed import open_client
 from course_tools.clients.librdkafka import QUICK, quiet, reporter
 from lesson_lib.core.batch import Batch
 from lesson_lib.core.kafka_version import KafkaVersion
@@ -329,7 +329,7 @@ def test_who_the_hole_hits(lab: Lab, client: str, found: str) -> None:
     `delivery.timeout.ms`, and there is a gap; kafka-python and aiokafka keep one batch of a partition in flight, so
     none overtakes another."""
     with closing(open_client(client)) as driver:
-        assert hole(Bench(lab, driver)) == found
+        assert hole(ClientBench(lab, driver)) == found
 
 
 @pytest.mark.fact("flush-the-first")

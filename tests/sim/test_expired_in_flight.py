@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from course_tools.clients.bench import Bench, Played
+from course_tools.clients.bench import ClientBench, Played
 from course_tools.clients.experiments import EXPIRES, words
 from course_tools.clients.java import Java
 from course_tools.clients.kafka_python import KafkaPython
-from course_tools.clients.order import Client
+from course_tools.clients.order import ClientDriver
 from lesson_lib.core.producer_state import judge
 from lesson_lib.errors import version_of
 from lesson_lib.faults import parse_script
@@ -45,7 +45,7 @@ def simulated(client: str, script: str, sends: list[int], **settings: Any) -> Hi
     return History(tuple(world.events), broker.all_cells())
 
 
-def real(name: str) -> Client:
+def real(name: str) -> ClientDriver:
     """A driver of the client."""
     if name == "librdkafka":
         pytest.importorskip("confluent_kafka")
@@ -54,13 +54,13 @@ def real(name: str) -> Client:
     return Java() if name == "java" else KafkaPython()
 
 
-def played(client: Client, script: str, bursts: list[int], *, where: str = "embedded", then_all_is_well: bool = False,
+def played(client: ClientDriver, script: str, bursts: list[int], *, where: str = "embedded", then_all_is_well: bool = False,
            **settings: Any) -> Played:
     """What the real client did."""
     with closing(client), ExitStack() as stack:
         lab = start_lab(where, "4.4")
         stack.callback(lab.stop)
-        return Bench(lab, client).play(script, bursts, then_all_is_well=then_all_is_well, **settings)
+        return ClientBench(lab, client).play(script, bursts, then_all_is_well=then_all_is_well, **settings)
 
 
 def connections(run: History) -> dict[int, list[int]]:

@@ -10,7 +10,7 @@ from contextlib import closing
 
 import pytest
 
-from course_tools.clients.bench import Bench
+from course_tools.clients.bench import ClientBench
 from course_tools.clients.experiments import SHORT
 from course_tools.clients.java import Java
 from lesson_lib.lab.lab import start_lab
@@ -21,23 +21,23 @@ pytestmark = pytest.mark.java
 
 
 @pytest.fixture(scope="module", params=["4.4", "4.5"])
-def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
+def bench(request: pytest.FixtureRequest) -> Iterator[ClientBench]:
     """One Java process in front of an embedded broker of that release."""
     lab = start_lab("embedded", request.param)
     with closing(Java()) as client:
-        yield Bench(lab, client)
+        yield ClientBench(lab, client)
     lab.stop()
 
 
 @pytest.mark.parametrize("script", ON)
 @pytest.mark.fact("java-several-in-flight", "java-sends-again-in-order", "java-begins-again-at-0")
-def test_five_in_flight_with_idempotence(bench: Bench, script: str) -> None:
+def test_five_in_flight_with_idempotence(bench: ClientBench, script: str) -> None:
     """Several in flight; what a gap had refused comes again, in order; refused though next in line, it raises its epoch and begins at 0."""
     compare(bench, "java", script)
 
 
 @pytest.mark.fact("hole-on-new-partition")
-def test_the_hole_of_a_new_partition(bench: Bench) -> None:
+def test_the_hole_of_a_new_partition(bench: ClientBench) -> None:
     """KAFKA-15591: on 4.4 the real client tries the first batch again until `delivery.timeout.ms` is over, on 4.5 there is no hole."""
     expected = simulate(3, faults="1: refuse 6", client="java", in_flight=5, broker=bench.lab.choice.name, **SHORT)
     told, run = bench.play("1: refuse 6", [3], hold=[3], idempotence=True, in_flight=5, **SHORT)
@@ -46,5 +46,5 @@ def test_the_hole_of_a_new_partition(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("script", OFF)
-def test_five_in_flight_without_idempotence(bench: Bench, script: str) -> None:
+def test_five_in_flight_without_idempotence(bench: ClientBench, script: str) -> None:
     compare(bench, "java", script, idempotence=False)

@@ -16,7 +16,7 @@ from contextlib import closing
 
 import pytest
 
-from course_tools.clients.bench import Bench
+from course_tools.clients.bench import ClientBench
 from course_tools.clients.experiments import EXPIRES, SHORT
 from lesson_lib.history import Kind
 from lesson_lib.lab.lab import start_lab
@@ -39,12 +39,12 @@ GAPS = ["2: store and answer 20; 3: store and answer 46; 4: refuse 59", "2: refu
 
 
 @pytest.fixture(scope="module", params=["4.4", "4.5"])
-def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
+def bench(request: pytest.FixtureRequest) -> Iterator[ClientBench]:
     """librdkafka in front of an embedded broker of that release."""
     from course_tools.clients.librdkafka import Librdkafka
     lab = start_lab("embedded", request.param)
     with closing(Librdkafka()) as client:
-        yield Bench(lab, client)
+        yield ClientBench(lab, client)
     lab.stop()
 
 
@@ -61,12 +61,12 @@ def second_burst(script: str) -> list[int]:
 
 
 @pytest.mark.parametrize("script", [script for script in ON + MORE + GAPS + AGAIN if script not in FATAL])
-def test_five_in_flight_with_idempotence(bench: Bench, script: str) -> None:
+def test_five_in_flight_with_idempotence(bench: ClientBench, script: str) -> None:
     compare(bench, "librdkafka", script, again=second_burst(script))
 
 
 @pytest.mark.parametrize("script", FATAL + AGAIN_FATAL)
-def test_what_ends_the_producer(bench: Bench, script: str) -> None:
+def test_what_ends_the_producer(bench: ClientBench, script: str) -> None:
     """45 on the next in line, and 59 on a batch that may be stored: nothing is sent any more."""
     expected = compare(bench, "librdkafka", script, again=second_burst(script), same=dropped_or_expired, **PATIENT)
     assert [event.what for event in expected.of(Kind.PRODUCER)] == ["stuck"]
@@ -74,12 +74,12 @@ def test_what_ends_the_producer(bench: Bench, script: str) -> None:
 
 
 @pytest.mark.parametrize("script", [*OFF, "2: store and answer 46", "2: refuse 45", "2: refuse 59"])
-def test_five_in_flight_without_idempotence(bench: Bench, script: str) -> None:
+def test_five_in_flight_without_idempotence(bench: ClientBench, script: str) -> None:
     compare(bench, "librdkafka", script, idempotence=False)
 
 
 @pytest.mark.parametrize("script", ["1: refuse 87", "2: refuse 47", "2: refuse 10; 3: refuse 6", "2: store and answer 46; 3: refuse 6"])
-def test_one_after_the_other(bench: Bench, script: str) -> None:
+def test_one_after_the_other(bench: ClientBench, script: str) -> None:
     """With nothing else in flight a batch that is given up still costs an epoch."""
     told, run = bench.play(script, [1, 1, 1], idempotence=True)
     expected = simulate(3, faults=script, client="librdkafka", broker=bench.lab.choice.name)
@@ -87,7 +87,7 @@ def test_one_after_the_other(bench: Bench, script: str) -> None:
 
 
 @pytest.mark.parametrize("count", [3, 5, 8])
-def test_the_first_batch_of_a_new_partition_is_refused(bench: Bench, count: int) -> None:
+def test_the_first_batch_of_a_new_partition_is_refused(bench: ClientBench, count: int) -> None:
     compare(bench, "librdkafka", "1: refuse 6", count)
 
 
@@ -98,7 +98,7 @@ def test_the_hole_of_a_new_partition_stays_unnoticed() -> None:
     assert (new.values(), told_by(new), new.anomaly_names) == (["m0", "m1", "m2"], ["ok 0", "ok 1", "ok 2"], [])
 
 
-def test_after_a_fatal_error_every_send_fails(bench: Bench) -> None:
+def test_after_a_fatal_error_every_send_fails(bench: ClientBench) -> None:
     told, run = bench.play("2: refuse 45", [1, 1, 1], idempotence=True, **SHORT)
     expected = simulate(3, faults="2: refuse 45", client="librdkafka", in_flight=1, **SHORT)
     assert (told[:2], len(run.attempts)) == (["ok 0", "OUT_OF_ORDER_SEQUENCE_NUMBER"], 2)
@@ -106,7 +106,7 @@ def test_after_a_fatal_error_every_send_fails(bench: Bench) -> None:
     assert told[2] == told_by(expected)[2] == "_FATAL"
 
 
-def test_a_batch_that_expires_unanswered_costs_an_epoch(bench: Bench) -> None:
+def test_a_batch_that_expires_unanswered_costs_an_epoch(bench: ClientBench) -> None:
     """The next one starts at 0, as the broker may or may not have the one that expired."""
     told, run = bench.play("1+: lose ack silently", [1, 1], then_all_is_well=True, idempotence=True, **EXPIRES)
     expected = simulate(2, faults="1-2: lose ack silently", client="librdkafka", **EXPIRES)

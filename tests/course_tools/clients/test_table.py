@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from course_tools.clients import installed
-from course_tools.clients.bench import Bench
+from course_tools.clients import command as clients
+from course_tools.clients.bench import ClientBench
 from course_tools.clients.experiments import EXPERIMENTS, Experiment
 from course_tools.clients.order import Order
 from course_tools.clients.table import columns_of, page
@@ -20,7 +20,7 @@ from lesson_lib.lab.lab import Lab, start_lab
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "notebooks" / "clients-compared.md").read_text(encoding="utf-8")
 COLUMNS = columns_of(PAGE)
-CLIENTS = [pytest.param(name, marks=pytest.mark.java) if name == "Java" else name for name in installed.NAMES]
+CLIENTS = [pytest.param(name, marks=pytest.mark.java) if name == "Java" else name for name in clients.NAMES]
 
 
 @pytest.fixture(scope="module")
@@ -32,12 +32,12 @@ def lab() -> Iterator[Lab]:
 
 
 @pytest.fixture(scope="module", params=CLIENTS)
-def bench(lab: Lab, request: pytest.FixtureRequest) -> Iterator[Bench]:
+def bench(lab: Lab, request: pytest.FixtureRequest) -> Iterator[ClientBench]:
     """One client after the other."""
-    if what := installed.missing(request.param):
+    if what := clients.missing(request.param):
         pytest.skip(f"needs {what}")
-    with closing(installed.open_client(request.param)) as client:
-        yield Bench(lab, client)
+    with closing(clients.open_client(request.param)) as client:
+        yield ClientBench(lab, client)
 
 
 def cells(name: str) -> dict[str, str]:
@@ -46,7 +46,7 @@ def cells(name: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda one: one.question)
-def test_a_cell_is_what_the_client_does(bench: Bench, experiment: Experiment) -> None:
+def test_a_cell_is_what_the_client_does(bench: ClientBench, experiment: Experiment) -> None:
     assert experiment.answer(bench) == cells(bench.client.name)[experiment.question]
 
 
@@ -61,7 +61,7 @@ def test_the_page_is_what_the_command_would_write() -> None:
     """But for the cells: heading, questions, order of the clients."""
     assert PAGE == page({client: list(column.values()) for client, column in COLUMNS.items()},
                         "the embedded broker with the rules of Kafka 4.4", {})
-    assert [client.rpartition(" ")[0] for client in COLUMNS] == list(installed.NAMES)
+    assert [client.rpartition(" ")[0] for client in COLUMNS] == list(clients.NAMES)
     assert all(list(column) == [one.question for one in EXPERIMENTS] for column in COLUMNS.values())
 
 
@@ -71,7 +71,7 @@ class Scripted:
     name, version, lacks = "kafka-python", "0.0", frozenset({"in_flight", "delivery_timeout_ms"})
 
     def send(self, order: Order) -> list[str]:
-        """See `Client`."""
+        """See `ClientDriver`."""
         from kafka import KafkaProducer
         with closing(KafkaProducer(bootstrap_servers=order.address, enable_idempotence=False, retries=0)) as producer:
             producer.send(order.topic, b"m0", partition=0).get(5)
@@ -82,14 +82,14 @@ class Scripted:
 
 
 def test_a_client_that_behaves_differently_is_noticed(lab: Lab) -> None:
-    assert EXPERIMENTS[0].answer(Bench(lab, Scripted())) == "off" != cells("kafka-python")[EXPERIMENTS[0].question]
+    assert EXPERIMENTS[0].answer(ClientBench(lab, Scripted())) == "off" != cells("kafka-python")[EXPERIMENTS[0].question]
 
 
 def test_lesson_4_does_not_contradict_the_page() -> None:
     """Its table of defaults has the history; what it says of today is what was measured."""
     lesson = json.loads((ROOT / "notebooks" / "04-switching-it-on.ipynb").read_text(encoding="utf-8"))
     told = "".join(next(cell for cell in lesson["cells"] if cell["id"] == "l04-default-rule")["source"])
-    for name in installed.NAMES:
+    for name in clients.NAMES:
         said = next(line for line in told.splitlines() if line.startswith("|") and name in line.split("|")[1])
         assert (said.split("|")[2].strip() == "no") == (cells(name)[EXPERIMENTS[0].question] == "off"), said
 

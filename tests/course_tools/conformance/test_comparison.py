@@ -9,12 +9,12 @@ from contextlib import contextmanager
 
 import pytest
 
+from course_tools.conformance.broker_under_test import BrokerUnderTest
 from course_tools.conformance.command import scripts
 from course_tools.conformance.compare import Comparison, compare
 from course_tools.conformance.mirror import rows_of
 from course_tools.conformance.report import never_hit
 from course_tools.conformance.script import parse
-from course_tools.conformance.side import Side
 from course_tools.conformance.targets import OLDER_RELEASE, Target, running
 from lesson_lib.broker.embedded import EmbeddedBroker
 from lesson_lib.lab.compose import read_compose
@@ -45,10 +45,10 @@ CHANGED_SINCE_OLDER = [REGRESSIONS[n] for n in (0, 4, 5, 8, 9)]
 
 
 @contextmanager
-def beside(address: str, release: str) -> Iterator[tuple[Side, Side]]:
+def beside(address: str, release: str) -> Iterator[tuple[BrokerUnderTest, BrokerUnderTest]]:
     """The embedded broker with the rule of `release`, and the Apache Kafka at `address`."""
     with EmbeddedBroker(release) as broker:
-        sides = Side(broker.address), Side(address)
+        sides = BrokerUnderTest(broker.address), BrokerUnderTest(address)
         yield sides
         for side in sides:
             side.close()

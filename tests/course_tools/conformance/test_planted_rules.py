@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from course_tools.conformance.as_history import as_history
+from course_tools.conformance.broker_under_test import BrokerUnderTest
 from course_tools.conformance.compare import Comparison, compare, smallest
 from course_tools.conformance.generate import random_script
-from course_tools.conformance.outcome import Outcome, Seen, differences
+from course_tools.conformance.outcome import ScriptOutcome, Seen, differences
 from course_tools.conformance.report import counterexample
 from course_tools.conformance.script import parse
-from course_tools.conformance.side import Side
 from lesson_lib.broker.cluster import Topic
 from lesson_lib.broker.embedded import EmbeddedBroker
 from lesson_lib.core.error_codes import ErrorCode
@@ -59,7 +59,7 @@ def two_brokers(rule: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> An
             wrong.cluster.topics[name] = Topic(name, [PartitionLog(rule=rule) for _ in range(partitions)], configs=configs or {})
             return wrong.cluster.topics[name]
         monkeypatch.setattr(wrong.cluster, "create_topic", create)
-        sides = Side(wrong.address), Side(right.address)
+        sides = BrokerUnderTest(wrong.address), BrokerUnderTest(right.address)
         try:
             yield sides
         finally:
@@ -67,7 +67,7 @@ def two_brokers(rule: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> An
                 side.close()
 
 
-def first_difference(left: Side, right: Side) -> Comparison | None:
+def first_difference(left: BrokerUnderTest, right: BrokerUnderTest) -> Comparison | None:
     scripts = (random_script(Random(f"planted-{n}")) for n in range(1000))
     return next((c for c in compare(left, right, scripts, together=100) if c.differences), None)
 
@@ -91,7 +91,7 @@ def test_the_right_rule_differs_from_itself_nowhere(monkeypatch: pytest.MonkeyPa
 
 def test_a_broker_that_hangs_up_is_named_for_the_script_that_made_it() -> None:
     with EmbeddedBroker("3.9") as broker:
-        side = Side(broker.address)
+        side = BrokerUnderTest(broker.address)
         fine, fatal = side.run([parse("send p0 - n1"), parse("v12: send p0 - n1")])  # 3.9 does not serve Produce 12
         side.close()
     assert str(fine.steps[0]) == "ok, offset 0, log start 0"
@@ -101,14 +101,14 @@ def test_a_broker_that_hangs_up_is_named_for_the_script_that_made_it() -> None:
 def test_each_kind_of_difference_is_seen() -> None:
     step = Seen(0, 3, "+1", 0)
     for change in ({"error": 45}, {"base_offset": 4}, {"append_time": ""}, {"log_start_offset": 1}, {"note": "x"}):
-        assert len(differences(Outcome((step,)), Outcome((replace(step, **change),)))) == 1
-    assert differences(Outcome((step,)), Outcome((step,))) == []
+        assert len(differences(ScriptOutcome((step,)), ScriptOutcome((replace(step, **change),)))) == 1
+    assert differences(ScriptOutcome((step,)), ScriptOutcome((step,))) == []
 
 
 def test_a_counterexample_is_a_history_like_any_other() -> None:
     script = parse("send p0 a e0 s0 n2; send p0 a e0 s0 n2; send p0 a e0 s9 n1; init X; add X p0 e+0; send p0 X e+0 s0 n1 txn; abort X e+0")
     with EmbeddedBroker() as broker:
-        side = Side(broker.address)
+        side = BrokerUnderTest(broker.address)
         history = as_history(script, side.run([script])[0], "embedded")
         side.close()
     assert history.verdicts == [(0, "stored", 0), (0, "duplicate", 0), (1, "refused", 45), (2, "stored", 0)]

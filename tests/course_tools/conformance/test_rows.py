@@ -9,10 +9,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from course_tools.conformance.broker_under_test import BrokerUnderTest
 from course_tools.conformance.mirror import DECISION_TABLE, rows_of
-from course_tools.conformance.outcome import Outcome
+from course_tools.conformance.outcome import ScriptOutcome
 from course_tools.conformance.script import parse
-from course_tools.conformance.side import Side
 from lesson_lib.broker.embedded import EmbeddedBroker
 from lesson_lib.lab.compose import read_compose
 
@@ -100,16 +100,16 @@ LATEST = ".".join(read_compose().version.split(".")[:2])
 
 
 @pytest.fixture(scope="module")
-def embedded() -> Iterator[list[Outcome]]:
+def embedded() -> Iterator[list[ScriptOutcome]]:
     """What the embedded broker makes of every script."""
     with EmbeddedBroker(LATEST) as broker:
-        yield Side(broker.address).run(SCRIPTS)
+        yield BrokerUnderTest(broker.address).run(SCRIPTS)
 
 
 @pytest.fixture(scope="module")
-def kafka(kafka_address: str) -> list[Outcome]:
+def kafka(kafka_address: str) -> list[ScriptOutcome]:
     """What Apache Kafka makes of every script."""
-    return Side(kafka_address).run(SCRIPTS)
+    return BrokerUnderTest(kafka_address).run(SCRIPTS)
 
 
 def test_every_row_of_the_table_is_here() -> None:
@@ -123,13 +123,13 @@ def test_each_script_ends_in_its_row(number: int) -> None:
 
 
 @pytest.mark.parametrize("number", range(len(ROWS)), ids=[f"{row}: {text[-40:]}" for row, text, _ in ROWS])
-def test_embedded(embedded: list[Outcome], number: int) -> None:
+def test_embedded(embedded: list[ScriptOutcome], number: int) -> None:
     assert str(embedded[number].steps[-1]) == ROWS[number][2]
 
 
 @pytest.mark.kafka
 @pytest.mark.parametrize("number", range(len(ROWS)), ids=[f"{row}: {text[-40:]}" for row, text, _ in ROWS])
 @pytest.mark.fact("one-rule", "too-early-is-refused", "older-epoch-is-refused", "epoch-rises-each-transaction")
-def test_apache_kafka(kafka: list[Outcome], number: int) -> None:
+def test_apache_kafka(kafka: list[ScriptOutcome], number: int) -> None:
     """Remembered: duplicate, old offset; older epoch: 47; next, or 0 in a newer epoch: stored; else 45. v12: each end is a new epoch."""
     assert str(kafka[number].steps[-1]) == ROWS[number][2]

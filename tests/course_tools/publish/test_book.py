@@ -11,7 +11,7 @@ from urllib.parse import unquote
 import pytest
 
 from course_tools.publish.book import make_book
-from course_tools.publish.sections import Section, sections_of
+from course_tools.publish.sections import FoundSection, sections_of
 from tests.course_tools.publish.conftest import serious
 
 PAPER = 718, 1046  # pixels of A4 within margins of 1 cm
@@ -35,7 +35,7 @@ def test_sections_are_cut_at_headings_and_leave_out_what_is_not_read() -> None:
     html = ('<header><h9>top</h9>search</header><h1 id="a">One</h1><p>first</p><p>second</p><script>var x</script>'
             '<img alt="a picture"><details><pre>table</pre></details><h2 id="b">Two <code>x</code><a>¶</a></h2><pre>code</pre>')
     assert sections_of(html, "p.html", "L") == [
-        Section("p.html#a", "L", "One", "first second a picture"), Section("p.html#b", "L", "Two x", "code")]
+        FoundSection("p.html#a", "L", "One", "first second a picture"), FoundSection("p.html#b", "L", "Two x", "code")]
 
 
 def test_every_link_inside_the_book_leads_somewhere(book: list[Path]) -> None:

@@ -9,12 +9,12 @@ from nbconvert.filters import markdown2html
 
 from course_tools.report import formats, markdown
 from course_tools.report.class_table import class_table
-from course_tools.report.model import Report, Result, State, exit_status
+from course_tools.report.model import CopyReport, ItemState, Result, exit_status
 
 NASTY = "a | b\n# `x` </td><script>alert(1)</script> ]]> \x00 ``` \U0001f600"
-ONE = Report("02", "ann | b", (
-    Result("2.a", "prediction", State.RIGHT, "b", 3, "said"), Result("2.b", "recall", State.WRONG, NASTY, 0, NASTY, "an idea"),
-    Result("2.c", "exercise", State.NOT_ATTEMPTED), Result("2.d", "puzzle", State.NOT_CHECKED, "f", 0, NASTY)), (NASTY,), (NASTY,),
+ONE = CopyReport("02", "ann | b", (
+    Result("2.a", "prediction", ItemState.RIGHT, "b", 3, "said"), Result("2.b", "recall", ItemState.WRONG, NASTY, 0, NASTY, "an idea"),
+    Result("2.c", "exercise", ItemState.NOT_ATTEMPTED), Result("2.d", "puzzle", ItemState.NOT_CHECKED, "f", 0, NASTY)), (NASTY,), (NASTY,),
     {"2.d": NASTY})
 
 
@@ -43,8 +43,8 @@ def test_a_function_cannot_end_its_block() -> None:
 
 
 def test_exit_status() -> None:
-    right, wrong = Report("1", "", ONE.results[:1]), Report("1", "", ONE.results[1:2])
+    right, wrong = CopyReport("1", "", ONE.results[:1]), CopyReport("1", "", ONE.results[1:2])
     assert [exit_status([r], strict) for r in (right, wrong) for strict in (False, True)] == [0, 0, 0, 1]
-    assert exit_status([right, Report("1", "", ONE.results[:1], ("crash",))], strict=False) == 1
-    assert exit_status([Report("1", "", ONE.results[3:])], strict=False) == 1
-    assert exit_status([Report("1")], strict=True) == 1, "nothing found is not all right"
+    assert exit_status([right, CopyReport("1", "", ONE.results[:1], ("crash",))], strict=False) == 1
+    assert exit_status([CopyReport("1", "", ONE.results[3:])], strict=False) == 1
+    assert exit_status([CopyReport("1")], strict=True) == 1, "nothing found is not all right"

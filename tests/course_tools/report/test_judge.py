@@ -9,7 +9,7 @@ import pytest
 
 from course_tools.report.confined import Bounds
 from course_tools.report.copies import Checker, read
-from course_tools.report.model import State
+from course_tools.report.model import ItemState
 from lesson_lib import draw
 from lesson_lib.teach.content import Question, all_items, lesson_items
 from lesson_lib.teach.tasks.function import FunctionTask, PlayTask
@@ -48,14 +48,14 @@ def test_judges_every_item_as_the_lesson_does(checker: Checker, copies: Any, num
 
 def test_dots_are_not_attempted(checker: Checker, copies: Any) -> None:
     report = checker.notebook(copies.lesson(LESSONS[0], "empty"), "copy")
-    assert {result.state for result in report.results} == {State.NOT_ATTEMPTED}
+    assert {result.state for result in report.results} == {ItemState.NOT_ATTEMPTED}
 
 
 @pytest.mark.parametrize("path", sorted(Path(__file__).parents[3].glob("notebooks/[0-9][0-9]-*.ipynb")), ids=lambda path: path.stem[:2])
 def test_a_notebook_as_it_is_shipped_is_not_attempted(checker: Checker, path: Path) -> None:
     report = checker.notebook(read(path), path.stem)
     assert not report.errors and report.results
-    assert {r.id: r.said for r in report.results if r.state != State.NOT_ATTEMPTED} == {}, "a stub is no attempt"
+    assert {r.id: r.said for r in report.results if r.state != ItemState.NOT_ATTEMPTED} == {}, "a stub is no attempt"
 
 
 @pytest.mark.parametrize("lines", [
@@ -65,26 +65,26 @@ def test_a_notebook_as_it_is_shipped_is_not_attempted(checker: Checker, path: Pa
     (f"predict.answer('{RIGHT}')", "predict.answer('z')"),
 ])
 def test_answers_however_they_are_written(judged: Any, lines: tuple[str, ...]) -> None:
-    assert judged(asks(*lines))[QUESTION.id].state == State.RIGHT
+    assert judged(asks(*lines))[QUESTION.id].state == ItemState.RIGHT
 
 
 def test_magics_and_cells_that_are_no_python_are_passed_over(judged: Any) -> None:
-    assert judged("if this is no Python", "%%time\n" + asks("!ls", f"predict.answer('{RIGHT}')"))[QUESTION.id].state == State.RIGHT
+    assert judged("if this is no Python", "%%time\n" + asks("!ls", f"predict.answer('{RIGHT}')"))[QUESTION.id].state == ItemState.RIGHT
 
 
 def test_a_name_that_is_nowhere_is_no_answer(judged: Any) -> None:
     result = judged(asks("predict.answer(nowhere)"))[QUESTION.id]
-    assert result.state == State.NOT_CHECKED and "nowhere" in result.said
+    assert result.state == ItemState.NOT_CHECKED and "nowhere" in result.said
 
 
 def test_a_loop_elsewhere_has_no_part_in_an_answer(judged: Any) -> None:
-    assert judged("while True:\n    pass", "x = 1", asks(f"predict.answer('{RIGHT}')"))[QUESTION.id].state == State.RIGHT
+    assert judged("while True:\n    pass", "x = 1", asks(f"predict.answer('{RIGHT}')"))[QUESTION.id].state == ItemState.RIGHT
 
 
 def test_a_patch_in_the_copy_does_not_reach_the_judge(judged: Any) -> None:
     wrong = next(key for key in QUESTION.keys if key != RIGHT)
     patch = f"from lesson_lib.teach.content import Question\nQuestion.truth = lambda *any: '{wrong}'"
-    assert judged(patch, asks(f"letter = (Question, '{wrong}')[1]", "predict.answer(letter)"))[QUESTION.id].state == State.WRONG
+    assert judged(patch, asks(f"letter = (Question, '{wrong}')[1]", "predict.answer(letter)"))[QUESTION.id].state == ItemState.WRONG
 
 
 FORGE = ("import os, stat", "for fd in range(3, 64):",
@@ -111,13 +111,13 @@ def forged(line: str) -> tuple[str, ...]:
 ])
 def test_functions_that_attack_are_wrong(judged: Any, body: tuple[str, ...]) -> None:
     found = judged(hands_in(FUNCTION, *body), asks(f"predict.answer('{RIGHT}')"))
-    assert found[FUNCTION.id].state == State.WRONG and found[QUESTION.id].state == State.RIGHT
+    assert found[FUNCTION.id].state == ItemState.WRONG and found[QUESTION.id].state == ItemState.RIGHT
 
 
 def test_a_function_that_kills_all_it_can_costs_its_own_item(judged: Any, behind_a_wall: None) -> None:
     body = ("import os", "os.kill(-1, 9)", "return 1")
     found = judged(hands_in(FUNCTION, *body), asks(f"letter = '{RIGHT}'", "predict.answer(letter)"))
-    assert found[FUNCTION.id].state == State.WRONG and found[QUESTION.id].state == State.RIGHT
+    assert found[FUNCTION.id].state == ItemState.WRONG and found[QUESTION.id].state == ItemState.RIGHT
 
 
 def test_a_function_that_never_ends_in_c_is_given_up_and_the_rest_is_judged(copies: Any) -> None:
@@ -125,20 +125,20 @@ def test_a_function_that_never_ends_in_c_is_given_up_and_the_rest_is_judged(copi
     report = checker.notebook(copies.notebook(hands_in(FUNCTION, "return 10 ** 10 ** 10"), asks(f"predict.answer('{RIGHT}')")), "copy")
     checker.close()
     found = {result.id: result for result in report.results}
-    assert found[FUNCTION.id].state == State.NOT_CHECKED and "6 seconds" in found[FUNCTION.id].said
-    assert found[QUESTION.id].state == State.RIGHT
+    assert found[FUNCTION.id].state == ItemState.NOT_CHECKED and "6 seconds" in found[FUNCTION.id].said
+    assert found[QUESTION.id].state == ItemState.RIGHT
 
 
 @pytest.mark.parametrize("answer", ["-" * 100_000 + "1", " + ".join(["1"] * 5000), "'\ud800'", "(" * 5000 + ")" * 5000, "9" * 10_000])
 def test_an_answer_that_python_cannot_read_costs_its_own_item(judged: Any, answer: str) -> None:
     found = judged(f'task = exercise("{FUNCTION.id}")\ntask.check({answer})', "x = 1", asks("x", f"predict.answer('{RIGHT}')"))
-    assert found[FUNCTION.id].state != State.RIGHT and found[QUESTION.id].state == State.RIGHT
+    assert found[FUNCTION.id].state != ItemState.RIGHT and found[QUESTION.id].state == ItemState.RIGHT
 
 
 @pytest.mark.parametrize("cell", ["-" * 100_000 + "1", "x = " + " + ".join(["1"] * 5000), "x = '\ud800'"])
 def test_a_cell_that_python_cannot_read_costs_no_other(judged: Any, cell: str) -> None:
     found = judged(cell, asks(f"letter = '{RIGHT}'", "predict.answer(letter)"))
-    assert found[QUESTION.id].state == State.RIGHT
+    assert found[QUESTION.id].state == ItemState.RIGHT
 
 
 def test_an_expression_cannot_change_what_judges(judged: Any, behind_a_wall: None) -> None:
@@ -157,15 +157,15 @@ def test_what_a_function_plays_on_stays_out_of_its_reach(judged: Any, body: tupl
     """Whatever is not a public method called with plain values raises in the learner's function."""
     source = "\n".join(("def play(kafka):", *(f"    {line}" for line in body)))
     found = judged(f'task = exercise("{PLAY.id}")\n{source}\ntask.check(play)')[PLAY.id]
-    assert found.state == State.WRONG and ("play raised" in found.said or "did not finish" in found.said)
+    assert found.state == ItemState.WRONG and ("play raised" in found.said or "did not finish" in found.said)
 
 
 def test_a_rule_that_remembers_what_cannot_be_kept_is_told_so(judged: Any) -> None:
     result = judged(hands_in(RULE, "memory['f'] = lambda: 0", "return True"))[RULE.id]
-    assert result.state == State.WRONG and "memory can hold" in result.said
+    assert result.state == ItemState.WRONG and "memory can hold" in result.said
 
 
 def test_a_function_may_use_what_stands_above_it(judged: Any) -> None:
     source = str(RULE.right[0]).replace("def ", "import math\nLIMIT = math.inf\ndef unused(): return LIMIT\ndef ", 1)
     source = source.replace("    key", "    unused()\n    key", 1)
-    assert judged(f'task = exercise("{RULE.id}")\n{source}')[RULE.id].state == State.RIGHT
+    assert judged(f'task = exercise("{RULE.id}")\n{source}')[RULE.id].state == ItemState.RIGHT

@@ -1,4 +1,4 @@
-"""The end of a comparison: what lies in the logs, what readers may see of it, and what the leader remembers."""
+"""The end of a script: what is in the logs, what readers may see of it, what the leader remembers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from kafka.errors import CorruptRecordError
 from kafka.protocol.admin import DescribeProducersRequest
 from kafka.record.default_records import DefaultRecordBatch
 
-from course_tools.conformance.outcome import Final, Outcome
+from course_tools.conformance.outcome import EndState, ScriptOutcome
 from course_tools.conformance.play import Play
 from lesson_lib.core.batch import increment_sequence
 from lesson_lib.wire import requests
@@ -19,14 +19,16 @@ from lesson_lib.wire.record_batch import read_header, split_batches
 ABORT_KEY = b"\x00\x00\x00\x00"  # version 0, type 0; a commit has type 1
 
 
-def outcomes(client: RawClient, topic: str, plays: Sequence[Play]) -> list[Outcome]:
+def outcomes(client: RawClient, topic: str, plays: Sequence[Play]) -> list[ScriptOutcome]:
     """Ask for all partitions of the topic at once and sort the answers by script."""
     partitions = range(sum(p.script.partitions for p in plays))
-    starts = {p.partition_index: p.offset for p in _parts(client, requests.list_offsets(topic, partitions, requests.EARLIEST))}
+    starts = {p.partition_index: p.offset
+              for p in _parts(client, requests.list_offsets(topic, partitions, requests.EARLIEST))}
     everything = _fetched(client, topic, starts, requests.READ_UNCOMMITTED)
     committed = _fetched(client, topic, starts, requests.READ_COMMITTED)
     memory = _memory(client, topic, partitions)
-    return [Outcome(tuple(play.seen), tuple(_final(play, everything[n], committed[n], memory.get(n, [])) for n in _numbers(play)))
+    return [ScriptOutcome(tuple(play.seen), tuple(_final(play, everything[n], committed[n], memory.get(n, []))
+                                            for n in _numbers(play)))
             for play in plays]
 
 
@@ -47,15 +49,20 @@ def _memory(client: RawClient, topic: str, partitions: range) -> dict[int, list[
     """partition -> active producers."""
     if DescribeProducersRequest.API_KEY not in client.versions:
         return {}
-    return {p.partition_index: p.active_producers for p in _parts(client, requests.describe_producers(topic, partitions))}
+    return {p.partition_index: p.active_producers
+            for p in _parts(client, requests.describe_producers(topic, partitions))}
 
 
-def _final(play: Play, everything: Any, committed: Any, producers: Sequence[Any]) -> Final:
-    # Kafka lists aborted transactions up to the next entry of its sparse offset index, so later ones may come along.
-    needed = [a for a in committed.aborted_transactions or [] if a.first_offset < committed.last_stable_offset]
+def _final(play: Play, everything: Any, committed: Any, producers: Sequence[Any]) -> EndState:
+    # Kafka lists aborted transactions up to the next entry of its sparse offset index, so later ones may come
+    # along.
+    needed = [a for a in committed.aborted_transactions or []
+              if a.first_offset < committed.last_stable_offset]
     aborted = sorted(f"{play.name_of(a.producer_id)} from {a.first_offset}" for a in needed)
-    return Final(everything.log_start_offset, everything.high_watermark, committed.last_stable_offset, tuple(_log(play, everything)),
-                 tuple(_log(play, committed)), tuple(aborted), tuple(sorted(_remembered(play, p) for p in producers)))
+    return EndState(everything.log_start_offset, everything.high_watermark, committed.last_stable_offset,
+                 tuple(_log(play, everything)),
+                 tuple(_log(play, committed)), tuple(aborted),
+                 tuple(sorted(_remembered(play, p) for p in producers)))
 
 
 def _log(play: Play, part: Any) -> Iterator[str]:
@@ -81,9 +88,12 @@ def _values(data: bytes) -> str:
 
 
 def _remembered(play: Play, producer: Any) -> str:
-    """A line of the leader's memory. A marker's time is the broker's clock, so only a record's time is told."""
+    """A line of the leader's memory; a marker's time is the broker's clock, and is not told."""
     age = producer.last_timestamp - play.base_time
-    when = f"+{age}" if 0 <= age <= len(play.script.steps) else "none" if producer.last_timestamp == -1 else "clock"
-    opened = "" if producer.current_txn_start_offset == -1 else f", transaction open since {producer.current_txn_start_offset}"
+    unknown = "none" if producer.last_timestamp == -1 else "clock"
+    when = f"+{age}" if 0 <= age <= len(play.script.steps) else unknown
+    since = producer.current_txn_start_offset
+    opened = "" if since == -1 else f", transaction open since {since}"
     marker = ", marker seen" if producer.coordinator_epoch >= 0 else ""
-    return f"{play.name_of(producer.producer_id)} e{producer.producer_epoch} last {producer.last_sequence}, time {when}{opened}{marker}"
+    name = play.name_of(producer.producer_id)
+    return f"{name} e{producer.producer_epoch} last {producer.last_sequence}, time {when}{opened}{marker}"

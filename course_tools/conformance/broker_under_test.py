@@ -1,8 +1,9 @@
 """Plays many scripts on one broker at once, step by step in line, and notes what comes back.
 
-All scripts of a call share one new topic; each has fresh partitions in it. The n-th steps of all scripts are sent before the
-first answer is read, so a round trip is paid once for all of them. A transaction ends when its markers are written, which
-Apache Kafka does after it has answered: the next step waits for that, or its outcome would be a matter of luck.
+All scripts of a call share one new topic; each has fresh partitions in it. The n-th steps of all scripts are
+sent before the first answer is read, so a round trip is paid once for all of them. A transaction ends when
+its markers are written, which Apache Kafka does after it has answered: the next step waits for that, or its
+outcome would be a matter of luck.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from typing import Any
 from kafka.protocol.admin import DescribeTransactionsRequest
 from kafka.protocol.metadata import FindCoordinatorRequest
 
-from course_tools.conformance import final
-from course_tools.conformance.outcome import Outcome, Seen
+from course_tools.conformance import end_state
+from course_tools.conformance.outcome import ScriptOutcome, Seen
 from course_tools.conformance.play import Play
 from course_tools.conformance.script import Script
 from lesson_lib.errors import LessonError
@@ -28,11 +29,12 @@ TIMEOUT_SECONDS = 60.0
 CONCURRENT_TRANSACTIONS = 51
 NOT_READY = (14, 15, 16, CONCURRENT_TRANSACTIONS)
 UNFINISHED = ("PrepareCommit", "PrepareAbort", "PrepareEpochFence")
-# Far enough in the past that a marker, which carries the broker's clock, cannot be taken for a record of a script.
+# Far enough in the past that a marker, which carries the broker's clock, cannot be taken for a record of a
+# script.
 AGE_MS = 3_600_000
 
 
-class Side:
+class BrokerUnderTest:
     """One broker under comparison. Use it from one thread at a time; `close` when done."""
 
     def __init__(self, address: str) -> None:
@@ -45,26 +47,27 @@ class Side:
         """The lowest and highest version of Produce that the broker serves."""
         return self.client.versions[0]
 
-    def run(self, scripts: Sequence[Script]) -> list[Outcome]:
-        """The outcome of each script. Where the broker hangs up, each script is played alone, to see which one it was."""
+    def run(self, scripts: Sequence[Script]) -> list[ScriptOutcome]:
+        """The outcome of each script. Where the broker hangs up, each script is played alone."""
         try:
             return self._together(scripts) if scripts else []
         except ConnectionError:
             self.close()
             self.client = RawClient(self.address, timeout=TIMEOUT_SECONDS)
-        return [self._hung_up(scripts[0])] if len(scripts) == 1 else [self.run([script])[0] for script in scripts]
+        alone = len(scripts) == 1
+        return [self._hung_up(script) if alone else self.run([script])[0] for script in scripts]
 
-    def _hung_up(self, script: Script) -> Outcome:
-        return Outcome(tuple(Seen(-1, note="the broker closed the connection") for _ in script.steps))
+    def _hung_up(self, script: Script) -> ScriptOutcome:
+        return ScriptOutcome(tuple(Seen(-1, note="the broker closed the connection") for _ in script.steps))
 
-    def _together(self, scripts: Sequence[Script]) -> list[Outcome]:
+    def _together(self, scripts: Sequence[Script]) -> list[ScriptOutcome]:
         """All scripts on one new topic, which is deleted at the end."""
         topic = f"conformance-{uuid.uuid4().hex[:12]}"
         plays = self._plays(scripts, topic)
         make_topic(self.client, topic, sum(s.partitions for s in scripts))
         for number in range(max(len(s.steps) for s in scripts)):
             self._wave([p for p in plays if number < len(p.script.steps)])
-        outcomes = final.outcomes(self.client, topic, plays)
+        outcomes = end_state.outcomes(self.client, topic, plays)
         self.client.ask(requests.delete_topic(topic))
         return outcomes
 
@@ -89,7 +92,8 @@ class Side:
         while wanted:
             for _ in wanted:
                 self.client.send(requests.init_producer_id())
-            wanted = [(play, name) for play, name in wanted if not self._handed_out(play, name, self.client.receive())]
+            wanted = [(play, name) for play, name in wanted
+                      if not self._handed_out(play, name, self.client.receive())]
             # A broker fetches ids in blocks of 1000; while it waits for the next block it answers 14.
             if wanted and time.monotonic() > deadline:
                 raise LessonError(f"{self.address} hands out no producer ids.")
@@ -100,13 +104,14 @@ class Side:
         return not answer.error_code
 
     def _find_coordinator(self, name: str) -> None:
-        """Make the broker create its transaction log, which it does when the first client asks for a coordinator."""
+        """Make the broker create its transaction log: it does when somebody asks for a coordinator."""
         deadline = time.monotonic() + PATIENCE_SECONDS * 4
         while not self._coordinator_ready:
-            answer = self.client.ask(FindCoordinatorRequest(key=name, key_type=1), min(2, self.client.versions[10][1]))
+            answer = self.client.ask(FindCoordinatorRequest(key=name, key_type=1),
+                                     min(2, self.client.versions[10][1]))
             self._coordinator_ready = not answer.error_code
             if time.monotonic() > deadline:
-                raise LessonError(f"{self.address} has no transaction coordinator (error {answer.error_code}).")
+                raise LessonError(f"{self.address} has no coordinator (error {answer.error_code}).")
             time.sleep(0.0 if self._coordinator_ready else 0.1)
 
     def _wave(self, plays: Sequence[Play]) -> None:
@@ -120,7 +125,9 @@ class Side:
                 self.client.send(*play.next_request())
             late = time.monotonic() > deadline
             again = [play for play in again if not self._noted(play, self.client.receive(), final=late)]
-        self._wait_for_markers([p for p in plays if p.script.steps[len(p.seen) - 1].kind in ("init", "bump", "commit", "abort")])
+        self._wait_for_markers([p for p in plays
+                                if p.script.steps[len(p.seen) - 1].kind in ("init", "bump", "commit",
+                                                                            "abort")])
 
     def _noted(self, play: Play, answer: Any, *, final: bool = False) -> bool:
         """Note an answer, unless it only says that the coordinator is still busy with what came before."""
