@@ -1,24 +1,23 @@
 """What a learner gets to see: an image with alternative text, and the same run as a text table beneath it.
 
 It is an ordinary cell output, so it stays in exported pages, on paper and for a screen reader. Where scripts may run,
-the image becomes a drawing to step through (`stepper`).
+the image becomes a drawing to step through: the script `stepper.js` shows and hides the marks of each event, all in the one
+output, with no kernel and no network. Where scripts are off, and in a notebook that is not trusted yet, the image stays.
 """
 
 from __future__ import annotations
 
 import base64
+import hashlib
+import json
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from html import escape
+from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from lesson_lib.draw.stepper import name_of, script_for
+from lesson_lib.draw.sheet.canvas import Canvas
 from lesson_lib.errors import LessonError
-
-if TYPE_CHECKING:
-    from lesson_lib.draw.sheet.canvas import Canvas
-
 
 NARROWEST = 640  # pixels on the page: smaller, its words cannot be read, and it is scrolled instead
 # On paper nothing can be opened. It needs no script; where a browser does not know this, `stepper.js` opens the table.
@@ -38,8 +37,9 @@ class Picture:
 
     @cached_property
     def png(self) -> bytes:
-        """The image as PNG, 100 dots an inch."""
-        return self.canvas.png()
+        """The image as PNG, 100 dots an inch. LessonError where there is no matplotlib."""
+        from lesson_lib.draw.sheet.png import painted
+        return painted(self.canvas)
 
     @cached_property
     def svg(self) -> str:
@@ -79,3 +79,20 @@ class Picture:
 
     def __str__(self) -> str:
         return self.table
+
+
+@cache
+def _source() -> str:
+    return files("lesson_lib.draw").joinpath("stepper.js").read_text(encoding="utf-8")
+
+
+def name_of(svg: str) -> str:
+    """A name for the drawing: the same for the same drawing."""
+    return "picture-" + hashlib.sha256(svg.encode()).hexdigest()[:10]
+
+
+def script_for(name: str, captions: tuple[str, ...], surprises: tuple[int, ...]) -> str:
+    """The `<script>` that makes the picture called `name` step."""
+    told = json.dumps({"captions": captions, "surprises": surprises}, ensure_ascii=False).replace("<", "\\u003c")
+    source = _source().replace('/*NAME*/""', json.dumps(name)).replace("/*TOLD*/{}", told)
+    return f"<script>{source}</script>"

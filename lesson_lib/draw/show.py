@@ -3,43 +3,59 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from lesson_lib.draw.facts.difference import Marked, differing, side_by_side
-from lesson_lib.draw.facts.facts import facts_of
-from lesson_lib.draw.facts.fork import GHOST_NAMES, fork_of
-from lesson_lib.draw.facts.steps import Steps, steps_of
-from lesson_lib.draw.lanes.timeline import comparable
+from lesson_lib.draw.facts.run_view import RunView
 from lesson_lib.draw.picture import Picture
-from lesson_lib.draw.words.heading import small_print, title
+from lesson_lib.draw.sheet.canvas import Canvas
+from lesson_lib.draw.sheet.style import LANE, MARGIN
+from lesson_lib.draw.words.events import Telling
+from lesson_lib.draw.words.heading import Ending, Heading, differences, names_of, small_print, title
+from lesson_lib.draw.words.two_runs import alike, comparable, counted_times, differing, side_by_side, told_together
 from lesson_lib.errors import LessonError
 from lesson_lib.history import History
-from lesson_lib.lab.control_markers import with_markers
-
-if TYPE_CHECKING:
-    from lesson_lib.draw.sheet.canvas import Canvas
 
 CAPTURE = 20  # attempts that lanes have room for
 LAYOUTS = ("lanes", "space-time", "arrivals")
+NOW_AND_BEFORE = ("Now", "Before")
+
+
+class Panel(Protocol):
+    """One run in a layout, between its heading and its last line. Sizes are in pixels."""
+
+    view: RunView
+    width: float
+    height: float
+
+    def draw(self, canvas: Canvas, top: float) -> None:
+        """Draw it below `top`."""
 
 
 def show(history: History, layout: str | None = None, control: History | None = None, step: bool = True,
          ghost: History | None = None) -> Picture:
-    """Draw a run, and under it its control, or its ghost, on the same time axis.
+    """Draw a run, and under it its control on the same axis of time.
 
-    `ghost` is the run as it was before something was changed: from where the two part it is drawn faint. `layout` is "lanes",
-    "space-time" or "arrivals"; left out, it is lanes up to 20 attempts and arrivals above. `step=False` leaves the buttons
-    away. LessonError for anything that is not a history, for a layout that there is not, and for a control beside a ghost.
+    `ghost` is the run as it was before something was changed: in lanes it stands pale behind, in the other layouts
+    under it. `layout` is "lanes", "space-time" or "arrivals"; left out, it is lanes up to 20 attempts and arrivals above.
+    `step=False` leaves the buttons away. LessonError for anything that is not a history, for a layout that there is not,
+    and for a control beside a ghost.
     """
     if ghost is not None and control is not None:
         raise LessonError("A picture has room for a control or for a ghost, not for both; leave one of them out.")
     runs = [run for run in (history, control, ghost) if run is not None]
-    return _picture(runs, _checked(runs, layout), step, ghost=ghost is not None)
+    chosen = _checked(runs, layout)
+    if ghost is None:
+        return _picture(runs, chosen, step)
+    if alike(history, ghost):  # nothing came out otherwise
+        return _picture([history], chosen, step)
+    if chosen == "lanes" and comparable([RunView(history), RunView(ghost)]):
+        return _picture([history], chosen, step, ghost)
+    return _picture(runs, chosen, step, names=NOW_AND_BEFORE)
 
 
 def compare(left: History, right: History, layout: str | None = None, step: bool = True) -> Picture:
-    """Draw two runs under each other, what differs tinted: two settings, two brokers, or the simulated and the real one."""
-    return _picture([left, right], _checked([left, right], layout), step, differing(left, right))
+    """Draw two runs under each other, what differs tinted: two settings, two brokers, or simulated and real."""
+    return _picture([left, right], _checked([left, right], layout), step, tint=True)
 
 
 def _checked(runs: Sequence[History], layout: str | None) -> str:
@@ -47,53 +63,81 @@ def _checked(runs: Sequence[History], layout: str | None) -> str:
         raise LessonError(f"There is no layout {layout!r}. Choose one of: {', '.join(LAYOUTS)}.")
     for run in runs:
         if not isinstance(run, History):
-            raise LessonError(f"Only a run can be drawn, such as what simulate(...) or lab.run(...) returns, not {run!r:.60}.")
+            made = "such as what simulate(...) or lab.run(...) returns"
+            raise LessonError(f"Only a run can be drawn, {made}, not {run!r:.60}.")
     return layout or ("arrivals" if max(len(run.attempts) for run in runs) > CAPTURE else "lanes")
 
 
-def _picture(runs: Sequence[History], layout: str, step: bool, marked: Sequence[Marked] = (), ghost: bool = False) -> Picture:
-    runs = [with_markers(run) for run in runs]
-    fork = fork_of(*runs) if ghost else None
-    runs = runs[:1] if ghost and not fork else runs  # where nothing came out otherwise there is no other future
-    steps = steps_of(runs, [facts_of(run) for run in runs], fork)
-    canvas = _drawn(layout, runs, steps, marked or [frozenset()] * len(runs))
-    told = (steps.captions, steps.surprises) if step else ((), ())
-    return Picture(canvas, alt(runs, steps), table(runs, steps), *told, folded=len(runs) > 1)
+def _picture(runs: Sequence[History], layout: str, step: bool, behind: History | None = None,
+             names: Sequence[str] = (), tint: bool = False) -> Picture:
+    names = names or names_of(runs)
+    marked = differing(*runs) if tint else [frozenset()] * len(runs)
+    views = [RunView(*each) for each in zip(runs, names, marked, strict=True)]
+    telling = _telling(views, names)
+    canvas = _page(_panels(views, telling, layout, behind), telling, behind)
+    told = (telling.captions, telling.surprises) if step else ((), ())
+    if behind:
+        runs, names = [*runs, behind], NOW_AND_BEFORE
+    return Picture(canvas, _alt(runs, names, behind), _table(runs, names), *told, folded=len(runs) > 1)
 
 
-def _drawn(layout: str, runs: Sequence[History], steps: Steps, marked: Sequence[Marked]) -> Canvas:
+def _telling(views: Sequence[RunView], names: Sequence[str]) -> Telling:
+    if len(views) == 1:
+        return Telling([((0, fact),) for fact in views[0].events], names)
+    order = told_together(*views)
+    return Telling(order, names, {} if comparable(views) else counted_times(order))
+
+
+def _panels(views: Sequence[RunView], telling: Telling, layout: str, behind: History | None) -> Sequence[Panel]:
     """Each layout is imported when it is first wanted."""
     if layout == "space-time":
-        from lesson_lib.draw.space_time.sheet import draw_space_time
-        return draw_space_time(runs, steps, marked)
+        from lesson_lib.draw.space_time.layout import space_time_panels
+        return space_time_panels(views, telling)
     if layout == "arrivals":
-        from lesson_lib.draw.arrivals.layout import draw_arrivals
-        return draw_arrivals(runs, steps)
-    return _lanes(runs, steps, marked)
+        from lesson_lib.draw.arrivals.layout import arrival_panels
+        return arrival_panels(views, telling)
+    from lesson_lib.draw.lanes.layout import lane_panels
+    return lane_panels(views, telling, RunView(behind) if behind else None)
 
 
-def _lanes(runs: Sequence[History], steps: Steps, marked: Sequence[Marked]) -> Canvas:
-    from lesson_lib.draw.lanes.layout import draw_lanes
-    from lesson_lib.draw.lanes.plan import Plan
-    columns = {} if comparable(runs) else steps.columns([facts_of(run) for run in runs])
-    clocks = [{i: c for (r, i), c in columns.items() if r == run} for run in range(len(runs))]
-    plans = [Plan(run, clocks[n], marked[n], steps.names[n], steps.fork, ghost=bool(n and steps.fork)) for n, run in enumerate(runs)]
-    return draw_lanes(plans, steps)
+def _page(panels: Sequence[Panel], telling: Telling, behind: History | None) -> Canvas:
+    """All panels under each other, each with its heading above it and below it what the run came to."""
+    width, top = max(panel.width for panel in panels), 6.0
+    pale = f"pale behind it: the run before ({_changed(panels[0].view.history, behind)})" if behind else ""
+    headings = [Heading(panel.view.history, panel.view.name, width, pale) for panel in panels]
+    endings = [Ending(panel.view.history, width) for panel in panels]
+    heights = [sum(part.height for part in parts) for parts in zip(headings, panels, endings, strict=True)]
+    canvas = Canvas(width, top + sum(heights) + MARGIN * (len(panels) - 1) + 8)
+    for heading, panel, ending, height in zip(headings, panels, endings, heights, strict=True):
+        if panel is not panels[0]:  # where there is little room, each run can be shown alone
+            canvas.divided_at = top - 7
+            canvas.line([(MARGIN, top - 7), (width - MARGIN, top - 7)], colour=LANE, width=1.0)
+        heading.draw(canvas, top)
+        panel.draw(canvas, top + heading.height)
+        canvas.event = telling.last if panel.view.events else None
+        ending.draw(canvas, top + height - ending.height)
+        canvas.event = None
+        top += height + MARGIN
+    return canvas
 
 
-def alt(runs: Sequence[History], steps: Steps) -> str:
+def _changed(now: History, before: History) -> str:
+    """What was otherwise in the settings of the run before."""
+    return ", ".join(words for _, words in differences(now, before)) or "the same settings"
+
+
+def _alt(runs: Sequence[History], names: Sequence[str], behind: History | None) -> str:
     """The story of one run, or of two with their names before them."""
     if len(runs) == 1:
         return runs[0].story()
-    place = f"from attempt {steps.fork.attempt} on" if steps.fork and steps.fork.attempt else "from where they part"
-    first = f"A run, and faint beneath it, {place}, the run before a change, as a ghost." if steps.fork else "Two runs."
-    return " ".join([first, *(f"{name}: {run.story()}" for name, run in zip(steps.names, runs, strict=True))])
+    first = "A run, and pale behind it the run before a change." if behind else "Two runs."
+    return " ".join([first, *(f"{name}: {run.story()}" for name, run in zip(names, runs, strict=True))])
 
 
-def table(runs: Sequence[History], steps: Steps) -> str:
+def _table(runs: Sequence[History], names: Sequence[str]) -> str:
     """The tables of all runs, each under its settings where there are several."""
     if len(runs) == 1:
         return runs[0].table()
-    heads = [f"{title(run, name)}  ·  {small_print(run, name)}".replace("  ·  ", ", ") for run, name in zip(runs, steps.names, strict=True)]
+    heads = [f"{title(run, name)}, {small_print(run, name)}".replace("  ·  ", ", ") for run, name in zip(runs, names, strict=True)]
     tables = [f"{head}\n{run.table()}" for head, run in zip(heads, runs, strict=True)]
-    return "\n\n".join([*tables, side_by_side(runs[0], runs[1], GHOST_NAMES if steps.fork else steps.names)])
+    return "\n\n".join([*tables, side_by_side(runs[0], runs[1], names)])

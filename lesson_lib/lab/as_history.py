@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from lesson_lib.history import Event, History, Kind, LogCell, Settings
+from lesson_lib.lab.control_markers import with_markers
 from lesson_lib.proxy.recording import Recording, Report
 
 NEVER_TOLD = "never told"
@@ -19,12 +20,12 @@ CAUSES = (Kind.ACK, Kind.TIMEOUT, Kind.LOST, Kind.SEND)
 
 def as_history(recording: Recording, logs: dict[tuple[str, int], tuple[LogCell, ...]], settings: Settings,
                short_name: Callable[[str], str]) -> History:
-    """Everything that was recorded so far."""
+    """Everything that was recorded so far, and an event for each marker of which only the log tells."""
     with recording.changed:
         events, reports = list(recording.events), list(recording.reports)
     merged = _merge(events, _numbered(recording, reports))
     numbered = tuple(replace(e, t=t, topic=short_name(e.topic), note=short_name(e.note)) for t, e in enumerate(merged))
-    return History(numbered, {(short_name(topic), p): cells for (topic, p), cells in logs.items()}, settings)
+    return with_markers(History(numbered, {(short_name(topic), p): cells for (topic, p), cells in logs.items()}, settings))
 
 
 def _numbered(recording: Recording, reports: list[Report]) -> dict[int, Report]:

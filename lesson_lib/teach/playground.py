@@ -13,7 +13,7 @@ from typing import Any
 import ipywidgets as w
 
 from lesson_lib.draw import show
-from lesson_lib.draw.facts.fork import fork_of
+from lesson_lib.draw.words.two_runs import alike
 from lesson_lib.errors import LessonError
 from lesson_lib.faults import DELIVER, Fault, parse_fault, parse_script
 from lesson_lib.history import History
@@ -111,7 +111,7 @@ class Playground(Shown):
 
     def message(self, dropped: Mapping[int, Fault] | None = None) -> Message:
         """The run as it is now with the run before as its ghost, and which faults were dropped."""
-        same = self.before is not None and fork_of(self.run, self.before) is None
+        same = self.before is not None and alike(self.run, self.before)
         words = ["Nothing came out differently."] if same else []
         words += [_dropped_words(dropped)] if dropped else []
         return Message(Outcome.INFO, "\n".join([f"`{self.call}`", *words]), show(self.run, ghost=self.before))

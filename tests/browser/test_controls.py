@@ -104,7 +104,7 @@ def test_the_playground_by_keyboard(page: Any) -> None:
     assert "faults={2: 'lose ack'}" in playground.locator("[data-outcome]").inner_text()
     assert page.get_by_label("Attempt 4 (m2)").count() == 1
     alt = picture.get_by_role("img").get_attribute("alt")
-    assert "from attempt 2 on, the run before a change, as a ghost. Now (faults: 2: lose ack)" in alt and "Ghost: the run before" in alt
+    assert alt.startswith("A run, and pale behind it the run before a change. Now: A producer") and "Before: A producer" in alt
     assert cells(page) == len(CELLS)
 
 

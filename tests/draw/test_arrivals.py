@@ -5,14 +5,23 @@ from __future__ import annotations
 import pytest
 
 from lesson_lib.draw import show
-from lesson_lib.draw.arrivals.chart import chart_of, residual
-from lesson_lib.draw.arrivals.layout import RESIDUAL_ABOVE, Sheet
+from lesson_lib.draw.arrivals.chart import Chart
+from lesson_lib.draw.arrivals.layout import LONG_RUN, ArrivalsPanel
 from lesson_lib.draw.facts.broker_memory import Ranges
+from lesson_lib.draw.facts.run_view import RunView
 from lesson_lib.draw.words import heading
 from lesson_lib.history import History
 from lesson_lib.sim import simulate
 from lesson_lib.teach.scenarios import forged
 from tests.draw.runs import random_pair
+
+
+def chart_of(history: History) -> Chart:
+    return Chart(RunView(history))
+
+
+def panel_of(history: History) -> ArrivalsPanel:
+    return ArrivalsPanel(RunView(history), {})
 
 
 def _own_refusals(history: History) -> bool:
@@ -29,7 +38,7 @@ def test_on_the_line_is_stored_in_the_band_is_a_duplicate_elsewhere_is_refused(f
             continue
         for group in chart_of(history).groups:
             for arrival in group.arrivals:
-                where, what = residual(arrival), arrival.fact.event.what
+                where, what = arrival.residual, arrival.fact.event.what
                 if not arrival.lost:
                     assert {"stored": where == 0, "duplicate": -5 <= where <= -1, "refused": where > 0 or where == -6}[what], seed
                     judged += 1
@@ -59,11 +68,11 @@ def test_batches_made_by_hand_go_by_what_was_written_on_them() -> None:
 
 def test_all_rows_share_one_order_of_arrival() -> None:
     """Also where epochs interleave: each mark stands further to the right than all that arrived before it."""
-    axes = Sheet(interleaved(), 0.0).axes
+    axes = panel_of(interleaved())
     assert [[a.column for a in row.group.arrivals] for row in axes.rows] == [[0, 1, 4], [2], [3]]
     for seed in range(60):
         for history in random_pair(seed):
-            axes = Sheet(history, 0.0).axes
+            axes = panel_of(history)
             arrived = sorted((a.fact.index, axes.xs[a.column]) for row in axes.rows for a in row.group.arrivals)
             assert [x for _, x in arrived] == sorted({x for _, x in arrived}), seed
             assert all(upper.bottom < lower.top for upper, lower in zip(axes.rows, axes.rows[1:], strict=False))
@@ -80,14 +89,14 @@ def test_the_band_of_an_epoch_ends_where_another_takes_its_place() -> None:
     ("fail over", "broker failed over", ((0, 0), (1, 1), (2, 2))), ("forget idle ids", "broker forgot ids", ())])
 def test_what_happens_to_the_broker_is_a_line_between_two_arrivals(fault: str, words: str, left: Ranges) -> None:
     history = simulate(3, faults={1: "cut 3 0", 4: fault}, client="java", in_flight=5)
-    sheet = Sheet(history, 0.0)
-    (column, fact), = sheet.chart.happenings
+    sheet = panel_of(history)
+    (column, fact), = sheet.chart.happenings.items()
     assert column == 3 and sheet.chart.groups[0].bands[2] == ((0, 0), (1, 1), (2, 2)) and sheet.chart.groups[0].bands[3] == left
     picture = show(history, "arrivals")
     assert [label.text for label in picture.canvas.labels].count(words) == 1
     assert f'data-event="{fact.index}"' in picture.svg
-    arrivals = [x for n, x in enumerate(sheet.axes.xs) if n != column]
-    assert arrivals[2] < sheet.axes.xs[column] < arrivals[3]
+    arrivals = [x for n, x in enumerate(sheet.xs) if n != column]
+    assert arrivals[2] < sheet.xs[column] < arrivals[3]
 
 
 def test_the_legend_names_the_marks_and_keeps_the_rule_to_itself() -> None:
@@ -108,6 +117,6 @@ def test_a_lost_request_is_in_it() -> None:
 
 
 def test_above_forty_arrivals_the_batches_from_the_expected_one_are_drawn() -> None:
-    few, many = (show(simulate(n), "arrivals").canvas for n in (RESIDUAL_ABOVE, RESIDUAL_ABOVE + 1))
+    few, many = (show(simulate(n), "arrivals").canvas for n in (LONG_RUN, LONG_RUN + 1))
     assert "sequence" in [label.text for label in few.labels]
     assert "batches from the one expected" in [label.text for label in many.labels]

@@ -15,8 +15,7 @@ from lesson_lib.draw import compare, show
 from lesson_lib.draw.picture import Picture
 from lesson_lib.draw.sheet import marks, style
 from lesson_lib.draw.sheet import png as canvas_png
-from lesson_lib.draw.sheet.canvas import Box, Canvas, Polygon
-from lesson_lib.draw.sheet.font_widths import WIDTHS
+from lesson_lib.draw.sheet.canvas import Box, Canvas, Polygon, text_width
 from tests.draw.runs import lesson
 
 ROOT = Path(__file__).parents[2]
@@ -48,7 +47,7 @@ def test_letters_are_as_wide_as_in_the_font() -> None:
     from matplotlib.ft2font import FT2Font, LoadFlags
     for bold in (False, True):
         font = FT2Font(findfont(FontProperties(family=style.FAMILY, weight="bold" if bold else "normal")))
-        for letter, widths in WIDTHS.items():
+        for letter, widths in style.LETTER_WIDTHS.items():
             assert font.load_char(ord(letter), flags=LoadFlags.NO_SCALE).horiAdvance == widths[bold], letter
 
 
@@ -58,7 +57,7 @@ def test_a_text_is_about_as_wide_as_matplotlib_says() -> None:
     font = FontProperties(family=style.FAMILY, size=style.SMALL)
     for text in ("application is told", "The log holds m0 m1. No anomaly.", "offset 12", "P1 epoch 0"):
         theirs = text_to_path.get_text_width_height_descent(text, font, False)[0] * style.DPI / 72
-        assert style.text_width(text) == pytest.approx(theirs, rel=0.02)
+        assert text_width(text) == pytest.approx(theirs, rel=0.02)
 
 
 @pytest.mark.parametrize("label", ["3", "1·2", "1·10", "12·10"])
@@ -66,7 +65,7 @@ def test_a_text_is_about_as_wide_as_matplotlib_says() -> None:
 def test_a_label_lies_on_its_mark(shape: str, label: str) -> None:
     """A diamond is narrower where the upper edge of a digit is."""
     share = {"stored": 1.0, "duplicate": 0.7}[shape]
-    assert style.text_width(label, bold=True) <= 2 * share * marks.verdict_half(shape, label)
+    assert text_width(label, bold=True) <= 2 * share * marks.verdict_half(shape, label)
     canvas = Canvas(100, 50)
     marks.verdict(canvas, 50, 25, shape, label)
     xs = [x for mark in canvas.marks if isinstance(mark, Polygon) for x, _ in mark.points]

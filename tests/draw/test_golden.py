@@ -35,8 +35,6 @@ def kept_run(name: str) -> History:
 PICTURES: dict[str, Callable[[], Picture]] = {
     "lanes": lambda: compare(kept_run("lost-ack-off"), kept_run("lost-ack-on")),
     "lanes-ghost": lambda: show(kept_run("lost-ack-off"), ghost=kept_run("lost-request-off")),
-    "space-time-ghost": lambda: show(kept_run("lost-ack-off"), "space-time", ghost=kept_run("lost-request-off")),
-    "arrivals-ghost": lambda: show(kept_run("lost-ack-on"), "arrivals", ghost=kept_run("lost-request-on")),
     "lanes-burst": lambda: show(kept_run("burst")),
     "space-time": lambda: show(kept_run("transactions"), "space-time"),
     "arrivals": lambda: show(kept_run("window"), "arrivals"),

@@ -3,85 +3,88 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from lesson_lib.draw import show
-from lesson_lib.draw.lanes.lost import _taken, began_at
-from lesson_lib.draw.lanes.panel import LEFT, RIGHT, Panel
-from lesson_lib.draw.lanes.plan import Plan
-from lesson_lib.draw.lanes.timeline import lay_out
 from lesson_lib.draw.sheet.canvas import Line as Drawn
-from lesson_lib.draw.sheet.canvas import Text
-from lesson_lib.draw.sheet.label_placement import Line, Rectangle, Spot, Taken, Wish, overlap, through
-from lesson_lib.draw.sheet.style import WIDTH
-from lesson_lib.draw.space_time import lost as space_time
-from lesson_lib.draw.space_time.sheet import Sheet
+from lesson_lib.draw.sheet.canvas import Rectangle, Text, overlap, text_width
+from lesson_lib.draw.sheet.label_placement import LabelRequest, LabelSpot, Occupied, Segment, through
 from lesson_lib.history import History
 from lesson_lib.sim import simulate
+from tests.draw.reading import BLUE, GREY, ORANGE, Drawing, crosses, read
 from tests.draw.runs import random_pair
 
 
 @pytest.mark.parametrize(("line", "inside"), [
     (((0, 0), (10, 10)), True), (((0, 5), (10, 5)), True), (((5, 0), (5, 10)), True), (((0, 0), (3, 3)), False),
     (((0, 7), (10, 7)), False), (((7, 0), (7, 10)), False), (((0, 7), (7, 14)), False), (((5, 5), (5, 5.5)), True)])
-def test_a_line_through_a_rectangle(line: Line, inside: bool) -> None:
+def test_a_line_through_a_rectangle(line: Segment, inside: bool) -> None:
     box: Rectangle = (4, 4, 6, 6)
     assert through(line, box) == through((line[1], line[0]), box) == inside
 
 
 def test_a_spot_with_nothing_in_its_way_is_taken_and_else_the_next() -> None:
-    spots = [Spot(50, 50, "below"), Spot(50, 50, "right"), Spot(50, 90, "below")]
-    wish = Wish((0, 0), spots, (0, 0, 200, 200))
-    assert Taken().best(wish) == spots[0]
-    assert Taken([((0, 67), (100, 67))]).best(wish) == spots[1], "a line where the word would be"
-    assert Taken([((40, 60), (60, 40))]).best(wish) == spots[2], "a line where the cross would be"
-    assert Taken([], [(40, 60, 60, 70)]).best(wish) == spots[1] and Taken().best(Wish((0, 0), spots, (0, 0, 200, 65))) == spots[1]
+    request = LabelRequest((0, 0), [(50, 50), (50, 90)], ("below", "right"), (0, 0, 200, 200))
+    spots = list(request.spots())
+    assert spots[:3] == [LabelSpot(50, 50, "below"), LabelSpot(50, 50, "right"), LabelSpot(50, 90, "below")]
+    assert Occupied().best(request) == spots[0]
+    assert Occupied([((0, 67), (100, 67))]).best(request) == spots[1], "a line where the word would be"
+    assert Occupied([((40, 60), (60, 40))]).best(request) == spots[2], "a line where the cross would be"
+    assert Occupied([], [(40, 60, 60, 70)]).best(request) == spots[1]
+    assert Occupied().best(LabelRequest((0, 0), [(50, 50)], ("below", "right"), (0, 0, 200, 65))) == spots[1]
 
 
 def test_two_losses_find_room_for_both() -> None:
     """The first stands in the way of the second, which can go nowhere else."""
-    first, second = [Spot(50, 50, "above"), Spot(50, 80, "below")], [Spot(90, 50, "above")]
     edges = (0.0, 0.0, 200.0, 200.0)
-    wishes = [Wish((30, 100), first, edges), Wish((0, 50), second, edges)]
-    assert Taken().settled(wishes) == [first[1], second[0]]
+    first = LabelRequest((30, 100), [(50, 50), (50, 80)], ("above", "below"), edges)
+    second = LabelRequest((0, 50), [(90, 50)], ("above",), edges)
+    assert Occupied().place([first, second]) == [LabelSpot(50, 80, "above"), LabelSpot(90, 50, "above")]
 
 
-def lanes(run: History) -> Iterator[tuple[Spot, list[Line], list[Rectangle]]]:
-    """Each cross, all lines but its own, and all words but those of the losses."""
-    plan = Plan(run)
-    timeline = lay_out(plan.needs(), LEFT, WIDTH - RIGHT)
-    panel = Panel(plan, timeline, max(WIDTH, timeline.end + RIGHT))
-    taken = _taken(panel)
-    ways = {n: (began_at(panel, plan.facts[n]), (spot.x, spot.y)) for n, spot in panel.crosses.items()}
-    for n, spot in panel.crosses.items():
-        yield spot, [*taken.lines, *(way for m, way in ways.items() if m != n)], taken.boxes
+def losses(run: History, layout: str) -> Iterator[tuple[list[Rectangle], list[Segment], list[Rectangle]]]:
+    """Of each lost message what its cross and its word take; all other messages; and words that stand on messages."""
+    drawing = read(show(run, layout).svg)
+    arrows = [(line.points[0], line.points[-1]) for line in drawing.lines(BLUE, ORANGE, GREY) if line.width > 1.9]
+    words = [word for word in drawing.words if word.text.startswith("connection") or word.text.isdigit() and len(word.text) > 1]
+    boxes = [_box(word.x, word.y, word.text, word.anchor) for word in words if _on_a_message(word.y, arrows)]
+    for x, y in crosses(drawing):
+        own = [arrow for arrow in arrows if max(abs(arrow[1][0] - x), abs(arrow[1][1] - y)) < 2]
+        taken = [(x - 7, y - 7, x + 7, y + 7), _box_of_lost(drawing, x, y)]
+        yield taken, [arrow for arrow in arrows if arrow not in own], boxes
 
 
-def rows(run: History) -> Iterator[tuple[Spot, list[Line], list[Rectangle]]]:
-    """The same in the space-time layout."""
-    sheet = Sheet(run, 0.0)
-    taken = space_time._taken(sheet)
-    ways = {n: (space_time.began_at(sheet, sheet.facts[n]), (spot.x, spot.y)) for n, spot in sheet.crosses.items()}
-    for n, spot in sheet.crosses.items():
-        yield spot, [*taken.lines, *(way for m, way in ways.items() if m != n)], taken.boxes
+def _on_a_message(y: float, arrows: list[Segment]) -> bool:
+    return any(min(a[1], b[1]) - 15 < y < max(a[1], b[1]) + 15 for a, b in arrows)
 
 
-@pytest.mark.parametrize("layout", [lanes, rows])
-def test_crosses_lie_on_no_other_arrow(layout: object) -> None:
+def _box_of_lost(drawing: Drawing, x: float, y: float) -> Rectangle:
+    word = min((w for w in drawing.words if w.text == "lost"), key=lambda w: abs(w.x - x) + abs(w.y - y))
+    return _box(word.x, word.y, word.text, word.anchor)
+
+
+def _box(x: float, y: float, text: str, anchor: str) -> Rectangle:
+    wide, high = text_width(text, bold=True) - 1, 5.0 * (text.count("\n") + 1)
+    left = x - wide * {"start": 0.0, "middle": 0.5, "end": 1.0}[anchor]
+    return left, y - high, left + wide, y + high
+
+
+@pytest.mark.parametrize("layout", ["lanes", "space-time"])
+def test_crosses_lie_on_no_other_arrow(layout: str) -> None:
     """One in two hundred may, where six messages are lost in one place."""
-    found = [(seed, spot, lines, boxes) for seed in range(250) for run in random_pair(seed)
-             for spot, lines, boxes in layout(run)]  # type: ignore[operator]
-    on_lines = [seed for seed, spot, lines, _ in found if any(through(line, spot.cross) for line in lines)]
-    on_words = [seed for seed, spot, _, boxes in found if any(overlap(spot.word, box) or overlap(spot.cross, box) for box in boxes)]
+    found = [(seed, *loss) for seed in range(250) for run in random_pair(seed) for loss in losses(run, layout)]
+    on_lines = [seed for seed, (cross, _), lines, _ in found if any(through(line, cross) for line in lines)]
+    on_words = [seed for seed, taken, _, boxes in found if any(overlap(one, box) for box in boxes for one in taken)]
     assert len(found) > 200 and len(on_lines) <= len(found) / 200 and on_words == []
 
 
-@pytest.mark.parametrize("layout", [lanes, rows])
-def test_without_answers_the_lost_request_is_told_from_the_one_before_it(layout: object) -> None:
+@pytest.mark.parametrize("layout", ["lanes", "space-time"])
+def test_without_answers_the_lost_request_is_told_from_the_one_before_it(layout: str) -> None:
     run = simulate(3, acks=0, faults={3: "lose request"}, idempotence=False)
-    (spot, lines, _), = layout(run)  # type: ignore[operator]
-    assert len(lines) >= 2 and not any(through(line, box) for line in lines for box in (spot.cross, spot.word))
+    (taken, lines, _), = losses(run, layout)
+    assert len(lines) >= 2 and not any(through(line, box) for line in lines for box in taken)
 
 
 def test_the_word_is_drawn_where_room_was_found_for_it() -> None:
@@ -93,6 +96,6 @@ def test_the_word_is_drawn_where_room_was_found_for_it() -> None:
 
 
 def test_nobody_doubts_what_nobody_waits_for() -> None:
-    run = {"values_or_count": 3, "faults": {3: "lose request"}, "idempotence": False}
+    run: dict[str, Any] = {"values_or_count": 3, "faults": {3: "lose request"}, "idempotence": False}
     assert show(simulate(acks=0, **run)).captions[-1] == "The connection is torn. No answer was awaited, so nobody notices."
     assert "The connection is torn. What was not answered on it is in doubt." in show(simulate(acks=1, **run)).captions

@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 
 from lesson_lib.draw import show
-from lesson_lib.draw.lanes.cells import other_cells
-from lesson_lib.draw.lanes.plan import Plan
 from lesson_lib.history import Kind
 from lesson_lib.sim import Transactions, simulate, simulate_pipeline
+from tests.draw.reading import read, rows
 
 
 def stuck() -> Transactions:
@@ -52,7 +51,9 @@ def test_a_consumer_that_had_committed_everything_is_handed_nothing_after_its_cr
 
 
 def test_the_input_lies_in_its_log_before_it_is_read() -> None:
-    plan = Plan(simulate_pipeline(["a", "b"]))
-    (place, key, text), = other_cells(plan)
-    assert (key, text) == (("in", 0), "0: a  1: b")
-    assert place < min(plan.places[f.index] for f in plan.facts)
+    drawing = read(show(simulate_pipeline(["a", "b"])).svg)
+    cell, = (word for word in drawing.words if word.text == "0: a  1: b")
+    heights = rows(drawing, {"log in-0", "log out-0"})
+    assert abs(cell.y - heights["log in-0"]) < 2 and cell.event is not None
+    assert all(cell.x < word.x for word in drawing.words
+               if word.event is not None and word.anchor == "middle" and word != cell)

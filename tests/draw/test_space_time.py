@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from lesson_lib.draw import show
-from lesson_lib.draw.facts.facts import facts_of
+from lesson_lib.draw.facts.run_view import RunView
+from lesson_lib.draw.space_time.layout import SpaceTimePanel
 from lesson_lib.draw.space_time.log_column import stable_offsets
-from lesson_lib.draw.space_time.sheet import Sheet
-from lesson_lib.history import Kind
+from lesson_lib.history import History, Kind
 from tests.draw.runs import lesson, pipeline, transactions
+
+
+def panel_of(history: History) -> SpaceTimePanel:
+    return SpaceTimePanel(RunView(history), {})
 
 
 def test_every_event_has_its_sentence_in_the_picture() -> None:
@@ -25,24 +29,24 @@ def test_a_producer_that_gets_an_id_has_its_name_beside_it() -> None:
 
 
 def test_time_runs_downward() -> None:
-    ys = list(Sheet(lesson("burst"), 0.0).ys.values())
+    ys = list(panel_of(lesson("burst")).ys.values())
     assert ys == sorted(ys) and len(set(ys)) == len(ys)
 
 
 def test_a_lane_for_everyone_who_takes_part() -> None:
-    lanes = Sheet(transactions(), 0.0).lanes
+    lanes = panel_of(transactions()).lanes
     assert lanes[:4] == ["application", "producer", "producer 2", "producer 3"]
     assert {"coordinator", "consumer"} < set(lanes) and any(lane.startswith("broker") for lane in lanes)
-    assert len([lane for lane in Sheet(pipeline(), 0.0).lanes if lane.startswith("broker")]) == 2
+    assert len([lane for lane in panel_of(pipeline()).lanes if lane.startswith("broker")]) == 2
 
 
 def test_transactions_are_open_committed_or_aborted() -> None:
-    column, = Sheet(transactions(), 0.0).columns.values()
-    assert [word for _, _, word, _ in column.bars] == ["committed", "aborted", "committed", "open"]
+    column, = panel_of(transactions()).columns.values()
+    assert [one.word for one in column.transactions] == ["committed", "aborted", "committed", "open"]
 
 
 def test_the_last_stable_offset_is_the_one_that_the_broker_says() -> None:
-    column, = Sheet(transactions(), 0.0).columns.values()
+    column, = panel_of(transactions()).columns.values()
     said = {fact.index: fact.event.note for fact in column.facts if fact.event.kind == Kind.MARKER}
     drawn = {fact.index: f"last stable offset {stable}"
              for fact, stable in zip(column.facts, stable_offsets(column.facts), strict=True)}
@@ -50,11 +54,11 @@ def test_the_last_stable_offset_is_the_one_that_the_broker_says() -> None:
 
 
 def test_the_last_stable_offset_stays_at_an_open_transaction() -> None:
-    column, = Sheet(transactions(), 0.0).columns.values()
+    column, = panel_of(transactions()).columns.values()
     assert stable_offsets(column.facts)[-1] == column.facts[-1].event.offset
 
 
 def test_a_partition_without_transactions_has_no_line() -> None:
     texts = [label.text for label in show(lesson("lost ack"), "space-time").canvas.labels]
     assert not [text for text in texts if text.startswith("LSO")]
-    assert [f for f in facts_of(lesson("lost ack")) if f.copy]
+    assert [f for f in RunView(lesson("lost ack")).events if f.copy]

@@ -8,12 +8,10 @@ from dataclasses import replace
 import pytest
 
 from lesson_lib.draw import Picture, compare, show
-from lesson_lib.draw.facts.difference import ASPECTS, Batches, differing, pairs_of, side_by_side
-from lesson_lib.draw.facts.facts import facts_of
-from lesson_lib.draw.facts.steps import steps_of
-from lesson_lib.draw.lanes.panel import COUNTS
-from lesson_lib.draw.lanes.timeline import Need, lay_out
-from lesson_lib.draw.words.sentences import sentence
+from lesson_lib.draw.facts.run_view import RunView
+from lesson_lib.draw.lanes.layout import COUNTS, lay_out
+from lesson_lib.draw.words.events import sentence
+from lesson_lib.draw.words.two_runs import ASPECTS, Batches, differing, pairs_of, side_by_side, told_together
 from lesson_lib.history import Event, History, Kind
 from lesson_lib.sim import simulate, simulate_pipeline
 from lesson_lib.sim.wrong_brokers import MUTANTS
@@ -28,16 +26,15 @@ def _on_the_wire(history: History) -> History:
 
 def test_a_run_is_told_in_its_order() -> None:
     history = lesson("lost ack")
-    steps = steps_of([history], [facts_of(history)])
-    assert [member for step in steps.members for member in step] == [(0, n) for n in range(len(history.events))]
+    assert show(history).captions == tuple(map(sentence, RunView(history).events))
 
 
 def test_two_runs_are_told_together_each_in_its_order() -> None:
     for seed in range(60):
         runs = [random_pair(seed)[0], random_pair(seed)[-1]]
-        steps = steps_of(runs, [facts_of(run) for run in runs])
+        steps = told_together(*map(RunView, runs))
         for number, run in enumerate(runs):
-            assert [i for step in steps.members for r, i in step if r == number] == list(range(len(run.events)))
+            assert [f.index for step in steps for r, f in step if r == number] == list(range(len(run.events)))
 
 
 def pairs(left: History, right: History) -> list[tuple[int | None, int | None]]:
@@ -144,7 +141,7 @@ def test_the_surprises_of_a_lost_ack() -> None:
 
 @pytest.mark.parametrize("history", [transactions(), pipeline(), lesson("two worlds"), lesson("a producer dies")])
 def test_every_event_has_a_sentence(history: History) -> None:
-    for fact in facts_of(history):
+    for fact in RunView(history).events:
         assert sentence(fact).endswith(".") and "  " not in sentence(fact) and "None" not in sentence(fact)
 
 
@@ -160,16 +157,16 @@ def test_a_run_in_which_nothing_happened_can_be_drawn() -> None:
 
 
 def test_places_keep_their_order_and_their_room() -> None:
-    needs = [Need((t, k), "row", 20, 25) for t in (0, 3, 4) for k in (0, 1)]
-    timeline = lay_out(needs, 100, 900)
-    xs = [timeline.x(need.place) for need in needs]
+    places = [(t, k) for t in (0, 3, 4) for k in (0, 1)]
+    axis = lay_out([(place, "row", 20, 25) for place in places], 100, 900)
+    xs = [axis.xs[place] for place in places]
     assert xs == sorted(xs) and min(b - a for a, b in zip(xs, xs[1:], strict=False)) >= 45
 
 
 def test_a_long_wait_is_cut_and_its_length_is_written() -> None:
-    timeline = lay_out([Need((t, 0), "row", 5, 5) for t in (0, 10, 20, 30, 30_030, 30_040, 30_550)], 100, 900)
-    assert [words for _, words in timeline.breaks] == ["30 s of\nwaiting left out", "510 ms\nleft out"]
-    assert lay_out([Need((t, 0), "row", 5, 5) for t in range(30)], 100, 900).breaks == ()
+    axis = lay_out([((t, 0), "row", 5, 5) for t in (0, 10, 20, 30, 30_030, 30_040, 30_550)], 100, 900)
+    assert [words for _, words in axis.breaks] == ["30 s of\nwaiting left out", "510 ms\nleft out"]
+    assert lay_out([((t, 0), "row", 5, 5) for t in range(30)], 100, 900).breaks == ()
 
 
 def test_where_times_only_count_events_the_picture_says_so() -> None:

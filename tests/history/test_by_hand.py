@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from lesson_lib.core.partition_log import PartitionLog
-from lesson_lib.draw.arrivals.chart import chart_of
+from lesson_lib.draw.arrivals.chart import Chart
+from lesson_lib.draw.facts.run_view import RunView
 from lesson_lib.lab.forge import Forge, forge
 from lesson_lib.teach.scenarios import forged
 
@@ -51,6 +52,6 @@ def test_a_scenario_comes_to_the_same_as_the_bench() -> None:
 
 
 def test_each_epoch_has_a_memory_of_its_own_in_the_arrival_graph() -> None:
-    old, new = chart_of(bench().history()).groups
+    old, new = Chart(RunView(bench().history())).groups
     assert old.arrivals[-1].memory == () and old.arrivals[-2].memory == ((0, 0), (1, 3))
     assert new.arrivals[0].memory == ((0, 0),)

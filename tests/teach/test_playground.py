@@ -93,21 +93,21 @@ def test_deliver_takes_a_fault_away() -> None:
 def test_the_old_future_stays_on_the_page_as_a_ghost() -> None:
     said = playground(2, idempotence=False).change(2, "lose ack")
     assert repr(said).count("told:") == 2 and "stored at offset 2" in repr(said)
-    assert "Ghost: the run before (faults: none)" in repr(said)
+    assert "Before, idempotence off, acks=all, 1 in flight" in repr(said)
     html = said._repr_mimebundle_()["text/html"]
-    assert "from attempt 2 on, the run before a change, as a ghost." in html and "<script>" in html, "and can be stepped through"
+    assert "A run, and pale behind it the run before a change." in html and "<script>" in html, "and can be stepped through"
 
 
 def test_running_the_same_again_keeps_the_ghost() -> None:
     ground = playground(2, idempotence=False)
     ground.change(2, "lose ack")
     before = ground.before
-    assert "Ghost" in repr(ground.change(2, "lose ack")) and ground.before is before
+    assert "Before," in repr(ground.change(2, "lose ack")) and ground.before is before
 
 
 def test_a_change_that_changes_nothing_says_so() -> None:
     said = playground(2, idempotence=False).switch(acks=1)
-    assert said.text == "`simulate(2, idempotence=False, acks=1)`\nNothing came out differently." and "Ghost" not in repr(said)
+    assert said.text == "`simulate(2, idempotence=False, acks=1)`\nNothing came out differently." and "Before," not in repr(said)
 
 
 @pytest.mark.parametrize(("settings", "word"), [({"acks": 0}, "Idempotence"), ({"faults": {9: "lose ack"}}, "attempt"),

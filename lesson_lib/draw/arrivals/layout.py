@@ -2,151 +2,253 @@
 
 Stevens' graph of a TCP connection, for Kafka. The rule becomes geometry: on the dashed line is stored, a bar that lies
 exactly on one in the band is a duplicate, anything else is refused. A batch of n records is a bar of length n. Each
-producer id and epoch has a row of its own that begins at 0, because that is how the broker keeps its memory; all rows share
-the order of arrival. What never arrived stands hollow at the lower edge. What happens to the broker is a line through all
-rows. Above 40 arrivals the sequence itself would be too fine to see; `arrivals_residual` draws those. A ghost is drawn faint, and
-only from the fork on: what arrived before lies in the same columns above.
+producer id and epoch has a row of its own that begins at 0, because that is how the broker keeps its memory; all rows
+share the order of arrival. What never arrived stands hollow at the lower edge. What happens to the broker is a line through
+all rows.
+
+Above 40 arrivals the sequence itself would be too fine to see. A long run shows how many batches each arrival is away from
+the expected one: a flat row of squares at 0 is what went well, diamonds from -1 to -5 are recognised duplicates.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from lesson_lib.draw.arrivals import axis as axis
-from lesson_lib.draw.arrivals.chart import Arrival, Chart, Group, chart_of
-from lesson_lib.draw.arrivals.long_runs import FOOT, LEAST, MOST, draw_residual
-from lesson_lib.draw.facts.fork import Fork
-from lesson_lib.draw.facts.fork_line import upright_fork
-from lesson_lib.draw.facts.steps import Steps
-from lesson_lib.draw.sheet.canvas import Canvas
-from lesson_lib.draw.sheet.faint import Faint
-from lesson_lib.draw.sheet.marks import verdict_small
-from lesson_lib.draw.sheet.style import EDGE, LANE, MEMORY, NORMAL, VERDICT_COLOURS, WIDTH, line_height
-from lesson_lib.draw.words.heading import divide, draw_heading, heading_extra
-from lesson_lib.draw.words.sentences import ending
-from lesson_lib.history import History
+from lesson_lib.draw.arrivals.chart import EARLY, FORGOTTEN, Arrival, Chart, Group
+from lesson_lib.draw.facts.run_view import RunView
+from lesson_lib.draw.sheet.canvas import Canvas, text_width
+from lesson_lib.draw.sheet.marks import circle, verdict_small
+from lesson_lib.draw.sheet.style import (
+    BAND,
+    EDGE,
+    EXPECTED,
+    LANE,
+    MARGIN,
+    MEMORY,
+    MEMORY_EDGE,
+    QUIET,
+    VERDICT_COLOURS,
+    WIDTH,
+)
+from lesson_lib.draw.words.events import Telling, broker_words
 
-RESIDUAL_ABOVE = 40
-FORK = 20.0  # pixels of the row in which the words of a fork stand
-
-
-@dataclass(frozen=True)
-class Scale:
-    """How a run is drawn: pixels from one arrival to the next, and whether in the residual form. A ghost has that of its run."""
-
-    step: float
-    residual: bool
-
-    @classmethod
-    def of(cls, *histories: History) -> Scale:
-        """One that all of the runs can be drawn in."""
-        charts = [chart_of(history) for history in histories]
-        return cls(min(axis.step_of(chart) for chart in charts), any(chart.arrivals > RESIDUAL_ABOVE for chart in charts))
+LONG_RUN = 40  # arrivals
+LEFT, RIGHT = 74.0, 16.0
+TITLE, PLOT, LEGEND = 24.0, 290.0, 36.6
+LEAST_HIGH, UPRIGHT_HIGH, INSIDE = 66.0, 132.0, 36.0  # pixels of a row: the least, with a word in it, what its edges take
+WIDEST, HAPPENING, NARROW, FROM_ZERO = 64.0, 24.0, 40.0, 40
+DISTANCES = {0: "next", -1: "-1", -5: "-5", FORGOTTEN: "older", 3: "early"}
 
 
-class Sheet:
-    """One run from `top` downward; with a fork a line stands where it parts from the other one."""
+def arrival_panels(views: Sequence[RunView], telling: Telling) -> list[ArrivalsPanel]:
+    """A panel for each run."""
+    return [ArrivalsPanel(view, telling.steps(n)) for n, view in enumerate(views)]
 
-    def __init__(self, history: History, top: float, scale: Scale | None = None, fork: Fork | None = None, ghost: bool = False,
-                 name: str = "") -> None:
-        self.history, self.edge, self.fork, self.ghost, self.name = history, top, fork, ghost, name
-        top = self.top = top + heading_extra(history, name, WIDTH)
-        chart, scale = chart_of(history), scale or Scale.of(history)
-        self.residual, self.forked = scale.residual, chart.column_of(fork.at) if fork else 0
-        first = self.forked if ghost else 0
-        chart.groups = [group for group in chart.groups if group.since(first)] or chart.groups[-1:] or [Group("", True)]
-        spans = [(LEAST, MOST) if self.residual else axis.span(group) for group in chart.groups]
-        foot = FOOT if self.residual else axis.foot_of(scale.step)
-        self.axes = axis.Axes(chart, top + axis.HEAD + (FORK if fork else 0), spans, foot, scale.step, first)
-        self.ending = ending(history, 0.95 * WIDTH - 2 * axis.MARGIN)
-        self.bottom = self.axes.bottom + axis.LEGEND + 12 + len(self.ending) * line_height(NORMAL)
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A group on the page: vertical pixels of its sequences between `low` and `high`."""
+
+    group: Group
+    top: float
+    tall: float
+    low: float
+    high: float
 
     @property
-    def chart(self) -> Chart:
-        """What it shows."""
-        return self.axes.chart
+    def bottom(self) -> float:
+        """The lower edge of the plot."""
+        return self.top + self.tall
 
-    def draw(self, canvas: Canvas, steps: dict[int, int], last: int | None) -> None:
-        """Heading, rows, legend, and what is known at the end; all of it faint for a ghost."""
-        sheet, canvas = canvas, Faint(canvas) if self.ghost else canvas
-        draw_heading(canvas, self.history, self.name, self.edge + 13)
-        (draw_residual if self.residual else _draw_plain)(canvas, self.axes, steps)
-        axis.happenings(canvas, self.axes, steps)
-        self._draw_fork(sheet)
-        axis.legend(canvas, self.axes.bottom + 10, any(g.numbered for g in self.chart.groups), self.chart.keeps)
-        canvas.event = last
-        for i, line in enumerate(self.ending):
-            y = self.bottom - 8 - (len(self.ending) - 1 - i) * line_height(NORMAL)
-            canvas.text(axis.MARGIN, y, line, size=NORMAL, bold=True, align="left")
+    def y(self, number: float) -> float:
+        """Pixels from the top of the page."""
+        share = (number - self.low) / max(1.0, self.high - self.low)
+        return self.bottom - INSIDE / 2 - share * (self.tall - INSIDE)
+
+
+class ArrivalsPanel:
+    """One run: `xs` are its columns, each `step` pixels wide, `rows` its groups, on the page once `top` is known."""
+
+    width = WIDTH
+
+    def __init__(self, view: RunView, steps: Mapping[int, int]) -> None:
+        self.view, self.steps, self.chart = view, steps, Chart(view)
+        chart, happenings = self.chart, self.chart.happenings
+        self.long = chart.arrivals > LONG_RUN
+        room = WIDTH - LEFT - RIGHT - HAPPENING * len(happenings)
+        self.step = min(WIDEST, room / max(2, chart.arrivals))
+        self.xs, self.right = [], LEFT
+        for column in range(len(chart.columns)):
+            wide = HAPPENING if column in happenings else self.step
+            self.xs.append(self.right + wide / 2)
+            self.right += wide
+        self.right = max(self.right, LEFT + 2 * self.step)
+        self.rows = self._rows(0.0)
+        self.height = self._bottom + LEGEND
+
+    def _rows(self, top: float) -> list[Row]:
+        """The rows from `top` downward."""
+        rows, y = [], top
+        spans = [(FORGOTTEN, EARLY) if self.long else _span(group) for group in self.chart.groups]
+        for group, tall, span in zip(self.chart.groups, _heights(spans, bool(self.chart.happenings)), spans, strict=True):
+            rows.append(Row(group, y + TITLE, tall, *span))
+            y += TITLE + tall + self._foot
+        return rows
+
+    @property
+    def _foot(self) -> float:
+        """Pixels below a row: names and words in one height, or in two where arrivals are narrow."""
+        return 26.0 if self.long else 40.0 if self.step >= NARROW else 74.0
+
+    @property
+    def _bottom(self) -> float:
+        return self.rows[-1].bottom + self._foot
+
+    def draw(self, canvas: Canvas, top: float) -> None:
+        """Rows, what happened to the broker, legend."""
+        self.rows = self._rows(top)
+        for row in self.rows:
+            self._frame(canvas, row)
+            (self._long_row if self.long else self._plain_row)(canvas, row)
+            for arrival in row.group.arrivals:
+                canvas.event = self.steps[arrival.fact.index]
+                self._arrival(canvas, row, arrival)
+            canvas.event = None
+        if self.long:
+            self._counts(canvas)
+        self._happenings(canvas)
+        self._legend(canvas, self._bottom + 10)
+
+    def _frame(self, canvas: Canvas, row: Row) -> None:
+        """The frame of one producer id and epoch, with its name above, and above the first what goes to the right."""
+        canvas.box(LEFT, row.top, self.right - LEFT, row.tall, edge=LANE, layer=2.5)
+        canvas.text(LEFT, row.top - 11, row.group.title, align="left", bold=True, backed=True)
+        if row is self.rows[0]:
+            after = LEFT + text_width(row.group.title, bold=True) + 16
+            canvas.text(after, row.top - 11, "order of arrival →", align="left", colour=QUIET, backed=True)
+
+    def _plain_row(self, canvas: Canvas, row: Row) -> None:
+        """Numbers at the left, as many as there is room for, a dozen at most; the broker's memory behind."""
+        whole = "sequence" if row.group.numbered else "batch (no sequence)"
+        fits = text_width(whole) < row.tall + TITLE
+        canvas.text(MARGIN + 6, (row.top + row.bottom) / 2, whole if fits else whole.split(" ")[0], upright=True)
+        room = min(11, max(1, int((row.tall - INSIDE) / 15)))
+        for number in range(int(row.low), int(row.high) + 1, max(1, -(-int(row.high - row.low) // room))):
+            canvas.text(LEFT - 10, row.y(number), str(number), align="right", colour=QUIET)
+            canvas.line([(LEFT - 6, row.y(number)), (LEFT, row.y(number))], colour=LANE, width=0.8)
+        before: float | None = None
+        for column in row.group.bands:
+            canvas.event = self.steps[self.chart.columns[column].index]
+            before = self._band(canvas, row, column, before)
         canvas.event = None
 
-    def _draw_fork(self, canvas: Canvas) -> None:
-        if self.fork:
-            top, bottom = self.top + axis.HEAD, self.axes.rows[-1].bottom
-            upright_fork(canvas, self.fork, self.ghost, self.axes.edges[self.forked], (top, bottom), top + 9,
-                         (axis.MARGIN, WIDTH - axis.MARGIN))
-
-
-def draw_arrivals(histories: Sequence[History], steps: Steps) -> Canvas:
-    """All runs under each other; a ghost in the columns of the run above it."""
-    sheets: list[Sheet] = []
-    shared = Scale.of(*histories) if steps.fork else None
-    for run, history in enumerate(histories):
-        top = sheets[-1].bottom + 12 if sheets else 6.0
-        sheets.append(Sheet(history, top, shared, steps.fork, bool(run and steps.fork), steps.names[run]))
-    canvas = Canvas(WIDTH, sheets[-1].bottom + axis.MARGIN)
-    for run, sheet in enumerate(sheets):
-        if run:
-            divide(canvas, sheet.edge - 4)
-        own = {index: step for (r, index), step in steps.of.items() if r == run}
-        sheet.draw(canvas, own, len(steps.members) - 1 if steps.members else None)
-    return canvas
-
-
-def _draw_plain(canvas: Canvas, axes: axis.Axes, steps: dict[int, int]) -> None:
-    """Sequence against arrival, a row for each producer id and epoch."""
-    for row in axes.rows:
-        axis.vertical(canvas, row)
-        axis.frame(canvas, row, axes)
-        _band(canvas, axes, row, steps)
-        for arrival in axes.shown(row):
-            canvas.event = steps[arrival.fact.index]
-            _mark(canvas, arrival, axes.xs[arrival.column], row, axes.step)
-            axis.below(canvas, arrival, axes.xs[arrival.column], axes, row)
-        canvas.event = None
-
-
-def _band(canvas: Canvas, axes: axis.Axes, row: axis.Row, steps: dict[int, int]) -> None:
-    """What is remembered from one column to the next, and the dashed line of what would be next."""
-    before: float | None = None
-    for column, ranges in row.group.bands.items():
-        x, expected = max(axes.xs[column], axes.left), row.group.expected(column)
-        wide = axes.until(column) - x
-        if wide <= 0:  # over before the fork
-            continue
-        canvas.event = steps[axes.chart.columns[column].index]
-        for first, last in ranges:
+    def _band(self, canvas: Canvas, row: Row, column: int, before: float | None) -> float | None:
+        """What is remembered from one column to the next, and the dashed line of what would be next; its height."""
+        x, expected = self.xs[column], row.group.expected(column)
+        end = self.xs[column + 1] if column + 1 < len(self.xs) else self.right
+        for first, last in row.group.bands[column]:
             if first <= last:  # not one across the wrap
                 y = row.y(last + 0.5)
-                canvas.box(x, y, wide, min(row.y(first - 0.5), row.bottom) - y, fill=MEMORY, edge=None, layer=0.5)
-                canvas.line([(x, y), (x + wide, y)], colour="white", width=0.8, layer=0.6)
-        if expected is not None:
-            y = row.y(expected)
-            start = [(x, before)] if before is not None and before != y else []
-            canvas.line([*start, (x, y), (x + wide, y)], colour=EDGE, width=1.2, style=(0, (5, 3)), layer=2)
-        before = None if expected is None else row.y(expected)
+                low = min(row.y(first - 0.5), row.bottom)
+                canvas.box(x, y, end - x, low - y, fill=MEMORY, edge=None, layer=0.5)
+                canvas.line([(x, y), (end, y)], colour="white", width=0.8, layer=0.6)
+        if expected is None:
+            return None
+        y = row.y(expected)
+        start = [(x, before)] if before is not None and before != y else []
+        canvas.line([*start, (x, y), (end, y)], style=EXPECTED)
+        return y
+
+    def _long_row(self, canvas: Canvas, row: Row) -> None:
+        """Distances at the left; the five remembered batches as one band, the expected one as its dashed line."""
+        canvas.text(MARGIN + 2, (row.top + row.bottom) / 2, "batches from the one expected", upright=True)
+        for number, word in DISTANCES.items():
+            canvas.text(LEFT - 8, row.y(number), word, align="right", colour=QUIET)
+        top, low = row.y(-0.5), row.y(-5.5)
+        canvas.box(LEFT, top, self.right - LEFT, low - top, fill=MEMORY, edge=None, layer=0.5)
+        canvas.line([(LEFT, row.y(0)), (self.right, row.y(0))], style=EXPECTED)
+
+    def _arrival(self, canvas: Canvas, row: Row, arrival: Arrival) -> None:
+        """The verdict's shape, on a bar over the batch's sequences; hollow at the lower edge if it never arrived."""
+        x, shape = self.xs[arrival.column], arrival.fact.shape
+        if arrival.lost:
+            canvas.polygon(circle(x, row.bottom, 5.5), fill="white", width=1.6)
+        elif self.long:
+            verdict_small(canvas, x, row.y(arrival.residual), shape, max(3.0, min(6.0, self.step * 0.45)))
+        else:
+            top, bottom = row.y(arrival.last + 0.5), row.y(arrival.first - 0.5)
+            if arrival.last > arrival.first:
+                wide = min(10.0, self.step * 0.4)
+                canvas.box(x - wide / 2, top + 1, wide, bottom - top - 2, fill=VERDICT_COLOURS[shape], layer=3)
+            canvas.line([(x, min(bottom, row.bottom)), (x, row.bottom)], colour=LANE, width=0.6, style=(0, (1, 3)), layer=0.8)
+            verdict_small(canvas, x, (top + bottom) / 2, shape, min(8.0, self.step * 0.42))
+        if not self.long:
+            self._below(canvas, row, arrival)
+
+    def _below(self, canvas: Canvas, row: Row, arrival: Arrival) -> None:
+        """The batch's name, and under it the word of the verdict; in two heights where arrivals are narrow."""
+        x, event, low = self.xs[arrival.column], arrival.fact.event, self.step < NARROW and arrival.column % 2
+        y = row.bottom + (46 if low else 12)
+        if low:
+            canvas.line([(x, row.bottom), (x, y - 7)], colour=BAND, width=0.8, layer=0.4)
+        canvas.text(x, y, self.chart.name_of(arrival), bold=True, backed=bool(low))
+        code = str(event.error.value)
+        words = {"refused": code, "fenced": code, "duplicate": f"={event.offset}", "kept": "kept"}
+        canvas.text(x, y + 13, "lost" if arrival.lost else words.get(arrival.fact.shape, ""), backed=True)
+
+    def _counts(self, canvas: Canvas) -> None:
+        """Below the last row of a long run numbers count the arrivals."""
+        every = next(n for n in (10, 20, 50, 100, 200, 500, 10**9) if n * self.step >= 44)
+        bottom = self.rows[-1].bottom
+        xs = [x for column, x in enumerate(self.xs) if column not in self.chart.happenings]
+        for n in range(every, len(xs) + 1, every):
+            canvas.line([(xs[n - 1], bottom), (xs[n - 1], bottom + 5)], colour=LANE, width=0.8)
+            canvas.text(xs[n - 1], bottom + 14, f"{n}.")
+
+    def _happenings(self, canvas: Canvas) -> None:
+        """What happened to the broker between two arrivals: a line through all rows, with its words."""
+        top, bottom = self.rows[0].top, self.rows[-1].bottom
+        for column, fact in self.chart.happenings.items():
+            canvas.event = self.steps[fact.index]
+            x, words = self.xs[column], broker_words(fact.event).replace("\n", " ")
+            canvas.line([(x, top), (x, bottom)], width=2.4, layer=4)
+            canvas.text(x, top + 8 + text_width(words) / 2, words, upright=True, backed=True)
+        canvas.event = None
+
+    def _legend(self, canvas: Canvas, y: float) -> None:
+        """What the marks are called; which of them lies where is for the reader to find."""
+        x, numbered = LEFT, any(group.numbered for group in self.chart.groups)
+        kept = ["kept"] * any(fact.shape == "kept" for fact in self.chart.columns)
+        for shape in (*(("stored", "duplicate", "refused", "fenced") if numbered else ("stored", "refused")), *kept):
+            verdict_small(canvas, x + 8, y, shape, 6.5)
+            x = _entry(canvas, x, y, {"fenced": "old epoch", "kept": "kept aside"}.get(shape, shape))
+        canvas.polygon(circle(x + 8, y, 5.5), fill="white", width=1.6)
+        x = _entry(canvas, x, y, "lost on the way")
+        if numbered:
+            canvas.box(x, y - 7, 16, 14, fill=MEMORY, edge=MEMORY_EDGE, line=0.8)
+            x = _entry(canvas, x, y, "last five batches")
+            canvas.line([(x - 2, y), (x + 17, y)], colour=EDGE, style=EXPECTED)
+            _entry(canvas, x + 2, y, "next expected")
 
 
-def _mark(canvas: Canvas, arrival: Arrival, x: float, row: axis.Row, step: float) -> None:
-    """The batch as a bar over its sequences with the verdict's shape on it; hollow at the lower edge if it never arrived."""
-    if arrival.lost:
-        axis.hollow(canvas, x, row.bottom)
-        return
-    shape = arrival.fact.shape
-    top, bottom = row.y(arrival.last + 0.5), row.y(arrival.first - 0.5)
-    if arrival.last > arrival.first:
-        wide = min(10.0, step * 0.4)
-        canvas.box(x - wide / 2, top + 1, wide, bottom - top - 2, fill=VERDICT_COLOURS[shape], line=1.0, layer=3)
-    canvas.line([(x, min(bottom, row.bottom)), (x, row.bottom)], colour=LANE, width=0.6, style=(0, (1, 3)), layer=0.8)
-    verdict_small(canvas, x, (top + bottom) / 2, shape, min(8.0, step * 0.42))
+def _span(group: Group) -> tuple[float, float]:
+    """Least and greatest number to show, the next expected one included; small numbers begin at 0."""
+    expected = [number for column in group.bands if (number := group.expected(column)) is not None]
+    numbers = [number for arrival in group.arrivals for number in (arrival.first, arrival.last)] + expected
+    return 0 if max(numbers, default=0) <= FROM_ZERO else min(numbers), max(numbers, default=1)
+
+
+def _heights(spans: Sequence[tuple[float, float]], words: bool) -> list[float]:
+    """A lone row is as high as a plot; several share that, as far as their marks can be told apart."""
+    if len(spans) == 1:
+        return [PLOT]
+    long = [max(1.0, high - low) for low, high in spans]
+    one = min(WIDEST / 2, max(9.0, (PLOT - INSIDE) / sum(long)))
+    return [max(UPRIGHT_HIGH if words and n == 0 else LEAST_HIGH, INSIDE + one * each) for n, each in enumerate(long)]
+
+
+def _entry(canvas: Canvas, x: float, y: float, words: str) -> float:
+    """The word of a mark; where the next mark goes."""
+    canvas.text(x + 22, y, words, align="left")
+    return x + 22 + text_width(words) + 20

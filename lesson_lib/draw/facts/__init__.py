@@ -1,1 +1,4 @@
-"""What a picture has to say, worked out from a history before anything is placed."""
+"""What a picture has to know of a run beyond its events: what the broker remembers, which copy it is, what was sent.
+
+Worked out once for each picture, before anything is placed. No pixel and no sentence lives here.
+"""

@@ -1,66 +1,63 @@
-"""What the broker remembers of each producer id and epoch while a run goes on, read off its verdicts and markers."""
+"""What the broker remembers of each producer id while a run goes on: `core`'s own memory, fed with the run's events.
+
+What was stored is appended again, whatever the rule would have said, so the memory is right for a wrong broker too.
+"""
 
 from __future__ import annotations
 
-from lesson_lib.core.batch import increment_sequence
-from lesson_lib.core.producer_state import BATCHES_TO_RETAIN
+from collections.abc import Callable, Mapping
+
+from lesson_lib.core.batch import Batch, TopicPartition, increment_sequence
+from lesson_lib.core.kafka_version import KafkaVersion
+from lesson_lib.core.partition_log import PRODUCER_ID_EXPIRATION_MS, PartitionLog
+from lesson_lib.core.producer_state import Appended, ProducerStateEntry
 from lesson_lib.history import Event, Kind
 
-Ranges = tuple[tuple[int, int], ...]
 Owner = tuple[str, int, int]  # topic, partition, producer id
-_STARTS = ("restarted", "crashed")  # a broker that starts loads a snapshot, and that holds the last batch of each id
+Ranges = tuple[tuple[int, int], ...]
+Memory = Mapping[Owner, ProducerStateEntry]
 
 
-class Remembered:
-    """Follow the events with `see`, and ask at any time."""
+class BrokerMemory:
+    """A log for each partition. `see` follows one event and returns what is remembered from then on."""
 
     def __init__(self) -> None:
-        self._of: dict[Owner, tuple[int, Ranges]] = {}
-        self._log: list[tuple[Owner, int, Ranges]] = []  # what a crash is read back from
-        self._open: set[Owner] = set()
+        self._logs: dict[TopicPartition, PartitionLog] = {}
+        self._now: Memory = {}
 
-    def ranges(self, send: Event) -> Ranges:
-        """What is remembered of the producer id of that send, in whatever epoch it is."""
-        return self._of.get(owner_of(send), (0, ()))[1]
-
-    def epoch(self, send: Event) -> int:
-        """The epoch that this memory is of."""
-        return self._of.get(owner_of(send), (send.producer_epoch, ()))[0]
-
-    def of_its_epoch(self, send: Event) -> Ranges:
-        """The same; nothing where another epoch has taken its place."""
-        epoch, ranges = self._of.get(owner_of(send), (0, ()))
-        return ranges if epoch == send.producer_epoch else ()
-
-    def see(self, event: Event, send: Event) -> None:
+    def see(self, event: Event, send: Event) -> Memory:
         """The next event; `send` is the request that it belongs to."""
         if event.kind == Kind.VERDICT and event.what == "stored" and send.producer_id >= 0:
-            self._append(owner_of(send), send.producer_epoch, (range_of(send),))
-            if send.transactional:
-                self._open.add(owner_of(send))
+            self._log(send).append(_batch(send))
         elif event.kind == Kind.MARKER:
-            self._append(owner_of(event), event.producer_epoch, ())
-            self._open.discard(owner_of(event))
+            self._log(event).append_marker(event.producer_id, event.producer_epoch, commit=event.what == "commit")
         elif event.kind == Kind.BROKER:
-            self._happen(event.what)
+            for log in self._logs.values():
+                _HAPPENS.get(event.what, PartitionLog.fail_over)(log)
+        else:
+            return self._now
+        self._now = {(*key, producer_id): entry for key, log in self._logs.items()
+                     for producer_id, entry in log.producers.items()}
+        return self._now
 
-    def _append(self, owner: Owner, epoch: int, batch: Ranges) -> None:
-        self._log.append((owner, epoch, batch))
-        self._replay(owner, epoch, batch)
+    def _log(self, event: Event) -> PartitionLog:
+        return self._logs.setdefault((event.topic, event.partition), PartitionLog(rule=_stored))
 
-    def _replay(self, owner: Owner, epoch: int, batch: Ranges) -> None:
-        before, ranges = self._of.get(owner, (epoch, ()))
-        self._of[owner] = epoch, (*(ranges if before == epoch else ()), *batch)[-BATCHES_TO_RETAIN:]
 
-    def _happen(self, what: str) -> None:
-        if "forg" in what:  # an id with a transaction open does not expire
-            self._of = {owner: entry for owner, entry in self._of.items() if owner in self._open}
-        elif what in _STARTS:
-            if what == "crashed":
-                self._of = {}
-                for entry in self._log:
-                    self._replay(*entry)
-            self._of = {owner: (epoch, ranges[-1:]) for owner, (epoch, ranges) in self._of.items()}
+def _stored(entry: ProducerStateEntry | None, batch: Batch, end: int, version: KafkaVersion) -> Appended:
+    return Appended(end)
+
+
+def _forget(log: PartitionLog) -> None:
+    log.forget_idle_ids(PRODUCER_ID_EXPIRATION_MS)
+
+
+_HAPPENS: dict[str, Callable[[PartitionLog], None]] = {
+    "restarted": PartitionLog.restart_clean, "crashed": PartitionLog.restart_after_crash, "forgot ids": _forget}
+
+
+def _batch(send: Event) -> Batch:
+    return Batch(max(1, send.record_count), send.producer_id, send.producer_epoch, send.base_sequence, send.transactional)
 
 
 def owner_of(send: Event) -> Owner:
@@ -68,6 +65,19 @@ def owner_of(send: Event) -> Owner:
     return send.topic, send.partition, send.producer_id
 
 
+def ranges_of(memory: Memory, send: Event, *, of_its_epoch: bool = False) -> Ranges:
+    """What is remembered of the producer id of a send; `of_its_epoch`: nothing where another epoch took its place."""
+    entry = memory.get(owner_of(send))
+    if entry is None or (of_its_epoch and entry.producer_epoch != send.producer_epoch):
+        return ()
+    return tuple((batch.first_sequence, batch.last_sequence) for batch in entry.batches)
+
+
 def range_of(send: Event) -> tuple[int, int]:
     """First and last sequence of a batch."""
     return send.base_sequence, increment_sequence(send.base_sequence, max(1, send.record_count) - 1)
+
+
+def range_words(first: int, last: int) -> str:
+    """A range of sequences: 4, or 4..6."""
+    return f"{first}" if first == last else f"{first}..{last}"

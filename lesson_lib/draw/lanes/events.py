@@ -1,193 +1,238 @@
-"""The marks of the lanes layout: one function for each kind of event."""
+"""The events of one run in lanes: where on the axis of time each stands, and what it puts into which row.
+
+A place is (t, k): the k-th thing at time t in its row. A piece's track is the name of its row; `lost`, `torn` and `code`
+are no rows, but what is between the lanes takes room there.
+"""
 
 from __future__ import annotations
 
-from lesson_lib.draw.facts.facts import Fact
-from lesson_lib.draw.lanes.cells import other_cells
-from lesson_lib.draw.lanes.lost import began_at, torn_at
-from lesson_lib.draw.lanes.panel import MARGIN, RIGHT, Panel
-from lesson_lib.draw.lanes.plan import HEIGHTS, NOTES
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+
+from lesson_lib.core.batch import TopicPartition
+from lesson_lib.draw.facts.run_view import CONSUMER, NOTES, EventInContext, RunView
 from lesson_lib.draw.sheet import marks
-from lesson_lib.draw.sheet.canvas import Canvas
-from lesson_lib.draw.sheet.style import (
-    AGAIN,
-    BAND,
-    EDGE,
-    FIRST_SEND,
-    LANE,
-    MEMORY,
-    NORMAL,
-    QUIET,
-    RETRY,
-    SMALL,
-    STORED,
-    TINT,
-    line_height,
-    text_width,
-)
-from lesson_lib.draw.words import at_marks as labels
-from lesson_lib.history import Kind
+from lesson_lib.draw.sheet.canvas import Canvas, line_height, text_width
+from lesson_lib.draw.sheet.marks import Piece
+from lesson_lib.draw.sheet.style import BAND, EDGE, LANE, QUIET, SMALL, STORED, TINT
+from lesson_lib.draw.words import events as words
+from lesson_lib.history import Event, Kind
+
+Place = tuple[int, int]
+MANY_ATTEMPTS, MANY_EXCEPTIONS = 12, 3  # above, names of errors and of exceptions would make the picture too wide
+TOLD, LOG, MIDDLE = 46.0, 46.0, 14.0    # heights of rows; from the upper edge of a producer's row to its lane
+AFTER_ALL, CELLS_AFTER_ALL = 900, 899   # ranks at the end: batches that nobody reported on, cells that others wrote
 
 
-def draw_event(panel: Panel, canvas: Canvas, fact: Fact) -> None:
-    """The marks of one event."""
-    kind = fact.event.kind
-    if kind in NOTES:
-        _note(panel, canvas, fact)
-    elif kind in labels.CONSUMER:
-        _reading(panel, canvas, fact)
-    else:
-        _DRAW[kind](panel, canvas, fact)
+def row_of_log(key: TopicPartition | None) -> str:
+    """The row of a partition's log."""
+    return f"log {key[0]} {key[1]}" if key else ""
 
 
-def _send(panel: Panel, canvas: Canvas, fact: Fact) -> None:
-    x, again = panel.x(fact), fact.send.try_no > 1
-    marks.send_box(canvas, x, panel.lane(fact.event.lane), fact.label, again)
-    canvas.text(x, panel.y("try" + fact.event.lane, 9), labels.send_words(fact.send), bold=again)
+class LaneEvents:
+    """`clock` gives the time of the n-th event where it is not the event's own."""
+
+    def __init__(self, view: RunView, clock: Mapping[int, int] | None = None) -> None:
+        self.view, self.clock = view, clock
+        self.brief = len(view.history.attempts) > MANY_ATTEMPTS
+        found = view.history.exceptions
+        self.exceptions = found if len(found) <= MANY_EXCEPTIONS else {}
+        self.places = dict(self._placed())
+        self.start, self.end = (f(place[0] for place in self.places.values()) if self.places else 0 for f in (min, max))
+        self.pieces = {fact.index: list(self._pieces_of(fact)) for fact in view.events}
+        self.at_the_end = [*self._told_nothing(), *self._cells_of_others()]
+
+    def everything(self) -> Iterator[tuple[Place, Piece]]:
+        """Every piece with its place."""
+        for index, pieces in self.pieces.items():
+            yield from ((self.places[index], piece) for piece in pieces)
+        yield from self.at_the_end
+
+    def _placed(self) -> Iterator[tuple[int, Place]]:
+        taken: Counter[tuple[int, str]] = Counter()
+        acks: dict[tuple[int, int], int] = {}
+        for fact in self.view.events:
+            event, t = fact.event, self.clock[fact.index] if self.clock else fact.event.t
+            group = _group_of(event)
+            rank = max(taken[t, group], acks.get((t, event.batch), 0) if event.kind == Kind.REPORT else 0)
+            if event.kind in (Kind.REPORT, Kind.LOST):  # both write into the row of what the application is told
+                rank = max(rank, taken[t, "told"])
+                taken[t, "told"] = rank + 1
+            taken[t, group] = rank + 1
+            if event.kind == Kind.ACK:
+                acks[t, event.batch] = rank
+            yield fact.index, (t, rank)
+
+    @cached_property
+    def lanes(self) -> list[str]:
+        """For each event the producer's lane that it is written above: of the one that did something last, if not its own."""
+        found, lane = [], self.view.producers[0]
+        for fact in self.view.events:
+            lane = fact.event.lane if fact.event.lane in self.view.producers else lane
+            found.append(lane)
+        return found
+
+    @cached_property
+    def doubts(self) -> dict[int, int | None]:
+        """For the first loss of each batch (an event's index): the index of the report that ends the doubt, if any."""
+        reports = {f.event.batch: f.index for f in self.view.events if f.event.kind == Kind.REPORT}
+        first: dict[int, int] = {}
+        for fact in self.view.events:
+            batch = fact.event.batch
+            if fact.event.kind == Kind.LOST and reports.get(batch, fact.index + 1) > fact.index:
+                first.setdefault(batch, fact.index)
+        return {index: reports.get(batch) for batch, index in first.items()}
+
+    def _pieces_of(self, fact: EventInContext) -> Iterator[Piece]:
+        event, lane = fact.event, self.lanes[fact.index]
+        match event.kind:
+            case Kind.SEND:
+                half = marks.send_width(fact.label)
+                yield Piece(event.lane, half, half, lambda canvas, x, y: marks.send_box(canvas, x, y + MIDDLE, fact.label,
+                                                                                       fact.retry))
+                yield from _words("try" + event.lane, 9, words.send_words(event), bold=fact.retry)
+            case Kind.VERDICT:
+                yield from self._verdict(fact)
+            case Kind.ACK:
+                yield Piece(event.lane, 8, 8)
+                yield from _room("code", str(event.error.value) if event.error else "")
+            case Kind.LOST:
+                yield from _room("lost", "lost ")
+                if fact.index in self.doubts:
+                    yield self._belief("unknown", words.doubt_words(event.batch), False)
+            case Kind.TORN:
+                yield from _room("torn", "connection\ntorn")
+                yield Piece("lost", 10, 10)
+            case Kind.REPORT:
+                yield self._told(event.batch, event.what)
+            case Kind.BROKER:
+                yield from _words("words", 11, words.broker_words(event))
+                yield Piece("broker", 8, 8, lambda canvas, x, y: canvas.line([(x, y + 2), (x, y + 32)], width=3.0, layer=4))
+            case Kind.MARKER:
+                yield Piece(row_of_log(self.view.log_of(event)), 22, 22, lambda canvas, x, y: _marker(canvas, x, y, event.what))
+            case _ if event.kind in CONSUMER:
+                yield from self._reading(event)
+            case _ if event.kind in NOTES:
+                yield from _words("try" + lane, 8, words.note_words(fact, self.view), backed=True)
+                yield Piece(lane, 4, 4, lambda canvas, x, y: canvas.line([(x, y - 1), (x, y + 20)], colour=EDGE, width=1.4,
+                                                                         layer=3))
+
+    def _verdict(self, fact: EventInContext) -> Iterator[Piece]:
+        shape, label = fact.shape, fact.label
+        yield Piece("broker", marks.verdict_half(shape, label) + 2, marks.verdict_width(shape, label) + 2,
+                    lambda canvas, x, y: marks.verdict(canvas, x, y + 17, shape, label))
+        marked = self.view.is_marked("fate", fact.event.batch, fact.event.try_no)
+        yield from _words("words", 11, words.verdict_words(fact, self.brief), tint=(-2, 28) if marked else None)
+        if remembered := words.memory_words(fact):
+            half, high = text_width(remembered) / 2 + 3, (remembered.count("\n") + 1) * line_height()
+            yield Piece("memory", half, half, lambda canvas, x, y: marks.memory(canvas, x - half, y + 6.5 + high / 2, remembered),
+                        high + 14)
+        if fact.event.what in ("stored", "kept"):
+            yield self._cell(fact, marked)
+
+    def _cell(self, fact: EventInContext, marked: bool) -> Piece:
+        text, below, row = words.cell_text(fact), words.below_cell(fact, self.view), row_of_log(self.view.log_of(fact.send))
+        half, more = marks.cell_width(text) / 2, text.count("\n") * line_height()
+        edge, fill = STORED if self.view.in_log(fact) else None, TINT if marked else "white"
+
+        def draw(canvas: Canvas, x: float, y: float) -> None:
+            if fact.event.what == "kept":
+                canvas.text(x, y + 15, below, colour=QUIET)
+            else:
+                middle = y + 15 + more / 2
+                marks.log_cell(canvas, x, middle, half, more + 22, text, fact.copy, fill, edge, below == "aborted")
+                canvas.text(x, middle + 20 + more / 2, below, bold=True)
+        wide = max(half, text_width(below, SMALL, True) / 2)
+        return Piece(row, wide, wide, draw, LOG + more)
+
+    def _told(self, batch: int, what: str) -> Piece:
+        said = words.told_words(batch, what, self.exceptions.get(batch, "") if what != "ok" else "")
+        return self._belief(what, said, self.view.is_marked("told", batch))
+
+    def _belief(self, what: str, said: str, marked: bool) -> Piece:
+        half, more = text_width(said) / 2 + 3, said.count("\n") * line_height()
+
+        def draw(canvas: Canvas, x: float, y: float) -> None:
+            if marked:
+                canvas.box(x - half, y + 23, 2 * half, 17 + more, fill=TINT, edge=None, layer=1)
+            marks.belief(canvas, x, y + 13, what)
+            canvas.text(x, y + 31 + more / 2, said)
+        return Piece("told", half, half, draw, TOLD + more)
+
+    def _reading(self, event: Event) -> Iterator[Piece]:
+        marked = event.kind == Kind.READ and self.view.is_marked("read", event.batch)
+        yield from _words(event.lane, 32, words.reading_words(event, self.view), tint=(24, 17) if marked else None)
+        yield Piece(event.lane, 8, 8, lambda canvas, x, y: marks.reading(canvas, x, y + 14, event.kind))
+
+    def _told_nothing(self) -> Iterator[tuple[Place, Piece]]:
+        """A ring for each batch that nobody reported on."""
+        told = {event.batch for event in self.view.history.reports}
+        unknown = [batch for batch in self.view.history.told if batch >= 0 and batch not in told]
+        yield from (((self.end, AFTER_ALL + n), self._told(batch, "unknown")) for n, batch in enumerate(unknown))
+
+    def _cells_of_others(self) -> Iterator[tuple[Place, Piece]]:
+        """Cells of the final log that no event of this run put there, as one text before and one behind the run's own.
+
+        Where the run put nothing there, all was there before: it can only have read it.
+        """
+        seen: dict[TopicPartition | None, set[int]] = {}
+        for fact in self.view.events:
+            seen.setdefault(self.view.log_of(fact.send), set()).update(_offsets(fact))
+        for key in self.view.partitions:
+            own = seen.get(key) or set()
+            rest = [cell for cell in self.view.history.logs[key] if cell.offset not in own]
+            before = [cell for cell in rest if not own or cell.offset < min(own)]
+            for place, cells in (((self.start - 1, 0), before), ((self.end, CELLS_AFTER_ALL), rest[len(before):])):
+                if cells:
+                    yield place, _foreign(row_of_log(key), words.cells_text(cells))
 
 
-def _note(panel: Panel, canvas: Canvas, fact: Fact) -> None:
-    lane = panel.plan.lane_of(fact)
-    x = panel.x(fact)
-    canvas.line([(x, panel.y("try" + lane, 17)), (x, panel.lane(lane) + 6)], colour=EDGE, width=1.4, layer=3)
-    canvas.text(x, panel.y("try" + lane, 8), panel.plan.note_words(fact), backed=True)
+def _group_of(event: Event) -> str:
+    """Events of one group never share a place."""
+    if event.kind in (Kind.VERDICT, Kind.BROKER, Kind.MARKER):
+        return "broker"
+    if event.kind in (Kind.LOST, Kind.TORN):
+        return "network"
+    return "told" if event.kind == Kind.REPORT else event.lane if event.kind in CONSUMER else "producer"
 
 
-def _lost(panel: Panel, canvas: Canvas, fact: Fact) -> None:
-    spot, start = panel.crosses[fact.index], began_at(panel, fact)
-    if fact.event.what == "request":
-        marks.arrow(canvas, start, (spot.x, spot.y), fact.send.try_no > 1)
-    else:
-        marks.answer(canvas, start, (spot.x, spot.y))
-    marks.lost(canvas, spot)
-    if fact.index in panel.plan.doubts:
-        _doubt(panel, canvas, fact, panel.x(fact))
+def _room(track: str, text: str, bold: bool = False) -> Iterator[Piece]:
+    """As much room as a text takes."""
+    half = text_width(text, SMALL, bold) / 2 + 3
+    yield from [Piece(track, half, half)] * bool(text)
 
 
-def _doubt(panel: Panel, canvas: Canvas, fact: Fact, x: float) -> None:
-    """From now on the application cannot know."""
-    marks.belief(canvas, x, panel.y("told", 13), "unknown")
-    canvas.text(x, panel.y("told", 31), labels.doubt_words(fact.event.batch))
+def _words(track: str, down: float, text: str, *, bold: bool = False, backed: bool = False,
+           tint: tuple[float, float] | None = None) -> Iterator[Piece]:
+    """A text `down` pixels below the upper edge of its row; `tint` is where what marks it begins, and how high it is."""
+    half = text_width(text, SMALL, bold) / 2 + 3
+
+    def draw(canvas: Canvas, x: float, y: float) -> None:
+        if tint:
+            canvas.box(x - half, y + tint[0], 2 * half, tint[1], fill=TINT, edge=None, layer=1)
+        canvas.text(x, y + down, text, bold=bold, backed=backed)
+    yield from [Piece(track, half, half, draw)] * bool(text)
 
 
-def _doubt_lasts(panel: Panel, canvas: Canvas, loss: int, end: float) -> None:
-    """The time that the application could not know, up to the pixel `end`."""
-    start, y = max(panel.x(panel.plan.facts[loss]) + 8, panel.start), panel.y("told", 13)
-    canvas.line([(start, y), (end, y)], colour=QUIET, width=1.2, style=marks.DOTTED, layer=1.5)
+def _marker(canvas: Canvas, x: float, y: float, what: str) -> None:
+    canvas.box(x - 9, y + 4, 18, 22, fill=BAND, line=1.4)
+    canvas.text(x, y + 15, what[:1].upper(), bold=True)
+    canvas.text(x, y + 35, what)
 
 
-def _torn(panel: Panel, canvas: Canvas, fact: Fact) -> None:
-    x = panel.x(fact)
-    marks.tear(canvas, x, panel.lane(panel.plan.lane_of(fact)), panel.lane("broker"))
-    canvas.text(*torn_at(panel, fact), labels.TORN, backed=True)
+def _foreign(row: str, text: str) -> Piece:
+    half = marks.cell_width(text) / 2
+
+    def draw(canvas: Canvas, x: float, y: float) -> None:
+        canvas.box(x - half, y + 4, 2 * half, 22, fill="white", edge=LANE, line=1.2)
+        canvas.text(x, y + 15, text, colour=QUIET)
+    return Piece(row, half, half, draw, LOG)
 
 
-def _verdict(panel: Panel, canvas: Canvas, fact: Fact) -> None:
-    x, y, event = panel.x(fact), panel.lane("broker"), fact.event
-    words, start, retry = labels.verdict_words(fact, panel.plan.brief), panel.sent_from(fact), fact.send.try_no > 1
-    if ("fate", event.batch, event.try_no) in panel.plan.marked:
-        _tint(canvas, x, panel.y("words", -2), words, HEIGHTS["words"] - 2)
-    marks.arrow(canvas, start, (x, y - 14), retry)
-    marks.head(canvas, start, (x, y - 12), RETRY if retry else FIRST_SEND)
-    marks.verdict(canvas, x, y, fact.shape, fact.label)
-    canvas.text(x, panel.y("words", 11), words)
-    _memory(panel, canvas, fact, x)
-    if event.what in ("stored", "kept"):
-        _cell(panel, canvas, fact, x)
-
-
-def _tint(canvas: Canvas, x: float, top: float, words: str, height: float) -> None:
-    half = text_width(words) / 2 + 3
-    canvas.box(x - half, top, 2 * half, height, fill=TINT, edge=None, layer=1)
-
-
-def _memory(panel: Panel, canvas: Canvas, fact: Fact, x: float) -> None:
-    words = labels.memory_words(fact)
-    if words:
-        half, high = text_width(words) / 2 + 3, (words.count("\n") + 1) * line_height()
-        canvas.box(x - half, panel.y("memory", 4), 2 * half, high + 5, fill=MEMORY, edge="#56B4E9", line=0.8)
-        canvas.text(x, panel.y("memory", 6.5) + high / 2, words)
-
-
-def _cell(panel: Panel, canvas: Canvas, fact: Fact, x: float) -> None:
-    row, text, again = labels.log_row(fact.event), labels.cell_text(fact), fact.copy > 1
-    if row not in panel.rows:
-        return
-    half, high = labels.cell_width(text) / 2, text.count("\n") * line_height() + 22
-    fill = AGAIN if again else TINT if ("fate", fact.event.batch, fact.event.try_no) in panel.plan.marked else "white"
-    edge = EDGE if again else STORED if labels.is_in_log(fact, panel.plan.history) else None
-    below = labels.below_cell(fact, panel.plan.history)
-    if fact.kept:
-        canvas.text(x, panel.y(row, 15), below, colour=QUIET)
-        return
-    canvas.box(x - half, panel.y(row, 4), 2 * half, high, fill=fill, edge=edge, line=2.6 if again else 1.8)
-    canvas.text(x, panel.y(row, 4.5) + high / 2, text, bold=again)
-    canvas.text(x, panel.y(row, 13) + high, below, bold=True)
-    if below == "aborted":
-        canvas.line([(x - half + 3, panel.y(row, 1) + high), (x + half - 3, panel.y(row, 7))], width=1.0, layer=5)
-
-
-def _ack(panel: Panel, canvas: Canvas, fact: Fact) -> None:
-    x, y, start = panel.x(fact), panel.lane(panel.plan.lane_of(fact)), panel.judged_at(fact)
-    marks.answer(canvas, start, (x, y + 8))
-    marks.head(canvas, start, (x, y + 1), None)
-    if fact.event.error:
-        canvas.text((start[0] + x) / 2, (start[1] + y) / 2, str(fact.event.error.value), bold=True, backed=True)
-
-
-def _report(panel: Panel, canvas: Canvas, fact: Fact) -> None:
-    for loss, answer in panel.plan.doubts.items():
-        if answer == fact.index:
-            _doubt_lasts(panel, canvas, loss, panel.x(fact) - 10)
-    _belief(panel, canvas, panel.x(fact), fact.event.batch, fact.event.what)
-
-
-def _belief(panel: Panel, canvas: Canvas, x: float, batch: int, what: str) -> None:
-    words = labels.told_words(str(batch), what, panel.plan.exceptions.get(batch, "") if what != "ok" else "")
-    more = words.count("\n") * line_height()
-    if ("told", batch, 0) in panel.plan.marked:
-        _tint(canvas, x, panel.y("told", 23), words, 17 + more)
-    marks.belief(canvas, x, panel.y("told", 13), what)
-    canvas.text(x, panel.y("told", 31) + more / 2, words)
-
-
-def _broker(panel: Panel, canvas: Canvas, fact: Fact) -> None:
-    x, y = panel.x(fact), panel.lane("broker")
-    canvas.line([(x, y - 15), (x, y + 15)], width=3.0, layer=4)
-    canvas.text(x, panel.y("words", 11), labels.broker_words(fact.event))
-
-
-def _marker(panel: Panel, canvas: Canvas, fact: Fact) -> None:
-    x, row = panel.x(fact), labels.log_row(fact.event)
-    if row in panel.rows:
-        canvas.box(x - 9, panel.y(row, 4), 18, 22, fill=BAND, line=1.4)
-        canvas.text(x, panel.y(row, 15), fact.event.what[:1].upper(), bold=True)
-        canvas.text(x, panel.y(row, 35), fact.event.what)
-
-
-def _reading(panel: Panel, canvas: Canvas, fact: Fact) -> None:
-    x, y = panel.x(fact), panel.y(fact.event.lane, 14)
-    words = labels.reading_words(fact.event, panel.plan.history)
-    if fact.event.kind == Kind.READ and ("read", fact.event.batch, 0) in panel.plan.marked:
-        _tint(canvas, x, y + 10, words, 17)
-    marks.reading(canvas, x, y, fact.event.kind)
-    canvas.text(x, y + 18, words)
-
-
-def draw_close(panel: Panel, canvas: Canvas) -> None:
-    """What is known only at the end: batches that nobody reported on, other cells of the log, the last line."""
-    plan = panel.plan
-    for loss in [loss for loss, answer in plan.doubts.items() if answer is None]:
-        _doubt_lasts(panel, canvas, loss, panel.width - RIGHT)
-    for place, batch in plan.unknown_places():
-        _belief(panel, canvas, panel.timeline.x(place), batch, "unknown")
-    for place, (topic, partition), text in other_cells(plan):
-        x, half, row = panel.timeline.x(place), labels.cell_width(text) / 2, f"log {topic} {partition}"
-        canvas.box(x - half, panel.y(row, 4), 2 * half, 22, fill="white", edge=LANE, line=1.2)
-        canvas.text(x, panel.y(row, 15), text, size=SMALL, colour=QUIET)
-    for i, line in enumerate(panel.ending):
-        canvas.text(MARGIN, panel.y("ending", 9 + i * line_height(NORMAL)), line, size=NORMAL, bold=True, align="left")
-
-
-_DRAW = {Kind.SEND: _send, Kind.ACK: _ack, Kind.REPORT: _report, Kind.LOST: _lost, Kind.TORN: _torn, Kind.VERDICT: _verdict,
-         Kind.BROKER: _broker, Kind.MARKER: _marker}
+def _offsets(fact: EventInContext) -> range:
+    """The offsets that this event put into the log."""
+    event = fact.event
+    if event.offset is None or not (fact.copy or event.kind == Kind.MARKER):
+        return range(0)
+    return range(event.offset, event.offset + max(1, sum(max(1, len(one.values)) for one in fact.arrived)))

@@ -1,64 +1,304 @@
-"""Lanes: time to the right, the client's belief above, the log below. The picture of most lessons.
+"""Lanes: time to the right, what the application is told above, the log below. The picture of most lessons.
 
-A lost message is drawn, as half a line that ends in a cross. A retry is the same number with that of the try (1·2), dashed and orange.
-Several runs stand under each other on one time axis, so that what differs lies in one column. A ghost is drawn faint, and
-only from the fork on: what was before it is the same as above.
+A lost message is drawn, as half a line that ends in a cross. A retry is the same number with that of the try (1·2),
+dashed and orange. Several runs stand under each other on one axis of time, so that what differs lies in one column; the
+run before a change can stand pale behind the present one.
+
+The axis is stretched where words need room and shortened where nothing happens. Places never change their order, so left
+of means before; only distances are not to scale. A wait of more than four usual steps and 100 ms becomes a break, with
+its real length written under it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from statistics import median
 
-from lesson_lib.draw.facts.steps import Steps
-from lesson_lib.draw.lanes.events import draw_close, draw_event
-from lesson_lib.draw.lanes.panel import LEFT, MARGIN, RIGHT, Panel, draw_fork
-from lesson_lib.draw.lanes.plan import Plan
-from lesson_lib.draw.lanes.timeline import Timeline, lay_out
-from lesson_lib.draw.sheet.canvas import Canvas
-from lesson_lib.draw.sheet.faint import Faint
-from lesson_lib.draw.sheet.style import QUIET, WIDTH
-from lesson_lib.draw.words.heading import divide
+from lesson_lib.draw.facts.run_view import EventInContext, RunView
+from lesson_lib.draw.lanes.events import LOG, MIDDLE, TOLD, LaneEvents, Place, row_of_log
+from lesson_lib.draw.sheet import marks
+from lesson_lib.draw.sheet.canvas import Canvas, Point, line_height, text_width
+from lesson_lib.draw.sheet.label_placement import LabelRequest, Occupied, text_box
+from lesson_lib.draw.sheet.marks import Message, Piece
+from lesson_lib.draw.sheet.style import DOTTED, LANE, MARGIN, PALE, QUIET, WIDTH
+from lesson_lib.draw.words.events import Telling
+from lesson_lib.history import Kind
 
+LEFT, RIGHT = 132.0, 18.0
 TOO_WIDE = 1300  # pixels; a notebook shows about a thousand without making it smaller
+COUNTS, APART = "to the right: order of events, not time", "each run on a time axis of its own"
+TRY, PRODUCER, NETWORK, BROKER, WORDS, CONSUMER = 18.0, 28.0, 88.0, 34.0, 30.0, 46.0  # heights of rows
+
+STEPS, GAP, LONG, SHORT_MS, WIDEST = (30.0, 18.0, 11.0, 6.0), 8.0, 4.0, 100, 2.6
+FIRST_WAITING, WAITING = "{} of\nwaiting left out", "{}\nleft out"  # once it was said, fewer words will do
+
+SHARES = {"request": 0.38, "answer": 0.48}  # how far down a lost message gets where nothing is in its way
+SIDES = {"request": ("below", "right", "above", "left"), "answer": ("above", "right", "left", "below")}
+DOWN = tuple(sorted(range(-36, 44, 4), key=abs))  # pixels up and down from there
+ASIDE = (0, 8, -8, 15, -15)  # and, where nothing else is free, to the right and to the left
 
 
-def draw_lanes(plans: Sequence[Plan], steps: Steps) -> Canvas:
-    """All runs under each other on one axis; the marks of each event belong to its step."""
-    timelines = _timelines(plans)
-    width = max(WIDTH, *(timeline.end + RIGHT for timeline in timelines))
-    fork = next((timelines[0].x(plan.line) for plan in plans if plan.line), 0.0)
-    panels = [Panel(plan, timeline, width, fork) for plan, timeline in zip(plans, timelines, strict=True)]
-    apart = len(set(map(id, timelines))) > 1
-    canvas = Canvas(width, sum(p.height for p in panels) + MARGIN * len(panels) + 2 + 16 * apart)
-    top = 6.0
-    for run, panel in enumerate(panels):
-        if run:
-            divide(canvas, top - 7)
-        _panel(panel, canvas, top, {index: step for (r, index), step in steps.of.items() if r == run}, len(steps.members) - 1)
-        top += panel.height + MARGIN
-    if apart:
-        canvas.text(width - MARGIN, canvas.height - 10, "each run on a time axis of its own", colour=QUIET, align="right")
-    return canvas
+def lane_panels(views: Sequence[RunView], telling: Telling, behind: RunView | None = None) -> list[LanesPanel]:
+    """A panel for each run. `behind` stands pale behind the first of them, on the same axis and in the same rows."""
+    runs = [LaneEvents(view, telling.clock(n)) for n, view in enumerate(views)]
+    pale = [LaneEvents(behind)] if behind else []
+    axes = _axes([*runs, *pale], apart=not pale)
+    width = max(WIDTH, *(axis.end + RIGHT for axis in axes))
+    return [LanesPanel(run, axis, width, telling.steps(n), telling.last, _notes(run, axes), pale)
+            for n, (run, axis) in enumerate(zip(runs, axes, strict=False))]
 
 
-def _timelines(plans: Sequence[Plan]) -> list[Timeline]:
-    """One axis for all; where that becomes too wide to read, and not each run by itself, an axis for each."""
-    needs = [[replace(need, row=f"{run} {need.row}") for need in plan.needs()] for run, plan in enumerate(plans)]
-    shared = lay_out([need for run in needs for need in run], LEFT, WIDTH - RIGHT)
-    alone = shared.end > TOO_WIDE and len(plans) > 1 and not plans[0].fork
-    own = [lay_out(run, LEFT, WIDTH - RIGHT) for run in needs] if alone else []
-    return own if own and max(t.end for t in own) < 0.85 * shared.end else [shared] * len(plans)
+def _notes(run: LaneEvents, axes: Sequence[Axis]) -> str:
+    """What must be known of the axis: that it counts, that it is another one than that of the other run."""
+    apart = any(axis is not axes[0] for axis in axes)
+    return "  ·  ".join([COUNTS] * bool(run.clock or not run.view.timed) + [APART] * apart)
 
 
-def _panel(panel: Panel, canvas: Canvas, top: float, steps: dict[int, int], last: int) -> None:
-    """One run, from the back to the front."""
-    sheet, canvas = canvas, Faint(canvas) if panel.plan.ghost else canvas
-    panel.draw_frame(canvas, top, steps)
-    draw_fork(panel, sheet)
-    for fact in panel.plan.drawn:
-        canvas.event = steps[fact.index]
-        draw_event(panel, canvas, fact)
-    canvas.event = last if steps else None
-    draw_close(panel, canvas)
-    canvas.event = None
+def _axes(runs: Sequence[LaneEvents], apart: bool) -> list[Axis]:
+    """One axis for all; where they may be `apart`, and where that becomes too wide to read, and not each run by itself, an axis for each."""
+    pieces = [(n, *each) for n, run in enumerate(runs) for each in run.everything()]
+    shared = lay_out([(place, f"{n} {p.track}", p.left, p.right) for n, place, p in pieces])
+    if len(runs) > 1 and apart and shared.end > TOO_WIDE:
+        own = [lay_out([(place, p.track, p.left, p.right) for place, p in run.everything()]) for run in runs]
+        if max(axis.end for axis in own) < 0.85 * shared.end:
+            return own
+    return [shared] * len(runs)
+
+
+class LanesPanel:
+    """One run in rows; `y`, `x` and `lane` give pixels on the page once `top` is known. `pale` stands behind it."""
+
+    def __init__(self, run: LaneEvents, axis: Axis, width: float, steps: Mapping[int, int], last: int | None, note: str,
+                 pale: Sequence[LaneEvents] = ()) -> None:
+        self.run, self.view, self.axis, self.width, self.pale = run, run.view, axis, width, pale
+        self.steps, self.last, self.note, self.top, self.height = steps, last, note, 0.0, 0.0
+        self.rows: dict[str, float] = {}
+        for name, height in self._rows():
+            self.rows[name] = self.height
+            self.height += height
+
+    def _rows(self) -> Iterable[tuple[str, float]]:
+        """Each row with its height: what is usual, or what the highest piece in it needs."""
+        views = [run.view for run in (self.run, *self.pale)]
+        highest: dict[str, float] = {}
+        for run in (self.run, *self.pale):
+            for _, piece in run.everything():
+                highest[piece.track] = max(piece.high, highest.get(piece.track, 0.0))
+        yield "told", highest.get("told", TOLD)
+        for lane in _all(view.producers for view in views):
+            yield from (("try" + lane, TRY), (lane, PRODUCER))
+        yield from (("network", NETWORK), ("broker", BROKER), ("words", WORDS))
+        if "memory" in highest:
+            yield "memory", highest["memory"]
+        for row in _all(map(row_of_log, view.partitions) for view in views):
+            yield row, max(LOG, highest.get(row, 0.0))
+        yield from ((lane, CONSUMER) for lane in _all(view.consumers for view in views))
+        yield from [("waits", 2 * line_height() + 4)] * bool(self.axis.breaks) + [("axis", 16.0)] * bool(self.note)
+
+    def y(self, row: str, down: float = 0.0) -> float:
+        """Pixels to `down` pixels below the upper edge of a row."""
+        return self.top + self.rows[row] + down
+
+    def x(self, fact: EventInContext) -> float:
+        """Pixels from the left edge of the page."""
+        return self.axis.xs[self.run.places[fact.index]]
+
+    def lane(self, name: str) -> float:
+        """The line of a lane."""
+        return self.y(name, BROKER / 2 if name == "broker" else MIDDLE)
+
+    def draw(self, canvas: Canvas, top: float) -> None:
+        """Rows, then the events from the left to the right, then what is known only at the end."""
+        self.top = top
+        self._frame(canvas)
+        self._events(canvas)
+        for run in self.pale:
+            sheet = Canvas(canvas.width, canvas.height)
+            other = LanesPanel(run, self.axis, self.width, dict.fromkeys(range(len(run.view.events)), 0), 0, "")
+            other.top, other.rows = top, self.rows
+            other._events(sheet)
+            canvas.stand_behind(sheet)
+
+    def _frame(self, canvas: Canvas) -> None:
+        for name, y in self._names():
+            canvas.text(MARGIN, y, name, align="left", bold=name.startswith("log"))
+        for lane in [*self.view.producers, "broker"]:
+            canvas.line([(LEFT - 14, self.lane(lane)), (self.width - RIGHT, self.lane(lane))], colour=LANE, width=1.4, layer=0.2)
+        if len(self.view.producers) == 1:
+            self._connections(canvas)
+        for x, words in self.axis.breaks:
+            for shift in (-3, 3):
+                ends = [(x + shift, self.y("told")), (x + shift, self.y("waits"))]
+                canvas.line(ends, colour=LANE, width=0.9, style=(0, (2, 3)), layer=0.5)
+            canvas.text(x, self.y("waits", line_height()), words, colour=QUIET)
+        if self.note:
+            canvas.text(self.width - RIGHT, self.y("axis", 7), self.note, colour=QUIET, align="right")
+
+    def _names(self) -> Iterable[tuple[str, float]]:
+        several = sum(row.startswith("log ") for row in self.rows) > 1
+        yield from (("application is told", self.y("told", 14)), ("network", self.y("network", NETWORK / 2)))
+        yield from ((lane, self.lane(lane)) for lane in ("broker", *self.view.producers))
+        if "memory" in self.rows:
+            yield "broker remembers", self.y("memory", 12)
+        yield from ((f"log {t}-{p}" if several else "log", self.y(row_of_log((t, p)), 15)) for t, p in self.view.partitions)
+        yield from ((lane, self.y(lane, 14)) for lane in self.view.consumers)
+
+    def _connections(self, canvas: Canvas) -> None:
+        """A pale band for each connection, from its first request to its tear or the end."""
+        first: EventInContext | None = None
+        for fact in self.view.events:
+            if fact.event.kind == Kind.SEND and first is None:
+                first = fact
+            elif fact.event.kind == Kind.TORN and first is not None:
+                self._band(canvas, first, self.x(fact))
+                first = None
+        if first is not None:
+            self._band(canvas, first, self.width - RIGHT)
+
+    def _band(self, canvas: Canvas, first: EventInContext, end: float) -> None:
+        start, top = self.x(first) - 16, self.lane(self.view.producers[0])
+        canvas.event = self.steps[first.index]
+        canvas.box(start, top, end - start, self.lane("broker") - top, fill=PALE, edge=None, layer=0)
+        canvas.event = None
+
+    def _events(self, canvas: Canvas) -> None:
+        self._messages(canvas)
+        for fact in self.view.events:
+            canvas.event = self.steps[fact.index]
+            self._pieces(canvas, self.run.places[fact.index], self.run.pieces[fact.index])
+        canvas.event = self.last
+        for place, piece in self.run.at_the_end:
+            self._pieces(canvas, place, [piece])
+        for loss, report in self.run.doubts.items():
+            canvas.event = self.last if report is None else self.steps[report]
+            self._doubt(canvas, self.view.events[loss], None if report is None else self.view.events[report])
+        canvas.event = None
+
+    def _pieces(self, canvas: Canvas, place: Place, pieces: Iterable[Piece]) -> None:
+        for piece in pieces:
+            if piece.draw and piece.track in self.rows:
+                piece.draw(canvas, self.axis.xs[place], self.y(piece.track))
+
+    def _doubt(self, canvas: Canvas, loss: EventInContext, report: EventInContext | None) -> None:
+        """The time that the application could not know."""
+        end, y = self.x(report) - 10 if report else self.width - RIGHT, self.y("told", 13)
+        canvas.line([(self.x(loss) + 8, y), (end, y)], colour=QUIET, style=DOTTED, layer=1.5)
+
+    def _messages(self, canvas: Canvas) -> None:
+        """Arrows, tears, and the crosses of what was lost, which keep off all the others."""
+        taken, requests, lost = Occupied(), [], []
+        for fact in self.view.events:
+            canvas.event = self.steps[fact.index]
+            message = self._message(fact)
+            if message and fact.event.kind == Kind.LOST:
+                lost.append((fact, message))
+                requests.append(self._request(fact, message))
+            elif message:
+                message.draw(canvas)
+                taken.lines.append(message.way)
+                taken.boxes += message.words
+            elif fact.event.kind == Kind.TORN:
+                self._torn(canvas, fact, taken)
+        for (fact, message), spot in zip(lost, taken.place(requests), strict=True):
+            canvas.event = self.steps[fact.index]
+            message.draw_lost(canvas, spot)
+
+    def _message(self, fact: EventInContext) -> Message | None:
+        """The request that arrives with an event, the answer, or the one that does not arrive."""
+        event, x, broker = fact.event, self.x(fact), self.lane("broker")
+        sent = (self.x(fact.sent), self.lane(fact.sent.event.lane) + 10) if fact.sent else (x, self.y("network"))
+        judged = self.x(fact.judged or fact), broker - 13
+        if event.kind == Kind.VERDICT:
+            return Message("request", sent, (x, broker - 14), (x, broker - 12), fact.retry)
+        if event.kind == Kind.ACK:
+            lane = self.lane(self.run.lanes[fact.index])
+            return Message("answer", judged, (x, lane + 8), (x, lane + 1), code=str(event.error.value) if event.error else "")
+        if event.kind != Kind.LOST:
+            return None
+        return Message(event.what, sent, sent, retry=fact.retry) if event.what == "request" else Message("answer", judged, judged)
+
+    def _request(self, fact: EventInContext, message: Message) -> LabelRequest:
+        """A lost message's cross stands at its own moment; how high, and where its word stands, depends on the others."""
+        x, y = self.x(fact), self.y("network", NETWORK * SHARES[message.what])
+        points: list[Point] = [(x + aside, y + down) for aside in ASIDE for down in DOWN]
+        edges = 0.0, self.y("network", -6), self.width, self.y("network", NETWORK + 2)
+        return LabelRequest(message.start, points, SIDES[message.what], edges)
+
+    def _torn(self, canvas: Canvas, fact: EventInContext, taken: Occupied) -> None:
+        x, y, words = self.x(fact), self.y("network", NETWORK - 13), "connection\ntorn"
+        ends = (x, self.lane(self.run.lanes[fact.index])), (x, self.lane("broker"))
+        marks.tear(canvas, *ends)
+        canvas.text(x + 2, y, words, backed=True)
+        taken.lines.append(((x + 2, ends[0][1]), (x + 2, ends[1][1])))
+        taken.boxes.append(text_box(x + 2, y, words))
+
+
+def _all(several: Iterable[Iterable[str]]) -> list[str]:
+    return list(dict.fromkeys(one for some in several for one in some))
+
+
+@dataclass(frozen=True)
+class Axis:
+    """Pixels of every place, the breaks as (x, words), and where it ends."""
+
+    xs: Mapping[Place, float]
+    breaks: tuple[tuple[float, str], ...] = field(default=())
+    end: float = 0.0
+
+
+Need = tuple[Place, str, float, float]  # pixels to the left and to the right of a place, in one row; rows do not disturb others
+
+
+def lay_out(needs: Iterable[Need], left: float = LEFT, right: float = WIDTH - RIGHT) -> Axis:
+    """Give every place its x between `left` and `right` pixels, or beyond `right` where there is too much to write."""
+    groups = [(place, list(those)) for place, those in groupby(sorted(needs), key=lambda need: need[0])]
+    usual = _usual_step([place for place, _ in groups])
+    for least in STEPS:  # the more there is to show, the steeper the lines may get
+        xs, breaks, edge = _place(groups, usual, least)
+        if left + edge <= right:
+            break
+    stretch = min(WIDEST, max(1.0, (right - left) / max(edge, 1.0)))
+    moved = {place: left + x * stretch for place, x in xs.items()}
+    return Axis(moved, tuple((left + x * stretch, words) for x, words in breaks), left + edge * stretch)
+
+
+def _usual_step(places: list[Place]) -> float:
+    steps = [b[0] - a[0] for a, b in zip(places, places[1:], strict=False) if b[0] > a[0]]
+    return median(steps) if steps else 1.0
+
+
+def _place(groups: Iterable[tuple[Place, list[Need]]], usual: float,
+           least: float) -> tuple[dict[Place, float], list[tuple[float, str]], float]:
+    xs: dict[Place, float] = {}
+    used: dict[str, float] = {}
+    breaks: list[tuple[float, str]] = []
+    before: Place | None = None
+    for place, needs in groups:
+        step, words = _step(before, place, usual, least, WAITING if breaks else FIRST_WAITING)
+        x = max(xs[before] + step if before else 0.0, *(used.get(row, 0.0) + left for _, row, left, _ in needs))
+        if words and before:
+            breaks.append(((xs[before] + x) / 2, words))
+        for _, row, _, right in needs:
+            used[row] = max(x + right + GAP, used.get(row, 0.0))
+        xs[place], before = x, place
+    return xs, breaks, max([0.0, *used.values()])
+
+
+def _step(before: Place | None, place: Place, usual: float, least: float, cut: str) -> tuple[float, str]:
+    """Least distance in pixels to the next place, and what to write when time is `cut` out there."""
+    if before is None or place[0] == before[0]:
+        return min(7.0, least), ""
+    share = (place[0] - before[0]) / usual
+    if share <= LONG or place[0] - before[0] < SHORT_MS:
+        return least * min(1.5, max(0.7, share)), ""
+    words = cut.format(milliseconds(place[0] - before[0]))
+    return max(3 * least, text_width(words) + 24), words
+
+
+def milliseconds(t: int) -> str:
+    """A duration in words: 250 ms, 1.5 s, 2 min."""
+    if t < 1000:
+        return f"{t} ms"
+    return f"{t / 1000:.3g} s" if t < 120_000 else f"{t / 60_000:.3g} min"

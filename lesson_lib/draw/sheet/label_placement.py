@@ -1,6 +1,6 @@
 """Where the cross of a lost message and its word go, so that they lie on nobody else's arrow and on no other word.
 
-All in pixels. A place is tried where it stands by default, and then further and further from there; the least bad one is taken.
+All in pixels. A spot is tried where it is by default, and then further and further from there; the least bad one is taken.
 """
 
 from __future__ import annotations
@@ -8,95 +8,94 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from lesson_lib.draw.sheet.canvas import Point
-from lesson_lib.draw.sheet.style import line_height, text_width
+from lesson_lib.draw.sheet.canvas import Point, Rectangle, line_height, overlap, text_width
 
-Line = tuple[Point, Point]
-Rectangle = tuple[float, float, float, float]  # left, top, right, bottom
+Segment = tuple[Point, Point]
 LOST = "lost"
-HALF, ASIDE, APART = 8.0, 11.0, 17.0  # pixels of half the cross, from its middle to a word beside it, to the middle of one above or below
+HALF, ASIDE, APART = 8.0, 11.0, 17.0  # half the cross; from its middle to a word beside it, to one above or below
 ROUNDS = 3
 ON_TEXT, ON_LINE, WORD_ON_LINE, WORD_ON_OWN, CROSSES = 100.0, 10.0, 6.0, 4.0, 1.0  # how bad it is
 
 
-@dataclass(frozen=True, slots=True)
-class Spot:
-    """The middle of a cross, and the side on which its word stands: above, below, left, right."""
+@dataclass(frozen=True)
+class LabelSpot:
+    """The middle of a cross, and the side on which its word stands: above, below, left, right. What both of them take."""
 
     x: float
     y: float
     side: str
+    cross: Rectangle = field(init=False, compare=False)
+    word: Rectangle = field(init=False, compare=False)
 
-    @property
-    def cross(self) -> Rectangle:
-        """What the cross takes."""
-        return self.x - HALF, self.y - HALF, self.x + HALF, self.y + HALF
-
-    @property
-    def word(self) -> Rectangle:
-        """What the word takes."""
-        wide, high = text_width(LOST, bold=True) + 3, line_height()
-        middle = self.y + {"above": -APART, "below": APART}.get(self.side, 0.0)
-        left = {"left": self.x - ASIDE - wide, "right": self.x + ASIDE}.get(self.side, self.x - wide / 2)
-        return left, middle - high / 2, left + wide, middle + high / 2
+    def __post_init__(self) -> None:
+        x, y, wide, high = self.x, self.y, text_width(LOST, bold=True) + 3, line_height()
+        middle = y + {"above": -APART, "below": APART}.get(self.side, 0.0)
+        left = {"left": x - ASIDE - wide, "right": x + ASIDE}.get(self.side, x - wide / 2)
+        object.__setattr__(self, "cross", (x - HALF, y - HALF, x + HALF, y + HALF))
+        object.__setattr__(self, "word", (left, middle - high / 2, left + wide, middle + high / 2))
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """A lost message: where it comes from, the spots that its cross may have, the best first, and how far its word may reach."""
+@dataclass(frozen=True)
+class LabelRequest:
+    """A lost message: where it comes from, where its cross may be, the best first, and how far its word may reach."""
 
     start: Point
-    spots: Sequence[Spot]
+    points: Sequence[Point]
+    sides: Sequence[str]
     edges: Rectangle
 
-    def line(self, spot: Spot) -> Line:
-        """Its way to a spot."""
+    def spots(self) -> Iterable[LabelSpot]:
+        """Every point with every side, point by point."""
+        return (LabelSpot(x, y, side) for x, y in self.points for side in self.sides)
+
+    def way(self, spot: LabelSpot) -> Segment:
+        """The message's way to a spot."""
         return self.start, (spot.x, spot.y)
 
 
 @dataclass
-class Taken:
+class Occupied:
     """What is on the page already: lines that a mark must keep off, and rectangles of words."""
 
-    lines: list[Line] = field(default_factory=list)
+    lines: list[Segment] = field(default_factory=list)
     boxes: list[Rectangle] = field(default_factory=list)
 
-    def settled(self, wishes: Sequence[Wish]) -> list[Spot]:
+    def place(self, requests: Sequence[LabelRequest]) -> list[LabelSpot]:
         """A spot for each; after the first round each looks again, now that it can see all the others."""
-        found: list[Spot] = []
-        for wish in wishes:
-            found.append(self._beside(wishes, found).best(wish))
-        for _ in range(ROUNDS):
-            for n, wish in enumerate(wishes):
-                found[n] = self._beside([*wishes[:n], *wishes[n + 1:]], [*found[:n], *found[n + 1:]]).best(wish)
+        found: list[LabelSpot] = []
+        for request in requests:
+            found.append(self._with(requests, found).best(request))
+        for _ in range(ROUNDS if len(requests) > 1 else 0):
+            before = list(found)
+            for n, request in enumerate(requests):
+                others = self._with([*requests[:n], *requests[n + 1:]], [*found[:n], *found[n + 1:]])
+                found[n] = others.best(request)
+            if found == before:
+                break
         return found
 
-    def _beside(self, wishes: Sequence[Wish], chosen: Sequence[Spot]) -> Taken:
+    def _with(self, requests: Sequence[LabelRequest], chosen: Sequence[LabelSpot]) -> Occupied:
         """The same with other lost messages on the page."""
-        lines = [wish.line(spot) for wish, spot in zip(wishes, chosen, strict=False)]
-        return Taken([*self.lines, *lines], [*self.boxes, *(box for spot in chosen for box in (spot.cross, spot.word))])
+        ways = [request.way(spot) for request, spot in zip(requests, chosen, strict=False)]
+        return Occupied([*self.lines, *ways], [*self.boxes, *(box for spot in chosen for box in (spot.cross, spot.word))])
 
-    def best(self, wish: Wish) -> Spot:
+    def best(self, request: LabelRequest) -> LabelSpot:
         """The best spot for a message, the earlier of two as good."""
-        least, found = float("inf"), wish.spots[0]
-        for spot in wish.spots:
-            bad = self._badness(wish, spot)
+        best: tuple[float, LabelSpot] | None = None
+        for spot in request.spots():
+            bad = self._badness(request, spot)
             if bad == 0:
                 return spot
-            least, found = (bad, spot) if bad < least else (least, found)
-        return found
+            best = (bad, spot) if best is None or bad < best[0] else best
+        assert best is not None
+        return best[1]
 
-    def _badness(self, wish: Wish, spot: Spot) -> float:
-        own = wish.line(spot)
-        bad = ON_TEXT * sum(overlap(mine, box) for box in self.boxes for mine in (spot.cross, spot.word))
-        bad += ON_TEXT * (not _within(spot.word, wish.edges)) + WORD_ON_OWN * through(own, spot.word)
-        return bad + sum(ON_LINE * through(line, spot.cross) + WORD_ON_LINE * through(line, spot.word) + CROSSES * _cross(own, line)
+    def _badness(self, request: LabelRequest, spot: LabelSpot) -> float:
+        own, cross, word = request.way(spot), spot.cross, spot.word
+        bad = ON_TEXT * sum(overlap(mine, box) for box in self.boxes for mine in (cross, word))
+        bad += ON_TEXT * (not _within(word, request.edges)) + WORD_ON_OWN * through(own, word)
+        return bad + sum(ON_LINE * through(line, cross) + WORD_ON_LINE * through(line, word) + CROSSES * _cross(own, line)
                          for line in self.lines)
-
-
-def spots(points: Iterable[Point], sides: Sequence[str]) -> list[Spot]:
-    """Every point with every side, point by point."""
-    return [Spot(x, y, side) for x, y in points for side in sides]
 
 
 def text_box(x: float, y: float, text: str) -> Rectangle:
@@ -105,35 +104,30 @@ def text_box(x: float, y: float, text: str) -> Rectangle:
     return x - wide, y - high, x + wide, y + high
 
 
-def overlap(one: Rectangle, other: Rectangle) -> bool:
-    """Whether two rectangles share more than an edge."""
-    return min(one[2], other[2]) > max(one[0], other[0]) and min(one[3], other[3]) > max(one[1], other[1])
-
-
 def _within(one: Rectangle, edges: Rectangle) -> bool:
     return one[0] >= edges[0] and one[1] >= edges[1] and one[2] <= edges[2] and one[3] <= edges[3]
 
 
-def through(line: Line, box: Rectangle) -> bool:
+def through(line: Segment, box: Rectangle) -> bool:
     """Whether a line has a part inside a rectangle."""
     (x, y), (to_x, to_y) = line
+    left, top, right, bottom = box
+    if max(x, to_x) <= left or min(x, to_x) >= right or max(y, to_y) <= top or min(y, to_y) >= bottom:
+        return False
     least, most = 0.0, 1.0
-    for start, step, low, high in ((x, to_x - x, box[0], box[2]), (y, to_y - y, box[1], box[3])):
-        if step == 0:
-            if not low < start < high:
-                return False
-            continue
-        first, last = sorted(((low - start) / step, (high - start) / step))
-        least, most = max(least, first), min(most, last)
+    for start, step, low, high in ((x, to_x - x, left, right), (y, to_y - y, top, bottom)):
+        if step:
+            first, last = sorted(((low - start) / step, (high - start) / step))
+            least, most = max(least, first), min(most, last)
     return least < most
 
 
-def _cross(one: Line, other: Line) -> bool:
+def _cross(one: Segment, other: Segment) -> bool:
     """Whether two lines cross, their ends left out."""
     return _sides(one, other) and _sides(other, one)
 
 
-def _sides(line: Line, other: Line) -> bool:
+def _sides(line: Segment, other: Segment) -> bool:
     """Whether the ends of the other line lie on different sides of this one."""
     (x, y), (to_x, to_y) = line
     first, last = ((to_x - x) * (b - y) - (to_y - y) * (a - x) for a, b in other)

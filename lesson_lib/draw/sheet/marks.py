@@ -1,27 +1,51 @@
-"""The shapes of the course's pictures: one shape for each thing that can become of a batch, all with a dark edge."""
+"""The shapes of the course's pictures: one for each thing that can become of a batch, all with a dark edge.
+
+And the messages between two lanes: requests, answers, the ones that were lost on the way, and the end of a connection.
+"""
 
 from __future__ import annotations
 
-from lesson_lib.draw.sheet.canvas import Canvas, Point
-from lesson_lib.draw.sheet.label_placement import ASIDE, LOST, Spot
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import cos, hypot, pi, sin
+
+from lesson_lib.draw.sheet.canvas import Canvas, Point, Rectangle, line_height, text_width
+from lesson_lib.draw.sheet.label_placement import ASIDE, LOST, LabelSpot, Segment, text_box
 from lesson_lib.draw.sheet.style import (
     ACK,
+    AGAIN,
     BAND,
+    DASHED,
+    DOTTED,
     DUPLICATE,
     EDGE,
+    FENCED,
     FIRST_SEND,
     KEPT,
+    MEMORY,
+    MEMORY_EDGE,
     NORMAL,
     REFUSED,
     RETRY,
     SMALL,
     STORED,
-    text_width,
 )
-from lesson_lib.history import Kind
 
-DOTTED, DASHED = (0, (1, 2)), (0, (4, 2.2))
 R = 11.0  # half the size of a verdict's mark, in pixels
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What an event puts into one row or lane: how many pixels it takes to either side of its place, how many it is high.
+
+    A layout measures with these, and `draw` draws it at (x, y): what is measured and what is drawn cannot differ.
+    """
+
+    track: str
+    left: float
+    right: float
+    draw: Callable[[Canvas, float, float], None] | None = None
+    high: float = 0.0
 
 
 def verdict(canvas: Canvas, x: float, y: float, shape: str, label: str) -> None:
@@ -79,7 +103,7 @@ def _cross(canvas: Canvas, x: float, y: float, r: float) -> None:
 
 def _barred(canvas: Canvas, x: float, y: float, r: float) -> None:
     canvas.box(x - 0.9 * r, y - 0.9 * r, 1.8 * r, 1.8 * r, fill="white", line=1.6, layer=5)
-    canvas.box(x - 0.9 * r, y - 0.28 * r, 1.8 * r, 0.56 * r, fill="#000000", line=0, layer=5.5)
+    canvas.box(x - 0.9 * r, y - 0.28 * r, 1.8 * r, 0.56 * r, fill=FENCED, line=0, layer=5.5)
 
 
 def send_box(canvas: Canvas, x: float, y: float, label: str, retry: bool) -> None:
@@ -107,63 +131,119 @@ def belief(canvas: Canvas, x: float, y: float, what: str) -> None:
         canvas.polygon(circle(x, y, 6), fill="white", width=2.0)
 
 
-def reading(canvas: Canvas, x: float, y: float, kind: Kind) -> None:
+def reading(canvas: Canvas, x: float, y: float, kind: str) -> None:
     """A consumer's record (grey), its position (white), its work (a disc), nothing (an empty set), or itself (a bar)."""
-    if kind == Kind.CONSUMER:
+    if kind == "consumer":
         canvas.box(x - 3, y - 9, 6, 18, fill=EDGE, edge=None)
-    elif kind == Kind.WORK:
+    elif kind == "work":
         canvas.polygon(circle(x, y, 5.5), fill=EDGE)
-    elif kind == Kind.POLL:
+    elif kind == "poll":
         canvas.polygon(circle(x, y, 6), fill="white", width=1.4)
         canvas.line([(x - 7, y + 7), (x + 7, y - 7)], colour=EDGE, width=1.4, layer=5.5)
     else:
-        canvas.polygon([(x - 6, y - 7), (x + 7, y), (x - 6, y + 7)], fill="white" if kind == Kind.POSITION else BAND)
+        canvas.polygon([(x - 6, y - 7), (x + 7, y), (x - 6, y + 7)], fill="white" if kind == "position" else BAND)
 
 
 def circle(x: float, y: float, r: float) -> list[Point]:
     """The points of a circle."""
-    from math import cos, pi, sin
     return [(x + r * cos(i * pi / 12), y + r * sin(i * pi / 12)) for i in range(25)]
 
 
-def arrow(canvas: Canvas, start: Point, end: Point, retry: bool) -> None:
-    """A request on its way: solid blue, or dashed orange with a dark outline for a retry."""
-    if retry:
-        canvas.line([start, end], colour=EDGE, width=3.4, style="-", layer=2.5)
-        canvas.line([start, end], colour="white", width=2.2, style="-", layer=2.6)
-        canvas.line([start, end], colour=RETRY, width=2.2, style=DASHED, layer=2.7)
-    else:
-        canvas.line([start, end], colour=FIRST_SEND, width=1.8, layer=2.7)
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A request or an answer on its way: its line ends at `end`, its head at `tip`; one that is lost has none.
+
+    `code` is the error that an answer carries; it stands in its middle.
+    """
+
+    what: str
+    start: Point
+    end: Point
+    tip: Point = (0.0, 0.0)
+    retry: bool = False
+    code: str = ""
+
+    @property
+    def way(self) -> Segment:
+        """Its line."""
+        return self.start, self.end
+
+    @property
+    def middle(self) -> Point:
+        """Where its code stands."""
+        return (self.start[0] + self.tip[0]) / 2, (self.start[1] + self.tip[1]) / 2
+
+    @property
+    def words(self) -> list[Rectangle]:
+        """What its code takes."""
+        return [text_box(*self.middle, self.code)] if self.code else []
+
+    def draw(self, canvas: Canvas) -> None:
+        """A request solid and blue, or dashed and orange for a retry; an answer dotted, its head open."""
+        self.draw_way(canvas, self.end)
+        fill = None if self.what == "answer" else RETRY if self.retry else FIRST_SEND
+        head(canvas, self.start, self.tip, fill)
+        canvas.text(*self.middle, self.code, bold=True, backed=True)
+
+    def draw_lost(self, canvas: Canvas, spot: LabelSpot) -> None:
+        """Only as far as it came: there its line ends in a bold black cross, with the word beside it."""
+        x, y, (left, top, _, bottom) = spot.x, spot.y, spot.word
+        self.draw_way(canvas, (x, y))
+        for slope in (1, -1):
+            canvas.line([(x - 7, y - 7 * slope), (x + 7, y + 7 * slope)], colour="#000000", width=3.6, layer=6.6)
+        at, align = {"right": (left, "left"), "left": (x - ASIDE, "right")}.get(spot.side, (x, "center"))
+        canvas.text(at, (top + bottom) / 2, LOST, bold=True, align=align, backed=True, layer=6.5)
+
+    def draw_way(self, canvas: Canvas, end: Point) -> None:
+        """Its line, up to a point."""
+        if self.what == "answer":
+            canvas.line([self.start, end], colour=ACK, width=1.5, style=DOTTED, layer=2.3)
+        elif self.retry:
+            canvas.line([self.start, end], colour=EDGE, width=3.4, layer=2.5)
+            canvas.line([self.start, end], colour="white", width=2.2, layer=2.6)
+            canvas.line([self.start, end], colour=RETRY, width=2.2, style=DASHED, layer=2.7)
+        else:
+            canvas.line([self.start, end], colour=FIRST_SEND, width=1.8, layer=2.7)
 
 
 def head(canvas: Canvas, start: Point, tip: Point, fill: str | None, edge: str = EDGE, size: float = 9) -> None:
     """An arrow's head at `tip`; open where `fill` is None."""
     dx, dy = tip[0] - start[0], tip[1] - start[1]
-    long = (dx * dx + dy * dy) ** 0.5 or 1
+    long = hypot(dx, dy) or 1
     ux, uy = dx / long * size, dy / long * size
     left = (tip[0] - ux - uy * 0.45, tip[1] - uy + ux * 0.45)
     right = (tip[0] - ux + uy * 0.45, tip[1] - uy - ux * 0.45)
-    canvas.polygon([tip, left, right], fill=fill or "white", edge=edge, width=1.0, layer=4.5)
+    canvas.polygon([tip, left, right], fill=fill or "white", edge=edge, layer=4.5)
 
 
-def answer(canvas: Canvas, start: Point, end: Point) -> None:
-    """An answer on its way back: grey and dotted."""
-    canvas.line([start, end], colour=ACK, width=1.5, style=DOTTED, layer=2.3)
+def tear(canvas: Canvas, start: Point, end: Point) -> None:
+    """The ragged end of a connection: two jagged lines."""
+    (x, y), wide, high = start, end[0] - start[0], end[1] - start[1]
+    teeth = max(2, round(hypot(wide, high) / 9))
+    for aside, width in ((0, 1.6), (5, 0.9)):
+        jags = [(i / teeth, aside + (3 if i % 2 else -3)) for i in range(teeth + 1)]
+        points = [(x + wide * part + (jag if high else 0), y + high * part + (0 if high else jag)) for part, jag in jags]
+        canvas.line(points, colour=EDGE, width=width, layer=3)
 
 
-def lost(canvas: Canvas, spot: Spot) -> None:
-    """Where a message ended: a bold black cross, and the word beside it."""
-    x, y = spot.x, spot.y
-    for slope in (1, -1):
-        canvas.line([(x - 7, y - 7 * slope), (x + 7, y + 7 * slope)], colour="#000000", width=3.6, layer=6.6)
-    left, top, _, bottom = spot.word
-    at, align = (x, "center") if spot.side in ("above", "below") else (left, "left") if spot.side == "right" else (x - ASIDE, "right")
-    canvas.text(at, (top + bottom) / 2, LOST, bold=True, align=align, backed=True, layer=6.5)
+def log_cell(canvas: Canvas, x: float, y: float, half: float, high: float, text: str, copy: int, fill: str = "white",
+             edge: str | None = STORED, aborted: bool = False) -> None:
+    """Records in a log, around (x, y): a copy of what lies there already is orange with a heavy edge."""
+    again = copy > 1
+    canvas.box(x - half, y - high / 2, 2 * half, high, fill=AGAIN if again else fill, edge=EDGE if again else edge,
+               line=2.6 if again else 1.8)
+    canvas.text(x, y, text, bold=again)
+    if aborted:
+        canvas.line([(x - half + 3, y + high / 2 - 3), (x + half - 3, y - high / 2 + 3)], width=1.0, layer=5)
 
 
-def tear(canvas: Canvas, x: float, top: float, bottom: float) -> None:
-    """The ragged end of a connection."""
-    steps = max(2, round((bottom - top) / 9))
-    ys = [top + (bottom - top) * i / steps for i in range(steps + 1)]
-    for shift, colour, width in ((0, EDGE, 1.6), (5, EDGE, 0.9)):
-        canvas.line([(x + shift + (3 if i % 2 else -3), y) for i, y in enumerate(ys)], colour=colour, width=width, layer=3)
+def cell_width(text: str) -> float:
+    """Pixels of a log's cell."""
+    return text_width(text) + 12
+
+
+def memory(canvas: Canvas, left: float, y: float, words: str) -> None:
+    """What the broker remembers, around the height `y`."""
+    wide, high = text_width(words) + 6, (words.count("\n") + 1) * line_height() + 4.5
+    canvas.box(left, y - high / 2, wide, high, fill=MEMORY, edge=MEMORY_EDGE, line=0.8)
+    canvas.text(left + wide / 2, y, words)

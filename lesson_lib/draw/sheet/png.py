@@ -6,8 +6,8 @@ from functools import singledispatch
 from io import BytesIO
 from typing import Any
 
-from lesson_lib.draw.sheet.canvas import Box, Canvas, Line, Mark, Polygon, Text
-from lesson_lib.draw.sheet.style import DPI, FAMILY
+from lesson_lib.draw.sheet.canvas import GROUND, Box, Canvas, Line, Mark, Polygon, Text
+from lesson_lib.draw.sheet.style import BEHIND, DPI, FAMILY
 from lesson_lib.errors import LessonError
 
 try:
@@ -34,13 +34,14 @@ def painted(canvas: Canvas) -> bytes:
 
 
 def figure_of(canvas: Canvas) -> Figure:
-    """The sheet as a matplotlib figure, an artist a mark, in the order in which they were drawn."""
+    """The sheet as a matplotlib figure, an artist a mark, in the order in which they were drawn; what stands behind first."""
     with matplotlib.rc_context(_RC):
         figure = Figure(figsize=(canvas.width / DPI, canvas.height / DPI), dpi=DPI, facecolor="white")
         pixels = Affine2D().scale(1 / canvas.width, -1 / canvas.height).translate(0, 1) + figure.transFigure
-        for mark in canvas.marks:
-            artist = _artist(mark)
-            artist.set_zorder(mark.layer)
+        for mark in (*canvas.behind, *canvas.marks):
+            artist, behind = _artist(mark), mark in canvas.behind
+            artist.set_zorder(GROUND - 0.5 + mark.layer / 100 if behind else mark.layer)
+            artist.set_alpha(BEHIND if behind else None)
             artist.set_transform(pixels)
             figure.add_artist(artist)
     return figure

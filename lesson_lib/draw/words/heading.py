@@ -1,23 +1,24 @@
-"""What stands above a run: the switch that matters, its name where two runs stand together, and the settings in small print."""
+"""What stands above and below a run: its name, the switch that matters, its settings in small print; and what it came to.
+
+A fault script is told in words here: `2: lose ack` is "ack lost at attempt 2".
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from lesson_lib.draw.sheet.style import LANE, LARGE, QUIET, SMALL, line_height, text_width
-from lesson_lib.draw.words.faults import script_words, told_apart
-from lesson_lib.draw.words.sentences import wrap
-from lesson_lib.history import History, Kind
+from lesson_lib.draw.sheet.canvas import Canvas, line_height, text_width
+from lesson_lib.draw.sheet.style import LARGE, MARGIN, NORMAL, QUIET, SMALL
+from lesson_lib.errors import LessonError
+from lesson_lib.faults import FaultScript, Rule, parse_script
+from lesson_lib.history import History, Kind, LogCell
+from lesson_lib.history.story import recognised, subject, verdict_on
 
-if TYPE_CHECKING:
-    from lesson_lib.draw.sheet.canvas import Canvas
-
-LEFT = 12.0
+MANY = 24  # records that one still reads one by one
 LINE = line_height(LARGE)
 CLIENTS = ("kafka-python", "librdkafka", "aiokafka")
-_DIFFERENCES = (("world", "{} run"), ("broker", "{}"), ("in_flight", "{} in flight"), ("acks", "acks={}"), ("retries", "retries={}"),
-                ("client", "{}"), ("consumer", "{}"), ("faults", "faults: {}"))
+_DIFFERENCES = (("world", "{} run"), ("broker", "{}"), ("in_flight", "{} in flight"), ("acks", "acks={}"),
+                ("retries", "retries={}"), ("client", "{}"), ("consumer", "{}"), ("faults", "faults: {}"))
 
 
 def switch(history: History) -> str:
@@ -99,38 +100,138 @@ def title(history: History, name: str) -> str:
     return name if what in name.lower() else f"{name}, {what}" if name else _capital(what)
 
 
-def heading_extra(history: History, name: str, width: float) -> float:
-    """Pixels that a heading needs besides its first line, on a sheet of that width."""
-    bold, small, beside = _heading(history, name, width)
-    return (len(bold) - 1 + len(small) - beside) * LINE
+class Heading:
+    """Title and small print, on one line where they fit, else on as many as they need; nothing is cut.
+
+    `behind` says what stands pale behind the run. `height` is in pixels.
+    """
+
+    def __init__(self, history: History, name: str, width: float, behind: str = "") -> None:
+        room = 0.95 * (width - 2 * MARGIN)
+        words = "  ·  ".join(filter(None, (small_print(history, name), behind)))
+        self.bold = wrap(title(history, name), room, LARGE, True)
+        # Letters on a grid of pixels are a little wider than measured.
+        self.after = MARGIN + max(1.05 * text_width(self.bold[-1], LARGE, True), text_width(self.bold[-1], LARGE, True) + 12)
+        self.beside = text_width(words) <= 0.95 * (width - MARGIN - self.after)
+        self.small = [words] if self.beside else wrap(words, room, SMALL, False)
+        self.height = 30 + (len(self.bold) - 1 + len(self.small) - self.beside) * LINE
+
+    def draw(self, canvas: Canvas, top: float) -> None:
+        """Write it below `top`."""
+        y = top + 13
+        for n, line in enumerate(self.bold):
+            canvas.text(MARGIN, y + n * LINE, line, size=LARGE, bold=True, align="left")
+        last = y + (len(self.bold) - 1) * LINE
+        for n, line in enumerate(self.small):
+            left = self.after if self.beside else MARGIN
+            canvas.text(left, last + 0.5 + (n + (not self.beside)) * LINE, line, colour=QUIET, align="left")
 
 
-def draw_heading(canvas: Canvas, history: History, name: str, y: float) -> None:
-    """Title and small print, on one line where they fit, else on as many as they need; nothing is cut."""
-    bold, small, beside = _heading(history, name, canvas.width)
-    for n, line in enumerate(bold):
-        canvas.text(LEFT, y + n * LINE, line, size=LARGE, bold=True, align="left")
-    last = y + (len(bold) - 1) * LINE
-    for n, line in enumerate(small):
-        left = _behind(bold[-1]) if beside else LEFT
-        canvas.text(left, last + 0.5 + (n + (not beside)) * LINE, line, colour=QUIET, align="left")
+class Ending:
+    """What a run came to: the log and the anomalies, in bold lines as long as there is room. `height` is in pixels."""
+
+    def __init__(self, history: History, width: float) -> None:
+        logs = [_contents(cells) for cells in history.logs.values()]
+        first = f"The log holds {logs[0]}. " if len(logs) == 1 else ""
+        calm = " ".join(filter(None, (recognised(history), verdict_on(history))))
+        self.lines = wrap(first + (_wrong(history) or calm) + _handed(history), 0.95 * width - 2 * MARGIN)
+        self.height = 6 + len(self.lines) * line_height(NORMAL)
+
+    def draw(self, canvas: Canvas, top: float) -> None:
+        """Write it below `top`."""
+        for n, line in enumerate(self.lines):
+            canvas.text(MARGIN, top + 9 + n * line_height(NORMAL), line, size=NORMAL, bold=True, align="left")
 
 
-def _heading(history: History, name: str, width: float) -> tuple[list[str], list[str], bool]:
-    """The lines of the title, those of the small print, and whether the latter stands behind the former."""
-    room, words = 0.95 * (width - 2 * LEFT), small_print(history, name)
-    bold = wrap(title(history, name), room, LARGE, True)
-    beside = text_width(words) <= 0.95 * (width - LEFT - _behind(bold[-1]))
-    return bold, [words] if beside else wrap(words, room, SMALL, False), beside
+_PLAIN = {"nonmonotonic poll": "read again (nonmonotonic poll)", "poll skip": "passed over (poll skip)"}
 
 
-def _behind(line: str) -> float:
-    """Where what follows a line of the title begins: letters on a grid of pixels are a little wider than measured."""
-    wide = text_width(line, LARGE, True)
-    return LEFT + wide + max(12, 0.05 * wide)
+def _wrong(history: History) -> str:
+    """The anomalies by name; of several alike the first, and how many more there are."""
+    named: dict[str, list[str]] = {}
+    for anomaly in history.anomalies:
+        named.setdefault(anomaly.name, []).append(anomaly.sentence)
+    return " ".join(f"{_PLAIN.get(name, name).capitalize()}: {first}" + f" And {len(more)} more of these." * bool(more)
+                    for name, (first, *more) in named.items())
 
 
-def divide(canvas: Canvas, y: float) -> None:
-    """Draw a line between two runs, and remember where it is: where there is little room, each run can be shown alone."""
-    canvas.line([(LEFT, y), (canvas.width - LEFT, y)], colour=LANE, width=1.0)
-    canvas.divided_at = y
+def _handed(history: History) -> str:
+    """What each consumer was handed, where there are several to tell apart."""
+    reads: dict[str, list[str]] = {}
+    for event in history.of(Kind.READ):
+        reads.setdefault(event.lane, []).extend(event.values)
+    if len({event.lane for event in history.of(Kind.READ, Kind.POLL)}) < 2:
+        return ""
+    return "".join(f" {subject(lane)} was handed {' '.join(values[:MANY])}." for lane, values in reads.items())
+
+
+def _contents(cells: Sequence[LogCell]) -> str:
+    words = [c.value if c.kind == "data" else c.kind.upper() for c in cells]
+    return f"{len(words)} records" if len(words) > MANY else " ".join(words) or "nothing"
+
+
+def wrap(text: str, width: float, size: float = NORMAL, bold: bool = True) -> list[str]:
+    """Break a text into lines of at most `width` pixels."""
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and text_width(longer, size, bold) > width:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines
+
+
+_AT = {"deliver": "nothing wrong", "lose request": "request lost", "lose ack": "ack lost",
+       "lose request silently": "request lost silently", "lose ack silently": "ack lost silently",
+       "refuse": "refused with {}", "store and answer": "stored and answered {}",
+       "repeat": "request repeated", "delay": "answer {} ms late", "cut": "cut with {} handled and {} answered",
+       "kill producer": "producer killed"}
+_BEFORE = {"restart broker": "broker restarted", "crash broker": "broker crashed", "fail over": "broker failed over",
+           "forget idle ids": "ids forgotten"}
+
+
+def rule_words(rule: Rule) -> str:
+    """One line of a script: what goes wrong, and at which attempt."""
+    name = rule.fault.name
+    if rule.first == 1 and rule.last is None and name.startswith("lose"):
+        return f"every {_AT[name]}"
+    what = (_AT | _BEFORE)[name].format(*rule.fault.numbers)
+    return f"{what} {'before' if name in _BEFORE else 'at'} {_span(rule)}"
+
+
+def _span(rule: Rule) -> str:
+    if rule.last is None:
+        return "every attempt" if rule.first == 1 else f"attempt {rule.first} and all later ones"
+    return f"attempt {rule.first}" if rule.first == rule.last else f"attempts {rule.first} to {rule.last}"
+
+
+def script_words(script: str) -> str:
+    """A whole script; "no fault" for an empty one, and as it is where it is none that can be run."""
+    parsed = _parsed(script)
+    return f"faults: {script}" if parsed is None else _listed(parsed.rules) or "no fault"
+
+
+def told_apart(one: str, other: str) -> tuple[str, str]:
+    """What to call two runs with different scripts: by the lines that only one of them has."""
+    left, right = _parsed(one), _parsed(other)
+    if left is None or right is None:
+        return script_words(one), script_words(other)
+    first, second = ([rule for rule in mine.rules if rule not in theirs.rules] for mine, theirs in ((left, right), (right, left)))
+    return _listed(first) or _only(one), _listed(second) or _only(other)
+
+
+def _only(script: str) -> str:
+    """All that this run has, the other one has too."""
+    return f"only {script_words(script)}" if script else script_words(script)
+
+
+def _listed(rules: list[Rule] | tuple[Rule, ...]) -> str:
+    return ", ".join(map(rule_words, rules))
+
+
+def _parsed(script: str) -> FaultScript | None:
+    try:
+        return parse_script(script)
+    except LessonError:  # a path of the explorer, told in words of its own
+        return None

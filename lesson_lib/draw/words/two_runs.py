@@ -1,20 +1,24 @@
-"""What is different about two runs, batch by batch: what became of it, what was said of it, who read it, how often it lies in the log.
+"""Two runs beside each other: which of their events are the same, and what became of each batch in either.
 
 Batches of two runs are the same where they hold the same values for the same partition, the n-th time in either. Their
-numbers need not be: a record that one application sent again has a number of its own, and shifts all numbers behind it. Topics
-do not count, as every real run has one of its own.
+numbers need not be: a record that one application sent again has a number of its own, and shifts all numbers behind it.
+Topics do not count, as every real run has one of its own.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
+from difflib import SequenceMatcher
 from itertools import zip_longest
 from typing import NamedTuple
 
-from lesson_lib.history import Attempt, History, Kind, LogCell
+from lesson_lib.draw.facts.run_view import Marked, RunView, has_clock
+from lesson_lib.draw.words.events import COMPARED, Step, verdict_in_words
+from lesson_lib.history import Attempt, Event, History, Kind, LogCell
+from lesson_lib.text_table import aligned
 
-Marked = frozenset[tuple[str, int, int]]  # (one of ASPECTS, number of the batch in its own run, its try; 0 for what is no try's)
 ASPECTS = ("fate", "told", "read")
 
 
@@ -89,10 +93,8 @@ def _times_stored(attempt: Attempt) -> int:
 
 
 def _attempt_words(attempt: Attempt) -> str:
-    named = {"kept": "kept aside", "refused": f"refused {attempt.error.value}"}
-    verdict = named.get(attempt.verdict, attempt.verdict)
-    lost = f"{attempt.lost} lost" if attempt.lost else ""
-    return ", ".join(filter(None, (verdict, lost))) or "no news"
+    verdict = verdict_in_words(COMPARED, attempt.verdict, attempt.error)
+    return ", ".join(filter(None, (verdict, f"{attempt.lost} lost" if attempt.lost else ""))) or "no news"
 
 
 def pairs_of(left: Batches, right: Batches) -> list[Pair]:
@@ -131,8 +133,7 @@ def side_by_side(left: History, right: History, names: Sequence[str]) -> str:
     for pair in pairs_of(*runs):
         both = [_words(run.aspects(batch)) for run, batch in zip(runs, pair, strict=True)]
         rows.append((f"{'≠' if both[0] != both[1] else ' '} {_name(runs, pair)}", *both))
-    widths = [max(len(row[i]) for row in rows) for i in range(3)]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+    return "\n".join(aligned(rows))
 
 
 def _words(says: dict[str, str]) -> str:
@@ -148,3 +149,55 @@ def _name(runs: Sequence[Batches], pair: Pair) -> str:
     values = " ".join(run.values(number))
     numbers = f"{number}" if pair.left == pair.right else " | ".join("–" if n is None else f"{n}" for n in pair)
     return f"{numbers} ({values})" if values else numbers
+
+
+def comparable(views: Sequence[RunView]) -> bool:
+    """Whether one clock serves all runs: on the wire a time only counts."""
+    return all(view.timed for view in views)
+
+
+def alike(one: History, other: History) -> bool:
+    """Whether all events are the same, whatever the settings were."""
+    timed = has_clock(one) and has_clock(other)
+    return [_bare(event, timed) for event in one.events] == [_bare(event, timed) for event in other.events]
+
+
+def _bare(event: Event, timed: bool) -> Event:
+    """The event without what is another in every real run: which id, which topic, which connection."""
+    return replace(event, t=event.t if timed else 0, producer_id=min(event.producer_id, 0), topic="", conn=0, note="")
+
+
+def told_together(left: RunView, right: RunView) -> list[Step]:
+    """The order in which two runs are told: what both do is one step.
+
+    Where both have a clock only events of the same time are the same; else the two lists are laid beside each other as a
+    text comparison does it.
+    """
+    timed = comparable([left, right])
+    found: list[Step] = []
+    keys = [[_key(fact.event, timed) for fact in view.events] for view in (left, right)]
+    for tag, a, b, c, d in SequenceMatcher(None, *keys, autojunk=False).get_opcodes():
+        ours, theirs = ([(0, fact) for fact in left.events[a:b]], [(1, fact) for fact in right.events[c:d]])
+        if tag == "equal":
+            found += zip(ours, theirs, strict=True)
+        else:
+            alone = sorted([*ours, *theirs], key=lambda one: one[1].event.t) if timed else [*ours, *theirs]
+            found += [(one,) for one in alone]
+    return found
+
+
+def _key(event: Event, timed: bool) -> tuple[object, ...]:
+    what = event.what if event.kind in (Kind.VERDICT, Kind.LOST, Kind.REPORT, Kind.BROKER, Kind.TXN) else ""
+    return event.kind, what, event.batch, event.try_no if event.kind == Kind.SEND else 0, event.t if timed else 0
+
+
+def counted_times(steps: Sequence[Step]) -> dict[tuple[int, int], int]:
+    """(run, event) -> a time that only counts steps; a report shares that of the answer before it."""
+    found: dict[tuple[int, int], int] = {}
+    time, before = 0, None
+    for step in steps:
+        kind = step[0][1].event.kind
+        time += not (kind == Kind.REPORT and before == Kind.ACK)
+        found.update({(run, fact.index): time for run, fact in step})
+        before = kind
+    return found

@@ -1,0 +1,228 @@
+"""Space-time: time downward, a lane for everyone who takes part, one sentence an event, the log as a growing column.
+
+The layout of Lamport's paper and of UML's sequence diagrams. For first encounters, for transactions and for captures of a
+dozen events: here the words have room.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from lesson_lib.draw.facts.run_view import NOTES, EventInContext, RunView
+from lesson_lib.draw.sheet import marks
+from lesson_lib.draw.sheet.canvas import Canvas, Point, line_height, overlap, text_width
+from lesson_lib.draw.sheet.label_placement import LabelRequest, LabelSpot, Occupied, text_box
+from lesson_lib.draw.sheet.marks import Message, Piece
+from lesson_lib.draw.sheet.style import ACK, BAND, DOTTED, EDGE, LANE, MARGIN, SMALL, STORED, TINT, WIDTH
+from lesson_lib.draw.space_time.log_column import LogColumn
+from lesson_lib.draw.words import events as words
+from lesson_lib.draw.words.events import Telling
+from lesson_lib.draw.words.heading import wrap
+from lesson_lib.history import Event, Kind
+
+HEAD, LANE_STEP, NARROWEST, WORDS = 24.0, 170.0, 88.0, 330.0
+TORN = "connection torn"
+ASPECTS = {Kind.VERDICT: "fate", Kind.REPORT: "told", Kind.READ: "read"}  # what can differ, as `two_runs` names it
+# A lost message's cross is in its own row; these hundredths of the way to the broker it may be, the best first.
+SHARES = {"request": (45, 35, 55, 25, 65, 20, 75, 15, 85), "answer": (55, 65, 45, 75, 35, 80, 25, 85, 15)}
+SIDES = {"request": ("right", "left"), "answer": ("left", "right")}
+
+
+def space_time_panels(views: Sequence[RunView], telling: Telling) -> list[SpaceTimePanel]:
+    """A panel for each run; their sentences begin at the same distance from the left."""
+    panels = [SpaceTimePanel(view, telling.steps(n)) for n, view in enumerate(views)]
+    for panel in panels:
+        panel.write_from(max(one.words_at for one in panels))
+    return panels
+
+
+class SpaceTimePanel:
+    """One run: `xs` gives the lanes, `ys` the rows of the events, both in pixels on the page once `top` is known."""
+
+    def __init__(self, view: RunView, steps: Mapping[int, int]) -> None:
+        self.view, self.steps, self.top, self.height = view, steps, 0.0, 0.0
+        self.lanes = _lanes(view)
+        self.pieces = {fact.index: list(self._pieces_of(fact)) for fact in view.events}
+        every = [piece for pieces in self.pieces.values() for piece in pieces]
+        first = max([52.0, *(MARGIN - 10 + piece.left for piece in every if piece.track == "application")])
+        step = min(LANE_STEP, max(NARROWEST, 520 / len(self.lanes)))
+        self.xs = {lane: first + max(0, n - 1) * step + NARROWEST * (n > 0) for n, lane in enumerate(self.lanes)}
+        left = max(self.xs.values()) + 24 + max([0.0, *(piece.right for piece in every)])
+        self.columns = {key: LogColumn(view, key) for key in view.partitions}
+        for column in self.columns.values():
+            left = column.stand_at(left)
+        self.ys: dict[int, float] = {}
+        self.write_from(left + 10)
+
+    def write_from(self, words_at: float) -> None:
+        """Where the sentences begin; they decide how high the rows are."""
+        self.words_at, self.width = words_at, max(WIDTH, words_at + WORDS)
+        room = 0.95 * (self.width - MARGIN - words_at)
+        self.texts = {fact.index: wrap(words.sentence(fact), room, SMALL, False) for fact in self.view.events}
+        y = HEAD
+        for fact in self.view.events:
+            column, high = self.columns.get(self.view.log_of(fact.send)), len(self.texts[fact.index]) * line_height() + 2
+            high = max(high, column.cell_height(fact) if column else 0.0, *(piece.high for piece in self.pieces[fact.index]))
+            half = max(13.0, high / 2 + 2)
+            self.ys[fact.index] = y + half
+            y += 2 * half
+        self.height = max(HEAD, *self.ys.values(), 0.0) + 29
+
+    def x(self, lane: str) -> float:
+        """Pixels of a lane; a name that has none counts as the first producer."""
+        return self.xs.get(lane, self.xs[self.lanes[1]])
+
+    def broker(self, event: Event) -> float:
+        """Pixels of the lane of the partition that an event is about."""
+        name = f"broker {event.topic}-{event.partition}"
+        return self.xs.get(name) or self.xs[next(lane for lane in self.lanes if lane.startswith("broker"))]
+
+    def place(self, fact: EventInContext) -> Point:
+        """Where an event is: in its own row, on its own lane or on its broker's."""
+        event = fact.event
+        at_broker = event.lane == "broker" or event.kind in (Kind.VERDICT, Kind.MARKER)
+        return self.broker(fact.send) if at_broker else self.x(event.lane), self.top + self.ys[fact.index]
+
+    def draw(self, canvas: Canvas, top: float) -> None:
+        """Lanes, then events from top to bottom, then what stands beside the logs."""
+        self.top = top
+        bottom = top + self.height - 3
+        self._frame(canvas, bottom)
+        taken = self._messages(canvas)
+        for fact in self.view.events:
+            canvas.event = self.steps[fact.index]
+            self._event(canvas, fact, taken)
+        for column in self.columns.values():
+            column.draw_transactions(canvas, {index: top + y for index, y in self.ys.items()}, bottom, self.steps)
+        canvas.event = None
+
+    def _frame(self, canvas: Canvas, bottom: float) -> None:
+        several = len(self.view.partitions) > 1
+        for lane, x in self.xs.items():
+            names = "\n".join(lane.split(" ", 1)) if several or not lane.startswith("broker") else "broker"
+            canvas.text(x, self.top + 12, names, bold=True)
+            if lane != "application":
+                canvas.line([(x, self.top + HEAD), (x, bottom)], colour=LANE, width=1.4, layer=1)
+        for (topic, partition), column in self.columns.items():
+            column.draw_head(canvas, self.top, bottom, f"log {topic}-{partition}" if several else "log")
+
+    def _event(self, canvas: Canvas, fact: EventInContext, taken: Occupied) -> None:
+        x, y = self.place(fact)
+        event, aspect, column = fact.event, ASPECTS.get(fact.event.kind, ""), self.columns.get(self.view.log_of(fact.send))
+        if self.view.is_marked(aspect, event.batch, event.try_no if aspect == "fate" else 0):
+            canvas.box(self.words_at - 4, y - 9, self.width - self.words_at - 6, 18, fill=TINT, edge=None, layer=0.5)
+        canvas.text(self.words_at, y, "\n".join(self.texts[fact.index]), align="left")
+        for piece in self.pieces[fact.index]:
+            if piece.draw:
+                piece.draw(canvas, x if piece.track != "application" else self.x("application"), y)
+        if column and fact.copy:
+            edge = x + marks.verdict_half(fact.shape, fact.label)
+            canvas.line([(edge, y), (column.x - column.half, y)], colour=STORED, width=1.0, style=DOTTED, layer=1.5)
+        if column:
+            column.draw_cell(canvas, fact, y)
+        if event.kind in (Kind.INIT, Kind.EPOCH) and event.producer_epoch >= 0:
+            self._id(canvas, fact, taken)
+
+    def _id(self, canvas: Canvas, fact: EventInContext, taken: Occupied) -> None:
+        """Whose id and epoch it is, to the right of the bar or to its left, if there is room."""
+        said, (x, y) = words.note_words(fact, self.view), self.place(fact)
+        aside = 14 + text_width(said, bold=True) / 2
+        free = [at for at in (x + aside, x - aside) if not any(overlap(text_box(at, y, said), box) for box in taken.boxes)]
+        canvas.text(*[*free, x][:1], y, said if free else "", backed=True)
+
+    def _pieces_of(self, fact: EventInContext) -> Iterator[Piece]:
+        event, kind = fact.event, fact.event.kind
+        if kind == Kind.SEND:
+            half = marks.send_width(fact.label)
+            yield Piece("", half, 0, lambda canvas, x, y: marks.send_box(canvas, x, y, fact.label, fact.retry))
+        elif kind == Kind.VERDICT:
+            yield Piece("", 0, 0, lambda canvas, x, y: marks.verdict(canvas, x, y, fact.shape, fact.label))
+            if said := words.memory_words(fact):
+                aside, high = 7 + marks.verdict_width(fact.shape, fact.label), (said.count("\n") + 1) * line_height() + 4
+                yield Piece("", 0, aside + text_width(said), lambda canvas, x, y: marks.memory(canvas, x + aside, y, said), high)
+        elif kind == Kind.REPORT:
+            said = words.told_words(event.batch, event.what)
+            yield Piece("application", text_width(said), 0, lambda canvas, x, y: self._told(canvas, x, y, said, event))
+        elif kind in (Kind.READ, Kind.POLL, Kind.WORK, Kind.POSITION, Kind.CONSUMER):
+            yield Piece("", 0, 0, lambda canvas, x, y: self._reading(canvas, x, y, event))
+        elif kind == Kind.MARKER:
+            yield Piece("", 0, 0, lambda canvas, x, y: self._from_coordinator(canvas, x, y))
+        elif kind == Kind.TXN and event.lane == "coordinator":
+            yield Piece("", 0, 0, lambda canvas, x, y: self._to_coordinator(canvas, x, y))
+        if kind in (*NOTES, Kind.BROKER):  # what happens to one lane alone: a dark bar across it
+            yield Piece("", 0, 0, lambda canvas, x, y: canvas.box(x - 10, y - 3.5, 20, 7, fill=EDGE, edge=None, layer=4))
+
+    def _told(self, canvas: Canvas, x: float, y: float, said: str, event: Event) -> None:
+        canvas.line([(x + 14, y), (self.x(event.lane) - 4, y)], colour=ACK, width=0.8, style=DOTTED, layer=1)
+        marks.belief(canvas, x + 22, y, event.what)
+        canvas.text(x + 10, y, said, align="right", backed=True)
+
+    def _reading(self, canvas: Canvas, x: float, y: float, event: Event) -> None:
+        if event.kind == Kind.READ:
+            canvas.line([(self.broker(event) + 4, y), (x - 8, y)], colour=ACK, style=DOTTED, layer=1.5)
+        marks.reading(canvas, x, y, event.kind)
+
+    def _from_coordinator(self, canvas: Canvas, x: float, y: float) -> None:
+        if "coordinator" in self.xs:
+            start = self.xs["coordinator"], y
+            Message("answer", start, (x - 6, y)).draw_way(canvas, (x - 6, y))
+            marks.head(canvas, start, (x - 2, y), BAND)
+
+    def _to_coordinator(self, canvas: Canvas, x: float, y: float) -> None:
+        Message("answer", (self.x("producer"), y), (x - 5, y)).draw_way(canvas, (x - 5, y))
+
+    def _messages(self, canvas: Canvas) -> Occupied:
+        """Arrows, tears, and the crosses of what was lost, which keep off all the others; what all of that takes."""
+        taken, requests, lost = Occupied(), [], []
+        for fact in self.view.events:
+            canvas.event = self.steps[fact.index]
+            message = self._message(fact)
+            if message and fact.event.kind == Kind.LOST:
+                lost.append((fact, message))
+                requests.append(self._request(fact, message))
+            elif message:
+                message.draw(canvas)
+                taken.lines.append(message.way)
+                taken.boxes += message.words
+            elif fact.event.kind == Kind.TORN:
+                self._torn(canvas, fact, taken)
+        spots: list[LabelSpot] = taken.place(requests)
+        for (fact, message), spot in zip(lost, spots, strict=True):
+            canvas.event = self.steps[fact.index]
+            message.draw_lost(canvas, spot)
+            taken.boxes.append(spot.word)
+        return taken
+
+    def _message(self, fact: EventInContext) -> Message | None:
+        """The request that arrives with an event, the answer, or the one that does not arrive."""
+        event, (x, y), origin = fact.event, self.place(fact), fact.sent or fact
+        sent = self.x(origin.event.lane) + marks.send_width(origin.label), self.place(origin)[1]
+        judged = self.broker(fact.send) - 14, self.place(fact.judged or fact)[1]
+        if event.kind == Kind.VERDICT:
+            return Message("request", sent, (x - 14, y), (x - 14, y), fact.retry)
+        if event.kind == Kind.ACK:
+            return Message("answer", judged, (x + 9, y), (x + 1, y), code=str(event.error.value) if event.error else "")
+        if event.kind != Kind.LOST:
+            return None
+        return Message(event.what, sent, sent, retry=fact.retry) if event.what == "request" else Message("answer", judged, judged)
+
+    def _request(self, fact: EventInContext, message: Message) -> LabelRequest:
+        """A lost message's cross stands in its row, as far to the right as leaves it clear of the other messages."""
+        left, right, y = self.x(fact.send.lane), self.broker(fact.send), self.place(fact)[1]
+        points = [(left + (right - left) * share / 100, y) for share in SHARES[message.what]]
+        return LabelRequest(message.start, points, SIDES[message.what], (left + 2, y - 20, right - 2, y + 20))
+
+    def _torn(self, canvas: Canvas, fact: EventInContext, taken: Occupied) -> None:
+        (left, y), right = self.place(fact), max(x for lane, x in self.xs.items() if lane.startswith("broker"))
+        marks.tear(canvas, (left, y - 2), (right, y - 2))
+        canvas.text((left + right) / 2, y, TORN, backed=True)
+        taken.boxes.append(text_box((left + right) / 2, y, TORN))
+
+
+def _lanes(view: RunView) -> list[str]:
+    """Everyone who takes part, from the application to the consumers; a broker's lane for each partition."""
+    seen: dict[str, Any] = dict.fromkeys(event.lane for event in view.history.events)
+    parts = [f"broker {topic}-{number}" for topic, number in view.partitions] or ["broker"]
+    return ["application", *view.producers, *["coordinator"] * ("coordinator" in seen), *parts,
+            *(lane for lane in seen if lane.startswith("consumer"))]

@@ -1,0 +1,266 @@
+"""An event in words: the few that stand at its mark, short enough for a notebook's width, and its sentence.
+
+And the order in which the sentences are told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from lesson_lib.core.error_codes import ErrorCode
+from lesson_lib.draw.facts.broker_memory import range_of, range_words
+from lesson_lib.draw.facts.run_view import EventInContext, RunView, shape_of
+from lesson_lib.history import Event, Kind, LogCell
+from lesson_lib.history.story import subject
+
+# A verdict in words: at its mark, where two runs are compared, as a sentence.
+_REFUSED = ("refused {code}", "The broker refuses {batch}: {why}. Nothing is stored.")
+_VERDICTS = {
+    "stored": ("stored\noffset {offset}", "stored", "The broker stores {batch} at offset {offset}{behind}{copy}."),
+    "duplicate": ("duplicate\n= offset {offset}", "duplicate",
+                  "The broker remembers {batch}: a duplicate of offset {offset}. Nothing is stored."),
+    "refused": ("refused\n{code}", *_REFUSED),
+    "fenced": ("fenced\n{code}", *_REFUSED),
+    "kept": ("kept,\ntold ok", "kept aside",
+             "The broker keeps {batch} aside and will say ok, offset {offset}: it is not in the log.")}
+AT_MARK, COMPARED, SENTENCE = range(3)
+
+_SHORT = {ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER: "out of order", ErrorCode.INVALID_PRODUCER_EPOCH: "old epoch",
+          ErrorCode.PRODUCER_FENCED: "fenced", ErrorCode.UNKNOWN_PRODUCER_ID: "unknown id",
+          ErrorCode.NOT_ENOUGH_REPLICAS: "few replicas", ErrorCode.NOT_ENOUGH_REPLICAS_AFTER_APPEND: "few replicas",
+          ErrorCode.UNKNOWN_TOPIC_OR_PARTITION: "no such topic", ErrorCode.NOT_LEADER_OR_FOLLOWER: "not leader",
+          ErrorCode.DUPLICATE_SEQUENCE_NUMBER: "duplicate", ErrorCode.REQUEST_TIMED_OUT: "timed out",
+          ErrorCode.INVALID_TXN_STATE: "bad txn state", ErrorCode.TRANSACTION_ABORTABLE: "abort the txn"}
+
+
+def verdict_in_words(form: int, what: str, error: ErrorCode = ErrorCode.NONE, **more: object) -> str:
+    """What the broker did, in one of the three forms; as it is called where nothing else is known of it."""
+    said = _VERDICTS.get(shape_of(what, error), (what, what, what))[form]
+    return said.format(**{"code": int(error), "offset": "?", "behind": "", "copy": "", **more})
+
+
+def verdict_words(fact: EventInContext, brief: bool = False) -> str:
+    """Two short lines under a verdict's mark; `brief` leaves the error's name away."""
+    event = fact.event
+    name = f" {_SHORT.get(event.error, event.error.name.replace('_', ' ').lower())}" if event.error and not brief else ""
+    offset = "?" if event.offset is None else event.offset
+    return verdict_in_words(AT_MARK, event.what, event.error, offset=offset) + name * (event.what == "refused")
+
+
+def told_words(batch: int, what: str, exception: str = "") -> str:
+    """Under the tick, cross or ring; an exception in a line of its own."""
+    words = f"{batch} {what}" if batch != -1 else what
+    return f"{words}:\n{exception}" if exception else words
+
+
+def doubt_words(batch: int) -> str:
+    """Under the ring where a message was lost, for as long as the application cannot know."""
+    return f"{batch} ?"
+
+
+def send_words(send: Event) -> str:
+    """Above a send: which try it is, and the sequence that the batch begins with, where it has one."""
+    again = f"try {send.try_no}" if send.try_no > 1 else ""
+    number = f"seq {range_words(*range_of(send))}" if send.base_sequence >= 0 else ""
+    return ", ".join(filter(None, (again, number)))
+
+
+def note_words(fact: EventInContext, view: RunView) -> str:
+    """Above a producer's lane: the id that it got, what became of it or of its transaction."""
+    event, who = fact.event, view.ids.get(fact.event.producer_id, "")
+    if event.kind in (Kind.INIT, Kind.EPOCH):
+        return f"{who} epoch {event.producer_epoch}".strip() if event.producer_epoch >= 0 else event.what or "asks for an id"
+    if event.kind == Kind.TIMEOUT:
+        return "stops waiting"
+    return f"coordinator: {event.what}" if event.lane == "coordinator" else event.what
+
+
+def broker_words(event: Event) -> str:
+    """Under the mark of a broker that restarts, crashes, fails over or forgets."""
+    return "broker\n" + event.what
+
+
+def memory_words(fact: EventInContext) -> str:
+    """The remembered ranges, under whose they are: in one line while each is one number, else one a line."""
+    words = [range_words(*one) for one in fact.memory]
+    ranges = ("\n" if any(".." in word for word in words) or len("".join(words)) > 10 else " ").join(words)
+    return f"{fact.whose}\n{ranges}" if fact.whose and ranges else ranges
+
+
+def cell_text(fact: EventInContext) -> str:
+    """What stands in the log's cell: offset and value, a line a record, four lines at most."""
+    first = fact.event.offset or 0
+    values = [value for one in fact.arrived or (fact.send,) for value in one.values or ("",)]
+    lines = [f"{first + i}: {value if len(value) <= 10 else value[:9] + '…'}" for i, value in enumerate(values)]
+    return "\n".join(lines if len(lines) <= 4 else [*lines[:3], f"… {first + len(lines) - 1}"])
+
+
+def cells_text(cells: Sequence[LogCell]) -> str:
+    """Several cells of a log in a few words."""
+    return "  ".join(f"{c.offset}: {c.value or c.kind}" for c in cells[:3]) + ("  …" if cells[3:] else "")
+
+
+def copy_words(copy: int) -> str:
+    """Under a log cell that repeats an earlier one."""
+    return "" if copy < 2 else {2: "second copy", 3: "third copy"}.get(copy, f"{copy}th copy")
+
+
+def below_cell(fact: EventInContext, view: RunView) -> str:
+    """Under a log cell: that it is a copy, or what became of its transaction."""
+    if fact.event.what == "kept" or not view.in_log(fact):
+        return "not in the log"
+    if fact.copy > 1 or not fact.send.transactional:
+        return copy_words(fact.copy)
+    cell = view.cell_at(fact.send, fact.event.offset)
+    return cell.txn if cell else ""
+
+
+def reading_words(event: Event, view: RunView) -> str:
+    """Under a consumer's mark."""
+    if event.kind == Kind.CONSUMER:
+        return event.what
+    if event.kind in _READERS:
+        return _READERS[event.kind].format(event.offset)
+    cell = view.cell_at(event, event.offset)
+    return f"{event.offset}: {cell.value}" if cell and cell.value else f"{event.offset}"
+
+
+_READERS = {Kind.POSITION: "commits {}", Kind.POLL: "handed nothing", Kind.WORK: "works"}
+_DONE = {"killed": "is killed", "started": "starts", "closed": "is closed", "stuck": "is stuck", "crashed": "crashes"}
+_TXN = {"begin": "begins a transaction", "add partition": "makes a partition part of the transaction",
+        "commit": "asks to commit", "abort": "asks to abort",
+        "prepare commit": "decides: commit", "prepare abort": "decides: abort",
+        "committed": "learns that the transaction is committed", "aborted": "learns that the transaction is aborted",
+        "add offsets": "makes the consumer's positions part of the transaction",
+        "offsets": "sends its position as part of the transaction", "refused": "is refused",
+        "timed out": "aborts a transaction that was open too long",
+        "fenced": "is fenced: another producer has its transactional id"}
+
+
+def sentence(fact: EventInContext) -> str:
+    """What happened, in a sentence that needs no picture."""
+    event = fact.event
+    said = _sentence(fact, subject(event.lane), f"batch {event.batch}" if event.batch >= 0 else "the batch")
+    noted = event.note and event.kind not in (Kind.TXN, *_NOTE_IS_SAID)
+    return f"{said.removesuffix('.')} ({event.note})." if noted else said
+
+
+_NOTE_IS_SAID = (Kind.SEND, Kind.LOST, Kind.VERDICT, Kind.ACK, Kind.REPORT, Kind.MARKER, Kind.READ)
+
+
+def _sentence(fact: EventInContext, who: str, batch: str) -> str:
+    event = fact.event
+    match event.kind:
+        case Kind.SEND:
+            return _send(fact.send, batch)
+        case Kind.LOST if event.what == "request":
+            return f"The request with {batch} is lost: it never reaches the broker."
+        case Kind.LOST:
+            return f"The answer for {batch} is lost: the broker has decided, the producer cannot know."
+        case Kind.TORN:
+            nobody = "No answer was awaited, so nobody notices."
+            return "The connection is torn. " + ("What was not answered on it is in doubt." if fact.awaited else nobody)
+        case Kind.VERDICT:
+            return _verdict(fact, batch)
+        case Kind.ACK:
+            said = f"error {event.error.words}" if event.error else f"offset {event.offset}"
+            return f"The answer for {batch} arrives: {said}."
+        case Kind.TIMEOUT:
+            return f"{who} stops waiting for the answer for {batch}."
+        case Kind.REPORT:
+            return _report(event, batch)
+        case Kind.INIT:
+            return f"{who} gets a producer id, with epoch {event.producer_epoch}."
+        case Kind.EPOCH:
+            return f"{who} {event.what or f'goes on with epoch {event.producer_epoch}'}."
+        case Kind.PRODUCER | Kind.CONSUMER:
+            return f"{who} {_DONE.get(event.what, event.what)}."
+        case Kind.BROKER:
+            return f"The broker {event.what}."
+        case Kind.TXN:
+            return f"{who} {_TXN.get(event.what, event.what)}."
+        case Kind.MARKER:
+            article = "An" if event.what == "abort" else "A"
+            return f"{article} {event.what} marker is written to the log at offset {event.offset}."
+        case Kind.READ:
+            return f"{who} reads offset {event.offset}{f' ({_values(event)})' if event.values else ''}."
+        case Kind.POLL:
+            return f"{who} asks for records and is handed nothing."
+        case Kind.WORK:
+            return f"{who}'s application works on {_values(event) or 'the record'}."
+        case _:
+            return f"{who} commits {event.offset} as the next offset to read."
+
+
+def _values(event: Event) -> str:
+    return " ".join(event.values)
+
+
+def _send(send: Event, batch: str) -> str:
+    values = f" ({' '.join(send.values[:4])}{' …' if send.values[4:] else ''})" if send.values else ""
+    again = f" again, try {send.try_no}" if send.try_no > 1 else ""
+    number = f", sequence {range_words(*range_of(send))}" if send.base_sequence >= 0 else ""
+    return f"{subject(send.lane)} sends {batch}{values}{again}{number}."
+
+
+def _verdict(fact: EventInContext, batch: str) -> str:
+    event = fact.event
+    behind = f", and behind it what it had kept: {', '.join(map(str, event.behind))}" if event.behind else ""
+    copy = f": a {copy_words(fact.copy)}" if fact.copy > 1 else ""
+    why = event.error.words if event.error else ""
+    return verdict_in_words(SENTENCE, event.what, event.error, batch=batch, offset=event.offset, behind=behind, copy=copy,
+                            why=why)
+
+
+def _report(event: Event, batch: str) -> str:
+    if event.what == "unknown":
+        gets = f"gets {event.note}: it " if event.note and " " not in event.note else ""
+        return f"The application {gets}cannot know whether {batch} is in the log."
+    return f"The application is told: {batch} {event.what}{f' ({event.note})' if event.note else ''}."
+
+
+Step = tuple[tuple[int, EventInContext], ...]  # (number of the run, its event)
+
+
+@dataclass(frozen=True)
+class Telling:
+    """The order in which a picture is told: at each step an event, or one of either run where both do the same.
+
+    `names` are those of the runs. `times` is a time that only counts for each (run, event), where clocks do not compare.
+    """
+
+    order: Sequence[Step]
+    names: Sequence[str]
+    times: Mapping[tuple[int, int], int] = field(default_factory=dict)
+
+    @property
+    def last(self) -> int | None:
+        """The last step, at which all is known that is known only at the end."""
+        return len(self.order) - 1 if self.order else None
+
+    def steps(self, run: int) -> dict[int, int]:
+        """The step of each event of a run."""
+        return {fact.index: n for n, step in enumerate(self.order) for number, fact in step if number == run}
+
+    def clock(self, run: int) -> dict[int, int]:
+        """The time of each event of a run; empty where the event's own is meant."""
+        return {index: time for (number, index), time in self.times.items() if number == run}
+
+    @cached_property
+    def captions(self) -> tuple[str, ...]:
+        """A sentence for each step."""
+        return tuple(map(self._caption, self.order))
+
+    @property
+    def surprises(self) -> tuple[int, ...]:
+        """The steps at which something goes otherwise than planned."""
+        return tuple(n for n, step in enumerate(self.order) if any(fact.surprising for _, fact in step))
+
+    def _caption(self, step: Step) -> str:
+        texts = [sentence(fact) for _, fact in step]
+        if len(texts) > 1 and texts[0] == texts[1]:
+            return f"Both: {texts[0]}"
+        names = [self.names[run] for run, _ in step]
+        return "  ".join(f"{name}: {text}" if name else text for name, text in zip(names, texts, strict=True))
