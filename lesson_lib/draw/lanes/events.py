@@ -22,6 +22,7 @@ from lesson_lib.history import Event, Kind
 Place = tuple[int, int]
 MANY_ATTEMPTS, MANY_EXCEPTIONS = 12, 3  # above, names of errors and of exceptions would make the picture too wide
 TOLD, LOG, MIDDLE = 46.0, 46.0, 14.0    # heights of rows; from the upper edge of a producer's row to its lane
+TORN = "connection\ntorn"
 AFTER_ALL, CELLS_AFTER_ALL = 900, 899   # ranks at the end: batches that nobody reported on, cells that others wrote
 
 
@@ -102,7 +103,7 @@ class LaneEvents:
                 if fact.index in self.doubts:
                     yield self._belief("unknown", words.doubt_words(event.batch), False)
             case Kind.TORN:
-                yield from _room("torn", "connection\ntorn")
+                yield from _room("torn", TORN)
                 yield Piece("lost", 10, 10)
             case Kind.REPORT:
                 yield self._told(event.batch, event.what)

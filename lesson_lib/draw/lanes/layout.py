@@ -17,11 +17,10 @@ from itertools import groupby
 from statistics import median
 
 from lesson_lib.draw.facts.run_view import EventInContext, RunView
-from lesson_lib.draw.lanes.events import LOG, MIDDLE, TOLD, LaneEvents, Place, row_of_log
-from lesson_lib.draw.sheet import marks
-from lesson_lib.draw.sheet.canvas import Canvas, Point, line_height, text_width
-from lesson_lib.draw.sheet.label_placement import LabelRequest, Occupied, text_box
-from lesson_lib.draw.sheet.marks import Message, Piece
+from lesson_lib.draw.lanes.events import LOG, MIDDLE, TOLD, TORN, LaneEvents, Place, row_of_log
+from lesson_lib.draw.sheet.canvas import Canvas, line_height, text_width
+from lesson_lib.draw.sheet.label_placement import LabelRequest
+from lesson_lib.draw.sheet.marks import Message, Piece, draw_messages
 from lesson_lib.draw.sheet.style import DOTTED, LANE, MARGIN, PALE, QUIET, WIDTH
 from lesson_lib.draw.words.events import Telling
 from lesson_lib.history import Kind
@@ -57,7 +56,7 @@ def _notes(run: LaneEvents, axes: Sequence[Axis]) -> str:
 
 
 def _axes(runs: Sequence[LaneEvents], apart: bool) -> list[Axis]:
-    """One axis for all; where they may be `apart`, and where that becomes too wide to read, and not each run by itself, an axis for each."""
+    """One axis for all; an axis for each where they may be `apart` and only one for all is too wide to read."""
     pieces = [(n, *each) for n, run in enumerate(runs) for each in run.everything()]
     shared = lay_out([(place, f"{n} {p.track}", p.left, p.right) for n, place, p in pieces])
     if len(runs) > 1 and apart and shared.end > TOO_WIDE:
@@ -164,7 +163,7 @@ class LanesPanel:
         canvas.event = None
 
     def _events(self, canvas: Canvas) -> None:
-        self._messages(canvas)
+        draw_messages(canvas, [message for fact in self.view.events if (message := self._message(fact))])
         for fact in self.view.events:
             canvas.event = self.steps[fact.index]
             self._pieces(canvas, self.run.places[fact.index], self.run.pieces[fact.index])
@@ -186,53 +185,24 @@ class LanesPanel:
         end, y = self.x(report) - 10 if report else self.width - RIGHT, self.y("told", 13)
         canvas.line([(self.x(loss) + 8, y), (end, y)], colour=QUIET, style=DOTTED, layer=1.5)
 
-    def _messages(self, canvas: Canvas) -> None:
-        """Arrows, tears, and the crosses of what was lost, which keep off all the others."""
-        taken, requests, lost = Occupied(), [], []
-        for fact in self.view.events:
-            canvas.event = self.steps[fact.index]
-            message = self._message(fact)
-            if message and fact.event.kind == Kind.LOST:
-                lost.append((fact, message))
-                requests.append(self._request(fact, message))
-            elif message:
-                message.draw(canvas)
-                taken.lines.append(message.way)
-                taken.boxes += message.words
-            elif fact.event.kind == Kind.TORN:
-                self._torn(canvas, fact, taken)
-        for (fact, message), spot in zip(lost, taken.place(requests), strict=True):
-            canvas.event = self.steps[fact.index]
-            message.draw_lost(canvas, spot)
-
     def _message(self, fact: EventInContext) -> Message | None:
-        """The request that arrives with an event, the answer, or the one that does not arrive."""
-        event, x, broker = fact.event, self.x(fact), self.lane("broker")
+        """What arrives with an event, or what does not: a cross stands at its own moment, and as high as the others let it."""
+        event, x, broker, step = fact.event, self.x(fact), self.lane("broker"), self.steps[fact.index]
         sent = (self.x(fact.sent), self.lane(fact.sent.event.lane) + 10) if fact.sent else (x, self.y("network"))
-        judged = self.x(fact.judged or fact), broker - 13
+        judged, lane = (self.x(fact.judged or fact), broker - 13), self.lane(self.run.lanes[fact.index])
         if event.kind == Kind.VERDICT:
-            return Message("request", sent, (x, broker - 14), (x, broker - 12), fact.retry)
+            return Message("request", step, sent, (x, broker - 14), (x, broker - 12), fact.retry)
         if event.kind == Kind.ACK:
-            lane = self.lane(self.run.lanes[fact.index])
-            return Message("answer", judged, (x, lane + 8), (x, lane + 1), code=str(event.error.value) if event.error else "")
+            code = str(event.error.value) if event.error else ""
+            return Message("answer", step, judged, (x, lane + 8), (x, lane + 1), words=code)
+        if event.kind == Kind.TORN:
+            return Message("tear", step, (x + 2, lane), (x + 2, broker), (x + 2, self.y("network", NETWORK - 13)), words=TORN)
         if event.kind != Kind.LOST:
             return None
-        return Message(event.what, sent, sent, retry=fact.retry) if event.what == "request" else Message("answer", judged, judged)
-
-    def _request(self, fact: EventInContext, message: Message) -> LabelRequest:
-        """A lost message's cross stands at its own moment; how high, and where its word stands, depends on the others."""
-        x, y = self.x(fact), self.y("network", NETWORK * SHARES[message.what])
-        points: list[Point] = [(x + aside, y + down) for aside in ASIDE for down in DOWN]
+        what, start = ("request", sent) if event.what == "request" else ("answer", judged)
+        points = [(x + aside, self.y("network", NETWORK * SHARES[what] + down)) for aside in ASIDE for down in DOWN]
         edges = 0.0, self.y("network", -6), self.width, self.y("network", NETWORK + 2)
-        return LabelRequest(message.start, points, SIDES[message.what], edges)
-
-    def _torn(self, canvas: Canvas, fact: EventInContext, taken: Occupied) -> None:
-        x, y, words = self.x(fact), self.y("network", NETWORK - 13), "connection\ntorn"
-        ends = (x, self.lane(self.run.lanes[fact.index])), (x, self.lane("broker"))
-        marks.tear(canvas, *ends)
-        canvas.text(x + 2, y, words, backed=True)
-        taken.lines.append(((x + 2, ends[0][1]), (x + 2, ends[1][1])))
-        taken.boxes.append(text_box(x + 2, y, words))
+        return Message(what, step, start, retry=fact.retry, request=LabelRequest(start, points, SIDES[what], edges))
 
 
 def _all(several: Iterable[Iterable[str]]) -> list[str]:

@@ -5,12 +5,12 @@ And the messages between two lanes: requests, answers, the ones that were lost o
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import cos, hypot, pi, sin
 
 from lesson_lib.draw.sheet.canvas import Canvas, Point, Rectangle, line_height, text_width
-from lesson_lib.draw.sheet.label_placement import ASIDE, LOST, LabelSpot, Segment, text_box
+from lesson_lib.draw.sheet.label_placement import ASIDE, LOST, LabelRequest, LabelSpot, Occupied, text_box
 from lesson_lib.draw.sheet.style import (
     ACK,
     AGAIN,
@@ -151,51 +151,48 @@ def circle(x: float, y: float, r: float) -> list[Point]:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A request or an answer on its way: its line ends at `end`, its head at `tip`; one that is lost has none.
+    """A request or an answer on its way from `start`: its line ends at `end`, its head at `tip`.
 
-    `code` is the error that an answer carries; it stands in its middle.
+    `words` (the error that an answer carries) stand in its middle. One that is lost has no end, but a `request` for a
+    place at which its cross can stand. The tear of a connection counts as a message that nobody got.
     """
 
-    what: str
+    what: str  # request, answer or tear
+    step: int | None
     start: Point
-    end: Point
+    end: Point = (0.0, 0.0)
     tip: Point = (0.0, 0.0)
     retry: bool = False
-    code: str = ""
-
-    @property
-    def way(self) -> Segment:
-        """Its line."""
-        return self.start, self.end
+    words: str = ""
+    request: LabelRequest | None = None
 
     @property
     def middle(self) -> Point:
-        """Where its code stands."""
+        """Where its words stand."""
+        if self.what == "tear":
+            return self.tip
         return (self.start[0] + self.tip[0]) / 2, (self.start[1] + self.tip[1]) / 2
 
-    @property
-    def words(self) -> list[Rectangle]:
-        """What its code takes."""
-        return [text_box(*self.middle, self.code)] if self.code else []
-
     def draw(self, canvas: Canvas) -> None:
-        """A request solid and blue, or dashed and orange for a retry; an answer dotted, its head open."""
-        self.draw_way(canvas, self.end)
-        fill = None if self.what == "answer" else RETRY if self.retry else FIRST_SEND
-        head(canvas, self.start, self.tip, fill)
-        canvas.text(*self.middle, self.code, bold=True, backed=True)
+        """Its line, its head, its words."""
+        if self.what == "tear":
+            tear(canvas, self.start, self.end)
+        else:
+            self._line(canvas, self.end)
+            head(canvas, self.start, self.tip, None if self.what == "answer" else RETRY if self.retry else FIRST_SEND)
+        canvas.text(*self.middle, self.words, bold=self.what != "tear", backed=True)
 
     def draw_lost(self, canvas: Canvas, spot: LabelSpot) -> None:
         """Only as far as it came: there its line ends in a bold black cross, with the word beside it."""
         x, y, (left, top, _, bottom) = spot.x, spot.y, spot.word
-        self.draw_way(canvas, (x, y))
+        self._line(canvas, (x, y))
         for slope in (1, -1):
-            canvas.line([(x - 7, y - 7 * slope), (x + 7, y + 7 * slope)], colour="#000000", width=3.6, layer=6.6)
+            canvas.line([(x - 7, y - 7 * slope), (x + 7, y + 7 * slope)], colour=FENCED, width=3.6, layer=6.6)
         at, align = {"right": (left, "left"), "left": (x - ASIDE, "right")}.get(spot.side, (x, "center"))
         canvas.text(at, (top + bottom) / 2, LOST, bold=True, align=align, backed=True, layer=6.5)
 
-    def draw_way(self, canvas: Canvas, end: Point) -> None:
-        """Its line, up to a point."""
+    def _line(self, canvas: Canvas, end: Point) -> None:
+        """Solid and blue for a request, dashed and orange for a retry; an answer is grey and dotted."""
         if self.what == "answer":
             canvas.line([self.start, end], colour=ACK, width=1.5, style=DOTTED, layer=2.3)
         elif self.retry:
@@ -206,14 +203,30 @@ class Message:
             canvas.line([self.start, end], colour=FIRST_SEND, width=1.8, layer=2.7)
 
 
-def head(canvas: Canvas, start: Point, tip: Point, fill: str | None, edge: str = EDGE, size: float = 9) -> None:
+def draw_messages(canvas: Canvas, messages: Sequence[Message]) -> list[Rectangle]:
+    """All messages of a run; the crosses of the lost ones keep off the others. What the words at them take."""
+    arrived, lost = ([one for one in messages if bool(one.request) == is_lost] for is_lost in (False, True))
+    words = [text_box(*one.middle, one.words) for one in arrived if one.words]
+    for one in arrived:
+        canvas.event = one.step
+        one.draw(canvas)
+    lines = [(one.start, one.end) for one in arrived if one.what != "tear" or one.start[0] == one.end[0]]
+    spots = Occupied(lines, words).place([one.request for one in lost if one.request])
+    for one, spot in zip(lost, spots, strict=True):
+        canvas.event = one.step
+        one.draw_lost(canvas, spot)
+    canvas.event = None
+    return [*words, *(spot.word for spot in spots)]
+
+
+def head(canvas: Canvas, start: Point, tip: Point, fill: str | None) -> None:
     """An arrow's head at `tip`; open where `fill` is None."""
     dx, dy = tip[0] - start[0], tip[1] - start[1]
     long = hypot(dx, dy) or 1
-    ux, uy = dx / long * size, dy / long * size
+    ux, uy = 9 * dx / long, 9 * dy / long
     left = (tip[0] - ux - uy * 0.45, tip[1] - uy + ux * 0.45)
     right = (tip[0] - ux + uy * 0.45, tip[1] - uy - ux * 0.45)
-    canvas.polygon([tip, left, right], fill=fill or "white", edge=edge, layer=4.5)
+    canvas.polygon([tip, left, right], fill=fill or "white", layer=4.5)
 
 
 def tear(canvas: Canvas, start: Point, end: Point) -> None:

@@ -11,10 +11,10 @@ from typing import Any
 
 from lesson_lib.draw.facts.run_view import NOTES, EventInContext, RunView
 from lesson_lib.draw.sheet import marks
-from lesson_lib.draw.sheet.canvas import Canvas, Point, line_height, overlap, text_width
-from lesson_lib.draw.sheet.label_placement import LabelRequest, LabelSpot, Occupied, text_box
-from lesson_lib.draw.sheet.marks import Message, Piece
-from lesson_lib.draw.sheet.style import ACK, BAND, DOTTED, EDGE, LANE, MARGIN, SMALL, STORED, TINT, WIDTH
+from lesson_lib.draw.sheet.canvas import Canvas, Point, Rectangle, line_height, overlap, text_width
+from lesson_lib.draw.sheet.label_placement import LabelRequest, text_box
+from lesson_lib.draw.sheet.marks import Message, Piece, draw_messages
+from lesson_lib.draw.sheet.style import ACK, DOTTED, EDGE, LANE, MARGIN, SMALL, STORED, TINT, WIDTH
 from lesson_lib.draw.space_time.log_column import LogColumn
 from lesson_lib.draw.words import events as words
 from lesson_lib.draw.words.events import Telling
@@ -89,7 +89,7 @@ class SpaceTimePanel:
         self.top = top
         bottom = top + self.height - 3
         self._frame(canvas, bottom)
-        taken = self._messages(canvas)
+        taken = draw_messages(canvas, [message for fact in self.view.events if (message := self._message(fact))])
         for fact in self.view.events:
             canvas.event = self.steps[fact.index]
             self._event(canvas, fact, taken)
@@ -107,7 +107,7 @@ class SpaceTimePanel:
         for (topic, partition), column in self.columns.items():
             column.draw_head(canvas, self.top, bottom, f"log {topic}-{partition}" if several else "log")
 
-    def _event(self, canvas: Canvas, fact: EventInContext, taken: Occupied) -> None:
+    def _event(self, canvas: Canvas, fact: EventInContext, taken: Sequence[Rectangle]) -> None:
         x, y = self.place(fact)
         event, aspect, column = fact.event, ASPECTS.get(fact.event.kind, ""), self.columns.get(self.view.log_of(fact.send))
         if self.view.is_marked(aspect, event.batch, event.try_no if aspect == "fate" else 0):
@@ -124,11 +124,11 @@ class SpaceTimePanel:
         if event.kind in (Kind.INIT, Kind.EPOCH) and event.producer_epoch >= 0:
             self._id(canvas, fact, taken)
 
-    def _id(self, canvas: Canvas, fact: EventInContext, taken: Occupied) -> None:
+    def _id(self, canvas: Canvas, fact: EventInContext, taken: Sequence[Rectangle]) -> None:
         """Whose id and epoch it is, to the right of the bar or to its left, if there is room."""
         said, (x, y) = words.note_words(fact, self.view), self.place(fact)
         aside = 14 + text_width(said, bold=True) / 2
-        free = [at for at in (x + aside, x - aside) if not any(overlap(text_box(at, y, said), box) for box in taken.boxes)]
+        free = [at for at in (x + aside, x - aside) if not any(overlap(text_box(at, y, said), box) for box in taken)]
         canvas.text(*[*free, x][:1], y, said if free else "", backed=True)
 
     def _pieces_of(self, fact: EventInContext) -> Iterator[Piece]:
@@ -165,59 +165,31 @@ class SpaceTimePanel:
 
     def _from_coordinator(self, canvas: Canvas, x: float, y: float) -> None:
         if "coordinator" in self.xs:
-            start = self.xs["coordinator"], y
-            Message("answer", start, (x - 6, y)).draw_way(canvas, (x - 6, y))
-            marks.head(canvas, start, (x - 2, y), BAND)
+            Message("answer", None, (self.xs["coordinator"], y), (x - 6, y), (x - 2, y)).draw(canvas)
 
     def _to_coordinator(self, canvas: Canvas, x: float, y: float) -> None:
-        Message("answer", (self.x("producer"), y), (x - 5, y)).draw_way(canvas, (x - 5, y))
-
-    def _messages(self, canvas: Canvas) -> Occupied:
-        """Arrows, tears, and the crosses of what was lost, which keep off all the others; what all of that takes."""
-        taken, requests, lost = Occupied(), [], []
-        for fact in self.view.events:
-            canvas.event = self.steps[fact.index]
-            message = self._message(fact)
-            if message and fact.event.kind == Kind.LOST:
-                lost.append((fact, message))
-                requests.append(self._request(fact, message))
-            elif message:
-                message.draw(canvas)
-                taken.lines.append(message.way)
-                taken.boxes += message.words
-            elif fact.event.kind == Kind.TORN:
-                self._torn(canvas, fact, taken)
-        spots: list[LabelSpot] = taken.place(requests)
-        for (fact, message), spot in zip(lost, spots, strict=True):
-            canvas.event = self.steps[fact.index]
-            message.draw_lost(canvas, spot)
-            taken.boxes.append(spot.word)
-        return taken
+        canvas.line([(self.x("producer"), y), (x - 5, y)], colour=ACK, width=1.5, style=DOTTED, layer=2.3)
 
     def _message(self, fact: EventInContext) -> Message | None:
-        """The request that arrives with an event, the answer, or the one that does not arrive."""
-        event, (x, y), origin = fact.event, self.place(fact), fact.sent or fact
+        """What arrives with an event, or what does not: a cross is in its row, as far to the right as the others let it."""
+        event, (x, y), origin, step = fact.event, self.place(fact), fact.sent or fact, self.steps[fact.index]
         sent = self.x(origin.event.lane) + marks.send_width(origin.label), self.place(origin)[1]
         judged = self.broker(fact.send) - 14, self.place(fact.judged or fact)[1]
         if event.kind == Kind.VERDICT:
-            return Message("request", sent, (x - 14, y), (x - 14, y), fact.retry)
+            return Message("request", step, sent, (x - 14, y), (x - 14, y), fact.retry)
         if event.kind == Kind.ACK:
-            return Message("answer", judged, (x + 9, y), (x + 1, y), code=str(event.error.value) if event.error else "")
+            code = str(event.error.value) if event.error else ""
+            return Message("answer", step, judged, (x + 9, y), (x + 1, y), words=code)
+        if event.kind == Kind.TORN:
+            right = max(at for lane, at in self.xs.items() if lane.startswith("broker"))
+            return Message("tear", step, (x, y - 2), (right, y - 2), ((x + right) / 2, y), words=TORN)
         if event.kind != Kind.LOST:
             return None
-        return Message(event.what, sent, sent, retry=fact.retry) if event.what == "request" else Message("answer", judged, judged)
-
-    def _request(self, fact: EventInContext, message: Message) -> LabelRequest:
-        """A lost message's cross stands in its row, as far to the right as leaves it clear of the other messages."""
-        left, right, y = self.x(fact.send.lane), self.broker(fact.send), self.place(fact)[1]
-        points = [(left + (right - left) * share / 100, y) for share in SHARES[message.what]]
-        return LabelRequest(message.start, points, SIDES[message.what], (left + 2, y - 20, right - 2, y + 20))
-
-    def _torn(self, canvas: Canvas, fact: EventInContext, taken: Occupied) -> None:
-        (left, y), right = self.place(fact), max(x for lane, x in self.xs.items() if lane.startswith("broker"))
-        marks.tear(canvas, (left, y - 2), (right, y - 2))
-        canvas.text((left + right) / 2, y, TORN, backed=True)
-        taken.boxes.append(text_box((left + right) / 2, y, TORN))
+        what, start = ("request", sent) if event.what == "request" else ("answer", judged)
+        left, right = self.x(fact.send.lane), self.broker(fact.send)
+        points = [(left + (right - left) * share / 100, y) for share in SHARES[what]]
+        request = LabelRequest(start, points, SIDES[what], (left + 2, y - 20, right - 2, y + 20))
+        return Message(what, step, start, retry=fact.retry, request=request)
 
 
 def _lanes(view: RunView) -> list[str]:
