@@ -1,5 +1,5 @@
-// Names the controls of a question or a playground, keeps their keys, and makes pictures that appear among them step: a script
-// in a widget's value is not run by the front end. Runs once an output; does nothing where it finds no controls.
+// Keeps the keys of a playground's controls, and makes pictures that appear among them step: a script in a widget's value is
+// not run by the front end. Where there are no controls, as the day after, it says that the cell is to be run. Once an output.
 (function (here) {
   const ours = (event) => {
     const plain = !event.ctrlKey && !event.metaKey && !event.altKey;
@@ -11,27 +11,17 @@
   const focus = (event) => event.target.closest("button, input")?.focus({ preventScroll: true });
   // Notebook 7 looks at a key before it gets down to the controls, but leaves one alone that is pressed on such an element.
   const tell = (event) => {
-    const inside = event.target.closest?.(".lesson-answer, .lesson-playground");
+    const inside = event.target.closest?.(".lesson-playground");
     if (inside) event.target.toggleAttribute("data-lm-suppress-shortcuts", ours(event));
   };
   if (!window.lessonKeys) {
     window.lessonKeys = true;
     window.addEventListener("keydown", tell, true);
   }
-  const name = (group, question) => {
-    group.dataset.named = "yes";
-    const label = group.querySelector(".widget-label");
-    const box = group.querySelector(".widget-radio-box") || group;
-    box.setAttribute("role", "radiogroup");
-    box.setAttribute("aria-label", `${label ? label.textContent : "Answer"}: ${question}`);
-    const id = `lesson-${Math.random().toString(36).slice(2)}`;
-    group.querySelectorAll("input[type=radio]").forEach((input) => { input.name = id; });
-  };
   const keep = (box) => {
     box.dataset.guarded = "yes";
     box.addEventListener("keydown", guard);
     box.addEventListener("click", focus);
-    if (!box.matches(".lesson-playground")) return;
     box.setAttribute("role", "group");
     box.setAttribute("aria-label", "Playground");
     box.style.setProperty("--jp-widgets-dropdown-arrow", ARROW);
@@ -47,13 +37,10 @@
     + "%3Cpath d=%22M5 7l4 4 4-4%22 fill=%22none%22 stroke=%22%23808080%22 stroke-width=%222%22/%3E%3C/svg%3E')";
   const upgrade = (area) => {
     area.querySelectorAll(".lesson-playground [data-picture] > script:not([data-running])").forEach(run);
-    area.querySelectorAll(".lesson-answer, .lesson-playground").forEach((box) => {
-      if (!box.dataset.guarded) keep(box);
-      const text = area.querySelector(`#${[...box.classList].find((c) => c.startsWith("question-")) || "none"}`);
-      box.querySelectorAll(".widget-radio:not([data-named])").forEach((group) => {
-        if (group.querySelector("input")) name(group, text ? text.textContent : "");
-      });
-    });
+    area.querySelectorAll(".lesson-playground:not([data-guarded])").forEach(keep);
+    const words = area.querySelector(".lesson-playground-words p");
+    if (words) words.hidden = Boolean(area.querySelector(".lesson-playground"));
+    area.querySelectorAll(".jp-OutputArea-output.jupyter-widgets").forEach((error) => { error.hidden = true; }); // of yesterday
   };
   // VS Code puts each output of a cell into a container of its own; the controls are in the next one.
   const area = here && (here.closest(".jp-OutputArea, .cell_container") || here.parentElement.parentElement);

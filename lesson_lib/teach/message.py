@@ -60,32 +60,33 @@ class Message:
         attributes = f'role="status" data-outcome="{self.outcome}"'
         return box(inline_html(self.line) + code, _LOOK[self.outcome][1], attributes)
 
+    def rich(self) -> str:
+        """The line and the picture as HTML."""
+        return self.html + picture_html(self.picture)
+
     def __repr__(self) -> str:
         return "\n\n".join(filter(None, (self.line, self.code, picture_text(self.picture))))
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return {"text/plain": repr(self), "text/html": self.html + picture_html(self.picture)}
+        return {"text/plain": repr(self), "text/html": self.rich()}
 
 
-class Standing(Message):
-    """A message that gives way where it stands in the notebook, once there is something newer to say."""
-
-    _handle: Any = None
+class Quiet(Message):
+    """A message that stands elsewhere already, as on the card of a question; as the value of a cell it shows nothing."""
 
     def _ipython_display_(self) -> None:
-        from IPython.display import display
-        object.__setattr__(self, "_handle", display(_Text(repr(self), self.html), display_id=True))
+        pass
 
-    def give_way(self, later: Message) -> None:
-        """Show another in its place; nothing where it was never shown."""
-        if self._handle is not None:
-            self._handle.update(_Text(repr(later), later.html))
+    def aloud(self) -> Message:
+        """The same, to be shown."""
+        return Message(self.outcome, self.text, self.picture, self.code)
 
 
 class Shown:
     """Something that shows itself when it is made, and again only where a later cell asks for it."""
 
     _cell: int | None = None
+    _handle: Any = None
 
     def plain(self) -> str:
         """What it says, as text."""
@@ -98,10 +99,20 @@ class Shown:
     def show(self) -> None:
         """Put it under the running cell."""
         self._cell = cell_number()
-        show_now(_Text(self.plain(), self.rich()))
+        self._handle = show_now(_Text(self.plain(), self.rich()))
+
+    def refresh(self) -> None:
+        """Put it anew where it was shown last."""
+        if self._handle is not None:
+            self._handle.update(_Text(self.plain(), self.rich()))
+
+    @property
+    def is_in_this_cell(self) -> bool:
+        """Whether it was shown by the running cell."""
+        return self._cell is not None and self._cell == cell_number()
 
     def _ipython_display_(self) -> None:
-        if self._cell is None or self._cell != cell_number():
+        if not self.is_in_this_cell:
             self.show()
 
     def __repr__(self) -> str:
@@ -150,14 +161,13 @@ def cell_number() -> int | None:
     return None if shell is None else shell.execution_count
 
 
-def show_now(thing: Any) -> None:
-    """Put a thing under the running cell; outside of a notebook, print it."""
+def show_now(thing: Any) -> Any:
+    """Put a thing under the running cell; outside of a notebook, print it. Returns what can put another in its place."""
     from IPython.core.getipython import get_ipython
     from IPython.display import display
     if get_ipython() is None:
-        print(thing)
-    else:
-        display(thing)
+        return print(thing)
+    return display(thing, display_id=True) if has_kernel() else display(thing)
 
 
 def has_kernel() -> bool:

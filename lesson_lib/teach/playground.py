@@ -123,7 +123,8 @@ class Playground(Shown):
     def rich(self) -> str:
         """The call and the picture."""
         said = box("<strong>Playground.</strong> Choose what happens to each attempt, then Run. "
-                   f"{inline_html(f'`{self.call}`')}", "#56B4E9")
+                   f"{inline_html(f'`{self.call}`')}<p>Run this cell to play.</p>", "#56B4E9",
+                   'class="lesson-playground-words"')
         return said + picture_html(self.message().picture) + guard_script()
 
     def show(self) -> None:

@@ -1,22 +1,19 @@
-"""The controls in a real JupyterLab: answered and played by keyboard, without a key that reaches the notebook."""
+"""The playground in a real JupyterLab: played by keyboard, without a key that reaches the notebook."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
 
 from tests.browser.conftest import SCREENSHOTS, Opener, Server
 from tests.browser.jupyterlab import IDLE, write_notebook
 
 pytestmark = pytest.mark.browser
 PICTURE = ".lesson-playground [data-picture]"
-CELLS = ["from lesson_lib import playground, question", 'predict = question("2.lost-ack")\npredict.answer(...)',
-         "ground = playground(3, idempotence=False)"]
+CELLS = ["from lesson_lib import playground", "ground = playground(3, idempotence=False)"]
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +22,6 @@ def page(server: Server, open_notebook: Opener) -> Iterator[Any]:
     write_notebook(server.folder / "controls.ipynb", CELLS)
     page = open_notebook("controls.ipynb")
     page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
-    page.wait_for_selector(".lesson-answer[data-guarded] input[type=radio]", timeout=60_000)
     page.wait_for_selector(".lesson-playground[data-guarded] select", timeout=60_000)
     yield page
     page.close()
@@ -34,27 +30,6 @@ def page(server: Server, open_notebook: Opener) -> Iterator[Any]:
 def cells(page: Any) -> int:
     """How many cells the notebook has."""
     return page.locator(".jp-Cell").count()
-
-
-def test_a_prediction_by_keyboard(page: Any, server: Server) -> None:
-    group = page.get_by_role("radiogroup", name="Answer: Predict. This time the request")
-    group.get_by_role("radio").first.focus()
-    for key in ("ArrowDown", "b", "d", "d", "x", "a"):
-        page.keyboard.press(key)
-    assert group.get_by_role("radio", name="b").is_checked() and cells(page) == len(CELLS)
-    page.keyboard.press("Tab")
-    page.keyboard.press("Space")
-    page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.textContent") == "Commit"
-    page.wait_for_function(IDLE)
-    page.keyboard.press("Enter")
-    page.wait_for_selector(".lesson-answer [role=status]")
-    assert "You predict b: m0 m1 m1 m2, a guess." in page.locator(".lesson-answer [role=status]").inner_text()
-    assert page.evaluate("document.activeElement.textContent") == "Commit", "the focus stays where it was"
-    below = page.locator(".jp-Cell").nth(1).locator("[role=status]").last
-    expect(below).to_have_text("Answered with the buttons: b.")  # it said "Not attempted yet", which is not so any more
-    kept = json.loads((server.folder / "progress" / "answers.json").read_text())
-    assert kept["answers"] == {"2.lost-ack": [{"answer": "b", "confidence": 1}]}
 
 
 def tab_to(page: Any, name: str) -> None:

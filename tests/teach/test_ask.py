@@ -8,12 +8,18 @@ import pytest
 
 from lesson_lib.errors import LessonError
 from lesson_lib.teach import misconception_map, observe, progress, question, reveal, store
-from lesson_lib.teach.ask import AnswerView
+from lesson_lib.teach.ask import Asked
+from lesson_lib.teach.card import Wire
 from lesson_lib.teach.content import find
-from lesson_lib.teach.message import Outcome
+from lesson_lib.teach.message import Outcome, Quiet
 
 RUN = find("2.lost-ack").scenario.run()
 CONTROL = find("2.lost-request").scenario.run()
+
+
+def seen(asked: Asked) -> str:
+    """The card as it is without a script."""
+    return asked.rich().partition("<script>")[0]
 
 
 def test_a_question_shows_its_options_and_how_to_answer(capsys: pytest.CaptureFixture[str]) -> None:
@@ -22,6 +28,7 @@ def test_a_question_shows_its_options_and_how_to_answer(capsys: pytest.CaptureFi
     assert "simulate(3, faults={2: 'lose ack'}, idempotence=False)" in said
     assert all(f"  {key}  " in said for key in "abc")
     assert 'predict.answer("a", confidence=3)' in said
+    assert "Not attempted" not in said
 
 
 def test_its_html_says_the_same_and_escapes() -> None:
@@ -40,14 +47,14 @@ def test_the_placeholder_is_no_answer(dots: Any) -> None:
 @pytest.mark.parametrize("option", ["d", "", "ab", 2, ["a"], "m0 m1 m2"])
 def test_what_is_no_option_is_answered_with_the_options(option: Any) -> None:
     said = question("2.lost-ack").answer(option)
-    assert said.outcome == Outcome.NOT_ATTEMPTED and '"a", "b" or "c"' in said.text
+    assert said.outcome == Outcome.CANNOT_RUN and '"a", "b" or "c"' in said.text
     assert store.everything() == {}
 
 
 @pytest.mark.parametrize("sure", [0, 4, "3", True, 2.5, []])
 def test_confidence_is_one_two_or_three(sure: Any) -> None:
     said = question("2.lost-ack").answer("b", confidence=sure)
-    assert said.outcome == Outcome.NOT_ATTEMPTED and "1 (a guess)" in said.text
+    assert said.outcome == Outcome.CANNOT_RUN and "1 (a guess)" in said.text
     assert store.everything() == {}
 
 
@@ -71,7 +78,7 @@ def test_the_first_answer_stays_the_first() -> None:
     assert store.entries("2.lost-ack") == [{"answer": "a", "confidence": 3}, {"answer": "b", "confidence": 2}]
     assert "first answer, a, stays" in said.text
     assert question("2.lost-ack").given == "b"
-    assert "still b" in question("2.lost-ack").answer(...).text
+    assert question("2.lost-ack").answer(...).text.startswith("You said b, fairly sure.")
 
 
 def test_recall_is_judged_at_once() -> None:
@@ -84,20 +91,6 @@ def test_a_cell_that_is_run_again_says_again_what_the_answer_was_worth() -> None
     first = question("2.recall-batch").answer("a")
     again = question("2.recall-batch").answer(...)
     assert (again.outcome, again.text) == (first.outcome, first.text)
-    question("2.lost-ack").answer("b", confidence=2)
-    assert AnswerView(question("2.lost-ack")).sure.value == 2
-
-
-def test_a_commit_without_a_choice_leaves_the_cell_to_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = question("2.lost-ack")
-    said: list[str] = []
-    monkeypatch.setattr(asked.answer(...), "give_way", lambda later: said.append(later.text))
-    view = AnswerView(asked)
-    view.commit.click()
-    assert said == []
-    view.options.value = "b"
-    view.commit.click()
-    assert said == ["Answered with the buttons: b."]
 
 
 def test_reveal_holds_the_prediction_against_the_run() -> None:
@@ -111,9 +104,9 @@ def test_reveal_holds_the_prediction_against_the_run() -> None:
     assert reveal(RUN, predict).outcome == Outcome.RIGHT
 
 
-def test_reveal_says_what_was_skipped_and_still_draws() -> None:
+def test_reveal_without_a_prediction_scolds_nobody_and_draws() -> None:
     said = reveal(RUN, question("2.lost-ack"))
-    assert said.outcome == Outcome.NOT_ATTEMPTED and "2.lost-ack was skipped" in said.text
+    assert said.outcome == Outcome.INFO and said.text.startswith("The run shows b: ")
     bundle = said._repr_mimebundle_()
     assert "<img" in bundle["text/html"] and 'alt="' in bundle["text/html"] and "stored at offset 2" in bundle["text/plain"]
 
@@ -153,15 +146,44 @@ def test_an_observation_is_checked_against_the_run_at_hand() -> None:
     assert observe("2.copies", CONTROL).answer("b").outcome == Outcome.RIGHT
 
 
-def test_the_controls_commit_the_same_answer() -> None:
-    view = AnswerView(question("2.lost-ack"))
-    view.commit.click()
-    assert "Not attempted" in view.said.value
-    view.options.value, view.sure.value = "b", 2
-    view.commit.click()
-    assert store.entries("2.lost-ack") == [{"answer": "b", "confidence": 2}]
-    assert 'role="status"' in view.said.value and not view.commit.disabled
-    assert AnswerView(question("2.lost-ack")).options.value == "b"
+def test_the_card_says_what_was_answered_and_nothing_before() -> None:
+    asked = question("2.lost-ack")
+    assert "You said" not in seen(asked) and "You said" not in asked.plain()
+    asked.answer("a", confidence=3)
+    asked.answer("b", confidence=1)
+    assert "You said b, a guess. Your first answer, a, stays on record." in seen(asked)
+    assert "You said b, a guess." in asked.plain()
+
+
+def test_without_a_script_a_card_has_no_verdict_and_no_answer() -> None:
+    for item in ("2.recall-batch", "2.lost-ack"):
+        text = seen(question(item))
+        assert find(item).explanation not in text and "Right" not in text and "Run this cell to answer." in text
+
+
+def test_dots_and_an_answer_on_its_own_card_show_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = question("2.recall-batch")
+    assert asked.answer(...)._ipython_display_() is None  # type: ignore[func-returns-value]
+    monkeypatch.setattr("lesson_lib.teach.message.cell_number", lambda: 7)
+    asked.show()
+    assert isinstance(asked.answer("b"), Quiet)
+    monkeypatch.setattr("lesson_lib.teach.message.cell_number", lambda: 8)
+    assert not isinstance(asked.answer("b"), Quiet), "in another cell it is said there"
+
+
+def test_the_wire_takes_what_the_card_writes() -> None:
+    asked = question("2.lost-ack")
+    wire = Wire(asked.item, asked.answer)
+    for written in ("b2", "c", "z3", "", "b9", "a1"):
+        wire.box.value = written
+    assert store.entries("2.lost-ack") == [{"answer": "b", "confidence": 2}, {"answer": "c"}, {"answer": "b"},
+                                           {"answer": "a", "confidence": 1}]
+    assert wire.box.layout.display == "none"
+
+
+def test_a_card_asks_how_sure_one_is_but_not_of_what_was_just_seen() -> None:
+    assert '"sures": ["A guess", "Fairly sure", "Sure"]' in question("2.recall-batch").rich()
+    assert '"sures": []' in observe("2.copies", RUN).rich()
 
 
 def test_progress_counts_what_the_runs_confirm() -> None:

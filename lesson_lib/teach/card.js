@@ -1,0 +1,154 @@
+// The card of a question, the same in a notebook, in the book and on any exported page. The text is there without it; this
+// turns the options into buttons, folds the card to one line once it is answered, and keeps the card's keys to itself.
+// Where an answer goes: in a notebook through the wire (`card.Wire`) to the kernel, on a page into the browser's own storage.
+(function (here, data) {
+  const STYLE = `
+.lesson-card, .lesson-card button { font-size: var(--jp-content-font-size1, 1em); line-height: 1.45; }
+.lesson-card button { display: block; box-sizing: border-box; width: 100%; min-height: 44px; margin: 6px 0; padding: 8px 12px;
+  font-family: inherit; text-align: left; color: inherit; background: transparent; cursor: pointer; border-radius: 4px;
+  border: 1px solid color-mix(in srgb, currentColor 60%, transparent); }
+.lesson-card button:hover { background: color-mix(in srgb, currentColor 9%, transparent); }
+.lesson-card button:focus-visible { outline: 3px solid #0072B2; outline-offset: 2px; }
+.lesson-card button[aria-pressed=true] { border: 2px solid currentColor; padding: 7px 11px; font-weight: 600;
+  background: color-mix(in srgb, currentColor 9%, transparent); }
+.lesson-card .lesson-key { display: inline-block; min-width: 1.6em; font-weight: 600; }
+.lesson-card .lesson-sure { display: flex; flex-wrap: wrap; gap: 0 8px; align-items: center; }
+.lesson-card .lesson-sure span { flex: 0 0 100%; margin-top: 6px; }
+.lesson-card .lesson-sure button { flex: 1 1 8em; width: auto; text-align: center; }
+.lesson-wait button { min-height: 44px; padding: 8px 12px; font: inherit; }
+.lesson-card .lesson-fold { border-color: transparent; }
+.lesson-card .lesson-fold::before { content: "▸"; content: "▸" / ""; display: inline-block; min-width: 1.6em; }
+.lesson-card .lesson-fold[aria-expanded=true]::before { content: "▾"; content: "▾" / ""; }
+.lesson-card [hidden], .lesson-reveal[hidden] { display: none; }
+.jp-OutputArea:has(.lesson-card) > .jp-OutputArea-child:has(> .lm-Panel.jp-OutputArea-output) { display: none; }
+@media print { .lesson-reveal[hidden] { display: block; } .lesson-wait { display: none; } }`;
+  const make = (tag, attributes, html) => {
+    const element = Object.assign(document.createElement(tag), { innerHTML: html });
+    Object.entries(attributes).forEach(([name, value]) => element.setAttribute(name, value));
+    return element;
+  };
+  const page = !document.getElementById("jupyter-config-data") && !/vscode/.test(document.body.className);
+  const place = `lesson-answer ${data.id}`;
+  const kept = () => {
+    try { return JSON.parse(localStorage.getItem(place)) ?? {}; } catch { return {}; }
+  };
+  if (!document.getElementById("lesson-card-style")) {
+    document.head.append(make("style", { id: "lesson-card-style" }, STYLE));
+    // Before the notebook, which would take `b` for a new cell and `d d` for one less; and after it, nobody.
+    window.addEventListener("keydown", (event) => {
+      const leaves = ["Tab", "Escape"].includes(event.key) || (event.key === "Enter" && event.shiftKey);
+      const plain = !event.ctrlKey && !event.metaKey && !event.altKey;
+      if (plain && !leaves && event.target.closest?.(".lesson-card")) event.stopPropagation();
+    }, true);
+  }
+
+  // The run that a prediction is about: on a page it waits for the prediction, and slides show everything.
+  const reveal = (run) => {
+    if (!page || here.closest(".reveal") || !document.getElementById(data.name)) return;
+    const show = make("button", { type: "button" }, "Show it without an answer");
+    const wait = make("p", { class: "lesson-wait" }, "The run opens here once you have answered the question above. ");
+    const open = (given) => {
+      wait.hidden = true;
+      run.hidden = false;
+      if (data.lines[given]) run.querySelector("[data-outcome]").outerHTML = data.lines[given];
+    };
+    wait.append(show);
+    run.before(wait);
+    run.hidden = true;
+    show.addEventListener("click", () => open(""));
+    window.addEventListener(place, () => open(kept().given));
+    if (kept().given) open(kept().given);
+  };
+
+  const ask = (card) => {
+    const body = card.querySelector(".lesson-body");
+    const asleep = card.querySelector(".lesson-asleep");
+    const area = here.closest(".jp-OutputArea, .cell_container") ?? card;
+    const wire = () => area.querySelector(`.lesson-wire.${data.name}:not(.jupyter-widgets-disconnected) input`);
+    const now = { given: data.given, sure: data.sure, ...(page ? kept() : {}) };
+    let picked = now.given;
+    const sure = make("div", { class: "lesson-sure", role: "group", "aria-label": "How sure are you?" },
+      '<span aria-hidden="true">How sure are you?</span>');
+    const options = make("div", { role: "group", "aria-label": "Options" }, "");
+    const fold = make("button", { type: "button", class: "lesson-fold" }, "");
+    const said = make("div", {}, "");
+    const turn = (open) => {
+      fold.setAttribute("aria-expanded", open);
+      body.hidden = !open;
+    };
+    const show = () => {
+      options.childNodes.forEach((button) => button.setAttribute("aria-pressed", button.dataset.key === picked));
+      sure.querySelectorAll("button").forEach((button, n) => {
+        button.setAttribute("aria-pressed", picked === now.given && n + 1 === now.sure);
+      });
+      sure.hidden = !picked || !data.sures.length;
+      fold.hidden = !now.given;
+      const words = now.sure ? `${now.given}, ${data.sures[now.sure - 1].toLowerCase()}` : now.given;
+      const first = data.first && data.first !== now.given ? ` Your first answer, ${data.first}, stays on record.` : "";
+      const then = page ? data.onPage : asleep.hidden ? data.then : "";
+      fold.textContent = `You said ${words}. ${then}${first}`.trim();
+      said.innerHTML = data.verdicts[now.given] ?? "";
+    };
+    const commit = (number) => {
+      const input = wire();
+      if (!page && !input) return wake();
+      Object.assign(now, { given: picked, sure: number });
+      show();
+      turn(false);
+      fold.focus({ preventScroll: true });
+      if (page) {
+        try { localStorage.setItem(place, JSON.stringify(now)); } catch { /* a browser that keeps nothing forgets it later */ }
+        window.dispatchEvent(new Event(place));
+      } else {
+        window.lessonFocus = data.id; // the kernel answers with the card anew
+        input.value = `${now.given}${number || ""}`;
+        input.dispatchEvent(new Event("input", { bubbles: true }));
+      }
+    };
+    const wake = () => {
+      const awake = page || Boolean(wire());
+      if (asleep.hidden === awake) return;
+      asleep.hidden = awake;
+      show();
+    };
+    data.options.forEach((text, n) => {
+      const key = "abcd"[n];
+      const button = make("button", { type: "button", "data-key": key }, `<span class="lesson-key">${key}</span>${text}`);
+      button.addEventListener("click", () => {
+        picked = key;
+        if (data.sures.length) show();
+        else commit(0);
+      });
+      options.append(button);
+    });
+    data.sures.forEach((text, n) => {
+      const button = make("button", { type: "button" }, text);
+      button.addEventListener("click", () => commit(n + 1));
+      sure.append(button);
+    });
+    fold.addEventListener("click", () => turn(body.hidden));
+    card.addEventListener("click", (event) => event.target.closest("button")?.focus({ preventScroll: true })); // for Safari
+    body.querySelector("ol").replaceWith(options, sure);
+    card.querySelector(".lesson-line")?.remove();
+    if (page) card.querySelector("details")?.remove();
+    card.prepend(fold);
+    card.append(said);
+    card.append(asleep);
+    asleep.hidden = true;
+    show();
+    turn(!now.given);
+    setTimeout(() => { // a wire comes a little later than its card, and may go with its kernel
+      wake();
+      new MutationObserver(wake).observe(area, { childList: true, subtree: true, attributeFilter: ["class"] });
+    }, 1500);
+    setTimeout(() => {
+      const busy = document.activeElement?.matches("input, textarea, select, button, [contenteditable]");
+      if (window.lessonFocus === data.id && !busy) fold.focus({ preventScroll: true });
+      if (window.lessonFocus === data.id) window.lessonFocus = "";
+    });
+  };
+
+  const what = here.previousElementSibling;
+  if (data.lines) reveal(what);
+  else ask(what);
+})

@@ -1,0 +1,117 @@
+"""The card of a question: one piece of HTML and script for notebook, book and site.
+
+Without script, in a notebook that is not trusted or on paper, it is the question with its options and what was answered. With
+script (`card.js`) the options are buttons. What would be said to each option is with the card, out of sight, so that a page
+without a kernel can say it too. Where there is a kernel, a hidden text field (`Wire`) takes the answer to it, and the kernel puts
+the card there anew: the notebook keeps it, so the next day it shows what was answered, and no widget that nobody knows.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from functools import cache
+from importlib import resources
+from typing import Any, NamedTuple
+
+import ipywidgets as w
+
+from lesson_lib.teach.content import Question
+from lesson_lib.teach.message import Message, box
+from lesson_lib.text_table import inline_html
+
+SURE = {1: "a guess", 2: "fairly sure", 3: "sure"}
+_LOOK = {"recall": ("From before.", "#56B4E9", "recall"), "choice": ("Before you read on.", "#CC79A7", "choice"),
+         "prediction": ("Predict.", "#0072B2", "predict"), "observation": ("What did you see?", "#E69F00", "saw")}
+
+
+class Answered(NamedTuple):
+    """What was answered last, how sure that was (0: not said), and what was answered first; "" for no answer."""
+
+    given: str = ""
+    sure: int = 0
+    first: str = ""
+
+    @property
+    def line(self) -> str:
+        """The same as a sentence."""
+        sure = f", {SURE[self.sure]}" if self.sure else ""
+        first = f" Your first answer, {self.first}, stays on record." if self.first != self.given else ""
+        return f"You said {self.given}{sure}.{first}" if self.given else ""
+
+
+def card_text(item: Question, said: str) -> str:
+    """The question, its options, what was said to the answer, and how to answer, as text."""
+    run = [f"    {call}" for call in _calls(item)]
+    options = [f"  {key}  {option.text}" for key, option in zip(item.keys, item.options, strict=True)]
+    said = said or f"Answer in a cell, such as {_call(item)}."
+    return "\n".join([f"{_LOOK[item.kind][0]} {item.text}", *run, *options, said]).replace("`", "")
+
+
+def card_html(item: Question, answered: Answered, verdicts: Mapping[str, Message]) -> str:
+    """The card. `verdicts` has what to say to each option at once; nothing for a prediction, which the run tells."""
+    title, colour, _ = _LOOK[item.kind]
+    name = name_of(item)
+    runs = "".join(f"<p>{inline_html(f'`{call}`')}</p>" for call in _calls(item))
+    options = [inline_html(option.text) for option in item.options]
+    listed = "".join(f'<li style="list-style-type: lower-alpha">{option}</li>' for option in options)
+    scale = ", ".join(f"{number} {words}" for number, words in SURE.items())
+    code = f"<details><summary>Answer in code</summary><p>{inline_html(f'`{_call(item)}`. Confidence: {scale}.')}</p></details>"
+    line = f'<p class="lesson-line">{answered.line}</p>' if answered.given else ""
+    body = (f'<div class="lesson-body"><p id="{name}"><strong>{title}</strong> {inline_html(item.text)}</p>{runs}'
+            f'<ol type="a">{listed}</ol>{code}</div>{line}<p class="lesson-asleep">Run this cell to answer.</p>')
+    predicts = item.kind == "prediction"
+    return box(body, colour, f'class="lesson-card" role="group" aria-labelledby="{name}"') + _script(
+        id=item.id, name=name, options=options, sures=[words.capitalize() for words in SURE.values()] if asks_sure(item) else [],
+        **answered._asdict(), verdicts={key: said.html for key, said in verdicts.items()},
+        then="Now run the next cell." if predicts else "", onPage="Now look at the run below." if predicts else "")
+
+
+def asks_sure(item: Question) -> bool:
+    """Whether it asks how sure one is: not about what one has just seen."""
+    return item.kind != "observation"
+
+
+def reveal_html(item: Question, shown: str, lines: Mapping[str, Message]) -> str:
+    """A run with what it says to the answer; on a page it waits for one, and `lines` has what to say to each."""
+    return f'<div class="lesson-reveal">{shown}</div>' + _script(
+        id=item.id, name=name_of(item), lines={key: line.html for key, line in lines.items()})
+
+
+def name_of(item: Question) -> str:
+    """The id of the element that holds the question's text."""
+    return f"question-{item.id.replace('.', '-')}"
+
+
+def _call(item: Question) -> str:
+    return f'{_LOOK[item.kind][2]}.answer("{item.keys[0]}", confidence=3)'
+
+
+def _calls(item: Question) -> list[str]:
+    """The run(s) that a prediction is about, as calls; none where they are made on a real client."""
+    shown = item.kind == "prediction" and not item.live
+    return [str(one) for one in (item.scenario, item.control) if one and shown]
+
+
+def _script(**data: Any) -> str:
+    told = json.dumps(data, ensure_ascii=False).replace("<", "\\u003c")
+    return f"<script>{_card_js()}(document.currentScript, {told});</script>"
+
+
+@cache
+def _card_js() -> str:
+    return resources.files("lesson_lib.teach").joinpath("card.js").read_text(encoding="utf-8").strip()
+
+
+class Wire:
+    """A text field that nobody sees: the card writes its answer there, such as "b3", and `hear` is called with its parts."""
+
+    def __init__(self, item: Question, hear: Callable[[str, int | None], Any]) -> None:
+        self.hear = hear
+        self.box = w.Text(layout=w.Layout(display="none"))
+        self.box.add_class("lesson-wire").add_class(name_of(item))
+        self.box.observe(self._heard, "value")
+
+    def _heard(self, change: Mapping[str, Any]) -> None:
+        key, number = change["new"][:1], change["new"][1:]
+        self.hear(key, int(number) if number in ("1", "2", "3") else None)

@@ -1,0 +1,89 @@
+"""The card on a page without a kernel, as in the book: it is answered, says what the run shows, and the browser remembers it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from lesson_lib.teach.ask import Asked, reveal
+from lesson_lib.teach.content import find
+
+pytestmark = pytest.mark.browser
+PREDICTION, RECALL = find("2.lost-ack"), find("2.recall-batch")
+PLACES = {  # where a notebook's outputs stand on a page: an export has the classes of JupyterLab
+    "export": '<div class="jp-OutputArea"><div class="jp-OutputArea-child">{}</div></div>', "bare": "<div>{}</div>"}
+
+
+@pytest.fixture(params=PLACES)
+def page(request: pytest.FixtureRequest, browser: Any, tmp_path: Path) -> Iterator[Any]:
+    """A page with a prediction, its run, and a recalled question."""
+    asked = Asked(PREDICTION)
+    outputs = [asked.rich(), reveal(PREDICTION.scenario.run(), asked).rich(), Asked(RECALL).rich()]
+    path = tmp_path / "page.html"
+    path.write_text("<!doctype html><html lang='en'><meta charset='utf-8'><title>Page</title><main>"
+                    f"{''.join(map(PLACES[request.param].format, outputs))}</main>", encoding="utf-8")
+    context = browser.new_context()
+    page = context.new_page()
+    page.complaints = []
+    page.on("pageerror", lambda error: page.complaints.append(str(error)))
+    page.goto(path.as_uri())
+    yield page
+    assert page.complaints == []
+    context.close()
+
+
+def card(page: Any, name: str) -> Any:
+    """The card of a question."""
+    return page.locator(f".lesson-card[aria-labelledby=question-{name}]")
+
+
+def test_nothing_is_said_before_an_answer(page: Any) -> None:
+    text = page.locator("main").inner_text()
+    assert "You said" not in text and "The run shows" not in text and "Run this cell" not in text and "in code" not in text
+    assert page.locator("img").is_hidden()
+
+
+def test_an_answer_opens_the_run_and_is_remembered(page: Any) -> None:
+    asked = card(page, "2-lost-ack")
+    asked.get_by_role("button", name="a m0 m1 m2").focus()
+    page.keyboard.press("Enter")
+    asked.get_by_role("button", name="Sure", exact=True).focus()
+    page.keyboard.press("Space")
+    line = asked.get_by_role("button", name="You said a, sure. Now look at the run below.")
+    expect(line).to_be_focused()
+    expect(page.get_by_text("Wrong. You predicted a: m0 m1 m2.")).to_be_visible()
+    assert page.locator("img").is_visible()
+    page.reload()
+    expect(line).to_be_visible()
+    expect(page.get_by_text("Wrong. You predicted a: m0 m1 m2.")).to_be_visible()
+
+
+def test_the_run_is_there_for_those_who_do_not_answer(page: Any) -> None:
+    page.get_by_role("button", name="Show it without an answer").click()
+    expect(page.get_by_text("The run shows b:")).to_be_visible()
+    assert "Wrong" not in page.locator("main").inner_text() and page.locator("img").is_visible()
+
+
+def test_a_recalled_question_is_judged_on_the_page(page: Any) -> None:
+    asked = card(page, "2-recall-batch")
+    asked.get_by_role("button", name="a 1.").click()
+    asked.get_by_role("button", name="A guess").click()
+    expect(asked.get_by_text("Wrong. a: 1.")).to_be_visible()
+    asked.get_by_role("button", name="You said a, a guess.").click()
+    asked.get_by_role("button", name="b 3.").click()
+    asked.get_by_role("button", name="Fairly sure").click()
+    expect(asked.get_by_text("Right. b: 3.")).to_be_visible()
+
+
+def test_axe_finds_nothing_open_or_folded(page: Any) -> None:
+    asked = card(page, "2-recall-batch")
+    asked.get_by_role("button", name="b 3.").click()
+    open_card = Axe().run(page, {"include": [[".lesson-card"], [".lesson-wait"]]}).response["violations"]
+    asked.get_by_role("button", name="Sure", exact=True).click()
+    folded = Axe().run(page, {"include": [[".lesson-card"]]}).response["violations"]
+    assert [(v["id"], v["nodes"][0]["html"][:200]) for v in (*open_card, *folded)] == []
