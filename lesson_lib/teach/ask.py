@@ -126,7 +126,7 @@ def _listed(keys: str) -> str:
     return " or ".join((", ".join(f'"{key}"' for key in keys[:-1]), f'"{keys[-1]}"'))
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Revealed(Message):
     """A run, and what it says to the prediction; `lines` is what it says to each option."""
 

@@ -44,8 +44,8 @@ def card_text(item: Question, said: str) -> str:
     """The question, its options, what was said to the answer, and how to answer, as text."""
     run = [f"    {call}" for call in _calls(item)]
     options = [f"  {key}  {option.text}" for key, option in zip(item.keys, item.options, strict=True)]
-    said = said or f"Answer in a cell, such as {_call(item)}."
-    return "\n".join([f"{_LOOK[item.kind][0]} {item.text}", *run, *options, said]).replace("`", "")
+    asked = "\n".join([f"{_LOOK[item.kind][0]} {item.text}", *run, *options]).replace("`", "")
+    return f"{asked}\n{said or f'Answer in a cell, such as {_call(item)}.'}"
 
 
 def card_html(item: Question, answered: Answered, verdicts: Mapping[str, Message]) -> str:
