@@ -11,10 +11,12 @@ request is which.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 
 from lesson_lib.proxy.connection import ProxyConnection
 from lesson_lib.proxy.control import Control
+from lesson_lib.proxy.distance import FarWriter, from_afar
 from lesson_lib.wire import probe
 from lesson_lib.wire.messages import Address
 from lesson_lib.wire.server import Connection, ServerThread
@@ -28,6 +30,7 @@ class FaultProxy(Control):
     def __init__(self, upstream: Address, hooks: Mapping[str, Callable[[], None]] | None = None,
                  port: int = 0, server: Callable[..., ServerThread] = ServerThread) -> None:
         super().__init__(upstream, hooks or {}, self._also_for)
+        self.distance = 0.0  # seconds that everything takes each way, on connections made from now on
         self._server = server(self._serve(upstream), port=port, name="fault proxy")
 
     def start(self) -> FaultProxy:
@@ -60,7 +63,11 @@ class FaultProxy(Control):
         return there
 
     def _serve(self, node: Address) -> Connection:
-        return lambda reader, writer: ProxyConnection(self, node, reader, writer).run()
+        def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Awaitable[None]:
+            if self.distance:
+                reader, writer = from_afar(reader, self.distance), FarWriter(writer, self.distance)
+            return ProxyConnection(self, node, reader, writer).run()
+        return serve
 
     async def _also_for(self, node: Address) -> Address:
         return self._server.host, await self._server.listen_also(self._serve(node))

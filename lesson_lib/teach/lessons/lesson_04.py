@@ -10,7 +10,7 @@ Where the notebook uses what, in this order:
 | 4.explicit | before asking for both, idempotence and `acks=1` |
 | 4.lost-ack | before one lost ack for a producer with `acks=1`, on the real client |
 | 4.saw-sequence | after that run |
-| 4.cost | before the measurement |
+| 4.cost, 4.far | before the measurements, near and far |
 | 4.decides, 4.one-copy | exercises: a function, and a puzzle |
 
 What `decision` says of the installed client is held against that client by tests/facts/test_lesson_04.py.
@@ -169,6 +169,23 @@ COST = Question(
                 "hold -1.",
 )
 
+FAR = Question(
+    id="4.far", kind="choice",
+    text="kafka-python sends forty batches to one partition over 25 ms each way. How does the time with "
+         "idempotence on compare to the time with it off, both with `acks=\"all\"`?",
+    options=(
+        Option("About the same.", False, "idempotence costs nothing",
+               "with idempotence on this client keeps one batch of a partition on its way, and waits for its "
+               "ack."),
+        Option("About three to four times as long.", True),
+        Option("About forty times as long.", False, "without idempotence nothing waits",
+               "without idempotence up to five requests are on their way, not all forty."),
+    ),
+    explanation="kafka-python keeps one batch of a partition on its way with idempotence on, and up to five "
+                "requests without. So forty batches take forty round trips, or about ten. The Java client "
+                "and librdkafka keep five on their way either way.",
+)
+
 
 def decision(settings: Mapping[str, Any]) -> str:
     """What kafka-python 3.0.12 makes of the settings: on, off or refused."""
@@ -248,4 +265,4 @@ EXERCISES = (
     ),
 )
 
-ITEMS = (*RECALL, DEFAULT_QUESTION, ACKS_1, EXPLICIT, LOST_ACK_QUESTION, SAW_SEQUENCE, COST, *EXERCISES)
+ITEMS = (*RECALL, DEFAULT_QUESTION, ACKS_1, EXPLICIT, LOST_ACK_QUESTION, SAW_SEQUENCE, COST, FAR, *EXERCISES)

@@ -1,0 +1,39 @@
+"""What idempotence costs far away from the broker: the time for forty batches of one record, with three settings.
+
+`cost` measures one send after another, on this machine, where it hardly shows. A client that keeps one batch of a
+partition on its way waits a whole round trip for each; one that keeps five waits for a fifth of that. In a virtual
+world the clock is the world's, and the result is exact.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from lesson_lib.lab.cost import SETTINGS, VALUE
+from lesson_lib.text_table import TextTable
+
+
+def measure_distance(lab: Any, milliseconds: float = 25, records: int = 40) -> TextTable:
+    """Send `records` batches of one record to one partition over `milliseconds` each way, and wait for every ack.
+
+    The times are relative to the first setting's. LessonError when the broker is gone.
+    """
+    times = [seconds_over(lab, milliseconds / 1000, records, options) for _, options in SETTINGS]
+    rows = tuple((name, f"{seconds / times[0]:.1f}") for (name, _), seconds in zip(SETTINGS, times, strict=True))
+    return TextTable(f"{records} batches to one partition, {milliseconds:g} ms each way", ("settings", "relative time"), rows)
+
+
+def seconds_over(lab: Any, distance: float, records: int, options: dict[str, Any]) -> float:
+    """How long the batches take on a new producer whose connections are `distance` seconds long."""
+    topic = lab.topic("distance")
+    lab.proxy.distance = distance
+    try:
+        with lab.producer(batch_size=0, **options) as producer:  # 0: each record is a batch of its own
+            producer.send(topic, VALUE).get()
+            start = time.monotonic()
+            for future in [producer.send(topic, VALUE) for _ in range(records)]:
+                future.get()
+            return time.monotonic() - start
+    finally:
+        lab.proxy.distance = 0.0
