@@ -301,8 +301,9 @@ EVERY = Question(
 
 TOLD = Question(
     id="6.told", kind="prediction", scenario=HOLE_LIBRDKAFKA,
-    text="That was the Java client: its application gets a time-out for `m0`, so it knows that something is "
-         "wrong. Now librdkafka with the same fault. What does it tell its application about `m0`?",
+    text="That was the Java client: its application gets a `TimeoutException` for `m0` once "
+         "`delivery.timeout.ms` is over, so it knows that something is wrong. Now librdkafka with the same "
+         "fault. What does it tell its application about `m0`?",
     options=(
         Option("The same: no ok for `m0`.", lambda run: run.told[0] != "ok",
                "what is missing was never told ok",
