@@ -194,6 +194,9 @@ class PartitionLog:
         """A follower becomes leader. It built the same memory, for the headers of the batches say it all."""
         self.verifying = {}
 
+    def disconnected(self) -> None:
+        """A client's connection is gone, which means nothing to Kafka: no memory belongs to a connection."""
+
     def _replay(self, stored: StoredBatch) -> None:
         batch = stored.batch
         if not batch.has_producer_id:

@@ -16,6 +16,7 @@ org.apache.kafka.storage.internals.log. Differs from Kafka in: the verification 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from lesson_lib.core.batch import MAX_SEQUENCE, NO_PRODUCER_EPOCH, NO_SEQUENCE, Batch
 from lesson_lib.core.error_codes import ErrorCode
@@ -28,6 +29,7 @@ BATCHES_TO_RETAIN = 5
 class Appended:
     """The batch is in the log now, from `base_offset` on."""
 
+    what: ClassVar[str] = "stored"
     base_offset: int
 
 
@@ -35,6 +37,7 @@ class Appended:
 class Duplicate:
     """The batch was in the log already: a success, nothing stored, offset and time of the first copy."""
 
+    what: ClassVar[str] = "duplicate"
     base_offset: int
     timestamp: int = -1
 
@@ -43,6 +46,7 @@ class Duplicate:
 class Refused:
     """Nothing was stored."""
 
+    what: ClassVar[str] = "refused"
     error: ErrorCode
 
 

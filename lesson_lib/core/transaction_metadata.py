@@ -44,7 +44,7 @@ class Marker:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CoordinatorAnswer:
     """What the producer is told, and the markers that follow from the request."""
 
     error: ErrorCode = ErrorCode.NONE
@@ -74,9 +74,9 @@ class TransactionMetadata:
         return self.producer_epoch >= EXHAUSTED_EPOCH
 
     @property
-    def answer(self) -> Answer:
+    def answer(self) -> CoordinatorAnswer:
         """Success, with the producer id and epoch as they are now."""
-        return Answer(ErrorCode.NONE, self.producer_id, self.producer_epoch)
+        return CoordinatorAnswer(ErrorCode.NONE, self.producer_id, self.producer_epoch)
 
     def may_continue(self, producer_id: int, producer_epoch: int) -> bool:
         """Whether a producer that names its id holds it now, or repeats the request that gave it another.

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from lesson_lib.core.batch import NO_PRODUCER_EPOCH, NO_PRODUCER_ID, TopicPartition
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.kafka_version import DEFAULT_VERSION, KafkaVersion
-from lesson_lib.core.transaction_metadata import Answer, Marker, TransactionMetadata, TxnState
+from lesson_lib.core.transaction_metadata import CoordinatorAnswer, Marker, TransactionMetadata, TxnState
 
 MAX_TIMEOUT_MS = 900_000  # transaction.max.timeout.ms
 
@@ -40,31 +40,31 @@ class TransactionCoordinator:
 
     def init_producer_id(self, transactional_id: str | None, timeout_ms: int = 60_000,
                          producer_id: int = NO_PRODUCER_ID,
-                         producer_epoch: int = NO_PRODUCER_EPOCH) -> Answer:
+                         producer_epoch: int = NO_PRODUCER_EPOCH) -> CoordinatorAnswer:
         """Without a transactional id a new id, epoch 0; with one the same id, its epoch raised, which fences.
 
         `producer_id` and `producer_epoch` are what the producer believes to have (KIP-360), -1 for one that
         starts.
         """
         if transactional_id is None:
-            return Answer(ErrorCode.NONE, self.new_producer_id(), 0)
+            return CoordinatorAnswer(ErrorCode.NONE, self.new_producer_id(), 0)
         if not 0 < timeout_ms <= MAX_TIMEOUT_MS:
-            return Answer(ErrorCode.INVALID_TRANSACTION_TIMEOUT)
+            return CoordinatorAnswer(ErrorCode.INVALID_TRANSACTION_TIMEOUT)
         entry = self.entries.get(transactional_id)
         if entry is None:
             entry = TransactionMetadata(transactional_id, self.new_producer_id(), timeout_ms)
             self.entries[transactional_id] = entry
         expected = None if producer_id == NO_PRODUCER_ID else (producer_id, producer_epoch)
         if expected and not entry.may_continue(*expected):
-            return Answer(ErrorCode.PRODUCER_FENCED)
+            return CoordinatorAnswer(ErrorCode.PRODUCER_FENCED)
         if entry.state.awaits_markers:
-            return Answer(ErrorCode.CONCURRENT_TRANSACTIONS)
+            return CoordinatorAnswer(ErrorCode.CONCURRENT_TRANSACTIONS)
         if entry.state is TxnState.ONGOING:
-            return Answer(ErrorCode.CONCURRENT_TRANSACTIONS, marker=self._fence(entry))
+            return CoordinatorAnswer(ErrorCode.CONCURRENT_TRANSACTIONS, marker=self._fence(entry))
         return self._raise_epoch(entry, timeout_ms, expected)
 
     def _raise_epoch(self, entry: TransactionMetadata, timeout_ms: int,
-                     expected: tuple[int, int] | None) -> Answer:
+                     expected: tuple[int, int] | None) -> CoordinatorAnswer:
         epoch = entry.producer_epoch
         before = epoch if expected else NO_PRODUCER_EPOCH
         if entry.exhausted and (expected is None or expected[1] == epoch):
@@ -73,7 +73,7 @@ class TransactionCoordinator:
         elif expected is None or epoch in (NO_PRODUCER_EPOCH, expected[1]):
             entry.last_producer_epoch, entry.producer_epoch = before, epoch + 1
         elif expected[1] != entry.last_producer_epoch:  # else: the same request once more, the same answer
-            return Answer(ErrorCode.PRODUCER_FENCED)
+            return CoordinatorAnswer(ErrorCode.PRODUCER_FENCED)
         entry.timeout_ms, entry.state, entry.start = timeout_ms, TxnState.EMPTY, -1
         return entry.answer
 
@@ -105,39 +105,39 @@ class TransactionCoordinator:
         return ErrorCode.CONCURRENT_TRANSACTIONS if entry.state.awaits_markers else ErrorCode.NONE
 
     def end(self, transactional_id: str, producer_id: int, producer_epoch: int, *, commit: bool,
-            epoch_bump: bool = False) -> Answer:
+            epoch_bump: bool = False) -> CoordinatorAnswer:
         """Commit or abort. `epoch_bump`: the second transaction version, EndTxn from version 5."""
         entry = self.entries.get(transactional_id)
         again = entry is not None and epoch_bump and entry.is_repeated(producer_id, producer_epoch)
         if entry is None or (producer_id != entry.producer_id and not again):
-            return Answer(ErrorCode.INVALID_PRODUCER_ID_MAPPING)
+            return CoordinatorAnswer(ErrorCode.INVALID_PRODUCER_ID_MAPPING)
         awaited = epoch_bump and entry.state.awaits_markers
         if not again and (awaited or producer_epoch != entry.producer_epoch):
-            return Answer(ErrorCode.PRODUCER_FENCED)
+            return CoordinatorAnswer(ErrorCode.PRODUCER_FENCED)
         if entry.state is TxnState.ONGOING:
             return self._decide(entry, commit, epoch_bump)
         return self._end_outside(entry, commit, again, epoch_bump)
 
-    def _decide(self, entry: TransactionMetadata, commit: bool, epoch_bump: bool) -> Answer:
+    def _decide(self, entry: TransactionMetadata, commit: bool, epoch_bump: bool) -> CoordinatorAnswer:
         """The commit point: from here on only the markers are missing."""
         if epoch_bump:
             self._bump_for_next(entry)
         entry.state = TxnState.PREPARE_COMMIT if commit else TxnState.PREPARE_ABORT
         marker = entry.marker(commit)
         if entry.next_producer_id != NO_PRODUCER_ID:
-            return Answer(ErrorCode.NONE, entry.next_producer_id, 0, marker)
-        return Answer(ErrorCode.NONE, entry.producer_id, entry.producer_epoch, marker)
+            return CoordinatorAnswer(ErrorCode.NONE, entry.next_producer_id, 0, marker)
+        return CoordinatorAnswer(ErrorCode.NONE, entry.producer_id, entry.producer_epoch, marker)
 
     def _bump_for_next(self, entry: TransactionMetadata) -> None:
         if entry.exhausted:
             entry.next_producer_id = self.new_producer_id()
         entry.last_producer_epoch, entry.producer_epoch = entry.producer_epoch, entry.producer_epoch + 1
 
-    def _end_outside(self, entry: TransactionMetadata, commit: bool, again: bool, epoch_bump: bool) -> Answer:
+    def _end_outside(self, entry: TransactionMetadata, commit: bool, again: bool, epoch_bump: bool) -> CoordinatorAnswer:
         """EndTxn where no transaction is open: a repeated request, an empty abort, or a mistake."""
         if entry.state.awaits_markers:
             same = commit == (entry.state is TxnState.PREPARE_COMMIT)
-            return Answer(ErrorCode.CONCURRENT_TRANSACTIONS if same else ErrorCode.INVALID_TXN_STATE)
+            return CoordinatorAnswer(ErrorCode.CONCURRENT_TRANSACTIONS if same else ErrorCode.INVALID_TXN_STATE)
         ended = {TxnState.COMPLETE_COMMIT: True, TxnState.COMPLETE_ABORT: False}.get(entry.state)
         if ended is commit and (again or not epoch_bump):
             return entry.answer
@@ -146,7 +146,7 @@ class TransactionCoordinator:
             entry.state = TxnState.PREPARE_ABORT
             self.complete(entry.transactional_id)
             return entry.answer
-        return Answer(ErrorCode.INVALID_TXN_STATE)
+        return CoordinatorAnswer(ErrorCode.INVALID_TXN_STATE)
 
     def complete(self, transactional_id: str) -> None:
         """Every marker is in its log: the transaction is over."""

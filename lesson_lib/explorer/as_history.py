@@ -8,63 +8,65 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from lesson_lib.core.batch import TopicPartition
 from lesson_lib.core.error_codes import ErrorCode
-from lesson_lib.explorer.producer import Client, Request
-from lesson_lib.explorer.protocol import REFUSE, STORE_AND_ANSWER, NumberedBatch, Place, Protocol
+from lesson_lib.core.producer_state import Refused
+from lesson_lib.explorer.client import ClientState, SentBatch
+from lesson_lib.explorer.protocol import REFUSE, STORE_AND_ANSWER, NumberedBatch, Protocol, SearchState, Steps
+from lesson_lib.faults import BROKER_WORDS
 from lesson_lib.history import Event, History, Kind, LogCell, Settings
-from lesson_lib.sim.broker_with_memory import State, verdict_fields
+from lesson_lib.sim.memory_broker import BrokerState
 
 TOPIC = "toy"
 STEP_MS = 10
-BROKER_WORDS = {"restart broker": "restarted", "crash broker": "crashed", "fail over": "failed over"}
 
 
 @dataclass
-class Attempt:
+class Underway:
     """One request on its way: what every event about it says, and how it was answered."""
 
-    request: Request
+    request: SentBatch
     about: dict[str, Any]
     error: int = 0
     offset: int | None = None
 
 
 @dataclass
-class Teller:
+class HistoryWriter:
     """Walks a path and writes down what happens. `wire`: unhandled, `answers`: unread, `late`: of dead connections."""
 
     protocol: Protocol
     events: list[Event] = field(default_factory=list)
-    wire: list[Attempt] = field(default_factory=list)
-    answers: list[Attempt] = field(default_factory=list)
-    late: list[list[Attempt]] = field(default_factory=list)
+    wire: list[Underway] = field(default_factory=list)
+    answers: list[Underway] = field(default_factory=list)
+    late: list[list[Underway]] = field(default_factory=list)
     tries: dict[int, int] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
     attempts: int = 0
     connection: int = 1
     t: int = 0
 
-    def walk(self, start: Place, path: list[tuple[str, Place]]) -> None:
+    def walk(self, start: SearchState, path: Steps) -> None:
         """Every step from the start on."""
-        before = start
-        client = self.protocol.clients[start[0]]
+        before, clients = start, self.protocol.clients
+        client = clients[start.client]
         if client.producer_id >= 0:
             self.record(Kind.INIT, producer_id=client.producer_id, producer_epoch=client.epoch)
-        for step, after in path:
+        for step, after in ((step, SearchState(*after)) for step, after in path):
             self.t += STEP_MS
             self.take(step, before, after)
-            self.tell(self.protocol.clients[before[0]], self.protocol.clients[after[0]])
+            self.tell(clients[before.client], clients[after.client])
             before = after
 
     def record(self, kind: Kind, what: str = "", lane: str = "producer", **fields: Any) -> None:
         """Write one event."""
         self.events.append(Event(self.t, kind, what, lane, topic=TOPIC, **fields))
 
-    def take(self, step: str, before: Place, after: Place) -> None:
+    def take(self, step: str, before: SearchState, after: SearchState) -> None:
         """One step of the search."""
-        broker = self.protocol.brokers[before[3]]
+        broker, client = self.protocol.brokers[before.broker], self.protocol.clients[before.client]
         if step == "send":
-            self.send(self.protocol.requests[after[1][-1]])
+            self.send(self.protocol.requests[after.requests[-1]])
         elif step in ("handle", "store and answer"):
             self.handle(step, self.wire.pop(0), broker)
         elif step == "refuse":
@@ -76,22 +78,22 @@ class Teller:
         elif step == "give up":
             self.try_in_vain(before)
         elif step == "delivery timeout":
-            self.faults.append(f"delivery timeout of batch {self.protocol.clients[before[0]].waiting[0].batch}")
+            self.faults.append(f"delivery timeout of batch {client.waiting[0].number}")
         else:
             self.tear(step)
 
-    def send(self, request: Request) -> None:
+    def send(self, request: SentBatch) -> None:
         """The producer hands a request to the connection."""
         self.attempts += 1
-        self.tries[request.batch] = self.tries.get(request.batch, 0) + 1
-        about = {"attempt": self.attempts, "batch": request.batch, "try_no": self.tries[request.batch],
-                 "values": (self.protocol.values[request.batch],), "conn": self.connection,
+        self.tries[request.number] = self.tries.get(request.number, 0) + 1
+        about = {"attempt": self.attempts, "batch": request.number, "try_no": self.tries[request.number],
+                 "values": (self.protocol.values[request.number],), "conn": self.connection,
                  "producer_id": request.producer_id, "producer_epoch": request.producer_epoch,
                  "base_sequence": request.base_sequence, "record_count": 1}
-        self.wire.append(Attempt(request, about))
+        self.wire.append(Underway(request, about))
         self.record(Kind.SEND, **about)
 
-    def handle(self, step: str, attempt: Attempt, broker: State) -> None:
+    def handle(self, step: str, attempt: Underway, broker: BrokerState) -> None:
         """The broker decides; with `store and answer` its answer is an error all the same."""
         self.judge(attempt, broker)
         if step == "store and answer":
@@ -99,39 +101,41 @@ class Teller:
             self.faults.append(f"{attempt.about['attempt']}: store and answer {STORE_AND_ANSWER}")
         self.answers.append(attempt)
 
-    def judge(self, attempt: Attempt, broker: State) -> None:
+    def judge(self, attempt: Underway, broker: BrokerState) -> None:
         """The verdict on one request, as the search had it."""
         after, verdict = self.protocol.broker.handle(broker, self.protocol.batch(attempt.request))
-        what, error, offset = verdict_fields(verdict)
+        refused = isinstance(verdict, Refused)
+        error, offset = (verdict.error, None) if refused else (ErrorCode.NONE, verdict.base_offset)
         attempt.error, attempt.offset = error.value, offset
         behind = tuple(batch.number for batch in after.log[len(broker.log) + 1:])
-        self.record(Kind.VERDICT, what, "broker", error=error, offset=offset, behind=behind, **attempt.about)
+        self.record(Kind.VERDICT, verdict.what, "broker", error=error, offset=offset, behind=behind, **attempt.about)
 
-    def refuse(self, attempt: Attempt) -> None:
+    def refuse(self, attempt: Underway) -> None:
         """A retriable error, and nothing is stored."""
         attempt.error = REFUSE
         self.record(Kind.VERDICT, "refused", "broker", error=ErrorCode(REFUSE), **attempt.about)
         self.faults.append(f"{attempt.about['attempt']}: refuse {REFUSE}")
         self.answers.append(attempt)
 
-    def answer(self, attempt: Attempt) -> None:
+    def answer(self, attempt: Underway) -> None:
         """The producer reads an answer."""
-        self.record(Kind.ACK, error=ErrorCode(attempt.error), offset=None if attempt.error else attempt.offset, **attempt.about)
+        offset = None if attempt.error else attempt.offset
+        self.record(Kind.ACK, error=ErrorCode(attempt.error), offset=offset, **attempt.about)
 
-    def handle_late(self, before: Place, after: Place, broker: State) -> None:
+    def handle_late(self, before: SearchState, after: SearchState, broker: BrokerState) -> None:
         """A request of a dead connection is handled; its answer has nowhere to go."""
-        changed = next(i for i, old in enumerate(before[4]) if i >= len(after[4]) or after[4][i] != old)
+        changed = next(i for i, old in enumerate(before.late) if after.late[i:i + 1] != (old,))
         attempt = self.late[changed].pop(0)
         self.late = [old for old in self.late if old]
         self.judge(attempt, broker)
         self.record(Kind.LOST, "answer", note="its connection is gone", **attempt.about)
 
-    def try_in_vain(self, before: Place) -> None:
+    def try_in_vain(self, before: SearchState) -> None:
         """One of the many tries before the delivery timeout, each of which leads back to where it began."""
-        _, request = self.protocol.sent[before[0]]
+        _, request = self.protocol.sent[before.client]
         self.send(self.protocol.requests[request])
         self.t += STEP_MS
-        self.handle("handle", self.wire.pop(), self.protocol.brokers[before[3]])
+        self.handle("handle", self.wire.pop(), self.protocol.brokers[before.broker])
         self.t += STEP_MS
         self.answer(self.answers.pop())
         self.t += STEP_MS
@@ -139,19 +143,19 @@ class Teller:
     def tear(self, step: str) -> None:
         """The connection is gone, with all that was unanswered on it; with `late` the broker still has the requests."""
         first, handled = (self.answers + self.wire)[0].about["attempt"], len(self.answers)
-        kept = self.wire if step == "late" else []
-        for attempt in self.answers + self.wire[:len(self.wire) - len(kept)]:
+        arriving = self.wire if step == "late" else []
+        for attempt in self.answers + self.wire[:len(self.wire) - len(arriving)]:
             self.record(Kind.LOST, "answer" if attempt in self.answers else "request", **attempt.about)
-        self.record(Kind.TORN, conn=self.connection, note="what it carried arrives late" if kept else "")
-        self.faults.append(f"{kept[0].about['attempt']}: late" if kept else _cut(first, handled, len(self.wire)))
+        self.record(Kind.TORN, conn=self.connection, note="what it carried arrives late" if arriving else "")
+        self.faults.append(f"{arriving[0].about['attempt']}: late" if arriving else _cut(first, handled, len(self.wire)))
         if step in BROKER_WORDS:
             self.record(Kind.BROKER, BROKER_WORDS[step], "broker")
             self.faults.append(f"{self.attempts + 1}: {step}")
-        if kept:
-            self.late.append(kept)
+        if arriving:
+            self.late.append(arriving)
         self.wire, self.answers, self.connection = [], [], self.connection + 1
 
-    def tell(self, before: Client, after: Client) -> None:
+    def tell(self, before: ClientState, after: ClientState) -> None:
         """What the application learned from a step, and what the producer did with its id and epoch."""
         for batch, (old, new) in enumerate(zip(before.told, after.told, strict=True)):
             if new != old:
@@ -172,16 +176,17 @@ def _cut(first: int, handled: int, unhandled: int) -> str:
     return f"{first}: cut {handled} 0"
 
 
-def log_cells(log: tuple[NumberedBatch, ...]) -> dict[tuple[str, int], tuple[LogCell, ...]]:
+def log_cells(log: tuple[NumberedBatch, ...]) -> dict[TopicPartition, tuple[LogCell, ...]]:
     """A log of the search as cells."""
-    cells = [LogCell(offset, batch.payload[0], batch.number, offset, producer_id=batch.producer_id,
-                     producer_epoch=batch.producer_epoch, sequence=batch.base_sequence) for offset, batch in enumerate(log)]
-    return {(TOPIC, 0): tuple(cells)}
+    return {(TOPIC, 0): tuple(LogCell(
+        offset, batch.payload[0], batch.number, offset, producer_id=batch.producer_id,
+        producer_epoch=batch.producer_epoch, sequence=batch.base_sequence) for offset, batch in enumerate(log))}
 
 
-def tell_history(protocol: Protocol, start: Place, path: list[tuple[str, Place]], settings: Settings) -> tuple[History, str]:
-    """The path as a History, and its faults in the words of a script (`explore_script` finds one that can be run)."""
-    teller = Teller(protocol)
-    teller.walk(start, path)
-    end = protocol.brokers[(path[-1][1] if path else start)[3]]
-    return History(tuple(teller.events), log_cells(end.log), settings), "; ".join(teller.faults)
+def as_history(protocol: Protocol, start: SearchState, path: Steps, settings: Settings) -> tuple[History, str]:
+    """The path as a History, and its faults in the words of a script, as far as a script has words for them."""
+    writer = HistoryWriter(protocol)
+    writer.walk(start, path)
+    end = SearchState(*path[-1][1]) if path else start
+    log = protocol.brokers[end.broker].log
+    return History(tuple(writer.events), log_cells(log), settings), "; ".join(writer.faults)

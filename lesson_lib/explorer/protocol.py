@@ -1,8 +1,6 @@
 """What can happen next: the producer, the connection and the broker of the explorer put together, step by step.
 
-A state is (client, requests, answers, broker, late, faults left): what the producer knows, the requests on the
-connection that the broker has not handled, the answers that the producer has not read, the broker, the requests that
-are still to be read from connections that are gone, and how many faults may follow. The steps are
+The steps from one `SearchState` to the next are
 
     send · handle · answer          what happens without faults, each as early or as late as it likes
     handle late                     a request of a dead connection is handled after all; nobody hears the answer
@@ -16,15 +14,15 @@ small tuple of numbers, a step is a look-up.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from lesson_lib.core.batch import Batch
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.producer_state import Refused
-from lesson_lib.explorer.lookups import Known, Numbered
-from lesson_lib.explorer.producer import PENDING, Producer, Request
-from lesson_lib.sim.broker_with_memory import Broker, State
+from lesson_lib.explorer.client import PENDING, Client, SentBatch
+from lesson_lib.sim.memory_broker import Broker, BrokerState
 
 KINDS = {
     "cut": "a connection that tears, with what was unanswered lost as requests or as acks",
@@ -37,8 +35,25 @@ KINDS = {
     "delivery timeout": "a delivery timeout",
 }
 USUAL_KINDS = ("cut", "late", "refuse", "store and answer")
-REFUSE, STORE_AND_ANSWER = ErrorCode.NOT_LEADER_OR_FOLLOWER.value, ErrorCode.NOT_ENOUGH_REPLICAS_AFTER_APPEND.value
-Place = tuple[int, tuple[int, ...], tuple[int, ...], int, tuple[tuple[int, ...], ...], int]
+REFUSE, STORE_AND_ANSWER = (ErrorCode.NOT_LEADER_OR_FOLLOWER.value,
+                            ErrorCode.NOT_ENOUGH_REPLICAS_AFTER_APPEND.value)
+Queue = tuple[int, ...]
+Steps = list[tuple[str, "SearchState"]]
+
+
+class SearchState(NamedTuple):
+    """`requests` the broker has not handled, `answers` the producer has not read, `late`: requests of dead connections.
+
+    All are numbers, of what `Protocol` has worked out. `left` is how many faults may follow. Within the search these are
+    plain tuples, which are made four times as fast.
+    """
+
+    client: int
+    requests: Queue
+    answers: Queue
+    broker: int
+    late: tuple[Queue, ...]
+    left: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,44 +63,73 @@ class NumberedBatch(Batch):
     number: int = -1
 
 
+class Memo(dict[Any, Any]):
+    """A dict that works out what it is asked for the first time."""
+
+    def __init__(self, work_out: Callable[[Any], Any]) -> None:
+        super().__init__()
+        self.work_out = work_out
+
+    def __missing__(self, key: Hashable) -> Any:
+        value = self[key] = self.work_out(key)
+        return value
+
+
+class Interned(list[Any]):
+    """Values by the number that each got when it first turned up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.numbers: dict[Hashable, int] = {}
+
+    def number(self, value: Hashable) -> int:
+        """The number of a value."""
+        if value not in self.numbers:
+            self.numbers[value] = len(self)
+            self.append(value)
+        return self.numbers[value]
+
+
 @dataclass
 class Protocol:
-    """What the producer and the broker do, as look-ups; `steps` puts them together."""
+    """What the client and the broker do, as look-ups; `steps` puts them together."""
 
-    producer: Producer
+    client: Client
     broker: Broker
     values: tuple[str, ...]
     kinds: Collection[str] = USUAL_KINDS
-    clients: Numbered = field(default_factory=Numbered)
-    brokers: Numbered = field(default_factory=Numbered)
-    requests: Numbered = field(default_factory=Numbered)
+    clients: Interned = field(default_factory=Interned)
+    brokers: Interned = field(default_factory=Interned)
+    requests: Interned = field(default_factory=Interned)
 
     def __post_init__(self) -> None:
-        self.sent = Known(self._send)
-        self.handled = Known(self._handle)
-        self.answered = Known(lambda key: self.clients.number(self.producer.answered(self.clients[key[0]], key[1])))
-        self.torn = Known(lambda client: self.clients.number(self.producer.disconnected(self.clients[client])))
-        self.expired = Known(lambda client: self.clients.number(self.producer.expired(self.clients[client])))
-        self.given_up = Known(self._give_up)
-        self.waits = Known(lambda client: bool(self.clients[client].waiting))
+        clients, client = self.clients, self.client
+        self.sent = Memo(self._send)
+        self.handled = Memo(self._handle)
+        self.answered = Memo(lambda key: clients.number(client.answered(clients[key[0]], key[1])))
+        self.torn = Memo(lambda number: clients.number(client.disconnected(clients[number])))
+        self.expired = Memo(lambda number: clients.number(client.expired(clients[number])))
+        self.given_up = Memo(self._give_up)
+        self.waits = Memo(lambda number: bool(clients[number].waiting))
         happenings = {"cut": self.broker.disconnected, "restart broker": self.broker.restarted,
-                      "fail over": self.broker.failed_over,
-                      "crash broker": lambda state: self.broker.restarted(self.broker.failed_over(state))}
-        self.broken = {kind: Known(self._numbered(happens)) for kind, happens in happenings.items()}
+                      "fail over": self.broker.failed_over, "crash broker": self.broker.crashed}
+        self.broken = {kind: Memo(self._numbered(happens)) for kind, happens in happenings.items()}
         self.tears = [kind for kind in happenings if kind in self.kinds]
+        self.late, self.refuse, self.store_and_answer, self.timeout = (
+            kind in self.kinds for kind in ("late", "refuse", "store and answer", "delivery timeout"))
 
-    def start(self, faults: int) -> Place:
+    def start(self, faults: int) -> SearchState:
         """Nothing sent, an empty log."""
-        client, broker = self.clients.number(self.producer.start()), self.brokers.number(State())
-        return client, (), (), broker, (), faults
+        client, broker = self.clients.number(self.client.start()), self.brokers.number(BrokerState())
+        return SearchState(client, (), (), broker, (), faults)
 
-    def batch(self, request: Request) -> NumberedBatch:
+    def batch(self, request: SentBatch) -> NumberedBatch:
         """The batch in a request, one record long."""
         number, *numbers = request
         return NumberedBatch(1, *numbers, payload=(self.values[number],), number=number)
 
     def _send(self, client: int) -> tuple[int, int] | None:
-        sent = self.producer.send(self.clients[client])
+        sent = self.client.send(self.clients[client])
         return sent and (self.clients.number(sent[0]), self.requests.number(sent[1]))
 
     def _give_up(self, client: int) -> list[int]:
@@ -100,14 +144,14 @@ class Protocol:
         state, verdict = self.broker.handle(self.brokers[key[0]], self.batch(self.requests[key[1]]))
         return self.brokers.number(state), verdict.error.value if isinstance(verdict, Refused) else 0
 
-    def _numbered(self, happens: Callable[[State], State]) -> Callable[[int], int]:
+    def _numbered(self, happens: Callable[[BrokerState], BrokerState]) -> Callable[[int], int]:
         """The same happening, from number to number; the connection is gone with it."""
         return lambda broker: self.brokers.number(self.broker.disconnected(happens(self.brokers[broker])))
 
-    def steps(self, place: Place) -> list[tuple[str, Place]]:
+    def steps(self, state: SearchState) -> Steps:
         """Every step that can be taken, each with the state it leads to."""
-        client, requests, answers, broker, late, left = place
-        found: list[tuple[str, Place]] = []
+        client, requests, answers, broker, late, left = state
+        found: list[Any] = []
         if sent := self.sent[client]:
             found.append(("send", (sent[0], (*requests, sent[1]), answers, broker, late, left)))
         if requests:
@@ -121,8 +165,8 @@ class Protocol:
             after, _ = self.handled[broker, old[0]]
             rest = (*late[:i], old[1:], *late[i + 1:]) if len(old) > 1 else (*late[:i], *late[i + 1:])
             found.append(("handle late", (client, requests, answers, after, rest, left)))
-        if left:
-            found.extend(self._faults(place))
+        if left and (requests or answers or self.timeout):
+            self._add_faults(found, client, requests, answers, broker, late, left - 1)
         return found
 
     def _stuck(self, client: int, broker: int) -> bool:
@@ -133,24 +177,21 @@ class Protocol:
         after, error = self.handled[broker, sent[1]]
         return bool(after == broker and self.answered[sent[0], error] == client)
 
-    def _faults(self, place: Place) -> Iterator[tuple[str, Place]]:
-        client, requests, answers, broker, late, left = place
-        left -= 1
+    def _add_faults(self, found: list[Any], client: int, requests: Queue, answers: Queue, broker: int,
+                    late: tuple[Queue, ...], left: int) -> None:
+        """A list that is filled, and no generator: this is the innermost loop of the search."""
         if requests or answers:
+            torn = self.torn[client]
             for kind in self.tears:
-                yield kind, (self.torn[client], (), (), self.broken[kind][broker], late, left)
-        if requests:
-            yield from self._request_faults(client, requests, answers, broker, late, left)
-        if "delivery timeout" in self.kinds and self.waits[client]:
-            yield "delivery timeout", (self.expired[client], requests, answers, broker, late, left)
-
-    def _request_faults(self, client: int, requests: tuple[int, ...], answers: tuple[int, ...], broker: int,
-                        late: tuple[tuple[int, ...], ...], left: int) -> Iterator[tuple[str, Place]]:
-        if "late" in self.kinds:
-            after = self.broken["cut"][broker]
-            yield "late", (self.torn[client], (), (), after, (*late, requests), left)
-        if "refuse" in self.kinds:
-            yield "refuse", (client, requests[1:], (*answers, REFUSE), broker, late, left)
-        after, error = self.handled[broker, requests[0]]
-        if "store and answer" in self.kinds and not error:
-            yield "store and answer", (client, requests[1:], (*answers, STORE_AND_ANSWER), after, late, left)
+                found.append((kind, (torn, (), (), self.broken[kind][broker], late, left)))
+            if requests and self.late:
+                found.append(("late", (torn, (), (), self.broken["cut"][broker], (*late, requests), left)))
+        if requests and self.refuse:
+            found.append(("refuse", (client, requests[1:], (*answers, REFUSE), broker, late, left)))
+        if requests and self.store_and_answer:
+            after, error = self.handled[broker, requests[0]]
+            if not error:
+                answer = (*answers, STORE_AND_ANSWER)
+                found.append(("store and answer", (client, requests[1:], answer, after, late, left)))
+        if self.timeout and self.waits[client]:
+            found.append(("delivery timeout", (self.expired[client], requests, answers, broker, late, left)))

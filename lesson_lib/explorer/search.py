@@ -1,12 +1,17 @@
-"""Every schedule up to a bound, breadth first, equal states merged: so the first way to a state is a shortest one."""
+"""Every schedule up to a bound, breadth first, equal states merged: so the first way to a state is a shortest one.
+
+When the bound is too large, a sentence says which smaller ones are not. A smaller bound has fewer states, so they are
+tried from the smallest on; the first that is too large is the last that is tried.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import takewhile
 
 from lesson_lib.errors import LessonError
-from lesson_lib.explorer.protocol import Place, Protocol
+from lesson_lib.explorer.protocol import Protocol, SearchState, Steps
 
 MAX_STATES = 500_000
 
@@ -17,52 +22,67 @@ class TooManyStates(LessonError):
 
 @dataclass
 class Graph:
-    """What a search found: `came_from` has every state with the step that first led there, `ends` those without a next.
-
-    `wanted` is the first state of the kind that was searched for, None where there is none.
-    """
+    """What a search found: `came_from` has every state with the step that first led there, `ends` those with no next."""
 
     protocol: Protocol
-    came_from: dict[Place, tuple[Place | None, str]]
-    ends: list[Place]
+    came_from: dict[SearchState, tuple[SearchState | None, str]]
+    ends: list[SearchState]
     transitions: int
-    wanted: Place | None = None
 
     @property
-    def start(self) -> Place:
+    def start(self) -> SearchState:
         """Where every path begins."""
         return next(iter(self.came_from))
 
-    def path(self, place: Place) -> list[tuple[str, Place]]:
+    def path_to(self, state: SearchState) -> Steps:
         """A shortest way to a state: (step, state after it), the start left out."""
-        steps: list[tuple[str, Place]] = []
-        before, step = self.came_from[place]
+        steps: Steps = []
+        before, step = self.came_from[state]
         while before is not None:
-            steps.append((step, place))
-            place = before
-            before, step = self.came_from[place]
+            steps.append((step, state))
+            state = before
+            before, step = self.came_from[state]
         return steps[::-1]
 
 
-def search(protocol: Protocol, faults: int, max_states: int, wanted: Callable[[Place], bool] | None = None) -> Graph:
-    """Walk every schedule with at most `faults` faults, or only as far as the first `wanted` state.
-
-    TooManyStates when there are more than `max_states` states.
-    """
+def search(protocol: Protocol, faults: int, max_states: int) -> Graph:
+    """Walk every schedule with at most `faults` faults. TooManyStates when there are more than `max_states` states."""
     start = protocol.start(faults)
-    came_from: dict[Place, tuple[Place | None, str]] = {start: (None, "")}
+    came_from: dict[SearchState, tuple[SearchState | None, str]] = {start: (None, "")}
     queue, ends, transitions, steps_from = [start], [], 0, protocol.steps
-    for place in queue:
-        if wanted and wanted(place):
-            return Graph(protocol, came_from, ends, transitions, place)
-        steps = steps_from(place)
+    for state in queue:
+        steps = steps_from(state)
         transitions += len(steps)
         for step, after in steps:
             if after not in came_from:
-                came_from[after] = (place, step)
+                came_from[after] = (state, step)
                 queue.append(after)
         if not steps:
-            ends.append(place)
+            ends.append(state)
         if len(queue) > max_states:
-            raise TooManyStates(f"There are more than {max_states:,} states within these bounds; ask for fewer batches or faults.")
+            raise TooManyStates(f"There are more than {max_states:,} states within these bounds; "
+                                "ask for fewer batches or faults.")
     return Graph(protocol, came_from, ends, transitions)
+
+
+def too_large(protocol_for: Callable[[int], Protocol], batches: int, faults: int, max_states: int) -> LessonError:
+    """What to say about so many batches and faults. `protocol_for` has the protocol for a number of batches."""
+    fewer_faults = _largest(lambda n: _fits(protocol_for(batches), n, max_states), range(faults))
+    fewer_batches = _largest(lambda n: _fits(protocol_for(n), faults, max_states), range(1, batches))
+    found = ((fewer_faults, f"faults={fewer_faults}"), (fewer_batches, f"batches={fewer_batches}"))
+    smaller = [words for number, words in found if number is not None]
+    advice = f"{' or '.join(smaller)} is the most that can be had with the rest as it is" if smaller else (
+        "ask for fewer of both")
+    return LessonError(f"There are more than {max_states:,} states with batches={batches} and faults={faults}; {advice}.")
+
+
+def _largest(fits: Callable[[int], bool], numbers: Iterable[int]) -> int | None:
+    return max(takewhile(fits, numbers), default=None)
+
+
+def _fits(protocol: Protocol, faults: int, max_states: int) -> bool:
+    try:
+        search(protocol, faults, max_states)
+    except TooManyStates:
+        return False
+    return True

@@ -1,9 +1,12 @@
-"""A consumer that hands the records to its application one by one and commits its position, before or after; it may crash between.
+"""A consumer that hands the records to its application one by one and commits its position, before or after;
+it may crash between.
 
-Its application has handled a record where there is a READ event. `commit="after"` reads some records twice after a crash, `commit="before"`
-never hands some over. With `read_committed` it is the consumer, not the broker, that leaves aborted records out.
+Its application has handled a record where there is a READ event. `commit="after"` reads some records twice
+after a crash, `commit="before"` never hands some over. With `read_committed` it is the consumer, not the
+broker, that leaves aborted records out.
 
-Differs from Kafka in: it starts when the producers are done, commits after every record, and is alone in its group.
+Differs from Kafka in: it starts when the producers are done, commits after every record, and is alone in its
+group.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ from typing import Any
 from lesson_lib.core.partition_log import PartitionLog
 from lesson_lib.errors import LessonError
 from lesson_lib.history import Kind
-from lesson_lib.sim.broker import Broker
+from lesson_lib.sim.broker import ToyBroker
 from lesson_lib.sim.world import BURST_MS, THINK_MS, World
 
 COMMITS = {"after": ("read", "commit"), "before": ("commit", "read"), "never": ("read",)}
@@ -62,7 +65,7 @@ class ConsumerSettings:
 class Consumer:
     """Reads every partition from its committed position to the end, partition by partition."""
 
-    def __init__(self, world: World, broker: Broker, settings: ConsumerSettings, lane: str = "consumer") -> None:
+    def __init__(self, world: World, broker: ToyBroker, settings: ConsumerSettings, lane: str = "consumer") -> None:
         self.world, self.broker, self.settings, self.lane = world, broker, settings, lane
         self.committed: dict[int, int] = {}
         self.position: dict[int, int] = {}

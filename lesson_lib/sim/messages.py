@@ -1,33 +1,16 @@
-"""A batch in the producer's hands, from `send` until the application is told about it; and the settings of that producer."""
+"""What passes between application, producer, network and broker: a batch in the producer's hands, a request,
+an answer.
+
+Differs from Kafka in: one batch is one request.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from lesson_lib.core.batch import Batch
-from lesson_lib.sim.clock import Timer
-
-
-@dataclass(eq=False, slots=True)
-class PendingBatch:
-    """`stamped` is the batch with its numbers, None until it is first drained: `send` assigns nothing."""
-
-    number: int
-    values: tuple[str, ...]
-    partition: int
-    created: int
-    tries: int = 0
-    not_before: int = 0
-    stamped: Batch | None = None
-    done: bool = False
-    retried: bool = False  # it was put back into the queue at least once
-    reset: bool = False    # it has new numbers, of a new epoch, and was not sent with them yet
-    expiry: Timer | None = None
-
-    @property
-    def sequence(self) -> int:
-        """Its base sequence, -1 where it has none."""
-        return self.stamped.base_sequence if self.stamped else -1
+from lesson_lib.core.error_codes import ErrorCode
+from lesson_lib.faults import DELIVER, Fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +23,64 @@ class ProducerSettings:
     in_flight: int = 1
     delivery_timeout_ms: int = 120_000
     request_timeout_ms: int = 30_000
+
+
+@dataclass(eq=False, slots=True)
+class ProducerBatch:
+    """A batch from `send` until the application is told about it (Kafka's class of that name).
+
+    `numbered` is the batch with its numbers, None until it is first sent: `send` assigns none. `retried`: it
+    was put back into the queue at least once. `renumbered`: it has new numbers, of a new epoch, and was not
+    sent with them yet.
+    """
+
+    number: int
+    values: tuple[str, ...]
+    partition: int
+    created: int = 0
+    tries: int = 0
+    not_before: int = 0
+    numbered: Batch | None = None
+    done: bool = False
+    retried: bool = False
+    renumbered: bool = False
+
+    @property
+    def sequence(self) -> int:
+        """Its base sequence, -1 where it has none."""
+        return self.numbered.base_sequence if self.numbered else -1
+
+
+@dataclass(eq=False, slots=True)
+class ProduceRequest:
+    """A produce request under way: a batch as it is sent this time. `handled`, `answered`: whether it will
+    be.
+
+    `in_cut` is 1 for the first request that a cut of the connection is about; the rest says how far it came.
+    """
+
+    attempt: int
+    batch: ProducerBatch
+    sent: Batch
+    try_no: int
+    fault: Fault = DELIVER
+    acks: int = -1
+    handled: bool = True
+    answered: bool = True
+    in_cut: int = 0
+    arrived: bool = False
+    lost: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ProduceAnswer:
+    """The answer for one partition; `log_start_offset` is -1 in an error that the script made up."""
+
+    error: ErrorCode = ErrorCode.NONE
+    offset: int = -1
+    log_start_offset: int = -1
+
+    @property
+    def succeeded(self) -> bool:
+        """Error 46 means that the broker has it already; clients count it as success."""
+        return self.error in (ErrorCode.NONE, ErrorCode.DUPLICATE_SEQUENCE_NUMBER)

@@ -1,9 +1,10 @@
-"""Consume, transform, produce: read a record, work on it, write its result, commit the position, with a crash after any step.
+"""Consume, transform, produce: read a record, work on it, write its result, commit the position, with a crash
+after any step.
 
-With transactions the result and the position are committed together, so that after a crash either both are there or neither is.
-Without, they are two steps: a crash between them makes the result twice, or never where the position is committed first. Idempotence
-does not help, for the new process has a new producer id. Nothing outside Kafka is covered by either: an e-mail sent between two steps
-is sent again.
+With transactions the result and the position are committed together, so that after a crash either both are
+there or neither is. Without, they are two steps: a crash between them makes the result twice, or never where
+the position is committed first. Idempotence does not help, for the new process has a new producer id. Nothing
+outside Kafka is covered by either: an e-mail sent between two steps is sent again.
 
 Differs from Kafka in: one input partition, one record a transaction, no group that could rebalance.
 """
@@ -14,8 +15,7 @@ from collections.abc import Mapping, Sequence
 
 from lesson_lib.errors import LessonError, values_of
 from lesson_lib.history import History, Kind, LogCell
-from lesson_lib.sim.plain_session import PlainSession
-from lesson_lib.sim.transactions import INPUT_TOPIC, Session, Transactions
+from lesson_lib.sim.transactions import INPUT_TOPIC, PlainSession, Transactions
 from lesson_lib.sim.world import THINK_MS
 
 TRANSACTION = ("read", "begin", "work", "send", "offsets", "commit")
@@ -36,10 +36,10 @@ class Pipeline:
             while self.kafka.position < len(self.values) and self._deal_with(session, self.kafka.position):
                 pass
 
-    def _start(self) -> Session | PlainSession:
+    def _start(self) -> PlainSession:
         return self.kafka.producer("pipeline" if self.steps == TRANSACTION else None)
 
-    def _deal_with(self, session: Session | PlainSession, offset: int) -> bool:
+    def _deal_with(self, session: PlainSession, offset: int) -> bool:
         """False where it crashed."""
         for step in self.steps:
             crashes = self.crash.get(offset + 1) == step
@@ -50,7 +50,7 @@ class Pipeline:
                 return False
         return True
 
-    def _do(self, session: Session | PlainSession, step: str, offset: int, crashes: bool) -> None:
+    def _do(self, session: PlainSession, step: str, offset: int, crashes: bool) -> None:
         self.world.clock.now += THINK_MS
         if step == "read":
             self.world.record(Kind.READ, lane="consumer", topic=INPUT_TOPIC, offset=offset, values=(self.values[offset],))
@@ -65,7 +65,7 @@ class Pipeline:
         else:
             session.send_offsets(offset + 1)
 
-    def _crash(self, session: Session | PlainSession) -> None:
+    def _crash(self, session: PlainSession) -> None:
         if not session.inner.killed:
             session.kill()
         self.world.record(Kind.CONSUMER, "crashed", lane="consumer")
@@ -76,11 +76,12 @@ class Pipeline:
 def simulate_pipeline(values_or_count: int | Sequence[str] = 3, *, transactions: bool = True,
                       crash: Mapping[int, str] | None = None, isolation: str = "read_committed", broker: str = "4.4",
                       transaction_version: int = 1, commit: str = "after") -> History:
-    """Read each record of `in`, write it in capitals to `out`, and let a consumer read `out` with that isolation level.
+    """Read each record of `in`, write it in capitals to `out`, and let a consumer read `out` with that
+    isolation level.
 
-    `crash`: {2: "send"} lets the process crash once, right after that step with the second input record. Steps are read, begin,
-    work, send, offsets, commit (the commit is decided, its answer never arrives); without transactions read, work, send, position, or
-    with `commit="before"` read, position, work, send.
+    `crash`: {2: "send"} lets the process crash once, right after that step with the second input record.
+    Steps are read, begin, work, send, offsets, commit (the commit is decided, its answer never arrives);
+    without transactions read, work, send, position, or with `commit="before"` read, position, work, send.
     """
     values = values_of(values_or_count)
     if commit not in STEPS:

@@ -6,34 +6,37 @@
     kafka.consumer("read_committed").poll()     # ["a", "b"]
     kafka.history()
 
-A second `kafka.producer("shop")` fences the first, as a restarted process does its zombie. `kafka.producer()` without an id is
-idempotent and nothing more: it has no transactions, and nobody can fence it.
+A second `kafka.producer("shop")` fences the first, as a restarted process does its zombie. `kafka.producer()` without an
+id is idempotent and nothing more: it has no transactions, and nobody can fence it.
 
 Differs from Kafka in: one coordinator, which answers at once; markers are in the logs 10 ms after the commit was answered.
 """
 
 from __future__ import annotations
 
-from typing import overload
+from typing import Any, NoReturn, overload
 
+from lesson_lib.core.batch import Batch, TopicPartition
+from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.core.partition_log import PartitionLog
-from lesson_lib.core.transaction_metadata import Marker
+from lesson_lib.core.transaction_metadata import CoordinatorAnswer, Marker
 from lesson_lib.core.transactions import TransactionCoordinator
 from lesson_lib.errors import LessonError, count_of, version_of
-from lesson_lib.faults import Script, parse_script
+from lesson_lib.faults import BROKER_WORDS, Script, parse_script
 from lesson_lib.history import History, Kind, Settings
-from lesson_lib.sim.broker import WORDS, Broker
+from lesson_lib.sim.broker import ToyBroker
 from lesson_lib.sim.consumer import Consumer, ConsumerSettings
-from lesson_lib.sim.plain_session import PlainSession
-from lesson_lib.sim.txn_producer import TxnProducer
+from lesson_lib.sim.messages import ProducerBatch, ProducerSettings
+from lesson_lib.sim.producer import KafkaPythonProducer, Producer
+from lesson_lib.sim.sender import Sender
 from lesson_lib.sim.world import ONE_WAY_MS, TOPIC, World
 
 INPUT_TOPIC, OFFSETS_TOPIC = "in", "__consumer_offsets"
 
 
 class Transactions:
-    """One topic, its broker and the transaction coordinator; `transaction_version` 2 raises the epoch with every transaction."""
+    """One topic, its broker and the coordinator; `transaction_version` 2 raises the epoch with every transaction."""
 
     def __init__(self, *, partitions: int = 1, broker: str | KafkaVersion = "4.4", transaction_version: int = 1,
                  faults: Script = None, topic: str = TOPIC) -> None:
@@ -42,9 +45,9 @@ class Transactions:
         self.version, self.transaction_version = version_of(broker), transaction_version
         self.world = World(parse_script(faults), topic)
         numbers = range(count_of("partitions", partitions))
-        self.broker = Broker(self.world, {p: PartitionLog(self.version) for p in numbers})
+        self.broker = ToyBroker(self.world, {p: PartitionLog(self.version) for p in numbers})
         self.coordinator = TransactionCoordinator(next_producer_id=1, version=self.version)
-        self.sessions: list[Session | PlainSession] = []
+        self.sessions: list[PlainSession] = []
         self.consumers: list[Reader] = []
         self.position = 0
         self.pending_position: dict[str, int] = {}
@@ -55,7 +58,7 @@ class Transactions:
     @overload
     def producer(self, transactional_id: str, timeout_ms: int = 60_000) -> Session: ...
 
-    def producer(self, transactional_id: str | None = None, timeout_ms: int = 60_000) -> Session | PlainSession:
+    def producer(self, transactional_id: str | None = None, timeout_ms: int = 60_000) -> PlainSession:
         """Start a producer; with a transactional id, let it do `init_transactions()`."""
         self.world.clock.now += ONE_WAY_MS
         lane = "producer" if not self.sessions else f"producer {len(self.sessions) + 1}"
@@ -65,7 +68,8 @@ class Transactions:
 
     def consumer(self, isolation: str = "read_uncommitted") -> Reader:
         """A consumer that starts at offset 0, alone in its group."""
-        self.consumers.append(Reader(self, ConsumerSettings.of({"isolation": isolation, "commit": "never"})))
+        settings = ConsumerSettings.of({"isolation": isolation, "commit": "never"})
+        self.consumers.append(Reader(self, settings, len(self.consumers) + 1))
         return self.consumers[-1]
 
     def wait(self, ms: int) -> None:
@@ -77,8 +81,8 @@ class Transactions:
 
     def happen(self, what: str) -> None:
         """Something happens to the broker: restart broker, crash broker, fail over, forget idle ids."""
-        if what not in WORDS:
-            raise LessonError(f"To the broker can happen: {', '.join(WORDS)}; not {what!r}.")
+        if what not in BROKER_WORDS:
+            raise LessonError(f"To the broker can happen: {', '.join(BROKER_WORDS)}; not {what!r}.")
         self.world.clock.now += ONE_WAY_MS
         self.broker.happen(what)
 
@@ -95,11 +99,11 @@ class Transactions:
         self.coordinator.complete(marker.transactional_id)
 
     def _write_one(self, marker: Marker, partition: int) -> None:
-        log = self.broker.logs[partition]
+        log, now = self.broker.logs[partition], self.world.clock.now
         offset = log.log_end_offset
-        log.append_marker(marker.producer_id, marker.producer_epoch, commit=marker.commit, timestamp=self.world.clock.now)
-        self.world.record(Kind.MARKER, "commit" if marker.commit else "abort", lane="broker", partition=partition, offset=offset,
-                          producer_id=marker.producer_id, producer_epoch=marker.producer_epoch,
+        log.append_marker(marker.producer_id, marker.producer_epoch, commit=marker.commit, timestamp=now)
+        self.world.record(Kind.MARKER, "commit" if marker.commit else "abort", lane="broker", partition=partition,
+                          offset=offset, producer_id=marker.producer_id, producer_epoch=marker.producer_epoch,
                           note=f"last stable offset {log.last_stable_offset}")
 
     def _end_offsets(self, marker: Marker) -> None:
@@ -113,11 +117,6 @@ class Transactions:
         self.position = position
         self.world.record(Kind.POSITION, lane="consumer", topic=INPUT_TOPIC, offset=position, note=note)
 
-    def check_partition(self, partition: int) -> None:
-        """LessonError when there is no such partition."""
-        if partition not in self.broker.logs:
-            raise LessonError(f"There is no partition {partition}; partitions are 0 to {len(self.broker.logs) - 1}.")
-
     def told(self, batch: int) -> str:
         """What the application was told last of a batch."""
         return next(e.what for e in reversed(self.world.events) if e.kind == Kind.REPORT and e.batch == batch)
@@ -129,49 +128,162 @@ class Transactions:
             "simulated", True, "all", 1, None, str(self.version), "kafka-python", str(self.world.script)))
 
 
-class Session:
-    """One producer process, from `init_transactions()` until it is closed, killed or fenced."""
+class PlainSession:
+    """A process with an idempotent producer and no `transactional_id`: nothing that it sends belongs together.
+
+    Every new one has a new producer id, and none knows of another.
+    """
+
+    client: type[Producer] = KafkaPythonProducer
+
+    def __init__(self, kafka: Transactions, lane: str) -> None:
+        self.kafka, self.world = kafka, kafka.world
+        self.inner = Sender(kafka.world, kafka.broker, ProducerSettings(), self.client, lane, new_id=self.new_id)
+
+    def new_id(self, lane: str) -> tuple[int, int]:
+        """A new id, from where those of transactional producers come from, so that no two are the same."""
+        return self._got_id(lane, self.kafka.coordinator.init_producer_id(None))
+
+    def _got_id(self, lane: str, answer: CoordinatorAnswer, note: str = "") -> tuple[int, int]:
+        self.world.record(Kind.INIT, lane=lane, producer_id=answer.producer_id, producer_epoch=answer.producer_epoch,
+                          note=note)
+        return answer.producer_id, answer.producer_epoch
+
+    def send(self, *values: str, partition: int = 0) -> str:
+        """Send one batch and wait; returns what the application is told."""
+        self._check_alive()
+        self._check_partition(partition)
+        return self._deliver(values, partition)
+
+    def _deliver(self, values: tuple[str, ...], partition: int) -> str:
+        self._takes_a_while()
+        batch = self.inner.send(tuple(map(str, values)), partition)
+        self.world.clock.run()
+        self.world.settle()
+        return self.kafka.told(batch.number)
+
+    def send_offsets(self, position: int) -> None:
+        """Commit the position in the input, a step of its own."""
+        self._takes_a_while()
+        self.kafka.commit_position(position)
+
+    def kill(self) -> None:
+        """The process dies; a transaction stays open until it times out or a successor starts."""
+        self._takes_a_while()
+        self.inner.kill()
+
+    def begin(self) -> None:
+        """LessonError: there is no transaction without a transactional id."""
+        self._no_transactions()
+
+    def commit(self, killed: bool = False) -> None:
+        """LessonError, as `begin`."""
+        self._no_transactions()
+
+    def abort(self) -> None:
+        """LessonError, as `begin`."""
+        self._no_transactions()
+
+    def _no_transactions(self) -> NoReturn:
+        raise LessonError('A transaction needs a transactional id: start the producer with kafka.producer("shop").')
+
+    def _takes_a_while(self) -> None:
+        self.world.clock.now += ONE_WAY_MS
+
+    def _check_alive(self, again: str = "") -> None:
+        if self.inner.killed:
+            raise LessonError(f"This producer was killed; start another with kafka.producer({again}).")
+
+    def _check_partition(self, partition: int) -> None:
+        partitions = self.kafka.broker.logs
+        if partition not in partitions:
+            raise LessonError(f"There is no partition {partition}; partitions are 0 to {len(partitions) - 1}.")
+
+
+class TransactionalProducer(KafkaPythonProducer):
+    """`error`: why the open transaction cannot be committed."""
+
+    error: ErrorCode | None = None
+
+    def stamp(self, batch: ProducerBatch) -> Batch:
+        """Number a batch and mark it as transactional."""
+        batch.numbered = super().stamp(batch).again(transactional=True)
+        return batch.numbered
+
+    def after_failure(self, batch: ProducerBatch, error: ErrorCode | None) -> None:
+        """A failed batch: this transaction can only be aborted; an old epoch ends the producer."""
+        if error is ErrorCode.INVALID_PRODUCER_EPOCH:
+            self.error = self.fatal = ErrorCode.PRODUCER_FENCED
+            return
+        self.error = error or ErrorCode.REQUEST_TIMED_OUT
+        if error is not None and batch.numbered:  # not stored: its numbers are free (`adjustSequencesDueToFailedBatch`)
+            self.next_sequence[batch.partition] = batch.numbered.base_sequence
+
+
+class Session(PlainSession):
+    """One transactional producer, from `init_transactions()` until it is closed, killed or fenced.
+
+    `added`: the partitions of the open transaction, that of the offsets included.
+    """
+
+    client = TransactionalProducer
 
     def __init__(self, kafka: Transactions, lane: str, transactional_id: str, timeout_ms: int) -> None:
-        self.kafka, self.world = kafka, kafka.world
-        self.inner = TxnProducer(kafka.world, kafka.broker, lane, transactional_id, timeout_ms, kafka.transaction_version,
-                                 kafka.coordinator, kafka.write)
+        self.transactional_id, self.timeout_ms = transactional_id, timeout_ms
+        self.coordinator = kafka.coordinator
+        self.added: set[TopicPartition] = set()
         self.open = False
+        super().__init__(kafka, lane)
+
+    @property
+    def producer(self) -> TransactionalProducer:
+        """The client of this process."""
+        assert isinstance(self.inner.producer, TransactionalProducer)
+        return self.inner.producer
+
+    def new_id(self, lane: str) -> tuple[int, int]:
+        """The same id, its epoch raised: who had it before is fenced, an open transaction of it aborted first."""
+        answer = self.coordinator.init_producer_id(self.transactional_id, self.timeout_ms)
+        if answer.marker:
+            self.kafka.write(answer.marker)
+            answer = self.coordinator.init_producer_id(self.transactional_id, self.timeout_ms)
+        return self._got_id(lane, answer, self.transactional_id)
 
     def begin(self) -> None:
         """Begin a transaction; no request is sent."""
         if self.open:
             raise LessonError("A transaction is open already: commit() or abort() it first.")
-        self._check_alive()
-        self.world.clock.now += ONE_WAY_MS
+        self._check_alive(repr(self.transactional_id))
+        self._takes_a_while()
         self.open = True
-        self.inner.say("begin")
+        self._say("begin")
 
     def send(self, *values: str, partition: int = 0) -> str:
         """Send one batch in the transaction and wait; returns what the application is told."""
         self._check_open()
-        self.kafka.check_partition(partition)
-        self.world.clock.now += ONE_WAY_MS
-        self.inner.add(self.world.topic, partition)
-        self.world.clock.now += ONE_WAY_MS
-        pending = self.inner.send(tuple(map(str, values)), partition)
-        self.world.clock.run()
-        self.world.settle()
-        return self.kafka.told(pending.number)
+        self._check_partition(partition)
+        self._takes_a_while()
+        self._add(self.world.topic, partition)
+        fenced = self.producer.fatal
+        told = self._deliver(values, partition)
+        if self.producer.fatal and not fenced:
+            self._refuse(self.producer.fatal)
+        return told
 
     def send_offsets(self, position: int) -> None:
         """Make the position in the input part of the transaction (`sendOffsetsToTransaction`)."""
         self._check_open()
-        self.world.clock.now += ONE_WAY_MS
-        self.inner.add(OFFSETS_TOPIC, 0, "add offsets")
-        if not self.inner.fatal:
-            self.kafka.pending_position[self.inner.transactional_id] = position
-            self.inner.say("offsets", topic=INPUT_TOPIC, offset=position)
+        self._takes_a_while()
+        self._add(OFFSETS_TOPIC, 0, "add offsets")
+        if not self.producer.fatal:
+            self.kafka.pending_position[self.transactional_id] = position
+            self._say("offsets", topic=INPUT_TOPIC, offset=position)
 
     def commit(self, killed: bool = False) -> None:
-        """Commit: every record of the transaction becomes visible to read_committed. `killed`: before the answer comes."""
-        if self.inner.error and not self.inner.fatal:
-            raise LessonError(f"A send of this transaction failed ({self.inner.error.words}): only abort() is possible now.")
+        """Commit: the records become visible to read_committed. `killed`: the process dies before the answer comes."""
+        error = self.producer.error
+        if error and not self.producer.fatal:
+            raise LessonError(f"A send of this transaction failed ({error.words}): only abort() is possible now.")
         self._end(commit=True, killed=killed)
 
     def abort(self) -> None:
@@ -181,38 +293,76 @@ class Session:
     def _end(self, commit: bool, killed: bool = False) -> None:
         self._check_open()
         self.open = False
-        self.world.clock.now += ONE_WAY_MS
-        if not self.inner.added and not self.inner.fatal:  # nothing was added, so there is nothing to ask the coordinator for
-            self.inner.say("committed" if commit else "aborted")
-        elif answer := self.inner.end(commit):
-            self.kill() if killed else self.inner.ended(answer, commit)
+        self._takes_a_while()
+        if not self.added and not self.producer.fatal:  # nothing was added: there is nothing to ask the coordinator for
+            self._say("committed" if commit else "aborted")
+        elif answer := self._ask_to_end(commit):
+            self.kill() if killed else self._ended(answer, commit)
             self.kafka.write(answer.marker)
 
-    def kill(self) -> None:
-        """The process dies; its transaction stays open until it times out or a successor starts."""
-        self.world.clock.now += ONE_WAY_MS
-        self.inner.kill()
+    # what passes between it and the coordinator
+
+    def _add(self, topic: str, partition: int, what: str = "add partition") -> None:
+        """Make the partition part of the transaction; the coordinator refuses where this producer is fenced."""
+        where, now, producer = (topic, partition), self.world.clock.now, self.producer
+        if where in self.added:
+            return
+        if error := self.coordinator.add_partitions(self.transactional_id, producer.producer_id,
+                                                    producer.producer_epoch, [where], now):
+            self._refuse(error)
+            return
+        self.added.add(where)
+        self._say(what, topic=topic, partition=partition)
+
+    def _ask_to_end(self, commit: bool) -> CoordinatorAnswer | None:
+        """EndTxn: once the coordinator has decided, the transaction is committed, though no marker is written yet."""
+        self._say("commit" if commit else "abort")
+        self._takes_a_while()
+        answer = self.coordinator.end(self.transactional_id, self.producer.producer_id, self.producer.producer_epoch,
+                                      commit=commit, epoch_bump=self.kafka.transaction_version == 2)
+        self.added.clear()
+        if answer.error:
+            self._refuse(answer.error)
+            return None
+        self._say("prepare commit" if commit else "prepare abort", lane="coordinator")
+        return answer
+
+    def _ended(self, answer: CoordinatorAnswer, commit: bool) -> None:
+        """The application is told. In transaction version 2 the answer holds the next epoch; sequences start at 0."""
+        self._takes_a_while()
+        self._say("committed" if commit else "aborted")
+        self.producer.error = None
+        if self.kafka.transaction_version == 2:
+            self.producer.producer_id, self.producer.producer_epoch = answer.producer_id, answer.producer_epoch
+            self.producer.next_sequence.clear()
+
+    def _refuse(self, error: ErrorCode) -> None:
+        """Fenced, or told that this cannot be done: only close() is left (`ProducerFencedException`)."""
+        self.producer.error = self.producer.fatal = error
+        self._say("fenced" if error is ErrorCode.PRODUCER_FENCED else "refused", error=error)
+
+    def _say(self, what: str, **more: Any) -> None:
+        """Write down a step of the transaction."""
+        self.world.record(Kind.TXN, what, **{"lane": self.inner.lane, "producer_id": self.producer.producer_id,
+                                             "producer_epoch": self.producer.producer_epoch,
+                                             "note": self.transactional_id} | more)
 
     def _check_open(self) -> None:
-        self._check_alive()
+        self._check_alive(repr(self.transactional_id))
         if not self.open:
             raise LessonError("No transaction is open: call begin() first.")
-
-    def _check_alive(self) -> None:
-        if self.inner.killed:
-            raise LessonError(f"This producer was killed; start another with kafka.producer({self.inner.transactional_id!r}).")
 
 
 class Reader:
     """A consumer's application: it takes what is there."""
 
-    def __init__(self, kafka: Transactions, settings: ConsumerSettings) -> None:
-        number = len(kafka.consumers) + 1
+    def __init__(self, kafka: Transactions, settings: ConsumerSettings, number: int) -> None:
         self.world = kafka.world
-        self.inner = Consumer(kafka.world, kafka.broker, settings, "consumer" if number == 1 else f"consumer {number}")
+        lane = "consumer" if number == 1 else f"consumer {number}"
+        self.inner = Consumer(kafka.world, kafka.broker, settings, lane)
 
     def poll(self) -> list[str]:
-        """Every record that has become visible since the last poll; read_committed stops at the last stable offset."""
+        """Every record that became visible since the last poll; read_committed stops at the last stable offset."""
         before = len(self.world.events)
         self.inner.poll()
         return [value for event in self.world.events[before:] for value in event.values]

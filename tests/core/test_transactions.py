@@ -6,7 +6,7 @@ import pytest
 
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.kafka_version import KafkaVersion
-from lesson_lib.core.transaction_metadata import EXHAUSTED_EPOCH, LAST_EPOCH, Answer, TxnState
+from lesson_lib.core.transaction_metadata import EXHAUSTED_EPOCH, LAST_EPOCH, CoordinatorAnswer, TxnState
 from lesson_lib.core.transactions import MAX_TIMEOUT_MS, TransactionCoordinator
 
 T0, T1 = ("t", 0), ("t", 1)
@@ -22,7 +22,7 @@ def coordinator() -> TransactionCoordinator:
     return coordinator
 
 
-def identity(answer: Answer) -> tuple[int, int]:
+def identity(answer: CoordinatorAnswer) -> tuple[int, int]:
     """Producer id and epoch of an answer that must be a success."""
     assert answer.error is ErrorCode.NONE
     return answer.producer_id, answer.producer_epoch
@@ -160,7 +160,7 @@ def test_an_exhausted_epoch_brings_a_new_producer_id(coordinator: TransactionCoo
 # -- the second transaction version: the epoch rises with every transaction --
 
 
-def ended(coordinator: TransactionCoordinator, epoch: int, *, commit: bool) -> Answer:
+def ended(coordinator: TransactionCoordinator, epoch: int, *, commit: bool) -> CoordinatorAnswer:
     """EndTxn as version 5 sends it, its markers written."""
     answer = coordinator.end("x", 0, epoch, commit=commit, epoch_bump=True)
     if answer.marker:

@@ -9,9 +9,9 @@ import pytest
 from lesson_lib.draw import compare, show
 from lesson_lib.draw.show import LAYOUTS
 from lesson_lib.draw.words.heading import Heading, names_of, script_words, small_print, told_apart
+from lesson_lib.explorer.wrong_brokers import MUTANTS
 from lesson_lib.faults import NAMES, parse_script
 from lesson_lib.sim import simulate
-from lesson_lib.sim.wrong_brokers import MUTANTS
 from tests.draw.collisions import unreadable
 
 BURST: dict[str, Any] = {"client": "java", "in_flight": 5}

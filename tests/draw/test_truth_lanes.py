@@ -7,9 +7,9 @@ import re
 import pytest
 
 from lesson_lib.draw import Picture, compare, show
+from lesson_lib.explorer.wrong_brokers import MUTANTS
 from lesson_lib.history import Event, History, Kind
 from lesson_lib.sim import Transactions
-from lesson_lib.sim.wrong_brokers import MUTANTS
 from tests.draw import runs
 from tests.draw.reading import (
     AGAIN,

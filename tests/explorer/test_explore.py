@@ -10,9 +10,9 @@ from lesson_lib.errors import LessonError
 from lesson_lib.explorer.exploration import Exploration
 from lesson_lib.explorer.explore import explore
 from lesson_lib.explorer.protocol import KINDS
+from lesson_lib.explorer.wrong_brokers import ForgetOnFailover, window_of_one
 from lesson_lib.history import Kind
 from lesson_lib.sim.run import simulate
-from lesson_lib.sim.wrong_brokers import ForgetOnFailover, window_of_one
 
 RESTARTS = ("cut", "restart broker")
 
@@ -135,15 +135,6 @@ def test_every_end_can_be_told_as_a_history(arguments: dict) -> None:
         assert all(a.verdict or a.lost for a in history.attempts)
 
 
-def test_the_fault_script_of_a_history_brings_the_simulation_to_the_same_end() -> None:
-    found = explore(3, 2, 2)
-    script, history = found.script("duplicate"), found.find("duplicate")
-    assert script is not None and history is not None
-    run = simulate(3, in_flight=2, client="java", faults=script)
-    assert (run.values(), run.told) == (history.values(), history.told)
-    assert found.script("lost write") is None
-
-
 def test_six_in_flight_are_one_more_than_the_broker_remembers() -> None:
     assert explore(6, 5, 1, broker="4.5").anomaly_names == []
     history = explore(6, 6, 1, broker="4.5").find("duplicate")
@@ -175,3 +166,13 @@ def test_captions_name_the_rule_that_decided() -> None:
 def test_an_anomaly_has_to_be_known_by_its_name() -> None:
     with pytest.raises(LessonError, match="duplicate, lost write"):
         explore(1).find("duplicates")
+
+
+def test_a_bound_that_is_too_large_gets_those_that_are_not() -> None:
+    with pytest.raises(LessonError) as refusal:
+        explore(3, 3, 2, idempotence=False, max_states=5000)
+    assert "faults=1 or batches=2 is the most" in str(refusal.value)
+    assert explore(3, 3, 1, idempotence=False, max_states=5000).states < 5000
+    assert explore(2, 3, 2, idempotence=False, max_states=5000).states < 5000
+    with pytest.raises(LessonError, match="fewer of both"):
+        explore(1, max_states=1)

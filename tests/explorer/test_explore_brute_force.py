@@ -210,6 +210,6 @@ def test_merging_states_loses_nothing(batches: int, in_flight: int, faults: int,
     seen: set = set()
     ends = {(tuple(s.batch.payload for s in world.broker.batches), tuple(world.told[b] for b in range(batches)))
             for world in schedules(World(batches, in_flight, faults, idempotence, broker, kinds), seen, ())}
-    found = explore(batches, in_flight, faults, idempotence=idempotence, broker=broker, kinds=kinds, whole=True)
+    found = explore(batches, in_flight, faults, idempotence=idempotence, broker=broker, kinds=kinds)
     assert found.states == len(seen)
     assert {(tuple(int(v[1:]) for v in o.log), o.told) for o in found.outcomes} == ends

@@ -11,10 +11,10 @@ from lesson_lib.draw.arrivals.chart import Chart
 from lesson_lib.draw.facts.run_view import RunView
 from lesson_lib.draw.show import LAYOUTS
 from lesson_lib.explorer.explore import explore
+from lesson_lib.explorer.wrong_brokers import MUTANTS
 from lesson_lib.history import History, Kind
 from lesson_lib.history.story import verdict_on
 from lesson_lib.sim import simulate
-from lesson_lib.sim.wrong_brokers import MUTANTS
 from tests.draw.collisions import unreadable
 from tests.draw.runs import pipeline, random_pair, transactions
 

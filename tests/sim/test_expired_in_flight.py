@@ -22,10 +22,10 @@ from lesson_lib.errors import version_of
 from lesson_lib.faults import parse_script
 from lesson_lib.history import History, Kind
 from lesson_lib.lab.lab import start_lab
-from lesson_lib.sim.arguments import client_of
-from lesson_lib.sim.broker import Broker
-from lesson_lib.sim.broker_log import log_of
+from lesson_lib.sim.broker import ToyBroker
 from lesson_lib.sim.messages import ProducerSettings
+from lesson_lib.sim.run import client_of, log_of
+from lesson_lib.sim.sender import Sender
 from lesson_lib.sim.world import World
 from tests.explorer.five_in_flight import told_by
 
@@ -37,8 +37,8 @@ GAP_MS = 2_000  # m1 has time left when m0 expires, also where that is noticed a
 def simulated(client: str, script: str, sends: list[int], **settings: Any) -> History:
     """One batch at each of these times, whatever the application was told."""
     world = World(parse_script(script))
-    broker = Broker(world, {0: log_of(version_of("4.4"), judge)})
-    producer = client_of(client)(world, broker, ProducerSettings(**settings), "producer", lambda *_: None, lambda: None)
+    broker = ToyBroker(world, {0: log_of(version_of("4.4"), judge)})
+    producer = Sender(world, broker, ProducerSettings(**settings), client_of(client), "producer")
     for number, t in enumerate(sends):
         world.clock.at(t, lambda values=(f"m{number}",): producer.send(values, 0))
     world.clock.run()

@@ -9,7 +9,7 @@ import pytest
 from lesson_lib.core.batch import Batch
 from lesson_lib.core.producer_state import Appended, Duplicate, Refused
 from lesson_lib.errors import LessonError
-from lesson_lib.sim.broker_with_memory import State
+from lesson_lib.sim.memory_broker import BrokerState
 from lesson_lib.teach.content import find
 from lesson_lib.teach.lessons.rules_06 import accept, only_next, refuses_all
 from lesson_lib.teach.message import Outcome
@@ -34,9 +34,9 @@ def batch(number: int) -> Batch:
     return Batch(1, 7, 0, number, payload=(f"m{number}",))
 
 
-def after(broker: LearnerBroker, *numbers: int) -> State:
+def after(broker: LearnerBroker, *numbers: int) -> BrokerState:
     """The broker after these batches."""
-    state = State()
+    state = BrokerState()
     for number in numbers:
         state = broker.handle(state, batch(number)).state
     return state
@@ -54,12 +54,12 @@ def test_who_has_the_log_has_its_memory() -> None:
     broker = RefusingBroker(accept=accept)
     state = after(broker, 0, 1)
     assert broker.failed_over(state._replace(memory=b"")) == broker.restarted(state) == state
-    assert broker.failed_over(State()) == State()
+    assert broker.failed_over(BrokerState()) == BrokerState()
 
 
 def test_lesson_2_knows_no_refusal() -> None:
     with pytest.raises(LessonError, match="return True to store the batch, False to drop it"):
-        LearnerBroker(accept=lambda seen, memory: "refuse").handle(State(), batch(0))
+        LearnerBroker(accept=lambda seen, memory: "refuse").handle(BrokerState(), batch(0))
 
 
 @pytest.mark.parametrize(("rule", "words"), [(refuses_all, "No fault at all, and `a b a` can go on for ever"),

@@ -81,7 +81,7 @@ def _end(line: str) -> tuple[tuple[int, ...], tuple[str, ...]]:
 def run_explorer(bound: Bound) -> Found:
     """Let the explorer walk the same, the whole of it."""
     found = explore(bound.batches, bound.in_flight, bound.faults, idempotence=bound.idempotence, broker=bound.broker,
-                    kinds=bound.kinds, whole=True)
+                    kinds=bound.kinds)
     return Found(found.states, found.transitions, {(tuple(int(v[1:]) for v in o.log), o.told) for o in found.outcomes})
 
 

@@ -20,9 +20,9 @@ from __future__ import annotations
 from lesson_lib.core.batch import Batch
 from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.core.producer_state import Appended, Duplicate, ProducerStateEntry, Verdict
+from lesson_lib.explorer.wrong_brokers import mutant_called
 from lesson_lib.history import History
-from lesson_lib.sim.broker_with_memory import Broker
-from lesson_lib.sim.wrong_brokers import mutant_called
+from lesson_lib.sim.memory_broker import Broker
 from lesson_lib.teach.content import Option, Question, scenario
 from lesson_lib.teach.readings import copies, log_words, offsets_told, requests, told_words
 from lesson_lib.teach.tasks.function import ValueTask

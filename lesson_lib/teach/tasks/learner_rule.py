@@ -26,7 +26,7 @@ from lesson_lib.explorer.explore import explore
 from lesson_lib.explorer.search import TooManyStates
 from lesson_lib.history import History
 from lesson_lib.sim import simulate
-from lesson_lib.sim.broker_with_memory import Broker, Handled, State
+from lesson_lib.sim.memory_broker import Broker, BrokerState, Handled
 from lesson_lib.teach.message import Message
 from lesson_lib.teach.readings import log_words
 from lesson_lib.teach.tasks import bounded
@@ -98,7 +98,7 @@ class LearnerBroker(Broker):
 
     accept: Accept = bool  # type: ignore[assignment]
 
-    def handle(self, state: State, batch: Batch) -> Handled:
+    def handle(self, state: BrokerState, batch: Batch) -> Handled:
         """Ask the rule; the memory that it leaves behind belongs to the next state."""
         memory = pickle.loads(state.memory) if state.memory else {}
         seen = as_seen(batch)
@@ -108,11 +108,11 @@ class LearnerBroker(Broker):
             return Handled(after._replace(log=(*state.log, batch)), Appended(state.log_end_offset))
         return Handled(after, Duplicate(_first_like(seen, [as_seen(b) for b in state.log])))
 
-    def restarted(self, state: State) -> State:
+    def restarted(self, state: BrokerState) -> BrokerState:
         """What is kept in memory alone is gone."""
         return state._replace(memory=())
 
-    def failed_over(self, state: State) -> State:
+    def failed_over(self, state: BrokerState) -> BrokerState:
         """Another broker has the log, and not this memory."""
         return state._replace(memory=())
 
@@ -124,7 +124,7 @@ class RefusingBroker(LearnerBroker):
     Whoever has the log builds the memory from it, by the same rule.
     """
 
-    def handle(self, state: State, batch: Batch) -> Handled:
+    def handle(self, state: BrokerState, batch: Batch) -> Handled:
         """Ask the rule; what it refuses leaves memory and log as they are."""
         memory = pickle.loads(state.memory) if state.memory else {}
         seen = as_seen(batch)
@@ -136,7 +136,7 @@ class RefusingBroker(LearnerBroker):
             return Handled(after._replace(log=(*state.log, batch)), Appended(state.log_end_offset))
         return Handled(after, Duplicate(_first_like(seen, [as_seen(b) for b in state.log])))
 
-    def restarted(self, state: State) -> State:
+    def restarted(self, state: BrokerState) -> BrokerState:
         """Read the log again through the rule."""
         memory: dict[Any, Any] = {}
         for batch in state.log:

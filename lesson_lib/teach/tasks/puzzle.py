@@ -13,7 +13,7 @@ from lesson_lib.errors import LessonError
 from lesson_lib.explorer.explore import explore
 from lesson_lib.faults import FaultScript, parse_script
 from lesson_lib.history import History
-from lesson_lib.sim.broker_with_memory import Broker
+from lesson_lib.sim.memory_broker import Broker
 from lesson_lib.teach.content import Scenario
 from lesson_lib.teach.message import Message
 from lesson_lib.teach.readings import log_words, told_words

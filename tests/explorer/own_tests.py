@@ -19,8 +19,8 @@ import pytest
 import lesson_lib.sim.run as run
 from lesson_lib.core.kafka_version import DEFAULT_VERSION, KafkaVersion
 from lesson_lib.core.partition_log import PartitionLog
-from lesson_lib.sim.broker_log import log_of
-from lesson_lib.sim.broker_with_memory import Broker
+from lesson_lib.sim.memory_broker import Broker
+from lesson_lib.sim.run import log_of
 
 Brokers = Callable[[KafkaVersion], Broker]
 

@@ -1,7 +1,8 @@
 """Wrong beliefs about the broker, each one as a broker that really behaves so.
 
-A belief about the decision alone is a rule with the signature of `judge`. A belief about the memory (what is remembered,
-for how long, or that batches wait somewhere) is a `Broker` of its own. `explore(rule=...)` and `tell_apart` take both.
+A belief about the decision alone is a rule with the signature of `judge`. A belief about the memory (what is
+remembered, for how long, or that batches wait somewhere) is a `Broker` of its own. `simulate` and `explore`
+take both as `rule`.
 
 Kafka is none of these. Where each belief comes from is told in the lessons that let it lose.
 """
@@ -9,59 +10,74 @@ Kafka is none of these. Where each belief comes from is told in the lessons that
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from lesson_lib.core.batch import Batch
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.kafka_version import DEFAULT_VERSION, KafkaVersion
+from lesson_lib.core.partition_log import Rule
 from lesson_lib.core.producer_state import Appended, Duplicate, ProducerStateEntry, Refused, Verdict, judge
 from lesson_lib.errors import LessonError
-from lesson_lib.sim.broker_with_memory import Broker, Handled, Kept, Rule, State
+from lesson_lib.sim.memory_broker import Broker, BrokerState, Entries, Handled
 
 Entry = ProducerStateEntry | None
 
 
-def at_or_below_is_duplicate(entry: Entry, batch: Batch, log_end_offset: int, version: KafkaVersion = DEFAULT_VERSION) -> Verdict:
+def at_or_below_is_duplicate(entry: Entry, batch: Batch, log_end_offset: int,
+                             version: KafkaVersion = DEFAULT_VERSION) -> Verdict:
     """Kafka's rule, but a sequence that is not above the highest seen counts as a duplicate."""
-    if entry and entry.batches and batch.producer_epoch == entry.producer_epoch and batch.last_sequence <= entry.last_sequence:
+    seen = entry and entry.batches and batch.producer_epoch == entry.producer_epoch
+    if seen and batch.last_sequence <= entry.last_sequence:
         return Duplicate((entry.duplicate_of(batch) or entry.batches[-1]).base_offset)
     return judge(entry, batch, log_end_offset, version)
 
 
-def greater_is_accepted(entry: Entry, batch: Batch, log_end_offset: int, version: KafkaVersion = DEFAULT_VERSION) -> Verdict:
+def greater_is_accepted(entry: Entry, batch: Batch, log_end_offset: int,
+                        version: KafkaVersion = DEFAULT_VERSION) -> Verdict:
     """Kafka's rule, but a gap is no error."""
     if entry and batch.producer_epoch == entry.producer_epoch and batch.base_sequence > entry.last_sequence:
         return Appended(log_end_offset)
     return judge(entry, batch, log_end_offset, version)
 
 
-def window_of_one(entry: Entry, batch: Batch, log_end_offset: int, version: KafkaVersion = DEFAULT_VERSION) -> Verdict:
+def window_of_one(entry: Entry, batch: Batch, log_end_offset: int,
+                  version: KafkaVersion = DEFAULT_VERSION) -> Verdict:
     """Kafka's rule, with the last batch remembered instead of the last five."""
     return judge(entry and replace(entry, batches=entry.batches[-1:]), batch, log_end_offset, version)
 
 
-def window_without_epoch(entry: Entry, batch: Batch, log_end_offset: int, version: KafkaVersion = DEFAULT_VERSION) -> Verdict:
+def window_without_epoch(entry: Entry, batch: Batch, log_end_offset: int,
+                         version: KafkaVersion = DEFAULT_VERSION) -> Verdict:
     """Kafka's rule, but a range that is remembered counts as a duplicate whatever its epoch."""
     seen = entry and entry.duplicate_of(batch.again(producer_epoch=entry.producer_epoch))
     return Duplicate(seen.base_offset) if seen else judge(entry, batch, log_end_offset, version)
 
 
-def refuse_duplicates(entry: Entry, batch: Batch, log_end_offset: int, version: KafkaVersion = DEFAULT_VERSION) -> Verdict:
+def refuse_duplicates(entry: Entry, batch: Batch, log_end_offset: int,
+                      version: KafkaVersion = DEFAULT_VERSION) -> Verdict:
     """Kafka's rule, but a duplicate is answered with error 45 instead of success."""
     verdict = judge(entry, batch, log_end_offset, version)
     return Refused(ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER) if isinstance(verdict, Duplicate) else verdict
 
 
+@dataclass(frozen=True, slots=True)
+class Kept(Appended):
+    """Told to the client as Appended, and not in the log: the broker keeps the batch aside."""
+
+    what: ClassVar[str] = "kept"
+
+
 class DedupeByContent(Broker):
     """Remembers every payload and where it lies; numbers mean nothing to it."""
 
-    def handle(self, state: State, batch: Batch) -> Handled:
+    def handle(self, state: BrokerState, batch: Batch) -> Handled:
         """Store what was never seen."""
         seen, end = dict(state.memory), state.log_end_offset
         if batch.payload in seen:
             return Handled(state, Duplicate(seen[batch.payload]))
-        return Handled(State((*state.memory, (batch.payload, end)), (*state.log, batch)), Appended(end))
+        return Handled(BrokerState((*state.memory, (batch.payload, end)), (*state.log, batch)), Appended(end))
 
-    def restarted(self, state: State) -> State:
+    def restarted(self, state: BrokerState) -> BrokerState:
         """All contents can be read again from the log."""
         return state
 
@@ -71,40 +87,40 @@ class DedupeByContent(Broker):
 class BufferAndSort(Broker):
     """Keeps a batch that comes too early, says ok, and stores it when the missing ones are there. Memory: (entries, kept)."""
 
-    def handle(self, state: State, batch: Batch) -> Handled:
+    def handle(self, state: BrokerState, batch: Batch) -> Handled:
         """Keep what is ahead; store the rest by Kafka's rule, and then whatever has become next."""
         entries, kept = state.memory or ((), ())
         ahead = self._batches_ahead(entries, batch)
         if ahead > 0:
             kept = kept if batch in kept else (*kept, batch)
-            return Handled(State((entries, kept), state.log), Kept(state.log_end_offset + ahead))
-        (entries, log), verdict = super().handle(State(entries, state.log), batch)
+            return Handled(BrokerState((entries, kept), state.log), Kept(state.log_end_offset + ahead))
+        (entries, log), verdict = super().handle(BrokerState(entries, state.log), batch)
         for early in sorted(kept, key=lambda b: b.base_sequence):
             if self._batches_ahead(entries, early) == 0:
-                (entries, log), _ = super().handle(State(entries, log), early)
+                (entries, log), _ = super().handle(BrokerState(entries, log), early)
                 kept = tuple(b for b in kept if b != early)
-        return Handled(State((entries, kept), log), verdict)
+        return Handled(BrokerState((entries, kept), log), verdict)
 
-    def _batches_ahead(self, entries: tuple[tuple[int, ProducerStateEntry], ...], batch: Batch) -> int:
+    def _batches_ahead(self, entries: Entries, batch: Batch) -> int:
         entry = dict(entries).get(batch.producer_id, ProducerStateEntry())
         same = batch.producer_epoch == entry.producer_epoch
         newer = batch.has_producer_id and batch.producer_epoch > entry.producer_epoch
         return batch.base_sequence - (entry.last_sequence + 1 if same else 0) if same or newer else 0
 
-    def restarted(self, state: State) -> State:
+    def restarted(self, state: BrokerState) -> BrokerState:
         """What was kept is lost, and was promised."""
         entries, _ = state.memory or ((), ())
-        return State((super().restarted(State(entries, state.log)).memory, ()), state.log)
+        return BrokerState((super().restarted(BrokerState(entries, state.log)).memory, ()), state.log)
 
-    def failed_over(self, state: State) -> State:
+    def failed_over(self, state: BrokerState) -> BrokerState:
         """What was kept is lost, and was promised."""
-        return State((super().failed_over(state).memory, ()), state.log)
+        return BrokerState((super().failed_over(state).memory, ()), state.log)
 
 
 class ForgetOnFailover(Broker):
     """The memory is the leader's own and dies with it."""
 
-    def failed_over(self, state: State) -> State:
+    def failed_over(self, state: BrokerState) -> BrokerState:
         """The new leader knows nobody."""
         return state._replace(memory=())
 
@@ -112,7 +128,7 @@ class ForgetOnFailover(Broker):
 class MemoryOfConnection(Broker):
     """The memory belongs to the connection."""
 
-    def disconnected(self, state: State) -> State:
+    def disconnected(self, state: BrokerState) -> BrokerState:
         """The next connection begins with nothing."""
         return state._replace(memory=())
 
@@ -133,13 +149,18 @@ class Mutant:
 ALL = (
     Mutant("at or below is duplicate", "A sequence at or below the highest one seen is a duplicate and is ignored.",
            at_or_below_is_duplicate),
-    Mutant("greater is accepted", "A sequence above the highest one seen is stored; a gap does not matter.", greater_is_accepted),
-    Mutant("dedupe by content", "The broker compares what is in the messages and stores the same content once.", DedupeByContent),
-    Mutant("buffer and sort", "The broker keeps batches that come too early and stores them in the right order.", BufferAndSort),
-    Mutant("window of one", "The broker remembers the last sequence, and that is enough to know a retry.", window_of_one),
+    Mutant("greater is accepted", "A sequence above the highest one seen is stored; a gap does not matter.",
+           greater_is_accepted),
+    Mutant("dedupe by content", "The broker compares what is in the messages and stores the same content once.",
+           DedupeByContent),
+    Mutant("buffer and sort", "The broker keeps batches that come too early and stores them in the right order.",
+           BufferAndSort),
+    Mutant("window of one", "The broker remembers the last sequence, and that is enough to know a retry.",
+           window_of_one),
     Mutant("window without epoch", "Producer id and sequence say which batch it is; the epoch is only for fencing.",
            window_without_epoch),
-    Mutant("forget on failover", "What the leader remembers of producers is lost when another replica takes over.", ForgetOnFailover),
+    Mutant("forget on failover", "What the leader remembers of producers is lost when another replica takes over.",
+           ForgetOnFailover),
     Mutant("45 to a duplicate", "A duplicate is refused with an error, so that the producer knows.", refuse_duplicates),
     Mutant("memory of connection", "The broker numbers the messages of a connection; a new connection starts again.",
            MemoryOfConnection),

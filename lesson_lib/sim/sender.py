@@ -1,0 +1,165 @@
+"""A producer process in virtual time: moves the pure `Producer` by clock, connection and timers (Java's
+`Sender` thread).
+
+Differs from Kafka in: the back-off doubles with every try without an upper limit, so that a run up to the
+delivery timeout stays short.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from lesson_lib.core.error_codes import ErrorCode
+from lesson_lib.history import Kind
+from lesson_lib.sim.broker import ToyBroker
+from lesson_lib.sim.messages import ProduceAnswer, ProducerBatch, ProduceRequest, ProducerSettings
+from lesson_lib.sim.network import Connection
+from lesson_lib.sim.producer import Producer
+from lesson_lib.sim.world import BACKOFF_MS, BURST_MS, Timer, World
+
+
+class Owner(Protocol):
+    """The application of a producer, as far as the producer calls it."""
+
+    def on_told(self, batch: ProducerBatch, what: str) -> None:
+        """A batch has ended: ok, failed or unknown."""
+
+    def on_killed(self) -> None:
+        """The process is gone."""
+
+
+class Sender:
+    """One process. `owner` is its application; `new_id` gives out producer ids, the world's unless somebody else's."""
+
+    def __init__(self, world: World, broker: ToyBroker, settings: ProducerSettings, client: type[Producer], lane: str,
+                 owner: Owner | None = None, new_id: Callable[[str], tuple[int, int]] | None = None) -> None:
+        self.world, self.clock, self.broker, self.settings = world, world.clock, broker, settings
+        self.lane, self.owner, self.new_id = lane, owner, new_id or world.new_producer_id
+        self.connection: Connection | None = None
+        self.killed = False
+        self.expiries: dict[ProducerBatch, Timer] = {}
+        self.timers: dict[ProducerBatch, Timer] = {}
+        self._free_at = 0
+        self._wake_time: int | None = None
+        self.producer = client(settings, self)
+
+    def send(self, values: tuple[str, ...], partition: int) -> ProducerBatch:
+        """One call of the client's `send`; the delivery timeout of the batch starts now."""
+        batch = ProducerBatch(self.world.next_batch(), values, partition, self.clock.now)
+        self.expiries[batch] = self.clock.after(self.settings.delivery_timeout_ms, lambda: self.expire(batch))
+        self.producer.send(batch)
+        self.wake()
+        return batch
+
+    def kill(self) -> None:
+        """The process dies: nobody is told anything, requests under way may still arrive."""
+        self.killed = True
+        self.world.record(Kind.PRODUCER, "killed", lane=self.lane)
+        if self.owner:
+            self.owner.on_killed()
+
+    # by the clock
+
+    def wake(self, at: int = 0) -> None:
+        """Look for something to send at that time, or as soon as the producer is free."""
+        t = max(at, self._free_at, self.clock.now)
+        if self._wake_time is None or t < self._wake_time:
+            self._wake_time = t
+            self.clock.at(t, lambda: self._pump(t))
+
+    def _pump(self, asked_for: int) -> None:
+        if self._wake_time == asked_for:
+            self._wake_time = None
+            if not self.killed and (batch := self._next()):
+                self._transmit(batch)
+                self.wake()
+
+    def _next(self) -> ProducerBatch | None:
+        for head in self.producer.heads():
+            if head.not_before > self.clock.now:
+                self.wake(head.not_before)
+            elif self.producer.may_drain(head):
+                return head
+        return None
+
+    def _transmit(self, batch: ProducerBatch) -> None:
+        sent = self.producer.transmit(batch)
+        attempt, fault = self.world.next_attempt()
+        request = ProduceRequest(attempt, batch, sent, batch.tries, fault, self.settings.acks)
+        if self.connection is None or self.connection.closed:
+            self.connection = Connection(self.world, self.broker, self)
+        self.world.record_request(Kind.SEND, request, lane=self.lane, conn=self.connection.number)
+        self._free_at = self.clock.now + BURST_MS
+        self._dispatch(request, self.connection)
+        if fault.name == "kill producer":
+            self.clock.after(1, self.kill)
+
+    def _dispatch(self, request: ProduceRequest, connection: Connection) -> None:
+        if self.settings.acks:
+            wait = self.settings.request_timeout_ms
+            self.timers[request.batch] = self.clock.after(wait, lambda: self.time_out(request, f"no answer in {wait} ms"))
+        connection.send(request)
+        if not self.settings.acks:
+            self.producer.tell(request.batch, "ok", note="no answer was asked for")
+
+    def expire(self, batch: ProducerBatch) -> None:
+        """The delivery timeout is over."""
+        if not (self.killed or self.producer.stuck):
+            self.producer.expired(batch)
+            self.wake()
+
+    def time_out(self, request: ProduceRequest, why: str) -> None:
+        """Wait no longer for this answer: the connection is closed."""
+        if not self.killed and self.connection:
+            self.world.record_request(Kind.TIMEOUT, request, lane=self.lane, conn=self.connection.number, note=why)
+            self.connection.tear("the producer closed it")
+
+    # by the connection
+
+    def on_answer(self, request: ProduceRequest, answer: ProduceAnswer) -> None:
+        """The oldest unanswered request has its answer."""
+        self.timers.pop(request.batch).cancel()
+        self.world.record_request(Kind.ACK, request, lane=self.lane, error=answer.error,
+                                  offset=None if answer.error else answer.offset)
+        self.producer.answered(request.batch, answer)
+        self.wake()
+
+    def on_torn(self) -> None:
+        """The connection is gone, with everything that was unanswered on it."""
+        for timer in self.timers.values():
+            timer.cancel()
+        self.timers.clear()
+        self._free_at = self.clock.now + BACKOFF_MS
+        if not self.killed:
+            self.producer.disconnected()
+        self.wake()
+
+    # what the producer wants from the world
+
+    def new_producer_id(self) -> tuple[int, int]:
+        """A producer id and its epoch."""
+        return self.new_id(self.lane)
+
+    def told(self, batch: ProducerBatch, what: str, offset: int | None, error: ErrorCode, note: str) -> None:
+        """The application learns how a batch ended."""
+        self.expiries.pop(batch).cancel()
+        self.world.record(Kind.REPORT, what, lane=self.lane, batch=batch.number, values=batch.values,
+                          partition=batch.partition, offset=offset, error=error, note=note)
+        if self.owner:
+            self.owner.on_told(batch, what)
+
+    def goes_again(self, batch: ProducerBatch) -> None:
+        """It waits, twice as long with every try."""
+        batch.not_before = self.clock.now + (BACKOFF_MS << batch.tries - 1)
+
+    def abandon(self, batch: ProducerBatch) -> None:
+        """Close the connection on which the answer to a batch is awaited."""
+        for request in self.connection.unanswered if self.connection else ():
+            if request.batch is batch:
+                self.time_out(request, "its batch has expired")
+                return
+
+    def happened(self, kind: Kind, what: str, **fields: Any) -> None:
+        """Write it down."""
+        self.world.record(kind, what, lane=self.lane, **fields)

@@ -1,0 +1,94 @@
+"""Every wrong belief can be told from Kafka's rule: by a fault script, by our own tests, and by what it costs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lesson_lib.core.kafka_version import DEFAULT_VERSION, KafkaVersion
+from lesson_lib.core.producer_state import judge
+from lesson_lib.errors import LessonError
+from lesson_lib.explorer.explore import explore
+from lesson_lib.explorer.wrong_brokers import ALL, MUTANTS, Kept, mutant_called
+from lesson_lib.sim.memory_broker import Broker
+from lesson_lib.sim.run import log_of, simulate
+from tests.core.test_decision_table import batch
+from tests.explorer.own_tests import outcomes
+
+TESTS = Path(__file__).parents[1]
+NAMES = [mutant.name for mutant in ALL]
+SCRIPTS = {  # values, in flight, and the shortest fault script in which its verdict is not Kafka's
+    "at or below is duplicate": (["m0", "m1"], 2, "1: refuse 6"),
+    "greater is accepted": (["m0", "m1", "m2"], 2, "2: refuse 6"),
+    "dedupe by content": (["m0", "m0"], 1, ""),
+    "buffer and sort": (["m0", "m1"], 2, "1: refuse 6"),
+    "window of one": (["m0", "m1"], 2, "1: cut 2 0"),
+    "window without epoch": (["m0", "m1"], 2, "1: cut 2 0; 3: restart broker; 4: lose request; 5: fail over"),
+    "forget on failover": (["m0"], 1, "1: lose ack; 2: fail over"),
+    "45 to a duplicate": (["m0"], 1, "1: lose ack"),
+    "memory of connection": (["m0"], 1, "1: lose ack"),
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_fault_script_tells_it_apart_in_the_simulation(name: str) -> None:
+    values, in_flight, script = SCRIPTS[name]
+    runs = [simulate(values, in_flight=in_flight, client="java", faults=script, rule=rule)
+            for rule in (MUTANTS[name].broker(), judge, Broker())]
+    assert runs[0].verdicts != runs[1].verdicts == runs[2].verdicts
+
+
+def kafka(version: KafkaVersion) -> Broker:
+    """A broker with Kafka's rule, made as a mutant is."""
+    return Broker(version=version)
+
+
+@pytest.mark.parametrize(("name", "module"), [
+    (name, "sim/test_run.py" if name == "memory of connection" else
+     "core/test_storage.py" if name == "forget on failover" else "core/test_decision_table.py") for name in NAMES])
+def test_our_own_tests_would_catch_it(name: str, module: str) -> None:
+    path = TESTS / module
+    failing = (test for test, passes in outcomes(path, MUTANTS[name].broker) if not passes)
+    assert any(dict(outcomes(path, kafka, only=test))[test] for test in failing)
+
+
+def test_what_is_kept_is_told_apart_from_what_is_stored() -> None:
+    assert Kept(3) != Kept(4) and Kept(3).what == "kept"
+    log = log_of(DEFAULT_VERSION, MUTANTS["buffer and sort"].broker())
+    assert log.append(batch(1, epoch=0)) == Kept(1) and log.batches == []
+
+
+def test_a_mutant_has_to_be_known_by_its_name() -> None:
+    with pytest.raises(LessonError, match="window of one"):
+        mutant_called("window of two")
+
+
+@pytest.mark.parametrize(("name", "anomaly"), [
+    ("at or below is duplicate", "lost write"), ("greater is accepted", "hole"), ("window of one", "duplicate"),
+    ("45 to a duplicate", "duplicate"), ("memory of connection", "duplicate")])
+def test_what_a_wrong_belief_costs(name: str, anomaly: str) -> None:
+    found = explore(3, 2, 1, rule=MUTANTS[name].broker())
+    assert anomaly in found.anomaly_names
+
+
+def test_what_is_promised_from_a_buffer_is_lost_with_it() -> None:
+    buffered = explore(3, 2, 2, rule=MUTANTS["buffer and sort"].broker(), kinds=("refuse", "cut", "fail over"))
+    assert "lost write" in buffered.anomaly_names
+
+
+def returns_true(entry: object, *_: object) -> bool:
+    """No verdict."""
+    return True
+
+
+def divides(entry: object, *_: object) -> float:
+    """Raises."""
+    return 1 / 0
+
+
+@pytest.mark.parametrize(("rule", "words"), [(returns_true, "returned True"), (divides, "ZeroDivisionError")])
+def test_a_rule_that_is_none_gets_a_sentence(rule: object, words: str) -> None:
+    with pytest.raises(LessonError, match=words) as raised:
+        explore(1, rule=rule)  # type: ignore[arg-type]
+    assert rule.__name__ in str(raised.value)  # type: ignore[attr-defined]
