@@ -1,52 +1,64 @@
-"""From a recording to a `History`: reports find their batches and their place, topics lose the learner's suffix.
+"""From a recording to a `History`: reports and markers find their place, topics lose the learner's suffix.
 
-Clients report from threads of their own, so two runs of one script can differ in when a report is written down. Here each is
-put right behind the event that caused it, the last one about its batch, and the picture is the same every time.
+Clients report from threads of their own, so two runs of one script can differ in when a report is written
+down. Here each is put right behind the event that caused it, the last one about its batch, and the picture
+is the same each time.
+
+A coordinator writes commit and abort markers on its own; between a client and its broker nobody sees that,
+only the log tells. A marker is placed right behind the request that ended its transaction, or before the
+next append of its partition where there was none.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
+from lesson_lib.core.batch import TopicPartition
 from lesson_lib.history import Event, History, Kind, LogCell, Settings
-from lesson_lib.lab.control_markers import with_markers
 from lesson_lib.proxy.recording import Recording, Report
 
 NEVER_TOLD = "never told"
 CAUSES = (Kind.ACK, Kind.TIMEOUT, Kind.LOST, Kind.SEND)
+Logs = Mapping[TopicPartition, tuple[LogCell, ...]]
 
 
-def as_history(recording: Recording, logs: dict[tuple[str, int], tuple[LogCell, ...]], settings: Settings,
+def as_history(recording: Recording, logs: Logs, settings: Settings,
                short_name: Callable[[str], str]) -> History:
     """Everything that was recorded so far, and an event for each marker of which only the log tells."""
     with recording.changed:
         events, reports = list(recording.events), list(recording.reports)
-    merged = _merge(events, _numbered(recording, reports))
-    numbered = tuple(replace(e, t=t, topic=short_name(e.topic), note=short_name(e.note)) for t, e in enumerate(merged))
-    return with_markers(History(numbered, {(short_name(topic), p): cells for (topic, p), cells in logs.items()}, settings))
+    placed = with_markers(_with_reports(events, _numbered(recording, reports)), logs)
+    numbered = tuple(replace(e, t=t, topic=short_name(e.topic), note=short_name(e.note))
+                     for t, e in enumerate(placed))
+    return History(numbered, {(short_name(topic), p): cells for (topic, p), cells in logs.items()}, settings)
+
+
+# reports
 
 
 def _numbered(recording: Recording, reports: list[Report]) -> dict[int, Report]:
-    """Batch -> the first report on it; batches that were never on the wire are numbered after those that were."""
+    """Batch -> the first report on it; batches that were never on the wire have the last numbers."""
     unseen: dict[tuple[str, int], int] = {}
     found: dict[int, Report] = {}
     for report in reports:
         number = recording.book.number_at(report.client_id, report.topic, report.partition, report.timestamp)
         if number < 0:
-            number = unseen.setdefault((report.client_id, report.timestamp), len(recording.book) + len(unseen))
+            who = report.client_id, report.timestamp
+            number = unseen.setdefault(who, len(recording.book) + len(unseen))
         found.setdefault(number, report)
     return found
 
 
-def _merge(events: list[Event], reports: dict[int, Report]) -> list[Event]:
+def _with_reports(events: list[Event], reports: dict[int, Report]) -> list[Event]:
     causes = _causes(events)
     behind: dict[int, list[Event]] = {}
     for number, report in reports.items():
         place = _place(causes.get(number, []), report, len(events))
         behind.setdefault(place, []).append(_as_event(events, causes.get(number, []), report, number))
-    return [*behind.get(-1, []), *(e for i, event in enumerate(events) for e in (event, *behind.get(i, [])))]
+    merged = (event for place, seen in enumerate(events) for event in (seen, *behind.get(place, [])))
+    return [*behind.get(-1, []), *merged]
 
 
 def _causes(events: list[Event]) -> dict[int, list[int]]:
@@ -54,16 +66,18 @@ def _causes(events: list[Event]) -> dict[int, list[int]]:
     found: dict[int, list[int]] = {}
     on_connection: dict[int, set[int]] = {}
     for place, event in enumerate(events):
+        about = {event.batch} if event.kind in CAUSES else set()
         if event.kind == Kind.SEND:
             on_connection.setdefault(event.conn, set()).add(event.batch)
-        about = on_connection.pop(event.conn, set()) if event.kind == Kind.TORN else {event.batch} if event.kind in CAUSES else set()
+        if event.kind == Kind.TORN:
+            about = on_connection.pop(event.conn, set())
         for batch in about:
             found.setdefault(batch, []).append(place)
     return found
 
 
 def _place(causes: list[int], report: Report, end: int) -> int:
-    """The event to stand behind: the last that can have caused the report, else the first about its batch, else the last before it."""
+    """Behind the last event that can have caused it, else the first on its batch, else the last before it."""
     if report.note == NEVER_TOLD:
         return end - 1
     before = causes[:bisect_left(causes, report.after)]
@@ -73,5 +87,40 @@ def _place(causes: list[int], report: Report, end: int) -> int:
 def _as_event(events: list[Event], causes: list[int], report: Report, number: int) -> Event:
     sent = events[causes[0]] if causes else None
     lane, values = (sent.lane, sent.values) if sent else ("producer", report.values)
-    return Event(0, Kind.REPORT, report.what, lane, batch=number, values=values, topic=report.topic, partition=report.partition,
-                 offset=report.offset, error=report.error, note=report.note)
+    return Event(0, Kind.REPORT, report.what, lane, batch=number, values=values, topic=report.topic,
+                 partition=report.partition, offset=report.offset, error=report.error, note=report.note)
+
+
+# markers
+
+
+def with_markers(events: list[Event], logs: Logs) -> list[Event]:
+    """The events with one for every marker in the logs."""
+    found = list(events)
+    for partition, cells in logs.items():
+        _insert(found, partition, [cell for cell in cells if cell.kind in ("commit", "abort")])
+    return found
+
+
+def _insert(events: list[Event], partition: TopicPartition, markers: Iterable[LogCell]) -> None:
+    least = 0
+    for cell in markers:
+        place = _behind_request(events, cell, least) or _before_append(events, partition, cell)
+        events.insert(place, Event(0, Kind.MARKER, cell.kind, "broker", topic=partition[0],
+                                   partition=partition[1], offset=cell.offset, producer_id=cell.producer_id,
+                                   producer_epoch=cell.producer_epoch))
+        least = place + 1
+
+
+def _behind_request(events: list[Event], cell: LogCell, least: int) -> int | None:
+    """The place behind the next commit or abort of this producer, None where it never asked."""
+    asked = (Kind.TXN, cell.kind, cell.producer_id)
+    return next((place + 1 for place, e in enumerate(events)
+                 if place >= least and (e.kind, e.what, e.producer_id) == asked), None)
+
+
+def _before_append(events: list[Event], partition: TopicPartition, cell: LogCell) -> int:
+    later = (place for place, e in enumerate(events)
+             if e.kind in (Kind.VERDICT, Kind.MARKER) and (e.topic, e.partition) == partition
+             and e.what != "duplicate" and e.offset is not None and e.offset > cell.offset)
+    return next(later, len(events))

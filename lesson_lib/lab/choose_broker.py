@@ -1,6 +1,5 @@
-"""Which broker the live exercises talk to: `KAFKA_BOOTSTRAP_SERVERS` if set, else the one of docker-compose.yml if it answers,
-else the embedded one. One sentence says which, and how to change it.
-"""
+"""Which broker the live exercises talk to: `KAFKA_BOOTSTRAP_SERVERS` if set, else the one of
+docker-compose.yml if it answers, else the embedded one. One sentence says which, and how to change it."""
 
 from __future__ import annotations
 
@@ -12,20 +11,21 @@ from dataclasses import dataclass, field
 from lesson_lib.broker.embedded import EmbeddedBroker
 from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.errors import LessonError
+from lesson_lib.lab.compose import compose_address
 from lesson_lib.wire import probe
 from lesson_lib.wire.server import ServerThread
 
 VARIABLE = "KAFKA_BOOTSTRAP_SERVERS"
-COMPOSE_DEFAULT = ("", "127.0.0.1", 9092)
 PATIENCE_SECONDS, COMPOSE_SECONDS = 2.0, 0.5
-CHANGE = f"For another broker set {VARIABLE}=host:port, or run `make kafka` in a terminal, and run this cell again."
+CHANGE = (f"For another broker set {VARIABLE}=host:port, or run `make kafka` in a terminal, "
+          "and run this cell again.")
 
 
 @dataclass
 class Choice:
-    """The broker at (host, port). `name` is for captions, `sentence` for the learner; `embedded` is ours to stop.
+    """The broker at (host, port). `name` is for captions, `sentence` for the learner. We stop `embedded`.
 
-    In a virtual world the fault proxy is served by `server`, topics end in `suffix`, and `leave` is the last thing to do.
+    In a virtual world the fault proxy is served by `server`, topics end in `suffix`, and `leave` comes last.
     """
 
     address: tuple[str, int]
@@ -42,11 +42,11 @@ class Choice:
         """`host:port`."""
         return f"{self.address[0]}:{self.address[1]}"
 
-
     @property
     def who(self) -> str:
         """The broker in a sentence; a name that is a bare release is that of an embedded one."""
-        return f"the embedded broker ({self.name})" if self.name[:1].isdigit() and ":" not in self.name else self.name
+        is_release = self.name[:1].isdigit() and ":" not in self.name
+        return f"the embedded broker ({self.name})" if is_release else self.name
 
 
 def choose(broker: str | EmbeddedBroker | None, version: str) -> Choice:
@@ -54,7 +54,8 @@ def choose(broker: str | EmbeddedBroker | None, version: str) -> Choice:
     if isinstance(broker, EmbeddedBroker):
         return of_embedded(broker, owned=False)
     if not (broker is None or isinstance(broker, str)):
-        raise LessonError(f"start_lab takes 'embedded', 'compose', host:port or an EmbeddedBroker, not {broker!r}.")
+        raise LessonError("start_lab takes 'embedded', 'compose', host:port or an EmbeddedBroker, "
+                          f"not {broker!r}.")
     wanted = broker or os.environ.get(VARIABLE, "").strip()
     if wanted == "embedded":
         return of_embedded(_start(version))
@@ -77,8 +78,10 @@ def of_embedded(broker: EmbeddedBroker, owned: bool = True) -> Choice:
     version = broker.cluster.version
     hooks = {"restart broker": lambda: broker.restart(True), "crash broker": lambda: broker.restart(False),
              "fail over": broker.fail_over, "forget idle ids": broker.forget_idle_ids}
-    sentence = f"Live broker: the embedded one, in this Python process, with the rules of Kafka {version}. {CHANGE}"
-    return Choice(probe.split_address(broker.address), str(version), sentence, broker if owned else None, hooks)
+    sentence = ("Live broker: the embedded one, in this Python process, "
+                f"with the rules of Kafka {version}. {CHANGE}")
+    address = probe.split_address(broker.address)
+    return Choice(address, str(version), sentence, broker if owned else None, hooks)
 
 
 def _given(wanted: str, said_by: str) -> Choice:
@@ -88,14 +91,16 @@ def _given(wanted: str, said_by: str) -> Choice:
         addresses = []
     if not addresses:
         raise LessonError(f"{said_by} says {wanted!r}, which is not host:port, such as 127.0.0.1:9092; "
-                          f"correct it, or take it away with %env {VARIABLE}= for the embedded broker, and run this cell again.")
+                          f"correct it, or take it away with %env {VARIABLE}= for the embedded broker, "
+                          "and run this cell again.")
     answering = _first_answering(addresses, PATIENCE_SECONDS)
     if answering is None:
-        raise LessonError(f"{said_by} says {wanted!r}, but no Kafka broker answers there; start it, correct the address, or take it "
-                          f"away with %env {VARIABLE}= for the embedded broker, and run this cell again.")
+        raise LessonError(f"{said_by} says {wanted!r}, but no Kafka broker answers there; start it, correct "
+                          f"the address, or take it away with %env {VARIABLE}= for the embedded broker, "
+                          "and run this cell again.")
     name = f"{answering[0]}:{answering[1]}"
-    return Choice(answering, name, f"Live broker: the one at {name}, as {said_by} says. To change it set {VARIABLE} to another host:port, "
-                  "or to embedded, and run this cell again.")
+    return Choice(answering, name, f"Live broker: the one at {name}, as {said_by} says. To change it set "
+                  f"{VARIABLE} to another host:port, or to embedded, and run this cell again.")
 
 
 def _compose(seconds: float) -> Choice | None:
@@ -109,24 +114,15 @@ def _compose(seconds: float) -> Choice | None:
 
 def _missing_compose() -> Choice:
     version, host, port = compose_address()
-    raise LessonError(f"No Kafka broker answers at {host}:{port}; run `make kafka` in a terminal, or leave the broker out of start_lab().")
-
-
-def compose_address() -> tuple[str, str, int]:
-    """(version, host, port) of the broker in docker-compose.yml; the usual port where the file is not there."""
-    from lesson_lib.lab.compose import read_compose
-
-    try:
-        compose = read_compose()
-        return compose.version, compose.host, compose.port
-    except (OSError, LookupError, ValueError, TypeError):
-        return COMPOSE_DEFAULT
+    raise LessonError(f"No Kafka broker answers at {host}:{port}; run `make kafka` in a terminal, "
+                      "or leave the broker out of start_lab().")
 
 
 def _first_answering(addresses: list[tuple[str, int]], seconds: float) -> tuple[str, int] | None:
-    """The first address where a Kafka broker answers. A name that cannot be looked up must not keep a learner waiting."""
+    """The first where a Kafka broker answers. A name that cannot be looked up keeps nobody waiting."""
     found: list[tuple[str, int]] = []
-    threads = [threading.Thread(target=_ask, args=(address, seconds, found), daemon=True) for address in addresses]
+    threads = [threading.Thread(target=_ask, args=(address, seconds, found), daemon=True)
+               for address in addresses]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -1,17 +1,21 @@
-"""kafka-python's clients as the lab hands them out: quick timeouts, a note of what the application is told, closed for sure.
+"""kafka-python's clients as the lab hands them out: quick timeouts, what the application is told, closed
+for sure.
 
-Works around kafka-python 3.0.12: consumers and admin clients that are dropped leak a thread; an idempotent producer whose
-retried batch expired hangs in `close`; a producer that is dropped closes itself wherever Python drops it, and takes the log of all
-producers away with it. Nothing else is changed. Timestamps of a lab's records are all different, so that two
-sends of one value are told apart from one that is sent twice.
+Works around kafka-python 3.0.12: consumers and admin clients that are dropped leak a thread; an idempotent
+producer whose retried batch expired hangs in `close`; a producer that is dropped closes itself wherever
+Python drops it, and takes the log of all producers away with it. Nothing else is changed. Timestamps of a
+lab's records are all different, so that two sends of one value are told apart from one that is sent twice.
 """
 
 from __future__ import annotations
 
+import logging
+import signal
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
@@ -21,16 +25,17 @@ from kafka.structs import TopicPartition
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.errors import LessonError
 from lesson_lib.history.attempt import outcome_of
-from lesson_lib.lab.interrupts import kept_interrupts
 from lesson_lib.proxy.batch_numbers import as_text
 from lesson_lib.proxy.recording import Recording
 
-PRODUCER_OPTIONS = {"request_timeout_ms": 2_000, "delivery_timeout_ms": 4_500, "max_block_ms": 4_000, "bootstrap_timeout_ms": 3_000,
-                    "reconnect_backoff_max_ms": 100}
-CONSUMER_OPTIONS = {"auto_offset_reset": "earliest", "consumer_timeout_ms": 1_000, "request_timeout_ms": 4_000, "fetch_max_wait_ms": 100,
-                    "bootstrap_timeout_ms": 3_000, "heartbeat_interval_ms": 300, "retry_backoff_ms": 50, "reconnect_backoff_ms": 50}
+PRODUCER_OPTIONS = {"request_timeout_ms": 2_000, "delivery_timeout_ms": 4_500, "max_block_ms": 4_000,
+                    "bootstrap_timeout_ms": 3_000, "reconnect_backoff_max_ms": 100}
+CONSUMER_OPTIONS = {"auto_offset_reset": "earliest", "consumer_timeout_ms": 1_000, "fetch_max_wait_ms": 100,
+                    "request_timeout_ms": 4_000, "bootstrap_timeout_ms": 3_000, "heartbeat_interval_ms": 300,
+                    "retry_backoff_ms": 50, "reconnect_backoff_ms": 50}
 ADMIN_OPTIONS = {"request_timeout_ms": 4_000, "bootstrap_timeout_ms": 3_000}
 CLOSE_SECONDS, LOOK_SECONDS, BREATH_SECONDS, PATIENCE_SECONDS = 1.0, 0.1, 0.001, 300.0
+MOST_LOG_LINES = 2_000
 DROPPED = "closes a producer that was dropped"
 
 
@@ -48,14 +53,14 @@ class Stamps:
 
 
 class LabFuture:
-    """The future of one send. `get` says in one sentence when the broker is gone, the producer was killed, or no answer can come."""
+    """The future of one send. `get` says in one sentence when no answer can come any more, and why."""
 
     def __init__(self, inner: Any, timestamp: int, check: Callable[[], None], patience: float) -> None:
         self._inner, self.timestamp, self._check, self._patience = inner, timestamp, check, patience
 
     def __getattr__(self, name: str) -> Any:
         if name == "is_done":
-            time.sleep(BREATH_SECONDS)  # who looks again and again leaves time for the answer, in a virtual world too
+            time.sleep(BREATH_SECONDS)  # who asks again and again leaves time for the answer, in every world
         return getattr(self._inner, name)
 
     def get(self, timeout: float | None = None) -> Any:
@@ -71,19 +76,22 @@ class LabFuture:
             self._check()
         if not self._inner.is_done:
             if timeout is None:
-                raise LessonError(f"The producer has not settled this record {self._patience:.0f} s after its send, far beyond "
-                                  "delivery_timeout_ms, and will not: it sends nothing any more. Make a new producer.")
-            raise KafkaTimeoutError(f"No answer within {timeout:g} s. The client goes on: the record may be stored already, or later.")
+                raise LessonError(
+                    f"The producer has not settled this record {self._patience:.0f} s after its send, far "
+                    "beyond delivery_timeout_ms, and will not: it sends nothing any more. "
+                    "Make a new producer.")
+            raise KafkaTimeoutError(f"No answer within {timeout:g} s. The client goes on: "
+                                    "the record may be stored already, or later.")
         return self._inner.get(0)
 
 
 class LabProducer(KafkaProducer):
     """A KafkaProducer that notes what it tells the application in the recording of the moment."""
 
-    def __init__(self, recording: Callable[[], Recording], check: Callable[[], None], stamps: Stamps | None = None,
-                 **options: Any) -> None:
+    def __init__(self, recording: Callable[[], Recording], check: Callable[[], None],
+                 stamps: Stamps | None = None, **options: Any) -> None:
         self.killed = False
-        self._recording, self._check_broker, self._stamps = recording, check, stamps or Stamps()
+        self._recording, self.check_broker, self._stamps = recording, check, stamps or Stamps()
         super().__init__(**{**PRODUCER_OPTIONS, **options})
 
     @property
@@ -91,8 +99,8 @@ class LabProducer(KafkaProducer):
         """By which the proxy knows it."""
         return self.config["client_id"]
 
-    def send(self, topic: str, value: Any = None, key: Any = None, headers: Any = None, partition: int | None = None,
-             timestamp_ms: int | None = None) -> LabFuture:
+    def send(self, topic: str, value: Any = None, key: Any = None, headers: Any = None,
+             partition: int | None = None, timestamp_ms: int | None = None) -> LabFuture:
         """As KafkaProducer.send; LessonError when the producer was killed or the broker is gone."""
         self._check()
         stamp = self._stamps.next() if timestamp_ms is None else timestamp_ms
@@ -105,25 +113,28 @@ class LabProducer(KafkaProducer):
         sent = (recording, stamp, (as_text(_bytes(value)),))
         inner.add_callback(lambda meta: self._tell(*sent, meta.topic_partition, offset=meta.offset))
         inner.add_errback(lambda error: self._tell(*sent, _partition_of(inner, topic), error))
-        return LabFuture(inner, stamp, self._check, PATIENCE_SECONDS + self.config["delivery_timeout_ms"] / 1000)
+        patience = PATIENCE_SECONDS + self.config["delivery_timeout_ms"] / 1000
+        return LabFuture(inner, stamp, self._check, patience)
 
-    def _tell(self, recording: Recording, stamp: int, values: tuple[str, ...], where: TopicPartition, error: Exception | None = None,
-              offset: int | None = None) -> None:
+    def _tell(self, recording: Recording, stamp: int, values: tuple[str, ...], where: TopicPartition,
+              error: Exception | None = None, offset: int | None = None) -> None:
         if self.killed:
             return
         if error is None:
             unanswered = self.config["acks"] == 0
-            recording.report(self.client_id, where.topic, where.partition, stamp, "ok", None if unanswered or offset < 0 else offset,
+            recording.report(self.client_id, where.topic, where.partition, stamp, "ok",
+                             None if unanswered or offset < 0 else offset,
                              note="no answer was asked for" if unanswered else "", values=values)
         else:
             code = broker_error(error)
-            recording.report(self.client_id, where.topic, where.partition, stamp, outcome_of(code), None, code or ErrorCode.NONE,
-                             type(error).__name__, values)
+            recording.report(self.client_id, where.topic, where.partition, stamp, outcome_of(code), None,
+                             code or ErrorCode.NONE, type(error).__name__, values)
 
     def _check(self) -> None:
         if self.killed:
-            raise LessonError("This producer was killed: it sends nothing more, and nobody was told what became of its records.")
-        self._check_broker()
+            raise LessonError("This producer was killed: it sends nothing more, and nobody was told what "
+                              "became of its records.")
+        self.check_broker()
 
     def kill(self) -> None:
         """Stop at once, as if the process had died."""
@@ -151,7 +162,7 @@ class LabProducer(KafkaProducer):
             sender.join(CLOSE_SECONDS)
 
     def __del__(self) -> None:
-        """Close; where Python drops it in the event loop of another client, which must not wait, in a thread of its own."""
+        """Close; in a thread where Python drops it in another client's event loop, which must not wait."""
         if getattr(self, "_closed", True):
             return
         if threading.current_thread() is threading.main_thread():
@@ -189,7 +200,7 @@ class LabConsumer(KafkaConsumer):
         return found
 
     def to_end(self) -> Iterator[Any]:
-        """Every record that this consumer may be handed now, up to the end as it is at the start; markers are passed over.
+        """Every record that this consumer may see, up to the end as it is now; markers are passed over.
 
         LessonError when it has subscribed to no topic that there is, and when the broker is gone.
         """
@@ -197,14 +208,15 @@ class LabConsumer(KafkaConsumer):
                   for number in sorted(self.partitions_for_topic(topic) or ())]
         if not places:
             self._look()
-            raise LessonError("This consumer has subscribed to no topic that there is; lab.topic('orders') makes one and returns its name.")
+            raise LessonError("This consumer has subscribed to no topic that there is; "
+                              "lab.topic('orders') makes one and returns its name.")
         ends = self.end_offsets(places)  # with read_committed that is the last stable offset
-        while any(place not in self.assignment() or self.position(place) < end for place, end in ends.items()):
-            for records in self.poll(LOOK_SECONDS * 1000).values():
-                yield from (record for record in records if record.offset < ends[TopicPartition(record.topic, record.partition)])
+        while any(at not in self.assignment() or self.position(at) < end for at, end in ends.items()):
+            for place, records in self.poll(LOOK_SECONDS * 1000).items():
+                yield from (record for record in records if record.offset < ends[place])
 
     def __next__(self) -> Any:
-        """As KafkaConsumer's, at whose end a broker that is gone would pass for one that has no more records."""
+        """As KafkaConsumer's, for which a broker that is gone is one that has no more records."""
         try:
             with kept_interrupts():
                 return super().__next__()
@@ -236,3 +248,64 @@ def _partition_of(future: Any, topic: str) -> TopicPartition:
     return where if where.partition is not None else TopicPartition(topic, 0)
 
 
+@contextmanager
+def kept_interrupts(at_once: bool = True) -> Iterator[None]:
+    """KeyboardInterrupt at the end of the block, for one that came in it and did not leave it.
+
+    With `at_once=False` a first interrupt waits for the end of the block, which should be near; a second one
+    does not. kafka-python 3.0.12 runs its event loop on the caller's thread while a client starts and while a
+    consumer polls, and takes an interrupt that comes there for one task's failure (`kafka.net.selector`). The
+    learner would press ■ and nothing would end; a client that was starting might wait for that task for
+    ever. On threads other than the main one nothing changes.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield
+        return
+    came = False
+
+    def handle(number: int, frame: Any) -> None:
+        nonlocal came
+        waits, came = not (came or at_once), True
+        if not waits:
+            before(number, frame)
+
+    signal.signal(signal.SIGINT, handle)
+    try:
+        yield
+    except Exception:
+        if came:  # the failure is what the library made of it
+            raise KeyboardInterrupt from None
+        raise
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if came:
+        raise KeyboardInterrupt
+
+
+class ClientLog(logging.Handler):
+    """Collects what the logger `kafka` says at `level` and above."""
+
+    def __init__(self, level: int = logging.INFO) -> None:
+        super().__init__(level)
+        self.lines: deque[str] = deque(maxlen=MOST_LOG_LINES)
+        self._logger = logging.getLogger("kafka")
+        self._before = (self._logger.propagate, self._logger.level)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep one line."""
+        self.lines.append(f"{record.levelname:<7} {record.name}: {record.getMessage()}")
+
+    def open(self) -> None:
+        """Take over from the handlers that would write into the cell."""
+        self._before = (self._logger.propagate, self._logger.level)
+        self._logger.propagate = False
+        self._logger.setLevel(self.level)
+        self._logger.addHandler(self)
+
+    def close(self) -> None:
+        """Give the logger back as it was."""
+        self._logger.removeHandler(self)
+        self._logger.propagate, level = self._before
+        self._logger.setLevel(level)
+        super().close()

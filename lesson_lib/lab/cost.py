@@ -1,7 +1,9 @@
-"""What idempotence costs on this machine: how long `send(...).get()` takes with three settings, as ratios of medians, round by round.
+"""What idempotence costs on this machine: how long `send(...).get()` takes with three settings, as ratios
+of medians.
 
-The three producers send in turn, record by record, so a busy moment meets all of them. Bytes and requests are counted, not
-timed. What a single broker cannot show is the price of `acks="all"` with several replicas, which is the one that matters.
+The three producers send in turn, record by record, so a busy moment meets all of them. Bytes are counted,
+not timed. What a single broker cannot show is the price of `acks="all"` with several replicas, which is the
+one that matters.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ ROUNDS = 5
 
 @dataclass(frozen=True, slots=True)
 class CostTable:
-    """For each setting: its name, the time of a send against the first setting's, and the bytes of a batch of one record.
+    """For each setting: its name, the time of a send against the first's, the bytes of a batch of one record.
 
     The time is the median of the rounds, with the least and the greatest.
     """
@@ -33,8 +35,8 @@ class CostTable:
     rows: tuple[tuple[str, tuple[float, float, float], int], ...]
 
     def __str__(self) -> str:
-        lines = [f"{'settings':<30}relative time of a send   bytes of a batch"]
-        return "\n".join([*lines, *(f"{name:<30}{_ratio_words(ratios):<23}   {size:^16}" for name, ratios, size in self.rows)])
+        rows = (f"{name:<30}{_ratio_words(ratios):<23}   {size:^16}" for name, ratios, size in self.rows)
+        return "\n".join([f"{'settings':<30}relative time of a send   bytes of a batch", *rows])
 
     __repr__ = __str__
 
@@ -45,21 +47,27 @@ def _ratio_words(ratios: tuple[float, float, float]) -> str:
 
 
 def measure_cost(lab: Any, records: int = 100) -> CostTable:
-    """Send `records` of 100 bytes with each setting, in five rounds, waiting for each ack. LessonError when the broker is gone."""
+    """Send `records` of 100 bytes with each setting, in five rounds, waiting for each ack.
+
+    LessonError when the broker is gone.
+    """
     topics = [lab.topic("cost") for _ in SETTINGS]
     with ExitStack() as stack:
         producers = [stack.enter_context(lab.producer(**options)) for _, options in SETTINGS]
-        times = [[_seconds(p, t) for p, t in zip(producers, topics, strict=True)] for _ in range(records + 1)][1:]
-    sizes = [len(fetch_batches(lab, topic)[0]) for topic in topics]
-    return CostTable(tuple((name, ratios, size) for (name, _), ratios, size in zip(SETTINGS, _ratios(times), sizes, strict=True)))
+        turns = list(zip(producers, topics, strict=True))
+        times = [[_seconds(*turn) for turn in turns] for _ in range(records + 1)][1:]  # the first warms up
+    names, sizes = [name for name, _ in SETTINGS], [len(fetch_batches(lab, topic)[0]) for topic in topics]
+    return CostTable(tuple(zip(names, _ratios(times), sizes, strict=True)))
 
 
 def _ratios(times: list[list[float]]) -> list[tuple[float, float, float]]:
-    """For each setting its medians of the rounds, relative to the first setting's middle one: the middle, the least, the greatest."""
+    """For each setting the middle, least and greatest of its rounds, against the first's middle."""
     size = max(1, len(times) // ROUNDS)
-    rounds = [[statistics.median(column) for column in zip(*times[n:n + size], strict=True)] for n in range(0, len(times), size)]
+    parts = (times[n:n + size] for n in range(0, len(times), size))
+    rounds = [[statistics.median(column) for column in zip(*part, strict=True)] for part in parts]
     base = statistics.median(row[0] for row in rounds)
-    return [(statistics.median(found) / base, min(found) / base, max(found) / base) for found in zip(*rounds, strict=True)]
+    return [(statistics.median(found) / base, min(found) / base, max(found) / base)
+            for found in zip(*rounds, strict=True)]
 
 
 def _seconds(producer: Any, topic: str) -> float:

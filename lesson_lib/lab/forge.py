@@ -1,10 +1,11 @@
 """A bench for hand-made batches: any producer id, any epoch, any sequence, and the broker's verdict in words.
 
-`forge(target)` works on the toy (`PartitionLog`), on a lab, and on any broker by its address. A broker never asks whether a
-producer id was handed out to whoever uses it, so every number may be made up.
+`forge(target)` works on the toy (`PartitionLog`), on a lab, and on any broker by its address. A broker
+never asks whether a producer id was given to the client that uses it, so every number may be made up.
 
-On the wire "stored" and "duplicate" look almost alike: error 0 and an offset. Apache Kafka gives the difference away by the
-append time: it stays -1 for what was just stored (on a topic with timestamps by the client) and is set for a duplicate.
+On the wire "stored" and "duplicate" look almost alike: error 0 and an offset. Apache Kafka gives the
+difference away by the append time: it stays -1 for what was just stored (on a topic with timestamps by the
+client) and is set for a duplicate.
 """
 
 from __future__ import annotations
@@ -23,10 +24,12 @@ from lesson_lib.core.partition_log import PartitionLog
 from lesson_lib.core.producer_state import Appended, Duplicate, Verdict
 from lesson_lib.errors import LessonError
 from lesson_lib.history.history import ByHand, HistoryByHand, history_by_hand
-from lesson_lib.lab.memory_table import MemoryRow, MemoryTable
+from lesson_lib.text_table import aligned, html_table
 from lesson_lib.wire import requests
 from lesson_lib.wire.raw_client import RawClient, make_topic
 from lesson_lib.wire.record_batch import batch_bytes, split_batches
+
+MEMORY_HEADINGS = ("producer id", "epoch", "last sequence", "transaction open since offset")
 
 
 def error_words(code: int) -> str:
@@ -35,7 +38,7 @@ def error_words(code: int) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ForgeAnswer:
     """What a broker answered to one forged batch. Offsets and times are -1 where there is none."""
 
     error: int
@@ -57,12 +60,48 @@ class Answer:
     __repr__ = __str__
 
 
+@dataclass(frozen=True, slots=True)
+class MemoryRow:
+    """One producer id on one partition. -1 stands for none; `last_timestamp` in milliseconds since 1970."""
+
+    producer_id: int
+    epoch: int
+    last_sequence: int
+    last_timestamp: int = -1
+    coordinator_epoch: int = -1
+    txn_start_offset: int = -1
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """The row in words."""
+        opened = "none open" if self.txn_start_offset < 0 else str(self.txn_start_offset)
+        last = "none in this epoch" if self.last_sequence < 0 else str(self.last_sequence)
+        return (str(self.producer_id), str(self.epoch), last, opened)
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryTable:
+    """All producer ids of one partition. A broker tells the last sequence only; the ranges stay inside it."""
+
+    rows: tuple[MemoryRow, ...]
+
+    def __str__(self) -> str:
+        lines = aligned([MEMORY_HEADINGS, *(row.cells for row in self.rows)], between=" | ")
+        return "\n".join(lines if self.rows else [*lines, "(nobody is remembered)"])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        cells = [row.cells for row in self.rows] or [("nobody", "", "", "")]
+        return html_table("What the leader remembers", MEMORY_HEADINGS, cells)
+
+
 class Bench(Protocol):
     """Where forged batches go: a toy log or a broker. `name` is for captions."""
 
     name: str
 
-    def produce(self, batch: Batch, values: Sequence[bytes], transactional_id: str | None) -> Answer:
+    def produce(self, batch: Batch, values: Sequence[bytes], transactional_id: str | None) -> ForgeAnswer:
         """Hand over one batch."""
 
     def memory(self) -> list[MemoryRow]:
@@ -80,7 +119,7 @@ class ToyBench:
         """Whose rule decides."""
         return str(self.log.version)
 
-    def produce(self, batch: Batch, values: Sequence[bytes], transactional_id: str | None) -> Answer:
+    def produce(self, batch: Batch, values: Sequence[bytes], transactional_id: str | None) -> ForgeAnswer:
         """Let the toy's rule decide."""
         return _as_answer(self.log.append(batch.again(payload=tuple(v.decode() for v in values))), self.log)
 
@@ -100,19 +139,21 @@ class BrokerBench:
     partition: int = 0
     name: str = "a broker"
 
-    def produce(self, batch: Batch, values: Sequence[bytes], transactional_id: str | None) -> Answer:
+    def produce(self, batch: Batch, values: Sequence[bytes], transactional_id: str | None) -> ForgeAnswer:
         """Send a Produce request made by hand."""
         data = batch_bytes(values, producer_id=batch.producer_id, producer_epoch=batch.producer_epoch,
-                           base_sequence=batch.base_sequence, transactional=batch.transactional, timestamp=batch.max_timestamp)
-        answer = self.client.ask(requests.produce(self.topic, self.partition, data, transactional_id=transactional_id))
-        part = answer.responses[0].partition_responses[0]
-        return Answer(part.error_code, part.base_offset, part.log_append_time_ms, part.log_start_offset)
+                           base_sequence=batch.base_sequence, transactional=batch.transactional,
+                           timestamp=batch.max_timestamp)
+        request = requests.produce(self.topic, self.partition, data, transactional_id=transactional_id)
+        part = self.client.ask(request).responses[0].partition_responses[0]
+        return ForgeAnswer(part.error_code, part.base_offset, part.log_append_time_ms, part.log_start_offset)
 
     def memory(self) -> list[MemoryRow]:
         """The broker's memory, by DescribeProducers."""
-        part = self.client.ask(requests.describe_producers(self.topic, [self.partition])).topics[0].partitions[0]
-        return [MemoryRow(p.producer_id, p.producer_epoch, p.last_sequence, p.last_timestamp, p.coordinator_epoch,
-                          p.current_txn_start_offset) for p in part.active_producers]
+        answer = self.client.ask(requests.describe_producers(self.topic, [self.partition]))
+        return [MemoryRow(p.producer_id, p.producer_epoch, p.last_sequence, p.last_timestamp,
+                          p.coordinator_epoch, p.current_txn_start_offset)
+                for p in answer.topics[0].partitions[0].active_producers]
 
 
 @dataclass
@@ -133,13 +174,15 @@ class Forge:
         """The topic that the batches go to; "" where there is no broker."""
         return self.bench.topic if isinstance(self.bench, BrokerBench) else ""
 
-    def send(self, producer_id: int = -1, epoch: int = 0, base_sequence: int = 0, count: int = 1, *, transactional: bool = False,
-             transactional_id: str | None = None, values: Sequence[str] | None = None) -> Answer:
-        """Send one batch of `count` records. Without a producer id it is a plain batch, as with idempotence off."""
+    def send(self, producer_id: int = -1, epoch: int = 0, base_sequence: int = 0, count: int = 1, *,
+             transactional: bool = False, transactional_id: str | None = None,
+             values: Sequence[str] | None = None) -> ForgeAnswer:
+        """Send one batch of `count` records; without a producer id a plain one, as with idempotence off."""
         numbers = (producer_id, epoch, base_sequence) if producer_id >= 0 else (-1, -1, -1)
         given = self._values(numbers, count) if values is None else values
         self.sent += len(given)
-        batch = _checked(Batch(len(given), *numbers, transactional=transactional, max_timestamp=int(time.time() * 1000)))
+        now = int(time.time() * 1000)
+        batch = _checked(Batch(len(given), *numbers, transactional=transactional, max_timestamp=now))
         answer = self.bench.produce(batch, [value.encode() for value in given], transactional_id)
         offset = None if answer.error else answer.base_offset
         self.handed.append(ByHand(batch, tuple(given), answer.verdict, offset, ErrorCode(answer.error)))
@@ -161,7 +204,8 @@ class Forge:
     def batches(self) -> list[bytes]:
         """The bytes of every batch in the log, oldest first, for `explain_header`. The toy has none."""
         if not isinstance(self.bench, BrokerBench):
-            raise LessonError("The toy stores no bytes: forge on a broker, or give the Batch itself to explain_header.")
+            raise LessonError("The toy stores no bytes: forge on a broker, "
+                              "or give the Batch itself to explain_header.")
         return fetch_batches(self.bench.client, self.bench.topic, self.bench.partition)
 
 
@@ -173,11 +217,12 @@ def _release(text: str) -> KafkaVersion:
 
 
 def forge(target: Any, topic: str | None = None, partition: int = 0) -> Forge:
-    """A bench on a `PartitionLog`, a release whose rule the toy follows ("4.5"), a lab (anything with an `address`), or `host:port`.
+    """A bench on a `PartitionLog`, a release whose rule the toy follows ("4.5"), a lab, or `host:port`.
 
-    Without `topic` a broker gets a new one; a lab deletes it when it stops. LessonError when nothing answers or the topic cannot be made.
+    Without `topic` a broker gets a new one; a lab deletes it when it stops. LessonError when nothing answers
+    or the topic cannot be made.
     """
-    if isinstance(target, str) and re.fullmatch(r"\d+\.\d+(\.\d+)?", target):  # an IP address has one number more
+    if isinstance(target, str) and re.fullmatch(r"\d+\.\d+(\.\d+)?", target):  # an IP has one number more
         target = PartitionLog(version=_release(target))
     if isinstance(target, PartitionLog):
         return Forge(ToyBench(target))
@@ -222,9 +267,9 @@ def _checked(batch: Batch) -> Batch:
     return batch
 
 
-def _as_answer(verdict: Verdict, log: PartitionLog) -> Answer:
+def _as_answer(verdict: Verdict, log: PartitionLog) -> ForgeAnswer:
     if isinstance(verdict, Appended):
-        return Answer(0, verdict.base_offset, -1, log.log_start_offset)
+        return ForgeAnswer(0, verdict.base_offset, -1, log.log_start_offset)
     if isinstance(verdict, Duplicate):
-        return Answer(0, verdict.base_offset, verdict.timestamp, log.log_start_offset)
-    return Answer(verdict.error, log_start_offset=log.log_start_offset)
+        return ForgeAnswer(0, verdict.base_offset, verdict.timestamp, log.log_start_offset)
+    return ForgeAnswer(verdict.error, log_start_offset=log.log_start_offset)

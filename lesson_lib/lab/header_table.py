@@ -1,7 +1,7 @@
 """A batch header byte by byte: a table for a notebook, a text table for everybody else.
 
-`explain_header(data)` takes the bytes of a whole batch or of its header alone, as they lie in a produce request, in a fetch
-response or in a log segment on disk: they are the same bytes.
+`explain_header(data)` takes the bytes of a whole batch or of its header alone, as they are in a produce
+request, in a fetch response or in a log segment on disk: they are the same bytes.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from html import escape
 
 from lesson_lib.core.batch import Batch
 from lesson_lib.errors import LessonError
+from lesson_lib.text_table import aligned, html_table
 from lesson_lib.wire.record_batch import FIELDS, HEADER_SIZE, attribute_words, header_bytes, read_header
 
 HEADINGS = ("at byte", "bytes", "field", "value", "what it is for")
@@ -39,19 +40,18 @@ class HeaderTable:
         for row in self.rows:
             if row.field == field:
                 return row.value
-        raise LessonError(f"A batch header has no field {field!r}; it has {', '.join(r.field for r in self.rows)}.")
+        known = ", ".join(row.field for row in self.rows)
+        raise LessonError(f"A batch header has no field {field!r}; it has {known}.")
 
     def __str__(self) -> str:
-        lines = [HEADINGS[:4], *((str(r.offset), r.bytes, r.field, _shown(r)) for r in self.rows)]
-        widths = [max(len(line[i]) for line in lines) for i in range(4)]
-        return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines)
+        rows = ((str(row.offset), row.bytes, row.field, _shown(row)) for row in self.rows)
+        return "\n".join(aligned([HEADINGS[:4], *rows]))
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        head = "".join(f'<th scope="col" style="text-align:left">{heading}</th>' for heading in HEADINGS)
-        return (f"<table><caption>The {HEADER_SIZE} bytes in front of the records</caption>"
-                f"<thead><tr>{head}</tr></thead><tbody>{''.join(map(_html_row, self.rows))}</tbody></table>")
+        caption = f"The {HEADER_SIZE} bytes in front of the records"
+        return html_table(caption, HEADINGS, map(_html_cells, self.rows))
 
 
 def explain_header(batch: bytes | Batch) -> HeaderTable:
@@ -61,8 +61,9 @@ def explain_header(batch: bytes | Batch) -> HeaderTable:
         values = read_header(data)
     except ValueError as error:
         raise LessonError(f"Give explain_header a whole batch: {error}.") from None
-    return HeaderTable(tuple(HeaderRow(field.start, data[field.start:field.end].hex(" "), field.name, value, field.meaning)
-                             for field, value in zip(FIELDS, values, strict=True)))
+    return HeaderTable(tuple(
+        HeaderRow(field.start, data[field.start:field.end].hex(" "), field.name, value, field.meaning)
+        for field, value in zip(FIELDS, values, strict=True)))
 
 
 def _shown(row: HeaderRow) -> str:
@@ -76,12 +77,12 @@ def _shown(row: HeaderRow) -> str:
 
 def _date(milliseconds: int) -> str:
     try:
-        return f" ({datetime.fromtimestamp(milliseconds / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC)" if milliseconds > 0 else ""
+        date = datetime.fromtimestamp(milliseconds / 1000, UTC)
     except (ValueError, OverflowError, OSError):
         return ""
+    return f" ({date:%Y-%m-%d %H:%M:%S} UTC)" if milliseconds > 0 else ""
 
 
-def _html_row(row: HeaderRow) -> str:
+def _html_cells(row: HeaderRow) -> tuple[str, ...]:
     name = f"<b>{row.field}</b>" if row.field in IDEMPOTENCE else row.field
-    cells = (str(row.offset), f"<code>{row.bytes}</code>", name, escape(_shown(row)), escape(row.words))
-    return "<tr>" + "".join(f'<td style="text-align:left">{cell}</td>' for cell in cells) + "</tr>"
+    return str(row.offset), f"<code>{row.bytes}</code>", name, escape(_shown(row)), escape(row.words)

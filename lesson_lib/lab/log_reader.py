@@ -1,7 +1,8 @@
-"""The log of a topic, offset by offset, read with Fetch frames by hand: markers, producer ids and sequences included.
+"""The log of a topic, offset by offset, read with Fetch frames by hand: markers, producer ids and sequences
+included.
 
-A consumer hides all that. What became of a transaction is read from the log itself: the marker of the same producer id that
-follows its batches says commit or abort.
+A consumer hides all that. What became of a transaction is read from the log itself: the marker of the same
+producer id that follows its batches says commit or abort.
 """
 
 from __future__ import annotations
@@ -27,7 +28,10 @@ def nobody(topic: str, partition: int, records: bytes) -> int:
 
 def read_topic(address: str, topic: str, number_of: NumberOf = nobody,
                short_id: Callable[[int], int] = int) -> dict[int, tuple[LogCell, ...]]:
-    """Partition -> its log. `number_of` knows which batch is which, `short_id` shortens producer ids. LessonError without a broker."""
+    """Partition -> its log. `number_of` knows which batch is which, `short_id` shortens producer ids.
+
+    LessonError without a broker.
+    """
     logs = {}
     for partition, leader in leaders_of(address, topic).items():
         with RawClient(leader) as client:
@@ -37,18 +41,20 @@ def read_topic(address: str, topic: str, number_of: NumberOf = nobody,
 
 
 def leaders_of(address: str, topic: str) -> dict[int, str]:
-    """Partition -> address of its leader, for those that have one. A cluster of one is asked where it was found."""
+    """Partition -> address of its leader, if it has one. A cluster of one is asked where it was found."""
     with RawClient(address) as client:
         answer = client.ask(requests.metadata(topic))
-    nodes = {node.node_id: f"{node.host}:{node.port}" if len(answer.brokers) > 1 else address for node in answer.brokers}
-    found = {p.partition_index: nodes[p.leader_id] for t in answer.topics for p in t.partitions if p.leader_id in nodes}
+    alone = len(answer.brokers) == 1
+    nodes = {node.node_id: address if alone else f"{node.host}:{node.port}" for node in answer.brokers}
+    found = {p.partition_index: nodes[p.leader_id] for t in answer.topics for p in t.partitions
+             if p.leader_id in nodes}
     return dict(sorted(found.items()))
 
 
 def _batches(client: RawClient, topic: str, partition: int) -> list[bytes]:
     """Every batch from the start of the log to its end."""
-    offset = client.ask(requests.list_offsets(topic, [partition], requests.EARLIEST)).topics[0].partitions[0].offset
-    found: list[bytes] = []
+    start = client.ask(requests.list_offsets(topic, [partition], requests.EARLIEST))
+    offset, found = start.topics[0].partitions[0].offset, list[bytes]()
     while True:
         part = client.ask(requests.fetch(topic, {partition: offset})).responses[0].partitions[0]
         batches = split_batches(bytes(part.records or b""))
@@ -63,7 +69,8 @@ def _next_offset(records: bytes) -> int:
     return header.base_offset + header.last_offset_delta + 1
 
 
-def _cells(batches: list[bytes], number_of: Callable[[bytes], int], short_id: Callable[[int], int]) -> tuple[LogCell, ...]:
+def _cells(batches: list[bytes], number_of: Callable[[bytes], int],
+           short_id: Callable[[int], int]) -> tuple[LogCell, ...]:
     fates = _fates(batches)
     return tuple(cell for records, fate in zip(batches, fates, strict=True)
                  for cell in _cells_of(records, fate, number_of(records), short_id))
@@ -94,4 +101,5 @@ def _cells_of(records: bytes, fate: str, number: int, short_id: Callable[[int], 
         return
     for index, record in enumerate(DefaultRecordBatch(records)):
         sequence = header.base_sequence + index if header.producer_id >= 0 else -1
-        yield LogCell(record.offset, as_text(record.value), number, header.base_offset, "data", fate, *who, sequence)
+        yield LogCell(record.offset, as_text(record.value), number, header.base_offset, "data", fate, *who,
+                      sequence)

@@ -1,7 +1,7 @@
 """`lab.run`: the experiment of `simulate`, with kafka-python's producer, over TCP, through the fault proxy.
 
-The application in it sends value after value and waits for each answer, or with several in flight sends all at once. A killed
-producer is followed by a new one, which knows only what was not yet sent.
+The application in it sends value after value and waits for each answer, or with several in flight sends all
+at once. A killed producer is followed by a new one, which knows only what was not yet sent.
 """
 
 from __future__ import annotations
@@ -42,7 +42,6 @@ class Application:
     topic: str
     recording: Recording
     new_producer: Callable[[], LabProducer]
-    check: Callable[[], None]
     in_flight: int
     timeout_seconds: float
     resend: bool = False
@@ -115,17 +114,18 @@ class Application:
             try:
                 one = self.answers.get(timeout=TICK)
             except queue.Empty:
-                self.check()
+                self.producer.check_broker()
                 continue
             waiting.discard(one)
             self._look_whether_stuck(one)
         if not self.recording.asks_for_answers:  # the client says ok before anything was sent
-            self.recording.wait_until(lambda: len(self.recording.book) >= self.recording.handed_over, IDLE_SECONDS)
+            self.recording.wait_until(lambda: self.recording.window_full, IDLE_SECONDS)
 
     def _look_whether_stuck(self, sent: Sent) -> None:
-        """kafka-python drops its id once a retried batch expires, and never asks for another: it sends nothing any more."""
+        """Once a retried batch expires, kafka-python drops its id, asks for no other, and sends no more."""
         retried = any(e.kind == Kind.SEND and e.try_no > 1 for e in self.recording.events)
-        if isinstance(sent.error, KafkaTimeoutError) and self.producer.config["enable_idempotence"] and retried:
+        expired = isinstance(sent.error, KafkaTimeoutError) and self.producer.config["enable_idempotence"]
+        if expired and retried:
             self._stuck = True
             self.recording.note(Event(0, Kind.PRODUCER, "stuck", self.recording.lane(self.producer.client_id),
                                       note="it dropped its id and never asks for a new one"))
@@ -137,7 +137,8 @@ class Application:
         for sent in self.handed_over:
             if not sent.done:
                 values, partition = sent.part
-                self.recording.report(sent.client_id, self.topic, partition, sent.timestamp, "unknown", note=NEVER_TOLD, values=values)
+                self.recording.report(sent.client_id, self.topic, partition, sent.timestamp, "unknown",
+                                      note=NEVER_TOLD, values=values)
 
 
 def in_parts(values: Sequence[str], size: int, partitions: int) -> list[Part]:
@@ -145,10 +146,14 @@ def in_parts(values: Sequence[str], size: int, partitions: int) -> list[Part]:
     return [(tuple(values[i:i + size]), (i // size) % partitions) for i in range(0, len(values), size)]
 
 
-def producer_options(settings: Settings, records_per_batch: int, delivery_timeout_ms: int, request_timeout_ms: int) -> dict[str, Any]:
+def producer_options(settings: Settings, records_per_batch: int, delivery_timeout_ms: int,
+                     request_timeout_ms: int) -> dict[str, Any]:
     """kafka-python's names for the settings of a run."""
-    lingers = {"batch_size": 1} if records_per_batch == 1 else {"linger_ms": max(0, delivery_timeout_ms - request_timeout_ms)}
+    longest = max(0, delivery_timeout_ms - request_timeout_ms)
+    lingers = {"batch_size": 1} if records_per_batch == 1 else {"linger_ms": longest}
     tries = {} if settings.retries is None else {"retries": settings.retries}
-    return {"enable_idempotence": settings.idempotence, "acks": settings.acks if settings.acks == "all" else int(settings.acks),
-            "max_in_flight_requests_per_connection": settings.in_flight, "delivery_timeout_ms": delivery_timeout_ms,
-            "request_timeout_ms": request_timeout_ms, **lingers, **tries}
+    return {"enable_idempotence": settings.idempotence,
+            "acks": settings.acks if settings.acks == "all" else int(settings.acks),
+            "max_in_flight_requests_per_connection": settings.in_flight,
+            "delivery_timeout_ms": delivery_timeout_ms, "request_timeout_ms": request_timeout_ms,
+            **lingers, **tries}

@@ -1,7 +1,8 @@
-"""Topics of one lab: made by a short name, stored under a name that no other learner has, deleted when the lab stops.
+"""Topics of one lab: made by a short name, stored under a name that no other learner has, deleted when the
+lab stops.
 
-So are its consumer groups. The suffix is made of the learner, the process and the lab. Topics that a killed kernel of the same
-learner left behind are recognised by it and deleted when the next lab starts.
+So are its consumer groups. The suffix is made of the learner, the process and the lab. Topics that a killed
+kernel of the same learner left behind are recognised by it and deleted when the next lab starts.
 """
 
 from __future__ import annotations
@@ -13,9 +14,6 @@ import socket
 import time
 import uuid
 from itertools import count
-
-from kafka.protocol.admin import DeleteGroupsRequest, ListGroupsRequest
-from kafka.protocol.metadata import MetadataRequest
 
 from lesson_lib.errors import LessonError
 from lesson_lib.lab.log_reader import leaders_of
@@ -30,7 +28,7 @@ _labs = count(1)
 def learner() -> str:
     """Eight hex digits for this learner on this machine; from LESSON_LEARNER where that is set.
 
-    The network card counts too: a room of copies of one machine has one home folder and one host name thirty times.
+    The network card counts too: a room of copies of one machine has one home and one host name thirty times.
     """
     who = os.environ.get(LEARNER) or f"{os.path.expanduser('~')}@{socket.gethostname()}/{uuid.getnode():x}"
     return hashlib.blake2b(who.encode(), digest_size=4).hexdigest()
@@ -48,11 +46,12 @@ class Topics:
     def make(self, name: str, partitions: int = 1) -> str:
         """A new, empty topic; its real name. LessonError for a name that Kafka does not take."""
         if not re.fullmatch(r"[A-Za-z0-9._-]{1,180}", name):
-            raise LessonError(f"{name!r} is no name for a topic; use letters, digits, dots, hyphens and underscores.")
+            raise LessonError(f"{name!r} is no name for a topic; use letters, digits, dots, hyphens "
+                              "and underscores.")
         if not isinstance(partitions, int) or not 1 <= partitions <= 64:
             raise LessonError(f"A topic of the lab has 1 to 64 partitions, not {partitions!r}.")
         real = self._free_name(name)
-        self._made[real] = name  # before it is there: an interrupt may come between the broker's work and its answer
+        self._made[real] = name  # before it is there: an interrupt may come before the broker's answer
         self._create(real, partitions)
         self._wait_for_leaders(real, partitions)
         return real
@@ -72,7 +71,7 @@ class Topics:
         return self._made.get(name) or name.removesuffix(f"-{self.suffix}")
 
     def delete_all(self) -> None:
-        """Delete what this lab made, groups of its consumers included; a broker that is gone keeps it until the learner's next lab."""
+        """Delete what this lab made, its groups too; a broker that is gone keeps it until the next lab."""
         self._delete_groups()
         self._delete(list(self._made))
         self._made.clear()
@@ -86,7 +85,8 @@ class Topics:
     def _names(self) -> list[str]:
         try:
             with RawClient(self.address, 3.0) as client:
-                return [topic.name for topic in client.ask(MetadataRequest(topics=None, allow_auto_topic_creation=False)).topics]
+                everything = requests.request("Metadata", topics=None, allow_auto_topic_creation=False)
+                return [topic.name for topic in client.ask(everything).topics]
         except (LessonError, OSError):
             return []
 
@@ -101,9 +101,9 @@ class Topics:
     def _delete_groups(self) -> None:
         try:
             with RawClient(self.address, 3.0) as client:
-                groups = [g.group_id for g in client.ask(ListGroupsRequest()).groups if g.group_id.endswith(f"-{self.suffix}")]
-                if groups:
-                    client.ask(DeleteGroupsRequest(groups_names=groups))
+                names = [group.group_id for group in client.ask(requests.request("ListGroups")).groups]
+                if ours := [name for name in names if name.endswith(f"-{self.suffix}")]:
+                    client.ask(requests.request("DeleteGroups", groups_names=ours))
         except (LessonError, OSError):
             pass
 
@@ -127,12 +127,14 @@ class Topics:
     def _is_led(self, real: str, partitions: int) -> bool:
         try:
             leaders = leaders_of(self.address, real)
-            return len(leaders) == partitions and all(_answers(leader, real, partition) for partition, leader in leaders.items())
+            taken = all(_answers(leader, real, partition) for partition, leader in leaders.items())
+            return taken and len(leaders) == partitions
         except OSError:
             return False
 
     def _not_made(self, why: str) -> LessonError:
-        return LessonError(f"The broker at {self.address} made no topic ({why}); look whether it still runs, then run this cell again.")
+        return LessonError(f"The broker at {self.address} made no topic ({why}); look whether it still runs, "
+                           "then run this cell again.")
 
 
 def _answers(leader: str, topic: str, partition: int) -> bool:

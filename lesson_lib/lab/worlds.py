@@ -1,4 +1,5 @@
-"""Which world the lab is in: sockets, threads and the clock on the wall, or one thread, in memory, on a virtual clock.
+"""Which world the lab is in: sockets, threads and the clock on the wall, or one thread, in memory, on a
+virtual clock.
 
 In a web page it is the virtual one, as Python has no sockets and no threads there.
 """

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from lesson_lib.lab.interrupts import kept_interrupts
+from lesson_lib.lab.clients import kept_interrupts
 
 pytestmark = pytest.mark.usefixtures("interruptible")
 

@@ -1,0 +1,36 @@
+"""A marker that nobody saw being written is put where it was written, as the log tells."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from lesson_lib.history import Event, History, Kind
+from lesson_lib.lab.as_history import with_markers
+from tests.draw.runs import lesson, pipeline, transactions
+
+
+def _as_a_proxy_sees_it(history: History) -> list[Event]:
+    """The same run: what the coordinator does by itself is hidden, and a topic is named everywhere."""
+    (topic,) = {topic for topic, _ in history.partitions} if len(history.partitions) == 1 else {""}
+    return [replace(e, topic=e.topic or topic) for e in history.events if e.kind != Kind.MARKER]
+
+
+def test_every_marker_of_the_log_gets_its_event() -> None:
+    for history in (transactions(), pipeline()):
+        found = [e for e in with_markers(_as_a_proxy_sees_it(history), history.logs) if e.kind == Kind.MARKER]
+        assert {(e.offset, e.what, e.producer_id) for e in found} == {
+            (e.offset, e.what, e.producer_id) for e in history.of(Kind.MARKER)}
+
+
+def test_it_stands_behind_the_data_of_its_transaction_and_before_what_came_later() -> None:
+    for history in (transactions(), pipeline()):
+        for topic, partition in history.partitions:
+            appended = [e.offset for e in with_markers(_as_a_proxy_sees_it(history), history.logs)
+                        if (e.kind == Kind.MARKER or e.what == "stored")
+                        and (e.topic or topic, e.partition) == (topic, partition)]
+            assert appended == sorted(appended)
+
+
+def test_a_run_without_markers_stays_as_it_is() -> None:
+    history = lesson("lost ack")
+    assert with_markers(list(history.events), history.logs) == list(history.events)
