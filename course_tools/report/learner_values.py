@@ -12,11 +12,12 @@ import ast
 import base64
 import pickle
 from contextlib import suppress
-from dataclasses import is_dataclass
+from dataclasses import fields, is_dataclass
+from io import BytesIO
 from types import FunctionType
 from typing import Any
 
-from course_tools.report.answers import WrittenAnswer, literal, read
+from course_tools.report.answers import WrittenAnswer, literal, read, record
 from course_tools.report.confined import Bounds, Confined, Ended
 from course_tools.report.slices import Statement, slice_for
 
@@ -117,8 +118,28 @@ def _packed(arguments: tuple[Any, ...]) -> dict[str, Any]:
     kind = type(arguments[0])
     if kind.__module__.startswith("lesson_lib.sim") and not is_dataclass(kind):
         return {"played": [kind.__module__, kind.__name__]}
-    return {"arguments": [one[_KEPT] if isinstance(one, dict) and _KEPT in one
-                          else base64.b64encode(pickle.dumps(one)).decode() for one in arguments]}
+    return {"arguments": [one[_KEPT] if isinstance(one, dict) and _KEPT in one else _pickled(one)
+                          for one in arguments]}
+
+
+def _pickled(value: Any) -> str:
+    found = BytesIO()
+    _AsRecords(found).dump(value)
+    return base64.b64encode(found.getvalue()).decode()
+
+
+class _AsRecords(pickle.Pickler):
+    """Pickles records of the lesson's that have fields and nothing else as what a worker makes of them."""
+
+    def reducer_override(self, value: Any) -> Any:
+        """See pickle.Pickler."""
+        kind = type(value)
+        if not kind.__module__.startswith("lesson_lib.") or not is_dataclass(kind):
+            return NotImplemented
+        names = tuple(one.name for one in fields(kind))
+        if {name for name in vars(kind) if not name.startswith("_")} - set(names):
+            return NotImplemented
+        return record, (kind.__name__, names, *(getattr(value, name) for name in names))
 
 
 def _do_again(first: Any, calls: list[Any]) -> None:

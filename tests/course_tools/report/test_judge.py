@@ -165,6 +165,13 @@ def test_a_rule_that_remembers_what_cannot_be_kept_is_told_so(judged: Any) -> No
     assert result.state == ItemState.WRONG and "memory can hold" in result.said
 
 
+def test_a_rule_may_remember_the_batches_themselves(judged: Any) -> None:
+    body = ("known = batch in memory.setdefault('all', [])", "memory['all'].append(batch)", "memory['one'] = {batch: repr(batch)}",
+            "assert memory['one'][batch].startswith('SeenBatch(value=')", "return not known")
+    said = judged(hands_in(RULE, *body))[RULE.id]
+    assert "raised" not in said.said and "memory can hold" not in said.said and said.state in (ItemState.RIGHT, ItemState.WRONG)
+
+
 def test_a_function_may_use_what_stands_above_it(judged: Any) -> None:
     source = str(RULE.right[0]).replace("def ", "import math\nLIMIT = math.inf\ndef unused(): return LIMIT\ndef ", 1)
     source = source.replace("    key", "    unused()\n    key", 1)
