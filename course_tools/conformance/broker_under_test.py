@@ -22,7 +22,7 @@ from course_tools.conformance.play import Play
 from course_tools.conformance.script import Script
 from lesson_lib.errors import LessonError
 from lesson_lib.wire import requests
-from lesson_lib.wire.raw_client import RawClient, make_topic
+from lesson_lib.wire.requests import RawClient, make_topic
 
 PATIENCE_SECONDS = 5.0
 TIMEOUT_SECONDS = 60.0

@@ -13,8 +13,8 @@ from course_tools.conformance.outcome import EndState, ScriptOutcome
 from course_tools.conformance.play import Play
 from lesson_lib.core.batch import increment_sequence
 from lesson_lib.wire import requests
-from lesson_lib.wire.raw_client import RawClient
 from lesson_lib.wire.record_batch import read_header, split_batches
+from lesson_lib.wire.requests import RawClient
 
 ABORT_KEY = b"\x00\x00\x00\x00"  # version 0, type 0; a commit has type 1
 

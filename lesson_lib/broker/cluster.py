@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from lesson_lib.broker.groups import Group, OffsetStore
+from lesson_lib.broker.groups import ClassicGroup, OffsetStore
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.kafka_version import DEFAULT_VERSION, KafkaVersion
 from lesson_lib.core.partition_log import PartitionLog
@@ -74,7 +74,7 @@ class Cluster:
     topics: dict[str, Topic] = field(default_factory=dict)
     leader_epoch: int = 0
     coordinator: TransactionCoordinator = field(default_factory=TransactionCoordinator)
-    groups: dict[str, Group] = field(default_factory=dict)
+    groups: dict[str, ClassicGroup] = field(default_factory=dict)
     offsets: OffsetStore = field(default_factory=OffsetStore)
     failures: deque[Exception] = field(default_factory=lambda: deque(maxlen=20))
     changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -121,9 +121,9 @@ class Cluster:
         """The log of every partition."""
         return [log for topic in self.topics.values() for log in topic.logs]
 
-    def group(self, name: str) -> Group | None:
+    def group(self, name: str) -> ClassicGroup | None:
         """A consumer group; an empty one where there are only committed offsets."""
-        return self.groups.get(name) or (Group(name) if self.offsets.knows(name) else None)
+        return self.groups.get(name) or (ClassicGroup(name) if self.offsets.knows(name) else None)
 
     def leader_epoch_error(self, current: int) -> ErrorCode:
         """What is wrong with the leader epoch that a client takes for the newest; -1: nothing (KIP-320)."""

@@ -26,11 +26,12 @@ DAY_MS = 86_400_000
 class EmbeddedBroker:
     """A broker of release `version`. `advertised` is the (host, port) that clients are told, None: its own.
 
-    A `host` that means every address of this machine is told to clients as the machine's name. `server` serves it.
+    A `host` that means every address of this machine is told to clients as its name. `server` serves it.
     """
 
     def __init__(self, version: str | KafkaVersion = "4.4", port: int = 0, host: str = "127.0.0.1",
-                 advertised: tuple[str, int] | None = None, server: Callable[..., ServerThread] = ServerThread) -> None:
+                 advertised: tuple[str, int] | None = None,
+                 server: Callable[..., ServerThread] = ServerThread) -> None:
         self.cluster = Cluster(KafkaVersion.of(version))
         self.advertised = advertised
         serve = partial(connection.serve, self.cluster)

@@ -60,7 +60,7 @@ def settle(future: Waiting, code: ErrorCode) -> None:
 
 
 @dataclass(eq=False)
-class Group:
+class ClassicGroup:
     """One group. `members` in the order in which they joined first."""
 
     id: str

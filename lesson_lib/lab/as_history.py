@@ -7,20 +7,33 @@ is the same each time.
 A coordinator writes commit and abort markers on its own; between a client and its broker nobody sees that,
 only the log tells. A marker is placed right behind the request that ended its transaction, or before the
 next append of its partition where there was none.
+
+A log is read offset by offset with Fetch frames by hand: markers, producer ids and sequences included, all
+of which a consumer hides. The marker of the same producer id that follows its batches says what became of a
+transaction.
 """
 
 from __future__ import annotations
 
+import struct
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+
+from kafka.record.default_records import DefaultRecordBatch
 
 from lesson_lib.core.batch import TopicPartition
 from lesson_lib.history import Event, History, Kind, LogCell, Settings
+from lesson_lib.lab.topics import leaders_of
+from lesson_lib.proxy.batch_numbers import as_text
 from lesson_lib.proxy.recording import Recording, Report
+from lesson_lib.wire import requests
+from lesson_lib.wire.record_batch import read_header, split_batches
+from lesson_lib.wire.requests import RawClient
 
 NEVER_TOLD = "never told"
 CAUSES = (Kind.ACK, Kind.TIMEOUT, Kind.LOST, Kind.SEND)
+NumberOf = Callable[[str, int, bytes], int]
 Logs = Mapping[TopicPartition, tuple[LogCell, ...]]
 
 
@@ -124,3 +137,79 @@ def _before_append(events: list[Event], partition: TopicPartition, cell: LogCell
              if e.kind in (Kind.VERDICT, Kind.MARKER) and (e.topic, e.partition) == partition
              and e.what != "duplicate" and e.offset is not None and e.offset > cell.offset)
     return next(later, len(events))
+
+
+# the log, read with Fetch frames by hand
+
+
+def nobody(topic: str, partition: int, records: bytes) -> int:
+    """Numbers no batch."""
+    return -1
+
+
+def read_topic(address: str, topic: str, number_of: NumberOf = nobody,
+               short_id: Callable[[int], int] = int) -> dict[int, tuple[LogCell, ...]]:
+    """Partition -> its log. `number_of` knows which batch is which, `short_id` shortens producer ids.
+
+    LessonError without a broker.
+    """
+    logs = {}
+    for partition, leader in leaders_of(address, topic).items():
+        with RawClient(leader) as client:
+            batches = _batches(client, topic, partition)
+        logs[partition] = _cells(batches, lambda records, p=partition: number_of(topic, p, records), short_id)
+    return logs
+
+
+def _batches(client: RawClient, topic: str, partition: int) -> list[bytes]:
+    """Every batch from the start of the log to its end."""
+    start = client.ask(requests.list_offsets(topic, [partition], requests.EARLIEST))
+    offset, found = start.topics[0].partitions[0].offset, list[bytes]()
+    while True:
+        part = client.ask(requests.fetch(topic, {partition: offset})).responses[0].partitions[0]
+        batches = split_batches(bytes(part.records or b""))
+        if part.error_code or not batches:
+            return found
+        found += batches
+        offset = _next_offset(batches[-1])
+
+
+def _next_offset(records: bytes) -> int:
+    header = read_header(records)
+    return header.base_offset + header.last_offset_delta + 1
+
+
+def _cells(batches: list[bytes], number_of: Callable[[bytes], int],
+           short_id: Callable[[int], int]) -> tuple[LogCell, ...]:
+    fates = _fates(batches)
+    return tuple(cell for records, fate in zip(batches, fates, strict=True)
+                 for cell in _cells_of(records, fate, number_of(records), short_id))
+
+
+def _fates(batches: list[bytes]) -> list[str]:
+    """For each batch: empty, or what became of its transaction, looking from the end of the log backwards."""
+    later: dict[int, str] = {}
+    fates = []
+    for records in reversed(batches):
+        header = read_header(records)
+        if header.control:
+            later[header.producer_id] = "committed" if _marker_kind(records) == "commit" else "aborted"
+        fates.append(later.get(header.producer_id, "open") if header.transactional else "")
+    return fates[::-1]
+
+
+def _marker_kind(records: bytes) -> str:
+    key = next(iter(DefaultRecordBatch(records))).key
+    return "commit" if struct.unpack_from(">hh", key)[1] == 1 else "abort"
+
+
+def _cells_of(records: bytes, fate: str, number: int, short_id: Callable[[int], int]) -> Iterator[LogCell]:
+    header = read_header(records)
+    who = (short_id(header.producer_id), header.producer_epoch)
+    if header.control:
+        yield LogCell(header.base_offset, "", -1, header.base_offset, _marker_kind(records), fate, *who)
+        return
+    for index, record in enumerate(DefaultRecordBatch(records)):
+        sequence = header.base_sequence + index if header.producer_id >= 0 else -1
+        yield LogCell(record.offset, as_text(record.value), number, header.base_offset, "data", fate, *who,
+                      sequence)

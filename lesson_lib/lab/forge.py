@@ -26,8 +26,8 @@ from lesson_lib.errors import LessonError
 from lesson_lib.history.history import ByHand, HistoryByHand, history_by_hand
 from lesson_lib.text_table import aligned, html_table
 from lesson_lib.wire import requests
-from lesson_lib.wire.raw_client import RawClient, make_topic
 from lesson_lib.wire.record_batch import batch_bytes, split_batches
+from lesson_lib.wire.requests import RawClient, make_topic
 
 MEMORY_HEADINGS = ("producer id", "epoch", "last sequence", "transaction open since offset")
 

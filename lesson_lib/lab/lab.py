@@ -22,7 +22,7 @@ from lesson_lib.core.batch import TopicPartition
 from lesson_lib.errors import LessonError, acks_of, count_of, values_of
 from lesson_lib.faults import Script, parse_script
 from lesson_lib.history import History, Kind, LogCell, Settings
-from lesson_lib.lab.as_history import as_history
+from lesson_lib.lab.as_history import as_history, read_topic
 from lesson_lib.lab.choose_broker import Choice, choose
 from lesson_lib.lab.clients import (
     CLOSE_SECONDS,
@@ -34,8 +34,7 @@ from lesson_lib.lab.clients import (
     kept_interrupts,
     wait_for_dropped,
 )
-from lesson_lib.lab.log_reader import read_topic
-from lesson_lib.lab.run import Application, in_parts, producer_options
+from lesson_lib.lab.run import LiveApplication, in_parts, producer_options
 from lesson_lib.lab.topics import Topics
 from lesson_lib.lab.worlds import choose_virtual, is_virtual
 from lesson_lib.proxy.proxy import FaultProxy
@@ -120,7 +119,7 @@ class Lab:
                 topic = self.topics.make(RUN_TOPIC, partitions)
                 start = partial(self._producer_for_run, recording, options)
                 seconds = delivery_timeout_ms / 1000
-                self._run(Application(topic, recording, start, in_flight, seconds, resend), parts)
+                self._run(LiveApplication(topic, recording, start, in_flight, seconds, resend), parts)
                 recording.script.check_used(recording.attempts)
                 return self._history_of(recording, {topic}, settings)
         except KeyboardInterrupt:
@@ -139,7 +138,7 @@ class Lab:
         recording.client_ids.add(client_id)
         return self.producer(client_id=client_id, **options)
 
-    def _run(self, application: Application, parts: Sequence[tuple[tuple[str, ...], int]]) -> None:
+    def _run(self, application: LiveApplication, parts: Sequence[tuple[tuple[str, ...], int]]) -> None:
         client_ids = application.recording.client_ids
         try:
             application.run(parts)

@@ -36,7 +36,7 @@ class Sent:
 
 
 @dataclass
-class Application:
+class LiveApplication:
     """Hands the batches of one run to a producer, and to another one where the first is killed."""
 
     topic: str

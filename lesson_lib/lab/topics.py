@@ -16,9 +16,8 @@ import uuid
 from itertools import count
 
 from lesson_lib.errors import LessonError
-from lesson_lib.lab.log_reader import leaders_of
 from lesson_lib.wire import requests
-from lesson_lib.wire.raw_client import RawClient
+from lesson_lib.wire.requests import RawClient
 
 LEARNER = "LESSON_LEARNER"
 CREATE_SECONDS, LEADER_SECONDS, POLL_SECONDS = 4.0, 30.0, 0.01
@@ -135,6 +134,17 @@ class Topics:
     def _not_made(self, why: str) -> LessonError:
         return LessonError(f"The broker at {self.address} made no topic ({why}); look whether it still runs, "
                            "then run this cell again.")
+
+
+def leaders_of(address: str, topic: str) -> dict[int, str]:
+    """Partition -> address of its leader, if it has one. A cluster of one is asked where it was found."""
+    with RawClient(address) as client:
+        answer = client.ask(requests.metadata(topic))
+    alone = len(answer.brokers) == 1
+    nodes = {node.node_id: address if alone else f"{node.host}:{node.port}" for node in answer.brokers}
+    found = {p.partition_index: nodes[p.leader_id] for t in answer.topics for p in t.partitions
+             if p.leader_id in nodes}
+    return dict(sorted(found.items()))
 
 
 def _answers(leader: str, topic: str, partition: int) -> bool:

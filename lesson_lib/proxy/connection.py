@@ -1,32 +1,104 @@
-"""One client's connection through the proxy: requests are read ahead, each gets its fate, then the answer
-goes back.
+"""What all connections of one proxy share, and the two sides of one: what its client sends, and its way to
+a broker.
 
-Reading goes on while earlier requests are still at the broker, because what a client had already sent when
-the connection dropped is lost with it, and because only the read side notices that a client has gone.
-Handling goes one request at a time, as in a broker, so answers leave in order and the same script gives the
-same run.
+Requests are read ahead while earlier ones are still at the broker, because what a client had already sent
+when the connection dropped is lost with it, and because only the read side notices that a client has gone.
 
 A request with batches for several partitions is one attempt for each of them and has one fate: the first
-fault that the script names among its attempts. Differs from Kafka in: a Produce request with acks=0 reaches
-the broker with acks=1, so that its verdict is known.
+fault that the script names among its attempts.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import NamedTuple
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, NamedTuple
 
-from lesson_lib.faults import BROKER_WORDS, DELIVER, Fate, Fault
+from lesson_lib.errors import LessonError
+from lesson_lib.faults import BROKER_WORDS, DELIVER, Fault
 from lesson_lib.history import Event, Kind
 from lesson_lib.proxy import frames
-from lesson_lib.proxy.control import Control, Upstream
-from lesson_lib.proxy.recording import BatchSent, Recording, write_down
+from lesson_lib.proxy.batch_numbers import StoredBatches
+from lesson_lib.proxy.recording import BatchSent, Recording
 from lesson_lib.wire import messages
 from lesson_lib.wire.messages import Address, Request
 
-READ_AHEAD = 64
-QUIET_SECONDS, WINDOW_SECONDS, TICK = 0.03, 2.0, 0.001
+READ_AHEAD, CONNECT_SECONDS = 64, 2.0
 GONE = (OSError, asyncio.IncompleteReadError)
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+class ProxyState:
+    """The state of a proxy for the broker at `upstream`.
+
+    `hooks` do the faults that happen to a broker, by name; `listen_for` starts a listener for a node and
+    returns its address.
+    """
+
+    def __init__(self, upstream: Address, hooks: Mapping[str, Callable[[], None]],
+                 listen_for: Callable[[Address], Awaitable[Address]]) -> None:
+        self.upstream, self.hooks, self._listen_for = upstream, dict(hooks), listen_for
+        self.stored = StoredBatches()
+        self.recording = Recording()
+        self.on_kill: Callable[[str], None] = lambda client_id: None
+        self.addresses: dict[Address, Address] = {}  # a node's own -> where we stand for it
+        self._dead: set[str] = set()
+        self._gone_since: float | None = None
+
+    def record(self, recording: Recording) -> Recording:
+        """Write into this recording from now on, under its script. LessonError for a fault it cannot do."""
+        for rule in recording.script.rules:
+            self.check_can(rule.fault.name)
+        self.recording = recording
+        return recording
+
+    def check_can(self, name: str) -> None:
+        """LessonError for a fault that happens to a broker, where the broker is not ours."""
+        if name in BROKER_WORDS and name not in self.hooks:
+            raise LessonError(
+                f"The fault '{name}' needs a broker of the course's own: start_lab(broker='embedded') or "
+                f"simulate(...) can do it, a broker at {':'.join(map(str, self.upstream))} cannot.")
+
+    def bury(self, client_ids: Iterable[str]) -> None:
+        """Nothing that these clients still send comes through: their run is over, its log must not change."""
+        self._dead.update(client_ids)
+
+    def is_dead(self, client_id: str) -> bool:
+        """Whether that producer was killed, or its run is over."""
+        return client_id in self._dead
+
+    def kill(self, client_id: str, recording: Recording) -> None:
+        """The producer's process dies: nothing of what it sends from now on comes through."""
+        self._dead.add(client_id)
+        recording.kill(Event(0, Kind.PRODUCER, "killed", recording.lane(client_id)))
+        self.on_kill(client_id)
+
+    @property
+    def gone_seconds(self) -> float:
+        """For how many seconds the broker could not be reached, 0 where it can."""
+        return time.monotonic() - self._gone_since if self._gone_since is not None else 0.0
+
+    def reached(self, there: bool) -> None:
+        """A connection to the broker could be made, or not."""
+        self._gone_since = None if there else self._gone_since or time.monotonic()
+
+    async def happen(self, name: str) -> None:
+        """Do to the broker what the fault says."""
+        await asyncio.get_running_loop().run_in_executor(None, self.hooks[name])
+
+    async def rewrite(self, answer: Any, came_from: Address) -> bool:
+        """Put our addresses and versions into an answer; True when it was changed."""
+        nodes = list(frames.nodes_in(answer))
+        for node in nodes:
+            await self._make_known((node.host, node.port), came_from if len(nodes) == 1 else None)
+        return frames.readdress(answer, self.addresses) or frames.hold_back_versions(answer)
+
+    async def _make_known(self, node: Address, only_node: Address | None) -> None:
+        """Stand somewhere for this node. A cluster's only node is the one that we are talking to."""
+        if node not in self.addresses:
+            ours = self.addresses.get(only_node) if only_node else None
+            self.addresses[node] = ours or await self._listen_for(node)
 
 
 class ReadRequest(NamedTuple):
@@ -40,8 +112,8 @@ class ReadRequest(NamedTuple):
 class ClientSide:
     """The requests of one client, in order. `left` is set once it is gone, `torn` once it was dropped."""
 
-    def __init__(self, control: Control, reader: asyncio.StreamReader) -> None:
-        self.control, self.recording = control, control.recording
+    def __init__(self, state: ProxyState, reader: asyncio.StreamReader) -> None:
+        self.state, self.recording = state, state.recording
         self.left, self.torn = asyncio.Event(), False
         self._reader = reader
         self._queue: asyncio.Queue[ReadRequest | None] = asyncio.Queue(READ_AHEAD)
@@ -62,8 +134,8 @@ class ClientSide:
         try:
             while not self.torn:
                 request = frames.read_request(await messages.read_frame(self._reader))
-                wanted = self.control.recording.wants(request.client_id)
-                if self.control.is_dead(request.client_id):  # asked last: it dies before a recording closes
+                wanted = self.state.recording.wants(request.client_id)
+                if self.state.is_dead(request.client_id):  # asked last: it dies before a recording closes
                     break
                 read = self._with_fate(request) if wanted else ReadRequest(request)
                 await self._queue.put(read)
@@ -78,7 +150,7 @@ class ClientSide:
         faults = (self.recording.script.at(batch.event.attempt) for batch in sent)
         fault = next((fault for fault in faults if fault is not DELIVER), DELIVER)
         if fault.name == "kill producer":
-            self.control.kill(request.client_id, self.recording)
+            self.state.kill(request.client_id, self.recording)
         return ReadRequest(request, sent, fault)
 
     def _note_sent(self, request: Request) -> tuple[BatchSent, ...]:
@@ -86,8 +158,8 @@ class ClientSide:
         batches = frames.batches_in(request)
         if not batches or not all(Recording.can_number(records) for *_, records in batches):
             return ()
-        if self.recording is not self.control.recording:
-            self.recording, self._number = self.control.recording, 0
+        if self.recording is not self.state.recording:
+            self.recording, self._number = self.state.recording, 0
         self._number = self._number or self.recording.next_connection()
         self.recording.acks.add(request.body.acks)
         sent = tuple(self.recording.send(request.client_id, self._number, *batch) for batch in batches)
@@ -130,153 +202,47 @@ class ClientSide:
             self.recording.note(Event(0, Kind.TORN, "", lane, conn=self._number, note=note))
 
 
-class ProxyConnection:
-    """Serves one client until either side is gone or the script drops the connection."""
+class Upstream:
+    """One connection's way to the broker at `address`, made when first needed; one request at a time."""
 
-    def __init__(self, control: Control, node: Address, reader: asyncio.StreamReader,
-                 writer: asyncio.StreamWriter) -> None:
-        self.control, self.writer = control, writer
-        self.client = ClientSide(control, reader)
-        self.upstream = Upstream(control, node)
-        self.fate = Fate()
+    def __init__(self, state: ProxyState, address: Address) -> None:
+        self.state, self.address = state, address
+        self._streams: Streams | None = None
 
-    @property
-    def recording(self) -> Recording:
-        """Where this connection's attempts are written down."""
-        return self.client.recording
+    async def ask(self, request: Request, frame: bytes) -> bytes:
+        """The framed answer to a framed request. OSError when the broker gives none."""
+        await self.tell(frame)
+        answer = await messages.read_frame(self._streams[0], least=4)
+        if frames.correlation_id(answer) != request.correlation_id:
+            raise messages.ProtocolError("an answer to another request")
+        return messages.framed(answer)
 
-    async def run(self) -> None:
-        """Until the connection is over; never raises for what clients or brokers do."""
-        reading = asyncio.ensure_future(self.client.read_ahead())
+    async def tell(self, frame: bytes) -> None:
+        """Send a framed request."""
+        if self._streams is None or self._streams[0].at_eof():
+            self.close()
+            self._streams = await self._connect()
+        self._streams[1].write(frame)
+        await self._streams[1].drain()
+
+    async def _connect(self) -> Streams:
         try:
-            while not self.client.torn and (read := await self.client.next()) is not None:
-                await self._handle(read)
-        except GONE:
-            self.client.tear("the broker is gone")
-            await self.upstream.look_whether_it_is_there()
-        finally:
-            reading.cancel()
-            self.upstream.close()
-            self.writer.transport.abort()
+            streams = await asyncio.wait_for(asyncio.open_connection(*self.address), CONNECT_SECONDS)
+        except (OSError, TimeoutError) as error:
+            self.state.reached(False)
+            raise ConnectionError(str(error)) from error
+        self.state.reached(True)
+        return streams
 
-    async def _handle(self, read: ReadRequest) -> None:
-        if read.sent:
-            await self._produce(read)
-        elif not self.fate.is_dead:
-            await self._pass_on(read.request)
-
-    async def _pass_on(self, request: Request) -> None:
-        if not frames.wants_answer(request):
-            await self.upstream.tell(messages.framed(request.frame))
-            return
-        frame = await self.upstream.ask(request, messages.framed(request.frame))
-        await self._write(await self._rewritten(request, frame))
-
-    async def _rewritten(self, request: Request, frame: bytes) -> bytes:
-        """The answer, written down where it is a coordinator's, with our addresses and versions in it."""
-        answer = frames.read_answer(request, frame)
-        if answer is None:
-            return frame
-        write_down(self.control.recording, request, answer)
-        if await self.control.rewrite(answer, self.upstream.address):
-            return messages.encode_response(answer, request.api_version, request.correlation_id)
-        return frame
-
-    async def _write(self, frame: bytes) -> None:
-        if not self.client.left.is_set():
-            self.writer.write(frame)
-            await self.writer.drain()
-
-    # Produce
-
-    async def _produce(self, read: ReadRequest) -> None:
-        await self._wait_for_more()
-        handled, answered = self.fate.take(read.fault)
-        if handled:
-            await self._let_through(read, answered and read.fault.name != "kill producer")
-        else:
-            self.client.lose(read, "request")
-        if self.fate.tears_now:
-            await self._wait_until_quiet()
-            self.client.tear()
-
-    async def _let_through(self, read: ReadRequest, answered: bool) -> None:
-        frame = await self._decide(read)
-        if read.fault.name == "delay":
-            await self._delay(read.fault.numbers[0] / 1000)
-        if not frames.wants_answer(read.request):
-            self._finish_unanswered(read, frame)
-        elif answered and not self.client.left.is_set():
-            await self._deliver(read, frame)
-        else:
-            self.client.lose(read, "answer")
-
-    async def _decide(self, read: ReadRequest) -> bytes:
-        """The answer: the broker's, or our own in its place."""
-        fault = read.fault
-        if fault.name in BROKER_WORDS:
-            await self._happen(fault.name)
-        if fault.name == "refuse":
-            self._note_verdicts(read, answer := frames.produce_answer(read.request, fault.numbers[0]))
-            return answer
-        frame = await self._ask_broker(read)
-        if fault.name == "repeat":
-            frame = await self._ask_broker(read)
-        if fault.name == "store and answer":
-            return frames.produce_answer(read.request, fault.numbers[0])
-        return await self._rewritten(read.request, frame)
-
-    async def _ask_broker(self, read: ReadRequest) -> bytes:
-        frame = await self.upstream.ask(read.request, frames.to_broker(read.request))
-        self._note_verdicts(read, frame)
-        return frame
-
-    def _note_verdicts(self, read: ReadRequest, frame: bytes) -> None:
-        for batch, answer in self._pairs(read, frame):
-            verdict = self.control.stored.verdict(batch.partition, batch.header, *answer)
-            self.recording.verdict(batch, verdict, answer.error, answer.offset)
-
-    @staticmethod
-    def _pairs(read: ReadRequest, frame: bytes) -> list[tuple[BatchSent, frames.BatchAnswer]]:
-        """Each batch with the answer to it, where there is one."""
-        answers = frames.batch_answers(read.request, frame)
-        return [(batch, answers[batch.partition]) for batch in read.sent if batch.partition in answers]
-
-    async def _happen(self, name: str) -> None:
-        self.upstream.close()
-        await self.control.happen(name)
-        self.recording.note(Event(0, Kind.BROKER, BROKER_WORDS[name], "broker"))
-
-    async def _deliver(self, read: ReadRequest, frame: bytes) -> None:
-        for batch, answer in self._pairs(read, frame):
-            self.recording.ack(batch, answer.error, answer.offset)
-        self.client.settle(read)
-        await self._write(frame)
-
-    def _finish_unanswered(self, read: ReadRequest, frame: bytes) -> None:
-        """acks=0: no answer; where there was an error, the broker closes the connection."""
-        self.client.settle(read)
-        if any(answer.error for _, answer in self._pairs(read, frame)):
-            self.client.tear("the broker closed it")
-
-    # waiting
-
-    async def _wait_for_more(self) -> None:
-        """Wait until a run's client has sent what it can: what a fault meets must not depend on luck."""
-        clock = asyncio.get_running_loop().time
-        end = clock() + WINDOW_SECONDS
-        while not (self.recording.window_full or self.client.left.is_set()) and clock() < end:
-            await asyncio.sleep(TICK)
-
-    async def _wait_until_quiet(self) -> None:
-        """Where nobody knows how much comes: read what is on its way, until nothing came for a moment."""
-        seen, left = -1, self.client.left.is_set
-        while self.recording.in_flight is None and seen != self.client.waiting and not left():
-            seen = self.client.waiting
-            await asyncio.sleep(QUIET_SECONDS)
-
-    async def _delay(self, seconds: float) -> None:
+    async def look_whether_it_is_there(self) -> None:
+        """Tell the proxy whether the broker still takes connections."""
         try:
-            await asyncio.wait_for(self.client.left.wait(), seconds)
-        except TimeoutError:
+            (await self._connect())[1].transport.abort()
+        except OSError:
             pass
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._streams is not None:
+            self._streams[1].transport.abort()
+            self._streams = None

@@ -1,7 +1,8 @@
-"""A long way between client and broker: what is sent arrives a fixed time later, in order, and more may follow meanwhile.
+"""A long way between client and broker: what is sent arrives a fixed time later, in order, and more may
+follow meanwhile.
 
-`delay` in a fault script holds one answer and everything behind it. Distance holds nothing up: it's what a client with
-one request in flight suffers from, and one with five hardly notices.
+`delay` in a fault script holds one answer and everything behind it. Distance holds nothing up: it's what a
+client with one request in flight suffers from, and one with five hardly notices.
 
 Differs from a network in: every byte takes the same time, and the line is as broad as the client likes.
 """

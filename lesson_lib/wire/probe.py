@@ -10,7 +10,7 @@ import socket
 
 from lesson_lib.errors import LessonError
 from lesson_lib.wire import requests
-from lesson_lib.wire.raw_client import RawClient
+from lesson_lib.wire.requests import RawClient
 
 
 def split_address(address: str) -> tuple[str, int]:

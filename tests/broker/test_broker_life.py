@@ -17,8 +17,8 @@ from lesson_lib.broker.embedded import EmbeddedBroker
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.errors import LessonError
 from lesson_lib.wire import requests
-from lesson_lib.wire.raw_client import RawClient, make_topic
 from lesson_lib.wire.record_batch import batch_bytes
+from lesson_lib.wire.requests import RawClient, make_topic
 
 SECONDS = 20
 

@@ -19,8 +19,8 @@ from lesson_lib.broker.embedded import EmbeddedBroker
 from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.wire import messages as wire
 from lesson_lib.wire import requests
-from lesson_lib.wire.raw_client import RawClient, make_topic
 from lesson_lib.wire.record_batch import batch_bytes
+from lesson_lib.wire.requests import RawClient, make_topic
 
 SERVED = served_versions(KafkaVersion(4, 4))
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "300"))

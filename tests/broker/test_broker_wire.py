@@ -14,8 +14,8 @@ from kafka.record import MemoryRecords
 from lesson_lib.broker.embedded import EmbeddedBroker
 from lesson_lib.core.batch import MAX_SEQUENCE
 from lesson_lib.wire import requests
-from lesson_lib.wire.raw_client import RawClient, make_topic
 from lesson_lib.wire.record_batch import batch_bytes
+from lesson_lib.wire.requests import RawClient, make_topic
 
 PID, EPOCH = 700, 5
 STAMP = 1_780_000_000_000

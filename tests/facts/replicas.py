@@ -25,8 +25,8 @@ from course_tools.apache_kafka.properties import as_text
 from lesson_lib.errors import LessonError
 from lesson_lib.lab.compose import read_compose
 from lesson_lib.wire import probe, requests
-from lesson_lib.wire.raw_client import RawClient
 from lesson_lib.wire.record_batch import split_batches
+from lesson_lib.wire.requests import RawClient
 
 HOST, CONTROLLER, BROKERS = "127.0.0.1", 0, (1, 2)
 LISTENERS = {"listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT", "controller.listener.names": "CONTROLLER"}

@@ -33,8 +33,8 @@ from lesson_lib.lab.lab import Lab
 from lesson_lib.teach.lessons.lesson_06 import BACK, CUTS, EPOCHS, FORGED_TASK, SEVEN, SHARED_EPOCH
 from lesson_lib.teach.scenarios import Forged, forged
 from lesson_lib.wire import probe, requests
-from lesson_lib.wire.raw_client import RawClient, make_topic
 from lesson_lib.wire.record_batch import batch_bytes
+from lesson_lib.wire.requests import RawClient, make_topic
 
 from .classes import is_there
 

@@ -23,7 +23,7 @@ from lesson_lib.lab.clients import LabProducer
 from lesson_lib.lab.forge import forge
 from lesson_lib.lab.lab import Lab, start_lab
 from lesson_lib.wire import requests
-from lesson_lib.wire.raw_client import RawClient, make_topic
+from lesson_lib.wire.requests import RawClient, make_topic
 
 from .classes import classes
 from .register import ROOT

@@ -19,8 +19,8 @@ from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.core.partition_log import PartitionLog
 from lesson_lib.lab.forge import forge
 from lesson_lib.wire import requests
-from lesson_lib.wire.raw_client import RawClient
 from lesson_lib.wire.record_batch import batch_bytes
+from lesson_lib.wire.requests import RawClient
 
 from .replicas import BROKERS, Cluster, cluster, wait_until
 

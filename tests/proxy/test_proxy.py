@@ -21,8 +21,8 @@ from lesson_lib.history import Kind
 from lesson_lib.proxy.proxy import FaultProxy
 from lesson_lib.proxy.recording import Recording
 from lesson_lib.wire import messages, requests
-from lesson_lib.wire.raw_client import RawClient, make_topic
 from lesson_lib.wire.record_batch import batch_bytes
+from lesson_lib.wire.requests import RawClient, make_topic
 
 Record = Callable[[str], Recording]
 

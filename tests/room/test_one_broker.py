@@ -16,7 +16,7 @@ from kafka.protocol.admin import ListGroupsRequest
 
 from lesson_lib.lab import topics as topics_module
 from lesson_lib.lab.topics import Topics
-from lesson_lib.wire.raw_client import RawClient
+from lesson_lib.wire.requests import RawClient
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -22,7 +22,7 @@ from typing import Any
 
 from kafka import KafkaAdminClient, KafkaProducer
 
-from lesson_lib.lab.log_reader import read_topic
+from lesson_lib.lab.as_history import read_topic
 from lesson_lib.lab.topics import Topics
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -6,6 +6,6 @@ named below. A handler is a coroutine only where its answer has to wait for some
 SyncGroup).
 """
 
-from lesson_lib.broker.handlers import fetch, groups, metadata, offsets, produce, topics, transactions
+from lesson_lib.broker.handlers import fetch, groups, metadata, offsets, produce, transactions
 
-__all__ = ["fetch", "groups", "metadata", "offsets", "produce", "topics", "transactions"]
+__all__ = ["fetch", "groups", "metadata", "offsets", "produce", "transactions"]

@@ -12,7 +12,7 @@ from typing import Any
 
 from lesson_lib.broker.cluster import Cluster
 from lesson_lib.broker.connection import Response, serves
-from lesson_lib.broker.groups import Group, GroupState, Member
+from lesson_lib.broker.groups import ClassicGroup, GroupState, Member
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.wire.messages import Request
 
@@ -24,7 +24,7 @@ FIRST_VERSION_WITH_MEMBER_ID, FIRST_VERSION_WITH_NULL_PROTOCOL, FIRST_VERSION_WI
 async def handle_join_group(cluster: Cluster, request: Request) -> Response:
     """Answered when the group's next generation begins, with all members for its leader."""
     body = request.body
-    group = cluster.groups.get(body.group_id) or Group(body.group_id)
+    group = cluster.groups.get(body.group_id) or ClassicGroup(body.group_id)
     member_id = body.member_id or f"{request.client_id}-{uuid.uuid4()}"
     if error := _join_error(group, body):
         return _not_joined(error, body.member_id, request.api_version)
@@ -37,7 +37,7 @@ async def handle_join_group(cluster: Cluster, request: Request) -> Response:
     return await _join(group, _member(request, member_id), request.api_version)
 
 
-def _join_error(group: Group, body: Any) -> ErrorCode:
+def _join_error(group: ClassicGroup, body: Any) -> ErrorCode:
     if not body.group_id:
         return ErrorCode.INVALID_GROUP_ID
     if body.session_timeout_ms not in SESSION_TIMEOUT_MS:
@@ -53,7 +53,7 @@ def _protocols(body: Any) -> dict[str, bytes]:
     return {protocol.name: bytes(protocol.metadata) for protocol in body.protocols}
 
 
-def _instance_error(group: Group, body: Any) -> ErrorCode:
+def _instance_error(group: ClassicGroup, body: Any) -> ErrorCode:
     """A static member whose place was taken is fenced."""
     if body.group_instance_id is None or not body.member_id:
         return ErrorCode.NONE
@@ -75,7 +75,7 @@ def _not_joined(error: ErrorCode, member_id: str, api_version: int) -> Response:
     return {"error_code": error, "generation_id": -1, "protocol_name": no_protocol, "member_id": member_id}
 
 
-async def _join(group: Group, member: Member, api_version: int) -> Response:
+async def _join(group: ClassicGroup, member: Member, api_version: int) -> Response:
     if error := await group.join(member):
         return _not_joined(error, member.id, api_version)
     protocol = group.protocol or ""
@@ -141,7 +141,7 @@ def handle_leave_group(cluster: Cluster, request: Request) -> Response:
                         for m in body.members]}
 
 
-def _leave(group: Group | None, member_id: str, instance_id: str | None) -> ErrorCode:
+def _leave(group: ClassicGroup | None, member_id: str, instance_id: str | None) -> ErrorCode:
     if group is None:
         return ErrorCode.UNKNOWN_MEMBER_ID
     member = group.members.get(member_id) or (None if member_id else group.with_instance(instance_id))
@@ -160,7 +160,7 @@ def handle_describe_groups(cluster: Cluster, request: Request) -> Response:
                        for name in request.body.groups]}
 
 
-def _describe(group: Group | None, name: str, api_version: int) -> Response:
+def _describe(group: ClassicGroup | None, name: str, api_version: int) -> Response:
     if group is None:
         code = ErrorCode.NONE if api_version < FIRST_VERSION_WITH_NOT_FOUND else ErrorCode.GROUP_ID_NOT_FOUND
         return {"error_code": code, "error_message": f"Group {name} not found.", "group_state": "Dead"}

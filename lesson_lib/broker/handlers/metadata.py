@@ -1,16 +1,38 @@
-"""ApiVersions, Metadata, FindCoordinator, DescribeCluster: who is here, what is served, who leads what."""
+"""What there is: ApiVersions, Metadata, FindCoordinator, DescribeCluster; and topics, which come and go at
+once.
+
+CreateTopics, DeleteTopics, CreatePartitions, DescribeConfigs. Differs from Kafka in: of a topic's settings,
+max.message.bytes and message.timestamp.type have an effect; the others are kept.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from lesson_lib.broker.cluster import CLUSTER_ID, NODE_ID, Cluster, Topic, is_legal_topic
+from lesson_lib.broker.cluster import CLUSTER_ID, MAX_PARTITIONS, NODE_ID, Cluster, Topic, is_legal_topic
 from lesson_lib.broker.connection import Response, served_versions, serves
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.wire.messages import PRODUCE, Request
 
 TRANSACTION_VERSION = {"name": "transaction.version", "max_version": 2}
 FINALIZED_VERSION = {"name": "transaction.version", "max_version_level": 2, "min_version_level": 2}
+TOPIC, BROKER = 2, 4  # kinds of resources
+SET_ON_TOPIC, DEFAULT = 1, 5  # where a setting comes from
+DEFAULTS = {
+    TOPIC: {"cleanup.policy": "delete", "max.message.bytes": "1048588", "min.insync.replicas": "1",
+            "message.timestamp.type": "CreateTime", "retention.ms": "-1"},
+    BROKER: {"transaction.max.timeout.ms": "900000", "producer.id.expiration.ms": "86400000",
+             "auto.create.topics.enable": "false"},
+}
+TOPIC_CONFIGS = frozenset(
+    "cleanup.policy compression.gzip.level compression.lz4.level compression.type compression.zstd.level "
+    "delete.retention.ms file.delete.delay.ms flush.messages flush.ms index.interval.bytes "
+    "follower.replication.throttled.replicas leader.replication.throttled.replicas local.retention.bytes "
+    "local.retention.ms max.compaction.lag.ms max.message.bytes message.timestamp.after.max.ms "
+    "message.timestamp.before.max.ms message.timestamp.type min.cleanable.dirty.ratio min.compaction.lag.ms "
+    "min.insync.replicas preallocate remote.storage.enable retention.bytes retention.ms segment.bytes "
+    "segment.index.bytes segment.jitter.ms segment.ms unclean.leader.election.enable".split())
+Refusal = tuple[ErrorCode, str] | None
 
 
 @serves("ApiVersions", 0, 4)
@@ -69,3 +91,109 @@ def handle_describe_cluster(cluster: Cluster, request: Request) -> Response:
     """The same broker once more, for admin clients."""
     broker = {"broker_id": NODE_ID, "host": cluster.host, "port": cluster.port}
     return {"cluster_id": CLUSTER_ID, "controller_id": NODE_ID, "brokers": [broker]}
+
+
+# topics
+
+
+@serves("CreateTopics", 2, 7)
+def handle_create_topics(cluster: Cluster, request: Request) -> Response:
+    """Each topic succeeds or fails by itself."""
+    return {"topics": [_create(cluster, topic, request.body.validate_only) for topic in request.body.topics]}
+
+
+def _create(cluster: Cluster, wanted: Any, validate_only: bool) -> Response:
+    partitions = len(wanted.assignments) or (1 if wanted.num_partitions == -1 else wanted.num_partitions)
+    if refusal := _creation_refusal(cluster, wanted, partitions):
+        return {"name": wanted.name, "error_code": refusal[0], "error_message": refusal[1], "configs": None}
+    row = {"name": wanted.name, "error_message": None, "num_partitions": partitions, "replication_factor": 1}
+    if validate_only:
+        return row
+    configs = {config.name: config.value for config in wanted.configs}
+    return {**row, "topic_id": cluster.create_topic(wanted.name, partitions, configs).id}
+
+
+def _creation_refusal(cluster: Cluster, wanted: Any, partitions: int) -> Refusal:
+    if not is_legal_topic(wanted.name):
+        return ErrorCode.INVALID_TOPIC_EXCEPTION, f"Topic name is invalid: {wanted.name!r}"
+    if wanted.name in cluster.topics:
+        return ErrorCode.TOPIC_ALREADY_EXISTS, f"Topic '{wanted.name}' already exists."
+    if not 1 <= partitions <= MAX_PARTITIONS:
+        return ErrorCode.INVALID_PARTITIONS, f"The number of partitions must be 1 to {MAX_PARTITIONS}."
+    if not wanted.assignments and wanted.replication_factor not in (-1, 1):
+        return (ErrorCode.INVALID_REPLICATION_FACTOR,
+                "There is one broker, so the replication factor can only be 1.")
+    return _config_refusal({config.name: config.value for config in wanted.configs})
+
+
+def _config_refusal(configs: dict[str, str | None]) -> Refusal:
+    for name, value in configs.items():
+        if name not in TOPIC_CONFIGS:
+            return ErrorCode.INVALID_CONFIG, f"Unknown topic config name: {name}"
+        invalid = f"Invalid value {value} for configuration {name}"
+        if name == "max.message.bytes" and not (value or "").isdigit():
+            return ErrorCode.INVALID_CONFIG, f"{invalid}: Not a number of type INT"
+        if name == "message.timestamp.type" and value not in ("CreateTime", "LogAppendTime"):
+            return ErrorCode.INVALID_CONFIG, invalid
+    return None
+
+
+@serves("DeleteTopics", 1, 6)
+def handle_delete_topics(cluster: Cluster, request: Request) -> Response:
+    """By name, from version 6 also by id. Logs and the memory of producers go with the topic."""
+    states = request.body.topics if request.api_version >= 6 else ()
+    rows = [_delete(cluster, state.name, state.topic_id) for state in states]
+    return {"responses": rows + [_delete(cluster, name, None) for name in request.body.topic_names or ()]}
+
+
+def _delete(cluster: Cluster, name: str | None, topic_id: Any) -> Response:
+    topic = cluster.topic(name, topic_id)
+    if topic is None:
+        known = {"topic_id": topic_id} if topic_id else {}
+        message = f"This server does not host this {'topic-partition' if name else 'topic ID'}."
+        return {"name": name, "error_code": cluster.unknown_topic(name), "error_message": message, **known}
+    cluster.delete_topic(topic)
+    return {"name": topic.name, "topic_id": topic.id}
+
+
+@serves("CreatePartitions", 0, 3)
+def handle_create_partitions(cluster: Cluster, request: Request) -> Response:
+    """More partitions for a topic; never fewer."""
+    return {"results": [_grow(cluster, wanted, request.body.validate_only) for wanted in request.body.topics]}
+
+
+def _grow(cluster: Cluster, wanted: Any, validate_only: bool) -> Response:
+    topic = cluster.topic(wanted.name)
+    if topic is None:
+        return {"name": wanted.name, "error_code": ErrorCode.UNKNOWN_TOPIC_OR_PARTITION}
+    if not len(topic.logs) < wanted.count <= MAX_PARTITIONS:
+        message = f"The topic has {len(topic.logs)} partitions; ask for more, at most {MAX_PARTITIONS}."
+        return {"name": wanted.name, "error_code": ErrorCode.INVALID_PARTITIONS, "error_message": message}
+    if not validate_only:
+        cluster.add_partitions(topic, wanted.count - len(topic.logs))
+    return {"name": wanted.name}
+
+
+@serves("DescribeConfigs", 1, 4)
+def handle_describe_configs(cluster: Cluster, request: Request) -> Response:
+    """The settings by which this broker behaves, and what a topic was created with."""
+    return {"results": [_configs_of(cluster, resource) for resource in request.body.resources]}
+
+
+def _configs_of(cluster: Cluster, resource: Any) -> Response:
+    kind, name = resource.resource_type, resource.resource_name
+    row = {"resource_type": kind, "resource_name": name, "error_message": None}
+    topic = cluster.topic(name) if kind == TOPIC else None
+    if kind == TOPIC and topic is None:
+        return {**row, "error_code": ErrorCode.UNKNOWN_TOPIC_OR_PARTITION}
+    if kind == BROKER and name not in ("", str(NODE_ID)):
+        return {**row, "error_code": ErrorCode.INVALID_REQUEST}
+    own, asked = topic.configs if topic else {}, resource.configuration_keys
+    values = {**DEFAULTS.get(kind, {}), **own}
+    return {**row, "configs": [_config(key, values[key], SET_ON_TOPIC if key in own else DEFAULT)
+                               for key in sorted(values) if asked is None or key in asked]}
+
+
+def _config(name: str, value: str, source: int) -> Response:
+    return {"name": name, "value": value, "read_only": True, "config_source": source,
+            "is_default": source == DEFAULT, "documentation": None}

@@ -18,9 +18,8 @@ from course_tools.conformance.script import parse
 from course_tools.conformance.targets import OLDER_RELEASE, Target, running
 from lesson_lib.broker.embedded import EmbeddedBroker
 from lesson_lib.lab.compose import read_compose
-from lesson_lib.wire.raw_client import RawClient, make_topic
 from lesson_lib.wire.record_batch import batch_bytes
-from lesson_lib.wire.requests import produce
+from lesson_lib.wire.requests import RawClient, make_topic, produce
 
 LATEST = ".".join(read_compose().version.split(".")[:2])
 OLDER = ".".join(OLDER_RELEASE.split(".")[:2])

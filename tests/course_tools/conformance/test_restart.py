@@ -17,7 +17,7 @@ from lesson_lib.errors import LessonError
 from lesson_lib.lab.compose import read_compose
 from lesson_lib.lab.forge import Forge, forge
 from lesson_lib.wire import probe
-from lesson_lib.wire.raw_client import RawClient, make_topic
+from lesson_lib.wire.requests import RawClient, make_topic
 
 BATCHES = 7  # sequences 0 to 6, one record each: 2 to 6 are remembered, after a restart only 6
 STORED, OUT_OF_ORDER = "stored at offset 7", "refused: 45 out of order sequence number"

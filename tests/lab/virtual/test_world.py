@@ -24,7 +24,7 @@ from lesson_lib.lab.lab import Lab, start_lab
 from lesson_lib.lab.virtual import seams
 from lesson_lib.lab.virtual.world import World
 from lesson_lib.lab.worlds import WORLD
-from lesson_lib.wire.raw_client import RawClient
+from lesson_lib.wire.requests import RawClient
 
 
 def names_of_kafka() -> dict[tuple[str, str], int]:
