@@ -8,7 +8,7 @@ import pytest
 
 from lesson_lib.draw import Picture, compare, show
 from lesson_lib.explorer.wrong_brokers import MUTANTS
-from lesson_lib.history import Event, History, Kind
+from lesson_lib.history import Event, History, Kind, LogCell
 from lesson_lib.sim import Transactions
 from tests.draw import runs
 from tests.draw.reading import (
@@ -273,6 +273,17 @@ def test_the_log_of_a_wrong_broker(name: str, seed: int) -> None:
     stored = [(n, e, where[e.batch].index(e.offset)) for n, e in enumerate(run.events) if e.kind == Kind.VERDICT and e.what == "stored"]
     assert sorted(drawn) == sorted((n, ["", "second copy", "third copy"][time] if time < 3 else f"{time + 1}th copy")
                                    for n, _, time in stored if time)
+
+
+def test_what_was_kept_and_stored_behind_another_batch_counts_as_a_copy() -> None:
+    events, log = [], []
+    for n, (batch, try_no, what, offset, behind) in enumerate(
+            [(1, 1, "kept", 1, ()), (0, 1, "stored", 0, (1,)), (1, 2, "stored", 2, ())]):
+        same = dict(attempt=n + 1, batch=batch, try_no=try_no, values=(f"m{batch}",), topic="toy", record_count=1)
+        events += [Event(30 * n, Kind.SEND, **same), Event(30 * n + 10, Kind.VERDICT, what, "broker", offset=offset, behind=behind, **same)]
+    log = [LogCell(n, f"m{batch}", batch, n) for n, batch in enumerate((0, 1, 1))]
+    run = History(tuple(events), {("toy", 0): tuple(log)})
+    assert [(w.event, w.text) for w in read(show(run, "lanes").svg).words if w.text.endswith("copy")] == [(5, "second copy")]
 
 
 def test_real_runs() -> None:
