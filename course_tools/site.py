@@ -30,6 +30,7 @@ from typing import Any
 
 from course_tools.publish.published import NOTEBOOKS, ROOT, as_published, published_files
 from lesson_lib.errors import LessonError
+from lesson_lib.teach.touch import page_part
 
 LITE = ["jupyterlite-core==0.8.6", "jupyterlite-pyodide-kernel==0.8.6"]
 PYODIDE, PYTHON = "314.0.6", "3.14"  # what that kernel was made for
@@ -94,7 +95,8 @@ def front_page(lessons: list[Path]) -> str:
     """The page with a link to each lesson, alone in a page of its own."""
     items = [f'<li><a href="notebooks/index.html?path={path.name}">{html.escape(_heading(path))}</a></li>'
              for path in lessons]
-    return FRONT.read_text(encoding="utf-8").replace("<!-- lessons -->", "\n".join(items))
+    page = FRONT.read_text(encoding="utf-8").replace("<!-- lessons -->", "\n".join(items))
+    return page.replace("<!-- touch -->", page_part("off;2:lose ack"))
 
 
 def _heading(lesson: Path) -> str:

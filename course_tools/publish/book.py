@@ -22,13 +22,14 @@ from course_tools.publish.execute import TEMPLATES, make_from_lessons
 from course_tools.publish.published import ROOT
 from course_tools.publish.sections import sections_of
 from lesson_lib import __version__
+from lesson_lib.teach.touch import page_part
 from lesson_lib.text_table import inline_html
 
 TITLE = "Sent Twice, Stored Once"
 SUBTITLE = ("Kafka's idempotent producer in seven lessons. These pages show the lessons as they are after "
             "Run All with nothing answered; every picture can be stepped through. To predict and to run, "
             "open the notebooks.")
-APPENDIX = ROOT / "notebooks" / "clients-compared.md"
+APPENDICES = tuple(ROOT / "notebooks" / name for name in ("in-production.md", "clients-compared.md"))
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Lesson:
 def make_book(folder: Path, notebooks: dict[Path, NotebookNode]) -> list[Path]:
     """Write executed lessons as a book into `folder`; returns the pages, the list of contents first."""
     book = [_lesson(path, notebook)
-            for path, notebook in {**notebooks, APPENDIX: _as_notebook(APPENDIX)}.items()]
+            for path, notebook in {**notebooks, **{page: _as_notebook(page) for page in APPENDICES}}.items()]
     exporter = _exporter()
     pages = {lesson.file: _page(exporter, book, number) for number, lesson in enumerate(book)}
     index = [asdict(section) for lesson in book
@@ -93,7 +94,8 @@ def _page(exporter: HTMLExporter, book: list[Lesson], number: int) -> str:
 def _contents(exporter: HTMLExporter, book: list[Lesson]) -> str:
     told = {"title": TITLE, "subtitle": SUBTITLE,
             "made": inline_html(f"Made by `make book` from version {__version__} of the course.")}
-    return exporter.environment.get_template("contents.html.j2").render(book=told, lessons=book)
+    return exporter.environment.get_template("contents.html.j2").render(book=told, lessons=book,
+                                                                        touch=page_part("off;2:lose ack"))
 
 
 def main(argv: list[str]) -> int:

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 _HEADINGS = ("h1", "h2", "h3")
 _BLOCKS = ("p", "li", "div", "td", "th", "pre", "br", "blockquote")
 # Of details, because the text twin of a picture says what its alt text says.
-_SILENT = ("script", "style", "svg", "header", "nav", "details")
+_SILENT = ("script", "style", "svg", "header", "nav", "summary")
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,14 @@ class _HeadingReader(HTMLParser):
         super().__init__()
         self.found: list[tuple[str, list[str], list[str]]] = []
         self._silent = 0
+        self._details: list[bool] = []  # the open ones: a picture's table, or (False) a section that goes deeper
         self._in_heading = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self._silent += tag in _SILENT
+        if tag == "details":
+            self._details.append(dict(attrs).get("class") != "deeper")
+            self._silent += self._details[-1]
         if tag in _HEADINGS:
             self.found.append((dict(attrs).get("id") or "", [], []))
             self._in_heading = True
@@ -42,6 +46,8 @@ class _HeadingReader(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         self._silent -= tag in _SILENT
+        if tag == "details":
+            self._silent -= self._details.pop()
         if tag in _HEADINGS:
             self._in_heading = False
 

@@ -13,7 +13,8 @@
     .lesson-touch .menu button:hover,.lesson-touch .menu button:focus{background:#e6f0f8;outline:none}
     .lesson-touch .menu [aria-checked=true]{font-weight:700}.lesson-touch .row{display:flex;flex-wrap:wrap;gap:6px 18px;align-items:center}
     .lesson-touch .row button{border:1px solid #888;background:#fff;border-radius:5px;padding:4px 12px;cursor:pointer;color:${INK}}
-    .lesson-touch .row button:disabled{color:#767676;border-color:#ccc;background:#f4f4f4;cursor:default}`;
+    .lesson-touch .row button:disabled{color:#767676;border-color:#ccc;background:#f4f4f4;cursor:default}
+    @media print{.lesson-touch .row button,.lesson-touch .row input,.lesson-touch .row label,.lesson-touch .row>span:last-of-type{display:none}}`;
 
   const parsed = (run) => run.split(" ").map((piece) => {
     const [batch, tryNo, sequence, arrivals, answer] = piece.split(".");

@@ -8,7 +8,10 @@ from importlib.resources import files
 
 c = get_config()  # noqa: F821  nbconvert hands it in
 
-c.TemplateExporter.extra_template_basedirs = [str(files("course_tools.publish") / "templates")]
+TEMPLATES = files("course_tools.publish") / "templates"
+c.TemplateExporter.extra_template_basedirs = [str(TEMPLATES)]
+c.TemplateExporter.extra_template_paths = [str(TEMPLATES / "lesson-cells")]  # where lesson-html finds how to fold
+c.HTMLExporter.template_name = "lesson-html"  # folds the sections that go deeper
 c.SlidesExporter.template_name = "lesson-slides"
 c.SlidesExporter.embed_images = True
 c.ExecutePreprocessor.store_widget_state = False

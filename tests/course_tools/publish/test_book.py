@@ -33,7 +33,8 @@ def book(executed_lessons: dict[Path, Any], tmp_path_factory: pytest.TempPathFac
 
 def test_sections_are_cut_at_headings_and_leave_out_what_is_not_read() -> None:
     html = ('<header><h9>top</h9>search</header><h1 id="a">One</h1><p>first</p><p>second</p><script>var x</script>'
-            '<img alt="a picture"><details><pre>table</pre></details><h2 id="b">Two <code>x</code><a>¶</a></h2><pre>code</pre>')
+            '<img alt="a picture"><details><pre>table</pre></details><details class="deeper"><summary>Two</summary>'
+            '<h2 id="b">Two <code>x</code><a>¶</a></h2><pre>code</pre></details>')
     assert sections_of(html, "p.html", "L") == [
         FoundSection("p.html#a", "L", "One", "first second a picture"), FoundSection("p.html#b", "L", "Two x", "code")]
 
@@ -59,6 +60,21 @@ def test_previous_and_next_go_through_all_lessons(book: list[Path]) -> None:
 def test_what_a_page_shows_is_an_output_and_not_the_name_of_a_class(book: list[Path]) -> None:
     for page in book:
         assert not re.search(r"VBox\(|RadioButtons\(|object at 0x|Traceback|No description has been provided", page.read_text())
+
+
+def test_a_section_that_goes_deeper_is_folded_and_opens_for_its_anchor(book: list[Path], open_page: Any) -> None:
+    page = open_page(book[6])
+    deeper = page.locator("details.deeper")
+    assert deeper.count() >= 5 and page.locator("details.deeper[open]").count() == 0
+    assert page.locator("details.deeper h2").count() == deeper.count()
+    assert page.locator("main > .text_cell h2").count() > deeper.count()
+
+
+def test_the_front_page_has_a_picture_to_touch(book: list[Path], open_page: Any) -> None:
+    page = open_page(book[0])
+    assert page.locator(".said").inner_text() == "Log: m0 m1 m1 m2. m1 is stored twice."
+    page.get_by_label("idempotence").check()
+    assert page.locator(".said").inner_text() == "Log: m0 m1 m2. Each record is stored once."
 
 
 def test_the_table_of_clients_is_its_last_page_and_lesson_4_leads_there(book: list[Path]) -> None:
@@ -104,6 +120,7 @@ def test_a_page_is_not_wider_than_a_phone_and_its_letters_are_large_enough(book:
 @pytest.mark.browser
 def test_every_picture_with_events_steps(book: list[Path], open_page: Any) -> None:
     page = open_page(book[2])
+    page.evaluate("document.querySelectorAll('details.deeper').forEach(part => { part.open = true; })")
     before, marks = page.evaluate(EVENT), page.evaluate(MARKS)
     assert len(before) >= 5 and all(int(step) > 0 for step in before)
     for slider in page.get_by_role("slider", name="Event").all():
