@@ -28,7 +28,7 @@ class _HeadingReader(HTMLParser):
         super().__init__()
         self.found: list[tuple[str, list[str], list[str]]] = []
         self._silent = 0
-        self._details: list[bool] = []  # the open ones: a picture's table, or (False) a section that goes deeper
+        self._details: list[bool] = []  # the open ones: a picture's table, or (False) what goes deeper
         self._in_heading = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
