@@ -23,7 +23,7 @@ from kafka import KafkaProducer
 from course_tools.apache_kafka.process import KafkaProcess
 from course_tools.clients.bench import ClientBench
 from course_tools.clients.command import open_client
-from course_tools.clients.experiments import hole
+from course_tools.clients.experiments import after_45, answer_45, hole
 from course_tools.clients.librdkafka import QUICK, quiet, reporter
 from lesson_lib.core.batch import Batch
 from lesson_lib.core.kafka_version import KafkaVersion
@@ -120,12 +120,14 @@ def forgetful(tmp_path: Path, kafka_version: str) -> Iterator[KafkaProcess]:
 
 
 @pytest.mark.java
-@pytest.mark.fact("id-lives-a-day", "last-batch-counts", "next-number-after-a-day")
+@pytest.mark.fact("id-lives-a-day", "last-batch-counts", "next-number-after-a-day", "log-append-time")
 def test_an_id_lives_as_long_as_its_last_batch_is_young(forgetful: KafkaProcess) -> None:
     """The broker forgets an id a day after the last batch it stored for it, by the timestamp in that batch and not by the
-    clock, also where the batch before was younger. Then a copy is stored once more; and the next number is stored as well."""
+    clock, also where the batch before was younger. Then a copy is stored once more; and the next number is stored as well.
+    With `LogAppendTime` the timestamp is the broker's own, so an old one counts for nothing."""
     with RawClient(forgetful.address) as client:
         make_topic(client, "idle")
+        make_topic(client, "stamped", configs={"message.timestamp.type": "LogAppendTime"})
     bench, now = forge(forgetful.address, "idle"), int(time.time() * 1000)
     old = now - DAY_MS - 1
     for producer_id, first, timestamp in ((7, 0, old), (7, 1, now), (8, 0, now), (8, 1, old), (9, 0, old)):
@@ -135,6 +137,11 @@ def test_an_id_lives_as_long_as_its_last_batch_is_young(forgetful: KafkaProcess)
                for producer_id, first in ((7, 1), (8, 1), (9, 1))]
     bench.close()
     assert answers == ["duplicate", "stored", "stored"]
+    stamped = forge(forgetful.address, "stamped")
+    stamped.bench.produce(Batch(1, 7, 0, 0, max_timestamp=old), [b"x"], None)
+    time.sleep(2)  # four looks of this broker
+    assert [row.producer_id for row in stamped.describe_producers().rows] == [7]
+    stamped.close()
 
 
 def _wait_until_known(bench: Forge, ids: set[int]) -> None:
@@ -337,3 +344,17 @@ def test_a_first_send_that_has_finished_leaves_no_hole(lab: Lab, topic: str) -> 
     """Let the first send to a partition finish (`flush()`) before the next one starts, and librdkafka loses nothing."""
     assert sent_by_librdkafka(lab, [0, 0, 0], {1: "refuse 6"}, topic, flush_first=True) == ["ok"] * 3
     assert values(lab, topic) == ["m0", "m1", "m2"]
+
+
+@pytest.mark.fact("each-client-after-45")
+@pytest.mark.parametrize(("client", "told", "then"), [
+    pytest.param("Java", "ok; the same id, epoch 1", "ok", marks=pytest.mark.java),
+    ("kafka-python", "`OutOfOrderSequenceNumberError`; a new id, epoch 0", "ok"),
+    ("librdkafka", "`OUT_OF_ORDER_SEQUENCE_NUMBER`; it sends nothing any more", "`_FATAL`"),
+    ("aiokafka", "`OutOfOrderSequenceNumber`; the same id, epoch 0", "`OutOfOrderSequenceNumber`")])
+def test_what_each_client_does_with_45(lab: Lab, client: str, told: str, then: str) -> None:
+    """Error 45 for a batch outside a transaction: Java goes on with a new epoch, and the application is told ok; kafka-python
+    fails the record and takes a new id; librdkafka and aiokafka are finished, every later send fails."""
+    with closing(open_client(client)) as driver:
+        bench = ClientBench(lab, driver)
+        assert (answer_45(bench), after_45(bench)) == (told, then)
