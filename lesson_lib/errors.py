@@ -1,7 +1,8 @@
-"""The one exception that a learner is meant to see, a sentence instead of a traceback; and the checks that raise it.
+"""The one exception that a learner is meant to see, a sentence instead of a traceback; and the checks that
+raise it.
 
-The checks are for arguments that `simulate`, `explore` and `lab.run` share: every mistake is one LessonError that says
-what to write instead.
+The checks are for arguments that `simulate`, `explore` and `lab.run` share: every mistake is one LessonError
+that says what to write instead.
 """
 
 from __future__ import annotations

@@ -25,31 +25,33 @@ NAMES = {
     "deliver": "nothing goes wrong",
     "lose request": "the request never reaches the broker; the connection tears",
     "lose ack": "the broker handles the request, its answer is lost; the connection tears",
-    "lose request silently": "the request never reaches the broker; the connection stays open, dead",
-    "lose ack silently": "the broker handles the request, its answer never comes; the connection stays open, dead",
+    "lose request silently": "the request never reaches the broker; the connection stays open",
+    "lose ack silently": "the broker handles the request, its answer never comes; the connection stays open",
     "refuse": "the broker answers with an error before it stores anything, as in `refuse 19`",
     "store and answer": "the broker stores the batch and answers with an error, as in `store and answer 20`",
     "repeat": "the same request reaches the broker twice",
     "delay": "the answer comes that many milliseconds late, as in `delay 250`",
-    "cut": "from this attempt on, the connection tears after K requests were handled and J answered, as in `cut 3 1`",
+    "cut": "the connection tears after K requests were handled and J answered, as in `cut 3 1`",
     "kill producer": "the producer's process dies right after it sent this attempt",
     "restart broker": "before this attempt arrives, the broker shuts down cleanly and starts again",
     "crash broker": "before this attempt arrives, the broker crashes and starts again",
     "fail over": "before this attempt arrives, another replica becomes leader",
-    "forget idle ids": "before this attempt arrives, a day passes: the broker forgets ids whose records are old",
+    "forget idle ids": "before this attempt arrives, a day passes: the broker forgets idle ids",
 }
 _ARGUMENTS = {"refuse": 1, "store and answer": 1, "delay": 1, "cut": 2}
-_EXAMPLES = {"refuse": "refuse 19", "store and answer": "store and answer 20", "delay": "delay 250", "cut": "cut 3 1"}
-PRODUCE_ERRORS = (2, 3, 6, 7, 10, 13, 17, 18, 19, 20, 21, 29, 31, 32, 42, 43, 44, 45, 46, 47, 48, 49, 51, 53, 56, 59,
-                  74, 76, 87, 100, 120)  # 31 and 46 by older brokers only
+_EXAMPLES = {"refuse": "refuse 19", "store and answer": "store and answer 20", "delay": "delay 250",
+             "cut": "cut 3 1"}
+PRODUCE_ERRORS = (2, 3, 6, 7, 10, 13, 17, 18, 19, 20, 21, 29, 31, 32, 42, 43, 44, 45, 46, 47, 48, 49, 51,
+                  53, 56, 59, 74, 76, 87, 100, 120)  # 31 and 46 by older brokers only
 BROKER_WORDS = {"restart broker": "restarted", "crash broker": "crashed", "fail over": "failed over",
                 "forget idle ids": "forgot ids"}
-_CUTS = {"lose request": (0, 0), "lose ack": (1, 0), "lose request silently": (0, 0), "lose ack silently": (1, 0)}
+_CUTS = {"lose request": (0, 0), "lose request silently": (0, 0), "lose ack": (1, 0),
+         "lose ack silently": (1, 0)}
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that goes wrong. `numbers`: an error code, milliseconds, or (handled, answered), by its name."""
+    """One thing that goes wrong. `numbers`: an error code, milliseconds, or (handled, answered)."""
 
     name: str
     numbers: tuple[int, ...] = ()
@@ -151,8 +153,8 @@ def _choose() -> str:
 def _checked(fault: Fault) -> Fault:
     wanted = _ARGUMENTS.get(fault.name, 0)
     if len(fault.numbers) != wanted:
-        raise LessonError(f"The fault '{fault}' needs {wanted} number{'s' * (wanted != 1)} after its name, as in "
-                          f"'{_EXAMPLES.get(fault.name, fault.name)}'.")
+        raise LessonError(f"The fault '{fault}' needs {wanted} number{'s' * (wanted != 1)} after its name, "
+                          f"as in '{_EXAMPLES.get(fault.name, fault.name)}'.")
     if fault.name in ("refuse", "store and answer"):
         _check_error_code(fault.numbers[0])
     if fault.name == "cut" and fault.numbers[1] > fault.numbers[0]:

@@ -1,7 +1,9 @@
-"""How text is shown in a terminal and in a notebook: one kind of table for the whole course, and lines that are not too long.
+"""How text is shown in a terminal and in a notebook: one kind of table for the whole course, and lines that
+are not too long.
 
-A cell is plain text; in HTML `backticks` in it become code. What needs more than that in one of its columns writes its HTML
-with `html_table` and its text with `aligned`, so that every table of the course looks the same.
+A cell is plain text; in HTML `backticks` in it become code. What needs more than that in one of its columns
+writes its HTML with `html_table` and its text with `aligned`, so that every table of the course looks the
+same.
 """
 
 from __future__ import annotations
@@ -25,7 +27,8 @@ def wrap_output(text: str) -> str:
 def aligned(rows: Sequence[Sequence[str]], between: str = "  ") -> list[str]:
     """One line a row, every column as wide as its widest cell, nothing at the end of a line."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [between.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return [between.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+            for row in rows]
 
 
 def inline_html(text: str) -> str:
@@ -37,7 +40,8 @@ def html_table(caption: str, headings: Iterable[str], rows: Iterable[Iterable[st
     """A table of cells that are HTML already; caption and headings are plain text."""
     head = "".join(f'<th scope="col"{_LEFT}>{inline_html(heading)}</th>' for heading in headings)
     body = "".join("<tr>" + "".join(f"<td{_LEFT}>{cell}</td>" for cell in row) + "</tr>" for row in rows)
-    return f"<table><caption>{inline_html(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return (f"<table><caption>{inline_html(caption)}</caption><thead><tr>{head}</tr></thead>"
+            f"<tbody>{body}</tbody></table>")
 
 
 @dataclass(frozen=True)
@@ -56,5 +60,7 @@ class TextTable:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         rows = (map(inline_html, row) for row in self.rows)
-        rich = html_table(self.caption, self.headings, rows) if self.rows else f"<p>{inline_html(self.empty)}</p>"
+        rich = f"<p>{inline_html(self.empty)}</p>"
+        if self.rows:
+            rich = html_table(self.caption, self.headings, rows)
         return {"text/plain": str(self), "text/html": rich}

@@ -8,9 +8,9 @@
 | 4.0 | transaction version 2: the epoch rises with every transaction | KIP-890, part 2 |
 | 4.0 | an open transaction spares no other epoch the question to the coordinator | measured: 3.9.1, 4.0.0 |
 | 4.0 | a timestamp more than an hour ahead of the broker's clock is refused | KIP-1030 |
-| 4.0 | last stable offset after DeleteRecords into an open transaction: start of the first batch left | measured: 3.9.1, 4.0.0 |
+| 4.0 | last stable offset after DeleteRecords into a transaction: a batch's start | measured: 3.9.1, 4.0.0 |
 | 4.1 | the leader looks at the epoch before it asks the coordinator | KAFKA-18042, measured: 4.0.0, 4.1.0 |
-| 4.1 | a producer whose transaction was aborted for it may go on with the epoch it had before | measured: 3.9.1, 4.0.0, 4.1.0 |
+| 4.1 | after an abort for it a producer may go on with its epoch from before | KAFKA-19367, measured |
 | 4.5 | a log that never held a record takes a known first sequence only: 0 | KAFKA-15591 |
 
 Differs from Kafka in: brokers before 1.0, which remembered one batch instead of five, are left out.
@@ -48,7 +48,7 @@ class KafkaVersion:
 
     @property
     def answers_unknown_after_marker(self) -> bool:
-        """2.0 to 2.4: error 59 instead of 45 where only a marker with a new epoch is known and the sequence is not 0 (KAFKA-7298)."""
+        """2.0 to 2.4: 59, not 45, where only a marker is known and the sequence is not 0 (KAFKA-7298)."""
         return KafkaVersion(2, 0) <= self < KafkaVersion(2, 5)
 
     @property
@@ -73,22 +73,22 @@ class KafkaVersion:
 
     @property
     def checks_epoch_before_verification(self) -> bool:
-        """From 4.1: a zombie's batch is refused before it leaves a trace in the verification entry (KAFKA-18042)."""
+        """From 4.1: a zombie's batch is refused before it touches the verification entry (KAFKA-18042)."""
         return self >= KafkaVersion(4, 1)
 
     @property
     def remembers_epoch_before_fence(self) -> bool:
-        """From 4.1: after an abort for a time-out or a restart, InitProducerId with the epoch before is no zombie (KAFKA-19367)."""
+        """From 4.1: after an abort for it, a producer with the epoch before is no zombie (KAFKA-19367)."""
         return self >= KafkaVersion(4, 1)
 
     @property
     def refuses_timestamps_ahead(self) -> bool:
-        """From 4.0: `message.timestamp.after.max.ms` is an hour by default (KIP-1030), before there was no limit."""
+        """From 4.0: `message.timestamp.after.max.ms` is an hour by default (KIP-1030); before, no limit."""
         return self >= KafkaVersion(4, 0)
 
     @property
     def last_stable_offset_is_start_of_batch(self) -> bool:
-        """From 4.0: records deleted out of an open transaction leave the last stable offset at a batch's first record."""
+        """From 4.0: after DeleteRecords into a transaction it is the start of a batch."""
         return self >= KafkaVersion(4, 0)
 
 

@@ -133,11 +133,13 @@ class TransactionCoordinator:
             entry.next_producer_id = self.new_producer_id()
         entry.last_producer_epoch, entry.producer_epoch = entry.producer_epoch, entry.producer_epoch + 1
 
-    def _end_outside(self, entry: TransactionMetadata, commit: bool, again: bool, epoch_bump: bool) -> CoordinatorAnswer:
+    def _end_outside(self, entry: TransactionMetadata, commit: bool, again: bool,
+                     epoch_bump: bool) -> CoordinatorAnswer:
         """EndTxn where no transaction is open: a repeated request, an empty abort, or a mistake."""
         if entry.state.awaits_markers:
             same = commit == (entry.state is TxnState.PREPARE_COMMIT)
-            return CoordinatorAnswer(ErrorCode.CONCURRENT_TRANSACTIONS if same else ErrorCode.INVALID_TXN_STATE)
+            error = ErrorCode.CONCURRENT_TRANSACTIONS if same else ErrorCode.INVALID_TXN_STATE
+            return CoordinatorAnswer(error)
         ended = {TxnState.COMPLETE_COMMIT: True, TxnState.COMPLETE_ABORT: False}.get(entry.state)
         if ended is commit and (again or not epoch_bump):
             return entry.answer

@@ -1,6 +1,8 @@
-"""A path of the explorer told as a `History`, so that it can be drawn, named and compared like every other run.
+"""A path of the explorer told as a `History`, so that it can be drawn, named and compared like every other
+run.
 
-The path is walked once more, slowly: each step becomes the events that a simulation would have written for it.
+The path is walked once more, slowly: each step becomes the events that a simulation would have written for
+it.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ class Underway:
 
 @dataclass
 class HistoryWriter:
-    """Walks a path and writes down what happens. `wire`: unhandled, `answers`: unread, `late`: of dead connections."""
+    """Writes a path down. `wire`: unhandled, `answers`: unread, `late`: of dead connections."""
 
     protocol: Protocol
     events: list[Event] = field(default_factory=list)
@@ -108,7 +110,8 @@ class HistoryWriter:
         error, offset = (verdict.error, None) if refused else (ErrorCode.NONE, verdict.base_offset)
         attempt.error, attempt.offset = error.value, offset
         behind = tuple(batch.number for batch in after.log[len(broker.log) + 1:])
-        self.record(Kind.VERDICT, verdict.what, "broker", error=error, offset=offset, behind=behind, **attempt.about)
+        self.record(Kind.VERDICT, verdict.what, "broker", error=error, offset=offset, behind=behind,
+                    **attempt.about)
 
     def refuse(self, attempt: Underway) -> None:
         """A retriable error, and nothing is stored."""
@@ -141,13 +144,14 @@ class HistoryWriter:
         self.t += STEP_MS
 
     def tear(self, step: str) -> None:
-        """The connection is gone, with all that was unanswered on it; with `late` the broker still has the requests."""
+        """The connection is gone with all unanswered on it; with `late` the broker still has requests."""
         first, handled = (self.answers + self.wire)[0].about["attempt"], len(self.answers)
         arriving = self.wire if step == "late" else []
         for attempt in self.answers + self.wire[:len(self.wire) - len(arriving)]:
             self.record(Kind.LOST, "answer" if attempt in self.answers else "request", **attempt.about)
         self.record(Kind.TORN, conn=self.connection, note="what it carried arrives late" if arriving else "")
-        self.faults.append(f"{arriving[0].about['attempt']}: late" if arriving else _cut(first, handled, len(self.wire)))
+        late = f"{arriving[0].about['attempt']}: late" if arriving else ""
+        self.faults.append(late or _cut(first, handled, len(self.wire)))
         if step in BROKER_WORDS:
             self.record(Kind.BROKER, BROKER_WORDS[step], "broker")
             self.faults.append(f"{self.attempts + 1}: {step}")
@@ -161,11 +165,12 @@ class HistoryWriter:
             if new != old:
                 last = next(e for e in reversed(self.events) if e.batch == batch or not e.attempt)
                 offset = last.offset if new == "ok" and last.kind == Kind.ACK else None
-                self.record(Kind.REPORT, new, batch=batch, values=(self.protocol.values[batch],), offset=offset,
-                            error=last.error if new == "failed" else ErrorCode.NONE,
+                self.record(Kind.REPORT, new, batch=batch, values=(self.protocol.values[batch],),
+                            offset=offset, error=last.error if new == "failed" else ErrorCode.NONE,
                             note="delivery timeout" if new == "unknown" else "")
         if (before.producer_id, before.epoch) != (after.producer_id, after.epoch):
-            what = "asks for a new producer id" if before.epoch == after.epoch else f"raises its epoch to {after.epoch}"
+            raised = f"raises its epoch to {after.epoch}"
+            what = "asks for a new producer id" if before.epoch == after.epoch else raised
             self.record(Kind.EPOCH, what, producer_id=after.producer_id, producer_epoch=after.epoch)
 
 
@@ -180,11 +185,13 @@ def log_cells(log: tuple[NumberedBatch, ...]) -> dict[TopicPartition, tuple[LogC
     """A log of the search as cells."""
     return {(TOPIC, 0): tuple(LogCell(
         offset, batch.payload[0], batch.number, offset, producer_id=batch.producer_id,
-        producer_epoch=batch.producer_epoch, sequence=batch.base_sequence) for offset, batch in enumerate(log))}
+        producer_epoch=batch.producer_epoch, sequence=batch.base_sequence)
+        for offset, batch in enumerate(log))}
 
 
-def as_history(protocol: Protocol, start: SearchState, path: Steps, settings: Settings) -> tuple[History, str]:
-    """The path as a History, and its faults in the words of a script, as far as a script has words for them."""
+def as_history(protocol: Protocol, start: SearchState, path: Steps,
+               settings: Settings) -> tuple[History, str]:
+    """The path as a History, and its faults in the words of a script, as far as it has words for them."""
     writer = HistoryWriter(protocol)
     writer.walk(start, path)
     end = SearchState(*path[-1][1]) if path else start

@@ -1,10 +1,12 @@
-"""The producer of the explorer: the pure `Producer` of the simulation, laid to rest as a value between two moves.
+"""The producer of the explorer: the pure `Producer` of the simulation, laid to rest as a value between two
+moves.
 
-A search needs clients that can be compared, and it moves the same one in several ways. So a client is a value, and each
-of its moves, `send`, `answered`, `disconnected`, `expired`, wakes a `Producer` up, moves it, and lays it to rest again.
+A search needs clients that can be compared, and it moves the same one in several ways. So a client is a
+value, and each of its moves, `send`, `answered`, `disconnected`, `expired`, wakes a `Producer` up, moves it,
+and lays it to rest again.
 
-Differs from Kafka in: what `producer` says; and one partition, one record a batch, no back-off, no delivery timeout while
-a batch is on the wire.
+Differs from Kafka in: what `producer` says; and one partition, one record a batch, no back-off, no delivery
+timeout while a batch is on the wire.
 """
 
 from __future__ import annotations
@@ -43,7 +45,8 @@ class Unanswered(NamedTuple):
 
 
 class ClientState(NamedTuple):
-    """All that a producer and its application know. `memory` is what the producer itself remembers of the partition.
+    """All that a producer and its application know. `memory` is what the producer itself remembers of the
+    partition.
 
     `wire` is in the order of sending, `waiting` in the order of the next tries.
     """
@@ -59,7 +62,7 @@ class ClientState(NamedTuple):
 
 @dataclass(frozen=True)
 class Client:
-    """Which client it is, how many batches it has to send, and how many requests may be unanswered at once."""
+    """Which client it is, how many batches it has to send, and how many may be unanswered at once."""
 
     kind: type[Producer]
     batches: int
@@ -76,7 +79,7 @@ class Client:
         return _Awake(self, ClientState((PENDING,) * self.batches, 0, 1, 0)).rest()
 
     def send(self, state: ClientState) -> tuple[ClientState, SentBatch] | None:
-        """The next request, a waiting retry first; None while it has to wait for answers or has nothing left."""
+        """The next request, a waiting retry first; None while it has to wait or has nothing left."""
         if len(state.wire) >= self.in_flight:  # no need to wake it up
             return None
         awake = _Awake(self, state)
@@ -89,7 +92,8 @@ class Client:
     def answered(self, state: ClientState, error: int) -> ClientState:
         """The answer to the oldest request on the wire is here."""
         awake = _Awake(self, state)
-        awake.producer.answered(awake.producer.in_flight[0], ProduceAnswer(ErrorCode(error), log_start_offset=0))
+        answer = ProduceAnswer(ErrorCode(error), log_start_offset=0)
+        awake.producer.answered(awake.producer.in_flight[0], answer)
         return awake.rest()
 
     def disconnected(self, state: ClientState) -> ClientState:

@@ -1,6 +1,8 @@
-"""What a search found: every way in which a run can end, the anomalies among them, and a shortest history of each.
+"""What a search found: every way in which a run can end, the anomalies among them, and a shortest history of
+each.
 
-One order is kept throughout: the ends with the fewest faults first, of those the ones with most told ok, then the nearest.
+One order is kept throughout: the ends with the fewest faults first, of those the ones with most told ok, then
+the nearest.
 """
 
 from __future__ import annotations
@@ -23,7 +25,8 @@ Names = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Ending:
-    """One way in which a run can end. `log` has the values in order, `told` what the application heard of each batch.
+    """One way in which a run can end. `log` has the values in order, `told` what the application heard of
+    each batch.
 
     `batches` are those of the log, by their numbers; `left` is how many of the faults it can do without.
     """
@@ -70,8 +73,9 @@ class Exploration:
     def outcomes(self) -> list[Ending]:
         """The different ends: the fewest faults first, then most told ok, then the fewest steps."""
         protocol = self.graph.protocol
-        found = [Ending(tuple(protocol.values[batch] for batch in batches), told, anomaly_names(protocol, state),
-                        batches, state.left) for (batches, told), state in self._places.items()]
+        found = [Ending(tuple(protocol.values[batch] for batch in batches), told,
+                        anomaly_names(protocol, state), batches, state.left)
+                 for (batches, told), state in self._places.items()]
         return sorted(found, key=lambda one: (-one.left, -one.told.count("ok")))
 
     @cached_property
@@ -93,16 +97,16 @@ class Exploration:
         return sorted({name for names in self.firsts for name in names})
 
     def find(self, anomaly: str) -> History | None:
-        """A shortest history with that anomaly (fewest faults, then most told ok), None where there is none."""
+        """A shortest history with that anomaly (fewest faults, then most told ok), or None."""
         if anomaly not in ANOMALIES:
             raise LessonError(f"There is no anomaly {anomaly!r}; choose one of: {', '.join(ANOMALIES)}.")
         found = next((one for names, one in self.firsts.items() if anomaly in names), None)
         return found and self.history(found)
 
     def history(self, outcome: Ending) -> History:
-        """A shortest history that ends so. Its `settings.faults` says in the words of a script what went wrong."""
-        state = self._places[outcome.batches, outcome.told]
-        run, faults = as_history(self.graph.protocol, self.graph.start, self.graph.path_to(state), self.settings)
+        """A shortest history that ends so. Its `settings.faults` says in a script's words what went wrong."""
+        path = self.graph.path_to(self._places[outcome.batches, outcome.told])
+        run, faults = as_history(self.graph.protocol, self.graph.start, path, self.settings)
         return replace(run, settings=replace(self.settings, faults=faults))
 
     @property
@@ -119,7 +123,8 @@ class Exploration:
                 f"all {self.states:,} states were visited.")
 
     def __str__(self) -> str:
-        lines = [f"{self.states:,} states, {self.transitions:,} steps, {self.counts.total():,} different ends"]
+        ends = self.counts.total()
+        lines = [f"{self.states:,} states, {self.transitions:,} steps, {ends:,} different ends"]
         for names, first in sorted(self.firsts.items()):
             lines.append(f"{self.counts[names]:>7,}  {', '.join(names) or 'no anomaly':<32}  "
                          f"e.g. log {' '.join(first.log) or 'empty'}  told {' '.join(first.told)}")

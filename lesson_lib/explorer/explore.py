@@ -1,13 +1,14 @@
-"""`explore`: not one outcome but every outcome, for every schedule of so many faults, each with a shortest history.
+"""`explore`: not one outcome but every outcome, for every schedule of so many faults, each with a shortest
+history.
 
-"Never a duplicate" is then a sentence with a bound that was checked, not a hope. The producer is that of the simulation
-(`client`), the broker a value (`sim.memory_broker`), what may happen next is `protocol`, the walk is `search`; what it
-found is an `Exploration`, and a path in it becomes a History in `as_history`.
+"Never a duplicate" is then a sentence with a bound that was checked, not a hope. The producer is that of the
+simulation (`client`), the broker a value (`sim.memory_broker`), what may happen next is `protocol`, the walk
+is `search`; what it found is an `Exploration`, and a path in it becomes a History in `as_history`.
 
-Differs from Kafka in: what these modules say. A restart of the broker, a new leader and a delivery timeout happen only
-where `kinds` names them. With idempotence a duplicate needs the epoch bump of the Java client, which numbers again what
-may be stored already; what leads to it is a narrowed window (a clean restart, six in flight) or, before 4.5, a new
-partition whose first batch was refused and whose second one lost its ack.
+Differs from Kafka in: what these modules say. A restart of the broker, a new leader and a delivery timeout
+happen only where `kinds` names them. With idempotence a duplicate needs the epoch bump of the Java client,
+which numbers again what may be stored already; what leads to it is a narrowed window (a clean restart, six in
+flight) or, before 4.5, a new partition whose first batch was refused and whose second one lost its ack.
 """
 
 from __future__ import annotations
@@ -31,14 +32,15 @@ from lesson_lib.sim.producer import KafkaPythonProducer
 CLIENTS = {"java": JavaProducer, "kafka-python": KafkaPythonProducer}
 
 
-def explore(batches: int | Sequence[str] = 3, in_flight: int = 1, faults: int = 1, *, idempotence: bool = True,
-            broker: str | KafkaVersion = "4.4", rule: Rule | Broker = judge, client: str = "java",
-            kinds: Collection[str] = USUAL_KINDS, max_states: int = MAX_STATES) -> Exploration:
+def explore(batches: int | Sequence[str] = 3, in_flight: int = 1, faults: int = 1, *,
+            idempotence: bool = True, broker: str | KafkaVersion = "4.4", rule: Rule | Broker = judge,
+            client: str = "java", kinds: Collection[str] = USUAL_KINDS,
+            max_states: int = MAX_STATES) -> Exploration:
     """Walk every schedule of at most `faults` faults and return all ends.
 
-    `batches` is a number or the values; `kinds` names the faults that may happen (`KINDS`). kafka-python has one batch in
-    flight when idempotence is on, whatever `in_flight` says. LessonError for more than `max_states` states, with the
-    largest bounds that have fewer.
+    `batches` is a number or the values; `kinds` names the faults that may happen (`KINDS`). kafka-python has
+    one batch in flight when idempotence is on, whatever `in_flight` says. LessonError for more than
+    `max_states` states, with the largest bounds that have fewer.
     """
     values = values_of(batches)
     _check(faults, kinds, client)
@@ -53,7 +55,8 @@ def explore(batches: int | Sequence[str] = 3, in_flight: int = 1, faults: int = 
         graph = search(protocol(len(values)), faults, max_states)
     except TooManyStates:
         raise too_large(protocol, len(values), faults, max_states) from None
-    return Exploration(graph, faults, Settings("simulated", idempotence, "all", window, None, toy.name, client))
+    settings = Settings("simulated", idempotence, "all", window, None, toy.name, client)
+    return Exploration(graph, faults, settings)
 
 
 def _check(faults: int, kinds: Collection[str], client: str) -> None:

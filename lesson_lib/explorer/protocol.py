@@ -1,15 +1,15 @@
-"""What can happen next: the producer, the connection and the broker of the explorer put together, step by step.
+"""What can happen next: the producer, the connection and the broker of the explorer put together, step by
+step.
 
 The steps from one `SearchState` to the next are
 
-    send · handle · answer          what happens without faults, each as early or as late as it likes
-    handle late                     a request of a dead connection is handled after all; nobody hears the answer
-    give up                         trying again would change nothing for ever, so the delivery timeout ends it, alone or
-                                    together with some of those that were handed over after it
-    cut, late, refuse ...           the faults of `KINDS`; each costs one
+send · handle · answer          what happens without faults, each as early or as late as it likes handle late
+a request of a dead connection is handled after all; nobody hears the answer give up
+trying again would change nothing for ever, so the delivery timeout ends it, alone or together with some of
+those that were handed over after it cut, late, refuse ...           the faults of `KINDS`; each costs one
 
-Clients, brokers and requests are numbered as they turn up, and what one of them does is worked out once: a state is a
-small tuple of numbers, a step is a look-up.
+Clients, brokers and requests are numbered as they turn up, and what one of them does is worked out once: a
+state is a small tuple of numbers, a step is a look-up.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from lesson_lib.sim.memory_broker import Broker, BrokerState
 
 KINDS = {
     "cut": "a connection that tears, with what was unanswered lost as requests or as acks",
-    "late": "a connection that tears, whose unhandled requests the broker handles later, after their retries perhaps",
+    "late": "a connection that tears, whose unhandled requests the broker handles later, after retries too",
     "refuse": "a retriable error before the batch is stored",
     "store and answer": "a retriable error although the batch is stored",
     "restart broker": "a clean restart of the broker",
@@ -42,10 +42,11 @@ Steps = list[tuple[str, "SearchState"]]
 
 
 class SearchState(NamedTuple):
-    """`requests` the broker has not handled, `answers` the producer has not read, `late`: requests of dead connections.
+    """`requests` the broker has not handled, `answers` the producer has not read, `late`: requests of dead
+    connections.
 
-    All are numbers, of what `Protocol` has worked out. `left` is how many faults may follow. Within the search these are
-    plain tuples, which are made four times as fast.
+    All are numbers, of what `Protocol` has worked out. `left` is how many faults may follow. Within the
+    search these are plain tuples, which are made four times as fast.
     """
 
     client: int
@@ -58,7 +59,7 @@ class SearchState(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class NumberedBatch(Batch):
-    """A batch with the number that the application knows it by. No rule can see that number on a real broker."""
+    """A batch with the number that the application knows it by; a rule on a real broker cannot see it."""
 
     number: int = -1
 
@@ -158,7 +159,8 @@ class Protocol:
             after, error = self.handled[broker, requests[0]]
             found.append(("handle", (client, requests[1:], (*answers, error), after, late, left)))
         if answers:
-            found.append(("answer", (self.answered[client, answers[0]], requests, answers[1:], broker, late, left)))
+            after = self.answered[client, answers[0]]
+            found.append(("answer", (after, requests, answers[1:], broker, late, left)))
         elif not requests and not late and self.waits[client] and self._stuck(client, broker):
             found.extend(("give up", (gone, (), (), broker, (), left)) for gone in self.given_up[client])
         for i, old in enumerate(late):

@@ -1,7 +1,8 @@
-"""Every schedule up to a bound, breadth first, equal states merged: so the first way to a state is a shortest one.
+"""Every schedule up to a bound, breadth first, equal states merged: so the first way to a state is a shortest
+one.
 
-When the bound is too large, a sentence says which smaller ones are not. A smaller bound has fewer states, so they are
-tried from the smallest on; the first that is too large is the last that is tried.
+When the bound is too large, a sentence says which smaller ones are not. A smaller bound has fewer states, so
+they are tried from the smallest on; the first that is too large is the last that is tried.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ class TooManyStates(LessonError):
 
 @dataclass
 class Graph:
-    """What a search found: `came_from` has every state with the step that first led there, `ends` those with no next."""
+    """`came_from` has every state with the step that first led there, `ends` those without a next one."""
 
     protocol: Protocol
     came_from: dict[SearchState, tuple[SearchState | None, str]]
@@ -46,7 +47,7 @@ class Graph:
 
 
 def search(protocol: Protocol, faults: int, max_states: int) -> Graph:
-    """Walk every schedule with at most `faults` faults. TooManyStates when there are more than `max_states` states."""
+    """Walk every schedule with at most `faults` faults. TooManyStates for more than `max_states` of them."""
     start = protocol.start(faults)
     came_from: dict[SearchState, tuple[SearchState | None, str]] = {start: (None, "")}
     queue, ends, transitions, steps_from = [start], [], 0, protocol.steps
@@ -65,15 +66,17 @@ def search(protocol: Protocol, faults: int, max_states: int) -> Graph:
     return Graph(protocol, came_from, ends, transitions)
 
 
-def too_large(protocol_for: Callable[[int], Protocol], batches: int, faults: int, max_states: int) -> LessonError:
-    """What to say about so many batches and faults. `protocol_for` has the protocol for a number of batches."""
+def too_large(protocol_for: Callable[[int], Protocol], batches: int, faults: int,
+              max_states: int) -> TooManyStates:
+    """What to say about so many batches and faults; `protocol_for` has the protocol for fewer batches."""
     fewer_faults = _largest(lambda n: _fits(protocol_for(batches), n, max_states), range(faults))
     fewer_batches = _largest(lambda n: _fits(protocol_for(n), faults, max_states), range(1, batches))
     found = ((fewer_faults, f"faults={fewer_faults}"), (fewer_batches, f"batches={fewer_batches}"))
     smaller = [words for number, words in found if number is not None]
     advice = f"{' or '.join(smaller)} is the most that can be had with the rest as it is" if smaller else (
         "ask for fewer of both")
-    return LessonError(f"There are more than {max_states:,} states with batches={batches} and faults={faults}; {advice}.")
+    return TooManyStates(f"There are more than {max_states:,} states with batches={batches} and "
+                         f"faults={faults}; {advice}.")
 
 
 def _largest(fits: Callable[[int], bool], numbers: Iterable[int]) -> int | None:

@@ -85,7 +85,7 @@ class DedupeByContent(Broker):
 
 
 class BufferAndSort(Broker):
-    """Keeps a batch that comes too early, says ok, and stores it when the missing ones are there. Memory: (entries, kept)."""
+    """Keeps a batch that comes too early, says ok, and stores it in its turn. Memory: (entries, kept)."""
 
     def handle(self, state: BrokerState, batch: Batch) -> Handled:
         """Keep what is ahead; store the rest by Kafka's rule, and then whatever has become next."""
@@ -138,8 +138,8 @@ class Mutant:
     """A belief in one sentence, and the rule or the broker that makes it true."""
 
     name: str
-    belief: str
     rule: Rule | type[Broker]
+    belief: str
 
     def broker(self, version: KafkaVersion = DEFAULT_VERSION) -> Broker:
         """The broker that behaves so."""
@@ -147,23 +147,24 @@ class Mutant:
 
 
 ALL = (
-    Mutant("at or below is duplicate", "A sequence at or below the highest one seen is a duplicate and is ignored.",
-           at_or_below_is_duplicate),
-    Mutant("greater is accepted", "A sequence above the highest one seen is stored; a gap does not matter.",
-           greater_is_accepted),
-    Mutant("dedupe by content", "The broker compares what is in the messages and stores the same content once.",
-           DedupeByContent),
-    Mutant("buffer and sort", "The broker keeps batches that come too early and stores them in the right order.",
-           BufferAndSort),
-    Mutant("window of one", "The broker remembers the last sequence, and that is enough to know a retry.",
-           window_of_one),
-    Mutant("window without epoch", "Producer id and sequence say which batch it is; the epoch is only for fencing.",
-           window_without_epoch),
-    Mutant("forget on failover", "What the leader remembers of producers is lost when another replica takes over.",
-           ForgetOnFailover),
-    Mutant("45 to a duplicate", "A duplicate is refused with an error, so that the producer knows.", refuse_duplicates),
-    Mutant("memory of connection", "The broker numbers the messages of a connection; a new connection starts again.",
-           MemoryOfConnection),
+    Mutant("at or below is duplicate", at_or_below_is_duplicate,
+           "A sequence at or below the highest one seen is a duplicate and is ignored."),
+    Mutant("greater is accepted", greater_is_accepted,
+           "A sequence above the highest one seen is stored; a gap does not matter."),
+    Mutant("dedupe by content", DedupeByContent,
+           "The broker compares what is in the messages and stores the same content once."),
+    Mutant("buffer and sort", BufferAndSort,
+           "The broker keeps batches that come too early and stores them in the right order."),
+    Mutant("window of one", window_of_one,
+           "The broker remembers the last sequence, and that is enough to know a retry."),
+    Mutant("window without epoch", window_without_epoch,
+           "Producer id and sequence say which batch it is; the epoch is only for fencing."),
+    Mutant("forget on failover", ForgetOnFailover,
+           "What the leader remembers of producers is lost when another replica takes over."),
+    Mutant("45 to a duplicate", refuse_duplicates,
+           "A duplicate is refused with an error, so that the producer knows."),
+    Mutant("memory of connection", MemoryOfConnection,
+           "The broker numbers the messages of a connection; a new connection starts again."),
 )
 MUTANTS = {mutant.name: mutant for mutant in ALL}
 

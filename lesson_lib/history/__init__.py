@@ -1,4 +1,7 @@
-"""What happened, as one list of events, and the questions one can ask of it. Knows neither world, only `core`'s words."""
+"""What happened, as one list of events, and the questions one can ask of it.
+
+It knows neither the simulation nor the wire, only `core`'s words; nothing here runs anything.
+"""
 
 from lesson_lib.history.anomalies import Anomaly, find_anomalies
 from lesson_lib.history.attempt import Attempt
@@ -6,4 +9,5 @@ from lesson_lib.history.event import Event, Kind, LogCell, label_of
 from lesson_lib.history.history import History
 from lesson_lib.history.run import Settings
 
-__all__ = ["Anomaly", "Attempt", "Event", "History", "Kind", "LogCell", "Settings", "find_anomalies", "label_of"]
+__all__ = ["Anomaly", "Attempt", "Event", "History", "Kind", "LogCell", "Settings", "find_anomalies",
+           "label_of"]

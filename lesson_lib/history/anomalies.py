@@ -5,7 +5,7 @@
 | duplicate | one batch, sent by one `send`, lies in the log more than once |
 | lost write | the application was told ok, and the batch is not in the log |
 | reordered | of one producer's batches on a partition, a later one lies before an earlier one |
-| aborted read | a batch that was reported failed, or belongs to an aborted transaction, was stored and can be read |
+| aborted read | a batch that was reported failed, or is of an aborted transaction, is stored and readable |
 | hole | a batch is missing while a later one of the same producer and partition is stored |
 | nonmonotonic poll | a consumer read an offset that it, or its predecessor in the group, had read already |
 | poll skip | a position was committed behind a record that no consumer of the group ever read |
@@ -52,7 +52,7 @@ def _batches_sent(events: Iterable[Event]) -> dict[int, Event]:
 
 
 def _places(cells: Iterable[LogCell]) -> list[tuple[int, int]]:
-    """(batch, offset of its first record) for each time that a batch lies in the log, in the order of the log."""
+    """(batch, offset of its first record) for each time that a batch is in the log, in order."""
     return list(dict.fromkeys((c.batch, c.base_offset) for c in cells if c.kind == "data" and c.batch >= 0))
 
 
@@ -60,14 +60,16 @@ def _duplicates(cells: Sequence[LogCell]) -> list[Anomaly]:
     offsets: dict[int, list[str]] = {}
     for batch, offset in _places(cells):
         offsets.setdefault(batch, []).append(str(offset))
-    return [Anomaly("duplicate", (batch,), f"batch {batch} is in the log {len(where)} times, at offsets {', '.join(where)}.")
+    return [Anomaly("duplicate", (batch,),
+                    f"batch {batch} is in the log {len(where)} times, at offsets {', '.join(where)}.")
             for batch, where in offsets.items() if len(where) > 1]
 
 
 def _reordered(cells: Sequence[LogCell], sent: Mapping[int, Event]) -> list[Anomaly]:
     order = [batch for batch, _ in _places(cells) if batch in sent]
     pairs = [(a, b) for a, b in zip(order, order[1:], strict=False) if b < a and sent[a].lane == sent[b].lane]
-    return [Anomaly("reordered", (late, early), f"batch {early} lies behind batch {late} in the log.") for late, early in pairs]
+    return [Anomaly("reordered", (late, early), f"batch {early} lies behind batch {late} in the log.")
+            for late, early in pairs]
 
 
 def _stored(logs: Mapping[tuple[str, int], Sequence[LogCell]]) -> set[int]:
@@ -77,7 +79,8 @@ def _stored(logs: Mapping[tuple[str, int], Sequence[LogCell]]) -> set[int]:
 def _lost_writes(logs: Mapping[tuple[str, int], Sequence[LogCell]], told: Mapping[int, str],
                  sent: Mapping[int, Event]) -> list[Anomaly]:
     stored = _stored(logs)
-    return [Anomaly("lost write", (batch,), f"the application was told ok for batch {batch}, and it is not in the log.")
+    return [Anomaly("lost write", (batch,),
+                    f"the application was told ok for batch {batch}, and it is not in the log.")
             for batch, answer in told.items() if answer == "ok" and batch in sent and batch not in stored]
 
 
@@ -88,7 +91,8 @@ def _aborted_reads(events: Iterable[Event], logs: Mapping[tuple[str, int], Seque
               for batch, answer in told.items() if answer == "failed" and batch in stored]
     aborted = {(*where, cell.offset): cell.batch for where, cells in logs.items() for cell in cells
                if cell.txn == "aborted" and cell.kind == "data"}
-    read = [Anomaly("aborted read", (aborted[e.topic, e.partition, e.offset],), f"{e.lane} read offset {e.offset}, which was aborted.")
+    read = [Anomaly("aborted read", (aborted[e.topic, e.partition, e.offset],),
+                    f"{e.lane} read offset {e.offset}, which was aborted.")
             for e in events if e.kind == Kind.READ and (e.topic, e.partition, e.offset) in aborted]
     return failed + read
 
@@ -102,7 +106,8 @@ def _holes(logs: Mapping[tuple[str, int], Sequence[LogCell]], sent: Mapping[int,
         if batch in stored:
             later[key] = batch
         elif key in later:
-            found.append(Anomaly("hole", (batch,), f"batch {batch} is missing, while the later batch {later[key]} is stored."))
+            found.append(Anomaly("hole", (batch,),
+                                 f"batch {batch} is missing, while the later batch {later[key]} is stored."))
     return found[::-1]
 
 
@@ -110,13 +115,15 @@ def _skips(events: Iterable[Event], logs: Mapping[tuple[str, int], Sequence[LogC
     ends: dict[tuple[str, int], int] = {}
     read: set[tuple[str, int, int | None]] = set()
     for event in events:
+        where = event.topic, event.partition
         if event.kind == Kind.POSITION:
-            ends[event.topic, event.partition] = max(event.offset or 0, ends.get((event.topic, event.partition), 0))
+            ends[where] = max(event.offset or 0, ends.get(where, 0))
         elif event.kind == Kind.READ:
-            read.add((event.topic, event.partition, event.offset))
-    missed = [cell for where, end in ends.items() for cell in logs.get(where, ())
-              if cell.offset < end and cell.kind == "data" and cell.txn != "aborted" and (*where, cell.offset) not in read]
-    return [Anomaly("poll skip", (cell.batch,), f"offset {cell.offset} was passed over: no consumer read it.") for cell in missed]
+            read.add((*where, event.offset))
+    missed = [cell for where, end in ends.items() for cell in logs.get(where, ()) if cell.offset < end
+              and cell.kind == "data" and cell.txn != "aborted" and (*where, cell.offset) not in read]
+    return [Anomaly("poll skip", (cell.batch,), f"offset {cell.offset} was passed over: no consumer read it.")
+            for cell in missed]
 
 
 def _polls(events: Iterable[Event]) -> list[Anomaly]:
@@ -126,6 +133,7 @@ def _polls(events: Iterable[Event]) -> list[Anomaly]:
         if event.kind == Kind.READ:
             key = (event.lane, event.topic, event.partition, event.offset)
             if key in seen:
-                found.append(Anomaly("nonmonotonic poll", (event.batch,), f"offset {event.offset} was read more than once."))
+                found.append(Anomaly("nonmonotonic poll", (event.batch,),
+                                     f"offset {event.offset} was read more than once."))
             seen.add(key)
     return found

@@ -1,7 +1,8 @@
-"""One produce request, put together from its events; and what an application can conclude from the answer it got.
+"""One produce request, put together from its events; and what an application can conclude from the answer it
+got.
 
-An exception says "failed" only where the broker answered that it stored nothing. A broken connection, a timeout, and
-the errors 7 and 20 leave open whether the batch is in the log. It is the same in both worlds.
+An exception says "failed" only where the broker answered that it stored nothing. A broken connection, a
+timeout, and the errors 7 and 20 leave open whether the batch is in the log. It is the same in both worlds.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ from lesson_lib.history.event import Event, Kind, label_of, verdict_words
 class Attempt:
     """One produce request from the producer to the broker and back.
 
-    `lost` is empty, request or answer. `verdict` is what the broker did (stored, duplicate, refused, or empty when the
-    request never arrived), `error`, `offset` and `behind` belong to it. `answer` is the code that the producer saw, None
-    when it saw none. One wrong broker knows a fourth verdict, kept: it said ok and only kept the batch aside; `behind`
-    are the batches that it had kept and stored behind this one.
+    `lost` is empty, request or answer. `verdict` is what the broker did (stored, duplicate, refused, or empty
+    when the request never arrived), `error`, `offset` and `behind` belong to it. `answer` is the code that
+    the producer saw, None when it saw none. One wrong broker knows a fourth verdict, kept: it said ok and
+    only kept the batch aside; `behind` are the batches that it had kept and stored behind this one.
     """
 
     number: int
@@ -79,8 +80,10 @@ def _attempt(number: int, events: tuple[Event, ...]) -> Attempt:
         first.setdefault(event.kind, event)
     send, lost = first.get(Kind.SEND, events[0]), first[Kind.LOST].what if Kind.LOST in first else ""
     verdict, ack = first.get(Kind.VERDICT), first.get(Kind.ACK)
-    decided = (verdict.what, verdict.error, verdict.offset, verdict.behind) if verdict else ("", ErrorCode.NONE, None, ())
-    return Attempt(number, send, lost, *decided, ack.error if ack else None, ack.offset if ack else None, events)
+    decided = (verdict.what, verdict.error, verdict.offset, verdict.behind) if verdict else (
+        "", ErrorCode.NONE, None, ())
+    heard = (ack.error, ack.offset) if ack else (None, None)
+    return Attempt(number, send, lost, *decided, *heard, events)
 
 
 _OPEN = (ErrorCode.REQUEST_TIMED_OUT, ErrorCode.NOT_ENOUGH_REPLICAS_AFTER_APPEND)
@@ -88,7 +91,8 @@ _KAFKA_PYTHON = {ErrorCode.CORRUPT_MESSAGE: "CorruptRecordError",
                  ErrorCode.NOT_LEADER_OR_FOLLOWER: "NotLeaderForPartitionError",
                  ErrorCode.REQUEST_TIMED_OUT: "RequestTimedOutError",
                  ErrorCode.MESSAGE_TOO_LARGE: "MessageSizeTooLargeError"}
-_JAVA = {ErrorCode.REQUEST_TIMED_OUT: "TimeoutException", ErrorCode.MESSAGE_TOO_LARGE: "RecordTooLargeException",
+_JAVA = {ErrorCode.REQUEST_TIMED_OUT: "TimeoutException",
+         ErrorCode.MESSAGE_TOO_LARGE: "RecordTooLargeException",
          ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER: "OutOfOrderSequenceException"}
 _LIBRDKAFKA = {ErrorCode.CORRUPT_MESSAGE: "INVALID_MSG",
                ErrorCode.UNKNOWN_TOPIC_OR_PARTITION: "UNKNOWN_TOPIC_OR_PART",

@@ -1,7 +1,8 @@
-"""One thing that happened. The simulation and the fault proxy both write these, nothing else goes into a picture.
+"""One thing that happened. The simulation and the fault proxy both write these, nothing else goes into a
+picture.
 
-A batch keeps its number through all tries; an attempt is one produce request on its way. So the third attempt may be
-the second try of batch 1. Fields that do not apply keep their default.
+A batch keeps its number through all tries; an attempt is one produce request on its way. So the third attempt
+may be the second try of batch 1. Fields that do not apply keep their default.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ class Kind(StrEnum):
     SEND = "send"          # the producer hands a produce request to the network
     LOST = "lost"          # what: request | answer
     TORN = "torn"          # the connection `conn` is gone, everything unanswered on it with it
-    VERDICT = "verdict"    # the broker decided; what: stored | duplicate | refused, and of one wrong broker: kept
+    VERDICT = "verdict"    # the broker decided; what: stored | duplicate | refused, of one wrong broker kept
     ACK = "ack"            # the producer sees the answer: error, offset
     TIMEOUT = "timeout"    # the producer stops waiting for an answer (request timeout)
     REPORT = "report"      # the application is told; what: ok | failed | unknown
@@ -39,9 +40,10 @@ class Kind(StrEnum):
 class Event:
     """`t` is virtual milliseconds in a simulation and a running number on the wire; it only ever grows.
 
-    `attempt` counts produce requests from 1, `batch` counts batches from 0 (-1: none), `try_no` counts the tries of that
-    batch from 1. `lane` names who it happens to: producer, broker, consumer, coordinator (a second one is `producer 2`).
-    `behind`: batches that a broker had kept aside and stores right behind this one, in that order.
+    `attempt` counts produce requests from 1, `batch` counts batches from 0 (-1: none), `try_no` counts the
+    tries of that batch from 1. `lane` names who it happens to: producer, broker, consumer, coordinator (a
+    second one is `producer 2`). `behind`: batches that a broker had kept aside and stores right behind this
+    one, in that order.
     """
 
     t: int
@@ -73,7 +75,7 @@ def label_of(send: Event) -> str:
 
 def verdict_words(what: str, error: ErrorCode = ErrorCode.NONE, offset: int | None = None,
                   behind: tuple[int, ...] = ()) -> str:
-    """What the broker did with one request, in words; empty where `what` is, because the request never arrived."""
+    """What the broker did with a request, in words; empty where `what` is: the request never arrived."""
     if what == "refused":
         return f"refused: {error.words}"
     known = {"kept": "kept, told ok, not in the log", "duplicate": f"duplicate of offset {offset}"}
@@ -83,10 +85,11 @@ def verdict_words(what: str, error: ErrorCode = ErrorCode.NONE, offset: int | No
 
 @dataclass(frozen=True, slots=True)
 class LogCell:
-    """One offset of the final log. `kind` is data, commit or abort; `txn` is empty, open, committed or aborted.
+    """One offset of the final log. `kind` is data, commit or abort; `txn` is empty, open, committed or
+    aborted.
 
-    `batch` is the number of the batch it came with, -1 where nobody saw that batch being sent; `base_offset` is the
-    offset of the first record that was stored together with it.
+    `batch` is the number of the batch it came with, -1 where nobody saw that batch being sent; `base_offset`
+    is the offset of the first record that was stored together with it.
     """
 
     offset: int

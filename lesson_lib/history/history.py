@@ -1,7 +1,9 @@
-"""A run that can tell itself, as a table and as a story; and the history of batches that somebody made by hand.
+"""A run that can tell itself, as a table and as a story; and the history of batches that somebody made by
+hand.
 
-For those there is no application: nobody is told anything, and a batch that is missing from the log is no anomaly. A
-batch is the same batch again, another try of it, when it has the same producer id, epoch and range.
+For those there is no application: nobody is told anything, and a batch that is missing from the log is no
+anomaly. A batch is the same batch again, another try of it, when it has the same producer id, epoch and
+range.
 """
 
 from __future__ import annotations
@@ -60,16 +62,19 @@ class ByHand:
     @property
     def identity(self) -> tuple[int, int, int, int]:
         """What makes two of them the same batch to a broker."""
-        return (self.batch.producer_id, self.batch.producer_epoch, self.batch.base_sequence, self.batch.record_count)
+        batch = self.batch
+        return batch.producer_id, batch.producer_epoch, batch.base_sequence, batch.record_count
 
 
 def history_by_hand(handed: Sequence[ByHand], topic: str = "forged", partition: int = 0,
                     broker: str = "4.4") -> HistoryByHand:
     """Everything that was handed over, in order, and the log as far as these batches are in it."""
-    log = [cell for number, one in _numbered(handed) if one.verdict == "stored" for cell in _cells(one, number)]
-    events = [event for n, (number, one) in enumerate(_numbered(handed))
+    numbered = list(_numbered(handed))
+    log = [cell for number, one in numbered if one.verdict == "stored" for cell in _cells(one, number)]
+    events = [event for n, (number, one) in enumerate(numbered)
               for event in _events(handed, n, number, topic, partition)]
-    settings = Settings(BY_HAND, any(one.batch.has_producer_id for one in handed), broker=broker, client="by hand")
+    idempotence = any(one.batch.has_producer_id for one in handed)
+    settings = Settings(BY_HAND, idempotence, broker=broker, client="by hand")
     return HistoryByHand(tuple(events), {(topic, partition): tuple(log)}, settings)
 
 
@@ -85,9 +90,10 @@ def _events(handed: Sequence[ByHand], n: int, number: int, topic: str, partition
     """The request, the verdict and the answer."""
     one, batch = handed[n], handed[n].batch
     tries = sum(other.identity == one.identity for other in handed[:n + 1]) if batch.has_producer_id else 1
-    send = dict(attempt=n + 1, batch=number, try_no=tries, values=one.values, topic=topic, partition=partition,
-                producer_id=batch.producer_id, producer_epoch=batch.producer_epoch, base_sequence=batch.base_sequence,
-                record_count=batch.record_count, transactional=batch.transactional)
+    send = dict(attempt=n + 1, batch=number, try_no=tries, values=one.values, topic=topic,
+                partition=partition, producer_id=batch.producer_id, producer_epoch=batch.producer_epoch,
+                base_sequence=batch.base_sequence, record_count=batch.record_count,
+                transactional=batch.transactional)
     outcome = dict(offset=one.offset, error=one.error)
     yield Event(3 * n, Kind.SEND, **send)  # type: ignore[arg-type]
     yield Event(3 * n + 1, Kind.VERDICT, one.verdict, "broker", **send, **outcome)  # type: ignore[arg-type]

@@ -1,7 +1,7 @@
 """Everything that one run left behind: its events, the logs at the end, and the settings it was made with.
 
-What follows from the events is worked out once and then remembered, because a picture asks for it many times; a run
-never changes. `History` adds the words to it: table and story.
+What follows from the events is worked out once and then remembered, because a picture asks for it many times;
+a run never changes. `History` adds the words to it: table and story.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ BY_HAND = "forged by hand"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a run was made with, for captions. `world` is simulated or real; `broker` names whose rule decided.
+    """What a run was made with, for captions. `world` is simulated or real; `broker` names whose rule
+    decided.
 
     `consumer` says in words how one commits, empty where there is none or nobody set it.
     """
@@ -38,13 +39,13 @@ class Settings:
 
     @property
     def by_hand(self) -> bool:
-        """Whether somebody made the batches by hand: no producer, and no application that is told anything."""
+        """Whether somebody made the batches by hand: no producer, no application that is told anything."""
         return self.world == BY_HAND
 
 
 @dataclass(frozen=True)
 class Run:
-    """`events` in the order in which they happened; `logs` maps (topic, partition) to the cells of the final log."""
+    """`events` in the order in which they happened; `logs`: (topic, partition) to the final log's cells."""
 
     events: tuple[Event, ...]
     logs: Mapping[TopicPartition, tuple[LogCell, ...]] = field(default_factory=dict)
@@ -79,7 +80,7 @@ class Run:
 
     @cached_property
     def told(self) -> dict[int, str]:
-        """What the application was told of each batch: ok, failed or unknown (nothing, or nothing that decides it)."""
+        """What the application was told of each batch: ok, failed or unknown (or nothing)."""
         answers = {e.batch: "unknown" for e in self.events if e.kind == Kind.SEND}
         answers.update({e.batch: e.what for e in self.events if e.kind == Kind.REPORT and e.batch >= 0})
         return dict(sorted(answers.items()))
@@ -92,7 +93,7 @@ class Run:
 
     @property
     def reports(self) -> list[Event]:
-        """Each thing that the application was told, in order, with the offset or the exception's name in `note`."""
+        """Each thing that the application was told, in order; an exception's name is in `note`."""
         return self.of(Kind.REPORT)
 
     @property
@@ -112,8 +113,9 @@ class Run:
 
     @cached_property
     def sent_again(self) -> dict[str, tuple[int, ...]]:
-        """Values that the application itself sent more than once, and in which batches; Kafka stores all of them."""
+        """Values that the application itself sent more than once, and in which batches; all are stored."""
         batches: dict[tuple[str, ...], list[int]] = {}
         for batch, values in sorted({a.batch: a.send.values for a in reversed(self.attempts)}.items()):
             batches.setdefault(values, []).append(batch)
-        return {" ".join(values): tuple(numbers) for values, numbers in batches.items() if values and len(numbers) > 1}
+        return {" ".join(values): tuple(numbers) for values, numbers in batches.items()
+                if values and len(numbers) > 1}

@@ -1,4 +1,4 @@
-"""A run as a sentence or two: the alternative text of its pictures, written from the events and from nothing else."""
+"""A run as a sentence or two: the alternative text of its pictures, written from the events alone."""
 
 from __future__ import annotations
 
@@ -61,9 +61,10 @@ def _sentence(attempt: Attempt) -> str:
 
 
 def _end(run: Run) -> str:
-    logs = [(f"{topic}-{number}", " ".join(c.value if c.kind == "data" else c.kind for c in cells) or "nothing")
+    logs = [(f"{topic}-{number}", " ".join(c.value if c.kind == "data" else c.kind for c in cells))
             for (topic, number), cells in sorted(run.logs.items())]
-    words = "; ".join(f"{name if len(logs) > 1 else 'The log'} holds {what}" for name, what in logs)
+    words = "; ".join(f"{name if len(logs) > 1 else 'The log'} holds {what or 'nothing'}"
+                      for name, what in logs)
     why = {batch: f" ({name})" for batch, name in run.exceptions.items()}
     told = ", ".join(f"{what}{why.get(batch, '')} for batch {batch}" for batch, what in run.told.items())
     return f"{words}. The application was told {told}." if logs and told else ""
@@ -75,7 +76,7 @@ def _anomalies(run: Run) -> str:
 
 
 def verdict_on(run: Run) -> str:
-    """A sentence or two on a run without anomalies: copies that the application made, and what it cannot know."""
+    """On a run without anomalies: copies that the application made, and what it cannot know."""
     unknown = [batch for batch, what in run.told.items() if what == "unknown"]
     doubt = [f"The application does not know about batch {_and(unknown)}."] if unknown else []
     calm = "" if run.settings.by_hand else "No anomaly."
@@ -87,13 +88,17 @@ def recognised(run: Run) -> str:
     found = {e.attempt: e.offset for e in run.of(Kind.VERDICT) if e.what == "duplicate"}
     if len(found) == 1:
         (number, offset), = found.items()
-        return f"Attempt {number} was recognised as a duplicate of offset {offset}: nothing was stored for it."
-    return f"Attempts {_and(found)} were recognised as duplicates: nothing was stored for them." if found else ""
+        what = f"duplicate of offset {offset}: nothing was stored for it"
+        return f"Attempt {number} was recognised as a {what}."
+    if found:
+        return f"Attempts {_and(found)} were recognised as duplicates: nothing was stored for them."
+    return ""
 
 
 def _again(run: Run) -> list[str]:
     """What the application sent several times, and how often it is stored."""
-    places = {(c.batch, key, c.base_offset) for key, cells in run.logs.items() for c in cells if c.kind == "data"}
+    places = {(c.batch, key, c.base_offset)
+              for key, cells in run.logs.items() for c in cells if c.kind == "data"}
     found = []
     for value, batches in run.sent_again.items():
         stored = sum(batch in batches for batch, _, _ in places)
@@ -103,7 +108,7 @@ def _again(run: Run) -> list[str]:
 
 
 def _early(run: Run) -> list[str]:
-    """What a broker kept aside and the application heard ok of; where that answer was lost it heard nothing yet."""
+    """What a broker kept aside and the application heard ok of; of a lost answer it heard nothing yet."""
     kept = dict.fromkeys(a.batch for a in run.attempts if a.verdict == "kept" and a.answer == ErrorCode.NONE)
     were = "it was" if len(kept) == 1 else "they were"
     return [f"The application was told ok for batch {_and(kept)} before {were} in the log."] if kept else []

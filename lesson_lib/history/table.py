@@ -1,9 +1,10 @@
-"""A run as a short text table: selectable, testable, and the same in every place where a notebook is opened."""
+"""A run as a short text table: selectable, testable, and the same wherever a notebook is opened."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from lesson_lib.core.batch import increment_sequence
 from lesson_lib.history.attempt import Attempt
 from lesson_lib.history.event import Event, Kind, LogCell
 from lesson_lib.history.run import Run
@@ -24,12 +25,13 @@ def _row(attempt: Attempt) -> tuple[str, ...]:
     sequence = "none" if send.base_sequence < 0 else _range(send)
     arrived = ("no news", "arrived", "arrived twice")[min(attempt.arrivals, 2)]
     request = "lost" if attempt.lost == "request" else arrived
-    return (str(attempt.number), name, str(attempt.try_no), sequence, request, attempt.verdict_words, _answer(attempt))
+    return (str(attempt.number), name, str(attempt.try_no), sequence, request, attempt.verdict_words,
+            _answer(attempt))
 
 
 def _range(send: Event) -> str:
-    last = send.base_sequence + send.record_count - 1
-    numbers = str(send.base_sequence) if last == send.base_sequence else f"{send.base_sequence}..{last & (2**31 - 1)}"
+    last = increment_sequence(send.base_sequence, send.record_count - 1)
+    numbers = str(last) if last == send.base_sequence else f"{send.base_sequence}..{last}"
     return f"{numbers} epoch {send.producer_epoch}" if send.producer_epoch > 0 else numbers
 
 
@@ -55,7 +57,7 @@ def _in_order(run: Run, lines: Sequence[str]) -> Iterator[str]:
 
 
 def _place(run: Run, index: int) -> int:
-    """How many attempts come before an event: for the broker those that arrived, for all others those sent."""
+    """How many attempts come before an event: for the broker those that arrived, else those sent."""
     broker = run.events[index].kind == Kind.BROKER
     sent = {e.attempt for e in run.events[:index] if e.kind == Kind.SEND}
     arrive = {e.attempt for e in run.events[index:] if e.kind == Kind.VERDICT} if broker else set()
@@ -74,7 +76,8 @@ def _when(run: Run, event: Event, place: int) -> str:
 
 def _happening(event: Event) -> str:
     note = f" ({event.note})" if event.note else ""
-    words = {Kind.BROKER: f"the broker {event.what}", Kind.WORK: f"{event.lane} works on {' '.join(event.values)}",
+    words = {Kind.BROKER: f"the broker {event.what}",
+             Kind.WORK: f"{event.lane} works on {' '.join(event.values)}",
              Kind.TXN: f"{event.lane}, transaction: {event.what}"}
     return words.get(event.kind, f"{event.lane} {event.what}") + note
 

@@ -1,4 +1,7 @@
-"""A producer, a network and a broker in virtual time: no input or output, no threads, no wall clock, no randomness."""
+"""The toy: a producer, a network and a broker in virtual time.
+
+No input or output, no threads, no wall clock, no randomness; it knows neither the explorer nor the wire.
+"""
 
 from lesson_lib.sim.pipeline import simulate_pipeline
 from lesson_lib.sim.run import simulate

@@ -28,7 +28,7 @@ class ToyBroker:
         self.numbers: dict[Batch, int] = {}
 
     def handle(self, request: ProduceRequest) -> ProduceAnswer:
-        """Decide on a produce request as Kafka does, unless the script says otherwise; writes the verdict down."""
+        """Decide as Kafka does, unless the script says otherwise, and write the verdict down."""
         fault = request.fault
         if fault.name in BROKER_WORDS:
             self.happen(fault.name)
@@ -45,7 +45,7 @@ class ToyBroker:
         return ProduceAnswer(offset=verdict.base_offset, log_start_offset=log.log_start_offset)
 
     def _record(self, request: ProduceRequest, verdict: Verdict, stored: Sequence[StoredBatch]) -> None:
-        """Write the verdict down. Kafka stores one batch or none; one that buffers stores what waited for it too."""
+        """Write the verdict down; a broker that buffers may store what waited for this batch behind it."""
         partition = request.batch.partition
         self.numbers[request.sent] = request.batch.number
         self.batch_at.update({(partition, one.base_offset): self.numbers[one.batch] for one in stored})
@@ -94,12 +94,13 @@ class ToyBroker:
 
 
 def endings(batches: Sequence[StoredBatch]) -> list[str]:
-    """How the transaction of each batch ended: committed, aborted or open; empty for markers and plain batches."""
+    """How the transaction of each batch ended: committed, aborted, open; empty where there is none."""
     ended: dict[int, str] = {}
     found = []
     for stored in reversed(batches):
         batch = stored.batch
         if batch.control:
             ended[batch.producer_id] = "committed" if stored.committed else "aborted"
-        found.append(ended.get(batch.producer_id, "open") if batch.transactional and not batch.control else "")
+        in_txn = batch.transactional and not batch.control
+        found.append(ended.get(batch.producer_id, "open") if in_txn else "")
     return found[::-1]

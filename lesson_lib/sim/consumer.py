@@ -36,15 +36,15 @@ class ConsumerSettings:
 
     @classmethod
     def of(cls, given: ConsumerSettings | Mapping[str, Any] | bool | None) -> ConsumerSettings | None:
-        """Read {"commit": "after", "crash_at": 2}; True for the defaults, None for no consumer. LessonError says what is wrong."""
+        """Read {"commit": "after", "crash_at": 2}; True for the defaults. LessonError says what is wrong."""
         if isinstance(given, ConsumerSettings) or given is None or given is False:
             return given or None
         if given is True:
             return cls()
         names = [f.name for f in fields(cls)]
         if not isinstance(given, Mapping) or any(key not in names for key in given):
-            raise LessonError("consumer is True or a dict with some of commit, crash_at and isolation, such as "
-                              f"{{'commit': 'after', 'crash_at': 2}}, not {given!r}.")
+            raise LessonError("consumer is True or a dict with some of commit, crash_at and isolation, "
+                              f"such as {{'commit': 'after', 'crash_at': 2}}, not {given!r}.")
         return cls(**given)._checked()
 
     @property
@@ -54,18 +54,21 @@ class ConsumerSettings:
         return f"consumer {commits}" + (f", {self.isolation}" if self.isolation != ISOLATIONS[0] else "")
 
     def _checked(self) -> ConsumerSettings:
-        for name, value, known in (("commit", self.commit, COMMITS), ("isolation", self.isolation, ISOLATIONS)):
+        known_values = ("commit", self.commit, COMMITS), ("isolation", self.isolation, ISOLATIONS)
+        for name, value, known in known_values:
             if value not in known:
                 raise LessonError(f"The consumer's {name} must be one of {', '.join(known)}, not {value!r}.")
         if self.crash_at is not None and (not isinstance(self.crash_at, int) or self.crash_at < 1):
-            raise LessonError(f"crash_at counts the consumer's records from 1, such as 2; it cannot be {self.crash_at!r}.")
+            raise LessonError("crash_at counts the consumer's records from 1, such as 2; "
+                              f"it cannot be {self.crash_at!r}.")
         return self
 
 
 class Consumer:
     """Reads every partition from its committed position to the end, partition by partition."""
 
-    def __init__(self, world: World, broker: ToyBroker, settings: ConsumerSettings, lane: str = "consumer") -> None:
+    def __init__(self, world: World, broker: ToyBroker, settings: ConsumerSettings,
+                 lane: str = "consumer") -> None:
         self.world, self.broker, self.settings, self.lane = world, broker, settings, lane
         self.committed: dict[int, int] = {}
         self.position: dict[int, int] = {}
@@ -81,18 +84,22 @@ class Consumer:
         elif self.dealt_with == before:
             self._got_nothing()
         if (self.settings.crash_at or 0) > self.dealt_with:
-            raise LessonError(f"The consumer never crashed: it dealt with {self.dealt_with} records only; choose crash_at from 1 "
-                              f"to {self.dealt_with}.")
+            raise LessonError(f"The consumer never crashed: it dealt with {self.dealt_with} records only; "
+                              f"choose crash_at from 1 to {self.dealt_with}.")
 
     def poll(self) -> None:
         """Read on from where the last poll ended, whatever was committed."""
         before = len(self.world.events)
         for number, log in self.broker.logs.items():
-            for record in list(visible_records(log, self.position.get(number, 0), self.settings.isolation == "read_committed")):
+            for record in list(visible_records(log, self.position.get(number, 0), self._read_committed)):
                 self.world.clock.now += THINK_MS
                 self._read(number, *record)
         if len(self.world.events) == before:
             self._got_nothing()
+
+    @property
+    def _read_committed(self) -> bool:
+        return self.settings.isolation == "read_committed"
 
     def _got_nothing(self) -> None:
         self.world.clock.now += THINK_MS
@@ -100,15 +107,15 @@ class Consumer:
 
     def _read_partition(self, number: int, log: PartitionLog) -> bool:
         """False where it crashed."""
-        read_committed = self.settings.isolation == "read_committed"
-        for record in list(visible_records(log, self.committed.get(number, 0), read_committed)):
+        for record in list(visible_records(log, self.committed.get(number, 0), self._read_committed)):
             if not self._deal_with(number, *record):
                 return False
         return True
 
     def _deal_with(self, partition: int, offset: int, value: str, base_offset: int) -> bool:
         """Hand one record over and commit, in the order of the settings; False where it crashes between."""
-        steps = {"read": lambda: self._read(partition, offset, value, base_offset), "commit": lambda: self._commit(partition, offset + 1)}
+        steps = {"read": lambda: self._read(partition, offset, value, base_offset),
+                 "commit": lambda: self._commit(partition, offset + 1)}
         first, *rest = (steps[name] for name in COMMITS[self.settings.commit])
         self.world.clock.now += THINK_MS
         self.dealt_with += 1
@@ -128,7 +135,8 @@ class Consumer:
     def _read(self, partition: int, offset: int, value: str, base_offset: int) -> None:
         self.position[partition] = offset + 1
         batch = self.broker.batch_at.get((partition, base_offset), -1)
-        self.world.record(Kind.READ, lane=self.lane, partition=partition, offset=offset, values=(value,), batch=batch)
+        self.world.record(Kind.READ, lane=self.lane, partition=partition, offset=offset, values=(value,),
+                          batch=batch)
 
     def _commit(self, partition: int, offset: int) -> None:
         self.committed[partition] = offset
@@ -136,8 +144,9 @@ class Consumer:
 
 
 def visible_records(log: PartitionLog, position: int, read_committed: bool) -> Iterator[tuple[int, str, int]]:
-    """(offset, value, base offset) from `position` on: no markers, and to read_committed no aborted records (`CompletedFetch`)."""
-    aborted = deque(sorted(log.aborted_between(position, log.log_end_offset) if read_committed else [], key=lambda a: a.first_offset))
+    """(offset, value, base offset) from `position` on, less what is aborted (`CompletedFetch`)."""
+    rows = log.aborted_between(position, log.log_end_offset) if read_committed else []
+    aborted = deque(sorted(rows, key=lambda row: row.first_offset))
     aborting: set[int] = set()
     for stored in log.read(position, read_committed=read_committed):
         while aborted and aborted[0].first_offset <= stored.last_offset:
@@ -145,5 +154,5 @@ def visible_records(log: PartitionLog, position: int, read_committed: bool) -> I
         if stored.batch.control:
             aborting.discard(stored.batch.producer_id)
         elif not (stored.batch.transactional and stored.batch.producer_id in aborting):
-            yield from ((stored.base_offset + i, value, stored.base_offset) for i, value in enumerate(stored.batch.payload)
-                        if stored.base_offset + i >= position)
+            yield from ((stored.base_offset + i, value, stored.base_offset)
+                        for i, value in enumerate(stored.batch.payload) if stored.base_offset + i >= position)

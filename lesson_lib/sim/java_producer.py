@@ -45,7 +45,7 @@ class JavaProducer(Producer):
         return super().stamp(batch)
 
     def may_drain(self, head: ProducerBatch) -> bool:
-        """New batches flow; of those being retried only the first unfinished one, which makes it one in flight."""
+        """New batches flow; of those being retried only the first unfinished one: one in flight."""
         if not self.settings.idempotence:
             return True
         unfinished = self.unfinished.get(head.partition, [])
@@ -98,7 +98,7 @@ class JavaProducer(Producer):
         super().fail(batch, error)
 
     def after_expiry(self, batch: ProducerBatch) -> None:
-        """An expired batch that was retried leaves the partition unresolved: nothing new until all others ended."""
+        """One that was retried leaves the partition unresolved: nothing new until all others ended."""
         if self.settings.idempotence:
             if batch.retried:
                 self.unresolved.add(batch.partition)
@@ -141,7 +141,8 @@ class JavaProducer(Producer):
         following = 0
         for batch in self.unfinished.get(partition, []):
             if batch.numbered is not None:
-                batch.numbered = batch.numbered.again(producer_epoch=self.producer_epoch, base_sequence=following)
+                batch.numbered = batch.numbered.again(producer_epoch=self.producer_epoch,
+                                                      base_sequence=following)
                 batch.renumbered = True
                 following = increment_sequence(following, len(batch.values))
         self.next_sequence[partition], self.epoch_of[partition] = following, self.producer_epoch

@@ -66,7 +66,7 @@ class LibrdkafkaProducer(Producer):
             self.tell(batch, "failed", error=self.fatal, note="_FATAL")
 
     def stamp(self, batch: ProducerBatch) -> Batch:
-        """A sequence counts what was sent since the epoch's first batch, also what has ended in between (`msgid`)."""
+        """A sequence counts what was sent since the epoch's first batch, also what has ended (`msgid`)."""
         if self.settings.idempotence:
             first = self.first.setdefault(batch.partition, self.position[batch])
             self.next_sequence[batch.partition] = increment_sequence(0, self.position[batch] - first)
@@ -105,7 +105,7 @@ class LibrdkafkaProducer(Producer):
     # what comes back
 
     def on_success(self, batch: ProducerBatch, answer: ProduceAnswer) -> None:
-        """An acknowledgement covers what was sent before it, 46 the batch alone, and without idempotence it fails."""
+        """It covers what was sent before it, 46 the batch alone; without idempotence 46 is a failure."""
         if not self.settings.idempotence and answer.error:
             self.fail(batch, answer.error)
             return
@@ -136,11 +136,12 @@ class LibrdkafkaProducer(Producer):
         super().on_error(batch, answer)
 
     def _judge_sequence_error(self, batch: ProducerBatch, error: ErrorCode) -> None:
-        """45 is explained by an earlier failure, 59 where nothing of the batch can be stored; else it is the end."""
+        """45 is explained by an earlier failure, 59 where nothing can be stored; else it is the end."""
         if error is GAP:
             explained = batch.sequence > self.next_ack.get(batch.partition, 0)
         else:
-            explained = batch not in self.uncertain and batch.sequence == self.next_error.get(batch.partition, 0)
+            expected = self.next_error.get(batch.partition, 0)
+            explained = batch not in self.uncertain and batch.sequence == expected
         if explained:
             self.raising = True
         else:
@@ -160,7 +161,7 @@ class LibrdkafkaProducer(Producer):
         self.raising = self.settings.idempotence
 
     def after_expiry(self, batch: ProducerBatch) -> None:
-        """So does one that was sent; its request gets no more time than the batch had, all in flight goes again."""
+        """So does one that was sent; its request gets no more time, and all in flight goes again."""
         self.raising = self.settings.idempotence and (self.raising or batch.tries > 0)
         if batch in self.in_flight:
             self.control.abandon(batch)

@@ -44,7 +44,7 @@ class Handled(NamedTuple):
 
 @dataclass(frozen=True)
 class Broker:
-    """Kafka's broker: one `ProducerStateEntry` per producer id, five batches each, rebuilt from the log when lost."""
+    """Kafka's broker: one `ProducerStateEntry` per producer id, rebuilt from the log when lost."""
 
     rule: Rule = judge
     version: KafkaVersion = DEFAULT_VERSION

@@ -15,7 +15,7 @@ from lesson_lib.faults import DELIVER, Fault
 
 @dataclass(frozen=True, slots=True)
 class ProducerSettings:
-    """As the real clients' settings; times in milliseconds, `retries` None for no limit but the delivery timeout."""
+    """As the real clients' settings; times in milliseconds, `retries` None for no limit."""
 
     idempotence: bool = True
     acks: int = -1
@@ -79,8 +79,3 @@ class ProduceAnswer:
     error: ErrorCode = ErrorCode.NONE
     offset: int = -1
     log_start_offset: int = -1
-
-    @property
-    def succeeded(self) -> bool:
-        """Error 46 means that the broker has it already; clients count it as success."""
-        return self.error in (ErrorCode.NONE, ErrorCode.DUPLICATE_SEQUENCE_NUMBER)

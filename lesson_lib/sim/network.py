@@ -93,7 +93,7 @@ class Connection:
             self._tear_if_due()
 
     def _stop_half_way(self, request: ProduceRequest) -> None:
-        """It is lost in the middle; when it should have come through, the connection tears, with all behind it."""
+        """Lost in the middle; when it should have come through, the connection tears, with all behind it."""
         if self.fate.is_dead or request.handled or request.in_cut == 1:
             self.clock.after(HALF_WAY_MS, lambda: self._lose(request))
         self.clock.after(ONE_WAY_MS, self._tear_if_due)

@@ -25,7 +25,8 @@ STEPS = {"after": ("read", "work", "send", "position"), "before": ("read", "posi
 class Pipeline:
     """A process that is started again after each crash, and asks for the group's position when it starts."""
 
-    def __init__(self, kafka: Transactions, values: Sequence[str], steps: Sequence[str], crash: Mapping[int, str]) -> None:
+    def __init__(self, kafka: Transactions, values: Sequence[str], steps: Sequence[str],
+                 crash: Mapping[int, str]) -> None:
         self.kafka, self.world, self.values, self.steps = kafka, kafka.world, values, steps
         self.crash = dict(crash)
 
@@ -52,10 +53,9 @@ class Pipeline:
 
     def _do(self, session: PlainSession, step: str, offset: int, crashes: bool) -> None:
         self.world.clock.now += THINK_MS
-        if step == "read":
-            self.world.record(Kind.READ, lane="consumer", topic=INPUT_TOPIC, offset=offset, values=(self.values[offset],))
-        elif step == "work":
-            self.world.record(Kind.WORK, lane="consumer", topic=INPUT_TOPIC, offset=offset, values=(self.values[offset],))
+        if step in ("read", "work"):
+            self.world.record(Kind.READ if step == "read" else Kind.WORK, lane="consumer", topic=INPUT_TOPIC,
+                              offset=offset, values=(self.values[offset],))
         elif step == "send":
             session.send(self.values[offset].upper())
         elif step == "commit":
@@ -74,8 +74,8 @@ class Pipeline:
 
 
 def simulate_pipeline(values_or_count: int | Sequence[str] = 3, *, transactions: bool = True,
-                      crash: Mapping[int, str] | None = None, isolation: str = "read_committed", broker: str = "4.4",
-                      transaction_version: int = 1, commit: str = "after") -> History:
+                      crash: Mapping[int, str] | None = None, isolation: str = "read_committed",
+                      broker: str = "4.4", transaction_version: int = 1, commit: str = "after") -> History:
     """Read each record of `in`, write it in capitals to `out`, and let a consumer read `out` with that
     isolation level.
 
@@ -102,7 +102,8 @@ def _crash_of(crash: Mapping[int, str], steps: Sequence[str], count: int) -> Map
     """LessonError for a record or a step that does not exist."""
     for record, step in crash.items():
         if record not in range(1, count + 1):
-            raise LessonError(f"There is no input record {record!r} to crash at; records count from 1 to {count}.")
+            raise LessonError(f"There is no input record {record!r} to crash at; "
+                              f"records count from 1 to {count}.")
         if step not in steps:
             raise LessonError(f"It cannot crash after {step!r} here; the steps are {', '.join(steps)}.")
     return crash

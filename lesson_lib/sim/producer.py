@@ -32,6 +32,7 @@ from lesson_lib.history.attempt import exception_name, outcome_of
 from lesson_lib.sim.messages import ProduceAnswer, ProducerBatch, ProducerSettings
 
 GAP, FORGOTTEN = ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER, ErrorCode.UNKNOWN_PRODUCER_ID
+_SUCCESS = (ErrorCode.NONE, ErrorCode.DUPLICATE_SEQUENCE_NUMBER)  # 46: the broker has it already
 
 
 class Control(Protocol):
@@ -54,7 +55,7 @@ class Control(Protocol):
 
 
 class Producer:
-    """What all clients have in common. `stuck`: it will never send again. `fatal`: the error that ended it."""
+    """What all clients share. `stuck`: it will never send again. `fatal`: the error that ended it."""
 
     client = ""
     fatal: ErrorCode | None = None
@@ -83,7 +84,7 @@ class Producer:
             self.fail(batch, self.fatal)
 
     def heads(self) -> list[ProducerBatch]:
-        """The first batch of each queue, in the order of `send`; none while as many are in flight as may be."""
+        """The first batch of each queue, in the order of `send`; none while the window is full."""
         if self.stuck or len(self.in_flight) >= self.settings.in_flight:
             return []
         return sorted((queue[0] for queue in self.queues.values() if queue), key=lambda batch: batch.number)
@@ -102,7 +103,7 @@ class Producer:
         """The answer to a batch is here; nobody waits for that of one that has expired."""
         self.in_flight.remove(batch)
         if not batch.done:
-            self.on_success(batch, answer) if answer.succeeded else self.on_error(batch, answer)
+            self.on_success(batch, answer) if answer.error in _SUCCESS else self.on_error(batch, answer)
 
     def disconnected(self) -> None:
         """Everything unanswered is tried again, oldest first."""
@@ -129,12 +130,12 @@ class Producer:
         if self.settings.idempotence:
             first = self.next_sequence.get(batch.partition, 0)
             self.next_sequence[batch.partition] = increment_sequence(first, count)
-        batch.numbered = Batch(count, self.producer_id, self.producer_epoch, first, max_timestamp=batch.created,
-                               payload=batch.values)
+        batch.numbered = Batch(count, self.producer_id, self.producer_epoch, first,
+                               max_timestamp=batch.created, payload=batch.values)
         return batch.numbered
 
     def requeue(self, batch: ProducerBatch) -> None:
-        """Put back a batch that has to go again: to the front, whatever stands there (`RecordAccumulator.reenqueue`)."""
+        """Put back a batch that has to go again: to the front (`RecordAccumulator.reenqueue`)."""
         self.queues[batch.partition].appendleft(batch)
 
     def is_retriable(self, error: ErrorCode | None) -> bool:
@@ -172,7 +173,8 @@ class Producer:
     def fail(self, batch: ProducerBatch, error: ErrorCode | None) -> None:
         """Tell the application what its client's exception says: failed, or unknown where it cannot know."""
         self._forget(batch)
-        self.tell(batch, outcome_of(error), error=error or ErrorCode.NONE, note=exception_name(self.client, error))
+        self.tell(batch, outcome_of(error), error=error or ErrorCode.NONE,
+                  note=exception_name(self.client, error))
 
     def tell(self, batch: ProducerBatch, what: str, *, offset: int | None = None,
              error: ErrorCode = ErrorCode.NONE, note: str = "") -> None:
@@ -193,7 +195,7 @@ class Producer:
         return (self.next_sequence.get(partition, 0),) if self.settings.idempotence else ()
 
     def recall(self, partition: int, memory: tuple[Any, ...], numbered: list[ProducerBatch]) -> None:
-        """Remember it again; `numbered` are the batches of the partition that have numbers and no end, in order."""
+        """Remember it again; `numbered` are the batches that have numbers and no end, in order."""
         self.next_sequence[partition] = memory[0]
 
     def _forget(self, batch: ProducerBatch) -> None:
@@ -225,7 +227,7 @@ class KafkaPythonProducer(Producer):
         return error is None or (error.retriable and error is not ErrorCode.CORRUPT_MESSAGE)
 
     def after_failure(self, batch: ProducerBatch, error: ErrorCode | None) -> None:
-        """A sequence or epoch error costs the id; any other that is not retriable ends an idempotent producer."""
+        """A sequence or epoch error costs the id; any other ends an idempotent producer."""
         if not self.settings.idempotence or error is None or self.is_retriable(error):
             return
         if error in (GAP, FORGOTTEN, ErrorCode.INVALID_PRODUCER_EPOCH):
@@ -237,7 +239,8 @@ class KafkaPythonProducer(Producer):
             self.fail(waiting, error)
 
     def after_expiry(self, batch: ProducerBatch) -> None:
-        """It drops its id once a retried batch expires, and never asks for another: it sends nothing any more."""
+        """After a retried batch it drops its id and never asks for another: it sends nothing any more."""
         if self.settings.idempotence and batch.retried and not self.stuck:
             self.stuck = True
-            self.control.happened(Kind.PRODUCER, "stuck", note="it dropped its id and never asks for a new one")
+            self.control.happened(Kind.PRODUCER, "stuck",
+                                  note="it dropped its id and never asks for a new one")

@@ -36,10 +36,10 @@ CLIENTS: dict[str, type[Producer]] = {"kafka-python": KafkaPythonProducer, "java
 
 
 def simulate(values_or_count: int | Sequence[str] = 3, *, idempotence: bool = True, acks: str | int = "all",
-             retries: int | None = None, in_flight: int = 1, records_per_batch: int = 1, faults: Script = None,
-             broker: str | KafkaVersion = "4.4", client: str = "kafka-python", rule: Rule | Broker = judge,
-             delivery_timeout_ms: int = 120_000, request_timeout_ms: int = 30_000, partitions: int = 1,
-             resend: bool = False,
+             retries: int | None = None, in_flight: int = 1, records_per_batch: int = 1,
+             faults: Script = None, broker: str | KafkaVersion = "4.4", client: str = "kafka-python",
+             rule: Rule | Broker = judge, delivery_timeout_ms: int = 120_000,
+             request_timeout_ms: int = 30_000, partitions: int = 1, resend: bool = False,
              consumer: ConsumerSettings | Mapping[str, Any] | bool | None = None) -> History:
     """Send some values through a simulated Kafka and return everything that happened.
 
@@ -52,7 +52,8 @@ def simulate(values_or_count: int | Sequence[str] = 3, *, idempotence: bool = Tr
     """
     script, reader = parse_script(faults), None if consumer is None else ConsumerSettings.of(consumer)
     version = version_of(broker)
-    settings = ProducerSettings(idempotence, acks_of(acks), retries, in_flight, delivery_timeout_ms, request_timeout_ms)
+    settings = ProducerSettings(idempotence, acks_of(acks), retries, in_flight, delivery_timeout_ms,
+                                request_timeout_ms)
     check_settings(settings)
     values, size = values_of(values_or_count), count_of("records_per_batch", records_per_batch)
     count_of("partitions", partitions)
@@ -91,11 +92,12 @@ def check_settings(settings: ProducerSettings) -> None:
     if retries is not None and (not isinstance(retries, int) or retries < 0):
         raise LessonError(f"retries must be a whole number from 0, or None for no limit, not {retries!r}.")
     if delivery < request:
-        raise LessonError(f"delivery_timeout_ms ({delivery}) must be at least request_timeout_ms ({request}), "
-                          "as in the real client; lower request_timeout_ms too.")
+        raise LessonError(f"delivery_timeout_ms ({delivery}) must be at least request_timeout_ms "
+                          f"({request}), as in the real client; lower request_timeout_ms too.")
     if settings.idempotence and (settings.acks != -1 or retries == 0):
         wrong = f"acks={settings.acks}" if settings.acks != -1 else "retries=0"
-        raise LessonError(f"Idempotence cannot work with {wrong}: the real client refuses it; add idempotence=False.")
+        raise LessonError(f"Idempotence cannot work with {wrong}: the real client refuses it; "
+                          "add idempotence=False.")
 
 
 class Application:
@@ -134,14 +136,14 @@ class Application:
         if self.resend and what != "ok":
             self.resends += 1
             if self.resends > RESENDS_LIMIT:
-                raise LessonError(f"The application sent {' '.join(batch.values)} again and again, for the fault "
-                                  "does not end; give it an end, such as '1-3: lose ack'.")
+                raise LessonError(f"The application sent {' '.join(batch.values)} again and again, for the "
+                                  "fault does not end; give it an end, such as '1-3: lose ack'.")
             self.todo.appendleft((batch.values, batch.partition))
         if self.settings.in_flight == 1 or self.resend:
             self.world.clock.after(THINK_MS if self.settings.acks else BURST_MS, self.go_on)
 
     def on_killed(self) -> None:
-        """A new process starts; it knows only what is still to be sent and, with `resend`, what was untold."""
+        """A new process starts; it knows what is still to be sent and, with `resend`, what was untold."""
         if self.resend:
             self.todo.extendleft((b.values, b.partition) for b in reversed(self.untold))
         self.world.clock.after(3 * THINK_MS, self.start)

@@ -30,10 +30,11 @@ class Owner(Protocol):
 
 
 class Sender:
-    """One process. `owner` is its application; `new_id` gives out producer ids, the world's unless somebody else's."""
+    """One process. `owner` is its application; `new_id` gives out producer ids, by default the world."""
 
-    def __init__(self, world: World, broker: ToyBroker, settings: ProducerSettings, client: type[Producer], lane: str,
-                 owner: Owner | None = None, new_id: Callable[[str], tuple[int, int]] | None = None) -> None:
+    def __init__(self, world: World, broker: ToyBroker, settings: ProducerSettings,
+                 client: type[Producer], lane: str, owner: Owner | None = None,
+                 new_id: Callable[[str], tuple[int, int]] | None = None) -> None:
         self.world, self.clock, self.broker, self.settings = world, world.clock, broker, settings
         self.lane, self.owner, self.new_id = lane, owner, new_id or world.new_producer_id
         self.connection: Connection | None = None
@@ -98,7 +99,8 @@ class Sender:
     def _dispatch(self, request: ProduceRequest, connection: Connection) -> None:
         if self.settings.acks:
             wait = self.settings.request_timeout_ms
-            self.timers[request.batch] = self.clock.after(wait, lambda: self.time_out(request, f"no answer in {wait} ms"))
+            why = f"no answer in {wait} ms"
+            self.timers[request.batch] = self.clock.after(wait, lambda: self.time_out(request, why))
         connection.send(request)
         if not self.settings.acks:
             self.producer.tell(request.batch, "ok", note="no answer was asked for")
@@ -112,7 +114,8 @@ class Sender:
     def time_out(self, request: ProduceRequest, why: str) -> None:
         """Wait no longer for this answer: the connection is closed."""
         if not self.killed and self.connection:
-            self.world.record_request(Kind.TIMEOUT, request, lane=self.lane, conn=self.connection.number, note=why)
+            self.world.record_request(Kind.TIMEOUT, request, lane=self.lane, conn=self.connection.number,
+                                      note=why)
             self.connection.tear("the producer closed it")
 
     # by the connection

@@ -6,10 +6,11 @@
     kafka.consumer("read_committed").poll()     # ["a", "b"]
     kafka.history()
 
-A second `kafka.producer("shop")` fences the first, as a restarted process does its zombie. `kafka.producer()` without an
-id is idempotent and nothing more: it has no transactions, and nobody can fence it.
+A second `kafka.producer("shop")` fences the first, as a restarted process does its zombie. `kafka.producer()`
+without an id is idempotent and nothing more: it has no transactions, and nobody can fence it.
 
-Differs from Kafka in: one coordinator, which answers at once; markers are in the logs 10 ms after the commit was answered.
+Differs from Kafka in: one coordinator, which answers at once; markers are in the logs 10 ms after the commit
+was answered.
 """
 
 from __future__ import annotations
@@ -36,10 +37,10 @@ INPUT_TOPIC, OFFSETS_TOPIC = "in", "__consumer_offsets"
 
 
 class Transactions:
-    """One topic, its broker and the coordinator; `transaction_version` 2 raises the epoch with every transaction."""
+    """One topic, its broker and the coordinator; `transaction_version` 2: a new epoch every transaction."""
 
-    def __init__(self, *, partitions: int = 1, broker: str | KafkaVersion = "4.4", transaction_version: int = 1,
-                 faults: Script = None, topic: str = TOPIC) -> None:
+    def __init__(self, *, partitions: int = 1, broker: str | KafkaVersion = "4.4",
+                 transaction_version: int = 1, faults: Script = None, topic: str = TOPIC) -> None:
         if transaction_version not in (1, 2):
             raise LessonError(f"transaction_version is 1 or 2, not {transaction_version!r}.")
         self.version, self.transaction_version = version_of(broker), transaction_version
@@ -62,7 +63,8 @@ class Transactions:
         """Start a producer; with a transactional id, let it do `init_transactions()`."""
         self.world.clock.now += ONE_WAY_MS
         lane = "producer" if not self.sessions else f"producer {len(self.sessions) + 1}"
-        session = Session(self, lane, transactional_id, timeout_ms) if transactional_id else PlainSession(self, lane)
+        session = PlainSession(self, lane) if not transactional_id else (
+            Session(self, lane, transactional_id, timeout_ms))
         self.sessions.append(session)
         return session
 
@@ -73,7 +75,7 @@ class Transactions:
         return self.consumers[-1]
 
     def wait(self, ms: int) -> None:
-        """Let time pass; transactions that have been open for too long are aborted, their producers fenced."""
+        """Let time pass; transactions open for too long are aborted, and their producers fenced."""
         self.world.clock.now += count_of("ms", ms)
         for marker in self.coordinator.abort_timed_out(self.world.clock.now):
             self.world.record(Kind.TXN, "timed out", lane="coordinator", note=marker.transactional_id)
@@ -102,12 +104,13 @@ class Transactions:
         log, now = self.broker.logs[partition], self.world.clock.now
         offset = log.log_end_offset
         log.append_marker(marker.producer_id, marker.producer_epoch, commit=marker.commit, timestamp=now)
-        self.world.record(Kind.MARKER, "commit" if marker.commit else "abort", lane="broker", partition=partition,
-                          offset=offset, producer_id=marker.producer_id, producer_epoch=marker.producer_epoch,
+        self.world.record(Kind.MARKER, "commit" if marker.commit else "abort", lane="broker",
+                          partition=partition, offset=offset, producer_id=marker.producer_id,
+                          producer_epoch=marker.producer_epoch,
                           note=f"last stable offset {log.last_stable_offset}")
 
     def _end_offsets(self, marker: Marker) -> None:
-        """With a commit the positions sent in the transaction become the group's; with an abort they are dropped."""
+        """With a commit the positions of the transaction become the group's; an abort drops them."""
         position = self.pending_position.pop(marker.transactional_id)
         if marker.commit:
             self.commit_position(position, "committed with the transaction")
@@ -129,7 +132,8 @@ class Transactions:
 
 
 class PlainSession:
-    """A process with an idempotent producer and no `transactional_id`: nothing that it sends belongs together.
+    """A process with an idempotent producer and no `transactional_id`: nothing that it sends belongs
+    together.
 
     Every new one has a new producer id, and none knows of another.
     """
@@ -138,15 +142,16 @@ class PlainSession:
 
     def __init__(self, kafka: Transactions, lane: str) -> None:
         self.kafka, self.world = kafka, kafka.world
-        self.inner = Sender(kafka.world, kafka.broker, ProducerSettings(), self.client, lane, new_id=self.new_id)
+        self.inner = Sender(kafka.world, kafka.broker, ProducerSettings(), self.client, lane,
+                            new_id=self.new_id)
 
     def new_id(self, lane: str) -> tuple[int, int]:
         """A new id, from where those of transactional producers come from, so that no two are the same."""
         return self._got_id(lane, self.kafka.coordinator.init_producer_id(None))
 
     def _got_id(self, lane: str, answer: CoordinatorAnswer, note: str = "") -> tuple[int, int]:
-        self.world.record(Kind.INIT, lane=lane, producer_id=answer.producer_id, producer_epoch=answer.producer_epoch,
-                          note=note)
+        self.world.record(Kind.INIT, lane=lane, producer_id=answer.producer_id,
+                          producer_epoch=answer.producer_epoch, note=note)
         return answer.producer_id, answer.producer_epoch
 
     def send(self, *values: str, partition: int = 0) -> str:
@@ -185,7 +190,8 @@ class PlainSession:
         self._no_transactions()
 
     def _no_transactions(self) -> NoReturn:
-        raise LessonError('A transaction needs a transactional id: start the producer with kafka.producer("shop").')
+        raise LessonError("A transaction needs a transactional id: start the producer with "
+                          'kafka.producer("shop").')
 
     def _takes_a_while(self) -> None:
         self.world.clock.now += ONE_WAY_MS
@@ -197,7 +203,8 @@ class PlainSession:
     def _check_partition(self, partition: int) -> None:
         partitions = self.kafka.broker.logs
         if partition not in partitions:
-            raise LessonError(f"There is no partition {partition}; partitions are 0 to {len(partitions) - 1}.")
+            raise LessonError(f"There is no partition {partition}; "
+                              f"partitions are 0 to {len(partitions) - 1}.")
 
 
 class TransactionalProducer(KafkaPythonProducer):
@@ -216,7 +223,7 @@ class TransactionalProducer(KafkaPythonProducer):
             self.error = self.fatal = ErrorCode.PRODUCER_FENCED
             return
         self.error = error or ErrorCode.REQUEST_TIMED_OUT
-        if error is not None and batch.numbered:  # not stored: its numbers are free (`adjustSequencesDueToFailedBatch`)
+        if error is not None and batch.numbered:  # its numbers are free (`adjustSequencesDueToFailedBatch`)
             self.next_sequence[batch.partition] = batch.numbered.base_sequence
 
 
@@ -242,7 +249,7 @@ class Session(PlainSession):
         return self.inner.producer
 
     def new_id(self, lane: str) -> tuple[int, int]:
-        """The same id, its epoch raised: who had it before is fenced, an open transaction of it aborted first."""
+        """The same id, its epoch raised: a predecessor is fenced, its open transaction aborted first."""
         answer = self.coordinator.init_producer_id(self.transactional_id, self.timeout_ms)
         if answer.marker:
             self.kafka.write(answer.marker)
@@ -280,10 +287,11 @@ class Session(PlainSession):
             self._say("offsets", topic=INPUT_TOPIC, offset=position)
 
     def commit(self, killed: bool = False) -> None:
-        """Commit: the records become visible to read_committed. `killed`: the process dies before the answer comes."""
+        """Commit: the records become visible to read_committed. `killed`: it dies before the answer."""
         error = self.producer.error
         if error and not self.producer.fatal:
-            raise LessonError(f"A send of this transaction failed ({error.words}): only abort() is possible now.")
+            raise LessonError(f"A send of this transaction failed ({error.words}): "
+                              "only abort() is possible now.")
         self._end(commit=True, killed=killed)
 
     def abort(self) -> None:
@@ -294,7 +302,7 @@ class Session(PlainSession):
         self._check_open()
         self.open = False
         self._takes_a_while()
-        if not self.added and not self.producer.fatal:  # nothing was added: there is nothing to ask the coordinator for
+        if not self.added and not self.producer.fatal:  # there is nothing to ask the coordinator for
             self._say("committed" if commit else "aborted")
         elif answer := self._ask_to_end(commit):
             self.kill() if killed else self._ended(answer, commit)
@@ -303,7 +311,7 @@ class Session(PlainSession):
     # what passes between it and the coordinator
 
     def _add(self, topic: str, partition: int, what: str = "add partition") -> None:
-        """Make the partition part of the transaction; the coordinator refuses where this producer is fenced."""
+        """Make the partition part of the transaction; the coordinator refuses a fenced producer."""
         where, now, producer = (topic, partition), self.world.clock.now, self.producer
         if where in self.added:
             return
@@ -315,10 +323,11 @@ class Session(PlainSession):
         self._say(what, topic=topic, partition=partition)
 
     def _ask_to_end(self, commit: bool) -> CoordinatorAnswer | None:
-        """EndTxn: once the coordinator has decided, the transaction is committed, though no marker is written yet."""
+        """EndTxn: once the coordinator has decided, it is committed, though no marker is written yet."""
         self._say("commit" if commit else "abort")
         self._takes_a_while()
-        answer = self.coordinator.end(self.transactional_id, self.producer.producer_id, self.producer.producer_epoch,
+        producer = self.producer
+        answer = self.coordinator.end(self.transactional_id, producer.producer_id, producer.producer_epoch,
                                       commit=commit, epoch_bump=self.kafka.transaction_version == 2)
         self.added.clear()
         if answer.error:
@@ -328,13 +337,14 @@ class Session(PlainSession):
         return answer
 
     def _ended(self, answer: CoordinatorAnswer, commit: bool) -> None:
-        """The application is told. In transaction version 2 the answer holds the next epoch; sequences start at 0."""
+        """The application is told. In version 2 the answer holds the next epoch; sequences start at 0."""
         self._takes_a_while()
         self._say("committed" if commit else "aborted")
-        self.producer.error = None
+        producer = self.producer
+        producer.error = None
         if self.kafka.transaction_version == 2:
-            self.producer.producer_id, self.producer.producer_epoch = answer.producer_id, answer.producer_epoch
-            self.producer.next_sequence.clear()
+            producer.producer_id, producer.producer_epoch = answer.producer_id, answer.producer_epoch
+            producer.next_sequence.clear()
 
     def _refuse(self, error: ErrorCode) -> None:
         """Fenced, or told that this cannot be done: only close() is left (`ProducerFencedException`)."""
@@ -343,9 +353,9 @@ class Session(PlainSession):
 
     def _say(self, what: str, **more: Any) -> None:
         """Write down a step of the transaction."""
-        self.world.record(Kind.TXN, what, **{"lane": self.inner.lane, "producer_id": self.producer.producer_id,
-                                             "producer_epoch": self.producer.producer_epoch,
-                                             "note": self.transactional_id} | more)
+        about = {"lane": self.inner.lane, "producer_id": self.producer.producer_id,
+                 "producer_epoch": self.producer.producer_epoch, "note": self.transactional_id}
+        self.world.record(Kind.TXN, what, **about | more)
 
     def _check_open(self) -> None:
         self._check_alive(repr(self.transactional_id))
@@ -362,7 +372,7 @@ class Reader:
         self.inner = Consumer(kafka.world, kafka.broker, settings, lane)
 
     def poll(self) -> list[str]:
-        """Every record that became visible since the last poll; read_committed stops at the last stable offset."""
+        """Every record that became visible since; read_committed stops at the last stable offset."""
         before = len(self.world.events)
         self.inner.poll()
         return [value for event in self.world.events[before:] for value in event.values]

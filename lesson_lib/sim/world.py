@@ -81,10 +81,10 @@ class World:
         self.events.append(Event(self.clock.now, kind, what, **{"topic": self.topic} | fields))
 
     def record_request(self, kind: Kind, request: ProduceRequest, what: str = "", **fields: Any) -> None:
-        """Write down what happens to a request; a send and a verdict say what is in the batch's header too."""
+        """Write down what happens to a request; a send and a verdict say the batch's header too."""
         batch, sent = request.batch, request.sent
-        about = {"attempt": request.attempt, "batch": batch.number, "try_no": request.try_no, "values": batch.values,
-                 "partition": batch.partition}
+        about = {"attempt": request.attempt, "batch": batch.number, "try_no": request.try_no,
+                 "values": batch.values, "partition": batch.partition}
         if kind in (Kind.SEND, Kind.VERDICT):
             about |= {"producer_id": sent.producer_id, "producer_epoch": sent.producer_epoch,
                       "base_sequence": sent.base_sequence, "record_count": sent.record_count,

@@ -1,0 +1,39 @@
+"""The way of a batch through the toy: few rooms, and no answer overtakes another."""
+
+from __future__ import annotations
+
+import sys
+from types import FrameType
+from typing import Any
+
+import pytest
+
+from lesson_lib.history import Kind
+from lesson_lib.sim import simulate
+
+ROOMS = {"errors", "faults", "core/batch", "core/kafka_version", "core/partition_log", "core/producer_state", "sim/broker",
+         "sim/network", "sim/producer", "sim/run", "sim/sender", "sim/world"}
+
+
+def test_a_run_goes_through_twelve_rooms() -> None:
+    seen = set()
+
+    def look(frame: FrameType, event: str, argument: Any) -> None:
+        _, found, room = frame.f_code.co_filename.rpartition("lesson_lib/")
+        if event == "call" and found:
+            seen.add(room.removesuffix(".py"))
+    before = sys.getprofile()
+    sys.setprofile(look)
+    try:
+        simulate(3, faults={2: "lose ack"})
+    finally:
+        sys.setprofile(before)
+    assert seen == ROOMS
+
+
+@pytest.mark.parametrize("client", ["kafka-python", "java", "librdkafka"])
+def test_answers_on_one_connection_come_in_the_order_of_the_requests(client: str) -> None:
+    run = simulate(5, client=client, in_flight=5, idempotence=False, faults={2: "delay 100", 4: "delay 30"})
+    acks = run.of(Kind.ACK)
+    assert [event.attempt for event in acks] == [1, 2, 3, 4, 5]
+    assert acks[0].t + 100 <= acks[1].t <= acks[2].t
