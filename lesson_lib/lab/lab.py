@@ -340,5 +340,5 @@ def _text(error: Exception) -> str:
 def _close(client: LabConsumer | LabAdmin) -> None:
     try:
         client.close()
-    except (KafkaError, OSError, RuntimeError):  # it was closed by hand, or its broker is gone
+    except (KafkaError, LessonError, OSError, RuntimeError):  # it was closed by hand, or its broker is gone
         pass

@@ -77,7 +77,7 @@ def stand_ins(world: World) -> Iterator[StandIn]:
 class NumberedTask(selector.Task):
     """A task of kafka-python's loop. Of two that are due at one moment the older goes first; kafka-python leaves that to chance."""
 
-    _numbers = itertools.count()
+    _numbers: Iterator[int] = itertools.count()
 
     def __init__(self, coro: Any) -> None:
         super().__init__(coro)
@@ -123,6 +123,7 @@ def put_everywhere(world: World) -> None:
 
     for client in (KafkaProducer, KafkaConsumer, KafkaAdminClient, selector.NetworkSelector):
         world.put(client, "DEFAULT_CONFIG", {**client.DEFAULT_CONFIG, "selector": choose_selector})
+    world.put(NumberedTask, "_numbers", itertools.count())
     world.put(selector, "Task", NumberedTask)
     world.put(Sender, "start", partialmethod(start_sender, world, Sender.start))
     world.put(KafkaProducer, "send", guarded(world, KafkaProducer.send, lambda producer: producer._sender._client._net))

@@ -7,7 +7,6 @@ import gc
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import kafka
@@ -36,21 +35,6 @@ def names_of_kafka() -> dict[tuple[str, str], int]:
                 found |= {(f"{module.__name__}.{home.__name__}", name): id(value) for name, value in vars(home).items()
                           if name not in ("log", "_abc_impl", "_current")}
     return found
-
-
-@pytest.fixture
-def lab() -> Iterator[Lab]:
-    """A lab in a virtual world; no handler of its broker raised."""
-    lab = start_lab(world="virtual")
-    yield lab
-    assert list(lab.choice.embedded.cluster.failures) == []
-    lab.stop()
-
-
-@pytest.fixture
-def world(lab: Lab) -> World:
-    """The world of that lab."""
-    return seams._open[0]
 
 
 # in place and gone

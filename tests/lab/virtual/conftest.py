@@ -1,0 +1,36 @@
+"""A lab in a virtual world, and what its clock says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from lesson_lib.lab.lab import Lab, start_lab
+from lesson_lib.lab.virtual import seams
+from lesson_lib.lab.virtual.world import World
+
+
+@pytest.fixture
+def lab() -> Iterator[Lab]:
+    """The lab; no handler of its broker raised."""
+    lab = start_lab(world="virtual")
+    yield lab
+    assert list(lab.choice.embedded.cluster.failures) == []
+    lab.stop()
+
+
+@pytest.fixture
+def world(lab: Lab) -> World:
+    """Its world."""
+    return seams._open[0]
+
+
+@pytest.fixture
+def seconds(world: World) -> Callable[[Callable[[], object]], float]:
+    """How long something takes on the world's clock."""
+    def measure(work: Callable[[], object]) -> float:
+        begin = world.now
+        work()
+        return round(world.now - begin, 6)
+    return measure
