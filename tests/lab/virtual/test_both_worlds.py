@@ -12,7 +12,8 @@ from lesson_lib.lab.lab import start_lab
 from tests.test_three_brokers import BROKER_FAULTS, BURSTS, ROWS, patience
 
 SCRIPTS: list[dict[str, Any]] = [
-    *({"faults": row.faults, "idempotence": idempotence, **patience(row.faults)} for row in [*ROWS, *BROKER_FAULTS] for idempotence in (True, False)),
+    *({"faults": row.faults, "idempotence": idempotence, **patience(row.faults)}
+      for row in [*ROWS, *BROKER_FAULTS] for idempotence in (True, False)),
     *({"values_or_count": 5, "faults": faults, "idempotence": idempotence, "in_flight": 5, **patience(faults)}
       for faults, _, _ in BURSTS for idempotence in (True, False)),
     *({"retries": 0, "idempotence": False, "faults": {2: fault}} for fault in ("lose ack", "lose request", "refuse 19")),

@@ -1,0 +1,39 @@
+"""Every lesson reaches its end in the virtual world too: to the letter the same each time, and with what sockets show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.notebooks.conftest import Book
+from tests.notebooks.test_same import contents, differences, first_difference
+
+VIRTUAL = {"LESSON_WORLD": "virtual", "KAFKA_BOOTSTRAP_SERVERS": ""}
+
+
+@pytest.fixture(scope="module")
+def in_virtual_world(path: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Book]:
+    """Run the notebook there with this order of sets, with nothing answered."""
+    def run(seed: str) -> Book:
+        book = Book(path, tmp_path_factory.mktemp("virtual") / "progress")
+        try:
+            book.start(PYTHONHASHSEED=seed, **VIRTUAL)
+            return book.run()
+        finally:
+            book.stop()
+    return run
+
+
+def test_every_cell_is_the_same_every_time(in_virtual_world: Callable[[str], Book], unanswered: Book) -> None:
+    first, second = in_virtual_world("1").notebook, in_virtual_world("2").notebook
+    assert whole_differences(first, second) == []
+    assert differences(first, unanswered.notebook) == []
+
+
+def whole_differences(one: Any, other: Any) -> list[str]:
+    """The cells that put out something else, live ones included."""
+    texts = [(a.id, *(str(contents(cell.outputs)) for cell in (a, b))) for a, b in zip(one.cells, other.cells, strict=True) if a.cell_type == "code"]
+    return [f"{name}: {first_difference(a, b)}" for name, a, b in texts if a != b]
