@@ -43,6 +43,11 @@ class Choice:
         return f"{self.address[0]}:{self.address[1]}"
 
     @property
+    def is_virtual(self) -> bool:
+        """Whether it is in a virtual world."""
+        return bool(self.suffix)
+
+    @property
     def who(self) -> str:
         """The broker in a sentence; a name that is a bare release is that of an embedded one."""
         is_release = self.name[:1].isdigit() and ":" not in self.name

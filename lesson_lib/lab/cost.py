@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lesson_lib.lab.forge import fetch_batches
+from lesson_lib.text_table import wrap_output
 
 SETTINGS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("acks=1, idempotence off", {"acks": 1, "enable_idempotence": False}),
@@ -23,25 +24,30 @@ SETTINGS: tuple[tuple[str, dict[str, Any]], ...] = (
 )
 VALUE = b"x" * 100
 ROUNDS = 5
+UNTIMED = ("In a virtual world nothing takes time but the way of a message, so what a send costs to compute cannot be measured here: "
+           "open the course on a computer with `make lab`, and use start_lab(world='sockets').")
 
 
 @dataclass(frozen=True, slots=True)
 class CostTable:
     """For each setting: its name, the time of a send against the first's, the bytes of a batch of one record.
 
-    The time is the median of the rounds, with the least and the greatest.
+    The time is the median of the rounds, with the least and the greatest; None in a virtual world, where computing takes none.
     """
 
-    rows: tuple[tuple[str, tuple[float, float, float], int], ...]
+    rows: tuple[tuple[str, tuple[float, float, float] | None, int], ...]
 
     def __str__(self) -> str:
-        rows = (f"{name:<30}{_ratio_words(ratios):<23}   {size:^16}" for name, ratios, size in self.rows)
-        return "\n".join([f"{'settings':<30}relative time of a send   bytes of a batch", *rows])
+        lines = [f"{'settings':<30}relative time of a send   bytes of a batch"]
+        lines += [f"{name:<30}{_ratio_words(ratios):<23}   {size:^16}" for name, ratios, size in self.rows]
+        return "\n".join(lines if self.rows[0][1] else [*lines, wrap_output(UNTIMED)])
 
     __repr__ = __str__
 
 
-def _ratio_words(ratios: tuple[float, float, float]) -> str:
+def _ratio_words(ratios: tuple[float, float, float] | None) -> str:
+    if ratios is None:
+        return "not measured"
     middle, least, most = ratios
     return f"{middle:.2f}   ({least:.2f} to {most:.2f})" if least != most else f"{middle:.2f}"
 
@@ -57,7 +63,8 @@ def measure_cost(lab: Any, records: int = 100) -> CostTable:
         turns = list(zip(producers, topics, strict=True))
         times = [[_seconds(*turn) for turn in turns] for _ in range(records + 1)][1:]  # the first warms up
     names, sizes = [name for name, _ in SETTINGS], [len(fetch_batches(lab, topic)[0]) for topic in topics]
-    return CostTable(tuple(zip(names, _ratios(times), sizes, strict=True)))
+    ratios = [None] * len(names) if lab.choice.is_virtual else _ratios(times)
+    return CostTable(tuple(zip(names, ratios, sizes, strict=True)))
 
 
 def _ratios(times: list[list[float]]) -> list[tuple[float, float, float]]:

@@ -104,6 +104,9 @@ class Bench(Protocol):
     def produce(self, batch: Batch, values: Sequence[bytes], transactional_id: str | None) -> ForgeAnswer:
         """Hand over one batch."""
 
+    def now(self) -> int:
+        """What its clock says, in milliseconds since 1970."""
+
     def memory(self) -> list[MemoryRow]:
         """What is remembered of each producer id."""
 
@@ -122,6 +125,10 @@ class ToyBench:
     def produce(self, batch: Batch, values: Sequence[bytes], transactional_id: str | None) -> ForgeAnswer:
         """Let the toy's rule decide."""
         return _as_answer(self.log.append(batch.again(payload=tuple(v.decode() for v in values))), self.log)
+
+    def now(self) -> int:
+        """The time of the cell: the toy is in no world."""
+        return int(time.time() * 1000)
 
     def memory(self) -> list[MemoryRow]:
         """The toy's memory; unlike a broker's answer it could show all five ranges (`log.producers`)."""
@@ -147,6 +154,10 @@ class BrokerBench:
         request = requests.produce(self.topic, self.partition, data, transactional_id=transactional_id)
         part = self.client.ask(request).responses[0].partition_responses[0]
         return ForgeAnswer(part.error_code, part.base_offset, part.log_append_time_ms, part.log_start_offset)
+
+    def now(self) -> int:
+        """The time in the broker's world."""
+        return self.client.now()
 
     def memory(self) -> list[MemoryRow]:
         """The broker's memory, by DescribeProducers."""
@@ -181,8 +192,7 @@ class Forge:
         numbers = (producer_id, epoch, base_sequence) if producer_id >= 0 else (-1, -1, -1)
         given = self._values(numbers, count) if values is None else values
         self.sent += len(given)
-        now = int(time.time() * 1000)
-        batch = _checked(Batch(len(given), *numbers, transactional=transactional, max_timestamp=now))
+        batch = _checked(Batch(len(given), *numbers, transactional=transactional, max_timestamp=self.bench.now()))
         answer = self.bench.produce(batch, [value.encode() for value in given], transactional_id)
         offset = None if answer.error else answer.base_offset
         self.handed.append(ByHand(batch, tuple(given), answer.verdict, offset, ErrorCode(answer.error)))

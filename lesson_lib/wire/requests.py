@@ -185,6 +185,11 @@ class RawClient:
         """Send bytes as they are; nothing is expected back."""
         self._socket.sendall(frame)
 
+    @staticmethod
+    def now() -> int:
+        """Milliseconds since 1970 on the clock of the world that the connection is in."""
+        return int(time.time() * 1000)
+
     def hung_up(self) -> bool:
         """Whether the broker closes the connection; False when it sends something, or stays silent."""
         try:

@@ -34,9 +34,8 @@ from lesson_lib.lab.virtual import sockets, threads
 from lesson_lib.lab.virtual.world import EPOCH, World
 
 WAITING_ROOMS = ("kafka.", "lesson_lib.lab.", "lesson_lib.proxy.", "lesson_lib.broker.", "lesson_lib.wire.")
-LEFT_AS_THEY_ARE = ("lesson_lib.lab.virtual", "lesson_lib.lab.cost", "lesson_lib.wire.server")
-LOADED_LATE = ("lesson_lib.lab.forge", "lesson_lib.lab.as_history", "lesson_lib.lab.distance_cost",
-               "lesson_lib.wire.requests", "lesson_lib.wire.probe")
+LEFT_AS_THEY_ARE = ("lesson_lib.lab.virtual", "lesson_lib.lab.cost", "lesson_lib.lab.forge", "lesson_lib.wire.server")
+LOADED_LATE = ("lesson_lib.lab.as_history", "lesson_lib.lab.distance_cost", "lesson_lib.wire.requests", "lesson_lib.wire.probe")
 SEAMS = (Sender.run, Sender.run_once, selector.Task, selector.NetworkSelector, KafkaNetSocket)
 KNOWN_VERSION, KNOWN_SEAMS = "3.0.12", "7a0d4575e6f89cd8"
 RANDOM = ("choice", "shuffle", "uniform", "random", "randint")
