@@ -78,9 +78,13 @@ class Ran:
     """What a run brought up: errors and verdicts by cell, stored answers, why it ended early."""
 
     raised: dict[int, str] = field(default_factory=dict)
-    verdicts: dict[int, Any] = field(default_factory=dict)
+    verdicts: dict[int | None, list[str]] = field(default_factory=dict)
     stored: list[str] = field(default_factory=list)
     problem: str = ""
+
+    def shows_right(self, cell: int | None) -> bool:
+        """Whether that cell shows verdicts, and no other one than right."""
+        return set(self.verdicts.get(cell, ())) == {ItemState.RIGHT}
 
 
 class Checker:
@@ -149,8 +153,8 @@ class Checker:
                     match process.receive(min(patience, end - time.monotonic())):
                         case {"cell": int(number), "raises": str(what)} if 0 <= number < len(cells):
                             ran.raised[number] = what[:300]
-                        case {"cell": int(number), "verdicts": verdicts} if 0 <= number < len(cells):
-                            ran.verdicts[number] = verdicts
+                        case {"cell": int(number), "verdicts": [*verdicts]} if 0 <= number < len(cells):
+                            ran.verdicts[number] = list(map(str, verdicts))
                         case {"cell": int(number)} if 0 <= number < len(cells):
                             cell, patience = number, self.bounds.cell
                         case {"stored": [*stored]}:
@@ -224,5 +228,5 @@ def _remarks(ran: Ran, found: dict[str, dict[str, Any]]) -> Iterator[str]:
     if made_up := sorted(item_id for item_id in ran.stored if "cell" not in found.get(item_id, {})):
         yield f"Its run stores answers that no cell gives; they do not count: {', '.join(made_up)[:200]}."
     for item_id, one in found.items():
-        if one["state"] == ItemState.WRONG and ran.verdicts.get(one.get("cell", -1)) == [ItemState.RIGHT]:
+        if one["state"] == ItemState.WRONG and ran.shows_right(one.get("cell")):
             yield f"Code cell {one['cell'] + 1} shows that {item_id} is right; checked again, it is wrong."
