@@ -1,7 +1,7 @@
 """Pictures of a run: `show` and `compare`, in three layouts: lanes, space-time and arrival graph.
 
-Here lives what turns a history into a drawing. Nothing here may know a simulation, a broker or a lesson, or from which
-of them a run came: only `core` and `history`.
+Here lives what turns a history into a drawing. Nothing here may know a simulation, a broker or a lesson, or
+from which of them a run came: only `core` and `history`.
 """
 
 from lesson_lib.draw.picture import Picture

@@ -1,8 +1,9 @@
 """What a learner gets to see: an image with alternative text, and the same run as a text table beneath it.
 
-It is an ordinary cell output, so it stays in exported pages, on paper and for a screen reader. Where scripts may run,
-the image becomes a drawing to step through: the script `stepper.js` shows and hides the marks of each event, all in the one
-output, with no kernel and no network. Where scripts are off, and in a notebook that is not trusted yet, the image stays.
+It is an ordinary cell output, so it stays in exported pages, on paper and for a screen reader. Where scripts
+may run, the image becomes a drawing to step through: the script `stepper.js` shows and hides the marks of
+each event, all in the one output, with no kernel and no network. Where scripts are off, and in a notebook
+that is not trusted yet, the image stays.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ from lesson_lib.draw.sheet.canvas import Canvas
 from lesson_lib.errors import LessonError
 
 NARROWEST = 640  # pixels on the page: smaller, its words cannot be read, and it is scrolled instead
-# On paper nothing can be opened. It needs no script; where a browser does not know this, `stepper.js` opens the table.
-ON_PAPER = "@media print{.lesson-picture details::details-content{content-visibility:visible;display:block;height:auto}}"
+# On paper nothing can be opened. Where a browser does not know this, `stepper.js` opens the table.
+ON_PAPER = ("@media print{.lesson-picture details::details-content"
+            "{content-visibility:visible;display:block;height:auto}}")
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,8 @@ class Picture:
         """Write the image to `path`, as PNG or SVG by its ending. LessonError for any other ending."""
         path = Path(path)
         if path.suffix not in (".png", ".svg"):
-            raise LessonError(f"A picture can be saved as .png or .svg, not as {path.suffix or 'a file without an ending'!r}.")
+            ending = path.suffix or "a file without an ending"
+            raise LessonError(f"A picture can be saved as .png or .svg, not as {ending!r}.")
         path.write_bytes(self.png if path.suffix == ".png" else self.svg.encode())
         return path
 
@@ -60,19 +63,23 @@ class Picture:
             return f'<div class="lesson-picture">{self._image()}{self._table_html()}</div>'
         name = name_of(self.svg)
         script = script_for(name, self.captions, self.surprises)
-        divided = f' data-divided="{self.canvas.divided_at / self.canvas.height:.4f}"' if self.canvas.divided_at else ""
-        return f'<div class="lesson-picture" data-picture="{name}"{divided}>{self._image()}{self._table_html()}{script}</div>'
+        at = self.canvas.divided_at
+        marked = f'data-picture="{name}"' + (f' data-divided="{at / self.canvas.height:.4f}"' if at else "")
+        return f'<div class="lesson-picture" {marked}>{self._image()}{self._table_html()}{script}</div>'
 
     def _image(self) -> str:
         source = f"data:image/svg+xml;base64,{base64.b64encode(self.svg.encode()).decode()}"
         size = f'width="{self.canvas.width:.0f}"'
         look = f"max-width:100%;min-width:{NARROWEST}px;height:auto;background:#fff"
-        return f'<div style="overflow-x:auto"><img alt="{escape(self.alt)}" src="{source}" {size} style="{look}"></div>'
+        image = f'<img alt="{escape(self.alt)}" src="{source}" {size} style="{look}">'
+        return f'<div style="overflow-x:auto">{image}</div>'
 
     def _table_html(self) -> str:
-        look = "font-family:monospace;white-space:pre;overflow-x:auto;width:0;min-width:100%"  # long lines make no place wider
-        table = f'<summary>The same as text</summary><pre tabindex="0" style="{look}">{escape(self.table)}</pre>'
-        return f"<details>{table}</details><style>{ON_PAPER}</style>" if self.folded else f"<details open>{table}</details>"
+        # So wide that long lines make no place wider.
+        look = "font-family:monospace;white-space:pre;overflow-x:auto;width:0;min-width:100%"
+        lines = f'<pre tabindex="0" style="{look}">{escape(self.table)}</pre>'
+        table = f"<summary>The same as text</summary>{lines}</details>"
+        return f"<details>{table}<style>{ON_PAPER}</style>" if self.folded else f"<details open>{table}"
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         return {"text/html": self.html(), "text/plain": self.table}
@@ -93,6 +100,7 @@ def name_of(svg: str) -> str:
 
 def script_for(name: str, captions: tuple[str, ...], surprises: tuple[int, ...]) -> str:
     """The `<script>` that makes the picture called `name` step."""
-    told = json.dumps({"captions": captions, "surprises": surprises}, ensure_ascii=False).replace("<", "\\u003c")
+    told = json.dumps({"captions": captions, "surprises": surprises}, ensure_ascii=False)
+    told = told.replace("<", "\\u003c")
     source = _source().replace('/*NAME*/""', json.dumps(name)).replace("/*TOLD*/{}", told)
     return f"<script>{source}</script>"

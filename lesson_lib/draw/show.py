@@ -11,7 +11,14 @@ from lesson_lib.draw.sheet.canvas import Canvas
 from lesson_lib.draw.sheet.style import LANE, MARGIN
 from lesson_lib.draw.words.events import Telling
 from lesson_lib.draw.words.heading import Ending, Heading, differences, names_of, small_print, title
-from lesson_lib.draw.words.two_runs import alike, comparable, counted_times, differing, side_by_side, told_together
+from lesson_lib.draw.words.two_runs import (
+    alike,
+    comparable,
+    counted_times,
+    differing,
+    side_by_side,
+    told_together,
+)
 from lesson_lib.errors import LessonError
 from lesson_lib.history import History
 
@@ -35,13 +42,13 @@ def show(history: History, layout: str | None = None, control: History | None = 
          ghost: History | None = None) -> Picture:
     """Draw a run, and under it its control on the same axis of time.
 
-    `ghost` is the run as it was before something was changed: in lanes it stands pale behind, in the other layouts
-    under it. `layout` is "lanes", "space-time" or "arrivals"; left out, it is lanes up to 20 attempts and arrivals above.
-    `step=False` leaves the buttons away. LessonError for anything that is not a history, for a layout that there is not,
-    and for a control beside a ghost.
+    `ghost` is the run as it was before something was changed: in lanes it stands pale behind, in the other
+    layouts under it. `layout` is "lanes", "space-time" or "arrivals"; left out, it is lanes up to 20 attempts
+    and arrivals above. `step=False` leaves the buttons away. LessonError for anything that is not a history,
+    for a layout that there is not, and for a control beside a ghost.
     """
     if ghost is not None and control is not None:
-        raise LessonError("A picture has room for a control or for a ghost, not for both; leave one of them out.")
+        raise LessonError("A picture has room for a control or a ghost, not for both; leave one of them out.")
     runs = [run for run in (history, control, ghost) if run is not None]
     chosen = _checked(runs, layout)
     if ghost is None:
@@ -54,7 +61,7 @@ def show(history: History, layout: str | None = None, control: History | None = 
 
 
 def compare(left: History, right: History, layout: str | None = None, step: bool = True) -> Picture:
-    """Draw two runs under each other, what differs tinted: two settings, two brokers, or simulated and real."""
+    """Draw two runs under each other, what differs tinted: two settings, two brokers, toy and real."""
     return _picture([left, right], _checked([left, right], layout), step, tint=True)
 
 
@@ -75,7 +82,7 @@ def _picture(runs: Sequence[History], layout: str, step: bool, behind: History |
     views = [RunView(*each) for each in zip(runs, names, marked, strict=True)]
     telling = _telling(views, names)
     canvas = _page(_panels(views, telling, layout, behind), telling, behind)
-    told = (telling.captions, telling.surprises) if step else ((), ())
+    told = (telling.captions(), telling.surprises()) if step else ((), ())
     if behind:
         runs, names = [*runs, behind], NOW_AND_BEFORE
     return Picture(canvas, _alt(runs, names, behind), _table(runs, names), *told, folded=len(runs) > 1)
@@ -88,7 +95,8 @@ def _telling(views: Sequence[RunView], names: Sequence[str]) -> Telling:
     return Telling(order, names, {} if comparable(views) else counted_times(order))
 
 
-def _panels(views: Sequence[RunView], telling: Telling, layout: str, behind: History | None) -> Sequence[Panel]:
+def _panels(views: Sequence[RunView], telling: Telling, layout: str,
+            behind: History | None) -> Sequence[Panel]:
     """Each layout is imported when it is first wanted."""
     if layout == "space-time":
         from lesson_lib.draw.space_time.layout import space_time_panels
@@ -138,6 +146,8 @@ def _table(runs: Sequence[History], names: Sequence[str]) -> str:
     """The tables of all runs, each under its settings where there are several."""
     if len(runs) == 1:
         return runs[0].table()
-    heads = [f"{title(run, name)}, {small_print(run, name)}".replace("  ·  ", ", ") for run, name in zip(runs, names, strict=True)]
-    tables = [f"{head}\n{run.table()}" for head, run in zip(heads, runs, strict=True)]
+    tables = []
+    for run, name in zip(runs, names, strict=True):
+        head = f"{title(run, name)}, {small_print(run, name)}".replace("  ·  ", ", ")
+        tables.append(f"{head}\n{run.table()}")
     return "\n\n".join([*tables, side_by_side(runs[0], runs[1], names)])

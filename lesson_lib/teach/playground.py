@@ -2,7 +2,7 @@
 
 Changing what happens to attempt k keeps everything before k, for the same script leads to the same run up to
 there, and what was chosen for the attempts after k. Only a fault whose attempt does not happen any more is
-dropped, and said to be. The old future stays on the page, as a ghost beneath the new one.
+dropped, and said to be. The old future stays on the page, pale behind the new one.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ class Playground(Shown):
         return self.message(dropped)
 
     def message(self, dropped: Mapping[int, Fault] | None = None) -> Message:
-        """The run as it is now with the run before as its ghost, and which faults were dropped."""
+        """The run as it is now with the run before pale behind it, and which faults were dropped."""
         same = self.before is not None and alike(self.run, self.before)
         words = ["Nothing came out differently."] if same else []
         words += [_dropped_words(dropped)] if dropped else []

@@ -7,8 +7,7 @@ import pytest
 from lesson_lib.draw import show
 from lesson_lib.draw.arrivals.chart import Chart
 from lesson_lib.draw.arrivals.layout import LONG_RUN, ArrivalsPanel
-from lesson_lib.draw.facts.broker_memory import Ranges
-from lesson_lib.draw.facts.run_view import RunView
+from lesson_lib.draw.facts.run_view import Ranges, RunView
 from lesson_lib.draw.words import heading
 from lesson_lib.history import History
 from lesson_lib.sim import simulate

@@ -8,7 +8,7 @@ import pytest
 
 from lesson_lib.draw import compare, show
 from lesson_lib.draw.show import LAYOUTS
-from lesson_lib.draw.words.heading import Heading, names_of, script_words, small_print, told_apart
+from lesson_lib.draw.words.heading import Heading, names_by_faults, names_of, script_words, small_print
 from lesson_lib.explorer.wrong_brokers import MUTANTS
 from lesson_lib.faults import NAMES, parse_script
 from lesson_lib.sim import simulate
@@ -40,7 +40,7 @@ def test_every_fault_has_words(name: str) -> None:
     ("2: lose ack", "", ("ack lost at attempt 2", "no fault")),
     ("2: lose ack", "2: lose ack; 3: restart broker", ("only ack lost at attempt 2", "broker restarted before attempt 3"))])
 def test_two_scripts_are_called_by_the_lines_that_differ(one: str, other: str, names: tuple[str, str]) -> None:
-    assert told_apart(one, other) == names and told_apart(other, one) == names[::-1]
+    assert names_by_faults(one, other) == names and names_by_faults(other, one) == names[::-1]
 
 
 def test_two_runs_are_called_by_the_first_setting_that_differs() -> None:

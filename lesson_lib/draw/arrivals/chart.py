@@ -1,12 +1,11 @@
-"""What the arrival graph shows of a run: columns in the order of arrival, a row for each partition, producer id and epoch."""
+"""What the arrival graph shows of a run: what arrives in which column, and in which of the rows."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
 from lesson_lib.core.batch import MAX_SEQUENCE, increment_sequence
-from lesson_lib.draw.facts.broker_memory import Ranges, range_of, range_words, ranges_of
-from lesson_lib.draw.facts.run_view import EventInContext, RunView
+from lesson_lib.draw.facts.run_view import EventInContext, Ranges, RunView, range_of, range_words, ranges_of
 from lesson_lib.history import Event, Kind
 
 Key = tuple[str, int, int, int]  # topic, partition, producer id, epoch
@@ -15,9 +14,11 @@ EARLY, FORGOTTEN = 6, -6  # batches from the expected one: what is further away 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A batch at the broker, or one that was lost on its way there. `first`..`last` is its place on the vertical axis.
+    """A batch at the broker, or one that was lost on its way there. `first`..`last` is its place on the
+    vertical axis.
 
-    `column` counts everything that comes to the broker. `memory` and `known` are the ranges remembered after and before.
+    `column` counts everything that comes to the broker. `memory` and `known` are the ranges remembered after
+    and before.
     """
 
     fact: EventInContext
@@ -30,7 +31,7 @@ class Arrival:
 
     @property
     def residual(self) -> int:
-        """Batches from the expected one: 0 is next, -1 the newest remembered, above 0 too early, -6 forgotten."""
+        """Batches from the expected one: 0 is next, -1 the newest remembered, above 0 too early."""
         event, here = self.fact.event, (self.first, self.last)
         if (event.kind == Kind.VERDICT and event.what == "stored") or not self.known:
             return 0
@@ -38,14 +39,17 @@ class Arrival:
             return self.known.index(here) - len(self.known)
         ahead = (self.first - self.known[-1][1] - 1) & MAX_SEQUENCE
         size = max(1, self.last - self.first + 1)
-        return min(EARLY, -(-ahead // size)) if ahead < MAX_SEQUENCE // 2 else FORGOTTEN  # a part of a batch counts as one
+        # A part of a batch counts as one.
+        return min(EARLY, -(-ahead // size)) if ahead < MAX_SEQUENCE // 2 else FORGOTTEN
 
 
 @dataclass
 class Group:
-    """What one producer id sent to one partition in one epoch. Not `numbered`: it has no sequences, batches count instead.
+    """What one producer id sent to one partition in one epoch. Not `numbered`: it has no sequences, batches
+    count instead.
 
-    `bands` has what is remembered of it from each column on, from its first arrival to the last column of all.
+    `bands` has what is remembered of it from each column on, from its first arrival to the last column of
+    all.
     """
 
     title: str
@@ -65,7 +69,7 @@ class Group:
 
 
 class Chart:
-    """The rows in the order of their first arrival; `columns` are the arrivals and what happened to the broker."""
+    """Rows in the order of their first arrival; `columns` are arrivals and what happened to the broker."""
 
     def __init__(self, view: RunView) -> None:
         self.view = view
@@ -91,13 +95,13 @@ class Chart:
             return Arrival(fact, column, send.batch, send.batch, lost)
         first, last = range_of(send)
         memory, known = (ranges_of(memory, send, of_its_epoch=True) for memory in (fact.after, fact.before))
-        # One across the wrap is drawn at its start; of an epoch that was replaced, what was remembered last counts.
+        # One across the wrap is drawn at its start; of a replaced epoch, what was remembered last counts.
         return Arrival(fact, column, first, max(first, last), lost, memory, known or group.last_known)
 
     def _title(self, send: Event) -> str:
         where = f"{send.topic}-{send.partition}  " if len(self.view.partitions) > 1 else ""
-        name = f"{self.view.ids[send.producer_id]} epoch {send.producer_epoch}" if send.producer_id >= 0 else "no producer id"
-        return where + name
+        name = f"{self.view.ids.get(send.producer_id)} epoch {send.producer_epoch}"
+        return where + (name if send.producer_id >= 0 else "no producer id")
 
     def name_of(self, arrival: Arrival) -> str:
         """What stands below an arrival; batches made by hand have no numbers but their sequences."""

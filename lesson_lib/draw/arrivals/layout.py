@@ -1,13 +1,15 @@
-"""Arrival graph: order of arrival to the right, sequence upward, the broker's memory of five batches as a band.
+"""Arrival graph: order of arrival to the right, sequence upward, the broker's memory of five batches as a
+band.
 
-Stevens' graph of a TCP connection, for Kafka. The rule becomes geometry: on the dashed line is stored, a bar that lies
-exactly on one in the band is a duplicate, anything else is refused. A batch of n records is a bar of length n. Each
-producer id and epoch has a row of its own that begins at 0, because that is how the broker keeps its memory; all rows
-share the order of arrival. What never arrived stands hollow at the lower edge. What happens to the broker is a line through
-all rows.
+Stevens' graph of a TCP connection, for Kafka. The rule becomes geometry: on the dashed line is stored, a bar
+that lies exactly on one in the band is a duplicate, anything else is refused. A batch of n records is a bar
+of length n. Each producer id and epoch has a row of its own that begins at 0, because that is how the broker
+keeps its memory; all rows share the order of arrival. What never arrived stands hollow at the lower edge.
+What happens to the broker is a line through all rows.
 
-Above 40 arrivals the sequence itself would be too fine to see. A long run shows how many batches each arrival is away from
-the expected one: a flat row of squares at 0 is what went well, diamonds from -1 to -5 are recognised duplicates.
+Above 40 arrivals the sequence itself would be too fine to see. A long run shows how many batches each arrival
+is away from the expected one: a flat row of squares at 0 is what went well, diamonds from -1 to -5 are
+recognised duplicates.
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ from lesson_lib.draw.words.events import Telling, broker_words
 LONG_RUN = 40  # arrivals
 LEFT, RIGHT = 74.0, 16.0
 TITLE, PLOT, LEGEND = 24.0, 290.0, 36.6
-LEAST_HIGH, UPRIGHT_HIGH, INSIDE = 66.0, 132.0, 36.0  # pixels of a row: the least, with a word in it, what its edges take
+LEAST_HIGH, UPRIGHT_HIGH, INSIDE = 66.0, 132.0, 36.0  # of a row: least, with a word in it, what edges take
 WIDEST, HAPPENING, NARROW, FROM_ZERO = 64.0, 24.0, 40.0, 40
 DISTANCES = {0: "next", -1: "-1", -5: "-5", FORGOTTEN: "older", 3: "early"}
 
@@ -68,7 +70,7 @@ class Row:
 
 
 class ArrivalsPanel:
-    """One run: `xs` are its columns, each `step` pixels wide, `rows` its groups, on the page once `top` is known."""
+    """One run: `xs` are its columns, `step` pixels wide each, `rows` its groups, once `top` is known."""
 
     width = WIDTH
 
@@ -91,7 +93,8 @@ class ArrivalsPanel:
         """The rows from `top` downward."""
         rows, y = [], top
         spans = [(FORGOTTEN, EARLY) if self.long else _span(group) for group in self.chart.groups]
-        for group, tall, span in zip(self.chart.groups, _heights(spans, bool(self.chart.happenings)), spans, strict=True):
+        heights = _heights(spans, bool(self.chart.happenings))
+        for group, tall, span in zip(self.chart.groups, heights, spans, strict=True):
             rows.append(Row(group, y + TITLE, tall, *span))
             y += TITLE + tall + self._foot
         return rows
@@ -121,7 +124,7 @@ class ArrivalsPanel:
         self._legend(canvas, self._bottom + 10)
 
     def _frame(self, canvas: Canvas, row: Row) -> None:
-        """The frame of one producer id and epoch, with its name above, and above the first what goes to the right."""
+        """The frame of a row, with its name above, and above the first what goes to the right."""
         canvas.box(LEFT, row.top, self.right - LEFT, row.tall, edge=LANE, layer=2.5)
         canvas.text(LEFT, row.top - 11, row.group.title, align="left", bold=True, backed=True)
         if row is self.rows[0]:
@@ -132,7 +135,8 @@ class ArrivalsPanel:
         """Numbers at the left, as many as there is room for, a dozen at most; the broker's memory behind."""
         whole = "sequence" if row.group.numbered else "batch (no sequence)"
         fits = text_width(whole) < row.tall + TITLE
-        canvas.text(MARGIN + 6, (row.top + row.bottom) / 2, whole if fits else whole.split(" ")[0], upright=True)
+        words = whole if fits else whole.split(" ")[0]
+        canvas.text(MARGIN + 6, (row.top + row.bottom) / 2, words, upright=True)
         room = min(11, max(1, int((row.tall - INSIDE) / 15)))
         for number in range(int(row.low), int(row.high) + 1, max(1, -(-int(row.high - row.low) // room))):
             canvas.text(LEFT - 10, row.y(number), str(number), align="right", colour=QUIET)
@@ -144,7 +148,7 @@ class ArrivalsPanel:
         canvas.event = None
 
     def _band(self, canvas: Canvas, row: Row, column: int, before: float | None) -> float | None:
-        """What is remembered from one column to the next, and the dashed line of what would be next; its height."""
+        """What is remembered up to the next column, and the dashed line of what would be next; its height."""
         x, expected = self.xs[column], row.group.expected(column)
         end = self.xs[column + 1] if column + 1 < len(self.xs) else self.right
         for first, last in row.group.bands[column]:
@@ -161,7 +165,7 @@ class ArrivalsPanel:
         return y
 
     def _long_row(self, canvas: Canvas, row: Row) -> None:
-        """Distances at the left; the five remembered batches as one band, the expected one as its dashed line."""
+        """Distances at the left; the remembered batches as one band, the expected one as a dashed line."""
         canvas.text(MARGIN + 2, (row.top + row.bottom) / 2, "batches from the one expected", upright=True)
         for number, word in DISTANCES.items():
             canvas.text(LEFT - 8, row.y(number), word, align="right", colour=QUIET)
@@ -170,7 +174,7 @@ class ArrivalsPanel:
         canvas.line([(LEFT, row.y(0)), (self.right, row.y(0))], style=EXPECTED)
 
     def _arrival(self, canvas: Canvas, row: Row, arrival: Arrival) -> None:
-        """The verdict's shape, on a bar over the batch's sequences; hollow at the lower edge if it never arrived."""
+        """The verdict's shape on a bar over the sequences; hollow at the lower edge if it never arrived."""
         x, shape = self.xs[arrival.column], arrival.fact.shape
         if arrival.lost:
             canvas.polygon(circle(x, row.bottom, 5.5), fill="white", width=1.6)
@@ -180,14 +184,16 @@ class ArrivalsPanel:
             top, bottom = row.y(arrival.last + 0.5), row.y(arrival.first - 0.5)
             if arrival.last > arrival.first:
                 wide = min(10.0, self.step * 0.4)
-                canvas.box(x - wide / 2, top + 1, wide, bottom - top - 2, fill=VERDICT_COLOURS[shape], layer=3)
-            canvas.line([(x, min(bottom, row.bottom)), (x, row.bottom)], colour=LANE, width=0.6, style=(0, (1, 3)), layer=0.8)
+                fill = VERDICT_COLOURS[shape]
+                canvas.box(x - wide / 2, top + 1, wide, bottom - top - 2, fill=fill, layer=3)
+            ends = [(x, min(bottom, row.bottom)), (x, row.bottom)]
+            canvas.line(ends, colour=LANE, width=0.6, style=(0, (1, 3)), layer=0.8)
             verdict_small(canvas, x, (top + bottom) / 2, shape, min(8.0, self.step * 0.42))
         if not self.long:
             self._below(canvas, row, arrival)
 
     def _below(self, canvas: Canvas, row: Row, arrival: Arrival) -> None:
-        """The batch's name, and under it the word of the verdict; in two heights where arrivals are narrow."""
+        """The batch's name and a word of the verdict; in two heights where arrivals are narrow."""
         x, event, low = self.xs[arrival.column], arrival.fact.event, self.step < NARROW and arrival.column % 2
         y = row.bottom + (46 if low else 12)
         if low:
@@ -219,8 +225,8 @@ class ArrivalsPanel:
     def _legend(self, canvas: Canvas, y: float) -> None:
         """What the marks are called; which of them lies where is for the reader to find."""
         x, numbered = LEFT, any(group.numbered for group in self.chart.groups)
-        kept = ["kept"] * any(fact.shape == "kept" for fact in self.chart.columns)
-        for shape in (*(("stored", "duplicate", "refused", "fenced") if numbered else ("stored", "refused")), *kept):
+        shapes = ["stored", "duplicate", "refused", "fenced"] if numbered else ["stored", "refused"]
+        for shape in shapes + ["kept"] * any(fact.shape == "kept" for fact in self.chart.columns):
             verdict_small(canvas, x + 8, y, shape, 6.5)
             x = _entry(canvas, x, y, {"fenced": "old epoch", "kept": "kept aside"}.get(shape, shape))
         canvas.polygon(circle(x + 8, y, 5.5), fill="white", width=1.6)
@@ -245,7 +251,8 @@ def _heights(spans: Sequence[tuple[float, float]], words: bool) -> list[float]:
         return [PLOT]
     long = [max(1.0, high - low) for low, high in spans]
     one = min(WIDEST / 2, max(9.0, (PLOT - INSIDE) / sum(long)))
-    return [max(UPRIGHT_HIGH if words and n == 0 else LEAST_HIGH, INSIDE + one * each) for n, each in enumerate(long)]
+    return [max(UPRIGHT_HIGH if words and n == 0 else LEAST_HIGH, INSIDE + one * each)
+            for n, each in enumerate(long)]
 
 
 def _entry(canvas: Canvas, x: float, y: float, words: str) -> float:

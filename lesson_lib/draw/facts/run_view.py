@@ -3,30 +3,101 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import compress
 
-from lesson_lib.core.batch import TopicPartition
+from lesson_lib.core.batch import Batch, TopicPartition, increment_sequence
 from lesson_lib.core.error_codes import ErrorCode
-from lesson_lib.draw.facts.broker_memory import BrokerMemory, Memory, Ranges, owner_of, ranges_of
+from lesson_lib.core.kafka_version import KafkaVersion
+from lesson_lib.core.partition_log import PRODUCER_ID_EXPIRATION_MS, PartitionLog
+from lesson_lib.core.producer_state import Appended, ProducerStateEntry
 from lesson_lib.history import Event, History, Kind, LogCell, label_of
 
-Marked = frozenset[tuple[str, int, int]]  # (fate, told or read; batch; its try, 0 for what is no try's) to be tinted
+Owner = tuple[str, int, int]  # topic, partition, producer id
+Ranges = tuple[tuple[int, int], ...]
+Memory = Mapping[Owner, ProducerStateEntry]
+Marked = frozenset[tuple[str, int, int]]  # to be tinted: fate, told or read; batch; its try (0: of no try)
 CONSUMER = (Kind.READ, Kind.POLL, Kind.WORK, Kind.POSITION, Kind.CONSUMER)  # what stands in a consumer's row
 NOTES = (Kind.INIT, Kind.EPOCH, Kind.PRODUCER, Kind.TXN, Kind.TIMEOUT)  # what is written at a producer's lane
 _FENCES = (ErrorCode.INVALID_PRODUCER_EPOCH, ErrorCode.PRODUCER_FENCED)
-_SURPRISES = (Kind.CONSUMER, Kind.POLL, Kind.LOST, Kind.TORN, Kind.TIMEOUT, Kind.EPOCH, Kind.PRODUCER, Kind.BROKER)
+_SURPRISES = (Kind.CONSUMER, Kind.POLL, Kind.LOST, Kind.TORN, Kind.TIMEOUT, Kind.EPOCH, Kind.PRODUCER,
+              Kind.BROKER)
+
+
+class BrokerMemory:
+    """What the broker remembers: `core`'s own memory, a log for each partition, fed with the run's events.
+
+    What was stored is appended again whatever the rule would say, so it is right for a wrong broker too.
+    """
+
+    def __init__(self) -> None:
+        self._logs: dict[TopicPartition, PartitionLog] = {}
+        self._now: Memory = {}
+
+    def see(self, event: Event, send: Event) -> Memory:
+        """Follow the next event, which belongs to the request `send`; what is remembered from then on."""
+        if event.kind == Kind.VERDICT and event.what == "stored" and send.producer_id >= 0:
+            self._log(send).append(Batch(max(1, send.record_count), send.producer_id, send.producer_epoch,
+                                         send.base_sequence, send.transactional))
+        elif event.kind == Kind.MARKER:
+            commit = event.what == "commit"
+            self._log(event).append_marker(event.producer_id, event.producer_epoch, commit=commit)
+        elif event.kind == Kind.BROKER:
+            for log in self._logs.values():
+                _HAPPENS.get(event.what, PartitionLog.fail_over)(log)
+        else:
+            return self._now
+        self._now = {(*key, producer_id): entry for key, log in self._logs.items()
+                     for producer_id, entry in log.producers.items()}
+        return self._now
+
+    def _log(self, event: Event) -> PartitionLog:
+        return self._logs.setdefault((event.topic, event.partition), PartitionLog(rule=_stored))
+
+
+def _stored(entry: ProducerStateEntry | None, batch: Batch, end: int, version: KafkaVersion) -> Appended:
+    return Appended(end)
+
+
+_HAPPENS: dict[str, Callable[[PartitionLog], object]] = {
+    "restarted": PartitionLog.restart_clean, "crashed": PartitionLog.restart_after_crash,
+    "forgot ids": lambda log: log.forget_idle_ids(PRODUCER_ID_EXPIRATION_MS)}
+
+
+def owner_of(send: Event) -> Owner:
+    """Whose memory it is."""
+    return send.topic, send.partition, send.producer_id
+
+
+def ranges_of(memory: Memory, send: Event, *, of_its_epoch: bool = False) -> Ranges:
+    """What is remembered of a producer id; `of_its_epoch`: nothing where another epoch took its place."""
+    entry = memory.get(owner_of(send))
+    if entry is None or (of_its_epoch and entry.producer_epoch != send.producer_epoch):
+        return ()
+    return tuple((batch.first_sequence, batch.last_sequence) for batch in entry.batches)
+
+
+def range_of(send: Event) -> tuple[int, int]:
+    """First and last sequence of a batch."""
+    return send.base_sequence, increment_sequence(send.base_sequence, max(1, send.record_count) - 1)
+
+
+def range_words(first: int, last: int) -> str:
+    """A range of sequences: 4, or 4..6."""
+    return f"{first}" if first == last else f"{first}..{last}"
 
 
 @dataclass(frozen=True, slots=True)
 class EventInContext:
     """The n-th event, from 0.
 
-    `sent` is the send of its attempt, `judged` the last verdict on that attempt before it. `before` and `after` are what
-    the broker remembers, `memory` what it remembers then of this producer id, `whose` the name of that where a run has
-    several. `arrived` are the batches that come into the log with it, `copy` is 1 for the first time that this batch is
-    stored, 2 for the second, 0 where nothing is stored. `awaited`: the producer waits for answers.
+    `sent` is the send of its attempt, `judged` the last verdict on that attempt before it. `before` and
+    `after` are what the broker remembers, `memory` what it remembers then of this producer id, `whose` the
+    name of that where a run has several. `arrived` are the batches that come into the log with it, `copy` is
+    1 for the first time that this batch is stored, 2 for the second, 0 where nothing is stored. `awaited`:
+    the producer waits for answers.
     """
 
     index: int
@@ -58,7 +129,7 @@ class EventInContext:
 
     @property
     def shape(self) -> str:
-        """Which mark a verdict gets: stored, kept, duplicate, refused, or fenced for the two errors that say so."""
+        """Which mark a verdict gets: stored, kept, duplicate, refused, or fenced for two of the errors."""
         return shape_of(self.event.what, self.event.error)
 
     @property
@@ -89,7 +160,7 @@ class RunView:
         self.timed = has_clock(history)
         self.by_hand = history.settings.by_hand
         ids = dict.fromkeys(e.producer_id for e in history.events if e.producer_id >= 0)
-        # An id that somebody made up keeps its number, all others are called in the order in which they turn up.
+        # An id that somebody made up keeps its number, the others are called as they turn up.
         self.ids = {one: f"P{one if self.by_hand else n}" for n, one in enumerate(ids, 1)}
         self.events = list(self._in_context())
 
@@ -111,15 +182,18 @@ class RunView:
     def log_of(self, event: Event) -> TopicPartition | None:
         """The log that an event is about; one that names no topic is about the first with its number."""
         wanted = event.topic, event.partition
-        return wanted if wanted in self.history.logs else self._by_number.get(event.partition) if not event.topic else None
+        if wanted in self.history.logs:
+            return wanted
+        return self._by_number.get(event.partition) if not event.topic else None
 
     def cell_at(self, event: Event, offset: int | None) -> LogCell | None:
         """The cell of that log at an offset."""
         return self._cells.get((self.log_of(event), offset))
 
     def in_log(self, fact: EventInContext) -> bool:
-        """Whether the batch lies in the final log: a wrong broker may say so of one that it never wrote down."""
-        return not self.history.logs or (self.log_of(fact.send), fact.send.batch) in self._batches
+        """Whether the batch lies in the final log: a wrong broker may say so of one that it never wrote."""
+        cells = self.history.logs.get(self.log_of(fact.send) or ("", 0), ())
+        return not self.history.logs or any(cell.batch == fact.send.batch for cell in cells)
 
     @cached_property
     def _by_number(self) -> dict[int, TopicPartition]:
@@ -129,16 +203,13 @@ class RunView:
     def _cells(self) -> dict[tuple[TopicPartition | None, int | None], LogCell]:
         return {(key, cell.offset): cell for key, cells in self.history.logs.items() for cell in cells}
 
-    @cached_property
-    def _batches(self) -> set[tuple[TopicPartition | None, int]]:
-        return {(key, cell.batch) for key, cells in self.history.logs.items() for cell in cells}
-
     def _owner_names(self) -> dict[tuple[str, int, int, int], str]:
-        """What to call the memory of a partition, id and epoch: by what is not the same for all; "" where there is one."""
-        sent = [attempt.send for attempt in self.history.attempts]
-        owners = dict.fromkeys((*owner_of(send), send.producer_epoch) for send in sent if send.producer_id >= 0)
-        topic, number, producer, epoch = (len({owner[part] for owner in owners}) > 1 for part in range(4))
-        return {(t, n, p, e): " ".join([f"{t}-{n}"] * (topic or number) + [self.ids[p]] * producer + [f"epoch {e}"] * epoch)
+        """What to call the memory of a partition, id and epoch: by what is not the same for all of them."""
+        sent = [attempt.send for attempt in self.history.attempts if attempt.send.producer_id >= 0]
+        owners = dict.fromkeys((*owner_of(send), send.producer_epoch) for send in sent)
+        several = [len({owner[part] for owner in owners}) > 1 for part in range(4)]
+        shown = several[0] or several[1], several[2], several[3]
+        return {(t, n, p, e): " ".join(compress((f"{t}-{n}", self.ids[p], f"epoch {e}"), shown))
                 for t, n, p, e in owners}
 
     def _in_context(self) -> Iterator[EventInContext]:
@@ -161,10 +232,10 @@ class RunView:
                 after = broker.see(one, one)
             arrived = (event, *behind) if stored else ()
             copies.update(one.batch for one in arrived)
-            entry = after.get(owner_of(send))
-            name = names.get((*owner_of(send), entry.producer_epoch if entry else send.producer_epoch), "")
-            fact = EventInContext(index, event, own, judged.get(event.attempt), before, after, ranges_of(after, send), name,
-                                  arrived, copies[event.batch] if stored else 0, awaited)
+            entry = after.get(owner_of(send), send)
+            name = names.get((*owner_of(send), entry.producer_epoch), "")
+            fact = EventInContext(index, event, own, judged.get(event.attempt), before, after, ranges_of(after, send),
+                                  name, arrived, copies[event.batch] * stored, awaited)
             if event.kind == Kind.SEND:
                 sent.setdefault(event.attempt, fact)
             elif event.kind == Kind.VERDICT:

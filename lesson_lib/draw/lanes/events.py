@@ -1,7 +1,7 @@
 """The events of one run in lanes: where on the axis of time each stands, and what it puts into which row.
 
-A place is (t, k): the k-th thing at time t in its row. A piece's track is the name of its row; `lost`, `torn` and `code`
-are no rows, but what is between the lanes takes room there.
+A place is (t, k): the k-th thing at time t in its row. A piece's track is the name of its row; `lost`, `torn`
+and `code` are no rows, but what is between the lanes takes room there.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from lesson_lib.draw.facts.run_view import CONSUMER, NOTES, EventInContext, RunV
 from lesson_lib.draw.sheet import marks
 from lesson_lib.draw.sheet.canvas import Canvas, line_height, text_width
 from lesson_lib.draw.sheet.marks import Piece
-from lesson_lib.draw.sheet.style import BAND, EDGE, LANE, QUIET, SMALL, STORED, TINT
+from lesson_lib.draw.sheet.style import BAND, LANE, QUIET, SMALL, STORED, TINT
 from lesson_lib.draw.words import events as words
 from lesson_lib.history import Event, Kind
 
 Place = tuple[int, int]
-MANY_ATTEMPTS, MANY_EXCEPTIONS = 12, 3  # above, names of errors and of exceptions would make the picture too wide
+MANY_ATTEMPTS, MANY_EXCEPTIONS = 12, 3  # with more, names of errors or exceptions make a picture too wide
 TOLD, LOG, MIDDLE = 46.0, 46.0, 14.0    # heights of rows; from the upper edge of a producer's row to its lane
 TORN = "connection\ntorn"
-AFTER_ALL, CELLS_AFTER_ALL = 900, 899   # ranks at the end: batches that nobody reported on, cells that others wrote
+AFTER_ALL, CELLS_AFTER_ALL = 900, 899   # ranks at the end: batches without a report, cells that others wrote
 
 
 def row_of_log(key: TopicPartition | None) -> str:
@@ -40,7 +40,8 @@ class LaneEvents:
         found = view.history.exceptions
         self.exceptions = found if len(found) <= MANY_EXCEPTIONS else {}
         self.places = dict(self._placed())
-        self.start, self.end = (f(place[0] for place in self.places.values()) if self.places else 0 for f in (min, max))
+        times = [t for t, _ in self.places.values()] or [0]
+        self.start, self.end = min(times), max(times)
         self.pieces = {fact.index: list(self._pieces_of(fact)) for fact in view.events}
         self.at_the_end = [*self._told_nothing(), *self._cells_of_others()]
 
@@ -57,7 +58,7 @@ class LaneEvents:
             event, t = fact.event, self.clock[fact.index] if self.clock else fact.event.t
             group = _group_of(event)
             rank = max(taken[t, group], acks.get((t, event.batch), 0) if event.kind == Kind.REPORT else 0)
-            if event.kind in (Kind.REPORT, Kind.LOST):  # both write into the row of what the application is told
+            if event.kind in (Kind.REPORT, Kind.LOST):  # both write into the row `told`
                 rank = max(rank, taken[t, "told"])
                 taken[t, "told"] = rank + 1
             taken[t, group] = rank + 1
@@ -67,7 +68,7 @@ class LaneEvents:
 
     @cached_property
     def lanes(self) -> list[str]:
-        """For each event the producer's lane that it is written above: of the one that did something last, if not its own."""
+        """The producer's lane that each event is written above: its own, else that of the last event."""
         found, lane = [], self.view.producers[0]
         for fact in self.view.events:
             lane = fact.event.lane if fact.event.lane in self.view.producers else lane
@@ -76,7 +77,7 @@ class LaneEvents:
 
     @cached_property
     def doubts(self) -> dict[int, int | None]:
-        """For the first loss of each batch (an event's index): the index of the report that ends the doubt, if any."""
+        """First loss of each batch (an event's index) -> index of the report that ends the doubt, if any."""
         reports = {f.event.batch: f.index for f in self.view.events if f.event.kind == Kind.REPORT}
         first: dict[int, int] = {}
         for fact in self.view.events:
@@ -89,10 +90,10 @@ class LaneEvents:
         event, lane = fact.event, self.lanes[fact.index]
         match event.kind:
             case Kind.SEND:
-                half = marks.send_width(fact.label)
-                yield Piece(event.lane, half, half, lambda canvas, x, y: marks.send_box(canvas, x, y + MIDDLE, fact.label,
-                                                                                       fact.retry))
-                yield from _words("try" + event.lane, 9, words.send_words(event), bold=fact.retry)
+                half, label, retry = marks.send_width(fact.label), fact.label, fact.retry
+                yield Piece(event.lane, half, half,
+                            lambda canvas, x, y: marks.send_box(canvas, x, y + MIDDLE, label, retry))
+                yield from _words("try" + event.lane, 9, words.send_words(event), bold=retry)
             case Kind.VERDICT:
                 yield from self._verdict(fact)
             case Kind.ACK:
@@ -109,31 +110,34 @@ class LaneEvents:
                 yield self._told(event.batch, event.what)
             case Kind.BROKER:
                 yield from _words("words", 11, words.broker_words(event))
-                yield Piece("broker", 8, 8, lambda canvas, x, y: canvas.line([(x, y + 2), (x, y + 32)], width=3.0, layer=4))
+                yield Piece("broker", 8, 8, lambda canvas, x, y: canvas.line(
+                    [(x, y + 2), (x, y + 32)], width=3.0, layer=4))
             case Kind.MARKER:
-                yield Piece(row_of_log(self.view.log_of(event)), 22, 22, lambda canvas, x, y: _marker(canvas, x, y, event.what))
+                yield Piece(row_of_log(self.view.log_of(event)), 22, 22,
+                            lambda canvas, x, y: _marker(canvas, x, y, event.what))
             case _ if event.kind in CONSUMER:
                 yield from self._reading(event)
             case _ if event.kind in NOTES:
                 yield from _words("try" + lane, 8, words.note_words(fact, self.view), backed=True)
-                yield Piece(lane, 4, 4, lambda canvas, x, y: canvas.line([(x, y - 1), (x, y + 20)], colour=EDGE, width=1.4,
-                                                                         layer=3))
+                yield Piece(lane, 4, 4, lambda canvas, x, y: canvas.line(
+                    [(x, y - 1), (x, y + 20)], width=1.4, layer=3))
 
     def _verdict(self, fact: EventInContext) -> Iterator[Piece]:
         shape, label = fact.shape, fact.label
         yield Piece("broker", marks.verdict_half(shape, label) + 2, marks.verdict_width(shape, label) + 2,
                     lambda canvas, x, y: marks.verdict(canvas, x, y + 17, shape, label))
         marked = self.view.is_marked("fate", fact.event.batch, fact.event.try_no)
-        yield from _words("words", 11, words.verdict_words(fact, self.brief), tint=(-2, 28) if marked else None)
+        said = words.verdict_words(fact, self.brief)
+        yield from _words("words", 11, said, tint=(-2, 28) if marked else None)
         if remembered := words.memory_words(fact):
             half, high = text_width(remembered) / 2 + 3, (remembered.count("\n") + 1) * line_height()
-            yield Piece("memory", half, half, lambda canvas, x, y: marks.memory(canvas, x - half, y + 6.5 + high / 2, remembered),
-                        high + 14)
+            yield Piece("memory", half, half, lambda canvas, x, y: marks.memory(
+                canvas, x - half, y + 6.5 + high / 2, remembered), high + 14)
         if fact.event.what in ("stored", "kept"):
             yield self._cell(fact, marked)
 
     def _cell(self, fact: EventInContext, marked: bool) -> Piece:
-        text, below, row = words.cell_text(fact), words.below_cell(fact, self.view), row_of_log(self.view.log_of(fact.send))
+        text, below = words.cell_text(fact), words.below_cell(fact, self.view)
         half, more = marks.cell_width(text) / 2, text.count("\n") * line_height()
         edge, fill = STORED if self.view.in_log(fact) else None, TINT if marked else "white"
 
@@ -142,10 +146,11 @@ class LaneEvents:
                 canvas.text(x, y + 15, below, colour=QUIET)
             else:
                 middle = y + 15 + more / 2
-                marks.log_cell(canvas, x, middle, half, more + 22, text, fact.copy, fill, edge, below == "aborted")
+                undone = below == "aborted"
+                marks.log_cell(canvas, x, middle, half, more + 22, text, fact.copy, fill, edge, undone)
                 canvas.text(x, middle + 20 + more / 2, below, bold=True)
         wide = max(half, text_width(below, SMALL, True) / 2)
-        return Piece(row, wide, wide, draw, LOG + more)
+        return Piece(row_of_log(self.view.log_of(fact.send)), wide, wide, draw, LOG + more)
 
     def _told(self, batch: int, what: str) -> Piece:
         said = words.told_words(batch, what, self.exceptions.get(batch, "") if what != "ok" else "")
@@ -163,19 +168,21 @@ class LaneEvents:
 
     def _reading(self, event: Event) -> Iterator[Piece]:
         marked = event.kind == Kind.READ and self.view.is_marked("read", event.batch)
-        yield from _words(event.lane, 32, words.reading_words(event, self.view), tint=(24, 17) if marked else None)
+        said = words.reading_words(event, self.view)
+        yield from _words(event.lane, 32, said, tint=(24, 17) if marked else None)
         yield Piece(event.lane, 8, 8, lambda canvas, x, y: marks.reading(canvas, x, y + 14, event.kind))
 
     def _told_nothing(self) -> Iterator[tuple[Place, Piece]]:
         """A ring for each batch that nobody reported on."""
         told = {event.batch for event in self.view.history.reports}
         unknown = [batch for batch in self.view.history.told if batch >= 0 and batch not in told]
-        yield from (((self.end, AFTER_ALL + n), self._told(batch, "unknown")) for n, batch in enumerate(unknown))
+        for n, batch in enumerate(unknown):
+            yield (self.end, AFTER_ALL + n), self._told(batch, "unknown")
 
     def _cells_of_others(self) -> Iterator[tuple[Place, Piece]]:
-        """Cells of the final log that no event of this run put there, as one text before and one behind the run's own.
+        """Cells that no event of this run wrote, as one text before and one behind the run's own.
 
-        Where the run put nothing there, all was there before: it can only have read it.
+        Where the run wrote nothing, all was there before: it can only have read it.
         """
         seen: dict[TopicPartition | None, set[int]] = {}
         for fact in self.view.events:
@@ -184,9 +191,11 @@ class LaneEvents:
             own = seen.get(key) or set()
             rest = [cell for cell in self.view.history.logs[key] if cell.offset not in own]
             before = [cell for cell in rest if not own or cell.offset < min(own)]
-            for place, cells in (((self.start - 1, 0), before), ((self.end, CELLS_AFTER_ALL), rest[len(before):])):
-                if cells:
-                    yield place, _foreign(row_of_log(key), words.cells_text(cells))
+            if before:
+                yield (self.start - 1, 0), _foreign(row_of_log(key), words.cells_text(before))
+            if rest[len(before):]:
+                place = self.end, CELLS_AFTER_ALL
+                yield place, _foreign(row_of_log(key), words.cells_text(rest[len(before):]))
 
 
 def _group_of(event: Event) -> str:
@@ -198,15 +207,15 @@ def _group_of(event: Event) -> str:
     return "told" if event.kind == Kind.REPORT else event.lane if event.kind in CONSUMER else "producer"
 
 
-def _room(track: str, text: str, bold: bool = False) -> Iterator[Piece]:
+def _room(track: str, text: str) -> Iterator[Piece]:
     """As much room as a text takes."""
-    half = text_width(text, SMALL, bold) / 2 + 3
+    half = text_width(text) / 2 + 3
     yield from [Piece(track, half, half)] * bool(text)
 
 
 def _words(track: str, down: float, text: str, *, bold: bool = False, backed: bool = False,
            tint: tuple[float, float] | None = None) -> Iterator[Piece]:
-    """A text `down` pixels below the upper edge of its row; `tint` is where what marks it begins, and how high it is."""
+    """A text `down` pixels below the upper edge of its row; `tint`: how far down, how high its mark is."""
     half = text_width(text, SMALL, bold) / 2 + 3
 
     def draw(canvas: Canvas, x: float, y: float) -> None:

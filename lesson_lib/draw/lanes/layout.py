@@ -1,12 +1,12 @@
 """Lanes: time to the right, what the application is told above, the log below. The picture of most lessons.
 
-A lost message is drawn, as half a line that ends in a cross. A retry is the same number with that of the try (1·2),
-dashed and orange. Several runs stand under each other on one axis of time, so that what differs lies in one column; the
-run before a change can stand pale behind the present one.
+A lost message is drawn, as half a line that ends in a cross. A retry is the same number with that of the try
+(1·2), dashed and orange. Several runs stand under each other on one axis of time, so that what differs lies
+in one column; the run before a change can stand pale behind the present one.
 
-The axis is stretched where words need room and shortened where nothing happens. Places never change their order, so left
-of means before; only distances are not to scale. A wait of more than four usual steps and 100 ms becomes a break, with
-its real length written under it.
+The axis is stretched where words need room and shortened where nothing happens. Places never change their
+order, so left of means before; only distances are not to scale. A wait of more than four usual steps and 100
+ms becomes a break, with its real length written under it.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ DOWN = tuple(sorted(range(-36, 44, 4), key=abs))  # pixels up and down from ther
 ASIDE = (0, 8, -8, 15, -15)  # and, where nothing else is free, to the right and to the left
 
 
-def lane_panels(views: Sequence[RunView], telling: Telling, behind: RunView | None = None) -> list[LanesPanel]:
-    """A panel for each run. `behind` stands pale behind the first of them, on the same axis and in the same rows."""
+def lane_panels(views: Sequence[RunView], telling: Telling, behind: RunView | None) -> list[LanesPanel]:
+    """A panel for each run. `behind` stands pale behind the first, on the same axis and in the same rows."""
     runs = [LaneEvents(view, telling.clock(n)) for n, view in enumerate(views)]
     pale = [LaneEvents(behind)] if behind else []
     axes = _axes([*runs, *pale], apart=not pale)
@@ -56,7 +56,7 @@ def _notes(run: LaneEvents, axes: Sequence[Axis]) -> str:
 
 
 def _axes(runs: Sequence[LaneEvents], apart: bool) -> list[Axis]:
-    """One axis for all; an axis for each where they may be `apart` and only one for all is too wide to read."""
+    """One axis for all; an axis for each where they may be `apart` and one for all is too wide."""
     pieces = [(n, *each) for n, run in enumerate(runs) for each in run.everything()]
     shared = lay_out([(place, f"{n} {p.track}", p.left, p.right) for n, place, p in pieces])
     if len(runs) > 1 and apart and shared.end > TOO_WIDE:
@@ -67,10 +67,10 @@ def _axes(runs: Sequence[LaneEvents], apart: bool) -> list[Axis]:
 
 
 class LanesPanel:
-    """One run in rows; `y`, `x` and `lane` give pixels on the page once `top` is known. `pale` stands behind it."""
+    """One run in rows; `y`, `x` and `lane` give pixels once `top` is known. `pale` stands behind it."""
 
-    def __init__(self, run: LaneEvents, axis: Axis, width: float, steps: Mapping[int, int], last: int | None, note: str,
-                 pale: Sequence[LaneEvents] = ()) -> None:
+    def __init__(self, run: LaneEvents, axis: Axis, width: float, steps: Mapping[int, int], last: int | None,
+                 note: str = "", pale: Sequence[LaneEvents] = ()) -> None:
         self.run, self.view, self.axis, self.width, self.pale = run, run.view, axis, width, pale
         self.steps, self.last, self.note, self.top, self.height = steps, last, note, 0.0, 0.0
         self.rows: dict[str, float] = {}
@@ -80,21 +80,20 @@ class LanesPanel:
 
     def _rows(self) -> Iterable[tuple[str, float]]:
         """Each row with its height: what is usual, or what the highest piece in it needs."""
-        views = [run.view for run in (self.run, *self.pale)]
-        highest: dict[str, float] = {}
-        for run in (self.run, *self.pale):
+        runs, highest = (self.run, *self.pale), dict[str, float]()
+        for run in runs:
             for _, piece in run.everything():
                 highest[piece.track] = max(piece.high, highest.get(piece.track, 0.0))
-        yield "told", highest.get("told", TOLD)
-        for lane in _all(view.producers for view in views):
+        yield "told", max(TOLD, highest.get("told", 0.0))
+        for lane in _all(run.view.producers for run in runs):
             yield from (("try" + lane, TRY), (lane, PRODUCER))
         yield from (("network", NETWORK), ("broker", BROKER), ("words", WORDS))
-        if "memory" in highest:
-            yield "memory", highest["memory"]
-        for row in _all(map(row_of_log, view.partitions) for view in views):
+        yield from [("memory", highest.get("memory", 0.0))] * ("memory" in highest)
+        for row in _all(map(row_of_log, run.view.partitions) for run in runs):
             yield row, max(LOG, highest.get(row, 0.0))
-        yield from ((lane, CONSUMER) for lane in _all(view.consumers for view in views))
-        yield from [("waits", 2 * line_height() + 4)] * bool(self.axis.breaks) + [("axis", 16.0)] * bool(self.note)
+        yield from ((lane, CONSUMER) for lane in _all(run.view.consumers for run in runs))
+        yield from [("waits", 2 * line_height() + 4)] * bool(self.axis.breaks)
+        yield from [("axis", 16.0)] * bool(self.note)
 
     def y(self, row: str, down: float = 0.0) -> float:
         """Pixels to `down` pixels below the upper edge of a row."""
@@ -115,7 +114,8 @@ class LanesPanel:
         self._events(canvas)
         for run in self.pale:
             sheet = Canvas(canvas.width, canvas.height)
-            other = LanesPanel(run, self.axis, self.width, dict.fromkeys(range(len(run.view.events)), 0), 0, "")
+            steps = {fact.index: 0 for fact in run.view.events}
+            other = LanesPanel(run, self.axis, self.width, steps, None)
             other.top, other.rows = top, self.rows
             other._events(sheet)
             canvas.stand_behind(sheet)
@@ -124,7 +124,8 @@ class LanesPanel:
         for name, y in self._names():
             canvas.text(MARGIN, y, name, align="left", bold=name.startswith("log"))
         for lane in [*self.view.producers, "broker"]:
-            canvas.line([(LEFT - 14, self.lane(lane)), (self.width - RIGHT, self.lane(lane))], colour=LANE, width=1.4, layer=0.2)
+            ends = [(LEFT - 14, self.lane(lane)), (self.width - RIGHT, self.lane(lane))]
+            canvas.line(ends, colour=LANE, width=1.4, layer=0.2)
         if len(self.view.producers) == 1:
             self._connections(canvas)
         for x, words in self.axis.breaks:
@@ -141,7 +142,9 @@ class LanesPanel:
         yield from ((lane, self.lane(lane)) for lane in ("broker", *self.view.producers))
         if "memory" in self.rows:
             yield "broker remembers", self.y("memory", 12)
-        yield from ((f"log {t}-{p}" if several else "log", self.y(row_of_log((t, p)), 15)) for t, p in self.view.partitions)
+        for topic, number in self.view.partitions:
+            name = f"log {topic}-{number}" if several else "log"
+            yield name, self.y(row_of_log((topic, number)), 15)
         yield from ((lane, self.y(lane, 14)) for lane in self.view.consumers)
 
     def _connections(self, canvas: Canvas) -> None:
@@ -163,7 +166,7 @@ class LanesPanel:
         canvas.event = None
 
     def _events(self, canvas: Canvas) -> None:
-        draw_messages(canvas, [message for fact in self.view.events if (message := self._message(fact))])
+        draw_messages(canvas, list(filter(None, map(self._message, self.view.events))))
         for fact in self.view.events:
             canvas.event = self.steps[fact.index]
             self._pieces(canvas, self.run.places[fact.index], self.run.pieces[fact.index])
@@ -186,9 +189,10 @@ class LanesPanel:
         canvas.line([(self.x(loss) + 8, y), (end, y)], colour=QUIET, style=DOTTED, layer=1.5)
 
     def _message(self, fact: EventInContext) -> Message | None:
-        """What arrives with an event, or what does not: a cross stands at its own moment, and as high as the others let it."""
+        """What arrives with an event, or does not: the cross is as high as the others let it."""
         event, x, broker, step = fact.event, self.x(fact), self.lane("broker"), self.steps[fact.index]
-        sent = (self.x(fact.sent), self.lane(fact.sent.event.lane) + 10) if fact.sent else (x, self.y("network"))
+        send = fact.sent
+        sent = (self.x(send), self.lane(send.event.lane) + 10) if send else (x, self.y("network"))
         judged, lane = (self.x(fact.judged or fact), broker - 13), self.lane(self.run.lanes[fact.index])
         if event.kind == Kind.VERDICT:
             return Message("request", step, sent, (x, broker - 14), (x, broker - 12), fact.retry)
@@ -196,13 +200,15 @@ class LanesPanel:
             code = str(event.error.value) if event.error else ""
             return Message("answer", step, judged, (x, lane + 8), (x, lane + 1), words=code)
         if event.kind == Kind.TORN:
-            return Message("tear", step, (x + 2, lane), (x + 2, broker), (x + 2, self.y("network", NETWORK - 13)), words=TORN)
+            at = x + 2, self.y("network", NETWORK - 13)
+            return Message("tear", step, (x + 2, lane), (x + 2, broker), at, words=TORN)
         if event.kind != Kind.LOST:
             return None
         what, start = ("request", sent) if event.what == "request" else ("answer", judged)
-        points = [(x + aside, self.y("network", NETWORK * SHARES[what] + down)) for aside in ASIDE for down in DOWN]
-        edges = 0.0, self.y("network", -6), self.width, self.y("network", NETWORK + 2)
-        return Message(what, step, start, retry=fact.retry, request=LabelRequest(start, points, SIDES[what], edges))
+        y, edges = self.y("network"), (0.0, self.y("network", -6), self.width, self.y("network", NETWORK + 2))
+        points = [(x + aside, y + NETWORK * SHARES[what] + down) for aside in ASIDE for down in DOWN]
+        request = LabelRequest(start, points, SIDES[what], edges)
+        return Message(what, step, start, retry=fact.retry, request=request)
 
 
 def _all(several: Iterable[Iterable[str]]) -> list[str]:
@@ -218,11 +224,11 @@ class Axis:
     end: float = 0.0
 
 
-Need = tuple[Place, str, float, float]  # pixels to the left and to the right of a place, in one row; rows do not disturb others
+Need = tuple[Place, str, float, float]  # pixels to the left and right of a place, in one row
 
 
 def lay_out(needs: Iterable[Need], left: float = LEFT, right: float = WIDTH - RIGHT) -> Axis:
-    """Give every place its x between `left` and `right` pixels, or beyond `right` where there is too much to write."""
+    """Give every place its x between `left` and `right`, or beyond where there is too much to write."""
     groups = [(place, list(those)) for place, those in groupby(sorted(needs), key=lambda need: need[0])]
     usual = _usual_step([place for place, _ in groups])
     for least in STEPS:  # the more there is to show, the steeper the lines may get
@@ -247,7 +253,8 @@ def _place(groups: Iterable[tuple[Place, list[Need]]], usual: float,
     before: Place | None = None
     for place, needs in groups:
         step, words = _step(before, place, usual, least, WAITING if breaks else FIRST_WAITING)
-        x = max(xs[before] + step if before else 0.0, *(used.get(row, 0.0) + left for _, row, left, _ in needs))
+        least_x = xs[before] + step if before else 0.0
+        x = max(least_x, *(used.get(row, 0.0) + left for _, row, left, _ in needs))
         if words and before:
             breaks.append(((xs[before] + x) / 2, words))
         for _, row, _, right in needs:

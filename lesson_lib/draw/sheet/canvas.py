@@ -1,8 +1,8 @@
 """A white sheet measured in pixels, y downward, on which the layouts draw, and its marks written as SVG.
 
-A sheet is a list of marks and nothing more. `svg` writes them as a drawing, which is what lessons show; matplotlib paints
-them (`png`) only for files and for places where a drawing will not do. So drawing a lesson loads no matplotlib, and a page
-in which Python runs in the browser draws the same.
+A sheet is a list of marks and nothing more. `svg` writes them as a drawing, which is what lessons show;
+matplotlib paints them (`png`) only for files and for places where a drawing will not do. So drawing a lesson
+loads no matplotlib, and a page in which Python runs in the browser draws the same.
 
 Whatever is drawn belongs to the event that `event` names at that moment (None: to the picture as a whole).
 """
@@ -15,34 +15,27 @@ from functools import cache
 from typing import Any
 from xml.sax.saxutils import escape
 
-from lesson_lib.draw.sheet.style import (
-    BEHIND,
-    DPI,
-    EDGE,
-    EM,
-    FAMILY,
-    LETTER_WIDTHS,
-    OTHER_LETTER,
-    SMALL,
-)
+from lesson_lib.draw.sheet import style as look
+from lesson_lib.draw.sheet.style import DPI, EDGE, SMALL
 
 Point = tuple[float, float]
 Rectangle = tuple[float, float, float, float]  # left, top, right, bottom
 
 PIXELS = DPI / 72            # a point, in which widths and sizes of type are given
 BASELINE = 0.36              # from the middle of a line of type down to its baseline, in sizes of the type
-DASHES = {"--": (3.7, 1.6), ":": (1.0, 1.65), "-.": (6.4, 1.6, 1.0, 1.6)}  # in widths of the line, as matplotlib has them
+DASHES = {"--": (3.7, 1.6), ":": (1.0, 1.65)}  # in widths of the line, as matplotlib has them
 GROUND = 1.0                 # marks in lower layers lie under what stands behind, too
 ANCHORS = {"left": "start", "center": "middle", "right": "end"}
-# DejaVu Sans and Verdana are cut alike; a reader who has neither gets letters that are stretched to the same length.
-FONTS = f"{FAMILY}, Verdana, sans-serif"
+# DejaVu Sans and Verdana are cut alike; without either, letters are stretched to the same length.
+FONTS = f"{look.FAMILY}, Verdana, sans-serif"
 
 
 @cache
 def text_width(text: str, size: float = SMALL, bold: bool = False) -> float:
     """Width in pixels of the widest line of `text`."""
-    lines = (sum(LETTER_WIDTHS.get(letter, OTHER_LETTER)[bold] for letter in line) for line in text.split("\n"))
-    return max(lines) / EM * size * PIXELS
+    widths, other = look.LETTER_WIDTHS, look.OTHER_LETTER
+    lines = [sum(widths.get(letter, other)[bold] for letter in line) for line in text.split("\n")]
+    return max(lines) / look.EM * size * PIXELS
 
 
 def line_height(size: float = SMALL) -> float:
@@ -57,14 +50,10 @@ class Mark:
     event: int | None = field(default=None, kw_only=True)
     layer: float = field(default=2, kw_only=True)
 
-    def svg(self) -> str:
-        """The mark as an element."""
-        raise NotImplementedError
-
 
 @dataclass(slots=True)
 class Text(Mark):
-    """One or more lines around the middle of their height at (x, y); `backed` puts white behind them, where lines run."""
+    """Lines around the middle of their height at (x, y); `backed` puts white behind them."""
 
     x: float
     y: float
@@ -80,31 +69,10 @@ class Text(Mark):
     @property
     def box(self) -> Rectangle:
         """What it takes, for one that is not upright."""
-        wide, high = text_width(self.text, self.size, self.bold), (self.text.count("\n") + 1) * line_height(self.size)
+        wide = text_width(self.text, self.size, self.bold)
+        high = (self.text.count("\n") + 1) * line_height(self.size)
         left = self.x - wide * {"left": 0.0, "center": 0.5, "right": 1.0}[self.align]
         return left, self.y - high / 2, left + wide, self.y + high / 2
-
-    def svg(self) -> str:
-        """Each line is told how long it must be, so that the layout holds with whatever font the reader has."""
-        lines, high = self.text.split("\n"), line_height(self.size)
-        first = self.y - (len(lines) - 1) / 2 * high + BASELINE * self.size * PIXELS
-        texts = "".join(self._line(first + n * high, line) for n, line in enumerate(lines))
-        weight = ' font-weight="bold"' if self.bold else ""
-        turned = f' transform="rotate(-90 {self.x:.1f} {self.y:.1f})"' if self.upright else ""
-        look = f'font-size="{self.size * PIXELS:.2f}"{weight} text-anchor="{ANCHORS[self.align]}" fill="{self.colour}"'
-        return f"<g{turned}>{self._ground() if self.backed else ''}<g {look}>{texts}</g></g>"
-
-    def _line(self, y: float, line: str) -> str:
-        wide = text_width(line, self.size, self.bold)
-        length = f' textLength="{wide:.1f}" lengthAdjust="spacingAndGlyphs"' if line.strip() else ""
-        return f'<text x="{self.x:.1f}" y="{y:.1f}"{length} xml:space="preserve">{escape(line)}</text>'
-
-    def _ground(self) -> str:
-        """White behind it, and a little around it."""
-        (left, top, right, bottom), around = self.box, PIXELS * 1.2
-        size = f'width="{right - left + 2 * around:.1f}" height="{bottom - top:.1f}"'
-        left -= around * {"left": 0.0, "center": 1.0, "right": 2.0}[self.align]
-        return f'<rect x="{left:.1f}" y="{top:.1f}" {size} fill="#ffffff"/>'
 
 
 @dataclass(slots=True)
@@ -116,10 +84,6 @@ class Line(Mark):
     width: float = 1.2
     style: Any = "-"
 
-    def svg(self) -> str:
-        """A polyline."""
-        return f'<polyline points="{_points(self.points)}" fill="none" {_stroke(self.colour, self.width, self.style)}/>'
-
 
 @dataclass(slots=True)
 class Polygon(Mark):
@@ -130,10 +94,6 @@ class Polygon(Mark):
     edge: str = EDGE
     width: float = 1.0
     layer: float = field(default=5, kw_only=True)
-
-    def svg(self) -> str:
-        """A polygon."""
-        return f'<polygon points="{_points(self.points)}" fill="{self.fill or "none"}" {_stroke(self.edge, self.width)}/>'
 
 
 @dataclass(slots=True)
@@ -151,11 +111,6 @@ class Box(Mark):
     round_by: float = 0
     layer: float = field(default=4, kw_only=True)
 
-    def svg(self) -> str:
-        """A rect."""
-        place = f'x="{self.x:.2f}" y="{self.y:.2f}" width="{self.width:.2f}" height="{self.height:.2f}" rx="{self.round_by}"'
-        return f'<rect {place} fill="{self.fill or "none"}" {_stroke(self.edge or "none", self.line, self.style)}/>'
-
 
 class Canvas:
     """A drawing of `width` by `height` pixels. Its methods take what the mark of that name takes."""
@@ -165,7 +120,7 @@ class Canvas:
         self.event: int | None = None
         self.divided_at: float | None = None  # height of the line between two runs
         self.marks: list[Mark] = []
-        self.behind: list[Mark] = []          # another picture of the same size, which shines through from behind
+        self.behind: list[Mark] = []  # another picture, which shines through from behind
 
     def text(self, x: float, y: float, text: str, **look: Any) -> None:
         """Write at (x, y)."""
@@ -190,7 +145,7 @@ class Canvas:
         return [mark for mark in self.marks if isinstance(mark, Text)]
 
     def stand_behind(self, other: Canvas) -> None:
-        """Show another picture pale behind this one, without those of its words that would lie under words."""
+        """Show another picture pale behind this one, without words that would lie under words."""
         boxes = [label.box for label in self.labels if not label.upright]
         taken = [(left - 5, top, right + 5, bottom) for left, top, right, bottom in boxes]
         self.behind = [mark for mark in other.marks if not isinstance(mark, Text)
@@ -199,12 +154,15 @@ class Canvas:
             mark.event = None
 
     def svg(self) -> str:
-        """The picture as one `<svg>` element, the same text each time; marks of event n are `<g data-event="n">`."""
-        behind = f'<g data-behind="yes" opacity="{BEHIND}">{_in_layers(self.behind)}</g>' if self.behind else ""
-        ground, rest = ([mark for mark in self.marks if (mark.layer < GROUND) == below] for below in (True, False))
+        """The picture as one `<svg>`, the same text each time; marks of event n are `<g data-event="n">`."""
+        pale = f'<g data-behind="yes" opacity="{look.BEHIND}">{_in_layers(self.behind)}</g>'
+        behind = pale if self.behind else ""
+        ground = [mark for mark in self.marks if mark.layer < GROUND]
+        rest = [mark for mark in self.marks if mark.layer >= GROUND]
         size = f'width="{self.width:.0f}" height="{self.height:.0f}"'
-        return (f'<svg xmlns="http://www.w3.org/2000/svg" {size} viewBox="0 0 {self.width:.2f} {self.height:.2f}" '
-                f'font-family="{FONTS}"><g data-paper="yes"><rect {size} fill="#ffffff"/></g>'
+        box = f'viewBox="0 0 {self.width:.2f} {self.height:.2f}"'
+        return (f'<svg xmlns="http://www.w3.org/2000/svg" {size} {box} font-family="{FONTS}"><g data-paper="yes">'
+                f'<rect {size} fill="#ffffff"/></g>'
                 f"{_in_layers(ground)}{behind}{_in_layers(rest)}</svg>")
 
 
@@ -214,8 +172,49 @@ def overlap(one: Rectangle, other: Rectangle) -> bool:
 
 
 def _in_layers(marks: Sequence[Mark]) -> str:
-    elements = ((mark.event, mark.svg()) for mark in sorted(marks, key=lambda mark: mark.layer))
+    elements = ((mark.event, _element(mark)) for mark in sorted(marks, key=lambda mark: mark.layer))
     return "".join(svg if event is None else f'<g data-event="{event}">{svg}</g>' for event, svg in elements)
+
+
+def _element(mark: Mark) -> str:
+    """One mark as an element."""
+    match mark:
+        case Text():
+            return _text(mark)
+        case Line():
+            drawn = f'polyline points="{_points(mark.points)}"'
+            return f'<{drawn} fill="none" {_stroke(mark.colour, mark.width, mark.style)}/>'
+        case Polygon():
+            drawn = f'polygon points="{_points(mark.points)}" fill="{mark.fill or "none"}"'
+            return f"<{drawn} {_stroke(mark.edge, mark.width)}/>"
+        case Box():
+            place = f'x="{mark.x:.2f}" y="{mark.y:.2f}" width="{mark.width:.2f}" height="{mark.height:.2f}"'
+            drawn = f'rect {place} rx="{mark.round_by}" fill="{mark.fill or "none"}"'
+            return f'<{drawn} {_stroke(mark.edge or "none", mark.line, mark.style)}/>'
+    raise TypeError(mark)
+
+
+def _text(mark: Text) -> str:
+    """Each line is told how long it must be, so that the layout holds with whatever font the reader has."""
+    lines, high, size = mark.text.split("\n"), line_height(mark.size), mark.size * PIXELS
+    y, found = mark.y - (len(lines) - 1) / 2 * high + BASELINE * size, []
+    for n, line in enumerate(lines):
+        wide = text_width(line, mark.size, mark.bold)
+        length = f' textLength="{wide:.1f}" lengthAdjust="spacingAndGlyphs"' if line.strip() else ""
+        at = f'x="{mark.x:.1f}" y="{y + n * high:.1f}"{length}'
+        found.append(f'<text {at} xml:space="preserve">{escape(line)}</text>')
+    font = f'font-size="{size:.2f}"' + ' font-weight="bold"' * mark.bold
+    turned = f' transform="rotate(-90 {mark.x:.1f} {mark.y:.1f})"' if mark.upright else ""
+    look_of_it = f'{font} text-anchor="{ANCHORS[mark.align]}" fill="{mark.colour}"'
+    return f"<g{turned}>{_ground(mark) if mark.backed else ''}<g {look_of_it}>{''.join(found)}</g></g>"
+
+
+def _ground(mark: Text) -> str:
+    """White behind a text, and a little around it."""
+    (left, top, right, bottom), around = mark.box, PIXELS * 1.2
+    size = f'width="{right - left + 2 * around:.1f}" height="{bottom - top:.1f}"'
+    left -= around * {"left": 0.0, "center": 1.0, "right": 2.0}[mark.align]
+    return f'<rect x="{left:.1f}" y="{top:.1f}" {size} fill="#ffffff"/>'
 
 
 def _points(points: Sequence[Point]) -> str:
@@ -225,5 +224,6 @@ def _points(points: Sequence[Point]) -> str:
 def _stroke(colour: str, width: float, style: Any = "-") -> str:
     """Colour, width in pixels, and dashes, which grow with the width as in matplotlib."""
     dashes = DASHES.get(style, ()) if isinstance(style, str) else style[1]
-    dashed = f' stroke-dasharray="{" ".join(f"{part * width * PIXELS:.2f}" for part in dashes)}"' if dashes and width else ""
+    lengths = " ".join([f"{part * width * PIXELS:.2f}" for part in dashes])
+    dashed = f' stroke-dasharray="{lengths}"' if dashes and width else ""
     return f'stroke="{colour if width else "none"}" stroke-width="{width * PIXELS:.2f}"{dashed}'

@@ -1,6 +1,8 @@
-"""Where the cross of a lost message and its word go, so that they lie on nobody else's arrow and on no other word.
+"""Where the cross of a lost message and its word go, so that they lie on nobody else's arrow and on no other
+word.
 
-All in pixels. A spot is tried where it is by default, and then further and further from there; the least bad one is taken.
+All in pixels. A spot is tried where it is by default, and then further and further from there; the least bad
+one is taken.
 """
 
 from __future__ import annotations
@@ -12,14 +14,14 @@ from lesson_lib.draw.sheet.canvas import Point, Rectangle, line_height, overlap,
 
 Segment = tuple[Point, Point]
 LOST = "lost"
-HALF, ASIDE, APART = 8.0, 11.0, 17.0  # half the cross; from its middle to a word beside it, to one above or below
+HALF, ASIDE, APART = 8.0, 11.0, 17.0  # half the cross; from there to a word beside it, to one above or below
 ROUNDS = 3
 ON_TEXT, ON_LINE, WORD_ON_LINE, WORD_ON_OWN, CROSSES = 100.0, 10.0, 6.0, 4.0, 1.0  # how bad it is
 
 
 @dataclass(frozen=True)
 class LabelSpot:
-    """The middle of a cross, and the side on which its word stands: above, below, left, right. What both of them take."""
+    """The middle of a cross, the side on which its word stands: above, below, left, right. What both take."""
 
     x: float
     y: float
@@ -37,7 +39,7 @@ class LabelSpot:
 
 @dataclass(frozen=True)
 class LabelRequest:
-    """A lost message: where it comes from, where its cross may be, the best first, and how far its word may reach."""
+    """A lost message: where it begins, where its cross may be, the best first, how far its word may reach."""
 
     start: Point
     points: Sequence[Point]
@@ -77,7 +79,8 @@ class Occupied:
     def _with(self, requests: Sequence[LabelRequest], chosen: Sequence[LabelSpot]) -> Occupied:
         """The same with other lost messages on the page."""
         ways = [request.way(spot) for request, spot in zip(requests, chosen, strict=False)]
-        return Occupied([*self.lines, *ways], [*self.boxes, *(box for spot in chosen for box in (spot.cross, spot.word))])
+        boxes = [box for spot in chosen for box in (spot.cross, spot.word)]
+        return Occupied([*self.lines, *ways], [*self.boxes, *boxes])
 
     def best(self, request: LabelRequest) -> LabelSpot:
         """The best spot for a message, the earlier of two as good."""
@@ -94,8 +97,10 @@ class Occupied:
         own, cross, word = request.way(spot), spot.cross, spot.word
         bad = ON_TEXT * sum(overlap(mine, box) for box in self.boxes for mine in (cross, word))
         bad += ON_TEXT * (not _within(word, request.edges)) + WORD_ON_OWN * through(own, word)
-        return bad + sum(ON_LINE * through(line, cross) + WORD_ON_LINE * through(line, word) + CROSSES * _cross(own, line)
-                         for line in self.lines)
+        for line in self.lines:
+            bad += ON_LINE * through(line, cross) + WORD_ON_LINE * through(line, word)
+            bad += CROSSES * _cross(own, line)
+        return bad
 
 
 def text_box(x: float, y: float, text: str) -> Rectangle:

@@ -1,6 +1,7 @@
 """The shapes of the course's pictures: one for each thing that can become of a batch, all with a dark edge.
 
-And the messages between two lanes: requests, answers, the ones that were lost on the way, and the end of a connection.
+And the messages between two lanes: requests, answers, the ones that were lost on the way, and the end of a
+connection.
 """
 
 from __future__ import annotations
@@ -9,36 +10,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import cos, hypot, pi, sin
 
+from lesson_lib.draw.sheet import style
 from lesson_lib.draw.sheet.canvas import Canvas, Point, Rectangle, line_height, text_width
 from lesson_lib.draw.sheet.label_placement import ASIDE, LOST, LabelRequest, LabelSpot, Occupied, text_box
-from lesson_lib.draw.sheet.style import (
-    ACK,
-    AGAIN,
-    BAND,
-    DASHED,
-    DOTTED,
-    DUPLICATE,
-    EDGE,
-    FENCED,
-    FIRST_SEND,
-    KEPT,
-    MEMORY,
-    MEMORY_EDGE,
-    NORMAL,
-    REFUSED,
-    RETRY,
-    SMALL,
-    STORED,
-)
+from lesson_lib.draw.sheet.style import EDGE, NORMAL, SMALL
 
 R = 11.0  # half the size of a verdict's mark, in pixels
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What an event puts into one row or lane: how many pixels it takes to either side of its place, how many it is high.
+    """What an event puts into one row or lane: pixels that it takes to either side of its place, and its
+    height.
 
-    A layout measures with these, and `draw` draws it at (x, y): what is measured and what is drawn cannot differ.
+    A layout measures with these, and `draw` draws it at (x, y): what is measured is what is drawn.
     """
 
     track: str
@@ -49,7 +34,7 @@ class Piece:
 
 
 def verdict(canvas: Canvas, x: float, y: float, shape: str, label: str) -> None:
-    """What the broker did, as a shape: stored, duplicate, refused or fenced, with the batch's number on or at it."""
+    """What the broker did, as a shape, with the batch's number on it or at it."""
     verdict_small(canvas, x, y, shape, R, _wider(shape, label))
     if shape in ("stored", "duplicate"):
         canvas.text(x, y, label, bold=True, layer=7)
@@ -58,13 +43,14 @@ def verdict(canvas: Canvas, x: float, y: float, shape: str, label: str) -> None:
 
 
 def verdict_half(shape: str, label: str) -> float:
-    """Pixels from the middle of a verdict's mark to its left edge, which is as far as to its right one without the label."""
+    """Pixels from the middle of a verdict's mark to its edges, the label beside it left out."""
     return {"stored": 0.9, "duplicate": 1.2}.get(shape, 1.0) * R + _wider(shape, label)
 
 
 def verdict_width(shape: str, label: str) -> float:
     """Pixels that a verdict's mark and its label need to the right."""
-    return verdict_half(shape, label) + (0 if shape in ("stored", "duplicate") else text_width(label, SMALL, True) + 4)
+    beside = 0 if shape in ("stored", "duplicate") else text_width(label, SMALL, True) + 4
+    return verdict_half(shape, label) + beside
 
 
 def _wider(shape: str, label: str) -> float:
@@ -75,41 +61,43 @@ def _wider(shape: str, label: str) -> float:
 
 def verdict_small(canvas: Canvas, x: float, y: float, shape: str, r: float, wider: float = 0.0) -> None:
     """The shape of a verdict alone, `r` pixels to each side; a square and a diamond may be `wider`."""
-    if shape == "stored":
-        canvas.box(x - 0.9 * r - wider, y - 0.9 * r, 1.8 * r + 2 * wider, 1.8 * r, fill=STORED, line=1.2, layer=5)
-    elif shape == "duplicate":
-        high, wide = 1.2 * r, 1.2 * r + wider
-        canvas.polygon([(x, y - high), (x + wide, y), (x, y + high), (x - wide, y)], fill=DUPLICATE, width=1.2)
-    else:
-        {"refused": _cross, "fenced": _barred, "kept": _hourglass}[shape](canvas, x, y, r)
-
-
-def _hourglass(canvas: Canvas, x: float, y: float, r: float) -> None:
-    """Kept aside: it waits."""
-    canvas.polygon([(x - r, y - r), (x + r, y - r), (x - r, y + r), (x + r, y + r)], fill=KEPT, width=1.6)
+    box = x - 0.9 * r - wider, y - 0.9 * r, 1.8 * r + 2 * wider, 1.8 * r
+    match shape:
+        case "stored":
+            canvas.box(*box, fill=style.STORED, line=1.2, layer=5)
+        case "duplicate":
+            high, wide = 1.2 * r, 1.2 * r + wider
+            diamond = [(x, y - high), (x + wide, y), (x, y + high), (x - wide, y)]
+            canvas.polygon(diamond, fill=style.DUPLICATE, width=1.2)
+        case "refused":
+            canvas.polygon(cross_points(x, y, r, r / 2), fill=style.REFUSED, width=1.2)
+        case "fenced":
+            canvas.box(*box, fill="white", line=1.6, layer=5)
+            canvas.box(x - 0.9 * r, y - 0.28 * r, 1.8 * r, 0.56 * r, fill=style.FENCED, line=0, layer=5.5)
+        case _:  # kept aside: an hourglass, it waits
+            hourglass = [(x - r, y - r), (x + r, y - r), (x - r, y + r), (x + r, y + r)]
+            canvas.polygon(hourglass, fill=style.KEPT, width=1.6)
 
 
 def cross_points(x: float, y: float, r: float, thick: float) -> list[Point]:
     """The outline of a filled cross that lies like the letter X."""
     a, b = r, thick
-    arm = [(0, -b), (a - b, -a), (a, -a + b), (b, 0), (a, a - b), (a - b, a), (0, b), (-a + b, a), (-a, a - b), (-b, 0),
-           (-a, -a + b), (-a + b, -a)]
-    return [(x + dx, y + dy) for dx, dy in arm]
+    arm = [(0, -b), (a - b, -a), (a, -a + b), (b, 0), (a, a - b), (a - b, a)]
+    return [(x + side * dx, y + side * dy) for side in (1, -1) for dx, dy in arm]
 
 
-def _cross(canvas: Canvas, x: float, y: float, r: float) -> None:
-    canvas.polygon(cross_points(x, y, r, r / 2), fill=REFUSED, width=1.2)
+def circle(x: float, y: float, r: float) -> list[Point]:
+    """The points of a circle."""
+    return [(x + r * dx, y + r * dy) for dx, dy in _CIRCLE]
 
 
-def _barred(canvas: Canvas, x: float, y: float, r: float) -> None:
-    canvas.box(x - 0.9 * r, y - 0.9 * r, 1.8 * r, 1.8 * r, fill="white", line=1.6, layer=5)
-    canvas.box(x - 0.9 * r, y - 0.28 * r, 1.8 * r, 0.56 * r, fill=FENCED, line=0, layer=5.5)
+_CIRCLE = [(cos(n * pi / 12), sin(n * pi / 12)) for n in range(25)]
 
 
 def send_box(canvas: Canvas, x: float, y: float, label: str, retry: bool) -> None:
-    """A batch as it leaves the producer: blue for the first time, orange with a dashed dark edge for every later one."""
-    w = send_width(label) * 2
-    canvas.box(x - w / 2, y - 10, w, 20, fill=RETRY if retry else FIRST_SEND, style=DASHED if retry else "-",
+    """A batch as it leaves the producer: blue the first time, orange with a dashed edge later."""
+    half, fill = send_width(label), style.RETRY if retry else style.FIRST_SEND
+    canvas.box(x - half, y - 10, 2 * half, 20, fill=fill, style=style.DASHED if retry else "-",
                line=1.4 if retry else 1.0, round_by=4, layer=5)
     canvas.text(x, y, label, size=NORMAL, bold=True, colour=EDGE if retry else "white", layer=7)
 
@@ -123,38 +111,58 @@ def belief(canvas: Canvas, x: float, y: float, what: str) -> None:
     """What the application was told: a tick for ok, a cross for failed, an open ring for unknown."""
     canvas.polygon(circle(x, y, 10), fill="white", edge="none", layer=1.8)
     if what == "ok":
-        canvas.line([(x - 6, y), (x - 2, y + 5), (x + 7, y - 6)], colour=EDGE, width=4.2, layer=5)
-        canvas.line([(x - 5, y + 1), (x - 2, y + 4), (x + 6, y - 5)], colour=STORED, width=2.2, layer=5.1)
+        canvas.line([(x - 6, y), (x - 2, y + 5), (x + 7, y - 6)], width=4.2, layer=5)
+        inner = [(x - 5, y + 1), (x - 2, y + 4), (x + 6, y - 5)]
+        canvas.line(inner, colour=style.STORED, width=2.2, layer=5.1)
     elif what == "failed":
-        canvas.polygon(cross_points(x, y, 6.5, 3.4), fill=REFUSED)
+        canvas.polygon(cross_points(x, y, 6.5, 3.4), fill=style.REFUSED)
     else:
         canvas.polygon(circle(x, y, 6), fill="white", width=2.0)
 
 
 def reading(canvas: Canvas, x: float, y: float, kind: str) -> None:
-    """A consumer's record (grey), its position (white), its work (a disc), nothing (an empty set), or itself (a bar)."""
+    """A consumer's record (grey), position (white), work (disc), empty poll (empty set), or itself (bar)."""
     if kind == "consumer":
         canvas.box(x - 3, y - 9, 6, 18, fill=EDGE, edge=None)
     elif kind == "work":
         canvas.polygon(circle(x, y, 5.5), fill=EDGE)
     elif kind == "poll":
         canvas.polygon(circle(x, y, 6), fill="white", width=1.4)
-        canvas.line([(x - 7, y + 7), (x + 7, y - 7)], colour=EDGE, width=1.4, layer=5.5)
+        canvas.line([(x - 7, y + 7), (x + 7, y - 7)], width=1.4, layer=5.5)
     else:
-        canvas.polygon([(x - 6, y - 7), (x + 7, y), (x - 6, y + 7)], fill="white" if kind == "position" else BAND)
+        fill = "white" if kind == "position" else style.BAND
+        canvas.polygon([(x - 6, y - 7), (x + 7, y), (x - 6, y + 7)], fill=fill)
 
 
-def circle(x: float, y: float, r: float) -> list[Point]:
-    """The points of a circle."""
-    return [(x + r * cos(i * pi / 12), y + r * sin(i * pi / 12)) for i in range(25)]
+def log_cell(canvas: Canvas, x: float, y: float, half: float, high: float, text: str, copy: int,
+             fill: str = "white", edge: str | None = style.STORED, aborted: bool = False) -> None:
+    """Records in a log, around (x, y): a copy of what lies there already is orange with a heavy edge."""
+    fill, edge, line = (style.AGAIN, EDGE, 2.6) if copy > 1 else (fill, edge, 1.8)
+    canvas.box(x - half, y - high / 2, 2 * half, high, fill=fill, edge=edge, line=line)
+    canvas.text(x, y, text, bold=copy > 1)
+    if aborted:
+        canvas.line([(x - half + 3, y + high / 2 - 3), (x + half - 3, y - high / 2 + 3)], width=1.0, layer=5)
+
+
+def cell_width(text: str) -> float:
+    """Pixels of a log's cell."""
+    return text_width(text) + 12
+
+
+def memory(canvas: Canvas, left: float, y: float, words: str) -> None:
+    """What the broker remembers, around the height `y`."""
+    wide, high = text_width(words) + 6, (words.count("\n") + 1) * line_height() + 4.5
+    canvas.box(left, y - high / 2, wide, high, fill=style.MEMORY, edge=style.MEMORY_EDGE, line=0.8)
+    canvas.text(left + wide / 2, y, words)
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
     """A request or an answer on its way from `start`: its line ends at `end`, its head at `tip`.
 
-    `words` (the error that an answer carries) stand in its middle. One that is lost has no end, but a `request` for a
-    place at which its cross can stand. The tear of a connection counts as a message that nobody got.
+    `words` (the error that an answer carries) stand in its middle. One that is lost has no end, but a
+    `request` for a place at which its cross can stand. The tear of a connection counts as a message; its
+    words stand at `tip`.
     """
 
     what: str  # request, answer or tear
@@ -169,17 +177,16 @@ class Message:
     @property
     def middle(self) -> Point:
         """Where its words stand."""
-        if self.what == "tear":
-            return self.tip
-        return (self.start[0] + self.tip[0]) / 2, (self.start[1] + self.tip[1]) / 2
+        (x, y), (to_x, to_y) = self.start, self.tip
+        return self.tip if self.what == "tear" else ((x + to_x) / 2, (y + to_y) / 2)
 
     def draw(self, canvas: Canvas) -> None:
         """Its line, its head, its words."""
         if self.what == "tear":
-            tear(canvas, self.start, self.end)
+            _tear(canvas, self.start, self.end)
         else:
             self._line(canvas, self.end)
-            head(canvas, self.start, self.tip, None if self.what == "answer" else RETRY if self.retry else FIRST_SEND)
+            _head(canvas, self.start, self.tip, {"answer": "white"}.get(self.what, self._colour))
         canvas.text(*self.middle, self.words, bold=self.what != "tear", backed=True)
 
     def draw_lost(self, canvas: Canvas, spot: LabelSpot) -> None:
@@ -187,24 +194,30 @@ class Message:
         x, y, (left, top, _, bottom) = spot.x, spot.y, spot.word
         self._line(canvas, (x, y))
         for slope in (1, -1):
-            canvas.line([(x - 7, y - 7 * slope), (x + 7, y + 7 * slope)], colour=FENCED, width=3.6, layer=6.6)
+            ends = [(x - 7, y - 7 * slope), (x + 7, y + 7 * slope)]
+            canvas.line(ends, colour=style.FENCED, width=3.6, layer=6.6)
         at, align = {"right": (left, "left"), "left": (x - ASIDE, "right")}.get(spot.side, (x, "center"))
         canvas.text(at, (top + bottom) / 2, LOST, bold=True, align=align, backed=True, layer=6.5)
 
+    @property
+    def _colour(self) -> str:
+        return style.RETRY if self.retry else style.FIRST_SEND
+
     def _line(self, canvas: Canvas, end: Point) -> None:
         """Solid and blue for a request, dashed and orange for a retry; an answer is grey and dotted."""
+        ends = [self.start, end]
         if self.what == "answer":
-            canvas.line([self.start, end], colour=ACK, width=1.5, style=DOTTED, layer=2.3)
+            canvas.line(ends, colour=style.ACK, width=1.5, style=style.DOTTED, layer=2.3)
         elif self.retry:
-            canvas.line([self.start, end], colour=EDGE, width=3.4, layer=2.5)
-            canvas.line([self.start, end], colour="white", width=2.2, layer=2.6)
-            canvas.line([self.start, end], colour=RETRY, width=2.2, style=DASHED, layer=2.7)
+            canvas.line(ends, width=3.4, layer=2.5)
+            canvas.line(ends, colour="white", width=2.2, layer=2.6)
+            canvas.line(ends, colour=self._colour, width=2.2, style=style.DASHED, layer=2.7)
         else:
-            canvas.line([self.start, end], colour=FIRST_SEND, width=1.8, layer=2.7)
+            canvas.line(ends, colour=self._colour, width=1.8, layer=2.7)
 
 
 def draw_messages(canvas: Canvas, messages: Sequence[Message]) -> list[Rectangle]:
-    """All messages of a run; the crosses of the lost ones keep off the others. What the words at them take."""
+    """All messages of a run; the crosses of the lost ones keep off the others. What their words take."""
     arrived, lost = ([one for one in messages if bool(one.request) == is_lost] for is_lost in (False, True))
     words = [text_box(*one.middle, one.words) for one in arrived if one.words]
     for one in arrived:
@@ -219,44 +232,21 @@ def draw_messages(canvas: Canvas, messages: Sequence[Message]) -> list[Rectangle
     return [*words, *(spot.word for spot in spots)]
 
 
-def head(canvas: Canvas, start: Point, tip: Point, fill: str | None) -> None:
-    """An arrow's head at `tip`; open where `fill` is None."""
-    dx, dy = tip[0] - start[0], tip[1] - start[1]
+def _head(canvas: Canvas, start: Point, tip: Point, fill: str) -> None:
+    """An arrow's head at `tip`."""
+    (x, y), dx, dy = tip, tip[0] - start[0], tip[1] - start[1]
     long = hypot(dx, dy) or 1
     ux, uy = 9 * dx / long, 9 * dy / long
-    left = (tip[0] - ux - uy * 0.45, tip[1] - uy + ux * 0.45)
-    right = (tip[0] - ux + uy * 0.45, tip[1] - uy - ux * 0.45)
-    canvas.polygon([tip, left, right], fill=fill or "white", layer=4.5)
+    left, right = (x - ux - uy * 0.45, y - uy + ux * 0.45), (x - ux + uy * 0.45, y - uy - ux * 0.45)
+    canvas.polygon([tip, left, right], fill=fill, layer=4.5)
 
 
-def tear(canvas: Canvas, start: Point, end: Point) -> None:
+def _tear(canvas: Canvas, start: Point, end: Point) -> None:
     """The ragged end of a connection: two jagged lines."""
     (x, y), wide, high = start, end[0] - start[0], end[1] - start[1]
     teeth = max(2, round(hypot(wide, high) / 9))
     for aside, width in ((0, 1.6), (5, 0.9)):
         jags = [(i / teeth, aside + (3 if i % 2 else -3)) for i in range(teeth + 1)]
-        points = [(x + wide * part + (jag if high else 0), y + high * part + (0 if high else jag)) for part, jag in jags]
-        canvas.line(points, colour=EDGE, width=width, layer=3)
-
-
-def log_cell(canvas: Canvas, x: float, y: float, half: float, high: float, text: str, copy: int, fill: str = "white",
-             edge: str | None = STORED, aborted: bool = False) -> None:
-    """Records in a log, around (x, y): a copy of what lies there already is orange with a heavy edge."""
-    again = copy > 1
-    canvas.box(x - half, y - high / 2, 2 * half, high, fill=AGAIN if again else fill, edge=EDGE if again else edge,
-               line=2.6 if again else 1.8)
-    canvas.text(x, y, text, bold=again)
-    if aborted:
-        canvas.line([(x - half + 3, y + high / 2 - 3), (x + half - 3, y - high / 2 + 3)], width=1.0, layer=5)
-
-
-def cell_width(text: str) -> float:
-    """Pixels of a log's cell."""
-    return text_width(text) + 12
-
-
-def memory(canvas: Canvas, left: float, y: float, words: str) -> None:
-    """What the broker remembers, around the height `y`."""
-    wide, high = text_width(words) + 6, (words.count("\n") + 1) * line_height() + 4.5
-    canvas.box(left, y - high / 2, wide, high, fill=MEMORY, edge=MEMORY_EDGE, line=0.8)
-    canvas.text(left + wide / 2, y, words)
+        across, down = bool(high), not high
+        points = [(x + wide * part + jag * across, y + high * part + jag * down) for part, jag in jags]
+        canvas.line(points, width=width, layer=3)

@@ -1,7 +1,8 @@
-"""Space-time: time downward, a lane for everyone who takes part, one sentence an event, the log as a growing column.
+"""Space-time: time downward, a lane for everyone who takes part, one sentence an event, the log as a growing
+column.
 
-The layout of Lamport's paper and of UML's sequence diagrams. For first encounters, for transactions and for captures of a
-dozen events: here the words have room.
+The layout of Lamport's paper and of UML's sequence diagrams. For first encounters, for transactions and for
+captures of a dozen events: here the words have room.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ from lesson_lib.history import Event, Kind
 
 HEAD, LANE_STEP, NARROWEST, WORDS = 24.0, 170.0, 88.0, 330.0
 TORN = "connection torn"
-ASPECTS = {Kind.VERDICT: "fate", Kind.REPORT: "told", Kind.READ: "read"}  # what can differ, as `two_runs` names it
-# A lost message's cross is in its own row; these hundredths of the way to the broker it may be, the best first.
+ASPECTS = {Kind.VERDICT: "fate", Kind.REPORT: "told", Kind.READ: "read"}  # as `two_runs` names what differs
+# In its row a lost message's cross may be so many hundredths of the way to the broker, the best first.
 SHARES = {"request": (45, 35, 55, 25, 65, 20, 75, 15, 85), "answer": (55, 65, 45, 75, 35, 80, 25, 85, 15)}
 SIDES = {"request": ("right", "left"), "answer": ("left", "right")}
 
@@ -38,7 +39,7 @@ def space_time_panels(views: Sequence[RunView], telling: Telling) -> list[SpaceT
 
 
 class SpaceTimePanel:
-    """One run: `xs` gives the lanes, `ys` the rows of the events, both in pixels on the page once `top` is known."""
+    """One run: `xs` gives the lanes, `ys` the rows of the events below `top`, in pixels."""
 
     def __init__(self, view: RunView, steps: Mapping[int, int]) -> None:
         self.view, self.steps, self.top, self.height = view, steps, 0.0, 0.0
@@ -47,7 +48,8 @@ class SpaceTimePanel:
         every = [piece for pieces in self.pieces.values() for piece in pieces]
         first = max([52.0, *(MARGIN - 10 + piece.left for piece in every if piece.track == "application")])
         step = min(LANE_STEP, max(NARROWEST, 520 / len(self.lanes)))
-        self.xs = {lane: first + max(0, n - 1) * step + NARROWEST * (n > 0) for n, lane in enumerate(self.lanes)}
+        self.xs = {lane: first + NARROWEST + (n - 1) * step for n, lane in enumerate(self.lanes)}
+        self.xs["application"] = first
         left = max(self.xs.values()) + 24 + max([0.0, *(piece.right for piece in every)])
         self.columns = {key: LogColumn(view, key) for key in view.partitions}
         for column in self.columns.values():
@@ -62,8 +64,10 @@ class SpaceTimePanel:
         self.texts = {fact.index: wrap(words.sentence(fact), room, SMALL, False) for fact in self.view.events}
         y = HEAD
         for fact in self.view.events:
-            column, high = self.columns.get(self.view.log_of(fact.send)), len(self.texts[fact.index]) * line_height() + 2
-            high = max(high, column.cell_height(fact) if column else 0.0, *(piece.high for piece in self.pieces[fact.index]))
+            column = self.columns.get(self.view.log_of(fact.send))
+            words_high = len(self.texts[fact.index]) * line_height() + 2
+            cell = column.cell_height(fact) if column else 0.0
+            high = max(words_high, cell, *(piece.high for piece in self.pieces[fact.index]))
             half = max(13.0, high / 2 + 2)
             self.ys[fact.index] = y + half
             y += 2 * half
@@ -89,12 +93,12 @@ class SpaceTimePanel:
         self.top = top
         bottom = top + self.height - 3
         self._frame(canvas, bottom)
-        taken = draw_messages(canvas, [message for fact in self.view.events if (message := self._message(fact))])
+        taken = draw_messages(canvas, list(filter(None, map(self._message, self.view.events))))
         for fact in self.view.events:
             canvas.event = self.steps[fact.index]
             self._event(canvas, fact, taken)
         for column in self.columns.values():
-            column.draw_transactions(canvas, {index: top + y for index, y in self.ys.items()}, bottom, self.steps)
+            column.draw_transactions(canvas, {n: top + y for n, y in self.ys.items()}, bottom, self.steps)
         canvas.event = None
 
     def _frame(self, canvas: Canvas, bottom: float) -> None:
@@ -109,16 +113,19 @@ class SpaceTimePanel:
 
     def _event(self, canvas: Canvas, fact: EventInContext, taken: Sequence[Rectangle]) -> None:
         x, y = self.place(fact)
-        event, aspect, column = fact.event, ASPECTS.get(fact.event.kind, ""), self.columns.get(self.view.log_of(fact.send))
+        event, aspect = fact.event, ASPECTS.get(fact.event.kind, "")
+        column = self.columns.get(self.view.log_of(fact.send))
         if self.view.is_marked(aspect, event.batch, event.try_no if aspect == "fate" else 0):
-            canvas.box(self.words_at - 4, y - 9, self.width - self.words_at - 6, 18, fill=TINT, edge=None, layer=0.5)
+            left = self.words_at - 4
+            canvas.box(left, y - 9, self.width - left - 10, 18, fill=TINT, edge=None, layer=0.5)
         canvas.text(self.words_at, y, "\n".join(self.texts[fact.index]), align="left")
         for piece in self.pieces[fact.index]:
             if piece.draw:
                 piece.draw(canvas, x if piece.track != "application" else self.x("application"), y)
         if column and fact.copy:
             edge = x + marks.verdict_half(fact.shape, fact.label)
-            canvas.line([(edge, y), (column.x - column.half, y)], colour=STORED, width=1.0, style=DOTTED, layer=1.5)
+            ends = [(edge, y), (column.x - column.half, y)]
+            canvas.line(ends, colour=STORED, width=1.0, style=DOTTED, layer=1.5)
         if column:
             column.draw_cell(canvas, fact, y)
         if event.kind in (Kind.INIT, Kind.EPOCH) and event.producer_epoch >= 0:
@@ -128,22 +135,26 @@ class SpaceTimePanel:
         """Whose id and epoch it is, to the right of the bar or to its left, if there is room."""
         said, (x, y) = words.note_words(fact, self.view), self.place(fact)
         aside = 14 + text_width(said, bold=True) / 2
-        free = [at for at in (x + aside, x - aside) if not any(overlap(text_box(at, y, said), box) for box in taken)]
+        free = [at for at in (x + aside, x - aside)
+                if not any(overlap(text_box(at, y, said), box) for box in taken)]
         canvas.text(*[*free, x][:1], y, said if free else "", backed=True)
 
     def _pieces_of(self, fact: EventInContext) -> Iterator[Piece]:
         event, kind = fact.event, fact.event.kind
         if kind == Kind.SEND:
-            half = marks.send_width(fact.label)
-            yield Piece("", half, 0, lambda canvas, x, y: marks.send_box(canvas, x, y, fact.label, fact.retry))
+            half, label = marks.send_width(fact.label), fact.label
+            yield Piece("", half, 0, lambda canvas, x, y: marks.send_box(canvas, x, y, label, fact.retry))
         elif kind == Kind.VERDICT:
             yield Piece("", 0, 0, lambda canvas, x, y: marks.verdict(canvas, x, y, fact.shape, fact.label))
             if said := words.memory_words(fact):
-                aside, high = 7 + marks.verdict_width(fact.shape, fact.label), (said.count("\n") + 1) * line_height() + 4
-                yield Piece("", 0, aside + text_width(said), lambda canvas, x, y: marks.memory(canvas, x + aside, y, said), high)
+                aside = 7 + marks.verdict_width(fact.shape, fact.label)
+                yield Piece("", 0, aside + text_width(said),
+                            lambda canvas, x, y: marks.memory(canvas, x + aside, y, said),
+                            (said.count("\n") + 1) * line_height() + 4)
         elif kind == Kind.REPORT:
             said = words.told_words(event.batch, event.what)
-            yield Piece("application", text_width(said), 0, lambda canvas, x, y: self._told(canvas, x, y, said, event))
+            yield Piece("application", text_width(said), 0,
+                        lambda canvas, x, y: self._told(canvas, x, y, said, event))
         elif kind in (Kind.READ, Kind.POLL, Kind.WORK, Kind.POSITION, Kind.CONSUMER):
             yield Piece("", 0, 0, lambda canvas, x, y: self._reading(canvas, x, y, event))
         elif kind == Kind.MARKER:
@@ -151,7 +162,8 @@ class SpaceTimePanel:
         elif kind == Kind.TXN and event.lane == "coordinator":
             yield Piece("", 0, 0, lambda canvas, x, y: self._to_coordinator(canvas, x, y))
         if kind in (*NOTES, Kind.BROKER):  # what happens to one lane alone: a dark bar across it
-            yield Piece("", 0, 0, lambda canvas, x, y: canvas.box(x - 10, y - 3.5, 20, 7, fill=EDGE, edge=None, layer=4))
+            yield Piece("", 0, 0, lambda canvas, x, y: canvas.box(
+                x - 10, y - 3.5, 20, 7, fill=EDGE, edge=None))
 
     def _told(self, canvas: Canvas, x: float, y: float, said: str, event: Event) -> None:
         canvas.line([(x + 14, y), (self.x(event.lane) - 4, y)], colour=ACK, width=0.8, style=DOTTED, layer=1)
@@ -171,7 +183,7 @@ class SpaceTimePanel:
         canvas.line([(self.x("producer"), y), (x - 5, y)], colour=ACK, width=1.5, style=DOTTED, layer=2.3)
 
     def _message(self, fact: EventInContext) -> Message | None:
-        """What arrives with an event, or what does not: a cross is in its row, as far to the right as the others let it."""
+        """What arrives with an event, or does not: the cross is as far to the right as the others let it."""
         event, (x, y), origin, step = fact.event, self.place(fact), fact.sent or fact, self.steps[fact.index]
         sent = self.x(origin.event.lane) + marks.send_width(origin.label), self.place(origin)[1]
         judged = self.broker(fact.send) - 14, self.place(fact.judged or fact)[1]

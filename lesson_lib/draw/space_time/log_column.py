@@ -1,7 +1,8 @@
-"""The log of one partition as a column that grows downward, with transactions beside it and the last stable offset as a line.
+"""The log of one partition as a column that grows downward, with transactions beside it and the last stable
+offset as a line.
 
-The last stable offset is the first offset of the oldest open transaction, else the end of the log: a read_committed
-consumer sees what lies before it (`LogManager`'s lastStableOffset; see `core.transactions`).
+The last stable offset is the first offset of the oldest open transaction, else the end of the log: a
+read_committed consumer sees what lies before it (`LogManager`'s lastStableOffset; see `core.transactions`).
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ from lesson_lib.draw.sheet.style import BAND, EDGE, FIRST_SEND, STORED
 from lesson_lib.draw.words.events import cell_text, copy_words
 from lesson_lib.history import Kind
 
-BAR, LSO = 24.0, 74.0  # pixels for a transaction's bar and its word, turned upright; and for the words of a last stable offset
+BAR, LSO = 24.0, 74.0  # pixels for a transaction's bar and its upright word; for a last stable offset
 NEVER = 10**9
 _ENDED = {"commit": "committed", "abort": "aborted"}
 
 
 class Transaction(NamedTuple):
-    """From its first record on this partition to its marker, None where it stays open; `lane` counts to the left from the log."""
+    """From its first record to its marker, None where it is open; `lane` counts leftward from the log."""
 
     first: EventInContext
     last: EventInContext | None
@@ -37,7 +38,7 @@ class Transaction(NamedTuple):
 
 
 class LogColumn:
-    """Everything at and around the cells of one partition. `x` is the middle of the cells, `half` their half width."""
+    """All at and around the cells of one partition. `x` is their middle, `half` their half width."""
 
     def __init__(self, view: RunView, key: TopicPartition) -> None:
         self.x = 0.0
@@ -55,7 +56,8 @@ class LogColumn:
 
     def cell_height(self, fact: EventInContext) -> float:
         """Pixels of an event's cell, 0 where it has none."""
-        return 20.0 + (cell_text(fact).count("\n") * line_height() if fact.copy else 0.0) if _in_log(fact) else 0.0
+        more = cell_text(fact).count("\n") * line_height() if fact.copy else 0.0
+        return 20.0 + more if _in_log(fact) else 0.0
 
     def draw_head(self, canvas: Canvas, top: float, bottom: float, name: str) -> None:
         """The column's name and its spine."""
@@ -63,27 +65,31 @@ class LogColumn:
         canvas.line([(self.x, top + 24), (self.x, bottom)], colour=BAND, width=3, layer=1)
 
     def draw_cell(self, canvas: Canvas, fact: EventInContext, y: float) -> None:
-        """The records of a batch that was stored; a control record is a cell of its own, narrower and grey."""
+        """The records of a stored batch; a control record is a cell of its own, narrower and grey."""
         if fact.copy:
             aborted = any(one.word == "aborted" and one.holds(fact) for one in self.transactions)
-            marks.log_cell(canvas, self.x, y, self.half, self.cell_height(fact), cell_text(fact), fact.copy, aborted=aborted)
+            marks.log_cell(canvas, self.x, y, self.half, self.cell_height(fact), cell_text(fact), fact.copy,
+                           aborted=aborted)
             canvas.text(self.x + self.half + 6, y, copy_words(fact.copy), bold=True, align="left")
         elif _in_log(fact):
             canvas.box(self.x - 16, y - 9, 32, 18, fill=BAND, line=1.4)
             offset = "" if fact.event.offset is None else f"{fact.event.offset}: "
             canvas.text(self.x, y, f"{offset}{fact.event.what[:1].upper()}", bold=True)
 
-    def draw_transactions(self, canvas: Canvas, ys: Mapping[int, float], bottom: float, steps: Mapping[int, int]) -> None:
-        """Open, committed or aborted, from the first record to the marker; and the last stable offset where it moves."""
+    def draw_transactions(self, canvas: Canvas, ys: Mapping[int, float], bottom: float,
+                          steps: Mapping[int, int]) -> None:
+        """Open, committed or aborted, from first record to marker; the last stable offset where it moves."""
         for one in self.transactions:
             x, top, end = self.x - self.half - 8 - BAR * one.lane, ys[one.first.index] - 9, one.last
             low = ys[end.index] + 9 if end else bottom
             canvas.event = steps[(end or one.first).index]
             style = {"committed": "-", "aborted": (0, (1, 1))}.get(one.word, (0, (4, 3)))
-            canvas.line([(x, top), (x, low)], width=4.0, colour={"committed": STORED}.get(one.word, EDGE), style=style, layer=3)
+            colour = {"committed": STORED}.get(one.word, EDGE)
+            canvas.line([(x, top), (x, low)], width=4.0, colour=colour, style=style, layer=3)
             canvas.text(x - 11, (top + low) / 2, one.word, upright=True, backed=True)
         before = None
-        for fact, stable in zip(self.facts, stable_offsets(self.facts), strict=True) if self.transactions else ():
+        moves = zip(self.facts, stable_offsets(self.facts), strict=True) if self.transactions else ()
+        for fact, stable in moves:
             if stable != before:
                 canvas.event = steps[fact.index]
                 self._stable_line(canvas, ys[fact.index] + self.cell_height(fact) / 2 + 1.5, stable)
@@ -101,7 +107,7 @@ def _in_log(fact: EventInContext) -> bool:
 
 
 def _transactions(facts: Sequence[EventInContext]) -> list[Transaction]:
-    """Each transaction on a partition, in the order of their beginning; those at one time have different lanes."""
+    """Each transaction on a partition, by its beginning; those at one time have different lanes."""
     opened: dict[int, EventInContext] = {}
     spans: list[tuple[EventInContext, EventInContext | None, str]] = []
     for fact in facts:

@@ -1,24 +1,20 @@
-"""An event in words: the few that stand at its mark, short enough for a notebook's width, and its sentence.
-
-And the order in which the sentences are told.
-"""
+"""An event in words: the few at its mark, its sentence, and the order in which sentences are told."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 
 from lesson_lib.core.error_codes import ErrorCode
-from lesson_lib.draw.facts.broker_memory import range_of, range_words
-from lesson_lib.draw.facts.run_view import EventInContext, RunView, shape_of
+from lesson_lib.draw.facts.run_view import EventInContext, RunView, range_of, range_words, shape_of
 from lesson_lib.history import Event, Kind, LogCell
 from lesson_lib.history.story import subject
 
 # A verdict in words: at its mark, where two runs are compared, as a sentence.
 _REFUSED = ("refused {code}", "The broker refuses {batch}: {why}. Nothing is stored.")
 _VERDICTS = {
-    "stored": ("stored\noffset {offset}", "stored", "The broker stores {batch} at offset {offset}{behind}{copy}."),
+    "stored": ("stored\noffset {offset}", "stored",
+               "The broker stores {batch} at offset {offset}{behind}{copy}."),
     "duplicate": ("duplicate\n= offset {offset}", "duplicate",
                   "The broker remembers {batch}: a duplicate of offset {offset}. Nothing is stored."),
     "refused": ("refused\n{code}", *_REFUSED),
@@ -27,12 +23,14 @@ _VERDICTS = {
              "The broker keeps {batch} aside and will say ok, offset {offset}: it is not in the log.")}
 AT_MARK, COMPARED, SENTENCE = range(3)
 
-_SHORT = {ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER: "out of order", ErrorCode.INVALID_PRODUCER_EPOCH: "old epoch",
-          ErrorCode.PRODUCER_FENCED: "fenced", ErrorCode.UNKNOWN_PRODUCER_ID: "unknown id",
-          ErrorCode.NOT_ENOUGH_REPLICAS: "few replicas", ErrorCode.NOT_ENOUGH_REPLICAS_AFTER_APPEND: "few replicas",
-          ErrorCode.UNKNOWN_TOPIC_OR_PARTITION: "no such topic", ErrorCode.NOT_LEADER_OR_FOLLOWER: "not leader",
-          ErrorCode.DUPLICATE_SEQUENCE_NUMBER: "duplicate", ErrorCode.REQUEST_TIMED_OUT: "timed out",
-          ErrorCode.INVALID_TXN_STATE: "bad txn state", ErrorCode.TRANSACTION_ABORTABLE: "abort the txn"}
+_SHORT = {ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER: "out of order",
+          ErrorCode.INVALID_PRODUCER_EPOCH: "old epoch", ErrorCode.PRODUCER_FENCED: "fenced",
+          ErrorCode.UNKNOWN_PRODUCER_ID: "unknown id", ErrorCode.NOT_ENOUGH_REPLICAS: "few replicas",
+          ErrorCode.NOT_ENOUGH_REPLICAS_AFTER_APPEND: "few replicas",
+          ErrorCode.UNKNOWN_TOPIC_OR_PARTITION: "no such topic",
+          ErrorCode.NOT_LEADER_OR_FOLLOWER: "not leader", ErrorCode.DUPLICATE_SEQUENCE_NUMBER: "duplicate",
+          ErrorCode.REQUEST_TIMED_OUT: "timed out", ErrorCode.INVALID_TXN_STATE: "bad txn state",
+          ErrorCode.TRANSACTION_ABORTABLE: "abort the txn"}
 
 
 def verdict_in_words(form: int, what: str, error: ErrorCode = ErrorCode.NONE, **more: object) -> str:
@@ -43,10 +41,11 @@ def verdict_in_words(form: int, what: str, error: ErrorCode = ErrorCode.NONE, **
 
 def verdict_words(fact: EventInContext, brief: bool = False) -> str:
     """Two short lines under a verdict's mark; `brief` leaves the error's name away."""
-    event = fact.event
-    name = f" {_SHORT.get(event.error, event.error.name.replace('_', ' ').lower())}" if event.error and not brief else ""
+    event, error = fact.event, fact.event.error
     offset = "?" if event.offset is None else event.offset
-    return verdict_in_words(AT_MARK, event.what, event.error, offset=offset) + name * (event.what == "refused")
+    said = verdict_in_words(AT_MARK, event.what, error, offset=offset)
+    named = event.what == "refused" and not brief
+    return f"{said} {_SHORT.get(error, error.name.replace('_', ' ').lower())}" if named else said
 
 
 def told_words(batch: int, what: str, exception: str = "") -> str:
@@ -71,7 +70,8 @@ def note_words(fact: EventInContext, view: RunView) -> str:
     """Above a producer's lane: the id that it got, what became of it or of its transaction."""
     event, who = fact.event, view.ids.get(fact.event.producer_id, "")
     if event.kind in (Kind.INIT, Kind.EPOCH):
-        return f"{who} epoch {event.producer_epoch}".strip() if event.producer_epoch >= 0 else event.what or "asks for an id"
+        has_epoch = event.producer_epoch >= 0
+        return f"{who} epoch {event.producer_epoch}".strip() if has_epoch else event.what or "asks for an id"
     if event.kind == Kind.TIMEOUT:
         return "stops waiting"
     return f"coordinator: {event.what}" if event.lane == "coordinator" else event.what
@@ -93,7 +93,8 @@ def cell_text(fact: EventInContext) -> str:
     """What stands in the log's cell: offset and value, a line a record, four lines at most."""
     first = fact.event.offset or 0
     values = [value for one in fact.arrived or (fact.send,) for value in one.values or ("",)]
-    lines = [f"{first + i}: {value if len(value) <= 10 else value[:9] + '…'}" for i, value in enumerate(values)]
+    short = [value if len(value) <= 10 else value[:9] + "…" for value in values]
+    lines = [f"{first + i}: {value}" for i, value in enumerate(short)]
     return "\n".join(lines if len(lines) <= 4 else [*lines[:3], f"… {first + len(lines) - 1}"])
 
 
@@ -128,11 +129,13 @@ def reading_words(event: Event, view: RunView) -> str:
 
 
 _READERS = {Kind.POSITION: "commits {}", Kind.POLL: "handed nothing", Kind.WORK: "works"}
-_DONE = {"killed": "is killed", "started": "starts", "closed": "is closed", "stuck": "is stuck", "crashed": "crashes"}
+_DONE = {"killed": "is killed", "started": "starts", "closed": "is closed", "stuck": "is stuck",
+         "crashed": "crashes"}
 _TXN = {"begin": "begins a transaction", "add partition": "makes a partition part of the transaction",
         "commit": "asks to commit", "abort": "asks to abort",
         "prepare commit": "decides: commit", "prepare abort": "decides: abort",
-        "committed": "learns that the transaction is committed", "aborted": "learns that the transaction is aborted",
+        "committed": "learns that the transaction is committed",
+        "aborted": "learns that the transaction is aborted",
         "add offsets": "makes the consumer's positions part of the transaction",
         "offsets": "sends its position as part of the transaction", "refused": "is refused",
         "timed out": "aborts a transaction that was open too long",
@@ -151,26 +154,35 @@ _NOTE_IS_SAID = (Kind.SEND, Kind.LOST, Kind.VERDICT, Kind.ACK, Kind.REPORT, Kind
 
 
 def _sentence(fact: EventInContext, who: str, batch: str) -> str:
-    event = fact.event
+    event, values = fact.event, " ".join(fact.event.values)
     match event.kind:
         case Kind.SEND:
-            return _send(fact.send, batch)
+            return f"{who} sends {batch}{_what_is_sent(event)}."
         case Kind.LOST if event.what == "request":
             return f"The request with {batch} is lost: it never reaches the broker."
         case Kind.LOST:
             return f"The answer for {batch} is lost: the broker has decided, the producer cannot know."
         case Kind.TORN:
-            nobody = "No answer was awaited, so nobody notices."
-            return "The connection is torn. " + ("What was not answered on it is in doubt." if fact.awaited else nobody)
+            if not fact.awaited:
+                return "The connection is torn. No answer was awaited, so nobody notices."
+            return "The connection is torn. What was not answered on it is in doubt."
         case Kind.VERDICT:
-            return _verdict(fact, batch)
+            kept = ", ".join(map(str, event.behind))
+            return verdict_in_words(SENTENCE, event.what, event.error, batch=batch, offset=event.offset,
+                                    behind=f", and behind it what it had kept: {kept}" if kept else "",
+                                    copy=f": a {copy_words(fact.copy)}" if fact.copy > 1 else "",
+                                    why=event.error.words if event.error else "")
         case Kind.ACK:
             said = f"error {event.error.words}" if event.error else f"offset {event.offset}"
             return f"The answer for {batch} arrives: {said}."
         case Kind.TIMEOUT:
             return f"{who} stops waiting for the answer for {batch}."
         case Kind.REPORT:
-            return _report(event, batch)
+            if event.what != "unknown":
+                detail = f" ({event.note})" if event.note else ""
+                return f"The application is told: {batch} {event.what}{detail}."
+            gets = f"gets {event.note}: it " if event.note and " " not in event.note else ""
+            return f"The application {gets}cannot know whether {batch} is in the log."
         case Kind.INIT:
             return f"{who} gets a producer id, with epoch {event.producer_epoch}."
         case Kind.EPOCH:
@@ -185,40 +197,20 @@ def _sentence(fact: EventInContext, who: str, batch: str) -> str:
             article = "An" if event.what == "abort" else "A"
             return f"{article} {event.what} marker is written to the log at offset {event.offset}."
         case Kind.READ:
-            return f"{who} reads offset {event.offset}{f' ({_values(event)})' if event.values else ''}."
+            return f"{who} reads offset {event.offset}{f' ({values})' if values else ''}."
         case Kind.POLL:
             return f"{who} asks for records and is handed nothing."
         case Kind.WORK:
-            return f"{who}'s application works on {_values(event) or 'the record'}."
+            return f"{who}'s application works on {values or 'the record'}."
         case _:
             return f"{who} commits {event.offset} as the next offset to read."
 
 
-def _values(event: Event) -> str:
-    return " ".join(event.values)
-
-
-def _send(send: Event, batch: str) -> str:
+def _what_is_sent(send: Event) -> str:
     values = f" ({' '.join(send.values[:4])}{' …' if send.values[4:] else ''})" if send.values else ""
     again = f" again, try {send.try_no}" if send.try_no > 1 else ""
     number = f", sequence {range_words(*range_of(send))}" if send.base_sequence >= 0 else ""
-    return f"{subject(send.lane)} sends {batch}{values}{again}{number}."
-
-
-def _verdict(fact: EventInContext, batch: str) -> str:
-    event = fact.event
-    behind = f", and behind it what it had kept: {', '.join(map(str, event.behind))}" if event.behind else ""
-    copy = f": a {copy_words(fact.copy)}" if fact.copy > 1 else ""
-    why = event.error.words if event.error else ""
-    return verdict_in_words(SENTENCE, event.what, event.error, batch=batch, offset=event.offset, behind=behind, copy=copy,
-                            why=why)
-
-
-def _report(event: Event, batch: str) -> str:
-    if event.what == "unknown":
-        gets = f"gets {event.note}: it " if event.note and " " not in event.note else ""
-        return f"The application {gets}cannot know whether {batch} is in the log."
-    return f"The application is told: {batch} {event.what}{f' ({event.note})' if event.note else ''}."
+    return f"{values}{again}{number}"
 
 
 Step = tuple[tuple[int, EventInContext], ...]  # (number of the run, its event)
@@ -226,9 +218,10 @@ Step = tuple[tuple[int, EventInContext], ...]  # (number of the run, its event)
 
 @dataclass(frozen=True)
 class Telling:
-    """The order in which a picture is told: at each step an event, or one of either run where both do the same.
+    """The order in which a picture is told: at each step an event, or one of each run where both do the same.
 
-    `names` are those of the runs. `times` is a time that only counts for each (run, event), where clocks do not compare.
+    `names` are those of the runs. `times` is a time for each (run, event) that only counts, where clocks
+    differ.
     """
 
     order: Sequence[Step]
@@ -248,19 +241,16 @@ class Telling:
         """The time of each event of a run; empty where the event's own is meant."""
         return {index: time for (number, index), time in self.times.items() if number == run}
 
-    @cached_property
     def captions(self) -> tuple[str, ...]:
-        """A sentence for each step."""
-        return tuple(map(self._caption, self.order))
+        """A sentence a step; after the run's name where there are two, once where both say the same."""
+        found = []
+        for step in self.order:
+            texts = [sentence(fact) for _, fact in step]
+            named = [f"{self.names[run]}: " * bool(self.names[run]) for run, _ in step]
+            each = "  ".join(map("".join, zip(named, texts, strict=True)))
+            found.append(f"Both: {texts[0]}" if len(texts) > 1 and texts[0] == texts[1] else each)
+        return tuple(found)
 
-    @property
     def surprises(self) -> tuple[int, ...]:
         """The steps at which something goes otherwise than planned."""
         return tuple(n for n, step in enumerate(self.order) if any(fact.surprising for _, fact in step))
-
-    def _caption(self, step: Step) -> str:
-        texts = [sentence(fact) for _, fact in step]
-        if len(texts) > 1 and texts[0] == texts[1]:
-            return f"Both: {texts[0]}"
-        names = [self.names[run] for run, _ in step]
-        return "  ".join(f"{name}: {text}" if name else text for name, text in zip(names, texts, strict=True))

@@ -1,24 +1,25 @@
-"""What stands above and below a run: its name, the switch that matters, its settings in small print; and what it came to.
+"""What stands above and below a run: its name, the switch that matters, its settings; and what it came to.
 
 A fault script is told in words here: `2: lose ack` is "ack lost at attempt 2".
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from lesson_lib.draw.sheet.canvas import Canvas, line_height, text_width
 from lesson_lib.draw.sheet.style import LARGE, MARGIN, NORMAL, QUIET, SMALL
 from lesson_lib.errors import LessonError
-from lesson_lib.faults import FaultScript, Rule, parse_script
+from lesson_lib.faults import Rule, parse_script
 from lesson_lib.history import History, Kind, LogCell
 from lesson_lib.history.story import recognised, subject, verdict_on
 
 MANY = 24  # records that one still reads one by one
 LINE = line_height(LARGE)
+BETWEEN = "  ·  "
 CLIENTS = ("kafka-python", "librdkafka", "aiokafka")
-_DIFFERENCES = (("world", "{} run"), ("broker", "{}"), ("in_flight", "{} in flight"), ("acks", "acks={}"),
-                ("retries", "retries={}"), ("client", "{}"), ("consumer", "{}"), ("faults", "faults: {}"))
+_DIFFERENCES = {"world": "{} run", "broker": "{}", "in_flight": "{} in flight", "acks": "acks={}",
+                "retries": "retries={}", "client": "{}", "consumer": "{}", "faults": "faults: {}"}
 
 
 def switch(history: History) -> str:
@@ -26,19 +27,22 @@ def switch(history: History) -> str:
     return f"idempotence {'on' if history.settings.idempotence else 'off'}"
 
 
+def title(history: History, name: str) -> str:
+    """A run's name together with the switch."""
+    what = "batches made by hand" if history.settings.by_hand else switch(history)
+    return name if what in name.lower() else f"{name}, {what}" if name else _capital(what)
+
+
 def small_print(history: History, name: str = "") -> str:
     """The other settings, without the one that the run's name says already."""
-    s = history.settings
+    s, named, where = history.settings, name.lower(), _place(history)
     if s.by_hand:
         return broker_name(s.broker)
-    waits = [] if s.acks == "0" else [f"{s.in_flight} in flight"]  # without answers there is no limit
-    reader, named = ([s.consumer] if s.consumer else []), name.lower()
-    where = place(history)
+    waits = "" if s.acks == "0" else f"{s.in_flight} in flight"  # without answers there is no limit
     where = where[:-len(named) - 2] if where.lower().endswith(f", {named}") else where
-    parts = [f"acks={s.acks}", *waits, *reader, where]
-    faults = f"faults: {s.faults or _died(history) or 'none'}"
-    said = script_words(s.faults) == named or faults in name
-    return "  ·  ".join([*(part for part in parts if part.lower() != named), *([] if said else [faults])])
+    parts = [part for part in (f"acks={s.acks}", waits, s.consumer, where) if part and part.lower() != named]
+    said = script_words(s.faults) == named or f"faults: {s.faults or _died(history) or 'none'}" in name
+    return BETWEEN.join(parts + [f"faults: {s.faults or _died(history) or 'none'}"] * (not said))
 
 
 def _died(history: History) -> str:
@@ -47,8 +51,8 @@ def _died(history: History) -> str:
     return ", ".join(dict.fromkeys(f"{e.lane} {e.what}" for e in history.of(*ends) if e.what == ends[e.kind]))
 
 
-def place(history: History) -> str:
-    """Which world it was: the client and the broker. A real client on a bare release talked to the embedded broker."""
+def _place(history: History) -> str:
+    """Client and broker. A real client on a bare release talked to the embedded broker."""
     s = history.settings
     if s.world != "real":
         return f"{s.world}, {broker_name(s.broker)}"
@@ -61,18 +65,18 @@ def broker_name(broker: str) -> str:
 
 
 def names_of(histories: Sequence[History]) -> list[str]:
-    """What to call two runs: by the first of their settings that differs, else by what was sent. Empty for a single run."""
+    """What to call two runs: by the first setting that differs, else by what was sent. Empty for one run."""
     if len(histories) == 1:
         return [""]
-    if found := differences(histories[0], histories[1]):
-        faults = [h.settings.faults for h in histories]
-        apart = told_apart(*faults) if found[0][0].startswith("faults: ") else found[0]
-        return [_capital(words) for words in apart]
+    if found := differences(*histories):
+        by_faults = found[0][0].startswith("faults: ")
+        faults = (h.settings.faults for h in histories)
+        return [_capital(words) for words in (names_by_faults(*faults) if by_faults else found[0])]
     with_them = [bool(h.of(Kind.TXN)) for h in histories]
     if with_them[0] != with_them[1]:
         return ["With transactions" if has else "Without transactions" for has in with_them]
-    batches = [len(h.told) for h in histories]
-    return [f"{n} batch{'es' * (n != 1)}" for n in batches] if batches[0] != batches[1] else ["First run", "Second run"]
+    batches = [f"{len(h.told)} batch{'es' * (len(h.told) != 1)}" for h in histories]
+    return batches if batches[0] != batches[1] else ["First run", "Second run"]
 
 
 def differences(one: History, other: History) -> list[tuple[str, str]]:
@@ -80,24 +84,19 @@ def differences(one: History, other: History) -> list[tuple[str, str]]:
     return [pair for pair in zip(_in_words(one), _in_words(other), strict=True) if pair[0] != pair[1]]
 
 
-def _in_words(history: History) -> list[str]:
-    values = {field: getattr(history.settings, field) for field, _ in _DIFFERENCES}
-    values["broker"] = broker_name(values["broker"])
-    values["retries"] = "no limit" if values["retries"] is None else values["retries"]
-    values["consumer"] = values["consumer"] or "no consumer"
-    return [switch(history), *(form.format("none" if values[field] == "" else values[field]) for field, form in _DIFFERENCES)]
+def _in_words(history: History) -> Iterable[str]:
+    yield switch(history)
+    for field, form in _DIFFERENCES.items():
+        value = getattr(history.settings, field)
+        missing = {"retries": "no limit", "consumer": "no consumer"}.get(field, "none")
+        value = broker_name(value) if field == "broker" else value
+        yield form.format(missing if value is None or value == "" else value)
 
 
 def _capital(text: str) -> str:
     """With a capital letter, but for a client's name, and a setting as it is written in code."""
     as_written = text in CLIENTS or "=" in text.split(" ")[0]
     return text if as_written else text[:1].upper() + text[1:]
-
-
-def title(history: History, name: str) -> str:
-    """A run's name together with the switch."""
-    what = "batches made by hand" if history.settings.by_hand else switch(history)
-    return name if what in name.lower() else f"{name}, {what}" if name else _capital(what)
 
 
 class Heading:
@@ -108,10 +107,11 @@ class Heading:
 
     def __init__(self, history: History, name: str, width: float, behind: str = "") -> None:
         room = 0.95 * (width - 2 * MARGIN)
-        words = "  ·  ".join(filter(None, (small_print(history, name), behind)))
+        words = BETWEEN.join(filter(None, (small_print(history, name), behind)))
         self.bold = wrap(title(history, name), room, LARGE, True)
         # Letters on a grid of pixels are a little wider than measured.
-        self.after = MARGIN + max(1.05 * text_width(self.bold[-1], LARGE, True), text_width(self.bold[-1], LARGE, True) + 12)
+        wide = text_width(self.bold[-1], LARGE, True)
+        self.after = MARGIN + wide + max(12, 0.05 * wide)
         self.beside = text_width(words) <= 0.95 * (width - MARGIN - self.after)
         self.small = [words] if self.beside else wrap(words, room, SMALL, False)
         self.height = 30 + (len(self.bold) - 1 + len(self.small) - self.beside) * LINE
@@ -128,7 +128,7 @@ class Heading:
 
 
 class Ending:
-    """What a run came to: the log and the anomalies, in bold lines as long as there is room. `height` is in pixels."""
+    """What a run came to, in bold lines: the log and the anomalies. `height` is in pixels."""
 
     def __init__(self, history: History, width: float) -> None:
         logs = [_contents(cells) for cells in history.logs.values()]
@@ -151,8 +151,9 @@ def _wrong(history: History) -> str:
     named: dict[str, list[str]] = {}
     for anomaly in history.anomalies:
         named.setdefault(anomaly.name, []).append(anomaly.sentence)
-    return " ".join(f"{_PLAIN.get(name, name).capitalize()}: {first}" + f" And {len(more)} more of these." * bool(more)
-                    for name, (first, *more) in named.items())
+    more = {name: f" And {len(those) - 1} more of these." * (len(those) > 1) for name, those in named.items()}
+    return " ".join(f"{_PLAIN.get(name, name).capitalize()}: {those[0]}{more[name]}"
+                    for name, those in named.items())
 
 
 def _handed(history: History) -> str:
@@ -160,9 +161,9 @@ def _handed(history: History) -> str:
     reads: dict[str, list[str]] = {}
     for event in history.of(Kind.READ):
         reads.setdefault(event.lane, []).extend(event.values)
-    if len({event.lane for event in history.of(Kind.READ, Kind.POLL)}) < 2:
-        return ""
-    return "".join(f" {subject(lane)} was handed {' '.join(values[:MANY])}." for lane, values in reads.items())
+    several = {event.lane for event in history.of(Kind.READ, Kind.POLL)}
+    return "".join(f" {subject(lane)} was handed {' '.join(values[:MANY])}."
+                   for lane, values in reads.items() if len(several) > 1)
 
 
 def _contents(cells: Sequence[LogCell]) -> str:
@@ -185,53 +186,47 @@ def wrap(text: str, width: float, size: float = NORMAL, bold: bool = True) -> li
 _AT = {"deliver": "nothing wrong", "lose request": "request lost", "lose ack": "ack lost",
        "lose request silently": "request lost silently", "lose ack silently": "ack lost silently",
        "refuse": "refused with {}", "store and answer": "stored and answered {}",
-       "repeat": "request repeated", "delay": "answer {} ms late", "cut": "cut with {} handled and {} answered",
-       "kill producer": "producer killed"}
-_BEFORE = {"restart broker": "broker restarted", "crash broker": "broker crashed", "fail over": "broker failed over",
-           "forget idle ids": "ids forgotten"}
-
-
-def rule_words(rule: Rule) -> str:
-    """One line of a script: what goes wrong, and at which attempt."""
-    name = rule.fault.name
-    if rule.first == 1 and rule.last is None and name.startswith("lose"):
-        return f"every {_AT[name]}"
-    what = (_AT | _BEFORE)[name].format(*rule.fault.numbers)
-    return f"{what} {'before' if name in _BEFORE else 'at'} {_span(rule)}"
-
-
-def _span(rule: Rule) -> str:
-    if rule.last is None:
-        return "every attempt" if rule.first == 1 else f"attempt {rule.first} and all later ones"
-    return f"attempt {rule.first}" if rule.first == rule.last else f"attempts {rule.first} to {rule.last}"
+       "repeat": "request repeated", "delay": "answer {} ms late",
+       "cut": "cut with {} handled and {} answered", "kill producer": "producer killed"}
+_BEFORE = {"restart broker": "broker restarted", "crash broker": "broker crashed",
+           "fail over": "broker failed over", "forget idle ids": "ids forgotten"}
 
 
 def script_words(script: str) -> str:
     """A whole script; "no fault" for an empty one, and as it is where it is none that can be run."""
-    parsed = _parsed(script)
-    return f"faults: {script}" if parsed is None else _listed(parsed.rules) or "no fault"
+    rules = _rules(script)
+    return f"faults: {script}" if rules is None else _listed(rules) or "no fault"
 
 
-def told_apart(one: str, other: str) -> tuple[str, str]:
+def names_by_faults(left: str, right: str) -> tuple[str, str]:
     """What to call two runs with different scripts: by the lines that only one of them has."""
-    left, right = _parsed(one), _parsed(other)
-    if left is None or right is None:
-        return script_words(one), script_words(other)
-    first, second = ([rule for rule in mine.rules if rule not in theirs.rules] for mine, theirs in ((left, right), (right, left)))
-    return _listed(first) or _only(one), _listed(second) or _only(other)
+    ours, theirs = _rules(left), _rules(right)
+    if ours is None or theirs is None:
+        return script_words(left), script_words(right)
+    # Where all that a run has, the other one has too, it has only that.
+    only = ["only " * bool(script) + script_words(script) for script in (left, right)]
+    return (_listed([rule for rule in ours if rule not in theirs]) or only[0],
+            _listed([rule for rule in theirs if rule not in ours]) or only[1])
 
 
-def _only(script: str) -> str:
-    """All that this run has, the other one has too."""
-    return f"only {script_words(script)}" if script else script_words(script)
-
-
-def _listed(rules: list[Rule] | tuple[Rule, ...]) -> str:
-    return ", ".join(map(rule_words, rules))
-
-
-def _parsed(script: str) -> FaultScript | None:
+def _rules(script: str) -> Sequence[Rule] | None:
     try:
-        return parse_script(script)
+        return parse_script(script).rules
     except LessonError:  # a path of the explorer, told in words of its own
         return None
+
+
+def _listed(rules: Iterable[Rule]) -> str:
+    return ", ".join(map(_rule_words, rules))
+
+
+def _rule_words(rule: Rule) -> str:
+    """One line of a script: what goes wrong, and at which attempt."""
+    name, first, last = rule.fault.name, rule.first, rule.last
+    if first == 1 and last is None and name.startswith("lose"):
+        return f"every {_AT[name]}"
+    span = f"attempt {first}" if first == last else f"attempts {first} to {last}"
+    if last is None:
+        span = "every attempt" if first == 1 else f"attempt {first} and all later ones"
+    what = (_AT | _BEFORE)[name].format(*rule.fault.numbers)
+    return f"{what} {'before' if name in _BEFORE else 'at'} {span}"

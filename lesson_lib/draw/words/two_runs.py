@@ -1,8 +1,8 @@
 """Two runs beside each other: which of their events are the same, and what became of each batch in either.
 
-Batches of two runs are the same where they hold the same values for the same partition, the n-th time in either. Their
-numbers need not be: a record that one application sent again has a number of its own, and shifts all numbers behind it.
-Topics do not count, as every real run has one of its own.
+Batches of two runs are the same where they hold the same values for the same partition, the n-th time in
+either. Their numbers need not be: a record that one application sent again has a number of its own, and
+shifts all numbers behind it. Topics do not count, as every real run has one of its own.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from difflib import SequenceMatcher
 from itertools import zip_longest
-from typing import NamedTuple
 
 from lesson_lib.draw.facts.run_view import Marked, RunView, has_clock
 from lesson_lib.draw.words.events import COMPARED, Step, verdict_in_words
@@ -20,13 +19,7 @@ from lesson_lib.history import Attempt, Event, History, Kind, LogCell
 from lesson_lib.text_table import aligned
 
 ASPECTS = ("fate", "told", "read")
-
-
-class Pair(NamedTuple):
-    """The numbers of one batch in either run; None where that run never sent it."""
-
-    left: int | None
-    right: int | None
+Pair = tuple[int | None, int | None]  # a batch's numbers in either run; None where that run never sent it
 
 
 class Batches:
@@ -60,65 +53,58 @@ class Batches:
         return found
 
     def aspects(self, batch: int | None) -> dict[str, str]:
-        """All that two runs are compared by."""
+        """All that two runs are compared by; without offsets, as they shift with every copy before them."""
         if batch is None:
             return dict.fromkeys(ASPECTS, "")
-        return dict(zip(ASPECTS, (self._fate(batch), self.answers.get(batch, ""), self._readers(batch)), strict=True))
-
-    def _fate(self, batch: int) -> str:
-        """What became of it; offsets are left out, because they shift with every copy before them."""
-        undone, copies = ", aborted" if self._undone(batch) else "", len({c.base_offset for c in self.cells[batch]})
-        return f"{'; '.join(map(_attempt_words, self.attempts[batch]))}; {copies} in the log{undone}"
-
-    def _undone(self, batch: int) -> bool:
-        return any(c.txn == "aborted" for c in self.cells[batch])
+        tries = "; ".join(words for words, *_ in self.tries(batch))
+        undone, copies = ", aborted" * self._undone(batch), len({c.base_offset for c in self.cells[batch]})
+        readers = ", ".join(self._how_read(batch, *reader) for reader in sorted(self.reads[batch].items()))
+        return {"fate": f"{tries}; {copies} in the log{undone}", "told": self.answers.get(batch, ""),
+                "read": readers}
 
     def tries(self, batch: int | None) -> list[tuple[str, int, bool]]:
-        """What became of each try, how often it was stored (it may arrive twice), and whether it was aborted in the end."""
-        return [] if batch is None else [(_attempt_words(a), _times_stored(a), self._undone(batch)) for a in self.attempts[batch]]
+        """What became of each try, how often it was stored (it may arrive twice), whether it was aborted."""
+        found = []
+        for attempt in self.attempts[batch] if batch is not None else ():
+            verdict = verdict_in_words(COMPARED, attempt.verdict, attempt.error)
+            words = ", ".join(filter(None, (verdict, f"{attempt.lost} lost" if attempt.lost else "")))
+            stored = sum(e.kind == Kind.VERDICT and e.what == "stored" for e in attempt.events)
+            found.append((words or "no news", stored, self._undone(attempt.batch)))
+        return found
 
-    def _readers(self, batch: int) -> str:
-        """Which consumers read it, and how much where it was not each record once."""
-        size = max(1, len(self.values(batch)))
-        return ", ".join(f"{lane}{_how_much(records, size)}" for lane, records in sorted(self.reads[batch].items()))
+    def _undone(self, batch: int) -> bool:
+        return any(cell.txn == "aborted" for cell in self.cells[batch])
 
-
-def _how_much(records: int, size: int) -> str:
-    times, rest = divmod(records, size)
-    return f" ({records} {'record' if records == 1 else 'records'})" if rest else f" ({times} times)" if times > 1 else ""
-
-
-def _times_stored(attempt: Attempt) -> int:
-    return sum(event.kind == Kind.VERDICT and event.what == "stored" for event in attempt.events)
-
-
-def _attempt_words(attempt: Attempt) -> str:
-    verdict = verdict_in_words(COMPARED, attempt.verdict, attempt.error)
-    return ", ".join(filter(None, (verdict, f"{attempt.lost} lost" if attempt.lost else ""))) or "no news"
+    def _how_read(self, batch: int, lane: str, records: int) -> str:
+        """By which consumer, and how much where it was not each record once."""
+        times, rest = divmod(records, max(1, len(self.values(batch))))
+        if rest:
+            return f"{lane} ({records} {'record' if records == 1 else 'records'})"
+        return lane + f" ({times} times)" * (times > 1)
 
 
 def pairs_of(left: Batches, right: Batches) -> list[Pair]:
-    """Every batch that was sent in any of the runs, in the order of sending; what one run lacks stands where it would be."""
+    """Every batch of either run, in the order of sending; what one run lacks stands where it would be."""
     ours, theirs = left.sent(), right.sent()
-    found, place = [Pair(number, theirs.get(key)) for key, number in ours.items()], 0
+    found: list[Pair] = [(number, theirs.get(key)) for key, number in ours.items()]
+    place = 0
     for key, number in theirs.items():
         if key in ours:
-            place = found.index(Pair(ours[key], number)) + 1
+            place = found.index((ours[key], number)) + 1
         else:
-            found.insert(place, Pair(None, number))
+            found.insert(place, (None, number))
             place += 1
     return found
 
 
 def differing(left: History, right: History) -> tuple[Marked, Marked]:
-    """For each run what to mark in it: every try of a batch, and all else about it, in which the two do not agree."""
-    runs = Batches(left), Batches(right)
-    marks: tuple[set[tuple[str, int, int]], ...] = set(), set()
+    """For each run what to mark in it: the tries of a batch, and all else, in which the two differ."""
+    runs, marks = (Batches(left), Batches(right)), (set[tuple[str, int, int]](), set[tuple[str, int, int]]())
     for pair in pairs_of(*runs):
         one, other = (run.aspects(batch) for run, batch in zip(runs, pair, strict=True))
         tries = list(zip_longest(*(run.tries(batch) for run, batch in zip(runs, pair, strict=True))))
         apart = [("fate", number) for number, (a, b) in enumerate(tries, 1) if a != b]
-        if one["fate"] != other["fate"] and not apart:  # no try alone tells them apart, as where what was kept aside never came
+        if one["fate"] != other["fate"] and not apart:  # what was kept aside came in one run only
             apart = [("fate", number) for number in range(1, len(tries) + 1)]
         apart += [(aspect, 0) for aspect in ASPECTS[1:] if one[aspect] != other[aspect]]
         for marked, batch in zip(marks, pair, strict=True):
@@ -128,27 +114,19 @@ def differing(left: History, right: History) -> tuple[Marked, Marked]:
 
 def side_by_side(left: History, right: History, names: Sequence[str]) -> str:
     """Both runs beside each other, a line a batch; lines that differ begin with a sign."""
-    runs = Batches(left), Batches(right)
-    rows = [("  batch", *names)]
+    runs, rows = (Batches(left), Batches(right)), [("  batch", *names)]
     for pair in pairs_of(*runs):
-        both = [_words(run.aspects(batch)) for run, batch in zip(runs, pair, strict=True)]
-        rows.append((f"{'≠' if both[0] != both[1] else ' '} {_name(runs, pair)}", *both))
+        one, other = (_in_a_line(run.aspects(batch)) for run, batch in zip(runs, pair, strict=True))
+        values = next(" ".join(run.values(n)) for run, n in zip(runs, pair, strict=True) if n is not None)
+        numbers = [str(n) if n is not None else "–" for n in (pair if pair[0] != pair[1] else pair[:1])]
+        name = " | ".join(numbers) + f" ({values})" * bool(values)
+        rows.append((f"{'≠' if one != other else ' '} {name}", one, other))
     return "\n".join(aligned(rows))
 
 
-def _words(says: dict[str, str]) -> str:
-    if not says["fate"]:
-        return "not sent"
+def _in_a_line(says: dict[str, str]) -> str:
     read = f"; read by {says['read']}" if says["read"] else ""
-    return f"{says['fate']}; told {says['told'] or 'nothing'}{read}"
-
-
-def _name(runs: Sequence[Batches], pair: Pair) -> str:
-    """The batch's number, or both where they are not the same, and its values."""
-    run, number = next((run, batch) for run, batch in zip(runs, pair, strict=True) if batch is not None)
-    values = " ".join(run.values(number))
-    numbers = f"{number}" if pair.left == pair.right else " | ".join("–" if n is None else f"{n}" for n in pair)
-    return f"{numbers} ({values})" if values else numbers
+    return f"{says['fate']}; told {says['told'] or 'nothing'}{read}" if says["fate"] else "not sent"
 
 
 def comparable(views: Sequence[RunView]) -> bool:
@@ -164,31 +142,32 @@ def alike(one: History, other: History) -> bool:
 
 def _bare(event: Event, timed: bool) -> Event:
     """The event without what is another in every real run: which id, which topic, which connection."""
-    return replace(event, t=event.t if timed else 0, producer_id=min(event.producer_id, 0), topic="", conn=0, note="")
+    t, producer_id = event.t if timed else 0, min(event.producer_id, 0)
+    return replace(event, t=t, producer_id=producer_id, topic="", conn=0, note="")
 
 
 def told_together(left: RunView, right: RunView) -> list[Step]:
     """The order in which two runs are told: what both do is one step.
 
-    Where both have a clock only events of the same time are the same; else the two lists are laid beside each other as a
-    text comparison does it.
+    Where both have a clock only events of the same time are the same; else the two lists are laid beside each
+    other as a text comparison does it.
     """
-    timed = comparable([left, right])
-    found: list[Step] = []
+    timed, found = comparable([left, right]), list[Step]()
     keys = [[_key(fact.event, timed) for fact in view.events] for view in (left, right)]
     for tag, a, b, c, d in SequenceMatcher(None, *keys, autojunk=False).get_opcodes():
         ours, theirs = ([(0, fact) for fact in left.events[a:b]], [(1, fact) for fact in right.events[c:d]])
         if tag == "equal":
             found += zip(ours, theirs, strict=True)
         else:
-            alone = sorted([*ours, *theirs], key=lambda one: one[1].event.t) if timed else [*ours, *theirs]
-            found += [(one,) for one in alone]
+            order = [*ours, *theirs]
+            found += [(one,) for one in sorted(order, key=lambda one: one[1].event.t if timed else 0)]
     return found
 
 
 def _key(event: Event, timed: bool) -> tuple[object, ...]:
-    what = event.what if event.kind in (Kind.VERDICT, Kind.LOST, Kind.REPORT, Kind.BROKER, Kind.TXN) else ""
-    return event.kind, what, event.batch, event.try_no if event.kind == Kind.SEND else 0, event.t if timed else 0
+    forms = Kind.VERDICT, Kind.LOST, Kind.REPORT, Kind.BROKER, Kind.TXN
+    what, try_no = event.what if event.kind in forms else "", event.try_no if event.kind == Kind.SEND else 0
+    return event.kind, what, event.batch, try_no, event.t if timed else 0
 
 
 def counted_times(steps: Sequence[Step]) -> dict[tuple[int, int], int]:
