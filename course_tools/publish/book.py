@@ -26,9 +26,8 @@ from lesson_lib.teach.touch import page_part
 from lesson_lib.text_table import inline_html
 
 TITLE = "Sent Twice, Stored Once"
-SUBTITLE = ("Kafka's idempotent producer in seven lessons. These pages show the lessons as they are after "
-            "Run All with nothing answered; every picture can be stepped through. To predict and to run, "
-            "open the notebooks.")
+SUBTITLE = ("Kafka's idempotent producer in seven lessons. On these pages you answer the questions, see what the "
+            "runs say to your answers, and step through every picture. To change a run, open the notebooks.")
 APPENDICES = tuple(ROOT / "notebooks" / name for name in ("in-production.md", "clients-compared.md"))
 
 

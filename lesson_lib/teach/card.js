@@ -21,7 +21,10 @@
 .lesson-card .lesson-fold[aria-expanded=true]::before { content: "▾"; content: "▾" / ""; }
 .lesson-card [hidden], .lesson-reveal[hidden] { display: none; }
 .jp-OutputArea:has(.lesson-card) > .jp-OutputArea-child:has(> .lm-Panel.jp-OutputArea-output) { display: none; }
-@media print { .lesson-reveal[hidden] { display: block; } .lesson-wait { display: none; } }`;
+@media print {
+  .lesson-reveal[hidden], .lesson-card .lesson-body[hidden], .lesson-card ol[hidden] { display: block; }
+  .lesson-wait, .lesson-card button, .lesson-card .lesson-sure, .lesson-card details { display: none; }
+}`;
   const make = (tag, attributes, html) => {
     const element = Object.assign(document.createElement(tag), { innerHTML: html });
     Object.entries(attributes).forEach(([name, value]) => element.setAttribute(name, value));
@@ -128,7 +131,9 @@
     });
     fold.addEventListener("click", () => turn(body.hidden));
     card.addEventListener("click", (event) => event.target.closest("button")?.focus({ preventScroll: true })); // for Safari
-    body.querySelector("ol").replaceWith(options, sure);
+    const list = body.querySelector("ol"); // for paper
+    list.hidden = true;
+    list.after(options, sure);
     card.querySelector(".lesson-line")?.remove();
     if (page) card.querySelector("details")?.remove();
     card.prepend(fold);

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import html
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from importlib import resources
-from typing import Any
+from typing import Any, TypeVar
 
 from lesson_lib.text_table import inline_html
+
+Thing = TypeVar("Thing")
+QUIET_SECONDS, EVERY_SECONDS = 2, 0.5
 
 
 class Outcome(StrEnum):
@@ -168,6 +173,30 @@ def show_now(thing: Any) -> Any:
     if get_ipython() is None:
         return print(thing)
     return display(thing, display_id=True) if has_kernel() else display(thing)
+
+
+def counted(things: Sequence[Thing], what: str) -> Iterator[Thing]:
+    """Go through all of them; after two seconds the notebook says how far it is, and at the end nothing."""
+    begin = last = time.monotonic()
+    shown = None
+    try:
+        for number, thing in enumerate(things):
+            now = time.monotonic()
+            if now - begin > QUIET_SECONDS and now - last > EVERY_SECONDS:
+                shown, last = _put(f"Checking: {number:,} of {len(things):,} {what}.", shown), now
+            yield thing
+    finally:  # also where the search ends before its last
+        if shown is not None:
+            shown.update(_Text("", ""))
+
+
+def _put(words: str, shown: Any) -> Any:
+    """Show words under the running cell, in place of those shown before; nothing where there is no kernel."""
+    said = _Text(words, box(words, "#56B4E9", 'role="status"'))
+    if shown is None:
+        return show_now(said) if has_kernel() else None
+    shown.update(said)
+    return shown
 
 
 def has_kernel() -> bool:

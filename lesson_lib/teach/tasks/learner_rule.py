@@ -27,7 +27,7 @@ from lesson_lib.explorer.search import TooManyStates
 from lesson_lib.history import History
 from lesson_lib.sim import simulate
 from lesson_lib.sim.memory_broker import Broker, BrokerState, Handled
-from lesson_lib.teach.message import Message
+from lesson_lib.teach.message import Message, counted
 from lesson_lib.teach.readings import log_words
 from lesson_lib.teach.tasks import bounded
 from lesson_lib.teach.tasks.function import OfFunction
@@ -184,20 +184,19 @@ class RuleTask(OfFunction):
     def judge_function(self, function: Callable[..., Any]) -> Message:
         """No fault first, then one, then two; so that the first failure has as few as possible."""
         states = 0
-        for faults in range(self.faults + 1):
-            for world in self.worlds:
-                try:
-                    found = explore(faults=faults, rule=self.broker(accept=function),
-                                    max_states=MOST_STATES, **world)
-                except TooManyStates:
-                    return wrong(_no_end(world, faults))
-                states += found.states if faults == self.faults else 0
-                failure = next((o for o in found.outcomes if set(self.forbidden) & set(o.anomalies)), None)
-                if failure is not None:
-                    return _failed(world, found.history(failure))
-                if not faults and any(set(end.told) != {"ok"} for end in found.outcomes):
-                    return wrong("No fault at all, and the application was not told ok for all of "
-                                 f"`{_values(world)}`.")
+        walks = [(faults, world) for faults in range(self.faults + 1) for world in self.worlds]
+        for faults, world in counted(walks, "searches"):
+            try:
+                found = explore(faults=faults, rule=self.broker(accept=function), max_states=MOST_STATES, **world)
+            except TooManyStates:
+                return wrong(_no_end(world, faults))
+            states += found.states if faults == self.faults else 0
+            failure = next((o for o in found.outcomes if set(self.forbidden) & set(o.anomalies)), None)
+            if failure is not None:
+                return _failed(world, found.history(failure))
+            if not faults and any(set(end.told) != {"ok"} for end in found.outcomes):
+                return wrong("No fault at all, and the application was not told ok for all of "
+                             f"`{_values(world)}`.")
         return self._two_producers(function) or right(
             f"All {states:,} states with up to {self.faults} faults were visited, and your rule held. "
             f"{self.explanation}")

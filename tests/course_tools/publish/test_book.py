@@ -121,6 +121,7 @@ def test_a_page_is_not_wider_than_a_phone_and_its_letters_are_large_enough(book:
 def test_every_picture_with_events_steps(book: list[Path], open_page: Any) -> None:
     page = open_page(book[2])
     page.evaluate("document.querySelectorAll('details.deeper').forEach(part => { part.open = true; })")
+    page.evaluate("document.querySelectorAll('.lesson-wait button').forEach(button => button.click())")
     before, marks = page.evaluate(EVENT), page.evaluate(MARKS)
     assert len(before) >= 5 and all(int(step) > 0 for step in before)
     for slider in page.get_by_role("slider", name="Event").all():
