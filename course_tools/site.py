@@ -3,8 +3,8 @@ this site.
 
 Fetches JupyterLite, Pyodide (Python for the browser) and the pure Python packages that the lessons import,
 each in the version below, into a folder that it throws away; `--pyodide FOLDER` takes an unpacked Pyodide
-instead of asking npm. There is no matplotlib among them: lesson_lib draws without. Live cells say in a
-sentence what they would need (lesson_lib/jupyter/browser.py).
+instead of asking npm. There is no matplotlib among them: lesson_lib draws without. Live cells run in the
+virtual world, with the real client (lesson_lib/lab/virtual).
 
 The front page leads to JupyterLite's pages for one notebook. Its JupyterLab would open again whatever was
 open before, each with a kernel of its own, and several Pythons at once are slow.

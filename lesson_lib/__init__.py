@@ -20,7 +20,6 @@ no socket.
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
 from typing import Any
 
@@ -34,8 +33,6 @@ _HOMES = {
     "start_lab": "lab", "forge": "lab.forge", "fetch_batches": "lab.forge", "explain_header": "lab.header_table",
     "measure_cost": "lab.cost", "measure_distance": "lab.distance_cost",
 }
-if sys.platform == "emscripten":  # in a web page
-    _HOMES["start_lab"] = "jupyter.browser"
 __all__ = ["__version__", *_HOMES]
 
 

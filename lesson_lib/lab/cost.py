@@ -24,15 +24,15 @@ SETTINGS: tuple[tuple[str, dict[str, Any]], ...] = (
 )
 VALUE = b"x" * 100
 ROUNDS = 5
-UNTIMED = ("In a virtual world nothing takes time but the way of a message, so what a send costs to compute cannot be measured here: "
-           "open the course on a computer with `make lab`, and use start_lab(world='sockets').")
+UNTIMED = ("Only the way of a message takes time in a virtual world, so what a send costs to compute cannot be "
+           "measured here. On a computer (`make lab`) start_lab(world='sockets') can.")
 
 
 @dataclass(frozen=True, slots=True)
 class CostTable:
     """For each setting: its name, the time of a send against the first's, the bytes of a batch of one record.
 
-    The time is the median of the rounds, with the least and the greatest; None in a virtual world, where computing takes none.
+    The time is the median of the rounds, with the least and the greatest; None in a virtual world.
     """
 
     rows: tuple[tuple[str, tuple[float, float, float] | None, int], ...]

@@ -14,16 +14,16 @@ from lesson_lib.broker.embedded import EmbeddedBroker
 from lesson_lib.errors import LessonError
 from lesson_lib.lab.choose_broker import VARIABLE, Choice, of_embedded
 
+IN_PAGE = sys.platform == "emscripten"
 WORLD, WORLDS = "LESSON_WORLD", ("sockets", "virtual")
 
 
 def is_virtual(world: str | None) -> bool:
     """Whether the lab is to be in the virtual world; None leaves it to LESSON_WORLD. LessonError for a world that there is not."""
-    in_page = sys.platform == "emscripten"
-    wanted = world or os.environ.get(WORLD, "").strip() or ("virtual" if in_page else "sockets")
+    wanted = world or os.environ.get(WORLD, "").strip() or ("virtual" if IN_PAGE else "sockets")
     if wanted not in WORLDS:
         raise LessonError(f"There is no world {wanted!r}: start_lab(world=...) and {WORLD} know 'sockets' and 'virtual'.")
-    if in_page and wanted == "sockets":
+    if IN_PAGE and wanted == "sockets":
         raise LessonError("A web page has no sockets: leave the world out of start_lab(), or open "
                           "the course on a computer with `make lab`.")
     return wanted == "virtual"
@@ -47,6 +47,7 @@ def choose_virtual(broker: str | EmbeddedBroker | None, version: str) -> Choice:
         seams.leave(world)
         raise LessonError(str(error)) from None
     choice.server, choice.suffix, choice.leave = server, "virtual", partial(seams.leave, world)
+    elsewhere = "`make lab` on a computer" if IN_PAGE else "start_lab(world='sockets')"
     choice.sentence = (f"Live broker: the embedded one, with the rules of Kafka {version}, in a virtual world: the real client in one "
-                       "thread, in memory, on a clock that does not wait. For sockets and real time: start_lab(world='sockets').")
+                       f"thread, in memory, on a clock that does not wait. For sockets and real time: {elsewhere}.")
     return choice

@@ -111,11 +111,12 @@ def enter() -> World:
 
 def put_everywhere(world: World) -> None:
     """The names of modules in everything that waits, and the seams of kafka-python that are no names of modules."""
+    waiting = [module for name, module in sys.modules.items()
+               if name.startswith(WAITING_ROOMS) and not name.startswith(LEFT_AS_THEY_ARE) and module is not None]
     for stand_in in stand_ins(world):
-        for module in list(sys.modules.values()):
-            if module.__name__.startswith(WAITING_ROOMS) and not module.__name__.startswith(LEFT_AS_THEY_ARE):
-                for name in [name for name, value in vars(module).items() if value is stand_in.real]:
-                    world.put(module, name, stand_in)
+        for module in waiting:
+            for name in [name for name, value in vars(module).items() if value is stand_in.real]:
+                world.put(module, name, stand_in)
 
     def choose_selector() -> selectors.BaseSelector:
         return sockets.VirtualSelector(world) if world.is_here() else selectors.DefaultSelector()

@@ -157,7 +157,8 @@ def test_a_lesson_runs_in_the_browser_with_stepping_and_prediction_and_keeps_the
     page.wait_for_function(f"() => ({CELLS})().every(([count]) => count) && {KERNEL} === 'idle'", timeout=180_000)
     outputs = [outputs for _, outputs in page.evaluate(CELLS)]
     assert not [text for text in outputs if '"output_type":"error"' in text]
-    assert sum("There is no live broker in a web page" in text for text in outputs) == 1
+    assert sum("in a virtual world" in text for text in outputs) == 1
+    assert not [text for text in outputs if "Left out" in text]
     assert sum("data:image/svg+xml" in text for text in outputs) >= 5
 
     picture = page.locator("[data-picture][data-ready]").first
