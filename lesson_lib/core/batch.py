@@ -4,8 +4,8 @@ One `base_sequence` stands in the header of a batch; records carry no number of 
 sequence `base_sequence + i`. Sequences count records, are kept per (producer id, epoch, partition), and go
 from 2147483647 to 0.
 
-Source: `org.apache.kafka.common.record.DefaultRecordBatch`. Differs from Kafka in: the records themselves are
-an opaque `payload`, because the rule never looks at them.
+Source: `DefaultRecordBatch` (org.apache.kafka.common.record.internal). Differs from Kafka in: the records
+themselves are an opaque `payload`, because the rule never looks at them.
 """
 
 from __future__ import annotations

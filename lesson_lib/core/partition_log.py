@@ -135,10 +135,11 @@ class PartitionLog:
         self.verifying[batch.producer_id] = VerificationStateEntry.seen(known, batch, epoch_bump)
 
     def append_marker(self, producer_id: int, producer_epoch: int, *, commit: bool,
-                      coordinator_epoch: int = 0, timestamp: int = 0, payload: object = ()) -> Verdict:
+                      coordinator_epoch: int = 0, timestamp: int = 0, payload: object = (),
+                      transaction_version: int = 1) -> Verdict:
         """Store a commit or abort marker, which takes one offset (`appendEndTxnMarker`)."""
         entry = self.producers.get(producer_id, ProducerStateEntry())
-        if producer_epoch < entry.producer_epoch:
+        if entry.fences_marker(producer_epoch, transaction_version):
             return Refused(ErrorCode.INVALID_PRODUCER_EPOCH)
         if coordinator_epoch < entry.coordinator_epoch:
             return Refused(ErrorCode.TRANSACTION_COORDINATOR_FENCED)
@@ -215,10 +216,20 @@ class PartitionLog:
         return idle
 
     def delete_records(self, before_offset: int) -> int:
-        """DeleteRecords: raise the log start offset; the memory of producers stays. Returns the new start."""
+        """DeleteRecords: raise the log start offset, and return it; from 2.4 the memory stays."""
         self.log_start_offset = max(self.log_start_offset, min(before_offset, self.log_end_offset))
         self.batches = [b for b in self.batches if b.last_offset >= self.log_start_offset]
+        if self.version.forgets_deleted_ids:
+            self._forget_deleted()
         return self.log_start_offset
+
+    def _forget_deleted(self) -> None:
+        """`ProducerStateManager.truncateHead`: what is below the log start offset is forgotten."""
+        for pid, entry in list(self.producers.items()):
+            left = tuple(b for b in entry.batches if b.last_offset >= self.log_start_offset)
+            self.producers[pid] = replace(entry, batches=left)
+            if not left:
+                del self.producers[pid]
 
 
 def validation_error(batch: Batch) -> ErrorCode | None:

@@ -1,7 +1,8 @@
 """THE RULE: what a partition leader does with a batch, given what it remembers of the batch's producer.
 
-The leader keeps one entry per producer id and partition: the epoch, and the ranges of the last five batches.
-Nothing else: no message ids, no hashes, no buffer, no session. A batch is then, in this order,
+The leader keeps one entry per producer id and partition: the epoch, the ranges of the last five batches with
+their offsets and times, and where an open transaction begins. No message ids, no hashes, no buffer, no
+session. A batch is then, in this order,
 
 1. a duplicate, if one of those five ranges is exactly its own: success, with the offset of the first copy;
 2. fenced, if its epoch is older: error 47;
@@ -18,11 +19,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from lesson_lib.core.batch import MAX_SEQUENCE, NO_PRODUCER_EPOCH, NO_SEQUENCE, Batch
+from lesson_lib.core.batch import MAX_SEQUENCE, NO_PRODUCER_EPOCH, NO_SEQUENCE, Batch, decrement_sequence
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.kafka_version import DEFAULT_VERSION, KafkaVersion
 
 BATCHES_TO_RETAIN = 5
+MAX_EPOCH = 32_767
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,11 @@ class BatchMetadata:
     base_offset: int
     timestamp: int = 0
 
+    @property
+    def last_offset(self) -> int:
+        """Offset of its last record."""
+        return self.base_offset + decrement_sequence(self.last_sequence, self.first_sequence)
+
 
 @dataclass(frozen=True, slots=True)
 class ProducerStateEntry:
@@ -89,6 +96,10 @@ class ProducerStateEntry:
         """Whether `sequence` follows directly on what this entry remembers, wrapping from 2147483647 to 0."""
         return sequence == self.last_sequence + 1 or (sequence == 0 and self.last_sequence == MAX_SEQUENCE)
 
+    def has_forgotten(self, batch: Batch) -> bool:
+        """Whether a batch ends before all that is remembered, by the check of Kafka 1.0."""
+        return bool(self.batches) and 0 < batch.last_sequence < self.batches[0].first_sequence
+
     def after(self, batch: Batch, base_offset: int) -> ProducerStateEntry:
         """The entry once `batch` is in the log; a new epoch forgets the old ranges."""
         kept = self.batches if batch.producer_epoch == self.producer_epoch else ()
@@ -98,6 +109,17 @@ class ProducerStateEntry:
             opened = base_offset
         return replace(self, producer_epoch=batch.producer_epoch, batches=(*kept, seen)[-BATCHES_TO_RETAIN:],
                        last_timestamp=batch.max_timestamp, current_txn_first_offset=opened)
+
+    def fences_marker(self, producer_epoch: int, transaction_version: int) -> bool:
+        """`checkProducerEpoch`: an older epoch; with transaction version 2 an equal one too, unless it is a
+        retry.
+
+        Under version 2 every end raises the epoch, so an equal one is of an earlier transaction
+        (KAFKA-19446); where none is open the marker was written before, and may be again (KAFKA-19999).
+        """
+        if transaction_version < 2 or producer_epoch != self.producer_epoch:
+            return producer_epoch < self.producer_epoch
+        return self.current_txn_first_offset is not None and producer_epoch != MAX_EPOCH
 
     def after_marker(self, producer_epoch: int, coordinator_epoch: int, timestamp: int) -> ProducerStateEntry:
         """The entry once a marker is in the log: no transaction is open, a newer epoch forgets the ranges."""
@@ -133,6 +155,8 @@ def _sequence_error(entry: ProducerStateEntry | None, batch: Batch, log_end_offs
         return None if first == 0 else _unknown_id_error(log_end_offset, version)
     if batch.producer_epoch != entry.producer_epoch:
         return None if first == 0 else ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER
+    if version.answers_46_for_forgotten and entry.has_forgotten(batch):
+        return ErrorCode.DUPLICATE_SEQUENCE_NUMBER
     if entry.is_next(first):
         return None
     forgotten = not entry.batches and version.answers_unknown_after_marker

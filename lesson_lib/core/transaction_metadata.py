@@ -11,9 +11,9 @@ from enum import StrEnum
 
 from lesson_lib.core.batch import NO_PRODUCER_EPOCH, NO_PRODUCER_ID, TopicPartition
 from lesson_lib.core.error_codes import ErrorCode
+from lesson_lib.core.producer_state import MAX_EPOCH
 
-LAST_EPOCH = 32_767
-EXHAUSTED_EPOCH = LAST_EPOCH - 1  # the last one that a producer is given
+EXHAUSTED_EPOCH = MAX_EPOCH - 1  # the last one that a producer is given
 
 
 class TxnState(StrEnum):

@@ -90,11 +90,13 @@ class TransactionCoordinator:
 
     def verify(self, transactional_id: str, producer_id: int, producer_epoch: int,
                partition: TopicPartition) -> ErrorCode:
-        """Whether the partition is part of the transaction that is under way; 120 where it is not."""
+        """Whether the partition is part of the open transaction; 120, in old releases 48, if not."""
         if error := self._refused(transactional_id, producer_id, producer_epoch):
             return error
-        known = partition in self.entries[transactional_id].partitions
-        return ErrorCode.NONE if known else ErrorCode.TRANSACTION_ABORTABLE
+        if partition in self.entries[transactional_id].partitions:
+            return ErrorCode.NONE
+        abortable = self.version.answers_transaction_abortable
+        return ErrorCode.TRANSACTION_ABORTABLE if abortable else ErrorCode.INVALID_TXN_STATE
 
     def _refused(self, transactional_id: str, producer_id: int, producer_epoch: int) -> ErrorCode:
         entry = self.entries.get(transactional_id)

@@ -7,7 +7,7 @@ import pytest
 from lesson_lib.core.batch import Batch
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.partition_log import AbortedTxn, PartitionLog
-from lesson_lib.core.producer_state import Appended, Duplicate, Refused
+from lesson_lib.core.producer_state import MAX_EPOCH, Appended, Duplicate, Refused
 
 
 def data(sequence: int, pid: int = 7, epoch: int = 2, transactional: bool = True) -> Batch:
@@ -34,6 +34,21 @@ def test_a_marker_takes_an_offset(log: PartitionLog) -> None:
 def test_a_marker_of_an_older_epoch_is_refused(log: PartitionLog) -> None:
     assert log.append_marker(7, 1, commit=True, coordinator_epoch=4) == Refused(ErrorCode.INVALID_PRODUCER_EPOCH)
     assert log.log_end_offset == 4
+
+
+def test_a_marker_of_transaction_version_2_needs_a_greater_epoch_unless_it_is_a_retry(log: PartitionLog) -> None:
+    """KAFKA-19446 and KAFKA-19999, as `ProducerAppendInfo.checkProducerEpoch` of 4.4.0 has it."""
+    refused = Refused(ErrorCode.INVALID_PRODUCER_EPOCH)
+    assert log.append_marker(7, 2, commit=True, coordinator_epoch=4, transaction_version=2) == refused
+    assert log.append_marker(7, 3, commit=True, coordinator_epoch=4, transaction_version=2) == Appended(4)
+    assert log.append_marker(7, 3, commit=True, coordinator_epoch=4, transaction_version=2) == Appended(5), "no open txn"
+    assert log.append_marker(7, 2, commit=True, coordinator_epoch=4, transaction_version=2) == refused
+
+
+def test_at_the_last_epoch_an_equal_one_will_do(log: PartitionLog) -> None:
+    log.append_marker(7, 2, commit=True, coordinator_epoch=4)
+    log.append(data(0, epoch=MAX_EPOCH))
+    assert log.append_marker(7, MAX_EPOCH, commit=True, coordinator_epoch=4, transaction_version=2) == Appended(6)
 
 
 def test_a_marker_of_an_older_coordinator_is_refused(log: PartitionLog) -> None:

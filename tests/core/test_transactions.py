@@ -6,7 +6,8 @@ import pytest
 
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.kafka_version import KafkaVersion
-from lesson_lib.core.transaction_metadata import EXHAUSTED_EPOCH, LAST_EPOCH, CoordinatorAnswer, TxnState
+from lesson_lib.core.producer_state import MAX_EPOCH
+from lesson_lib.core.transaction_metadata import EXHAUSTED_EPOCH, CoordinatorAnswer, TxnState
 from lesson_lib.core.transactions import MAX_TIMEOUT_MS, TransactionCoordinator
 
 T0, T1 = ("t", 0), ("t", 1)
@@ -205,6 +206,16 @@ def test_v2_an_exhausted_epoch_brings_a_new_producer_id_with_the_end(coordinator
     coordinator.entries["x"].producer_epoch = EXHAUSTED_EPOCH
     begin(coordinator, epoch=EXHAUSTED_EPOCH)
     answer = ended(coordinator, EXHAUSTED_EPOCH, commit=True)
-    assert (identity(answer), answer.marker.producer_id, answer.marker.producer_epoch) == ((1, 0), 0, LAST_EPOCH)
+    assert (identity(answer), answer.marker.producer_id, answer.marker.producer_epoch) == ((1, 0), 0, MAX_EPOCH)
     assert identity(ended(coordinator, EXHAUSTED_EPOCH, commit=True)) == (1, 0)
     assert coordinator.add_partitions("x", 1, 0, [T0], 0) is ErrorCode.NONE
+
+
+@pytest.mark.parametrize(("release", "error"), [("3.6", 48), ("3.7.2", 48), ("3.8", 120), ("4.4", 120)])
+def test_a_partition_that_is_not_part_of_the_transaction_has_another_error_in_old_releases(release: str, error: int):
+    coordinator = TransactionCoordinator(version=KafkaVersion.of(release))
+    coordinator.init_producer_id("x")
+    assert coordinator.verify("x", 0, 0, T0) == error
+    coordinator.add_partitions("x", 0, 0, [T0], now=0)
+    assert coordinator.verify("x", 0, 0, T0) is ErrorCode.NONE
+

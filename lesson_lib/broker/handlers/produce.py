@@ -146,7 +146,8 @@ def _translated(error: ErrorCode, api_version: int) -> PartitionResponse | None:
         return None
     if error is ErrorCode.PRODUCER_FENCED:
         return PartitionResponse(ErrorCode.INVALID_PRODUCER_EPOCH)
-    if error is ErrorCode.TRANSACTION_ABORTABLE and api_version < FIRST_VERSION_WITH_ABORTABLE:
+    not_added = (ErrorCode.TRANSACTION_ABORTABLE, ErrorCode.INVALID_TXN_STATE)
+    if error in not_added and api_version < FIRST_VERSION_WITH_ABORTABLE:
         return PartitionResponse(ErrorCode.INVALID_TXN_STATE, message=NOT_ADDED)
     if error is ErrorCode.CONCURRENT_TRANSACTIONS and api_version < FIRST_VERSION_WITH_EPOCH_BUMP:
         return PartitionResponse(ErrorCode.NOT_ENOUGH_REPLICAS, message=UNABLE + "CONCURRENT_TRANSACTIONS")

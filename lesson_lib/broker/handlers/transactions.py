@@ -125,14 +125,14 @@ def write_markers(cluster: Cluster, marker: Marker | None) -> None:
 
 
 def append_marker(cluster: Cluster, partition: TopicPartition, producer: tuple[int, int], commit: bool,
-                  coordinator_epoch: int = 0) -> int:
+                  coordinator_epoch: int = 0, transaction_version: int = 1) -> int:
     """Append one marker of the producer (id, epoch); the error code, 3 where the partition is gone."""
     log, now = cluster.log(*partition), cluster.now()
     if log is None:
         return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
     fields: dict[str, Any] = {"commit": commit, "coordinator_epoch": coordinator_epoch, "timestamp": now}
     payload = record_batch.marker(*producer, **fields)
-    verdict = log.append_marker(*producer, **fields, payload=payload)
+    verdict = log.append_marker(*producer, **fields, payload=payload, transaction_version=transaction_version)
     if isinstance(verdict, Refused):
         return verdict.error
     record_batch.place(payload, verdict.base_offset, cluster.leader_epoch)
@@ -146,7 +146,8 @@ def handle_write_txn_markers(cluster: Cluster, request: Request) -> Response:
         {"name": topic.name, "partitions": [
             {"partition_index": p, "error_code": append_marker(
                 cluster, (topic.name, p), (marker.producer_id, marker.producer_epoch),
-                marker.transaction_result, marker.coordinator_epoch)} for p in topic.partition_indexes]}
+                marker.transaction_result, marker.coordinator_epoch,
+                getattr(marker, "transaction_version", 1))} for p in topic.partition_indexes]}
         for topic in marker.topics]} for marker in request.body.markers]
     cluster.announce_change()
     return {"markers": rows}
