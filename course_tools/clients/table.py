@@ -12,11 +12,11 @@ Do not edit: a test runs it again. -->
 
 # Clients compared
 
-Every cell comes from a run: that client, through the fault proxy, to {broker}.
-The fault is told by the question. `m0 m1` are batches of one record each. 6 is NOT_LEADER_OR_FOLLOWER, 45 is
-OUT_OF_ORDER_SEQUENCE_NUMBER, 46 is DUPLICATE_SEQUENCE_NUMBER. Timeouts and back-offs are set short, \
-and librdkafka
-does not start again from its bootstrap servers (`metadata.recovery.strategy=none`).
+Four clients and the same faults. Every cell comes from a run: that client, through the fault proxy,
+to {broker}. `m0 m1` are batches of one record each. Error 6 is
+NOT_LEADER_OR_FOLLOWER, 45 is OUT_OF_ORDER_SEQUENCE_NUMBER, 46 is DUPLICATE_SEQUENCE_NUMBER. Timeouts and
+back-offs are short here, and librdkafka doesn't start again from its bootstrap servers
+(`metadata.recovery.strategy=none`). The table gives away some of what lessons 4 to 6 ask.
 
 {table}
 """

@@ -173,9 +173,9 @@ HALF_QUESTION = Question(
         Option("Both: the broker completes what was begun.", lambda run: bool(run.values(1)),
                "the broker completes what was begun", logs_are),
     ),
-    explanation="To the broker there was one batch, and it's stored. Nobody but the process knew that another "
-                "was to follow. The article calls its own sentence a myth, and rightly so. (The picture finds no "
-                "anomaly: each log by itself is in order.)",
+    explanation="To the broker there was one batch, and it's stored. Nobody but the process knew that "
+                "another was to follow. The article calls its own sentence a myth, and rightly so. (The "
+                "picture finds no anomaly: each log by itself is in order.)",
 )
 
 COMMIT_QUESTION = Question(
