@@ -7,9 +7,14 @@ that says what to write instead.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
+from inspect import signature
+from typing import ParamSpec, TypeVar
 
 from lesson_lib.core.kafka_version import KafkaVersion
+
+P, R = ParamSpec("P"), TypeVar("R")
 
 
 class LessonError(Exception):
@@ -18,6 +23,21 @@ class LessonError(Exception):
     def _render_traceback_(self) -> list[str]:
         """IPython calls this instead of printing a traceback."""
         return [f"{type(self).__name__}: {self}"]
+
+
+def explains_arguments(function: Callable[P, R]) -> Callable[P, R]:
+    """The same function, with a LessonError for an argument that it does not have."""
+    known = signature(function)
+
+    @wraps(function)
+    def called(*arguments: P.args, **named: P.kwargs) -> R:
+        try:
+            known.bind(*arguments, **named)
+        except TypeError as wrong:
+            raise LessonError(f"{function.__name__}(...) {wrong}; its arguments are "
+                              f"{', '.join(known.parameters)}.") from None
+        return function(*arguments, **named)
+    return called
 
 
 def values_of(values_or_count: int | Sequence[str]) -> tuple[str, ...]:

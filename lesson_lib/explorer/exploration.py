@@ -24,7 +24,7 @@ Names = tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Ending:
+class RunEnd:
     """One way in which a run can end. `log` has the values in order, `told` what the application heard of
     each batch.
 
@@ -70,18 +70,18 @@ class Exploration:
         return places
 
     @cached_property
-    def outcomes(self) -> list[Ending]:
+    def outcomes(self) -> list[RunEnd]:
         """The different ends: the fewest faults first, then most told ok, then the fewest steps."""
         protocol = self.graph.protocol
-        found = [Ending(tuple(protocol.values[batch] for batch in batches), told,
+        found = [RunEnd(tuple(protocol.values[batch] for batch in batches), told,
                         anomaly_names(protocol, state), batches, state.left)
                  for (batches, told), state in self._places.items()]
         return sorted(found, key=lambda one: (-one.left, -one.told.count("ok")))
 
     @cached_property
-    def firsts(self) -> dict[Names, Ending]:
+    def firsts(self) -> dict[Names, RunEnd]:
         """For each set of anomalies that a run can end with, the first such end."""
-        found: dict[Names, Ending] = {}
+        found: dict[Names, RunEnd] = {}
         for one in self.outcomes:
             found.setdefault(one.anomalies, one)
         return found
@@ -103,7 +103,7 @@ class Exploration:
         found = next((one for names, one in self.firsts.items() if anomaly in names), None)
         return found and self.history(found)
 
-    def history(self, outcome: Ending) -> History:
+    def history(self, outcome: RunEnd) -> History:
         """A shortest history that ends so. Its `settings.faults` says in a script's words what went wrong."""
         path = self.graph.path_to(self._places[outcome.batches, outcome.told])
         run, faults = as_history(self.graph.protocol, self.graph.start, path, self.settings)

@@ -19,7 +19,7 @@ from dataclasses import replace
 from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.core.partition_log import Rule
 from lesson_lib.core.producer_state import judge
-from lesson_lib.errors import LessonError, count_of, values_of, version_of
+from lesson_lib.errors import LessonError, count_of, explains_arguments, values_of, version_of
 from lesson_lib.explorer.client import Client
 from lesson_lib.explorer.exploration import Exploration
 from lesson_lib.explorer.protocol import KINDS, USUAL_KINDS, Protocol
@@ -32,6 +32,7 @@ from lesson_lib.sim.producer import KafkaPythonProducer
 CLIENTS = {"java": JavaProducer, "kafka-python": KafkaPythonProducer}
 
 
+@explains_arguments
 def explore(batches: int | Sequence[str] = 3, in_flight: int = 1, faults: int = 1, *,
             idempotence: bool = True, broker: str | KafkaVersion = "4.4", rule: Rule | Broker = judge,
             client: str = "java", kinds: Collection[str] = USUAL_KINDS,

@@ -16,13 +16,13 @@ from lesson_lib.core.producer_state import Refused, Verdict
 from lesson_lib.faults import BROKER_WORDS
 from lesson_lib.history import Kind, LogCell
 from lesson_lib.sim.messages import ProduceAnswer, ProduceRequest
-from lesson_lib.sim.world import World
+from lesson_lib.sim.world import ToyWorld
 
 
 class ToyBroker:
     """Leader of every partition. `batch_at` knows the number of the batch that was stored at an offset."""
 
-    def __init__(self, world: World, logs: dict[int, PartitionLog]) -> None:
+    def __init__(self, world: ToyWorld, logs: dict[int, PartitionLog]) -> None:
         self.world, self.logs = world, logs
         self.batch_at: dict[tuple[int, int], int] = {}
         self.numbers: dict[Batch, int] = {}

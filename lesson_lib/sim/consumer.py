@@ -20,7 +20,7 @@ from lesson_lib.core.partition_log import PartitionLog
 from lesson_lib.errors import LessonError
 from lesson_lib.history import Kind
 from lesson_lib.sim.broker import ToyBroker
-from lesson_lib.sim.world import BURST_MS, THINK_MS, World
+from lesson_lib.sim.world import BURST_MS, THINK_MS, ToyWorld
 
 COMMITS = {"after": ("read", "commit"), "before": ("commit", "read"), "never": ("read",)}
 ISOLATIONS = ("read_uncommitted", "read_committed")
@@ -67,7 +67,7 @@ class ConsumerSettings:
 class Consumer:
     """Reads every partition from its committed position to the end, partition by partition."""
 
-    def __init__(self, world: World, broker: ToyBroker, settings: ConsumerSettings,
+    def __init__(self, world: ToyWorld, broker: ToyBroker, settings: ConsumerSettings,
                  lane: str = "consumer") -> None:
         self.world, self.broker, self.settings, self.lane = world, broker, settings, lane
         self.committed: dict[int, int] = {}

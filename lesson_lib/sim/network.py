@@ -17,7 +17,7 @@ from lesson_lib.faults import Fate
 from lesson_lib.history import Kind
 from lesson_lib.sim.broker import ToyBroker
 from lesson_lib.sim.messages import ProduceAnswer, ProduceRequest
-from lesson_lib.sim.world import HALF_WAY_MS, ONE_WAY_MS, World
+from lesson_lib.sim.world import HALF_WAY_MS, ONE_WAY_MS, ToyWorld
 
 
 class Caller(Protocol):
@@ -36,7 +36,7 @@ class Caller(Protocol):
 class Connection:
     """In order both ways, until it is cut."""
 
-    def __init__(self, world: World, broker: ToyBroker, caller: Caller) -> None:
+    def __init__(self, world: ToyWorld, broker: ToyBroker, caller: Caller) -> None:
         self.world, self.clock, self.broker, self.caller = world, world.clock, broker, caller
         self.number = world.next_connection()
         self.unanswered: deque[ProduceRequest] = deque()

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from lesson_lib.errors import LessonError, values_of
+from lesson_lib.errors import LessonError, explains_arguments, values_of
 from lesson_lib.history import History, Kind, LogCell
 from lesson_lib.sim.transactions import INPUT_TOPIC, PlainSession, Transactions
 from lesson_lib.sim.world import THINK_MS
@@ -22,7 +22,7 @@ TRANSACTION = ("read", "begin", "work", "send", "offsets", "commit")
 STEPS = {"after": ("read", "work", "send", "position"), "before": ("read", "position", "work", "send")}
 
 
-class Pipeline:
+class PipelineProcess:
     """A process that is started again after each crash, and asks for the group's position when it starts."""
 
     def __init__(self, kafka: Transactions, values: Sequence[str], steps: Sequence[str],
@@ -73,6 +73,7 @@ class Pipeline:
         self.world.record(Kind.CONSUMER, "started", lane="consumer")
 
 
+@explains_arguments
 def simulate_pipeline(values_or_count: int | Sequence[str] = 3, *, transactions: bool = True,
                       crash: Mapping[int, str] | None = None, isolation: str = "read_committed",
                       broker: str = "4.4", transaction_version: int = 1, commit: str = "after") -> History:
@@ -91,7 +92,7 @@ def simulate_pipeline(values_or_count: int | Sequence[str] = 3, *, transactions:
     kafka = Transactions(broker=broker, transaction_version=transaction_version, topic="out")
     reader = kafka.consumer(isolation)
     reader.inner.lane = "consumer 2"
-    Pipeline(kafka, values, steps, crash).run()
+    PipelineProcess(kafka, values, steps, crash).run()
     reader.poll()
     run = kafka.history()
     cells = tuple(LogCell(i, value, base_offset=i) for i, value in enumerate(values))

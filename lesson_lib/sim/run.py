@@ -16,7 +16,7 @@ from typing import Any
 from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.core.partition_log import PartitionLog, Rule
 from lesson_lib.core.producer_state import judge
-from lesson_lib.errors import LessonError, acks_of, count_of, values_of, version_of
+from lesson_lib.errors import LessonError, acks_of, count_of, explains_arguments, values_of, version_of
 from lesson_lib.faults import Script, parse_script
 from lesson_lib.history import History, Kind, Settings
 from lesson_lib.sim.broker import ToyBroker
@@ -27,7 +27,7 @@ from lesson_lib.sim.memory_broker import Broker, BrokerLog
 from lesson_lib.sim.messages import ProducerBatch, ProducerSettings
 from lesson_lib.sim.producer import KafkaPythonProducer, Producer
 from lesson_lib.sim.sender import Sender
-from lesson_lib.sim.world import BURST_MS, THINK_MS, World
+from lesson_lib.sim.world import BURST_MS, THINK_MS, ToyWorld
 
 OTHER_RULE = "a wrong broker"  # in captions, where the rule is not Kafka's
 RESENDS_LIMIT = 50
@@ -35,6 +35,7 @@ CLIENTS: dict[str, type[Producer]] = {"kafka-python": KafkaPythonProducer, "java
                                       "librdkafka": LibrdkafkaProducer}
 
 
+@explains_arguments
 def simulate(values_or_count: int | Sequence[str] = 3, *, idempotence: bool = True, acks: str | int = "all",
              retries: int | None = None, in_flight: int = 1, records_per_batch: int = 1,
              faults: Script = None, broker: str | KafkaVersion = "4.4", client: str = "kafka-python",
@@ -58,7 +59,7 @@ def simulate(values_or_count: int | Sequence[str] = 3, *, idempotence: bool = Tr
     values, size = values_of(values_or_count), count_of("records_per_batch", records_per_batch)
     count_of("partitions", partitions)
     batches = [(values[i:i + size], (i // size) % partitions) for i in range(0, len(values), size)]
-    world = World(script)
+    world = ToyWorld(script)
     toy = ToyBroker(world, {partition: log_of(version, rule) for partition in range(partitions)})
     application = Application(world, toy, settings, client_of(client), batches, resend)
     world.clock.run()
@@ -103,7 +104,7 @@ def check_settings(settings: ProducerSettings) -> None:
 class Application:
     """Sends the values; with one in flight it waits to be told about a batch before it sends the next."""
 
-    def __init__(self, world: World, broker: ToyBroker, settings: ProducerSettings, client: type[Producer],
+    def __init__(self, world: ToyWorld, broker: ToyBroker, settings: ProducerSettings, client: type[Producer],
                  batches: Sequence[tuple[tuple[str, ...], int]], resend: bool = False) -> None:
         self.world, self.broker, self.settings = world, broker, settings
         self.client, self.resend = client, resend

@@ -16,7 +16,7 @@ from lesson_lib.sim.broker import ToyBroker
 from lesson_lib.sim.messages import ProduceAnswer, ProducerBatch, ProduceRequest, ProducerSettings
 from lesson_lib.sim.network import Connection
 from lesson_lib.sim.producer import Producer
-from lesson_lib.sim.world import BACKOFF_MS, BURST_MS, Timer, World
+from lesson_lib.sim.world import BACKOFF_MS, BURST_MS, Timer, ToyWorld
 
 
 class Owner(Protocol):
@@ -32,7 +32,7 @@ class Owner(Protocol):
 class Sender:
     """One process. `owner` is its application; `new_id` gives out producer ids, by default the world."""
 
-    def __init__(self, world: World, broker: ToyBroker, settings: ProducerSettings,
+    def __init__(self, world: ToyWorld, broker: ToyBroker, settings: ProducerSettings,
                  client: type[Producer], lane: str, owner: Owner | None = None,
                  new_id: Callable[[str], tuple[int, int]] | None = None) -> None:
         self.world, self.clock, self.broker, self.settings = world, world.clock, broker, settings

@@ -31,7 +31,7 @@ from lesson_lib.sim.consumer import Consumer, ConsumerSettings
 from lesson_lib.sim.messages import ProducerBatch, ProducerSettings
 from lesson_lib.sim.producer import KafkaPythonProducer, Producer
 from lesson_lib.sim.sender import Sender
-from lesson_lib.sim.world import ONE_WAY_MS, TOPIC, World
+from lesson_lib.sim.world import ONE_WAY_MS, TOPIC, ToyWorld
 
 INPUT_TOPIC, OFFSETS_TOPIC = "in", "__consumer_offsets"
 
@@ -44,7 +44,7 @@ class Transactions:
         if transaction_version not in (1, 2):
             raise LessonError(f"transaction_version is 1 or 2, not {transaction_version!r}.")
         self.version, self.transaction_version = version_of(broker), transaction_version
-        self.world = World(parse_script(faults), topic)
+        self.world = ToyWorld(parse_script(faults), topic)
         numbers = range(count_of("partitions", partitions))
         self.broker = ToyBroker(self.world, {p: PartitionLog(self.version) for p in numbers})
         self.coordinator = TransactionCoordinator(next_producer_id=1, version=self.version)

@@ -64,7 +64,7 @@ class Clock:
 
 
 @dataclass
-class World:
+class ToyWorld:
     """One simulated run in the making."""
 
     script: FaultScript

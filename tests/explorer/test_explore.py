@@ -97,6 +97,14 @@ def test_wrong_arguments_get_a_sentence(arguments: dict) -> None:
         explore(**arguments)
 
 
+def test_an_argument_that_it_does_not_have_gets_a_sentence() -> None:
+    with pytest.raises(LessonError, match="explore.*unexpected keyword argument 'partitions'; its arguments are batches, "):
+        explore(partitions=2)  # type: ignore[call-arg]
+    with pytest.raises(LessonError, match="simulate.*unexpected keyword argument 'fault'; .*in_flight"):
+        simulate(3, fault={2: "lose ack"})  # type: ignore[call-arg]
+    assert simulate.__doc__ and "values" in simulate.__doc__
+
+
 def ends(found: Exploration) -> set[tuple[tuple[str, ...], tuple[str, ...]]]:
     """What the log can hold and the application can be told."""
     return {(o.log, o.told) for o in found.outcomes}

@@ -26,7 +26,7 @@ from lesson_lib.sim.broker import ToyBroker
 from lesson_lib.sim.messages import ProducerSettings
 from lesson_lib.sim.run import client_of, log_of
 from lesson_lib.sim.sender import Sender
-from lesson_lib.sim.world import World
+from lesson_lib.sim.world import ToyWorld
 from tests.explorer.five_in_flight import told_by
 
 TWO = {"in_flight": 2, "idempotence": False}
@@ -36,7 +36,7 @@ GAP_MS = 2_000  # m1 has time left when m0 expires, also where that is noticed a
 
 def simulated(client: str, script: str, sends: list[int], **settings: Any) -> History:
     """One batch at each of these times, whatever the application was told."""
-    world = World(parse_script(script))
+    world = ToyWorld(parse_script(script))
     broker = ToyBroker(world, {0: log_of(version_of("4.4"), judge)})
     producer = Sender(world, broker, ProducerSettings(**settings), client_of(client), "producer")
     for number, t in enumerate(sends):
