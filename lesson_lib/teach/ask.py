@@ -1,8 +1,9 @@
 """Questions that a learner answers by letter, in a call or on the card.
 
-`question` asks before a run (or recalls an earlier lesson) and says nothing about a prediction until `reveal` draws the
-run under one line that holds the prediction against it; `observe` asks after a run and checks against it. The first
-answer is kept as the first, whatever follows, so that the map in the last lesson is honest.
+`question` asks before a run (or recalls an earlier lesson) and says nothing about a prediction until `reveal`
+draws the run under one line that holds the prediction against it; `observe` asks after a run and checks
+against it. The first answer is kept as the first, whatever follows, so that the map in the last lesson is
+honest.
 """
 
 from __future__ import annotations
@@ -28,14 +29,20 @@ def confidence_of(entry: store.Entry) -> int:
 
 
 class Asked(Shown):
-    """A question in front of a learner. `answer("b", confidence=3)` answers it; a later answer is kept beside the first."""
+    """A question in front of a learner.
+
+    `answer("b", confidence=3)` answers it, again and again if need be.
+    """
 
     def __init__(self, item: Question, runs: tuple[History, ...] = ()) -> None:
         self.item = item
         self.runs = runs
 
     def answer(self, option: Any = ..., confidence: int | None = None) -> Message:
-        """Answer by letter, and say how sure you are: 1 a guess, 2 fairly sure, 3 sure. `...` stands for no answer yet."""
+        """Answer by letter, and say how sure you are: 1 a guess, 2 fairly sure, 3 sure.
+
+        `...` is no answer yet.
+        """
         if option is ... or option is None:
             return self._said()
         if problem := self._problem(option, confidence):
@@ -98,8 +105,8 @@ class Asked(Shown):
 
     def rich(self) -> str:
         """The card as HTML."""
-        at_once = self.item.kind != "prediction"
-        return card_html(self.item, self.answered, {key: self.judge(key) for key in self.item.keys if at_once})
+        judged = "" if self.item.kind == "prediction" else self.item.keys
+        return card_html(self.item, self.answered, {key: self.judge(key) for key in judged})
 
     def show(self) -> None:
         """Show the card, and the wire to it where there is a kernel."""
@@ -138,7 +145,8 @@ class Revealed(Message):
         return reveal_html(self.item, super().rich(), self.lines)
 
 
-def reveal(run: History, predict: Asked, control: History | None = None, layout: str | None = None) -> Message:
+def reveal(run: History, predict: Asked, control: History | None = None,
+           layout: str | None = None) -> Message:
     """The prediction beside what happened, then the picture; with `control`, both runs on one axis.
 
     `layout` is lanes, space-time or arrivals, as in `show`. LessonError when `predict` is no question.
@@ -150,8 +158,8 @@ def reveal(run: History, predict: Asked, control: History | None = None, layout:
     named = {} if layout is None else {"layout": layout}
     picture = show(run, **named) if control is None else compare(run, control, **named)
     if item.scenario is not None and not _is_about(item, runs):
-        return Message(Outcome.INFO, f"This run is not the one that {item.id} asks about, so nothing is judged; "
-                       "run the cell under that question.", picture)
+        return Message(Outcome.INFO, f"This run is not the one that {item.id} asks about, so nothing is "
+                       "judged; run the cell under that question.", picture)
     said = _told_by(runs, item, predict.answered)
     lines = {key: _told_by(runs, item, Answered(key, 0, key)) for key in item.keys}
     return Revealed(said.outcome, said.text, picture, item=item, lines=lines)
@@ -162,7 +170,8 @@ def _runs(run: History, item: Question, control: History | None) -> tuple[Histor
     if item.control is None:
         return (run,)
     if control is None:
-        raise LessonError(f"The question {item.id} compares two runs: reveal(run, predict, control=the_other_run).")
+        raise LessonError(f"The question {item.id} compares two runs: "
+                          "reveal(run, predict, control=the_other_run).")
     return (run, control)
 
 
@@ -170,7 +179,7 @@ def _is_about(item: Question, runs: tuple[History, ...]) -> bool:
     """Whether these are the runs that it asks about: a cell further up may have been run again in between."""
     if item.live:
         return all(run.settings.world != "simulated" for run in runs)
-    return all(_what_was_tried(asked) == _what_was_tried(run) for asked, run in zip(item.runs(), runs, strict=True))
+    return [_what_was_tried(run) for run in item.runs()] == [_what_was_tried(run) for run in runs]
 
 
 def _what_was_tried(run: History) -> tuple[Settings, frozenset[tuple[str, ...]]]:

@@ -1,9 +1,10 @@
 """The card of a question: one piece of HTML and script for notebook, book and site.
 
-Without script, in a notebook that is not trusted or on paper, it is the question with its options and what was answered. With
-script (`card.js`) the options are buttons. What would be said to each option is with the card, out of sight, so that a page
-without a kernel can say it too. Where there is a kernel, a hidden text field (`Wire`) takes the answer to it, and the kernel puts
-the card there anew: the notebook keeps it, so the next day it shows what was answered, and no widget that nobody knows.
+Without script, in a notebook that is not trusted or on paper, it is the question with its options and what
+was answered. With script (`card.js`) the options are buttons. What would be said to each option is with the
+card, out of sight, so that a page without a kernel can say it too. Where there is a kernel, a hidden text
+field (`Wire`) takes the answer to it, and the kernel puts the card there anew: the notebook keeps it, so the
+next day it shows what was answered, and no widget that nobody knows.
 """
 
 from __future__ import annotations
@@ -21,12 +22,18 @@ from lesson_lib.teach.message import Message, box
 from lesson_lib.text_table import inline_html
 
 SURE = {1: "a guess", 2: "fairly sure", 3: "sure"}
-_LOOK = {"recall": ("From before.", "#56B4E9", "recall"), "choice": ("Before you read on.", "#CC79A7", "choice"),
-         "prediction": ("Predict.", "#0072B2", "predict"), "observation": ("What did you see?", "#E69F00", "saw")}
+# What a card is headed by, its colour, and the name that notebooks give to such a question.
+_LOOK = {"recall": ("From before.", "#56B4E9", "recall"),
+         "choice": ("Before you read on.", "#CC79A7", "choice"),
+         "prediction": ("Predict.", "#0072B2", "predict"),
+         "observation": ("What did you see?", "#E69F00", "saw")}
 
 
 class Answered(NamedTuple):
-    """What was answered last, how sure that was (0: not said), and what was answered first; "" for no answer."""
+    """What was answered last, how sure that was (0: not said), and what was answered first.
+
+    "" for nothing.
+    """
 
     given: str = ""
     sure: int = 0
@@ -49,31 +56,36 @@ def card_text(item: Question, said: str) -> str:
 
 
 def card_html(item: Question, answered: Answered, verdicts: Mapping[str, Message]) -> str:
-    """The card. `verdicts` has what to say to each option at once; nothing for a prediction, which the run tells."""
+    """The card. `verdicts` has what to say to each option at once.
+
+    For a prediction nothing, the run tells.
+    """
     title, colour, _ = _LOOK[item.kind]
-    name = name_of(item)
-    runs = "".join(f"<p>{inline_html(f'`{call}`')}</p>" for call in _calls(item))
+    name, predicts = name_of(item), item.kind == "prediction"
     options = [inline_html(option.text) for option in item.options]
+    sures = [] if item.kind == "observation" else [words.capitalize() for words in SURE.values()]
+    line = f'<p class="lesson-line">{answered.line}</p>' if answered.given else ""
+    body = (f'<div class="lesson-body"><p id="{name}"><strong>{title}</strong> {inline_html(item.text)}</p>'
+            f'{_body(item, options)}</div>{line}<p class="lesson-asleep">Run this cell to answer.</p>')
+    return box(body, colour, f'class="lesson-card" role="group" aria-labelledby="{name}"') + _script(
+        id=item.id, name=name, options=options, sures=sures, **answered._asdict(),
+        verdicts={key: said.html for key, said in verdicts.items()},
+        then="Now run the next cell." if predicts else "",
+        onPage="Now look at the run below." if predicts else "")
+
+
+def _body(item: Question, options: list[str]) -> str:
+    """The run(s), the options as a list, and how to answer in code."""
+    runs = "".join(f"<p>{inline_html(f'`{call}`')}</p>" for call in _calls(item))
     listed = "".join(f'<li style="list-style-type: lower-alpha">{option}</li>' for option in options)
     scale = ", ".join(f"{number} {words}" for number, words in SURE.items())
-    code = f"<details><summary>Answer in code</summary><p>{inline_html(f'`{_call(item)}`. Confidence: {scale}.')}</p></details>"
-    line = f'<p class="lesson-line">{answered.line}</p>' if answered.given else ""
-    body = (f'<div class="lesson-body"><p id="{name}"><strong>{title}</strong> {inline_html(item.text)}</p>{runs}'
-            f'<ol type="a">{listed}</ol>{code}</div>{line}<p class="lesson-asleep">Run this cell to answer.</p>')
-    predicts = item.kind == "prediction"
-    return box(body, colour, f'class="lesson-card" role="group" aria-labelledby="{name}"') + _script(
-        id=item.id, name=name, options=options, sures=[words.capitalize() for words in SURE.values()] if asks_sure(item) else [],
-        **answered._asdict(), verdicts={key: said.html for key, said in verdicts.items()},
-        then="Now run the next cell." if predicts else "", onPage="Now look at the run below." if predicts else "")
-
-
-def asks_sure(item: Question) -> bool:
-    """Whether it asks how sure one is: not about what one has just seen."""
-    return item.kind != "observation"
+    code = inline_html(f"`{_call(item)}`. Confidence: {scale}.")
+    return (f'{runs}<ol type="a">{listed}</ol>'
+            f"<details><summary>Answer in code</summary><p>{code}</p></details>")
 
 
 def reveal_html(item: Question, shown: str, lines: Mapping[str, Message]) -> str:
-    """A run with what it says to the answer; on a page it waits for one, and `lines` has what to say to each."""
+    """A run with what it says to the answer; on a page it waits for one, and `lines` has one for each."""
     return f'<div class="lesson-reveal">{shown}</div>' + _script(
         id=item.id, name=name_of(item), lines={key: line.html for key, line in lines.items()})
 
@@ -104,7 +116,10 @@ def _card_js() -> str:
 
 
 class Wire:
-    """A text field that nobody sees: the card writes its answer there, such as "b3", and `hear` is called with its parts."""
+    """A text field that nobody sees.
+
+    The card writes its answer there, such as "b3", and `hear` gets its parts.
+    """
 
     def __init__(self, item: Question, hear: Callable[[str, int | None], Any]) -> None:
         self.hear = hear

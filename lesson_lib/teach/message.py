@@ -1,4 +1,4 @@
-"""What the lessons say back: an outcome, a sentence, perhaps a picture; the same words as text and as HTML."""
+"""What the lessons say back: an outcome, a sentence, perhaps a picture; as text and as HTML."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Message:
 
 
 class Quiet(Message):
-    """A message that stands elsewhere already, as on the card of a question; as the value of a cell it shows nothing."""
+    """A message that is on the card of a question already; as the value of a cell it shows nothing."""
 
     def _ipython_display_(self) -> None:
         pass
@@ -139,7 +139,7 @@ class _Text:
 
 
 def box(content: str, colour: str, attributes: str = "") -> str:
-    """HTML content with a coloured edge; any theme can show it, because it keeps the page's own text colour."""
+    """HTML content with a coloured edge; it keeps the page's own text colour, so any theme can show it."""
     style = f"border-left: 4px solid {colour}; padding: 2px 10px; margin: 4px 0; max-width: 60em"
     return f'<div {attributes} style="{style}">{content}</div>'
 
@@ -167,7 +167,10 @@ def cell_number() -> int | None:
 
 
 def show_now(thing: Any) -> Any:
-    """Put a thing under the running cell; outside of a notebook, print it. Returns what can put another in its place."""
+    """Put a thing under the running cell, or print it.
+
+    Returns what can put another in its place, if anything can.
+    """
     from IPython.core.getipython import get_ipython
     from IPython.display import display
     if get_ipython() is None:

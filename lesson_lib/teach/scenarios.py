@@ -1,4 +1,4 @@
-"""Scenarios other than a call of `simulate`: forged batches, one end of an exploration, transactions, a pipeline.
+"""Scenarios beside a call of `simulate`: forged batches, one end of an exploration, transactions, a pipeline.
 
 Written down so that a question can be about them, and its options be claims about what they show.
 """

@@ -187,7 +187,8 @@ class RuleTask(OfFunction):
         walks = [(faults, world) for faults in range(self.faults + 1) for world in self.worlds]
         for faults, world in counted(walks, "searches"):
             try:
-                found = explore(faults=faults, rule=self.broker(accept=function), max_states=MOST_STATES, **world)
+                found = explore(faults=faults, rule=self.broker(accept=function), max_states=MOST_STATES,
+                                **world)
             except TooManyStates:
                 return wrong(_no_end(world, faults))
             states += found.states if faults == self.faults else 0

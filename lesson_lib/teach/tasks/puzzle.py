@@ -179,11 +179,11 @@ class MutantTask(ScriptTask):
         drawn = compare(mutant, kafka)
         if _ends(kafka) == _ends(mutant):
             return wrong(f"With the script '{script or 'no fault'}' both brokers hold {log_words(kafka)} and "
-                         f"the application is told {told_words(kafka)}: the application cannot tell them apart. "
-                         "Look for a script after which the log differs, or what is told.", drawn)
+                         f"the application is told {told_words(kafka)}: the application cannot tell them "
+                         "apart. Look for a script after which the log differs, or what is told.", drawn)
         if self.breaks and self.breaks not in mutant.anomaly_names:
-            return wrong("The two do differ, but the wrong broker kept every promise here. Wanted is a run in "
-                         f"which it shows a {self.breaks}.", drawn)
+            return wrong("The two do differ, but the wrong broker kept every promise here. Wanted is a run "
+                         f"in which it shows a {self.breaks}.", drawn)
         return right(f"Kafka holds {log_words(kafka)}, the wrong broker {log_words(mutant)}. "
                      f"{self.explanation}", drawn)
 
