@@ -45,9 +45,9 @@
     }, true);
   }
 
-  // The run that a prediction is about: on a page it waits for the prediction, and slides show everything.
+  // The run that a prediction is about: on a page it waits for the prediction.
   const reveal = (run) => {
-    if (!page || here.closest(".reveal") || !document.getElementById(data.name)) return;
+    if (!page || !document.getElementById(data.name)) return;
     const show = make("button", { type: "button" }, "Show it without an answer");
     const wait = make("p", { class: "lesson-wait" }, "The run opens here once you have answered the question above. ");
     const open = (given) => {
@@ -154,6 +154,8 @@
   };
 
   const what = here.previousElementSibling;
-  if (data.lines) reveal(what);
+  // On a slide a room answers by a show of hands: the question is there with its options, and the run is on the next slide.
+  if (here.closest("#slides, .reveal")) what.querySelectorAll(".lesson-body details, .lesson-asleep").forEach((part) => part.remove());
+  else if (data.lines) reveal(what);
   else ask(what);
 })
