@@ -28,9 +28,11 @@ class End:
         self._arriving: deque[bytes | None] = deque()
 
     def transmit(self, data: bytes | None) -> None:
-        """Send to the other end; None hangs up."""
+        """Send to the other end; None hangs up, which arrives later than what was sent at the same moment:
+        kafka-python throws an answer away that it reads together with the end of its connection.
+        """
         self.other._arriving.append(data)
-        self.loop.call_later(LATENCY, self.other._arrive)
+        self.loop.call_later(2 * LATENCY if data is None else LATENCY, self.other._arrive)
 
     def _arrive(self) -> None:
         data = self._arriving.popleft()  # in order; timers that are due at one moment are not

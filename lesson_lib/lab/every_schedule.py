@@ -1,0 +1,92 @@
+"""Every fault schedule up to a bound, with the real client: not a model of kafka-python, its own code in a virtual world.
+
+A run without faults shows how many requests there are. Each of them may meet each kind of fault, which makes a schedule of one;
+after its last fault a schedule can go wrong once more, at any later request. A run is the same every time, so the beginnings of
+two schedules are equal up to where they part, and no schedule names a request that never comes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from lesson_lib.errors import LessonError
+from lesson_lib.faults import parse_script
+from lesson_lib.history import History
+from lesson_lib.lab.lab import Lab
+from lesson_lib.text_table import wrap_output
+
+KINDS = ("lose request", "lose ack")
+MOST_RUNS = 5_000
+Ends = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
+
+
+@dataclass(frozen=True, repr=False)
+class Schedules:
+    """The histories of all schedules, those with the fewest faults first. Prints as a small table of how they end."""
+
+    histories: tuple[History, ...] = field(repr=False)
+    faults: int
+    kinds: tuple[str, ...]
+
+    @property
+    def firsts(self) -> dict[tuple[str, ...], History]:
+        """For each set of anomalies that a run can end with, a shortest history: the fewest faults, then the fewest requests."""
+        found: dict[tuple[str, ...], History] = {}
+        for history in sorted(self.histories, key=lambda h: (len(parse_script(h.settings.faults).rules), len(h.attempts))):
+            found.setdefault(tuple(history.anomaly_names), history)
+        return found
+
+    @property
+    def anomaly_names(self) -> list[str]:
+        """The names of all anomalies that can happen, sorted."""
+        return sorted({name for names in self.firsts for name in names})
+
+    def find(self, anomaly: str) -> History | None:
+        """A shortest history with that anomaly, or None; `show` draws it."""
+        return next((history for names, history in self.firsts.items() if anomaly in names), None)
+
+    @property
+    def sentence(self) -> str:
+        """What the walk has shown, with its bound."""
+        bound = f"at most {self.faults} fault{'s' * (self.faults != 1)} ({', '.join(self.kinds)})"
+        if not self.anomaly_names:
+            return f"kafka-python's own code, in every one of the {len(self.histories):,} schedules of {bound}: no anomaly."
+        return f"kafka-python's own code, in {len(self.histories):,} schedules of {bound}: there can be {', '.join(self.anomaly_names)}."
+
+    def __str__(self) -> str:
+        counts = Counter(tuple(history.anomaly_names) for history in self.histories)
+        rows = [f"{counts[names]:>7,}  {', '.join(names) or 'no anomaly':<32}  e.g. {first.settings.faults or 'no fault'}: "
+                f"log {' '.join(first.values()) or 'empty'}" for names, first in sorted(self.firsts.items())]
+        return "\n".join([*rows, wrap_output(self.sentence)])
+
+    __repr__ = __str__
+
+
+def every_schedule(lab: Lab, values_or_count: int | Sequence[str] = 3, faults: int = 1, *, kinds: Collection[str] = KINDS,
+                   most_runs: int = MOST_RUNS, **settings: Any) -> Schedules:
+    """Run every schedule of at most `faults` faults of these kinds; `settings` are those of `lab.run`.
+
+    LessonError for a lab on sockets, for a kind that there is not, and for more than `most_runs` schedules.
+    """
+    if not lab.choice.is_virtual:
+        raise LessonError("Every schedule would take hours on sockets: start_lab(world='virtual') walks them in virtual time.")
+    if not isinstance(faults, int) or faults < 0:
+        raise LessonError(f"faults must be a whole number from 0, not {faults!r}.")
+    found: list[History] = []
+    for history in _walk(lab, values_or_count, {}, faults, tuple(kinds), settings):
+        if len(found) == most_runs:
+            raise LessonError(f"There are more than {most_runs:,} schedules: take fewer faults, kinds or batches, or raise most_runs.")
+        found.append(history)
+    return Schedules(tuple(sorted(found, key=lambda h: len(parse_script(h.settings.faults).rules))), faults, tuple(kinds))
+
+
+def _walk(lab: Lab, values: int | Sequence[str], script: dict[int, str], left: int, kinds: tuple[str, ...],
+          settings: dict[str, Any]) -> Iterator[History]:
+    """The run of this script, and of every longer one that begins so."""
+    yield (history := lab.run(values, faults=script, **settings))
+    for number in range(max(script, default=0) + 1, len(history.attempts) + 1) if left else ():
+        for kind in kinds:
+            yield from _walk(lab, values, {**script, number: kind}, left - 1, kinds, settings)
