@@ -26,7 +26,8 @@ from lesson_lib.teach.touch import page_part
 from lesson_lib.text_table import inline_html
 
 TITLE = "Sent Twice, Stored Once"
-SUBTITLE = ("Kafka's idempotent producer in seven lessons. On these pages you answer the questions, see what the "
+SUBTITLE = ("Kafka's idempotent producer in seven lessons. On these pages you answer the questions, see what "
+            "the "
             "runs say to your answers, and step through every picture. To change a run, open the notebooks.")
 APPENDICES = tuple(ROOT / "notebooks" / name for name in ("in-production.md", "clients-compared.md"))
 

@@ -10,7 +10,7 @@ from lesson_lib.draw.picture import Picture
 from lesson_lib.draw.sheet.canvas import Canvas
 from lesson_lib.draw.sheet.style import LANE, MARGIN
 from lesson_lib.draw.words.events import Telling
-from lesson_lib.draw.words.heading import Ending, Heading, differences, names_of, small_print, title
+from lesson_lib.draw.words.heading import Heading, LastLines, differences, names_of, small_print, title
 from lesson_lib.draw.words.two_runs import (
     alike,
     comparable,
@@ -113,7 +113,7 @@ def _page(panels: Sequence[Panel], telling: Telling, behind: History | None) -> 
     width, top = max(panel.width for panel in panels), 6.0
     pale = f"pale behind it: the run before ({_changed(panels[0].view.history, behind)})" if behind else ""
     headings = [Heading(panel.view.history, panel.view.name, width, pale) for panel in panels]
-    endings = [Ending(panel.view.history, width) for panel in panels]
+    endings = [LastLines(panel.view.history, width) for panel in panels]
     heights = [sum(part.height for part in parts) for parts in zip(headings, panels, endings, strict=True)]
     canvas = Canvas(width, top + sum(heights) + MARGIN * (len(panels) - 1) + 8)
     for heading, panel, ending, height in zip(headings, panels, endings, heights, strict=True):

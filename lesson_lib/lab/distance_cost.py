@@ -1,8 +1,10 @@
-"""What idempotence costs far away from the broker: the time for forty batches of one record, with three settings.
+"""What idempotence costs far from the broker: the time for forty batches of one record, with three settings.
 
-`cost` measures one send after another, on this machine, where it hardly shows. A client that keeps one batch of a
-partition on its way waits a whole round trip for each; one that keeps five waits for a fifth of that. In a virtual
-world the clock is the world's, and the result is exact.
+`cost` measures one send after another, on this machine, where it hardly shows. A client that keeps one batch
+of a partition on its way waits a whole round trip for each; one that keeps five waits for a fifth of that. In
+a virtual world the clock is the world's, and the result is exact.
+
+Differs from Kafka in: nothing; what is measured is the client.
 """
 
 from __future__ import annotations
@@ -15,13 +17,16 @@ from lesson_lib.text_table import TextTable
 
 
 def measure_distance(lab: Any, milliseconds: float = 25, records: int = 40) -> TextTable:
-    """Send `records` batches of one record to one partition over `milliseconds` each way, and wait for every ack.
+    """Send `records` batches of one record to one partition over `milliseconds` each way, and wait for every
+    ack.
 
     The times are relative to the first setting's. LessonError when the broker is gone.
     """
     times = [seconds_over(lab, milliseconds / 1000, records, options) for _, options in SETTINGS]
-    rows = tuple((name, f"{seconds / times[0]:.1f}") for (name, _), seconds in zip(SETTINGS, times, strict=True))
-    return TextTable(f"{records} batches to one partition, {milliseconds:g} ms each way", ("settings", "relative time"), rows)
+    rows = tuple((name, f"{seconds / times[0]:.1f}") for (name, _),
+                 seconds in zip(SETTINGS, times, strict=True))
+    return TextTable(f"{records} batches to one partition, {milliseconds:g} ms each way",
+                     ("settings", "relative time"), rows)
 
 
 def seconds_over(lab: Any, distance: float, records: int, options: dict[str, Any]) -> float:

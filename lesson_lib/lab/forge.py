@@ -192,7 +192,8 @@ class Forge:
         numbers = (producer_id, epoch, base_sequence) if producer_id >= 0 else (-1, -1, -1)
         given = self._values(numbers, count) if values is None else values
         self.sent += len(given)
-        batch = _checked(Batch(len(given), *numbers, transactional=transactional, max_timestamp=self.bench.now()))
+        batch = _checked(Batch(len(given), *numbers, transactional=transactional,
+                               max_timestamp=self.bench.now()))
         answer = self.bench.produce(batch, [value.encode() for value in given], transactional_id)
         offset = None if answer.error else answer.base_offset
         self.handed.append(ByHand(batch, tuple(given), answer.verdict, offset, ErrorCode(answer.error)))

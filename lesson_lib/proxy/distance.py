@@ -32,7 +32,9 @@ def from_afar(reader: asyncio.StreamReader, seconds: float) -> asyncio.StreamRea
 
 
 class FarWriter:
-    """A writer whose bytes reach the other side `seconds` later. What is under way when the connection ends is lost."""
+    """A writer whose bytes reach the other side `seconds` later. What is under way when the connection ends
+    is lost.
+    """
 
     def __init__(self, writer: asyncio.StreamWriter, seconds: float) -> None:
         self._writer, self._seconds = writer, seconds

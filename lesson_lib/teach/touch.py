@@ -1,10 +1,13 @@
-"""A picture that you touch: press a request or an answer, choose what becomes of it, and see the run that follows.
+"""A picture that you touch: press a request or an answer, choose what becomes of it, and see the run that
+follows.
 
-Every run is computed ahead with `simulate` (three records, at most two of four faults on the first five requests,
-idempotence on and off), so the picture needs no kernel and no network: the same few lines of script draw it in a
-notebook, in the book and on the site. `decoded` reads a run back; a test compares every one with `simulate`.
+Every run is computed ahead with `simulate` (three records, at most two of four faults on the first five
+requests, idempotence on and off), so the picture needs no kernel and no network: the same few lines of script
+draw it in a notebook, in the book and on the site. `decoded` reads a run back; a test compares every one with
+`simulate`.
 
-Differs from Kafka in: what `simulate` differs in; and kafka-python's one request at a time is all that it shows.
+Differs from Kafka in: what `simulate` differs in; and kafka-python's one request at a time is all that it
+shows.
 """
 
 from __future__ import annotations
@@ -66,7 +69,8 @@ def scripts() -> Iterator[dict[int, str]]:
 
 def key_of(faults: dict[int, str], idempotence: bool) -> str:
     """How a run is named: `on`, or `off;2:lose ack;3:repeat`."""
-    return ";".join(["on" if idempotence else "off", *(f"{n}:{fault}" for n, fault in sorted(faults.items()))])
+    chosen = (f"{n}:{fault}" for n, fault in sorted(faults.items()))
+    return ";".join(["on" if idempotence else "off", *chosen])
 
 
 @cache
@@ -75,13 +79,16 @@ def runs_ahead() -> dict[str, str]:
     found = {}
     for idempotence, faults in product((False, True), scripts()):
         with suppress(LessonError):  # simulate says so of a request that is never sent
-            found[key_of(faults, idempotence)] = encoded(simulate(RECORDS, faults=faults, idempotence=idempotence))
+            run = simulate(RECORDS, faults=faults, idempotence=idempotence)
+            found[key_of(faults, idempotence)] = encoded(run)
     return found
 
 
 def encoded(run: History) -> str:
-    """`batch.try.sequence.arrivals.answer` for each request: `1.2.1.d1.a1` is batch 1, try 2, sequence 1, a duplicate
-    of offset 1, answered with offset 1. Arrivals are s (stored), d (duplicate) or r (refused); an answer is a, e or x (lost)."""
+    """`batch.try.sequence.arrivals.answer` for each request: `1.2.1.d1.a1` is batch 1, try 2, sequence 1, a
+    duplicate of offset 1, answered with offset 1. Arrivals are s (stored), d (duplicate) or r (refused); an
+    answer is a, e or x (lost).
+    """
     return " ".join(_request(attempt) for attempt in run.attempts)
 
 

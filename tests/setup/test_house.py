@@ -20,20 +20,18 @@ DOOR = "lesson_lib/__main__.py"  # names the commands of course_tools, as text
 # Room -> the rooms of lesson_lib that it may import. A file directly in lesson_lib is a room of its own.
 ARROWS = {
     "core": (),
-    "errors": (),
+    "errors": ("core",),
     "text_table": (),
     "faults": ("core", "errors"),
-    "fate": ("core", "errors", "faults"),
-    "arguments": ("core", "errors", "faults"),
-    "history": ("core", "errors", "faults", "fate", "text_table"),
-    "sim": ("core", "errors", "arguments", "faults", "fate", "history"),
-    "explorer": ("core", "errors", "arguments", "faults", "fate", "history", "sim"),
+    "history": ("core", "errors", "faults", "text_table"),
+    "sim": ("core", "errors", "faults", "history"),
+    "explorer": ("core", "errors", "faults", "history", "sim", "text_table"),
     "wire": ("core", "errors"),
-    "broker": ("core", "errors", "arguments", "history", "wire"),
-    "proxy": ("core", "errors", "faults", "fate", "history", "wire"),
-    "lab": ("core", "errors", "arguments", "faults", "fate", "history", "text_table", "wire", "broker", "proxy"),
+    "broker": ("core", "errors", "history", "wire"),
+    "proxy": ("core", "errors", "faults", "history", "wire"),
+    "lab": ("core", "errors", "faults", "history", "text_table", "wire", "broker", "proxy"),
     "draw": ("core", "errors", "faults", "history", "text_table"),
-    "teach": ("core", "errors", "arguments", "faults", "history", "text_table", "sim", "explorer", "lab", "draw"),
+    "teach": ("core", "errors", "faults", "history", "text_table", "sim", "explorer", "lab", "draw"),
     "jupyter": ("errors", "teach", "lab"),
 }
 SHORT, WIDE = 40, 110

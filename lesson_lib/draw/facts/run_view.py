@@ -234,7 +234,8 @@ class RunView:
             copies.update(one.batch for one in arrived)
             entry = after.get(owner_of(send), send)
             name = names.get((*owner_of(send), entry.producer_epoch), "")
-            fact = EventInContext(index, event, own, judged.get(event.attempt), before, after, ranges_of(after, send),
+            fact = EventInContext(index, event, own, judged.get(event.attempt), before, after,
+                                  ranges_of(after, send),
                                   name, arrived, copies[event.batch] * stored, awaited)
             if event.kind == Kind.SEND:
                 sent.setdefault(event.attempt, fact)

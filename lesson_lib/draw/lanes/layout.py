@@ -20,7 +20,7 @@ from lesson_lib.draw.facts.run_view import EventInContext, RunView
 from lesson_lib.draw.lanes.events import LOG, MIDDLE, TOLD, TORN, LaneEvents, Place, row_of_log
 from lesson_lib.draw.sheet.canvas import Canvas, line_height, text_width
 from lesson_lib.draw.sheet.label_placement import LabelRequest
-from lesson_lib.draw.sheet.marks import Message, Piece, draw_messages
+from lesson_lib.draw.sheet.marks import MessageArrow, Piece, draw_messages
 from lesson_lib.draw.sheet.style import DOTTED, LANE, MARGIN, PALE, QUIET, WIDTH
 from lesson_lib.draw.words.events import Telling
 from lesson_lib.history import Kind
@@ -188,27 +188,27 @@ class LanesPanel:
         end, y = self.x(report) - 10 if report else self.width - RIGHT, self.y("told", 13)
         canvas.line([(self.x(loss) + 8, y), (end, y)], colour=QUIET, style=DOTTED, layer=1.5)
 
-    def _message(self, fact: EventInContext) -> Message | None:
+    def _message(self, fact: EventInContext) -> MessageArrow | None:
         """What arrives with an event, or does not: the cross is as high as the others let it."""
         event, x, broker, step = fact.event, self.x(fact), self.lane("broker"), self.steps[fact.index]
         send = fact.sent
         sent = (self.x(send), self.lane(send.event.lane) + 10) if send else (x, self.y("network"))
         judged, lane = (self.x(fact.judged or fact), broker - 13), self.lane(self.run.lanes[fact.index])
         if event.kind == Kind.VERDICT:
-            return Message("request", step, sent, (x, broker - 14), (x, broker - 12), fact.retry)
+            return MessageArrow("request", step, sent, (x, broker - 14), (x, broker - 12), fact.retry)
         if event.kind == Kind.ACK:
             code = str(event.error.value) if event.error else ""
-            return Message("answer", step, judged, (x, lane + 8), (x, lane + 1), words=code)
+            return MessageArrow("answer", step, judged, (x, lane + 8), (x, lane + 1), words=code)
         if event.kind == Kind.TORN:
             at = x + 2, self.y("network", NETWORK - 13)
-            return Message("tear", step, (x + 2, lane), (x + 2, broker), at, words=TORN)
+            return MessageArrow("tear", step, (x + 2, lane), (x + 2, broker), at, words=TORN)
         if event.kind != Kind.LOST:
             return None
         what, start = ("request", sent) if event.what == "request" else ("answer", judged)
         y, edges = self.y("network"), (0.0, self.y("network", -6), self.width, self.y("network", NETWORK + 2))
         points = [(x + aside, y + NETWORK * SHARES[what] + down) for aside in ASIDE for down in DOWN]
         request = LabelRequest(start, points, SIDES[what], edges)
-        return Message(what, step, start, retry=fact.retry, request=request)
+        return MessageArrow(what, step, start, retry=fact.retry, request=request)
 
 
 def _all(several: Iterable[Iterable[str]]) -> list[str]:

@@ -161,7 +161,8 @@ class Canvas:
         rest = [mark for mark in self.marks if mark.layer >= GROUND]
         size = f'width="{self.width:.0f}" height="{self.height:.0f}"'
         box = f'viewBox="0 0 {self.width:.2f} {self.height:.2f}"'
-        return (f'<svg xmlns="http://www.w3.org/2000/svg" {size} {box} font-family="{FONTS}"><g data-paper="yes">'
+        return (f'<svg xmlns="http://www.w3.org/2000/svg" {size} {box} font-family="{FONTS}">'
+                '<g data-paper="yes">'
                 f'<rect {size} fill="#ffffff"/></g>'
                 f"{_in_layers(ground)}{behind}{_in_layers(rest)}</svg>")
 

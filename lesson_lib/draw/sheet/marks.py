@@ -157,7 +157,7 @@ def memory(canvas: Canvas, left: float, y: float, words: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class MessageArrow:
     """A request or an answer on its way from `start`: its line ends at `end`, its head at `tip`.
 
     `words` (the error that an answer carries) stand in its middle. One that is lost has no end, but a
@@ -216,7 +216,7 @@ class Message:
             canvas.line(ends, colour=self._colour, width=1.8, layer=2.7)
 
 
-def draw_messages(canvas: Canvas, messages: Sequence[Message]) -> list[Rectangle]:
+def draw_messages(canvas: Canvas, messages: Sequence[MessageArrow]) -> list[Rectangle]:
     """All messages of a run; the crosses of the lost ones keep off the others. What their words take."""
     arrived, lost = ([one for one in messages if bool(one.request) == is_lost] for is_lost in (False, True))
     words = [text_box(*one.middle, one.words) for one in arrived if one.words]

@@ -14,7 +14,7 @@ from lesson_lib.draw.facts.run_view import NOTES, EventInContext, RunView
 from lesson_lib.draw.sheet import marks
 from lesson_lib.draw.sheet.canvas import Canvas, Point, Rectangle, line_height, overlap, text_width
 from lesson_lib.draw.sheet.label_placement import LabelRequest, text_box
-from lesson_lib.draw.sheet.marks import Message, Piece, draw_messages
+from lesson_lib.draw.sheet.marks import MessageArrow, Piece, draw_messages
 from lesson_lib.draw.sheet.style import ACK, DOTTED, EDGE, LANE, MARGIN, SMALL, STORED, TINT, WIDTH
 from lesson_lib.draw.space_time.log_column import LogColumn
 from lesson_lib.draw.words import events as words
@@ -177,31 +177,31 @@ class SpaceTimePanel:
 
     def _from_coordinator(self, canvas: Canvas, x: float, y: float) -> None:
         if "coordinator" in self.xs:
-            Message("answer", None, (self.xs["coordinator"], y), (x - 6, y), (x - 2, y)).draw(canvas)
+            MessageArrow("answer", None, (self.xs["coordinator"], y), (x - 6, y), (x - 2, y)).draw(canvas)
 
     def _to_coordinator(self, canvas: Canvas, x: float, y: float) -> None:
         canvas.line([(self.x("producer"), y), (x - 5, y)], colour=ACK, width=1.5, style=DOTTED, layer=2.3)
 
-    def _message(self, fact: EventInContext) -> Message | None:
+    def _message(self, fact: EventInContext) -> MessageArrow | None:
         """What arrives with an event, or does not: the cross is as far to the right as the others let it."""
         event, (x, y), origin, step = fact.event, self.place(fact), fact.sent or fact, self.steps[fact.index]
         sent = self.x(origin.event.lane) + marks.send_width(origin.label), self.place(origin)[1]
         judged = self.broker(fact.send) - 14, self.place(fact.judged or fact)[1]
         if event.kind == Kind.VERDICT:
-            return Message("request", step, sent, (x - 14, y), (x - 14, y), fact.retry)
+            return MessageArrow("request", step, sent, (x - 14, y), (x - 14, y), fact.retry)
         if event.kind == Kind.ACK:
             code = str(event.error.value) if event.error else ""
-            return Message("answer", step, judged, (x + 9, y), (x + 1, y), words=code)
+            return MessageArrow("answer", step, judged, (x + 9, y), (x + 1, y), words=code)
         if event.kind == Kind.TORN:
             right = max(at for lane, at in self.xs.items() if lane.startswith("broker"))
-            return Message("tear", step, (x, y - 2), (right, y - 2), ((x + right) / 2, y), words=TORN)
+            return MessageArrow("tear", step, (x, y - 2), (right, y - 2), ((x + right) / 2, y), words=TORN)
         if event.kind != Kind.LOST:
             return None
         what, start = ("request", sent) if event.what == "request" else ("answer", judged)
         left, right = self.x(fact.send.lane), self.broker(fact.send)
         points = [(left + (right - left) * share / 100, y) for share in SHARES[what]]
         request = LabelRequest(start, points, SIDES[what], (left + 2, y - 20, right - 2, y + 20))
-        return Message(what, step, start, retry=fact.retry, request=request)
+        return MessageArrow(what, step, start, retry=fact.retry, request=request)
 
 
 def _lanes(view: RunView) -> list[str]:

@@ -127,7 +127,7 @@ class Heading:
             canvas.text(left, last + 0.5 + (n + (not self.beside)) * LINE, line, colour=QUIET, align="left")
 
 
-class Ending:
+class LastLines:
     """What a run came to, in bold lines: the log and the anomalies. `height` is in pixels."""
 
     def __init__(self, history: History, width: float) -> None:

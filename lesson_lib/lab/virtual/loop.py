@@ -1,7 +1,8 @@
-"""An event loop on the virtual clock, with connections in memory: the broker and the proxy run on it as they are.
+"""An event loop on the virtual clock, with connections in memory: the broker and the proxy run on it as they
+are.
 
-What one end of a connection sends arrives at the other in order, `LATENCY` later. Differs from TCP in: no buffer is ever full, and a
-connection is made or refused at once.
+What one end of a connection sends arrives at the other in order, `LATENCY` later. Differs from TCP in: no
+buffer is ever full, and a connection is made or refused at once.
 """
 
 from __future__ import annotations
@@ -83,7 +84,8 @@ class MemoryTransport(End, asyncio.Transport):
 class Listener:
     """What `create_server` returns; who connects gets the end of a new protocol."""
 
-    def __init__(self, loop: VirtualLoop, factory: Callable[[], asyncio.BaseProtocol], address: Address) -> None:
+    def __init__(self, loop: VirtualLoop, factory: Callable[[], asyncio.BaseProtocol],
+                 address: Address) -> None:
         self.loop, self.factory, self.address, self.sockets = loop, factory, address, [self]
         loop.listeners[address] = self
 
@@ -107,7 +109,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def connect(self, end: End, address: Address) -> None:
         """Connect an end to whoever listens there. ConnectionRefusedError where nobody does."""
         if address not in self.listeners:
-            raise ConnectionRefusedError("nobody listens" if address[0] == HOST else "a virtual world reaches nothing outside of it")
+            raise ConnectionRefusedError("nobody listens" if address[0] == HOST else "a virtual world "
+                                                                                     "reaches nothing "
+                                                                                     "outside of it")
         far = end.other = MemoryTransport(self, self.listeners[address].factory())
         self.call_soon(far.begin, end)
 

@@ -1,4 +1,5 @@
-"""Opens a virtual world with a broker in it; the servers of the broker and of the proxy run on its loop instead of in threads."""
+"""Opens a virtual world with a broker in it; the servers of the broker and of the proxy run on its loop "
+"instead of in threads."""
 
 from __future__ import annotations
 
@@ -8,14 +9,15 @@ from functools import partial
 
 from lesson_lib.errors import LessonError
 from lesson_lib.lab.virtual.loop import HOST
-from lesson_lib.lab.virtual.world import World
+from lesson_lib.lab.virtual.world import VirtualWorld
 from lesson_lib.wire.server import READ_BUFFER_BYTES, Connection, Result, ServerThread
 
 
 class VirtualServer(ServerThread):
     """`ServerThread` without a thread."""
 
-    def __init__(self, world: World, connection: Connection, host: str = HOST, port: int = 0, name: str = "server",
+    def __init__(self, world: VirtualWorld, connection: Connection, host: str = HOST, port: int = 0,
+                 name: str = "server",
                  chore: Callable[[], None] | None = None) -> None:
         super().__init__(connection, HOST, port, name, chore)
         self._world, self._loop, self._serves = world, world.loop, False
@@ -31,7 +33,8 @@ class VirtualServer(ServerThread):
             server = self._world.finish(asyncio.start_server(
                 partial(self._accept, self._connection), self.host, self.port, limit=READ_BUFFER_BYTES))
         except OSError as error:
-            raise LessonError(f"Nothing can listen on {self.host}:{self.port} ({error.strerror}); choose another port, or 0.") from None
+            raise LessonError(f"Nothing can listen on {self.host}:{self.port} ({error.strerror}); choose "
+                              "another port, or 0.") from None
         self.port, self._servers, self._serves = server.sockets[0].getsockname()[1], [server], True
         self._loop.call_soon(self._do_chore)
 

@@ -1,4 +1,5 @@
-"""What `socket` and `selectors` are in a virtual world: connections in memory, and a `select` that gives way to the others."""
+"""What `socket` and `selectors` are in a virtual world: connections in memory, and a `select` that gives "
+"way to the others."""
 
 from __future__ import annotations
 
@@ -10,15 +11,16 @@ from typing import Any
 
 from lesson_lib.lab.virtual.loop import HOST, Address, End
 from lesson_lib.lab.virtual.threads import VirtualThread
-from lesson_lib.lab.virtual.world import World
+from lesson_lib.lab.virtual.world import VirtualWorld
 
 
 class VirtualSocket(End):
-    """`socket.socket`: kafka-python's, which never waits, or with a `timeout` in seconds one for requests by hand."""
+    """`socket.socket`: kafka-python's, which never waits, or with a `timeout` in seconds one for requests "
+    "by hand."""
 
     _files = itertools.count(1_000)
 
-    def __init__(self, world: World, timeout: float | None = 0) -> None:
+    def __init__(self, world: VirtualWorld, timeout: float | None = 0) -> None:
         super().__init__(world.loop)
         self._world, self._timeout, self._file = world, timeout, next(self._files)
         self._inbox, self._hung_up = bytearray(), False
@@ -100,14 +102,14 @@ class _WakeUp(VirtualSocket):
         self.other.received(data)
 
 
-def socketpair(world: World) -> tuple[VirtualSocket, VirtualSocket]:
+def socketpair(world: VirtualWorld) -> tuple[VirtualSocket, VirtualSocket]:
     """`socket.socketpair`."""
     one, two = _WakeUp(world), _WakeUp(world)
     one.other, two.other = two, one
     return one, two
 
 
-def create_connection(world: World, address: Address, timeout: float | None = None) -> VirtualSocket:
+def create_connection(world: VirtualWorld, address: Address, timeout: float | None = None) -> VirtualSocket:
     """`socket.create_connection`."""
     made = VirtualSocket(world, timeout)
     world.loop.connect(made, address)
@@ -117,7 +119,7 @@ def create_connection(world: World, address: Address, timeout: float | None = No
 class VirtualSelector(selectors.SelectSelector):
     """`selectors.DefaultSelector`."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: VirtualWorld) -> None:
         super().__init__()
         self._world = world
 
@@ -128,7 +130,8 @@ class VirtualSelector(selectors.SelectSelector):
         return [(key, events) for key, events in can if events]
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        """What is ready. Where nothing is, the thread is parked and gets nothing; once it is parked, the others run here."""
+        """What is ready. Where nothing is, the thread is parked and gets nothing; once it is parked, the "
+        "others run here."""
         if (found := self.ready()) or (timeout is not None and timeout <= 0):
             return found
         thread = self._world.current

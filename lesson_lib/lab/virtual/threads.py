@@ -1,6 +1,7 @@
 """What `threading` and `queue` are in a virtual world, where a wait runs the others.
 
-A thread has its turn until it would sleep in `select`. There it is parked until its sockets or the clock have something for it.
+A thread has its turn until it would sleep in `select`. There it is parked until its sockets or the clock have
+something for it.
 """
 
 from __future__ import annotations
@@ -16,15 +17,17 @@ from kafka.net.selector import NetworkSelector
 from kafka.producer.sender import Sender
 
 from lesson_lib.errors import LessonError
-from lesson_lib.lab.virtual.world import OVER, World
+from lesson_lib.lab.virtual.world import OVER, VirtualWorld
 
 log = logging.getLogger("kafka")
 
 
 class VirtualThread:
-    """`threading.Thread`. A target that kafka-python loops in gets turns; any other is run to its end in its first one."""
+    """`threading.Thread`. A target that kafka-python loops in gets turns; any other is run to its end in "
+    "its first one."""
 
-    def __init__(self, world: World, target: Callable[..., Any], name: str = "", args: tuple[Any, ...] = (),
+    def __init__(self, world: VirtualWorld, target: Callable[..., Any], name: str = "",
+                 args: tuple[Any, ...] = (),
                  daemon: bool = True) -> None:
         self.name, self.daemon = name, daemon
         self._world, self._alive, self._running = world, False, False
@@ -48,14 +51,16 @@ class VirtualThread:
             self._world.wait(lambda: not self._alive, timeout)
 
     def park(self, wakes: Callable[[], Any], until: float | None) -> bool:
-        """Sleep from the end of this turn until then, or until something wakes it; False where it is to sleep already."""
+        """Sleep from the end of this turn until then, or until something wakes it; False where it is to "
+        "sleep already."""
         if self._wakes is not None:
             return False
         self._wakes, self._until = wakes, until
         return True
 
     def stay_awake(self) -> None:
-        """Have a turn at once: it has waited in the middle of this one, and nobody knows what it would do next."""
+        """Have a turn at once: it has waited in the middle of this one, and nobody knows what it would do "
+        "next."""
         self._until = self._world.now
 
     def can_run(self) -> bool:
@@ -96,7 +101,8 @@ class _TurnIsOver(BaseException):
 
 
 def _turns_of_sender(sender: Sender) -> Iterator[None]:
-    """`Sender.run` keeps all that it knows in the sender, so it can be left after each `run_once`, and called again."""
+    """`Sender.run` keeps all that it knows in the sender, so it can be left after each `run_once`, and "
+    "called again."""
     def run_once() -> None:
         try:
             type(sender).run_once(sender)
@@ -137,10 +143,10 @@ LOOPS: dict[Any, Callable[[Any], Iterator[None]]] = {
     Sender.run: _turns_of_sender, NetworkSelector.run_forever: _turns_of_selector}
 
 
-class Event:
+class VirtualEvent:
     """`threading.Event`."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: VirtualWorld) -> None:
         self._world, self._is_set = world, False
 
     def is_set(self) -> bool:
@@ -157,8 +163,8 @@ class Event:
 
 
 class Lock:
-    """`threading.Lock` and `RLock`. It makes nobody wait: who runs changes only in a wait, and kafka-python holds no lock in one
-    that those need for whom it waits.
+    """`threading.Lock` and `RLock`. It makes nobody wait: who runs changes only in a wait, and kafka-python
+    holds no lock in one that those need for whom it waits.
     """
 
     def __init__(self) -> None:
@@ -182,7 +188,7 @@ class Lock:
 class Condition(Lock):
     """`threading.Condition`."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: VirtualWorld) -> None:
         super().__init__()
         self._world, self._notices = world, 0
 
@@ -203,7 +209,7 @@ class Condition(Lock):
 class SimpleQueue(deque[Any]):
     """`queue.SimpleQueue`."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: VirtualWorld) -> None:
         super().__init__()
         self._world = world
 

@@ -1,7 +1,8 @@
-"""One thread, one clock. Whoever waits lets everybody else run; where nobody can run, the clock goes on to what is due next.
+"""One thread, one clock. Whoever waits lets everybody else run; where nobody can run, the clock goes on to
+what is due next.
 
-A thread of the real world is a generator here, advanced by one turn at a time. Nobody has a stack of their own: a wait within a
-turn runs the others on top of it, and what waits further down waits for it too.
+A thread of the real world is a generator here, advanced by one turn at a time. Nobody has a stack of their
+own: a wait within a turn runs the others on top of it, and what waits further down waits for it too.
 """
 
 from __future__ import annotations
@@ -20,15 +21,18 @@ from lesson_lib.lab.virtual.loop import VirtualLoop
 
 Result = TypeVar("Result")
 SEED = 1
-BEGIN, EPOCH = 1.0, 1_767_225_600.0  # what the clocks show at first: monotonic; seconds since 1970 (2026-01-01, UTC)
-FOREVER = 1e8  # seconds; who asks for such a time-out wants none (kafka-python asks for threading.TIMEOUT_MAX)
+# What the clocks show at first: monotonic; seconds since 1970 (2026-01-01, UTC).
+BEGIN, EPOCH = 1.0, 1_767_225_600.0
+# Seconds; who asks for such a time-out wants none (kafka-python asks for threading.TIMEOUT_MAX).
+FOREVER = 1e8
 OVER = "This client belongs to a virtual world that is over; make a new one with the lab of now."
 PATIENCE = 900.0  # virtual seconds after which a wait without a time-out is given up
 STEPS_AT_ONCE, STEP_SECONDS = 50, 0.001
 
 
 class Turns(Protocol):
-    """Somebody who runs while others wait: the event loop, or a thread. `identity` is what `current_thread` says."""
+    """Somebody who runs while others wait: the event loop, or a thread. `identity` is what `current_thread` "
+    "says."""
 
     identity: Any
 
@@ -36,7 +40,8 @@ class Turns(Protocol):
         """Whether there is something to do now, and it is not already on the stack."""
 
     def waits_until(self) -> float | None:
-        """When there is something to do without anybody's help; None for never, and while it is on the stack."""
+        """When there is something to do without anybody's help; None for never, and while it is on the "
+        "stack."""
 
     def turn(self) -> None:
         """Do it. Raises nothing."""
@@ -45,8 +50,9 @@ class Turns(Protocol):
         """Do nothing any more."""
 
 
-class World:
-    """The clock, the event loop and the threads of one virtual world. What is random in it comes from `random`."""
+class VirtualWorld:
+    """The clock, the event loop and the threads of one virtual world. What is random in it comes from "
+    "`random`."""
 
     def __init__(self) -> None:
         self.now = BEGIN
@@ -89,7 +95,8 @@ class World:
         if not self.open:
             raise LessonError(OVER)
         if not self.is_here():
-            raise LessonError("A virtual world has one thread: use its clients in the cell itself, or start_lab(world='sockets').")
+            raise LessonError("A virtual world has one thread: use its clients in the cell itself, or "
+                              "start_lab(world='sockets').")
 
     def wait(self, done: Callable[[], Any], timeout: float | None = None) -> bool:
         """Run everybody else until `done()`, or until `timeout` seconds are over: False then.
@@ -104,8 +111,9 @@ class World:
             while not done():
                 if self.now >= end:
                     if patient:
-                        raise LessonError(f"{_who_waits()} without a time-out, and a quarter of an hour of virtual time brought nothing: "
-                                          "nobody will ever answer. Give that call a time-out.")
+                        raise LessonError(f"{_who_waits()} without a time-out, and a quarter of an hour of "
+                                          "virtual time brought nothing: nobody will ever answer. Give that "
+                                          "call a time-out.")
                     return False
                 self._step(end)
                 self._strike()
@@ -134,7 +142,8 @@ class World:
         return [at for at in times if at is not None and at > self.now]
 
     def _take_time(self) -> None:
-        """Where somebody is busy without end at one moment, real time would pass by itself; here it does so after many steps."""
+        """Where somebody is busy without end at one moment, real time would pass by itself; here it does so "
+        "after many steps."""
         self._steps += 1
         if self._steps > STEPS_AT_ONCE:
             self.now = min([self.now + STEP_SECONDS, *self._due()])
@@ -149,8 +158,10 @@ class World:
 
     @contextmanager
     def _interrupts_held(self) -> Iterator[None]:
-        """Within a turn an interrupt would break whoever has it; it strikes between two turns of the outermost wait."""
-        before = signal.getsignal(signal.SIGINT) if threading.current_thread() is threading.main_thread() else None
+        """Within a turn an interrupt would break whoever has it; it strikes between two turns of the "
+        "outermost wait."""
+        in_main = threading.current_thread() is threading.main_thread()
+        before = signal.getsignal(signal.SIGINT) if in_main else None
         if self.current is not None or not callable(before):
             yield
             return

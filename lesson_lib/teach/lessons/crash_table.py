@@ -1,4 +1,5 @@
-"""Consume, transform, produce, crashed once after every step, with and without transactions: one row a run."""
+"""Consume, transform, produce, crashed once after every step, with and without transactions: one row a "
+"run."""
 
 from __future__ import annotations
 
@@ -13,8 +14,8 @@ STEP_WORDS = {"position": "offset committed", "offsets": "offset sent"}
 
 
 def crash_table() -> TextTable:
-    """Every crash point of every arrangement: what readers of each isolation level see of it, and how often the
-    work was done.
+    """Every crash point of every arrangement: what readers of each isolation level see of it, and how often
+    the work was done.
     """
     rows = [_row(PLAIN[commit], step, transactions=False, commit=commit)
             for commit, steps in STEPS.items() for step in steps]

@@ -22,7 +22,6 @@ from typing import Any
 
 from lesson_lib.history import History
 from lesson_lib.teach.content import Option, Question, scenario
-from lesson_lib.teach.lessons import wire
 from lesson_lib.teach.readings import acks, all_ok, log_words, offsets_told, requests, told_words
 from lesson_lib.teach.tasks.function import FunctionTask, ValueTask
 from lesson_lib.teach.tasks.puzzle import PuzzleTask
@@ -202,6 +201,29 @@ OBSERVATIONS = (
 )
 
 
+SAMPLES = ((4000, 0, 0, 1), (4000, 0, 1, 3), (-1, -1, -1, 2), (2**40 + 5, 7, 2**31 - 1, 1))
+
+
+def batch_bytes(producer_id: int, producer_epoch: int, base_sequence: int, records: int) -> bytes:
+    """A record batch as a producer sends it, with that many records."""
+    # Imported here, so that a question needs no client.
+    from kafka.record.default_records import DefaultRecordBatchBuilder
+    builder = DefaultRecordBatchBuilder(2, 0, 0, producer_id, producer_epoch, base_sequence, 16_384)
+    for number in range(records):
+        builder.append(number, 1_700_000_000_000, None, f"m{number}".encode(), [])
+    return bytes(builder.build())
+
+
+def sample_batches() -> list[bytes]:
+    """A few batches: idempotent, of several records, without a producer id, and with large numbers."""
+    return [batch_bytes(*numbers) for numbers in SAMPLES]
+
+
+def describe(batch: bytes) -> str:
+    """A batch by its length and its eighteen bytes."""
+    return f"a batch of {len(batch)} bytes with `{batch[43:61].hex(' ')}` from byte 43 on"
+
+
 def read_header(batch: bytes) -> tuple[int, int, int, int]:
     """Producer id, producer epoch, base sequence and record count, from bytes 43 to 60."""
     import struct  # here, so that the solution can be pasted as it stands
@@ -239,7 +261,7 @@ EXERCISES = (
         explanation="The batches start at 0, 3 and 6.",
     ),
     FunctionTask(
-        id="1.header", name="read_header", truth=read_header, inputs=wire.sample_batches, show=wire.describe,
+        id="1.header", name="read_header", truth=read_header, inputs=sample_batches, show=describe,
         text="Write `read_header(batch)`. It takes the bytes of a record batch and returns four whole "
              "numbers as a tuple: the producer id (8 bytes, starting at byte 43), then the producer epoch (2 "
              "bytes), the base sequence (4) and the record count (4). All are signed, most significant byte "

@@ -436,7 +436,8 @@ EXERCISES = (
         right=(given(rules_06.accept),),
         wrong=tuple(given(rule) for rule in (
             rules_02.accept, rules_02.last_number, rules_02.by_content, rules_02.takes_everything,
-            rules_06.only_next, rules_06.refuses_all, rules_06.another_word, "accept")),
+            rules_06.only_next, rules_06.greater_is_stored, rules_06.refuses_all, rules_06.another_word,
+            "accept")),
         explanation="One number is enough, and \"at or below\" really is a duplicate here, because nothing "
                     "was ever stored above a gap. Kafka also has to answer with the offset of the first "
                     "copy. For that it keeps five ranges, and says 45 to what is older.",

@@ -1,4 +1,5 @@
-"""The author's answers to 6.own-rule: one that holds, and those that do not, the two that held in lesson 2 among them."""
+"""The author's answers to 6.own-rule: one that holds, and those that do not, the two that held in lesson 2 "
+"among them."""
 
 from __future__ import annotations
 
@@ -30,3 +31,11 @@ def refuses_all(batch: Any, memory: dict[Any, Any]) -> bool | str:
 def another_word(batch: Any, memory: dict[Any, Any]) -> bool | str:
     """Answers with a word that means nothing here."""
     return "keep"
+
+
+def greater_is_stored(batch: Any, memory: dict[Any, Any]) -> bool | str:
+    """Takes whatever is above the highest number, and refuses the rest."""
+    if batch.number <= memory.get(batch.producer, -1):
+        return "refuse"
+    memory[batch.producer] = batch.number
+    return True

@@ -8,7 +8,7 @@ import pytest
 
 from lesson_lib.lab.lab import Lab, start_lab
 from lesson_lib.lab.virtual import seams
-from lesson_lib.lab.virtual.world import World
+from lesson_lib.lab.virtual.world import VirtualWorld
 
 
 @pytest.fixture
@@ -21,13 +21,13 @@ def lab() -> Iterator[Lab]:
 
 
 @pytest.fixture
-def world(lab: Lab) -> World:
+def world(lab: Lab) -> VirtualWorld:
     """Its world."""
     return seams._open[0]
 
 
 @pytest.fixture
-def seconds(world: World) -> Callable[[Callable[[], object]], float]:
+def seconds(world: VirtualWorld) -> Callable[[Callable[[], object]], float]:
     """How long something takes on the world's clock."""
     def measure(work: Callable[[], object]) -> float:
         begin = world.now

@@ -13,7 +13,7 @@ from kafka.errors import KafkaTimeoutError, ProducerFencedError
 
 from lesson_lib import forge
 from lesson_lib.lab.lab import Lab
-from lesson_lib.lab.virtual.world import World
+from lesson_lib.lab.virtual.world import VirtualWorld
 
 Seconds = Callable[[Callable[[], object]], float]
 REQUEST = 0.004
@@ -126,7 +126,7 @@ def test_heartbeats_keep_a_member_that_does_not_poll(lab: Lab, topic: str) -> No
     assert len(group(lab).members) == 0
 
 
-def test_a_member_whose_connection_is_dead_is_out_when_its_session_is_over(lab: Lab, topic: str, world: World) -> None:
+def test_a_member_whose_connection_is_dead_is_out_when_its_session_is_over(lab: Lab, topic: str, world: VirtualWorld) -> None:
     consumer = lab.consumer(topic, group_id="readers", session_timeout_ms=8_000, heartbeat_interval_ms=1_000)
     assert len(list(consumer)) == 1
     consumer._net._io_thread.end()  # its process is gone; nobody leaves the group
@@ -136,7 +136,7 @@ def test_a_member_whose_connection_is_dead_is_out_when_its_session_is_over(lab: 
     assert len(group(lab).members) == 0
 
 
-def test_three_members_share_three_partitions(lab: Lab, world: World) -> None:
+def test_three_members_share_three_partitions(lab: Lab, world: VirtualWorld) -> None:
     """Polled in turn they go on joining again, on sockets too (kafka-python forgets a join that ends between two polls); the
     broker has given each of them a partition nevertheless.
     """

@@ -21,7 +21,7 @@ from lesson_lib.lab import lab as lab_module
 from lesson_lib.lab.choose_broker import VARIABLE
 from lesson_lib.lab.lab import Lab, start_lab
 from lesson_lib.lab.virtual import seams
-from lesson_lib.lab.virtual.world import World
+from lesson_lib.lab.virtual.world import VirtualWorld
 from lesson_lib.lab.worlds import WORLD
 from lesson_lib.wire.requests import RawClient
 
@@ -115,7 +115,7 @@ def test_sockets_go_on_beside_it_in_their_own_threads(embedded: EmbeddedBroker) 
     (0.5, lambda lab, topic: lab.producer().send(topic, b"").get(0.5)),
     (0.5, lambda lab, topic: lab.producer(max_block_ms=500).partitions_for("no-such-topic")),
 ], ids=["get", "metadata"])
-def test_a_wait_ends_at_its_own_time_out(lab: Lab, world: World, seconds: float, wait: Any) -> None:
+def test_a_wait_ends_at_its_own_time_out(lab: Lab, world: VirtualWorld, seconds: float, wait: Any) -> None:
     topic = lab.topic("orders")
     lab.faults({"1+": "lose ack silently"})
     begin = world.now
@@ -143,7 +143,7 @@ def test_a_record_that_nobody_will_send_is_one_sentence(lab: Lab) -> None:
         future.get(3)
 
 
-def test_a_wait_without_a_time_out_says_who_waits_for_what(lab: Lab, world: World) -> None:
+def test_a_wait_without_a_time_out_says_who_waits_for_what(lab: Lab, world: VirtualWorld) -> None:
     producer, _ = stuck(lab)
     begin = world.now
     with pytest.raises(LessonError, match=r"KafkaProducer\.close waits in FutureProduceResult\.wait without a time-out"):
@@ -183,7 +183,7 @@ def test_who_looks_again_and_again_gets_the_answer(lab: Lab) -> None:
     assert len(found) == 1
 
 
-def test_a_killed_producer_keeps_nobody_waiting(lab: Lab, world: World) -> None:
+def test_a_killed_producer_keeps_nobody_waiting(lab: Lab, world: VirtualWorld) -> None:
     topic = lab.topic("orders")
     lab.faults({1: "kill producer"})
     producer = lab.producer()
@@ -193,7 +193,7 @@ def test_a_killed_producer_keeps_nobody_waiting(lab: Lab, world: World) -> None:
     assert lab.log(topic)[0].value == "m0"
 
 
-def test_a_dropped_producer_ends(lab: Lab, world: World) -> None:
+def test_a_dropped_producer_ends(lab: Lab, world: VirtualWorld) -> None:
     topic = lab.topic("orders")
     before = len(world.everybody)
     lab.producer().send(topic, b"m0")
@@ -203,7 +203,7 @@ def test_a_dropped_producer_ends(lab: Lab, world: World) -> None:
     assert lab.log(topic)[0].value == "m0"
 
 
-def test_a_producer_that_is_dropped_in_the_turn_of_another(lab: Lab, world: World) -> None:
+def test_a_producer_that_is_dropped_in_the_turn_of_another(lab: Lab, world: VirtualWorld) -> None:
     """Python may collect it anywhere; there it must not wait, so a thread of its own does."""
     topic = lab.topic("orders")
     dropped = [lab.producer()]
