@@ -24,8 +24,8 @@ SETTINGS: tuple[tuple[str, dict[str, Any]], ...] = (
 )
 VALUE = b"x" * 100
 ROUNDS = 5
-UNTIMED = ("Only the way of a message takes time in a virtual world, so what a send costs to compute cannot be "
-           "measured here. On a computer (`make lab`) start_lab(world='sockets') can.")
+UNTIMED = ("Only the way of a message takes time in a virtual world, so what a send costs to compute cannot "
+           "be measured here. On a computer (`make lab`) start_lab(world='sockets') can.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,10 @@
-"""Every fault schedule up to a bound, with the real client: not a model of kafka-python, its own code in a virtual world.
+"""Every fault schedule up to a bound, with the real client: not a model of kafka-python, its own code in a
+virtual world.
 
-A run without faults shows how many requests there are. Each of them may meet each kind of fault, which makes a schedule of one;
-after its last fault a schedule can go wrong once more, at any later request. A run is the same every time, so the beginnings of
-two schedules are equal up to where they part, and no schedule names a request that never comes.
+A run without faults shows how many requests there are. Each of them may meet each kind of fault, which makes
+a schedule of one; after its last fault a schedule can go wrong once more, at any later request. A run is the
+same every time, so the beginnings of two schedules are equal up to where they part, and no schedule names a
+request that never comes.
 """
 
 from __future__ import annotations
@@ -25,7 +27,9 @@ Ends = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
 
 @dataclass(frozen=True, repr=False)
 class Schedules:
-    """The histories of all schedules, those with the fewest faults first. Prints as a small table of how they end."""
+    """The histories of all schedules, those with the fewest faults first. Prints as a small table of how they
+    end.
+    """
 
     histories: tuple[History, ...] = field(repr=False)
     faults: int
@@ -33,9 +37,11 @@ class Schedules:
 
     @property
     def firsts(self) -> dict[tuple[str, ...], History]:
-        """For each set of anomalies that a run can end with, a shortest history: the fewest faults, then the fewest requests."""
+        """For each set of anomalies that a run can end with, a shortest history: the fewest faults, then the
+        fewest requests.
+        """
         found: dict[tuple[str, ...], History] = {}
-        for history in sorted(self.histories, key=lambda h: (len(parse_script(h.settings.faults).rules), len(h.attempts))):
+        for history in sorted(self.histories, key=lambda h: (fault_count(h), len(h.attempts))):
             found.setdefault(tuple(history.anomaly_names), history)
         return found
 
@@ -53,34 +59,44 @@ class Schedules:
         """What the walk has shown, with its bound."""
         bound = f"at most {self.faults} fault{'s' * (self.faults != 1)} ({', '.join(self.kinds)})"
         if not self.anomaly_names:
-            return f"kafka-python's own code, in every one of the {len(self.histories):,} schedules of {bound}: no anomaly."
-        return f"kafka-python's own code, in {len(self.histories):,} schedules of {bound}: there can be {', '.join(self.anomaly_names)}."
+            return ("kafka-python's own code, in every one of the "
+                    f"{len(self.histories):,} schedules of {bound}: no anomaly.")
+        return (f"kafka-python's own code, in {len(self.histories):,} schedules of {bound}: "
+                f"there can be {', '.join(self.anomaly_names)}.")
 
     def __str__(self) -> str:
         counts = Counter(tuple(history.anomaly_names) for history in self.histories)
-        rows = [f"{counts[names]:>7,}  {', '.join(names) or 'no anomaly':<32}  e.g. {first.settings.faults or 'no fault'}: "
-                f"log {' '.join(first.values()) or 'empty'}" for names, first in sorted(self.firsts.items())]
+        rows = [f"{counts[names]:>7,}  {', '.join(names) or 'no anomaly':<32}  "
+                f"e.g. {first.settings.faults or 'no fault'}: log {' '.join(first.values()) or 'empty'}"
+                for names, first in sorted(self.firsts.items())]
         return "\n".join([*rows, wrap_output(self.sentence)])
 
     __repr__ = __str__
 
 
-def every_schedule(lab: Lab, values_or_count: int | Sequence[str] = 3, faults: int = 1, *, kinds: Collection[str] = KINDS,
-                   most_runs: int = MOST_RUNS, **settings: Any) -> Schedules:
+def fault_count(history: History) -> int:
+    """How many faults the script of a run has."""
+    return len(parse_script(history.settings.faults).rules)
+
+
+def every_schedule(lab: Lab, values_or_count: int | Sequence[str] = 3, faults: int = 1, *,
+                   kinds: Collection[str] = KINDS, most_runs: int = MOST_RUNS, **settings: Any) -> Schedules:
     """Run every schedule of at most `faults` faults of these kinds; `settings` are those of `lab.run`.
 
     LessonError for a lab on sockets, for a kind that there is not, and for more than `most_runs` schedules.
     """
     if not lab.choice.is_virtual:
-        raise LessonError("Every schedule would take hours on sockets: start_lab(world='virtual') walks them in virtual time.")
+        raise LessonError("Every schedule would take hours on sockets: start_lab(world='virtual') walks them "
+                          "in virtual time.")
     if not isinstance(faults, int) or faults < 0:
         raise LessonError(f"faults must be a whole number from 0, not {faults!r}.")
     found: list[History] = []
     for history in _walk(lab, values_or_count, {}, faults, tuple(kinds), settings):
         if len(found) == most_runs:
-            raise LessonError(f"There are more than {most_runs:,} schedules: take fewer faults, kinds or batches, or raise most_runs.")
+            raise LessonError(f"There are more than {most_runs:,} schedules: take fewer faults, kinds or "
+                              "batches, or raise most_runs.")
         found.append(history)
-    return Schedules(tuple(sorted(found, key=lambda h: len(parse_script(h.settings.faults).rules))), faults, tuple(kinds))
+    return Schedules(tuple(sorted(found, key=fault_count)), faults, tuple(kinds))
 
 
 def _walk(lab: Lab, values: int | Sequence[str], script: dict[int, str], left: int, kinds: tuple[str, ...],

@@ -19,10 +19,12 @@ WORLD, WORLDS = "LESSON_WORLD", ("sockets", "virtual")
 
 
 def is_virtual(world: str | None) -> bool:
-    """Whether the lab is to be in the virtual world; None leaves it to LESSON_WORLD. LessonError for a world that there is not."""
+    """Whether the lab is to be in the virtual world; None leaves it to LESSON_WORLD. LessonError for a "
+    "world that there is not."""
     wanted = world or os.environ.get(WORLD, "").strip() or ("virtual" if IN_PAGE else "sockets")
     if wanted not in WORLDS:
-        raise LessonError(f"There is no world {wanted!r}: start_lab(world=...) and {WORLD} know 'sockets' and 'virtual'.")
+        raise LessonError(f"There is no world {wanted!r}: start_lab(world=...) and {WORLD} know 'sockets' "
+                          "and 'virtual'.")
     if IN_PAGE and wanted == "sockets":
         raise LessonError("A web page has no sockets: leave the world out of start_lab(), or open "
                           "the course on a computer with `make lab`.")
@@ -30,13 +32,14 @@ def is_virtual(world: str | None) -> bool:
 
 
 def choose_virtual(broker: str | EmbeddedBroker | None, version: str) -> Choice:
-    """A broker in a virtual world, which is opened for it. LessonError where another broker is asked for, and for no release of Kafka."""
+    """A broker in a virtual world, which is opened for it. LessonError where another broker is asked for, "
+    "and for no release of Kafka."""
     if broker not in (None, "embedded"):
-        raise LessonError(f"A virtual world has a broker of its own and reaches no other, so not {broker!r}: leave the broker out, "
-                          "or take start_lab(..., world='sockets').")
+        raise LessonError(f"A virtual world has a broker of its own and reaches no other, so not {broker!r}: "
+                          "leave the broker out, or take start_lab(..., world='sockets').")
     if os.environ.get(VARIABLE, "").strip() not in ("", "embedded"):
-        raise LessonError(f"{VARIABLE} names a broker, and a virtual world reaches none: take the variable away with %env {VARIABLE}=, "
-                          "or take start_lab(world='sockets').")
+        raise LessonError(f"{VARIABLE} names a broker, and a virtual world reaches none: take the variable "
+                          f"away with %env {VARIABLE}=, or take start_lab(world='sockets').")
     from lesson_lib.lab.virtual import seams  # with all of kafka-python
     from lesson_lib.lab.virtual.server import VirtualServer
     world = seams.enter()
@@ -48,6 +51,7 @@ def choose_virtual(broker: str | EmbeddedBroker | None, version: str) -> Choice:
         raise LessonError(str(error)) from None
     choice.server, choice.suffix, choice.leave = server, "virtual", partial(seams.leave, world)
     elsewhere = "`make lab` on a computer" if IN_PAGE else "start_lab(world='sockets')"
-    choice.sentence = (f"Live broker: the embedded one, with the rules of Kafka {version}, in a virtual world: the real client in one "
-                       f"thread, in memory, on a clock that does not wait. For sockets and real time: {elsewhere}.")
+    choice.sentence = (f"Live broker: the embedded one, with the rules of Kafka {version}, in a virtual "
+                       "world: the real client in one thread, in memory, on a clock that does not wait. For "
+                       f"sockets and real time: {elsewhere}.")
     return choice

@@ -104,12 +104,12 @@ class Shown:
     def show(self) -> None:
         """Put it under the running cell."""
         self._cell = cell_number()
-        self._handle = show_now(_Text(self.plain(), self.rich()))
+        self._handle = show_now(Displayed(self.plain(), self.rich()))
 
     def refresh(self) -> None:
         """Put it anew where it was shown last."""
         if self._handle is not None:
-            self._handle.update(_Text(self.plain(), self.rich()))
+            self._handle.update(Displayed(self.plain(), self.rich()))
 
     @property
     def is_in_this_cell(self) -> bool:
@@ -125,7 +125,7 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class _Text:
+class Displayed:
     """An ordinary output."""
 
     plain: str
@@ -190,12 +190,12 @@ def counted(things: Sequence[Thing], what: str) -> Iterator[Thing]:
             yield thing
     finally:  # also where the search ends before its last
         if shown is not None:
-            shown.update(_Text("", ""))
+            shown.update(Displayed("", ""))
 
 
 def _put(words: str, shown: Any) -> Any:
     """Show words under the running cell, in place of those shown before; nothing where there is no kernel."""
-    said = _Text(words, box(words, "#56B4E9", 'role="status"'))
+    said = Displayed(words, box(words, "#56B4E9", 'role="status"'))
     if shown is None:
         return show_now(said) if has_kernel() else None
     shown.update(said)

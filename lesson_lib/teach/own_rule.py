@@ -16,7 +16,7 @@ ITEM = "2.own-rule"
 
 
 def own_rule() -> Rule:
-    """The rule last handed in for 2.own-rule, for `simulate(..., rule=own_rule())`; prints which one it is."""
+    """The rule last handed in for 2.own-rule, for `simulate(..., rule=own_rule())`; prints which it is."""
     return as_rule(_accept())
 
 

@@ -1,7 +1,9 @@
-"""Where the virtual world is put in place of the real one, in kafka-python and in our own rooms, and taken away again.
+"""Where the virtual world is put in place of the real one, in kafka-python and in our own rooms, and taken
+away again.
 
-All of it is names: `time`, `threading`, `socket` ... in modules that wait, and four seams of kafka-python. Who looks such a name up
-in another thread than the world's own finds the real thing, so that sockets and threads elsewhere go on as they were.
+All of it is names: `time`, `threading`, `socket` ... in modules that wait, and four seams of kafka-python.
+Who looks such a name up in another thread than the world's own finds the real thing, so that sockets and
+threads elsewhere go on as they were.
 """
 
 from __future__ import annotations
@@ -31,21 +33,23 @@ from kafka.producer.sender import Sender
 
 from lesson_lib.errors import LessonError
 from lesson_lib.lab.virtual import sockets, threads
-from lesson_lib.lab.virtual.world import EPOCH, World
+from lesson_lib.lab.virtual.world import EPOCH, VirtualWorld
 
 WAITING_ROOMS = ("kafka.", "lesson_lib.lab.", "lesson_lib.proxy.", "lesson_lib.broker.", "lesson_lib.wire.")
-LEFT_AS_THEY_ARE = ("lesson_lib.lab.virtual", "lesson_lib.lab.cost", "lesson_lib.lab.forge", "lesson_lib.wire.server")
-LOADED_LATE = ("lesson_lib.lab.as_history", "lesson_lib.lab.distance_cost", "lesson_lib.wire.requests", "lesson_lib.wire.probe")
+LEFT_AS_THEY_ARE = ("lesson_lib.lab.virtual", "lesson_lib.lab.cost", "lesson_lib.lab.forge",
+                    "lesson_lib.wire.server")
+LOADED_LATE = ("lesson_lib.lab.as_history", "lesson_lib.lab.distance_cost", "lesson_lib.wire.requests",
+               "lesson_lib.wire.probe")
 SEAMS = (Sender.run, Sender.run_once, selector.Task, selector.NetworkSelector, KafkaNetSocket)
 KNOWN_VERSION, KNOWN_SEAMS = "3.0.12", "7a0d4575e6f89cd8"
 RANDOM = ("choice", "shuffle", "uniform", "random", "randint")
-_open: list[World] = []
+_open: list[VirtualWorld] = []
 
 
 class StandIn:
     """A module in which the world's thread finds some names replaced, and everybody else the real ones."""
 
-    def __init__(self, real: ModuleType, world: World, **names: Any) -> None:
+    def __init__(self, real: ModuleType, world: VirtualWorld, **names: Any) -> None:
         self.real, self._world, self._names = real, world, names
 
     def __getattr__(self, name: str) -> Any:
@@ -54,27 +58,32 @@ class StandIn:
         return getattr(self.real, name)
 
 
-def stand_ins(world: World) -> Iterator[StandIn]:
+def stand_ins(world: VirtualWorld) -> Iterator[StandIn]:
     """One for each module that knows of time, threads, sockets or chance."""
     def now() -> float:
         return world.now
 
     yield StandIn(time, world, monotonic=now, perf_counter=now, time=lambda: EPOCH + world.now,
                   time_ns=lambda: int((EPOCH + world.now) * 1e9), sleep=world.sleep)
-    yield StandIn(threading, world, Thread=partial(threads.VirtualThread, world), Event=partial(threads.Event, world),
+    yield StandIn(threading, world, Thread=partial(threads.VirtualThread, world),
+                  Event=partial(threads.VirtualEvent, world),
                   Condition=partial(threads.Condition, world), Lock=threads.Lock, RLock=threads.Lock,
-                  current_thread=lambda: world.current.identity if world.current else threading.current_thread(),
+                  current_thread=lambda: (world.current.identity if world.current
+                                          else threading.current_thread()),
                   enumerate=lambda: world.everybody[1:])
     yield StandIn(queue, world, SimpleQueue=partial(threads.SimpleQueue, world))
-    yield StandIn(socket, world, socket=lambda *_: sockets.VirtualSocket(world), socketpair=partial(sockets.socketpair, world),
+    yield StandIn(socket, world, socket=lambda *_: sockets.VirtualSocket(world),
+                  socketpair=partial(sockets.socketpair, world),
                   create_connection=partial(sockets.create_connection, world),
-                  getaddrinfo=lambda host, port, *_: [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, port))])
+                  getaddrinfo=lambda host, port, *_: [(socket.AF_INET, socket.SOCK_STREAM, 6, "",
+                                                       (host, port))])
     yield StandIn(random, world, **{name: getattr(world.random, name) for name in RANDOM})
     yield StandIn(uuid, world, uuid4=lambda: uuid.UUID(int=world.random.getrandbits(128), version=4))
 
 
 class NumberedTask(selector.Task):
-    """A task of kafka-python's loop. Of two that are due at one moment the older goes first; kafka-python leaves that to chance."""
+    """A task of kafka-python's loop. Of two that are due at one moment the older goes first; kafka-python "
+    "leaves that to chance."""
 
     _numbers: Iterator[int] = itertools.count()
 
@@ -92,14 +101,15 @@ class NumberedTask(selector.Task):
         return self is other
 
 
-def enter() -> World:
-    """Open a virtual world. LessonError where one is open, and for a kafka-python with other seams than those that we know."""
+def enter() -> VirtualWorld:
+    """Open a virtual world. LessonError where one is open, and for a kafka-python with other seams than "
+    "those that we know."""
     if _open:
         raise LessonError("A virtual world is open already; stop its lab first: lab.stop().")
     check_seams()
     for name in LOADED_LATE:
         importlib.import_module(name)
-    world = World()
+    world = VirtualWorld()
     _open.append(world)
     try:
         put_everywhere(world)
@@ -109,10 +119,12 @@ def enter() -> World:
     return world
 
 
-def put_everywhere(world: World) -> None:
-    """The names of modules in everything that waits, and the seams of kafka-python that are no names of modules."""
+def put_everywhere(world: VirtualWorld) -> None:
+    """The names of modules in everything that waits, and the seams of kafka-python that are no names of "
+    "modules."""
     waiting = [module for name, module in sys.modules.items()
-               if name.startswith(WAITING_ROOMS) and not name.startswith(LEFT_AS_THEY_ARE) and module is not None]
+               if module is not None
+               and name.startswith(WAITING_ROOMS) and not name.startswith(LEFT_AS_THEY_ARE)]
     for stand_in in stand_ins(world):
         for module in waiting:
             for name in [name for name, value in vars(module).items() if value is stand_in.real]:
@@ -126,11 +138,12 @@ def put_everywhere(world: World) -> None:
     world.put(NumberedTask, "_numbers", itertools.count())
     world.put(selector, "Task", NumberedTask)
     world.put(Sender, "start", partialmethod(start_sender, world, Sender.start))
-    world.put(KafkaProducer, "send", guarded(world, KafkaProducer.send, lambda producer: producer._sender._client._net))
+    world.put(KafkaProducer, "send",
+              guarded(world, KafkaProducer.send, lambda producer: producer._sender._client._net))
     world.put(selector.NetworkSelector, "run", guarded(world, selector.NetworkSelector.run, lambda net: net))
 
 
-def start_sender(sender: Sender, world: World, really: Callable[[Sender], None]) -> None:
+def start_sender(sender: Sender, world: VirtualWorld, really: Callable[[Sender], None]) -> None:
     """`Sender.start`, for a thread that is one or that is none."""
     if not world.is_here():
         really(sender)
@@ -140,15 +153,17 @@ def start_sender(sender: Sender, world: World, really: Callable[[Sender], None])
     thread.start()
 
 
-def guarded(world: World, method: Callable[..., Any], net_of: Callable[[Any], selector.NetworkSelector]) -> Callable[..., Any]:
+def guarded(world: VirtualWorld, method: Callable[..., Any],
+            net_of: Callable[[Any], selector.NetworkSelector]) -> Callable[..., Any]:
     """The method, with one sentence for a client of the other world."""
     @wraps(method)
     def call(client: Any, *args: Any, **options: Any) -> Any:
         if isinstance(net_of(client)._selector, sockets.VirtualSelector):
             world.check()
         elif world.is_here():
-            raise LessonError("This client uses sockets and the time of the wall, and here a virtual world is open, where neither is: "
-                              "stop its lab with lab.stop(), then run the cell again.")
+            raise LessonError("This client uses sockets and the time of the wall, and here a virtual world "
+                              "is open, where neither is: stop its lab with lab.stop(), then run the cell "
+                              "again.")
         return method(client, *args, **options)
     return call
 
@@ -156,8 +171,9 @@ def guarded(world: World, method: Callable[..., Any], net_of: Callable[[Any], se
 def check_seams() -> None:
     """LessonError where kafka-python is another one than ours was made for."""
     if seams() != KNOWN_SEAMS:
-        raise LessonError(f"The virtual world was made for kafka-python {KNOWN_VERSION}, and the inside of kafka-python "
-                          f"{kafka.__version__} is another: install kafka-python=={KNOWN_VERSION}, or use start_lab(world='sockets').")
+        raise LessonError(f"The virtual world was made for kafka-python {KNOWN_VERSION}, and the inside of "
+                          f"kafka-python {kafka.__version__} is another: install "
+                          f"kafka-python=={KNOWN_VERSION}, or use start_lab(world='sockets').")
 
 
 def seams() -> str:
@@ -166,7 +182,7 @@ def seams() -> str:
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
-def leave(world: World) -> None:
+def leave(world: VirtualWorld) -> None:
     """End what is left of the world, and put the real one back everywhere."""
     world.close()
     _open.remove(world)
