@@ -39,6 +39,10 @@ def is_legal_topic(name: str) -> bool:
     return bool(_LEGAL_NAME.fullmatch(name)) and name not in (".", "..")
 
 
+def _in_metrics(name: str) -> str:
+    return name.replace(".", "_")
+
+
 @dataclass
 class Topic:
     """A topic and the log of each partition. A topic made again under the same name has another `id`."""
@@ -79,6 +83,7 @@ class Cluster:
     failures: deque[Exception] = field(default_factory=lambda: deque(maxlen=20))
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     _names: dict[uuid.UUID, str] = field(default_factory=dict)
+    _in_metrics: dict[str, str] = field(default_factory=dict)  # by the name that Kafka's metrics would have
 
     def __post_init__(self) -> None:
         self.coordinator.version = self.version
@@ -86,7 +91,7 @@ class Cluster:
     def create_topic(self, name: str, partitions: int = 1, configs: dict[str, str] | None = None) -> Topic:
         """Add an empty topic; the caller has checked that the name is legal and free."""
         topic = self.topics[name] = Topic(name, [], configs=configs or {})
-        self._names[topic.id] = name
+        self._names[topic.id] = self._in_metrics[_in_metrics(name)] = name
         self.add_partitions(topic, partitions)
         return topic
 
@@ -96,7 +101,11 @@ class Cluster:
 
     def delete_topic(self, topic: Topic) -> None:
         """Logs and the memory of producers go with it."""
-        del self.topics[topic.name], self._names[topic.id]
+        del self.topics[topic.name], self._names[topic.id], self._in_metrics[_in_metrics(topic.name)]
+
+    def colliding_topic(self, name: str) -> str | None:
+        """`Topic.hasCollision`: another topic whose name differs in dots and underscores alone."""
+        return self._in_metrics.get(_in_metrics(name))
 
     def topic(self, name: str | None, topic_id: uuid.UUID | None = None) -> Topic | None:
         """The topic of that name, or of that id where the request has no name."""
@@ -124,6 +133,11 @@ class Cluster:
     def group(self, name: str) -> ClassicGroup | None:
         """A consumer group; an empty one where there are only committed offsets."""
         return self.groups.get(name) or (ClassicGroup(name) if self.offsets.knows(name) else None)
+
+    def forget_empty_groups(self) -> None:
+        """Drop groups that never had a generation: their clients were given an id and did not come back."""
+        self.groups = {name: group for name, group in self.groups.items()
+                       if group.generation or group.members or group.expected}
 
     def leader_epoch_error(self, current: int) -> ErrorCode:
         """What is wrong with the leader epoch that a client takes for the newest; -1: nothing (KIP-320)."""

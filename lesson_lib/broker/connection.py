@@ -25,6 +25,7 @@ from lesson_lib.wire.messages import API_KEYS, API_VERSIONS, ProtocolError, Requ
 
 Response = dict[str, Any]  # by Kafka's names; a field that is left out has the protocol's default
 Handler = Callable[[Cluster, Request], Response | None | Awaitable[Response]]
+IDLE_SECONDS = 600  # connections.max.idle.ms
 HANDLERS: dict[int, Handler] = {}
 VERSIONS: dict[int, tuple[int, int]] = {}
 
@@ -47,18 +48,26 @@ def served_versions(version: KafkaVersion) -> dict[int, tuple[int, int]]:
 
 
 async def serve(cluster: Cluster, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Answer until the client hangs up or sends what is no request; never raises for what a client does."""
+    """Answer until the client hangs up, stays silent or sends what is no request; raises nothing for that."""
+    idle = _hang_up_later(writer)
     try:
         while frame := await messages.read_request_frame(reader):
+            idle.cancel()
             if response := await answer(cluster, frame):
                 writer.write(response)
                 await writer.drain()  # a client that does not read gets no further answer, and no memory
+            idle = _hang_up_later(writer)
     except (OSError, asyncio.IncompleteReadError):
         pass
     except Exception as error:  # a mistake of ours costs this client its connection, and no cell a traceback
         cluster.failures.append(error)
     finally:
+        idle.cancel()
         writer.transport.abort()
+
+
+def _hang_up_later(writer: asyncio.StreamWriter) -> asyncio.TimerHandle:
+    return asyncio.get_running_loop().call_later(IDLE_SECONDS, writer.transport.abort)
 
 
 async def answer(cluster: Cluster, frame: bytes) -> bytes | None:

@@ -39,8 +39,9 @@ class EmbeddedBroker:
         self._expiration_check_at = self.cluster.now() + EXPIRATION_CHECK_MS
 
     def _look_at_clock(self) -> None:
-        """What falls due with time: transactions that took too long, producer ids that nobody uses."""
+        """What falls due with time: transactions that took too long, ids and groups that nobody uses."""
         abort_timed_out(self.cluster)
+        self.cluster.forget_empty_groups()
         if self.cluster.now() >= self._expiration_check_at:
             self._expiration_check_at = self.cluster.now() + EXPIRATION_CHECK_MS
             self.forget_idle_ids(self.cluster.now())
@@ -62,6 +63,16 @@ class EmbeddedBroker:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+    @property
+    def running(self) -> bool:
+        """Whether it was started and not stopped."""
+        return self._server.running
+
+    @property
+    def is_open_to_others(self) -> bool:
+        """Whether programs on other machines can reach it."""
+        return self._server.host not in ("localhost", "::1") and not self._server.host.startswith("127.")
 
     @property
     def port(self) -> int:

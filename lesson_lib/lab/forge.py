@@ -263,18 +263,18 @@ def _new_topic(target: Any, client: RawClient) -> str:
     name = f"forge-{uuid.uuid4().hex[:8]}"
     try:
         make_topic(client, name)
-    except RuntimeError as error:
+    except (RuntimeError, OSError, LookupError) as error:
         raise LessonError(f"{error}. Name a topic that exists: forge(…, topic='orders').") from None
     return name
 
 
 def _checked(batch: Batch) -> Batch:
     """LessonError for numbers that do not fit into their header fields."""
-    limits = (("producer_id", 63), ("producer_epoch", 15), ("base_sequence", 31))
-    for name, bits in limits:
-        if not -1 <= getattr(batch, name) < 1 << bits:
-            raise LessonError(f"{name.removeprefix('producer_')} must be from -1 to {(1 << bits) - 1}, "
-                              f"the field in the header has no room for {getattr(batch, name)}.")
+    for name, bits in (("producer_id", 63), ("producer_epoch", 15), ("base_sequence", 31)):
+        number, most = getattr(batch, name), (1 << bits) - 1
+        if not -most - 1 <= number <= most:
+            raise LessonError(f"{name.removeprefix('producer_')} must be from {-most - 1} to {most}: "
+                              f"the field in the header has no room for {number}.")
     return batch
 
 

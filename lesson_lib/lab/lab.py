@@ -295,16 +295,21 @@ class Lab:
 
     def look(self) -> None:
         """LessonError when the broker does not answer now."""
-        if not self.proxy.broker_answers():
-            raise LessonError(f"The broker at {self.broker} does not answer any more; start it again, or "
-                              "choose another one with start_lab(), then run this cell again.")
+        if self.proxy.broker_answers():
+            return
+        if self.choice.embedded is not None and self.choice.embedded.running:
+            raise LessonError("The embedded broker runs, but this machine lets no connection to it be made "
+                              f"({self.proxy.trouble}): too many files are open, its ports are used up, or "
+                              "its loopback is down. Restart the kernel, then run this cell again.")
+        raise LessonError(f"The broker at {self.broker} does not answer any more; start it again, or choose "
+                          "another one with start_lab(), then run this cell again.")
 
     @contextmanager
     def _asking(self) -> Iterator[None]:
         """The broker may die between a look at it and a question, or before the answer: the same sentence."""
         try:
             yield
-        except (LessonError, OSError) as error:
+        except (LessonError, OSError, LookupError) as error:  # the last: an answer without what was asked for
             self.look()
             if isinstance(error, LessonError):
                 raise

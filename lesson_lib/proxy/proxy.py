@@ -38,6 +38,7 @@ class FaultProxy(ProxyState):
     def __init__(self, upstream: Address, hooks: Mapping[str, Callable[[], None]] | None = None,
                  port: int = 0, server: Callable[..., ServerThread] = ServerThread) -> None:
         super().__init__(upstream, hooks or {}, self._also_for)
+        self.trouble = ""  # why the broker did not answer when it was last asked
         self.distance = 0.0  # seconds that everything takes each way, on connections made from now on
         self._server = server(self._serve(upstream), port=port, name="fault proxy")
 
@@ -64,11 +65,12 @@ class FaultProxy(ProxyState):
     def broker_answers(self) -> bool:
         """Ask the broker something, by a connection of our own; takes `LOOK_SECONDS` at most."""
         try:
-            there = bool(probe.api_versions(*self.upstream, timeout=LOOK_SECONDS))
-        except OSError:
-            there = False
-        self.reached(there)
-        return there
+            probe.api_versions(*self.upstream, timeout=LOOK_SECONDS)
+            self.trouble = ""
+        except OSError as error:
+            self.trouble = str(error) or type(error).__name__
+        self.reached(not self.trouble)
+        return not self.trouble
 
     def _serve(self, node: Address) -> Connection:
         def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Awaitable[None]:

@@ -107,7 +107,9 @@ def decode_request(frame: bytes) -> Request:
 
 def decode_response(api_key: int, version: int, frame: bytes) -> Any:
     """The answer to a request of this API and version. ProtocolError for whatever cannot be read as one."""
-    return _decoded(RESPONSES[api_key], frame, version)
+    response = _decoded(RESPONSES[api_key], frame, version)
+    _refuse_nulls(response, version)
+    return response
 
 
 def _decoded(message: Any, frame: bytes, version: int) -> Any:
@@ -128,20 +130,18 @@ def _refuse_nulls(message: Any, version: int) -> None:
 
 
 def _must_be_there(field: Any, version: int) -> bool:
-    """A tagged field may be left out; an id of zeros is decoded as None."""
+    """A tagged field may be left out; an id of zeros and bits that say nothing are decoded as None."""
     optional = field.nullable_for_version_q(version) or field.tagged_field_q(version)
-    return field.for_version_q(version) and not optional and field.type_str != "uuid"
+    return field.for_version_q(version) and not optional and field.type_str not in ("uuid", "bitfield")
 
 
 def filled(message: Any, fields: Mapping[str, Any]) -> Any:
     """A message of this class, or a structure in one. What is left out has the protocol's default."""
-    return message(**{name: _value(message.fields.get(name), value) for name, value in fields.items()})
-
-
-def _value(field: Any, value: Any) -> Any:
-    if value and field is not None and field.is_struct_array():
-        return [filled(field.data_class, item) if isinstance(item, Mapping) else item for item in value]
-    return value
+    known = message.fields
+    return message(**{
+        name: [filled(known[name].data_class, item) for item in value]
+        if isinstance(value, list) and value and isinstance(value[0], dict) else value
+        for name, value in fields.items()})
 
 
 def encode_request(request: Any, version: int, correlation_id: int, client_id: str) -> bytes:

@@ -1,7 +1,8 @@
 """Does a Kafka broker answer at an address?
 
 ApiVersions (KIP-35) is the question that every Kafka server answers at once. A KRaft broker answers it a
-moment before the controller lets it take part, so `is_usable` also asks Metadata for live brokers.
+moment before the controller lets it take part, so `is_usable` also asks Metadata for live brokers, and for
+a producer id.
 """
 
 from __future__ import annotations
@@ -27,16 +28,23 @@ def api_versions(host: str, port: int, timeout: float = 2.0) -> dict[int, tuple[
         with RawClient(f"{host}:{port}", timeout) as client:
             return client.versions
     except LessonError as error:
-        raise ConnectionError(str(error)) from None
+        raise ConnectionError(str(error.__context__ or error)) from None
 
 
 def is_usable(host: str, port: int, timeout: float = 2.0) -> bool:
-    """True when a broker answers and its cluster lists at least one live broker."""
+    """True when a broker answers, its cluster lists a live one, and a producer would get its id."""
     try:
         with RawClient(f"{host}:{port}", timeout) as client:
-            return bool(client.versions and client.ask(requests.request("Metadata", topics=[]), 1).brokers)
+            alive = bool(client.ask(requests.request("Metadata", topics=[]), 1).brokers)
+            return alive and _gives_ids(client)
     except (OSError, LessonError):
         return False
+
+
+def _gives_ids(client: RawClient) -> bool:
+    """For some seconds after its start Kafka answers 14, as its coordinator is still loading."""
+    request = requests.init_producer_id()
+    return request.API_KEY not in client.versions or not client.ask(request, 0).error_code
 
 
 def is_free(port: int, host: str = "127.0.0.1") -> bool:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import errno
 import os
+import sys
 import threading
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from lesson_lib.errors import LessonError
 
@@ -20,6 +22,8 @@ Connection = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[No
 Result = TypeVar("Result")
 STOP_SECONDS = 5.0
 READ_BUFFER_BYTES = 64 * 1024
+OUT_OF_FILES = (errno.EMFILE, errno.ENFILE)
+OUT_OF_FILES_ADVICE = "this process can open no more files; close some, or allow more with `ulimit -n`"
 BACKLOG = 1024  # clients that may knock at the same moment
 
 
@@ -34,6 +38,7 @@ class ServerThread:
         self._thread: threading.Thread | None = None
         self._servers: list[asyncio.Server] = []
         self._clients: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+        self._said_out_of_files = False
 
     @property
     def running(self) -> bool:
@@ -54,7 +59,7 @@ class ServerThread:
         if failure:
             self._thread.join()
             raise LessonError(f"Nothing can listen on {self.address} ({_reason(failure[0])}); "
-                              "choose another port, or 0 for any free one.") from None
+                              f"{_advice(failure[0])}.") from None
         atexit.register(self.stop)
 
     def stop(self) -> None:
@@ -90,8 +95,10 @@ class ServerThread:
             writer.transport.abort()
 
     def _run(self, ready: threading.Event, failure: list[OSError | OverflowError]) -> None:
-        loop = self._loop = asyncio.new_event_loop()
+        loop = None
         try:
+            loop = self._loop = asyncio.new_event_loop()
+            loop.set_exception_handler(self._on_trouble)
             self._servers = [loop.run_until_complete(self._listen(self._connection, self.port))]
             self.port = self._servers[0].sockets[0].getsockname()[1]
             loop.call_soon(self._do_chore)
@@ -104,7 +111,16 @@ class ServerThread:
             failure.append(error)
         finally:
             ready.set()
-            loop.close()
+            if loop is not None:
+                loop.close()
+
+    def _on_trouble(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """One sentence where asyncio would print a traceback each time that it has no file for a client."""
+        if getattr(context.get("exception"), "errno", None) not in OUT_OF_FILES:
+            loop.default_exception_handler(context)
+        elif not self._said_out_of_files:
+            self._said_out_of_files = True
+            print(f"The {self.name} cannot take more clients: {OUT_OF_FILES_ADVICE}.", file=sys.stderr)
 
     def _do_chore(self) -> None:
         if self._chore:
@@ -135,3 +151,9 @@ class ServerThread:
 def _reason(error: OSError | OverflowError) -> str:
     number = getattr(error, "errno", None)
     return os.strerror(number).lower() if number and number > 0 else str(error)
+
+
+def _advice(error: OSError | OverflowError) -> str:
+    if getattr(error, "errno", None) in OUT_OF_FILES:
+        return OUT_OF_FILES_ADVICE
+    return "choose another port, or 0 for any free one"

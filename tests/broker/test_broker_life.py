@@ -45,9 +45,36 @@ def test_command_serves_until_it_is_interrupted(number: signal.Signals):
         process.kill()
 
 
+@pytest.mark.parametrize("host", ["0.0.0.0", ""])
+def test_command_says_who_can_reach_it(host: str):
+    process = command("--port", "0", "--host", host, "--advertised-host", "lab.example")
+    try:
+        listening, told = process.stdout.readline(), process.stdout.readline()
+        port = listening.rpartition(":")[2].strip()
+        assert listening == f"listening on 0.0.0.0:{port}\n"
+        assert told.startswith(f"clients are told lab.example:{port}; there is no password")
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_command_makes_topics_when_it_is_told_to():
+    process = command("--port", "0", "--auto-create-topics")
+    try:
+        with RawClient(process.stdout.readline().split()[2], timeout=SECONDS) as client:
+            asked = requests.request("Metadata", topics=[{"name": "new"}], allow_auto_topic_creation=True)
+            assert client.ask(asked).topics[0].error_code == ErrorCode.NONE
+    finally:
+        process.kill()
+        process.communicate()
+
+
 @pytest.mark.parametrize("options, words", [
     (["--port", "{busy}"], "address already in use"), (["--port", "70000"], "port must be 0-65535"),
-    (["--port", "0", "--version", "banana"], "not a Kafka release"), (["--port", "0", "--host", "203.0.113.7"], "Nothing can listen")])
+    (["--port", "0", "--version", "banana"], "not a Kafka release"),
+
+    (["--port", "0", "--version", "99.9"], "rules of Kafka 99.9 are not known"),
+    (["--port", "0", "--host", "203.0.113.7"], "Nothing can listen")])
 def test_command_says_in_one_sentence_why_it_cannot(options: list[str], words: str):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])

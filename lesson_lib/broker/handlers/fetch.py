@@ -2,8 +2,8 @@
 start.
 
 Source: `KafkaApis.handleFetchRequest`, `UnifiedLog.read`, `UnifiedLog.fetchOffsetByTimestamp`. Differs from
-Kafka in: no fetch sessions (the answer always says session 0, so clients send full requests), no quotas, no
-followers.
+Kafka in: a time that lies in a compressed batch is answered with the start of that batch; no fetch sessions
+(the answer always says session 0, so clients send full requests), no quotas, no followers.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import struct
 from bisect import bisect_left, bisect_right
 from typing import Any
 
-from kafka.errors import UnsupportedCodecError
 from kafka.record.default_records import DefaultRecordBatch
 
 from lesson_lib.broker.cluster import Cluster
@@ -21,6 +20,7 @@ from lesson_lib.broker.connection import Response, serves
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.partition_log import PartitionLog, StoredBatch
 from lesson_lib.wire.messages import Request
+from lesson_lib.wire.record_batch import COMPRESSION, read_header
 
 LATEST, EARLIEST, MAX_TIMESTAMP = -1, -2, -3
 READ_COMMITTED = 1
@@ -135,12 +135,12 @@ def _offset_for(log: PartitionLog, timestamp: int, committed: bool) -> tuple[int
 
 
 def _first_record(stored: StoredBatch, timestamp: int) -> tuple[int, int]:
-    """The first record of a batch that is that new; the whole batch where it cannot be unpacked here."""
-    try:
-        times = ((record.offset, record.timestamp) for record in DefaultRecordBatch(stored.batch.payload))
-        return next(place for place in times if place[1] >= timestamp)
-    except (StopIteration, UnsupportedCodecError):
-        return stored.base_offset, stored.batch.max_timestamp
+    """The first record that is that new; the whole of a compressed batch, which may unpack to gigabytes."""
+    whole = stored.base_offset, stored.batch.max_timestamp
+    if read_header(stored.batch.payload).attributes & COMPRESSION:
+        return whole
+    times = ((record.offset, record.timestamp) for record in DefaultRecordBatch(stored.batch.payload))
+    return next((place for place in times if place[1] >= timestamp), whole)
 
 
 @serves("OffsetForLeaderEpoch", 2, 4)

@@ -44,9 +44,12 @@ def _join_error(group: ClassicGroup, body: Any) -> ErrorCode:
         return ErrorCode.INVALID_SESSION_TIMEOUT
     if not group.accepts(body.protocol_type, _protocols(body)):
         return ErrorCode.INCONSISTENT_GROUP_PROTOCOL
-    if body.member_id and body.member_id not in group.members and body.member_id not in group.expected:
-        return ErrorCode.UNKNOWN_MEMBER_ID
-    return _instance_error(group, body)
+    if not body.member_id:
+        return ErrorCode.NONE
+    if body.group_instance_id is not None:
+        return _instance_error(group, body)
+    known = body.member_id in group.members or body.member_id in group.expected
+    return ErrorCode.NONE if known else ErrorCode.UNKNOWN_MEMBER_ID
 
 
 def _protocols(body: Any) -> dict[str, bytes]:
@@ -55,8 +58,6 @@ def _protocols(body: Any) -> dict[str, bytes]:
 
 def _instance_error(group: ClassicGroup, body: Any) -> ErrorCode:
     """A static member whose place was taken is fenced."""
-    if body.group_instance_id is None or not body.member_id:
-        return ErrorCode.NONE
     named = group.with_instance(body.group_instance_id)
     if named is None:
         return ErrorCode.UNKNOWN_MEMBER_ID

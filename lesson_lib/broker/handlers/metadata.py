@@ -7,6 +7,8 @@ max.message.bytes and message.timestamp.type have an effect; the others are kept
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from typing import Any
 
 from lesson_lib.broker.cluster import CLUSTER_ID, MAX_PARTITIONS, NODE_ID, Cluster, Topic, is_legal_topic
@@ -16,6 +18,8 @@ from lesson_lib.wire.messages import PRODUCE, Request
 
 TRANSACTION_VERSION = {"name": "transaction.version", "max_version": 2}
 FINALIZED_VERSION = {"name": "transaction.version", "max_version_level": 2, "min_version_level": 2}
+MAX_PARTITIONS_OF_REQUEST = 10_000  # all topics together (QuorumController.MAX_RECORDS_PER_USER_OP)
+MAX_INT = 2**31 - 1
 TOPIC, BROKER = 2, 4  # kinds of resources
 SET_ON_TOPIC, DEFAULT = 1, 5  # where a setting comes from
 DEFAULTS = {
@@ -98,13 +102,29 @@ def handle_describe_cluster(cluster: Cluster, request: Request) -> Response:
 
 @serves("CreateTopics", 2, 7)
 def handle_create_topics(cluster: Cluster, request: Request) -> Response:
-    """Each topic succeeds or fails by itself."""
-    return {"topics": [_create(cluster, topic, request.body.validate_only) for topic in request.body.topics]}
+    """Each topic succeeds or fails by itself, but for what is wrong with the request as a whole."""
+    body, times = request.body, Counter(topic.name for topic in request.body.topics)
+    too_many = _too_many(sum(map(_partitions, body.topics)))
+    twice = ErrorCode.INVALID_REQUEST, "Duplicate topic name."
+    return {"topics": [
+        _create(cluster, topic, body.validate_only, too_many or (twice if times[topic.name] > 1 else None))
+        for topic in {topic.name: topic for topic in body.topics}.values()]}
 
 
-def _create(cluster: Cluster, wanted: Any, validate_only: bool) -> Response:
-    partitions = len(wanted.assignments) or (1 if wanted.num_partitions == -1 else wanted.num_partitions)
-    if refusal := _creation_refusal(cluster, wanted, partitions):
+def _too_many(partitions: int) -> Refusal:
+    """`ReplicationControlManager.validateTotalNumberOfPartitions`."""
+    if partitions <= MAX_PARTITIONS_OF_REQUEST:
+        return None
+    return ErrorCode.POLICY_VIOLATION, "Excessively large number of partitions per request."
+
+
+def _partitions(wanted: Any) -> int:
+    return len(wanted.assignments) or (1 if wanted.num_partitions == -1 else wanted.num_partitions)
+
+
+def _create(cluster: Cluster, wanted: Any, validate_only: bool, refusal: Refusal) -> Response:
+    partitions = _partitions(wanted)
+    if refusal := refusal or _creation_refusal(cluster, wanted, partitions):
         return {"name": wanted.name, "error_code": refusal[0], "error_message": refusal[1], "configs": None}
     row = {"name": wanted.name, "error_message": None, "num_partitions": partitions, "replication_factor": 1}
     if validate_only:
@@ -118,6 +138,9 @@ def _creation_refusal(cluster: Cluster, wanted: Any, partitions: int) -> Refusal
         return ErrorCode.INVALID_TOPIC_EXCEPTION, f"Topic name is invalid: {wanted.name!r}"
     if wanted.name in cluster.topics:
         return ErrorCode.TOPIC_ALREADY_EXISTS, f"Topic '{wanted.name}' already exists."
+    if other := cluster.colliding_topic(wanted.name):
+        return (ErrorCode.INVALID_TOPIC_EXCEPTION,
+                f"Topic '{wanted.name}' collides with existing topic: {other}")
     if not 1 <= partitions <= MAX_PARTITIONS:
         return ErrorCode.INVALID_PARTITIONS, f"The number of partitions must be 1 to {MAX_PARTITIONS}."
     if not wanted.assignments and wanted.replication_factor not in (-1, 1):
@@ -131,11 +154,15 @@ def _config_refusal(configs: dict[str, str | None]) -> Refusal:
         if name not in TOPIC_CONFIGS:
             return ErrorCode.INVALID_CONFIG, f"Unknown topic config name: {name}"
         invalid = f"Invalid value {value} for configuration {name}"
-        if name == "max.message.bytes" and not (value or "").isdigit():
+        if name == "max.message.bytes" and not _is_int(value):
             return ErrorCode.INVALID_CONFIG, f"{invalid}: Not a number of type INT"
         if name == "message.timestamp.type" and value not in ("CreateTime", "LogAppendTime"):
             return ErrorCode.INVALID_CONFIG, invalid
     return None
+
+
+def _is_int(value: str | None) -> bool:
+    return bool(re.fullmatch(r"[0-9]{1,10}", value or "")) and int(value) <= MAX_INT
 
 
 @serves("DeleteTopics", 1, 6)
@@ -159,11 +186,15 @@ def _delete(cluster: Cluster, name: str | None, topic_id: Any) -> Response:
 @serves("CreatePartitions", 0, 3)
 def handle_create_partitions(cluster: Cluster, request: Request) -> Response:
     """More partitions for a topic; never fewer."""
-    return {"results": [_grow(cluster, wanted, request.body.validate_only) for wanted in request.body.topics]}
+    too_many = _too_many(sum(wanted.count for wanted in request.body.topics))
+    return {"results": [_grow(cluster, wanted, request.body.validate_only, too_many)
+                        for wanted in request.body.topics]}
 
 
-def _grow(cluster: Cluster, wanted: Any, validate_only: bool) -> Response:
+def _grow(cluster: Cluster, wanted: Any, validate_only: bool, refusal: Refusal) -> Response:
     topic = cluster.topic(wanted.name)
+    if refusal:
+        return {"name": wanted.name, "error_code": refusal[0], "error_message": refusal[1]}
     if topic is None:
         return {"name": wanted.name, "error_code": ErrorCode.UNKNOWN_TOPIC_OR_PARTITION}
     if not len(topic.logs) < wanted.count <= MAX_PARTITIONS:
