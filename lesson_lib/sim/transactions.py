@@ -9,15 +9,20 @@
 A second `kafka.producer("shop")` fences the first, as a restarted process does its zombie. `kafka.producer()`
 without an id is idempotent and nothing more: it has no transactions, and nobody can fence it.
 
+A producer that was only too slow, whose transaction the coordinator aborted, is not fenced for ever: a send
+fails with error 47, `abort()` gets it a new epoch, and it goes on, as Java's does (KIP-588; from Kafka 4.1
+on). kafka-python begins again without the abort, a moment later.
+
 Differs from Kafka in: one coordinator, which answers at once; markers are in the logs 10 ms after the commit
-was answered.
+was answered; a producer that has a successor learns so from the first 47, and not only when it asks for an
+epoch.
 """
 
 from __future__ import annotations
 
 from typing import Any, NoReturn, overload
 
-from lesson_lib.core.batch import Batch, TopicPartition
+from lesson_lib.core.batch import NO_PRODUCER_EPOCH, NO_PRODUCER_ID, Batch, TopicPartition
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.core.partition_log import PartitionLog
@@ -218,10 +223,7 @@ class TransactionalProducer(KafkaPythonProducer):
         return batch.numbered
 
     def after_failure(self, batch: ProducerBatch, error: ErrorCode | None) -> None:
-        """A failed batch: this transaction can only be aborted; an old epoch ends the producer."""
-        if error is ErrorCode.INVALID_PRODUCER_EPOCH:
-            self.error = self.fatal = ErrorCode.PRODUCER_FENCED
-            return
+        """A failed batch: this transaction can only be aborted."""
         self.error = error or ErrorCode.REQUEST_TIMED_OUT
         if error is not None and batch.numbered:  # its numbers are free (`adjustSequencesDueToFailedBatch`)
             self.next_sequence[batch.partition] = batch.numbered.base_sequence
@@ -250,11 +252,16 @@ class Session(PlainSession):
 
     def new_id(self, lane: str) -> tuple[int, int]:
         """The same id, its epoch raised: a predecessor is fenced, its open transaction aborted first."""
-        answer = self.coordinator.init_producer_id(self.transactional_id, self.timeout_ms)
+        return self._got_id(lane, self._init(), self.transactional_id)
+
+    def _init(self, producer_id: int = NO_PRODUCER_ID,
+              producer_epoch: int = NO_PRODUCER_EPOCH) -> CoordinatorAnswer:
+        mine = self.transactional_id, self.timeout_ms, producer_id, producer_epoch
+        answer = self.coordinator.init_producer_id(*mine)
         if answer.marker:
             self.kafka.write(answer.marker)
-            answer = self.coordinator.init_producer_id(self.transactional_id, self.timeout_ms)
-        return self._got_id(lane, answer, self.transactional_id)
+            answer = self.coordinator.init_producer_id(*mine)
+        return answer
 
     def begin(self) -> None:
         """Begin a transaction; no request is sent."""
@@ -271,11 +278,16 @@ class Session(PlainSession):
         self._check_partition(partition)
         self._takes_a_while()
         self._add(self.world.topic, partition)
-        fenced = self.producer.fatal
         told = self._deliver(values, partition)
-        if self.producer.fatal and not fenced:
-            self._refuse(self.producer.fatal)
+        if self.producer.error is ErrorCode.INVALID_PRODUCER_EPOCH and self._has_successor:
+            self._refuse(ErrorCode.PRODUCER_FENCED)
         return told
+
+    @property
+    def _has_successor(self) -> bool:
+        """Whether somebody started later with the same transactional id."""
+        later = self.kafka.sessions[self.kafka.sessions.index(self) + 1:]
+        return any(isinstance(s, Session) and s.transactional_id == self.transactional_id for s in later)
 
     def send_offsets(self, position: int) -> None:
         """Make the position in the input part of the transaction (`sendOffsetsToTransaction`)."""
@@ -287,7 +299,10 @@ class Session(PlainSession):
             self._say("offsets", topic=INPUT_TOPIC, offset=position)
 
     def commit(self, killed: bool = False) -> None:
-        """Commit: the records become visible to read_committed. `killed`: it dies before the answer."""
+        """Commit: the records become visible to read_committed. `killed`: it dies before the answer.
+
+        LessonError where it cannot be: a send failed, or the producer is fenced.
+        """
         error = self.producer.error
         if error and not self.producer.fatal:
             raise LessonError(f"A send of this transaction failed ({error.words}): "
@@ -295,8 +310,34 @@ class Session(PlainSession):
         self._end(commit=True, killed=killed)
 
     def abort(self) -> None:
-        """Abort: the records stay in the log, and read_committed never shows them."""
-        self._end(commit=False)
+        """Abort: read_committed never shows the records. LessonError where the producer is fenced."""
+        if self.producer.error is ErrorCode.INVALID_PRODUCER_EPOCH and not self.producer.fatal:
+            self._go_on()
+        else:
+            self._end(commit=False)
+
+    def _go_on(self) -> None:
+        """The coordinator aborted it already: ask for a new epoch with the old one (KIP-360)."""
+        self._check_open()
+        self.open = False
+        self.added.clear()
+        self._takes_a_while()
+        self._say("abort")
+        self._takes_a_while()
+        producer = self.producer
+        answer = self._init(producer.producer_id, producer.producer_epoch)
+        if answer.error:
+            self._refuse(answer.error)
+            self._raise_fenced()
+        numbers = self._got_id(self.inner.lane, answer, self.transactional_id)
+        producer.producer_id, producer.producer_epoch = numbers
+        producer.next_sequence.clear()
+        producer.error = None
+        self._say("aborted")
+
+    def _raise_fenced(self) -> NoReturn:
+        raise LessonError("This producer is fenced (ProducerFencedError): it can neither commit nor abort; "
+                          f"start another with kafka.producer({self.transactional_id!r}).")
 
     def _end(self, commit: bool, killed: bool = False) -> None:
         self._check_open()
@@ -307,6 +348,8 @@ class Session(PlainSession):
         elif answer := self._ask_to_end(commit):
             self.kill() if killed else self._ended(answer, commit)
             self.kafka.write(answer.marker)
+        else:
+            self._raise_fenced()
 
     # what passes between it and the coordinator
 

@@ -77,7 +77,8 @@ def test_a_successor_aborts_what_was_open_and_fences() -> None:
     new.send("b0")
     assert old.send("a1") == "failed"
     new.commit()
-    old.commit()
+    with pytest.raises(LessonError, match="fenced .ProducerFencedError.: it can neither commit nor abort"):
+        old.commit()
     run = kafka.history()
     assert log_of(kafka) == ["a0", "ABORT", "b0", "COMMIT"]
     assert [(e.producer_id, e.producer_epoch) for e in run.of(Kind.INIT)] == [(1, 0), (1, 2)]
@@ -131,8 +132,43 @@ def test_a_transaction_that_is_too_slow_is_aborted_and_its_producer_fenced() -> 
     shop.begin()
     shop.send("a")
     kafka.wait(1_001)
-    shop.commit()
+    with pytest.raises(LessonError, match="is fenced"):
+        shop.commit()
     assert log_of(kafka) == ["a", "ABORT"]
+    assert kafka.history().of(Kind.TXN)[-1].what == "fenced"
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_who_was_only_too_slow_aborts_and_goes_on(version: int) -> None:
+    """As Java does (KIP-588): a send fails, an abort gets a new epoch, and the next transaction is as any other."""
+    kafka = Transactions(transaction_version=version)
+    shop = kafka.producer("shop", timeout_ms=1_000)
+    shop.begin()
+    shop.send("a")
+    kafka.wait(1_001)
+    assert shop.send("b") == "failed"
+    with pytest.raises(LessonError, match="47 invalid producer epoch.: only abort.. is possible now"):
+        shop.commit()
+    shop.abort()
+    shop.begin()
+    assert shop.send("again") == "ok"
+    shop.commit()
+    assert log_of(kafka) == ["a", "ABORT", "again", "COMMIT"]
+    run = kafka.history()
+    assert "fenced" not in [e.what for e in run.of(Kind.TXN)]
+    assert [e.producer_epoch for e in run.of(Kind.INIT)] == [0, 1]
+    assert run.told == {0: "ok", 1: "failed", 2: "ok"}
+
+
+def test_before_4_1_even_that_one_is_fenced() -> None:
+    kafka = Transactions(broker="4.0")
+    shop = kafka.producer("shop", timeout_ms=1_000)
+    shop.begin()
+    shop.send("a")
+    kafka.wait(1_001)
+    assert shop.send("b") == "failed"
+    with pytest.raises(LessonError, match="is fenced"):
+        shop.abort()
     assert kafka.history().of(Kind.TXN)[-1].what == "fenced"
 
 
