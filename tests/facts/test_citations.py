@@ -10,7 +10,7 @@ from .classes import is_there
 from .register import all_cells
 
 MEMBER = re.compile(r"`([A-Z][A-Za-z]+)\.(\w+)`")
-OTHERS = {("KafkaProducer", "DEFAULT_CONFIG")}  # kafka-python's
+OTHERS = {("KafkaProducer", "DEFAULT_CONFIG"), ("CONFIGURATION", "md")}  # kafka-python's, and a page of librdkafka's
 CITED = sorted({found for cell in all_cells() for found in MEMBER.findall(cell.text)} - OTHERS)
 
 
