@@ -27,8 +27,8 @@ from lesson_lib.text_table import inline_html
 
 TITLE = "Sent Twice, Stored Once"
 SUBTITLE = ("Kafka's idempotent producer in seven lessons. On these pages you answer the questions, see what "
-            "the "
-            "runs say to your answers, and step through every picture. To change a run, open the notebooks.")
+            "the runs say to your answers, and step through every picture. To change a run, open the "
+            "notebooks.")
 APPENDICES = tuple(ROOT / "notebooks" / name for name in ("in-production.md", "clients-compared.md"))
 
 
