@@ -131,10 +131,10 @@ class VirtualWorld:
                 outer, self.current = self.current, turns
                 turns.turn()
                 self.current = outer
-        if busy:
-            self._take_time()
-        else:
+        if not busy:
             self.now, self._steps = min([end, *self._due()]), 0
+        elif not any(turns.can_run() for turns in self.everybody if turns not in busy):
+            self._take_time()
 
     def _due(self) -> list[float]:
         """The moments to come at which somebody has something to do."""
