@@ -11,6 +11,12 @@ from lesson_lib.lab.virtual import seams
 from lesson_lib.lab.virtual.world import VirtualWorld
 
 
+@pytest.fixture(autouse=True)
+def nobody_names_a_broker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As CI does, for the tests that talk to Apache Kafka; a virtual world refuses."""
+    monkeypatch.delenv("KAFKA_BOOTSTRAP_SERVERS", raising=False)
+
+
 @pytest.fixture
 def lab() -> Iterator[Lab]:
     """The lab; no handler of its broker raised."""
