@@ -26,7 +26,7 @@ python=$(find_python)
 echo "Making .venv with $("$python" --version); this takes about a minute."
 rm -f "$stamp"
 new_enough .venv/bin/python || "$python" -m venv --clear .venv
-# The lock, hashes and all; then this course's own folder, built with the hatchling that the lock has just installed.
+# The lock, hashes and all; then this course's own folder, built with the flit_core that the lock has just installed.
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock ||
     fail "The packages could not be installed: is the package index reachable? Run make again when it is."
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
