@@ -34,6 +34,7 @@ _HOMES = {
     "start_lab": "lab", "forge": "lab.forge", "fetch_batches": "lab.forge",
     "explain_header": "lab.header_table",
     "measure_cost": "lab.cost", "measure_distance": "lab.distance_cost",
+    "every_schedule": "lab.every_schedule",
 }
 __all__ = ["__version__", *_HOMES]
 
