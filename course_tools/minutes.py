@@ -89,7 +89,7 @@ class Minutes:
     @property
     def words(self) -> str:
         """As the header has it."""
-        deeper = f", {self.deeper} for what goes deeper" if self.deeper else ""
+        deeper = f" and {self.deeper} for *Going deeper*" if self.deeper else ""
         return f"about {self.core} minutes, plus {self.exercises} for the exercises{deeper}"
 
 

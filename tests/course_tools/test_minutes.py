@@ -62,7 +62,7 @@ def test_exercises_and_what_goes_deeper_are_counted_apart(tmp_path: Path) -> Non
     found = minutes_of(path)
     assert (found.core, found.deeper, found.exercises) == (2, 3, 3)
     assert [part.heading for part in sections(path)] == ["", "Core", "Going deeper: x"]
-    assert re.search(r"about 2 minutes, plus 3 for the exercises, 3 for what goes deeper \u00b7 x", with_minutes(path))
+    assert re.search(r"about 2 minutes, plus 3 for the exercises and 3 for \*Going deeper\* \u00b7 x", with_minutes(path))
 
 
 def test_the_readme_says_about_how_long_a_lesson_is() -> None:

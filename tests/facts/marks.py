@@ -31,7 +31,7 @@ SUBJECT = re.compile(rf"\b(?:{WHO}{BESIDE}\s+{DOES}|(?i:{SEVERAL}){BESIDE}\s+{DO
 
 OUR_RUN, OTHERS, NO_VERB = "what the run does that follows", "said of something that is not Kafka's", "it names, and says nothing"
 NO_STATEMENT = {
-    "To judge it, you need to know what a producer learns at all.": NO_VERB,
+    "To judge it, you first need to know what a producer can learn from the broker.": NO_VERB,
     "The producer waits each time for the broker's answer, the *ack*.": OUR_RUN,
     "This time the producer asks for an answer.": OUR_RUN,
     "Now we use the real `kafka-python` client, over TCP.": NO_VERB,

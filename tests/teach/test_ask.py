@@ -116,7 +116,7 @@ def test_reveal_is_about_the_run_that_it_is_given() -> None:
     predict = question("2.lost-ack")
     predict.answer("b")
     assert reveal(find("2.lost-ack").scenario.run(), predict).outcome == Outcome.RIGHT
-    for other in (CONTROL, find("2.reorder").scenario.run()):
+    for other in (CONTROL, find("2.refused-first").scenario.run()):
         said = reveal(other, predict)
         assert said.outcome == Outcome.INFO and "not the one that 2.lost-ack asks about" in said.text and said.picture
 
@@ -203,7 +203,7 @@ def test_the_map_is_drawn_from_first_answers() -> None:
     asked = question("2.lost-ack")
     asked.answer("a", confidence=3)
     asked.answer("b", confidence=3)
-    question("2.reorder").answer("b", confidence=1)
+    question("2.refused-first").answer("b", confidence=1)
     rows = misconception_map().rows
     assert [row[0] for row in rows] == ["a broker knows a retry when it sees one", "one connection keeps the order"]
     assert rows[0][1] == "2.lost-ack" and find("2.lost-ack").text.startswith(rows[0][2].removesuffix(" …"))

@@ -147,7 +147,7 @@ PREDICTIONS = (
                    lambda run: f"the application was told {told_words(run)}, as soon as the bytes had left."),
         ),
         explanation="With `acks=0` an ok means that the bytes left this process, and nothing more. It brings "
-                    "no offset: the 0 that `kafka-python` shows there isn't one.",
+                    "no offset. `kafka-python` shows a 0 there, but that isn't a real offset.",
     ),
 )
 

@@ -1,4 +1,4 @@
-"""Lesson 2, "One lost ack, two copies": what a retry does after a lost request, and after a lost ack.
+"""Lesson 2, "One lost ack": what a retry does after a lost request, and after a lost ack.
 
 Where the notebook uses what, in this order:
 
@@ -8,9 +8,9 @@ Where the notebook uses what, in this order:
 | 2.lost-request | before `simulate(3, faults={2: "lose request"}, idempotence=False)` |
 | 2.lost-ack | before `simulate(3, faults={2: "lose ack"}, idempotence=False)`; its control is the run above |
 | 2.copies | after that run, `observe("2.copies", run)`: what the application knows of the copy |
-| 2.three-copies | before the same with a second lost ack |
+| 2.second-lost-ack | before the same with a second lost ack |
 | 2.two-worlds | before two runs with `retries=0`: `reveal(lost_ack, predict, control=lost_request)` |
-| 2.reorder | before `simulate(4, in_flight=5, faults={1: "refuse 19"}, idempotence=False)` |
+| 2.refused-first | before `simulate(4, in_flight=5, faults={1: "refuse 19"}, idempotence=False)` |
 | 2.saw-order | after that run |
 | 2.two-copies, 2.make-log, 2.skip-one, 2.own-rule | exercises: puzzles, one impossible; your own rule |
 """
@@ -108,8 +108,8 @@ LOST_REQUEST_QUESTION = Question(
 
 LOST_ACK_QUESTION = Question(
     id="2.lost-ack", kind="prediction", scenario=LOST_ACK,
-    text="This time the request with `m1` arrives, and its ack gets lost. The producer sends it again. What "
-         "does the log hold?",
+    text="This time the request with `m1` arrives, and its ack gets lost. The producer sends `m1` again. "
+         "What does the log hold?",
     options=(
         Option("`m0 m1 m2`", holds("m0", "m1", "m2"), "a broker knows a retry when it sees one",
                lambda run: "without idempotence nothing in a request says that it's a second try, so the log "
@@ -119,21 +119,22 @@ LOST_ACK_QUESTION = Question(
                lambda run: "the broker stored request 2 before its ack was lost, so the log holds "
                            f"{log_words(run)}."),
     ),
-    explanation="To the producer this looks exactly like the lost request: no answer, so it sends again. The "
-                "broker stored both tries. After a lost request a retry repairs, after a lost ack it "
-                "duplicates.",
+    explanation="No answer came, so the producer sent the batch again, as after the lost request. But this "
+                "time the broker stored both tries. After a lost request a retry repairs, after a lost ack "
+                "it duplicates.",
 )
 
 THREE_COPIES = Question(
-    id="2.three-copies", kind="prediction", scenario=TWO_LOST_ACKS,
-    text="The second try of `m1` is request 3. If its ack gets lost as well, how many copies of `m1` end up "
-         "in the log?",
+    id="2.second-lost-ack", kind="prediction", scenario=TWO_LOST_ACKS,
+    text="The second try of `m1` is request 3. If its ack gets lost as well, how many times is `m1` in "
+         "the log?",
     options=(
-        Option("One.", lambda run: copies(run, "m1") == 1, "a broker knows a retry when it sees one", log_is),
-        Option("Two: the original and one copy.", lambda run: copies(run, "m1") == 2,
+        Option("Once.", lambda run: copies(run, "m1") == 1, "a broker knows a retry when it sees one",
+               log_is),
+        Option("Twice.", lambda run: copies(run, "m1") == 2,
                "a batch is doubled once at most",
                log_is),
-        Option("Three, one for each try that arrived.", lambda run: copies(run, "m1") == 3),
+        Option("Three times, once for each try that arrived.", lambda run: copies(run, "m1") == 3),
     ),
     explanation="Each lost ack makes one more copy. Nothing stops it but an ack that gets through.",
 )
@@ -174,12 +175,12 @@ TWO_WORLDS_QUESTION = Question(
     ),
     explanation="Two worlds, one exception. An exception can mean that it failed, or that **nobody knows**. "
                 "If the request may already have gone out when the connection dropped or the timeout "
-                "expired, it's the second. An application that reads it as 'failed' and sends the record "
+                "expired, then nobody knows. An application that reads it as 'failed' and sends the record "
                 "again makes the duplicate itself.",
 )
 
 REORDER_QUESTION = Question(
-    id="2.reorder", kind="prediction", scenario=REFUSED_FIRST,
+    id="2.refused-first", kind="prediction", scenario=REFUSED_FIRST,
     text="Four requests go out without waiting. The broker refuses the first one for now (error 19: try "
          "again). What does the log hold in the end?",
     options=(
@@ -245,8 +246,8 @@ EXERCISES = (
     PuzzleTask(
         id="2.make-log", scenario=scenario(4, in_flight=5, idempotence=False), budget=1,
         goal="the log holds `m0 m1 m3 m2 m1`.", reached=holds("m0", "m1", "m3", "m2", "m1"),
-        text="Four records, up to five requests in flight. When a connection drops, the client sends "
-             "everything again that had no answer, and this client puts each retry at the head of its queue. "
+        text="Four records, up to five requests in flight. When a connection drops, the client resends every "
+             "batch that hasn't been answered, and this client puts each retry at the head of its queue. "
              "Make this log with one fault: `m0 m1 m3 m2 m1`. `task.check({...: \"...\"})`",
         hints=("Everything after `m0` was sent again, the newest first.",
                "`m1` was stored before the connection dropped, `m2` and `m3` weren't.",
@@ -281,9 +282,9 @@ EXERCISES = (
              "`batch.producer` and `batch.number`, which counts one producer's batches. A retry carries the "
              "same three. Two producers send, and values may repeat. `memory` is a dict that you may use as "
              "you like. Store nothing twice, and lose nothing. `task.check(accept)`",
-        hints=("Somebody may well order the same coffee twice. Is the second order a copy?",
+        hints=("Two customers may pay the same amount. Is the second payment a copy?",
                "A retry has the same value, producer and number. Which of them tell it apart from a second "
-               "order?",
+               "payment?",
                "Remember `(batch.producer, batch.number)`."),
         right=(given(rules.accept), given(rules.last_number)),
         wrong=tuple(given(rule) for rule in (rules.by_content, rules.last_value, rules.takes_everything,

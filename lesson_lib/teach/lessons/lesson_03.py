@@ -51,7 +51,8 @@ RECALL = (
             Option("It was stored twice.", lambda run: copies(run, "m0") == 2, "every retry makes a copy",
                    log_is),
         ),
-        explanation="When the connection dropped, an exception means unknown.",
+        explanation="If the connection dropped, the exception doesn't tell you whether the record was "
+                    "stored.",
     ),
     Question(
         id="3.recall-offset", kind="recall", scenario=scenario(3, faults={2: "lose ack"}, idempotence=False),
@@ -78,7 +79,7 @@ RECALL = (
             Option("Last.", lambda run: run.values()[-1] == "m0"),
             Option("Nowhere.", lambda run: "m0" not in run.values(), "what is refused stays refused", log_is),
         ),
-        explanation="Its retry arrived behind everything that was already on its way.",
+        explanation="The retry of `m0` arrived after everything that was already on its way.",
     ),
 )
 
@@ -107,8 +108,8 @@ SEAT = Question(
         Option("Append a line to a list.", False, "any write may be repeated",
                "the list then has the line twice."),
     ),
-    explanation="It names the end state, so the second time changes nothing. Kafka's `send` is of the third "
-                "kind: it appends.",
+    explanation="Reserving seat 12A for Ada names the end state, so doing it twice changes nothing. Kafka's "
+                "`send` is like the third option: it appends.",
 )
 
 HTTP = Question(
@@ -122,8 +123,8 @@ HTTP = Question(
         Option("A timestamp in each request.", False, "a time tells tries apart",
                "each try has a different time, so no two tries look the same."),
     ),
-    explanation="Payment APIs have it as the Idempotency-Key header. Kafka's producer id and sequence play "
-                "the same part.",
+    explanation="A key chosen once for all tries: payment APIs call it the "
+                "Idempotency-Key header. Kafka's producer id and sequence play the same part.",
 )
 
 SAME_CONTENT = Question(
@@ -156,8 +157,8 @@ SAME_ATTEMPT = Question(
         Option("On: two. Off: three.",
                lambda on, off: (copies(on, "coffee"), copies(off, "coffee")) == (2, 3)),
     ),
-    explanation="Three requests each time. With idempotence on the broker recognised the third as the "
-                "second, sent again.",
+    explanation="Three requests each time. With idempotence on, the broker saw that the third was the "
+                "second one sent again.",
 )
 
 
@@ -197,9 +198,9 @@ ORDER = Question(
                lambda run: run.values() == ["m0", "m1", "m2", "m3"] and requests(run) > 5),
     ),
     explanation="A number is accepted only directly after the one before it. Number 2 came before number 1, "
-                "so the broker neither stored it nor kept it for later. It refused it (error 45), and the "
-                "client sent it again, in order. Lesson 6 covers which number a new producer id may start "
-                "with.",
+                "so the broker neither stored that batch nor kept it for later. It refused the batch "
+                "(error 45), and the client sent it again, in order. Lesson 6 covers which number a new "
+                "producer id may start with.",
 )
 
 OTHER_BYTES = Question(
@@ -271,7 +272,7 @@ EXERCISES = (
         text="This broker follows the article. It stores a sequence above the highest one it has seen, and "
              "ignores anything else as a duplicate. Four requests go out without waiting. With one fault, "
              "make it lose a record that it said ok to: `task.check({...: \"...\"})`",
-        hints=("It gets a batch wrong that comes late and was never stored.",
+        hints=("It misjudges a batch that arrives late and was never stored.",
                "Refuse one batch for now (`refuse 6`), so that later ones overtake it."),
         right=(given({2: "refuse 6"}), given({2: "refuse 19"}), given({1: "refuse 6"}),
                given({3: "refuse 6"})),
@@ -293,7 +294,7 @@ EXERCISES = (
         right=(given({2: "refuse 6", 5: "crash broker"}), given({1: "refuse 6", 5: "crash broker"})),
         wrong=(given({}), given({2: "lose ack"}), given({2: "refuse 6"}), given({3: "crash broker"}),
                given({1: "lose ack", 2: "crash broker"}), given({1: "refuse 6", 5: "kill producer"})),
-        explanation="It promised what it hadn't stored. Kafka keeps nothing aside. It refuses a batch that "
+        explanation="It promised what it hadn't stored. Kafka sets nothing aside. It refuses a batch that "
                     "comes too early with error 45, and the producer sends it again.",
     ),
 )
