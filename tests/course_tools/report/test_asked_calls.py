@@ -13,7 +13,8 @@ CELLS = ['predict = question("2.lost-ack")\npredict.answer(...)', "é = 1; predi
 def test_every_call_is_found_with_its_item() -> None:
     assert [(c.role, c.item_id, c.cell) for c in calls(CELLS)] == [
         ("question", "2.lost-ack", 0), ("answer", "2.lost-ack", 0), ("answer", "2.lost-ack", 1), ("reveal", "2.lost-ack", 3),
-        ("question", "2.refused-first", 4), ("reveal", "2.refused-first", 5), ("answer", "2.refused-first", 5), ("exercise", "2.two-copies", 6),
+        ("question", "2.refused-first", 4), ("reveal", "2.refused-first", 5), ("answer", "2.refused-first", 5),
+        ("exercise", "2.two-copies", 6),
         ("check", "2.two-copies", 7), ("hint", "2.two-copies", 7), ("observe", "2.copies", 8)]
 
 
