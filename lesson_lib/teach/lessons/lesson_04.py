@@ -7,9 +7,9 @@ Where the notebook uses what, in this order:
 | 4.recall-number, 4.recall-copies, 4.recall-early | warm-up: three questions on lessons 1 to 3 |
 | 4.default | the article's own question; revealed with a run of the installed client |
 | 4.acks-1 | before the same producer with `acks=1` |
+| 4.saw-sequence | after that run, and before any text says where to look |
 | 4.explicit | before asking for both, idempotence and `acks=1` |
 | 4.lost-ack | before one lost ack for a producer with `acks=1`, on the real client |
-| 4.saw-sequence | after that run |
 | 4.cost, 4.far | before the measurements, near and far |
 | 4.decides, 4.one-copy | exercises: a function, and a puzzle |
 
@@ -83,14 +83,15 @@ RECALL = (
                    "in lesson 3 a broker that did this lost what it had promised."),
             Option("It refuses it.", True),
         ),
-        explanation="It answers with error 45, and the producer sends the batch again when its turn comes.",
+        explanation="Kafka answers with error 45, and the producer sends the batch again when its turn "
+                    "comes.",
     ),
 )
 
 DEFAULT_QUESTION = Question(
     id="4.default", kind="prediction", live=True, scenario=DEFAULT,
     text="The article asks: is idempotency enabled by default, or does it require configuration? "
-         "Say it for the client that's installed here, `kafka-python` 3.0.12, with no settings at all.",
+         "What about the client that's installed here, `kafka-python` 3.0.12, with no settings at all?",
     options=(
         Option("On by default.", numbered),
         Option("Off by default.", lambda run: not numbered(run), "idempotence is off unless asked for",
@@ -103,13 +104,27 @@ ACKS_1 = Question(
     id="4.acks-1", kind="prediction", live=True, scenario=WITH_ACKS_1,
     text="The same producer, with `acks=1` and nothing else. What happens to idempotence?",
     options=(
-        Option("It stays on.", numbered, "a default stays whatever else is set", sequence_words),
+        Option("It stays on.", numbered, "a default stays whatever else is set",
+               lambda run: "in this run it's off. The next question asks where you can see that."),
         Option("It's off, and the client raises nothing.", lambda run: not numbered(run) and all_ok(run)),
         Option("The producer refuses to start.", lambda run: not run.attempts,
                "a conflict is always an error",
-               lambda run: f"it started and sent, and {sequence_words(run)}"),
+               lambda run: f"it started, and the application was told {told_words(run)}."),
     ),
     explanation="A default gives way to a setting that you wrote. The client says so in one line of its log.",
+)
+
+SAW_SEQUENCE = Question(
+    id="4.saw-sequence", kind="observation", scenario=WITH_ACKS_1,
+    text="Idempotence was off in this run, and there's no duplicate yet. Where can you see it?",
+    options=(
+        Option("In what the application was told.", lambda run: not all_ok(run), "ok means once",
+               lambda run: f"it was told {told_words(run)}, with the offsets {offsets_told(run)}."),
+        Option("In the requests, because they carry no sequence.", lambda run: not numbered(run)),
+        Option("Nowhere.", lambda run: numbered(run), "idempotence cannot be seen", sequence_words),
+    ),
+    explanation="The column `sequence` says *none*, and the producer never asked for an id. At work "
+                "you'd look into the client's log first. The next cell does.",
 )
 
 EXPLICIT = Question(
@@ -119,7 +134,8 @@ EXPLICIT = Question(
         Option("`acks=1` wins again.", False, "settings give way silently",
                "the client doesn't silently drop a setting that you wrote."),
         Option("`acks` is raised to `\"all\"`.", False, "settings give way silently",
-               "librdkafka does that with defaults, but two explicit settings conflict there as well."),
+               "librdkafka adjusts what you left at its default, but there too an explicit `acks=1` is an "
+               "error."),
         Option("The producer refuses to start.", True),
     ),
     explanation="Two explicit settings that conflict are an error. So set it explicitly, and nobody can undo "
@@ -139,19 +155,6 @@ LOST_ACK_QUESTION = Question(
                lambda run: f"the log holds {log_words(run)}."),
     ),
     explanation="One setting, perhaps chosen for speed, and the duplicates of lesson 2 are back.",
-)
-
-SAW_SEQUENCE = Question(
-    id="4.saw-sequence", kind="observation", scenario=LOST_ACK,
-    text="Where could you have seen that idempotence was off, before there was any duplicate?",
-    options=(
-        Option("In what the application was told.", lambda run: not all_ok(run), "ok means once",
-               lambda run: f"it was told {told_words(run)}, with the offsets {offsets_told(run)}."),
-        Option("In the requests, because they carry no sequence.", lambda run: not numbered(run)),
-        Option("Nowhere.", lambda run: numbered(run), "idempotence cannot be seen", sequence_words),
-    ),
-    explanation="The column `sequence` says *none* from the first request on, and the producer never asked "
-                "for an id. At work you'd look into the client's log first. The next cell does.",
 )
 
 COST = Question(
@@ -182,8 +185,9 @@ FAR = Question(
                "without idempotence up to five requests are on their way, not all forty."),
     ),
     explanation="kafka-python keeps one batch of a partition on its way with idempotence on, and up to five "
-                "requests without. So forty batches take forty round trips, or about ten. The Java client "
-                "and librdkafka keep five on their way either way.",
+                "requests without. So with idempotence on, forty batches take forty round trips. With it off "
+                "they go five at a time and take eight or a few more. The Java client and librdkafka keep "
+                "five on their way either way.",
 )
 
 
@@ -246,8 +250,9 @@ EXERCISES = (
         right=(given(decision),),
         wrong=(given(as_the_page_says), given(forgets_retries), given(always_on), given(only_the_word_all),
                                      given("on")),
-        explanation="`retries=3` leaves it on. To fall into the article's pitfall 1 today, you have to write "
-                    "an explicit False.",
+        explanation="`retries=3` leaves it on. With this client you fall into the article's pitfall 1 only "
+                    "if you switch idempotence off: knowingly with `False`, or unknowingly, for example with "
+                    "`acks=1`.",
     ),
     PuzzleTask(
         id="4.one-copy", scenario=scenario(3, idempotence=True), budget=3, goal="`m1` is in the log twice.",
@@ -260,9 +265,10 @@ EXERCISES = (
         wrong=(given({2: "lose ack"}), given({2: "repeat"}), given({"2-4": "lose ack"}),
                                              given({2: "store and answer 20", 3: "lose ack"}), given({}),
                                              given({2: "lose ack", 3: "forget idle ids"})),
-        explanation="You can't, as long as the one producer stays alive and these are the only faults. "
-                    "Lesson 5 kills the producer, and lesson 6 looks for what the broker forgets.",
+        explanation="You can't with one batch in flight, as long as the one producer stays alive and these "
+                    "are the only faults. Lesson 5 kills the producer, and lesson 6 looks for what the "
+                    "broker forgets.",
     ),
 )
 
-ITEMS = (*RECALL, DEFAULT_QUESTION, ACKS_1, EXPLICIT, LOST_ACK_QUESTION, SAW_SEQUENCE, COST, FAR, *EXERCISES)
+ITEMS = (*RECALL, DEFAULT_QUESTION, ACKS_1, SAW_SEQUENCE, EXPLICIT, LOST_ACK_QUESTION, COST, FAR, *EXERCISES)

@@ -4,14 +4,14 @@ Where the notebook uses what, in this order:
 
 | id | where |
 |---|---|
-| 5.recall-silent, 5.recall-content, 5.recall-worlds | warm-up: three questions on lessons 2 to 4 |
+| 5.recall-retries-0, 5.recall-content, 5.recall-worlds | warm-up: three questions on lessons 2 to 4 |
 | 5.scope | the article's own question |
 | 5.restart | before `simulate(3, faults={2: "kill producer"}, resend=True)` |
 | 5.saw-ids | after that run |
 | 5.close | before the two producers on the real client, one closed and one killed |
-| 5.timeout | before two runs in which no answer ever comes; `reveal(stored, predict, control=not_stored)` |
+| 5.timeout | before two runs without any answer; `reveal(lost_acks, predict, control=lost_requests)` |
 | 5.resend | before the application answers that exception with another send |
-| 5.stuck | before two lost acks on the installed client |
+| 5.next-record | before two lost acks on the installed client |
 | 5.consumer | before a consumer that crashes between reading and committing; its control commits first |
 | 5.saw-consumer | after these runs |
 | 5.twice, 5.no-resend, 5.told | exercises: two puzzles, one of them impossible, and a value |
@@ -30,11 +30,11 @@ from lesson_lib.teach.tasks.task import given
 
 SHORT = {"client": "java", "delivery_timeout_ms": 300, "request_timeout_ms": 100}
 KILLED = scenario(3, faults={2: "kill producer"}, resend=True)
-STORED = scenario(1, faults={"1+": "lose ack"}, **SHORT)
-NOT_STORED = scenario(1, faults={"1+": "lose request"}, **SHORT)
+LOST_ACKS = scenario(1, faults={"1+": "lose ack"}, **SHORT)
+LOST_REQUESTS = scenario(1, faults={"1+": "lose request"}, **SHORT)
 RESENT = scenario(2, faults={"1-4": "lose ack"}, resend=True, **SHORT)
-READ_TWICE = scenario(4, consumer={"commit": "after", "crash_at": 2})
-SKIPPED = scenario(4, consumer={"commit": "before", "crash_at": 2})
+COMMITS_AFTER = scenario(4, consumer={"commit": "after", "crash_at": 2})
+COMMITS_BEFORE = scenario(4, consumer={"commit": "before", "crash_at": 2})
 
 
 def log_is(*runs: History) -> str:
@@ -64,7 +64,7 @@ def told_same(one: History, other: History) -> bool:
 
 RECALL = (
     Question(
-        id="5.recall-silent", kind="recall",
+        id="5.recall-retries-0", kind="recall",
         text="`kafka-python` with `retries=0` and no other setting. Is idempotence on?",
         options=(
             Option("Yes, it is the default.", False, "a default stays whatever else is set",
@@ -73,7 +73,8 @@ RECALL = (
             Option("The producer refuses to start.", False, "a conflict is always an error",
                    "that happens only if you set `enable_idempotence=True` explicitly."),
         ),
-        explanation="Three settings do that: acks, retries and the number of requests in flight.",
+        explanation="Three settings switch the default off: acks, retries and the number of requests in "
+                    "flight.",
     ),
     Question(
         id="5.recall-content", kind="recall", scenario=scenario(("tea", "tea")),
@@ -116,7 +117,8 @@ SCOPE = Question(
                "there are limits, and this lesson finds them."),
         Option("From producer to broker, and even there only within limits.", True),
     ),
-    explanation="The article gives the second answer. The runs below show the difference to the third.",
+    explanation="The article gives the second answer. The runs below show how the third differs from it, "
+                "with three ways in which a record can turn up twice all the same.",
 )
 
 RESTART = Question(
@@ -160,12 +162,12 @@ CLOSE = Question(
                "it refuses nothing. Fencing, which shuts out an old producer, comes in lesson 7."),
         Option("Nothing.", True),
     ),
-    explanation="Kafka's protocol has no request for it. `close` is useful for another reason: it waits for "
-                "whatever is still on its way.",
+    explanation="Nothing: Kafka's protocol has no request that gives an id back. `close` is useful for "
+                "another reason: it waits for whatever is still on its way.",
 )
 
 TIMEOUT = Question(
-    id="5.timeout", kind="prediction", scenario=STORED, control=NOT_STORED,
+    id="5.timeout", kind="prediction", scenario=LOST_ACKS, control=LOST_REQUESTS,
     text="Idempotence is on, and no answer arrives any more. In one run the acks get lost, in the other the "
          "requests. After `delivery.timeout.ms` the producer gives up. What do you expect?",
     options=(
@@ -184,9 +186,8 @@ TIMEOUT = Question(
                lambda a, b: f"{len(a.attempts)} tries, and the log holds {log_words(a)}."),
     ),
     explanation="Idempotence kept the tries from adding up, but it can't make an answer arrive. So a record "
-                "can be lost, and not silently: its future fails. But `TimeoutException` doesn't say "
-                "\"lost\". It says **unknown**, and that only surprises an application that ignores its "
-                "futures.",
+                "can be lost. Its future fails, so the loss is silent only for an application that ignores "
+                "its futures. But `TimeoutException` doesn't say \"lost\". It says **unknown**.",
 )
 
 RESEND = Question(
@@ -204,8 +205,8 @@ RESEND = Question(
                 "client, where nothing can see it.",
 )
 
-STUCK = Question(
-    id="5.stuck", kind="prediction", live=True,
+NEXT_RECORD = Question(
+    id="5.next-record", kind="prediction", live=True,
     scenario=scenario(2, faults={"1-2": "lose ack silently"}, delivery_timeout_ms=750,
                       request_timeout_ms=400),
     text="kafka-python loses two acks of `m0` in a row and gives up on it. From then on the network is fine. "
@@ -226,7 +227,7 @@ STUCK = Question(
 )
 
 CONSUMER = Question(
-    id="5.consumer", kind="prediction", scenario=READ_TWICE,
+    id="5.consumer", kind="prediction", scenario=COMMITS_AFTER,
     text="The log is clean: `m0 m1 m2 m3`. A consumer handles each record and then commits its offset "
          "(`commit` is `after`). It crashes between the two, at the second record, and starts again. What "
          "does its application see?",
@@ -238,12 +239,12 @@ CONSUMER = Question(
         Option("`m0 m2 m3`", lambda run: read(run) == ["m0", "m2", "m3"], "reading moves the position",
                lambda run: f"it saw {read_words(run)}. Only a commit moves the committed offset."),
     ),
-    explanation="The offset behind `m1` hadn't been committed yet, so the second consumer started at `m1`. "
+    explanation="The offset after `m1` hadn't been committed yet, so the second consumer started at `m1`. "
                 "No producer setting reaches this far.",
 )
 
 SAW_CONSUMER = Question(
-    id="5.saw-consumer", kind="observation", scenario=READ_TWICE, control=SKIPPED,
+    id="5.saw-consumer", kind="observation", scenario=COMMITS_AFTER, control=COMMITS_BEFORE,
     text="The other consumer commits first and handles afterwards. It crashed at the same place. What did "
          "its application miss?",
     options=(
@@ -265,7 +266,7 @@ EXERCISES = (
         id="5.twice", scenario=scenario(3, idempotence=True, resend=True), budget=1, kinds=KINDS,
         goal="`m2` is in the log twice, nothing else is, and idempotence is on.",
         reached=lambda run: Counter(run.values()) == {"m0": 1, "m1": 1, "m2": 2},
-        text="Three records, with idempotence on. The application sends everything again that got no ok "
+        text="Three records, with idempotence on. The application sends again every record that got no ok "
              "(`resend=True`). With one fault, get `m2` into the log twice: `task.check({...: \"...\"})`",
         hints=("A lost ack won't do it, because the broker recognises the client's own retry.",
                "The client must be gone before it can retry.", "Which request carries `m2`?"),
@@ -289,7 +290,7 @@ EXERCISES = (
         wrong=(given({2: "kill producer"}), given({2: "lose ack"}), given({2: "repeat"}),
                given({2: "lose ack", 3: "lose ack"}),
                given({2: "lose ack", 3: "forget idle ids"})),
-        explanation="The broker recognises whatever the client itself sends twice. So the promise is: if the "
+        explanation="The broker recognised whatever this client sent twice. So the promise is: if the "
                     "client library retries a batch under one producer id and epoch, the log of its "
                     "partition holds that batch at most once, as long as the broker remembers it. Lesson 6 "
                     "makes it forget.",
@@ -314,4 +315,5 @@ EXERCISES = (
     ),
 )
 
-ITEMS = (*RECALL, SCOPE, RESTART, SAW_IDS, CLOSE, TIMEOUT, RESEND, STUCK, CONSUMER, SAW_CONSUMER, *EXERCISES)
+ITEMS = (*RECALL, SCOPE, RESTART, SAW_IDS, CLOSE, TIMEOUT, RESEND, NEXT_RECORD, CONSUMER, SAW_CONSUMER,
+         *EXERCISES)
