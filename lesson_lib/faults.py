@@ -5,6 +5,9 @@ A script addresses the n-th produce attempt, counted from 1, never a time: `{2: 
 text, `"2: lose ack; 4-6: refuse 19; 8+: lose request"`. The simulation and the fault proxy read the same
 script.
 
+To add a fault: name it here, and carry it out in `sim/network.py`, `sim/broker.py` or `sim/sender.py` and in
+`proxy/proxy.py`; its words in a picture's heading are in `draw/words/heading.py`.
+
 Kafka answers in order on one connection, so one answer cannot go missing alone. All faults that break a
 connection are one: from attempt n on, the connection lets K more requests through to the broker and J answers
 back, then it is gone with everything on it, and the client sends again all that it had not seen answered.

@@ -1,6 +1,8 @@
 """The toy: a producer, a network and a broker in virtual time.
 
-No input or output, no threads, no wall clock, no randomness; it knows neither the explorer nor the wire.
+`broker` answers a request, `network` carries it, `producer` and its clients decide what to send again and
+when to raise the epoch; `memory_broker` is the broker of the explorer and of wrong beliefs. No input or
+output, no threads, no wall clock, no randomness; it knows neither the explorer nor the wire.
 """
 
 from lesson_lib.sim.pipeline import simulate_pipeline

@@ -74,7 +74,7 @@ class JavaProducer(Producer):
     def on_error(self, batch: ProducerBatch, answer: ProduceAnswer | None) -> None:
         """Errors 45 and 59 are tried again, with a new epoch where nothing of its own explains the gap."""
         if self.settings.idempotence and answer and self._needs_new_epoch(batch, answer):
-            self._raise_epoch(batch.partition)
+            self._begin_new_epoch(batch.partition)
         super().on_error(batch, answer)
 
     def _needs_new_epoch(self, batch: ProducerBatch, answer: ProduceAnswer) -> bool:
@@ -90,7 +90,7 @@ class JavaProducer(Producer):
     def after_failure(self, batch: ProducerBatch, error: ErrorCode | None) -> None:
         """The batch is given up and leaves a gap: later batches start at 0 of a new epoch."""
         if self.settings.idempotence and not self.is_retriable(error):
-            self._raise_epoch(batch.partition)
+            self._begin_new_epoch(batch.partition)
 
     def fail(self, batch: ProducerBatch, error: ErrorCode | None) -> None:
         """Give a batch up."""
@@ -128,9 +128,9 @@ class JavaProducer(Producer):
         """Where the last one was acknowledged, the broker has the expired one too; else start again."""
         self.unresolved.discard(partition)
         if self.next_sequence.get(partition, 0) != self.last_acked.get(partition, -1) + 1:
-            self._raise_epoch(partition)
+            self._begin_new_epoch(partition)
 
-    def _raise_epoch(self, partition: int) -> None:
+    def _begin_new_epoch(self, partition: int) -> None:
         """One up, and everything unfinished in this partition is numbered again from 0."""
         self.unresolved.discard(partition)
         self.raise_epoch(partition=partition)

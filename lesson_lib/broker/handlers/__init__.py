@@ -2,7 +2,8 @@
 
 To add one: write `handle_<api>(cluster, request)` in the file of its family, return the fields of the
 response as a dict by Kafka's names, and put `@serves("<Api>", lowest, highest)` above it. A new file is
-named below. A handler is a coroutine only where its answer has to wait for something (Fetch, JoinGroup,
+named below. An API that kafka-python's table for the release or `wire/messages` does not have is not
+offered. A handler is a coroutine only where its answer has to wait for something (Fetch, JoinGroup,
 SyncGroup).
 """
 

@@ -232,16 +232,19 @@ def read_header(batch: bytes) -> tuple[int, int, int, int]:
 
 def one_byte_early(batch: bytes) -> tuple[int, int, int, int]:
     """Begins one byte too early."""
+    import struct
     return struct.unpack_from(">qhii", batch, 42)
 
 
 def little_endian(batch: bytes) -> tuple[int, int, int, int]:
     """Reads the bytes in the wrong order."""
+    import struct
     return struct.unpack_from("<qhii", batch, 43)
 
 
 def without_count(batch: bytes) -> Any:
     """Leaves the record count out."""
+    import struct
     return struct.unpack_from(">qhi", batch, 43)
 
 
