@@ -17,7 +17,6 @@ Where the notebook uses what, in this order:
 
 from __future__ import annotations
 
-import struct
 from typing import Any
 
 from lesson_lib.history import History
