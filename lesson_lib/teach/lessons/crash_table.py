@@ -1,5 +1,7 @@
-"""Consume, transform, produce, crashed once after every step, with and without transactions: one row a "
-"run."""
+"""Consume, transform, produce, crashed once after every step, with and without transactions.
+
+One row of the table is one run.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +22,8 @@ def crash_table() -> TextTable:
     rows = [_row(PLAIN[commit], step, transactions=False, commit=commit)
             for commit, steps in STEPS.items() for step in steps]
     rows += [_row("transactions", step, transactions=True) for step in TRANSACTION]
-    return TextTable('One crash, right after the named step with `b`; then the process starts again. "Offset '
-                     'last": it commits the offset after the send; "first": before.',
+    return TextTable('One crash, right after the named step with `b`; then the process starts again. With '
+                     '"offset last" it commits the offset after the send, with "offset first" before it.',
                      ("how", "crash after", *(f"out, {level}" for level in LEVELS), "work on b"), tuple(rows))
 
 

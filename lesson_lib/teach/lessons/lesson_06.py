@@ -1,11 +1,11 @@
-"""Lesson 6, "Inside the broker": batches made by hand, what the broker remembers and where, and every outcome
-of it.
+"""Lesson 6, "Inside the broker": batches made by hand, what the broker remembers and where, and every
+outcome of it.
 
 Where the notebook uses what, in this order; what is marked * belongs to a section "Going deeper":
 
 | id | where |
 |---|---|
-| 6.recall-number, 6.recall-off, 6.recall-restart | opening: three questions on lessons 3 to 5 |
+| 6.recall-number, 6.recall-acks-1, 6.recall-restart | opening: three questions on lessons 3 to 5 |
 | 6.replay | before the forged batches 0 to 6 are sent again, newest first |
 | 6.saw-old | after that |
 | 6.cuts | before a gap and a batch that is cut differently |
@@ -112,12 +112,12 @@ RECALL = (
         explanation="The broker recognises a batch by its numbers, never by its content.",
     ),
     Question(
-        id="6.recall-off", kind="recall",
+        id="6.recall-acks-1", kind="recall",
         text="In kafka-python you set `acks=1` and nothing else. What about idempotence?",
         options=(
             Option("It's on, as by default.", False, "a default stays whatever else is set",
                    "`acks=1` conflicts with it, so the default gives way."),
-            Option("It's off, and nobody tells you.", True),
+            Option("It's off, and the client raises nothing.", True),
             Option("It's off, and the broker complains.", False, "the broker needs acks=all",
                    "no broker asks for `acks=all`; the client alone has that rule."),
         ),
@@ -136,7 +136,8 @@ RECALL = (
                    lambda run: f"the log holds {log_words(run)}."),
             Option("Like a stranger.", lambda run: ids(run) == 2),
         ),
-        explanation="It has a new id, and its sequences start at 0. The promise ends with the process.",
+        explanation="The new one has a new id, and its sequences start at 0. The promise ends with the "
+                    "process.",
     ),
 )
 
@@ -214,8 +215,8 @@ EPOCH_QUESTION = Question(
 SIX_QUESTION = Question(
     id="6.six", kind="prediction", scenario=SIX, control=FIVE,
     text="The broker stores a burst of batches, then all acks are lost at once. The producer sends the "
-         "oldest again and waits for its answer. If that is error 45, it raises its epoch and sends "
-         "everything again that has no ack yet. One run has five in flight, the other six. (A real Java "
+         "oldest again and waits for its answer. If the answer is error 45, the client raises its epoch and "
+         "resends everything that hasn't been acked. One run has five in flight, the other six. (A real Java "
          "client won't start with six while idempotence is on; the simulation lets you.) What's different "
          "with six?",
     options=(
@@ -234,8 +235,8 @@ SIX_QUESTION = Question(
                lambda six, five: f"with six in flight the log holds {log_words(six)}."),
     ),
     explanation="The sixth batch pushed the first out of the memory, so the broker refused the retry of 0 "
-                "with 45. The Java client took that for a lost epoch: it began again at 0 with epoch 1, and "
-                "to the broker all six were new.",
+                "with 45. The Java client took that as a sign that its numbers no longer fit: it began again "
+                "at 0 with epoch 1, and to the broker all six were new.",
 )
 
 FAILOVER = Question(
@@ -254,8 +255,8 @@ FAILOVER = Question(
                "a clean restart forgets nothing", logs_are),
     ),
     explanation="Id, epoch and sequence are in the header of every batch, so a follower builds the same "
-                "memory as it replicates. A broker that starts takes a short cut: it loads a snapshot, and "
-                "that holds only the last batch of each id.",
+                "memory while it replicates. A broker that starts takes a short cut: it loads a snapshot, "
+                "and that holds only the last batch of each id.",
 )
 
 EXPIRE = Question(
@@ -266,7 +267,7 @@ EXPIRE = Question(
         Option("Some time after the producer's connection is closed.", False,
                "a session keeps the producer id",
                "the rule knows nothing of connections."),
-        Option("A day after the last batch that it stored for it.", True),
+        Option("A day after the last batch that it stored under that id.", True),
         Option("When the producer calls `close()`.", False, "close releases the producer id",
                "`close` tells the broker nothing, as in lesson 5."),
         Option("Never.", False, "a producer id is remembered for ever",
@@ -370,7 +371,7 @@ EXERCISES = (
         id="6.verdicts", scenario=forged(*FORGED_TASK),
         expects='a list of "stored", "duplicate" and "refused"',
         text="Be the broker. Eight batches of producer 8 arrive at an empty log, written as "
-             "epoch:first-last. `0:0-2`, `0:3-4`, `0:0-2`, `0:3-3`, `0:5-5`, `1:0-1`, `0:5-5`, `1:0-1`. What "
+             "epoch:first-last: `0:0-2`, `0:3-4`, `0:0-2`, `0:3-3`, `0:5-5`, `1:0-1`, `0:5-5`, `1:0-1`. What "
              "are the eight answers? `task.check([\"stored\", ...])`",
         truth=verdicts,
         against=lambda run, answer: _first_wrong(run, answer),
@@ -409,8 +410,8 @@ EXERCISES = (
     ),
     BoundTask(
         id="6.smallest", anomaly="hole", world={"broker": "4.4"},
-        text="What does that hole need at least? Find the smallest numbers with which Kafka 4.4 can still "
-             "leave one; `explore(...)` helps. `task.check({\"batches\": ..., \"in_flight\": ..., "
+        text="What's the least that this hole needs? Find the smallest numbers with which Kafka 4.4 can "
+             "still leave one; `explore(...)` helps. `task.check({\"batches\": ..., \"in_flight\": ..., "
              "\"faults\": ...})`",
         hints=("One batch has to overtake another.", "Without any fault none overtakes another."),
         right=(given({"batches": 2, "in_flight": 2, "faults": 1}),),

@@ -6,14 +6,14 @@ Where the notebook uses what, in this order; what is marked * belongs to a secti
 |---|---|
 | 7.recall-restart, 7.recall-unknown, 7.recall-epoch | opening: three questions on lessons 5 and 6 |
 | 7.alone | the article's own question |
-| 7.half | before an idempotent producer that dies between two partitions |
+| 7.two-partitions | before an idempotent producer that dies between two partitions |
 | 7.commit | before the first transaction, on two partitions |
 | 7.abort, 7.saw-abort | before and after an aborted transaction with two consumers |
-| 7.stuck | before a transaction that stays open |
+| 7.open | before a transaction that stays open |
 | 7.zombie | before two producers with one transactional id |
 | 7.id | after that: which id for which process |
 | 7.crash | before consume, transform, produce without transactions; its control has them |
-| 7.half-commit | before a real commit after a send that failed (live; the scenario stands in for it) |
+| 7.unread-future | before a real commit after a send that failed (live; the scenario stands in for it) |
 | 7.commit-raises | before what a commit that raises means |
 | 7.make-log | an exercise: play the producers |
 | 7.lag* | an exercise: count offsets |
@@ -124,7 +124,7 @@ RECALL = (
     ),
     Question(
         id="7.recall-unknown", kind="recall",
-        text="After `delivery.timeout.ms` the future of a send raises a time-out. What's in the log?",
+        text="After `delivery.timeout.ms` the future of a send raises a timeout. What's in the log?",
         options=(
             Option("The record may be there or not.", True),
             Option("Nothing, so you can send it again.", False, "a timeout means not written",
@@ -145,7 +145,7 @@ RECALL = (
                    "it drops nothing silently."),
             Option("It refuses it: error 47.", True),
         ),
-        explanation="Old epochs are shut out. Today you see what that's for.",
+        explanation="Old epochs are refused.",
     ),
 )
 
@@ -162,10 +162,10 @@ ALONE = Question(
     explanation="The interesting part is what exactly is missing. The next runs show it piece by piece.",
 )
 
-HALF_QUESTION = Question(
-    id="7.half", kind="prediction", scenario=HALF,
+TWO_PARTITIONS = Question(
+    id="7.two-partitions", kind="prediction", scenario=HALF,
     text="An order is two records: `order` to partition 0, then `stock` to partition 1. The producer is "
-         "idempotent. The process dies after the first. What's there?",
+         "idempotent. The process dies after the first. What do the two logs hold?",
     options=(
         Option("Nothing: the broker takes half an order back.", lambda run: not run.values(0),
                "idempotence is all or nothing", logs_are),
@@ -188,9 +188,9 @@ COMMIT_QUESTION = Question(
         Option("3", lambda run: len(run.log(0)) == 3, "begin is written too",
                lambda run: f"only the end is written down: {logs_words(run)}."),
     ),
-    explanation="The coordinator decides in one place; then it has a marker written into every partition "
-                "that took part, and a marker takes an offset like any record. No consumer receives a "
-                "marker, so expect gaps in the offsets.",
+    explanation="The coordinator decides in one place; then it makes the leaders write a marker into every "
+                "partition that took part, and a marker takes an offset like any record. No consumer "
+                "receives a marker, so expect gaps in the offsets.",
 )
 
 ABORT_QUESTION = Question(
@@ -223,8 +223,8 @@ SAW_ABORT = Question(
                 "librdkafka it is.",
 )
 
-STUCK_QUESTION = Question(
-    id="7.stuck", kind="prediction", scenario=STUCK,
+OPEN_QUESTION = Question(
+    id="7.open", kind="prediction", scenario=STUCK,
     text="A slow process has begun a transaction and sent `s0`. Then another producer, without any "
          "transaction, stores `o0` behind it. What does a `read_committed` consumer receive now?",
     options=(
@@ -234,10 +234,10 @@ STUCK_QUESTION = Question(
                "isolation changes nothing", read_is),
         Option("Nothing.", lambda run: not read(run)),
     ),
-    explanation="A careful consumer reads up to the first record of the oldest open transaction, the last "
-                "stable offset. Everything behind it waits, whoever sent it, until the coordinator gives up "
-                "on the slow producer: after `transaction.timeout.ms`, one minute by default. The "
-                "coordinator looks every 10 seconds, so add up to 10.",
+    explanation="A careful consumer, one with `read_committed`, reads up to the first record of the oldest "
+                "open transaction, the last stable offset. Everything behind it waits, whoever sent it, "
+                "until the coordinator gives up on the slow producer: after `transaction.timeout.ms`, one "
+                "minute by default. The coordinator looks every 10 seconds, so add up to 10.",
 )
 
 ZOMBIE_QUESTION = Question(
@@ -295,8 +295,8 @@ CRASH_QUESTION = Question(
                 "because its offset never came.",
 )
 
-HALF_COMMIT = Question(
-    id="7.half-commit", kind="prediction", scenario=FAILED_SEND, live=True,
+UNREAD_FUTURE = Question(
+    id="7.unread-future", kind="prediction", scenario=FAILED_SEND, live=True,
     text="With kafka-python: in one transaction `order` is stored, and the send of `stock` gets no answer. "
          "The application doesn't look at that future and calls `commit_transaction()`. What does the log "
          "hold afterwards?",
@@ -324,7 +324,7 @@ COMMIT_RAISES = Question(
                "the request itself may have got lost."),
         Option("It may be committed or not.", True),
     ),
-    explanation="Lesson 2's two worlds again. With Java, after a time-out, call `commitTransaction()` again, "
+    explanation="Lesson 2's two worlds again. With Java, after a timeout, call `commitTransaction()` again, "
                 "and don't abort (`KafkaProducer` javadoc). A producer of kafka-python 3.0.12 can do neither "
                 "any more: close it and start a new one under the same id. Its `init_transactions()` waits "
                 "until the old transaction is decided, and then the committed offset tells you which way it "
@@ -337,7 +337,7 @@ EXERCISES = (
         text="Make the log `a ABORT b COMMIT` without calling `abort()`. Your function gets a `kafka`, as in "
              "the cells above. `task.check(play)`",
         hints=("Who else ends a transaction that was left open?",
-        "Either time does it (`kafka.wait`), or a successor.",
+               "Either time does it (`kafka.wait`), or a successor.",
                "A successor is a second producer with the same transactional id."),
         right=(given(rules.play), given(rules.waits)),
         wrong=(given(rules.aborts), given(rules.another_id), given(rules.plain), given("a ABORT b COMMIT")),
@@ -355,9 +355,9 @@ EXERCISES = (
         right=(given([7, 3]), given((7, 3))),
         wrong=(given([4, 3]), given([7, 4]), given([6, 3]), given([4, 4]), given(7)),
         explanation="So end minus committed offset isn't a number of records. A monitor that subtracts "
-                    "offsets shows a lag that \"last record + 1\" never works off.",
+                    "offsets shows a lag that never reaches 0 if the consumer commits \"last record + 1\".",
     ),
 )
 
-ITEMS = (*RECALL, ALONE, HALF_QUESTION, COMMIT_QUESTION, ABORT_QUESTION, SAW_ABORT, STUCK_QUESTION,
-         ZOMBIE_QUESTION, ID_QUESTION, CRASH_QUESTION, HALF_COMMIT, COMMIT_RAISES, *EXERCISES)
+ITEMS = (*RECALL, ALONE, TWO_PARTITIONS, COMMIT_QUESTION, ABORT_QUESTION, SAW_ABORT, OPEN_QUESTION,
+         ZOMBIE_QUESTION, ID_QUESTION, CRASH_QUESTION, UNREAD_FUTURE, COMMIT_RAISES, *EXERCISES)

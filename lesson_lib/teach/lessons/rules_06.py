@@ -1,5 +1,7 @@
-"""The author's answers to 6.own-rule: one that holds, and those that do not, the two that held in lesson 2 "
-"among them."""
+"""The author's answers to 6.own-rule: one that holds, and those that don't.
+
+Among the latter are the two that held in lesson 2.
+"""
 
 from __future__ import annotations
 
