@@ -15,6 +15,7 @@ from tests.notebooks.test_same import contents, differences, first_difference
 
 MEASURED = "relative time"  # in seconds, which a virtual world has not; see `measure_cost`
 ANNOUNCED = re.compile(r"Live broker:.*?(?:run\s+this\s+cell\s+again\.|world='sockets'\)\.)\s*", re.DOTALL)
+NAMED = re.compile(r"the embedded broker \(\d\.\d\)|127\.0\.0\.1:\d+|Apache Kafka \d\.\d\.\d(?= of docker)")
 VIRTUAL = {"LESSON_WORLD": "virtual", "KAFKA_BOOTSTRAP_SERVERS": ""}
 
 
@@ -38,11 +39,11 @@ def test_every_cell_is_the_same_every_time(in_virtual_world: Callable[[str], Boo
 
 
 def unannounced(notebook: Any) -> Any:
-    """The notebook without the lines in which `start_lab` says which broker and which world it is."""
+    """The notebook without the lines in which `start_lab` says which broker and which world it is, and without its name."""
     notebook = copy.deepcopy(notebook)
     for output in (output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs):
         if "text" in output:
-            output["text"] = ANNOUNCED.sub("", output["text"])
+            output["text"] = NAMED.sub("the broker", ANNOUNCED.sub("", output["text"]))
     return notebook
 
 
