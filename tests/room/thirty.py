@@ -37,10 +37,11 @@ EXPECTED = {  # true before the last cell, which stops the lab; as in a run with
 
 
 def live_cells(lesson: str) -> list[str]:
-    """The set-up cell and every cell that has to do with the lab."""
+    """The set-up cell and every cell that has to do with the lab, but those that show it beside something of another cell."""
     (path,) = (ROOT / "notebooks").glob(f"{lesson}-*.ipynb")
     code = ["".join(cell["source"]) for cell in json.loads(path.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == "code"]
-    return [code[0], *(source for source in code[1:] if re.search(r"\blab\b|\breal\.", source) and "lost_ack" not in source)]
+    beside = re.compile(r"\blost_ack\b|\bpredict\b")
+    return [code[0], *(source for source in code[1:] if re.search(r"\blab\b|\breal\.", source) and not beside.search(source))]
 
 
 def be_a_learner(address: str) -> None:
