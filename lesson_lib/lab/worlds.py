@@ -19,8 +19,9 @@ WORLD, WORLDS = "LESSON_WORLD", ("sockets", "virtual")
 
 
 def is_virtual(world: str | None) -> bool:
-    """Whether the lab is to be in the virtual world; None leaves it to LESSON_WORLD. LessonError for a "
-    "world that there is not."""
+    """Whether the lab is to be in the virtual world; None leaves it to LESSON_WORLD. LessonError for a
+    world that there is not.
+    """
     wanted = world or os.environ.get(WORLD, "").strip() or ("virtual" if IN_PAGE else "sockets")
     if wanted not in WORLDS:
         raise LessonError(f"There is no world {wanted!r}: start_lab(world=...) and {WORLD} know 'sockets' "
@@ -32,8 +33,9 @@ def is_virtual(world: str | None) -> bool:
 
 
 def choose_virtual(broker: str | EmbeddedBroker | None, version: str) -> Choice:
-    """A broker in a virtual world, which is opened for it. LessonError where another broker is asked for, "
-    "and for no release of Kafka."""
+    """A broker in a virtual world, which is opened for it. LessonError where another broker is asked for,
+    and for no release of Kafka.
+    """
     if broker not in (None, "embedded"):
         raise LessonError(f"A virtual world has a broker of its own and reaches no other, so not {broker!r}: "
                           "leave the broker out, or take start_lab(..., world='sockets').")

@@ -82,8 +82,9 @@ def stand_ins(world: VirtualWorld) -> Iterator[StandIn]:
 
 
 class NumberedTask(selector.Task):
-    """A task of kafka-python's loop. Of two that are due at one moment the older goes first; kafka-python "
-    "leaves that to chance."""
+    """A task of kafka-python's loop. Of two that are due at one moment the older goes first; kafka-python
+    leaves that to chance.
+    """
 
     _numbers: Iterator[int] = itertools.count()
 
@@ -102,8 +103,9 @@ class NumberedTask(selector.Task):
 
 
 def enter() -> VirtualWorld:
-    """Open a virtual world. LessonError where one is open, and for a kafka-python with other seams than "
-    "those that we know."""
+    """Open a virtual world. LessonError where one is open, and for a kafka-python with other seams than
+    those that we know.
+    """
     if _open:
         raise LessonError("A virtual world is open already; stop its lab first: lab.stop().")
     check_seams()
@@ -120,8 +122,9 @@ def enter() -> VirtualWorld:
 
 
 def put_everywhere(world: VirtualWorld) -> None:
-    """The names of modules in everything that waits, and the seams of kafka-python that are no names of "
-    "modules."""
+    """The names of modules in everything that waits, and the seams of kafka-python that are no names of
+    modules.
+    """
     waiting = [module for name, module in sys.modules.items()
                if module is not None
                and name.startswith(WAITING_ROOMS) and not name.startswith(LEFT_AS_THEY_ARE)]

@@ -1,5 +1,6 @@
-"""Opens a virtual world with a broker in it; the servers of the broker and of the proxy run on its loop "
-"instead of in threads."""
+"""Opens a virtual world with a broker in it; the servers of the broker and of the proxy run on its loop
+instead of in threads.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""What `socket` and `selectors` are in a virtual world: connections in memory, and a `select` that gives "
-"way to the others."""
+"""What `socket` and `selectors` are in a virtual world: connections in memory, and a `select` that gives
+way to the others.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +16,9 @@ from lesson_lib.lab.virtual.world import VirtualWorld
 
 
 class VirtualSocket(End):
-    """`socket.socket`: kafka-python's, which never waits, or with a `timeout` in seconds one for requests "
-    "by hand."""
+    """`socket.socket`: kafka-python's, which never waits, or with a `timeout` in seconds one for requests
+    by hand.
+    """
 
     _files = itertools.count(1_000)
 
@@ -130,8 +132,9 @@ class VirtualSelector(selectors.SelectSelector):
         return [(key, events) for key, events in can if events]
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        """What is ready. Where nothing is, the thread is parked and gets nothing; once it is parked, the "
-        "others run here."""
+        """What is ready. Where nothing is, the thread is parked and gets nothing; once it is parked, the
+        others run here.
+        """
         if (found := self.ready()) or (timeout is not None and timeout <= 0):
             return found
         thread = self._world.current

@@ -23,8 +23,9 @@ log = logging.getLogger("kafka")
 
 
 class VirtualThread:
-    """`threading.Thread`. A target that kafka-python loops in gets turns; any other is run to its end in "
-    "its first one."""
+    """`threading.Thread`. A target that kafka-python loops in gets turns; any other is run to its end in
+    its first one.
+    """
 
     def __init__(self, world: VirtualWorld, target: Callable[..., Any], name: str = "",
                  args: tuple[Any, ...] = (),
@@ -51,16 +52,18 @@ class VirtualThread:
             self._world.wait(lambda: not self._alive, timeout)
 
     def park(self, wakes: Callable[[], Any], until: float | None) -> bool:
-        """Sleep from the end of this turn until then, or until something wakes it; False where it is to "
-        "sleep already."""
+        """Sleep from the end of this turn until then, or until something wakes it; False where it is to
+        sleep already.
+        """
         if self._wakes is not None:
             return False
         self._wakes, self._until = wakes, until
         return True
 
     def stay_awake(self) -> None:
-        """Have a turn at once: it has waited in the middle of this one, and nobody knows what it would do "
-        "next."""
+        """Have a turn at once: it has waited in the middle of this one, and nobody knows what it would do
+        next.
+        """
         self._until = self._world.now
 
     def can_run(self) -> bool:
@@ -101,8 +104,9 @@ class _TurnIsOver(BaseException):
 
 
 def _turns_of_sender(sender: Sender) -> Iterator[None]:
-    """`Sender.run` keeps all that it knows in the sender, so it can be left after each `run_once`, and "
-    "called again."""
+    """`Sender.run` keeps all that it knows in the sender, so it can be left after each `run_once`, and
+    called again.
+    """
     def run_once() -> None:
         try:
             type(sender).run_once(sender)

@@ -31,8 +31,9 @@ STEPS_AT_ONCE, STEP_SECONDS = 50, 0.001
 
 
 class Turns(Protocol):
-    """Somebody who runs while others wait: the event loop, or a thread. `identity` is what `current_thread` "
-    "says."""
+    """Somebody who runs while others wait: the event loop, or a thread. `identity` is what
+    `current_thread` says.
+    """
 
     identity: Any
 
@@ -40,8 +41,9 @@ class Turns(Protocol):
         """Whether there is something to do now, and it is not already on the stack."""
 
     def waits_until(self) -> float | None:
-        """When there is something to do without anybody's help; None for never, and while it is on the "
-        "stack."""
+        """When there is something to do without anybody's help; None for never, and while it is on the
+        stack.
+        """
 
     def turn(self) -> None:
         """Do it. Raises nothing."""
@@ -51,8 +53,9 @@ class Turns(Protocol):
 
 
 class VirtualWorld:
-    """The clock, the event loop and the threads of one virtual world. What is random in it comes from "
-    "`random`."""
+    """The clock, the event loop and the threads of one virtual world. What is random in it comes from
+    `random`.
+    """
 
     def __init__(self) -> None:
         self.now = BEGIN
@@ -142,8 +145,9 @@ class VirtualWorld:
         return [at for at in times if at is not None and at > self.now]
 
     def _take_time(self) -> None:
-        """Where somebody is busy without end at one moment, real time would pass by itself; here it does so "
-        "after many steps."""
+        """Where somebody is busy without end at one moment, real time would pass by itself; here it does
+        so after many steps.
+        """
         self._steps += 1
         if self._steps > STEPS_AT_ONCE:
             self.now = min([self.now + STEP_SECONDS, *self._due()])
@@ -158,8 +162,9 @@ class VirtualWorld:
 
     @contextmanager
     def _interrupts_held(self) -> Iterator[None]:
-        """Within a turn an interrupt would break whoever has it; it strikes between two turns of the "
-        "outermost wait."""
+        """Within a turn an interrupt would break whoever has it; it strikes between two turns of the
+        outermost wait.
+        """
         in_main = threading.current_thread() is threading.main_thread()
         before = signal.getsignal(signal.SIGINT) if in_main else None
         if self.current is not None or not callable(before):

@@ -36,7 +36,9 @@ def runs(world: str) -> list[History]:
 @pytest.fixture(scope="module")
 def pairs() -> Iterator[tuple[History, History]]:
     """The histories of both worlds."""
-    yield list(zip(runs("virtual"), runs("sockets"), strict=True))
+    with pytest.MonkeyPatch.context() as patch:  # a virtual world refuses a broker that CI names
+        patch.delenv("KAFKA_BOOTSTRAP_SERVERS", raising=False)
+        yield list(zip(runs("virtual"), runs("sockets"), strict=True))
 
 
 @pytest.mark.parametrize("number", range(len(SCRIPTS)), ids=lambda number: str(SCRIPTS[number]))
