@@ -23,7 +23,8 @@ from lesson_lib.wire import probe
 
 pytest_plugins = ["tests.labs"]
 
-TOGETHER = ("browser", "notebooks", "publish")  # one JupyterLab, one run of every lesson
+# One JupyterLab, one run of every lesson; a report looks for processes that another report left behind.
+TOGETHER = ("browser", "notebooks", "publish", "report")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 

@@ -220,9 +220,12 @@ def test_librdkafka_raises_the_epoch_of_all_partitions(lab: Lab) -> None:
     was lost goes again with a new number: stored twice, every record told ok. Real librdkafka 2.16, as in the simulation."""
     topic = lab.topic("epochs", partitions=2)
     assert sent_by_librdkafka(lab, [0, 1] * 3, SHARED_EPOCH.settings["faults"], topic) == ["ok"] * 6
-    assert [values(lab, topic, n) for n in (0, 1)] == [["m0", "m2", "m4"], ["m1", "m3", "m5", "m5"]]
+    # Which partition goes first is librdkafka's choice: the one that isn't refused has the copy, of its last record.
+    shorter, copied = sorted((values(lab, topic, n) for n in (0, 1)), key=len)
+    assert sorted({*shorter, *copied}) == [f"m{n}" for n in range(6)]
+    assert (len(shorter), len(copied)) == (3, 4) and copied[-2] == copied[-1]
     toy = SHARED_EPOCH.run()
-    assert [toy.values(n) for n in (0, 1)] == [values(lab, topic, n) for n in (0, 1)] and set(toy.told.values()) == {"ok"}
+    assert [toy.values(n) for n in (0, 1)] == [["m0", "m2", "m4"], ["m1", "m3", "m5", "m5"]] and set(toy.told.values()) == {"ok"}
 
 
 @pytest.mark.fact("java-numbers-by-partition", "kafka-python-numbers-by-partition")
