@@ -39,7 +39,7 @@ def choose_virtual(broker: str | EmbeddedBroker | None, version: str) -> Choice:
     if broker not in (None, "embedded"):
         raise LessonError(f"A virtual world has a broker of its own and reaches no other, so not {broker!r}: "
                           "leave the broker out, or take start_lab(..., world='sockets').")
-    if os.environ.get(VARIABLE, "").strip() not in ("", "embedded"):
+    if broker is None and os.environ.get(VARIABLE, "").strip() not in ("", "embedded"):
         raise LessonError(f"{VARIABLE} names a broker, and a virtual world reaches none: take the variable "
                           f"away with %env {VARIABLE}=, or take start_lab(world='sockets').")
     from lesson_lib.lab.virtual import seams  # with all of kafka-python

@@ -28,8 +28,9 @@ from course_tools.clients.librdkafka import QUICK, quiet, reporter
 from lesson_lib.core.batch import Batch
 from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.errors import LessonError
+from lesson_lib.lab.every_schedule import every_schedule
 from lesson_lib.lab.forge import Forge, forge
-from lesson_lib.lab.lab import Lab
+from lesson_lib.lab.lab import Lab, start_lab
 from lesson_lib.teach.lessons.lesson_06 import BACK, CUTS, EPOCHS, FORGED_TASK, SEVEN, SHARED_EPOCH
 from lesson_lib.teach.scenarios import Forged, forged
 from lesson_lib.wire import probe, requests
@@ -361,3 +362,13 @@ def test_what_each_client_does_with_45(lab: Lab, client: str, told: str, then: s
     with closing(open_client(client)) as driver:
         bench = ClientBench(lab, driver)
         assert (answer_45(bench), after_45(bench)) == (told, then)
+
+
+@pytest.mark.fact("every-schedule-real")
+def test_every_schedule_with_the_code_of_kafka_python() -> None:
+    """`kafka-python` walks every schedule of two batches and two faults with its own code, in a virtual world: with idempotence
+    off there can be a duplicate and nothing else, with it on no anomaly."""
+    lab = start_lab("embedded", world="virtual")
+    found = [every_schedule(lab, 2, faults=2, idempotence=idempotence).anomaly_names for idempotence in (False, True)]
+    lab.stop()
+    assert found == [["duplicate"], []]

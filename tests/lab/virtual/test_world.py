@@ -251,6 +251,11 @@ def test_a_callback_may_wait(lab: Lab) -> None:
 # bad input
 
 
+def test_a_broker_that_is_asked_for_counts_more_than_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092")
+    start_lab("embedded", world="virtual").stop()
+
+
 def refusal(*args: Any, **options: Any) -> str:
     """What `start_lab` says."""
     with pytest.raises(LessonError) as refused:
