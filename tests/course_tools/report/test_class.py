@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import redirect_stderr
 from io import BytesIO, StringIO, TextIOWrapper
@@ -155,7 +156,15 @@ def test_nothing_is_left_running(handed_in: Any) -> None:
 
 
 def left_over() -> list[str]:
-    """Processes of the report, started with this Python, that run."""
+    """Processes of the report, started with this Python, that run. The kernel takes a moment to end those of a dead parent."""
+    end = time.monotonic() + 20
+    while (found := of_a_report()) and time.monotonic() < end:
+        time.sleep(0.05)
+    return found
+
+
+def of_a_report() -> list[str]:
+    """The command lines of what a report starts."""
     lines = [command_line(int(entry.name)) for entry in Path("/proc").glob("[0-9]*")]
     return [line for line in lines if sys.executable in line and ("course_tools.report.run_cells" in line or ".worker" in line)]
 
