@@ -274,7 +274,8 @@ EXERCISES = (
         right=(given(read_header),),
         wrong=(given(one_byte_early), given(little_endian), given(without_count), given((1, 2, 3, 4))),
         explanation="One producer id, one epoch and one base sequence for the whole batch, or -1, -1, -1 "
-                    "with idempotence off. These bytes are all that the broker's rule looks at.",
+                    "with idempotence off. With the number of records, that's all that the broker's rule "
+                    "looks at.",
     ),
     PuzzleTask(
         id="1.silent-loss", scenario=scenario(3, idempotence=False), budget=1, free={"acks": (0, 1, "all")},

@@ -116,7 +116,7 @@ ACKS_1 = Question(
 
 SAW_SEQUENCE = Question(
     id="4.saw-sequence", kind="observation", scenario=WITH_ACKS_1,
-    text="Idempotence was off in this run, and there's no duplicate yet. Where can you see it?",
+    text="Idempotence was off in this run, and there's no duplicate yet. Where can you see that it was off?",
     options=(
         Option("In what the application was told.", lambda run: not all_ok(run), "ok means once",
                lambda run: f"it was told {told_words(run)}, with the offsets {offsets_told(run)}."),
@@ -186,8 +186,8 @@ FAR = Question(
     ),
     explanation="kafka-python keeps one batch of a partition on its way with idempotence on, and up to five "
                 "requests without. So with idempotence on, forty batches take forty round trips. With it off "
-                "they go five at a time and take eight or a few more. The Java client and librdkafka keep "
-                "five on their way either way.",
+                "up to five are on their way at a time: eight round trips at best, in practice ten or more. "
+                "The Java client and librdkafka keep five on their way either way.",
 )
 
 

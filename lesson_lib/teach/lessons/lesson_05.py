@@ -255,8 +255,8 @@ SAW_CONSUMER = Question(
                "a crash ends the reading",
                lambda run, other: f"it saw {read_words(other)}."),
     ),
-    explanation="At least once or at most once: the order of two lines decides. Lesson 7 shows how to make "
-                "them one step.",
+    explanation="At least once or at most once: the order of two lines decides. Lesson 7 makes them one "
+                "step, where the handling is a write to Kafka.",
 )
 
 KINDS = (*FAULTS, "kill producer")
