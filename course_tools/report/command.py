@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
@@ -26,6 +27,7 @@ _BOUNDS = {"cell": "seconds for one cell", "run": "seconds for one copy",
            "memory": "MB for one process", "printed": "MB of output of one copy",
            "disk": "MB of files of one copy"}
 STOPPED = 130
+_AT_MOST = 10  # seconds that a stopped report waits for its threads
 
 
 def main(argv: list[str]) -> int:
@@ -57,6 +59,9 @@ def main(argv: list[str]) -> int:
     _write_files(done, options)
     if options.output is None:
         _print(_text(done, options))
+    if stopped and _is_stuck():
+        sys.stdout.flush()
+        os._exit(STOPPED)  # a thread that does not come back would keep Python from ending
     return STOPPED if stopped else exit_status(done, options.strict)
 
 
@@ -97,13 +102,22 @@ def _judged(todo: list[Handed], options: argparse.Namespace) -> Iterator[tuple[i
             for place, one in enumerate(todo)}
         for future in as_completed(places):
             yield places[future], future.result()
+        pool.shutdown()
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
         checker.stop()
+        wait(places, _AT_MOST)
         raise
     finally:
-        pool.shutdown()
         checker.close()
+
+
+def _is_stuck() -> bool:
+    """Whether a thread of the pool goes on although its copy was given up."""
+    threads = [thread for thread in threading.enumerate() if thread.name.startswith("ThreadPoolExecutor")]
+    for thread in threads:
+        thread.join(1)
+    return any(thread.is_alive() for thread in threads)
 
 
 @contextmanager
