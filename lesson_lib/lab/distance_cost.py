@@ -15,6 +15,9 @@ from typing import Any
 from lesson_lib.lab.cost import SETTINGS, VALUE
 from lesson_lib.text_table import TextTable
 
+# Each record is a batch of its own; the last one waits for all others, so a busy machine needs patience.
+SINGLY = {"batch_size": 0, "delivery_timeout_ms": 60_000, "request_timeout_ms": 30_000}
+
 
 def measure_distance(lab: Any, milliseconds: float = 25, records: int = 40) -> TextTable:
     """Send `records` batches of one record to one partition over `milliseconds` each way, and wait for every
@@ -34,7 +37,7 @@ def seconds_over(lab: Any, distance: float, records: int, options: dict[str, Any
     topic = lab.topic("distance")
     lab.proxy.distance = distance
     try:
-        with lab.producer(batch_size=0, **options) as producer:  # 0: each record is a batch of its own
+        with lab.producer(**SINGLY, **options) as producer:
             producer.send(topic, VALUE).get()
             start = time.monotonic()
             for future in [producer.send(topic, VALUE) for _ in range(records)]:
