@@ -266,7 +266,7 @@ def refusal(*args: Any, **options: Any) -> str:
 
 
 @pytest.mark.parametrize(("args", "options", "words"), [
-    ((), {"world": "imaginary"}, "There is no world 'vritual'"),
+    ((), {"world": "imaginary"}, "There is no world 'imaginary'"),
     (("127.0.0.1:9092",), {"world": "virtual"}, "reaches no other, so not '127.0.0.1:9092'"),
     (("compose",), {"world": "virtual"}, "reaches no other"),
     ((), {"world": "virtual", "version": "x"}, "'x'"),
