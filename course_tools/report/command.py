@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import os
 import signal
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
 from course_tools.report import formats, markdown, wall
 from course_tools.report.class_table import Handed, class_table, copies_in
 from course_tools.report.confined import Bounds
-from course_tools.report.copies import Checker
+from course_tools.report.copies import Checker, Stopped
 from course_tools.report.model import CopyReport, exit_status, shown
 from lesson_lib.errors import LessonError
 
@@ -27,7 +26,6 @@ _BOUNDS = {"cell": "seconds for one cell", "run": "seconds for one copy",
            "memory": "MB for one process", "printed": "MB of output of one copy",
            "disk": "MB of files of one copy"}
 STOPPED = 130
-_AT_MOST = 10  # seconds that a stopped report waits for its threads
 
 
 def main(argv: list[str]) -> int:
@@ -43,26 +41,22 @@ def main(argv: list[str]) -> int:
     todo = _todo(options)
     if why := wall.missing():
         print(why, file=sys.stderr)
-    reports, stopped, written = {}, False, time.monotonic()
-    try:
-        with _stopped_by_signals():
-            for number, report in _judged(todo, options):
-                reports[number] = report
-                _say(f"{len(reports)} of {len(todo)}: {report.learner or report.notebook}")
-                if time.monotonic() > written + _EVERY:
-                    _write_files(_in_order(reports), options)
-                    written = time.monotonic()
-    except KeyboardInterrupt:
-        stopped = True
+    checker = Checker(Bounds(**{name: getattr(options, name) for name in _BOUNDS}), options.execute)
+    reports, written = {}, time.monotonic()
+    with _stopped_by_signals(checker):
+        for number, report in _judged(todo, checker, options.jobs):
+            reports[number] = report
+            _say(f"{len(reports)} of {len(todo)}: {report.learner or report.notebook}")
+            if time.monotonic() > written + _EVERY:
+                _write_files(_in_order(reports), options)
+                written = time.monotonic()
+    if checker.stopped:
         _say(f"Stopped; {len(reports)} of {len(todo)} copies were judged.")
     done = _in_order(reports)
     _write_files(done, options)
     if options.output is None:
         _print(_text(done, options))
-    if stopped and _is_stuck():
-        sys.stdout.flush()
-        os._exit(STOPPED)  # a thread that does not come back would keep Python from ending
-    return STOPPED if stopped else exit_status(done, options.strict)
+    return STOPPED if checker.stopped else exit_status(done, options.strict)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -92,45 +86,40 @@ def _todo(options: argparse.Namespace) -> list[Handed]:
                                                              for path in options.notebooks]
 
 
-def _judged(todo: list[Handed], options: argparse.Namespace) -> Iterator[tuple[int, CopyReport]]:
-    """Each copy's place and report, as they come; nothing is left running, however it ends."""
-    checker = Checker(Bounds(**{name: getattr(options, name) for name in _BOUNDS}), options.execute)
-    pool = ThreadPoolExecutor(max(1, options.jobs))
+def _judged(todo: list[Handed], checker: Checker, jobs: int) -> Iterator[tuple[int, CopyReport]]:
+    """Each copy's place and report, as they come, none after a stop; nothing is left running."""
     try:
-        places: dict[Future[CopyReport], int] = {
-            pool.submit(checker.file, one.path, one.learner, one.alone): place
-            for place, one in enumerate(todo)}
-        for future in as_completed(places):
-            yield places[future], future.result()
-        pool.shutdown()
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        checker.stop()
-        wait(places, _AT_MOST)
-        raise
+        with ThreadPoolExecutor(max(1, jobs)) as pool:
+            places: dict[Future[CopyReport], int] = {
+                pool.submit(checker.file, one.path, one.learner, one.alone): place
+                for place, one in enumerate(todo)}
+            for future in as_completed(places):
+                with suppress(Stopped):
+                    yield places[future], future.result()
     finally:
+        checker.stop()
         checker.close()
 
 
-def _is_stuck() -> bool:
-    """Whether a thread of the pool goes on although its copy was given up."""
-    threads = [thread for thread in threading.enumerate() if thread.name.startswith("ThreadPoolExecutor")]
-    for thread in threads:
-        thread.join(1)
-    return any(thread.is_alive() for thread in threads)
-
-
 @contextmanager
-def _stopped_by_signals() -> Iterator[None]:
-    """SIGTERM stops it as Ctrl-C does."""
+def _stopped_by_signals(checker: Checker) -> Iterator[None]:
+    """The first SIGINT or SIGTERM stops the checker, and what it is busy with ends by itself. An exception
+    raised wherever Python happens to be would leave locks behind that the pool's threads wait for; a second
+    signal raises it all the same, for who cannot wait."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+    def stop(*_: object) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.default_int_handler)
+        checker.stop()
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _in_order(reports: dict[int, CopyReport]) -> list[CopyReport]:

@@ -154,7 +154,7 @@ class Confined:
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def kill(self) -> None:
-        """End it and let whoever waits for it find out."""
+        """End it and let those who wait for it find out."""
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
 

@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from queue import Empty, LifoQueue
 from typing import Any
-from weakref import WeakSet
 
 from course_tools.report.confined import Bounds, Confined, Ended
 from course_tools.report.model import CopyReport, ItemState, Result
@@ -18,6 +17,10 @@ from course_tools.report.model import CopyReport, ItemState, Result
 _LARGEST = 50 * 2**20  # bytes of a notebook
 _START = 60  # seconds for a process to be there
 _FOR_EVER = 10**6
+
+
+class Stopped(Exception):
+    """The checker was stopped before this copy's report was ready."""
 
 
 class Unreadable(Exception):
@@ -93,15 +96,21 @@ class Checker:
     def __init__(self, bounds: Bounds | None = None, execute: bool = False) -> None:
         self.bounds, self.execute = bounds or Bounds(), execute
         self._judges: LifoQueue[Confined] = LifoQueue()
-        self._running: WeakSet[Confined] = WeakSet()
-        self._stopped = False
+        self._started: list[Confined] = []  # grows only, so that it can be read while another thread adds
+        self.stopped = False
 
     def file(self, path: Path, learner: str = "", alone: bool = True) -> CopyReport:
-        """The report of any file. `alone`: the `.progress` beside it is this learner's."""
+        """The report of any file. `alone`: the `.progress` beside it is this learner's. Stopped when it was
+        stopped on the way."""
+        if self.stopped:
+            raise Stopped
         try:
-            return self.notebook(read(path), path.stem, learner, kept_beside(path) if alone else {})
+            report = self.notebook(read(path), path.stem, learner, kept_beside(path) if alone else {})
         except Unreadable as error:
-            return CopyReport(path.stem, learner, errors=(str(error),))
+            report = CopyReport(path.stem, learner, errors=(str(error),))
+        if self.stopped:
+            raise Stopped
+        return report
 
     def notebook(self, notebook: dict[str, Any], name: str, learner: str = "",
                  kept: dict[str, Any] | None = None) -> CopyReport:
@@ -116,10 +125,11 @@ class Checker:
                           errors=(f"Its check broke off: {type(error).__name__}: {str(error)[:200]}",))
 
     def stop(self) -> None:
-        """Give up what is being checked in other threads, at once."""
-        self._stopped = True
-        for process in list(self._running):
-            process.kill()
+        """Give up what is being checked, at once; also from a signal's handler."""
+        self.stopped = True
+        for process in tuple(self._started):
+            if process.runs:  # the number of one that ended may be another's by now
+                process.kill()
 
     def close(self) -> None:
         """End the judges that wait for the next copy."""
@@ -137,8 +147,8 @@ class Checker:
 
     def _start(self, module: str, seconds: float, walled: bool = True) -> Confined:
         process = Confined(module, self.bounds, seconds, walled)
-        self._running.add(process)
-        if self._stopped:
+        self._started.append(process)
+        if self.stopped:
             process.close()
             raise Ended
         return process
