@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -88,17 +88,17 @@ def _todo(options: argparse.Namespace) -> list[Handed]:
 
 def _judged(todo: list[Handed], checker: Checker, jobs: int) -> Iterator[tuple[int, CopyReport]]:
     """Each copy's place and report, as they come, none after a stop; nothing is left running."""
-    try:
-        with ThreadPoolExecutor(max(1, jobs)) as pool:
-            places: dict[Future[CopyReport], int] = {
-                pool.submit(checker.file, one.path, one.learner, one.alone): place
-                for place, one in enumerate(todo)}
+    with closing(checker), ThreadPoolExecutor(max(1, jobs)) as pool:
+        places: dict[Future[CopyReport], int] = {
+            pool.submit(checker.file, one.path, one.learner, one.alone): place
+            for place, one in enumerate(todo)}
+        try:
             for future in as_completed(places):
                 with suppress(Stopped):
                     yield places[future], future.result()
-    finally:
-        checker.stop()
-        checker.close()
+        except BaseException:
+            checker.stop()
+            raise
 
 
 @contextmanager
