@@ -55,10 +55,9 @@ def no_wrap(entry: Any, batch: Any, end: int, version: Any) -> Any:
 def two_brokers(rule: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Any:
     """An embedded broker that judges by `rule`, and a right one."""
     with EmbeddedBroker() as wrong, EmbeddedBroker() as right:
-        def create(name: str, partitions: int = 1, configs: dict[str, str] | None = None) -> Topic:
-            wrong.cluster.topics[name] = Topic(name, [PartitionLog(rule=rule) for _ in range(partitions)], configs=configs or {})
-            return wrong.cluster.topics[name]
-        monkeypatch.setattr(wrong.cluster, "create_topic", create)
+        def add_partitions(topic: Topic, count: int) -> None:
+            topic.logs += [PartitionLog(rule=rule) for _ in range(count)]
+        monkeypatch.setattr(wrong.cluster, "add_partitions", add_partitions)
         sides = BrokerUnderTest(wrong.address), BrokerUnderTest(right.address)
         try:
             yield sides
