@@ -30,6 +30,11 @@ DEPENDENCY = ("<dependency><groupId>{0}</groupId><artifactId>{1}</artifactId>"
               "<version>{2}</version></dependency>")
 
 
+# For Java programs that live for seconds: compiling for speed, and collecting in parallel, costs them more
+# than it brings.
+BRIEF = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+
+
 def kafka_server(version: str) -> tuple[str, ...]:
     """The coordinates of Apache Kafka's server and tools."""
     return (f"org.apache.kafka:kafka_2.13:{version}", LOGGING)

@@ -143,7 +143,8 @@ class KafkaProcess:
         if not java:
             raise LessonError("Apache Kafka needs Docker or Java: install Java 17 or newer, with Maven.")
         heap = read_compose().environment["KAFKA_HEAP_OPTS"].split()
-        return [java, *heap, "-cp", maven.classpath(maven.kafka_server(version), self.state / "classpath"),
+        tuning = os.environ.get("KAFKA_JVM_PERFORMANCE_OPTS", "").split()  # as Kafka's own start script does
+        return [java, *heap, *tuning, "-cp", maven.classpath(maven.kafka_server(version), self.state / "classpath"),
                 main_class]
 
     def _wait(self, process: subprocess.Popen[bytes]) -> None:

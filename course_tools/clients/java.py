@@ -24,7 +24,7 @@ class Java:
 
     def __init__(self) -> None:
         path = maven.classpath((f"org.apache.kafka:kafka-clients:{VERSION}", maven.LOGGING))
-        self._process = subprocess.Popen([maven.java() or "java",
+        self._process = subprocess.Popen([maven.java() or "java", *maven.BRIEF,
                                           "-Dorg.slf4j.simpleLogger.defaultLogLevel=off", "-cp", path,
                                           str(SOURCE)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                          text=True, bufsize=1)

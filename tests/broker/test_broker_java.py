@@ -25,7 +25,7 @@ pytestmark = pytest.mark.java
 
 def java(coordinates: tuple[str, ...], *command: str) -> list[str]:
     """The lines that a Java program printed."""
-    run = subprocess.run([maven.java() or "java", "-Dorg.slf4j.simpleLogger.defaultLogLevel=error", "-cp",
+    run = subprocess.run([maven.java() or "java", *maven.BRIEF, "-Dorg.slf4j.simpleLogger.defaultLogLevel=error", "-cp",
                           maven.classpath(coordinates), *command], capture_output=True, text=True, timeout=SECONDS, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
     return run.stdout.splitlines()

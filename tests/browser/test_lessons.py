@@ -11,9 +11,12 @@ import pytest
 from lesson_lib.jupyter.kernel import sentence
 from tests.browser.conftest import ROOT, SCREENSHOTS, Opener, Server
 from tests.browser.jupyterlab import IDLE, run_all
+from tests.browser.test_no_answer_in_sight import answers_in_sight
 
 pytestmark = pytest.mark.browser
-LESSONS = sorted(path.name for path in ROOT.glob("notebooks/0*.ipynb"))
+PATHS = sorted(ROOT.glob("notebooks/0*.ipynb"))
+LESSONS = [path.name for path in PATHS]
+HIGH = {"width": 1200, "height": 1100}
 MOST_SCREENS = 40
 CELLS = "jupyterapp.shell.currentWidget.content.widgets.length"
 
@@ -41,13 +44,15 @@ def take_pictures(page: Any, name: str) -> None:
     assert number < MOST_SCREENS, "scrolling came to no end"
 
 
-@pytest.mark.parametrize("name", LESSONS)
-def test_a_lesson_runs_from_start_to_end(open_notebook: Opener, name: str) -> None:
-    page = open_notebook(name)
+@pytest.mark.parametrize("path", PATHS, ids=LESSONS)
+def test_a_lesson_runs_from_start_to_end_and_has_no_answer_beside_its_question(open_notebook: Opener, path: Path) -> None:
+    page = open_notebook(path.name)
+    assert answers_in_sight(page, path) == {}
+    page.set_viewport_size(HIGH)
     run_all(page)
     assert errors(page) == []
     assert page.locator(".jp-OutputArea img, .jp-OutputArea svg[role=img]").count() > 2
-    take_pictures(page, name)
+    take_pictures(page, path.name)
     assert page.complaints == []
     page.close()
 

@@ -45,7 +45,8 @@ def java() -> Iterator[Callable[..., list[str]]]:
     """What a Java producer's application is told: `java(address, topic, "m0", "!commit", acks="1")`, see Steps.java."""
     version = os.environ.get("KAFKA_CLIENTS_VERSION", read_compose().version)
     jars = maven.classpath((f"org.apache.kafka:kafka-clients:{version}", maven.LOGGING))
-    process = subprocess.Popen([maven.java() or "java", "-Dorg.slf4j.simpleLogger.defaultLogLevel=off", "-cp", jars, str(STEPS)],
+    process = subprocess.Popen([maven.java() or "java", *maven.BRIEF, "-Dorg.slf4j.simpleLogger.defaultLogLevel=off", "-cp", jars,
+                                str(STEPS)],
                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
 
     def told(address: str, topic: str, *steps: str, **settings: Any) -> list[str]:

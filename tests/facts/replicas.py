@@ -31,7 +31,7 @@ from lesson_lib.wire.requests import RawClient
 HOST, CONTROLLER, BROKERS = "127.0.0.1", 0, (1, 2)
 LISTENERS = {"listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT", "controller.listener.names": "CONTROLLER"}
 # Small, and quick to start: nothing here runs so long that Java's second compiler pays.
-JAVA = ("-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+JAVA = ("-Xmx256m", *maven.BRIEF)
 FETCH_ENDS_SECONDS = 1.5  # three times `replica.fetch.wait.max.ms`
 PATIENCE_SECONDS = 120.0
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from course_tools.report.asked_calls import ANSWERS, Call, answered, calls
 from lesson_lib.teach.content import Question, find
+from tests.notebooks.conftest import VIRTUAL
 
 
 def right_answer(call: Call) -> str:
@@ -69,7 +70,7 @@ def test_figures_have_words(unanswered: Any) -> None:
 
 
 def test_right_answers_are_called_right(nb: Any, path: Path) -> None:
-    book = nb(path)
+    book = nb(path, **VIRTUAL)
     asked = placeholder_calls(book.code)
     book.code = answered(book.code, right_answer)
     said = "\n".join(book.run().texts())
@@ -80,7 +81,7 @@ def test_right_answers_are_called_right(nb: Any, path: Path) -> None:
 
 
 def test_wrong_answers_are_told_what_the_run_shows(nb: Any, path: Path) -> None:
-    book = nb(path)
+    book = nb(path, **VIRTUAL)
     asked = placeholder_calls(book.code)
     book.code = answered(book.code, wrong_answers())
     said = "\n".join(book.run().texts())

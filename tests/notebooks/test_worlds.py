@@ -10,13 +10,12 @@ from typing import Any
 
 import pytest
 
-from tests.notebooks.conftest import Book
+from tests.notebooks.conftest import VIRTUAL, Book
 from tests.notebooks.test_same import contents, differences, first_difference
 
 MEASURED = "relative time"  # in seconds, which a virtual world has not; see `measure_cost`
 ANNOUNCED = re.compile(r"Live broker:.*?(?:run\s+this\s+cell\s+again\.|world='sockets'\)\.)\s*", re.DOTALL)
 NAMED = re.compile(r"the embedded broker \(\d\.\d\)|127\.0\.0\.1:\d+|Apache Kafka \d\.\d\.\d(?= of docker)")
-VIRTUAL = {"LESSON_WORLD": "virtual", "KAFKA_BOOTSTRAP_SERVERS": ""}
 
 
 @pytest.fixture(scope="module")

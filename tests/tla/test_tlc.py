@@ -63,7 +63,7 @@ def run_tlc(bound: Bound, folder: Path) -> Found:
     """Let TLC walk the model."""
     (folder / "Explorer.tla").write_text(MODEL.read_text(encoding="utf-8"), encoding="utf-8")
     (folder / "Explorer.cfg").write_text(config(bound), encoding="utf-8")
-    command = [maven.java() or "java", f"-Djava.io.tmpdir={folder}", "-XX:+UseParallelGC", "-cp", maven.classpath(TLC),
+    command = [maven.java() or "java", f"-Djava.io.tmpdir={folder}", *maven.BRIEF, "-cp", maven.classpath(TLC),
                "tlc2.TLC", "-deadlock", "-workers", "1", "-metadir", str(folder / "states"), "Explorer.tla"]
     run = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
     assert "No error has been found" in run.stdout, run.stdout[-2000:]
