@@ -11,19 +11,40 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache, cached_property
 from html import escape
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from lesson_lib.draw.sheet.canvas import Canvas
 from lesson_lib.errors import LessonError
 
+AT_ITS_END = -1
 NARROWEST = 640  # pixels on the page: smaller, its words cannot be read, and it is scrolled instead
 # On paper nothing can be opened. Where a browser does not know this, `stepper.js` opens the table.
 ON_PAPER = ("@media print{.lesson-picture details::details-content"
             "{content-visibility:visible;display:block;height:auto}}")
+
+
+@dataclass(frozen=True)
+class Playing:
+    """A picture step by step, as `stepper.js` reads it; every list but `surprises` and `boxes` has one entry
+    a step.
+
+    `captions` are sentences, `surprises` the steps at which something goes otherwise than planned. `now`:
+    where the line of the present goes, from (x, y) to (x, y) in pixels; empty where the layout has no time.
+    `rows`: which lines of the table light up, as (run, request). `boxes`: see `words.boxes`. `opens_at` is
+    the step that is shown first.
+    """
+
+    captions: tuple[str, ...]
+    surprises: tuple[int, ...]
+    now: tuple[tuple[int, ...], ...] = ()
+    rows: tuple[tuple[tuple[int, int], ...], ...] = ()
+    boxes: tuple[dict[str, Any], ...] = ()
+    opens_at: int = AT_ITS_END
 
 
 @dataclass(frozen=True)
@@ -33,9 +54,24 @@ class Picture:
     canvas: Canvas = field(repr=False)
     alt: str
     table: str
-    captions: tuple[str, ...] = ()      # one sentence an event; empty: nothing to step through
-    surprises: tuple[int, ...] = ()     # the events that something goes wrong at
-    folded: bool = False                # the table is closed at first: two runs make it long
+    playing: Playing | None = field(default=None, repr=False)  # None: nothing to step through
+
+    @property
+    def captions(self) -> tuple[str, ...]:
+        """One sentence a step; none where there is nothing to step through."""
+        return self.playing.captions if self.playing else ()
+
+    @property
+    def surprises(self) -> tuple[int, ...]:
+        """The steps at which something goes otherwise than planned."""
+        return self.playing.surprises if self.playing else ()
+
+    def before_the_fault(self) -> Picture:
+        """The same picture, which opens one step before the first surprise: Play then tells how it ends."""
+        if self.playing is None or not self.surprises:
+            return self
+        opens_at = max(0, self.surprises[0] - 1)
+        return replace(self, playing=replace(self.playing, opens_at=opens_at))
 
     @cached_property
     def png(self) -> bytes:
@@ -59,10 +95,10 @@ class Picture:
 
     def html(self) -> str:
         """Image and table as one piece of HTML that needs nothing from anywhere."""
-        if not self.captions:
+        if self.playing is None or not self.captions:
             return f'<div class="lesson-picture">{self._image()}{self._table_html()}</div>'
         name = name_of(self.svg)
-        script = script_for(name, self.captions, self.surprises)
+        script = script_for(name, self.playing)
         at = self.canvas.divided_at
         marked = f'data-picture="{name}"' + (f' data-divided="{at / self.canvas.height:.4f}"' if at else "")
         return f'<div class="lesson-picture" {marked}>{self._image()}{self._table_html()}{script}</div>'
@@ -78,8 +114,7 @@ class Picture:
         # So wide that long lines make no place wider.
         look = "font-family:monospace;white-space:pre;overflow-x:auto;width:0;min-width:100%"
         lines = f'<pre tabindex="0" style="{look}">{escape(self.table)}</pre>'
-        table = f"<summary>The same as text</summary>{lines}</details>"
-        return f"<details>{table}<style>{ON_PAPER}</style>" if self.folded else f"<details open>{table}"
+        return f"<details><summary>The same as text</summary>{lines}</details><style>{ON_PAPER}</style>"
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         return {"text/html": self.html(), "text/plain": self.table}
@@ -98,9 +133,8 @@ def name_of(svg: str) -> str:
     return "picture-" + hashlib.sha256(svg.encode()).hexdigest()[:10]
 
 
-def script_for(name: str, captions: tuple[str, ...], surprises: tuple[int, ...]) -> str:
+def script_for(name: str, playing: Playing) -> str:
     """The `<script>` that makes the picture called `name` step."""
-    told = json.dumps({"captions": captions, "surprises": surprises}, ensure_ascii=False)
-    told = told.replace("<", "\\u003c")
+    told = json.dumps(asdict(playing), ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     source = _source().replace('/*NAME*/""', json.dumps(name)).replace("/*TOLD*/{}", told)
     return f"<script>{source}</script>"

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from lesson_lib.draw.facts.run_view import RunView
-from lesson_lib.draw.picture import Picture
+from lesson_lib.draw.facts.run_view import EventInContext, RunView
+from lesson_lib.draw.picture import Picture, Playing
 from lesson_lib.draw.sheet.canvas import Canvas
 from lesson_lib.draw.sheet.style import LANE, MARGIN
+from lesson_lib.draw.words.boxes import boxes
 from lesson_lib.draw.words.events import Telling
 from lesson_lib.draw.words.heading import Heading, LastLines, differences, names_of, small_print, title
 from lesson_lib.draw.words.two_runs import (
@@ -36,6 +37,9 @@ class Panel(Protocol):
 
     def draw(self, canvas: Canvas, top: float) -> None:
         """Draw it below `top`."""
+
+    def moment(self, fact: EventInContext) -> tuple[float, ...]:
+        """Once it is drawn: both ends of the line through everything that is now, none without time."""
 
 
 def show(history: History, layout: str | None = None, control: History | None = None, step: bool = True,
@@ -81,11 +85,21 @@ def _picture(runs: Sequence[History], layout: str, step: bool, behind: History |
     marked = differing(*runs) if tint else [frozenset()] * len(runs)
     views = [RunView(*each) for each in zip(runs, names, marked, strict=True)]
     telling = _telling(views, names)
-    canvas = _page(_panels(views, telling, layout, behind), telling, behind)
-    told = (telling.captions(), telling.surprises()) if step else ((), ())
+    panels = _panels(views, telling, layout, behind)
+    canvas = _page(panels, telling, behind)
+    playing = _playing(panels, telling) if step else None
     if behind:
         runs, names = [*runs, behind], NOW_AND_BEFORE
-    return Picture(canvas, _alt(runs, names, behind), _table(runs, names), *told, folded=len(runs) > 1)
+    return Picture(canvas, _alt(runs, names, behind), _table(runs, names), playing)
+
+
+def _playing(panels: Sequence[Panel], telling: Telling) -> Playing:
+    moments = [panels[run].moment(fact) for run, fact in (step[0] for step in telling.order)]
+    now = tuple(tuple(map(round, moment)) for moment in moments)
+    rows = tuple(tuple((run, fact.event.attempt) for run, fact in step if fact.event.attempt)
+                 for step in telling.order)
+    found = boxes([panel.view for panel in panels], telling)
+    return Playing(telling.captions(), telling.surprises(), now, rows, tuple(found))
 
 
 def _telling(views: Sequence[RunView], names: Sequence[str]) -> Telling:

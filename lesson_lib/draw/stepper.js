@@ -1,10 +1,23 @@
-// Turns each finished picture of this name into one that can be stepped through. No network, no kernel, no autoplay.
+// Turns each finished picture of this name into one that can be played. No network, no kernel, no autoplay.
 // The image stays as a pale ghost (the future); the same drawing lies over it, with the events up to now shown.
 (function (script, name, told) {
-  // On paper a button is dead and nothing can be scrolled.
-  const PAPER = "@media print { .lesson-steps { display: none !important } .lesson-sheet { break-inside: avoid }"
-    + " .lesson-sheet, .lesson-sheet img { min-width: 0 !important }"
-    + " .lesson-picture pre { white-space: pre-wrap !important; overflow: visible !important; font-size: 70% } }";
+  // On paper a button is dead and nothing can be scrolled. A control without effect looks so.
+  const STYLE = `@media print { .lesson-steps { display: none !important } .lesson-sheet { break-inside: avoid }
+    .lesson-sheet, .lesson-sheet img { min-width: 0 !important }
+    .lesson-picture pre { white-space: pre-wrap !important; overflow: visible !important; font-size: 70% } }
+    .lesson-player { position: sticky; bottom: 0; z-index: 2; padding: 4px 0; max-width: 1000px }
+    @media print { .lesson-player { position: static } }
+    .lesson-player [aria-disabled=true] { opacity: .4; cursor: default }
+    .lesson-boxes { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 6px }
+    .lesson-boxes[hidden] { display: none }
+    .lesson-boxes > div { border: 1px solid currentColor; border-radius: 4px; padding: 2px 8px; max-height: 4.2em;
+      overflow-y: auto; line-height: 1.35 }
+    .lesson-boxes span { display: inline-block; margin-right: 1em; white-space: nowrap }
+    .lesson-boxes .new, .lesson-picture pre .new { background: #fff4c2; color: #1a1a1a; box-shadow: 0 0 0 2px #e69f00 }
+    .lesson-sheet g.new { filter: drop-shadow(0 0 2px #b35c00) drop-shadow(0 0 3px #e69f00) }
+    @media (prefers-reduced-motion: no-preference) { .lesson-sheet g.new { animation: lesson-new .5s ease-out } }
+    @keyframes lesson-new { from { filter: drop-shadow(0 0 9px #e69f00) drop-shadow(0 0 9px #e69f00) } }`;
+  const PACE = 1100; // milliseconds from event to event while it plays
 
   const make = (tag, attributes, parent) => {
     const element = document.createElement(tag);
@@ -37,32 +50,120 @@
     const last = told.captions.length - 1;
     const groups = told.captions.map(() => []);
     svg.querySelectorAll("[data-event]").forEach((g) => groups[+g.dataset.event].push(g));
+    const solid = (g) => !/^#.{8}$/.test(g.firstElementChild?.getAttribute("fill")); // not the ground of a connection
     let now = last;
 
-    make("style", {}, root).textContent = PAPER;
-    const bar = document.createElement("div");
-    bar.className = "lesson-steps";
-    bar.style.cssText = "display:flex;flex-wrap:wrap;gap:6px;align-items:center;max-width:1000px;margin:4px 0";
-    bar.setAttribute("role", "group");
-    bar.setAttribute("aria-label", "Step through the picture");
-    frame.after(bar);
+    make("style", {}, root).textContent = STYLE;
+    const player = document.createElement("div");
+    player.className = "lesson-player";
+    frame.after(player);
+    const bar = make("div", { class: "lesson-steps", role: "group", "aria-label": "Step through the picture",
+      style: "display:flex;flex-wrap:wrap;gap:6px;align-items:center" }, player);
     const button = (text, action) => {
       const b = make("button", { type: "button", "data-lm-suppress-shortcuts": "true" }, bar);
       b.textContent = text;
-      b.addEventListener("click", action);
+      b.addEventListener("click", () => { if (action !== play) stop(); action(); });
       return b;
     };
+    const first = button("First", () => show(0));
     const back = button("Previous event", () => show(now - 1));
-    const slider = make("input", { type: "range", min: 0, max: last, value: last, step: 1, "aria-label": "Event",
-      "data-lm-suppress-shortcuts": "true", style: "flex:1 1 160px;min-width:120px" }, bar);
+    const playing = button("Play", play);
     const next = button("Next event", () => show(now + 1));
+    const end = button("Last", () => show(last));
+    const slider = make("input", { type: "range", min: 0, max: last, value: last, step: 1, "aria-label": "Event",
+      "data-lm-suppress-shortcuts": "true", style: "flex:1 1 120px;min-width:100px" }, bar);
     const surprise = button("Next surprise", () => show(told.surprises.find((n) => n > now) ?? told.surprises[0] ?? last));
-    const caption = make("p", { role: "status", "aria-live": "polite", style: "margin:4px 0;min-height:2.8em;max-width:1000px" }, root);
-    bar.after(caption);
-    slider.addEventListener("input", () => show(+slider.value));
+    const caption = make("p", { role: "status", "aria-live": "polite", style: "margin:4px 0;min-height:1.4em" }, player);
+    const boxes = make("div", { class: "lesson-boxes lesson-steps" }, player);
+    boxes.hidden = true; // until somebody steps
+    const lists = told.boxes.flatMap((run) => [["The application believes", run.believes], ["The log holds", run.holds]]
+      .filter(([, changes]) => changes.length).map(([what, changes]) => {
+        const box = make("div", { tabindex: 0, role: "group", "aria-label": run.name ? `${run.name}: ${what}` : what }, boxes);
+        make("b", {}, box).textContent = `${run.name ? `${run.name}: ` : ""}${what}`;
+        return { changes, list: make("div", {}, box), shown: "" };
+      }));
+    slider.addEventListener("input", () => { stop(); show(+slider.value); });
     surprise.setAttribute("aria-disabled", String(!told.surprises.length));
     let narrow = false; // whether only a part of the picture is in view
     new ResizeObserver(() => { narrow = frame.scrollWidth > frame.clientWidth; }).observe(frame);
+
+    // What is sticky needs a way up to the page's own scroller on which nothing else scrolls, and a ground to stand on.
+    let ground = "";
+    for (let e = root; e; e = e.parentElement) {
+      const look = getComputedStyle(e);
+      if (!ground && !/^(transparent|rgba\(.*, 0\))$/.test(look.backgroundColor)) ground = look.backgroundColor;
+      if (e.scrollHeight > e.clientHeight + 1 && /auto|scroll/.test(look.overflowY)) break;
+      if (e !== document.body && e !== document.documentElement && look.overflowY !== "visible") e.style.overflow = "visible";
+    }
+    player.style.background = ground || "Canvas";
+
+    // The line that marks now, over the drawing.
+    const line = document.createElementNS("http://www.w3.org/2000/svg", "line");
+    Object.entries({ stroke: "#b35c00", "stroke-width": 1.5, "stroke-dasharray": "5 3", "data-now": "yes" })
+      .forEach(([key, value]) => line.setAttribute(key, value));
+    svg.append(line);
+
+    let timer = 0;
+    function stop() {
+      clearInterval(timer);
+      timer = 0;
+      playing.textContent = "Play";
+    }
+    function play() {
+      if (timer) return stop();
+      if (now === last) show(0);
+      playing.textContent = "Pause";
+      timer = setInterval(() => {
+        if (!root.isConnected || now === last) stop(); else show(now + 1);
+        if (now === last) stop();
+      }, PACE);
+    }
+
+    // The lines of the table, by run and request; made when the table is first open.
+    let rows = null;
+    function light() {
+      const pre = root.querySelector("details[open] pre");
+      if (!pre) return;
+      if (!rows) {
+        rows = new Map();
+        let run = 0;
+        const lines = pre.textContent.split("\n").map((words) => {
+          const span = document.createElement("span");
+          span.textContent = `${words}\n`;
+          if (!words) run += 1;
+          const request = /^\s*(\d+) /.exec(words);
+          if (request) rows.set(`${run} ${request[1]}`, span);
+          return span;
+        });
+        pre.replaceChildren(...lines);
+      }
+      pre.querySelectorAll(".new").forEach((span) => span.classList.remove("new"));
+      if (now < last) (told.rows[now] ?? []).forEach(([run, request]) => rows.get(`${run} ${request}`)?.classList.add("new"));
+    }
+    root.querySelector("details").addEventListener("toggle", light);
+
+    // What the application believes and the log holds up to now; what is new there stands out.
+    function fill() {
+      for (const box of lists) {
+        const entries = new Map(), fresh = new Set();
+        for (const [step, entry, words] of box.changes) {
+          if (step > now) continue;
+          entries.set(entry, words);
+          if (step === now) fresh.add(entry);
+        }
+        const text = [...entries].map(([entry, words]) => `${entry}: ${words}`).join("\n") + [...fresh].join();
+        if (text === box.shown) continue;
+        box.shown = text;
+        box.list.replaceChildren(...[...entries].map(([entry, words]) => {
+          const span = document.createElement("span");
+          span.textContent = `${entry}: ${words}`;
+          if (fresh.has(entry)) span.className = "new";
+          return span;
+        }));
+        if (!entries.size) box.list.textContent = "nothing yet";
+        box.list.parentElement.scrollTop = box.list.parentElement.scrollHeight;
+      }
+    }
 
     // Scroll to where something just happened.
     function follow(to) {
@@ -77,11 +178,19 @@
       for (let i = now + 1; i <= to; i++) groups[i].forEach((g) => { g.style.display = ""; });
       for (let i = to + 1; i <= now; i++) groups[i].forEach((g) => { g.style.display = "none"; });
       image.style.opacity = to === last ? "0" : "0.22"; // the drawing over it is whole then, and two would look bold
+      groups[now].forEach((g) => g.classList.remove("new"));
+      if (to < last) groups[to].filter(solid).forEach((g) => g.classList.add("new"));
+      const [x1, y1, x2, y2] = to < last ? told.now[to] ?? [] : [];
+      line.style.display = x1 === undefined ? "none" : "";
+      if (x1 !== undefined) Object.entries({ x1, y1, x2, y2 }).forEach(([key, value]) => line.setAttribute(key, value));
       now = to;
+      if (begun) boxes.hidden = false;
+      fill();
+      light();
       slider.value = to;
       slider.setAttribute("aria-valuetext", `event ${to + 1} of ${last + 1}`);
-      back.setAttribute("aria-disabled", String(to === 0));
-      next.setAttribute("aria-disabled", String(to === last));
+      [first, back].forEach((b) => b.setAttribute("aria-disabled", String(to === 0)));
+      [next, end].forEach((b) => b.setAttribute("aria-disabled", String(to === last)));
       caption.className = to === last ? "lesson-steps" : "";
       caption.textContent = `${to + 1} of ${last + 1}. ${told.captions[to]}`;
       root.dataset.step = to;
@@ -98,16 +207,17 @@
       event.stopPropagation(); // in JupyterLab a plain key on a focused button is a command: d d deletes the cell
       if (moves[event.key]) {
         event.preventDefault();
+        stop();
         show(moves[event.key]());
       }
     }, true);
-    const text = root.querySelector("details:not([open])"); // closed beneath two runs; on paper nobody can open it
-    if (text) {
-      let opened = false;
-      addEventListener("beforeprint", () => { opened = !text.open; text.open = true; });
-      addEventListener("afterprint", () => { if (opened) text.open = opened = false; });
-    }
-    show(last);
+    const text = root.querySelector("details"); // on paper nobody can open it
+    let opened = false;
+    addEventListener("beforeprint", () => { opened = !text.open; text.open = true; });
+    addEventListener("afterprint", () => { if (opened) text.open = opened = false; });
+    let begun = told.opens_at >= 0;
+    show(begun ? told.opens_at : last);
+    begun = true;
   }
 
   function start(tries) {

@@ -157,6 +157,8 @@ def reveal(run: History, predict: Asked, control: History | None = None,
     item, runs = predict.item, _runs(run, predict.item, control)
     named = {} if layout is None else {"layout": layout}
     picture = show(run, **named) if control is None else compare(run, control, **named)
+    if predict.answered.given:  # somebody who has committed can play it and see whether it comes so
+        picture = picture.before_the_fault()
     if item.scenario is not None and not _is_about(item, runs):
         return Message(Outcome.INFO, f"This run is not the one that {item.id} asks about, so nothing is "
                        "judged; run the cell under that question.", picture)

@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lesson_lib.draw.arrivals.chart import EARLY, FORGOTTEN, Arrival, Chart, Group
-from lesson_lib.draw.facts.run_view import RunView
+from lesson_lib.draw.facts.run_view import EventInContext, RunView
 from lesson_lib.draw.sheet.canvas import Canvas, text_width
 from lesson_lib.draw.sheet.marks import circle, verdict_small
 from lesson_lib.draw.sheet.style import (
@@ -88,6 +88,10 @@ class ArrivalsPanel:
         self.right = max(self.right, LEFT + 2 * self.step)
         self.rows = self._rows(0.0)
         self.height = self._bottom + LEGEND
+
+    def moment(self, fact: EventInContext) -> tuple[float, ...]:
+        """None: here is an order of arrivals, in which most events have no place."""
+        return ()
 
     def _rows(self, top: float) -> list[Row]:
         """The rows from `top` downward."""

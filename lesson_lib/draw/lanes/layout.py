@@ -103,6 +103,10 @@ class LanesPanel:
         """Pixels from the left edge of the page."""
         return self.axis.xs[self.run.places[fact.index]]
 
+    def moment(self, fact: EventInContext) -> tuple[float, ...]:
+        """A line through all rows."""
+        return self.x(fact), self.top, self.x(fact), self.top + self.height
+
     def lane(self, name: str) -> float:
         """The line of a lane."""
         return self.y(name, BROKER / 2 if name == "broker" else MIDDLE)

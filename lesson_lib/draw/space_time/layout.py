@@ -88,6 +88,11 @@ class SpaceTimePanel:
         at_broker = event.lane == "broker" or event.kind in (Kind.VERDICT, Kind.MARKER)
         return self.broker(fact.send) if at_broker else self.x(event.lane), self.top + self.ys[fact.index]
 
+    def moment(self, fact: EventInContext) -> tuple[float, ...]:
+        """A line through all lanes, up to the sentences."""
+        y = self.top + self.ys[fact.index]
+        return 0.0, y, self.words_at - 4, y
+
     def draw(self, canvas: Canvas, top: float) -> None:
         """Lanes, then events from top to bottom, then what stands beside the logs."""
         self.top = top
