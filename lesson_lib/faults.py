@@ -26,20 +26,20 @@ from lesson_lib.errors import LessonError
 
 NAMES = {
     "deliver": "nothing goes wrong",
-    "lose request": "the request never reaches the broker; the connection tears",
-    "lose ack": "the broker handles the request, its answer is lost; the connection tears",
+    "lose request": "the request never reaches the broker; the connection drops",
+    "lose ack": "the broker handles the request, its answer is lost; the connection drops",
     "lose request silently": "the request never reaches the broker; the connection stays open",
     "lose ack silently": "the broker handles the request, its answer never comes; the connection stays open",
     "refuse": "the broker answers with an error before it stores anything, as in `refuse 19`",
     "store and answer": "the broker stores the batch and answers with an error, as in `store and answer 20`",
     "repeat": "the same request reaches the broker twice",
     "delay": "the answer comes that many milliseconds late, as in `delay 250`",
-    "cut": "the connection tears after K requests were handled and J answered, as in `cut 3 1`",
-    "kill producer": "the producer's process dies right after it sent this attempt",
-    "restart broker": "before this attempt arrives, the broker shuts down cleanly and starts again",
-    "crash broker": "before this attempt arrives, the broker crashes and starts again",
-    "fail over": "before this attempt arrives, another replica becomes leader",
-    "forget idle ids": "before this attempt arrives, a day passes: the broker forgets idle ids",
+    "cut": "the connection drops after K requests were handled and J answered, as in `cut 3 1`",
+    "kill producer": "the producer's process dies right after it sent this request",
+    "restart broker": "before this request arrives, the broker shuts down cleanly and starts again",
+    "crash broker": "before this request arrives, the broker crashes and starts again",
+    "fail over": "before this request arrives, another replica becomes leader",
+    "forget idle ids": "before this request arrives, a day passes: the broker forgets idle ids",
 }
 _ARGUMENTS = {"refuse": 1, "store and answer": 1, "delay": 1, "cut": 2}
 _EXAMPLES = {"refuse": "refuse 19", "store and answer": "store and answer 20", "delay": "delay 250",
@@ -109,9 +109,9 @@ class FaultScript:
         if missed := self.unused(attempts):
             if attempts == 0:
                 raise LessonError(f"The fault '{missed[0]}' never happened: nothing was sent.")
-            plural = "attempt was" if attempts == 1 else "attempts were"
-            raise LessonError(f"The fault '{missed[0]}' never happened: only {attempts} {plural} made. "
-                              f"Choose an attempt from 1 to {attempts}.")
+            plural = "request was" if attempts == 1 else "requests were"
+            raise LessonError(f"The fault '{missed[0]}' never happened: only {attempts} {plural} sent. "
+                              f"Choose a request from 1 to {attempts}.")
 
     def __str__(self) -> str:
         return "; ".join(map(str, self.rules))
@@ -177,7 +177,7 @@ def _check_error_code(code: int) -> None:
 def _split_line(line: str) -> tuple[str, str]:
     key, colon, fault = line.partition(":")
     if not colon:
-        raise LessonError("Write a fault as 'attempt: fault', such as '2: lose ack'; this has no colon: "
+        raise LessonError("Write a fault as 'request: fault', such as '2: lose ack'; this has no colon: "
                           f"{line.strip()!r}.")
     return key.strip(), fault.strip()
 
@@ -185,11 +185,11 @@ def _split_line(line: str) -> tuple[str, str]:
 def _rule(key: int | str, fault: str | Fault) -> Rule:
     found = re.fullmatch(r"(\d+)(\+|-(\d+))?", str(key).strip())
     if not found or int(found.group(1)) < 1:
-        raise LessonError(f"{key!r} names no attempt; attempts count from 1, such as 2, '2-4' or '2+'.")
+        raise LessonError(f"{key!r} names no request; requests count from 1, such as 2, '2-4' or '2+'.")
     first = int(found.group(1))
     last = None if found.group(2) == "+" else int(found.group(3) or first)
     if last is not None and last < first:
-        raise LessonError(f"The attempts '{key}' end before they begin; write the smaller number first.")
+        raise LessonError(f"The requests '{key}' end before they begin; write the smaller number first.")
     return Rule(first, last, parse_fault(fault))
 
 

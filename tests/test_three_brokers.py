@@ -210,7 +210,7 @@ def test_the_table_is_the_same_text_every_time(run: Run) -> None:
 
 
 def test_a_fault_that_never_happens_is_one_sentence(run: Run) -> None:
-    with pytest.raises(LessonError, match="'99: lose ack' never happened: only 3 attempts"):
+    with pytest.raises(LessonError, match="'99: lose ack' never happened: only 3 requests"):
         run(3, faults={99: "lose ack"})
 
 

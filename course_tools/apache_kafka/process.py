@@ -143,9 +143,10 @@ class KafkaProcess:
         if not java:
             raise LessonError("Apache Kafka needs Docker or Java: install Java 17 or newer, with Maven.")
         heap = read_compose().environment["KAFKA_HEAP_OPTS"].split()
-        tuning = os.environ.get("KAFKA_JVM_PERFORMANCE_OPTS", "").split()  # as Kafka's own start script does
-        return [java, *heap, *tuning, "-cp", maven.classpath(maven.kafka_server(version), self.state / "classpath"),
-                main_class]
+        # Kafka's own start script takes it from there as well.
+        tuning = os.environ.get("KAFKA_JVM_PERFORMANCE_OPTS", "").split()
+        path = maven.classpath(maven.kafka_server(version), self.state / "classpath")
+        return [java, *heap, *tuning, "-cp", path, main_class]
 
     def _wait(self, process: subprocess.Popen[bytes]) -> None:
         """Return when clients can use the broker."""

@@ -167,12 +167,13 @@ def _limits(bounds: Bounds, seconds: float, walled: bool) -> dict[str, int]:
 
 
 def _environment(home: str) -> dict[str, str]:
-    """What a process may know: no tokens, no settings of ours. Live cells run on the broker that is everywhere,
-    and in virtual time: what a copy waits for costs the class no seconds."""
+    """What a process may know: no tokens, no settings of ours. Live cells run on the broker that is
+    everywhere, and in virtual time: what a copy waits for costs the class no seconds."""
     kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     return {**kept, "HOME": home, "TMPDIR": home, "PYTHONPATH": library(),
             "LESSON_PROGRESS": f"{home}/.progress",
-            "KAFKA_BOOTSTRAP_SERVERS": "embedded", "LESSON_WORLD": "virtual", "PYTHONDONTWRITEBYTECODE": "1", "MPLBACKEND": "agg",
+            "KAFKA_BOOTSTRAP_SERVERS": "embedded", "LESSON_WORLD": "virtual", "MPLBACKEND": "agg",
+            "PYTHONDONTWRITEBYTECODE": "1",
             "OPENBLAS_NUM_THREADS": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
 
 

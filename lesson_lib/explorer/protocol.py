@@ -25,8 +25,8 @@ from lesson_lib.explorer.client import PENDING, Client, SentBatch
 from lesson_lib.sim.memory_broker import Broker, BrokerState
 
 KINDS = {
-    "cut": "a connection that tears, with what was unanswered lost as requests or as acks",
-    "late": "a connection that tears, whose unhandled requests the broker handles later, after retries too",
+    "cut": "a connection that drops, with what was unanswered lost as requests or as acks",
+    "late": "a connection that drops, whose unhandled requests the broker handles later, after retries too",
     "refuse": "a retriable error before the batch is stored",
     "store and answer": "a retriable error although the batch is stored",
     "restart broker": "a clean restart of the broker",

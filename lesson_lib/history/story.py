@@ -30,18 +30,18 @@ def as_story(run: Run) -> str:
 
 
 def _sent(run: Run) -> str:
-    batches, attempts = len({a.batch for a in run.attempts}), len(run.attempts)
+    batches, requests = len({a.batch for a in run.attempts}), len(run.attempts)
     mode = "with" if run.settings.idempotence else "without"
     what = "transactions" if any(a.send.transactional for a in run.attempts) else "idempotence"
     return (f"A producer {mode} {what} sends {batches} batch{'es' * (batches != 1)} "
-            f"in {attempts} attempt{'s' * (attempts != 1)}.")
+            f"in {requests} request{'s' * (requests != 1)}.")
 
 
 def _trouble(run: Run) -> str:
     is_ = ("killed", "stuck")
     told = [*(_sentence(a) for a in run.attempts if a.lost or a.try_no > 1 or a.verdict in _SPECIAL),
             *(f"{subject(e.lane)} {'is ' * (e.what in is_)}{e.what}." for e in run.of(*_TURNS)),
-            *(f"{subject(e.lane)} is handed nothing." for e in run.of(Kind.POLL)),
+            *(f"{subject(e.lane)} receives nothing." for e in run.of(Kind.POLL)),
             *(f"{subject(e.lane)} is fenced." if e.what == "fenced" else
               f"A transaction of {named(e.lane)} is {e.what}."
               for e in run.of(Kind.TXN) if e.what in ("committed", "aborted", "fenced"))]
@@ -50,14 +50,14 @@ def _trouble(run: Run) -> str:
 
 
 def _sentence(attempt: Attempt) -> str:
-    which = f"ttempt {attempt.number} (batch {attempt.batch}, try {attempt.try_no})"
+    which = f"Request {attempt.number} (batch {attempt.batch}, try {attempt.try_no})"
     if not attempt.verdict:
-        return f"The request of a{which} is lost." if attempt.lost else f"A{which} is still on its way."
+        return f"{which} is {'lost' if attempt.lost else 'still on its way'}."
     lost = f", and its {attempt.lost} is lost" if attempt.lost else ""
     what = attempt.verdict_words
     if attempt.verdict == "duplicate":
         what = f"recognised as a {what}: nothing is stored for it"
-    return f"A{which} is {what}{lost}."
+    return f"{which} is {what}{lost}."
 
 
 def _end(run: Run) -> str:
@@ -79,19 +79,20 @@ def verdict_on(run: Run) -> str:
     """On a run without anomalies: copies that the application made, and what it cannot know."""
     unknown = [batch for batch, what in run.told.items() if what == "unknown"]
     doubt = [f"The application does not know about batch {_and(unknown)}."] if unknown else []
-    calm = "" if run.settings.by_hand else "No anomaly."
+    where = " within any one partition" if len(run.partitions) > 1 else ""
+    calm = "" if run.settings.by_hand else f"No anomaly{where}."
     return " ".join([*_early(run), *_again(run), *doubt]) or calm
 
 
 def recognised(run: Run) -> str:
-    """Which attempts the broker knew again; empty for none. In a `story` the attempts tell it themselves."""
+    """Which requests the broker knew again; empty for none. In a `story` the requests tell it themselves."""
     found = {e.attempt: e.offset for e in run.of(Kind.VERDICT) if e.what == "duplicate"}
     if len(found) == 1:
         (number, offset), = found.items()
         what = f"duplicate of offset {offset}: nothing was stored for it"
-        return f"Attempt {number} was recognised as a {what}."
+        return f"Request {number} was recognised as a {what}."
     if found:
-        return f"Attempts {_and(found)} were recognised as duplicates: nothing was stored for them."
+        return f"Requests {_and(found)} were recognised as duplicates: nothing was stored for them."
     return ""
 
 

@@ -10,11 +10,11 @@ from lesson_lib.history.event import Event, Kind, LogCell
 from lesson_lib.history.run import Run
 from lesson_lib.text_table import aligned
 
-HEADINGS = ("attempt", "batch", "try", "sequence", "request", "broker", "answer")
+HEADINGS = ("request", "batch", "try", "sequence", "arrival", "broker", "answer")
 
 
 def as_table(run: Run) -> str:
-    """One line an attempt, then the log, then what the application was told."""
+    """One line a request, then the log, then what the application was told."""
     head, *lines = aligned([HEADINGS, *map(_row, run.attempts)])
     return "\n".join([head, *_in_order(run, lines), *_logs(run), *_told(run), *_read(run)])
 
@@ -24,8 +24,8 @@ def _row(attempt: Attempt) -> tuple[str, ...]:
     name = f"{send.batch} ({' '.join(send.values)})" if send.values else str(send.batch)
     sequence = "none" if send.base_sequence < 0 else _range(send)
     arrived = ("no news", "arrived", "arrived twice")[min(attempt.arrivals, 2)]
-    request = "lost" if attempt.lost == "request" else arrived
-    return (str(attempt.number), name, str(attempt.try_no), sequence, request, attempt.verdict_words,
+    arrival = "lost" if attempt.lost == "request" else arrived
+    return (str(attempt.number), name, str(attempt.try_no), sequence, arrival, attempt.verdict_words,
             _answer(attempt))
 
 
@@ -70,8 +70,8 @@ def _when(run: Run, event: Event, place: int) -> str:
     if run.settings.world == "simulated":
         return f"at {event.t} ms"
     if place < len(run.attempts):
-        return f"before attempt {run.attempts[place].number}"
-    return f"after attempt {run.attempts[-1].number}" if run.attempts else "before any attempt"
+        return f"before request {run.attempts[place].number}"
+    return f"after request {run.attempts[-1].number}" if run.attempts else "before any request"
 
 
 def _happening(event: Event) -> str:
@@ -105,6 +105,7 @@ def _read(run: Run) -> list[str]:
     """What each consumer read, in the order in which it did, and where it got nothing."""
     found: dict[str, list[str]] = {}
     for event in run.of(Kind.READ, Kind.POLL):
-        record = f"{event.offset}:{' '.join(event.values)}" if event.kind == Kind.READ else "(handed nothing)"
+        values = " ".join(event.values)
+        record = f"{event.offset}:{values}" if event.kind == Kind.READ else "(receives nothing)"
         found.setdefault(event.lane, []).append(record)
     return [f"{lane} read:  {'  '.join(records)}" for lane, records in sorted(found.items())]

@@ -1,4 +1,4 @@
-"""A run to play with, by call or by controls: what happens to each attempt, and a few switches.
+"""A run to play with, by call or by controls: what happens to each request, and a few switches.
 
 Changing what happens to attempt k keeps everything before k, for the same script leads to the same run up to
 there, and what was chosen for the attempts after k. Only a fault whose attempt does not happen any more is
@@ -75,7 +75,7 @@ class Playground(Shown):
     def change(self, attempt: int, fault: str) -> Message:
         """Let something else happen to one attempt ("deliver": nothing), and see what follows from there."""
         if not isinstance(attempt, int):
-            return Message(Outcome.INFO, f"An attempt is named by its number, such as 2, not {attempt!r}.")
+            return Message(Outcome.INFO, f"A request is named by its number, such as 2, not {attempt!r}.")
         return self._chosen({**self.faults, attempt: fault}, {}, asked=attempt)
 
     def choose(self, faults: Mapping[int, str], **settings: Any) -> Message:
@@ -122,7 +122,7 @@ class Playground(Shown):
 
     def rich(self) -> str:
         """The call and the picture."""
-        said = box("<strong>Playground.</strong> Choose what happens to each attempt, then Run. "
+        said = box("<strong>Playground.</strong> Choose what happens to each request, then Run. "
                    f"{inline_html(f'`{self.call}`')}<p>Run this cell to play.</p>", "#56B4E9",
                    'class="lesson-playground-words"')
         return said + picture_html(self.message().picture) + guard_script()
@@ -147,9 +147,9 @@ def _dropped_words(dropped: Mapping[int, Fault]) -> str:
     """Which faults were dropped, and why."""
     faults = "; ".join(f"{n}: {fault}" for n, fault in dropped.items())
     if len(dropped) == 1:
-        return f"Attempt {next(iter(dropped))} does not happen any more, so its fault is dropped: `{faults}`."
+        return f"Request {next(iter(dropped))} does not happen any more, so its fault is dropped: `{faults}`."
     attempts = ", ".join(map(str, dropped))
-    return f"Attempts {attempts} do not happen any more, so their faults are dropped: `{faults}`."
+    return f"Requests {attempts} do not happen any more, so their faults are dropped: `{faults}`."
 
 
 class PlaygroundView:
@@ -177,7 +177,7 @@ class PlaygroundView:
         """A drop-down for each attempt that was made; more than fit are left as they are."""
         made = self.ground.run.attempts[:MOST_ATTEMPTS]
         named = [(a.number, a.send.values[0] if a.send.values else a.label) for a in made]
-        self.attempts.children = [self._attempt(n, f"Attempt {n} ({name})") for n, name in named]
+        self.attempts.children = [self._attempt(n, f"Request {n} ({name})") for n, name in named]
 
     def _attempt(self, number: int, label: str) -> w.Dropdown:
         fault = self.ground.faults.get(number, "deliver")
@@ -206,7 +206,7 @@ def playground(values: int | list[str] = 3, *, faults: Mapping[int, str] | str |
     known = {name: value for name, value in {**settings, "faults": faults}.items() if value is not None}
     shown = Playground(Scenario(values if isinstance(values, int) else tuple(values), known))
     if len(shown.run.attempts) > MOST_ATTEMPTS:
-        raise LessonError(f"The playground has room for {MOST_ATTEMPTS} attempts, and this run takes "
+        raise LessonError(f"The playground has room for {MOST_ATTEMPTS} requests, and this run takes "
                           f"{len(shown.run.attempts)}; send less, or use simulate(...).")
     shown.show()
     return shown

@@ -73,11 +73,11 @@ def test_in_a_narrow_window_no_control_is_cut_off(page: Any) -> None:
 
 def test_the_playground_by_keyboard(page: Any) -> None:
     playground = page.get_by_role("group", name="Playground")
-    page.get_by_label("Attempt 1 (m0)").focus()
-    assert choose(page, "Attempt 2 (m1)", "ArrowDown", "ArrowDown") == "ack lost"
+    page.get_by_label("Request 1 (m0)").focus()
+    assert choose(page, "Request 2 (m1)", "ArrowDown", "ArrowDown") == "ack lost"
     picture = run(page)
     assert "faults={2: 'lose ack'}" in playground.locator("[data-outcome]").inner_text()
-    assert page.get_by_label("Attempt 4 (m2)").count() == 1
+    assert page.get_by_label("Request 4 (m2)").count() == 1
     alt = picture.get_by_role("img").get_attribute("alt")
     assert alt.startswith("A run, and pale behind it the run before a change. Now: A producer") and "Before: A producer" in alt
     assert cells(page) == len(CELLS)
@@ -113,26 +113,26 @@ def test_the_picture_is_as_wide_as_its_place_and_no_wider(page: Any) -> None:
 
 
 def test_two_faults_chosen_in_one_go_and_one_that_happens_no_more(page: Any) -> None:
-    page.get_by_label("Attempt 1 (m0)").focus()
-    assert choose(page, "Attempt 2 (m1)", "Home") == "deliver"
-    assert choose(page, "Attempt 3 (m1)", "ArrowDown") == "request lost"
-    assert choose(page, "Attempt 4 (m2)", "ArrowDown") == "request lost"
+    page.get_by_label("Request 1 (m0)").focus()
+    assert choose(page, "Request 2 (m1)", "Home") == "deliver"
+    assert choose(page, "Request 3 (m1)", "ArrowDown") == "request lost"
+    assert choose(page, "Request 4 (m2)", "ArrowDown") == "request lost"
     picture = run(page)
     said = page.locator(".lesson-playground [data-outcome]").inner_text()
     assert "faults={3: 'lose request', 4: 'lose request'}" in said and "dropped" not in said
     assert "pale behind it the run before" in picture.get_by_role("img").get_attribute("alt")
-    page.get_by_label("Attempt 2 (m1)").focus()
-    assert choose(page, "Attempt 3 (m2)", "Home") == "deliver"
+    page.get_by_label("Request 2 (m1)").focus()
+    assert choose(page, "Request 3 (m2)", "Home") == "deliver"
     run(page)
     said = page.locator(".lesson-playground [data-outcome]").inner_text()
-    assert "Attempt 4 does not happen any more, so its fault is dropped: 4: lose request." in said
-    assert page.get_by_label("Attempt 4 (m2)").count() == 0 and cells(page) == len(CELLS)
+    assert "Request 4 does not happen any more, so its fault is dropped: 4: lose request." in said
+    assert page.get_by_label("Request 4 (m2)").count() == 0 and cells(page) == len(CELLS)
 
 
 def test_a_front_end_that_sees_keys_first_is_told_which_are_for_the_controls(page: Any) -> None:
     page.evaluate("""() => { window.seen = []; document.addEventListener('keydown', event => window.seen.push(
         [event.key, event.target.hasAttribute('data-lm-suppress-shortcuts')]), true); }""")
-    page.get_by_label("Attempt 1 (m0)").focus()
+    page.get_by_label("Request 1 (m0)").focus()
     for key in ("d", "Home", "Tab"):
         page.keyboard.press(key)
     assert page.evaluate("window.seen") == [["d", True], ["Home", True], ["Tab", False]]
@@ -150,7 +150,7 @@ def brightness(colour: Sequence[int]) -> float:
 
 def test_the_arrow_of_a_drop_down_is_seen_in_either_theme(page: Any) -> None:
     """The last one here: JupyterLab itself complains when its theme is changed."""
-    drop_down = page.get_by_label("Attempt 1 (m0)")
+    drop_down = page.get_by_label("Request 1 (m0)")
     grounds = []
     for theme in ("JupyterLab Dark", "JupyterLab Light"):
         page.evaluate("theme => jupyterapp.commands.execute('apputils:change-theme', {theme})", theme)

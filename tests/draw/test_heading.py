@@ -18,9 +18,9 @@ BURST: dict[str, Any] = {"client": "java", "in_flight": 5}
 
 
 @pytest.mark.parametrize(("script", "words"), [
-    ("", "no fault"), ("2: lose ack", "ack lost at attempt 2"), ("1+: lose request", "every request lost"),
-    ("3+: lose ack", "ack lost at attempt 3 and all later ones"), ("1-4: lose ack silently", "ack lost silently at attempts 1 to 4"),
-    ("1: cut 3 0; 4: fail over", "cut with 3 handled and 0 answered at attempt 1, broker failed over before attempt 4"),
+    ("", "no fault"), ("2: lose ack", "ack lost at request 2"), ("1+: lose request", "every request lost"),
+    ("3+: lose ack", "ack lost at request 3 and all later ones"), ("1-4: lose ack silently", "ack lost silently at requests 1 to 4"),
+    ("1: cut 3 0; 4: fail over", "cut with 3 handled and 0 answered at request 1, broker failed over before request 4"),
     ("delivery timeout of batch 0", "faults: delivery timeout of batch 0")])
 def test_a_script_in_words(script: str, words: str) -> None:
     assert script_words(script) == words
@@ -30,15 +30,15 @@ def test_a_script_in_words(script: str, words: str) -> None:
 def test_every_fault_has_words(name: str) -> None:
     number = {"refuse": " 19", "store and answer": " 20", "delay": " 250", "cut": " 3 1"}.get(name, "")
     words = script_words(str(parse_script({2: name + number})))
-    assert words.endswith(" attempt 2") and "{" not in words and all(n in words for n in number.split())
+    assert words.endswith(" request 2") and "{" not in words and all(n in words for n in number.split())
 
 
 @pytest.mark.parametrize(("one", "other", "names"), [
-    ("2: lose ack", "2: lose request", ("ack lost at attempt 2", "request lost at attempt 2")),
+    ("2: lose ack", "2: lose request", ("ack lost at request 2", "request lost at request 2")),
     ("1: cut 3 0; 4: fail over", "1: cut 3 0; 4: restart broker",
-     ("broker failed over before attempt 4", "broker restarted before attempt 4")),
-    ("2: lose ack", "", ("ack lost at attempt 2", "no fault")),
-    ("2: lose ack", "2: lose ack; 3: restart broker", ("only ack lost at attempt 2", "broker restarted before attempt 3"))])
+     ("broker failed over before request 4", "broker restarted before request 4")),
+    ("2: lose ack", "", ("ack lost at request 2", "no fault")),
+    ("2: lose ack", "2: lose ack; 3: restart broker", ("only ack lost at request 2", "broker restarted before request 3"))])
 def test_two_scripts_are_called_by_the_lines_that_differ(one: str, other: str, names: tuple[str, str]) -> None:
     assert names_by_faults(one, other) == names and names_by_faults(other, one) == names[::-1]
 
@@ -47,7 +47,7 @@ def test_two_runs_are_called_by_the_first_setting_that_differs() -> None:
     def names(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
         return names_of([simulate(**{"values_or_count": 4} | settings) for settings in (one, other)])
     assert names({"idempotence": False, "acks": 0}, {"idempotence": False, "acks": 1}) == ["acks=0", "acks=1"]
-    assert names({"faults": {2: "lose ack"}}, {"faults": {2: "lose request"}}) == ["Ack lost at attempt 2", "Request lost at attempt 2"]
+    assert names({"faults": {2: "lose ack"}}, {"faults": {2: "lose request"}}) == ["Ack lost at request 2", "Request lost at request 2"]
     assert names({"consumer": {"commit": "after"}}, {"consumer": {"commit": "before", "isolation": "read_committed"}}) == [
         "Consumer commits after handling", "Consumer commits before handling, read_committed"]
     assert names({"consumer": {"commit": "never"}}, {}) == ["Consumer never commits", "No consumer"]
@@ -56,9 +56,9 @@ def test_two_runs_are_called_by_the_first_setting_that_differs() -> None:
 
 def test_the_small_print_leaves_out_what_the_name_says() -> None:
     lost = simulate(3, faults={2: "lose ack"}, consumer=True)
-    assert small_print(lost, "Ack lost at attempt 2").split("  ·  ") == [
+    assert small_print(lost, "Ack lost at request 2").split("  ·  ") == [
         "acks=all", "1 in flight", "consumer commits after handling", "simulated, Kafka 4.4"]
-    assert small_print(lost, "Broker restarted before attempt 3").endswith("faults: 2: lose ack")
+    assert small_print(lost, "Broker restarted before request 3").endswith("faults: 2: lose ack")
     assert "simulated  ·" in small_print(lost, "Kafka 4.4") and "acks" not in small_print(lost, "acks=all")
     wrong = simulate(2, rule=MUTANTS["buffer and sort"].broker())
     assert small_print(wrong, "A wrong broker") == "acks=all  ·  1 in flight  ·  simulated  ·  faults: none"
@@ -72,8 +72,8 @@ def test_a_ghost_says_its_fault_once() -> None:
 
 def test_the_fault_is_said_once() -> None:
     picture = compare(simulate(3, faults={2: "lose ack"}), simulate(3, faults={2: "lose request"}))
-    assert "Ack lost at attempt 2: A producer" in picture.alt and "lose" not in picture.alt + "".join(picture.captions)
-    assert "Request lost at attempt 2: The request with batch 1 is lost: it never reaches the broker." in picture.captions
+    assert "Ack lost at request 2: A producer" in picture.alt and "lose" not in picture.alt + "".join(picture.captions)
+    assert "Request lost at request 2: The request with batch 1 is lost: it never reaches the broker." in picture.captions
     assert not [label.text for label in picture.canvas.labels if "lose" in label.text]
 
 

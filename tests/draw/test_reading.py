@@ -1,4 +1,4 @@
-"""Consumers in the pictures: what they read, that they work, that they are handed nothing; and logs that were there before."""
+"""Consumers in the pictures: what they read, that they work, that they are receives nothing; and logs that were there before."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def stuck() -> Transactions:
 @pytest.mark.parametrize("layout", ["lanes", "space-time"])
 def test_a_poll_that_brings_nothing_is_seen_and_said(layout: str) -> None:
     picture = show(stuck().history(), layout)
-    assert "The consumer is handed nothing." in picture.alt
-    assert "consumer read:  (handed nothing)" in picture.table
-    assert picture.captions[-1] == "The consumer asks for records and is handed nothing."
+    assert "The consumer receives nothing." in picture.alt
+    assert "consumer read:  (receives nothing)" in picture.table
+    assert picture.captions[-1] == "The consumer asks for records and receives nothing."
     assert len(picture.captions) - 1 in picture.surprises
     assert f'data-event="{len(picture.captions) - 1}"' in picture.svg
 
@@ -36,7 +36,7 @@ def test_a_poll_that_brings_something_is_none_of_these() -> None:
     reader = kafka.consumer()
     assert reader.poll() == ["s0"] and reader.poll() == []
     read = next(line for line in kafka.history().table().splitlines() if line.startswith("consumer 2 read"))
-    assert read == "consumer 2 read:  0:s0  (handed nothing)"
+    assert read == "consumer 2 read:  0:s0  (receives nothing)"
 
 
 def test_a_consumer_of_an_empty_log_was_there_too() -> None:

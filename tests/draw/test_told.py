@@ -51,9 +51,9 @@ def test_who_did_not_hear_of_a_batch_got_no_exception() -> None:
 def test_the_last_line_tells_the_retry_from_the_second_send() -> None:
     coffee = show(simulate(["coffee", "coffee"], faults={2: "lose ack"}))
     assert ending(coffee) == ("The log holds coffee coffee. "
-                              "Attempt 3 was recognised as a duplicate of offset 1: nothing was stored for it. "
+                              "Request 3 was recognised as a duplicate of offset 1: nothing was stored for it. "
                               "The application itself sent coffee twice, and it is stored twice.")
     assert "is recognised as a duplicate of offset 1: nothing is stored for it" in coffee.alt and coffee.alt.count("recognised") == 1
     pairs = show(simulate(6, records_per_batch=2, faults={2: "lose ack"}))
-    assert ending(pairs).endswith("Attempt 3 was recognised as a duplicate of offset 2: nothing was stored for it. No anomaly.")
+    assert ending(pairs).endswith("Request 3 was recognised as a duplicate of offset 2: nothing was stored for it. No anomaly.")
     assert ending(show(simulate(2))) == "The log holds m0 m1. No anomaly."

@@ -190,6 +190,8 @@ def check_told(lanes: Lanes) -> None:
     for n, event in enumerate(lanes.plain):
         if event.kind == Kind.REPORT:
             expected.append((n, f"{event.batch} {event.what}" if event.batch >= 0 else event.what))
+            if event.what == "ok" and event.offset is not None:
+                assert [w.text.split(":")[1].split() for w in drawn if w.event == n] == [["offset", str(event.offset)]]
             assert shape_of_belief(lanes.of(n)) == event.what
             doubted.add(event.batch)
         elif event.kind == Kind.LOST and event.batch not in doubted:  # the first loss; later ones change nothing for the application

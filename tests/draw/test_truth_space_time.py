@@ -133,7 +133,8 @@ def check_lost(sheet: SpaceTime, n: int, event: Event) -> None:
 def check_report(sheet: SpaceTime, n: int, event: Event) -> None:
     """What the application is told, in its lane and its row."""
     (word,) = [w for w in sheet.of(n).words if w.anchor == "end"]
-    assert word.text == (f"{event.batch} {event.what}" if event.batch >= 0 else event.what) and abs(word.y - sheet.ys[n]) < 2
+    offset = f": offset {event.offset}" if event.what == "ok" and event.offset is not None else ""
+    assert word.text == (f"{event.batch} {event.what}" if event.batch >= 0 else event.what) + offset and abs(word.y - sheet.ys[n]) < 2
     marks = sheet.of(n)
     ticks = [line for line in marks.lines(GREEN) if len(line.points) == 3]
     assert bool(ticks) == (event.what == "ok")

@@ -66,7 +66,7 @@ def test_logs_by_partition_and_topic() -> None:
 
 def test_the_table(lost_ack: History) -> None:
     assert lost_ack.table().splitlines() == [
-        "attempt  batch   try  sequence   request  broker                                    answer",
+        "request  batch   try  sequence   arrival  broker                                    answer",
         "1        0 (m0)  1    0          arrived  stored at offset 0                        lost",
         "2        0 (m0)  2    0          arrived  duplicate of offset 0                     ok, offset 0",
         "3        1 (m1)  1    5 epoch 2  arrived  refused: 45 out of order sequence number  45 out of order sequence number",
@@ -90,7 +90,7 @@ def test_on_the_wire_the_order_of_events_takes_the_place_of_a_time() -> None:
     run = simulate(4, faults={2: "lose ack", 3: "restart broker", 5: "kill producer"})
     real = replace(run, settings=replace(run.settings, world="real")).table().splitlines()
     assert [line.strip() for line in real if line.startswith("  ")] == [
-        "before attempt 3: the broker restarted", "after attempt 5: producer killed", "after attempt 5: producer 2 started"]
+        "before request 3: the broker restarted", "after request 5: producer killed", "after request 5: producer 2 started"]
     assert [line.split()[0] for line in real[1:9]] == ["1", "2", "before", "3", "4", "5", "after", "after"]
     assert [line.strip() for line in run.table().splitlines() if line.startswith("  ")] == [
         f"at {event.t} ms: {words}" for event, words in zip(run.of(Kind.BROKER, Kind.PRODUCER), (
@@ -117,10 +117,10 @@ def test_an_application_that_got_no_exception_has_none_in_the_table() -> None:
 
 def test_a_recognised_retry_is_told_beside_what_the_application_sent_twice() -> None:
     run = simulate(["coffee", "coffee"], faults={2: "lose ack"})
-    assert recognised(run) == "Attempt 3 was recognised as a duplicate of offset 1: nothing was stored for it."
+    assert recognised(run) == "Request 3 was recognised as a duplicate of offset 1: nothing was stored for it."
     assert verdict_on(run) == "The application itself sent coffee twice, and it is stored twice."
     several = simulate(6, records_per_batch=2, faults={2: "lose ack", 3: "lose ack"})
-    assert recognised(several) == "Attempts 3 and 4 were recognised as duplicates: nothing was stored for them."
+    assert recognised(several) == "Requests 3 and 4 were recognised as duplicates: nothing was stored for them."
     assert verdict_on(several) == "No anomaly." and recognised(simulate(2)) == ""
 
 
@@ -140,10 +140,10 @@ def test_the_table_of_nothing() -> None:
 
 def test_the_story(lost_ack: History) -> None:
     assert lost_ack.story() == (
-        "A producer with idempotence sends 2 batches in 3 attempts. "
-        "Attempt 1 (batch 0, try 1) is stored at offset 0, and its answer is lost. "
-        "Attempt 2 (batch 0, try 2) is recognised as a duplicate of offset 0: nothing is stored for it. "
-        "Attempt 3 (batch 1, try 1) is refused: 45 out of order sequence number. "
+        "A producer with idempotence sends 2 batches in 3 requests. "
+        "Request 1 (batch 0, try 1) is stored at offset 0, and its answer is lost. "
+        "Request 2 (batch 0, try 2) is recognised as a duplicate of offset 0: nothing is stored for it. "
+        "Request 3 (batch 1, try 1) is refused: 45 out of order sequence number. "
         "The log holds m0. The application was told ok for batch 0, failed for batch 1. No anomaly.")
 
 
@@ -151,7 +151,7 @@ def test_the_story_of_a_lost_request_and_of_what_else_happens() -> None:
     events = (send(0, 1, 0), Event(5, Kind.LOST, "request", attempt=1, batch=0), Event(6, Kind.BROKER, "restarted", "broker"),
               Event(7, Kind.PRODUCER, "killed", "producer 2"))
     story = History(events, {("t", 0): ()}, Settings(idempotence=False)).story()
-    assert story.startswith("A producer without idempotence sends 1 batch in 1 attempt. The request of attempt 1 (batch 0, try 1) is lost. "
+    assert story.startswith("A producer without idempotence sends 1 batch in 1 request. Request 1 (batch 0, try 1) is lost. "
                             "The broker restarted. Producer 2 is killed. The log holds nothing.")
 
 

@@ -85,7 +85,7 @@ def test_table_story_and_captions_say_it() -> None:
     run = buffered({2: "refuse 19"})
     rows = run.table().splitlines()
     assert "kept, told ok, not in the log" in rows[3] and "stored at offset 1, behind it the kept 2, 3" in rows[5]
-    assert "Attempt 3 (batch 2, try 1) is kept, told ok, not in the log." in run.story()
+    assert "Request 3 (batch 2, try 1) is kept, told ok, not in the log." in run.story()
     picture = show(run)
     assert "The broker keeps batch 2 aside and will say ok, offset 2: it is not in the log." in picture.captions
     assert "The broker stores batch 1 at offset 1, and behind it what it had kept: 2, 3." in picture.captions

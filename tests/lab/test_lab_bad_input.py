@@ -143,8 +143,8 @@ def test_a_broker_that_is_gone_when_a_consumer_polls(mortal: Mortal) -> None:
 
 @pytest.mark.parametrize(("call", "words"), [
     (lambda lab: lab.run(3, faults={2: "loose ack"}), "There is no fault 'loose ack'"),
-    (lambda lab: lab.run(3, faults={99: "lose ack"}), "only 3 attempts were made"),
-    (lambda lab: lab.run(3, faults={0: "lose ack"}), "attempts count from 1"),
+    (lambda lab: lab.run(3, faults={99: "lose ack"}), "only 3 requests were sent"),
+    (lambda lab: lab.run(3, faults={0: "lose ack"}), "requests count from 1"),
     (lambda lab: lab.run(0), "whole number from 1"),
     (lambda lab: lab.run("abc"), "Pass how many values"),
     (lambda lab: lab.run(3, acks=2), "acks must be"),

@@ -51,9 +51,9 @@ def test_numbers_belong_to_the_faults_that_need_them() -> None:
     ({2: "refuse 999"}, "There is no error 999 that a broker answers a produce request with"),
     ({2: "refuse 90"}, "No broker answers a produce request with error 90 producer fenced"),
     ({2: "refuse 0"}, "There is no error 0"),
-    ({0: "lose ack"}, "attempts count from 1"),
-    ({-1: "lose ack"}, "names no attempt"),
-    ({"two": "lose ack"}, "'two' names no attempt"),
+    ({0: "lose ack"}, "requests count from 1"),
+    ({-1: "lose ack"}, "names no request"),
+    ({"two": "lose ack"}, "'two' names no request"),
     ({"5-2": "lose ack"}, "end before they begin"),
     ("lose ack", "has no colon"),
     (["lose ack"], "A fault script is a dict"),
@@ -68,9 +68,9 @@ def test_a_mistake_is_one_sentence(script: object, words: str) -> None:
 def test_a_fault_that_never_happened_is_named() -> None:
     script = parse_script("2: lose ack; 9: lose request")
     script.check_used(9)
-    with pytest.raises(LessonError, match="'9: lose request' never happened: only 3 attempts were made. Choose an attempt from 1 to 3"):
+    with pytest.raises(LessonError, match="'9: lose request' never happened: only 3 requests were sent. Choose a request from 1 to 3"):
         script.check_used(3)
-    with pytest.raises(LessonError, match="only 1 attempt was made"):
+    with pytest.raises(LessonError, match="only 1 request was sent"):
         script.check_used(1)
     parse_script("1+: lose ack").check_used(1)
 

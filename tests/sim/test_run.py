@@ -161,7 +161,7 @@ def test_killed_with_several_in_flight() -> None:
     ({"broker": 4.4}, None),
     ({"client": "sarama"}, "choose one of: kafka-python, java, librdkafka"),
     ({"delivery_timeout_ms": 100}, "lower request_timeout_ms"),
-    ({"faults": {99: "lose ack"}}, "Choose an attempt from 1 to 3"),
+    ({"faults": {99: "lose ack"}}, "Choose a request from 1 to 3"),
     ({"faults": {1: "loose ack"}}, "There is no fault"),
     ({"faults": {"1+": "refuse 45"}, "resend": True}, "the fault does not end"),
     ({"consumer": {"crash": 1}}, "consumer is True or a dict"),

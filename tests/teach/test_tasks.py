@@ -64,7 +64,7 @@ def test_a_mutant_is_beaten_within_the_budget() -> None:
 @pytest.mark.parametrize(("answer", "settings", "line"), [
     ({2: "lose request"}, {}, "✗ Wrong. With the script"),
     ({2: "loose ack"}, {}, "! Cannot run this. There is no fault 'loose ack'."),
-    ({9: "lose ack"}, {}, "! Cannot run this. The fault '9: lose ack' never happened: only 3 attempts were made."),
+    ({9: "lose ack"}, {}, "! Cannot run this. The fault '9: lose ack' never happened: only 3 requests were sent."),
     ({2: "delay 250"}, {}, "! Not in this exercise. 'delay 250' is a fault, but it does not count in this exercise"),
     ({1: "repeat", 2: "repeat", 3: "repeat"}, {}, "! Not in this exercise. Your script names 3 faults; the budget is 2."),
     ({}, {"acks": 0}, "! Not in this exercise. acks=0 is not one of 1, 'all'."),

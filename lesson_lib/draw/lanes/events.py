@@ -22,7 +22,7 @@ from lesson_lib.history import Event, Kind
 Place = tuple[int, int]
 MANY_ATTEMPTS, MANY_EXCEPTIONS = 12, 3  # with more, names of errors or exceptions make a picture too wide
 TOLD, LOG, MIDDLE = 46.0, 46.0, 14.0    # heights of rows; from the upper edge of a producer's row to its lane
-TORN = "connection\ntorn"
+TORN = "connection\ndrops"
 AFTER_ALL, CELLS_AFTER_ALL = 900, 899   # ranks at the end: batches without a report, cells that others wrote
 
 
@@ -107,7 +107,7 @@ class LaneEvents:
                 yield from _room("torn", TORN)
                 yield Piece("lost", 10, 10)
             case Kind.REPORT:
-                yield self._told(event.batch, event.what)
+                yield self._told(event.batch, event.what, words.offset_words(event))
             case Kind.BROKER:
                 yield from _words("words", 11, words.broker_words(event))
                 yield Piece("broker", 8, 8, lambda canvas, x, y: canvas.line(
@@ -152,8 +152,8 @@ class LaneEvents:
         wide = max(half, text_width(below, SMALL, True) / 2)
         return Piece(row_of_log(self.view.log_of(fact.send)), wide, wide, draw, LOG + more)
 
-    def _told(self, batch: int, what: str) -> Piece:
-        said = words.told_words(batch, what, self.exceptions.get(batch, "") if what != "ok" else "")
+    def _told(self, batch: int, what: str, offset: str = "") -> Piece:
+        said = words.told_words(batch, what, self.exceptions.get(batch, "") if what != "ok" else offset)
         return self._belief(what, said, self.view.is_marked("told", batch))
 
     def _belief(self, what: str, said: str, marked: bool) -> Piece:

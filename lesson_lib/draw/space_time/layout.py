@@ -23,7 +23,7 @@ from lesson_lib.draw.words.heading import wrap
 from lesson_lib.history import Event, Kind
 
 HEAD, LANE_STEP, NARROWEST, WORDS = 24.0, 170.0, 88.0, 330.0
-TORN = "connection torn"
+TORN = "connection drops"
 ASPECTS = {Kind.VERDICT: "fate", Kind.REPORT: "told", Kind.READ: "read"}  # as `two_runs` names what differs
 # In its row a lost message's cross may be so many hundredths of the way to the broker, the best first.
 SHARES = {"request": (45, 35, 55, 25, 65, 20, 75, 15, 85), "answer": (55, 65, 45, 75, 35, 80, 25, 85, 15)}
@@ -157,7 +157,7 @@ class SpaceTimePanel:
                             lambda canvas, x, y: marks.memory(canvas, x + aside, y, said),
                             (said.count("\n") + 1) * line_height() + 4)
         elif kind == Kind.REPORT:
-            said = words.told_words(event.batch, event.what)
+            said = words.told_words(event.batch, event.what, words.offset_words(event)).replace("\n", " ")
             yield Piece("application", text_width(said), 0,
                         lambda canvas, x, y: self._told(canvas, x, y, said, event))
         elif kind in (Kind.READ, Kind.POLL, Kind.WORK, Kind.POSITION, Kind.CONSUMER):

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from lesson_lib.draw.facts.run_view import EventInContext, RunView
-from lesson_lib.draw.words.events import Telling, copy_words
+from lesson_lib.draw.words.events import Telling, copy_words, offset_words
 from lesson_lib.history import Kind
 
 Change = tuple[int, str, str]  # step; name of the entry; its words from then on
@@ -32,8 +32,8 @@ def _believed(view: RunView, steps: dict[int, int]) -> Iterator[Change]:
         if event.kind == Kind.SEND and event.try_no == 1 and fact.awaited:
             yield step, names[event.batch], WAITING
         elif event.kind == Kind.REPORT:
-            offset = f", offset {event.offset}" if event.what == "ok" and event.offset is not None else ""
-            yield step, names.get(event.batch, "the send"), event.what + offset
+            said = ", ".join(filter(None, (event.what, offset_words(event))))
+            yield step, names.get(event.batch, "the send"), said
 
 
 def _names(view: RunView) -> dict[int, str]:

@@ -48,10 +48,15 @@ def verdict_words(fact: EventInContext, brief: bool = False) -> str:
     return f"{said} {_SHORT.get(error, error.name.replace('_', ' ').lower())}" if named else said
 
 
-def told_words(batch: int, what: str, exception: str = "") -> str:
-    """Under the tick, cross or ring; an exception in a line of its own."""
+def told_words(batch: int, what: str, more: str = "") -> str:
+    """Under the tick, cross or ring; the offset of an ok, or the exception, in a line of its own."""
     words = f"{batch} {what}" if batch != -1 else what
-    return f"{words}:\n{exception}" if exception else words
+    return f"{words}:\n{more}" if more else words
+
+
+def offset_words(report: Event) -> str:
+    """The offset that came with an ok; nothing for other reports, and for an ok that nobody answered."""
+    return f"offset {report.offset}" if report.what == "ok" and report.offset is not None else ""
 
 
 def doubt_words(batch: int) -> str:
@@ -128,7 +133,7 @@ def reading_words(event: Event, view: RunView) -> str:
     return f"{event.offset}: {cell.value}" if cell and cell.value else f"{event.offset}"
 
 
-_READERS = {Kind.POSITION: "commits {}", Kind.POLL: "handed nothing", Kind.WORK: "works"}
+_READERS = {Kind.POSITION: "commits {}", Kind.POLL: "receives nothing", Kind.WORK: "works"}
 _DONE = {"killed": "is killed", "started": "starts", "closed": "is closed", "stuck": "is stuck",
          "crashed": "crashes"}
 _TXN = {"begin": "begins a transaction", "add partition": "makes a partition part of the transaction",
@@ -136,8 +141,8 @@ _TXN = {"begin": "begins a transaction", "add partition": "makes a partition par
         "prepare commit": "decides: commit", "prepare abort": "decides: abort",
         "committed": "learns that the transaction is committed",
         "aborted": "learns that the transaction is aborted",
-        "add offsets": "makes the consumer's positions part of the transaction",
-        "offsets": "sends its position as part of the transaction", "refused": "is refused",
+        "add offsets": "makes the consumer's offsets part of the transaction",
+        "offsets": "sends its offset as part of the transaction", "refused": "is refused",
         "timed out": "aborts a transaction that was open too long",
         "fenced": "is fenced: another producer has its transactional id"}
 
@@ -164,8 +169,8 @@ def _sentence(fact: EventInContext, who: str, batch: str) -> str:
             return f"The answer for {batch} is lost: the broker has decided, the producer cannot know."
         case Kind.TORN:
             if not fact.awaited:
-                return "The connection is torn. No answer was awaited, so nobody notices."
-            return "The connection is torn. What was not answered on it is in doubt."
+                return "The connection drops. No answer was awaited, so nobody notices."
+            return "The connection drops. Nobody can tell what became of the requests without an answer."
         case Kind.VERDICT:
             kept = ", ".join(map(str, event.behind))
             return verdict_in_words(SENTENCE, event.what, event.error, batch=batch, offset=event.offset,
@@ -179,8 +184,9 @@ def _sentence(fact: EventInContext, who: str, batch: str) -> str:
             return f"{who} stops waiting for the answer for {batch}."
         case Kind.REPORT:
             if event.what != "unknown":
+                offset = f", {offset_words(event)}" if offset_words(event) else ""
                 detail = f" ({event.note})" if event.note else ""
-                return f"The application is told: {batch} {event.what}{detail}."
+                return f"The application is told: {batch} {event.what}{offset}{detail}."
             gets = f"gets {event.note}: it " if event.note and " " not in event.note else ""
             return f"The application {gets}cannot know whether {batch} is in the log."
         case Kind.INIT:
@@ -199,7 +205,7 @@ def _sentence(fact: EventInContext, who: str, batch: str) -> str:
         case Kind.READ:
             return f"{who} reads offset {event.offset}{f' ({values})' if values else ''}."
         case Kind.POLL:
-            return f"{who} asks for records and is handed nothing."
+            return f"{who} asks for records and receives nothing."
         case Kind.WORK:
             return f"{who}'s application works on {values or 'the record'}."
         case _:

@@ -1,6 +1,6 @@
 """What stands above and below a run: its name, the switch that matters, its settings; and what it came to.
 
-A fault script is told in words here: `2: lose ack` is "ack lost at attempt 2".
+A fault script is told in words here: `2: lose ack` is "ack lost at request 2".
 """
 
 from __future__ import annotations
@@ -28,8 +28,10 @@ def switch(history: History) -> str:
 
 
 def title(history: History, name: str) -> str:
-    """A run's name together with the switch."""
-    what = "batches made by hand" if history.settings.by_hand else switch(history)
+    """A run's name together with what it is about: transactions, or else the switch."""
+    transactions = any(attempt.send.transactional for attempt in history.attempts)
+    what = ("batches made by hand" if history.settings.by_hand else
+            "transactions" if transactions else switch(history))
     return name if what in name.lower() else f"{name}, {what}" if name else _capital(what)
 
 
@@ -157,12 +159,12 @@ def _wrong(history: History) -> str:
 
 
 def _handed(history: History) -> str:
-    """What each consumer was handed, where there are several to tell apart."""
+    """What each consumer received, where there are several to tell apart."""
     reads: dict[str, list[str]] = {}
     for event in history.of(Kind.READ):
         reads.setdefault(event.lane, []).extend(event.values)
     several = {event.lane for event in history.of(Kind.READ, Kind.POLL)}
-    return "".join(f" {subject(lane)} was handed {' '.join(values[:MANY])}."
+    return "".join(f" {subject(lane)} received {' '.join(values[:MANY])}."
                    for lane, values in reads.items() if len(several) > 1)
 
 
@@ -225,8 +227,8 @@ def _rule_words(rule: Rule) -> str:
     name, first, last = rule.fault.name, rule.first, rule.last
     if first == 1 and last is None and name.startswith("lose"):
         return f"every {_AT[name]}"
-    span = f"attempt {first}" if first == last else f"attempts {first} to {last}"
+    span = f"request {first}" if first == last else f"requests {first} to {last}"
     if last is None:
-        span = "every attempt" if first == 1 else f"attempt {first} and all later ones"
+        span = "every request" if first == 1 else f"request {first} and all later ones"
     what = (_AT | _BEFORE)[name].format(*rule.fault.numbers)
     return f"{what} {'before' if name in _BEFORE else 'at'} {span}"
