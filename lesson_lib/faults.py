@@ -89,7 +89,7 @@ class Rule:
         return f"{self.first}{end}: {self.fault}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FaultScript:
     """Which fault at which attempt; where two lines name one attempt, the later line counts."""
 

@@ -19,12 +19,13 @@ import struct
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 
 from kafka.record.default_records import DefaultRecordBatch
 
 from lesson_lib.core.batch import TopicPartition
 from lesson_lib.history import Event, History, Kind, LogCell, Settings
-from lesson_lib.lab.topics import leaders_of
+from lesson_lib.lab.topics import at_leaders
 from lesson_lib.proxy.batch_numbers import as_text
 from lesson_lib.proxy.recording import Recording, Report
 from lesson_lib.wire import requests
@@ -153,12 +154,10 @@ def read_topic(address: str, topic: str, number_of: NumberOf = nobody,
 
     LessonError without a broker.
     """
-    logs = {}
-    for partition, leader in leaders_of(address, topic).items():
-        with RawClient(leader) as client:
-            batches = _batches(client, topic, partition)
-        logs[partition] = _cells(batches, lambda records, p=partition: number_of(topic, p, records), short_id)
-    return logs
+    with at_leaders(address, topic) as leaders:
+        return {partition: _cells(_batches(leader, topic, partition), partial(number_of, topic, partition),
+                                  short_id)
+                for partition, leader in leaders.items()}
 
 
 def _batches(client: RawClient, topic: str, partition: int) -> list[bytes]:

@@ -12,11 +12,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
 from typing import Any
 
 from lesson_lib.errors import LessonError
-from lesson_lib.faults import parse_script
+from lesson_lib.faults import Fault, FaultScript, Rule, parse_fault, parse_script
 from lesson_lib.history import History
+from lesson_lib.lab.branches import CAN_FORK, BranchingScript, run_branches
 from lesson_lib.lab.lab import Lab
 from lesson_lib.text_table import wrap_output
 
@@ -90,19 +93,29 @@ def every_schedule(lab: Lab, values_or_count: int | Sequence[str] = 3, faults: i
                           "in virtual time.")
     if not isinstance(faults, int) or faults < 0:
         raise LessonError(f"faults must be a whole number from 0, not {faults!r}.")
-    found: list[History] = []
-    for history in _walk(lab, values_or_count, {}, faults, tuple(kinds), settings):
-        if len(found) == most_runs:
-            raise LessonError(f"There are more than {most_runs:,} schedules: take fewer faults, kinds or "
-                              "batches, or raise most_runs.")
-        found.append(history)
-    return Schedules(tuple(sorted(found, key=fault_count)), faults, tuple(kinds))
+    wanted = tuple(map(parse_fault, kinds))
+    if CAN_FORK:
+        script = BranchingScript(faults, wanted, most_runs + 1)
+        found = run_branches(lambda script: lab.run(values_or_count, faults=script, **settings), script)
+    else:
+        found = list(islice(_from_the_start(lab, values_or_count, (), faults, wanted, settings), most_runs + 1))
+    if len(found) > most_runs:
+        raise LessonError(f"There are more than {most_runs:,} schedules: take fewer faults, kinds or "
+                          "batches, or raise most_runs.")
+    return Schedules(tuple(sorted(found, key=partial(_place, wanted))), faults, tuple(map(str, wanted)))
 
 
-def _walk(lab: Lab, values: int | Sequence[str], script: dict[int, str], left: int, kinds: tuple[str, ...],
-          settings: dict[str, Any]) -> Iterator[History]:
-    """The run of this script, and of every longer one that begins so."""
-    yield (history := lab.run(values, faults=script, **settings))
-    for number in range(max(script, default=0) + 1, len(history.attempts) + 1) if left else ():
+def _place(kinds: tuple[Fault, ...], history: History) -> tuple[int, list[tuple[int, int]]]:
+    """Where it stands among all: the fewest faults first, then those at the earliest requests."""
+    rules = parse_script(history.settings.faults).rules
+    return len(rules), [(rule.first, kinds.index(rule.fault)) for rule in rules]
+
+
+def _from_the_start(lab: Lab, values: int | Sequence[str], rules: tuple[Rule, ...], left: int,
+                    kinds: tuple[Fault, ...], settings: dict[str, Any]) -> Iterator[History]:
+    """The run of these faults, and of every longer schedule that begins so, where no process can fork."""
+    yield (history := lab.run(values, faults=FaultScript(rules), **settings))
+    for number in range(rules[-1].last + 1 if rules else 1, len(history.attempts) + 1) if left else ():
         for kind in kinds:
-            yield from _walk(lab, values, {**script, number: kind}, left - 1, kinds, settings)
+            longer = (*rules, Rule(number, number, kind))
+            yield from _from_the_start(lab, values, longer, left - 1, kinds, settings)

@@ -12,6 +12,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -20,7 +21,7 @@ from kafka.errors import KafkaConfigurationError, KafkaError
 from lesson_lib.broker.embedded import EmbeddedBroker
 from lesson_lib.core.batch import TopicPartition
 from lesson_lib.errors import LessonError, acks_of, count_of, values_of
-from lesson_lib.faults import Script, parse_script
+from lesson_lib.faults import FaultScript, Script, parse_script
 from lesson_lib.history import History, Kind, LogCell, Settings
 from lesson_lib.lab.as_history import as_history, read_topic
 from lesson_lib.lab.choose_broker import Choice, choose
@@ -107,13 +108,14 @@ class Lab:
         """
         if not (retries is None or isinstance(retries, int) and retries >= 0):
             raise LessonError(f"retries must be a whole number from 0, or None: no limit, not {retries!r}.")
+        script = parse_script(faults)
         settings = Settings("real", idempotence, "all" if acks_of(acks) == -1 else str(acks),
                             count_of("in_flight", in_flight), retries, self.choice.name, "kafka-python",
-                            str(parse_script(faults)))
+                            str(script))
         parts = in_parts(values_of(values_or_count), count_of("records_per_batch", records_per_batch),
                          count_of("partitions", partitions))
         options = producer_options(settings, records_per_batch, delivery_timeout_ms, request_timeout_ms)
-        recording = self._recording_for_run(settings, partitions)
+        recording = self._recording_for_run(script, settings, partitions)
         try:
             with self._asking():
                 topic = self.topics.make(RUN_TOPIC, partitions)
@@ -121,16 +123,16 @@ class Lab:
                 seconds = delivery_timeout_ms / 1000
                 self._run(LiveApplication(topic, recording, start, in_flight, seconds, resend), parts)
                 recording.script.check_used(recording.attempts)
-                return self._history_of(recording, {topic}, settings)
+                # a script that branches (`every_schedule`) has grown
+                return self._history_of(recording, {topic}, replace(settings, faults=str(script)))
         except KeyboardInterrupt:
             raise LessonError("The run was interrupted and everything that it had started is closed; "
                               "run the cell again.") from None
 
-    def _recording_for_run(self, settings: Settings, partitions: int) -> Recording:
+    def _recording_for_run(self, script: FaultScript, settings: Settings, partitions: int) -> Recording:
         """kafka-python with idempotence keeps one batch of a partition unanswered, whatever it is told."""
         self.check()
         in_flight = min(settings.in_flight, partitions) if settings.idempotence else settings.in_flight
-        script = parse_script(settings.faults)
         return self.proxy.record(Recording(script, set(), in_flight, settings.acks != "0"))
 
     def _producer_for_run(self, recording: Recording, options: dict[str, Any]) -> LabProducer:

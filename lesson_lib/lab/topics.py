@@ -13,6 +13,8 @@ import re
 import socket
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from itertools import count
 
 from lesson_lib.errors import LessonError
@@ -125,9 +127,9 @@ class Topics:
 
     def _is_led(self, real: str, partitions: int) -> bool:
         try:
-            leaders = leaders_of(self.address, real)
-            taken = all(_answers(leader, real, partition) for partition, leader in leaders.items())
-            return taken and len(leaders) == partitions
+            with at_leaders(self.address, real, CREATE_SECONDS) as leaders:
+                return len(leaders) == partitions and all(
+                    _answers(leader, real, partition) for partition, leader in leaders.items())
         except (OSError, LookupError):
             return False
 
@@ -136,21 +138,24 @@ class Topics:
                            "then run this cell again.")
 
 
-def leaders_of(address: str, topic: str) -> dict[int, str]:
-    """Partition -> address of its leader, if it has one. A cluster of one is asked where it was found."""
-    with RawClient(address) as client:
-        answer = client.ask(requests.metadata(topic))
-    alone = len(answer.brokers) == 1
-    nodes = {node.node_id: address if alone else f"{node.host}:{node.port}" for node in answer.brokers}
-    found = {p.partition_index: nodes[p.leader_id] for t in answer.topics for p in t.partitions
-             if p.leader_id in nodes}
-    return dict(sorted(found.items()))
+@contextmanager
+def at_leaders(address: str, topic: str, timeout: float = 15.0) -> Iterator[dict[int, RawClient]]:
+    """Partition -> a connection to its leader, where it has one; every wait ends after `timeout` seconds."""
+    with ExitStack() as opened:
+        clients = {address: opened.enter_context(RawClient(address, timeout))}
+        answer = clients[address].ask(requests.metadata(topic))
+        alone = len(answer.brokers) == 1  # a cluster of one is asked where it was found
+        nodes = {node.node_id: address if alone else f"{node.host}:{node.port}" for node in answer.brokers}
+        leaders = {p.partition_index: nodes[p.leader_id] for t in answer.topics for p in t.partitions
+                   if p.leader_id in nodes}
+        for leader in {*leaders.values()} - {address}:
+            clients[leader] = opened.enter_context(RawClient(leader, timeout))
+        yield {partition: clients[leader] for partition, leader in sorted(leaders.items())}
 
 
-def _answers(leader: str, topic: str, partition: int) -> bool:
+def _answers(leader: RawClient, topic: str, partition: int) -> bool:
     """Whether the leader has taken the partition."""
-    with RawClient(leader, CREATE_SECONDS) as client:
-        return not client.ask(requests.list_offsets(topic, [partition])).topics[0].partitions[0].error_code
+    return not leader.ask(requests.list_offsets(topic, [partition])).topics[0].partitions[0].error_code
 
 
 def _is_alive(pid: int) -> bool:

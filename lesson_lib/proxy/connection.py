@@ -147,7 +147,7 @@ class ClientSide:
 
     def _with_fate(self, request: Request) -> ReadRequest:
         sent = self._note_sent(request)
-        faults = (self.recording.script.at(batch.event.attempt) for batch in sent)
+        faults = [self.recording.script.at(batch.event.attempt) for batch in sent]
         fault = next((fault for fault in faults if fault is not DELIVER), DELIVER)
         if fault.name == "kill producer":
             self.state.kill(request.client_id, self.recording)

@@ -127,8 +127,8 @@ class VirtualSelector(selectors.SelectSelector):
 
     def ready(self) -> list[tuple[selectors.SelectorKey, int]]:
         """What can be read or written now, without waiting."""
-        can = ((key, key.events & (selectors.EVENT_WRITE | (selectors.EVENT_READ * key.fileobj.readable)))
-               for key in self.get_map().values())
+        can = [(key, key.events & (selectors.EVENT_WRITE | (selectors.EVENT_READ * key.fileobj.readable)))
+               for key in self._fd_to_key.values()]
         return [(key, events) for key, events in can if events]
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:

@@ -27,7 +27,7 @@ BEGIN, EPOCH = 1.0, 1_767_225_600.0
 FOREVER = 1e8
 OVER = "This client belongs to a virtual world that is over; make a new one with the lab of now."
 PATIENCE = 900.0  # virtual seconds after which a wait without a time-out is given up
-STEPS_AT_ONCE, STEP_SECONDS = 50, 0.001
+STEPS_AT_ONCE, STEP_SECONDS = 10, 0.001
 
 
 class Turns(Protocol):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
+from functools import partial
 from typing import Any
 
 import pytest
@@ -9,8 +13,11 @@ import pytest
 from lesson_lib import simulate
 from lesson_lib.errors import LessonError
 from lesson_lib.history import History
+from lesson_lib.lab import every_schedule as module
+from lesson_lib.lab.branches import CAN_FORK
 from lesson_lib.lab.every_schedule import every_schedule
 from lesson_lib.lab.lab import Lab, start_lab
+from lesson_lib.lab.virtual import seams
 
 ALL_KINDS = ("lose request", "lose ack", "lose request silently", "lose ack silently", "refuse 6", "refuse 19", "refuse 45", "refuse 47",
              "refuse 59", "store and answer 20", "store and answer 45", "store and answer 46", "repeat", "delay 50", "delay 2500",
@@ -49,9 +56,36 @@ def test_what_was_walked_in_words(lab: Lab) -> None:
     assert "in every one of the 5 schedules of at most 1 fault (lose request, lose ack): no anomaly." in " ".join(str(on).split())
 
 
+@pytest.mark.parametrize("settings", [{"partitions": 2}, {"idempotence": False, "in_flight": 2}], ids=str)
+def test_branches_are_the_runs_from_the_start(lab: Lab, monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any]) -> None:
+    walk = partial(every_schedule, lab, 2, 2, kinds=["lose ack", "cut 1 1", "kill producer"], **settings)
+    branches = walk()
+    monkeypatch.setattr(module, "CAN_FORK", False)
+    assert walk() == branches
+
+
+@pytest.mark.skipif(not CAN_FORK, reason="without a fork a walk is a row of ordinary runs")
+def test_a_walk_leaves_the_lab_as_it_was(lab: Lab) -> None:
+    before = lab.client_log(), seams._open[0].now, lab.topics._made
+    every_schedule(lab, 1, 1)
+    assert (lab.client_log(), seams._open[0].now, lab.topics._made) == before
+
+
+@pytest.mark.skipif(not CAN_FORK, reason="without a fork a walk is a row of ordinary runs")
+def test_an_interrupt_ends_every_process_of_a_walk(lab: Lab, interruptible: None) -> None:
+    threading.Timer(0.3, signal.pthread_kill, (threading.get_ident(), signal.SIGINT)).start()  # as from outside
+    with pytest.raises(KeyboardInterrupt):
+        every_schedule(lab, 9, 2)
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+    assert lab.run(1).told == {0: "ok"}
+
+
 def test_bad_input(lab: Lab) -> None:
     with pytest.raises(LessonError, match="There is no fault 'loose ack'"):
         every_schedule(lab, 3, 1, kinds=["loose ack"])
+    with pytest.raises(LessonError, match="kafka-python refuses"):
+        every_schedule(lab, 3, 1, retries=0, acks=1, idempotence=True)
     with pytest.raises(LessonError, match="more than 10 schedules"):
         every_schedule(lab, 3, 2, most_runs=10)
     with pytest.raises(LessonError, match="whole number from 0, not -1"):
