@@ -11,7 +11,7 @@ from course_tools.clients.order import Order
 from lesson_lib.errors import LessonError
 
 SOURCE = Path(__file__).with_name("Sends.java")
-VERSION = os.environ.get("KAFKA_CLIENTS_VERSION", "4.3.1")
+VERSION = os.environ.get("KAFKA_CLIENTS_VERSION", "4.4.0")
 END_SECONDS = 20
 
 

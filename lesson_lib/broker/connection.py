@@ -76,8 +76,8 @@ async def answer(cluster: Cluster, frame: bytes) -> bytes | None:
     low, high = served_versions(cluster.version).get(request.api_key, (0, -1))
     if low <= request.api_version <= high:
         request = messages.decode_request(frame)
-    elif request.api_key == API_VERSIONS:  # KIP-511: error 35, in version 0, which every client can read
-        request = Request(API_VERSIONS, 0, request.correlation_id, b"")
+    elif request.api_key == API_VERSIONS:
+        return messages.ask_older(request, high)
     else:
         raise ProtocolError(f"API {request.api_key} version {request.api_version} is not served")
     fields = HANDLERS[request.api_key](cluster, request)

@@ -2,7 +2,8 @@
 are.
 
 A client goes where Metadata, FindCoordinator and DescribeCluster send it, so the proxy puts its own
-addresses there. It also keeps clients to versions in which Produce names topics by name (13 does not).
+addresses there. It also keeps clients to versions in which Produce names topics by name (13 does not), and
+to versions of ApiVersions in which it can say so: Java's client 4.4 asks in one that is newer.
 
 Source: KIP-511 (ApiVersions), KIP-699 (several coordinators), KIP-951 (leaders in a Produce answer).
 """
@@ -18,15 +19,15 @@ from kafka.protocol.producer import ProduceResponse
 
 from lesson_lib.core.batch import TopicPartition
 from lesson_lib.wire import messages
-from lesson_lib.wire.messages import API_KEYS, PRODUCE, RESPONSES, Address, ProtocolError, Request
+from lesson_lib.wire.messages import API_KEYS, API_VERSIONS, PRODUCE, RESPONSES, Address, ProtocolError
+from lesson_lib.wire.messages import Request
 
 TXN_APIS = ("InitProducerId", "AddPartitionsToTxn", "AddOffsetsToTxn", "EndTxn")
 OPENED_REQUESTS = frozenset(API_KEYS[api] for api in ("Produce", *TXN_APIS))
 OPENED_ANSWERS = OPENED_REQUESTS | {
     API_KEYS[api] for api in ("Metadata", "FindCoordinator", "ApiVersions", "DescribeCluster")}
-HIGHEST = {"Produce": 12, "Fetch": 12, "Metadata": 13, "FindCoordinator": 6, "InitProducerId": 6,
-           "AddPartitionsToTxn": 3, "AddOffsetsToTxn": 4, "EndTxn": 5, "DescribeCluster": 2}
-_HIGHEST_BY_KEY = {API_KEYS[api]: version for api, version in HIGHEST.items()}
+HIGHEST = {key: RESPONSES[key].max_version for key in OPENED_ANSWERS} | {
+    PRODUCE: 12, API_KEYS["Fetch"]: 12, API_KEYS["AddPartitionsToTxn"]: 3}
 
 
 class BatchAnswer(NamedTuple):
@@ -73,7 +74,7 @@ def batches_in(request: Request) -> list[tuple[str, int, bytes]]:
     """(topic, partition, records) for each partition of a Produce request, in its order."""
     if request.api_key != PRODUCE or request.body is None:
         return []
-    return [(topic.name, part.index, bytes(part.records or b""))
+    return [(_name(topic), part.index, bytes(part.records or b""))
             for topic in request.body.topic_data for part in topic.partition_data]
 
 
@@ -81,17 +82,22 @@ def batch_answers(request: Request, frame: bytes) -> dict[TopicPartition, BatchA
     """What a framed Produce answer says about each partition; nothing where it cannot be read."""
     body = read_answer(request, frame)
     return {} if body is None else {
-        (topic.name, part.index): BatchAnswer(part.error_code, part.base_offset)
+        (_name(topic), part.index): BatchAnswer(part.error_code, part.base_offset)
         for topic in body.responses for part in topic.partition_responses}
 
 
 def produce_answer(request: Request, error: int) -> bytes:
     """An answer of our own: every partition of a Produce request gets this error and no offset."""
-    topics = [{"name": topic.name, "partition_responses": [
+    topics = [{"name": topic.name, "topic_id": topic.topic_id, "partition_responses": [
         {"index": part.index, "error_code": error, "base_offset": -1} for part in topic.partition_data]}
         for topic in request.body.topic_data]
     answer = messages.filled(RESPONSES[PRODUCE], {"responses": topics})
     return messages.encode_response(answer, request.api_version, request.correlation_id)
+
+
+def _name(topic: Any) -> str:
+    """A topic's name; its id where a client sends Produce 13 unasked."""
+    return topic.name or str(topic.topic_id)
 
 
 def wants_answer(request: Request) -> bool:
@@ -129,10 +135,18 @@ def readdress(answer: Any, ours: Mapping[Address, Address]) -> bool:
     return bool(nodes)
 
 
+def own_answer(request: Request) -> bytes | None:
+    """What the proxy answers in the broker's place: it cannot hold back versions in an answer that it can't
+    read, so the client is told to ask for them in an older one.
+    """
+    too_new = request.api_key == API_VERSIONS and request.api_version > HIGHEST[API_VERSIONS]
+    return messages.ask_older(request, HIGHEST[API_VERSIONS]) if too_new else None
+
+
 def hold_back_versions(answer: Any) -> bool:
     """Lower the versions in an ApiVersions answer to what the proxy can read; True where it is one."""
     if not isinstance(answer, ApiVersionsResponse) or answer.error_code:
         return False
     for api in answer.api_keys:
-        api.max_version = min(api.max_version, _HIGHEST_BY_KEY.get(api.api_key, api.max_version))
+        api.max_version = min(api.max_version, HIGHEST.get(api.api_key, api.max_version))
     return True

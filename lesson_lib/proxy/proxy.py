@@ -122,8 +122,10 @@ class ProxyConnection:
         if not frames.wants_answer(request):
             await self.upstream.tell(messages.framed(request.frame))
             return
-        frame = await self.upstream.ask(request, messages.framed(request.frame))
-        await self._write(await self._rewritten(request, frame))
+        await self._write(frames.own_answer(request) or await self._answer(request))
+
+    async def _answer(self, request: Request) -> bytes:
+        return await self._rewritten(request, await self.upstream.ask(request, messages.framed(request.frame)))
 
     async def _rewritten(self, request: Request, frame: bytes) -> bytes:
         """The answer, written down where it is a coordinator's, with our addresses and versions in it."""

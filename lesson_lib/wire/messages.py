@@ -19,6 +19,8 @@ from typing import Any
 
 from kafka.protocol import admin, consumer, metadata, producer
 
+from lesson_lib.core.error_codes import ErrorCode
+
 PRODUCE, API_VERSIONS = 0, 18
 MAX_FRAME_BYTES = 100 * 1024 * 1024  # socket.request.max.bytes
 MAX_OTHER_FRAME_BYTES = 1024 * 1024  # only Produce carries records; nobody asks anything else in a megabyte
@@ -157,3 +159,12 @@ def encode_response(response: Any, version: int, correlation_id: int) -> bytes:
     response.API_VERSION = version
     response.with_header(correlation_id=correlation_id)
     return bytes(response.encode(header=True, framed=True))
+
+
+def ask_older(request: Request, highest: int) -> bytes:
+    """The framed answer to an ApiVersions request that is too new: error 35 in version 0, which every client
+    reads, with the version to ask in (KIP-511).
+    """
+    rows = [{"api_key": API_VERSIONS, "min_version": 0, "max_version": highest}]
+    fields = {"error_code": ErrorCode.UNSUPPORTED_VERSION, "api_keys": rows}
+    return encode_response(filled(RESPONSES[API_VERSIONS], fields), 0, request.correlation_id)

@@ -17,7 +17,7 @@ from .logs import make_topic, values
 
 PRODUCERS = Path(__file__).with_name("java") / "Producers.java"
 CLIENTS = ("org.apache.kafka:kafka-clients:{0}", maven.LOGGING)
-TOOLS = ("org.apache.kafka:kafka-tools:4.3.1", maven.LOGGING)
+TOOLS = ("org.apache.kafka:kafka-tools:4.4.0", maven.LOGGING)
 SECONDS = 90
 
 pytestmark = pytest.mark.java

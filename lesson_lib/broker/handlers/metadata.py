@@ -48,10 +48,9 @@ def handle_api_versions(cluster: Cluster, request: Request) -> Response:
     """
     rows = [{"api_key": key, "min_version": 0 if key == PRODUCE else low, "max_version": high}
             for key, (low, high) in sorted(served_versions(cluster.version).items())]
-    error = ErrorCode.NONE if request.body else ErrorCode.UNSUPPORTED_VERSION
     features = {"supported_features": [TRANSACTION_VERSION], "finalized_features": [FINALIZED_VERSION],
                 "finalized_features_epoch": 1} if cluster.version.has_transaction_version_2 else {}
-    return {"error_code": error, "api_keys": rows, **features}
+    return {"api_keys": rows, **features}
 
 
 @serves("Metadata", 0, 13)
