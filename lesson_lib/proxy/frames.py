@@ -19,8 +19,7 @@ from kafka.protocol.producer import ProduceResponse
 
 from lesson_lib.core.batch import TopicPartition
 from lesson_lib.wire import messages
-from lesson_lib.wire.messages import API_KEYS, API_VERSIONS, PRODUCE, RESPONSES, Address, ProtocolError
-from lesson_lib.wire.messages import Request
+from lesson_lib.wire.messages import API_KEYS, API_VERSIONS, PRODUCE, RESPONSES, Address, ProtocolError, Request
 
 TXN_APIS = ("InitProducerId", "AddPartitionsToTxn", "AddOffsetsToTxn", "EndTxn")
 OPENED_REQUESTS = frozenset(API_KEYS[api] for api in ("Produce", *TXN_APIS))
