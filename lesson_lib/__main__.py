@@ -17,6 +17,8 @@ COMMANDS = {
     "kafka": ("course_tools.apache_kafka.command",
               "up | down: Apache Kafka for the live exercises, on Docker or on Java"),
     "broker": ("lesson_lib.broker.command", "--port N: run the embedded broker in the foreground"),
+    "trace": ("course_tools.trace.command",
+              "[-- APPLICATION…]: your own producer between a fault script and a broker, as a page"),
     "report": ("course_tools.report.command",
                "NOTEBOOK… | --class FOLDER: what learners answered, judged again"),
     "conformance": ("course_tools.conformance.command",

@@ -149,21 +149,24 @@ def nobody(topic: str, partition: int, records: bytes) -> int:
 
 
 def read_topic(address: str, topic: str, number_of: NumberOf = nobody,
-               short_id: Callable[[int], int] = int) -> dict[int, tuple[LogCell, ...]]:
+               short_id: Callable[[int], int] = int,
+               since: Mapping[int, int] | None = None) -> dict[int, tuple[LogCell, ...]]:
     """Partition -> its log. `number_of` knows which batch is which, `short_id` shortens producer ids.
 
-    LessonError without a broker.
+    `since`: partition -> the offset to begin with, where that is not the start. LessonError without a broker.
     """
     with at_leaders(address, topic) as leaders:
-        return {partition: _cells(_batches(leader, topic, partition), partial(number_of, topic, partition),
-                                  short_id)
+        return {partition: _cells(_batches(leader, topic, partition, (since or {}).get(partition)),
+                                  partial(number_of, topic, partition), short_id)
                 for partition, leader in leaders.items()}
 
 
-def _batches(client: RawClient, topic: str, partition: int) -> list[bytes]:
-    """Every batch from the start of the log to its end."""
-    start = client.ask(requests.list_offsets(topic, [partition], requests.EARLIEST))
-    offset, found = start.topics[0].partitions[0].offset, list[bytes]()
+def _batches(client: RawClient, topic: str, partition: int, offset: int | None) -> list[bytes]:
+    """Every batch from an offset, or from the start of the log, to its end."""
+    if offset is None:
+        start = client.ask(requests.list_offsets(topic, [partition], requests.EARLIEST))
+        offset = start.topics[0].partitions[0].offset
+    found: list[bytes] = []
     while True:
         part = client.ask(requests.fetch(topic, {partition: offset})).responses[0].partitions[0]
         batches = split_batches(bytes(part.records or b""))

@@ -1,0 +1,5 @@
+"""Anybody's application in the picture: `python -m lesson_lib trace`.
+
+Here belongs what a stranger's client needs beyond the lab: what can be known from the wire alone, the page
+that shows it, the command. The proxy and the pictures are the course's own.
+"""

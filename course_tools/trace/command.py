@@ -1,0 +1,206 @@
+"""`python -m lesson_lib trace`: your own producer, in any language, between a fault script and a broker.
+
+It starts a proxy in front of the broker, says which address to give to your application (or starts it), and
+records until the application ends or you press Ctrl-C. Then it writes a page and says in a sentence what came
+of it. Connections are plaintext: the broker needs a listener without TLS and SASL.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from course_tools.trace.page import page, verdict, without_values
+from course_tools.trace.wire_history import WireHistory, from_the_wire
+from lesson_lib.broker.embedded import EmbeddedBroker
+from lesson_lib.core.batch import TopicPartition
+from lesson_lib.errors import LessonError
+from lesson_lib.faults import parse_script
+from lesson_lib.history import Kind, LogCell, Settings
+from lesson_lib.lab.as_history import Logs, as_history, read_topic
+from lesson_lib.lab.choose_broker import Choice, choose
+from lesson_lib.proxy.proxy import FaultProxy
+from lesson_lib.proxy.recording import Recording
+
+VARIABLE = "KAFKA_BOOTSTRAP_SERVERS"
+SETTLE_SECONDS, PATIENCE_SECONDS = 1.0, 5.0
+
+
+def main(argv: list[str]) -> int:
+    """0 when nothing is wrong, 1 for an anomaly, 2 for arguments that do not fit.
+
+    LessonError for a broker that does not answer, a port that is taken, a program that is not there, a fault
+    that there is not, a file that cannot be written.
+    """
+    own, application = _split(argv)
+    try:
+        options = _parser().parse_args(own)
+    except SystemExit as end:
+        return int(end.code or 0)
+    recording = Recording(parse_script(options.faults))
+    with _broker(options.broker) as broker:
+        proxy = FaultProxy(broker.address, broker.hooks, options.port)
+        proxy.record(recording)
+        with ExitStack() as ending:
+            ending.callback(proxy.stop)
+            proxy.start()
+            _let_run(proxy, application, options.env)
+            recording.wait_until(lambda: recording.open_attempts == 0, SETTLE_SECONDS)
+            recording.close()
+        run = _history(recording, broker)
+    return _told(run if options.values else without_values(run), recording, options, argv)
+
+
+def _split(argv: list[str]) -> tuple[list[str], list[str]]:
+    """What is ours, and behind `--` the application with its arguments."""
+    at = argv.index("--") if "--" in argv else len(argv)
+    return argv[:at], argv[at + 1:]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m lesson_lib trace", description=__doc__,
+                                     usage="%(prog)s [options] [-- APPLICATION ARGUMENTS…]",
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--broker", default="embedded", help="host:port of the broker behind the proxy "
+                        "(default: one of the course's own, which makes topics when they are asked for)")
+    parser.add_argument("--faults", default="", help='what goes wrong, such as "2: lose ack"')
+    parser.add_argument("--env", default=VARIABLE,
+                        help="the variable that tells the application the address (default %(default)s)")
+    parser.add_argument("--port", type=int, default=0, help="the proxy's port (default: any that is free)")
+    parser.add_argument("--html", type=Path, help="where the page goes")
+    parser.add_argument("--json", type=Path, help="where requests, anomalies and logs go as JSON")
+    parser.add_argument("--values", action="store_true",
+                        help="write the records' values too; without it they are called r0, r1 ...")
+    return parser
+
+
+@contextmanager
+def _broker(wanted: str) -> Iterator[Choice]:
+    """The broker behind the proxy; our own is stopped in the end."""
+    if wanted != "embedded":
+        yield choose(wanted, "")
+        return
+    with EmbeddedBroker() as own:
+        own.cluster.auto_create_topics = True
+        yield choose(own, "")
+
+
+def _let_run(proxy: FaultProxy, application: list[str], variable: str) -> None:
+    """Until the application has ended, or until Ctrl-C where somebody starts it elsewhere."""
+    if not application:
+        print(f"Give {proxy.address} to your application as its bootstrap server, and press Ctrl-C once it "
+              "is done.", file=sys.stderr, flush=True)
+        with _interrupts() as ended:
+            ended.wait()
+        return
+    try:
+        process = subprocess.Popen(application, env={**os.environ, variable: proxy.address})
+    except OSError as error:
+        raise LessonError(f"{application[0]} cannot be started: {error.strerror}.") from None
+    proxy.on_kill = lambda client_id: process.kill()
+    with _interrupts() as ended:
+        while process.poll() is None and not ended.wait(0.05):
+            pass
+        _end(process)
+    if process.returncode:
+        print(f"Your application ended with status {process.returncode}.", file=sys.stderr)
+
+
+@contextmanager
+def _interrupts() -> Iterator[threading.Event]:
+    """Set by SIGINT or SIGTERM."""
+    ended = threading.Event()
+    before = {number: signal.signal(number, lambda *_: ended.set())
+              for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield ended
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """What has not ended by itself is asked to, and then made to."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _history(recording: Recording, broker: Choice) -> WireHistory:
+    idempotence = any(event.producer_id > 0 for event in recording.events)
+    settings = Settings("real", idempotence, recording.acks_words, broker=broker.name,
+                        client="your application", faults=str(recording.script))
+    return from_the_wire(as_history(recording, _logs(recording, broker.text), settings, str))
+
+
+def _logs(recording: Recording, address: str) -> Logs:
+    """The logs that were written to, from the first batch of this trace on, once their markers are there."""
+    since = _first_offsets(recording)
+    end = time.monotonic() + SETTLE_SECONDS
+    while True:
+        found: dict[TopicPartition, tuple[LogCell, ...]] = {}
+        for topic in sorted({topic for topic, _ in since}):
+            first = {number: offset for (name, number), offset in since.items() if name == topic}
+            logs = read_topic(address, topic, recording.book.number_of, recording.producer_id, first)
+            found |= {(topic, number): logs[number] for number in first}
+        open_ids = {cell.producer_id for cells in found.values() for cell in cells if cell.txn == "open"}
+        if not any(map(recording.has_ended, open_ids)) or time.monotonic() > end:
+            return found
+
+
+def _first_offsets(recording: Recording) -> dict[TopicPartition, int]:
+    """Where each partition that was written to begins for us."""
+    since: dict[TopicPartition, int] = {}
+    for event in recording.events:
+        if event.kind in (Kind.VERDICT, Kind.ACK) and event.offset is not None and event.offset >= 0:
+            place = event.topic, event.partition
+            since[place] = min(event.offset, since.get(place, event.offset))
+    return since
+
+
+def _told(run: WireHistory, recording: Recording, options: argparse.Namespace, argv: list[str]) -> int:
+    """Write what was asked for, and say what came of it."""
+    command = shlex.join(["python", "-m", "lesson_lib", "trace", *argv])
+    _write(options.html, lambda: page(run, command))
+    _write(options.json, lambda: json.dumps(_as_json(run), ensure_ascii=False, indent=1))
+    for rule in recording.script.unused(recording.attempts):
+        print(f"The fault '{rule}' never happened: {recording.attempts} requests were sent.", file=sys.stderr)
+    print(verdict(run))
+    return int(bool(run.anomalies))
+
+
+def _write(path: Path | None, text: Any) -> None:
+    if path is None:
+        return
+    try:
+        path.write_text(text(), encoding="utf-8")
+    except OSError as error:
+        raise LessonError(f"{path} cannot be written: {error.strerror}.") from None
+
+
+def _as_json(run: WireHistory) -> dict[str, Any]:
+    requests = [{"request": one.number, "batch": one.batch, "try": one.try_no, "lost": one.lost,
+                 "verdict": one.verdict_words, "sequence": one.send.base_sequence,
+                 "epoch": one.send.producer_epoch, "records": one.send.record_count,
+                 "topic": one.send.topic, "partition": one.send.partition} for one in run.attempts]
+    anomalies = [{"name": one.name, "batches": one.batches, "sentence": one.sentence}
+                 for one in run.anomalies]
+    logs = {f"{topic}-{number}": [[cell.offset, cell.value or cell.kind, cell.batch] for cell in cells]
+            for (topic, number), cells in sorted(run.logs.items())}
+    return {"verdict": verdict(run), "faults": run.settings.faults, "anomalies": anomalies,
+            "requests": requests, "logs": logs}

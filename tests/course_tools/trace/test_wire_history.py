@@ -1,0 +1,105 @@
+"""What the wire tells of clients that do not send the same bytes again, and what it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from course_tools.trace.page import verdict
+from course_tools.trace.wire_history import SUSPECTED, WireHistory, from_the_wire
+from lesson_lib.core.error_codes import ErrorCode
+from lesson_lib.history import Event, History, Kind, LogCell
+
+TOPIC = ("orders", 0)
+
+
+class Wire:
+    """Writes down requests as the proxy does, and the log."""
+
+    def __init__(self, producer_id: int = 1) -> None:
+        self.producer_id, self.events, self.log, self.requests = producer_id, list[Event](), list[LogCell](), 0
+
+    def request(self, batch: int, value: str, sequence: int = -1, stored: bool = True, error: int = 0, answered: bool = True,
+                offset: int | None = None, epoch: int = 0) -> Wire:
+        """A request with one record under the number `batch` that its bytes have; a duplicate of `offset` if not stored."""
+        self.requests += 1
+        about = {"attempt": self.requests, "batch": batch, "try_no": 1, "values": (value,), "topic": "orders",
+                 "producer_id": self.producer_id,
+                 "producer_epoch": epoch if self.producer_id >= 0 else -1, "base_sequence": sequence, "record_count": 1}
+        self._note(Kind.SEND, "", **about)
+        at = len(self.log) if stored else offset
+        what = "stored" if stored else "refused" if error else "duplicate"
+        self._note(Kind.VERDICT, what, offset=at, error=ErrorCode(error), **about)
+        if stored:
+            self.log.append(LogCell(at, value, batch, at, producer_id=self.producer_id, sequence=sequence))
+        if answered:
+            self._note(Kind.ACK, "", offset=at, error=ErrorCode(error), **about)
+        else:
+            self._note(Kind.LOST, "answer", **about)
+        return self
+
+    def _note(self, kind: Kind, what: str, **about: object) -> None:
+        self.events.append(Event(len(self.events), kind, what, **about))  # type: ignore[arg-type]
+
+    def seen(self) -> WireHistory:
+        return from_the_wire(History(tuple(self.events), {TOPIC: tuple(self.log)}))
+
+
+def names(run: WireHistory) -> Sequence[str]:
+    return [anomaly.name for anomaly in run.anomalies]
+
+
+def test_a_retry_that_was_stamped_anew_is_the_same_batch() -> None:
+    """As kafkajs sends it: other bytes, the same numbers and values. Incident 8 of the list: this was called a hole."""
+    run = Wire().request(0, "a", 0).request(1, "b", 1, answered=False).request(2, "b", 1, stored=False, offset=1).request(3, "c", 2).seen()
+    assert [(a.batch, a.try_no) for a in run.attempts] == [(0, 1), (1, 1), (1, 2), (3, 1)]
+    assert names(run) == [] and verdict(run).startswith("Every batch")
+
+
+def test_the_same_stamped_anew_under_a_new_epoch_is_a_duplicate() -> None:
+    run = Wire().request(0, "a", 0, answered=False).request(1, "a", 0, epoch=1).seen()
+    assert names(run) == ["duplicate"] and [(a.batch, a.try_no) for a in run.attempts] == [(0, 1), (0, 2)]
+
+
+def test_another_record_under_the_same_numbers_is_lost() -> None:
+    """As franz-go 1.20.6 did: told ok, not in the log."""
+    run = Wire().request(0, "a", 0, error=7).request(1, "b", 0, stored=False, offset=0).seen()
+    assert names(run) == ["lost write"] and "the broker's ok for batch 1 reached the client" in verdict(run)
+
+
+def test_equal_values_with_an_ok_between_them_are_the_applications_own() -> None:
+    run = Wire().request(0, "a", 0).request(1, "a", 1).seen()
+    assert names(run) == [] and not run.cannot_be_told
+
+
+def test_without_numbers_equal_values_are_a_suspected_copy_unless_an_ok_came_between() -> None:
+    run = Wire(-1).request(0, "a", answered=False).request(1, "a").request(2, "b").seen()
+    assert names(run) == [SUSPECTED] and run.anomalies[0].batches == (0, 1)
+    run = Wire(-1).request(0, "a").request(1, "a").seen()
+    assert names(run) == [] and verdict(run).startswith("It cannot be told")
+
+
+@pytest.mark.parametrize("covered", [True, False])
+def test_a_batch_that_is_missing_is_a_hole_unless_its_values_came_another_way(covered: bool) -> None:
+    """As where a client splits a batch that was too large."""
+    wire = Wire().request(0, "a", 0, stored=False, error=10)
+    wire = wire.request(1, "a" if covered else "x", 7).request(2, "c", 8)
+    assert names(wire.seen()) == ([] if covered else ["hole"])
+
+
+def test_a_broker_that_writes_its_own_time_has_the_batches_still() -> None:
+    """The bytes in the log are not those that were sent, so nobody knows the batch by them."""
+    wire = Wire().request(0, "a", 0).request(1, "b", 1)
+    wire.log = [LogCell(cell.offset, cell.value, -1, cell.base_offset, producer_id=1) for cell in wire.log]
+    run = wire.seen()
+    assert names(run) == [] and [cell.batch for cell in run.log()] == [0, 1]
+
+
+def test_nothing_is_said_of_what_the_application_was_told() -> None:
+    run = Wire().request(0, "a", 0).seen()
+    assert run.told == {} and "told" not in run.table() and "told" not in run.story()
+
+
+def test_nothing_came_by() -> None:
+    assert verdict(from_the_wire(History(()))) == "No produce request came by, so there is nothing to judge."
