@@ -153,7 +153,8 @@ def read_topic(address: str, topic: str, number_of: NumberOf = nobody,
                since: Mapping[int, int] | None = None) -> dict[int, tuple[LogCell, ...]]:
     """Partition -> its log. `number_of` knows which batch is which, `short_id` shortens producer ids.
 
-    `since`: partition -> the offset to begin with, where that is not the start. LessonError without a broker.
+    `since`: partition -> the offset to begin with, where that is not the start. LessonError without a
+    broker.
     """
     with at_leaders(address, topic) as leaders:
         return {partition: _cells(_batches(leader, topic, partition, (since or {}).get(partition)),
