@@ -29,7 +29,8 @@ TITLE = "Sent Twice, Stored Once"
 SUBTITLE = ("Kafka's idempotent producer in seven lessons. On these pages you answer the questions, see what "
             "the runs say to your answers, and step through every picture. To change a run, open the "
             "notebooks.")
-APPENDICES = tuple(ROOT / "notebooks" / name for name in ("in-production.md", "clients-compared.md"))
+APPENDICES = tuple(ROOT / "notebooks" / name
+                   for name in ("incidents.md", "in-production.md", "clients-compared.md"))
 
 
 @dataclass(frozen=True)
