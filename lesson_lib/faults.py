@@ -3,7 +3,8 @@ connection.
 
 A script addresses the n-th produce attempt, counted from 1, never a time: `{2: "lose ack"}` or the same as
 text, `"2: lose ack; 4-6: refuse 19; 8+: lose request"`. The simulation and the fault proxy read the same
-script.
+script. For the proxy it may also name the n-th request of one kind to a transaction coordinator, such as
+`"EndTxn 1: lose ack"`: it can be lost, or its answer.
 
 To add a fault: name it here, and carry it out in `sim/network.py`, `sim/broker.py` or `sim/sender.py` and in
 `proxy/proxy.py`; its words in a picture's heading are in `draw/words/heading.py`.
@@ -48,8 +49,9 @@ PRODUCE_ERRORS = (2, 3, 6, 7, 10, 13, 17, 18, 19, 20, 21, 29, 31, 32, 42, 43, 44
                   53, 56, 59, 74, 76, 87, 100, 120)  # 31 and 46 by older brokers only
 BROKER_WORDS = {"restart broker": "restarted", "crash broker": "crashed", "fail over": "failed over",
                 "forget idle ids": "forgot ids"}
-_CUTS = {"lose request": (0, 0), "lose request silently": (0, 0), "lose ack": (1, 0),
-         "lose ack silently": (1, 0)}
+COORDINATOR_APIS = ("InitProducerId", "AddPartitionsToTxn", "AddOffsetsToTxn", "EndTxn")
+LOSSES = {"lose request": (0, 0), "lose request silently": (0, 0), "lose ack": (1, 0),
+          "lose ack silently": (1, 0)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ class Fault:
     @property
     def cut(self) -> tuple[int, int] | None:
         """How many more requests and answers the connection lets through, None where it stays whole."""
-        return (self.numbers[0], self.numbers[1]) if self.name == "cut" else _CUTS.get(self.name)
+        return (self.numbers[0], self.numbers[1]) if self.name == "cut" else LOSSES.get(self.name)
 
     @property
     def error(self) -> ErrorCode:
@@ -78,15 +80,18 @@ DELIVER = Fault("deliver")
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A fault for the attempts `first`..`last` (None: for all that follow)."""
+    """A fault for the attempts `first`..`last` (None: for all that follow), or for those of the requests
+    `api` to a transaction coordinator.
+    """
 
     first: int
     last: int | None
     fault: Fault
+    api: str = ""
 
     def __str__(self) -> str:
         end = "+" if self.last is None else f"-{self.last}" if self.last != self.first else ""
-        return f"{self.first}{end}: {self.fault}"
+        return f"{self.api} {self.first}{end}: {self.fault}".lstrip()
 
 
 @dataclass(frozen=True)
@@ -95,17 +100,25 @@ class FaultScript:
 
     rules: tuple[Rule, ...] = ()
 
-    def at(self, attempt: int) -> Fault:
-        """The fault at the n-th attempt (1-based), `deliver` where the script says nothing."""
-        hits = [r.fault for r in self.rules if r.first <= attempt and (r.last is None or attempt <= r.last)]
+    def at(self, attempt: int, api: str = "") -> Fault:
+        """The fault at the n-th attempt (1-based), or at the n-th request `api` to a coordinator; `deliver`
+        where the script says nothing.
+        """
+        hits = [r.fault for r in self.rules
+                if r.api == api and r.first <= attempt and (r.last is None or attempt <= r.last)]
         return hits[-1] if hits else DELIVER
 
     def unused(self, attempts: int) -> list[Rule]:
         """Lines of the script that name only attempts beyond the `attempts` that were made."""
-        return [r for r in self.rules if r.first > attempts]
+        return [r for r in self.rules if not r.api and r.first > attempts]
 
-    def check_used(self, attempts: int) -> None:
-        """LessonError when the run ended before an attempt that the script names."""
+    def check_used(self, attempts: int, asked: Mapping[str, int] | None = None) -> None:
+        """LessonError when the run ended before an attempt that the script names, or before a request to a
+        coordinator; `asked` counts those of each kind.
+        """
+        if never := [r for r in self.rules if r.api and r.first > (asked or {}).get(r.api, 0)]:
+            raise LessonError(f"The fault '{never[0]}' never happened: nobody sent a coordinator so many "
+                              f"{never[0].api} requests.")
         if missed := self.unused(attempts):
             if attempts == 0:
                 raise LessonError(f"The fault '{missed[0]}' never happened: nothing was sent.")
@@ -183,14 +196,17 @@ def _split_line(line: str) -> tuple[str, str]:
 
 
 def _rule(key: int | str, fault: str | Fault) -> Rule:
-    found = re.fullmatch(r"(\d+)(\+|-(\d+))?", str(key).strip())
-    if not found or int(found.group(1)) < 1:
+    found = re.fullmatch(rf"(?:({'|'.join(COORDINATOR_APIS)}) )?(\d+)(\+|-(\d+))?", str(key).strip())
+    if not found or int(found.group(2)) < 1:
         raise LessonError(f"{key!r} names no request; requests count from 1, such as 2, '2-4' or '2+'.")
-    first = int(found.group(1))
-    last = None if found.group(2) == "+" else int(found.group(3) or first)
+    first = int(found.group(2))
+    last = None if found.group(3) == "+" else int(found.group(4) or first)
     if last is not None and last < first:
         raise LessonError(f"The requests '{key}' end before they begin; write the smaller number first.")
-    return Rule(first, last, parse_fault(fault))
+    api, what = found.group(1) or "", parse_fault(fault)
+    if api and what.name not in LOSSES:
+        raise LessonError(f"A request to a coordinator can meet: {', '.join(LOSSES)}; not '{what}'.")
+    return Rule(first, last, what, api)
 
 
 class Fate:

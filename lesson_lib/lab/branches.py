@@ -20,19 +20,27 @@ from collections.abc import Callable
 from typing import BinaryIO
 
 from lesson_lib.errors import LessonError
-from lesson_lib.faults import DELIVER, Fault, FaultScript, Rule
+from lesson_lib.faults import DELIVER, LOSSES, Fault, FaultScript, Rule
 from lesson_lib.history import History
 
 CAN_FORK = sys.platform in ("linux", "darwin")
 
 
+def longer_by(number: int, api: str, kinds: tuple[Fault, ...], apis: tuple[str, ...]) -> list[Rule]:
+    """What can go wrong with this request: with a produce request (no `api`) each kind, with one to a
+    coordinator that a kind can happen to.
+    """
+    possible = kinds if not api else [kind for kind in kinds if kind.name in LOSSES] if api in apis else ()
+    return [Rule(number, number, kind, api) for kind in possible]
+
+
 class BranchingScript(FaultScript):
     """A script that takes every course: `at` returns once in each process, with another fault in each."""
 
-    def __init__(self, faults: int, kinds: tuple[Fault, ...], most: int) -> None:
+    def __init__(self, faults: int, kinds: tuple[Fault, ...], apis: tuple[str, ...], most: int) -> None:
         context = multiprocessing.get_context("fork")
         self.grown: list[Rule] = []
-        self._left, self._kinds, self._most = faults, kinds, most
+        self._left, self._kinds, self._apis, self._most = faults, kinds, apis, most
         self.begun = context.Value("q", 1)  # how many schedules there are so far
         self._free_cores = context.Semaphore((os.cpu_count() or 1) - 1)
         self._parent, self._took_core = os.getppid(), False
@@ -43,13 +51,13 @@ class BranchingScript(FaultScript):
         """The faults that happened in this process."""
         return tuple(self.grown)
 
-    def at(self, attempt: int) -> Fault:
+    def at(self, attempt: int, api: str = "") -> Fault:
         """In the parent `deliver`, and in a child for each kind that one."""
-        for kind in self._kinds if self._left else ():
+        for rule in longer_by(attempt, api, self._kinds, self._apis) if self._left else ():
             if self._is_allowed() and self.fork() == 0:
-                self.grown.append(Rule(attempt, attempt, kind))
+                self.grown.append(rule)
                 self._left -= 1
-                return kind
+                return rule.fault
         return DELIVER
 
     def _is_allowed(self) -> bool:

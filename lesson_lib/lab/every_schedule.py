@@ -1,31 +1,31 @@
 """Every fault schedule up to a bound, with the real client: not a model of kafka-python, its own code in a
 virtual world.
 
-A run without faults shows how many requests there are. Each of them may meet each kind of fault, which makes
-a schedule of one; after its last fault a schedule can go wrong once more, at any later request. A run is the
-same every time, so the beginnings of two schedules are equal up to where they part, and no schedule names a
-request that never comes.
+Each request of a run may meet each kind of fault, which makes a schedule of one; after its last fault a
+schedule can go wrong once more, at any later request. In a transaction so can the requests to the
+coordinator: each can be lost, or its answer. A run is the same every time, so the beginnings of two schedules
+are equal up to where they part, and no schedule names a request that never comes.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from typing import Any
 
 from lesson_lib.errors import LessonError
-from lesson_lib.faults import Fault, FaultScript, Rule, parse_fault, parse_script
-from lesson_lib.history import History
-from lesson_lib.lab.branches import CAN_FORK, BranchingScript, run_branches
+from lesson_lib.faults import COORDINATOR_APIS, Fault, FaultScript, Rule, parse_fault, parse_script
+from lesson_lib.history import History, Kind
+from lesson_lib.lab.branches import CAN_FORK, BranchingScript, longer_by, run_branches
 from lesson_lib.lab.lab import Lab
 from lesson_lib.text_table import wrap_output
 
 KINDS = ("lose request", "lose ack")
 MOST_RUNS = 5_000
-Ends = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
+LEARNT = ("committed", "aborted", "unknown")
 
 
 @dataclass(frozen=True, repr=False)
@@ -40,22 +40,22 @@ class Schedules:
 
     @property
     def firsts(self) -> dict[tuple[str, ...], History]:
-        """For each set of anomalies that a run can end with, a shortest history: the fewest faults, then the
-        fewest requests.
+        """For each way in which a run can end, a shortest history: the fewest faults, then the fewest
+        requests.
         """
         found: dict[tuple[str, ...], History] = {}
         for history in sorted(self.histories, key=lambda h: (fault_count(h), len(h.attempts))):
-            found.setdefault(tuple(history.anomaly_names), history)
+            found.setdefault(ending(history), history)
         return found
 
     @property
     def anomaly_names(self) -> list[str]:
         """The names of all anomalies that can happen, sorted."""
-        return sorted({name for names in self.firsts for name in names})
+        return sorted({name for history in self.firsts.values() for name in history.anomaly_names})
 
-    def find(self, anomaly: str) -> History | None:
-        """A shortest history with that anomaly, or None; `show` draws it."""
-        return next((history for names, history in self.firsts.items() if anomaly in names), None)
+    def find(self, end: str) -> History | None:
+        """A shortest history with that anomaly, or that end of its transaction, or None; `show` draws it."""
+        return next((history for ends, history in self.firsts.items() if end in ends), None)
 
     @property
     def sentence(self) -> str:
@@ -68,13 +68,25 @@ class Schedules:
                 f"there can be {', '.join(self.anomaly_names)}.")
 
     def __str__(self) -> str:
-        counts = Counter(tuple(history.anomaly_names) for history in self.histories)
-        rows = [f"{counts[names]:>7,}  {', '.join(names) or 'no anomaly':<32}  "
+        counts = Counter(map(ending, self.histories))
+        rows = [f"{counts[ends]:>7,}  {'; '.join(ends) or 'no anomaly':<32}  "
                 f"e.g. {first.settings.faults or 'no fault'}: log {' '.join(first.values()) or 'empty'}"
-                for names, first in sorted(self.firsts.items())]
+                for ends, first in sorted(self.firsts.items())]
         return "\n".join([*rows, wrap_output(self.sentence)])
 
     __repr__ = __str__
+
+
+def ending(history: History) -> tuple[str, ...]:
+    """The anomalies of a run; before them, what the application learns of its transaction and what the log
+    says of it.
+    """
+    if not history.of(Kind.TXN):
+        return tuple(history.anomaly_names)
+    learnt = [e.what for e in history.of(Kind.TXN) if e.what in LEARNT]
+    fates = sorted({cell.txn for cells in history.logs.values() for cell in cells})
+    end = f"told {learnt[-1] if learnt else 'nothing'}, is {' and '.join(fates) or 'empty'}"
+    return end, *history.anomaly_names
 
 
 def fault_count(history: History) -> int:
@@ -94,28 +106,48 @@ def every_schedule(lab: Lab, values_or_count: int | Sequence[str] = 3, faults: i
     if not isinstance(faults, int) or faults < 0:
         raise LessonError(f"faults must be a whole number from 0, not {faults!r}.")
     wanted = tuple(map(parse_fault, kinds))
+    run = partial(_run, lab, values_or_count, settings)
+    apis = COORDINATOR_APIS if settings.get("transaction") else ()
     if CAN_FORK:
-        script = BranchingScript(faults, wanted, most_runs + 1)
-        found = run_branches(lambda script: lab.run(values_or_count, faults=script, **settings), script)
+        found = run_branches(run, BranchingScript(faults, wanted, apis, most_runs + 1))
     else:
-        found = list(islice(_from_the_start(lab, values_or_count, (), faults, wanted, settings), most_runs + 1))
+        longer = partial(longer_by, kinds=wanted, apis=apis)
+        found = list(islice(_from_the_start(run, (), faults, longer), most_runs + 1))
     if len(found) > most_runs:
         raise LessonError(f"There are more than {most_runs:,} schedules: take fewer faults, kinds or "
                           "batches, or raise most_runs.")
     return Schedules(tuple(sorted(found, key=partial(_place, wanted))), faults, tuple(map(str, wanted)))
 
 
-def _place(kinds: tuple[Fault, ...], history: History) -> tuple[int, list[tuple[int, int]]]:
+def _run(lab: Lab, values: int | Sequence[str], settings: dict[str, Any], script: FaultScript) -> History:
+    return lab.run(values, faults=script, **settings)
+
+
+def _place(kinds: tuple[Fault, ...], history: History) -> tuple[int, list[tuple[str, int, int]]]:
     """Where it stands among all: the fewest faults first, then those at the earliest requests."""
     rules = parse_script(history.settings.faults).rules
-    return len(rules), [(rule.first, kinds.index(rule.fault)) for rule in rules]
+    return len(rules), [(rule.api, rule.first, kinds.index(rule.fault)) for rule in rules]
 
 
-def _from_the_start(lab: Lab, values: int | Sequence[str], rules: tuple[Rule, ...], left: int,
-                    kinds: tuple[Fault, ...], settings: dict[str, Any]) -> Iterator[History]:
+class AskedScript(FaultScript):
+    """A script that keeps the requests it was asked about, in their order."""
+
+    def __init__(self, rules: tuple[Rule, ...]) -> None:
+        object.__setattr__(self, "rules", rules)
+        self.asked: list[tuple[int, str]] = []
+
+    def at(self, attempt: int, api: str = "") -> Fault:
+        """As the script says."""
+        self.asked.append((attempt, api))
+        return super().at(attempt, api)
+
+
+def _from_the_start(run: Callable[[FaultScript], History], rules: tuple[Rule, ...], left: int,
+                    longer: Callable[[int, str], list[Rule]]) -> Iterator[History]:
     """The run of these faults, and of every longer schedule that begins so, where no process can fork."""
-    yield (history := lab.run(values, faults=FaultScript(rules), **settings))
-    for number in range(rules[-1].last + 1 if rules else 1, len(history.attempts) + 1) if left else ():
-        for kind in kinds:
-            longer = (*rules, Rule(number, number, kind))
-            yield from _from_the_start(lab, values, longer, left - 1, kinds, settings)
+    script = AskedScript(rules)
+    yield run(script)
+    last = script.asked.index((rules[-1].first, rules[-1].api)) + 1 if rules else 0
+    for request in script.asked[last:] if left else ():
+        for rule in longer(*request):
+            yield from _from_the_start(run, (*rules, rule), left - 1, longer)

@@ -35,8 +35,9 @@ from lesson_lib.lab.clients import (
     kept_interrupts,
     wait_for_dropped,
 )
-from lesson_lib.lab.run import LiveApplication, in_parts, producer_options
+from lesson_lib.lab.run import LiveApplication, Part, in_parts, producer_options
 from lesson_lib.lab.topics import Topics
+from lesson_lib.lab.transaction_run import ENDS, LiveTransaction
 from lesson_lib.lab.worlds import choose_virtual, is_virtual
 from lesson_lib.proxy.proxy import FaultProxy
 from lesson_lib.proxy.recording import Recording
@@ -100,14 +101,18 @@ class Lab:
     def run(self, values_or_count: int | Sequence[str] = 3, *, faults: Script = None,
             idempotence: bool = True, acks: str | int = "all", retries: int | None = None, in_flight: int = 1,
             records_per_batch: int = 1, partitions: int = 1, resend: bool = False,
-            delivery_timeout_ms: int = 5_000, request_timeout_ms: int = 1_000) -> History:
+            transaction: str | None = None, delivery_timeout_ms: int = 5_000,
+            request_timeout_ms: int = 1_000) -> History:
         """Send some values with a real producer to a new topic and return everything that happened.
 
-        Arguments as in `simulate`. LessonError for settings that kafka-python refuses, for a fault at an
-        attempt that never was, and when the broker is gone.
+        Arguments as in `simulate`; with `transaction` "commit" or "abort" all of it is one transaction that
+        is to end so, and a fault may also name a request to the coordinator. LessonError for settings that
+        kafka-python refuses, for a fault at a request that never was, and when the broker is gone.
         """
         if not (retries is None or isinstance(retries, int) and retries >= 0):
             raise LessonError(f"retries must be a whole number from 0, or None: no limit, not {retries!r}.")
+        if transaction not in (None, *ENDS):
+            raise LessonError(f"transaction is 'commit', 'abort' or None, not {transaction!r}.")
         script = parse_script(faults)
         settings = Settings("real", idempotence, "all" if acks_of(acks) == -1 else str(acks),
                             count_of("in_flight", in_flight), retries, self.choice.name, "kafka-python",
@@ -119,10 +124,13 @@ class Lab:
         try:
             with self._asking():
                 topic = self.topics.make(RUN_TOPIC, partitions)
-                start = partial(self._producer_for_run, recording, options)
+                # a transactional id that no other run has
+                mine = options | {"transactional_id": topic} if transaction else options
+                start = partial(self._producer_for_run, recording, mine)
                 seconds = delivery_timeout_ms / 1000
-                self._run(LiveApplication(topic, recording, start, in_flight, seconds, resend), parts)
-                recording.script.check_used(recording.attempts)
+                self._run(LiveTransaction(topic, recording, start, transaction) if transaction else
+                          LiveApplication(topic, recording, start, in_flight, seconds, resend), parts)
+                recording.check_used()
                 # a script that branches (`every_schedule`) has grown
                 return self._history_of(recording, {topic}, replace(settings, faults=str(script)))
         except KeyboardInterrupt:
@@ -140,7 +148,7 @@ class Lab:
         recording.client_ids.add(client_id)
         return self.producer(client_id=client_id, **options)
 
-    def _run(self, application: LiveApplication, parts: Sequence[tuple[tuple[str, ...], int]]) -> None:
+    def _run(self, application: LiveApplication | LiveTransaction, parts: Sequence[Part]) -> None:
         client_ids = application.recording.client_ids
         try:
             application.run(parts)
@@ -167,7 +175,7 @@ class Lab:
         """Everything since the last `faults(...)`. LessonError when one named an attempt that never was."""
         recording = self.proxy.recording
         recording.wait_until(lambda: recording.open_attempts == 0, GONE_SECONDS)
-        recording.script.check_used(recording.attempts)
+        recording.check_used()
         topics = {event.topic for event in recording.events if event.kind == Kind.SEND}
         idempotence = any(event.producer_id > 0 for event in recording.events)
         settings = Settings("real", idempotence, recording.acks_words, broker=self.choice.name,

@@ -146,6 +146,8 @@ class ClientSide:
         await self._queue.put(None)
 
     def _with_fate(self, request: Request) -> ReadRequest:
+        if api := frames.COORDINATOR_REQUESTS.get(request.api_key):
+            return ReadRequest(request, fault=self.state.recording.ask(api))
         sent = self._note_sent(request)
         faults = [self.recording.script.at(batch.event.attempt) for batch in sent]
         fault = next((fault for fault in faults if fault is not DELIVER), DELIVER)

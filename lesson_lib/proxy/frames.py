@@ -18,11 +18,12 @@ from kafka.protocol.metadata import ApiVersionsResponse, FindCoordinatorResponse
 from kafka.protocol.producer import ProduceResponse
 
 from lesson_lib.core.batch import TopicPartition
+from lesson_lib.faults import COORDINATOR_APIS
 from lesson_lib.wire import messages
 from lesson_lib.wire.messages import API_KEYS, API_VERSIONS, PRODUCE, RESPONSES, Address, ProtocolError, Request
 
-TXN_APIS = ("InitProducerId", "AddPartitionsToTxn", "AddOffsetsToTxn", "EndTxn")
-OPENED_REQUESTS = frozenset(API_KEYS[api] for api in ("Produce", *TXN_APIS))
+COORDINATOR_REQUESTS = {API_KEYS[api]: api for api in COORDINATOR_APIS}
+OPENED_REQUESTS = frozenset((PRODUCE, *COORDINATOR_REQUESTS))
 OPENED_ANSWERS = OPENED_REQUESTS | {
     API_KEYS[api] for api in ("Metadata", "FindCoordinator", "ApiVersions", "DescribeCluster")}
 HIGHEST = {key: RESPONSES[key].max_version for key in OPENED_ANSWERS} | {

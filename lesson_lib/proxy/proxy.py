@@ -18,7 +18,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
-from lesson_lib.faults import BROKER_WORDS, Fate
+from lesson_lib.faults import BROKER_WORDS, DELIVER, Fate
 from lesson_lib.history import Event, Kind
 from lesson_lib.proxy import frames
 from lesson_lib.proxy.connection import GONE, ClientSide, ProxyState, ReadRequest, Upstream
@@ -115,8 +115,23 @@ class ProxyConnection:
     async def _handle(self, read: ReadRequest) -> None:
         if read.sent:
             await self._produce(read)
-        elif not self.fate.is_dead:
+        elif self.fate.is_dead:
+            return
+        elif read.fault is DELIVER:
             await self._pass_on(read.request)
+        else:
+            await self._lose(read)
+
+    async def _lose(self, read: ReadRequest) -> None:
+        """A request to a coordinator, or the answer to it."""
+        request, api = read.request, frames.COORDINATOR_REQUESTS[read.request.api_key]
+        handled, _ = self.fate.take(read.fault)
+        if handled:
+            await self._rewritten(request, await self.upstream.ask(request, messages.framed(request.frame)))
+        what = f"the answer to {api}" if handled else f"the request {api}"
+        self.state.recording.lost_on_the_way(request.client_id, what)
+        if self.fate.tears_now:
+            self.client.tear()
 
     async def _pass_on(self, request: Request) -> None:
         if not frames.wants_answer(request):

@@ -12,13 +12,14 @@ client tells a broker that a transaction begins; it is noted with the first part
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lesson_lib.core.batch import TopicPartition
 from lesson_lib.core.error_codes import ErrorCode
-from lesson_lib.faults import FaultScript
+from lesson_lib.faults import Fault, FaultScript
 from lesson_lib.history import Event, Kind
 from lesson_lib.proxy.batch_numbers import BatchBook, BatchKey
 from lesson_lib.wire.messages import API_KEYS, Request
@@ -80,6 +81,7 @@ class Recording:
     true_ids: dict[int, int] = field(default_factory=dict)
     acks: set[int] = field(default_factory=set)
     attempts: int = 0
+    asked: Counter[str] = field(default_factory=Counter)  # requests to coordinators, of each kind
     open_attempts: int = 0
     killed: bool = False
     closed: bool = False
@@ -237,7 +239,20 @@ class Recording:
     def in_transaction(self, lane: str) -> bool:
         """Whether the last that was heard of this producer's transactions is not an end."""
         heard = [event.what for event in self.events if event.kind == Kind.TXN and event.lane == lane]
-        return bool(heard) and heard[-1] not in ("commit", "abort", "fenced")
+        return bool(heard) and heard[-1] in ("begin", "add partition", "offsets")
+
+    def ask(self, api: str) -> Fault:
+        """A coordinator is asked something: what this request meets."""
+        self.asked[api] += 1
+        return self.script.at(self.asked[api], api)
+
+    def lost_on_the_way(self, client_id: str, what: str) -> None:
+        """A request to a coordinator is lost, or the answer to it."""
+        self.note(Event(0, Kind.PRODUCER, f"loses {what}", self.lane(client_id)))
+
+    def check_used(self) -> None:
+        """LessonError for a fault of the script that never happened."""
+        self.script.check_used(self.attempts, self.asked)
 
     def has_ended(self, producer_id: int) -> bool:
         """Whether the transaction of this producer was ended last we heard, so that its marker must come."""

@@ -15,7 +15,8 @@ on). kafka-python begins again without the abort, a moment later.
 
 Differs from Kafka in: one coordinator, which answers at once; markers are in the logs 10 ms after the commit
 was answered; a producer that has a successor learns so from the first 47, and not only when it asks for an
-epoch.
+epoch. After error 45, 47 or 59 an abort works at once; kafka-python is busy with a new epoch then, raises,
+and leaves the transaction to its time-out.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lesson_lib import simulate
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.errors import LessonError
 from lesson_lib.faults import NAMES, Fault, FaultScript, parse_fault, parse_script
@@ -84,3 +85,18 @@ def test_a_script_can_be_written_down_and_read_again(lines: list[tuple[int, str,
     script = parse_script({f"{first}{more}": EXAMPLES.get(name, name) for first, more, name in lines})
     assert parse_script(str(script)) == script
     assert isinstance(script, FaultScript)
+
+
+def test_a_request_to_a_coordinator() -> None:
+    script = parse_script({"EndTxn 1": "lose ack", "AddPartitionsToTxn 2+": "lose request silently", 1: "refuse 6"})
+    assert str(script) == "EndTxn 1: lose ack; AddPartitionsToTxn 2+: lose request silently; 1: refuse 6"
+    assert parse_script(str(script)) == script
+    assert [str(script.at(number, api)) for number, api in ((1, ""), (1, "EndTxn"), (2, "EndTxn"), (9, "AddPartitionsToTxn"))] == [
+        "refuse 6", "lose ack", "deliver", "lose request silently"]
+    script.check_used(1, {"EndTxn": 1, "AddPartitionsToTxn": 2})
+    with pytest.raises(LessonError, match="'EndTxn 1: lose ack' never happened: nobody sent a coordinator so many EndTxn requests"):
+        simulate(1, faults={"EndTxn 1": "lose ack"})
+    with pytest.raises(LessonError, match="can meet: lose request, .*; not 'refuse 6'"):
+        parse_script({"EndTxn 1": "refuse 6"})
+    with pytest.raises(LessonError, match="names no request"):
+        parse_script({"Fetch 1": "lose ack"})

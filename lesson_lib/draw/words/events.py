@@ -144,6 +144,8 @@ _TXN = {"begin": "begins a transaction", "add partition": "makes a partition par
         "add offsets": "makes the consumer's offsets part of the transaction",
         "offsets": "sends its offset as part of the transaction", "refused": "is refused",
         "timed out": "aborts a transaction that was open too long",
+        "failed": "cannot commit the transaction any more",
+        "unknown": "gives the transaction up and cannot know what became of it",
         "fenced": "is fenced: another producer has its transactional id"}
 
 

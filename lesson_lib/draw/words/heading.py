@@ -225,10 +225,11 @@ def _listed(rules: Iterable[Rule]) -> str:
 def _rule_words(rule: Rule) -> str:
     """One line of a script: what goes wrong, and at which attempt."""
     name, first, last = rule.fault.name, rule.first, rule.last
-    if first == 1 and last is None and name.startswith("lose"):
+    if not rule.api and first == 1 and last is None and name.startswith("lose"):
         return f"every {_AT[name]}"
-    span = f"request {first}" if first == last else f"requests {first} to {last}"
+    request = f"{rule.api} request".lstrip()
+    span = f"{request} {first}" if first == last else f"{request}s {first} to {last}"
     if last is None:
-        span = "every request" if first == 1 else f"request {first} and all later ones"
+        span = f"every {request}" if first == 1 else f"{request} {first} and all later ones"
     what = (_AT | _BEFORE)[name].format(*rule.fault.numbers)
     return f"{what} {'before' if name in _BEFORE else 'at'} {span}"

@@ -15,13 +15,15 @@ from lesson_lib.errors import LessonError
 from lesson_lib.history import History
 from lesson_lib.lab import every_schedule as module
 from lesson_lib.lab.branches import CAN_FORK
-from lesson_lib.lab.every_schedule import every_schedule
+from lesson_lib.lab.every_schedule import ending, every_schedule
 from lesson_lib.lab.lab import Lab, start_lab
 from lesson_lib.lab.virtual import seams
+from lesson_lib.sim.transactions import Transactions
 
 ALL_KINDS = ("lose request", "lose ack", "lose request silently", "lose ack silently", "refuse 6", "refuse 19", "refuse 45", "refuse 47",
              "refuse 59", "store and answer 20", "store and answer 45", "store and answer 46", "repeat", "delay 50", "delay 2500",
              "cut 1 1", "cut 2 0", "kill producer", "restart broker", "crash broker", "fail over", "forget idle ids")
+NO_ABORT_AT_ONCE = ("refuse 45", "refuse 47", "refuse 59", "store and answer 45")  # see "Differs from Kafka in" of the model
 SETTINGS: list[dict[str, Any]] = [{"idempotence": on, "partitions": partitions} for on in (True, False) for partitions in (1, 2)]
 TIMES = {"delivery_timeout_ms": 5_000, "request_timeout_ms": 1_000}  # those of `lab.run`
 
@@ -47,6 +49,47 @@ def test_the_model_of_kafka_python_is_kafka_python(lab: Lab, faults: int, kinds:
     assert [h.settings.faults for h in walked.histories if seen(h) != seen(model[h.settings.faults])] == []
 
 
+def transaction(script: str, end: str, partitions: int) -> History:
+    """The model of it: three batches, one after the other, and an abort where one fails."""
+    kafka = Transactions(partitions=partitions, faults=script, topic="toy")
+    shop = kafka.producer("toy")
+    shop.begin()
+    try:
+        told = [shop.send(f"m{number}", partition=number % partitions) for number in range(3)]
+    except StopIteration:  # it was killed
+        return kafka.history()
+    shop.commit() if end == "commit" and told == ["ok"] * 3 else shop.abort()
+    return kafka.history()
+
+
+@pytest.mark.parametrize(("end", "partitions", "faults", "kinds", "count"), [
+    ("commit", 2, 1, [kind for kind in ALL_KINDS if kind != "delay 2500"], 1 + 3 * 21),  # the model's client waits longer
+    ("abort", 1, 2, ("lose request", "lose ack"), 31)])
+def test_a_transaction_is_that_of_the_model(lab: Lab, end: str, partitions: int, faults: int, kinds: Any, count: int) -> None:
+    walked = every_schedule(lab, 3, faults, kinds=kinds, transaction=end, partitions=partitions)
+    scripts = {h.settings.faults: h for h in walked.histories if "Txn" not in h.settings.faults and "Init" not in h.settings.faults}
+    assert len(scripts) == count
+    differ = {script for script, h in scripts.items() if seen(h) != seen(transaction(script, end, partitions))}
+    assert differ == {script for script in scripts if script.endswith(NO_ABORT_AT_ONCE)}
+    assert {ending(scripts[script])[0] for script in differ} <= {"told unknown, is empty", "told unknown, is open"}
+
+
+def test_a_request_to_a_coordinator_that_is_lost_is_sent_again(lab: Lab) -> None:
+    """Where the connection drops with it, whichever it is: the transaction ends as the application wants."""
+    walked = every_schedule(lab, 2, 2, transaction="commit", partitions=2)
+    assert len(walked.histories) > 60 and list(walked.firsts) == [("told committed, is committed",)]
+
+
+def test_a_silent_coordinator_is_the_end_of_kafka_python(lab: Lab) -> None:
+    """It never asks again after `request_timeout_ms`: neither commit nor abort is possible, whatever the coordinator has done."""
+    walked = every_schedule(lab, 2, 1, transaction="commit", partitions=2, kinds=["lose request silently", "lose ack silently"])
+    unknown = {h.settings.faults: ending(h)[-1] for h in walked.histories if "told unknown" in ending(h)[0]}
+    assert unknown == {
+        **{f"{request}: {fault} silently": f"told unknown, is {fate}" for fault in ("lose request", "lose ack")
+           for request, fate in (("InitProducerId 1", "empty"), ("AddPartitionsToTxn 1", "empty"), ("AddPartitionsToTxn 2", "open"))},
+        "EndTxn 1: lose request silently": "told unknown, is open", "EndTxn 1: lose ack silently": "told unknown, is committed"}
+
+
 def test_what_was_walked_in_words(lab: Lab) -> None:
     off = every_schedule(lab, 2, 1, idempotence=False)
     assert off.anomaly_names == ["duplicate"]
@@ -56,9 +99,9 @@ def test_what_was_walked_in_words(lab: Lab) -> None:
     assert "in every one of the 5 schedules of at most 1 fault (lose request, lose ack): no anomaly." in " ".join(str(on).split())
 
 
-@pytest.mark.parametrize("settings", [{"partitions": 2}, {"idempotence": False, "in_flight": 2}], ids=str)
+@pytest.mark.parametrize("settings", [{"transaction": "commit", "partitions": 2}, {"idempotence": False, "in_flight": 2}], ids=str)
 def test_branches_are_the_runs_from_the_start(lab: Lab, monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any]) -> None:
-    walk = partial(every_schedule, lab, 2, 2, kinds=["lose ack", "cut 1 1", "kill producer"], **settings)
+    walk = partial(every_schedule, lab, 2, 1, kinds=["lose ack", "cut 1 1", "kill producer"], **settings)
     branches = walk()
     monkeypatch.setattr(module, "CAN_FORK", False)
     assert walk() == branches
@@ -86,6 +129,8 @@ def test_bad_input(lab: Lab) -> None:
         every_schedule(lab, 3, 1, kinds=["loose ack"])
     with pytest.raises(LessonError, match="kafka-python refuses"):
         every_schedule(lab, 3, 1, retries=0, acks=1, idempotence=True)
+    with pytest.raises(LessonError, match="transaction is 'commit', 'abort' or None, not 'comit'"):
+        every_schedule(lab, 3, 1, transaction="comit")
     with pytest.raises(LessonError, match="more than 10 schedules"):
         every_schedule(lab, 3, 2, most_runs=10)
     with pytest.raises(LessonError, match="whole number from 0, not -1"):
