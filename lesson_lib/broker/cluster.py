@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lesson_lib.broker.groups import ClassicGroup, OffsetStore
+from lesson_lib.broker.topic_configs import SETTINGS
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.kafka_version import DEFAULT_VERSION, KafkaVersion
 from lesson_lib.core.partition_log import PartitionLog
@@ -24,7 +25,6 @@ from lesson_lib.core.transactions import TransactionCoordinator
 NODE_ID = 1
 CLUSTER_ID = "c2VudC10d2ljZS1zdG9yZW"
 MAX_PARTITIONS = 1000
-MAX_MESSAGE_BYTES = 1_048_588
 OFFSETS_PARTITION = ("__consumer_offsets", 0)
 _LEGAL_NAME = re.compile(r"[a-zA-Z0-9._-]{1,249}")
 
@@ -58,9 +58,13 @@ class Topic:
         return self.configs.get("message.timestamp.type") == "LogAppendTime"
 
     @property
-    def max_message_bytes(self) -> int:
-        """max.message.bytes: the largest batch that is stored."""
-        return int(self.configs.get("max.message.bytes", MAX_MESSAGE_BYTES))
+    def needs_keys(self) -> bool:
+        """cleanup.policy: a topic that is compacted takes no record without a key."""
+        return "compact" in self.configs.get("cleanup.policy", "")
+
+    def number(self, name: str) -> int:
+        """The value of a setting that is a number: its own, or the default."""
+        return int(self.configs.get(name, SETTINGS[name].default))
 
 
 @dataclass

@@ -100,6 +100,8 @@ class TransactionCoordinator:
 
     def _refused(self, transactional_id: str, producer_id: int, producer_epoch: int) -> ErrorCode:
         entry = self.entries.get(transactional_id)
+        if transactional_id == "":
+            return ErrorCode.INVALID_REQUEST
         if entry is None or entry.producer_id != producer_id:
             return ErrorCode.INVALID_PRODUCER_ID_MAPPING
         if entry.producer_epoch != producer_epoch:
@@ -112,7 +114,8 @@ class TransactionCoordinator:
         entry = self.entries.get(transactional_id)
         again = entry is not None and epoch_bump and entry.is_repeated(producer_id, producer_epoch)
         if entry is None or (producer_id != entry.producer_id and not again):
-            return CoordinatorAnswer(ErrorCode.INVALID_PRODUCER_ID_MAPPING)
+            return CoordinatorAnswer(ErrorCode.INVALID_PRODUCER_ID_MAPPING if transactional_id
+                                     else ErrorCode.INVALID_REQUEST)
         awaited = epoch_bump and entry.state.awaits_markers
         if not again and (awaited or producer_epoch != entry.producer_epoch):
             return CoordinatorAnswer(ErrorCode.PRODUCER_FENCED)

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from kafka.record.default_records import DefaultRecordBatchBuilder
+from kafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
 from kafka.record.util import calc_crc32c
 
 from lesson_lib.core.batch import Batch
@@ -173,6 +173,14 @@ def newest_timestamp(records: Bytes, header: Header) -> int | None:
     except IndexError:
         return None
     return header.base_timestamp + newest if position == len(data) else None
+
+
+def first_without_key(records: Bytes, header: Header) -> int | None:
+    """Which record has no key, from 0; None where all have one, or the batch is compressed."""
+    if header.attributes & COMPRESSION:
+        return None
+    keys = (record.key for record in DefaultRecordBatch(bytes(records)))
+    return next((index for index, key in enumerate(keys) if key is None), None)
 
 
 def _varint(data: bytes, position: int) -> tuple[int, int]:

@@ -7,6 +7,6 @@ offered. A handler is a coroutine only where its answer has to wait for somethin
 SyncGroup).
 """
 
-from lesson_lib.broker.handlers import fetch, groups, metadata, offsets, produce, transactions
+from lesson_lib.broker.handlers import fetch, groups, metadata, offsets, produce, topics, transactions
 
-__all__ = ["fetch", "groups", "metadata", "offsets", "produce", "transactions"]
+__all__ = ["fetch", "groups", "metadata", "offsets", "produce", "topics", "transactions"]

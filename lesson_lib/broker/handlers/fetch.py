@@ -22,7 +22,8 @@ from lesson_lib.core.partition_log import PartitionLog, StoredBatch
 from lesson_lib.wire.messages import Request
 from lesson_lib.wire.record_batch import COMPRESSION, read_header
 
-LATEST, EARLIEST, MAX_TIMESTAMP = -1, -2, -3
+LATEST, EARLIEST, MAX_TIMESTAMP, EARLIEST_LOCAL, LATEST_TIERED, EARLIEST_PENDING_UPLOAD = range(-1, -7, -1)
+FIRST_VERSION_WITH = {MAX_TIMESTAMP: 7, EARLIEST_LOCAL: 8, LATEST_TIERED: 9, EARLIEST_PENDING_UPLOAD: 11}
 READ_COMMITTED = 1
 MAX_BYTES = 50 * 1024 * 1024
 MAX_WAIT_MS = 30_000
@@ -31,6 +32,8 @@ MAX_WAIT_MS = 30_000
 @serves("Fetch", 4, 18)
 async def handle_fetch(cluster: Cluster, request: Request) -> Response:
     """Long poll: answer when `min_bytes` are there, when a partition has an error, or after `max_wait_ms`."""
+    if request.body.session_id and request.body.session_epoch > 0:
+        return {"error_code": ErrorCode.FETCH_SESSION_ID_NOT_FOUND, "responses": []}
     clock = asyncio.get_running_loop().time
     deadline = clock() + min(request.body.max_wait_ms, MAX_WAIT_MS) / 1000
     while True:
@@ -107,12 +110,15 @@ def handle_list_offsets(cluster: Cluster, request: Request) -> Response:
     """Earliest, latest (under read_committed: last stable offset), or the first offset of a time or later."""
     committed = request.body.isolation_level == READ_COMMITTED
     return {"topics": [{"name": topic.name, "partitions": [
-        {"partition_index": wanted.partition_index, **_list(cluster, topic.name, wanted, committed)}
+        {"partition_index": wanted.partition_index, **_list(cluster, request, topic.name, wanted, committed)}
         for wanted in topic.partitions]} for topic in request.body.topics]}
 
 
-def _list(cluster: Cluster, name: str, wanted: Any, committed: bool) -> Response:
+def _list(cluster: Cluster, request: Request, name: str, wanted: Any, committed: bool) -> Response:
     log = cluster.log(name, wanted.partition_index)
+    never = request.api_version + 1
+    if wanted.timestamp < EARLIEST and FIRST_VERSION_WITH.get(wanted.timestamp, never) > request.api_version:
+        return {"error_code": ErrorCode.UNSUPPORTED_VERSION}
     if log is None:
         return {"error_code": ErrorCode.UNKNOWN_TOPIC_OR_PARTITION}
     if error := cluster.leader_epoch_error(wanted.current_leader_epoch):
@@ -126,8 +132,10 @@ def _offset_for(log: PartitionLog, timestamp: int, committed: bool) -> tuple[int
     """(offset, timestamp); -1 where the question is for a place, not for a time, or nothing is that new."""
     if timestamp == LATEST:
         return (log.last_stable_offset if committed else log.log_end_offset), -1
-    if timestamp == EARLIEST or timestamp < MAX_TIMESTAMP:
+    if timestamp in (EARLIEST, EARLIEST_LOCAL):
         return log.log_start_offset, -1
+    if timestamp < MAX_TIMESTAMP:  # nothing was moved to another storage
+        return -1, -1
     if timestamp == MAX_TIMESTAMP:
         timestamp = max((stored.batch.max_timestamp for stored in log.batches), default=-1)
     found = next((stored for stored in log.batches if stored.batch.max_timestamp >= timestamp), None)

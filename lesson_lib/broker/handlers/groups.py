@@ -18,6 +18,7 @@ from lesson_lib.wire.messages import Request
 
 SESSION_TIMEOUT_MS = range(6_000, 1_800_001)  # group.min.session.timeout.ms, group.max.session.timeout.ms
 FIRST_VERSION_WITH_MEMBER_ID, FIRST_VERSION_WITH_NULL_PROTOCOL, FIRST_VERSION_WITH_NOT_FOUND = 4, 7, 6
+FIRST_VERSION_WITH_PROTOCOL_IN_SYNC = 5
 
 
 @serves("JoinGroup", 0, 9)
@@ -89,15 +90,13 @@ async def _join(group: ClassicGroup, member: Member, api_version: int) -> Respon
 
 def _membership_error(cluster: Cluster, body: Any) -> ErrorCode:
     who = body.member_id, body.generation_id, body.group_instance_id
-    return membership_error(cluster, body.group_id, *who)
+    return membership_error(cluster, body.group_id, *who) if body.group_id else ErrorCode.INVALID_GROUP_ID
 
 
 def membership_error(cluster: Cluster, group_id: str, member_id: str, generation: int,
                      instance_id: str | None) -> ErrorCode:
     """What is wrong with a request of somebody who says to be a member of this generation."""
     group = cluster.groups.get(group_id)
-    if not group_id:
-        return ErrorCode.INVALID_GROUP_ID
     if group is None or member_id not in group.members:
         taken = group is not None and group.with_instance(instance_id) is not None
         return ErrorCode.FENCED_INSTANCE_ID if taken else ErrorCode.UNKNOWN_MEMBER_ID
@@ -108,6 +107,9 @@ def membership_error(cluster: Cluster, group_id: str, member_id: str, generation
 async def handle_sync_group(cluster: Cluster, request: Request) -> Response:
     """Answered when the leader has brought the assignment."""
     body = request.body
+    unnamed = None in (body.protocol_type, body.protocol_name)
+    if unnamed and request.api_version >= FIRST_VERSION_WITH_PROTOCOL_IN_SYNC:
+        return {"error_code": ErrorCode.INCONSISTENT_GROUP_PROTOCOL}
     if error := _membership_error(cluster, body):
         return {"error_code": error}
     group = cluster.groups[body.group_id]
@@ -135,6 +137,8 @@ def handle_heartbeat(cluster: Cluster, request: Request) -> Response:
 def handle_leave_group(cluster: Cluster, request: Request) -> Response:
     """One member up to version 2, a list from 3, in which a static member may be named by its instance id."""
     body, group = request.body, cluster.groups.get(request.body.group_id)
+    if not body.group_id:
+        return {"error_code": ErrorCode.INVALID_GROUP_ID}
     if request.api_version < 3:
         return {"error_code": _leave(group, body.member_id, None)}
     return {"members": [{"member_id": m.member_id, "group_instance_id": m.group_instance_id,

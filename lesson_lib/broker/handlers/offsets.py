@@ -17,6 +17,7 @@ from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.wire.messages import Request
 
 MAX_METADATA_BYTES = 4096
+FIRST_VERSION_WITH_NOT_FOUND = 9
 FIRST_VERSION_WITH_ABORTABLE, FIRST_VERSION_WITH_EPOCH_BUMP, FIRST_VERSION_WITH_GROUPS = 4, 5, 8
 
 
@@ -26,10 +27,18 @@ def handle_offset_commit(cluster: Cluster, request: Request) -> Response:
     body = request.body
     generation = body.generation_id_or_member_epoch
     error = _commit_error(cluster, body, generation)
+    if error is ErrorCode.ILLEGAL_GENERATION and request.api_version >= FIRST_VERSION_WITH_NOT_FOUND:
+        error = error if cluster.group(body.group_id) else ErrorCode.GROUP_ID_NOT_FOUND
     return {"topics": [{"name": topic.name, "topic_id": topic.topic_id, "partitions": [
         {"partition_index": row.partition_index,
-         "error_code": error or _commit(cluster, body.group_id, topic, row)}
+         "error_code": _id_error(cluster, topic) or error or _commit(cluster, body.group_id, topic, row)}
         for row in topic.partitions]} for topic in body.topics]}
+
+
+def _id_error(cluster: Cluster, topic: Any) -> ErrorCode:
+    """A topic that is named by an id (from version 10) must be there, whatever else is wrong."""
+    unknown = not topic.name and cluster.topic(None, getattr(topic, "topic_id", None)) is None
+    return ErrorCode.UNKNOWN_TOPIC_ID if unknown else ErrorCode.NONE
 
 
 def _commit_error(cluster: Cluster, body: Any, generation: int) -> ErrorCode:
@@ -79,14 +88,16 @@ def _commit_in_txn(cluster: Cluster, body: Any, partition: TopicPartition, row: 
 
 def _txn_error(cluster: Cluster, request: Request) -> int:
     body = request.body
-    if body.generation_id >= 0 or body.member_id:
-        error = _commit_error(cluster, body, body.generation_id)
-        if error not in (ErrorCode.NONE, ErrorCode.REBALANCE_IN_PROGRESS):
-            return error
-    refused = _refused_by_coordinator(cluster, request)
-    if refused is ErrorCode.TRANSACTION_ABORTABLE and request.api_version < FIRST_VERSION_WITH_ABORTABLE:
-        return ErrorCode.INVALID_TXN_STATE
-    return ErrorCode.INVALID_PRODUCER_EPOCH if refused is ErrorCode.PRODUCER_FENCED else refused
+    if not body.group_id:
+        return ErrorCode.INVALID_GROUP_ID
+    if refused := _refused_by_coordinator(cluster, request):
+        old = request.api_version < FIRST_VERSION_WITH_ABORTABLE
+        words = {ErrorCode.PRODUCER_FENCED: ErrorCode.INVALID_PRODUCER_EPOCH,
+                 ErrorCode.TRANSACTION_ABORTABLE: ErrorCode.INVALID_TXN_STATE if old else refused}
+        return words.get(refused, refused)
+    is_member = body.generation_id >= 0 or body.member_id
+    error = _commit_error(cluster, body, body.generation_id) if is_member else ErrorCode.NONE
+    return ErrorCode.NONE if error is ErrorCode.REBALANCE_IN_PROGRESS else error
 
 
 def _refused_by_coordinator(cluster: Cluster, request: Request) -> ErrorCode:
@@ -129,6 +140,8 @@ def _all_committed(cluster: Cluster, group: str) -> list[tuple[str, Any, list[in
 
 def _row(cluster: Cluster, group: str, partition: TopicPartition, stable: bool) -> Response:
     row = {"partition_index": partition[1], "metadata": ""}
+    if not partition[0]:
+        return {**row, "committed_offset": -1, "error_code": ErrorCode.UNKNOWN_TOPIC_ID}
     if stable and cluster.offsets.is_pending(group, partition):
         return {**row, "committed_offset": -1, "error_code": ErrorCode.UNSTABLE_OFFSET_COMMIT}
     found = cluster.offsets.committed.get(group, {}).get(partition, CommittedOffset(-1))

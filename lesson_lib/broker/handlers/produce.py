@@ -4,9 +4,10 @@
 Before the log, the coordinator is asked whether it knows the transaction that a batch would open (KIP-890).
 
 Source: `ProduceRequest.validateRecords`, `ReplicaManager.handleProduceAppend`, `AddPartitionsToTxnManager`,
-`UnifiedLog.analyzeAndValidateRecords`. Differs from Kafka in: compressed batches are not unpacked; the
-newest timestamp in the header is believed; there is one replica, so acks=all waits for nobody; leader and
-coordinator are in one process, so that question always gets its answer.
+`UnifiedLog.analyzeAndValidateRecords`. Differs from Kafka in: compressed batches are not unpacked, so the
+newest timestamp in their header and their keys are believed; of several wrong records the first is named;
+there is one replica, so acks=all waits for nobody; leader and coordinator are in one process, so that
+question always gets its answer.
 """
 
 from __future__ import annotations
@@ -25,8 +26,9 @@ from lesson_lib.wire import record_batch
 from lesson_lib.wire.messages import ProtocolError, Request
 
 FIRST_VERSION_WITH_ZSTD, FIRST_VERSION_WITH_ABORTABLE, FIRST_VERSION_WITH_EPOCH_BUMP = 7, 11, 12
-MAX_AHEAD_MS = 3_600_000  # message.timestamp.after.max.ms
-REJECTED_TIMESTAMP = "One or more records have been rejected due to invalid timestamp"
+REJECTED = "One or more records have been rejected"
+REJECTED_TIMESTAMP = f"{REJECTED} due to invalid timestamp"
+NO_KEY = "Compacted topic cannot accept message without key"
 NOT_ADDED = "Partition was not added to the transaction"
 UNABLE = "Unable to verify the partition has been added to the transaction. Underlying error: "
 
@@ -40,14 +42,15 @@ class PartitionResponse:
     log_append_time_ms: int = -1
     log_start_offset: int = -1
     message: str | None = None
-    record_message: str | None = None
+    record_error: tuple[int, str] | None = None
 
     def row(self, index: int) -> Response:
         """By Kafka's names."""
-        record_error = {"batch_index": 0, "batch_index_error_message": self.record_message}
+        names = "batch_index", "batch_index_error_message"
+        errors = [dict(zip(names, self.record_error, strict=True))] if self.record_error else []
         return {"index": index, "error_code": self.error, "base_offset": self.base_offset,
                 "log_append_time_ms": self.log_append_time_ms, "log_start_offset": self.log_start_offset,
-                "record_errors": [record_error] if self.record_message else [], "error_message": self.message}
+                "record_errors": errors, "error_message": self.message}
 
 
 @serves("Produce", 3, 13)
@@ -160,11 +163,10 @@ def _translated(error: ErrorCode, api_version: int) -> PartitionResponse | None:
 def append(cluster: Cluster, topic: Topic, log: PartitionLog, records: Any) -> PartitionResponse:
     """`UnifiedLog.append`: the batch's bytes are checked, then the rule decides."""
     now, start = cluster.now(), log.log_start_offset
-    if error := _bytes_error(records, topic.max_message_bytes):
+    if error := _bytes_error(records, topic.number("max.message.bytes")):
         return PartitionResponse(error, log_start_offset=start if error == ErrorCode.INVALID_RECORD else -1)
     header = record_batch.read_header(records)
-    latest = None if topic.stamps_on_append else now + MAX_AHEAD_MS
-    if invalid := _refused_by_records(log, records, header, latest):
+    if invalid := _refused_by_records(topic, log, records, header, now):
         return invalid
     batch = record_batch.to_batch(header, records)
     if topic.stamps_on_append:
@@ -188,16 +190,22 @@ def _bytes_error(records: Any, max_message_bytes: int) -> int:
     return ErrorCode.NONE if record_batch.crc_is_valid(records) else ErrorCode.CORRUPT_MESSAGE
 
 
-def _refused_by_records(log: PartitionLog, records: Any, header: record_batch.Header,
-                        latest: int | None) -> PartitionResponse | None:
-    """`LogValidator`: the header must fit the records, none of which may be more than an hour ahead."""
+def _refused_by_records(topic: Topic, log: PartitionLog, records: Any, header: record_batch.Header,
+                        now: int) -> PartitionResponse | None:
+    """`LogValidator`: header and records must fit; none may be an hour ahead, or lack a key that it needs."""
     start, newest = log.log_start_offset, record_batch.newest_timestamp(records, header)
     if header.last_offset_delta != header.records_count - 1 or newest is None:
         return PartitionResponse(ErrorCode.INVALID_RECORD, log_start_offset=start)
     if header.attributes & record_batch.COMPRESSION > record_batch.ZSTD:
         return PartitionResponse(ErrorCode.UNKNOWN_SERVER_ERROR, log_start_offset=start)
-    if latest is not None and log.version.refuses_timestamps_ahead and newest > latest:
+    keyless = record_batch.first_without_key(records, header) if topic.needs_keys else None
+    if keyless is not None:
+        return PartitionResponse(ErrorCode.INVALID_RECORD, log_start_offset=start, message=REJECTED,
+                                 record_error=(keyless, NO_KEY))
+    latest = now + topic.number("message.timestamp.after.max.ms")
+    ahead = newest > latest and not topic.stamps_on_append
+    if ahead and log.version.refuses_timestamps_ahead:
         words = f"Timestamp {newest} is out of range. It should be at most {latest}"
         return PartitionResponse(ErrorCode.INVALID_TIMESTAMP, log_start_offset=start,
-                                 message=REJECTED_TIMESTAMP, record_message=words)
+                                 message=REJECTED_TIMESTAMP, record_error=(0, words))
     return None

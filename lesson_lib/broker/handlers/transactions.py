@@ -6,7 +6,8 @@ memory that the rule decides from (KIP-664), DescribeTransactions and ListTransa
 remembers.
 
 Source: `KafkaApis`, `TransactionMarkerChannelManager`. Differs from Kafka in: the markers are in the logs
-before EndTxn is answered, so a read_committed consumer never has to wait for them.
+before EndTxn is answered, so a read_committed consumer never has to wait for them; in a pattern for
+ListTransactions only `.*` stands for anything, so that no pattern takes for ever.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from lesson_lib.broker.cluster import OFFSETS_PARTITION, Cluster
+from lesson_lib.broker.cluster import OFFSETS_PARTITION, Cluster, is_legal_topic
 from lesson_lib.broker.connection import Response, serves
 from lesson_lib.core.batch import NO_PRODUCER_EPOCH, NO_PRODUCER_ID, TopicPartition
 from lesson_lib.core.error_codes import ErrorCode
@@ -167,7 +168,8 @@ def handle_describe_producers(cluster: Cluster, request: Request) -> Response:
 def _producers(cluster: Cluster, name: str, partition: int) -> Response:
     log = cluster.log(name, partition)
     if log is None:
-        return {"error_code": ErrorCode.UNKNOWN_TOPIC_OR_PARTITION}
+        return {"error_code": ErrorCode.UNKNOWN_TOPIC_OR_PARTITION if is_legal_topic(name)
+                else ErrorCode.INVALID_TOPIC_EXCEPTION}
     return {"active_producers": [_producer(*remembered) for remembered in log.producers.items()]}
 
 
@@ -183,13 +185,13 @@ def _producer(producer_id: int, entry: ProducerStateEntry) -> Response:
 def handle_describe_transactions(cluster: Cluster, request: Request) -> Response:
     """State, producer and partitions of transactional ids."""
     entries = cluster.coordinator.entries
-    return {"transaction_states": [{"transactional_id": name, **_transaction(entries.get(name))}
+    return {"transaction_states": [{"transactional_id": name, **_transaction(name, entries.get(name))}
                                    for name in request.body.transactional_ids]}
 
 
-def _transaction(entry: TransactionMetadata | None) -> Response:
+def _transaction(name: str, entry: TransactionMetadata | None) -> Response:
     if entry is None:
-        return {"error_code": ErrorCode.TRANSACTIONAL_ID_NOT_FOUND}
+        return {"error_code": ErrorCode.TRANSACTIONAL_ID_NOT_FOUND if name else ErrorCode.INVALID_REQUEST}
     topics = [{"topic": name, "partitions": sorted(p for t, p in entry.partitions if t == name)}
               for name in sorted({name for name, _ in entry.partitions})]
     return {"transaction_state": entry.state, "transaction_timeout_ms": entry.timeout_ms,
@@ -201,6 +203,10 @@ def _transaction(entry: TransactionMetadata | None) -> Response:
 def handle_list_transactions(cluster: Cluster, request: Request) -> Response:
     """Transactional ids, filtered by state, producer id, age in milliseconds and (Kafka 4.1) a pattern."""
     body, known = request.body, {state.value for state in TxnState}
+    try:
+        re.compile(body.transactional_id_pattern or "")
+    except re.error:
+        return {"error_code": ErrorCode.INVALID_REGULAR_EXPRESSION}
     rows = [{"transactional_id": entry.transactional_id, "producer_id": entry.producer_id,
              "transaction_state": entry.state}
             for entry in cluster.coordinator.entries.values() if _is_listed(entry, body, cluster.now())]

@@ -1,0 +1,195 @@
+"""Requests that Apache Kafka refuses: the same request gets the same error codes from the embedded broker, and the table is held
+against Apache Kafka as well. A test that passes here must not fail there for want of a refusal."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from lesson_lib.broker.embedded import EmbeddedBroker
+from lesson_lib.broker.topic_configs import SETTINGS
+from lesson_lib.wire import requests
+from lesson_lib.wire.record_batch import batch_bytes
+from lesson_lib.wire.requests import RawClient, make_topic
+
+NOWHERE = UUID(int=99)
+Case = tuple[str, str, int, dict[str, Any], list[int]]  # what it is, API, version, fields, error codes in any order
+
+
+def create(name: str, *codes: int, **fields: Any) -> Case:
+    topic = {"name": f"T{len(name)}{name}", "num_partitions": 1, "replication_factor": 1, **fields}
+    return f"create: {name}", "CreateTopics", 7, {"timeout_ms": 5_000, "topics": [topic]}, list(codes)
+
+
+def placed(name: str, code: int, *rows: tuple[int, list[int]], count: int = -1, factor: int = -1) -> Case:
+    assignments = [{"partition_index": index, "broker_ids": brokers} for index, brokers in rows]
+    return create(name, code, assignments=assignments, num_partitions=count, replication_factor=factor)
+
+
+def setting(name: str, value: str | None, code: int) -> Case:
+    told = "".join(character if character.isalnum() else "_" for character in f"{name}-{value}")[:80]
+    return create(told, code, configs=[{"name": name, "value": value}])
+
+
+def commit(what: str, version: int, code: int, *, group: str = "T-commits", partition: int = 0, topic: dict[str, Any] | None = None,
+           **fields: Any) -> Case:
+    rows = [{**(topic or {"name": "T"}), "partitions": [{"partition_index": partition, "committed_offset": 1}]}]
+    body = {"group_id": group, "generation_id_or_member_epoch": -1, "member_id": "", "topics": rows, **fields}
+    return f"commit: {what}", "OffsetCommit", version, body, [code]
+
+
+def txn_commit(what: str, version: int, code: int, **fields: Any) -> Case:
+    rows = [{"name": "T", "partitions": [{"partition_index": 0, "committed_offset": 1}]}]
+    body = {"transactional_id": "T-x", "group_id": "T-g", "producer_id": 5, "producer_epoch": 0, "topics": rows, **fields}
+    return f"commit in a transaction: {what}", "TxnOffsetCommit", version, body, [code]
+
+
+def offset_of(timestamp: int, version: int, code: int) -> Case:
+    rows = [{"partition_index": 0, "current_leader_epoch": -1, "timestamp": timestamp}]
+    body = {"replica_id": -1, "isolation_level": 0, "timeout_ms": 1_000, "topics": [{"name": "T", "partitions": rows}]}
+    return f"offset of {timestamp}, version {version}", "ListOffsets", version, body, [code]
+
+
+def join(what: str, code: int, **fields: Any) -> Case:
+    body = {"group_id": "T-j", "session_timeout_ms": 10_000, "rebalance_timeout_ms": 10_000, "protocol_type": "consumer",
+            "member_id": "", "protocols": [{"name": "range", "metadata": b""}], **fields}
+    return f"join: {what}", "JoinGroup", 5, body, [code]
+
+
+CASES: list[Case] = [
+    create("right", 0), create("no_partition", 37, num_partitions=0), create("fewer", 37, num_partitions=-2),
+    create("many", 44, num_partitions=10_001), create("replicated", 38, replication_factor=3), create("a b", 17),
+    placed("placed", 0, (0, [1]), (1, [1])), placed("counted", 42, (0, [1]), count=1, factor=1), placed("gap", 39, (0, [1]), (2, [1])),
+    placed("twice", 39, (0, [1]), (0, [1])), placed("elsewhere", 39, (0, [7])), placed("doubled", 39, (0, [1, 1])),
+    placed("unplaced", 39, (0, [])),
+    setting("no.such", "1", 40), setting("retention.ms", "many", 40), setting("retention.ms", "-2", 40), setting("retention.ms", "-1", 0),
+    setting("retention.ms", None, 40), setting("retention.bytes", "-5", 0), setting("cleanup.policy", "later", 40),
+    setting("cleanup.policy", "compact, delete", 0), setting("cleanup.policy", "", 0), setting("segment.bytes", "1", 40),
+    setting("segment.bytes", "2147483648", 40), setting("compression.type", "GZIP", 40), setting("compression.gzip.level", "0", 40),
+    setting("compression.gzip.level", "-1", 0), setting("compression.lz4.level", "18", 40), setting("compression.zstd.level", "-7", 0),
+    setting("min.insync.replicas", "0", 40), setting("max.message.bytes", "+5", 0), setting("max.message.bytes", " 5 ", 0),
+    setting("max.message.bytes", "5.0", 40), setting("message.timestamp.type", "x", 40), setting("preallocate", "1", 40),
+    setting("unclean.leader.election.enable", "TRUE", 0), setting("remote.storage.enable", "true", 40),
+    setting("min.cleanable.dirty.ratio", "0.3", 0), setting("min.cleanable.dirty.ratio", "2", 40), setting("flush.ms", "x", 40),
+    setting("min.cleanable.dirty.ratio", "-0.1", 40), setting("leader.replication.throttled.replicas", "x", 40),
+    setting("leader.replication.throttled.replicas", "0:1", 0), setting("max.compaction.lag.ms", "0", 40),
+    setting("local.retention.ms", "-3", 40), setting("segment.ms", "0", 40), setting("segment.index.bytes", "3", 40),
+    *[(f"settings of {kind} {name!r}", "DescribeConfigs", 4, {"resources": [{"resource_type": kind, "resource_name": name}]}, [code])
+      for kind, name, code in ((0, "x", 42), (99, "x", 42), (2, "T-nope", 3), (2, "", 17), (2, "a b", 17), (2, "T", 0),
+                               (4, "1", 0), (4, "", 0), (4, "7", 42), (4, "x", 42))],
+    commit("unknown group, with a generation", 8, 22, group="T-new", generation_id_or_member_epoch=3, member_id="m"),
+    commit("unknown group, with a generation, newer", 9, 69, group="T-new", generation_id_or_member_epoch=3, member_id="m"),
+    commit("unknown id of a topic", 10, 100, topic={"topic_id": NOWHERE}, generation_id_or_member_epoch=3, member_id="m"),
+    commit("unknown topic", 8, 3, topic={"name": "T-nope"}), commit("unknown partition", 8, 3, partition=9),
+    commit("right", 8, 0), commit("group without a name", 8, 0, group=""),
+    *[("fetch an offset of an unknown topic", "OffsetFetch", version, {"groups": [{"group_id": "T-commits", "topics": [
+        {"name": "T-nope", "topic_id": NOWHERE, "partition_indexes": [0]}]}]}, codes) for version, codes in ((8, [0, 0]), (10, [0, 100]))],
+    *[txn_commit(f"unknown id, version {version}", version, 49) for version in (0, 2, 3, 4, 5)],
+    txn_commit("unknown id, with a generation", 3, 49, group_id="T-other", generation_id=4, member_id="m"),
+    txn_commit("no group", 3, 24, group_id=""), txn_commit("no transactional id", 3, 42, transactional_id=""),
+    ("end: unknown", "EndTxn", 3, {"transactional_id": "T-x", "producer_id": 4, "producer_epoch": 0, "committed": True}, [49]),
+    ("end: no id", "EndTxn", 3, {"transactional_id": "", "producer_id": 4, "producer_epoch": 0, "committed": True}, [42]),
+    ("offsets: unknown", "AddOffsetsToTxn", 3, {"transactional_id": "T-x", "producer_id": 4, "producer_epoch": 0, "group_id": "g"}, [49]),
+    ("transactions: unknown", "DescribeTransactions", 0, {"transactional_ids": ["", "T-x"]}, [42, 105]),
+    ("transactions: no pattern", "ListTransactions", 2, {"transactional_id_pattern": "(("}, [128]),
+    ("id: empty name", "InitProducerId", 4, {"transactional_id": "", "transaction_timeout_ms": 1_000}, [42]),
+    ("id: no time", "InitProducerId", 4, {"transactional_id": "T-q", "transaction_timeout_ms": 0}, [50]),
+    ("id: half known", "InitProducerId", 4, {"transactional_id": "T-q", "transaction_timeout_ms": 1_000, "producer_id": 4}, [42]),
+    ("coordinator of nothing", "FindCoordinator", 1, {"key": "x", "key_type": 9}, [42]),
+    ("coordinator of a share", "FindCoordinator", 6, {"coordinator_keys": ["x"], "key_type": 2}, [42]),
+    ("cluster of controllers", "DescribeCluster", 1, {"endpoint_type": 2}, [114]),
+    ("cluster of nothing", "DescribeCluster", 1, {"endpoint_type": 9}, [115]),
+    join("unknown member", 25, member_id="x"), join("no protocol", 23, protocols=[]), join("no type", 23, protocol_type=""),
+    join("too short a session", 26, session_timeout_ms=1), join("no group", 24, group_id=""),
+    ("sync: protocol unnamed", "SyncGroup", 5, {"group_id": "T-j", "generation_id": 1, "member_id": "x"}, [23]),
+    ("sync: unknown member", "SyncGroup", 4, {"group_id": "T-j", "generation_id": 1, "member_id": "x"}, [25]),
+    ("heartbeat: no group", "Heartbeat", 3, {"group_id": "", "generation_id": 1, "member_id": "x"}, [24]),
+    ("leave: no group", "LeaveGroup", 3, {"group_id": "", "members": [{"member_id": "x"}]}, [24]),
+    ("leave: unknown", "LeaveGroup", 3, {"group_id": "T-j", "members": [{"member_id": "x"}]}, [0, 25]),
+    ("delete: name and id", "DeleteTopics", 6, {"timeout_ms": 9_000, "topics": [{"name": "T", "topic_id": NOWHERE}]}, [42]),
+    ("delete: unknown", "DeleteTopics", 6, {"timeout_ms": 9_000, "topics": [{"name": "T-nope"}, {"name": None, "topic_id": NOWHERE}]},
+     [3, 100]),
+    *[(f"grow: {what}", "CreatePartitions", 2, {"timeout_ms": 1_000, "validate_only": True, "topics": topics}, [code])
+      for what, code, topics in (("to none", 37, [{"name": "T", "count": 0}]), ("by none", 37, [{"name": "T", "count": 1}]),
+                                 ("unknown", 3, [{"name": "T-nope", "count": 3}]), ("twice", 42, [{"name": "T", "count": 2}] * 2),
+                                 ("elsewhere", 39, [{"name": "T", "count": 2, "assignments": [{"broker_ids": [7]}]}]),
+                                 ("placed too often", 39, [{"name": "T", "count": 2, "assignments": [{"broker_ids": [1]}] * 2}]))],
+    *[(f"metadata of {name!r}", "Metadata", 9, {"topics": [{"name": name}], "allow_auto_topic_creation": False}, [code])
+      for name, code in (("a b", 17), ("", 17), ("T-nope", 3))],
+    ("records: too far", "DeleteRecords", 2, {"timeout_ms": 1_000, "topics": [{"name": "T", "partitions": [
+        {"partition_index": 0, "offset": 7}, {"partition_index": 4, "offset": 0}]}]}, [1, 3]),
+    ("producers of no topic", "DescribeProducers", 0, {"topics": [
+        {"name": "a b", "partition_indexes": [0]}, {"name": "T", "partition_indexes": [0, 9]}]}, [0, 3, 17]),
+    *[offset_of(*row) for row in ((-3, 6, 35), (-3, 7, 0), (-4, 7, 35), (-4, 8, 0), (-5, 8, 35), (-5, 9, 0), (-6, 11, 0), (-7, 11, 35))],
+    ("fetch: a session that is not there", "Fetch", 12, {"replica_id": -1, "max_bytes": 1, "session_id": 77, "session_epoch": 5}, [70]),
+    ("produce: compacted, without a key", "Produce", 11, {"acks": -1, "timeout_ms": 1_000, "topic_data": [
+        {"name": "T-compacted", "partition_data": [{"index": 0, "records": batch_bytes([b"m"])}]}]}, [87]),
+]
+
+
+def codes_in(message: Any) -> Iterator[int]:
+    """Every error code in an answer."""
+    for name, field in message.fields.items():
+        value = getattr(message, name)
+        if name.endswith("error_code") and not name.startswith("topic_config"):
+            yield value
+        for item in value if value and field.is_struct_array() else ():
+            yield from codes_in(item)
+
+
+def errors(codes: Iterable[int]) -> list[int]:
+    """Without those that say that nothing is wrong."""
+    return sorted(set(codes) - {0})
+
+
+def for_real(fields: Any, prefix: str) -> Any:
+    """The fields with a name of this run's own where the table has T."""
+    if isinstance(fields, dict):
+        return {name: for_real(value, prefix) for name, value in fields.items()}
+    if isinstance(fields, list):
+        return [for_real(item, prefix) for item in fields]
+    return prefix + fields[1:] if isinstance(fields, str) and fields.startswith("T") and fields != "TRUE" else fields
+
+
+def answers(address: str) -> dict[str, list[int]]:
+    """What a broker says to each request, and nothing left of it."""
+    prefix, found = f"T{time.time_ns()}", {}
+    with RawClient(address) as client:
+        make_topic(client, prefix)
+        make_topic(client, f"{prefix}-compacted", 1, {"cleanup.policy": "compact"})
+        for name, api, version, fields, _ in CASES:
+            answer = client.ask(requests.request(api, **for_real(fields, prefix)), version)
+            found[f"{name} ({version})"] = errors(codes_in(answer))
+        names = [topic.name for topic in client.ask(requests.request("Metadata", topics=None), 9).topics if topic.name.startswith(prefix)]
+        client.ask(requests.request("DeleteTopics", topic_names=names, timeout_ms=30_000), 5)
+    return found
+
+
+EXPECTED = {f"{name} ({version})": errors(codes) for name, _, version, _, codes in CASES}
+
+
+def test_the_embedded_broker_refuses_what_apache_kafka_refuses(embedded: EmbeddedBroker) -> None:
+    assert answers(embedded.address) == EXPECTED
+
+
+@pytest.mark.kafka
+def test_the_table_is_what_apache_kafka_answers(kafka_address: str) -> None:
+    assert answers(kafka_address) == EXPECTED
+
+
+@pytest.mark.kafka
+def test_the_settings_of_a_topic_are_apache_kafkas(kafka_address: str, embedded: EmbeddedBroker) -> None:
+    """Every setting that this broker has: the same default, the same kind."""
+    def told(address: str) -> dict[str, tuple[str, int]]:
+        name = f"T{time.time_ns()}"
+        with RawClient(address) as client:
+            make_topic(client, name)
+            resource = {"resource_type": 2, "resource_name": name}
+            rows = client.ask(requests.request("DescribeConfigs", resources=[resource])).results[0].configs
+            client.ask(requests.delete_topic(name))
+        return {row.name: (row.value, row.config_type) for row in rows if row.name in SETTINGS}
+    assert told(embedded.address) == told(kafka_address)
