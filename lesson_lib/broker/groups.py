@@ -6,9 +6,9 @@ hands out partitions) to STABLE. `join` and `sync` return a future that is done 
 there.
 
 Source: `ClassicGroup`, `GroupMetadataManager`, `OffsetMetadataManager`. Differs from Kafka in: no delay
-before a first rebalance, no limit on members; a static member that comes back causes a rebalance; offsets
-are kept in memory and not in `__consumer_offsets`, and none expires; the newer group protocol (KIP-848) is
-left out. It runs on the broker's event loop and uses its timers.
+before a first rebalance, no limit on members; offsets are kept in memory and not in `__consumer_offsets`,
+and none expires; the newer group protocol (KIP-848) is left out. It runs on the broker's event loop and uses
+its timers.
 """
 
 from __future__ import annotations
@@ -34,7 +34,10 @@ class GroupState(StrEnum):
 
 @dataclass(eq=False)
 class Member:
-    """One consumer. Timeouts in ms; `protocols` are its assignors with their subscription, best first."""
+    """One consumer. Timeouts in ms; `protocols` are its assignors with their subscription, best first.
+
+    `former_id` is set where it took the place of a static member without a rebalance.
+    """
 
     id: str
     instance_id: str | None
@@ -43,6 +46,7 @@ class Member:
     rebalance_timeout_ms: int
     protocols: dict[str, bytes]
     assignment: bytes = b""
+    former_id: str = ""
     joining: Waiting = None
     syncing: Waiting = None
     expiry: asyncio.TimerHandle | None = None
@@ -93,7 +97,9 @@ class ClassicGroup:
 
     def join(self, member: Member) -> asyncio.Future[ErrorCode]:
         """The member wants to be in the next generation; the future is done when that has begun."""
-        self._replace_static(member)
+        former = self.with_instance(member.instance_id)
+        if former is not None and former.id != member.id:
+            return self._take_place(former, member)
         known = self.members.get(member.id)
         unchanged = known is not None and known.protocols == member.protocols
         if known is not None:
@@ -111,11 +117,22 @@ class ClassicGroup:
             self._prepare_rebalance()
         return member.joining
 
-    def _replace_static(self, member: Member) -> None:
-        """A static member that comes back takes the place of its former self."""
-        former = self.with_instance(member.instance_id)
-        if former is not None and former.id != member.id:
-            self._drop(former, ErrorCode.FENCED_INSTANCE_ID)
+    def _take_place(self, former: Member, member: Member) -> asyncio.Future[ErrorCode]:
+        """A static member that comes back takes the place of its former self, which is fenced (KIP-345).
+
+        In a stable group whose assignor stays the same nobody else notices: no rebalance.
+        """
+        self._drop(former, ErrorCode.FENCED_INSTANCE_ID)
+        self.members[member.id], member.assignment = member, former.assignment
+        self.leader = member.id if self.leader == former.id else self.leader
+        member.joining = asyncio.get_running_loop().create_future()
+        self.touch(member)
+        if self.state is GroupState.STABLE and self._choose_protocol() == self.protocol:
+            member.former_id = former.id
+            settle(member.joining, ErrorCode.NONE)
+        else:
+            self._prepare_rebalance()
+        return member.joining
 
     def _prepare_rebalance(self) -> None:
         if self.state is not GroupState.PREPARING_REBALANCE:

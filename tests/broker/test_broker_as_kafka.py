@@ -181,6 +181,46 @@ def test_the_table_is_what_apache_kafka_answers(kafka_address: str) -> None:
     assert answers(kafka_address) == EXPECTED
 
 
+def a_static_member_comes_back(address: str) -> None:
+    """In a stable group: nobody rebalances, the assignment stands, the former self is fenced (KIP-345, KIP-814)."""
+    group = f"T{time.time_ns()}"
+    with RawClient(address) as client:
+        def ask(api: str, version: int, **fields: Any) -> Any:
+            return client.ask(requests.request(api, group_id=group, group_instance_id="i", **fields), version)
+
+        def join(version: int, member_id: str = "", **fields: Any) -> Any:
+            return ask("JoinGroup", version, **{"session_timeout_ms": 10_000, "rebalance_timeout_ms": 10_000, "protocol_type": "c",
+                                                "member_id": member_id, "protocols": [{"name": "range", "metadata": b"M"}], **fields})
+
+        def assigned(member_id: str, generation: int, *rows: dict[str, Any]) -> tuple[int, bytes]:
+            answer = ask("SyncGroup", 4, member_id=member_id, generation_id=generation, assignments=list(rows))
+            return answer.error_code, bytes(answer.assignment)
+
+        first = join(5)
+        assert (first.error_code, first.generation_id, first.leader) == (0, 1, first.member_id)
+        assert assigned(first.member_id, 1, {"member_id": first.member_id, "assignment": b"A"}) == (0, b"A")
+        second = join(5)
+        assert (second.error_code, second.generation_id, second.leader, len(second.members)) == (0, 1, first.member_id, 0)
+        assert second.member_id != first.member_id and assigned(second.member_id, 1) == (0, b"A")
+        assert ask("Heartbeat", 3, member_id=first.member_id, generation_id=1).error_code == 82
+        assert join(5, first.member_id).error_code == 82
+        third = join(9)
+        assert (third.generation_id, third.leader, third.skip_assignment, len(third.members)) == (1, third.member_id, True, 1)
+        assert assigned(third.member_id, 1) == (0, b"A")
+        assert join(9, protocols=[{"name": "sticky", "metadata": b"M"}]).error_code == 23
+        other = join(9, protocols=[{"name": "sticky", "metadata": b"M"}, {"name": "range", "metadata": b"M"}])
+        assert (other.generation_id, other.protocol_name, other.skip_assignment) == (2, "sticky", False)
+
+
+def test_a_static_member_comes_back(embedded: EmbeddedBroker) -> None:
+    a_static_member_comes_back(embedded.address)
+
+
+@pytest.mark.kafka
+def test_a_static_member_comes_back_to_apache_kafka(kafka_address: str) -> None:
+    a_static_member_comes_back(kafka_address)
+
+
 @pytest.mark.kafka
 def test_the_settings_of_a_topic_are_apache_kafkas(kafka_address: str, embedded: EmbeddedBroker) -> None:
     """Every setting that this broker has: the same default, the same kind."""

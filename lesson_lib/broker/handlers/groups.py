@@ -18,7 +18,7 @@ from lesson_lib.wire.messages import Request
 
 SESSION_TIMEOUT_MS = range(6_000, 1_800_001)  # group.min.session.timeout.ms, group.max.session.timeout.ms
 FIRST_VERSION_WITH_MEMBER_ID, FIRST_VERSION_WITH_NULL_PROTOCOL, FIRST_VERSION_WITH_NOT_FOUND = 4, 7, 6
-FIRST_VERSION_WITH_PROTOCOL_IN_SYNC = 5
+FIRST_VERSION_WITH_PROTOCOL_IN_SYNC, FIRST_VERSION_WITH_SKIPPED_ASSIGNMENT = 5, 9  # the second: KIP-814
 
 
 @serves("JoinGroup", 0, 9)
@@ -80,12 +80,15 @@ def _not_joined(error: ErrorCode, member_id: str, api_version: int) -> Response:
 async def _join(group: ClassicGroup, member: Member, api_version: int) -> Response:
     if error := await group.join(member):
         return _not_joined(error, member.id, api_version)
-    protocol = group.protocol or ""
+    protocol, leader = group.protocol or "", group.leader or ""
+    resumes = member.id == leader and bool(member.former_id)  # its assignment stands: it need not make another
+    can_skip = api_version >= FIRST_VERSION_WITH_SKIPPED_ASSIGNMENT
     members = [{"member_id": m.id, "group_instance_id": m.instance_id,
                 "metadata": m.protocols.get(protocol, b"")} for m in group.members.values()]
     return {"generation_id": group.generation, "protocol_type": group.protocol_type,
-            "protocol_name": protocol, "leader": group.leader or "", "member_id": member.id,
-            "members": members if member.id == group.leader else []}
+            "protocol_name": protocol, "leader": member.former_id if resumes and not can_skip else leader,
+            "skip_assignment": resumes and can_skip, "member_id": member.id,
+            "members": members if member.id == leader and (can_skip or not resumes) else []}
 
 
 def _membership_error(cluster: Cluster, body: Any) -> ErrorCode:
