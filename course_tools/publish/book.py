@@ -30,7 +30,8 @@ SUBTITLE = ("Kafka's idempotent producer in seven lessons. On these pages you an
             "the runs say to your answers, and step through every picture. To change a run, open the "
             "notebooks.")
 APPENDICES = tuple(ROOT / "notebooks" / name
-                   for name in ("incidents.md", "in-production.md", "clients-compared.md"))
+                   for name in ("incidents.md", "in-production.md", "embedded-broker.md",
+                                "clients-compared.md"))
 
 
 @dataclass(frozen=True)

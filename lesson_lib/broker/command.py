@@ -48,11 +48,10 @@ def _broker(arguments: argparse.Namespace) -> EmbeddedBroker:
     try:
         advertised = (arguments.advertised_host, 0) if arguments.advertised_host else None
         host = arguments.host or "0.0.0.0"
-        broker = EmbeddedBroker(_known(arguments.version), arguments.port, host, advertised)
+        return EmbeddedBroker(_known(arguments.version), arguments.port, host, advertised,
+                              arguments.auto_create_topics)
     except ValueError as error:
         raise LessonError(str(error)) from None
-    broker.cluster.auto_create_topics = arguments.auto_create_topics
-    return broker
 
 
 def _known(text: str) -> KafkaVersion:

@@ -30,9 +30,9 @@ class EmbeddedBroker:
     """
 
     def __init__(self, version: str | KafkaVersion = "4.4", port: int = 0, host: str = "127.0.0.1",
-                 advertised: tuple[str, int] | None = None,
+                 advertised: tuple[str, int] | None = None, auto_create_topics: bool = False,
                  server: Callable[..., ServerThread] = ServerThread) -> None:
-        self.cluster = Cluster(KafkaVersion.of(version))
+        self.cluster = Cluster(KafkaVersion.of(version), auto_create_topics=auto_create_topics)
         self.advertised = advertised
         serve = partial(connection.serve, self.cluster)
         self._server = server(serve, host, port, "embedded broker", self._look_at_clock)
@@ -83,6 +83,12 @@ class EmbeddedBroker:
     def address(self) -> str:
         """`host:port`, for `bootstrap_servers`."""
         return self._server.address
+
+    @property
+    def hooks(self) -> dict[str, Callable[[], None]]:
+        """The faults that happen to a broker, by their names in a script, for a proxy in front of it."""
+        return {"restart broker": self.restart, "crash broker": partial(self.restart, clean=False),
+                "fail over": self.fail_over, "forget idle ids": self.forget_idle_ids}
 
     def log(self, topic: str, partition: int = 0) -> PartitionLog:
         """The log of a partition, to look at. LessonError where there is none."""

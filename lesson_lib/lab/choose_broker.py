@@ -81,12 +81,10 @@ def _start(version: str) -> EmbeddedBroker:
 def of_embedded(broker: EmbeddedBroker, owned: bool = True) -> Choice:
     """An embedded broker, which can have the faults that happen to a broker."""
     version = broker.cluster.version
-    hooks = {"restart broker": lambda: broker.restart(True), "crash broker": lambda: broker.restart(False),
-             "fail over": broker.fail_over, "forget idle ids": broker.forget_idle_ids}
     sentence = ("Live broker: the embedded one, in this Python process, "
                 f"with the rules of Kafka {version}. {CHANGE}")
     address = probe.split_address(broker.address)
-    return Choice(address, str(version), sentence, broker if owned else None, hooks)
+    return Choice(address, str(version), sentence, broker if owned else None, broker.hooks)
 
 
 def _given(wanted: str, said_by: str) -> Choice:

@@ -20,7 +20,7 @@ from kafka.protocol.producer import ProduceResponse
 from lesson_lib.core.batch import TopicPartition
 from lesson_lib.faults import COORDINATOR_APIS
 from lesson_lib.wire import messages
-from lesson_lib.wire.messages import API_KEYS, API_VERSIONS, PRODUCE, RESPONSES, Address, ProtocolError, Request
+from lesson_lib.wire.messages import API_KEYS, API_VERSIONS, PRODUCE, RESPONSES, ProtocolError, Request
 
 COORDINATOR_REQUESTS = {API_KEYS[api]: api for api in COORDINATOR_APIS}
 OPENED_REQUESTS = frozenset((PRODUCE, *COORDINATOR_REQUESTS))
@@ -127,7 +127,7 @@ def nodes_in(answer: Any) -> Iterator[Any]:
         yield from answer.node_endpoints or ()
 
 
-def readdress(answer: Any, ours: Mapping[Address, Address]) -> bool:
+def readdress(answer: Any, ours: Mapping[messages.Address, messages.Address]) -> bool:
     """Put our address in the place of each node's; True when there was any."""
     nodes = list(nodes_in(answer))
     for node in nodes:

@@ -52,6 +52,12 @@ class FaultProxy(ProxyState):
         """Close every connection and end the thread."""
         self._server.stop()
 
+    def __enter__(self) -> FaultProxy:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
     @property
     def running(self) -> bool:
         """Whether it was started and not stopped."""
@@ -140,7 +146,8 @@ class ProxyConnection:
         await self._write(frames.own_answer(request) or await self._answer(request))
 
     async def _answer(self, request: Request) -> bytes:
-        return await self._rewritten(request, await self.upstream.ask(request, messages.framed(request.frame)))
+        frame = await self.upstream.ask(request, messages.framed(request.frame))
+        return await self._rewritten(request, frame)
 
     async def _rewritten(self, request: Request, frame: bytes) -> bytes:
         """The answer, written down where it is a coordinator's, with our addresses and versions in it."""

@@ -81,7 +81,7 @@ async def _join(group: ClassicGroup, member: Member, api_version: int) -> Respon
     if error := await group.join(member):
         return _not_joined(error, member.id, api_version)
     protocol, leader = group.protocol or "", group.leader or ""
-    resumes = member.id == leader and bool(member.former_id)  # its assignment stands: it need not make another
+    resumes = member.id == leader and bool(member.former_id)  # its assignment stands
     can_skip = api_version >= FIRST_VERSION_WITH_SKIPPED_ASSIGNMENT
     members = [{"member_id": m.id, "group_instance_id": m.instance_id,
                 "metadata": m.protocols.get(protocol, b"")} for m in group.members.values()]

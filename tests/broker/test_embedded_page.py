@@ -1,0 +1,54 @@
+"""The page about the embedded broker: its example runs, and what it says is served is what is served."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from kafka.protocol.broker_version_data import BROKER_API_VERSIONS
+
+from lesson_lib.broker.command import NEWEST
+from lesson_lib.broker.connection import VERSIONS
+from lesson_lib.broker.embedded import EmbeddedBroker
+from lesson_lib.core.kafka_version import KafkaVersion
+from lesson_lib.faults import NAMES
+from lesson_lib.wire.messages import REQUESTS
+
+PAGE = (Path(__file__).resolve().parents[2] / "notebooks" / "embedded-broker.md").read_text(encoding="utf-8")
+
+
+def test_the_example_passes(tmp_path: Path) -> None:
+    (code,) = re.findall(r"```python test\n(.*?)```", PAGE, re.S)
+    (tmp_path / "test_orders.py").write_text(code, encoding="utf-8")
+    run = subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)], capture_output=True,
+                         text=True, timeout=60, check=False, cwd=tmp_path)
+    assert "3 passed" in run.stdout, run.stdout + run.stderr
+
+
+def test_what_is_served_is_in_the_table() -> None:
+    rows = re.findall(r"^\| (\w+) \| (\d+) to (\d+) \|$", PAGE, re.M)
+    served = {REQUESTS[key].__name__.removesuffix("Request"): versions for key, versions in VERSIONS.items()}
+    assert [name for name, *_ in rows] == sorted(served)
+    assert {name: (int(low), int(high)) for name, low, high in rows} == served
+
+
+def test_whatever_else_a_broker_serves_is_named() -> None:
+    named = {int(key) for key in re.findall(r"[A-Za-z] \((\d+)\)", PAGE.partition("What it doesn't")[2])}
+    assert named == BROKER_API_VERSIONS[max(BROKER_API_VERSIONS)].keys() - VERSIONS.keys()
+
+
+def test_its_faults_are_those_of_a_script() -> None:
+    words = re.search(r"The words of a script are (.*?)\.\n", PAGE, re.S).group(1)
+    named = {re.sub(r"[ \d]+$", "", word) for word in re.findall(r"`([a-z ]+[\d ]*)`", words)}
+    assert EmbeddedBroker().hooks.keys() < named <= NAMES.keys()
+
+
+def test_the_releases_are_those_that_are_known() -> None:
+    first, last = re.search(r"from ([\d.]+) to ([\d.]+)$", PAGE, re.M).groups()
+    assert KafkaVersion.of(last) == NEWEST
+    assert KafkaVersion.of(first)
+    with pytest.raises(ValueError, match=f"{re.escape(first)} or later"):
+        KafkaVersion.of("0.11")
