@@ -15,16 +15,31 @@ from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.lab.compose import read_compose
 from lesson_lib.lab.lab import Lab, start_lab
 
+ON_SOCKETS = ["sockets", pytest.param("kafka", marks=pytest.mark.kafka)]
 STEPS = Path(__file__).with_name("java") / "Steps.java"
 
 
 @pytest.fixture(scope="module", params=["embedded", pytest.param("kafka", marks=pytest.mark.kafka)])
 def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
-    """A lab on the embedded broker, and one on Apache Kafka. A test can ask for an older embedded one: "embedded 3.9"."""
+    """A lab on the embedded broker, in a virtual world, and one on Apache Kafka. A test can ask for an older embedded one,
+    "embedded 3.9"; another client than kafka-python needs "sockets".
+    """
     name, _, version = request.param.partition(" ")
-    lab = start_lab("embedded", version or "4.4") if name == "embedded" else start_lab(request.getfixturevalue("kafka_address"))
+    if name == "kafka":
+        lab = start_lab(request.getfixturevalue("kafka_address"))
+    else:
+        lab = start_lab("embedded", version or "4.4", world="sockets" if name == "sockets" else "virtual")
     yield lab
     lab.stop()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Facts about another client are facts about a client on sockets."""
+    asked = any(mark.args[0] == "lab" for mark in metafunc.definition.iter_markers("parametrize"))
+    on_sockets = "java" in metafunc.fixturenames or metafunc.definition.get_closest_marker("sockets")
+    if on_sockets and "lab" in metafunc.fixturenames and not asked:
+        metafunc.definition.add_marker(pytest.mark.parametrize("lab", ON_SOCKETS, indirect=True, scope="module"))
 
 
 @pytest.fixture

@@ -216,6 +216,7 @@ def values(lab: Lab, topic: str, partition: int = 0) -> list[str]:
 
 
 @pytest.mark.fact("librdkafka-one-epoch")
+@pytest.mark.sockets
 def test_librdkafka_raises_the_epoch_of_all_partitions(lab: Lab) -> None:
     """librdkafka: an error on one partition raises the epoch for all of them, and a batch of the other partition whose ack
     was lost goes again with a new number: stored twice, every record told ok. Real librdkafka 2.16, as in the simulation."""
@@ -239,6 +240,7 @@ def test_java_and_kafka_python_store_it_once(client: str) -> None:
 
 
 @pytest.mark.fact("librdkafka-told-ok")
+@pytest.mark.sockets
 def test_librdkafka_tells_ok_for_the_record_that_is_not_there(lab: Lab, topic: str, release: KafkaVersion) -> None:
     """KAFKA-15591 with librdkafka (confluent-kafka): the first of three is refused with 6, the second stored; all three are told
     ok, and the first is not in the log: a lost write, with idempotence on and `acks=all`, up to Kafka 4.4."""
@@ -335,6 +337,7 @@ def begun_at_5(client: RawClient, address: str, version: int) -> int:
 @pytest.mark.parametrize(("client", "found"), [
     pytest.param("Java", "log m1 m2; told m0 `TimeoutException`, m1 ok, m2 ok", marks=pytest.mark.java),
     ("kafka-python", "log m0 m1 m2; told m0 ok, m1 ok, m2 ok"), ("aiokafka", "log m0 m1 m2; told m0 ok, m1 ok, m2 ok")])
+@pytest.mark.sockets
 def test_who_the_hole_hits(lab: Lab, client: str, found: str) -> None:
     """The first of three at once to a new partition is refused for now: Java gets a `TimeoutException` after
     `delivery.timeout.ms`, and there is a gap; kafka-python and aiokafka keep one batch of a partition in flight, so
@@ -344,6 +347,7 @@ def test_who_the_hole_hits(lab: Lab, client: str, found: str) -> None:
 
 
 @pytest.mark.fact("flush-the-first")
+@pytest.mark.sockets
 def test_a_first_send_that_has_finished_leaves_no_hole(lab: Lab, topic: str) -> None:
     """Let the first send to a partition finish (`flush()`) before the next one starts, and librdkafka loses nothing."""
     assert sent_by_librdkafka(lab, [0, 0, 0], {1: "refuse 6"}, topic, flush_first=True) == ["ok"] * 3
@@ -356,6 +360,7 @@ def test_a_first_send_that_has_finished_leaves_no_hole(lab: Lab, topic: str) -> 
     ("kafka-python", "`OutOfOrderSequenceNumberError`; a new id, epoch 0", "ok"),
     ("librdkafka", "`OUT_OF_ORDER_SEQUENCE_NUMBER`; it sends nothing any more", "`_FATAL`"),
     ("aiokafka", "`OutOfOrderSequenceNumber`; the same id, epoch 0", "`OutOfOrderSequenceNumber`")])
+@pytest.mark.sockets
 def test_what_each_client_does_with_45(lab: Lab, client: str, told: str, then: str) -> None:
     """Error 45 for a batch outside a transaction: Java goes on with a new epoch, and the application is told ok; kafka-python
     fails the record and takes a new id; librdkafka and aiokafka are finished, every later send fails."""

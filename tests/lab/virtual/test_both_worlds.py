@@ -19,7 +19,8 @@ SCRIPTS: list[dict[str, Any]] = [
     *({"acks": acks, "idempotence": False, "faults": {2: fault}} for acks in (0, 1) for fault in ("lose request", "refuse 19")),
     {"acks": 0, "idempotence": False}, {"acks": 1, "idempotence": False, "faults": {2: "lose ack"}},
     {"resend": True, "retries": 0, "idempotence": False, "faults": {2: "lose ack"}},
-    *({"values_or_count": 6, "records_per_batch": 2, "idempotence": idempotence, "faults": {2: "lose ack"}} for idempotence in (True, False)),
+    *({"values_or_count": 6, "records_per_batch": 2, "idempotence": idempotence, "faults": {2: "lose ack"}}
+      for idempotence in (True, False)),
     {"values_or_count": 4, "partitions": 2, "faults": {2: "lose ack"}},
     {"values_or_count": ["coffee", "coffee"], "faults": {2: "lose ack"}},
 ]
