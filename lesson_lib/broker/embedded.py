@@ -16,14 +16,14 @@ from lesson_lib.broker.handlers.transactions import abort_timed_out
 from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.core.partition_log import PartitionLog
 from lesson_lib.errors import LessonError
-from lesson_lib.wire.server import ServerThread
+from lesson_lib.wire.server import Served, ServerThread
 
 EXPIRATION_CHECK_MS = 600_000  # producer.id.expiration.check.interval.ms
 EVERY_ADDRESS = ("", "0.0.0.0", "::")
 DAY_MS = 86_400_000
 
 
-class EmbeddedBroker:
+class EmbeddedBroker(Served):
     """A broker of release `version`. `advertised` is the (host, port) that clients are told, None: its own.
 
     A `host` that means every address of this machine is told to clients as its name. `server` serves it.
@@ -47,42 +47,17 @@ class EmbeddedBroker:
             self.forget_idle_ids(self.cluster.now())
 
     def start(self) -> EmbeddedBroker:
-        """Listen and return itself; LessonError where the port is taken."""
-        self._server.start()
+        """As `Served.start`; clients are told the address from now on."""
+        super().start()
         host, port = self.advertised or (self._server.host, 0)
         self.cluster.host = socket.gethostname() if host in EVERY_ADDRESS else host
         self.cluster.port = port or self._server.port
         return self
 
-    def stop(self) -> None:
-        """Close every connection and end the thread; the logs can still be looked at."""
-        self._server.stop()
-
-    def __enter__(self) -> EmbeddedBroker:
-        return self.start()
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    @property
-    def running(self) -> bool:
-        """Whether it was started and not stopped."""
-        return self._server.running
-
     @property
     def is_open_to_others(self) -> bool:
         """Whether programs on other machines can reach it."""
         return self._server.host not in ("localhost", "::1") and not self._server.host.startswith("127.")
-
-    @property
-    def port(self) -> int:
-        """The port it listens on."""
-        return self._server.port
-
-    @property
-    def address(self) -> str:
-        """`host:port`, for `bootstrap_servers`."""
-        return self._server.address
 
     @property
     def hooks(self) -> dict[str, Callable[[], None]]:

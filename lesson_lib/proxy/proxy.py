@@ -26,13 +26,13 @@ from lesson_lib.proxy.distance import FarWriter, from_afar
 from lesson_lib.proxy.recording import BatchSent, Recording, write_down
 from lesson_lib.wire import messages, probe
 from lesson_lib.wire.messages import Address, Request
-from lesson_lib.wire.server import Connection, ServerThread
+from lesson_lib.wire.server import Connection, Served, ServerThread
 
 LOOK_SECONDS = 1.0
 QUIET_SECONDS, WINDOW_SECONDS, TICK = 0.03, 2.0, 0.001
 
 
-class FaultProxy(ProxyState):
+class FaultProxy(Served, ProxyState):
     """A proxy for the broker at `upstream` (host, port); see `ProxyState`. `server` serves it."""
 
     def __init__(self, upstream: Address, hooks: Mapping[str, Callable[[], None]] | None = None,
@@ -43,30 +43,10 @@ class FaultProxy(ProxyState):
         self._server = server(self._serve(upstream), port=port, name="fault proxy")
 
     def start(self) -> FaultProxy:
-        """Listen and return itself; LessonError where the port is taken."""
-        self._server.start()
+        """As `Served.start`; the broker's address is ours from now on."""
+        super().start()
         self.addresses[self.upstream] = (self._server.host, self._server.port)
         return self
-
-    def stop(self) -> None:
-        """Close every connection and end the thread."""
-        self._server.stop()
-
-    def __enter__(self) -> FaultProxy:
-        return self.start()
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    @property
-    def running(self) -> bool:
-        """Whether it was started and not stopped."""
-        return self._server.running
-
-    @property
-    def address(self) -> str:
-        """`host:port`, for `bootstrap_servers`."""
-        return self._server.address
 
     def broker_answers(self) -> bool:
         """Ask the broker something, by a connection of our own; takes `LOOK_SECONDS` at most."""

@@ -65,20 +65,6 @@ def end_txn(transactional_id: str, producer_id: int, producer_epoch: int, *, com
     return request("EndTxn", committed=commit, **_of((transactional_id, producer_id, producer_epoch)))
 
 
-def add_offsets(transactional_id: str, producer_id: int, producer_epoch: int, group_id: str) -> Any:
-    """Tell the coordinator that the offsets of a group take part."""
-    who = _of((transactional_id, producer_id, producer_epoch))
-    return request("AddOffsetsToTxn", group_id=group_id, **who)
-
-
-def txn_offset_commit(transactional_id: str, group_id: str, producer_id: int, producer_epoch: int, topic: str,
-                      offsets: Mapping[int, int]) -> Any:
-    """Offsets (partition -> next offset to read) that become visible with the transaction."""
-    parts = [{"partition_index": p, "committed_offset": offset} for p, offset in offsets.items()]
-    return request("TxnOffsetCommit", group_id=group_id, topics=[{"name": topic, "partitions": parts}],
-                   **_of((transactional_id, producer_id, producer_epoch)))
-
-
 def delete_records(topic: str, offsets: Mapping[int, int]) -> Any:
     """Raise the log start offset (partition -> first offset to keep; -1 empties the log)."""
     parts = [{"partition_index": p, "offset": offset} for p, offset in offsets.items()]

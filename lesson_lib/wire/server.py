@@ -14,7 +14,7 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from lesson_lib.errors import LessonError
 
@@ -146,6 +146,42 @@ class ServerThread:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.sleep(0)
+
+
+class Served:
+    """Something that a `ServerThread` serves: started, or entered as a context, and stopped for good."""
+
+    _server: ServerThread
+
+    def start(self) -> Self:
+        """Listen and return itself; LessonError where the port is taken."""
+        self._server.start()
+        return self
+
+    def stop(self) -> None:
+        """Close every connection and end the thread; what was gathered can still be looked at."""
+        self._server.stop()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def running(self) -> bool:
+        """Whether it was started and not stopped."""
+        return self._server.running
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return self._server.port
+
+    @property
+    def address(self) -> str:
+        """`host:port`, for `bootstrap_servers`."""
+        return self._server.address
 
 
 def _reason(error: OSError | OverflowError) -> str:

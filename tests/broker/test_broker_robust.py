@@ -22,6 +22,8 @@ from lesson_lib.wire import requests
 from lesson_lib.wire.record_batch import batch_bytes
 from lesson_lib.wire.requests import RawClient, make_topic
 
+from .logs import txn_offset_commit
+
 SERVED = served_versions(KafkaVersion(4, 4))
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "300"))
 WAITING = {1, 11, 14}  # these may rightly take their time to answer
@@ -103,7 +105,7 @@ def correct_frames() -> list[bytes]:
     frames = []
     for request in (requests.produce("t", 0, batch), requests.init_producer_id("x"), requests.fetch("t", {0: 0, 1: 0}),
                     requests.list_offsets("t", [0, 1]), requests.add_partitions("x", 1, 0, "t", [0]), requests.create_topic("u"),
-                    requests.end_txn("x", 1, 0, commit=True), requests.txn_offset_commit("x", "g", 1, 0, "t", {0: 1}),
+                    requests.end_txn("x", 1, 0, commit=True), txn_offset_commit("x", "g", 1, 0, "t", 1),
                     requests.delete_records("t", {1: 0}), requests.describe_producers("t", [0]), requests.metadata("t"),
                     requests.describe_transactions(["x"])):
         for version in range(SERVED[request.API_KEY][0], SERVED[request.API_KEY][1] + 1):

@@ -17,6 +17,8 @@ from lesson_lib.wire import requests
 from lesson_lib.wire.record_batch import batch_bytes
 from lesson_lib.wire.requests import RawClient, make_topic
 
+from .logs import add_offsets, txn_offset_commit
+
 PID, EPOCH = 700, 5
 STAMP = 1_780_000_000_000
 UNSET = -1
@@ -339,8 +341,8 @@ def test_an_offset_in_an_open_transaction_is_not_stable(client: RawClient, versi
     """KIP-447: who asks for a stable offset is told to wait (88) while a transaction holds one back; who does not gets the old one."""
     who = client.ask(requests.init_producer_id("x"))
     me = "x", who.producer_id, who.producer_epoch
-    assert client.ask(requests.add_offsets(*me, "g")).error_code == 0
-    client.ask(requests.txn_offset_commit("x", "g", *me[1:], "t", {0: 5}))
+    assert client.ask(add_offsets(*me, "g")).error_code == 0
+    client.ask(txn_offset_commit("x", "g", *me[1:], "t", 5))
     assert fetched_offset(client, version, stable=True) == (88, -1)
     assert fetched_offset(client, version, stable=False) == (0, -1)
     client.ask(requests.end_txn(*me, commit=True))

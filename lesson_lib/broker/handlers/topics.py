@@ -17,7 +17,7 @@ from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.wire.messages import Request
 
 MAX_PARTITIONS_OF_REQUEST = 10_000  # all topics together (QuorumController.MAX_RECORDS_PER_USER_OP)
-UNKNOWN, TOPIC, BROKER = 0, 2, 4  # kinds of resources
+TOPIC, BROKER = 2, 4  # kinds of resources
 KINDS = (TOPIC, BROKER, 8, 16, 32)  # loggers, metrics of clients, groups: nothing is told of these
 SET_ON_TOPIC, DEFAULT = 1, 5  # where a setting comes from
 BROKER_SETTINGS = {
