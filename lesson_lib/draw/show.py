@@ -11,7 +11,15 @@ from lesson_lib.draw.sheet.canvas import Canvas
 from lesson_lib.draw.sheet.style import LANE, MARGIN
 from lesson_lib.draw.words.boxes import boxes
 from lesson_lib.draw.words.events import Telling
-from lesson_lib.draw.words.heading import Heading, LastLines, differences, names_of, small_print, title
+from lesson_lib.draw.words.heading import (
+    NOW_AND_BEFORE,
+    Heading,
+    LastLines,
+    differences,
+    names_of,
+    small_print,
+    title,
+)
 from lesson_lib.draw.words.two_runs import (
     alike,
     comparable,
@@ -25,7 +33,6 @@ from lesson_lib.history import History
 
 CAPTURE = 20  # attempts that lanes have room for
 LAYOUTS = ("lanes", "space-time", "arrivals")
-NOW_AND_BEFORE = ("Now", "Before")
 
 
 class Panel(Protocol):
@@ -134,7 +141,7 @@ def _page(panels: Sequence[Panel], telling: Telling, behind: History | None) -> 
         if panel is not panels[0]:  # where there is little room, each run can be shown alone
             canvas.divided_at = top - 7
             canvas.line([(MARGIN, top - 7), (width - MARGIN, top - 7)], colour=LANE, width=1.0)
-        heading.draw(canvas, top)
+        heading.draw(canvas, top, telling.last if panel.view.events else None)
         panel.draw(canvas, top + heading.height)
         canvas.event = telling.last if panel.view.events else None
         ending.draw(canvas, top + height - ending.height)

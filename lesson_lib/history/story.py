@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.history.attempt import Attempt
 from lesson_lib.history.event import Kind
+from lesson_lib.history.finding import half_there
 from lesson_lib.history.run import Run
 
 MOST = 12  # sentences about what went wrong, before the rest is only counted
@@ -31,9 +32,9 @@ def as_story(run: Run) -> str:
 
 def _sent(run: Run) -> str:
     batches, requests = len({a.batch for a in run.attempts}), len(run.attempts)
-    mode = "with" if run.settings.idempotence else "without"
-    what = "transactions" if any(a.send.transactional for a in run.attempts) else "idempotence"
-    return (f"A producer {mode} {what} sends {batches} batch{'es' * (batches != 1)} "
+    transactions = any(a.send.transactional for a in run.attempts)
+    how = " with transactions" if transactions else " with idempotence" * run.settings.idempotence
+    return (f"A producer{how} sends {batches} batch{'es' * (batches != 1)} "
             f"in {requests} request{'s' * (requests != 1)}.")
 
 
@@ -79,9 +80,17 @@ def verdict_on(run: Run) -> str:
     """On a run without anomalies: copies that the application made, and what it cannot know."""
     unknown = [batch for batch, what in run.told.items() if what == "unknown"]
     doubt = [f"The application does not know about batch {_and(unknown)}."] if unknown else []
-    where = " within any one partition" if len(run.partitions) > 1 else ""
-    calm = "" if run.settings.by_hand else f"No anomaly{where}."
+    calm = "" if run.settings.by_hand else _calm(run)
     return " ".join([*_early(run), *_again(run), *doubt]) or calm
+
+
+def _calm(run: Run) -> str:
+    """Where something is missing, a log in order is only half the truth."""
+    if len(run.partitions) < 2:
+        return "No anomaly."
+    if half := half_there(run):
+        return f"Each log is in order, but only half is there: {half}."
+    return "No anomaly within any one partition."
 
 
 def recognised(run: Run) -> str:

@@ -61,7 +61,8 @@ def test_batches_made_by_hand_go_by_what_was_written_on_them() -> None:
     run = forged((7, 0, 0), (7, 0, 1), (7, 0, 5, 2)).run()
     chart, picture = chart_of(run), show(run, layout="arrivals")
     assert [chart.groups[0].title, *map(chart.name_of, chart.groups[0].arrivals)] == ["P7 epoch 0", "0", "1", "5..6"]
-    assert heading.title(run, "") == "Batches made by hand" and heading.small_print(run) == "Kafka 4.4"
+    assert heading.title(run, "") == "2 stored, 1 refused"
+    assert heading.small_print(run) == "batches made by hand  ·  Kafka 4.4"
     assert "told" not in run.table() and "No anomaly" not in repr(picture)
 
 

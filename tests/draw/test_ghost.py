@@ -80,9 +80,9 @@ def test_a_word_behind_is_left_out_where_a_word_stands_before_it() -> None:
 
 def test_the_picture_says_what_stands_behind_it(picture: Picture) -> None:
     assert "pale behind it: the run before (faults: none)" in " ".join(texts(picture))
-    assert picture.alt.startswith("A run, and pale behind it the run before a change. Now: A producer without idempotence")
+    assert picture.alt.startswith("A run, and pale behind it the run before a change. Now: A producer sends")
     assert "Before: A producer" in picture.alt
-    assert "Now, idempotence off, acks=all" in picture.table and "Before, idempotence off, acks=all" in picture.table
+    assert "Now: m1 is stored twice, idempotence off, acks=all" in picture.table and "idempotence off, acks=all" in picture.table
     assert [line.split()[:2] for line in picture.table.splitlines() if line.startswith("≠")] == [["≠", "1"]]
 
 
@@ -113,7 +113,7 @@ def test_on_the_wire_another_clock_and_another_id_are_no_difference() -> None:
 @pytest.mark.parametrize("layout", ["space-time", "arrivals"])
 def test_the_other_layouts_draw_it_below(layout: str) -> None:
     picture = show(NOW, layout, ghost=BEFORE)
-    assert {"Now, idempotence off", "Before, idempotence off"} <= set(texts(picture)) and picture.canvas.divided_at
+    assert {"Now: m1 is stored twice", "Before: Each record is stored once"} <= set(texts(picture)) and picture.canvas.divided_at
     assert not picture.canvas.behind
 
 

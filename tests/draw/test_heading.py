@@ -57,11 +57,11 @@ def test_two_runs_are_called_by_the_first_setting_that_differs() -> None:
 def test_the_small_print_leaves_out_what_the_name_says() -> None:
     lost = simulate(3, faults={2: "lose ack"}, consumer=True)
     assert small_print(lost, "Ack lost at request 2").split("  ·  ") == [
-        "acks=all", "1 in flight", "consumer commits after handling", "simulated, Kafka 4.4"]
+        "idempotence on", "acks=all", "1 in flight", "consumer commits after handling", "simulated, Kafka 4.4"]
     assert small_print(lost, "Broker restarted before request 3").endswith("faults: 2: lose ack")
     assert "simulated  ·" in small_print(lost, "Kafka 4.4") and "acks" not in small_print(lost, "acks=all")
     wrong = simulate(2, rule=MUTANTS["buffer and sort"].broker())
-    assert small_print(wrong, "A wrong broker") == "acks=all  ·  1 in flight  ·  simulated  ·  faults: none"
+    assert small_print(wrong, "A wrong broker") == "idempotence on  ·  acks=all  ·  1 in flight  ·  simulated  ·  faults: none"
 
 
 def test_a_ghost_says_its_fault_once() -> None:

@@ -24,10 +24,10 @@ def ending(picture: Picture) -> str:
 
 def test_an_exception_stands_under_its_ring_and_in_caption_and_table() -> None:
     picture = compare(simulate(1, faults={"1+": "lose ack"}, **PATIENCE), simulate(1, faults={"1+": "lose request"}, **PATIENCE))
-    assert texts(picture).count("0 unknown:\nTimeoutException") == 2 and unreadable(picture.canvas) == []
+    assert texts(picture).count("batch 0\nunknown:\nTimeoutException") == 2 and unreadable(picture.canvas) == []
     assert "Both: The application gets TimeoutException: it cannot know whether batch 0 is in the log." in picture.captions
     assert picture.table.count("told: m0 unknown: TimeoutException") == 2 and picture.table.count("told unknown: TimeoutException") == 2
-    assert "0 unknown:\nTimeoutException" not in texts(show(simulate(1, faults={"1+": "lose ack"}, **PATIENCE), "space-time"))
+    assert "batch 0\nunknown:\nTimeoutException" not in texts(show(simulate(1, faults={"1+": "lose ack"}, **PATIENCE), "space-time"))
 
 
 def test_a_broken_connection_and_a_time_out_are_told_apart() -> None:
@@ -45,7 +45,7 @@ def test_many_exceptions_are_left_to_the_table() -> None:
 
 def test_who_did_not_hear_of_a_batch_got_no_exception() -> None:
     killed = show(simulate(2, faults={2: "kill producer"}))
-    assert "1 unknown" in texts(killed) and not [text for text in texts(killed) if text.startswith("1 unknown:")]
+    assert "batch 1\nunknown" in texts(killed) and not [text for text in texts(killed) if text.startswith("batch 1\nunknown:")]
 
 
 def test_the_last_line_tells_the_retry_from_the_second_send() -> None:

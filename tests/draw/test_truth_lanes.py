@@ -28,7 +28,18 @@ from tests.draw.reading import (
     rows,
     verdict_mark,
 )
-from tests.draw.truth import Memory, as_sent, copies, drawn_events, label, last_sequence, owner_words, range_words
+from tests.draw.truth import (
+    Memory,
+    as_sent,
+    copies,
+    drawn_events,
+    ids,
+    label,
+    last_sequence,
+    owner_words,
+    range_words,
+    sent_again,
+)
 
 
 class Lanes:
@@ -66,6 +77,7 @@ def checked(history: History, picture: Picture, drawing: Drawing | None = None) 
     """All that can be read in the lanes of one run."""
     lanes = Lanes(history, picture, drawing or read(picture.svg))
     memory, times, whose = Memory(), copies(lanes.events), owner_words(lanes.events)
+    again = sent_again(lanes.events)
     for n, event in enumerate(lanes.events):
         memory.see(event)
         if event.kind == Kind.SEND:
@@ -73,7 +85,7 @@ def checked(history: History, picture: Picture, drawing: Drawing | None = None) 
         elif event.kind == Kind.VERDICT:
             check_verdict(lanes, n, event)
             check_memory(lanes, n, event, memory, whose)
-            check_cell(lanes, n, event, times.get(n, 0))
+            check_cell(lanes, n, event, times.get(n, 0), n in again)
         elif event.kind == Kind.LOST:
             check_lost(lanes, n, event)
         elif event.kind == Kind.ACK:
@@ -95,8 +107,8 @@ def check_send(lanes: Lanes, n: int, event: Event) -> None:
     assert lanes.of(n).inside(box) == label(event)
     assert abs(box.middle[1] - lanes.rows[event.lane]) < 2
     numbers = [f"seq {range_words(event.base_sequence, last_sequence(event))}"] if event.base_sequence >= 0 else []
-    tries = [f"try {event.try_no}"] if event.try_no > 1 else []
-    assert [w for w in lanes.of(n).texts() if w != label(event)] == list(filter(None, [", ".join(tries + numbers)]))
+    request = f"R{event.attempt}" + (f" try {event.try_no}" if event.try_no > 1 else "")
+    assert [w for w in lanes.of(n).texts() if w != label(event)] == ["\n".join([request, *numbers])]
 
 
 def check_verdict(lanes: Lanes, n: int, event: Event) -> None:
@@ -120,24 +132,26 @@ def check_memory(lanes: Lanes, n: int, event: Event, memory: Memory, whose: dict
         assert drawn == []
         return
     name = whose.get((event.topic, event.partition, event.producer_id, epoch), "")
-    assert " ".join(drawn).split() == name.split() + [range_words(*one) for one in kept], event
+    beside = memory.beside(event, ids(lanes.events))
+    more = [*beside, "as", "before"] if beside else []
+    assert " ".join(drawn).split() == name.split() + [range_words(*one) for one in kept] + more, event
     (box,) = lanes.of(n).filled(MEMORY)
     assert lanes.of(n).inside(box) == drawn[0]
 
 
-def check_cell(lanes: Lanes, n: int, event: Event, time: int) -> None:
+def check_cell(lanes: Lanes, n: int, event: Event, time: int, again: bool) -> None:
     """What is stored is a cell of the log of its partition, and a copy says so."""
     drawn = lanes.in_row(n, lanes.log_name(event))
     if event.what != "stored":
         assert drawn == []
         return
     log = [c for c in lanes.history.logs[event.topic, event.partition] if c.base_offset == event.offset]
-    ending = {1: log[0].txn, 2: "second copy", 3: "third copy"}.get(time, f"{time}th copy")
+    ending = {1: "sent again" if again else log[0].txn, 2: "second copy", 3: "third copy"}.get(time, f"{time}th copy")
     assert drawn[1:] == [ending] * bool(ending)
     found = list(cells(drawn[0]))
     assert found[0] == (event.offset, short(log[0].value)) and found[-1][0] == log[-1].offset
     assert all((offset, value) == (offset, short(log[offset - event.offset].value)) for offset, value in found if value != "…")
-    assert bool(lanes.of(n).filled(AGAIN)) == (time > 1)
+    assert bool(lanes.of(n).filled(AGAIN)) == (time > 1 or again)
 
 
 def short(value: str) -> str:
@@ -183,24 +197,25 @@ def check_logs(lanes: Lanes) -> None:
 
 def check_told(lanes: Lanes) -> None:
     """From left to right: what the application is told, in that order; the rings of doubt; at the end what nobody reported on."""
-    drawn = sorted((w for w in lanes.drawing.words if w.event is not None and lanes.row_of(w.top) == "application is told"
-                    and w.anchor == "middle"), key=lambda w: w.x)
+    drawn = sorted((w for w in lanes.drawing.words if w.event is not None and w.anchor == "middle"
+                    and lanes.row_of(w.top) == "application is told"), key=lambda w: w.x)
     told = {e.batch for e in lanes.plain if e.kind == Kind.REPORT}
     expected, doubted = [], set()
     for n, event in enumerate(lanes.plain):
         if event.kind == Kind.REPORT:
-            expected.append((n, f"{event.batch} {event.what}" if event.batch >= 0 else event.what))
+            expected.append((n, f"batch {event.batch} {event.what}" if event.batch >= 0 else event.what))
             if event.what == "ok" and event.offset is not None:
-                assert [w.text.split(":")[1].split() for w in drawn if w.event == n] == [["offset", str(event.offset)]]
+                assert [w.text.split("\n")[-1] for w in drawn if w.event == n] == [f"ok, offset {event.offset}"]
             assert shape_of_belief(lanes.of(n)) == event.what
             doubted.add(event.batch)
         elif event.kind == Kind.LOST and event.batch not in doubted:  # the first loss; later ones change nothing for the application
-            expected.append((n, f"{event.batch} ?"))
+            expected.append((n, f"batch {event.batch} ?"))
             assert shape_of_belief(lanes.of(n)) == "unknown"
             doubted.add(event.batch)
     never = sorted({e.batch for e in lanes.plain if e.kind == Kind.SEND} - told)
     last = len(lanes.plain) - 1
-    assert [(w.event, w.text.split(":")[0]) for w in drawn] == [*expected, *((last, f"{batch} unknown") for batch in never)]
+    said = [(w.event, re.split("[:,]", w.text.replace("\n", " "))[0]) for w in drawn]
+    assert said == [*expected, *((last, f"batch {batch} unknown") for batch in never)]
 
 
 def shape_of_belief(marks: Drawing) -> str:

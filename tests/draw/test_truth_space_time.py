@@ -23,7 +23,7 @@ from tests.draw.reading import (
     read,
     verdict_mark,
 )
-from tests.draw.truth import Memory, as_sent, copies, drawn_events, label, owner_words, range_words, stable_offsets
+from tests.draw.truth import Memory, as_sent, copies, drawn_events, ids, label, owner_words, range_words, sent_again, stable_offsets
 
 Key = tuple[str, int]
 
@@ -63,6 +63,7 @@ def checked(history: History, picture: Picture) -> None:
     sheet = SpaceTime(history, picture)
     assert all(above < below for above, below in zip(sheet.ys, sheet.ys[1:], strict=False)), "later is lower"
     memory, times, whose = Memory(), copies(sheet.events), owner_words(sheet.events)
+    again = sent_again(sheet.events)
     for n, event in enumerate(sheet.events):
         memory.see(event)
         assert sheet.sentences[n].text.split() == picture.captions[n].split()
@@ -72,7 +73,7 @@ def checked(history: History, picture: Picture) -> None:
             assert sheet.of(n).inside(box) == label(event)
             assert_at(box.middle, (sheet.x(event.lane, event), sheet.ys[n]))
         elif event.kind == Kind.VERDICT:
-            check_verdict(sheet, n, event, times.get(n, 0))
+            check_verdict(sheet, n, event, times.get(n, 0), n in again)
             check_memory(sheet, n, event, memory, whose)
         elif event.kind == Kind.LOST:
             check_lost(sheet, n, event)
@@ -94,7 +95,7 @@ def assert_at(one: tuple[float, float], other: tuple[float, float], by: float = 
     assert abs(one[0] - other[0]) < by and abs(one[1] - other[1]) < by, (one, other)
 
 
-def check_verdict(sheet: SpaceTime, n: int, event: Event, time: int) -> None:
+def check_verdict(sheet: SpaceTime, n: int, event: Event, time: int, again: bool) -> None:
     """The mark at the lane of the partition's broker, the request's arrow from its send, and the cell of what is stored."""
     at = sheet.x("broker", event), sheet.ys[n]
     shape, mark = verdict_mark(s for s in sheet.of(n).shapes if abs(s.middle[0] - at[0]) < 2)
@@ -106,8 +107,8 @@ def check_verdict(sheet: SpaceTime, n: int, event: Event, time: int) -> None:
     assert form == ("request" if event.try_no == 1 else "retry") and abs(start[1] - sheet.ys[sent]) < 2
     drawn = [w for w, _ in sheet.column((event.topic, event.partition)) if w.event == n]
     assert [abs(w.y - sheet.ys[n]) < 2 for w in drawn] == [True] * (event.what == "stored")
-    copy = [w.text for w in sheet.of(n).words if w.text.endswith("copy")]
-    assert copy == [{2: "second copy", 3: "third copy"}.get(time, f"{time}th copy")] * (time > 1)
+    copy = [w.text for w in sheet.of(n).words if w.text.endswith("copy") or w.text == "sent again"]
+    assert copy == ([{2: "second copy", 3: "third copy"}.get(time, f"{time}th copy")] if time > 1 else ["sent again"] * again)
 
 
 def check_memory(sheet: SpaceTime, n: int, event: Event, memory: Memory, whose: dict[tuple[str, int, int, int], str]) -> None:
@@ -115,8 +116,10 @@ def check_memory(sheet: SpaceTime, n: int, event: Event, memory: Memory, whose: 
     epoch, kept = memory.of.get((event.topic, event.partition, event.producer_id), (-1, []))
     boxes = sheet.of(n).filled(MEMORY)
     name = whose.get((event.topic, event.partition, event.producer_id, epoch), "")
+    beside = memory.beside(event, ids(sheet.events))
+    more = [*beside, "as", "before"] if beside else []
     assert [sheet.of(n).inside(box).split() for box in boxes] == (
-        [name.split() + [range_words(*one) for one in kept]] if kept else []), event
+        [name.split() + [range_words(*one) for one in kept] + more] if kept else []), event
 
 
 def check_lost(sheet: SpaceTime, n: int, event: Event) -> None:
@@ -133,8 +136,8 @@ def check_lost(sheet: SpaceTime, n: int, event: Event) -> None:
 def check_report(sheet: SpaceTime, n: int, event: Event) -> None:
     """What the application is told, in its lane and its row."""
     (word,) = [w for w in sheet.of(n).words if w.anchor == "end"]
-    offset = f": offset {event.offset}" if event.what == "ok" and event.offset is not None else ""
-    assert word.text == (f"{event.batch} {event.what}" if event.batch >= 0 else event.what) + offset and abs(word.y - sheet.ys[n]) < 2
+    offset = f", offset {event.offset}" if event.what == "ok" and event.offset is not None else ""
+    assert word.text == (f"batch {event.batch} {event.what}" if event.batch >= 0 else event.what) + offset and abs(word.y - sheet.ys[n]) < 2
     marks = sheet.of(n)
     ticks = [line for line in marks.lines(GREEN) if len(line.points) == 3]
     assert bool(ticks) == (event.what == "ok")

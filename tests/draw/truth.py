@@ -36,6 +36,11 @@ class Memory:
             self._append(owner, event.producer_epoch, (event.base_sequence, last_sequence(event)))
             self.opened |= {owner} if event.transactional else set()
 
+    def beside(self, event: Event, names: dict[int, str]) -> list[str]:
+        """Who else is remembered on the partition of a batch."""
+        return [names[owner[2]] for owner, (_, ranges) in self.of.items()
+                if owner[:2] == (event.topic, event.partition) and owner[2] != event.producer_id and ranges]
+
     def _append(self, owner: Owner, epoch: int, batch: Range | None) -> None:
         self.log.append((owner, epoch, batch))
         self._learn(owner, epoch, batch)
@@ -108,6 +113,17 @@ def copies(events: list[Event]) -> dict[int, int]:
         if event.kind == Kind.VERDICT and event.what == "stored":
             times[event.batch] += 1
             found[n] = times[event.batch]
+    return found
+
+
+def sent_again(events: list[Event]) -> set[int]:
+    """The events that store for the first time what another batch of the application has put into that log already."""
+    found, known = set(), dict[tuple[str, int, tuple[str, ...]], int]()
+    for n, event in enumerate(events):
+        if event.kind == Kind.VERDICT and event.what == "stored":
+            first = known.setdefault((event.topic, event.partition, event.values), event.batch)
+            if first != event.batch and event.values and not event.transactional:
+                found.add(n)
     return found
 
 

@@ -151,7 +151,7 @@ def test_the_story_of_a_lost_request_and_of_what_else_happens() -> None:
     events = (send(0, 1, 0), Event(5, Kind.LOST, "request", attempt=1, batch=0), Event(6, Kind.BROKER, "restarted", "broker"),
               Event(7, Kind.PRODUCER, "killed", "producer 2"))
     story = History(events, {("t", 0): ()}, Settings(idempotence=False)).story()
-    assert story.startswith("A producer without idempotence sends 1 batch in 1 request. Request 1 (batch 0, try 1) is lost. "
+    assert story.startswith("A producer sends 1 batch in 1 request. Request 1 (batch 0, try 1) is lost. "
                             "The broker restarted. Producer 2 is killed. The log holds nothing.")
 
 

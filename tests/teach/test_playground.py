@@ -93,7 +93,7 @@ def test_deliver_takes_a_fault_away() -> None:
 def test_the_old_future_stays_on_the_page_as_a_ghost() -> None:
     said = playground(2, idempotence=False).change(2, "lose ack")
     assert repr(said).count("told:") == 2 and "stored at offset 2" in repr(said)
-    assert "Before, idempotence off, acks=all, 1 in flight" in repr(said)
+    assert "Before: Each record is stored once, idempotence off, acks=all, 1 in flight" in repr(said)
     html = said._repr_mimebundle_()["text/html"]
     assert "A run, and pale behind it the run before a change." in html and "<script>" in html, "and can be stepped through"
 
@@ -102,7 +102,7 @@ def test_running_the_same_again_keeps_the_ghost() -> None:
     ground = playground(2, idempotence=False)
     ground.change(2, "lose ack")
     before = ground.before
-    assert "Before," in repr(ground.change(2, "lose ack")) and ground.before is before
+    assert "Before:" in repr(ground.change(2, "lose ack")) and ground.before is before
 
 
 def test_a_change_that_changes_nothing_says_so() -> None:

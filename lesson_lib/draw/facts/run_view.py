@@ -95,9 +95,10 @@ class EventInContext:
 
     `sent` is the send of its attempt, `judged` the last verdict on that attempt before it. `before` and
     `after` are what the broker remembers, `memory` what it remembers then of this producer id, `whose` the
-    name of that where a run has several. `arrived` are the batches that come into the log with it, `copy` is
-    1 for the first time that this batch is stored, 2 for the second, 0 where nothing is stored. `awaited`:
-    the producer waits for answers.
+    name of that where a run has several, `others` the ids that it remembers on that partition as well. `arrived` are the batches that come into the log with it, `copy` is
+    1 for the first time that this batch is stored, 2 for the second, 0 where nothing is stored. `again`: its
+    values are in that log already, from an earlier batch: the application sent them again. `awaited`: the
+    producer waits for answers.
     """
 
     index: int
@@ -108,8 +109,10 @@ class EventInContext:
     after: Memory
     memory: Ranges
     whose: str
+    others: tuple[str, ...]
     arrived: tuple[Event, ...]
     copy: int
+    again: bool
     awaited: bool
 
     @property
@@ -212,12 +215,19 @@ class RunView:
         return {(t, n, p, e): " ".join(compress((f"{t}-{n}", self.ids[p], f"epoch {e}"), shown))
                 for t, n, p, e in owners}
 
+    def _others(self, memory: Memory, send: Event) -> tuple[str, ...]:
+        """Who else has batches in the memory of a partition."""
+        return tuple(self.ids[owner[2]] for owner, entry in memory.items()
+                     if owner[:2] == (send.topic, send.partition) and owner[2] != send.producer_id
+                     and entry.batches and owner[2] in self.ids)
+
     def _in_context(self) -> Iterator[EventInContext]:
         broker, names, awaited = BrokerMemory(), self._owner_names(), self.history.settings.acks != "0"
         sent: dict[int, EventInContext] = {}
         judged: dict[int, EventInContext] = {}
         kept: dict[int, Event] = {}
         copies: Counter[int] = Counter()
+        values: dict[tuple[object, ...], int] = {}
         after: Memory = {}
         for index, event in enumerate(self.history.events):
             own = sent.get(event.attempt)
@@ -232,11 +242,15 @@ class RunView:
                 after = broker.see(one, one)
             arrived = (event, *behind) if stored else ()
             copies.update(one.batch for one in arrived)
+            # A batch made by hand is only its numbers, and a transaction may be a second try of an aborted one.
+            told_apart = self.by_hand or send.transactional or not send.values
+            first = values.setdefault((send.topic, send.partition, send.values), send.batch) if stored else send.batch
             entry = after.get(owner_of(send), send)
             name = names.get((*owner_of(send), entry.producer_epoch), "")
             fact = EventInContext(index, event, own, judged.get(event.attempt), before, after,
                                   ranges_of(after, send),
-                                  name, arrived, copies[event.batch] * stored, awaited)
+                                  name, self._others(after, send), arrived, copies[event.batch] * stored,
+                                  first != send.batch and not told_apart, awaited)
             if event.kind == Kind.SEND:
                 sent.setdefault(event.attempt, fact)
             elif event.kind == Kind.VERDICT:

@@ -21,7 +21,8 @@ from lesson_lib.history import Event, Kind
 
 Place = tuple[int, int]
 MANY_ATTEMPTS, MANY_EXCEPTIONS = 12, 3  # with more, names of errors or exceptions make a picture too wide
-TOLD, LOG, MIDDLE = 46.0, 46.0, 14.0    # heights of rows; from the upper edge of a producer's row to its lane
+TOLD, LOG, TRY = 46.0, 46.0, 31.0  # heights of rows
+MIDDLE = 14.0                      # from the upper edge of a producer's row to its lane
 TORN = "connection\ndrops"
 AFTER_ALL, CELLS_AFTER_ALL = 900, 899   # ranks at the end: batches without a report, cells that others wrote
 
@@ -93,7 +94,7 @@ class LaneEvents:
                 half, label, retry = marks.send_width(fact.label), fact.label, fact.retry
                 yield Piece(event.lane, half, half,
                             lambda canvas, x, y: marks.send_box(canvas, x, y + MIDDLE, label, retry))
-                yield from _words("try" + event.lane, 9, words.send_words(event), bold=retry)
+                yield from _words("try" + event.lane, TRY / 2, words.send_words(event), bold=retry)
             case Kind.VERDICT:
                 yield from self._verdict(fact)
             case Kind.ACK:
@@ -118,7 +119,7 @@ class LaneEvents:
             case _ if event.kind in CONSUMER:
                 yield from self._reading(event)
             case _ if event.kind in NOTES:
-                yield from _words("try" + lane, 8, words.note_words(fact, self.view), backed=True)
+                yield from _words("try" + lane, TRY - 10, words.note_words(fact, self.view), backed=True)
                 yield Piece(lane, 4, 4, lambda canvas, x, y: canvas.line(
                     [(x, y - 1), (x, y + 20)], width=1.4, layer=3))
 
@@ -147,7 +148,8 @@ class LaneEvents:
             else:
                 middle = y + 15 + more / 2
                 undone = below == "aborted"
-                marks.log_cell(canvas, x, middle, half, more + 22, text, fact.copy, fill, edge, undone)
+                marks.log_cell(canvas, x, middle, half, more + 22, text, bool(words.copy_words(fact)), fill, edge,
+                               undone)
                 canvas.text(x, middle + 20 + more / 2, below, bold=True)
         wide = max(half, text_width(below, SMALL, True) / 2)
         return Piece(row_of_log(self.view.log_of(fact.send)), wide, wide, draw, LOG + more)

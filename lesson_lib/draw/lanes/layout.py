@@ -17,7 +17,7 @@ from itertools import groupby
 from statistics import median
 
 from lesson_lib.draw.facts.run_view import EventInContext, RunView
-from lesson_lib.draw.lanes.events import LOG, MIDDLE, TOLD, TORN, LaneEvents, Place, row_of_log
+from lesson_lib.draw.lanes.events import LOG, MIDDLE, TOLD, TORN, TRY, LaneEvents, Place, row_of_log
 from lesson_lib.draw.sheet.canvas import Canvas, line_height, text_width
 from lesson_lib.draw.sheet.label_placement import LabelRequest
 from lesson_lib.draw.sheet.marks import MessageArrow, Piece, draw_messages
@@ -28,13 +28,15 @@ from lesson_lib.history import Kind
 LEFT, RIGHT = 132.0, 18.0
 TOO_WIDE = 1300  # pixels; a notebook shows about a thousand without making it smaller
 COUNTS, APART = "to the right: order of events, not time", "each run on a time axis of its own"
-TRY, PRODUCER, NETWORK, BROKER, WORDS, CONSUMER = 18.0, 28.0, 88.0, 34.0, 30.0, 46.0  # heights of rows
+PRODUCER, NETWORK, BROKER, WORDS, CONSUMER = 28.0, 88.0, 34.0, 30.0, 46.0  # heights of rows
 
 STEPS, GAP, LONG, SHORT_MS, WIDEST = (30.0, 18.0, 11.0, 6.0), 8.0, 4.0, 100, 2.6
 FIRST_WAITING, WAITING = "{} of\nwaiting left out", "{}\nleft out"  # once it was said, fewer words will do
 
 SHARES = {"request": 0.38, "answer": 0.48}  # how far down a lost message gets where nothing is in its way
 SIDES = {"request": ("below", "right", "above", "left"), "answer": ("above", "right", "left", "below")}
+# What a number in a row counts, under the name of the row.
+NUMBERS = {"producer": "R: request, box: batch", "log": "offset: record", "broker remembers": "sequences"}
 DOWN = tuple(sorted(range(-36, 44, 4), key=abs))  # pixels up and down from there
 ASIDE = (0, 8, -8, 15, -15)  # and, where nothing else is free, to the right and to the left
 
@@ -127,6 +129,8 @@ class LanesPanel:
     def _frame(self, canvas: Canvas) -> None:
         for name, y in self._names():
             canvas.text(MARGIN, y, name, align="left", bold=name.startswith("log"))
+            numbers = NUMBERS.get(name if name.startswith("broker") else name.split(" ", 1)[0], "")
+            canvas.text(MARGIN, y + 13, numbers, align="left", colour=QUIET)
         for lane in [*self.view.producers, "broker"]:
             ends = [(LEFT - 14, self.lane(lane)), (self.width - RIGHT, self.lane(lane))]
             canvas.line(ends, colour=LANE, width=1.4, layer=0.2)

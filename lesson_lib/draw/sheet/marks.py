@@ -134,12 +134,12 @@ def reading(canvas: Canvas, x: float, y: float, kind: str) -> None:
         canvas.polygon([(x - 6, y - 7), (x + 7, y), (x - 6, y + 7)], fill=fill)
 
 
-def log_cell(canvas: Canvas, x: float, y: float, half: float, high: float, text: str, copy: int,
+def log_cell(canvas: Canvas, x: float, y: float, half: float, high: float, text: str, again: bool,
              fill: str = "white", edge: str | None = style.STORED, aborted: bool = False) -> None:
     """Records in a log, around (x, y): a copy of what lies there already is orange with a heavy edge."""
-    fill, edge, line = (style.AGAIN, EDGE, 2.6) if copy > 1 else (fill, edge, 1.8)
+    fill, edge, line = (style.AGAIN, EDGE, 2.6) if again else (fill, edge, 1.8)
     canvas.box(x - half, y - high / 2, 2 * half, high, fill=fill, edge=edge, line=line)
-    canvas.text(x, y, text, bold=copy > 1)
+    canvas.text(x, y, text, bold=again)
     if aborted:
         canvas.line([(x - half + 3, y + high / 2 - 3), (x + half - 3, y - high / 2 + 3)], width=1.0, layer=5)
 

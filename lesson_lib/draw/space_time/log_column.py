@@ -51,7 +51,7 @@ class LogColumn:
         """Stand to the right of `left`, in pixels; where what comes next may begin."""
         lanes = max((one.lane + 1 for one in self.transactions), default=0)
         self.x = left + self.half + 10 + BAR * lanes
-        copies = max([0.0, *(text_width(copy_words(fact.copy), bold=True) + 6 for fact in self.facts)])
+        copies = max([0.0, *(text_width(copy_words(fact), bold=True) + 6 for fact in self.facts)])
         return self.x + self.half + max(copies, LSO if self.transactions else 0.0) + 6
 
     def cell_height(self, fact: EventInContext) -> float:
@@ -68,9 +68,9 @@ class LogColumn:
         """The records of a stored batch; a control record is a cell of its own, narrower and grey."""
         if fact.copy:
             aborted = any(one.word == "aborted" and one.holds(fact) for one in self.transactions)
-            marks.log_cell(canvas, self.x, y, self.half, self.cell_height(fact), cell_text(fact), fact.copy,
+            marks.log_cell(canvas, self.x, y, self.half, self.cell_height(fact), cell_text(fact), bool(copy_words(fact)),
                            aborted=aborted)
-            canvas.text(self.x + self.half + 6, y, copy_words(fact.copy), bold=True, align="left")
+            canvas.text(self.x + self.half + 6, y, copy_words(fact), bold=True, align="left")
         elif _in_log(fact):
             canvas.box(self.x - 16, y - 9, 32, 18, fill=BAND, line=1.4)
             offset = "" if fact.event.offset is None else f"{fact.event.offset}: "

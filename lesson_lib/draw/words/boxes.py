@@ -60,5 +60,5 @@ def _arriving(fact: EventInContext) -> Iterator[str]:
     if fact.event.kind == Kind.MARKER:
         yield f"{fact.event.what} marker"
     for batch in fact.arrived:
-        again = f" ({copy_words(fact.copy)})" if fact.copy > 1 and batch is fact.event else ""
+        again = f" ({copy_words(fact)})" if copy_words(fact) and batch is fact.event else ""
         yield from (value + again for value in batch.values or ("a record",))

@@ -49,9 +49,9 @@ def verdict_words(fact: EventInContext, brief: bool = False) -> str:
 
 
 def told_words(batch: int, what: str, more: str = "") -> str:
-    """Under the tick, cross or ring; the offset of an ok, or the exception, in a line of its own."""
-    words = f"{batch} {what}" if batch != -1 else what
-    return f"{words}:\n{more}" if more else words
+    """Under the tick, cross or ring: which batch, then "ok, offset 2", or what else and the exception."""
+    words = f"{what}, {more}" if what == "ok" and more else f"{what}:\n{more}" if more else what
+    return f"batch {batch}\n{words}" if batch != -1 else words
 
 
 def offset_words(report: Event) -> str:
@@ -61,14 +61,14 @@ def offset_words(report: Event) -> str:
 
 def doubt_words(batch: int) -> str:
     """Under the ring where a message was lost, for as long as the application cannot know."""
-    return f"{batch} ?"
+    return f"batch {batch}\n?"
 
 
 def send_words(send: Event) -> str:
-    """Above a send: which try it is, and the sequence that the batch begins with, where it has one."""
-    again = f"try {send.try_no}" if send.try_no > 1 else ""
-    number = f"seq {range_words(*range_of(send))}" if send.base_sequence >= 0 else ""
-    return ", ".join(filter(None, (again, number)))
+    """Above a send: which request it is, which try of its batch, and the batch's sequence if it has one."""
+    again = f" try {send.try_no}" if send.try_no > 1 else ""
+    number = f"\nseq {range_words(*range_of(send))}" if send.base_sequence >= 0 else ""
+    return f"R{send.attempt}{again}{number}"
 
 
 def note_words(fact: EventInContext, view: RunView) -> str:
@@ -88,10 +88,14 @@ def broker_words(event: Event) -> str:
 
 
 def memory_words(fact: EventInContext) -> str:
-    """The remembered ranges, under whose they are: in one line while each is one number, else one a line."""
+    """The remembered ranges, under whose they are, and whose it still has beside them.
+
+    Ranges are in one line while each is one number, else one a line.
+    """
     words = [range_words(*one) for one in fact.memory]
     ranges = ("\n" if any(".." in word for word in words) or len("".join(words)) > 10 else " ").join(words)
-    return f"{fact.whose}\n{ranges}" if fact.whose and ranges else ranges
+    beside = f"\n{' '.join(fact.others)} as before" if fact.others and ranges else ""
+    return (f"{fact.whose}\n{ranges}" if fact.whose and ranges else ranges) + beside
 
 
 def cell_text(fact: EventInContext) -> str:
@@ -108,9 +112,11 @@ def cells_text(cells: Sequence[LogCell]) -> str:
     return "  ".join(f"{c.offset}: {c.value or c.kind}" for c in cells[:3]) + ("  …" if cells[3:] else "")
 
 
-def copy_words(copy: int) -> str:
-    """Under a log cell that repeats an earlier one."""
-    return "" if copy < 2 else {2: "second copy", 3: "third copy"}.get(copy, f"{copy}th copy")
+def copy_words(fact: EventInContext) -> str:
+    """Under a log cell that repeats an earlier one: the broker stored a batch twice, or was sent it twice."""
+    if fact.copy < 2:
+        return "sent again" if fact.again else ""
+    return {2: "second copy", 3: "third copy"}.get(fact.copy, f"{fact.copy}th copy")
 
 
 def below_cell(fact: EventInContext, view: RunView) -> str:
@@ -118,7 +124,7 @@ def below_cell(fact: EventInContext, view: RunView) -> str:
     if fact.event.what == "kept" or not view.in_log(fact):
         return "not in the log"
     if fact.copy > 1 or not fact.send.transactional:
-        return copy_words(fact.copy)
+        return copy_words(fact)
     cell = view.cell_at(fact.send, fact.event.offset)
     return cell.txn if cell else ""
 
@@ -177,7 +183,7 @@ def _sentence(fact: EventInContext, who: str, batch: str) -> str:
             kept = ", ".join(map(str, event.behind))
             return verdict_in_words(SENTENCE, event.what, event.error, batch=batch, offset=event.offset,
                                     behind=f", and behind it what it had kept: {kept}" if kept else "",
-                                    copy=f": a {copy_words(fact.copy)}" if fact.copy > 1 else "",
+                                    copy=f": a {copy_words(fact)}" if fact.copy > 1 else "",
                                     why=event.error.words if event.error else "")
         case Kind.ACK:
             said = f"error {event.error.words}" if event.error else f"offset {event.offset}"

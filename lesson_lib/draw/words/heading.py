@@ -12,11 +12,13 @@ from lesson_lib.draw.sheet.style import LARGE, MARGIN, NORMAL, QUIET, SMALL
 from lesson_lib.errors import LessonError
 from lesson_lib.faults import Rule, parse_script
 from lesson_lib.history import History, Kind, LogCell
+from lesson_lib.history.finding import finding
 from lesson_lib.history.story import recognised, subject, verdict_on
 
 MANY = 24  # records that one still reads one by one
 LINE = line_height(LARGE)
 BETWEEN = "  ·  "
+NOW_AND_BEFORE = ("Now", "Before")
 CLIENTS = ("kafka-python", "librdkafka", "aiokafka")
 _DIFFERENCES = {"world": "{} run", "broker": "{}", "in_flight": "{} in flight", "acks": "acks={}",
                 "retries": "retries={}", "client": "{}", "consumer": "{}", "faults": "faults: {}"}
@@ -28,23 +30,28 @@ def switch(history: History) -> str:
 
 
 def title(history: History, name: str) -> str:
-    """A run's name together with what it is about: transactions, or else the switch."""
-    transactions = any(attempt.send.transactional for attempt in history.attempts)
-    what = ("batches made by hand" if history.settings.by_hand else
-            "transactions" if transactions else switch(history))
-    return name if what in name.lower() else f"{name}, {what}" if name else _capital(what)
+    """What there is to see in a run, after its name where there are two."""
+    found = finding(history)
+    return f"{name}: {found}" if name and found else name or found
+
+
+def _switched(history: History, name: str) -> str:
+    """The switch, left away where it is off and nothing was changed: lesson 1 comes before the word."""
+    return switch(history) if history.settings.idempotence or name in NOW_AND_BEFORE else ""
 
 
 def small_print(history: History, name: str = "") -> str:
     """The other settings, without the one that the run's name says already."""
     s, named, where = history.settings, name.lower(), _place(history)
     if s.by_hand:
-        return broker_name(s.broker)
+        return f"batches made by hand{BETWEEN}{broker_name(s.broker)}"
     waits = "" if s.acks == "0" else f"{s.in_flight} in flight"  # without answers there is no limit
     where = where[:-len(named) - 2] if where.lower().endswith(f", {named}") else where
-    parts = [part for part in (f"acks={s.acks}", waits, s.consumer, where) if part and part.lower() != named]
-    said = script_words(s.faults) == named or f"faults: {s.faults or _died(history) or 'none'}" in name
-    return BETWEEN.join(parts + [f"faults: {s.faults or _died(history) or 'none'}"] * (not said))
+    died, transactions = s.faults or _died(history), bool(history.of(Kind.TXN))
+    producer = ["transactions"] if transactions else [_switched(history, name), f"acks={s.acks}", waits]
+    parts = [part for part in (*producer, s.consumer, where) if part and part.lower() != named]
+    said = script_words(s.faults) == named or f"faults: {died or 'none'}" in name or (transactions and not died)
+    return BETWEEN.join(parts + [f"faults: {died or 'none'}"] * (not said))
 
 
 def _died(history: History) -> str:
@@ -118,11 +125,12 @@ class Heading:
         self.small = [words] if self.beside else wrap(words, room, SMALL, False)
         self.height = 30 + (len(self.bold) - 1 + len(self.small) - self.beside) * LINE
 
-    def draw(self, canvas: Canvas, top: float) -> None:
-        """Write it below `top`."""
-        y = top + 13
+    def draw(self, canvas: Canvas, top: float, last: int | None) -> None:
+        """Write it below `top`; the title gives the end away, so it comes with the step `last`."""
+        y, canvas.event = top + 13, last
         for n, line in enumerate(self.bold):
             canvas.text(MARGIN, y + n * LINE, line, size=LARGE, bold=True, align="left")
+        canvas.event = None
         last = y + (len(self.bold) - 1) * LINE
         for n, line in enumerate(self.small):
             left = self.after if self.beside else MARGIN

@@ -1,0 +1,123 @@
+"""What a run comes to, in a few words: the title of its picture.
+
+The worst comes first: what is wrong with the log, then what the application itself sent twice, what it cannot
+know, what is missing, and at last that all is well.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from lesson_lib.history.anomalies import Anomaly
+from lesson_lib.history.event import Kind
+from lesson_lib.history.run import Run
+
+MOST = 3  # records that a title names one by one
+_WRONG = {"duplicate": "{} stored twice", "lost write": "{} acknowledged, but not in the log",
+          "reordered": "{} stored out of order", "hole": "{} missing, though later records are stored",
+          "nonmonotonic poll": "{} read more than once", "poll skip": "{} never read"}
+
+
+def finding(run: Run) -> str:
+    """The one thing to see in a run, without a full stop."""
+    if run.settings.by_hand:
+        return _verdicts(run)
+    return _wrong(run) or _sent_again(run) or _transactions(run) or _open(run) or _calm(run)
+
+
+def records(run: Run, batches: Iterable[int]) -> str:
+    """Batches by what is in them, with the verb: m0 is, m0 and m1 are, 4 batches are."""
+    values = {attempt.batch: " ".join(attempt.send.values) for attempt in run.attempts}
+    names = list(dict.fromkeys(values.get(batch) or f"batch {batch}" for batch in batches))
+    if len(names) == 1:
+        return f"{names[0]} {'are' if ' ' in values.get(next(iter(batches), -1), '') else 'is'}"
+    listed = f"{', '.join(names[:-1])} and {names[-1]}" if len(names) <= MOST else f"{len(names)} batches"
+    return f"{listed} are"
+
+
+def _wrong(run: Run) -> str:
+    """The first anomaly, with all batches that have the same one."""
+    if not run.anomalies:
+        return ""
+    first = run.anomalies[0]
+    same = [anomaly for anomaly in run.anomalies if anomaly.name == first.name]
+    if first.name == "aborted read":
+        return first.sentence.rstrip(".").capitalize()
+    form = _WRONG[first.name]
+    if first.name == "duplicate" and any(_copies(run, anomaly) > 2 for anomaly in same):
+        form = "{} stored more than twice"
+    return form.format(records(run, [_about(anomaly) for anomaly in same]))
+
+
+def _about(anomaly: Anomaly) -> int:
+    """The batch that a title names: of two that changed places the one that came too late."""
+    return anomaly.batches[-1]
+
+
+def _copies(run: Run, anomaly: Anomaly) -> int:
+    cells = [cell for log in run.logs.values() for cell in log if cell.batch in anomaly.batches]
+    return len({cell.base_offset for cell in cells})
+
+
+def _sent_again(run: Run) -> str:
+    stored = {cell.batch for log in run.logs.values() for cell in log if cell.kind == "data"}
+    for value, batches in run.sent_again.items():
+        if stored.issuperset(batches):
+            times = "twice" if len(batches) == 2 else f"{len(batches)} times"
+            return f"The application sent {value} {times}, and {value} is stored {times}"
+    return ""
+
+
+def _transactions(run: Run) -> str:
+    """How the transactions of a run ended, and who was fenced."""
+    if not any(attempt.send.transactional for attempt in run.attempts):
+        return ""
+    refused = [attempt.batch for attempt in run.attempts if attempt.verdict == "refused"]
+    if any(event.what == "fenced" for event in run.of(Kind.TXN)):
+        kept_out = f": {records(run, refused)} refused" if refused else ""
+        return f"The old producer is fenced{kept_out}"
+    ended = {word: max(sum(cell.kind == kind for cell in log) for log in run.logs.values())
+             for kind, word in (("commit", "committed"), ("abort", "aborted"))}
+    still = {cell.producer_id for log in run.logs.values() for cell in log if cell.txn == "open"}
+    found = [f"{number} {word}" for word, number in [*ended.items(), ("still open", len(still))] if number]
+    if len(found) == 1 and found[0].startswith("1 "):
+        return f"The transaction is {found[0][2:]}"
+    return f"Transactions: {', '.join(found)}" if found else ""
+
+
+def half_there(run: Run) -> str:
+    """What went to several logs and is only in some of them, as when a producer dies between two sends."""
+    names = {f"{topic}-{number}": " ".join(cell.value for cell in log if cell.kind == "data")
+             for (topic, number), log in run.logs.items()}
+    died = any(event.what == "killed" for event in run.of(Kind.PRODUCER))
+    missing = died or any(what != "ok" for what in run.told.values())
+    if not missing or not any(names.values()) or all(names.values()):
+        return ""
+    return ", ".join(f"{name} holds {what or 'nothing'}" for name, what in names.items())
+
+
+def _open(run: Run) -> str:
+    """What is half done, what the application cannot know, and what failed."""
+    if half := half_there(run):
+        return f"Only half is there: {half}"
+    unknown = [batch for batch, what in run.told.items() if what == "unknown"]
+    if unknown:
+        return f"The application can't know whether {records(run, unknown)} in the log"
+    failed = [batch for batch, what in run.told.items() if what == "failed"]
+    return f"{records(run, failed)} not stored, and the application knows" if failed else ""
+
+
+def _calm(run: Run) -> str:
+    known = list(dict.fromkeys(event.batch for event in run.of(Kind.VERDICT) if event.what == "duplicate"))
+    if known:
+        who, _, verb = records(run, known).rpartition(" ")
+        what = "a duplicate" if len(known) == 1 else "duplicates"
+        return f"{who} came again as {what}, and {verb} stored once"
+    return "Each record is stored once" if any(run.logs.values()) else "Nothing is stored"
+
+
+def _verdicts(run: Run) -> str:
+    """Of batches made by hand: what the broker did with how many."""
+    found = Counter(event.what for event in run.of(Kind.VERDICT))
+    return ", ".join(f"{number} {what}" for what, number in found.items())
