@@ -15,8 +15,7 @@ from lesson_lib.history.run import Run
 
 MOST = 3  # records that a title names one by one
 _WRONG = {"duplicate": "{} stored twice", "lost write": "{} acknowledged, but not in the log",
-          "reordered": "{} stored out of order", "hole": "{} missing, though later records are stored",
-          "nonmonotonic poll": "{} read more than once", "poll skip": "{} never read"}
+          "reordered": "{} stored out of order", "hole": "{} missing, though later records are stored"}
 
 
 def finding(run: Run) -> str:
@@ -42,9 +41,7 @@ def _wrong(run: Run) -> str:
         return ""
     first = run.anomalies[0]
     same = [anomaly for anomaly in run.anomalies if anomaly.name == first.name]
-    if first.name == "aborted read":
-        return first.sentence.rstrip(".").capitalize()
-    form = _WRONG[first.name]
+    form = _WRONG.get(first.name, first.sentence.rstrip(".").capitalize())
     if first.name == "duplicate" and any(_copies(run, anomaly) > 2 for anomaly in same):
         form = "{} stored more than twice"
     return form.format(records(run, [_about(anomaly) for anomaly in same]))

@@ -23,7 +23,18 @@ from tests.draw.reading import (
     read,
     verdict_mark,
 )
-from tests.draw.truth import Memory, as_sent, copies, drawn_events, ids, label, owner_words, range_words, sent_again, stable_offsets
+from tests.draw.truth import (
+    Memory,
+    as_sent,
+    copies,
+    drawn_events,
+    ids,
+    label,
+    owner_words,
+    range_words,
+    sent_again,
+    stable_offsets,
+)
 
 Key = tuple[str, int]
 

@@ -95,10 +95,10 @@ class EventInContext:
 
     `sent` is the send of its attempt, `judged` the last verdict on that attempt before it. `before` and
     `after` are what the broker remembers, `memory` what it remembers then of this producer id, `whose` the
-    name of that where a run has several, `others` the ids that it remembers on that partition as well. `arrived` are the batches that come into the log with it, `copy` is
-    1 for the first time that this batch is stored, 2 for the second, 0 where nothing is stored. `again`: its
-    values are in that log already, from an earlier batch: the application sent them again. `awaited`: the
-    producer waits for answers.
+    name of that where a run has several, `others` the ids that it remembers on that partition as well.
+    `arrived` are the batches that come into the log with it, `copy` is 1 for the first time that this batch
+    is stored, 2 for the second, 0 where nothing is stored. `again`: its values are in that log already, from
+    an earlier batch: the application sent them again. `awaited`: the producer waits for answers.
     """
 
     index: int
@@ -243,14 +243,14 @@ class RunView:
             arrived = (event, *behind) if stored else ()
             copies.update(one.batch for one in arrived)
             # A batch made by hand is only its numbers, and a transaction may be a second try of an aborted one.
-            told_apart = self.by_hand or send.transactional or not send.values
-            first = values.setdefault((send.topic, send.partition, send.values), send.batch) if stored else send.batch
+            told_apart = self.by_hand or send.transactional or not (send.values and stored)
+            where = send.topic, send.partition, send.values
+            first = send.batch if told_apart else values.setdefault(where, send.batch)
             entry = after.get(owner_of(send), send)
             name = names.get((*owner_of(send), entry.producer_epoch), "")
             fact = EventInContext(index, event, own, judged.get(event.attempt), before, after,
-                                  ranges_of(after, send),
-                                  name, self._others(after, send), arrived, copies[event.batch] * stored,
-                                  first != send.batch and not told_apart, awaited)
+                                  ranges_of(after, send), name, self._others(after, send), arrived,
+                                  copies[event.batch] * stored, first != send.batch, awaited)
             if event.kind == Kind.SEND:
                 sent.setdefault(event.attempt, fact)
             elif event.kind == Kind.VERDICT:

@@ -153,7 +153,7 @@ class LastLines:
             canvas.text(MARGIN, top + 9 + n * line_height(NORMAL), line, size=NORMAL, bold=True, align="left")
 
 
-_PLAIN = {"nonmonotonic poll": "read again (nonmonotonic poll)", "poll skip": "passed over (poll skip)"}
+_PLAIN = {"nonmonotonic poll": "read again", "poll skip": "skipped"}
 
 
 def _wrong(history: History) -> str:
