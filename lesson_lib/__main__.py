@@ -19,6 +19,8 @@ COMMANDS = {
     "broker": ("lesson_lib.broker.command", "--port N: run the embedded broker in the foreground"),
     "trace": ("course_tools.trace.command",
               "[-- APPLICATION…]: your own producer between a fault script and a broker, as a page"),
+    "read": ("course_tools.read.command",
+             "HOST:PORT TOPIC | FILE: producers, gaps, transactions and copies in a log"),
     "report": ("course_tools.report.command",
                "NOTEBOOK… | --class FOLDER: what learners answered, judged again"),
     "conformance": ("course_tools.conformance.command",
