@@ -14,9 +14,8 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-from course_tools.read import batches
+from course_tools.read import on_disk
 from course_tools.read.findings import LogRead
-from course_tools.read.snapshot import snapshot
 
 
 def main(argv: list[str]) -> int:
@@ -33,7 +32,7 @@ def main(argv: list[str]) -> int:
     except SystemExit as end:
         return int(end.code or 0)
     if options.topic is None and options.what.endswith(".snapshot"):
-        print(snapshot(Path(options.what)))
+        print(on_disk.snapshot(Path(options.what)))
         return 0
     wrong = 0
     for name, read in _logs(options):
@@ -45,9 +44,9 @@ def main(argv: list[str]) -> int:
 def _logs(options: argparse.Namespace) -> Iterator[tuple[str, LogRead]]:
     if options.topic is None:
         path = Path(options.what)
-        yield path.name, LogRead().take(batches.of_file(path, options.checksums))
+        yield path.name, LogRead().take(on_disk.of_file(path, options.checksums))
         return
-    for partition, found in batches.of_topic(options.what, options.topic):
+    for partition, found in on_disk.of_topic(options.what, options.topic):
         yield f"{options.topic}-{partition}", LogRead().take(found)
 
 

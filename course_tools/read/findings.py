@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
-from course_tools.read.batches import Broken, StoredBatch
+from course_tools.read.on_disk import BatchInLog, Broken
 from lesson_lib.core.batch import increment_sequence
 from lesson_lib.text_table import TextTable
 
@@ -24,7 +24,8 @@ HEADINGS = ("producer id", "epochs", "batches", "records", "offsets", "next sequ
 
 @dataclass
 class ProducerSeen:
-    """What one producer id wrote. `open_since` is where its open transaction begins, None where there is none."""
+    """What one producer id wrote. `open_since` is the offset at which its open transaction begins, None where
+    there is none."""
 
     first: int
     last: int = 0
@@ -50,7 +51,7 @@ class LogRead:
     untold: int = 0
     _recent: OrderedDict[bytes, int] = field(default_factory=OrderedDict)
 
-    def take(self, batches: Iterable[StoredBatch | Broken]) -> LogRead:
+    def take(self, batches: Iterable[BatchInLog | Broken]) -> LogRead:
         """Read them all, and return itself."""
         for one in batches:
             if isinstance(one, Broken):
@@ -66,7 +67,7 @@ class LogRead:
         else:
             self.untold += 1
 
-    def _batch(self, one: StoredBatch) -> None:
+    def _batch(self, one: BatchInLog) -> None:
         header = one.header
         seen = self._producer(header.producer_id, header.base_offset)
         seen.last = header.base_offset + header.last_offset_delta
@@ -90,28 +91,28 @@ class LogRead:
         return seen
 
     @staticmethod
-    def _marker(seen: ProducerSeen, one: StoredBatch) -> None:
+    def _marker(seen: ProducerSeen, one: BatchInLog) -> None:
         kind = struct.unpack_from(">h", one.records, _marker_at(one.records))[0]
         seen.committed += kind == COMMIT
         seen.aborted += kind != COMMIT
         seen.open_since = None
 
-    def _sequence(self, seen: ProducerSeen, one: StoredBatch) -> None:
+    def _sequence(self, seen: ProducerSeen, one: BatchInLog) -> None:
         header = one.header
         who = f"producer id {header.producer_id}, epoch {header.producer_epoch}"
         if header.producer_epoch == seen.epoch:
             wanted = increment_sequence(seen.last_sequence, 1)
             ahead = (header.base_sequence - wanted) % 2**31
             if 0 < ahead < 2**30:
-                self._say(self.findings, f"Gap before offset {header.base_offset}: {who} goes on with sequence "
-                          f"{header.base_sequence}, and {wanted} is not in this log.")
+                self._say(self.findings, f"Gap before offset {header.base_offset}: {who} goes on with "
+                          f"sequence {header.base_sequence}, and {wanted} is not in this log.")
             elif ahead:
                 self._say(self.findings, f"Copy at offset {header.base_offset}: {who} has sequence "
                           f"{header.base_sequence} in this log already.")
         seen.epoch = header.producer_epoch
         seen.last_sequence = increment_sequence(header.base_sequence, max(0, header.records_count - 1))
 
-    def _same_bytes(self, one: StoredBatch) -> None:
+    def _same_bytes(self, one: BatchInLog) -> None:
         header = one.header
         key = blake2b(one.records, digest_size=16).digest()
         before = self._recent.pop(key, None)
@@ -119,8 +120,8 @@ class LogRead:
         if len(self._recent) > WINDOW:
             self._recent.popitem(last=False)
         if before is not None:
-            self._say(self.suspicions, f"Suspected copy at offset {header.base_offset}: the same keys and values "
-                      f"as the batch at offset {before}.")
+            self._say(self.suspicions, f"Suspected copy at offset {header.base_offset}: the same keys and "
+                      f"values as the batch at offset {before}.")
 
     def table(self, caption: str) -> TextTable:
         """A row for each producer id, in the order of its last batch."""
@@ -136,7 +137,8 @@ class LogRead:
 
 
 def _marker_at(records: bytes) -> int:
-    """Where in a control record the type is: behind length, attributes, two deltas, the key's length, version."""
+    """Where in a control record the type is: behind length, attributes, two deltas, the key's length and
+    version."""
     at = _after_number(records, 0) + 1  # length, attributes
     for _ in range(3):
         at = _after_number(records, at)  # timestamp delta, offset delta, key length
@@ -153,7 +155,8 @@ def _row(producer_id: int, seen: ProducerSeen) -> tuple[str, ...]:
     numbered = producer_id >= 0
     transactions = [f"{seen.committed} committed"] * bool(seen.committed) + [
         f"{seen.aborted} aborted"] * bool(seen.aborted) + ["1 open"] * (seen.open_since is not None)
-    epochs = ", ".join(map(str, sorted(seen.epochs))) if len(seen.epochs) < 6 else f"{len(seen.epochs)} of them"
+    few = len(seen.epochs) < 6
+    epochs = ", ".join(map(str, sorted(seen.epochs))) if few else f"{len(seen.epochs)} of them"
     following = str(increment_sequence(seen.last_sequence, 1)) if seen.last_sequence >= 0 else ""
     return (str(producer_id) if numbered else "none", epochs if numbered else "", str(seen.batches),
             str(seen.records), f"{seen.first} to {seen.last}", following, ", ".join(transactions))

@@ -7,8 +7,8 @@ import tempfile
 import tracemalloc
 from pathlib import Path
 
-from course_tools.read.batches import of_file
 from course_tools.read.findings import LogRead
+from course_tools.read.on_disk import of_file
 from lesson_lib.wire.record_batch import batch_bytes
 from tests.bench.table import Row, seconds, side_by_side
 

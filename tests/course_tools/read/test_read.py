@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from kafka.admin import KafkaAdminClient, NewTopic
 
-from course_tools.read.batches import of_file
 from course_tools.read.command import main
 from course_tools.read.findings import LogRead
+from course_tools.read.on_disk import of_file
 from lesson_lib.broker.embedded import EmbeddedBroker
 from lesson_lib.errors import LessonError
 from lesson_lib.lab.forge import forge
@@ -106,6 +106,16 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
 def test_what_cannot_be_read_is_one_sentence(argv: list[str], words: str) -> None:
     with pytest.raises(LessonError, match=words.replace(".", r"\.")):
         main(argv)
+
+
+def test_a_snapshot_is_the_last_batch_of_each_producer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As Apache Kafka 4.4.0 wrote it after three batches of id 7 and one of id 9 with an open transaction (compared by hand)."""
+    entries = struct.pack(">qhiqiqiq", 7, 0, 2, 2, 0, 1_700_000_000_000, -1, -1), struct.pack(">qhiqiqiq", 9, 3, 0, 3, 0, 0, 1, 3)
+    path = tmp_path / "00000000000000000004.snapshot"
+    path.write_bytes(struct.pack(">hIi", 1, 0, 2) + b"".join(entries))
+    assert main([str(path)]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()[2:]]
+    assert rows == [["7", "0", "2", "2", "-1"], ["9", "3", "0", "3", "1", "3"]]
 
 
 def test_a_snapshot_that_is_none(tmp_path: Path) -> None:

@@ -129,8 +129,8 @@ def test_bad_input(lab: Lab) -> None:
         every_schedule(lab, 3, 1, kinds=["loose ack"])
     with pytest.raises(LessonError, match="kafka-python refuses"):
         every_schedule(lab, 3, 1, retries=0, acks=1, idempotence=True)
-    with pytest.raises(LessonError, match="transaction is 'commit', 'abort' or None, not 'comit'"):
-        every_schedule(lab, 3, 1, transaction="comit")
+    with pytest.raises(LessonError, match="transaction is 'commit', 'abort' or None, not 'perhaps'"):
+        every_schedule(lab, 3, 1, transaction="perhaps")
     with pytest.raises(LessonError, match="more than 10 schedules"):
         every_schedule(lab, 3, 2, most_runs=10)
     with pytest.raises(LessonError, match="whole number from 0, not -1"):

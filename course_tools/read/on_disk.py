@@ -1,7 +1,12 @@
-"""Batches one after the other, from a segment file or from a broker, without holding more than one of them.
+"""What lies on a broker's disk: the batches of a segment, one after the other, and snapshots of its memory.
 
 A segment (`00000000000000000000.log`) is nothing but batches behind each other, as a Fetch serves them. What
-is broken is passed over as far as its length can be believed: each place is named, and reading goes on.
+is broken is passed over as far as its length can be believed: each place is named, and reading goes on. No
+more than one batch is held, so memory does not grow with the file. A `.snapshot` is the memory of the
+producers, their last batch only.
+
+Source: `org.apache.kafka.storage.internals.log.ProducerStateManager`. Differs from Kafka in: the checksum of
+a snapshot is not compared.
 """
 
 from __future__ import annotations
@@ -16,6 +21,7 @@ from kafka.record.util import calc_crc32c
 
 from lesson_lib.errors import LessonError
 from lesson_lib.lab.topics import at_leaders
+from lesson_lib.text_table import TextTable
 from lesson_lib.wire import requests
 from lesson_lib.wire.record_batch import (
     ATTRIBUTES_AT,
@@ -31,7 +37,7 @@ PAYLOAD_AT = HEADER_SIZE
 
 
 @dataclass(frozen=True, slots=True)
-class StoredBatch:
+class BatchInLog:
     """One batch in a log. `place` is its first byte in the file, -1 from a broker; `records` are its records'
     bytes, compressed as they lie there."""
 
@@ -48,7 +54,7 @@ class Broken:
     why: str
 
 
-def of_file(path: Path, checksums: bool = False) -> Iterator[StoredBatch | Broken]:
+def of_file(path: Path, checksums: bool = False) -> Iterator[BatchInLog | Broken]:
     """Every batch of a segment. `checksums`: compare them, too, at about 1 MB/s. LessonError for a file that
     cannot be read."""
     try:
@@ -58,7 +64,7 @@ def of_file(path: Path, checksums: bool = False) -> Iterator[StoredBatch | Broke
         raise LessonError(f"{path} cannot be read: {error.strerror}.") from None
 
 
-def _of_stream(file: BinaryIO, checksums: bool) -> Iterator[StoredBatch | Broken]:
+def _of_stream(file: BinaryIO, checksums: bool) -> Iterator[BatchInLog | Broken]:
     place = 0
     while head := file.read(LOG_OVERHEAD):
         length = struct.unpack_from(">i", head, 8)[0] if len(head) == LOG_OVERHEAD else 0
@@ -75,7 +81,7 @@ def _of_stream(file: BinaryIO, checksums: bool) -> Iterator[StoredBatch | Broken
         place += len(data)
 
 
-def _checked(data: bytes, place: int, checksums: bool) -> StoredBatch | Broken:
+def _checked(data: bytes, place: int, checksums: bool) -> BatchInLog | Broken:
     header = read_header(data)
     if header.magic != 2:
         return Broken(place, f"a batch of format {header.magic}, older than Kafka 0.11")
@@ -83,10 +89,10 @@ def _checked(data: bytes, place: int, checksums: bool) -> StoredBatch | Broken:
         return Broken(place, "its header counts backwards")
     if checksums and calc_crc32c(data[ATTRIBUTES_AT:]) != header.crc:
         return Broken(place, "its checksum is wrong")
-    return StoredBatch(header, data[PAYLOAD_AT:], place)
+    return BatchInLog(header, data[PAYLOAD_AT:], place)
 
 
-def of_topic(address: str, topic: str) -> Iterator[tuple[int, Iterator[StoredBatch | Broken]]]:
+def of_topic(address: str, topic: str) -> Iterator[tuple[int, Iterator[BatchInLog | Broken]]]:
     """Each partition of a topic with its batches. LessonError without a broker or such a topic."""
     with at_leaders(address, topic) as leaders:
         if not leaders:
@@ -95,7 +101,7 @@ def of_topic(address: str, topic: str) -> Iterator[tuple[int, Iterator[StoredBat
             yield partition, _of_partition(leader, topic, partition)
 
 
-def _of_partition(leader: requests.RawClient, topic: str, partition: int) -> Iterator[StoredBatch | Broken]:
+def _of_partition(leader: requests.RawClient, topic: str, partition: int) -> Iterator[BatchInLog | Broken]:
     start = leader.ask(requests.list_offsets(topic, [partition], requests.EARLIEST))
     offset = start.topics[0].partitions[0].offset
     while True:
@@ -107,3 +113,30 @@ def _of_partition(leader: requests.RawClient, topic: str, partition: int) -> Ite
             header = read_header(data)
             yield _checked(data, -1, checksums=False)
             offset = header.base_offset + header.last_offset_delta + 1
+
+
+_HEAD, _ENTRY = struct.Struct(">hIi"), struct.Struct(">qhiqiqiq")
+SNAPSHOT_HEADINGS = ("producer id", "epoch", "last sequence", "last offset", "coordinator epoch",
+                     "open since offset")
+
+
+def snapshot(path: Path) -> TextTable:
+    """What the broker remembered of each producer id: its last batch only. LessonError for any other file."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise LessonError(f"{path} cannot be read: {error.strerror}.") from None
+    if len(data) < _HEAD.size or (len(data) - _HEAD.size) % _ENTRY.size:
+        raise LessonError(f"{path} is no snapshot of producers: its length does not fit.")
+    version, _, count = _HEAD.unpack_from(data)
+    if version not in (1, 2) or count * _ENTRY.size != len(data) - _HEAD.size:
+        raise LessonError(f"{path} is no snapshot of producers, or one of a newer version ({version}).")
+    rows = tuple(_row(*entry) for entry in _ENTRY.iter_unpack(data[_HEAD.size:]))
+    return TextTable(f"{path.name}: what the broker remembered", SNAPSHOT_HEADINGS, rows,
+                     f"{path.name}: the broker remembered nobody.")
+
+
+def _row(producer_id: int, epoch: int, sequence: int, offset: int, _delta: int, _time: int, coordinator: int,
+         open_since: int) -> tuple[str, ...]:
+    return (str(producer_id), str(epoch), str(sequence), str(offset), str(coordinator),
+            str(open_since) if open_since >= 0 else "")
