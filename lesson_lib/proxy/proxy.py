@@ -113,7 +113,7 @@ class ProxyConnection:
         request, api = read.request, frames.COORDINATOR_REQUESTS[read.request.api_key]
         handled, _ = self.fate.take(read.fault)
         if handled:
-            await self._rewritten(request, await self.upstream.ask(request, messages.framed(request.frame)))
+            await self._answer(request)
         what = f"the answer to {api}" if handled else f"the request {api}"
         self.state.recording.lost_on_the_way(request.client_id, what)
         if self.fate.tears_now:

@@ -36,8 +36,9 @@ def setting(name: str, value: str | None, code: int) -> Case:
 
 
 def commit(what: str, version: int, code: int, *, group: str = "T-commits", partition: int = 0, topic: dict[str, Any] | None = None,
-           **fields: Any) -> Case:
-    rows = [{**(topic or {"name": "T"}), "partitions": [{"partition_index": partition, "committed_offset": 1}]}]
+           note: str = "", **fields: Any) -> Case:
+    part = {"partition_index": partition, "committed_offset": 1, "committed_metadata": note}
+    rows = [{**(topic or {"name": "T"}), "partitions": [part]}]
     body = {"group_id": group, "generation_id_or_member_epoch": -1, "member_id": "", "topics": rows, **fields}
     return f"commit: {what}", "OffsetCommit", version, body, [code]
 
@@ -85,6 +86,7 @@ CASES: list[Case] = [
     commit("unknown group, with a generation, newer", 9, 69, group="T-new", generation_id_or_member_epoch=3, member_id="m"),
     commit("unknown id of a topic", 10, 100, topic={"topic_id": NOWHERE}, generation_id_or_member_epoch=3, member_id="m"),
     commit("unknown topic", 8, 3, topic={"name": "T-nope"}), commit("unknown partition", 8, 3, partition=9),
+    commit("the longest note", 8, 0, note="n" * 4096), commit("too long a note", 8, 12, note="n" * 4097),
     commit("right", 8, 0), commit("group without a name", 8, 0, group=""),
     *[("fetch an offset of an unknown topic", "OffsetFetch", version, {"groups": [{"group_id": "T-commits", "topics": [
         {"name": "T-nope", "topic_id": NOWHERE, "partition_indexes": [0]}]}]}, codes) for version, codes in ((8, [0, 0]), (10, [0, 100]))],

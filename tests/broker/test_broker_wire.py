@@ -356,3 +356,53 @@ def fetched_offset(client: RawClient, version: int, *, stable: bool) -> tuple[in
     answer = client.ask(requests.request("OffsetFetch", require_stable=stable, **group), version)
     row = (answer.groups[0] if version >= 8 else answer).topics[0].partitions[0]
     return row.error_code, row.committed_offset
+
+
+def fetched(client: RawClient, **fields: int) -> int:
+    """How many bytes of records partition 0 gives."""
+    request = requests.fetch("t", {0: 0})
+    for name, value in fields.items():
+        setattr(request if name == "max_bytes" else request.topics[0].partitions[0], name, value)
+    return len(client.ask(request).responses[0].partitions[0].records)
+
+
+def test_a_first_batch_is_fetched_whole_however_small_the_limit(client: RawClient):
+    """KIP-74: a batch that is larger than the limits of a fetch must not stop a consumer for good."""
+    for first in (0, 1, 2):
+        send(client, batch(first, first))
+    size = len(batch(0, 0))
+    assert fetched(client, partition_max_bytes=1) == fetched(client, max_bytes=1) == size
+    assert [fetched(client, max_bytes=limit) for limit in (2 * size - 1, 2 * size, 9 * size)] == [size, 2 * size, 3 * size]
+
+
+@pytest.mark.parametrize("version, error", [(0, 47), (1, 47), (2, 90), (3, 90)])
+def test_a_fenced_producer_is_told_so_in_the_words_of_its_version(client: RawClient, version: int, error: int):
+    """KIP-588: clients before it did not know 90."""
+    pid, epoch = begin(client)
+    while client.ask(requests.init_producer_id("x")).error_code:
+        pass
+    added = client.ask(requests.add_partitions("x", pid, epoch, "t", [0]), version).results_by_topic_v3_and_below[0]
+    assert added.results_by_partition[0].partition_error_code == error
+    assert client.ask(requests.end_txn("x", pid, epoch, commit=True), min(version, 2)).error_code == error
+
+
+def test_offsets_of_an_aborted_transaction_do_not_count(client: RawClient):
+    who = client.ask(requests.init_producer_id("x"))
+    me = "x", who.producer_id, who.producer_epoch
+    for commit, expected in ((False, -1), (True, 5), (False, 5)):
+        client.ask(add_offsets(*me, "g"))
+        client.ask(txn_offset_commit("x", "g", *me[1:], "t", 5 if commit else 7))
+        client.ask(requests.end_txn(*me, commit=commit))
+        assert fetched_offset(client, 8, stable=True) == (0, expected)
+
+
+def test_groups_are_listed_by_state_and_type(client: RawClient):
+    committed = {"group_id": "g", "generation_id_or_member_epoch": -1, "member_id": "",
+                 "topics": [{"name": "t", "partitions": [{"partition_index": 0, "committed_offset": 1}]}]}
+    client.ask(requests.request("OffsetCommit", **committed), 8)
+
+    def listed(**filters: list[str]) -> list[str]:
+        return [group.group_id for group in client.ask(requests.request("ListGroups", **filters)).groups]
+
+    assert listed() == listed(states_filter=["Empty"]) == listed(types_filter=["Classic"]) == ["g"]
+    assert listed(states_filter=["Stable"]) == listed(types_filter=["consumer"]) == []
