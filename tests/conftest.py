@@ -85,6 +85,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return ByRoom(config, log)
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Look for Apache Kafka before a lab in a virtual world is open, from where nothing can be seen of it."""
+    if any(item.get_closest_marker("kafka") for item in session.items):
+        without_kafka()
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test whose marker asks for something that is not here."""
     for name, missing in NEEDS.items():
