@@ -7,6 +7,7 @@ import random
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -251,3 +252,27 @@ def test_a_broker_that_is_not_there_closes_the_connection() -> None:
         assert client.hung_up()
     assert proxy.gone_seconds > 0
     proxy.stop()
+
+
+def gone(proxy: FaultProxy) -> None:
+    """Wait until the proxy has noticed that all its clients are gone."""
+    deadline = time.monotonic() + 10
+    while proxy._server._clients:
+        assert time.monotonic() < deadline, "a client that hung up is still there"
+        time.sleep(0.005)
+
+
+@pytest.mark.parametrize("distance", [0, 0.01])
+def test_who_leaves_with_all_its_answers_has_given_up_nothing(proxy: FaultProxy, record: Record, distance: float) -> None:
+    proxy.distance, recording = distance, record("")
+    with RawClient(proxy.address) as client:
+        produce(client)
+        assert answer(client) == (0, 0)
+    gone(proxy)
+    assert [event.kind for event in recording.events] == [Kind.SEND, Kind.VERDICT, Kind.ACK]
+
+
+@pytest.mark.parametrize("open_attempts, reported, full", [(0, 0, False), (1, 0, False), (2, 0, True), (1, 2, True), (0, 2, False)])
+def test_a_window_is_full_when_the_client_has_sent_all_it_can(open_attempts: int, reported: int, full: bool) -> None:
+    recording = Recording(in_flight=2, handed_over=3, open_attempts=open_attempts, reported=reported)
+    assert recording.window_full is full
