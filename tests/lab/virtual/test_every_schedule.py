@@ -18,6 +18,7 @@ from lesson_lib.lab.branches import CAN_FORK
 from lesson_lib.lab.every_schedule import ending, every_schedule
 from lesson_lib.lab.lab import Lab, start_lab
 from lesson_lib.lab.virtual import seams
+from lesson_lib.lab.virtual.loop import LATENCY, End
 from lesson_lib.sim.transactions import Transactions
 
 ALL_KINDS = ("lose request", "lose ack", "lose request silently", "lose ack silently", "refuse 6", "refuse 19", "refuse 45", "refuse 47",
@@ -88,6 +89,18 @@ def test_a_silent_coordinator_is_the_end_of_kafka_python(lab: Lab) -> None:
         **{f"{request}: {fault} silently": f"told unknown, is {fate}" for fault in ("lose request", "lose ack")
            for request, fate in (("InitProducerId 1", "empty"), ("AddPartitionsToTxn 1", "empty"), ("AddPartitionsToTxn 2", "open"))},
         "EndTxn 1: lose request silently": "told unknown, is open", "EndTxn 1: lose ack silently": "told unknown, is committed"}
+
+
+@pytest.mark.parametrize(("hang_up", "log"), [(2, "m0 m1"), (1, "m0 m0 m1")], ids=["a moment later", "together"])
+def test_an_answer_that_is_read_together_with_the_end_of_its_connection_is_thrown_away(
+        lab: Lab, monkeypatch: pytest.MonkeyPatch, hang_up: int, log: str) -> None:
+    """Then kafka-python sends the batch again, which was stored and answered; without idempotence that is a copy."""
+    def transmit(end: End, data: bytes | None) -> None:
+        end.other._arriving.append(data)
+        end.loop.call_later(hang_up * LATENCY if data is None else LATENCY, end.other._arrive)
+
+    monkeypatch.setattr(End, "transmit", transmit)
+    assert " ".join(lab.run(2, faults={1: "cut 1 1"}, idempotence=False).values()) == log
 
 
 def test_what_was_walked_in_words(lab: Lab) -> None:
