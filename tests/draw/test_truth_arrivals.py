@@ -52,11 +52,17 @@ def checked(history: History, picture: Picture) -> None:
     graph = Arrivals(history, picture)
     columns = [n for n, e in enumerate(graph.events) if e.kind in (Kind.VERDICT, Kind.BROKER) or is_lost_request(e)]
     arrived = [n for n in columns if graph.events[n].kind != Kind.BROKER]
-    rows = list(dict.fromkeys(row_of(graph.events[n]) for n in arrived))
+    rows = in_order([row_of(graph.events[n]) for n in arrived])
     assert graph.titles == [graph.title(row) for row in rows]
     xs = [column_x(graph, n) for n in columns]
     assert all(x < other for x, other in zip(xs, xs[1:], strict=False)), "order of arrival is to the right"
     (check_distances if len(arrived) > LONG else check_sequences)(graph, columns, rows)
+
+
+def in_order(rows: list[Row]) -> list[Row]:
+    """By partition, then by producer id as they turn up, then by epoch."""
+    ids_in_order = list(dict.fromkeys(row[2] for row in rows))
+    return sorted(set(rows), key=lambda row: (row[0], row[1], ids_in_order.index(row[2]), row[3]))
 
 
 def is_lost_request(event: Event) -> bool:

@@ -69,7 +69,10 @@ class Group:
 
 
 class Chart:
-    """Rows in the order of their first arrival; `columns` are arrivals and what happened to the broker."""
+    """Rows by partition, by id as they turn up, and by epoch.
+
+    `columns` are arrivals and what happened to the broker.
+    """
 
     def __init__(self, view: RunView) -> None:
         self.view = view
@@ -87,7 +90,9 @@ class Chart:
                     own = ranges_of(fact.after, each.arrivals[-1].fact.send, of_its_epoch=True)
                     each.bands[len(self.columns)] = own if each.numbered else ()
                 self.columns.append(fact)
-        self.groups = list(found.values()) or [Group("", True)]
+        ids = list(dict.fromkeys(producer_id for _, _, producer_id, _ in found))
+        in_order = sorted(found, key=lambda key: (key[:2], ids.index(key[2]), key[3]))
+        self.groups = [found[key] for key in in_order] or [Group("", True)]
 
     def _arrival(self, fact: EventInContext, group: Group) -> Arrival:
         send, column, lost = fact.send, len(self.columns), fact.event.kind == Kind.LOST

@@ -37,9 +37,12 @@ from lesson_lib.draw.words.events import Telling, broker_words
 
 LONG_RUN = 40  # arrivals
 LEFT, RIGHT = 74.0, 16.0
-TITLE, PLOT, LEGEND = 24.0, 290.0, 36.6
+TITLE, PLOT, LEGEND = 24.0, 230.0, 36.6
 LEAST_HIGH, UPRIGHT_HIGH, INSIDE = 66.0, 132.0, 36.0  # of a row: least, with a word in it, what edges take
-WIDEST, HAPPENING, NARROW, FROM_ZERO = 64.0, 24.0, 40.0, 40
+WIDEST, HAPPENING, NARROW, FROM_ZERO = 128.0, 24.0, 40.0, 40
+HIGHEST = 24.0  # pixels of one sequence where rows share the page
+NAMES = {"stored": "stored", "duplicate": "duplicate", "refused": "refused", "fenced": "old epoch",
+         "kept": "kept aside"}
 DISTANCES = {0: "next", -1: "-1", -5: "-5", FORGOTTEN: "older", 3: "early"}
 
 
@@ -134,6 +137,9 @@ class ArrivalsPanel:
         if row is self.rows[0]:
             after = LEFT + text_width(row.group.title, bold=True) + 16
             canvas.text(after, row.top - 11, "order of arrival →", align="left", colour=QUIET, backed=True)
+        if not self.long:
+            below = "seq" if self.view.by_hand and row.group.numbered else "batch·try"
+            canvas.text(LEFT - 8, row.bottom + 12, below, align="right", colour=QUIET)
 
     def _plain_row(self, canvas: Canvas, row: Row) -> None:
         """Numbers at the left, as many as there is room for, a dozen at most; the broker's memory behind."""
@@ -227,15 +233,17 @@ class ArrivalsPanel:
         canvas.event = None
 
     def _legend(self, canvas: Canvas, y: float) -> None:
-        """What the marks are called; which of them lies where is for the reader to find."""
-        x, numbered = LEFT, any(group.numbered for group in self.chart.groups)
-        shapes = ["stored", "duplicate", "refused", "fenced"] if numbered else ["stored", "refused"]
-        for shape in shapes + ["kept"] * any(fact.shape == "kept" for fact in self.chart.columns):
-            verdict_small(canvas, x + 8, y, shape, 6.5)
-            x = _entry(canvas, x, y, {"fenced": "old epoch", "kept": "kept aside"}.get(shape, shape))
-        canvas.polygon(circle(x + 8, y, 5.5), fill="white", width=1.6)
-        x = _entry(canvas, x, y, "lost on the way")
-        if numbered:
+        """What the marks that are there are called; which of them lies where is for the reader to find."""
+        x, arrivals = LEFT, [one for group in self.chart.groups for one in group.arrivals]
+        drawn = {one.fact.shape for one in arrivals if not one.lost}
+        for shape, name in NAMES.items():
+            if shape in drawn:
+                verdict_small(canvas, x + 8, y, shape, 6.5)
+                x = _entry(canvas, x, y, name)
+        if any(one.lost for one in arrivals):
+            canvas.polygon(circle(x + 8, y, 5.5), fill="white", width=1.6)
+            x = _entry(canvas, x, y, "lost on the way")
+        if any(band for group in self.chart.groups for band in group.bands.values()):
             canvas.box(x, y - 7, 16, 14, fill=MEMORY, edge=MEMORY_EDGE, line=0.8)
             x = _entry(canvas, x, y, "last five batches")
             canvas.line([(x - 2, y), (x + 17, y)], colour=EDGE, style=EXPECTED)
@@ -254,7 +262,7 @@ def _heights(spans: Sequence[tuple[float, float]], words: bool) -> list[float]:
     if len(spans) == 1:
         return [PLOT]
     long = [max(1.0, high - low) for low, high in spans]
-    one = min(WIDEST / 2, max(9.0, (PLOT - INSIDE) / sum(long)))
+    one = min(HIGHEST, max(9.0, (PLOT - INSIDE) / sum(long)))
     return [max(UPRIGHT_HIGH if words and n == 0 else LEAST_HIGH, INSIDE + one * each)
             for n, each in enumerate(long)]
 

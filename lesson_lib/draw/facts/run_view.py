@@ -242,7 +242,7 @@ class RunView:
                 after = broker.see(one, one)
             arrived = (event, *behind) if stored else ()
             copies.update(one.batch for one in arrived)
-            # A batch made by hand is only its numbers, and a transaction may be a second try of an aborted one.
+            # One made by hand is only its numbers; a transaction may be a second try of an aborted one.
             told_apart = self.by_hand or send.transactional or not (send.values and stored)
             where = send.topic, send.partition, send.values
             first = send.batch if told_apart else values.setdefault(where, send.batch)

@@ -148,8 +148,8 @@ class LaneEvents:
             else:
                 middle = y + 15 + more / 2
                 undone = below == "aborted"
-                marks.log_cell(canvas, x, middle, half, more + 22, text, bool(words.copy_words(fact)), fill, edge,
-                               undone)
+                again = bool(words.copy_words(fact))
+                marks.log_cell(canvas, x, middle, half, more + 22, text, again, fill, edge, undone)
                 canvas.text(x, middle + 20 + more / 2, below, bold=True)
         wide = max(half, text_width(below, SMALL, True) / 2)
         return Piece(row_of_log(self.view.log_of(fact.send)), wide, wide, draw, LOG + more)

@@ -68,8 +68,8 @@ class LogColumn:
         """The records of a stored batch; a control record is a cell of its own, narrower and grey."""
         if fact.copy:
             aborted = any(one.word == "aborted" and one.holds(fact) for one in self.transactions)
-            marks.log_cell(canvas, self.x, y, self.half, self.cell_height(fact), cell_text(fact), bool(copy_words(fact)),
-                           aborted=aborted)
+            marks.log_cell(canvas, self.x, y, self.half, self.cell_height(fact), cell_text(fact),
+                           bool(copy_words(fact)), aborted=aborted)
             canvas.text(self.x + self.half + 6, y, copy_words(fact), bold=True, align="left")
         elif _in_log(fact):
             canvas.box(self.x - 16, y - 9, 32, 18, fill=BAND, line=1.4)
