@@ -90,9 +90,12 @@ class LogRead:
             self.producers.popitem(last=False)
         return seen
 
-    @staticmethod
-    def _marker(seen: ProducerSeen, one: BatchInLog) -> None:
-        kind = struct.unpack_from(">h", one.records, _marker_at(one.records))[0]
+    def _marker(self, seen: ProducerSeen, one: BatchInLog) -> None:
+        try:
+            kind = struct.unpack_from(">h", one.records, _marker_at(one.records))[0]
+        except (IndexError, struct.error):
+            self._say(self.broken, f"At offset {one.header.base_offset}: a marker that is cut off.")
+            return
         seen.committed += kind == COMMIT
         seen.aborted += kind != COMMIT
         seen.open_since = None
@@ -109,6 +112,7 @@ class LogRead:
             elif ahead:
                 self._say(self.findings, f"Copy at offset {header.base_offset}: {who} has sequence "
                           f"{header.base_sequence} in this log already.")
+                return  # what follows a copy continues the original, and is no gap
         seen.epoch = header.producer_epoch
         seen.last_sequence = increment_sequence(header.base_sequence, max(0, header.records_count - 1))
 

@@ -69,6 +69,24 @@ def test_after_2147483647_comes_0_and_the_start_of_a_log_is_no_gap(segment: Call
     assert capsys.readouterr().out.endswith(CLEAN)
 
 
+def test_every_batch_of_a_copied_stretch_is_a_copy_and_what_goes_on_behind_it_is_no_gap(
+        segment: Callable[..., str], capsys: pytest.CaptureFixture[str]) -> None:
+    sequences = (0, 1, 2, 1, 2, 3)
+    assert main([segment(*(numbered(offset, sequence) for offset, sequence in enumerate(sequences)))]) == 1
+    said = capsys.readouterr().out
+    assert said.count("Copy at offset") == 2 and "Gap" not in said
+
+
+def test_a_marker_that_is_cut_off_is_named_and_passed_over(segment: Callable[..., str],
+                                                           capsys: pytest.CaptureFixture[str]) -> None:
+    marker = bytearray(numbered(1, -1))[:61]
+    struct.pack_into(">i", marker, 8, 61 - 12)
+    struct.pack_into(">h", marker, 21, 0x30)  # transactional, control
+    assert main([segment(numbered(0, 0), bytes(marker), numbered(2, 1))]) == 1
+    said = capsys.readouterr().out
+    assert "At offset 1: a marker that is cut off." in said and "3 batches" in said
+
+
 def test_equal_contents_are_a_suspicion_and_no_more(segment: Callable[..., str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main([segment(stored(0, b"tea"), stored(1, b"rum"), stored(2, b"tea"))]) == 0
     said = capsys.readouterr().out
