@@ -21,6 +21,8 @@ COMMANDS = {
               "[-- APPLICATION…]: your own producer between a fault script and a broker, as a page"),
     "read": ("course_tools.read.command",
              "HOST:PORT TOPIC | FILE: producers, gaps, transactions and copies in a log"),
+    "judge": ("course_tools.conformance.judge",
+              "HOST:PORT: any broker that speaks Kafka's protocol, judged by Kafka's rule"),
     "report": ("course_tools.report.command",
                "NOTEBOOK… | --class FOLDER: what learners answered, judged again"),
     "conformance": ("course_tools.conformance.command",

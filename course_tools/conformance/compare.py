@@ -46,11 +46,9 @@ def compare(left: BrokerUnderTest, right: BrokerUnderTest, scripts: Iterable[Scr
             yield from (Comparison(*found) for found in zip(chunk, *outcomes, strict=True))
 
 
-def smallest(left: BrokerUnderTest, right: BrokerUnderTest, found: Comparison) -> Comparison:
-    """The shortest script near `found` on which the two differ; `found` where it does not happen again."""
-    again = _difference_of(left, right)
+def smallest(left: BrokerUnderTest, right: BrokerUnderTest, found: Comparison,
+             is_it: Callable[[Comparison], bool] = lambda compared: bool(compared.differences)) -> Comparison:
+    """The shortest script near `found` of which `is_it` holds; `found` where that does not happen again."""
+    def again(scripts: Sequence[Script]) -> list[bool]:
+        return [is_it(compared) for compared in compare(left, right, scripts)]
     return next(compare(left, right, [shrink(found.script, again)])) if again([found.script])[0] else found
-
-
-def _difference_of(left: BrokerUnderTest, right: BrokerUnderTest) -> Callable[[Sequence[Script]], list[bool]]:
-    return lambda scripts: [bool(c.differences) for c in compare(left, right, scripts)]
