@@ -99,9 +99,9 @@ def _broker(wanted: str) -> Iterator[Choice]:
 def _let_run(proxy: FaultProxy, application: list[str], variable: str) -> None:
     """Until the application has ended, or until Ctrl-C where somebody starts it elsewhere."""
     if not application:
-        print(f"Give {proxy.address} to your application as its bootstrap server, and press Ctrl-C once it "
-              "is done.", file=sys.stderr, flush=True)
-        with _interrupts() as ended:
+        with _interrupts() as ended:  # before anybody is told to press it
+            print(f"Give {proxy.address} to your application as its bootstrap server, and press Ctrl-C once "
+                  "it is done.", file=sys.stderr, flush=True)
             ended.wait()
         return
     try:
