@@ -19,7 +19,7 @@ class Kind(StrEnum):
     SEND = "send"          # the producer hands a produce request to the network
     LOST = "lost"          # what: request | answer
     TORN = "torn"          # the connection `conn` is gone, everything unanswered on it with it
-    VERDICT = "verdict"    # the broker decided; what: stored | duplicate | refused, of one wrong broker kept
+    VERDICT = "verdict"    # the broker decided; what: stored | duplicate | refused | kept | dropped
     ACK = "ack"            # the producer sees the answer: error, offset
     TIMEOUT = "timeout"    # the producer stops waiting for an answer (request timeout)
     REPORT = "report"      # the application is told; what: ok | failed | unknown
@@ -43,7 +43,7 @@ class Event:
     `attempt` counts produce requests from 1, `batch` counts batches from 0 (-1: none), `try_no` counts the
     tries of that batch from 1. `lane` names who it happens to: producer, broker, consumer, coordinator (a
     second one is `producer 2`). `behind`: batches that a broker had kept aside and stores right behind this
-    one, in that order.
+    one, in that order. `memory`: what a learner's own rule remembers after its verdict, empty for Kafka's.
     """
 
     t: int
@@ -66,6 +66,7 @@ class Event:
     error: ErrorCode = ErrorCode.NONE
     note: str = ""
     behind: tuple[int, ...] = ()
+    memory: str = ""
 
 
 def label_of(send: Event) -> str:
@@ -78,7 +79,8 @@ def verdict_words(what: str, error: ErrorCode = ErrorCode.NONE, offset: int | No
     """What the broker did with a request, in words; empty where `what` is: the request never arrived."""
     if what == "refused":
         return f"refused: {error.words}"
-    known = {"kept": "kept, told ok, not in the log", "duplicate": f"duplicate of offset {offset}"}
+    known = {"kept": "kept, told ok, not in the log", "dropped": "dropped by your rule",
+             "duplicate": f"duplicate of offset {offset}"}
     more = f", behind it the kept {', '.join(map(str, behind))}" if behind else ""
     return known.get(what) or (f"stored at offset {offset}{more}" if what else "")
 

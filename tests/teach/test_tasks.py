@@ -13,8 +13,10 @@ from lesson_lib.errors import LessonError
 from lesson_lib.sim import simulate
 from lesson_lib.teach import as_rule, exercise, store
 from lesson_lib.teach.content import find, scenario
+from lesson_lib.teach.lessons import rules_02
 from lesson_lib.teach.message import Outcome
 from lesson_lib.teach.tasks import bounded
+from lesson_lib.teach.tasks.learner_rule import SeenBatch
 from lesson_lib.teach.tasks.puzzle import FAULTS, MutantTask, PuzzleTask, schedules
 from lesson_lib.teach.tasks.task import given
 
@@ -303,3 +305,21 @@ def test_impossible_is_right_only_after_everything_was_tried() -> None:
 def test_a_puzzle_that_only_the_explorer_can_solve_is_the_authors_mistake() -> None:
     said = puzzle(kinds=("lose request",), reached=lambda run: run.values() == ["m0", "m0", "m1"]).check("impossible")
     assert said.outcome == Outcome.CANNOT_RUN and "please report" in said.text
+
+
+@pytest.mark.parametrize("rule", [rules_02.by_content, rules_02.takes_everything, rules_02.number_alone])
+def test_the_counterexample_shows_the_learners_rule_and_nothing_of_kafkas(rule: Any) -> None:
+    """Played again by hand: each verdict is what the rule returns, each box what it remembers then."""
+    picture = find("2.own-rule").judge_function(rule).picture
+    words = [(label.event, label.text) for label in picture.canvas.labels if label.event is not None]
+    assert not [text for _, text in words if "seq" in text or "epoch" in text or "duplicate" in text.split("\n")[0]]
+    answers = [text for _, text in sorted(words) if text.startswith("your rule\n")]
+    boxes = [text for _, text in sorted(words) if text.startswith("{")]
+    memory: dict[Any, Any] = {}
+    sent = [("a", 1, 0), ("a", 1, 1)] if rule is rules_02.by_content else []
+    for (value, producer, number), answer, box in zip(sent, answers, boxes, strict=False):
+        assert answer == f"your rule\nreturns {bool(rule(SeenBatch(value, producer, number), memory))}"
+        assert box == repr(memory)
+    assert answers and len(boxes) == len(answers)
+    if rule is rules_02.takes_everything:
+        assert set(answers) == {"your rule\nreturns True"}

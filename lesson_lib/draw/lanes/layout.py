@@ -149,7 +149,8 @@ class LanesPanel:
         yield from (("application is told", self.y("told", 14)), ("network", self.y("network", NETWORK / 2)))
         yield from ((lane, self.lane(lane)) for lane in ("broker", *self.view.producers))
         if "memory" in self.rows:
-            yield "broker remembers", self.y("memory", 12)
+            own = any(event.memory for event in self.view.history.events)
+            yield "your rule's memory" if own else "broker remembers", self.y("memory", 12)
         for topic, number in self.view.partitions:
             name = f"log {topic}-{number}" if several else "log"
             yield name, self.y(row_of_log((topic, number)), 15)

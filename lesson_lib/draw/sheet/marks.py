@@ -74,6 +74,8 @@ def verdict_small(canvas: Canvas, x: float, y: float, shape: str, r: float, wide
         case "fenced":
             canvas.box(*box, fill="white", line=1.6, layer=5)
             canvas.box(x - 0.9 * r, y - 0.28 * r, 1.8 * r, 0.56 * r, fill=style.FENCED, line=0, layer=5.5)
+        case "dropped":
+            canvas.box(*box, fill="white", line=1.6, style=style.DASHED, layer=5)
         case _:  # kept aside: an hourglass, it waits
             hourglass = [(x - r, y - r), (x + r, y - r), (x - r, y + r), (x + r, y + r)]
             canvas.polygon(hourglass, fill=style.KEPT, width=1.6)

@@ -26,7 +26,7 @@ TINT = "#FFF4C2"         # what differs between two runs
 BEHIND = 0.3             # how much is left of the run before, behind the present one
 
 VERDICT_COLOURS = {"stored": STORED, "duplicate": DUPLICATE, "refused": REFUSED, "fenced": FENCED,
-                   "kept": KEPT}
+                   "kept": KEPT, "dropped": KEPT}
 
 DOTTED, DASHED, EXPECTED = (0, (1, 2)), (0, (4, 2.2)), (0, (5, 3))  # as matplotlib has them
 

@@ -19,6 +19,8 @@ _VERDICTS = {
                   "The broker remembers {batch}: a duplicate of offset {offset}. Nothing is stored."),
     "refused": ("refused\n{code}", *_REFUSED),
     "fenced": ("fenced\n{code}", *_REFUSED),
+    "dropped": ("your rule\nreturns False", "dropped",
+                "Your rule returns False for {batch}: nothing is stored, and the producer gets an ok."),
     "kept": ("kept,\ntold ok", "kept aside",
              "The broker keeps {batch} aside and will say ok, offset {offset}: it is not in the log.")}
 AT_MARK, COMPARED, SENTENCE = range(3)
@@ -43,6 +45,8 @@ def verdict_words(fact: EventInContext, brief: bool = False) -> str:
     """Two short lines under a verdict's mark; `brief` leaves the error's name away."""
     event, error = fact.event, fact.event.error
     offset = "?" if event.offset is None else event.offset
+    if event.memory and event.what == "stored":
+        return "your rule\nreturns True"
     said = verdict_in_words(AT_MARK, event.what, error, offset=offset)
     named = event.what == "refused" and not brief
     return f"{said} {_SHORT.get(error, error.name.replace('_', ' ').lower())}" if named else said
@@ -92,6 +96,8 @@ def memory_words(fact: EventInContext) -> str:
 
     Ranges are in one line while each is one number, else one a line.
     """
+    if fact.event.memory:
+        return fact.event.memory
     words = [range_words(*one) for one in fact.memory]
     ranges = ("\n" if any(".." in word for word in words) or len("".join(words)) > 10 else " ").join(words)
     beside = f"\n{' '.join(fact.others)} as before" if fact.others and ranges else ""

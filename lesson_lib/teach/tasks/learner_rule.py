@@ -11,8 +11,9 @@ leaders do.
 from __future__ import annotations
 
 import pickle
+import textwrap
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lesson_lib.core.batch import Batch
@@ -24,7 +25,7 @@ from lesson_lib.draw import show
 from lesson_lib.errors import LessonError
 from lesson_lib.explorer.explore import explore
 from lesson_lib.explorer.search import TooManyStates
-from lesson_lib.history import History
+from lesson_lib.history import History, Kind
 from lesson_lib.sim import simulate
 from lesson_lib.sim.memory_broker import Broker, BrokerState, Handled
 from lesson_lib.teach.message import Message, counted
@@ -194,7 +195,7 @@ class RuleTask(OfFunction):
             states += found.states if faults == self.faults else 0
             failure = next((o for o in found.outcomes if set(self.forbidden) & set(o.anomalies)), None)
             if failure is not None:
-                return _failed(world, found.history(failure))
+                return self._failed(world, found.history(failure), function)
             if not faults and any(set(end.told) != {"ok"} for end in found.outcomes):
                 return wrong("No fault at all, and the application was not told ok for all of "
                              f"`{_values(world)}`.")
@@ -210,7 +211,40 @@ class RuleTask(OfFunction):
         if not self.second_producer:
             return None
         run = simulate(["a", "b"], faults={1: "kill producer"}, rule=as_rule(accept))
-        return _failed({"batches": ("a", "b")}, run) if set(self.forbidden) & set(run.anomaly_names) else None
+        broken = set(self.forbidden) & set(run.anomaly_names)
+        return self._failed({"batches": ("a", "b")}, run, accept) if broken else None
+
+    def _failed(self, world: Mapping[str, Any], run: History, accept: Accept) -> Message:
+        """The script that breaks the rule, drawn; nothing of Kafka's rule is in it before that is taught."""
+        drawn = as_the_rule_saw_it(run, accept) if self.broker is LearnerBroker else run
+        script = f"the faults '{run.settings.faults}'" if run.settings.faults else "no fault at all"
+        found = " ".join(f"{a.name.capitalize()}: {a.sentence}" for a in run.anomalies)
+        return wrong(f"Your rule breaks with {script}: `{_values(world)}` was sent, and the log holds "
+                     f"{log_words(run)}. {found}", show(drawn))
+
+
+def as_the_rule_saw_it(run: History, accept: Accept) -> History:
+    """The run with the rule's own answers and memory, and without ids, epochs and sequences."""
+    memory: dict[Any, Any] = {}
+    events = []
+    for event in run.events:
+        if event.kind in (Kind.INIT, Kind.EPOCH):
+            continue
+        if event.kind == Kind.BROKER:
+            memory.clear()
+        if event.kind == Kind.VERDICT:
+            seen = SeenBatch(" ".join(event.values), event.producer_id, event.base_sequence)
+            bounded.call(accept, seen, memory)
+            what = "stored" if event.what == "stored" else "dropped"
+            event = replace(event, what=what, memory=_in_lines(memory))
+        events.append(replace(event, producer_id=-1, producer_epoch=-1, base_sequence=-1))
+    return replace(run, events=tuple(events), settings=replace(run.settings, idempotence=False))
+
+
+def _in_lines(memory: dict[Any, Any]) -> str:
+    """A memory in a few short lines."""
+    lines = textwrap.wrap(repr(memory), 22)
+    return "\n".join(lines if len(lines) <= 5 else [*lines[:4], "…"])
 
 
 def _values(world: Mapping[str, Any]) -> str:
@@ -221,10 +255,3 @@ def _no_end(world: Mapping[str, Any], faults: int) -> str:
     script = f"With {faults} fault{'s' * (faults != 1)}" if faults else "No fault at all, and"
     return (f"{script} `{_values(world)}` can go on for ever: a batch that your rule refuses each time is "
             "sent again each time, and the producer never gets an ok for it.")
-
-
-def _failed(world: Mapping[str, Any], run: History) -> Message:
-    script = f"the faults '{run.settings.faults}'" if run.settings.faults else "no fault at all"
-    found = " ".join(f"{a.name.capitalize()}: {a.sentence}" for a in run.anomalies)
-    return wrong(f"Your rule breaks with {script}: `{_values(world)}` was sent, and the log holds "
-                 f"{log_words(run)}. {found}", show(run))
