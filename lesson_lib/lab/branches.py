@@ -34,6 +34,13 @@ def longer_by(number: int, api: str, kinds: tuple[Fault, ...], apis: tuple[str, 
     return [Rule(number, number, kind, api) for kind in possible]
 
 
+def fork_process() -> int:
+    """`os.fork`, of which Python 3.12 warns where there are threads: those of a kernel aren't in the child."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return os.fork()
+
+
 class BranchingScript(FaultScript):
     """A script that takes every course: `at` returns once in each process, with another fault in each."""
 
@@ -72,10 +79,7 @@ class BranchingScript(FaultScript):
     def fork(self) -> int:
         """0 in the child. The parent goes on beside it where a core is free, else once the child is done."""
         took_core, parent = self._free_cores.acquire(block=False), os.getpid()
-        with warnings.catch_warnings():  # of Python 3.12: threads of a kernel are not in the child
-            warnings.simplefilter("ignore", DeprecationWarning)
-            child = os.fork()
-        if child == 0:
+        if (child := fork_process()) == 0:
             gc.disable()  # what was dropped before the fork is the parent's to close
             self._parent, self._took_core, self._children = parent, took_core, []
         elif took_core:
@@ -97,7 +101,7 @@ def run_branches(run: Callable[[FaultScript], History], script: BranchingScript)
     gc.freeze()  # a collection would write to every object, and so copy it into every child
     try:
         with tempfile.TemporaryFile(buffering=0) as outcomes:
-            if (first := os.fork()) == 0:
+            if (first := fork_process()) == 0:
                 os.setpgid(0, 0)
                 script._parent = os.getppid()
                 _run_one(run, script, outcomes)

@@ -139,7 +139,7 @@ def _as_far_as_it_goes(call: Callable[[], object]) -> None:
 @cache
 def recorded() -> list[History]:
     """A handful of real runs on an embedded broker, made once."""
-    lab = start_lab("embedded")
+    lab = start_lab("embedded", world="virtual")
     try:
         found = [lab.run(4, **settings) for settings in REAL]
         return [*found, _real_transactions(lab)]
