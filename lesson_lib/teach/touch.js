@@ -91,7 +91,7 @@
       const narrow = root.clientWidth > 0 && root.clientWidth < 620;
       const pale = before && before !== run ? `<g opacity=".16" aria-hidden="true">${drawing(parsed(before), narrow, false)}</g>` : "";
       const length = Math.max(requests.length, before ? parsed(before).length : 0);
-      const size = narrow ? [400, 70 + length * 118 + 70] : [Math.max(1100, 150 + length * 132), 330];
+      const size = narrow ? [400, 70 + length * 118 + 70] : [Math.max(1100, 150 + length * 132), 338];
       sheet.innerHTML = `<svg viewBox="0 0 ${size[0]} ${size[1]}" role="group" aria-label="${sentence(log)}">${pale}${drawing(requests, narrow, true)}</svg>`;
     }
 
