@@ -38,16 +38,23 @@ SETTLE_SECONDS, PATIENCE_SECONDS = 1.0, 5.0
 
 
 def main(argv: list[str]) -> int:
-    """0 when nothing is wrong, 1 for an anomaly, 2 for arguments that do not fit.
+    """0 when nothing is wrong, 1 for an anomaly and nothing else, 2 where there was no trace to judge.
 
-    LessonError for a broker that does not answer, a port that is taken, a program that is not there, a fault
-    that there is not, a file that cannot be written.
+    That is for arguments that do not fit, a broker that does not answer, a port that is taken, a program or a
+    fault that there is not, a file that cannot be written. One sentence on stderr says which.
     """
     own, application = _split(argv)
     try:
-        options = _parser().parse_args(own)
+        return _trace(_parser().parse_args(own), application, argv)
     except SystemExit as end:
         return int(end.code or 0)
+    except LessonError as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+def _trace(options: argparse.Namespace, application: list[str], argv: list[str]) -> int:
+    """Record, judge and write; 1 for an anomaly, else 0."""
     recording = Recording(parse_script(options.faults))
     with _broker(options.broker) as broker:
         proxy = FaultProxy(broker.address, broker.hooks, options.port)

@@ -9,7 +9,8 @@ course makes itself:
   a new epoch by its values alone, as long as the first try has no ok. Other values under the same numbers
   are another batch, which the broker then takes for a duplicate of the first: a lost write.
 - A batch of a producer without idempotence has no numbers. Equal values, sent again before an ok came, look
-  like a retry and may be two records of the application: a *suspected* copy.
+  like a retry and may be two records of the application: a *suspected* copy. So do the pieces of a batch that
+  was split and went on under a new epoch, whose numbers say nothing of the first try.
 """
 
 from __future__ import annotations
@@ -72,19 +73,42 @@ class WireHistory(History):
 
 
 def _suspected(run: WireHistory) -> Iterator[Anomaly]:
-    """Batches without numbers whose values were sent again before an ok, and are stored more than once."""
-    first: dict[tuple[str, str, int, tuple[str, ...]], Event] = {}
-    settled: dict[int, int] = {e.batch: e.t for e in reversed(run.of(Kind.ACK)) if not e.error}
-    stored = {cell.batch for cells in run.logs.values() for cell in cells}
-    for event in run.of(Kind.SEND):
-        if event.producer_id >= 0 or not event.values:
-            continue
-        before = first.setdefault((event.lane, event.topic, event.partition, event.values), event)
-        again = event.batch != before.batch and settled.get(before.batch, event.t + 1) > event.t
-        if again and {before.batch, event.batch} <= stored:
-            yield Anomaly(SUSPECTED, (before.batch, event.batch),
-                          f"batches {before.batch} and {event.batch} of one producer hold the same values, "
-                          "the second was sent before the first had an ok, and both are in the log.")
+    """Batches whose values came again before an ok, whole or split or joined, and that are both in the log.
+
+    Only where numbers do not say it: without any, or under another producer id or epoch.
+    """
+    stored = {cell.batch for cells in run.logs.values() for cell in cells if cell.txn != "aborted"}
+    seen: set[int] = set()
+    waiting: dict[int, Event] = {}  # batches in the log without an ok
+    for event in run.events:
+        if event.kind == Kind.ACK and not event.error:
+            waiting.pop(event.batch, None)
+        elif event.kind == Kind.SEND and event.batch in stored and event.batch not in seen:
+            seen.add(event.batch)
+            yield from (_suspicion(one, event) for one in waiting.values()
+                        if event.values and _may_be_copy(event, one))
+            waiting[event.batch] = event
+
+
+def _may_be_copy(event: Event, earlier: Event) -> bool:
+    place, numbers = (event.lane, event.topic, event.partition), (event.producer_id, event.producer_epoch)
+    if place != (earlier.lane, earlier.topic, earlier.partition):
+        return False
+    if event.producer_id >= 0 and numbers == (earlier.producer_id, earlier.producer_epoch):
+        return False
+    return _is_part(event.values, earlier.values) or _is_part(earlier.values, event.values)
+
+
+def _is_part(part: tuple[str, ...], whole: tuple[str, ...]) -> bool:
+    """Whether `part` is in `whole` in one piece."""
+    return any(whole[at:at + len(part)] == part for at in range(len(whole) - len(part) + 1))
+
+
+def _suspicion(earlier: Event, event: Event) -> Anomaly:
+    held = "hold the same values" if event.values == earlier.values else "have values in common"
+    return Anomaly(SUSPECTED, (earlier.batch, event.batch),
+                   f"batches {earlier.batch} and {event.batch} of one producer {held}, the second was sent "
+                   "before the first had an ok, and both are in the log.")
 
 
 def from_the_wire(run: History) -> WireHistory:

@@ -20,19 +20,21 @@ class Wire:
     def __init__(self, producer_id: int = 1) -> None:
         self.producer_id, self.events, self.log, self.requests = producer_id, list[Event](), list[LogCell](), 0
 
-    def request(self, batch: int, value: str, sequence: int = -1, stored: bool = True, error: int = 0, answered: bool = True,
-                offset: int | None = None, epoch: int = 0) -> Wire:
-        """A request with one record under the number `batch` that its bytes have; a duplicate of `offset` if not stored."""
+    def request(self, batch: int, value: str | tuple[str, ...], sequence: int = -1, stored: bool = True, error: int = 0,
+                answered: bool = True, offset: int | None = None, epoch: int = 0) -> Wire:
+        """A request with one record, or several, under the number `batch` that its bytes have; a duplicate of `offset` if not stored."""
         self.requests += 1
-        about = {"attempt": self.requests, "batch": batch, "try_no": 1, "values": (value,), "topic": "orders",
+        values = (value,) if isinstance(value, str) else value
+        about = {"attempt": self.requests, "batch": batch, "try_no": 1, "values": values, "topic": "orders",
                  "producer_id": self.producer_id,
-                 "producer_epoch": epoch if self.producer_id >= 0 else -1, "base_sequence": sequence, "record_count": 1}
+                 "producer_epoch": epoch if self.producer_id >= 0 else -1, "base_sequence": sequence, "record_count": len(values)}
         self._note(Kind.SEND, "", **about)
         at = len(self.log) if stored else offset
         what = "stored" if stored else "refused" if error else "duplicate"
         self._note(Kind.VERDICT, what, offset=at, error=ErrorCode(error), **about)
         if stored:
-            self.log.append(LogCell(at, value, batch, at, producer_id=self.producer_id, sequence=sequence))
+            self.log += [LogCell(at + n, one, batch, at, producer_id=self.producer_id, sequence=sequence + n if sequence >= 0 else -1)
+                         for n, one in enumerate(values)]
         if answered:
             self._note(Kind.ACK, "", offset=at, error=ErrorCode(error), **about)
         else:
@@ -103,3 +105,12 @@ def test_nothing_is_said_of_what_the_application_was_told() -> None:
 
 def test_nothing_came_by() -> None:
     assert verdict(from_the_wire(History(()))) == "No produce request came by, so there is nothing to judge."
+
+
+@pytest.mark.parametrize("producer_id", [1, -1])
+def test_the_pieces_of_a_batch_that_was_split_are_suspected_copies(producer_id: int) -> None:
+    """Stored without an ok, then split and sent again under a new epoch, or without numbers: nothing but the values tells."""
+    wire = Wire(producer_id).request(0, ("a", "b"), 0, answered=False).request(1, "a", 0, epoch=1).request(2, "b", 1, epoch=1)
+    run = wire.seen()
+    assert names(run) == [SUSPECTED, SUSPECTED] and [one.batches for one in run.anomalies] == [(0, 1), (0, 2)]
+    assert "have values in common" in verdict(run)
