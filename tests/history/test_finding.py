@@ -1,0 +1,49 @@
+"""The title of a picture: the one thing to see in a run, the worst first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lesson_lib.history.finding import finding, half_there
+from lesson_lib.sim import Transactions, simulate
+
+
+@pytest.mark.parametrize(("settings", "said"), [
+    ({}, "Each record is stored once"),
+    ({"faults": {2: "lose ack"}, "idempotence": False}, "m1 is stored twice"),
+    ({"faults": {2: "lose ack", 3: "lose ack"}, "idempotence": False}, "m1 is stored more than twice"),
+    ({"faults": {2: "lose ack"}}, "m1 came again as a duplicate, and is stored once"),
+    ({"faults": {2: "lose request"}, "acks": 0, "idempotence": False}, "m1 and m2 are acknowledged, but not in the log"),
+    ({"faults": {2: "kill producer"}, "resend": True}, "The application sent m1 twice, and m1 is stored twice"),
+    ({"faults": {3: "lose ack"}, "retries": 0, "idempotence": False}, "The application can't know whether m2 is in the log"),
+], ids=str)
+def test_the_worst_comes_first(settings: dict[str, Any], said: str) -> None:
+    assert finding(simulate(3, **settings)) == said
+
+
+def test_transactions_speak_of_transactions() -> None:
+    kafka = Transactions()
+    old = kafka.producer("shop")
+    old.begin()
+    old.send("a")
+    assert finding(kafka.history()) == "The transaction is still open"
+    old.commit()
+    assert finding(kafka.history()) == "The transaction is committed"
+    old.begin()
+    old.send("b")
+    old.abort()
+    assert finding(kafka.history()) == "Transactions: 1 committed, 1 aborted"
+
+
+def test_half_an_order_is_half_there() -> None:
+    kafka = Transactions(partitions=2)
+    shop = kafka.producer()
+    shop.send("order", partition=0)
+    shop.kill()
+    run = kafka.history()
+    assert half_there(run) == "toy-0 holds order, toy-1 holds nothing"
+    assert finding(run) == "Only half is there: toy-0 holds order, toy-1 holds nothing"
+    assert "No anomaly" not in run.story() and "Each log is in order, but only half is there" in run.story()
+    assert half_there(simulate(1, partitions=2)) == "", "nobody died, and all that was sent is there"
