@@ -35,7 +35,8 @@ def longer_by(number: int, api: str, kinds: tuple[Fault, ...], apis: tuple[str, 
 
 
 def fork_process() -> int:
-    """`os.fork`, of which Python 3.12 warns where there are threads: those of a kernel aren't in the child."""
+    """`os.fork`, of which Python 3.12 warns where there are threads: those of a kernel aren't in the
+    child."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         return os.fork()

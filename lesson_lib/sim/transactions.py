@@ -127,8 +127,9 @@ class Transactions:
         self.world.record(Kind.POSITION, lane="consumer", topic=INPUT_TOPIC, offset=position, note=note)
 
     def told(self, batch: int) -> str:
-        """What the application was told last of a batch."""
-        return next(e.what for e in reversed(self.world.events) if e.kind == Kind.REPORT and e.batch == batch)
+        """What the application was told last of a batch: unknown where its producer died before that."""
+        reports = (e.what for e in reversed(self.world.events) if e.kind == Kind.REPORT and e.batch == batch)
+        return next(reports, "unknown")
 
     def history(self) -> History:
         """The run so far."""

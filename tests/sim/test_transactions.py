@@ -251,3 +251,12 @@ def test_a_mistake_is_one_sentence(mistake: object, words: str) -> None:
     kafka = Transactions()
     with pytest.raises(LessonError, match=words):
         mistake(kafka, kafka.producer("shop"))
+
+
+def test_who_dies_while_it_sends_is_told_nothing() -> None:
+    kafka = Transactions(faults={1: "kill producer"})
+    shop = kafka.producer("shop")
+    shop.begin()
+    assert shop.send("a") == "unknown"
+    with pytest.raises(LessonError):
+        shop.send("b")
