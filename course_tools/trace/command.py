@@ -32,6 +32,7 @@ from lesson_lib.lab.as_history import Logs, as_history, read_topic
 from lesson_lib.lab.choose_broker import Choice, choose
 from lesson_lib.proxy.proxy import FaultProxy
 from lesson_lib.proxy.recording import Recording
+from lesson_lib.wire import probe
 
 VARIABLE = "KAFKA_BOOTSTRAP_SERVERS"
 SETTLE_SECONDS, PATIENCE_SECONDS = 1.0, 5.0
@@ -96,6 +97,13 @@ def _parser() -> argparse.ArgumentParser:
 def _broker(wanted: str) -> Iterator[Choice]:
     """The broker behind the proxy; our own is stopped in the end."""
     if wanted != "embedded":
+        try:
+            probe.api_versions(*probe.split_address(wanted))
+        except ValueError:
+            raise LessonError(f"--broker {wanted!r} is not host:port, such as localhost:9092.") from None
+        except OSError:
+            raise LessonError(f"No Kafka broker answers at {wanted}; start it, or leave --broker out for one "
+                              "of the course's own.") from None
         yield choose(wanted, "")
         return
     with EmbeddedBroker() as own:
@@ -150,7 +158,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 def _history(recording: Recording, broker: Choice) -> WireHistory:
     idempotence = any(event.producer_id > 0 for event in recording.events)
-    settings = Settings("real", idempotence, recording.acks_words, broker=broker.name,
+    settings = Settings("real", idempotence, recording.acks_words, in_flight=0, broker=broker.name,
                         client="your application", faults=str(recording.script))
     return from_the_wire(as_history(recording, _logs(recording, broker.text), settings, str))
 
@@ -182,7 +190,10 @@ def _first_offsets(recording: Recording) -> dict[TopicPartition, int]:
 
 def _told(run: WireHistory, recording: Recording, options: argparse.Namespace, argv: list[str]) -> int:
     """Write what was asked for, and say what came of it."""
-    command = shlex.join(["python", "-m", "lesson_lib", "trace", *argv])
+    own, application = _split(argv)
+    shown = [*own, "--", application[0]] if application else own
+    rest = " …" * (len(application) > 1)  # the application's arguments may hold a password
+    command = shlex.join(["python", "-m", "lesson_lib", "trace", *shown]) + rest
     _write(options.html, lambda: page(run, command))
     _write(options.json, lambda: json.dumps(_as_json(run), ensure_ascii=False, indent=1))
     for rule in recording.script.unused(recording.attempts):

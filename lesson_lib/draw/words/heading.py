@@ -45,7 +45,8 @@ def small_print(history: History, name: str = "") -> str:
     s, named, where = history.settings, name.lower(), _place(history)
     if s.by_hand:
         return f"batches made by hand{BETWEEN}{broker_name(s.broker)}"
-    waits = "" if s.acks == "0" else f"{s.in_flight} in flight"  # without answers there is no limit
+    # Without answers there is no limit, and on the wire nobody can know it (0).
+    waits = "" if s.acks == "0" or not s.in_flight else f"{s.in_flight} in flight"
     where = where[:-len(named) - 2] if where.lower().endswith(f", {named}") else where
     died, transactions = s.faults or _died(history), bool(history.of(Kind.TXN))
     producer = ["transactions"] if transactions else [_switched(history, name), f"acks={s.acks}", waits]

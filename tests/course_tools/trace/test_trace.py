@@ -86,10 +86,10 @@ def test_ctrl_c_ends_an_application_that_does_not() -> None:
 
 
 @pytest.mark.parametrize(("argv", "words"), [
-    (["--faults", "2: loose ack"], "loose ack"), (["--broker", "127.0.0.1:1"], "no Kafka broker answers there"),
+    (["--faults", "2: loose ack"], "loose ack"), (["--broker", "127.0.0.1:1"], "No Kafka broker answers at 127.0.0.1:1"),
     (["--", "/no/such/program"], "/no/such/program cannot be started: No such file or directory."),
     (["--html", "/no/such/folder/run.html", "--", sys.executable, "-c", ""], "/no/such/folder/run.html cannot be written"),
-    (["--broker", "nowhere"], "not host:port")])
+    (["--broker", "nowhere"], "is not host:port, such as")])
 def test_what_cannot_be_done_is_one_sentence_and_no_anomaly(argv: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
     """1 is an anomaly's, so that a typo does not look like one in somebody's CI."""
     assert main(argv) == 2
