@@ -24,8 +24,8 @@ class Settings:
     """What a run was made with, for captions. `world` is simulated or real; `broker` names whose rule
     decided.
 
-    `in_flight` is 0 where nobody knows. `consumer` says in words how one commits, empty where there is none or
-    nobody set it.
+    `in_flight` is 0 where nobody knows. `consumer` says in words how one commits, empty where there is none
+    or nobody set it.
     """
 
     world: str = "simulated"
