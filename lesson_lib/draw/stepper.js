@@ -175,7 +175,9 @@
       const to = Math.max(0, Math.min(last, wanted));
       for (let i = now + 1; i <= to; i++) groups[i].forEach((g) => { g.style.display = ""; });
       for (let i = to + 1; i <= now; i++) groups[i].forEach((g) => { g.style.display = "none"; });
-      image.style.opacity = to === last ? "0" : "0.22"; // the drawing over it is whole then, and two would look bold
+      seen ||= to === last;
+      // The drawing over it is whole at the end, and two would look bold. What nobody has seen yet is no ghost.
+      image.style.opacity = to === last || !seen ? "0" : "0.22";
       groups[now].forEach((g) => g.classList.remove("new"));
       if (to < last) groups[to].filter(solid).forEach((g) => g.classList.add("new"));
       const [x1, y1, x2, y2] = to < last ? told.now[to] ?? [] : [];
@@ -213,7 +215,7 @@
     let opened = false;
     addEventListener("beforeprint", () => { opened = !text.open; text.open = true; });
     addEventListener("afterprint", () => { if (opened) text.open = opened = false; });
-    let begun = told.opens_at >= 0;
+    let begun = told.opens_at >= 0, seen = false;
     show(begun ? told.opens_at : last);
     begun = true;
   }

@@ -161,6 +161,7 @@
     };
     root.addEventListener("click", (event) => { if (!event.target.closest(".menu") && !press(event.target)) close(); });
     root.addEventListener("keydown", (event) => {
+      if (event.ctrlKey || event.metaKey || event.altKey || (event.shiftKey && event.key === "Enter")) return;
       event.stopPropagation(); // in JupyterLab a plain key is a command: d d deletes the cell
       if (event.key === "Escape" && menu) { const back = menu.dataset.anchor; close(); find(`[data-name="${back}"]`)?.focus(); }
       if (menu && ["ArrowDown", "ArrowUp"].includes(event.key)) {

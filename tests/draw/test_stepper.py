@@ -278,3 +278,8 @@ def test_the_bar_stays_in_view_with_a_picture_that_is_higher_than_the_window(bro
 def test_after_a_prediction_it_opens_before_the_fault(browser: Any, picture: Picture, tmp_path: Path) -> None:
     page = opened(browser, bare(picture.before_the_fault()), tmp_path)
     assert shown(page)[-1] == picture.surprises[0] - 1 and page.locator(".lesson-boxes").is_visible()
+    ghost = page.get_by_role("img")
+    assert ghost.evaluate("i => getComputedStyle(i).opacity") == "0", "nobody has seen how it ends"
+    page.get_by_role("button", name="Last").click()
+    page.get_by_role("button", name="First").click()
+    assert ghost.evaluate("i => getComputedStyle(i).opacity") == "0.22"

@@ -141,7 +141,7 @@ def test_what_the_application_sends_again_is_a_new_record(lab: Lab, topic: str, 
     """A new `send` is a new record; having given up on a number, the Java client has raised its epoch and counts from 0."""
     assert java(lab.address, lab.topic("first"), "m") == ["ok 0"]  # the first send of a Java process takes its time
     lab.faults({"1+": "lose ack"})
-    settings = {"delivery_timeout_ms": 1500, "request_timeout_ms": 200, "reconnect_backoff_ms": 20}
+    settings = {"delivery_timeout_ms": 4000, "request_timeout_ms": 200, "reconnect_backoff_ms": 20}
     told = java(lab.address, topic, "m0", "m0", **settings)
     assert len(told) == 2 and set(told) <= {"TimeoutException", "NetworkException"}  # the second where its last try ended so
     sent = {(event.producer_epoch, event.base_sequence) for event in lab.history().of(Kind.SEND)}

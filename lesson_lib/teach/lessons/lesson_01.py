@@ -293,8 +293,8 @@ EXERCISES = (
                given({3: "lose request"}), given("impossible"), given({3: "lose everything"}, acks=0),
                given({9: "lose ack"}, acks=1),
                given({2: "lose request", 3: "lose request"}, acks=0), given({3: "lose request"}, acks=2)),
-        explanation="The application got three oks, and the log holds one record. `m2` was already on the "
-                    "connection that dropped. With `acks=1` or `\"all\"` the producer would have noticed, "
+        explanation="The application got three oks, and the log holds one record. `m2` was on its way on "
+                    "the same connection, and never arrived either. With `acks=1` or `\"all\"` the producer would have noticed, "
                     "and nothing would be missing.",
     ),
 )
