@@ -235,8 +235,8 @@ OPEN_QUESTION = Question(
         Option("Nothing.", lambda run: not read(run)),
     ),
     explanation="A careful consumer, one with `read_committed`, reads up to the first record of the oldest "
-                "open transaction, the last stable offset. Everything behind it waits, no matter who sent it, "
-                "until the coordinator gives up on the slow producer: after `transaction.timeout.ms`, one "
+                "open transaction, the last stable offset. Everything behind it waits, no matter who sent "
+                "it, until the coordinator gives up on the slow producer: after `transaction.timeout.ms`, one "
                 "minute by default. The coordinator looks every 10 seconds, so add up to 10.",
 )
 
