@@ -294,8 +294,8 @@ EXERCISES = (
                given({9: "lose ack"}, acks=1),
                given({2: "lose request", 3: "lose request"}, acks=0), given({3: "lose request"}, acks=2)),
         explanation="The application got three oks, and the log holds one record. `m2` was on its way on "
-                    "the same connection, and never arrived either. With `acks=1` or `\"all\"` the producer would "
-                    "have noticed, and nothing would be missing.",
+                    "the same connection, and never arrived either. With `acks=1` or `\"all\"` the producer "
+                    "would have noticed, and nothing would be missing.",
     ),
 )
 

@@ -236,8 +236,8 @@ OPEN_QUESTION = Question(
     ),
     explanation="A careful consumer, one with `read_committed`, reads up to the first record of the oldest "
                 "open transaction, the last stable offset. Everything behind it waits, no matter who sent "
-                "it, until the coordinator gives up on the slow producer: after `transaction.timeout.ms`, one "
-                "minute by default. The coordinator looks every 10 seconds, so add up to 10.",
+                "it, until the coordinator gives up on the slow producer: after `transaction.timeout.ms`, "
+                "one minute by default. The coordinator looks every 10 seconds, so add up to 10.",
 )
 
 ZOMBIE_QUESTION = Question(
