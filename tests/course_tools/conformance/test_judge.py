@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from course_tools.conformance.broker_under_test import BrokerUnderTest
 from course_tools.conformance.command import scripts
 from course_tools.conformance.compare import compare
 from course_tools.conformance.judge import Judgement, main
+from course_tools.conformance.mirror import rows_of
 from lesson_lib.broker.cluster import Topic
 from lesson_lib.broker.embedded import EmbeddedBroker
 from lesson_lib.core.partition_log import PartitionLog
@@ -77,6 +79,15 @@ def test_one_cause_hides_no_other_and_the_same_seed_gives_the_same() -> None:
         rows = {cause.row for cause in judged.causes if cause.level == "answer"}
         assert {"D9", "D3"} <= rows
     assert tables[0] == tables[1]
+
+
+def test_every_row_that_was_tried_is_counted() -> None:
+    with EmbeddedBroker() as one, EmbeddedBroker() as other, closing(BrokerUnderTest(one.address)) as left, \
+            closing(BrokerUnderTest(other.address)) as right:
+        judged = Judgement("mine")
+        for compared in compare(left, right, scripts(1, 40, left, right)):
+            judged.take(compared)
+        assert judged.tried == Counter(row for script in scripts(1, 40, left, right) for row in rows_of(script))
 
 
 def test_what_is_kept_is_looked_at_where_all_answers_agree(capsys: pytest.CaptureFixture[str]) -> None:
