@@ -1,9 +1,9 @@
 """How text is shown in a terminal and in a notebook: one kind of table for the whole course, and lines that
 are not too long.
 
-A cell is plain text; in HTML `backticks` in it become code. What needs more than that in one of its columns
-writes its HTML with `html_table` and its text with `aligned`, so that every table of the course looks the
-same.
+A cell is plain text; in HTML `backticks` in it become code and *stars* emphasis. What needs more than that in
+one of its columns writes its HTML with `html_table` and its text with `aligned`, so that every table of the
+course looks the same.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from textwrap import fill
 from typing import Any
 
 WIDTH = 96  # characters: JupyterLab breaks a longer line in the middle of a word
+# A star between spaces is a star, and so is one in code.
+_INLINE = re.compile(r"`([^`\n]+)`|\*(\w(?:[^*\n]*\w)?)\*")
 _LEFT = ' style="text-align: left"'
 
 
@@ -32,8 +34,13 @@ def aligned(rows: Sequence[Sequence[str]], between: str = "  ") -> list[str]:
 
 
 def inline_html(text: str) -> str:
-    """Escaped HTML in which `backticks` became code and line ends breaks."""
-    return re.sub(r"`([^`\n]+)`", r"<code>\1</code>", html.escape(text, quote=False)).replace("\n", "<br>")
+    """Escaped HTML in which `backticks` became code, *stars* emphasis and line ends breaks."""
+    return _INLINE.sub(_element, html.escape(text, quote=False)).replace("\n", "<br>")
+
+
+def _element(found: re.Match[str]) -> str:
+    code, emphasis = found.groups()
+    return f"<code>{code}</code>" if code else f"<em>{emphasis}</em>"
 
 
 def html_table(caption: str, headings: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

@@ -12,6 +12,7 @@ from lesson_lib.teach.content import Question, Scenario, all_items, find, lesson
 from lesson_lib.teach.message import Message, Outcome
 from lesson_lib.teach.tasks import Task
 from lesson_lib.teach.tasks.task import Given
+from lesson_lib.text_table import inline_html
 
 QUESTIONS = [item for item in all_items() if isinstance(item, Question)]
 TASKS = [item for item in all_items() if isinstance(item, Task)]
@@ -66,6 +67,22 @@ def test_each_wrong_option_has_a_name_and_a_contradiction(item: Question) -> Non
         else:
             assert option.misconception
             assert option.contradiction(*runs).endswith(".")
+
+
+@pytest.mark.parametrize("item", QUESTIONS, ids=lambda q: q.id)
+def test_no_sign_of_the_markup_is_left_on_the_page(item: Question) -> None:
+    said = [item.text, item.explanation, *(option.text for option in item.options)]
+    shown = re.sub(r"<code>.*?</code>", "", " ".join(inline_html(words) for words in said))
+    assert "`" not in shown and "*" not in shown
+
+
+@pytest.mark.parametrize("text, shown", [
+    ("a *lost write* of `m2`", "a <em>lost write</em> of <code>m2</code>"),
+    ("2 * 3 * 4", "2 * 3 * 4"),
+    ("`f(*a, *b)`", "<code>f(*a, *b)</code>"),
+    ("*a <b*", "<em>a &lt;b</em>")])
+def test_backticks_are_code_and_stars_emphasis(text: str, shown: str) -> None:
+    assert inline_html(text) == shown
 
 
 @pytest.mark.parametrize("item", [q for q in QUESTIONS if q.kind in ("prediction", "observation")], ids=lambda q: q.id)
