@@ -17,7 +17,7 @@ from typing import Any
 
 WIDTH = 96  # characters: JupyterLab breaks a longer line in the middle of a word
 # A star between spaces is a star, and so is one in code.
-_INLINE = re.compile(r"`([^`\n]+)`|\*(\w(?:[^*\n]*\w)?)\*")
+_INLINE = re.compile(r"`([^`\n]+)`|(\*\*?)(\w(?:[^*\n]*\w)?)\2")
 _LEFT = ' style="text-align: left"'
 
 
@@ -34,13 +34,14 @@ def aligned(rows: Sequence[Sequence[str]], between: str = "  ") -> list[str]:
 
 
 def inline_html(text: str) -> str:
-    """Escaped HTML in which `backticks` became code, *stars* emphasis and line ends breaks."""
+    """Escaped HTML: `backticks` became code, *one star* emphasis, **two** more of it, line ends breaks."""
     return _INLINE.sub(_element, html.escape(text, quote=False)).replace("\n", "<br>")
 
 
 def _element(found: re.Match[str]) -> str:
-    code, emphasis = found.groups()
-    return f"<code>{code}</code>" if code else f"<em>{emphasis}</em>"
+    code, stars, words = found.groups()
+    tag = "code" if code else "em" if stars == "*" else "strong"
+    return f"<{tag}>{code or words}</{tag}>"
 
 
 def html_table(caption: str, headings: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

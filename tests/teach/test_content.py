@@ -78,6 +78,7 @@ def test_no_sign_of_the_markup_is_left_on_the_page(item: Question) -> None:
 
 @pytest.mark.parametrize("text, shown", [
     ("a *lost write* of `m2`", "a <em>lost write</em> of <code>m2</code>"),
+    ("nobody **knows**", "nobody <strong>knows</strong>"),
     ("2 * 3 * 4", "2 * 3 * 4"),
     ("`f(*a, *b)`", "<code>f(*a, *b)</code>"),
     ("*a <b*", "<em>a &lt;b</em>")])
