@@ -1,7 +1,7 @@
 """`python -m lesson_lib read`: what is in a topic, or in a segment file from a broker's disk.
 
     python -m lesson_lib read localhost:9092 orders
-    python -m lesson_lib read 00000000000000000000.log
+    python -m lesson_lib read 00000000000000000000.log --html log.html
     python -m lesson_lib read 00000000000000000042.snapshot
 
 It answers "how do I find duplicates that are in a topic already": a broker recognises numbers and not
@@ -14,19 +14,20 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
+from course_tools.page import write
 from course_tools.read import on_disk
 from course_tools.read.findings import LogRead
+from course_tools.read.picture import page, told
 
 
 def main(argv: list[str]) -> int:
     """0 when nothing is wrong, 1 for a copy, a gap, an open transaction or broken bytes; suspicions count for
-    nothing. 2 for arguments that do not fit. LessonError for what cannot be read."""
+    nothing. 2 for arguments that do not fit. LessonError for what cannot be read or written."""
     parser = argparse.ArgumentParser("python -m lesson_lib read", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", help="host:port of a broker, or a file")
     parser.add_argument("topic", nargs="?", help="the topic, where `what` is a broker")
-    parser.add_argument("--checksums", action="store_true",
-                        help="of a file: compare the checksum of each batch, too (about 1 MB/s)")
+    parser.add_argument("--html", type=Path, help="where a page with arrival graphs goes")
     try:
         options = parser.parse_args(argv)
     except SystemExit as end:
@@ -34,24 +35,20 @@ def main(argv: list[str]) -> int:
     if options.topic is None and options.what.endswith(".snapshot"):
         print(on_disk.snapshot(Path(options.what)))
         return 0
-    wrong = 0
+    logs = []
     for name, read in _logs(options):
-        print("\n".join([str(read.table(f"{name}: {read.batches} batches")), *_sentences(read)]), flush=True)
-        wrong += bool(read.findings or read.broken or read.open_transactions)
-    return int(bool(wrong))
+        print("\n".join([str(read.table(f"{name}: {read.batches} batches")), *told(read)]), flush=True)
+        logs.append((name, read))
+    if options.html:
+        asked = f"{options.what} {options.topic or ''}".strip()
+        write(options.html, page(logs, f"python -m lesson_lib read {asked}"))
+    return int(any(read.wrong for _, read in logs))
 
 
 def _logs(options: argparse.Namespace) -> Iterator[tuple[str, LogRead]]:
     if options.topic is None:
         path = Path(options.what)
-        yield path.name, LogRead().take(on_disk.of_file(path, options.checksums))
+        yield path.name, LogRead().take(on_disk.of_file(path))
         return
     for partition, found in on_disk.of_topic(options.what, options.topic):
         yield f"{options.topic}-{partition}", LogRead().take(found)
-
-
-def _sentences(read: LogRead) -> list[str]:
-    told = [*read.broken, *read.findings, *read.open_transactions, *read.suspicions]
-    if read.untold:
-        told.append(f"And {read.untold} more.")
-    return told or ["No copy, no gap, no open transaction."]

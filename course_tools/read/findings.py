@@ -3,22 +3,29 @@
 A copy that a broker stored twice under one number, and a gap in a producer's numbers, are facts. Two batches
 without numbers, or under different ones, that hold the same bytes are a *suspicion*: the application may have
 meant both. Only the newest `WINDOW` of them are compared, so memory does not grow with the log.
+
+What is worth a picture is kept on the way: the batches around the first thing that is wrong, else around the
+first suspicion, else the first ones.
 """
 
 from __future__ import annotations
 
 import struct
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
 from course_tools.read.on_disk import BatchInLog, Broken
 from lesson_lib.core.batch import increment_sequence
+from lesson_lib.history import Anomaly
 from lesson_lib.text_table import TextTable
+from lesson_lib.wire.record_batch import Header
 
 WINDOW, MOST_TOLD, MOST_PRODUCERS = 10_000, 50, 100_000
 COMMIT = 1
+SHOWN, BEFORE = 40, 20  # batches in a picture, and how many of them before what it is about
+NOTHING, SUSPICION, WRONG = range(3)
 HEADINGS = ("producer id", "epochs", "batches", "records", "offsets", "next sequence", "transactions")
 
 
@@ -39,49 +46,73 @@ class ProducerSeen:
     open_since: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One batch of a picture. `content` is the same for batches that hold the same bytes; `marker` says
+    commit or abort where it is one."""
+
+    header: Header
+    content: bytes = b""
+    marker: str = ""
+
+
 @dataclass
 class LogRead:
     """Everything that was found in one log; `take` reads it, whatever its size."""
 
     producers: OrderedDict[int, ProducerSeen] = field(default_factory=OrderedDict)
-    findings: list[str] = field(default_factory=list)
-    suspicions: list[str] = field(default_factory=list)
-    broken: list[str] = field(default_factory=list)
+    findings: list[Anomaly] = field(default_factory=list)
+    suspicions: list[Anomaly] = field(default_factory=list)
+    broken: list[Anomaly] = field(default_factory=list)
+    shown: list[Entry] = field(default_factory=list)
+    about: int = NOTHING
     batches: int = 0
     untold: int = 0
-    _recent: OrderedDict[bytes, int] = field(default_factory=OrderedDict)
+    _recent: OrderedDict[bytes, Entry] = field(default_factory=OrderedDict)
+    _before: deque[Entry] = field(default_factory=lambda: deque(maxlen=BEFORE))
 
     def take(self, batches: Iterable[BatchInLog | Broken]) -> LogRead:
         """Read them all, and return itself."""
         for one in batches:
             if isinstance(one, Broken):
-                self._say(self.broken, f"At byte {one.place}: {one.why}.")
+                self._say(self.broken, "broken", str(one))
             else:
                 self.batches += 1
-                self._batch(one)
+                self._show(*self._batch(one))
         return self
 
-    def _say(self, where: list[str], sentence: str) -> None:
+    def _say(self, where: list[Anomaly], name: str, sentence: str) -> int:
         if len(where) < MOST_TOLD:
-            where.append(sentence)
+            where.append(Anomaly(name, (self.batches,), sentence))
         else:
             self.untold += 1
+        return SUSPICION if where is self.suspicions else WRONG
 
-    def _batch(self, one: BatchInLog) -> None:
+    def _show(self, rank: int, *entries: Entry) -> None:
+        """Keep a batch for the picture, if it is near enough to what the picture is about."""
+        self._before.append(entries[-1])
+        if rank > self.about:
+            earlier = (entry for entry in entries[:-1] if entry not in self._before)
+            self.about, self.shown = rank, [*earlier, *self._before]
+        elif len(self.shown) < SHOWN:
+            self.shown.append(entries[-1])
+
+    def _batch(self, one: BatchInLog) -> tuple[int | Entry, ...]:
+        """How grave what is wrong with it is, and the batch, an earlier one that is like it before it."""
         header = one.header
         seen = self._producer(header.producer_id, header.base_offset)
         seen.last = header.base_offset + header.last_offset_delta
         seen.epochs.add(header.producer_epoch)
         if header.control:
-            self._marker(seen, one)
-            return
+            return self._marker(seen, one)
         seen.batches += 1
         seen.records += header.records_count
         if header.transactional and seen.open_since is None:
             seen.open_since = header.base_offset
-        if header.producer_id >= 0 and header.base_sequence >= 0:
-            self._sequence(seen, one)
-        self._same_bytes(one)
+        numbered = header.producer_id >= 0 and header.base_sequence >= 0
+        rank = self._sequence(seen, one) if numbered else NOTHING
+        before, entry = self._same_bytes(one)
+        return max(rank, SUSPICION * bool(before)), *before, entry
 
     def _producer(self, producer_id: int, offset: int) -> ProducerSeen:
         seen = self.producers.setdefault(producer_id, ProducerSeen(offset))
@@ -90,42 +121,50 @@ class LogRead:
             self.producers.popitem(last=False)
         return seen
 
-    def _marker(self, seen: ProducerSeen, one: BatchInLog) -> None:
+    def _marker(self, seen: ProducerSeen, one: BatchInLog) -> tuple[int, Entry]:
         try:
             kind = struct.unpack_from(">h", one.records, _marker_at(one.records))[0]
         except (IndexError, struct.error):
-            self._say(self.broken, f"At offset {one.header.base_offset}: a marker that is cut off.")
-            return
+            why = f"at offset {one.header.base_offset} a marker is cut off."
+            return self._say(self.broken, "broken", why), Entry(one.header, marker="cut off")
         seen.committed += kind == COMMIT
         seen.aborted += kind != COMMIT
         seen.open_since = None
+        return NOTHING, Entry(one.header, marker="commit" if kind == COMMIT else "abort")
 
-    def _sequence(self, seen: ProducerSeen, one: BatchInLog) -> None:
-        header = one.header
+    def _sequence(self, seen: ProducerSeen, one: BatchInLog) -> int:
+        header, rank = one.header, NOTHING
         who = f"producer id {header.producer_id}, epoch {header.producer_epoch}"
         if header.producer_epoch == seen.epoch:
             wanted = increment_sequence(seen.last_sequence, 1)
             ahead = (header.base_sequence - wanted) % 2**31
             if 0 < ahead < 2**30:
-                self._say(self.findings, f"Gap before offset {header.base_offset}: {who} goes on with "
-                          f"sequence {header.base_sequence}, and {wanted} is not in this log.")
-            elif ahead:
-                self._say(self.findings, f"Copy at offset {header.base_offset}: {who} has sequence "
-                          f"{header.base_sequence} in this log already.")
-                return  # what follows a copy continues the original, and is no gap
+                rank = self._say(self.findings, "gap", f"before offset {header.base_offset} {who} goes on "
+                                 f"with sequence {header.base_sequence}, and {wanted} is not in this log.")
+            elif ahead:  # what follows a copy continues the original, and is no gap
+                return self._say(self.findings, "copy", f"at offset {header.base_offset} {who} has sequence "
+                                 f"{header.base_sequence}, which is in this log already.")
         seen.epoch = header.producer_epoch
         seen.last_sequence = increment_sequence(header.base_sequence, max(0, header.records_count - 1))
+        return rank
 
-    def _same_bytes(self, one: BatchInLog) -> None:
-        header = one.header
-        key = blake2b(one.records, digest_size=16).digest()
-        before = self._recent.pop(key, None)
-        self._recent[key] = header.base_offset
+    def _same_bytes(self, one: BatchInLog) -> tuple[tuple[Entry, ...], Entry]:
+        """The newest batch before it with the same bytes, if there is one, and itself."""
+        entry = Entry(one.header, blake2b(one.records, digest_size=16).digest())
+        before = self._recent.pop(entry.content, None)
+        self._recent[entry.content] = entry
         if len(self._recent) > WINDOW:
             self._recent.popitem(last=False)
-        if before is not None:
-            self._say(self.suspicions, f"Suspected copy at offset {header.base_offset}: the same keys and "
-                      f"values as the batch at offset {before}.")
+        if before is None:
+            return (), entry
+        self._say(self.suspicions, "suspected copy", f"the batch at offset {one.header.base_offset} holds "
+                  f"the same keys and values as the one at offset {before.header.base_offset}.")
+        return (before,), entry
+
+    @property
+    def wrong(self) -> list[Anomaly]:
+        """Everything but suspicions: broken bytes, copies and gaps, open transactions."""
+        return [*self.broken, *self.findings, *self.open_transactions]
 
     def table(self, caption: str) -> TextTable:
         """A row for each producer id, in the order of its last batch."""
@@ -133,11 +172,11 @@ class LogRead:
         return TextTable(caption, HEADINGS, rows, f"{caption}\n(nothing)")
 
     @property
-    def open_transactions(self) -> list[str]:
+    def open_transactions(self) -> list[Anomaly]:
         """A sentence for each transaction that has no marker yet."""
-        return [f"Open transaction: producer id {producer_id} since offset {seen.open_since}; read_committed "
-                "consumers wait there." for producer_id, seen in self.producers.items()
-                if seen.open_since is not None]
+        return [Anomaly("open transaction", (self.batches,), f"producer id {producer_id} since offset "
+                        f"{seen.open_since}; read_committed consumers wait there.")
+                for producer_id, seen in self.producers.items() if seen.open_since is not None]
 
 
 def _marker_at(records: bytes) -> int:

@@ -1,9 +1,10 @@
 """What lies on a broker's disk: the batches of a segment, one after the other, and snapshots of its memory.
 
-A segment (`00000000000000000000.log`) is nothing but batches behind each other, as a Fetch serves them. What
-is broken is passed over as far as its length can be believed: each place is named, and reading goes on. No
-more than one batch is held, so memory does not grow with the file. A `.snapshot` is the memory of the
-producers, their last batch only.
+A segment (`00000000000000000000.log`) is nothing but batches behind each other, as a Fetch serves them. Each
+batch has a checksum. Where bytes are no batch, or the checksum is wrong, the search for the next one goes on
+byte by byte: a header that can be believed, and records that agree with its checksum. Every place that was
+passed over is named. No more than one batch is held, so memory does not grow with the file. A `.snapshot` is
+the memory of the producers, their last batch only.
 
 Source: `org.apache.kafka.storage.internals.log.ProducerStateManager`. Differs from Kafka in: the checksum of
 a snapshot is not compared.
@@ -11,6 +12,7 @@ a snapshot is not compared.
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,13 +29,20 @@ from lesson_lib.wire.record_batch import (
     ATTRIBUTES_AT,
     HEADER_SIZE,
     LOG_OVERHEAD,
+    MAGIC_AT,
+    SMALLEST_LENGTH,
     Header,
     read_header,
     split_batches,
 )
 
-LARGEST = 256 * 2**20  # bytes of a batch; a length beyond is no length
-PAYLOAD_AT = HEADER_SIZE
+LARGEST = 128 * 2**20  # bytes of a batch; a length beyond is no length
+MAGIC = 2
+ATTRIBUTES = 0x7F  # the bits that Kafka has given a meaning
+CHUNK = 2**20
+# The first 17 bytes of a batch: an offset below 2**56, a length up to LARGEST, any leader, the format.
+LIKELY = re.compile(rb"(?=\x00.{7}[\x00-\x08].{7}\x02)", re.DOTALL)
+CUT_OFF, NO_BATCH, CHECKSUM = "the last batch is cut off", "no batch begins here", "its checksum is wrong"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,48 +57,89 @@ class BatchInLog:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """Bytes that are no batch, with a sentence on why."""
+    """`size` bytes that were passed over: where they begin, and why."""
 
-    place: int
+    where: str
+    size: int
     why: str
 
+    def __str__(self) -> str:
+        return f"at {self.where} {self.why}; {self.size:,} byte{'s' * (self.size != 1)} passed over."
 
-def of_file(path: Path, checksums: bool = False) -> Iterator[BatchInLog | Broken]:
-    """Every batch of a segment. `checksums`: compare them, too, at about 1 MB/s. LessonError for a file that
-    cannot be read."""
+
+def of_file(path: Path) -> Iterator[BatchInLog | Broken]:
+    """Every batch of a segment, in order. LessonError for a file that cannot be read."""
     try:
         with path.open("rb") as file:
-            yield from _of_stream(file, checksums)
+            yield from _of_stream(file, path.stat().st_size)
     except OSError as error:
         raise LessonError(f"{path} cannot be read: {error.strerror}.") from None
 
 
-def _of_stream(file: BinaryIO, checksums: bool) -> Iterator[BatchInLog | Broken]:
+def _of_stream(file: BinaryIO, size: int) -> Iterator[BatchInLog | Broken]:
     place = 0
-    while head := file.read(LOG_OVERHEAD):
-        length = struct.unpack_from(">i", head, 8)[0] if len(head) == LOG_OVERHEAD else 0
-        if not any(head):
+    while place < size:
+        found = _batch_at(file, place, size)
+        if isinstance(found, BatchInLog):
+            yield found
+            place += HEADER_SIZE + len(found.records)
+            continue
+        if found == NO_BATCH and _only_zeros(file, place):
             return  # Kafka sets room aside at the end of the active segment
-        if not HEADER_SIZE - LOG_OVERHEAD <= length <= LARGEST:
-            yield Broken(place, "no batch begins here, and nothing says where the next one does")
-            return
-        data = head + file.read(length)
-        if len(data) < LOG_OVERHEAD + length:
-            yield Broken(place, "the last batch is cut off")
-            return
-        yield _checked(data, place, checksums)
-        place += len(data)
+        following = _next_batch(file, place, size)
+        why = "its length goes beyond the file" if found == CUT_OFF and following < size else found
+        yield Broken(f"byte {place}", following - place, why)
+        place = following
 
 
-def _checked(data: bytes, place: int, checksums: bool) -> BatchInLog | Broken:
-    header = read_header(data)
-    if header.magic != 2:
-        return Broken(place, f"a batch of format {header.magic}, older than Kafka 0.11")
-    if header.records_count < 0 or header.last_offset_delta < 0:
-        return Broken(place, "its header counts backwards")
-    if checksums and calc_crc32c(data[ATTRIBUTES_AT:]) != header.crc:
-        return Broken(place, "its checksum is wrong")
-    return BatchInLog(header, data[PAYLOAD_AT:], place)
+def _batch_at(file: BinaryIO, place: int, size: int) -> BatchInLog | str:
+    """The batch that begins there, or why there is none."""
+    file.seek(place)
+    head = file.read(HEADER_SIZE)
+    length = struct.unpack_from(">i", head, 8)[0] if len(head) > MAGIC_AT else 0
+    if len(head) > MAGIC_AT and head[MAGIC_AT] < MAGIC and SMALLEST_LENGTH <= length <= size - place:
+        return f"batches of format {head[MAGIC_AT]}, older than Kafka 0.11"
+    if len(head) < HEADER_SIZE:
+        return CUT_OFF if any(head) else NO_BATCH
+    if not _is_likely(head):
+        return NO_BATCH
+    if place + LOG_OVERHEAD + length > size:
+        return CUT_OFF
+    records = file.read(LOG_OVERHEAD + length - HEADER_SIZE)
+    header = read_header(head)
+    if calc_crc32c(head[ATTRIBUTES_AT:] + records) != header.crc:
+        return CHECKSUM
+    return BatchInLog(header, records, place)
+
+
+def _is_likely(head: bytes) -> bool:
+    """Whether 61 bytes can be a header."""
+    header = read_header(head)
+    return (header.magic == MAGIC and header.base_offset >= 0 and header.attributes & ~ATTRIBUTES == 0
+            and HEADER_SIZE - LOG_OVERHEAD <= header.batch_length <= LARGEST
+            and header.records_count >= 0 and header.last_offset_delta >= 0)
+
+
+def _only_zeros(file: BinaryIO, place: int) -> bool:
+    file.seek(place)
+    return all(chunk.count(0) == len(chunk) for chunk in iter(lambda: file.read(CHUNK), b""))
+
+
+def _next_batch(file: BinaryIO, broken: int, size: int) -> int:
+    """Where the next whole batch begins, `size` where none does. First where this one's length says, as
+    records may hold the bytes of batches."""
+    file.seek(broken)
+    head = file.read(HEADER_SIZE)
+    if len(head) == HEADER_SIZE and _is_likely(head):
+        following = broken + LOG_OVERHEAD + read_header(head).batch_length
+        if following == size or isinstance(_batch_at(file, following, size), BatchInLog):
+            return following
+    for start in range(broken + 1, size, CHUNK):
+        file.seek(start)
+        for found in LIKELY.finditer(file.read(CHUNK + MAGIC_AT)):
+            if isinstance(_batch_at(file, start + found.start(), size), BatchInLog):
+                return start + found.start()
+    return size
 
 
 def of_topic(address: str, topic: str) -> Iterator[tuple[int, Iterator[BatchInLog | Broken]]]:
@@ -111,7 +161,9 @@ def _of_partition(leader: requests.RawClient, topic: str, partition: int) -> Ite
             return
         for data in map(bytes, batches):
             header = read_header(data)
-            yield _checked(data, -1, checksums=False)
+            right = calc_crc32c(data[ATTRIBUTES_AT:]) == header.crc
+            yield (BatchInLog(header, data[HEADER_SIZE:]) if right
+                   else Broken(f"offset {header.base_offset}", len(data), CHECKSUM))
             offset = header.base_offset + header.last_offset_delta + 1
 
 

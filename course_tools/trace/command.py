@@ -21,6 +21,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from course_tools.page import write
 from course_tools.trace.page import page, verdict, without_values
 from course_tools.trace.wire_history import WireHistory, from_the_wire
 from lesson_lib.broker.embedded import EmbeddedBroker
@@ -194,21 +195,14 @@ def _told(run: WireHistory, recording: Recording, options: argparse.Namespace, a
     shown = [*own, "--", application[0]] if application else own
     rest = " …" * (len(application) > 1)  # the application's arguments may hold a password
     command = shlex.join(["python", "-m", "lesson_lib", "trace", *shown]) + rest
-    _write(options.html, lambda: page(run, command))
-    _write(options.json, lambda: json.dumps(_as_json(run), ensure_ascii=False, indent=1))
+    if options.html:
+        write(options.html, page(run, command))
+    if options.json:
+        write(options.json, json.dumps(_as_json(run), ensure_ascii=False, indent=1))
     for rule in recording.script.unused(recording.attempts):
         print(f"The fault '{rule}' never happened: {recording.attempts} requests were sent.", file=sys.stderr)
     print(verdict(run))
     return int(bool(run.anomalies))
-
-
-def _write(path: Path | None, text: Any) -> None:
-    if path is None:
-        return
-    try:
-        path.write_text(text(), encoding="utf-8")
-    except OSError as error:
-        raise LessonError(f"{path} cannot be written: {error.strerror}.") from None
 
 
 def _as_json(run: WireHistory) -> dict[str, Any]:

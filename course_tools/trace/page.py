@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from html import escape
 
+from course_tools.page import html_page, items, made_by, section
 from course_tools.trace.wire_history import WireHistory
 from lesson_lib.draw import show
 from lesson_lib.history import LogCell
@@ -13,8 +13,6 @@ from lesson_lib.history import LogCell
 LAYOUTS = {"lanes": "Over time", "space-time": "Event by event", "arrivals": "As the broker saw it"}
 NOT_SEEN = ("What the application was told cannot be seen on the wire: an ok here is an answer without an "
             "error that reached the client.")
-STYLE = ("body{font-family:system-ui,sans-serif;max-width:1040px;margin:2em auto;padding:0 1em;"
-         "line-height:1.5}code,pre{font-family:monospace}")
 MOST_SHOWN = 60  # requests that lanes and space-time have room for
 
 
@@ -47,14 +45,10 @@ def without_values(run: WireHistory) -> WireHistory:
 def page(run: WireHistory, command: str) -> str:
     """The whole page as HTML; `command` is how it was made."""
     shown = [name for name in LAYOUTS if name == "arrivals" or len(run.attempts) <= MOST_SHOWN]
-    pictures = "".join(f"<h2>{LAYOUTS[name]}</h2>{show(run, name).html()}" for name in shown if run.attempts)
-    wrong = "".join(f"<li><b>{escape(one.name)}</b>: {escape(one.sentence)}</li>" for one in run.anomalies)
-    logs = "".join(f"<li><code>{escape(topic)}-{number}</code>: {escape(_log(cells))}</li>"
-                   for (topic, number), cells in sorted(run.logs.items()))
-    return (f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Trace</title><style>{STYLE}</style>'
-            f"<h1>{escape(verdict(run))}</h1><p>{NOT_SEEN}</p><p>Made by <code>{escape(command)}</code></p>"
-            f"{f'<ul>{wrong}</ul>' if wrong else ''}{pictures}<h2>The log at the end</h2><ul>{logs}</ul>"
-            "</html>\n")
+    pictures = [section(LAYOUTS[name], picture=show(run, name)) for name in shown if run.attempts]
+    logs = (f"{topic}-{number}: {_log(cells)}" for (topic, number), cells in sorted(run.logs.items()))
+    return html_page(verdict(run), f"<p>{NOT_SEEN}</p>", made_by(command), items(map(str, run.anomalies)),
+                     *pictures, section("The log at the end"), items(logs))
 
 
 def _log(cells: Iterable[LogCell]) -> str:

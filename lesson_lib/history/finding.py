@@ -21,7 +21,7 @@ _WRONG = {"duplicate": "{} stored twice", "lost write": "{} acknowledged, but no
 def finding(run: Run) -> str:
     """The one thing to see in a run, without a full stop."""
     if run.settings.by_hand:
-        return _verdicts(run)
+        return _wrong(run) or _verdicts(run)
     return _wrong(run) or _sent_again(run) or _transactions(run) or _open(run) or _calm(run)
 
 

@@ -16,7 +16,7 @@ from lesson_lib.history.anomalies import Anomaly, find_anomalies
 from lesson_lib.history.attempt import Attempt, attempts_of
 from lesson_lib.history.event import Event, Kind, LogCell
 
-BY_HAND = "forged by hand"
+BY_HAND, FROM_A_LOG = "made by hand", "found in a log"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +40,8 @@ class Settings:
 
     @property
     def by_hand(self) -> bool:
-        """Whether somebody made the batches by hand: no producer, no application that is told anything."""
-        return self.world == BY_HAND
+        """Whether there are only batches: no producer was seen, no application that is told anything."""
+        return self.world in (BY_HAND, FROM_A_LOG)
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,7 @@ class Chart:
                 key = send.topic, send.partition, send.producer_id, send.producer_epoch
                 group = found.setdefault(key, Group(self._title(send), send.producer_id >= 0))
                 group.arrivals.append(self._arrival(fact, group))
-            if arrives or fact.event.kind == Kind.BROKER:
+            if arrives or self._happens(fact.event):
                 for each in found.values():
                     own = ranges_of(fact.after, each.arrivals[-1].fact.send, of_its_epoch=True)
                     each.bands[len(self.columns)] = own if each.numbered else ()
@@ -121,7 +121,11 @@ class Chart:
     @property
     def happenings(self) -> dict[int, EventInContext]:
         """Columns in which nothing arrived and something happened to the broker."""
-        return {column: fact for column, fact in enumerate(self.columns) if fact.event.kind == Kind.BROKER}
+        return {column: fact for column, fact in enumerate(self.columns) if self._happens(fact.event)}
+
+    def _happens(self, event: Event) -> bool:
+        """What happens to the broker has a column, and the markers of a log that nobody saw being written."""
+        return event.kind == Kind.BROKER or (event.kind == Kind.MARKER and self.view.by_hand)
 
 
 def _arrives(event: Event) -> bool:

@@ -87,8 +87,8 @@ def note_words(fact: EventInContext, view: RunView) -> str:
 
 
 def broker_words(event: Event) -> str:
-    """Under the mark of a broker that restarts, crashes, fails over or forgets."""
-    return "broker\n" + event.what
+    """Under the mark of a broker that restarts, crashes, fails over or forgets; or of a marker."""
+    return f"{event.what} of P{event.producer_id}" if event.kind == Kind.MARKER else f"broker\n{event.what}"
 
 
 def memory_words(fact: EventInContext) -> str:

@@ -44,7 +44,7 @@ def small_print(history: History, name: str = "") -> str:
     """The other settings, without the one that the run's name says already."""
     s, named, where = history.settings, name.lower(), _place(history)
     if s.by_hand:
-        return f"batches made by hand{BETWEEN}{broker_name(s.broker)}"
+        return f"batches {s.world}{BETWEEN}{broker_name(s.broker)}"
     # Without answers there is no limit, and on the wire nobody can know it (0).
     waits = "" if s.acks == "0" or not s.in_flight else f"{s.in_flight} in flight"
     where = where[:-len(named) - 2] if where.lower().endswith(f", {named}") else where

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import os
+import re
 import struct
 import tracemalloc
 from collections.abc import Callable
@@ -11,14 +13,18 @@ from pathlib import Path
 
 import pytest
 from kafka.admin import KafkaAdminClient, NewTopic
+from kafka.record.util import calc_crc32c
 
 from course_tools.read.command import main
-from course_tools.read.findings import LogRead
-from course_tools.read.on_disk import of_file
+from course_tools.read.findings import Entry, LogRead
+from course_tools.read.on_disk import BatchInLog, of_file
+from course_tools.read.picture import as_history
 from lesson_lib.broker.embedded import EmbeddedBroker
+from lesson_lib.draw import show
 from lesson_lib.errors import LessonError
+from lesson_lib.history import Kind
 from lesson_lib.lab.forge import forge
-from lesson_lib.wire.record_batch import batch_bytes
+from lesson_lib.wire.record_batch import batch_bytes, read_header
 
 ROOT = Path(__file__).parents[3]
 CLEAN = "No copy, no gap, no open transaction.\n"
@@ -51,12 +57,12 @@ def test_a_log_in_order(segment: Callable[..., str], capsys: pytest.CaptureFixtu
 
 
 @pytest.mark.parametrize(("batches", "sentence"), [
-    ([numbered(0, 0), numbered(1, 1), numbered(2, 1)], "Copy at offset 2: producer id 7, epoch 0 has sequence 1 in this log already."),
-    ([numbered(0, 0), numbered(1, 2)], "Gap before offset 1: producer id 7, epoch 0 goes on with sequence 2, and 1 is not in this log."),
+    ([numbered(0, 0), numbered(1, 1), numbered(2, 1)],
+     "Copy: at offset 2 producer id 7, epoch 0 has sequence 1, which is in this log already."),
+    ([numbered(0, 0), numbered(1, 2)],
+     "Gap: before offset 1 producer id 7, epoch 0 goes on with sequence 2, and 1 is not in this log."),
     ([stored(0, producer_id=7, producer_epoch=0, base_sequence=0, transactional=True)],
      "Open transaction: producer id 7 since offset 0; read_committed consumers wait there."),
-    ([numbered(0, 0), numbered(1, 1)[:-3]], "the last batch is cut off"),
-    ([numbered(0, 0), b"\xff" * 90], "no batch begins here, and nothing says where the next one does"),
 ])
 def test_what_is_wrong_is_named(segment: Callable[..., str], capsys: pytest.CaptureFixture[str], batches: list[bytes],
                                 sentence: str) -> None:
@@ -74,7 +80,7 @@ def test_every_batch_of_a_copied_stretch_is_a_copy_and_what_goes_on_behind_it_is
     sequences = (0, 1, 2, 1, 2, 3)
     assert main([segment(*(numbered(offset, sequence) for offset, sequence in enumerate(sequences)))]) == 1
     said = capsys.readouterr().out
-    assert said.count("Copy at offset") == 2 and "Gap" not in said
+    assert said.count("Copy: at offset") == 2 and "Gap" not in said
 
 
 def test_a_marker_that_is_cut_off_is_named_and_passed_over(segment: Callable[..., str],
@@ -82,25 +88,87 @@ def test_a_marker_that_is_cut_off_is_named_and_passed_over(segment: Callable[...
     marker = bytearray(numbered(1, -1))[:61]
     struct.pack_into(">i", marker, 8, 61 - 12)
     struct.pack_into(">h", marker, 21, 0x30)  # transactional, control
+    struct.pack_into(">I", marker, 17, calc_crc32c(marker[21:]))
     assert main([segment(numbered(0, 0), bytes(marker), numbered(2, 1))]) == 1
     said = capsys.readouterr().out
-    assert "At offset 1: a marker that is cut off." in said and "3 batches" in said
+    assert "Broken: at offset 1 a marker is cut off." in said and "3 batches" in said
 
 
 def test_equal_contents_are_a_suspicion_and_no_more(segment: Callable[..., str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main([segment(stored(0, b"tea"), stored(1, b"rum"), stored(2, b"tea"))]) == 0
     said = capsys.readouterr().out
-    assert "Suspected copy at offset 2: the same keys and values as the batch at offset 0." in said and said.count("Suspected") == 1
+    assert "Suspected copy: the batch at offset 2 holds the same keys and values as the one at offset 0." in said
+    assert said.count("Suspected") == 1
 
 
-def test_a_wrong_checksum_is_found_when_asked_for_and_passed_over(segment: Callable[..., str], capsys: pytest.CaptureFixture[str]) -> None:
-    bad = bytearray(numbered(1, 1))
-    bad[-1] ^= 1
-    path = segment(numbered(0, 0), bytes(bad), numbered(2, 2))
-    assert main([path]) == 0
-    capsys.readouterr()
-    assert main([path, "--checksums"]) == 1
-    assert f"At byte {len(numbered(0, 0))}: its checksum is wrong." in capsys.readouterr().out
+def changed(batch: bytes, at: int, form: str, number: int) -> bytes:
+    """The batch with another number in one field of its header."""
+    data = bytearray(batch)
+    struct.pack_into(form, data, at, number)
+    return bytes(data)
+
+
+ONE = numbered(1, 1)
+ANOTHER = numbered(90, 0, producer_id=4)  # a whole batch, inside of a record
+CONTAINS = changed(numbered(1, 1, ANOTHER), 17, ">I", 1)
+OLD = changed(ONE, 16, ">b", 1)
+
+
+@pytest.mark.parametrize(("middle", "why"), [
+    (b"\xff" * 90, "no batch begins here"), (b"\x02" * 3_000_001, "no batch begins here"), (bytes(700), "no batch begins here"),
+    (b"x", "no batch begins here"), (ONE[:40], "no batch begins here"), (bytes(16) + ONE[16:40], "no batch begins here"),
+    (changed(ONE, 8, ">i", 5), "no batch begins here"), (changed(ONE, 8, ">i", -1), "no batch begins here"),
+    (changed(ONE, 8, ">i", 2**31 - 1), "no batch begins here"), (changed(ONE, 8, ">i", 2**20), "its length goes beyond the file"),
+    (changed(ONE, 8, ">i", 80), "its checksum is wrong"), (ONE[:-1] + b"?", "its checksum is wrong"), (CONTAINS, "its checksum is wrong"),
+    (ONE[:-2], "its checksum is wrong"), (changed(ONE, 23, ">i", -2), "no batch begins here"),
+    (OLD, "batches of format 1, older than Kafka 0.11"), (OLD * 3, "batches of format 1, older than Kafka 0.11"),
+], ids=range(17))
+def test_broken_bytes_are_named_and_passed_over(segment: Callable[..., str], capsys: pytest.CaptureFixture[str],
+                                                middle: bytes, why: str) -> None:
+    """What lies in front of them is read, and so is what lies behind: nothing of it, and nothing else."""
+    before, behind = numbered(0, 0), [numbered(2, 2), numbered(3, 3)]
+    assert main([segment(before, middle, *behind)]) == 1
+    said = capsys.readouterr().out
+    assert f"Broken: at byte {len(before)} {why}; {len(middle):,} byte" in said and said.count("Broken") == 1
+    assert said.startswith("00000000000000000000.log: 3 batches\n") and " 4 " not in said
+
+
+@pytest.mark.parametrize(("end", "why"), [(ONE[:-3], "the last batch is cut off"), (ONE[:30], "the last batch is cut off"),
+                                          (b"\xff" * 90, "no batch begins here"), (ONE[:-1] + b"?", "its checksum is wrong")])
+def test_so_are_those_at_the_end(segment: Callable[..., str], capsys: pytest.CaptureFixture[str], end: bytes, why: str) -> None:
+    assert main([segment(numbered(0, 0), end)]) == 1
+    said = capsys.readouterr().out
+    assert f"Broken: at byte {len(numbered(0, 0))} {why}; {len(end)} bytes passed over." in said and "log: 1 batches" in said
+
+
+def test_a_picture_says_which_batches_it_shows(segment: Callable[..., str], tmp_path: Path) -> None:
+    """All of them, or those around what is wrong; markers too; no values."""
+    def drawn(*batches: bytes) -> str:
+        main([segment(*batches), "--html", str(tmp_path / "log.html")])
+        page = (tmp_path / "log.html").read_text()
+        assert "secret" not in page and "secret" not in base64.b64decode(re.search(r"base64,([^\"]*)", page)[1]).decode()
+        return page
+    few = drawn(numbered(0, 0, b"secret"), stored(1, b"secret"), numbered(2, 1))
+    assert "All batches are drawn." in few and "What is in the log" in few
+    many = drawn(*(numbered(n, n + 3 * (n > 600)) for n in range(1000)))
+    assert "40 of 1,000 batches are drawn, from offset 582 to 621: around the first thing that is wrong." in many
+    calm = drawn(*(numbered(n, n) for n in range(1000)))
+    assert "40 of 1,000 batches are drawn, from offset 0 to 39: the first ones." in calm
+    again = drawn(stored(0, b"secret"), *(numbered(n, n) for n in range(1, 900)), stored(900, b"secret"))
+    assert "21 of 901 batches are drawn, from offset 0 to 900: around the first suspected copy." in again
+
+
+def test_a_log_as_a_history() -> None:
+    """A batch that is there twice is the same batch again, also where equal bytes are all that says so."""
+    marker = BatchInLog(read_header(numbered(4, -1)), b"", 0)
+    found = [BatchInLog(read_header(one), one[61:]) for one in (numbered(0, 0), numbered(1, 0), stored(2, b"tea"), stored(3, b"tea"))]
+    read = LogRead().take(found)
+    read.shown.append(Entry(marker.header, marker="commit"))
+    run = as_history(read, "orders-0")
+    assert [(e.batch, e.try_no) for e in run.of(Kind.SEND)] == [(0, 1), (0, 2), (1, 1), (1, 2)]
+    assert [e.offset for e in run.of(Kind.VERDICT)] == [0, 1, 2, 3] and [e.what for e in run.of(Kind.MARKER)] == ["commit"]
+    svg = show(run, "arrivals").svg
+    assert "commit of P7" in svg and "found in a log" in svg and "Copy: at offset 1" in svg
 
 
 def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
@@ -109,13 +177,14 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
         with path.open("wb") as file:
             for n in range(batches):
                 file.write(numbered(n, n, bytes(1000)))
+            file.write(b"\x02" * 1000 * batches)  # and bytes to search through
         tracemalloc.start()
         read = LogRead().take(of_file(path))
         top = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        assert read.batches == batches and not read.findings
+        assert read.batches == batches and not read.findings and len(read.broken) == 1
         return top
-    assert peak(8_000) < 1.5 * peak(2_000)
+    assert peak(12_000) < 1.5 * peak(4_000)
 
 
 @pytest.mark.parametrize(("argv", "words"), [
@@ -172,7 +241,7 @@ def test_what_apache_kafka_wrote(kafka_address: str, capsys: pytest.CaptureFixtu
     said = capsys.readouterr().out
     assert "1 committed, 1 aborted" in said and said.count("Suspected copy") == 2
     for data in (ROOT / ".kafka").glob(f"{kafka_address.split(':')[1]}/data/{topic}-0"):
-        assert main([str(data / "00000000000000000000.log"), "--checksums"]) == 0
+        assert main([str(data / "00000000000000000000.log")]) == 0
         assert capsys.readouterr().out.splitlines()[1:] == said.splitlines()[1:]
     admin.delete_topics([topic])
     admin.close()
