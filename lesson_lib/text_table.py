@@ -33,6 +33,11 @@ def aligned(rows: Sequence[Sequence[str]], between: str = "  ") -> list[str]:
             for row in rows]
 
 
+def times(number: int) -> str:
+    """How often, in words: once, twice, three times, 4 times."""
+    return {1: "once", 2: "twice", 3: "three times"}.get(number) or f"{number} times"
+
+
 def inline_html(text: str) -> str:
     """Escaped HTML: `backticks` became code, *one star* emphasis, **two** more of it, line ends breaks."""
     return _INLINE.sub(_element, html.escape(text, quote=False)).replace("\n", "<br>")

@@ -19,6 +19,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from lesson_lib.history.event import Event, Kind, LogCell
+from lesson_lib.text_table import times
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def _duplicates(cells: Sequence[LogCell]) -> list[Anomaly]:
     for batch, offset in _places(cells):
         offsets.setdefault(batch, []).append(str(offset))
     return [Anomaly("duplicate", (batch,),
-                    f"batch {batch} is in the log {len(where)} times, at offsets {', '.join(where)}.")
+                    f"batch {batch} is in the log {times(len(where))}, at offsets {', '.join(where)}.")
             for batch, where in offsets.items() if len(where) > 1]
 
 

@@ -12,9 +12,10 @@ from collections.abc import Iterable
 from lesson_lib.history.anomalies import Anomaly
 from lesson_lib.history.event import Kind
 from lesson_lib.history.run import Run
+from lesson_lib.text_table import times
 
 MOST = 3  # records that a title names one by one
-_WRONG = {"duplicate": "{} stored twice", "lost write": "{} acknowledged, but not in the log",
+_WRONG = {"lost write": "{} acknowledged, but not in the log",
           "reordered": "{} stored out of order", "hole": "{} missing, though later records are stored"}
 
 
@@ -42,8 +43,9 @@ def _wrong(run: Run) -> str:
     first = run.anomalies[0]
     same = [anomaly for anomaly in run.anomalies if anomaly.name == first.name]
     form = _WRONG.get(first.name, first.sentence.rstrip(".").capitalize())
-    if first.name == "duplicate" and any(_copies(run, anomaly) > 2 for anomaly in same):
-        form = "{} stored more than twice"
+    if first.name == "duplicate":
+        copies = {_copies(run, anomaly) for anomaly in same}
+        form = "{} stored " + (times(copies.pop()) if len(copies) == 1 else "more than once")
     return form.format(records(run, [_about(anomaly) for anomaly in same]))
 
 
@@ -61,8 +63,8 @@ def _sent_again(run: Run) -> str:
     stored = {cell.batch for log in run.logs.values() for cell in log if cell.kind == "data"}
     for value, batches in run.sent_again.items():
         if stored.issuperset(batches):
-            times = "twice" if len(batches) == 2 else f"{len(batches)} times"
-            return f"The application sent {value} {times}, and {value} is stored {times}"
+            often = times(len(batches))
+            return f"The application sent {value} {often}, and {value} is stored {often}"
     return ""
 
 

@@ -9,6 +9,7 @@ from lesson_lib.history.attempt import Attempt
 from lesson_lib.history.event import Kind
 from lesson_lib.history.finding import half_there
 from lesson_lib.history.run import Run
+from lesson_lib.text_table import times
 
 MOST = 12  # sentences about what went wrong, before the rest is only counted
 _TURNS = (Kind.BROKER, Kind.PRODUCER, Kind.CONSUMER)
@@ -112,8 +113,8 @@ def _again(run: Run) -> list[str]:
     found = []
     for value, batches in run.sent_again.items():
         stored = sum(batch in batches for batch, _, _ in places)
-        where = f"stored {_times(stored)}" if stored else "not in the log"
-        found.append(f"The application itself sent {value} {_times(len(batches))}, and it is {where}.")
+        where = f"stored {times(stored)}" if stored else "not in the log"
+        found.append(f"The application itself sent {value} {times(len(batches))}, and it is {where}.")
     return found
 
 
@@ -122,10 +123,6 @@ def _early(run: Run) -> list[str]:
     kept = dict.fromkeys(a.batch for a in run.attempts if a.verdict == "kept" and a.answer == ErrorCode.NONE)
     were = "it was" if len(kept) == 1 else "they were"
     return [f"The application was told ok for batch {_and(kept)} before {were} in the log."] if kept else []
-
-
-def _times(number: int) -> str:
-    return {1: "once", 2: "twice"}.get(number) or f"{number} times"
 
 
 def _and(numbers: Iterable[int]) -> str:

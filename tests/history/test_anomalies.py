@@ -50,7 +50,7 @@ def test_a_batch_of_several_records_is_no_duplicate_of_itself() -> None:
 def test_a_batch_of_several_records_stored_twice_is() -> None:
     cells = tuple(LogCell(i, f"m{i % 2}", 0, i // 2 * 2) for i in range(4))
     found = run(sent(0), cells).anomalies
-    assert [str(a) for a in found] == ["duplicate: batch 0 is in the log 2 times, at offsets 0, 2."]
+    assert [str(a) for a in found] == ["duplicate: batch 0 is in the log twice, at offsets 0, 2."]
 
 
 def test_two_producers_have_no_order_between_them() -> None:

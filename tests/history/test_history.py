@@ -130,7 +130,7 @@ def test_what_was_sent_twice_and_is_stored_once_is_told_so_and_so_is_what_nobody
     nothing = simulate(1, faults={"1-2": "lose request"}, retries=0, idempotence=False, resend=True).until(60)
     assert verdict_on(nothing).startswith("The application itself sent m0 twice, and it is not in the log.")
     thrice = simulate(["a"] * 3 + ["b"] * 2)
-    assert verdict_on(thrice) == ("The application itself sent a 3 times, and it is stored 3 times. "
+    assert verdict_on(thrice) == ("The application itself sent a three times, and it is stored three times. "
                                   "The application itself sent b twice, and it is stored twice.")
 
 
