@@ -146,7 +146,8 @@ PREDICTIONS = (
                    lambda run: f"the application was told {told_words(run)}, as soon as the bytes had left."),
         ),
         explanation="With `acks=0` an ok means that the bytes left this process, and nothing more. It brings "
-                    "no offset. `kafka-python` shows a 0 there, but that isn't a real offset.",
+                    "no offset. `kafka-python` shows a 0 there, but that isn't a real offset. `m2` is a "
+                    "*lost write*: the application got an ok, but the record isn't in the log.",
     ),
 )
 
@@ -165,8 +166,9 @@ ACKS_1 = Question(
                lambda run: "the first try of `m2` never reached the broker, so the log holds "
                            f"{log_words(run)}."),
     ),
-    explanation="No answer came, so the producer sent the batch again. A producer that waits for answers can "
-                "notice that one is missing.",
+    explanation="No answer came, so the producer sent the batch again. Only a producer that waits for "
+                "answers can notice that one is missing. That *sending again* is where the trouble of lesson "
+                "2 begins.",
 )
 
 OBSERVATIONS = (
@@ -194,8 +196,8 @@ OBSERVATIONS = (
             Option("Three, one for each ok.", lambda run: acks(run) == 3, "ok means stored",
                    lambda run: f"{acks(run)} answers came back, and the log holds {log_words(run)}."),
         ),
-        explanation="With `acks=0` the client says ok as soon as the request leaves. `m2` is a *lost write*: "
-                    "the application got an ok, but the record isn't in the log. Nobody ever finds out.",
+        explanation="With `acks=0` the client says ok as soon as the request leaves. Three oks, no answer, "
+                    "and nobody ever finds out about `m2`.",
     ),
 )
 

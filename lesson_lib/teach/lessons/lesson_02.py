@@ -120,8 +120,8 @@ LOST_ACK_QUESTION = Question(
                            f"{log_words(run)}."),
     ),
     explanation="No answer came, so the producer sent the batch again, as after the lost request. But this "
-                "time the broker stored both tries. After a lost request a retry repairs, after a lost ack "
-                "it duplicates.",
+                "time the broker stored both tries. After a lost request a retry repairs the loss. After a "
+                "lost ack it makes a copy.",
 )
 
 THREE_COPIES = Question(
@@ -136,7 +136,7 @@ THREE_COPIES = Question(
                log_is),
         Option("Three times, once for each try that arrived.", lambda run: copies(run, "m1") == 3),
     ),
-    explanation="Each lost ack makes one more copy. Nothing stops it but an ack that gets through.",
+    explanation="Each lost ack makes one more copy, until an ack gets through.",
 )
 
 COPIES_QUESTION = Question(
@@ -175,7 +175,7 @@ TWO_WORLDS_QUESTION = Question(
     ),
     explanation="Two worlds, one exception. An exception can mean that it failed, or that **nobody knows**. "
                 "If the request may already have gone out when the connection dropped or the timeout "
-                "expired, then nobody knows. An application that reads it as 'failed' and sends the record "
+                "expired, it's the second. An application that reads it as 'failed' and sends the record "
                 "again makes the duplicate itself.",
 )
 
@@ -192,7 +192,7 @@ REORDER_QUESTION = Question(
                lambda run: f"error 19 asks for a retry, so the log holds {log_words(run)}."),
     ),
     explanation="The retry arrives behind everything that was already on its way. With one request in flight "
-                "nothing is on its way, so this can't happen.",
+                "nothing else is on its way, so this can't happen.",
 )
 
 def _places(run: History) -> list[int]:
@@ -270,9 +270,10 @@ EXERCISES = (
         wrong=(given({2: "lose request"}), given({2: "lose ack"}, acks=1),
                given({2: "refuse 19", 3: "refuse 19"}),
                given({2: "lose request"}, acks=0)),
-        explanation="An ok that the broker sent means that the broker stored the record. So with an ack, a "
-                    "retry can cost you a copy but never a record. (A record can still disappear later, with "
-                    "the log that holds it. You saw that for `acks=1` in lesson 1.)",
+        explanation="With these settings an ok comes from the broker, and the broker sends it only after it "
+                    "stored the record. So a retry can cost you a copy but never a record. (A record can "
+                    "still disappear later, together with the log that holds it, as lesson 1 said of "
+                    "`acks=1`.)",
     ),
     RuleTask(
         id="2.own-rule", faults=2, second_producer=True,

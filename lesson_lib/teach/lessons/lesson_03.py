@@ -109,7 +109,7 @@ SEAT = Question(
                "the list then has the line twice."),
     ),
     explanation="Reserving seat 12A for Ada names the end state, so doing it twice changes nothing. Kafka's "
-                "`send` is like the third option: it appends.",
+                "`send` is like the third option: it appends, and an append can't be idempotent by itself.",
 )
 
 HTTP = Question(
@@ -123,8 +123,8 @@ HTTP = Question(
         Option("A timestamp in each request.", False, "a time tells tries apart",
                "each try has a different time, so no two tries look the same."),
     ),
-    explanation="A key chosen once for all tries: payment APIs call it the "
-                "Idempotency-Key header. Kafka's producer id and sequence play the same part.",
+    explanation="Payment APIs take such a key in a header, Idempotency-Key. Kafka's producer id and sequence "
+                "play the same part.",
 )
 
 SAME_CONTENT = Question(
@@ -197,8 +197,8 @@ ORDER = Question(
         Option("`m0 m1 m2 m3`. The broker refuses `m2` and `m3`, and they're sent again.",
                lambda run: run.values() == ["m0", "m1", "m2", "m3"] and requests(run) > 5),
     ),
-    explanation="A number is accepted only directly after the one before it. Number 2 came before number 1, "
-                "so the broker neither stored that batch nor kept it for later. It refused the batch "
+    explanation="The broker accepts a number only directly after the one before it. Number 2 came before "
+                "number 1, so the broker neither stored that batch nor kept it for later. It refused it "
                 "(error 45), and the client sent it again, in order. Lesson 6 covers which number a new "
                 "producer id may start with.",
 )
@@ -269,9 +269,9 @@ EXERCISES = (
     MutantTask(
         id="3.beat-page", scenario=scenario(4, **BURST), mutant=lambda: as_the_page_says, budget=1,
         breaks="lost write",
-        text="This broker follows the article. It stores a sequence above the highest one it has seen, and "
-             "ignores anything else as a duplicate. Four requests go out without waiting. With one fault, "
-             "make it lose a record that it said ok to: `task.check({...: \"...\"})`",
+        text="This broker follows the article. It stores a batch whose sequence is above the highest it has "
+             "seen, and ignores anything else as a duplicate. Four requests go out without waiting. With one "
+             "fault, make it lose a record although it answers ok: `task.check({...: \"...\"})`",
         hints=("It misjudges a batch that arrives late and was never stored.",
                "Refuse one batch for now (`refuse 6`), so that later ones overtake it."),
         right=(given({2: "refuse 6"}), given({2: "refuse 19"}), given({1: "refuse 6"}),
@@ -294,8 +294,8 @@ EXERCISES = (
         right=(given({2: "refuse 6", 5: "crash broker"}), given({1: "refuse 6", 5: "crash broker"})),
         wrong=(given({}), given({2: "lose ack"}), given({2: "refuse 6"}), given({3: "crash broker"}),
                given({1: "lose ack", 2: "crash broker"}), given({1: "refuse 6", 5: "kill producer"})),
-        explanation="It promised what it hadn't stored. Kafka sets nothing aside. It refuses a batch that "
-                    "comes too early with error 45, and the producer sends it again.",
+        explanation="It said ok to a batch that it hadn't stored yet. Kafka sets nothing aside. It refuses a "
+                    "batch that comes too early with error 45, and the producer sends it again.",
     ),
 )
 

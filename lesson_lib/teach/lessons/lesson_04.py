@@ -111,7 +111,8 @@ ACKS_1 = Question(
                "a conflict is always an error",
                lambda run: f"it started, and the application was told {told_words(run)}."),
     ),
-    explanation="A default gives way to a setting that you wrote. The client says so in one line of its log.",
+    explanation="A default gives way to a setting that you wrote. The client raises nothing, and says so "
+                "only in one line of its log.",
 )
 
 SAW_SEQUENCE = Question(
@@ -124,7 +125,8 @@ SAW_SEQUENCE = Question(
         Option("Nowhere.", lambda run: numbered(run), "idempotence cannot be seen", sequence_words),
     ),
     explanation="The column `sequence` says *none*, and the producer never asked for an id. At work "
-                "you'd look into the client's log first. The next cell does.",
+                "you'd look into the client's log first. The next cell does: it's one line, and where no "
+                "logging is set up nobody sees it.",
 )
 
 EXPLICIT = Question(
@@ -138,8 +140,9 @@ EXPLICIT = Question(
                "error."),
         Option("The producer refuses to start.", True),
     ),
-    explanation="Two explicit settings that conflict are an error. So set it explicitly, and nobody can undo "
-                "it unnoticed with a later `acks=1`.",
+    explanation="Two explicit settings that conflict are an error when the producer starts, and not a "
+                "duplicate a year later. So set it explicitly, and nobody can undo it unnoticed with a later "
+                "`acks=1`.",
 )
 
 LOST_ACK_QUESTION = Question(
@@ -154,7 +157,9 @@ LOST_ACK_QUESTION = Question(
         Option("`m0 m2`", lambda run: run.values() == ["m0", "m2"], "no ack means not stored",
                lambda run: f"the log holds {log_words(run)}."),
     ),
-    explanation="One setting, perhaps chosen for speed, and the duplicates of lesson 2 are back.",
+    explanation="One setting, perhaps chosen for speed, and the duplicates of lesson 2 are back. Once more "
+                "the client raised nothing. `acks=1` by itself makes no copy: it switched off what would "
+                "have prevented one.",
 )
 
 COST = Question(
@@ -184,10 +189,10 @@ FAR = Question(
         Option("About forty times as long.", False, "without idempotence nothing waits",
                "without idempotence up to five requests are on their way, not all forty."),
     ),
-    explanation="kafka-python keeps one batch of a partition on its way with idempotence on, and up to five "
-                "requests without. So with idempotence on, forty batches take forty round trips. With it off "
-                "up to five are on their way at a time: eight round trips at best, in practice ten or more. "
-                "The Java client and librdkafka keep five on their way either way.",
+    explanation="With idempotence on, kafka-python keeps one batch of a partition on its way, so forty "
+                "batches take forty round trips. With it off, up to five are on their way at a time: eight "
+                "round trips at best, in practice ten or more. The Java client and librdkafka keep up to "
+                "five on their way in both cases, so they aren't slowed down like that.",
 )
 
 

@@ -65,7 +65,7 @@ def told_same(one: History, other: History) -> bool:
 RECALL = (
     Question(
         id="5.recall-retries-0", kind="recall",
-        text="`kafka-python` with `retries=0` and no other setting. Is idempotence on?",
+        text="You start `kafka-python` with `retries=0` and no other setting. Is idempotence on?",
         options=(
             Option("Yes, it is the default.", False, "a default stays whatever else is set",
                    "`retries=0` conflicts with it, so the default gives way."),
@@ -117,8 +117,8 @@ SCOPE = Question(
                "there are limits, and this lesson finds them."),
         Option("From producer to broker, and even there only within limits.", True),
     ),
-    explanation="The article gives the second answer. The runs below show how the third differs from it, "
-                "with three ways in which a record can turn up twice all the same.",
+    explanation="The article gives the second answer. The runs below show how the third differs from it: "
+                "they find three ways in which a record can still turn up twice.",
 )
 
 RESTART = Question(
@@ -133,7 +133,8 @@ RESTART = Question(
                lambda run: run.values() == ["m0", "m1"],
                "a restart reuses the producer id", log_is),
     ),
-    explanation="The new producer has a new id and starts at 0. To the broker it's a stranger.",
+    explanation="The new producer has a new id and starts at 0. To the broker it's a stranger. The copy came "
+                "from the application, which sent the record a second time.",
 )
 
 SAW_IDS = Question(
@@ -147,8 +148,11 @@ SAW_IDS = Question(
         Option("The broker assigned no id.", lambda run: not ids(run), "ids are the client's own",
                lambda run: f"it assigned {len(ids(run))}."),
     ),
-    explanation="Without a `transactional_id`, every start gets a new id. So nothing clashes, and the broker "
-                "recognises nothing.",
+    explanation="Without a `transactional_id`, every start gets a new id. The article says that sequence "
+                "numbers \"reset if the producer restarts\", which \"can cause message duplication or "
+                "loss\". They do start again, but under the new id, so no numbers clash and nothing that was "
+                "stored is lost. The promise belongs to one producer id, and an id belongs to one life of a "
+                "producer.",
 )
 
 CLOSE = Question(
@@ -162,8 +166,9 @@ CLOSE = Question(
                "it refuses nothing. Fencing, which shuts out an old producer, comes in lesson 7."),
         Option("Nothing.", True),
     ),
-    explanation="Nothing: Kafka's protocol has no request that gives an id back. `close` is useful for "
-                "another reason: it waits for whatever is still on its way.",
+    explanation="Kafka's protocol has no request that gives an id back. Without a `transactional_id` every "
+                "producer gets a new one, however the last one ended, and no id is ever used again. `close` "
+                "is useful for another reason: it waits for whatever is still on its way.",
 )
 
 TIMEOUT = Question(
@@ -201,8 +206,11 @@ RESEND = Question(
         Option("`m0`, and then an error.", lambda run: run.values() == ["m0"], "a duplicate is an error",
                log_is),
     ),
-    explanation="A new call of `send` makes a new batch with a new number. This duplicate is made above the "
-                "client, where nothing can see it.",
+    explanation="A new call of `send` makes a new batch with a number of its own. Here that number is 0 "
+                "again: after giving up, the client couldn't know whether its last number had been used, so "
+                "it raised its *epoch* and started counting from 0. The broker compares id, epoch and "
+                "numbers, so to the broker this is something new. The application made this copy, where "
+                "nothing in Kafka can see it.",
 )
 
 NEXT_RECORD = Question(
@@ -212,7 +220,7 @@ NEXT_RECORD = Question(
     text="kafka-python loses two acks of `m0` in a row and gives up on it. From then on the network is fine. "
          "What happens to the next record, `m1`?",
     options=(
-        Option("It is stored, and told ok.", lambda run: run.told.get(1) == "ok",
+        Option("It is stored, and the application gets an ok.", lambda run: run.told.get(1) == "ok",
                "a producer recovers by itself",
                lambda run: f"the log holds {log_words(run)}, and the application was told "
                            f"{told_words(run)}."),
@@ -255,8 +263,8 @@ SAW_CONSUMER = Question(
                "a crash ends the reading",
                lambda run, other: f"it saw {read_words(other)}."),
     ),
-    explanation="At least once or at most once: the order of two lines decides. Lesson 7 makes them one "
-                "step, where the handling is a write to Kafka.",
+    explanation="At least once or at most once: the order of two lines decides. If handling a record means "
+                "writing to Kafka, lesson 7 makes the two lines one step.",
 )
 
 KINDS = (*FAULTS, "kill producer")

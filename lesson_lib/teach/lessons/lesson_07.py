@@ -94,7 +94,7 @@ def ids(run: History) -> int:
 def missing(run: History) -> str:
     """What a run lacks of the log `a ABORT b COMMIT` without a call of abort."""
     if any(e.kind == Kind.TXN and e.what == "abort" for e in run.events):
-        return "Your function called abort(); let somebody else end the first transaction."
+        return "Your function called abort(). Let somebody else end the first transaction."
     if cells_words(run) == "`a ABORT b COMMIT`":
         return ""
     return f"The log holds {cells_words(run)}, and the application was told {told_words(run) or 'nothing'}."
@@ -103,8 +103,8 @@ def missing(run: History) -> str:
 def _against_lag(run: History, answer: list[object]) -> str:
     """What contradicts a wrong offset, else a wrong number of records."""
     if answer[:1] != [len(run.log())]:
-        return "The offset: each of the three transactions leaves a marker, and an aborted record stays."
-    return "The offset is right. The records: which of the four does a `read_committed` consumer leave out?"
+        return "The offset isn't right. Three transactions leave three markers, and what is aborted stays."
+    return "The offset is right. But which of the four records does a `read_committed` consumer leave out?"
 
 
 RECALL = (
@@ -113,14 +113,15 @@ RECALL = (
         text="An idempotent producer died right after a send, and its application sent that record again "
              "from a new process. Why didn't the broker recognise it?",
         options=(
-            Option("The second one came too late.", False, "a broker forgets within seconds",
+            Option("It came too late: the broker had forgotten the first.", False,
+                   "a broker forgets within seconds",
                    "the broker still remembered the first producer. The copy came from another one."),
             Option("It came under a new producer id.", lambda run: ids(run) == 2),
             Option("Its sequence number was lower.", False, "at or below is duplicate",
                    "sequences are compared within one producer id only."),
         ),
-        explanation="An id belongs to one life of a producer. In this lesson you meet a kind of producer "
-                    "that keeps it.",
+        explanation="An id belongs to one life of a producer. In this lesson you'll meet a kind of producer "
+                    "that keeps its id.",
     ),
     Question(
         id="7.recall-unknown", kind="recall",
@@ -132,7 +133,7 @@ RECALL = (
             Option("The record, since the producer tried often enough.", False, "sent means done",
                    "in one of the two worlds no try arrived."),
         ),
-        explanation="Unknown, and sending again doesn't resolve it.",
+        explanation="It's unknown, and sending again doesn't tell you either.",
     ),
     Question(
         id="7.recall-epoch", kind="recall",
@@ -140,12 +141,12 @@ RECALL = (
              "does the broker do?",
         options=(
             Option("It stores it.", False, "epochs are independent",
-                   "a lower epoch is that of a predecessor."),
+                   "a lower epoch belongs to a predecessor, which mustn't write any more."),
             Option("It drops it and says ok.", False, "the broker drops what is old",
                    "it drops nothing silently."),
             Option("It refuses it: error 47.", True),
         ),
-        explanation="Old epochs are refused.",
+        explanation="Once the broker has seen a newer epoch, it refuses every older one.",
     ),
 )
 
@@ -154,8 +155,9 @@ ALONE = Question(
     text="Can idempotent producers alone guarantee full end-to-end exactly-once processing?",
     options=(
         Option("Yes, if every producer has idempotence on.", False, "exactly once means the whole system",
-               "each of them vouches for its own batches, one partition at a time."),
-        Option("Yes, if the consumers commit their offsets as well.", False, "a position makes reading exact",
+               "each of them only covers its own batches, one partition at a time."),
+        Option("Yes, if the consumers commit their offsets as well.", False,
+               "a committed offset makes reading exact",
                "the result and the committed offset are two writes, and a crash can come between them."),
         Option("No, however many there are and whatever they commit.", True),
     ),
@@ -173,9 +175,9 @@ TWO_PARTITIONS = Question(
         Option("Both: the broker completes what was begun.", lambda run: bool(run.values(1)),
                "the broker completes what was begun", logs_are),
     ),
-    explanation="To the broker there was one batch, and it's stored. Nobody but the process knew that "
-                "another was to follow. The article calls its own sentence a myth, and rightly so. (The "
-                "picture finds no anomaly: each log by itself is in order.)",
+    explanation="To the broker there was one batch, and it's stored. Only the process knew that another was "
+                "to follow. The article calls this sentence a myth, and it's right. (The picture finds no "
+                "anomaly, because each log by itself is in order.)",
 )
 
 COMMIT_QUESTION = Question(
@@ -188,7 +190,7 @@ COMMIT_QUESTION = Question(
         Option("3", lambda run: len(run.log(0)) == 3, "begin is written too",
                lambda run: f"only the end is written down: {logs_words(run)}."),
     ),
-    explanation="The coordinator decides in one place; then it makes the leaders write a marker into every "
+    explanation="The coordinator decides, in one place. Then it makes the leaders write a marker into every "
                 "partition that took part, and a marker takes an offset like any record. No consumer "
                 "receives a marker, so expect gaps in the offsets.",
 )
@@ -218,9 +220,9 @@ SAW_ABORT = Question(
         Option("It stays, and both consumers received it.", lambda run: "x" in read(run, "consumer 2"),
                "isolation changes nothing", lambda run: read_is(run, "consumer 2")),
     ),
-    explanation="Aborting removes nothing. The record crosses the network, and the consumer's library skips "
-                "it, if it was told to: `read_committed` isn't the default in Java and kafka-python. In "
-                "librdkafka it is.",
+    explanation="Aborting removes nothing. The record still crosses the network, and the consumer's library "
+                "skips it if you asked for `read_committed`. In Java and kafka-python that isn't the "
+                "default. In librdkafka it is.",
 )
 
 OPEN_QUESTION = Question(
@@ -234,10 +236,10 @@ OPEN_QUESTION = Question(
                "isolation changes nothing", read_is),
         Option("Nothing.", lambda run: not read(run)),
     ),
-    explanation="A careful consumer, one with `read_committed`, reads up to the first record of the oldest "
-                "open transaction, the last stable offset. Everything behind it waits, no matter who sent "
-                "it, until the coordinator gives up on the slow producer: after `transaction.timeout.ms`, "
-                "one minute by default. The coordinator looks every 10 seconds, so add up to 10.",
+    explanation="A `read_committed` consumer reads up to the first record of the oldest open transaction. "
+                "That's the last stable offset. Everything behind it waits, no matter who sent it, until the "
+                "coordinator gives up on the slow producer after `transaction.timeout.ms`, one minute by "
+                "default. The coordinator looks every 10 seconds, so it can take up to 10 seconds more.",
 )
 
 ZOMBIE_QUESTION = Question(
@@ -271,15 +273,15 @@ ID_QUESTION = Question(
                "nobody would fence a zombie, and what it left open would hold readers up."),
         Option("One for each instance, which it keeps when it restarts.", True),
     ),
-    explanation="The id has to outlive a restart, and no two running processes may share it. The pod's name "
-                "in a StatefulSet will do.",
+    explanation="The id has to outlive a restart, and no two running processes may share it. In a Kubernetes "
+                "StatefulSet, the pod's name will do.",
 )
 
 CRASH_QUESTION = Question(
     id="7.crash", kind="prediction", scenario=CRASHED, control=SAVED,
     text="A process reads `m` from `in`, writes `M` to `out`, and then commits the offset. Idempotence is "
-         "on. It crashes once: `M` is sent, the offset isn't committed yet. It starts again. What does a "
-         "`read_committed` reader of `out` receive, without and with transactions?",
+         "on. The process crashes once, after `M` is sent and before the offset is committed, and starts "
+         "again. What does a `read_committed` reader of `out` receive, without and with transactions?",
     options=(
         Option("`M` in both: idempotence covers the restart.",
                lambda run, txn: results(run) == results(txn) == ["M"], "the promise outlives the producer",
@@ -301,7 +303,8 @@ UNREAD_FUTURE = Question(
          "The application doesn't look at that future and calls `commit_transaction()`. What does the log "
          "hold afterwards?",
     options=(
-        Option("Nothing that counts: the commit is refused.", lambda run: fate(run, "order") != "committed",
+        Option("Nothing that a careful consumer reads: the commit fails.",
+               lambda run: fate(run, "order") != "committed",
                "kafka-python checks every send at commit",
                lambda run: f"`order` is {fate(run, 'order')}: the log holds {cells_words(run)}."),
         Option("`order` and `stock`: the commit sends what is missing.",
@@ -310,7 +313,7 @@ UNREAD_FUTURE = Question(
                lambda run: fate(run, "order") == "committed" and not fate(run, "stock")),
     ),
     explanation="\"All or nothing\" is about what reached the transaction. Java's `commitTransaction` throws "
-                "here; kafka-python 3.0.12 doesn't. So look at every future before you commit.",
+                "here, and kafka-python 3.0.12 doesn't. So look at every future before you commit.",
 )
 
 COMMIT_RAISES = Question(
@@ -319,14 +322,14 @@ COMMIT_RAISES = Question(
          "the transaction committed?",
     options=(
         Option("No, or it wouldn't have raised.", False, "an exception means nothing happened",
-               "the coordinator may have decided; only its answer got lost."),
+               "the coordinator may have committed it, and only its answer got lost."),
         Option("Yes: the coordinator always finishes what it was asked.", False, "sent means done",
                "the request itself may have got lost."),
         Option("It may be committed or not.", True),
     ),
     explanation="Lesson 2's two worlds again. With Java, after a timeout, call `commitTransaction()` again, "
-                "and don't abort (`KafkaProducer` javadoc). A producer of kafka-python 3.0.12 can do neither "
-                "any more: close it and start a new one under the same id. Its `init_transactions()` waits "
+                "and don't abort (`KafkaProducer` javadoc). In kafka-python 3.0.12 the producer can then do "
+                "neither: close it and start a new one under the same id. Its `init_transactions()` waits "
                 "until the old transaction is decided, and then the committed offset tells you which way it "
                 "went.",
 )
@@ -341,8 +344,8 @@ EXERCISES = (
                "A successor is a second producer with the same transactional id."),
         right=(given(rules.play), given(rules.waits)),
         wrong=(given(rules.aborts), given(rules.another_id), given(rules.plain), given("a ABORT b COMMIT")),
-        explanation="A successor aborts what it finds open; so does the coordinator once "
-                    "`transaction.timeout.ms` is over.",
+        explanation="When a successor starts, the coordinator aborts what its predecessor left open. It "
+                    "also does that by itself once `transaction.timeout.ms` is over.",
     ),
     ValueTask(
         id="7.lag", scenario=MIXED, expects="two numbers, as a list",
@@ -354,8 +357,9 @@ EXERCISES = (
         hints=("Write the log down, cell by cell.", "Four records and three markers."),
         right=(given([7, 3]), given((7, 3))),
         wrong=(given([4, 3]), given([7, 4]), given([6, 3]), given([4, 4]), given(7)),
-        explanation="So end minus committed offset isn't a number of records. A monitor that subtracts "
-                    "offsets shows a lag that never reaches 0 if the consumer commits \"last record + 1\".",
+        explanation="Four records and three markers. So the end of the log minus the committed offset isn't "
+                    "a number of records. If a consumer commits \"last record + 1\", a monitor that "
+                    "subtracts offsets shows a lag that never reaches 0.",
     ),
 )
 
