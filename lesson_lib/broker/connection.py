@@ -24,7 +24,7 @@ from lesson_lib.wire import messages
 from lesson_lib.wire.messages import API_KEYS, API_VERSIONS, ProtocolError, Request
 
 Response = dict[str, Any]  # by Kafka's names; a field that is left out has the protocol's default
-Handler = Callable[[Cluster, Request], Response | None | Awaitable[Response]]
+Handler = Callable[[Cluster, Request], Response | bytes | None | Awaitable[Response]]  # bytes: encoded already
 IDLE_SECONDS = 600  # connections.max.idle.ms
 HANDLERS: dict[int, Handler] = {}
 VERSIONS: dict[int, tuple[int, int]] = {}
@@ -86,6 +86,8 @@ async def answer(cluster: Cluster, frame: bytes) -> bytes | None:
     return None if fields is None else _encoded(request, fields)
 
 
-def _encoded(request: Request, fields: Response) -> bytes:
+def _encoded(request: Request, fields: Response | bytes) -> bytes:
+    if isinstance(fields, bytes):
+        return messages.answer_again(fields, request.correlation_id)
     response = messages.filled(messages.RESPONSES[request.api_key], fields)
     return messages.encode_response(response, request.api_version, request.correlation_id)

@@ -175,6 +175,8 @@ def _batches(client: RawClient, topic: str, partition: int, offset: int | None) 
             return found
         found += batches
         offset = _next_offset(batches[-1])
+        if offset >= part.high_watermark:
+            return found
 
 
 def _next_offset(records: bytes) -> int:

@@ -249,8 +249,9 @@ def _partition_of(future: Any, topic: str) -> TopicPartition:
 
 
 @contextmanager
-def kept_interrupts(at_once: bool = True) -> Iterator[None]:
-    """KeyboardInterrupt at the end of the block, for one that came in it and did not leave it.
+def kept_interrupts(at_once: bool = True) -> Iterator[Callable[[], None]]:
+    """KeyboardInterrupt at the end of the block, for one that came in it and did not leave it; what the block
+    receives is a function that lets it strike earlier.
 
     With `at_once=False` a first interrupt waits for the end of the block, which should be near; a second one
     does not. kafka-python 3.0.12 runs its event loop on the caller's thread while a client starts and while a
@@ -260,9 +261,9 @@ def kept_interrupts(at_once: bool = True) -> Iterator[None]:
     """
     before = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(before):
-        yield
+        yield lambda: None
         return
-    came = False
+    came, failure = False, None
 
     def handle(number: int, frame: Any) -> None:
         nonlocal came
@@ -270,17 +271,22 @@ def kept_interrupts(at_once: bool = True) -> Iterator[None]:
         if not waits:
             before(number, frame)
 
+    def strike() -> None:
+        nonlocal came
+        if came:
+            came = False
+            before(signal.SIGINT, None)
+
     signal.signal(signal.SIGINT, handle)
     try:
-        yield
-    except Exception:
-        if came:  # the failure is what the library made of it
-            raise KeyboardInterrupt from None
-        raise
+        yield strike
+    except Exception as error:
+        failure = error
     finally:
         signal.signal(signal.SIGINT, before)
-    if came:
-        raise KeyboardInterrupt
+    strike()
+    if failure:  # else it is what the library made of the interrupt
+        raise failure
 
 
 class ClientLog(logging.Handler):

@@ -10,17 +10,16 @@ are equal up to where they part, and no schedule names a request that never come
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import islice
 from typing import Any
 
 from lesson_lib.errors import LessonError
-from lesson_lib.faults import COORDINATOR_APIS, Fault, FaultScript, Rule, parse_fault, parse_script
+from lesson_lib.faults import COORDINATOR_APIS, LOSSES, Fault, FaultScript, Rule, parse_fault, parse_script
 from lesson_lib.history import History, Kind
-from lesson_lib.lab.branches import CAN_FORK, BranchingScript, longer_by, run_branches
 from lesson_lib.lab.lab import Lab
+from lesson_lib.lab.on_every_core import on_every_core
 from lesson_lib.text_table import wrap_output
 
 KINDS = ("lose request", "lose ack")
@@ -106,21 +105,28 @@ def every_schedule(lab: Lab, values_or_count: int | Sequence[str] = 3, faults: i
     if not isinstance(faults, int) or faults < 0:
         raise LessonError(f"faults must be a whole number from 0, not {faults!r}.")
     wanted = tuple(map(parse_fault, kinds))
-    run = partial(_run, lab, values_or_count, settings)
     apis = COORDINATOR_APIS if settings.get("transaction") else ()
-    if CAN_FORK:
-        found = run_branches(run, BranchingScript(faults, wanted, apis, most_runs + 1))
-    else:
-        longer = partial(longer_by, kinds=wanted, apis=apis)
-        found = list(islice(_from_the_start(run, (), faults, longer), most_runs + 1))
-    if len(found) > most_runs:
-        raise LessonError(f"There are more than {most_runs:,} schedules: take fewer faults, kinds or "
-                          "batches, or raise most_runs.")
+    found: list[History] = []
+    level: list[tuple[Rule, ...]] = [()]
+    with on_every_core(partial(_run, partial(lab.run, values_or_count, **settings), wanted, apis)) as run_all:
+        for _ in range(faults + 1):
+            if len(found) + len(level) > most_runs:
+                raise LessonError(f"There are more than {most_runs:,} schedules: take fewer faults, kinds or "
+                                  "batches, or raise most_runs.")
+            runs = list(run_all(level))
+            found += [history for history, _ in runs]
+            level = [schedule for _, longer in runs for schedule in longer]
     return Schedules(tuple(sorted(found, key=partial(_place, wanted))), faults, tuple(map(str, wanted)))
 
 
-def _run(lab: Lab, values: int | Sequence[str], settings: dict[str, Any], script: FaultScript) -> History:
-    return lab.run(values, faults=script, **settings)
+def _run(run: Callable[..., History], kinds: tuple[Fault, ...], apis: tuple[str, ...],
+         rules: tuple[Rule, ...]) -> tuple[History, list[tuple[Rule, ...]]]:
+    """The run of these faults, and all schedules with one more, at a later request."""
+    script = AskedScript(rules)
+    history = run(faults=script)
+    last = script.asked.index((rules[-1].first, rules[-1].api)) + 1 if rules else 0
+    return history, [(*rules, Rule(number, number, kind, api)) for number, api in script.asked[last:]
+                     for kind in kinds if not api or (api in apis and kind.name in LOSSES)]
 
 
 def _place(kinds: tuple[Fault, ...], history: History) -> tuple[int, list[tuple[str, int, int]]]:
@@ -141,13 +147,3 @@ class AskedScript(FaultScript):
         self.asked.append((attempt, api))
         return super().at(attempt, api)
 
-
-def _from_the_start(run: Callable[[FaultScript], History], rules: tuple[Rule, ...], left: int,
-                    longer: Callable[[int, str], list[Rule]]) -> Iterator[History]:
-    """The run of these faults, and of every longer schedule that begins so, where no process can fork."""
-    script = AskedScript(rules)
-    yield run(script)
-    last = script.asked.index((rules[-1].first, rules[-1].api)) + 1 if rules else 0
-    for request in script.asked[last:] if left else ():
-        for rule in longer(*request):
-            yield from _from_the_start(run, (*rules, rule), left - 1, longer)

@@ -12,7 +12,6 @@ import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -131,8 +130,7 @@ class Lab:
                 self._run(LiveTransaction(topic, recording, start, transaction) if transaction else
                           LiveApplication(topic, recording, start, in_flight, seconds, resend), parts)
                 recording.check_used()
-                # a script that branches (`every_schedule`) has grown
-                return self._history_of(recording, {topic}, replace(settings, faults=str(script)))
+                return self._history_of(recording, {topic}, settings)
         except KeyboardInterrupt:
             raise LessonError("The run was interrupted and everything that it had started is closed; "
                               "run the cell again.") from None

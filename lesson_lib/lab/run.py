@@ -6,7 +6,6 @@ at once. A killed producer is followed by a new one, which knows only what was n
 
 from __future__ import annotations
 
-import queue
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -46,7 +45,7 @@ class LiveApplication:
     timeout_seconds: float
     resend: bool = False
     started: int = 0
-    answers: queue.SimpleQueue[Sent] = field(default_factory=lambda: queue.SimpleQueue())
+    answers: deque[Sent] = field(default_factory=deque)
     handed_over: list[Sent] = field(default_factory=list)
 
     def run(self, parts: Sequence[Part]) -> None:
@@ -105,18 +104,18 @@ class LiveApplication:
 
     def _answered(self, sent: Sent, error: Exception | None) -> None:
         sent.done, sent.error = not self.producer.killed, error
-        self.answers.put(sent)
+        with self.recording.changed:
+            self.answers.append(sent)
+            self.recording.changed.notify_all()
 
     def _wait(self, sent: list[Sent]) -> None:
         """Until all of these are settled, the producer is killed or stuck, or the time is over."""
         waiting, end = set(sent), time.monotonic() + self.timeout_seconds + GRACE_SECONDS
         while waiting and not (self.recording.killed or self._stuck) and time.monotonic() < end:
-            try:
-                one = self.answers.get(timeout=TICK)
-            except queue.Empty:
+            if not self.recording.wait_until(lambda: self.answers, TICK):
                 self.producer.check_broker()
                 continue
-            waiting.discard(one)
+            waiting.discard(one := self.answers.popleft())
             self._look_whether_stuck(one)
         if not self.recording.asks_for_answers:  # the client says ok before anything was sent
             self.recording.wait_until(lambda: self.recording.window_full, IDLE_SECONDS)

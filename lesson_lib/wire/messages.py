@@ -14,6 +14,7 @@ import asyncio
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -123,18 +124,26 @@ def _decoded(message: Any, frame: bytes, version: int) -> Any:
 
 def _refuse_nulls(message: Any, version: int) -> None:
     """The decoder lets null through everywhere; Kafka only where the protocol says so."""
-    for name, field in message.fields.items():
+    for name, must_be_there, has_items in _looked_at(type(message), version):
         value = getattr(message, name)
-        if value is None and _must_be_there(field, version):
+        if value is None and must_be_there:
             raise ProtocolError(f"{name} is null")
-        for item in value if value and field.is_struct_array() else ():
+        for item in value if value and has_items else ():
             _refuse_nulls(item, version)
+
+
+@cache
+def _looked_at(structure: Any, version: int) -> tuple[tuple[str, bool, bool], ...]:
+    """The fields of a structure in which a null may be: the name, whether it is refused, whether it has items."""
+    there = ((name, field) for name, field in structure.fields.items() if field.for_version_q(version))
+    found = ((name, _must_be_there(field, version), field.is_struct_array()) for name, field in there)
+    return tuple(row for row in found if any(row[1:]))
 
 
 def _must_be_there(field: Any, version: int) -> bool:
     """A tagged field may be left out; an id of zeros and bits that say nothing are decoded as None."""
     optional = field.nullable_for_version_q(version) or field.tagged_field_q(version)
-    return field.for_version_q(version) and not optional and field.type_str not in ("uuid", "bitfield")
+    return not optional and field.type_str not in ("uuid", "bitfield")
 
 
 def filled(message: Any, fields: Mapping[str, Any]) -> Any:
@@ -159,6 +168,11 @@ def encode_response(response: Any, version: int, correlation_id: int) -> bytes:
     response.API_VERSION = version
     response.with_header(correlation_id=correlation_id)
     return bytes(response.encode(header=True, framed=True))
+
+
+def answer_again(response: bytes, correlation_id: int) -> bytes:
+    """A framed response as the answer to another request."""
+    return response[:4] + correlation_id.to_bytes(4, "big", signed=True) + response[8:]
 
 
 def ask_older(request: Request, highest: int) -> bytes:

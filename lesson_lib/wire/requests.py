@@ -125,7 +125,6 @@ class RawClient:
             raise LessonError(f"No broker answers at {address!r} ({error}): "
                               "start one, or give another address.") from None
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._reader = self._socket.makefile("rb")
         self._waiting: deque[Any] = deque()
         self._correlation_id = 0
         self._versions: dict[int, tuple[int, int]] = {}
@@ -179,21 +178,22 @@ class RawClient:
     def hung_up(self) -> bool:
         """Whether the broker closes the connection; False when it sends something, or stays silent."""
         try:
-            return self._reader.read(1) == b""
+            return self._socket.recv(1) == b""
         except ConnectionError:
             return True
         except TimeoutError:
             return False
 
     def _exactly(self, size: int) -> bytes:
-        data = self._reader.read(size)
-        if len(data) < size:
-            raise ConnectionError("the broker closed the connection")
-        return data
+        data = bytearray()
+        while len(data) < size:
+            if not (more := self._socket.recv(size - len(data))):
+                raise ConnectionError("the broker closed the connection")
+            data += more
+        return bytes(data)
 
     def close(self) -> None:
         """Close the connection."""
-        self._reader.close()
         self._socket.close()
 
     def __enter__(self) -> RawClient:

@@ -6,12 +6,14 @@ from Kafka in: the broker's own topics, such as `__consumer_offsets`, are not th
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from lesson_lib.broker.cluster import CLUSTER_ID, NODE_ID, Cluster, Topic, is_legal_topic
 from lesson_lib.broker.connection import Response, served_versions, serves
 from lesson_lib.core.error_codes import ErrorCode
-from lesson_lib.wire.messages import PRODUCE, Request
+from lesson_lib.core.kafka_version import KafkaVersion
+from lesson_lib.wire.messages import API_VERSIONS, PRODUCE, RESPONSES, Request, encode_response, filled
 
 TRANSACTION_VERSION = {"name": "transaction.version", "max_version": 2}
 FINALIZED_VERSION = {"name": "transaction.version", "max_version_level": 2, "min_version_level": 2}
@@ -20,17 +22,24 @@ GROUP, TRANSACTION = 0, 1  # kinds of coordinators
 
 
 @serves("ApiVersions", 0, 4)
-def handle_api_versions(cluster: Cluster, request: Request) -> Response:
+def handle_api_versions(cluster: Cluster, request: Request) -> bytes:
+    """Each connection begins with it, so it is encoded once."""
+    return _api_versions(cluster.version, request.api_version)
+
+
+@cache
+def _api_versions(version: KafkaVersion, api_version: int) -> bytes:
     """KIP-35: the versions of each API, and from 4.0 the cluster's features (transaction.version, KIP-584).
 
     Kafka says that it serves Produce from version 0 on, which it does not since 4.0: librdkafka up to 2.10
     sends compressed batches uncompressed to a broker that names a higher one (KAFKA-18659).
     """
     rows = [{"api_key": key, "min_version": 0 if key == PRODUCE else low, "max_version": high}
-            for key, (low, high) in sorted(served_versions(cluster.version).items())]
+            for key, (low, high) in sorted(served_versions(version).items())]
     features = {"supported_features": [TRANSACTION_VERSION], "finalized_features": [FINALIZED_VERSION],
-                "finalized_features_epoch": 1} if cluster.version.has_transaction_version_2 else {}
-    return {"api_keys": rows, **features}
+                "finalized_features_epoch": 1} if version.has_transaction_version_2 else {}
+    answer = filled(RESPONSES[API_VERSIONS], {"api_keys": rows, **features})
+    return encode_response(answer, api_version, correlation_id=0)
 
 
 @serves("Metadata", 0, 13)

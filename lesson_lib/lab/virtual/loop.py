@@ -13,19 +13,21 @@ import heapq
 from asyncio import events
 from collections import deque
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 HOST, FIRST_PORT = "virtual", 20_001
 LATENCY = 0.001  # seconds from one end of a connection to the other
-Address = tuple[str, int]
+NEVER = float("inf")
 
 
 class End:
     """One end of a connection."""
 
+    other: End | None = None
+
     def __init__(self, loop: VirtualLoop) -> None:
         self.loop, self.closed = loop, False
-        self.other: End | None = None
         self._arriving: deque[bytes | None] = deque()
 
     def transmit(self, data: bytes | None) -> None:
@@ -44,6 +46,12 @@ class End:
         """Something has arrived; None: the other end has hung up."""
         raise NotImplementedError
 
+    def close(self) -> None:
+        """Hang up."""
+        if not self.closed and self.other:
+            self.transmit(None)
+        self.closed = True
+
 
 class MemoryTransport(End, asyncio.Transport):
     """The end of an asyncio protocol."""
@@ -52,11 +60,6 @@ class MemoryTransport(End, asyncio.Transport):
         End.__init__(self, loop)
         asyncio.Transport.__init__(self)
         self.protocol = protocol
-
-    def begin(self, other: End) -> None:
-        """The connection is made."""
-        self.other = other
-        self.protocol.connection_made(self)
 
     def received(self, data: bytes | None) -> None:
         if data is None:
@@ -71,9 +74,8 @@ class MemoryTransport(End, asyncio.Transport):
 
     def close(self) -> None:
         if not self.closed:
-            self.closed = True
             self.loop.call_soon(self.protocol.connection_lost, None)
-            self.transmit(None)
+        super().close()
 
     abort = close
 
@@ -81,47 +83,35 @@ class MemoryTransport(End, asyncio.Transport):
         return self.closed
 
 
-class Listener:
-    """What `create_server` returns; who connects gets the end of a new protocol."""
-
-    def __init__(self, loop: VirtualLoop, factory: Callable[[], asyncio.BaseProtocol],
-                 address: Address) -> None:
-        self.loop, self.factory, self.address, self.sockets = loop, factory, address, [self]
-        loop.listeners[address] = self
-
-    def getsockname(self) -> Address:
-        return self.address
-
-    def close(self) -> None:
-        self.loop.listeners.pop(self.address, None)
-
-
 class VirtualLoop(asyncio.BaseEventLoop):
     """Asyncio's own loop, with timers on the world's clock, that is advanced a turn at a time."""
 
     def __init__(self, time: Callable[[], float]) -> None:
         super().__init__()
-        self.time, self._running = time, False
-        self._selector = self.identity = self
+        self.time, self._running, self._selector = time, False, self
         self._ports = iter(range(FIRST_PORT, 65_536))
-        self.listeners: dict[Address, Listener] = {}
+        self._listeners: dict[int, Callable[[], asyncio.BaseProtocol]] = {}
 
-    def connect(self, end: End, address: Address) -> None:
+    def connect(self, end: End, address: tuple[str, int]) -> None:
         """Connect an end to whoever listens there. ConnectionRefusedError where nobody does."""
-        if address not in self.listeners:
-            raise ConnectionRefusedError("nobody listens" if address[0] == HOST else "a virtual world "
-                                                                                     "reaches nothing "
-                                                                                     "outside of it")
-        far = end.other = MemoryTransport(self, self.listeners[address].factory())
-        self.call_soon(far.begin, end)
+        host, port = address
+        if host != HOST:
+            raise ConnectionRefusedError("a virtual world reaches nothing outside of it")
+        if port not in self._listeners:
+            raise ConnectionRefusedError("nobody listens")
+        end.other = far = MemoryTransport(self, self._listeners[port]())
+        far.other = end
+        self.call_soon(far.protocol.connection_made, far)
 
     # what BaseEventLoop leaves to others
 
     async def create_server(self, factory: Any, host: Any = None, port: Any = 0, **_: Any) -> Any:
-        address = (HOST, port or next(self._ports))
-        if address in self.listeners:
+        port = port or next(self._ports)
+        if port in self._listeners:
             raise OSError(errno.EADDRINUSE, "address already in use")
-        return Listener(self, factory, address)
+        self._listeners[port] = factory
+        return SimpleNamespace(sockets=[SimpleNamespace(getsockname=lambda: (HOST, port))],
+                               close=lambda: self._listeners.pop(port, None))
 
     async def create_connection(self, factory: Any, host: Any = None, port: Any = None, **_: Any) -> Any:
         near = MemoryTransport(self, factory())
@@ -142,17 +132,15 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     # turns
 
-    def can_run(self) -> bool:
-        """Whether a callback or a timer is due."""
-        return (until := self.waits_until()) is not None and until <= self.time()
-
-    def waits_until(self) -> float | None:
-        """When the next callback or timer is due; None for never, and while it is on the stack."""
-        if self._ready and not self._running:
+    def due(self) -> float:
+        """When the next callback or timer is; `NEVER` while one is on the stack."""
+        if self._running:
+            return NEVER
+        if self._ready:
             return self.time()
         while self._scheduled and self._scheduled[0].cancelled():
             heapq.heappop(self._scheduled)._scheduled = False
-        return self._scheduled[0].when() if self._scheduled and not self._running else None
+        return self._scheduled[0].when() if self._scheduled else NEVER
 
     def turn(self) -> None:
         """Run what is due; where a kernel's loop runs the cell, that one makes room for so long."""

@@ -12,7 +12,6 @@ import hashlib
 import importlib
 import inspect
 import itertools
-import queue
 import random
 import selectors
 import socket
@@ -20,7 +19,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial, partialmethod, wraps
 from types import ModuleType
 from typing import Any
@@ -38,8 +37,7 @@ from lesson_lib.lab.virtual.world import EPOCH, VirtualWorld
 WAITING_ROOMS = ("kafka.", "lesson_lib.lab.", "lesson_lib.proxy.", "lesson_lib.broker.", "lesson_lib.wire.")
 LEFT_AS_THEY_ARE = ("lesson_lib.lab.virtual", "lesson_lib.lab.cost", "lesson_lib.lab.forge",
                     "lesson_lib.wire.server")
-LOADED_LATE = ("lesson_lib.lab.as_history", "lesson_lib.lab.distance_cost", "lesson_lib.wire.requests",
-               "lesson_lib.wire.probe")
+LOADED_LATE = "lesson_lib.lab.distance_cost"
 SEAMS = (Sender.run, Sender.run_once, selector.Task, selector.NetworkSelector, KafkaNetSocket)
 KNOWN_VERSION, KNOWN_SEAMS = "3.0.12", "7a0d4575e6f89cd8"
 RANDOM = ("choice", "shuffle", "uniform", "random", "randint")
@@ -49,36 +47,37 @@ _open: list[VirtualWorld] = []
 class StandIn:
     """A module in which the world's thread finds some names replaced, and everybody else the real ones."""
 
-    def __init__(self, real: ModuleType, world: VirtualWorld, **names: Any) -> None:
-        self.real, self._world, self._names = real, world, names
+    def __init__(self, world: VirtualWorld, real: ModuleType, names: dict[str, Any]) -> None:
+        self._world, self._real, self._names = world, real, names
 
     def __getattr__(self, name: str) -> Any:
-        if name in self._names and self._world.is_here():
-            return self._names[name]
-        return getattr(self.real, name)
+        names = self._names if name in self._names and self._world.is_here() else vars(self._real)
+        return names[name]
 
 
-def stand_ins(world: VirtualWorld) -> Iterator[StandIn]:
-    """One for each module that knows of time, threads, sockets or chance."""
+def stand_ins(world: VirtualWorld) -> dict[ModuleType, dict[str, Any]]:
+    """What is replaced in each module that knows of time, threads, sockets or chance."""
     def now() -> float:
         return world.now
 
-    yield StandIn(time, world, monotonic=now, perf_counter=now, time=lambda: EPOCH + world.now,
-                  time_ns=lambda: int((EPOCH + world.now) * 1e9), sleep=world.sleep)
-    yield StandIn(threading, world, Thread=partial(threads.VirtualThread, world),
-                  Event=partial(threads.VirtualEvent, world),
-                  Condition=partial(threads.Condition, world), Lock=threads.Lock, RLock=threads.Lock,
-                  current_thread=lambda: (world.current.identity if world.current
-                                          else threading.current_thread()),
-                  enumerate=lambda: world.everybody[1:])
-    yield StandIn(queue, world, SimpleQueue=partial(threads.SimpleQueue, world))
-    yield StandIn(socket, world, socket=lambda *_: sockets.VirtualSocket(world),
-                  socketpair=partial(sockets.socketpair, world),
-                  create_connection=partial(sockets.create_connection, world),
-                  getaddrinfo=lambda host, port, *_: [(socket.AF_INET, socket.SOCK_STREAM, 6, "",
-                                                       (host, port))])
-    yield StandIn(random, world, **{name: getattr(world.random, name) for name in RANDOM})
-    yield StandIn(uuid, world, uuid4=lambda: uuid.UUID(int=world.random.getrandbits(128), version=4))
+    def current_thread() -> Any:
+        return world.current.identity if world.current else threading.current_thread()
+
+    here = {name: partial(made, world) for name, made in (
+        ("Thread", threads.VirtualThread), ("Event", threads.VirtualEvent), ("Condition", threads.Condition))}
+    return {
+        time: {"monotonic": now, "perf_counter": now, "time": lambda: EPOCH + world.now,
+               "time_ns": lambda: int((EPOCH + world.now) * 1e9),
+               "sleep": partial(world.wait, lambda: False)},
+        threading: {**here, "Lock": threads.Lock, "current_thread": current_thread,
+                    "enumerate": lambda: world.everybody[1:]},
+        socket: {"socket": lambda *_: sockets.VirtualSocket(world),
+                 "socketpair": partial(sockets.socketpair, world),
+                 "create_connection": partial(sockets.create_connection, world),
+                 "getaddrinfo": lambda host, port, *_: [(socket.AF_INET, socket.SOCK_STREAM, 6, "",
+                                                         (host, port))]},
+        random: {name: getattr(world.random, name) for name in RANDOM},
+        uuid: {"uuid4": lambda: uuid.UUID(int=world.random.getrandbits(128), version=4)}}
 
 
 class NumberedTask(selector.Task):
@@ -86,7 +85,7 @@ class NumberedTask(selector.Task):
     leaves that to chance.
     """
 
-    _numbers: Iterator[int] = itertools.count()
+    _numbers = itertools.count()
 
     def __init__(self, coro: Any) -> None:
         super().__init__(coro)
@@ -98,8 +97,7 @@ class NumberedTask(selector.Task):
     def __hash__(self) -> int:
         return self._number
 
-    def __eq__(self, other: object) -> bool:
-        return self is other
+    __eq__ = object.__eq__
 
 
 def enter() -> VirtualWorld:
@@ -108,9 +106,11 @@ def enter() -> VirtualWorld:
     """
     if _open:
         raise LessonError("A virtual world is open already; stop its lab first: lab.stop().")
-    check_seams()
-    for name in LOADED_LATE:
-        importlib.import_module(name)
+    if seams() != KNOWN_SEAMS:
+        raise LessonError(f"The virtual world was made for kafka-python {KNOWN_VERSION}, and the inside of "
+                          f"kafka-python {kafka.__version__} is another: install "
+                          f"kafka-python=={KNOWN_VERSION}, or use start_lab(world='sockets').")
+    importlib.import_module(LOADED_LATE)
     world = VirtualWorld()
     _open.append(world)
     try:
@@ -121,16 +121,28 @@ def enter() -> VirtualWorld:
     return world
 
 
+def leave(world: VirtualWorld) -> None:
+    """End what is left of the world, and put the real one back everywhere."""
+    world.close()
+    _open.remove(world)
+
+
+def seams() -> str:
+    """A digest of the text of kafka-python that the virtual world leans on."""
+    text = "".join(map(inspect.getsource, SEAMS))
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
 def put_everywhere(world: VirtualWorld) -> None:
     """The names of modules in everything that waits, and the seams of kafka-python that are no names of
     modules.
     """
-    waiting = [module for name, module in sys.modules.items()
-               if module is not None
+    waiting = [module for name, module in sys.modules.items() if module is not None
                and name.startswith(WAITING_ROOMS) and not name.startswith(LEFT_AS_THEY_ARE)]
-    for stand_in in stand_ins(world):
+    for real, names in stand_ins(world).items():
+        stand_in = StandIn(world, real, names)
         for module in waiting:
-            for name in [name for name, value in vars(module).items() if value is stand_in.real]:
+            for name in [name for name, value in vars(module).items() if value is real]:
                 world.put(module, name, stand_in)
 
     def choose_selector() -> selectors.BaseSelector:
@@ -169,23 +181,3 @@ def guarded(world: VirtualWorld, method: Callable[..., Any],
                               "again.")
         return method(client, *args, **options)
     return call
-
-
-def check_seams() -> None:
-    """LessonError where kafka-python is another one than ours was made for."""
-    if seams() != KNOWN_SEAMS:
-        raise LessonError(f"The virtual world was made for kafka-python {KNOWN_VERSION}, and the inside of "
-                          f"kafka-python {kafka.__version__} is another: install "
-                          f"kafka-python=={KNOWN_VERSION}, or use start_lab(world='sockets').")
-
-
-def seams() -> str:
-    """A digest of the text of kafka-python that the virtual world leans on."""
-    text = "".join(map(inspect.getsource, SEAMS))
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
-
-
-def leave(world: VirtualWorld) -> None:
-    """End what is left of the world, and put the real one back everywhere."""
-    world.close()
-    _open.remove(world)

@@ -5,12 +5,11 @@ way to the others.
 from __future__ import annotations
 
 import errno
-import io
 import itertools
 import selectors
 from typing import Any
 
-from lesson_lib.lab.virtual.loop import HOST, Address, End
+from lesson_lib.lab.virtual.loop import HOST, NEVER, End
 from lesson_lib.lab.virtual.threads import VirtualThread
 from lesson_lib.lab.virtual.world import VirtualWorld
 
@@ -32,14 +31,13 @@ class VirtualSocket(End):
         self._inbox += data or b""
         self._hung_up |= data is None
 
-    @property
     def readable(self) -> bool:
         """Whether `recv` has something to return."""
         return bool(self._inbox) or self._hung_up
 
-    def connect_ex(self, address: Address) -> int:
+    def connect_ex(self, address: tuple[str, int]) -> int:
         try:
-            self.loop.connect(self, (address[0], address[1]))
+            self.loop.connect(self, address[:2])
         except OSError:
             return errno.ECONNREFUSED
         return 0
@@ -53,28 +51,20 @@ class VirtualSocket(End):
     sendall = send
 
     def recv(self, size: int) -> bytes:
-        if not self.readable:
+        if not self.readable():
             if self._timeout == 0:
                 raise BlockingIOError
-            if not self._world.wait(lambda: self.readable, self._timeout):
+            if not self._world.wait(self.readable, self._timeout):
                 raise TimeoutError("timed out")
         data = bytes(self._inbox[:size])
         del self._inbox[:size]
         return data
 
-    def makefile(self, mode: str) -> io.BufferedReader:
-        return io.BufferedReader(_Incoming(self))
-
-    def close(self) -> None:
-        if not self.closed and self.other is not None:
-            self.transmit(None)
-        self.closed = True
-
     def fileno(self) -> int:
         return self._file
 
-    def getpeername(self) -> Address:
-        return (HOST, 0)
+    def getpeername(self) -> tuple[str, int]:
+        return HOST, 0
 
     getsockname = getpeername
 
@@ -82,19 +72,6 @@ class VirtualSocket(End):
         """There is nothing to set."""
 
     setsockopt = shutdown = setblocking
-
-
-class _Incoming(io.RawIOBase):
-    def __init__(self, source: VirtualSocket) -> None:
-        self._source = source
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        data = self._source.recv(len(buffer))
-        buffer[:len(data)] = data
-        return len(data)
 
 
 class _WakeUp(VirtualSocket):
@@ -111,7 +88,8 @@ def socketpair(world: VirtualWorld) -> tuple[VirtualSocket, VirtualSocket]:
     return one, two
 
 
-def create_connection(world: VirtualWorld, address: Address, timeout: float | None = None) -> VirtualSocket:
+def create_connection(world: VirtualWorld, address: tuple[str, int],
+                      timeout: float | None = None) -> VirtualSocket:
     """`socket.create_connection`."""
     made = VirtualSocket(world, timeout)
     world.loop.connect(made, address)
@@ -127,7 +105,7 @@ class VirtualSelector(selectors.SelectSelector):
 
     def ready(self) -> list[tuple[selectors.SelectorKey, int]]:
         """What can be read or written now, without waiting."""
-        can = [(key, key.events & (selectors.EVENT_WRITE | (selectors.EVENT_READ * key.fileobj.readable)))
+        can = [(key, key.events & (selectors.EVENT_WRITE | (selectors.EVENT_READ * key.fileobj.readable())))
                for key in self._fd_to_key.values()]
         return [(key, events) for key, events in can if events]
 
@@ -140,7 +118,7 @@ class VirtualSelector(selectors.SelectSelector):
         thread = self._world.current
         if not isinstance(thread, VirtualThread):
             self._world.wait(self.ready, timeout)
-        elif not thread.park(self.ready, None if timeout is None else self._world.now + timeout):
+        elif not thread.park(self.ready, NEVER if timeout is None else self._world.now + timeout):
             self._world.wait(self.ready, timeout)
             thread.stay_awake()
         return self.ready()

@@ -1,15 +1,13 @@
-"""What `threading` and `queue` are in a virtual world, where a wait runs the others.
+"""What `threading` is in a virtual world, where a wait runs the others.
 
 A thread has its turn until it would sleep in `select`. There it is parked until its sockets or the clock have
-something for it.
+something for it. `RLock` stays what it is, as there is one thread.
 """
 
 from __future__ import annotations
 
 import logging
-import queue
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -17,6 +15,7 @@ from kafka.net.selector import NetworkSelector
 from kafka.producer.sender import Sender
 
 from lesson_lib.errors import LessonError
+from lesson_lib.lab.virtual.loop import NEVER
 from lesson_lib.lab.virtual.world import OVER, VirtualWorld
 
 log = logging.getLogger("kafka")
@@ -24,16 +23,15 @@ log = logging.getLogger("kafka")
 
 class VirtualThread:
     """`threading.Thread`. A target that kafka-python loops in gets turns; any other is run to its end in
-    its first one.
+    its first one. `identity` is what `current_thread` says.
     """
 
     def __init__(self, world: VirtualWorld, target: Callable[..., Any], name: str = "",
-                 args: tuple[Any, ...] = (),
-                 daemon: bool = True) -> None:
-        self.name, self.daemon = name, daemon
-        self._world, self._alive, self._running = world, False, False
-        self._wakes: Callable[[], Any] | None = None
-        self._until: float | None = None
+                 args: tuple[Any, ...] = (), daemon: bool = True) -> None:
+        self.name, self.daemon, self._world = name, daemon, world
+        self._alive = self._running = False
+        self._parked, self._until = False, NEVER
+        self._wakes: Callable[[], Any] = bool
         owner, loop = getattr(target, "__self__", None), LOOPS.get(getattr(target, "__func__", None))
         self._turns = loop(owner) if loop else _one_turn(target, args)
         self.identity = owner if isinstance(owner, threading.Thread) else self
@@ -51,13 +49,13 @@ class VirtualThread:
         if self._alive:
             self._world.wait(lambda: not self._alive, timeout)
 
-    def park(self, wakes: Callable[[], Any], until: float | None) -> bool:
+    def park(self, wakes: Callable[[], Any], until: float) -> bool:
         """Sleep from the end of this turn until then, or until something wakes it; False where it is to
         sleep already.
         """
-        if self._wakes is not None:
+        if self._parked:
             return False
-        self._wakes, self._until = wakes, until
+        self._wakes, self._until, self._parked = wakes, until, True
         return True
 
     def stay_awake(self) -> None:
@@ -66,18 +64,15 @@ class VirtualThread:
         """
         self._until = self._world.now
 
-    def can_run(self) -> bool:
-        """Whether it is not asleep, or to be woken now."""
-        return not self._running and bool(self._wakes is None or self._wakes()
-                                          or (self._until is not None and self._until <= self._world.now))
-
-    def waits_until(self) -> float | None:
-        """When it wakes by itself; None for never, and while it is on the stack."""
-        return None if self._running else self._world.now if self._wakes is None else self._until
+    def due(self) -> float:
+        """When it wakes; `NEVER` while it is on the stack."""
+        if self._running:
+            return NEVER
+        return self._until if self._parked and not self._wakes() else self._world.now
 
     def turn(self) -> None:
-        """Run until it sleeps, or to its end. Raises nothing: an exception ends the thread, and is logged."""
-        self._running, self._wakes = True, None
+        """Run until it sleeps, or to its end. An exception ends it, and is logged."""
+        self._running, self._parked = True, False
         try:
             next(self._turns)
         except BaseException as error:
@@ -147,46 +142,23 @@ LOOPS: dict[Any, Callable[[Any], Iterator[None]]] = {
     Sender.run: _turns_of_sender, NetworkSelector.run_forever: _turns_of_selector}
 
 
-class VirtualEvent:
-    """`threading.Event`."""
-
-    def __init__(self, world: VirtualWorld) -> None:
-        self._world, self._is_set = world, False
-
-    def is_set(self) -> bool:
-        return self._is_set
-
-    def set(self) -> None:
-        self._is_set = True
-
-    def clear(self) -> None:
-        self._is_set = False
-
-    def wait(self, timeout: float | None = None) -> bool:
-        return self._is_set or self._world.wait(self.is_set, timeout)
-
-
 class Lock:
-    """`threading.Lock` and `RLock`. It makes nobody wait: who runs changes only in a wait, and kafka-python
-    holds no lock in one that those need for whom it waits.
+    """`threading.Lock`. It makes nobody wait: who runs changes only in a wait, and kafka-python holds no lock
+    in one that those need for whom it waits.
     """
 
     def __init__(self) -> None:
         self._held = 0
 
-    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+    def acquire(self, blocking: bool = True) -> bool:
         taken = blocking or not self._held
         self._held += taken
         return taken
 
-    def release(self) -> None:
+    def release(self, *_: object) -> None:
         self._held -= 1
 
-    def __enter__(self) -> bool:
-        return self.acquire()
-
-    def __exit__(self, *_: object) -> None:
-        self.release()
+    __enter__, __exit__ = acquire, release
 
 
 class Condition(Lock):
@@ -196,10 +168,8 @@ class Condition(Lock):
         super().__init__()
         self._world, self._notices = world, 0
 
-    def notify(self, n: int = 1) -> None:
+    def notify_all(self) -> None:
         self._notices += 1
-
-    notify_all = notify
 
     def wait(self, timeout: float | None = None) -> bool:
         before = self._notices
@@ -210,16 +180,8 @@ class Condition(Lock):
         return predicate()
 
 
-class SimpleQueue(deque[Any]):
-    """`queue.SimpleQueue`."""
+class VirtualEvent(threading.Event):
+    """`threading.Event`, on a condition of ours."""
 
     def __init__(self, world: VirtualWorld) -> None:
-        super().__init__()
-        self._world = world
-
-    put = deque.append
-
-    def get(self, block: bool = True, timeout: float | None = None) -> Any:
-        if not self and not (block and self._world.wait(lambda: len(self), timeout)):
-            raise queue.Empty
-        return self.popleft()
+        self._cond, self._flag = Condition(world), False

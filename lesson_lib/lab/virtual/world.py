@@ -1,22 +1,23 @@
-"""One thread, one clock. Whoever waits lets everybody else run; where nobody can run, the clock goes on to
-what is due next.
+"""One thread, one clock. Whoever waits lets everybody else run; where nobody can, the clock goes on to what is
+due next.
 
-A thread of the real world is a generator here, advanced by one turn at a time. Nobody has a stack of their
-own: a wait within a turn runs the others on top of it, and what waits further down waits for it too.
+`everybody` is the event loop and the threads. Each says when it is `due`, and then has a `turn`, which raises
+nothing. A thread is a generator here: nobody has a stack of their own, so a wait within a turn runs the others
+on top of it, and what waits further down waits for it too.
 """
 
 from __future__ import annotations
 
 import random
-import signal
 import sys
 import threading
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine
+from contextlib import nullcontext
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from lesson_lib.errors import LessonError
+from lesson_lib.lab.clients import kept_interrupts
 from lesson_lib.lab.virtual.loop import VirtualLoop
 
 Result = TypeVar("Result")
@@ -25,64 +26,34 @@ SEED = 1
 BEGIN, EPOCH = 1.0, 1_767_225_600.0
 # Seconds; who asks for such a time-out wants none (kafka-python asks for threading.TIMEOUT_MAX).
 FOREVER = 1e8
-OVER = "This client belongs to a virtual world that is over; make a new one with the lab of now."
 PATIENCE = 900.0  # virtual seconds after which a wait without a time-out is given up
 STEPS_AT_ONCE, STEP_SECONDS = 10, 0.001
-
-
-class Turns(Protocol):
-    """Somebody who runs while others wait: the event loop, or a thread. `identity` is what
-    `current_thread` says.
-    """
-
-    identity: Any
-
-    def can_run(self) -> bool:
-        """Whether there is something to do now, and it is not already on the stack."""
-
-    def waits_until(self) -> float | None:
-        """When there is something to do without anybody's help; None for never, and while it is on the
-        stack.
-        """
-
-    def turn(self) -> None:
-        """Do it. Raises nothing."""
-
-    def end(self) -> None:
-        """Do nothing any more."""
+OVER = "This client belongs to a virtual world that is over; make a new one with the lab of now."
 
 
 class VirtualWorld:
-    """The clock, the event loop and the threads of one virtual world. What is random in it comes from
-    `random`.
-    """
+    """The clock, the event loop and the threads of one world. What is random in it comes from `random`."""
 
     def __init__(self) -> None:
-        self.now = BEGIN
-        self.open = True
-        self.random = random.Random(SEED)
+        self.now, self.open, self.random = BEGIN, True, random.Random(SEED)
         self.loop = VirtualLoop(lambda: self.now)
-        self.everybody: list[Turns] = [self.loop]
-        self.current: Turns | None = None
-        self._owner = threading.get_ident()
-        self._steps = 0
+        self.everybody: list[Any] = [self.loop]
+        self.current: Any = None  # whose turn it is
+        self._owner, self._steps = threading.get_ident(), 0
         self._undo: list[Callable[[], None]] = []
-        self._interrupt: tuple[Any, ...] = ()
-        self._handle_interrupt: Any = None
 
     def put(self, home: Any, name: str, value: Any) -> None:
         """Put a value under a name of a module or class, until the world is closed."""
-        if name in vars(home):
-            self._undo.append(partial(setattr, home, name, vars(home)[name]))
-        else:  # it was inherited
-            self._undo.append(partial(delattr, home, name))
+        inherited = name not in vars(home)
+        self._undo.append(partial(delattr, home, name) if inherited
+                          else partial(setattr, home, name, vars(home)[name]))
         setattr(home, name, value)
 
     def close(self) -> None:
         """End every thread, take away what was put somewhere, and let nobody wait here any more."""
         try:
-            for turns in self.everybody[1:]:
-                turns.end()
+            for thread in self.everybody[1:]:
+                thread.end()
         finally:
             self.loop.close()
             self.open = False
@@ -104,13 +75,14 @@ class VirtualWorld:
     def wait(self, done: Callable[[], Any], timeout: float | None = None) -> bool:
         """Run everybody else until `done()`, or until `timeout` seconds are over: False then.
 
-        LessonError where there is no time-out and nothing came for `PATIENCE`.
+        LessonError where there is no time-out and nothing came for `PATIENCE`. Within a turn an interrupt would
+        break whoever has it; it strikes between two steps of the outermost wait.
         """
         self.check()
         patient = timeout is None or timeout >= FOREVER
         end = self.now + (PATIENCE if patient else timeout)
         self._take_time()
-        with self._interrupts_held():
+        with nullcontext(bool) if self.current else kept_interrupts(at_once=False) as strike:
             while not done():
                 if self.now >= end:
                     if patient:
@@ -119,38 +91,8 @@ class VirtualWorld:
                                           "call a time-out.")
                     return False
                 self._step(end)
-                self._strike()
+                strike()
         return True
-
-    def sleep(self, seconds: float) -> None:
-        """Let so much time pass."""
-        self.wait(lambda: False, seconds)
-
-    def _step(self, end: float) -> None:
-        """A turn for everybody who has something to do now; where nobody has, the clock goes on."""
-        busy = [turns for turns in self.everybody if turns.can_run()]
-        for turns in busy:
-            if turns.can_run():  # else somebody who waited in an earlier turn has given it its turn
-                outer, self.current = self.current, turns
-                turns.turn()
-                self.current = outer
-        if not busy:
-            self.now, self._steps = min([end, *self._due()]), 0
-        elif not any(turns.can_run() for turns in self.everybody if turns not in busy):
-            self._take_time()
-
-    def _due(self) -> list[float]:
-        """The moments to come at which somebody has something to do."""
-        times = [turns.waits_until() for turns in self.everybody]
-        return [at for at in times if at is not None and at > self.now]
-
-    def _take_time(self) -> None:
-        """Where somebody is busy without end at one moment, real time would pass by itself; here it does
-        so after many steps.
-        """
-        self._steps += 1
-        if self._steps > STEPS_AT_ONCE:
-            self.now = min([self.now + STEP_SECONDS, *self._due()])
 
     def finish(self, work: Coroutine[Any, Any, Result]) -> Result:
         """Run a coroutine on the event loop to its end."""
@@ -158,33 +100,29 @@ class VirtualWorld:
         self.wait(task.done)
         return task.result()
 
-    # the interrupt button
-
-    @contextmanager
-    def _interrupts_held(self) -> Iterator[None]:
-        """Within a turn an interrupt would break whoever has it; it strikes between two turns of the
-        outermost wait.
-        """
-        in_main = threading.current_thread() is threading.main_thread()
-        before = signal.getsignal(signal.SIGINT) if in_main else None
-        if self.current is not None or not callable(before):
-            yield
+    def _step(self, end: float) -> None:
+        """A turn for everybody who has something to do now; where nobody has, the clock goes on."""
+        due = [(turns.due(), turns) for turns in self.everybody]
+        busy = [turns for at, turns in due if at <= self.now]
+        if not busy:
+            self.now, self._steps = min(end, *(at for at, _ in due)), 0
             return
-        self._handle_interrupt = before
-        signal.signal(signal.SIGINT, self._note_interrupt)
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGINT, before)
-            self._strike()
+        for turns in busy:
+            if turns.due() <= self.now:  # else somebody who waited in an earlier turn has given it its turn
+                outer, self.current = self.current, turns
+                turns.turn()
+                self.current = outer
+        if all(turns in busy or turns.due() > self.now for turns in self.everybody):
+            self._take_time()
 
-    def _note_interrupt(self, *interrupt: Any) -> None:
-        self._interrupt = interrupt
-
-    def _strike(self) -> None:
-        if self._interrupt and self.current is None:
-            interrupt, self._interrupt = self._interrupt, ()
-            self._handle_interrupt(*interrupt)
+    def _take_time(self) -> None:
+        """Where somebody is busy without end at one moment, real time would pass by itself; here it does
+        so after many steps.
+        """
+        self._steps += 1
+        if self._steps > STEPS_AT_ONCE:
+            due = [turns.due() for turns in self.everybody]
+            self.now = min([self.now + STEP_SECONDS, *(at for at in due if at > self.now)])
 
 
 def _who_waits() -> str:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import threading
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -15,10 +18,10 @@ import pytest
 from lesson_lib import simulate
 from lesson_lib.errors import LessonError
 from lesson_lib.history import History
-from lesson_lib.lab import every_schedule as module
-from lesson_lib.lab.branches import CAN_FORK
+from lesson_lib.lab import on_every_core
 from lesson_lib.lab.every_schedule import ending, every_schedule
 from lesson_lib.lab.lab import Lab, start_lab
+from lesson_lib.lab.on_every_core import CAN_FORK
 from lesson_lib.lab.virtual import seams
 from lesson_lib.lab.virtual.loop import LATENCY, End
 from lesson_lib.sim.transactions import Transactions
@@ -113,11 +116,11 @@ def test_what_was_walked_in_words(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize("settings", [{"transaction": "commit", "partitions": 2}, {"idempotence": False, "in_flight": 2}], ids=str)
-def test_branches_are_the_runs_from_the_start(lab: Lab, monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any]) -> None:
+def test_on_every_core_it_is_what_it_is_in_one_process(lab: Lab, monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any]) -> None:
     walk = partial(every_schedule, lab, 2, 1, kinds=["lose ack", "cut 1 1", "kill producer"], **settings)
-    branches = walk()
-    monkeypatch.setattr(module, "CAN_FORK", False)
-    assert walk() == branches
+    on_all = walk()
+    monkeypatch.setattr(on_every_core, "CAN_FORK", False)
+    assert walk() == on_all
 
 
 @pytest.mark.skipif(not CAN_FORK, reason="without a fork a walk is a row of ordinary runs")
@@ -141,6 +144,35 @@ def test_an_interrupt_ends_every_process_of_a_walk(lab: Lab, interruptible: None
         every_schedule(lab, 9, 2)
     assert children() <= before
     assert lab.run(1).told == {0: "ok"}
+
+
+WALK = """from lesson_lib import start_lab
+from lesson_lib.lab.every_schedule import every_schedule
+every_schedule(start_lab(world="virtual"), 9, 2)"""
+
+
+def in_session(session: int) -> list[str]:
+    """The processes that are in it and live."""
+    listed = subprocess.run(["ps", "-o", "pid=,stat=", "-s", str(session)], capture_output=True, text=True, check=False)
+    return [line.split()[0] for line in listed.stdout.splitlines() if not line.split()[1].startswith("Z")]
+
+
+@pytest.mark.skipif(not CAN_FORK, reason="without a fork a walk is a row of ordinary runs")
+def test_a_walk_ends_with_the_process_that_asked() -> None:
+    """As a kernel that is restarted; nobody is left who could wait for the copies."""
+    asker = subprocess.Popen([sys.executable, "-c", WALK], start_new_session=True, stdout=subprocess.DEVNULL)
+    wait_until(lambda: len(in_session(asker.pid)) > 1)
+    asker.kill()
+    asker.wait()
+    wait_until(lambda: in_session(asker.pid) == [])
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """For a minute at most; a busy machine needs time."""
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.1)
 
 
 def test_bad_input(lab: Lab) -> None:
