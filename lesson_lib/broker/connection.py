@@ -23,8 +23,9 @@ from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.wire import messages
 from lesson_lib.wire.messages import API_KEYS, API_VERSIONS, ProtocolError, Request
 
-Response = dict[str, Any]  # by Kafka's names; a field that is left out has the protocol's default
-Handler = Callable[[Cluster, Request], Response | bytes | None | Awaitable[Response]]  # bytes: encoded already
+# By Kafka's names, where a field that is left out has the protocol's default; or encoded already.
+Response = dict[str, Any] | bytes
+Handler = Callable[[Cluster, Request], Response | None | Awaitable[Response]]
 IDLE_SECONDS = 600  # connections.max.idle.ms
 HANDLERS: dict[int, Handler] = {}
 VERSIONS: dict[int, tuple[int, int]] = {}
@@ -86,7 +87,7 @@ async def answer(cluster: Cluster, frame: bytes) -> bytes | None:
     return None if fields is None else _encoded(request, fields)
 
 
-def _encoded(request: Request, fields: Response | bytes) -> bytes:
+def _encoded(request: Request, fields: Response) -> bytes:
     if isinstance(fields, bytes):
         return messages.answer_again(fields, request.correlation_id)
     response = messages.filled(messages.RESPONSES[request.api_key], fields)

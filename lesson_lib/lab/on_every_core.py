@@ -29,7 +29,7 @@ def on_every_core(work: Callable[[Any], Any]) -> Iterator[Map]:
         yield lambda arguments: map(work, arguments)
         return
     from concurrent.futures import ProcessPoolExecutor  # which a web page lacks
-    with warnings.catch_warnings():  # Python 3.12 warns where there are threads: a kernel's aren't in the copies
+    with warnings.catch_warnings():  # of threads, from Python 3.12 on: a kernel's aren't in the copies
         warnings.simplefilter("ignore", DeprecationWarning)
         with ProcessPoolExecutor(mp_context=multiprocessing.get_context("fork"), initializer=_begin,
                                  initargs=(work, os.getpid())) as processes:

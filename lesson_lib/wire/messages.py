@@ -134,7 +134,7 @@ def _refuse_nulls(message: Any, version: int) -> None:
 
 @cache
 def _looked_at(structure: Any, version: int) -> tuple[tuple[str, bool, bool], ...]:
-    """The fields of a structure in which a null may be: the name, whether it is refused, whether it has items."""
+    """The fields in which a null may be: the name, whether it is refused, whether there are items in it."""
     there = ((name, field) for name, field in structure.fields.items() if field.for_version_q(version))
     found = ((name, _must_be_there(field, version), field.is_struct_array()) for name, field in there)
     return tuple(row for row in found if any(row[1:]))

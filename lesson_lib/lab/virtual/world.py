@@ -1,9 +1,9 @@
-"""One thread, one clock. Whoever waits lets everybody else run; where nobody can, the clock goes on to what is
-due next.
+"""One thread, one clock. Whoever waits lets everybody else run; where nobody can, the clock goes on to what
+is due next.
 
-`everybody` is the event loop and the threads. Each says when it is `due`, and then has a `turn`, which raises
-nothing. A thread is a generator here: nobody has a stack of their own, so a wait within a turn runs the others
-on top of it, and what waits further down waits for it too.
+`everybody` is the event loop and the threads. Each says when it is `due`, and then has a `turn`, which
+raises nothing. A thread is a generator here: nobody has a stack of their own, so a wait within a turn runs
+the others on top of it, and what waits further down waits for it too.
 """
 
 from __future__ import annotations
@@ -75,8 +75,8 @@ class VirtualWorld:
     def wait(self, done: Callable[[], Any], timeout: float | None = None) -> bool:
         """Run everybody else until `done()`, or until `timeout` seconds are over: False then.
 
-        LessonError where there is no time-out and nothing came for `PATIENCE`. Within a turn an interrupt would
-        break whoever has it; it strikes between two steps of the outermost wait.
+        LessonError where there is no time-out and nothing came for `PATIENCE`. Within a turn an interrupt
+        would break whoever has it; it strikes between two steps of the outermost wait.
         """
         self.check()
         patient = timeout is None or timeout >= FOREVER
