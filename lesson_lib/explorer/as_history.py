@@ -14,13 +14,14 @@ from lesson_lib.core.batch import TopicPartition
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.producer_state import Refused
 from lesson_lib.explorer.client import ClientState, SentBatch
-from lesson_lib.explorer.protocol import REFUSE, STORE_AND_ANSWER, NumberedBatch, Protocol, SearchState, Steps
+from lesson_lib.explorer.protocol import REFUSE, STORE_AND_ANSWER, Protocol, SearchState, Steps
 from lesson_lib.faults import BROKER_WORDS
 from lesson_lib.history import Event, History, Kind, LogCell, Settings
 from lesson_lib.sim.memory_broker import BrokerState
+from lesson_lib.sim.world import TOPIC
 
-TOPIC = "toy"
 STEP_MS = 10
+Logs = tuple[BrokerState, ...]  # one for each partition
 
 
 @dataclass
@@ -56,8 +57,12 @@ class HistoryWriter:
             self.record(Kind.INIT, producer_id=client.producer_id, producer_epoch=client.epoch)
         for step, after in ((step, SearchState(*after)) for step, after in path):
             self.t += STEP_MS
-            self.take(step, before, after)
-            self.tell(clients[before.client], clients[after.client])
+            if step == "send":  # a new epoch comes before the first request with it
+                self.tell(clients[before.client], clients[after.client])
+                self.take(step, before, after)
+            else:
+                self.take(step, before, after)
+                self.tell(clients[before.client], clients[after.client])
             before = after
 
     def record(self, kind: Kind, what: str = "", lane: str = "producer", **fields: Any) -> None:
@@ -66,21 +71,21 @@ class HistoryWriter:
 
     def take(self, step: str, before: SearchState, after: SearchState) -> None:
         """One step of the search."""
-        broker, client = self.protocol.brokers[before.broker], self.protocol.clients[before.client]
+        logs, client = self.protocol.brokers[before.broker], self.protocol.clients[before.client]
         if step == "send":
             self.send(self.protocol.requests[after.requests[-1]])
         elif step in ("handle", "store and answer"):
-            self.handle(step, self.wire.pop(0), broker)
+            self.handle(step, self.wire.pop(0), logs)
         elif step == "refuse":
             self.refuse(self.wire.pop(0))
         elif step == "answer":
             self.answer(self.answers.pop(0))
         elif step == "handle late":
-            self.handle_late(before, after, broker)
+            self.handle_late(before, after, logs)
         elif step == "give up":
             self.try_in_vain(before)
         elif step == "delivery timeout":
-            self.faults.append(f"delivery timeout of batch {client.waiting[0].number}")
+            self.faults.append(f"delivery timeout of batch {min(one.batch.number for one in client.waiting)}")
         else:
             self.tear(step)
 
@@ -90,26 +95,28 @@ class HistoryWriter:
         self.tries[request.number] = self.tries.get(request.number, 0) + 1
         about = {"attempt": self.attempts, "batch": request.number, "try_no": self.tries[request.number],
                  "values": (self.protocol.values[request.number],), "conn": self.connection,
+                 "partition": request.number % self.protocol.client.partitions,
                  "producer_id": request.producer_id, "producer_epoch": request.producer_epoch,
                  "base_sequence": request.base_sequence, "record_count": 1}
         self.wire.append(Underway(request, about))
         self.record(Kind.SEND, **about)
 
-    def handle(self, step: str, attempt: Underway, broker: BrokerState) -> None:
+    def handle(self, step: str, attempt: Underway, logs: Logs) -> None:
         """The broker decides; with `store and answer` its answer is an error all the same."""
-        self.judge(attempt, broker)
+        self.judge(attempt, logs)
         if step == "store and answer":
             attempt.error = STORE_AND_ANSWER
             self.faults.append(f"{attempt.about['attempt']}: store and answer {STORE_AND_ANSWER}")
         self.answers.append(attempt)
 
-    def judge(self, attempt: Underway, broker: BrokerState) -> None:
+    def judge(self, attempt: Underway, logs: Logs) -> None:
         """The verdict on one request, as the search had it."""
-        after, verdict = self.protocol.broker.handle(broker, self.protocol.batch(attempt.request))
+        log = logs[attempt.about["partition"]]
+        after, verdict = self.protocol.broker.handle(log, self.protocol.batch(attempt.request))
         refused = isinstance(verdict, Refused)
         error, offset = (verdict.error, None) if refused else (ErrorCode.NONE, verdict.base_offset)
         attempt.error, attempt.offset = error.value, offset
-        behind = tuple(batch.number for batch in after.log[len(broker.log) + 1:])
+        behind = tuple(batch.number for batch in after.log[len(log.log) + 1:])
         self.record(Kind.VERDICT, verdict.what, "broker", error=error, offset=offset, behind=behind,
                     **attempt.about)
 
@@ -125,23 +132,23 @@ class HistoryWriter:
         offset = None if attempt.error else attempt.offset
         self.record(Kind.ACK, error=ErrorCode(attempt.error), offset=offset, **attempt.about)
 
-    def handle_late(self, before: SearchState, after: SearchState, broker: BrokerState) -> None:
+    def handle_late(self, before: SearchState, after: SearchState, logs: Logs) -> None:
         """A request of a dead connection is handled; its answer has nowhere to go."""
         changed = next(i for i, old in enumerate(before.late) if after.late[i:i + 1] != (old,))
         attempt = self.late[changed].pop(0)
         self.late = [old for old in self.late if old]
-        self.judge(attempt, broker)
+        self.judge(attempt, logs)
         self.record(Kind.LOST, "answer", note="its connection is gone", **attempt.about)
 
     def try_in_vain(self, before: SearchState) -> None:
         """One of the many tries before the delivery timeout, each of which leads back to where it began."""
-        _, request = self.protocol.sent[before.client]
-        self.send(self.protocol.requests[request])
-        self.t += STEP_MS
-        self.handle("handle", self.wire.pop(), self.protocol.brokers[before.broker])
-        self.t += STEP_MS
-        self.answer(self.answers.pop())
-        self.t += STEP_MS
+        for _, request in self.protocol.sent[before.client][:1]:
+            self.send(self.protocol.requests[request])
+            self.t += STEP_MS
+            self.handle("handle", self.wire.pop(), self.protocol.brokers[before.broker])
+            self.t += STEP_MS
+            self.answer(self.answers.pop())
+            self.t += STEP_MS
 
     def tear(self, step: str) -> None:
         """The connection is gone with all unanswered on it; with `late` the broker still has requests."""
@@ -166,7 +173,8 @@ class HistoryWriter:
                 last = next(e for e in reversed(self.events) if e.batch == batch or not e.attempt)
                 offset = last.offset if new == "ok" and last.kind == Kind.ACK else None
                 self.record(Kind.REPORT, new, batch=batch, values=(self.protocol.values[batch],),
-                            offset=offset, error=last.error if new == "failed" else ErrorCode.NONE,
+                            partition=batch % self.protocol.client.partitions, offset=offset,
+                            error=last.error if new == "failed" else ErrorCode.NONE,
                             note="delivery timeout" if new == "unknown" else "")
         if (before.producer_id, before.epoch) != (after.producer_id, after.epoch):
             raised = f"raises its epoch to {after.epoch}"
@@ -181,12 +189,12 @@ def _cut(first: int, handled: int, unhandled: int) -> str:
     return f"{first}: cut {handled} 0"
 
 
-def log_cells(log: tuple[NumberedBatch, ...]) -> dict[TopicPartition, tuple[LogCell, ...]]:
-    """A log of the search as cells."""
-    return {(TOPIC, 0): tuple(LogCell(
+def log_cells(logs: Logs) -> dict[TopicPartition, tuple[LogCell, ...]]:
+    """The logs of the search as cells."""
+    return {(TOPIC, partition): tuple(LogCell(
         offset, batch.payload[0], batch.number, offset, producer_id=batch.producer_id,
         producer_epoch=batch.producer_epoch, sequence=batch.base_sequence)
-        for offset, batch in enumerate(log))}
+        for offset, batch in enumerate(state.log)) for partition, state in enumerate(logs)}
 
 
 def as_history(protocol: Protocol, start: SearchState, path: Steps,
@@ -195,5 +203,5 @@ def as_history(protocol: Protocol, start: SearchState, path: Steps,
     writer = HistoryWriter(protocol)
     writer.walk(start, path)
     end = SearchState(*path[-1][1]) if path else start
-    log = protocol.brokers[end.broker].log
-    return History(tuple(writer.events), log_cells(log), settings), "; ".join(writer.faults)
+    logs = log_cells(protocol.brokers[end.broker])
+    return History(tuple(writer.events), logs, settings), "; ".join(writer.faults)

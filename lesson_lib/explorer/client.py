@@ -2,19 +2,19 @@
 moves.
 
 A search needs clients that can be compared, and it moves the same one in several ways. So a client is a
-value, and each of its moves, `send`, `answered`, `disconnected`, `expired`, wakes a `Producer` up, moves it,
+value, and each of its moves, `sends`, `answered`, `disconnected`, `expired`, wakes a `Producer` up, moves it,
 and lays it to rest again.
 
-Differs from Kafka in: what `producer` says; and one partition, one record a batch, no back-off, no delivery
-timeout while a batch is on the wire.
+Differs from Kafka in: what `producer` says; and one record a batch, no delivery timeout while a batch is on
+the wire; a back-off may be over or not, which matters only beside another partition.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, cached_property
-from operator import itemgetter
 from typing import Any, NamedTuple
 
 from lesson_lib.core.batch import Batch
@@ -23,51 +23,51 @@ from lesson_lib.history import Kind
 from lesson_lib.sim.messages import ProduceAnswer, ProducerBatch, ProducerSettings
 from lesson_lib.sim.producer import Producer
 
-_BY_SEQUENCE = itemgetter(1)
 PENDING = ""  # what the application was told of a batch that has not ended
 
 
 class SentBatch(NamedTuple):
-    """A batch as it is on the wire: its numbers stay, whatever the producer decides later."""
+    """A batch with its numbers, as it is on the wire; they stay, whatever the producer decides later."""
 
     number: int
-    producer_id: int
-    producer_epoch: int
-    base_sequence: int
+    producer_id: int = -1
+    producer_epoch: int = -1
+    base_sequence: int = -1
 
 
 class Unanswered(NamedTuple):
-    """A batch that has numbers and no end; `renumbered` while it was not sent with its new ones yet."""
+    """A batch that was sent and has no end; `renumbered` while it was not sent with its new numbers yet."""
 
-    number: int
-    sequence: int
+    batch: SentBatch
     renumbered: bool = False
 
 
 class ClientState(NamedTuple):
-    """All that a producer and its application know. `memory` is what the producer itself remembers of the
+    """All that a producer and its application know. `memories`: what the producer itself remembers of each
     partition.
 
-    `wire` is in the order of sending, `waiting` in the order of the next tries.
+    `wire` is in the order of sending, `waiting` in the order of the next tries, partition by partition.
     """
 
     told: tuple[str, ...]
-    next_batch: int = 0
     producer_id: int = -1
     epoch: int = -1
-    memory: tuple[Any, ...] = ()
+    memories: tuple[tuple[Any, ...], ...] = ()
     wire: tuple[Unanswered, ...] = ()
     waiting: tuple[Unanswered, ...] = ()
 
 
 @dataclass(frozen=True)
 class Client:
-    """Which client it is, how many batches it has to send, and how many may be unanswered at once."""
+    """Which client it is, how many batches it has to send to how many partitions in turn, and how many may be
+    unanswered at once.
+    """
 
     kind: type[Producer]
     batches: int
     in_flight: int = 1
     idempotence: bool = True
+    partitions: int = 1
 
     @cached_property
     def settings(self) -> ProducerSettings:
@@ -76,18 +76,21 @@ class Client:
 
     def start(self) -> ClientState:
         """Before the first send, with an id and epoch 0 when idempotence is on."""
-        return _Awake(self, ClientState((PENDING,) * self.batches, 0, 1, 0)).rest()
+        return _Awake(self, ClientState((PENDING,) * self.batches, 1, 0)).rest()
 
-    def send(self, state: ClientState) -> tuple[ClientState, SentBatch] | None:
-        """The next request, a waiting retry first; None while it has to wait or has nothing left."""
-        if len(state.wire) >= self.in_flight:  # no need to wake it up
-            return None
-        awake = _Awake(self, state)
-        head = next(filter(awake.producer.may_drain, awake.producer.heads()), None)
-        if head is None:
-            return None
-        sent = awake.producer.transmit(head)
-        return awake.rest(), SentBatch(head.number, sent.producer_id, sent.producer_epoch, sent.base_sequence)
+    def sends(self, state: ClientState) -> list[tuple[ClientState, SentBatch]]:
+        """Each request that may be the next one, with what it leads to; none while all have to wait."""
+        found: list[tuple[ClientState, SentBatch]] = []
+        while len(state.wire) < self.in_flight:
+            awake = _Awake(self, state)
+            heads = [head for head in awake.producer.heads() if awake.producer.may_drain(head)][len(found):]
+            if not heads:
+                break
+            sent = awake.producer.transmit(heads[0])
+            found.append((awake.rest(), SentBatch(heads[0].number, *_numbers(sent))))
+            if not heads[0].retried or len(heads) == 1:  # what was never sent does not back off
+                break
+        return found
 
     def answered(self, state: ClientState, error: int) -> ClientState:
         """The answer to the oldest request on the wire is here."""
@@ -103,18 +106,57 @@ class Client:
         return awake.rest()
 
     def expired(self, state: ClientState) -> ClientState:
-        """The delivery timeout ends the oldest waiting batch, or else one that was never sent."""
+        """The delivery timeout ends the oldest batch that is not on the wire."""
         awake = _Awake(self, state)
-        awake.producer.expired(awake.producer.queues[0][0])
+        heads = [queue[0] for queue in awake.producer.queues.values() if queue]
+        awake.producer.expired(min(heads, key=lambda batch: batch.number))
         return awake.rest()
 
 
-class _Surroundings:
-    """The `Control` of a producer for one move: it collects what the application is told, and has no time."""
+class _Awake:
+    """A producer for one move, and its `Control`: that collects what the application is told, and has no
+    time.
+    """
 
-    def __init__(self, state: ClientState) -> None:
+    def __init__(self, client: Client, state: ClientState) -> None:
         self.ends = list(state.told)
         self._ids = [(state.producer_id + 1, 0), (state.producer_id, state.epoch)]
+        self.producer = producer = client.kind(client.settings, self)
+        self.partitions = client.partitions
+        producer.in_flight = [self._woken(one) for one in state.wire]
+        waiting = [self._woken(one) for one in state.waiting]
+        unanswered = producer.in_flight + waiting
+        taken = {batch.number for batch in unanswered}
+        fresh = [self._batch(number) for number, end in enumerate(state.told)
+                 if end == PENDING and number not in taken]
+        producer.queues = {partition: deque() for partition in range(client.partitions)}
+        for batch in waiting:
+            batch.retried = True
+        for batch in waiting + fresh:
+            producer.queues[batch.partition].append(batch)
+        unanswered.sort(key=lambda batch: batch.sequence)
+        for partition, memory in enumerate(state.memories):
+            if memory:
+                producer.recall(partition, memory, [one for one in unanswered if one.partition == partition])
+
+    def _batch(self, number: int, **fields: Any) -> ProducerBatch:
+        position, partition = divmod(number, self.partitions)
+        return ProducerBatch(number, ("",), partition, position=position, **fields)
+
+    def _woken(self, one: Unanswered) -> ProducerBatch:
+        """A batch that was sent before; the epoch may have risen and taken its numbers away."""
+        number, *numbers = one.batch
+        lost = self.producer.settings.idempotence and one.batch.base_sequence < 0
+        return self._batch(number, tries=1, renumbered=one.renumbered,
+                           numbered=None if lost else _header(*numbers))
+
+    def rest(self) -> ClientState:
+        """All of it as a value."""
+        producer = self.producer
+        queued = [batch for queue in producer.queues.values() for batch in queue if batch.tries]
+        memories = tuple([producer.memory(partition) for partition in producer.queues])
+        return ClientState(tuple(self.ends), producer.producer_id, producer.producer_epoch, memories,
+                           _laid_to_rest(producer.in_flight), _laid_to_rest(queued))
 
     def new_producer_id(self) -> tuple[int, int]:
         """The one it has, and if it asks again the next one."""
@@ -134,48 +176,15 @@ class _Surroundings:
         """`as_history` sees it in the state."""
 
 
-class _Awake:
-    """A producer for one move."""
-
-    def __init__(self, client: Client, state: ClientState) -> None:
-        self.batches, self.next_batch, self.around = client.batches, state.next_batch, _Surroundings(state)
-        self.producer = producer = client.kind(client.settings, self.around)
-        numbered = {one: _numbered(one, producer.producer_id, producer.producer_epoch)
-                    for one in sorted((*state.wire, *state.waiting), key=_BY_SEQUENCE)}
-        producer.in_flight = [numbered[one] for one in state.wire]
-        producer.queues[0] = queue = deque([numbered[one] for one in state.waiting])
-        if state.memory:
-            producer.recall(0, state.memory, list(numbered.values()))
-        for batch in queue:
-            batch.retried = True
-        if self.next_batch < self.batches:
-            queue.append(ProducerBatch(self.next_batch, ("",), 0))
-
-    def rest(self) -> ClientState:
-        """All of it as a value. Where a producer will never send again, all that has not ended ends now."""
-        producer, waiting, ends = self.producer, list(self.producer.queues[0]), self.around.ends
-        following = self.next_batch
-        if waiting and waiting[-1].numbered is None:
-            waiting.pop()
-        elif following < self.batches:
-            following += 1
-        if producer.stuck or producer.fatal:
-            end, following = "unknown" if producer.stuck else "failed", self.batches
-            ends = [what or end for what in ends]
-        return ClientState(tuple(ends), following, producer.producer_id, producer.producer_epoch,
-                           producer.memory(0), _laid_to_rest(producer.in_flight), _laid_to_rest(waiting))
-
-
-def _numbered(one: Unanswered, producer_id: int, epoch: int) -> ProducerBatch:
-    """A batch that got its numbers before."""
-    return ProducerBatch(one.number, ("",), 0, tries=1, numbered=_header(producer_id, epoch, one.sequence),
-                         renumbered=one.renumbered)
-
-
 @cache
 def _header(producer_id: int, epoch: int, sequence: int) -> Batch:
     return Batch(1, producer_id, epoch, sequence)
 
 
-def _laid_to_rest(batches: list[ProducerBatch]) -> tuple[Unanswered, ...]:
-    return tuple([Unanswered(batch.number, batch.sequence, batch.renumbered) for batch in batches])
+def _numbers(batch: Batch | None) -> tuple[int, ...]:
+    return (batch.producer_id, batch.producer_epoch, batch.base_sequence) if batch else ()
+
+
+def _laid_to_rest(batches: Iterable[ProducerBatch]) -> tuple[Unanswered, ...]:
+    return tuple([Unanswered(SentBatch(batch.number, *_numbers(batch.numbered)), batch.renumbered)
+                  for batch in batches])

@@ -16,6 +16,7 @@ from lesson_lib.explorer.as_history import as_history, log_cells
 from lesson_lib.explorer.protocol import Protocol, SearchState
 from lesson_lib.explorer.search import Graph
 from lesson_lib.history import Event, History, Kind, Settings, find_anomalies
+from lesson_lib.sim.world import TOPIC
 from lesson_lib.text_table import wrap_output
 
 FAILURES = ("duplicate", "lost write", "hole", "reordered")
@@ -25,21 +26,31 @@ Names = tuple[str, ...]
 
 @dataclass(frozen=True)
 class RunEnd:
-    """One way in which a run can end. `log` has the values in order, `told` what the application heard of
-    each batch.
+    """One way in which a run can end. `logs` has the values of each partition in order, `told` what the
+    application heard of each batch.
 
-    `batches` are those of the log, by their numbers; `left` is how many of the faults it can do without.
+    `batches` are those of the logs, by their numbers; `left` is how many of the faults it can do without.
     """
 
-    log: tuple[str, ...]
+    logs: tuple[tuple[str, ...], ...]
     told: tuple[str, ...]
     anomalies: Names
-    batches: tuple[int, ...] = field(repr=False, compare=False)
+    batches: tuple[tuple[int, ...], ...] = field(repr=False, compare=False)
     left: int = field(repr=False, compare=False)
 
+    @property
+    def log(self) -> tuple[str, ...]:
+        """The values of all partitions, one partition after the other."""
+        return tuple(value for log in self.logs for value in log)
+
+    @property
+    def words(self) -> str:
+        """Logs and reports."""
+        logs = " | ".join(" ".join(log) or "empty" for log in self.logs)
+        return f"log{'s' * (len(self.logs) > 1)} {logs}  told {' '.join(self.told)}"
+
     def __str__(self) -> str:
-        return (f"log {' '.join(self.log) or 'empty'} · told {' '.join(self.told)} · "
-                f"{', '.join(self.anomalies) or 'no anomaly'}")
+        return f"{self.words}  {', '.join(self.anomalies) or 'no anomaly'}"
 
 
 @dataclass(frozen=True, repr=False)
@@ -61,11 +72,11 @@ class Exploration:
         return self.graph.transitions
 
     @cached_property
-    def _places(self) -> dict[tuple[tuple[int, ...], tuple[str, ...]], SearchState]:
+    def _places(self) -> dict[tuple[tuple[tuple[int, ...], ...], tuple[str, ...]], SearchState]:
         """Of the states that end alike, the first one with the fewest faults."""
         protocol, places = self.graph.protocol, {}
         for state in sorted((SearchState(*end) for end in self.graph.ends), key=lambda end: -end.left):
-            batches = tuple(batch.number for batch in protocol.brokers[state.broker].log)
+            batches = tuple(tuple(batch.number for batch in log) for _, log in protocol.brokers[state.broker])
             places.setdefault((batches, protocol.clients[state.client].told), state)
         return places
 
@@ -73,7 +84,7 @@ class Exploration:
     def outcomes(self) -> list[RunEnd]:
         """The different ends: the fewest faults first, then most told ok, then the fewest steps."""
         protocol = self.graph.protocol
-        found = [RunEnd(tuple(protocol.values[batch] for batch in batches), told,
+        found = [RunEnd(tuple(tuple(protocol.values[batch] for batch in log) for log in batches), told,
                         anomaly_names(protocol, state), batches, state.left)
                  for (batches, told), state in self._places.items()]
         return sorted(found, key=lambda one: (-one.left, -one.told.count("ok")))
@@ -113,7 +124,9 @@ class Exploration:
     def sentence(self) -> str:
         """What this exploration proves, with its bound."""
         protocol, names = self.graph.protocol, self.anomaly_names
-        size = f"{protocol.client.batches} batches, {protocol.client.in_flight} in flight"
+        client = protocol.client
+        where = f" on {client.partitions} partitions" if client.partitions > 1 else ""
+        size = f"{client.batches} batches{where}, {client.in_flight} in flight"
         bound = f"{self.faults} fault{'s' * (self.faults != 1)} ({', '.join(protocol.kinds)})"
         if names:
             never = [name for name in FAILURES if name not in names]
@@ -127,7 +140,7 @@ class Exploration:
         lines = [f"{self.states:,} states, {self.transitions:,} steps, {ends:,} different ends"]
         for names, first in sorted(self.firsts.items()):
             lines.append(f"{self.counts[names]:>7,}  {', '.join(names) or 'no anomaly':<32}  "
-                         f"e.g. log {' '.join(first.log) or 'empty'}  told {' '.join(first.told)}")
+                         f"e.g. {first.words}")
         return "\n".join([*lines, wrap_output(self.sentence)])
 
     __repr__ = __str__
@@ -135,6 +148,8 @@ class Exploration:
 
 def anomaly_names(protocol: Protocol, state: SearchState) -> Names:
     """The names of what is wrong in a state, sorted."""
-    client, log = protocol.clients[state.client], protocol.brokers[state.broker].log
-    sent = [Event(0, Kind.SEND, batch=batch, topic="toy") for batch in range(client.next_batch)]
-    return tuple(sorted({a.name for a in find_anomalies(sent, log_cells(log), dict(enumerate(client.told)))}))
+    told, partitions = protocol.clients[state.client].told, protocol.client.partitions
+    sent = [Event(0, Kind.SEND, batch=batch, topic=TOPIC, partition=batch % partitions)
+            for batch in range(len(told))]
+    logs = log_cells(protocol.brokers[state.broker])
+    return tuple(sorted({a.name for a in find_anomalies(sent, logs, dict(enumerate(told)))}))

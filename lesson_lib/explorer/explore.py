@@ -6,7 +6,7 @@ simulation (`client`), the broker a value (`sim.memory_broker`), what may happen
 is `search`; what it found is an `Exploration`, and a path in it becomes a History in `as_history`.
 
 Differs from Kafka in: what these modules say. A restart of the broker, a new leader and a delivery timeout
-happen only where `kinds` names them. With idempotence a duplicate needs the epoch bump of the Java client,
+happen only where `kinds` names them. With idempotence and one partition a duplicate needs the epoch bump of the Java client,
 which numbers again what may be stored already; what leads to it is a narrowed window (a clean restart, six in
 flight) or, before 4.5, a new partition whose first batch was refused and whose second one lost its ack.
 """
@@ -25,29 +25,28 @@ from lesson_lib.explorer.exploration import Exploration
 from lesson_lib.explorer.protocol import KINDS, USUAL_KINDS, Protocol
 from lesson_lib.explorer.search import MAX_STATES, TooManyStates, search, too_large
 from lesson_lib.history import Settings
-from lesson_lib.sim.java_producer import JavaProducer
 from lesson_lib.sim.memory_broker import Broker
-from lesson_lib.sim.producer import KafkaPythonProducer
-
-CLIENTS = {"java": JavaProducer, "kafka-python": KafkaPythonProducer}
+from lesson_lib.sim.run import client_of
 
 
 @explains_arguments
 def explore(batches: int | Sequence[str] = 3, in_flight: int = 1, faults: int = 1, *,
-            idempotence: bool = True, broker: str | KafkaVersion = "4.4", rule: Rule | Broker = judge,
-            client: str = "java", kinds: Collection[str] = USUAL_KINDS,
+            partitions: int = 1, idempotence: bool = True, broker: str | KafkaVersion = "4.4",
+            rule: Rule | Broker = judge, client: str = "java", kinds: Collection[str] = USUAL_KINDS,
             max_states: int = MAX_STATES) -> Exploration:
     """Walk every schedule of at most `faults` faults and return all ends.
 
-    `batches` is a number or the values; `kinds` names the faults that may happen (`KINDS`). kafka-python has
-    one batch in flight when idempotence is on, whatever `in_flight` says. LessonError for more than
-    `max_states` states, with the largest bounds that have fewer.
+    `batches` is a number or the values, to one partition after the other; `kinds` names the faults that may
+    happen (`KINDS`). kafka-python has one batch of a partition in flight when idempotence is on, whatever
+    `in_flight` says. LessonError for more than `max_states` states, with the largest bounds that have fewer.
     """
-    values = values_of(batches)
-    _check(faults, kinds, client)
-    window = 1 if client == "kafka-python" and idempotence else count_of("in_flight", in_flight)
+    values, window = values_of(batches), count_of("in_flight", in_flight)
+    in_turn = count_of("partitions", partitions)
+    if client == "kafka-python" and idempotence:
+        window = min(window, in_turn)
     toy = rule if isinstance(rule, Broker) else Broker(rule, version_of(broker))
-    producer = Client(CLIENTS[client], len(values), window, idempotence)
+    producer = Client(client_of(client), len(values), window, idempotence, in_turn)
+    _check(faults, kinds)
 
     def protocol(number: int) -> Protocol:
         return Protocol(replace(producer, batches=number), toy, values[:number], tuple(kinds))
@@ -60,9 +59,7 @@ def explore(batches: int | Sequence[str] = 3, in_flight: int = 1, faults: int = 
     return Exploration(graph, faults, settings)
 
 
-def _check(faults: int, kinds: Collection[str], client: str) -> None:
-    if client not in CLIENTS:
-        raise LessonError(f"The explorer knows no client {client!r}; choose one of: {', '.join(CLIENTS)}.")
+def _check(faults: int, kinds: Collection[str]) -> None:
     if unknown := [kind for kind in kinds if kind not in KINDS]:
         raise LessonError(f"The explorer knows no fault {unknown[0]!r}; choose from: {', '.join(KINDS)}.")
     if not isinstance(faults, int) or faults < 0:

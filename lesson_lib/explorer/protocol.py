@@ -3,10 +3,11 @@ step.
 
 The steps from one `SearchState` to the next are
 
-send · handle · answer          what happens without faults, each as early or as late as it likes handle late
-a request of a dead connection is handled after all; nobody hears the answer give up
-trying again would change nothing for ever, so the delivery timeout ends it, alone or together with some of
-those that were handed over after it cut, late, refuse ...           the faults of `KINDS`; each costs one
+    send, handle, answer     what happens without faults, each as early or as late as it likes
+    handle late              a request of a dead connection is handled after all; nobody hears the answer
+    give up                  trying again would change nothing for ever, so the delivery timeout ends a batch,
+                             alone or together with some of those that were handed over after it
+    cut, late, refuse ...    the faults of `KINDS`; each costs one
 
 Clients, brokers and requests are numbered as they turn up, and what one of them does is worked out once: a
 state is a small tuple of numbers, a step is a look-up.
@@ -121,7 +122,8 @@ class Protocol:
 
     def start(self, faults: int) -> SearchState:
         """Nothing sent, an empty log."""
-        client, broker = self.clients.number(self.client.start()), self.brokers.number(BrokerState())
+        logs = (BrokerState(),) * self.client.partitions
+        client, broker = self.clients.number(self.client.start()), self.brokers.number(logs)
         return SearchState(client, (), (), broker, (), faults)
 
     def batch(self, request: SentBatch) -> NumberedBatch:
@@ -129,9 +131,9 @@ class Protocol:
         number, *numbers = request
         return NumberedBatch(1, *numbers, payload=(self.values[number],), number=number)
 
-    def _send(self, client: int) -> tuple[int, int] | None:
-        sent = self.client.send(self.clients[client])
-        return sent and (self.clients.number(sent[0]), self.requests.number(sent[1]))
+    def _send(self, client: int) -> list[tuple[int, int]]:
+        sends = self.client.sends(self.clients[client])
+        return [(self.clients.number(after), self.requests.number(request)) for after, request in sends]
 
     def _give_up(self, client: int) -> list[int]:
         """The oldest unfinished batch is given up, the oldest two, and so on."""
@@ -142,26 +144,29 @@ class Protocol:
         return found
 
     def _handle(self, key: tuple[int, int]) -> tuple[int, int]:
-        state, verdict = self.broker.handle(self.brokers[key[0]], self.batch(self.requests[key[1]]))
-        return self.brokers.number(state), verdict.error.value if isinstance(verdict, Refused) else 0
+        logs, request = list(self.brokers[key[0]]), self.requests[key[1]]
+        partition = request.number % len(logs)
+        logs[partition], verdict = self.broker.handle(logs[partition], self.batch(request))
+        return self.brokers.number(tuple(logs)), verdict.error.value if isinstance(verdict, Refused) else 0
 
     def _numbered(self, happens: Callable[[BrokerState], BrokerState]) -> Callable[[int], int]:
-        """The same happening, from number to number; the connection is gone with it."""
-        return lambda broker: self.brokers.number(self.broker.disconnected(happens(self.brokers[broker])))
+        """The same happening to every partition, from number to number; the connection is gone with it."""
+        return lambda broker: self.brokers.number(tuple(self.broker.disconnected(happens(log))
+                                                        for log in self.brokers[broker]))
 
     def steps(self, state: SearchState) -> Steps:
         """Every step that can be taken, each with the state it leads to."""
         client, requests, answers, broker, late, left = state
         found: list[Any] = []
-        if sent := self.sent[client]:
-            found.append(("send", (sent[0], (*requests, sent[1]), answers, broker, late, left)))
+        for after, request in self.sent[client]:
+            found.append(("send", (after, (*requests, request), answers, broker, late, left)))
         if requests:
             after, error = self.handled[broker, requests[0]]
             found.append(("handle", (client, requests[1:], (*answers, error), after, late, left)))
         if answers:
             after = self.answered[client, answers[0]]
             found.append(("answer", (after, requests, answers[1:], broker, late, left)))
-        elif not requests and not late and self.waits[client] and self._stuck(client, broker):
+        elif not requests and not late and self._stuck(client, broker):
             found.extend(("give up", (gone, (), (), broker, (), left)) for gone in self.given_up[client])
         for i, old in enumerate(late):
             after, _ = self.handled[broker, old[0]]
@@ -172,12 +177,10 @@ class Protocol:
         return found
 
     def _stuck(self, client: int, broker: int) -> bool:
-        """Whether the next try will change neither side, however often it is made."""
-        sent = self.sent[client]
-        if not sent:
-            return False
-        after, error = self.handled[broker, sent[1]]
-        return bool(after == broker and self.answered[sent[0], error] == client)
+        """Whether no next try will change either side, however often it is made."""
+        return all(self.handled[broker, request][0] == broker
+                   and self.answered[after, self.handled[broker, request][1]] == client
+                   for after, request in self.sent[client])
 
     def _add_faults(self, found: list[Any], client: int, requests: Queue, answers: Queue, broker: int,
                     late: tuple[Queue, ...], left: int) -> None:

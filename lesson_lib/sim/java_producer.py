@@ -105,17 +105,18 @@ class JavaProducer(Producer):
             self._finish(batch)
 
     def memory(self, partition: int) -> tuple[Any, ...]:
-        """And the last sequence that was acknowledged, and whether it is unresolved."""
+        """And the last sequence that was acknowledged, the epoch, and whether it is unresolved."""
         if not self.settings.idempotence:
             return ()
-        return (*super().memory(partition), self.last_acked.get(partition, -1), partition in self.unresolved)
+        return (*super().memory(partition), self.last_acked.get(partition, -1),
+                self.epoch_of.get(partition, 0), partition in self.unresolved)
 
-    def recall(self, partition: int, memory: tuple[Any, ...], numbered: list[ProducerBatch]) -> None:
-        """All of one epoch, that of the producer."""
-        super().recall(partition, memory, numbered)
-        _, self.last_acked[partition], unresolved = memory
-        self.unfinished[partition], self.epoch_of[partition] = numbered, self.producer_epoch
-        self.unresolved = {partition} if unresolved else set()
+    def recall(self, partition: int, memory: tuple[Any, ...], unanswered: list[ProducerBatch]) -> None:
+        """All that is unanswered is unfinished."""
+        super().recall(partition, memory, unanswered)
+        *_, self.last_acked[partition], self.epoch_of[partition], unresolved = memory
+        self.unfinished[partition] = unanswered
+        self.unresolved |= {partition} if unresolved else set()
 
     def _finish(self, batch: ProducerBatch) -> None:
         unfinished = self.unfinished.get(batch.partition, []) if self.settings.idempotence else []

@@ -21,6 +21,8 @@ only one that may have stored something. Held against librdkafka 2.16 by a test.
 
 from __future__ import annotations
 
+from typing import Any
+
 from lesson_lib.core.batch import Batch, increment_sequence
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.history import Kind
@@ -35,8 +37,8 @@ class LibrdkafkaProducer(Producer):
     error.
 
     `draining` are the partitions that wait until nothing of theirs is in flight, `raising` whether all wait
-    for a new epoch. `uncertain` batches may be stored. `position` counts the records sent before a batch,
-    `first` is the position of sequence 0 in this epoch. `culprit` is the batch whose answer was fatal.
+    for a new epoch. `uncertain` batches may be stored. `first` is the position of the batch that got
+    sequence 0 in this epoch. `culprit` is the batch whose answer was fatal.
     """
 
     client = "librdkafka"
@@ -45,8 +47,6 @@ class LibrdkafkaProducer(Producer):
 
     def __init__(self, settings: ProducerSettings, control: Control) -> None:
         super().__init__(settings, control)
-        self.position: dict[ProducerBatch, int] = {}
-        self.records: dict[int, int] = {}
         self.draining: set[int] = set()
         self.uncertain: set[ProducerBatch] = set()
         self._expect_zero()
@@ -58,8 +58,6 @@ class LibrdkafkaProducer(Producer):
 
     def send(self, batch: ProducerBatch) -> None:
         """Put a batch into its queue, or fail it at once after a fatal error."""
-        self.position[batch] = self.records.get(batch.partition, 0)
-        self.records[batch.partition] = self.position[batch] + len(batch.values)
         if self.fatal is None:
             super().send(batch)
         else:
@@ -68,8 +66,8 @@ class LibrdkafkaProducer(Producer):
     def stamp(self, batch: ProducerBatch) -> Batch:
         """A sequence counts what was sent since the epoch's first batch, also what has ended (`msgid`)."""
         if self.settings.idempotence:
-            first = self.first.setdefault(batch.partition, self.position[batch])
-            self.next_sequence[batch.partition] = increment_sequence(0, self.position[batch] - first)
+            first = self.first.setdefault(batch.partition, batch.position)
+            self.next_sequence[batch.partition] = increment_sequence(0, batch.position - first)
         return super().stamp(batch)
 
     # what may be sent
@@ -165,6 +163,24 @@ class LibrdkafkaProducer(Producer):
         self.raising = self.settings.idempotence and (self.raising or batch.tries > 0)
         if batch in self.in_flight:
             self.control.abandon(batch)
+
+    def memory(self, partition: int) -> tuple[Any, ...]:
+        """What it expects of the partition, and what it waits for."""
+        if not self.settings.idempotence:
+            return ()
+        draining = partition in self.draining & {batch.partition for batch in self.in_flight}
+        uncertain = tuple(sorted(batch.number for batch in self.uncertain
+                                 if batch.partition == partition and not batch.done))
+        return (self.next_ack.get(partition, 0), self.next_error.get(partition, 0),
+                self.first.get(partition), draining, uncertain, self.raising, self.fatal)
+
+    def recall(self, partition: int, memory: tuple[Any, ...], unanswered: list[ProducerBatch]) -> None:
+        """Remember it again."""
+        acked, failed, first, draining, uncertain, self.raising, self.fatal = memory
+        self.next_ack[partition], self.next_error[partition] = acked, failed
+        self.first |= {} if first is None else {partition: first}
+        self.draining |= {partition} if draining else set()
+        self.uncertain |= {batch for batch in unanswered if batch.number in uncertain}
 
 
 def following_sequence(batch: ProducerBatch) -> int:

@@ -29,6 +29,8 @@ class ProducerSettings:
 class ProducerBatch:
     """A batch from `send` until the application is told about it (Kafka's class of that name).
 
+    `position` counts the records that were sent to its partition before it.
+
     `numbered` is the batch with its numbers, None until it is first sent: `send` assigns none. `retried`: it
     was put back into the queue at least once. `renumbered`: it has new numbers, of a new epoch, and was not
     sent with them yet.
@@ -38,6 +40,7 @@ class ProducerBatch:
     values: tuple[str, ...]
     partition: int
     created: int = 0
+    position: int = 0
     tries: int = 0
     not_before: int = 0
     numbered: Batch | None = None

@@ -192,11 +192,11 @@ class Producer:
 
     def memory(self, partition: int) -> tuple[Any, ...]:
         """What it remembers of a partition beside its batches."""
-        return (self.next_sequence.get(partition, 0),) if self.settings.idempotence else ()
+        return (self.next_sequence.get(partition, 0), self.stuck) if self.settings.idempotence else ()
 
-    def recall(self, partition: int, memory: tuple[Any, ...], numbered: list[ProducerBatch]) -> None:
-        """Remember it again; `numbered` are the batches that have numbers and no end, in order."""
-        self.next_sequence[partition] = memory[0]
+    def recall(self, partition: int, memory: tuple[Any, ...], unanswered: list[ProducerBatch]) -> None:
+        """Remember it again; `unanswered` are the batches that were sent and have no end, in order."""
+        self.next_sequence[partition], self.stuck, *_ = memory
 
     def _forget(self, batch: ProducerBatch) -> None:
         if batch in self.queues.get(batch.partition, ()):

@@ -7,6 +7,7 @@ delivery timeout stays short.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -39,6 +40,7 @@ class Sender:
         self.lane, self.owner, self.new_id = lane, owner, new_id or world.new_producer_id
         self.connection: Connection | None = None
         self.killed = False
+        self.records: Counter[int] = Counter()
         self.expiries: dict[ProducerBatch, Timer] = {}
         self.timers: dict[ProducerBatch, Timer] = {}
         self._free_at = 0
@@ -47,7 +49,9 @@ class Sender:
 
     def send(self, values: tuple[str, ...], partition: int) -> ProducerBatch:
         """One call of the client's `send`; the delivery timeout of the batch starts now."""
-        batch = ProducerBatch(self.world.next_batch(), values, partition, self.clock.now)
+        position = self.records[partition]
+        batch = ProducerBatch(self.world.next_batch(), values, partition, self.clock.now, position)
+        self.records[partition] += len(values)
         self.expiries[batch] = self.clock.after(self.settings.delivery_timeout_ms, lambda: self.expire(batch))
         self.producer.send(batch)
         self.wake()

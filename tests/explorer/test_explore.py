@@ -90,7 +90,8 @@ def test_says_what_was_proved_and_within_which_bound() -> None:
     assert "hole" in str(explore(3, 2))
 
 
-@pytest.mark.parametrize("arguments", [{"batches": 0}, {"in_flight": 0}, {"faults": -1}, {"client": "librdkafka"},
+@pytest.mark.parametrize("arguments", [{"batches": 0}, {"in_flight": 0}, {"faults": -1}, {"client": "aiokafka"},
+                                       {"partitions": 0}, {"partitions": "2", "client": "kafka-python"},
                                        {"kinds": ("bad luck",)}, {"broker": "x"}, {"max_states": 10}])
 def test_wrong_arguments_get_a_sentence(arguments: dict) -> None:
     with pytest.raises(LessonError):
@@ -98,8 +99,8 @@ def test_wrong_arguments_get_a_sentence(arguments: dict) -> None:
 
 
 def test_an_argument_that_it_does_not_have_gets_a_sentence() -> None:
-    with pytest.raises(LessonError, match="explore.*unexpected keyword argument 'partitions'; its arguments are batches, "):
-        explore(partitions=2)  # type: ignore[call-arg]
+    with pytest.raises(LessonError, match="explore.*unexpected keyword argument 'partition'; its arguments are batches, "):
+        explore(partition=2)  # type: ignore[call-arg]
     with pytest.raises(LessonError, match="simulate.*unexpected keyword argument 'fault'; .*in_flight"):
         simulate(3, fault={2: "lose ack"})  # type: ignore[call-arg]
     assert simulate.__doc__ and "values" in simulate.__doc__
