@@ -6,9 +6,10 @@ simulation (`client`), the broker a value (`sim.memory_broker`), what may happen
 is `search`; what it found is an `Exploration`, and a path in it becomes a History in `as_history`.
 
 Differs from Kafka in: what these modules say. A restart of the broker, a new leader and a delivery timeout
-happen only where `kinds` names them. With idempotence and one partition a duplicate needs the epoch bump of the Java client,
-which numbers again what may be stored already; what leads to it is a narrowed window (a clean restart, six in
-flight) or, before 4.5, a new partition whose first batch was refused and whose second one lost its ack.
+happen only where `kinds` names them. With idempotence and one partition a duplicate needs the epoch bump of
+the Java client, which numbers again what may be stored already; what leads to it is a narrowed window (a
+clean restart, six in flight) or, before 4.5, a new partition whose first batch was refused and whose second
+one lost its ack.
 """
 
 from __future__ import annotations
