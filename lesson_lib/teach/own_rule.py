@@ -11,6 +11,7 @@ from typing import Any
 from lesson_lib.core.partition_log import Rule
 from lesson_lib.teach import store
 from lesson_lib.teach.tasks.learner_rule import Accept, LearnerBroker, as_rule
+from lesson_lib.text_table import wrap_output
 
 ITEM = "2.own-rule"
 
@@ -30,8 +31,8 @@ def _accept() -> Accept:
         if accept := function_in(str(entry.get("answer", ""))):
             print("The broker decides by the rule that you wrote in lesson 2.")
             return accept
-    print("You kept no rule in lesson 2, so the broker takes one that many people write: it remembers each "
-          "producer's highest number.")
+    print(wrap_output("You kept no rule in lesson 2, so the broker takes one that many people write: it "
+                      "remembers each producer's highest number."))
     return highest_number
 
 

@@ -97,5 +97,5 @@ def test_the_word_is_drawn_where_room_was_found_for_it() -> None:
 
 def test_nobody_doubts_what_nobody_waits_for() -> None:
     run: dict[str, Any] = {"values_or_count": 3, "faults": {3: "lose request"}, "idempotence": False}
-    assert show(simulate(acks=0, **run)).captions[-1] == "The connection drops. No answer was awaited, so nobody notices."
+    assert show(simulate(acks=0, **run)).captions[-1] == "The connection drops. No answer was expected, so nobody notices."
     assert "The connection drops. Nobody can tell what became of the requests without an answer." in show(simulate(acks=1, **run)).captions

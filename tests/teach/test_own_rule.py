@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from lesson_lib import own_rule, simulate
+from lesson_lib import own_rule, show, simulate
 from lesson_lib.explorer.explore import explore
 from lesson_lib.teach import store
 from lesson_lib.teach.own_rule import function_in, own_broker
+from lesson_lib.text_table import WIDTH
 
 EVERY_NUMBER = """def accept(batch, memory):
     key = (batch.producer, batch.number)
@@ -24,7 +25,19 @@ def refused() -> list[str]:
 
 def test_without_an_answer_a_common_rule_is_taken_and_said(capsys: pytest.CaptureFixture[str]) -> None:
     assert refused() == ["m0", "m2", "m3"]
-    assert "You kept no rule" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "You kept no rule" in said and max(map(len, said.splitlines())) <= WIDTH
+
+
+def test_what_is_dropped_without_having_been_stored_is_called_so() -> None:
+    run = simulate(4, in_flight=4, faults={2: "refuse 6"}, client="java", rule=own_rule())
+    assert run.attempts[-1].verdict == "duplicate" and run.told[1] == "ok" and "m1" not in run.values()
+    picture = show(run)
+    assert "taken for" in picture.svg and "offset -1" not in picture.svg
+    [said] = [caption for caption in picture.captions if "for a duplicate" in caption]
+    assert said.startswith("The broker takes batch 1 for a duplicate, though the log holds nothing like it")
+    again = show(simulate(3, faults={2: "lose ack"}))
+    assert "taken for" not in again.svg and "= offset 1" in again.svg
 
 
 def test_the_rule_that_was_kept_decides(capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,6 +17,9 @@ _VERDICTS = {
                "The broker stores {batch} at offset {offset}{behind}{copy}."),
     "duplicate": ("duplicate\n= offset {offset}", "duplicate",
                   "The broker remembers {batch}: a duplicate of offset {offset}. Nothing is stored."),
+    "like nothing": ("taken for\na duplicate", "duplicate",
+                     "The broker takes {batch} for a duplicate, though the log holds nothing like it: "
+                     "nothing is stored, and the producer gets an ok."),
     "refused": ("refused\n{code}", *_REFUSED),
     "fenced": ("fenced\n{code}", *_REFUSED),
     "dropped": ("your rule\nreturns False", "dropped",
@@ -24,6 +27,7 @@ _VERDICTS = {
     "kept": ("kept,\ntold ok", "kept aside",
              "The broker keeps {batch} aside and will say ok, offset {offset}: it is not in the log.")}
 AT_MARK, COMPARED, SENTENCE = range(3)
+NOWHERE = -1  # the offset of what is not in the log
 
 _SHORT = {ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER: "out of order",
           ErrorCode.INVALID_PRODUCER_EPOCH: "old epoch", ErrorCode.PRODUCER_FENCED: "fenced",
@@ -37,7 +41,8 @@ _SHORT = {ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER: "out of order",
 
 def verdict_in_words(form: int, what: str, error: ErrorCode = ErrorCode.NONE, **more: object) -> str:
     """What the broker did, in one of the three forms; as it is called where nothing else is known of it."""
-    said = _VERDICTS.get(shape_of(what, error), (what, what, what))[form]
+    taken = what == "duplicate" and more.get("offset") == NOWHERE  # by a rule that isn't Kafka's
+    said = _VERDICTS.get("like nothing" if taken else shape_of(what, error), (what, what, what))[form]
     return said.format(**{"code": int(error), "offset": "?", "behind": "", "copy": "", **more})
 
 
@@ -183,7 +188,7 @@ def _sentence(fact: EventInContext, who: str, batch: str) -> str:
             return f"The answer for {batch} is lost: the broker has decided, the producer cannot know."
         case Kind.TORN:
             if not fact.awaited:
-                return "The connection drops. No answer was awaited, so nobody notices."
+                return "The connection drops. No answer was expected, so nobody notices."
             return "The connection drops. Nobody can tell what became of the requests without an answer."
         case Kind.VERDICT:
             kept = ", ".join(map(str, event.behind))
