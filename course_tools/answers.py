@@ -18,7 +18,7 @@ from lesson_lib.teach.tasks.task import Task
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "notebooks" / "for-instructors.md"
 BEGIN, END = "<!-- answers: course_tools/answers.py writes from here -->", "<!-- answers: to here -->"
-HEAD = "| item | right | why | who chose another one may believe |\n|---|---|---|---|\n"
+HEAD = "| item | right | why | the idea behind each wrong answer |\n|---|---|---|---|\n"
 
 
 def answers() -> str:

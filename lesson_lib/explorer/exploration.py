@@ -130,8 +130,8 @@ class Exploration:
         bound = f"{self.faults} fault{'s' * (self.faults != 1)} ({', '.join(protocol.kinds)})"
         if names:
             never = [name for name in FAILURES if name not in names]
-            without = f"; never: {', '.join(never)}" if never else ""
-            return f"With {size} and at most {bound}, there can be: {', '.join(names)}{without}."
+            without = f" This can't: {', '.join(never)}." if never else ""
+            return f"With {size} and at most {bound}, this can happen: {', '.join(names)}.{without}"
         return (f"No schedule of at most {bound} leads to an anomaly with {size}: "
                 f"all {self.states:,} states were visited.")
 

@@ -31,8 +31,8 @@ def _accept() -> Accept:
         if accept := function_in(str(entry.get("answer", ""))):
             print("The broker decides by the rule that you wrote in lesson 2.")
             return accept
-    print(wrap_output("You kept no rule in lesson 2, so the broker takes one that many people write: it "
-                      "remembers each producer's highest number."))
+    print(wrap_output("There's no rule of yours from lesson 2, so the broker uses one that many people "
+                      "write: it remembers each producer's highest number."))
     return highest_number
 
 

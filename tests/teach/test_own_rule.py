@@ -26,7 +26,7 @@ def refused() -> list[str]:
 def test_without_an_answer_a_common_rule_is_taken_and_said(capsys: pytest.CaptureFixture[str]) -> None:
     assert refused() == ["m0", "m2", "m3"]
     said = capsys.readouterr().out
-    assert "You kept no rule" in said and max(map(len, said.splitlines())) <= WIDTH
+    assert "There's no rule of yours" in said and max(map(len, said.splitlines())) <= WIDTH
 
 
 def test_what_is_dropped_without_having_been_stored_is_called_so() -> None:

@@ -62,7 +62,7 @@ def test_lesson_2_knows_no_refusal() -> None:
         LearnerBroker(accept=lambda seen, memory: "refuse").handle(BrokerState(), batch(0))
 
 
-@pytest.mark.parametrize(("rule", "words"), [(refuses_all, "No fault at all, and `a b a` can go on for ever"),
+@pytest.mark.parametrize(("rule", "words"), [(refuses_all, "With no fault at all, `a b a` can go on for ever"),
                                              (only_next, "With 1 fault `a b a` can go on for ever")])
 def test_a_rule_that_never_comes_to_an_end_is_told_so(rule: Any, words: str) -> None:
     said = find("6.own-rule").check(rule)

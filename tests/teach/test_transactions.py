@@ -69,7 +69,7 @@ def for_ever(kafka: Any) -> None:
 @pytest.mark.parametrize(("answer", "outcome", "words"), [
     (..., Outcome.NOT_ATTEMPTED, "task.check(play)"), (does_nothing, Outcome.NOT_ATTEMPTED, "does nothing yet"),
     (leaves_open, Outcome.WRONG, "The log holds `a`"), (breaks, Outcome.CANNOT_RUN, "raised AttributeError"),
-    (for_ever, Outcome.CANNOT_RUN, "did not finish"),
+    (for_ever, Outcome.CANNOT_RUN, "didn't finish"),
     (lambda: 1, Outcome.CANNOT_RUN, "raised TypeError"), (7, Outcome.CANNOT_RUN, "is no function")])
 def test_whatever_is_played_gets_a_sentence(answer: Any, outcome: Outcome, words: str) -> None:
     said = find("7.make-log").check(answer)

@@ -22,8 +22,9 @@ def crash_table() -> TextTable:
     rows = [_row(PLAIN[commit], step, transactions=False, commit=commit)
             for commit, steps in STEPS.items() for step in steps]
     rows += [_row("transactions", step, transactions=True) for step in TRANSACTION]
-    return TextTable('One crash, right after the named step with `b`; then the process starts again. With '
-                     '"offset last" it commits the offset after the send, with "offset first" before it.',
+    return TextTable('Each row is one run. The process crashes once, right after the named step for `b`, and '
+                     'starts again. With "offset last" it commits the offset after the send, with "offset '
+                     'first" before.',
                      ("how", "crash after", *(f"out, {level}" for level in LEVELS), "work on b"), tuple(rows))
 
 

@@ -143,15 +143,15 @@ COPIES_QUESTION = Question(
     id="2.copies", kind="observation", scenario=LOST_ACK,
     text="What does the application know about the two copies of `m1`?",
     options=(
-        Option("It is told ok, with the offset of the second copy.",
+        Option("It gets one ok, with the offset of the second copy.",
                lambda run: all_ok(run) and copies(run, "m1") == 2 and offsets_told(run)[1] == 2),
-        Option("It is told ok, with the offset of the first copy.",
+        Option("It gets one ok, with the offset of the first copy.",
                lambda run: all_ok(run) and offsets_told(run)[1] == 1, "an ack names the first copy",
                lambda run: f"the application was told offset {offsets_told(run)[1]} for `m1`. The first copy "
                            "is at offset 1."),
-        Option("It is told that `m1` failed.", lambda run: run.told[1] == "failed", "a lost ack is a failure",
+        Option("It's told that `m1` failed.", lambda run: run.told[1] == "failed", "a lost ack is a failure",
                lambda run: f"the application was told {told_words(run)}."),
-        Option("It is told ok twice.", lambda run: len(run.reports) > len(run.told), "every try is reported",
+        Option("It gets two oks.", lambda run: len(run.reports) > len(run.told), "every try is reported",
                lambda run: f"there were {requests(run)} requests and {len(run.reports)} reports. Each batch "
                            "is reported once."),
     ),
@@ -164,13 +164,13 @@ TWO_WORLDS_QUESTION = Question(
     text="No retries. In one run the ack gets lost, in the other the request. Can the application tell which "
          "of the two happened?",
     options=(
-        Option("Yes. It is told something different in each run.", lambda a, b: _told(a) != _told(b),
+        Option("Yes. It's told something different in each run.", lambda a, b: _told(a) != _told(b),
                "the exception says what happened",
                lambda a, b: f"in both runs it was told the same: {_told(a)[0][0]} ({_told(a)[0][1]})."),
-        Option("No. It is told the same, and the logs are the same too.",
+        Option("No. It's told the same, and the logs are the same too.",
                lambda a, b: _told(a) == _told(b) and a.values() == b.values(), "no ack means not stored",
                lambda a, b: f"one log holds {log_words(a)}, the other {log_words(b)}."),
-        Option("No. It is told the same, but the logs differ.",
+        Option("No. It's told the same, but the logs differ.",
                lambda a, b: _told(a) == _told(b) and a.values() != b.values()),
     ),
     explanation="Two worlds, one exception. An exception can mean that it failed, or that **nobody knows**. "

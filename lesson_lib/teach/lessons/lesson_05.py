@@ -274,8 +274,9 @@ EXERCISES = (
         id="5.twice", scenario=scenario(3, idempotence=True, resend=True), budget=1, kinds=KINDS,
         goal="`m2` is in the log twice, nothing else is, and idempotence is on.",
         reached=lambda run: Counter(run.values()) == {"m0": 1, "m1": 1, "m2": 2},
-        text="Three records, with idempotence on. The application sends again every record that got no ok "
-             "(`resend=True`). With one fault, get `m2` into the log twice: `task.check({...: \"...\"})`",
+        text="Three records, with idempotence on. The application sends every record that got no ok once "
+             "more (`resend=True`). With one fault, get `m2` into the log twice: `task.check({...: "
+             "\"...\"})`",
         hints=("A lost ack won't do it, because the broker recognises the client's own retry.",
                "The client must be gone before it can retry.", "Which request carries `m2`?"),
         right=(given({3: "kill producer"}),),

@@ -303,7 +303,7 @@ UNREAD_FUTURE = Question(
          "The application doesn't look at that future and calls `commit_transaction()`. What does the log "
          "hold afterwards?",
     options=(
-        Option("Nothing that a careful consumer reads: the commit fails.",
+        Option("Nothing that a `read_committed` consumer receives: the commit fails.",
                lambda run: fate(run, "order") != "committed",
                "kafka-python checks every send at commit",
                lambda run: f"`order` is {fate(run, 'order')}: the log holds {cells_words(run)}."),

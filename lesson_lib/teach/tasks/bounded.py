@@ -31,19 +31,19 @@ def call(function: Callable[..., Any], *args: Any, steps: int = STEPS) -> Any:
     """Call it, for at most so many lines of Python. LessonError says what went wrong, and in which line."""
     name = getattr(function, "__name__", "your function")
     if line := _catches_all(getattr(function, "__code__", None)):
-        raise LessonError(f"{name} catches everything in its line {line}, also what stops a loop without "
-                          "an end; name the error that you expect, as in `except KeyError:`.")
+        raise LessonError(f"{name} catches everything in its line {line}, even what stops an endless loop. "
+                          "Name the error that you expect, as in `except KeyError:`.")
     before = sys.gettrace()
     sys.settrace(_counter(steps))
     try:
         return function(*args)
     except _TooLong:
-        raise LessonError(f"{name} did not finish within {steps} steps; is there a loop without an end?"
+        raise LessonError(f"{name} didn't finish within {steps} steps. Is there an endless loop?"
                           ) from None
     except SystemExit:
-        raise LessonError(f"{name} ended the program; return an answer instead.") from None
+        raise LessonError(f"{name} ended the program. Return an answer instead.") from None
     except RecursionError:
-        raise LessonError(f"{name} calls itself without an end.") from None
+        raise LessonError(f"{name} calls itself for ever.") from None
     except Exception as error:  # noqa: BLE001 - a learner's function may raise anything
         where = _line(error, function)
         raise LessonError(f"{name} raised {type(error).__name__}: {error} (line {where}).") from None

@@ -45,7 +45,7 @@ class ValueTask(Task):
         if isinstance(truth, list) and isinstance(answer, (list, tuple)):
             answer = [one.decode(errors="replace") if isinstance(one, bytes) else one for one in answer]
         if type(answer) is not type(truth):
-            raise LessonError(f"{answer!r} cannot be checked: hand in {self.expects}.")
+            raise LessonError(f"{answer!r} can't be checked. Hand in {self.expects}.")
         if answer == truth:
             return right(self.explanation)
         return wrong(f"You handed in {answer!r}. {self.against(run, answer)}")
@@ -70,7 +70,7 @@ class BoundTask(Task):
         """Explore within the bound, and then with each of its three numbers one less."""
         if (not isinstance(answer, Mapping) or set(answer) != set(BOUNDS)
                 or {type(number) for number in answer.values()} != {int}):
-            raise LessonError(f"{answer!r} cannot be checked: hand in a dict with a number for each of "
+            raise LessonError(f"{answer!r} can't be checked. Hand in a dict with a number for each of "
                               f"{', '.join(BOUNDS)}.")
         bound = {name: answer[name] for name in BOUNDS}
         found = self._explored(bound)
@@ -79,7 +79,7 @@ class BoundTask(Task):
         for name in BOUNDS:
             smallest = 0 if name == "faults" else 1
             if bound[name] > smallest and self._can_happen(bound | {name: bound[name] - 1}):
-                return wrong(f"A {self.anomaly} can be there, and with a smaller number for {name} already.")
+                return wrong(f"A {self.anomaly} can happen, but it can with a smaller number for {name} too.")
         return right(self.explanation, show(found.find(self.anomaly)))
 
     def _can_happen(self, bound: Mapping[str, int]) -> bool:
@@ -103,7 +103,7 @@ class OfFunction(Task):
     def judge(self, answer: Any, **settings: Any) -> Message:
         """Let the function run, bounded."""
         if not callable(answer):
-            raise LessonError(f"{answer!r} is no function; hand in {self.name} itself, without calling it: "
+            raise LessonError(f"{answer!r} is no function. Hand in {self.name} itself, without calling it: "
                               f"task.check({self.name}).")
         return self.judge_function(answer)
 
@@ -129,8 +129,8 @@ class FunctionTask(OfFunction):
             if isinstance(expected, tuple) and isinstance(got, list):
                 got = tuple(got)
             if type(got) is not type(expected) or got != expected:
-                return wrong(f"For {self.show(value)} {self.name} returned {got!r}; "
-                             f"there it is {expected!r}.")
+                return wrong(f"For {self.show(value)} {self.name} returned {got!r}. "
+                             f"It should have been {expected!r}.")
         return right(self.explanation)
 
 

@@ -197,10 +197,10 @@ class RuleTask(OfFunction):
             if failure is not None:
                 return self._failed(world, found.history(failure), function)
             if not faults and any(set(end.told) != {"ok"} for end in found.outcomes):
-                return wrong("No fault at all, and the application was not told ok for all of "
+                return wrong("There was no fault at all, and yet the application didn't get an ok for all of "
                              f"`{_values(world)}`.")
         return self._two_producers(function) or right(
-            f"All {states:,} states with up to {self.faults} faults were visited, and your rule held. "
+            f"The check visited all {states:,} states with up to {self.faults} faults, and your rule held. "
             f"{self.explanation}")
 
     def _two_producers(self, accept: Accept) -> Message | None:
@@ -252,6 +252,6 @@ def _values(world: Mapping[str, Any]) -> str:
 
 
 def _no_end(world: Mapping[str, Any], faults: int) -> str:
-    script = f"With {faults} fault{'s' * (faults != 1)}" if faults else "No fault at all, and"
-    return (f"{script} `{_values(world)}` can go on for ever: a batch that your rule refuses each time is "
-            "sent again each time, and the producer never gets an ok for it.")
+    script = f"With {faults} fault{'s' * (faults != 1)}" if faults else "With no fault at all,"
+    return (f"{script} `{_values(world)}` can go on for ever: your rule refuses the same batch each time, so "
+            "the producer sends it again each time and never gets an ok.")

@@ -61,11 +61,11 @@ class ScriptTask(Task):
         for name, value in settings.items():
             if name not in self.free:
                 known = " and ".join(("the faults", *self.free))
-                raise Outside(f"{name}= cannot be chosen here; you choose {known}.")
+                raise Outside(f"You can't choose {name}= here. You choose {known}.")
             if value not in self.free[name]:
                 raise Outside(f"{name}={value!r} is not one of {', '.join(map(repr, self.free[name]))}.")
         if (number := _faults_in(script)) > self.budget:
-            raise Outside(f"Your script names {number} faults; the budget is {self.budget}.")
+            raise Outside(f"Your script has {number} faults. You may use {self.budget}.")
         return script
 
 
@@ -103,13 +103,13 @@ class PuzzleTask(ScriptTask):
             return self._claim()
         script = self.script_of(answer, settings)
         if strange := self._strange(script):
-            raise Outside(f"'{strange}' is a fault, but it does not count in this exercise: choose from "
+            raise Outside(f"'{strange}' is a fault, but it doesn't count in this exercise. Choose from "
                           f"{', '.join(self.kinds)}.")
         run = self.scenario.run(faults=str(script), **settings)
         if self.reached(run):
             return right(self.explanation, show(run))
         return wrong(f"With the script '{script or 'no fault'}' the log holds {log_words(run)}, and the "
-                     f"application was told {told_words(run)}. Wanted: {self.goal}", show(run))
+                     f"application was told {told_words(run)}. The goal: {self.goal}", show(run))
 
     def _strange(self, script: FaultScript) -> str:
         """A fault that the claim "impossible" says nothing about.
@@ -130,9 +130,9 @@ class PuzzleTask(ScriptTask):
         for tried, (script, chosen) in enumerate(counted(scripts, "scripts"), 1):
             if self.reached(self._run(script, chosen)):
                 faults = f"{self.budget} fault{'s' * (self.budget != 1)}"
-                return wrong(f"It can be done: of all scripts up to {faults}, one of the first {tried} "
-                             "reaches it.")
-        return right(f"None of the {len(scripts)} scripts with {', '.join(self.kinds)} reaches it. "
+                return wrong(f"It can be done. Of all scripts with up to {faults}, one of the first {tried} "
+                             "does it.")
+        return right(f"None of the {len(scripts)} scripts with {', '.join(self.kinds)} does it. "
                      f"{self._walk()}{self.explanation}")
 
     def _walk(self) -> str:
@@ -146,7 +146,7 @@ class PuzzleTask(ScriptTask):
         if any(self.reached(found.history(outcome)) for outcome in found.outcomes):
             raise LessonError(f"The explorer knows a way to do {self.id} that no fault script can write "
                               "down; please report it.")
-        return f"Nor does any of the {found.states:,} states that the explorer can get to. "
+        return f"Nor is it among the {found.states:,} states that the explorer can get to. "
 
     def _run(self, script: dict[int, str], chosen: Mapping[str, Any]) -> History:
         try:
@@ -179,11 +179,11 @@ class MutantTask(ScriptTask):
         drawn = compare(mutant, kafka)
         if _ends(kafka) == _ends(mutant):
             return wrong(f"With the script '{script or 'no fault'}' both brokers hold {log_words(kafka)} and "
-                         f"the application is told {told_words(kafka)}: the application cannot tell them "
-                         "apart. Look for a script after which the log differs, or what is told.", drawn)
+                         f"the application is told {told_words(kafka)}, so it can't tell them apart. Look "
+                         "for a script that changes the log, or what the application is told.", drawn)
         if self.breaks and self.breaks not in mutant.anomaly_names:
-            return wrong("The two do differ, but the wrong broker kept every promise here. Wanted is a run "
-                         f"in which it shows a {self.breaks}.", drawn)
+            return wrong("The two do differ, but the wrong broker kept every promise here. You're looking "
+                         f"for a run with a {self.breaks}.", drawn)
         return right(f"Kafka holds {log_words(kafka)}, the wrong broker {log_words(mutant)}. "
                      f"{self.explanation}", drawn)
 
@@ -191,7 +191,7 @@ class MutantTask(ScriptTask):
         if values is None:
             return self.scenario
         if not self.choose_values:
-            raise Outside("values= cannot be chosen here; you choose the faults.")
+            raise Outside("You can't choose values= here. You choose the faults.")
         return Scenario(values if isinstance(values, int) else tuple(values), self.scenario.settings)
 
 
