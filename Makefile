@@ -44,7 +44,7 @@ bench: setup ## measure: the notebooks against their floor, the embedded broker 
 	@$(PY) -m tests.bench $(BENCH_ARGS)
 
 conformance: setup ## play 10,000 random histories on the embedded broker and on Apache Kafka (CONFORMANCE_ARGS="--count 300")
-	@$(PY) -m lesson_lib conformance $(CONFORMANCE_ARGS)
+	@$(PY) -m lesson_lib judge --count 10000 $(CONFORMANCE_ARGS)
 
 drift: setup ## run every test that measures a fact, on the pinned versions or others (KAFKA_VERSION=, KAFKA_PYTHON_VERSION=)
 	@tools/drift.sh $(TEST_ARGS)

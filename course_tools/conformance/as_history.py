@@ -1,4 +1,4 @@
-"""A played script as a `History`, so that a counterexample can be drawn like any other run.
+"""A played script as a history by hand, so that a counterexample can be drawn like any other run.
 
 A batch is what carries the same numbers; each time it is sent is a try. Nobody waits behind a forged frame,
 so there is nothing that an application was told.
@@ -12,20 +12,21 @@ from dataclasses import replace
 from course_tools.conformance.outcome import ScriptOutcome, Seen
 from course_tools.conformance.script import Script, Step
 from lesson_lib.core.error_codes import ErrorCode
-from lesson_lib.history import Event, History, Kind, LogCell, Settings
+from lesson_lib.history import Event, Kind, LogCell, Settings
+from lesson_lib.history.history import HistoryByHand
+from lesson_lib.history.run import BY_HAND
 
 TOPIC = "conformance"
 
 
-def as_history(script: Script, outcome: ScriptOutcome, broker: str) -> History:
+def as_history(script: Script, outcome: ScriptOutcome, broker: str) -> HistoryByHand:
     """What `broker` did with the script, as events and logs."""
     teller = _StepsAsEvents()
     for step, seen in zip(script.steps, outcome.steps, strict=True):
         teller.tell(step, seen)
     logs = {(TOPIC, n): tuple(c for line in part.log for c in teller.cells(line))
             for n, part in enumerate(outcome.partitions)}
-    settings = Settings(world="real", in_flight=1, broker=broker, client="forge", faults="forged by hand")
-    return History(tuple(teller.events), logs, settings)
+    return HistoryByHand(tuple(teller.events), logs, Settings(BY_HAND, broker=broker, client="by hand"))
 
 
 class _StepsAsEvents:
@@ -79,7 +80,7 @@ class _StepsAsEvents:
         """The offsets of one line of a log, such as `3..4:a e0 s7..8 s2r0 s2r1`."""
         span, _, rest = line.partition(":")
         first, words = int(span.split("..")[0]), rest.split()
-        if words[0] in ("ABORT", "COMMIT"):
+        if words[0] in ("ABORT", "COMMIT", "CONTROL"):
             return [LogCell(first, "", base_offset=first, kind=words[0].lower())]
         values = [word for word in words if re.fullmatch(r"s\d+r\d+", word)]
         return [LogCell(first + n, value, self.batch_of_step.get(int(value[1:].split("r")[0]), -1), first)

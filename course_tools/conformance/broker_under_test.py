@@ -1,20 +1,24 @@
 """Plays many scripts on one broker at once, step by step in line, and notes what comes back.
 
-All scripts of a call share one new topic; each has fresh partitions in it. The n-th steps of all scripts are
-sent before the first answer is read, so a round trip is paid once for all of them. A transaction ends when
-its markers are written, which Apache Kafka does after it has answered: the next step waits for that, or its
-outcome would be a matter of luck.
+All scripts of a call share one new topic; each has fresh partitions in it. A broker without CreateTopics may
+make topics when somebody asks for them (librdkafka's mock does): then each of those holds as many scripts as
+its partitions allow. The n-th steps of all scripts are sent before the first answer is read, so a round trip
+is paid once for all of them. A transaction ends when its markers are written, which Apache Kafka does after
+it has answered: the next step waits for that, or its outcome would be a matter of luck.
 """
 
 from __future__ import annotations
 
+import sys
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Any
 
-from kafka.protocol.admin import DescribeTransactionsRequest
+from kafka.protocol.admin import CreateTopicsRequest, DeleteTopicsRequest, DescribeTransactionsRequest
 from kafka.protocol.metadata import FindCoordinatorRequest
+from kafka.protocol.producer import InitProducerIdRequest
 
 from course_tools.conformance import end_state
 from course_tools.conformance.outcome import ScriptOutcome, Seen
@@ -24,14 +28,15 @@ from lesson_lib.errors import LessonError
 from lesson_lib.wire import requests
 from lesson_lib.wire.requests import RawClient, make_topic
 
-PATIENCE_SECONDS = 5.0
+PATIENCE_SECONDS, IMPATIENCE_SECONDS = 15.0, 0.3  # before and after a broker let somebody wait for nothing
 TIMEOUT_SECONDS = 60.0
-CONCURRENT_TRANSACTIONS = 51
+CONCURRENT_TRANSACTIONS, UNSUPPORTED_VERSION = 51, 35
 NOT_READY = (14, 15, 16, CONCURRENT_TRANSACTIONS)
 UNFINISHED = ("PrepareCommit", "PrepareAbort", "PrepareEpochFence")
 # Far enough in the past that a marker, which carries the broker's clock, cannot be taken for a record of a
 # script.
 AGE_MS = 3_600_000
+MADE_UP = 1_000_000  # the first producer id, where the broker hands out none
 
 
 class BrokerUnderTest:
@@ -40,7 +45,9 @@ class BrokerUnderTest:
     def __init__(self, address: str) -> None:
         self.address = address
         self.client = RawClient(address, timeout=TIMEOUT_SECONDS)
+        self.highest = {api: high for api, (_, high) in self.client.versions.items()}
         self._coordinator_ready = False
+        self.patience = PATIENCE_SECONDS
 
     @property
     def produce_versions(self) -> tuple[int, int]:
@@ -61,33 +68,75 @@ class BrokerUnderTest:
         return ScriptOutcome(tuple(Seen(-1, note="the broker closed the connection") for _ in script.steps))
 
     def _together(self, scripts: Sequence[Script]) -> list[ScriptOutcome]:
-        """All scripts on one new topic, which is deleted at the end."""
-        topic = f"conformance-{uuid.uuid4().hex[:12]}"
-        plays = self._plays(scripts, topic)
-        make_topic(self.client, topic, sum(s.partitions for s in scripts))
+        """All scripts on new topics, which are deleted at the end."""
+        groups = [self._plays(*group) for group in self._grouped(scripts)]
+        plays = [play for group in groups for play in group]
+        self._hand_out_ids(plays)
+        if any(step.kind == "init" for script in scripts for step in script.steps):
+            self._find_coordinator(plays[0].topic)
         for number in range(max(len(s.steps) for s in scripts)):
             self._wave([p for p in plays if number < len(p.script.steps)])
-        outcomes = end_state.outcomes(self.client, topic, plays)
-        self.client.ask(requests.delete_topic(topic))
+        outcomes = [one for group in groups for one in end_state.outcomes(self.client, group[0].topic, group)]
+        if DeleteTopicsRequest.API_KEY in self.client.versions:
+            for group in groups:
+                self.client.ask(requests.delete_topic(group[0].topic))
         return outcomes
+
+    @cached_property
+    def most_partitions(self) -> int:
+        """How many partitions a new topic may have. LessonError where the broker makes none."""
+        if CreateTopicsRequest.API_KEY in self.client.versions:
+            return sys.maxsize
+        return self._make_by_asking(_new_name())
+
+    def _make_by_asking(self, topic: str) -> int:
+        """Ask for a topic until it is there; how many partitions it has."""
+        asked = requests.request("Metadata", topics=[{"name": topic}], allow_auto_topic_creation=True)
+        deadline = time.monotonic() + self.patience
+        while not (partitions := self.client.ask(asked).topics[0].partitions):
+            if time.monotonic() > deadline:
+                raise LessonError(f"{self.address} serves no CreateTopics, and makes no topic when it is "
+                                  "asked for one; let it make topics by itself (auto.create.topics.enable).")
+            time.sleep(0.05)
+        return len(partitions)
+
+    def _grouped(self, scripts: Sequence[Script]) -> Iterator[tuple[str, list[Script]]]:
+        """Each new topic, with the scripts that share it."""
+        group: list[Script] = []
+        for script in scripts:
+            if group and sum(s.partitions for s in [*group, script]) > self.most_partitions:
+                yield self._topic_for(group), group
+                group = []
+            group.append(script)
+        yield self._topic_for(group), group
+
+    def _topic_for(self, group: Sequence[Script]) -> str:
+        topic, needed = _new_name(), sum(script.partitions for script in group)
+        if CreateTopicsRequest.API_KEY in self.client.versions:
+            make_topic(self.client, topic, needed)
+        elif self._make_by_asking(topic) < needed:
+            raise LessonError(f"{self.address} makes topics of {self.most_partitions} partitions; set two or "
+                              "more (num.partitions).")
+        return topic
 
     def close(self) -> None:
         """Close the connection."""
         self.client.close()
 
-    def _plays(self, scripts: Sequence[Script], topic: str) -> list[Play]:
+    def _plays(self, topic: str, scripts: Sequence[Script]) -> list[Play]:
         plays, first, base_time = [], 0, int(time.time() * 1000) - AGE_MS
         for number, script in enumerate(scripts):
             plays.append(Play(script, topic, first, f"{topic}-{number}", base_time))
             first += script.partitions
-        self._hand_out_ids(plays)
-        if any(s.kind == "init" for script in scripts for s in script.steps):
-            self._find_coordinator(topic)
         return plays
 
     def _hand_out_ids(self, plays: Sequence[Play]) -> None:
         """A producer id for each idempotent producer and each of its restarts, asked for in one go."""
         wanted = [(play, name) for play in plays for name in play.idempotent_names()]
+        if InitProducerIdRequest.API_KEY not in self.client.versions:  # a broker takes any number
+            for number, (play, name) in enumerate(wanted, MADE_UP):
+                play.ids[name] = number
+            return
         deadline = time.monotonic() + PATIENCE_SECONDS * 4
         while wanted:
             for _ in wanted:
@@ -115,19 +164,34 @@ class BrokerUnderTest:
             time.sleep(0.0 if self._coordinator_ready else 0.1)
 
     def _wave(self, plays: Sequence[Play]) -> None:
-        for play in plays:
-            self.client.send(*play.next_request())
-        again = [play for play in plays if not self._noted(play, self.client.receive())]
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        again = [play for play in plays if self._is_served(play)]
+        kinds = [(play, play.step.kind) for play in again]
+        deadline = time.monotonic() + self.patience
         while again:
-            time.sleep(0.002)
             for play in again:
-                self.client.send(*play.next_request())
-            late = time.monotonic() > deadline
+                self.client.send(*self._request(play))
+            if late := time.monotonic() > deadline:
+                self.patience = IMPATIENCE_SECONDS
             again = [play for play in again if not self._noted(play, self.client.receive(), final=late)]
-        self._wait_for_markers([p for p in plays
-                                if p.script.steps[len(p.seen) - 1].kind in ("init", "bump", "commit",
-                                                                            "abort")])
+            time.sleep(0.002 if again else 0)
+        self._wait_for_markers([play for play, kind in kinds if kind in ("init", "bump", "commit", "abort")])
+
+    def _request(self, play: Play) -> tuple[Any, int | None]:
+        """The next one, in the highest version that all of these brokers serve."""
+        message, version = play.next_request()
+        if version is None or play.script.transaction_version_2 or play.step.kind == "send":
+            return message, version
+        return message, min(version, self.highest[message.API_KEY])
+
+    def _is_served(self, play: Play) -> bool:
+        """Whether the broker serves the next request; where it does not, that is its outcome."""
+        message, version = play.next_request()
+        served = message.API_KEY in self.client.versions
+        if served and play.script.transaction_version_2:
+            served = (version or 0) <= self.highest[message.API_KEY]
+        if not served:
+            play.seen.append(Seen(UNSUPPORTED_VERSION, note="not served"))
+        return served
 
     def _noted(self, play: Play, answer: Any, *, final: bool = False) -> bool:
         """Note an answer, unless it only says that the coordinator is still busy with what came before."""
@@ -140,11 +204,23 @@ class BrokerUnderTest:
         ids = [name for play in plays for name in play.transactional_ids()]
         if not ids or DescribeTransactionsRequest.API_KEY not in self.client.versions:
             return
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + self.patience
         while ids and time.monotonic() < deadline:
             states = self.client.ask(requests.describe_transactions(ids)).transaction_states
             ids = [s.transactional_id for s in states if s.transaction_state in UNFINISHED]
             time.sleep(0.002 if ids else 0)
+        if ids:
+            self.patience = IMPATIENCE_SECONDS
         for play in plays:
             if any(name in ids for name in play.transactional_ids()):
                 play.seen[-1] = Seen(play.seen[-1].error, note="the markers were never written")
+
+
+def _new_name() -> str:
+    return f"conformance-{uuid.uuid4().hex[:12]}"
+
+
+def in_step(one: BrokerUnderTest, other: BrokerUnderTest) -> None:
+    """Let two brokers be asked in the same versions: older ones have other error codes."""
+    for api in one.highest.keys() & other.highest.keys():
+        one.highest[api] = other.highest[api] = min(one.highest[api], other.highest[api])

@@ -1,127 +1,158 @@
-"""`python -m lesson_lib conformance`: random histories, the embedded broker against Apache Kafka."""
+"""`python -m lesson_lib judge HOST:PORT`: any broker that speaks Kafka's protocol, judged by Kafka's rule.
+
+The same random histories of hand-made batches and transactions go to the broker and to the embedded one,
+which decides as Apache Kafka does. Each row of the decision table says how often it was tried, and whether
+the broker agreed. The same seed gives the same table. Without an address Apache Kafka itself is judged, which
+is how the embedded broker is compared with it: the one at KAFKA_BOOTSTRAP_SERVERS, else releases that are
+started for it.
+"""
 
 from __future__ import annotations
 
 import argparse
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 from random import Random
 
-from course_tools.conformance import report
-from course_tools.conformance.as_history import as_history
-from course_tools.conformance.broker_under_test import BrokerUnderTest
+from course_tools.conformance.broker_under_test import BrokerUnderTest, in_step
 from course_tools.conformance.compare import Comparison, compare, smallest
 from course_tools.conformance.generate import random_script
-from course_tools.conformance.mirror import rows_of
+from course_tools.conformance.judgement import Difference, Judgement, cause_of
+from course_tools.conformance.mirror import DECISION_TABLE
+from course_tools.conformance.report import MOST_SMALL, ProgressBar, page, told
 from course_tools.conformance.script import Script, parse
 from course_tools.conformance.targets import Target, running, targets
+from course_tools.page import write
 from lesson_lib.broker.embedded import EmbeddedBroker
+from lesson_lib.errors import LessonError
+from lesson_lib.wire import probe
 
 # Drawn with equal chance: 9 is what kafka-python speaks, 3 the oldest, 11 the newest of transaction version
 # 1, 12 has version 2.
 PRODUCE_VERSIONS = (9, 9, 9, 3, 11, 12, 12)
-DRAWN = Path("build") / "conformance"
-SHOWN, TRIED = 3, 12  # so many different counterexamples are printed, of so many that are made small
+ROUNDS = 4  # so many differences are looked for in one history
+TRIES = 3  # histories in which a difference has to happen again, before it counts for nothing
 
 
 def main(argv: list[str]) -> int:
-    """0 when nothing differed and every row was hit, else 1."""
-    arguments = _parser().parse_args(argv)
-    chosen = targets(arguments.kafka, arguments.release)
-    return max([_one(target, arguments) for target in chosen])
+    """0 when every broker agreed in every row that was tried, 1 when one differs, 2 for arguments that do not
+    fit. LessonError for an address where no broker answers."""
+    try:
+        options = _parser().parse_args(argv)
+    except SystemExit as end:
+        return int(end.code or 0)
+    if options.address:
+        _check(options.address)
+        chosen = [Target(options.rule or "4.4", options.address)]
+    else:
+        chosen = targets(None, options.release)
+    return max([_one(target, options) for target in chosen])
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m lesson_lib conformance", description=__doc__)
-    parser.add_argument("--count", type=int, default=10_000, help="how many histories (10000)")
-    parser.add_argument("--seed", type=int, default=1, help="the same seed gives the same histories (1)")
-    parser.add_argument("--kafka", metavar="HOST:PORT", help="an Apache Kafka that runs already")
+    parser = argparse.ArgumentParser("python -m lesson_lib judge", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("address", metavar="HOST:PORT", nargs="?", help="the broker (plaintext)")
+    parser.add_argument("--name", default="", help="what to call it in the table")
+    parser.add_argument("--count", type=int, default=1_000, help="how many histories (1000)")
+    parser.add_argument("--seed", type=int, default=1, help="the same seed gives the same table (1)")
+    parser.add_argument("--rule", help="the release whose rule counts (4.4, or the release that is started)")
     parser.add_argument("--release", action="append", default=[],
-                        help="a release such as 4.4.0; may be given more than once")
-    parser.add_argument("--rule", metavar="RELEASE",
-                        help="let the embedded broker follow the rule of another release")
-    parser.add_argument("--replay", metavar="SCRIPT",
-                        help="play this one script and print what each broker did")
-    parser.add_argument("--draw", metavar="FILE",
-                        help="with --replay: draw it, the embedded broker beside Apache Kafka")
+                        help="without an address: a release such as 3.9.1; may be given more than once")
+    parser.add_argument("--replay", metavar="SCRIPT", help="play this one script and say what each one did")
+    parser.add_argument("--html", type=Path, help="where a page goes, each difference with its picture")
+    parser.add_argument("--json", type=Path, help="the same for a program")
     return parser
 
 
-def _one(target: Target, arguments: argparse.Namespace) -> int:
-    rule = ".".join((arguments.rule or target.release).split(".")[:2])
-    names = f"embedded {rule}", target.name
-    with _sides(target, rule) as (left, right):
-        if arguments.replay:
-            return _replay(left, right, parse(arguments.replay), names, arguments.draw)
-        print(f"{arguments.count} histories, {names[0]} against {names[1]} at {right.address}:", flush=True)
-        return _compare(left, right, scripts(arguments.seed, arguments.count, left, right), arguments.count,
-                        names)
+def _check(address: str) -> None:
+    try:
+        probe.api_versions(*probe.split_address(address))
+    except ValueError as error:
+        raise LessonError(f"{address!r} is not host:port: {error}.") from None
+    except OSError:
+        raise LessonError(f"No broker answers at {address}: start it, and name a plaintext "
+                          "listener.") from None
 
 
-@contextmanager
-def _sides(target: Target, rule: str) -> Iterator[tuple[BrokerUnderTest, BrokerUnderTest]]:
-    with running(target) as address, EmbeddedBroker(rule) as broker:
-        left, right = BrokerUnderTest(broker.address), BrokerUnderTest(address)
-        try:
-            yield left, right
-        finally:
-            left.close()
-            right.close()
+def _one(target: Target, options: argparse.Namespace) -> int:
+    rule = ".".join((options.rule or target.release).split(".")[:2])
+    with running(target) as address, EmbeddedBroker(rule) as broker, \
+            closing(BrokerUnderTest(broker.address)) as kafka, closing(BrokerUnderTest(address)) as theirs:
+        in_step(kafka, theirs)
+        name = options.name or (f"the broker at {address}" if options.address else target.name)
+        if options.replay:
+            made: Iterator[Script] = iter([parse(options.replay)])
+        else:
+            made = scripts(options.seed, options.count, kafka, theirs)
+        bar = ProgressBar(1 if options.replay else options.count)
+        judged = judge(kafka, theirs, made, name, bar)
+    how = "one script" if options.replay else f"{options.count} histories, seed {options.seed}"
+    head = f"{name}, judged by the rule of Kafka {rule}: {how}."
+    print("\n".join([head, judged.table(), *told(judged)]))
+    if options.html:
+        write(options.html, page(judged, head))
+    if options.json:
+        write(options.json, json.dumps(_as_json(judged), indent=1))
+    return int(bool(judged.differences))
 
 
 def scripts(seed: int, count: int, *sides: BrokerUnderTest) -> Iterator[Script]:
-    """`count` random scripts, in versions of Produce that every side serves."""
+    """`count` random scripts, in versions of Produce and on as many partitions as every side allows."""
     versions = tuple(v for v in PRODUCE_VERSIONS
                      if all(low <= v <= high for low, high in (s.produce_versions for s in sides)))
     return (random_script(Random(f"{seed}-{number}"), versions) for number in range(count))
 
 
-def _compare(left: BrokerUnderTest, right: BrokerUnderTest, made: Iterator[Script], count: int,
-             names: tuple[str, str]) -> int:
-    hits: Counter[str] = Counter()
-    found: list[Comparison] = []
-    bar = report.ProgressBar(count)
-    for compared in compare(left, right, made):
-        hits.update(rows_of(compared.script))
-        if compared.differences:
-            found.append(compared)
-        bar.add(len(found))
-    print(report.summary(hits, count, len(found), *names))
-    for number, differs in enumerate(_smallest_of(left, right, found), 1):
-        print(f"\n{report.counterexample(differs, *names)}")
-        _draw(differs, names, DRAWN / f"counterexample {number} {names[1]}.svg")
-    missed = report.never_hit(hits)
-    if missed:
-        print(f"Never hit: {', '.join(missed)}.")
-    return int(bool(found or missed))
+def judge(kafka: BrokerUnderTest, theirs: BrokerUnderTest, made: Iterable[Script], name: str,
+          bar: ProgressBar | None = None) -> Judgement:
+    """Play every script on both, look further where they differ, and make each difference small."""
+    judged = Judgement(name)
+    waiting = ((script, 0) for script in made)
+    for number in range(ROUNDS):
+        again: list[tuple[Script, int]] = []
+        for compared, since in _played(kafka, theirs, waiting):
+            if rest := judged.take(compared, since):
+                again.append(rest)
+            if bar and not number:
+                bar.add(len(judged.differences))
+        waiting = iter(again)
+    judged.settle(lambda one, make_small: _smallest(kafka, theirs, one, make_small), MOST_SMALL)
+    return judged
 
 
-def _smallest_of(left: BrokerUnderTest, right: BrokerUnderTest, found: list[Comparison]) -> list[Comparison]:
-    """The first few counterexamples, made small, each once."""
-    distinct: dict[Script, Comparison] = {}
-    for differs in found[:TRIED]:
-        small = smallest(left, right, differs)
-        distinct.setdefault(small.script, small)
-        if len(distinct) == SHOWN:
-            break
-    return list(distinct.values())
+def _played(kafka: BrokerUnderTest, theirs: BrokerUnderTest,
+            waiting: Iterable[tuple[Script, int]]) -> Iterator[tuple[Comparison, int]]:
+    """Each comparison, with the step from which on it counts."""
+    since: list[int] = []
+
+    def remembered() -> Iterator[Script]:
+        for script, step in waiting:
+            since.append(step)
+            yield script
+    for number, compared in enumerate(compare(kafka, theirs, remembered())):
+        yield compared, since[number]
 
 
-def _replay(left: BrokerUnderTest, right: BrokerUnderTest, script: Script, names: tuple[str, str],
-            file: str | None) -> int:
-    compared = next(compare(left, right, [script]))
-    print(report.counterexample(compared, *names))
-    if file:
-        _draw(compared, names, Path(file))
-    return int(bool(compared.differences))
+def _smallest(kafka: BrokerUnderTest, theirs: BrokerUnderTest, one: Difference,
+              make_small: bool) -> Comparison | None:
+    """A script that shows this difference, the shortest for `make_small`; None where it does not happen
+    again."""
+    for found in sorted(one.found, key=lambda each: len(each.script.steps))[:TRIES]:
+        if small := smallest(kafka, theirs, found, lambda compared: cause_of(compared) == one.cause,
+                             make_small):
+            return small
+    return None
 
 
-def _draw(compared: Comparison, names: tuple[str, str], file: Path) -> None:
-    """The left broker above the right one, in one picture."""
-    from lesson_lib import draw  # only for those who get a picture
-    runs = (as_history(compared.script, outcome, name)
-            for outcome, name in zip((compared.left, compared.right), names, strict=True))
-    file.parent.mkdir(parents=True, exist_ok=True)
-    print(f"drawn: {draw.compare(*runs).save(file)}")
+def _as_json(judged: Judgement) -> dict[str, object]:
+    rows = {row: {"tried": judged.tried[row], "verdict": judged.verdict(row)} for row in DECISION_TABLE}
+    differences = [{**asdict(one.cause), "histories": one.histories,
+                    "script": str(one.smallest.script if one.smallest else ""),
+                    "consequences": [asdict(each.cause) for each in one.consequences]}
+                   for one in judged.by_number()]
+    return {"name": judged.name, "rows": rows, "differences": differences,
+            "differed once and not again": judged.once}

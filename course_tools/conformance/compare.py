@@ -47,8 +47,10 @@ def compare(left: BrokerUnderTest, right: BrokerUnderTest, scripts: Iterable[Scr
 
 
 def smallest(left: BrokerUnderTest, right: BrokerUnderTest, found: Comparison,
-             is_it: Callable[[Comparison], bool] = lambda compared: bool(compared.differences)) -> Comparison:
-    """The shortest script near `found` of which `is_it` holds; `found` where that does not happen again."""
+             is_it: Callable[[Comparison], bool], make_small: bool = True) -> Comparison | None:
+    """The shortest script near `found` of which `is_it` holds; None where that does not happen again."""
     def again(scripts: Sequence[Script]) -> list[bool]:
         return [is_it(compared) for compared in compare(left, right, scripts)]
-    return next(compare(left, right, [shrink(found.script, again)])) if again([found.script])[0] else found
+    if not again([found.script])[0]:
+        return None
+    return next(compare(left, right, [shrink(found.script, again)])) if make_small else found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -73,17 +74,23 @@ def _log(play: Play, part: Any) -> Iterator[str]:
         span = f"{header.base_offset}..{header.base_offset + last}" if last else f"{header.base_offset}"
         who = play.name_of(header.producer_id)
         if header.control:
-            kind = "ABORT" if next(iter(DefaultRecordBatch(data))).key == ABORT_KEY else "COMMIT"
-            yield f"{span}:{kind} {who} e{header.producer_epoch}"
+            yield f"{span}:{_marker(data)} {who} e{header.producer_epoch}"
             continue
         numbers = f" e{header.producer_epoch} s{base}..{increment_sequence(base, last)}" if who != "-" else ""
         yield f"{span}:{who}{numbers}{' txn' if header.transactional else ''} {_values(data)}"
 
 
+def _marker(data: bytes) -> str:
+    try:
+        return "ABORT" if next(iter(DefaultRecordBatch(data))).key == ABORT_KEY else "COMMIT"
+    except (CorruptRecordError, TypeError, ValueError, struct.error):
+        return "CONTROL"  # a client's, which Kafka refuses
+
+
 def _values(data: bytes) -> str:
     try:
         return " ".join(r.value.decode() for r in DefaultRecordBatch(data))
-    except CorruptRecordError:
+    except (CorruptRecordError, AttributeError, ValueError, struct.error):
         return "unreadable"
 
 

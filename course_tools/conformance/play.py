@@ -15,6 +15,10 @@ from lesson_lib.wire.record_batch import batch_bytes
 # The highest versions that clients of transaction version 1 and 2 use for InitProducerId, AddPartitionsToTxn
 # and EndTxn.
 INIT_VERSION, ADD_VERSION, END_VERSION = 4, 3, {1: 3, 2: 5}
+# The longest that a broker allows unless told otherwise: on a slow machine a minute passes within one script,
+# and a coordinator that gives up in between looks like a difference.
+TRANSACTION_TIMEOUT_MS = 900_000
+NEVER_HANDED_OUT = 1 << 40  # the id of a producer that the broker refused to give one
 
 
 @dataclass
@@ -72,7 +76,7 @@ class Play:
         if not step.producer:
             return -1, -1
         newest = self.epochs.get(step.producer, 0) if step.of_transactional_id else 0
-        return self.ids[self.name(step.producer)], max(newest + step.epoch, -1)
+        return self.ids.get(self.name(step.producer), NEVER_HANDED_OUT), max(newest + step.epoch, -1)
 
     def _send(self, step: Step) -> tuple[Any, int]:
         producer_id, epoch = self._numbers(step)
@@ -104,7 +108,7 @@ class Play:
     def _init(self, step: Step) -> tuple[Any, int]:
         name = None if step.kind == "new" else self.transactional_id(step.producer)
         believed = self._numbers(step) if step.kind == "bump" else (-1, -1)
-        return requests.init_producer_id(name, 60_000, *believed), INIT_VERSION
+        return requests.init_producer_id(name, TRANSACTION_TIMEOUT_MS, *believed), INIT_VERSION
 
     def _add(self, step: Step) -> tuple[Any, int]:
         partitions = [self.first_partition + step.partition]

@@ -1,17 +1,22 @@
-"""What a reader sees: a bar, the rows of the decision table with their hits, the differences."""
+"""What a reader sees: a bar, and each difference with its shortest script and its picture."""
 
 from __future__ import annotations
 
 import sys
 import time
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator
+from html import escape
 from typing import TextIO
 
+from course_tools.conformance.as_history import as_history
 from course_tools.conformance.compare import Comparison
-from course_tools.conformance.mirror import DECISION_TABLE
+from course_tools.conformance.judgement import Difference, Judgement
+from course_tools.page import html_page, items, section
+from lesson_lib import draw
+from lesson_lib.draw.picture import Picture
 
 WIDTH = 32
+MOST_SHOWN, MOST_SMALL = 12, 40  # differences with their script, and so many are made small
 
 
 class ProgressBar:
@@ -21,7 +26,7 @@ class ProgressBar:
         self.total, self.out, self.done, self.started = total, out, 0, time.monotonic()
 
     def add(self, found: int) -> None:
-        """One history more is done; `found` of them differed so far."""
+        """One history more is done; `found` differences are known so far."""
         self.done += 1
         tenth = max(self.total // 10, 1)
         if self.out.isatty() and (self.done % 10 == 0 or self.done == self.total):
@@ -34,28 +39,52 @@ class ProgressBar:
         full = WIDTH * self.done // self.total
         rate = self.done / max(time.monotonic() - self.started, 1e-9)
         bar = f"[{'#' * full}{'.' * (WIDTH - full)}]"
-        return f"{bar} {self.done}/{self.total} histories, {rate:.0f} a second, {found} differ"
+        return f"{bar} {self.done}/{self.total} histories, {rate:.0f} a second, {found} differences"
 
 
-def table(hits: Mapping[str, int]) -> str:
-    """Every row of the decision table and how often the histories hit it."""
-    width = max(map(len, DECISION_TABLE))
-    return "\n".join(f"{row.ljust(width)}  {hits.get(row, 0) or 'never':>7}  {meaning}"
-                     for row, meaning in DECISION_TABLE.items())
+def told(judged: Judgement) -> Iterator[str]:
+    """Each difference as text, the most frequent first, with a script that is as short as it gets."""
+    differences = judged.by_number()
+    for number, one in enumerate(differences[:MOST_SHOWN], 1):
+        yield f"\n{_heading(number, one)}.\n{_also(one)}Apache Kafka  |  {judged.name}\n{one.smallest}"
+        if one.smallest:
+            yield f'play it again: python -m lesson_lib judge HOST:PORT --replay "{one.smallest.script}"'
+    yield from ("", *_rest(judged))
+    if not differences:
+        yield "No differences."
 
 
-def never_hit(hits: Mapping[str, int]) -> list[str]:
-    """Rows that no history reached."""
-    return [row for row in DECISION_TABLE if not hits.get(row)]
+def _heading(number: int, one: Difference) -> str:
+    times = "history" if one.histories == 1 else "histories"
+    return f"Difference {number}, in {one.histories} {times}: {one.cause}"
 
 
-def summary(hits: Counter[str], compared: int, found: int, left: str, right: str) -> str:
-    """The table, and one sentence at the end."""
-    verdict = "no differences" if not found else f"{found} with differences"
-    return f"{table(hits)}\n{compared} histories, {left} against {right}: {verdict}."
+def _also(one: Difference) -> str:
+    return "".join(f"Counted with it, in {len(each.found)}: {each.cause}.\n" for each in one.consequences)
 
 
-def counterexample(found: Comparison, left: str, right: str) -> str:
-    """A difference as text: what each broker did at each step, and the command that plays it again."""
-    return (f"{left}  |  {right}\n{found}\n"
-            f"play it again: python -m lesson_lib conformance --replay \"{found.script}\"")
+def _rest(judged: Judgement) -> Iterator[str]:
+    for number, one in enumerate(judged.by_number()[MOST_SHOWN:], MOST_SHOWN + 1):
+        yield f"{_heading(number, one)}."
+    if judged.once:
+        yield f"{judged.once} differed once, and not when they were played again. That counts for nothing."
+
+
+def page(judged: Judgement, head: str) -> str:
+    """The table, and each difference with its picture: Apache Kafka's answers above, this broker's below."""
+    parts = []
+    for number, one in enumerate(judged.by_number()[:MOST_SHOWN], 1):
+        if one.smallest is None:
+            continue
+        parts.append(section(_heading(number, one), _also(one), picture=_picture(one.smallest, judged.name))
+                     + f"<pre>{escape(str(one.smallest))}</pre>")
+    if not judged.differences:
+        parts.append("<p>No differences.</p>")
+    return html_page(head, f"<pre>{escape(judged.table())}</pre>", *parts, items(_rest(judged)))
+
+
+def _picture(found: Comparison, name: str) -> Picture | None:
+    """What Apache Kafka did above, what this broker did below; None where that would look the same."""
+    kafka, theirs = (as_history(found.script, outcome, broker) for outcome, broker
+                     in ((found.left, "Apache Kafka"), (found.right, name)))
+    return None if kafka.table() == theirs.table() else draw.compare(kafka, theirs, layout="lanes")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections import Counter
@@ -12,11 +13,13 @@ from typing import Any
 
 import pytest
 
-from course_tools.conformance.broker_under_test import BrokerUnderTest
-from course_tools.conformance.command import scripts
-from course_tools.conformance.compare import compare
-from course_tools.conformance.judge import Judgement, main
+from course_tools.conformance.broker_under_test import BrokerUnderTest, in_step
+from course_tools.conformance.command import judge, main, scripts
+from course_tools.conformance.compare import Comparison
+from course_tools.conformance.judgement import Judgement
 from course_tools.conformance.mirror import rows_of
+from course_tools.conformance.outcome import ScriptOutcome, Seen
+from course_tools.conformance.script import parse
 from lesson_lib.broker.cluster import Topic
 from lesson_lib.broker.embedded import EmbeddedBroker
 from lesson_lib.core.partition_log import PartitionLog
@@ -62,32 +65,126 @@ def test_each_cause_has_its_row_its_count_and_its_shortest_script(tmp_path: Path
     assert {one["row"] for one in told["differences"] if one["level"] == "answer"} == {"D9"}
 
 
+@contextmanager
+def beside(broker: EmbeddedBroker) -> Iterator[tuple[BrokerUnderTest, BrokerUnderTest]]:
+    """A broker that is right, and this one."""
+    with EmbeddedBroker() as right, closing(BrokerUnderTest(right.address)) as kafka, closing(BrokerUnderTest(broker.address)) as theirs:
+        yield kafka, theirs
+
+
+def both(entry: Any, batch: Any, end: int, version: Any) -> Any:
+    older = entry is not None and batch.producer_epoch < entry.producer_epoch
+    return (never_fences if older else window_of_four)(entry, batch, end, version)
+
+
 def test_one_cause_hides_no_other_and_the_same_seed_gives_the_same() -> None:
-    def both(entry: Any, batch: Any, end: int, version: Any) -> Any:
-        older = entry is not None and batch.producer_epoch < entry.producer_epoch
-        return (never_fences if older else window_of_four)(entry, batch, end, version)
     tables = []
     for _ in range(2):
-        with broker_with(both) as broker, EmbeddedBroker() as right:
-            sides = BrokerUnderTest(right.address), BrokerUnderTest(broker.address)
-            judged = Judgement("mine")
-            for compared in compare(*sides, scripts(1, 150, *sides)):
-                judged.take(compared)
-            for side in sides:
-                side.close()
+        with broker_with(both) as broker, beside(broker) as sides:
+            judged = judge(*sides, scripts(1, 120, *sides), "mine")
         tables.append(judged.table())
-        rows = {cause.row for cause in judged.causes if cause.level == "answer"}
-        assert {"D9", "D3"} <= rows
+        assert {"D9", "D3"} <= {cause.row for cause in judged.differences if cause.level == "answer"}
     assert tables[0] == tables[1]
 
 
+def test_a_history_is_looked_at_further_without_the_step_that_differs() -> None:
+    """An older epoch is let in first; that the fifth batch is forgotten comes after it in the same history."""
+    sends = "; ".join(f"send p0 b e0 s{n} n1" for n in range(5))
+    script = parse(f"send p0 a e1 s0 n1; send p0 a e0 s0 n1; {sends}; send p0 b e0 s0 n1")
+    with broker_with(both) as broker, beside(broker) as sides:
+        judged = judge(*sides, [script], "mine")
+    assert {cause.row for cause in judged.differences if cause.level == "answer"} == {"D9", "D3"}
+    assert judged.tried["D16"] == 2, "the part that was played twice is counted once"
+
+
 def test_every_row_that_was_tried_is_counted() -> None:
-    with EmbeddedBroker() as one, EmbeddedBroker() as other, closing(BrokerUnderTest(one.address)) as left, \
-            closing(BrokerUnderTest(other.address)) as right:
-        judged = Judgement("mine")
-        for compared in compare(left, right, scripts(1, 40, left, right)):
-            judged.take(compared)
-        assert judged.tried == Counter(row for script in scripts(1, 40, left, right) for row in rows_of(script))
+    with EmbeddedBroker() as broker, beside(broker) as sides:
+        judged = judge(*sides, scripts(1, 40, *sides), "mine")
+        assert judged.tried == Counter(row for script in scripts(1, 40, *sides) for row in rows_of(script))
+
+
+FENCES = "send p0 a e0 s0 n1; send p0 a e1 s5 n1; "
+
+
+def after_a_fence(step: str) -> Comparison:
+    """Where a broker answers 47 after it refused a newer epoch, and Kafka does not."""
+    script = parse(FENCES + step)
+    right = (Seen(0, 0), Seen(45), Seen(0, 1))
+    return Comparison(script, ScriptOutcome(right), ScriptOutcome((*right[:2], Seen(47))))
+
+
+def test_what_follows_from_the_same_step_is_counted_with_it() -> None:
+    """The next batch and the last one again: both are refused, because a refusal fenced them."""
+    judged = Judgement("theirs")
+    found = [after_a_fence("send p0 a e0 s1 n1"), after_a_fence("send p0 a e0 s1 n1"), after_a_fence("send p0 a e0 s0 n1")]
+    for compared in found:
+        judged.take(compared)
+    assert {cause.row for cause in judged.differences} == {"D1", "D2"}
+    judged.settle(lambda one, _: one.found[0], most=10)
+    (origin,) = judged.by_number()
+    assert origin.cause.row == "D1" and origin.histories == 3 and [one.cause.row for one in origin.consequences] == ["D2"]
+    assert judged.verdict("D2") == "differs, 1 times" and judged.verdict("D11") == "agrees"
+
+
+def test_what_needs_nothing_unusual_stays_on_its_own() -> None:
+    judged = Judgement("theirs")
+    for step in ("send p0 a e0 s1 n1", "send p0 a e0 s0 n1"):
+        script = parse(f"send p0 a e0 s0 n1; {step}")
+        judged.take(Comparison(script, ScriptOutcome((Seen(0, 0), Seen(0, 1))), ScriptOutcome((Seen(0, 0), Seen(47)))))
+    judged.settle(lambda one, _: one.found[0], most=10)
+    assert len(judged.by_number()) == 2
+
+
+def test_what_does_not_happen_again_counts_for_nothing() -> None:
+    judged = Judgement("slow")
+    judged.take(after_a_fence("send p0 a e0 s1 n1"))
+    judged.settle(lambda one, _: None, most=10)
+    assert judged.once == 1 and not judged.differences and judged.verdict("D1") == "agrees"
+
+
+def test_an_api_that_is_not_served_is_not_supported() -> None:
+    """As librdkafka's mock does: no CreateTopics, topics of two partitions when somebody asks, no DeleteRecords."""
+    delete_records, create_topics, delete_topics = 21, 19, 20
+    with EmbeddedBroker(auto_create_topics=True) as broker, beside(broker) as (kafka, theirs):
+        for api in (delete_records, create_topics, delete_topics):
+            del theirs.client.versions[api]
+        judged = judge(kafka, theirs, [parse("send p0 a e0 s0 n1; delete p0 1"), parse("send p0 a e0 s0 n1")], "mock")
+    assert judged.verdict("delete") == "not supported" and judged.verdict("D16") == "agrees"
+
+
+def test_a_broker_that_makes_no_topics_is_one_sentence() -> None:
+    with EmbeddedBroker() as broker, beside(broker) as (kafka, theirs):
+        del theirs.client.versions[19]
+        theirs.patience = 0.2
+        with pytest.raises(LessonError, match="makes no topic when it is asked"):
+            judge(kafka, theirs, [parse("send p0 a e0 s0 n1")], "none")
+
+
+def test_both_are_asked_in_the_same_versions() -> None:
+    """Older ones have other error codes, which would look like a difference."""
+    end_txn = 26
+    with EmbeddedBroker() as broker, beside(broker) as (kafka, theirs):
+        theirs.highest[end_txn] = 1
+        in_step(kafka, theirs)
+        judged = judge(kafka, theirs, [parse("init X; add X p0 e+0; commit X e+1")], "old")
+    assert kafka.highest[end_txn] == 1 and not judged.differences
+
+
+def test_one_script_is_played_again(capsys: pytest.CaptureFixture[str]) -> None:
+    with broker_with(never_fences) as broker:
+        assert main([broker.address, "--replay", "send p0 a e1 s0 n1; send p0 a e0 s0 n1"]) == 1
+        assert "≠  2. send p0 a e0 s0 n1  error 47, log start 0  |  ok, offset 1, log start 0" in capsys.readouterr().out
+        assert main([broker.address, "--replay", "send p0 a e1 s0 n1"]) == 0
+
+
+def test_each_difference_has_its_picture(tmp_path: Path) -> None:
+    with broker_with(never_fences) as broker:
+        main([broker.address, "--name", "theirs", "--html", str(tmp_path / "judged.html"), "--replay",
+              "send p0 a e1 s0 n1; send p0 a e0 s0 n1"])
+    page = (tmp_path / "judged.html").read_text()
+    drawn = base64.b64decode(re.search(r"base64,([^\"]*)", page)[1]).decode()
+    assert page.count('class="lesson-picture"') == 1 and "Apache Kafka" in drawn and "heirs" in drawn and "stored" in drawn
+    assert "fenced" in drawn and not re.search(r"""(?:src|href)=["']?https?:""", page)
 
 
 def test_what_is_kept_is_looked_at_where_all_answers_agree(capsys: pytest.CaptureFixture[str]) -> None:
