@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any, NoReturn
 
+import hypothesis
 import pytest
 
 from course_tools.apache_kafka import maven
@@ -22,6 +23,10 @@ from lesson_lib.lab.compose import read_compose
 from lesson_lib.wire import probe
 
 pytest_plugins = ["tests.labs"]
+
+# How long an example may take says nothing here: the machine may be busy with anything.
+hypothesis.settings.register_profile("busy", deadline=None)
+hypothesis.settings.load_profile("busy")
 
 # One JupyterLab, one run of every lesson; a report looks for processes that another report left behind.
 TOGETHER = ("browser", "notebooks", "publish", "report")

@@ -82,7 +82,7 @@ def test_frame_too_large_is_refused_before_it_is_read(target: EmbeddedBroker):
         assert connection.recv(1) == b""
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(st.binary(max_size=300))
 def test_random_bytes(target: EmbeddedBroker, data: bytes):
     talk(target, data)
@@ -90,7 +90,7 @@ def test_random_bytes(target: EmbeddedBroker, data: bytes):
     assert is_alive(target)
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(st.sampled_from(sorted(set(SERVED) - WAITING)), st.integers(0, 20), st.binary(max_size=200))
 def test_random_bodies_behind_a_header_that_is_right(target: EmbeddedBroker, key: int, version: int, body: bytes):
     low, high = SERVED[key]
@@ -120,7 +120,7 @@ def correct_frames() -> list[bytes]:
 FRAMES = correct_frames()
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(st.sampled_from(FRAMES), st.data())
 def test_correct_frames_with_a_few_bytes_changed_or_cut_off(target: EmbeddedBroker, frame: bytes, data: st.DataObject):
     changed = bytearray(frame)

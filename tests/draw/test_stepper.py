@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -231,8 +232,9 @@ def test_two_boxes_for_each_run_fill_as_it_is_stepped(browser: Any, picture: Pic
 @pytest.mark.browser
 def test_it_plays_to_its_end_and_stops_when_asked(browser: Any, picture: Picture, tmp_path: Path) -> None:
     page, last = opened(browser, bare(picture), tmp_path), len(picture.captions) - 1
-    page.clock.install()
+    page.clock.install(time=datetime(2026, 1, 1))
     page.reload()
+    page.clock.pause_at(datetime(2026, 1, 2))  # else it goes on by itself, and on a busy machine it plays meanwhile
     page.get_by_role("button", name="Play").click()
     assert shown(page) == [0] and page.get_by_role("button", name="Pause").count() == 1
     page.clock.run_for(3500)

@@ -67,7 +67,8 @@ def proven(outputs: Iterable[Mapping[str, Any]]) -> Iterator[list[str]]:
     """What the words of a live cell prove, whichever way and time it took."""
     for kind, text in contents(outputs):
         if kind == "stdout":
-            yield [line for line in text.splitlines() if not line.startswith("RecordMetadata(")]  # names a topic and a time
+            # What `producer.send` returns names a topic and a time; an empty line may be all that is left of another one.
+            yield [line for line in text.splitlines() if line and not line.startswith("RecordMetadata(")]
         elif kind == "text/plain":
             yield SHOWS.findall(text)
 

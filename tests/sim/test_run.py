@@ -194,7 +194,7 @@ ONE_FAULT = st.sampled_from(sorted(NAMES)).map(lambda name: {
 FAULTS = st.dictionaries(st.integers(1, 5), ONE_FAULT, max_size=4)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(FAULTS, st.integers(1, 5), st.booleans(), st.sampled_from(["kafka-python", "java"]), st.booleans())
 def test_any_script_ends_and_tells_a_consistent_story(faults: dict, in_flight: int, idempotence: bool, client: str, resend: bool) -> None:
     try:
@@ -209,7 +209,7 @@ def test_any_script_ends_and_tells_a_consistent_story(faults: dict, in_flight: i
     assert run.table() and run.story()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.dictionaries(st.integers(1, 5), st.sampled_from(["lose ack", "lose request", "repeat", "refuse 19", "store and answer 20",
                                                           "delay 50", "cut 2 1", "fail over", "lose ack silently"]),
                        max_size=4), st.integers(1, 5), st.sampled_from(["kafka-python", "java"]))
