@@ -96,11 +96,11 @@ def compare_packages(lock: dict[str, str], lessons: set[str]) -> Iterator[Findin
         yield Finding("STOP",
                       f"packages are missing: {_some(missing)}. Run make setup, and use .venv/bin/python")
     elif missing:
-        yield Finding("note", f"packages for tests are missing: {_some(missing)}. make setup brings them")
+        yield Finding("note", f"packages for tests are missing: {_some(missing)}. make setup installs them")
     if other:
         differences = [f"{name} {versions[name]} (locked: {lock[name]})" for name in other]
         yield Finding("note",
-                      f"packages in other versions: {_some(differences)}. make setup brings the locked ones")
+                      f"packages in other versions: {_some(differences)}. make setup installs the right ones")
     if not missing and not other:
         yield Finding("ok", f"packages: {len(lock)}, all as in requirements.lock")
 
@@ -123,14 +123,14 @@ def docker() -> Finding:
     """The Docker engine, which make kafka prefers."""
     if not shutil.which("docker"):
         return Finding("note",
-                       "Docker: not installed. Only make kafka would use it, and it takes Java instead")
+                       "Docker: not installed. Only make kafka would use it, and can use Java instead")
     try:
         answer = subprocess.run(["docker", "info"], capture_output=True, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired):
         answer = None
     if answer is None or answer.returncode:
         return Finding("note",
-                       "Docker: the client is here, no engine answers. Start it, or let make kafka use Java")
+                       "Docker: installed, but no engine answers. Start one, or let make kafka use Java")
     return Finding("ok", "Docker: an engine answers; make kafka uses it")
 
 
@@ -161,7 +161,7 @@ def broker() -> Finding:
     try:
         address = first_usable(f"{compose.host}:{compose.port}" if chosen in ("", "compose") else chosen)
     except ValueError as error:
-        return Finding("STOP", f"broker: {VARIABLE} must read host:port, but {error}")
+        return Finding("STOP", f"broker: {VARIABLE} must be host:port, but {error}")
     if address:
         return Finding("ok", f"broker: {address}{f' ({VARIABLE})' if chosen else ''}, {version_at(address)}")
     if chosen:
@@ -200,4 +200,4 @@ def lab_port() -> Finding:
     if probe.is_free(LAB_PORT):
         return Finding("ok", f"port {LAB_PORT} is free for JupyterLab")
     return Finding("note",
-                   f"port {LAB_PORT} is taken: JupyterLab takes the next one, or LAB_ARGS='--port N' chooses")
+                   f"port {LAB_PORT} is taken: JupyterLab uses the next one, or LAB_ARGS='--port N'")

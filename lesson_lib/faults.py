@@ -155,7 +155,7 @@ def parse_fault(text: str | Fault) -> Fault:
     found = re.fullmatch(r"([a-z ]+?)((?:\s+\d+)*)\s*", str(text).strip().lower())
     name = found.group(1) if found else ""
     if name in ("late", "delivery timeout"):
-        raise LessonError(f"'{name}' happens in explore(...) alone; no script can say it. {_choose()}")
+        raise LessonError(f"'{name}' happens in explore(...) alone. No script can ask for it. {_choose()}")
     if not found or name not in NAMES:
         raise LessonError(f"There is no fault {text!r}. {_choose()}")
     numbers = tuple(map(int, found.group(2).split()))
@@ -198,14 +198,14 @@ def _split_line(line: str) -> tuple[str, str]:
 def _rule(key: int | str, fault: str | Fault) -> Rule:
     found = re.fullmatch(rf"(?:({'|'.join(COORDINATOR_APIS)}) )?(\d+)(\+|-(\d+))?", str(key).strip())
     if not found or int(found.group(2)) < 1:
-        raise LessonError(f"{key!r} names no request; requests count from 1, such as 2, '2-4' or '2+'.")
+        raise LessonError(f"{key!r} names no request. Requests are counted from 1, such as 2, '2-4' or '2+'.")
     first = int(found.group(2))
     last = None if found.group(3) == "+" else int(found.group(4) or first)
     if last is not None and last < first:
         raise LessonError(f"The requests '{key}' end before they begin; write the smaller number first.")
     api, what = found.group(1) or "", parse_fault(fault)
     if api and what.name not in LOSSES:
-        raise LessonError(f"A request to a coordinator can meet: {', '.join(LOSSES)}; not '{what}'.")
+        raise LessonError(f"A request to a coordinator can only meet: {', '.join(LOSSES)}; not '{what}'.")
     return Rule(first, last, what, api)
 
 

@@ -86,8 +86,8 @@ def _leave_running(broker: KafkaProcess, version: str | None) -> None:
 def _java_up(broker: KafkaProcess, version: str) -> None:
     if not maven.java():
         raise LessonError(
-            "Neither Docker nor Java 17 is here: install Docker, or Java 17 (or newer) together with Maven. "
-            "Lessons run without them, on the embedded broker."
+            "Neither Docker nor Java 17 is installed: install Docker, or Java 17 (or newer) together with "
+            "Maven. Lessons run without them, on the embedded broker."
         )
     broker.start(version)
     print(f"Apache Kafka {version} runs at {broker.address} (on Java; log in {broker.folder / 'log'}).")

@@ -76,9 +76,9 @@ def _run_maven(folder: Path, answer: Path) -> None:
     """Let Maven resolve the pom in `folder` and write the class path to `answer`."""
     maven = shutil.which("mvn")
     if not maven:
-        raise LessonError("Maven (mvn) fetches Apache Kafka and is not installed: "
+        raise LessonError("Maven (mvn) fetches Apache Kafka, and it isn't installed: "
                           "install Maven, or Docker instead.")
-    print("Maven fetches Apache Kafka, once; this may take a minute.", file=sys.stderr)
+    print("Maven is fetching Apache Kafka, this once. It may take a minute.", file=sys.stderr)
     goal = ["dependency:build-classpath", "-DincludeScope=runtime", f"-Dmdep.outputFile={answer}"]
     run = subprocess.run([maven, "-B", "-q", *goal], cwd=folder, capture_output=True, text=True, check=False)
     if run.returncode:

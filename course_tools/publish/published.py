@@ -35,7 +35,7 @@ def as_published(path: Path) -> bytes:
         found = path.read_bytes()
         return stripped(found.decode()).encode() if path.suffix == ".ipynb" else found
     if committed != path.read_bytes():
-        print(f"{path.name} differs from the last commit; what was committed is published.", flush=True)
+        print(f"{path.name} differs from the last commit. The committed version is published.", flush=True)
     return committed
 
 

@@ -34,9 +34,9 @@ def read(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise Unreadable(f"The file cannot be read: {error.strerror}.") from None
     except (ValueError, RecursionError):
-        raise Unreadable("The file is no notebook: it is not JSON.") from None
+        raise Unreadable("The file isn't a notebook: it is not JSON.") from None
     if not isinstance(notebook, dict) or not isinstance(notebook.get("cells"), list):
-        raise Unreadable("The file is no notebook: it has no cells.")
+        raise Unreadable("The file isn't a notebook: it has no cells.")
     return notebook
 
 

@@ -62,6 +62,6 @@ def explore(batches: int | Sequence[str] = 3, in_flight: int = 1, faults: int = 
 
 def _check(faults: int, kinds: Collection[str]) -> None:
     if unknown := [kind for kind in kinds if kind not in KINDS]:
-        raise LessonError(f"The explorer knows no fault {unknown[0]!r}; choose from: {', '.join(KINDS)}.")
+        raise LessonError(f"The explorer has no fault {unknown[0]!r}; choose from: {', '.join(KINDS)}.")
     if not isinstance(faults, int) or faults < 0:
         raise LessonError(f"faults must be a whole number from 0, not {faults!r}.")

@@ -94,12 +94,12 @@ def _given(wanted: str, said_by: str) -> Choice:
         addresses = []
     if not addresses:
         raise LessonError(f"{said_by} says {wanted!r}, which is not host:port, such as 127.0.0.1:9092; "
-                          f"correct it, or take it away with %env {VARIABLE}= for the embedded broker, "
+                          f"correct it, or clear it with %env {VARIABLE}= for the embedded broker, "
                           "and run this cell again.")
     answering = _first_answering(addresses, PATIENCE_SECONDS)
     if answering is None:
         raise LessonError(f"{said_by} says {wanted!r}, but no Kafka broker answers there; start it, correct "
-                          f"the address, or take it away with %env {VARIABLE}= for the embedded broker, "
+                          f"the address, or clear it with %env {VARIABLE}= for the embedded broker, "
                           "and run this cell again.")
     name = f"{answering[0]}:{answering[1]}"
     return Choice(answering, name, f"Live broker: the one at {name}, as {said_by} says. To change it set "

@@ -77,10 +77,10 @@ class LabFuture:
         if not self._inner.is_done:
             if timeout is None:
                 raise LessonError(
-                    f"The producer has not settled this record {self._patience:.0f} s after its send, far "
-                    "beyond delivery_timeout_ms, and will not: it sends nothing any more. "
+                    f"The producer hasn't settled this record {self._patience:.0f} s after its send, far "
+                    "beyond delivery_timeout_ms, and never will: it has stopped sending. "
                     "Make a new producer.")
-            raise KafkaTimeoutError(f"No answer within {timeout:g} s. The client goes on: "
+            raise KafkaTimeoutError(f"No answer within {timeout:g} s. The client keeps trying: "
                                     "the record may be stored already, or later.")
         return self._inner.get(0)
 
@@ -208,7 +208,7 @@ class LabConsumer(KafkaConsumer):
                   for number in sorted(self.partitions_for_topic(topic) or ())]
         if not places:
             self._look()
-            raise LessonError("This consumer has subscribed to no topic that there is; "
+            raise LessonError("This consumer has subscribed to no topic that exists. "
                               "lab.topic('orders') makes one and returns its name.")
         ends = self.end_offsets(places)  # with read_committed that is the last stable offset
         while any(at not in self.assignment() or self.position(at) < end for at, end in ends.items()):

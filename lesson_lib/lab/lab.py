@@ -132,8 +132,8 @@ class Lab:
                 recording.check_used()
                 return self._history_of(recording, {topic}, settings)
         except KeyboardInterrupt:
-            raise LessonError("The run was interrupted and everything that it had started is closed; "
-                              "run the cell again.") from None
+            raise LessonError("The run was interrupted, and everything it had started is closed. "
+                              "Run the cell again.") from None
 
     def _recording_for_run(self, script: FaultScript, settings: Settings, partitions: int) -> Recording:
         """kafka-python with idempotence keeps one batch of a partition unanswered, whatever it is told."""
@@ -269,7 +269,7 @@ class Lab:
         except KafkaError as error:
             self.check()
             raise LessonError(f"The client got no answer from the broker ({_text(error)}); "
-                              "look whether it still runs.") from None
+                              "check whether it's still running.") from None
 
     def _keep(self, client: Client) -> Client:
         self._others.append(client)
@@ -306,10 +306,10 @@ class Lab:
         if self.proxy.broker_answers():
             return
         if self.choice.embedded is not None and self.choice.embedded.running:
-            raise LessonError("The embedded broker runs, but this machine lets no connection to it be made "
-                              f"({self.proxy.trouble}): too many files are open, its ports are used up, or "
-                              "its loopback is down. Restart the kernel, then run this cell again.")
-        raise LessonError(f"The broker at {self.broker} does not answer any more; start it again, or choose "
+            raise LessonError("The embedded broker is running, but this machine won't open a connection to "
+                              f"it ({self.proxy.trouble}): too many files are open, its ports are used up, "
+                              "or its loopback is down. Restart the kernel, then run this cell again.")
+        raise LessonError(f"The broker at {self.broker} no longer answers. Start it again, or choose "
                           "another one with start_lab(), then run this cell again.")
 
     @contextmanager

@@ -47,7 +47,7 @@ class Topics:
     def make(self, name: str, partitions: int = 1) -> str:
         """A new, empty topic; its real name. LessonError for a name that Kafka does not take."""
         if not re.fullmatch(r"[A-Za-z0-9._-]{1,180}", name):
-            raise LessonError(f"{name!r} is no name for a topic; use letters, digits, dots, hyphens "
+            raise LessonError(f"{name!r} can't be the name of a topic. Use letters, digits, dots, hyphens "
                               "and underscores.")
         if not isinstance(partitions, int) or not 1 <= partitions <= 64:
             raise LessonError(f"A topic of the lab has 1 to 64 partitions, not {partitions!r}.")
@@ -134,8 +134,8 @@ class Topics:
             return False
 
     def _not_made(self, why: str) -> LessonError:
-        return LessonError(f"The broker at {self.address} made no topic ({why}); look whether it still runs, "
-                           "then run this cell again.")
+        return LessonError(f"The broker at {self.address} made no topic ({why}). Check whether it's still "
+                           "running, then run this cell again.")
 
 
 @contextmanager

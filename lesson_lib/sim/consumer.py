@@ -59,8 +59,8 @@ class ConsumerSettings:
             if value not in known:
                 raise LessonError(f"The consumer's {name} must be one of {', '.join(known)}, not {value!r}.")
         if self.crash_at is not None and (not isinstance(self.crash_at, int) or self.crash_at < 1):
-            raise LessonError("crash_at counts the consumer's records from 1, such as 2; "
-                              f"it cannot be {self.crash_at!r}.")
+            raise LessonError("crash_at counts the consumer's records from 1, such as 2. "
+                              f"It can't be {self.crash_at!r}.")
         return self
 
 
@@ -84,8 +84,8 @@ class Consumer:
         elif self.dealt_with == before:
             self._got_nothing()
         if (self.settings.crash_at or 0) > self.dealt_with:
-            raise LessonError(f"The consumer never crashed: it dealt with {self.dealt_with} records only; "
-                              f"choose crash_at from 1 to {self.dealt_with}.")
+            raise LessonError(f"The consumer never crashed: it handled only {self.dealt_with} records. "
+                              f"Choose crash_at from 1 to {self.dealt_with}.")
 
     def poll(self) -> None:
         """Read on from where the last poll ended, whatever was committed."""

@@ -86,7 +86,7 @@ def simulate_pipeline(values_or_count: int | Sequence[str] = 3, *, transactions:
     """
     values = values_of(values_or_count)
     if commit not in STEPS:
-        raise LessonError(f"The position is committed \"after\" the send or \"before\" it, not {commit!r}.")
+        raise LessonError(f"The offset is committed \"after\" the send or \"before\" it, not {commit!r}.")
     steps = TRANSACTION if transactions else STEPS[commit]
     crash = _crash_of(crash or {}, steps, len(values))
     kafka = Transactions(broker=broker, transaction_version=transaction_version, topic="out")
@@ -106,5 +106,5 @@ def _crash_of(crash: Mapping[int, str], steps: Sequence[str], count: int) -> Map
             raise LessonError(f"There is no input record {record!r} to crash at; "
                               f"records count from 1 to {count}.")
         if step not in steps:
-            raise LessonError(f"It cannot crash after {step!r} here; the steps are {', '.join(steps)}.")
+            raise LessonError(f"It cannot crash after {step!r} here. The steps are {', '.join(steps)}.")
     return crash

@@ -137,8 +137,8 @@ class Application:
         if self.resend and what != "ok":
             self.resends += 1
             if self.resends > RESENDS_LIMIT:
-                raise LessonError(f"The application sent {' '.join(batch.values)} again and again, for the "
-                                  "fault does not end; give it an end, such as '1-3: lose ack'.")
+                raise LessonError(f"The application sent {' '.join(batch.values)} again and again, because "
+                                  "the fault never ends. Give it an end, such as '1-3: lose ack'.")
             self.todo.appendleft((batch.values, batch.partition))
         if self.settings.in_flight == 1 or self.resend:
             self.world.clock.after(THINK_MS if self.settings.acks else BURST_MS, self.go_on)

@@ -90,7 +90,7 @@ class Transactions:
     def happen(self, what: str) -> None:
         """Something happens to the broker: restart broker, crash broker, fail over, forget idle ids."""
         if what not in BROKER_WORDS:
-            raise LessonError(f"To the broker can happen: {', '.join(BROKER_WORDS)}; not {what!r}.")
+            raise LessonError(f"What can happen to the broker: {', '.join(BROKER_WORDS)}; not {what!r}.")
         self.world.clock.now += ONE_WAY_MS
         self.broker.happen(what)
 

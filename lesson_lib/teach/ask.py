@@ -73,7 +73,7 @@ class Asked(Shown):
             return Message(Outcome.RIGHT, f"{key}: {option.sentence} {self.item.explanation}")
         if not right:
             return Message(Outcome.INFO,
-                           "None of the options describes this run; run the cells above again as they stand.")
+                           "None of the options describes this run. Run the cells above again, unchanged.")
         lead = "Look again." if self.item.kind == "observation" else self.item.explanation
         contradiction = option.contradiction(*runs)
         return Message(Outcome.WRONG, f"{key}: {option.sentence} But {contradiction} {lead}".strip())
@@ -85,9 +85,9 @@ class Asked(Shown):
     def _problem(self, option: Any, confidence: Any) -> str:
         """Why this cannot be an answer, "" when it can."""
         if str(option).strip().lower() not in tuple(self.item.keys):
-            return f"{option!r} is none of the options: answer with {_listed(self.item.keys)}."
+            return f"{option!r} isn't one of the options. Answer with {_listed(self.item.keys)}."
         if confidence is not None and (type(confidence) is not int or confidence not in SURE):
-            return f"confidence={confidence!r} cannot be: it is 1 (a guess), 2 (fairly sure) or 3 (sure)."
+            return f"confidence is 1 (a guess), 2 (fairly sure) or 3 (sure), not {confidence!r}."
         return ""
 
     def _said(self) -> Quiet:
@@ -160,8 +160,8 @@ def reveal(run: History, predict: Asked, control: History | None = None,
     if predict.answered.given:  # somebody who has committed can play it and see whether it comes so
         picture = picture.before_the_fault()
     if item.scenario is not None and not _is_about(item, runs):
-        return Message(Outcome.INFO, f"This run is not the one that {item.id} asks about, so nothing is "
-                       "judged; run the cell under that question.", picture)
+        return Message(Outcome.INFO, f"This isn't the run that {item.id} asks about, so there's nothing "
+                       "to judge. Run the cell under that question.", picture)
     said = _told_by(runs, item, predict.answered)
     lines = {key: _told_by(runs, item, Answered(key, 0, key)) for key in item.keys}
     return Revealed(said.outcome, said.text, picture, item=item, lines=lines)

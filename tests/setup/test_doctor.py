@@ -99,7 +99,7 @@ def test_the_embedded_broker_can_be_asked_for(monkeypatch):
 def test_an_address_that_is_none_stops(monkeypatch):
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "my broker")
     assert doctor.broker().level == "STOP"
-    assert "must read host:port" in doctor.broker().text
+    assert "must be host:port" in doctor.broker().text
 
 
 def test_without_a_broker_the_embedded_one_is_named(monkeypatch):
@@ -161,5 +161,5 @@ def test_what_a_command_cannot_do_is_one_sentence(monkeypatch, capsys, tmp_path)
     assert main(["kafka", "up", "--port", "29999"]) == 1
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert captured.err.startswith("Neither Docker nor Java 17 is here: install Docker, or Java 17")
+    assert captured.err.startswith("Neither Docker nor Java 17 is installed: install Docker, or Java 17")
     assert "Traceback" not in captured.err

@@ -42,7 +42,7 @@ def test_numbers_belong_to_the_faults_that_need_them() -> None:
 
 @pytest.mark.parametrize(("script", "words"), [
     ({2: "loose ack"}, "There is no fault 'loose ack'. Choose one of: deliver, lose request"),
-    ({2: "late"}, "happens in explore(...) alone; no script can say it. Choose one of: deliver, lose request"),
+    ({2: "late"}, "happens in explore(...) alone. No script can ask for it. Choose one of: deliver, lose request"),
     ({2: ""}, "There is no fault"),
     ({2: None}, "There is no fault"),
     ({2: "refuse"}, "needs 1 number after its name, as in 'refuse 19'"),
@@ -52,7 +52,7 @@ def test_numbers_belong_to_the_faults_that_need_them() -> None:
     ({2: "refuse 999"}, "There is no error 999 that a broker answers a produce request with"),
     ({2: "refuse 90"}, "No broker answers a produce request with error 90 producer fenced"),
     ({2: "refuse 0"}, "There is no error 0"),
-    ({0: "lose ack"}, "requests count from 1"),
+    ({0: "lose ack"}, "Requests are counted from 1"),
     ({-1: "lose ack"}, "names no request"),
     ({"two": "lose ack"}, "'two' names no request"),
     ({"5-2": "lose ack"}, "end before they begin"),
@@ -96,7 +96,7 @@ def test_a_request_to_a_coordinator() -> None:
     script.check_used(1, {"EndTxn": 1, "AddPartitionsToTxn": 2})
     with pytest.raises(LessonError, match="'EndTxn 1: lose ack' never happened: nobody sent a coordinator so many EndTxn requests"):
         simulate(1, faults={"EndTxn 1": "lose ack"})
-    with pytest.raises(LessonError, match="can meet: lose request, .*; not 'refuse 6'"):
+    with pytest.raises(LessonError, match="can only meet: lose request, .*; not 'refuse 6'"):
         parse_script({"EndTxn 1": "refuse 6"})
     with pytest.raises(LessonError, match="names no request"):
         parse_script({"Fetch 1": "lose ack"})

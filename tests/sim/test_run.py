@@ -163,7 +163,7 @@ def test_killed_with_several_in_flight() -> None:
     ({"delivery_timeout_ms": 100}, "lower request_timeout_ms"),
     ({"faults": {99: "lose ack"}}, "Choose a request from 1 to 3"),
     ({"faults": {1: "loose ack"}}, "There is no fault"),
-    ({"faults": {"1+": "refuse 45"}, "resend": True}, "the fault does not end"),
+    ({"faults": {"1+": "refuse 45"}, "resend": True}, "the fault never ends"),
     ({"consumer": {"crash": 1}}, "consumer is True or a dict"),
     ({"consumer": {"commit": "later"}}, "after, before, never"),
     ({"consumer": {"isolation": "committed"}}, "read_committed"),

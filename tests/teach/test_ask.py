@@ -118,7 +118,7 @@ def test_reveal_is_about_the_run_that_it_is_given() -> None:
     assert reveal(find("2.lost-ack").scenario.run(), predict).outcome == Outcome.RIGHT
     for other in (CONTROL, find("2.refused-first").scenario.run()):
         said = reveal(other, predict)
-        assert said.outcome == Outcome.INFO and "not the one that 2.lost-ack asks about" in said.text and said.picture
+        assert said.outcome == Outcome.INFO and "isn't the run that 2.lost-ack asks about" in said.text and said.picture
 
 
 def test_reveal_with_a_control_draws_both() -> None:

@@ -163,8 +163,8 @@ class Exercise(Shown):
     def solution(self) -> Message:
         """A cell that passes, unless SOLUTIONS=off is set, as in a workshop."""
         if os.environ.get("SOLUTIONS", "").strip().lower() == "off":
-            return Message(Outcome.INFO, "Solutions are switched off here (SOLUTIONS=off); "
-                           "ask, or take another hint.")
+            return Message(Outcome.INFO, "Solutions are switched off here (SOLUTIONS=off). "
+                           "Ask somebody, or take another hint.")
         return Message(Outcome.INFO, f"One solution. {self.task.explanation}", code=self.task.solution)
 
     def plain(self) -> str:
