@@ -141,10 +141,9 @@ def judge(entry: ProducerStateEntry | None, batch: Batch, log_end_offset: int,
 
 
 def _epoch_error(entry: ProducerStateEntry | None, batch: Batch) -> ErrorCode | None:
-    """`ProducerAppendInfo.checkProducerEpoch`: an older epoch is fenced."""
-    if entry is not None and batch.producer_epoch < entry.producer_epoch:
-        return ErrorCode.INVALID_PRODUCER_EPOCH
-    return None
+    """`ProducerAppendInfo.checkProducerEpoch`: an older epoch is fenced, one below "none" of anybody."""
+    newest = entry.producer_epoch if entry else NO_PRODUCER_EPOCH
+    return ErrorCode.INVALID_PRODUCER_EPOCH if batch.producer_epoch < newest else None
 
 
 def _sequence_error(entry: ProducerStateEntry | None, batch: Batch, log_end_offset: int,

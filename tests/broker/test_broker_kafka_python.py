@@ -15,6 +15,10 @@ from kafka.admin import NewPartitions, NewTopic
 from kafka.errors import InvalidProducerEpochError, KafkaError, KafkaTimeoutError, TopicAlreadyExistsError
 
 from lesson_lib.broker.embedded import EmbeddedBroker
+from lesson_lib.wire import requests
+from lesson_lib.wire.record_batch import batch_bytes
+from lesson_lib.wire.requests import RawClient
+from lesson_lib.wire.requests import make_topic as make_raw_topic
 
 from .logs import make_topic, values
 
@@ -254,3 +258,46 @@ def test_clients_go_on_after_a_restart_of_the_broker(embedded: EmbeddedBroker, c
         sent = send(producer, "b")
         assert [offset for offset, _ in read(consumer, 1)] == sent
     assert values(embedded) == ["a", "b", "b", "b"]
+
+
+@pytest.mark.parametrize(("release", "guess"), [("3.9", (3, 9)), ("4.2", (4, 2)), ("4.4", (4, 3))])
+def test_its_guess_of_the_release_is_the_one_it_makes_of_apache_kafka(release: str, guess: tuple[int, int]) -> None:
+    """By the versions of the APIs; it knows none behind 4.3."""
+    with EmbeddedBroker(release) as broker:
+        assert guessed(broker.address) == guess
+
+
+@pytest.mark.kafka
+def test_so_does_apache_kafka(kafka_address: str, kafka_version: str) -> None:
+    assert guessed(kafka_address) == min((4, 3), tuple(map(int, kafka_version.split(".")[:2])))
+
+
+def guessed(address: str) -> tuple[int, int]:
+    producer = KafkaProducer(bootstrap_servers=address)
+    producer.close()
+    return producer.config["api_version"]
+
+
+def sizes(address: str) -> list[Any]:
+    """What is said of a topic of two partitions with one batch, of a partition that it has not, and of no topic."""
+    with RawClient(address) as raw:
+        make_raw_topic(raw, "sizes", 2)
+        raw.ask(requests.produce("sizes", 0, BATCH))
+        asked = [raw.ask(requests.request("DescribeLogDirs", topics=[{"topic": topic, "partitions": [0, 1, 7]}]))
+                 for topic in ("sizes", "never-made")]
+        raw.ask(requests.delete_topic("sizes"))
+    return [[(topic.name, sorted((one.partition_index, one.partition_size) for one in topic.partitions))
+             for folder in answer.results for topic in folder.topics] for answer in asked]
+
+
+BATCH = batch_bytes([b"x"])
+SIZES = [[("sizes", [(0, len(BATCH)), (1, 0)])], []]
+
+
+def test_how_large_a_topic_is(embedded: EmbeddedBroker) -> None:
+    assert sizes(embedded.address) == SIZES
+
+
+@pytest.mark.kafka
+def test_how_large_it_is_on_apache_kafka(kafka_address: str) -> None:
+    assert sizes(kafka_address) == SIZES

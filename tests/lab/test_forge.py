@@ -24,6 +24,9 @@ STORY = [
     ((), "stored at offset 5"),
     ((8, 0, 5), "stored at offset 6"),
     ((7, 1, -1), "refused: 87 invalid record"),
+    ((7, 1, -5), "refused: 87 invalid record"),
+    ((7, 1, -2**31), "refused: 87 invalid record"),
+    ((9, -2, 0), "refused: 47 invalid producer epoch"),
 ]
 
 

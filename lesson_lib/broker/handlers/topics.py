@@ -1,4 +1,5 @@
-"""Topics, which come and go at once: CreateTopics, DeleteTopics, CreatePartitions, DescribeConfigs.
+"""Topics, which come and go at once: CreateTopics, DeleteTopics, CreatePartitions, DescribeConfigs,
+DescribeLogDirs.
 
 Source: `ReplicationControlManager`, `ConfigHelper`. Differs from Kafka in: an answer to CreateTopics leaves
 out the settings, which DescribeConfigs tells; of a broker's settings only three are told.
@@ -187,3 +188,20 @@ def _config(name: str, setting: Setting, own: str | None) -> Response:
     source = DEFAULT if own is None else SET_ON_TOPIC
     return {"name": name, "value": setting.default if own is None else own, "read_only": True,
             "config_source": source, "config_type": setting.kind, "documentation": None}
+
+
+@serves("DescribeLogDirs", 1, 5)
+def handle_describe_log_dirs(cluster: Cluster, request: Request) -> Response:
+    """One folder that holds every log, each as large as its batches; nothing of topics that there are not."""
+    wanted = request.body.topics
+    asked = {topic: range(len(made.logs)) for topic, made in cluster.topics.items()} if wanted is None else {
+        one.topic: one.partitions for one in wanted if one.topic in cluster.topics}
+    topics = [{"name": name, "partitions": [_size(cluster.topics[name], number) for number in numbers
+                                            if 0 <= number < len(cluster.topics[name].logs)]}
+              for name, numbers in asked.items()]
+    return {"results": [{"log_dir": "memory", "topics": topics}]}
+
+
+def _size(topic: Topic, number: int) -> Response:
+    stored = topic.logs[number].batches
+    return {"partition_index": number, "partition_size": sum(len(one.batch.payload) for one in stored)}
