@@ -75,7 +75,7 @@ RECALL = (
              "the producer sends it again. Where does `m0` end up?",
         options=(
             Option("First, because a retry keeps its place.", lambda run: run.values()[0] == "m0",
-                   "one connection keeps the order", log_is),
+                   "a retry keeps its place", log_is),
             Option("Last.", lambda run: run.values()[-1] == "m0"),
             Option("Nowhere.", lambda run: "m0" not in run.values(), "what is refused stays refused", log_is),
         ),
@@ -191,7 +191,7 @@ ORDER = Question(
         Option("`m0 m2 m3 m1`, as in lesson 2.", lambda run: run.values() == ["m0", "m2", "m3", "m1"],
                "numbers only find copies", log_is),
         Option("`m0 m1 m2 m3`. The broker keeps `m2` and `m3` until `m1` is there.", lambda run: False,
-               "a broker keeps what comes too early",
+               "the broker buffers and sorts",
                lambda run: "the broker kept nothing: it refused both with error 45, and the producer sent "
                            f"{requests(run)} requests in all."),
         Option("`m0 m1 m2 m3`. The broker refuses `m2` and `m3`, and they're sent again.",
@@ -208,7 +208,7 @@ OTHER_BYTES = Question(
     text="A batch with sequence 0 holds `tea`, and the broker stores it. By hand you send another batch with "
          "the same producer id, epoch and sequence, but it holds `rum`. What does the broker do?",
     options=(
-        Option("It stores `rum`, because the content is different.", False, "same content means same message",
+        Option("It stores `rum`, because the content is different.", False, "the broker compares content",
                "the broker compares only the numbers."),
         Option("It answers ok, and stores nothing.", True),
         Option("It answers with an error, because the numbers don't match the content.", False,

@@ -113,7 +113,7 @@ SCOPE = Question(
     options=(
         Option("Across the whole system.", False, "exactly once means the whole system",
                "a consumer sees no sequences at all."),
-        Option("From producer to broker, always.", False, "the promise outlives the producer",
+        Option("From producer to broker, always.", False, "the promise has no limits",
                "there are limits, and this lesson finds them."),
         Option("From producer to broker, and even there only within limits.", True),
     ),
@@ -178,7 +178,7 @@ TIMEOUT = Question(
     options=(
         Option("An exception in both, and an empty log in both.",
                lambda a, b: told_same(a, b) and not a.values() and not b.values(),
-               "a timeout means not written",
+               "no ack means not stored",
                lambda a, b: f"one log holds {log_words(a)}, the other {log_words(b)}."),
         Option("The same exception in both, and the record in one of the logs.",
                lambda a, b: told_same(a, b) and a.values() == ["m0"] and not b.values()),

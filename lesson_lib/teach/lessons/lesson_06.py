@@ -104,7 +104,7 @@ RECALL = (
             Option("It said ok and stored nothing.", lambda run: verdicts(run)[-1] == "duplicate"),
             Option("It stored it, since the content was different.",
                    lambda run: verdicts(run)[-1] == "stored",
-                   "same content means same message",
+                   "the broker compares content",
                    "it never looked inside: it said ok and stored nothing."),
             Option("It refused it.", lambda run: verdicts(run)[-1] == "refused", "a duplicate is an error",
                    "it answered with a success and the offset of the first."),
@@ -359,8 +359,8 @@ ONE_EPOCH = Question(
 
 LINE = Question(
     id="6.line", kind="choice",
-    text="Seven batches were in the log, and the old batch 1 came again in the same epoch. Which of these "
-         "lines is the last test that it failed?",
+    text="Seven batches were in the log, and the old batch 1 came again in the same epoch. It ended in error "
+         "45. Which of these lines decided that?",
     options=(
         Option("`seen := entry.duplicate_of(batch)`", False, "the look-up refuses",
                "that line looks among the five and finds nothing, which by itself refuses nobody."),

@@ -117,7 +117,7 @@ RECALL = (
                    "a broker forgets within seconds",
                    "the broker still remembered the first producer. The copy came from another one."),
             Option("It came under a new producer id.", lambda run: ids(run) == 2),
-            Option("Its sequence number was lower.", False, "at or below is duplicate",
+            Option("Its sequence number was lower.", False, "sequences are compared across producers",
                    "sequences are compared within one producer id only."),
         ),
         explanation="An id belongs to one life of a producer. In this lesson you'll meet a kind of producer "
@@ -128,7 +128,7 @@ RECALL = (
         text="After `delivery.timeout.ms` the future of a send raises a timeout. What's in the log?",
         options=(
             Option("The record may be there or not.", True),
-            Option("Nothing, so you can send it again.", False, "a timeout means not written",
+            Option("Nothing, so you can send it again.", False, "no ack means not stored",
                    "in one of the two worlds the broker had stored it."),
             Option("The record, since the producer tried often enough.", False, "sent means done",
                    "in one of the two worlds no try arrived."),
@@ -218,7 +218,8 @@ SAW_ABORT = Question(
         Option("It stays, with an abort marker behind it, and the `read_committed` consumer left it out.",
                lambda run: fate(run, "x") == "aborted" and "x" not in read(run, "consumer 2")),
         Option("It stays, and both consumers received it.", lambda run: "x" in read(run, "consumer 2"),
-               "isolation changes nothing", lambda run: read_is(run, "consumer 2")),
+               "isolation changes nothing",
+               lambda run: read_is(run, "consumer 2").replace("it", "the second one", 1)),
     ),
     explanation="Aborting removes nothing. The record still crosses the network, and the consumer's library "
                 "skips it if you asked for `read_committed`. In Java and kafka-python that isn't the "
