@@ -4,7 +4,8 @@ this site.
 Fetches JupyterLite, Pyodide (Python for the browser) and the pure Python packages that the lessons import,
 each in the version below, into a folder that it throws away; `--pyodide FOLDER` takes an unpacked Pyodide
 instead of asking npm. There is no matplotlib among them: lesson_lib draws without. Live cells run in the
-virtual world, with the real client (lesson_lib/lab/virtual).
+virtual world, with the real client (lesson_lib/lab/virtual). Where Node.js is here, the modules that a
+lesson begins with are compiled, so that not every visit has to.
 
 The front page leads to JupyterLite's pages for one notebook. Its JupyterLab would open again whatever was
 open before, each with a kernel of its own, and several Pythons at once are slow.
@@ -36,12 +37,12 @@ LITE = ["jupyterlite-core==0.8.6", "jupyterlite-pyodide-kernel==0.8.6"]
 PYODIDE, PYTHON = "314.0.6", "3.14"  # what that kernel was made for
 PYODIDE_FILES = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip",
                  "pyodide-lock.json")
-FRONT = Path(__file__).with_name("site_front.html")
+FRONT, COMPILE = (Path(__file__).with_name(name) for name in ("site_front.html", "compile_wheels.mjs"))
 # In the browser the kernel is Pyodide's; these replace what needs a terminal or a server.
 NEEDED = ["comm", "micropip", "ipython", f"ipywidgets=={version('ipywidgets')}",
           f"kafka-python=={version('kafka-python')}"]
-NOT_THERE = {"pexpect", "ptyprocess", "widgetsnbextension", "crc32c", "matplotlib", "jupyterlab", "pyyaml",
-             "psutil"}
+NOT_THERE = {"pexpect", "ptyprocess", "widgetsnbextension", "jupyterlab-widgets", "crc32c", "matplotlib",
+             "jupyterlab", "pyyaml", "psutil", "jedi", "parso"}  # without the last two IPython still completes names
 FROM_KERNEL = {"piplite", "pyodide-kernel", "ipykernel", "widgetsnbextension"}
 
 
@@ -70,6 +71,8 @@ def build(scratch: Path, folder: Path, pyodide: Path | None) -> None:
     home = lite / "static" / "pyodide"
     _copy_pyodide(pyodide or _fetch_pyodide(scratch), home)
     _fetch_wheels(python, wheels)
+    if node := shutil.which("node"):
+        _run(node, COMPILE, home, wheels)
     packages = [_package(wheel) for wheel in sorted(wheels.glob("*.whl"))]
     write_lock(home / "pyodide-lock.json", packages)
     for wheel in wheels.glob("*.whl"):

@@ -12,6 +12,8 @@ from lesson_lib.history import Attempt, History
 SHORT = {"delivery_timeout_ms": 2_500, "request_timeout_ms": 2_500}
 # The end comes during the second try, however late that began.
 EXPIRES = {"delivery_timeout_ms": 1_150, "request_timeout_ms": 600}
+# Time enough for a second request after the first has got no answer.
+PATIENT = {"delivery_timeout_ms": 5_000, "request_timeout_ms": 600}
 BURST = 5
 NO_SETTING = "no such setting"
 
@@ -86,6 +88,12 @@ def hole(bench: ClientBench) -> str:
     return f"log {log(run)}; told " + ", ".join(f"m{n} {words(what)}" for n, what in enumerate(told))
 
 
+def no_producer_id(bench: ClientBench) -> str:
+    """The first answer is lost while the connection stays open; then all is well."""
+    told = bench.play("InitProducerId 1: lose ack silently", [1, 1], idempotence=True, **PATIENT).told
+    return ", ".join(map(words, told))
+
+
 def six_in_flight(bench: ClientBench) -> str:
     """Asked for in words, with idempotence on."""
     told = bench.play("", [1], idempotence=True, in_flight=6).told
@@ -114,6 +122,8 @@ EXPERIMENTS = (
     Experiment("The next send after that timeout, and what it goes with",
                where_there_is("delivery_timeout_ms", after_the_timeout)),
     Experiment("The first of three at once to a new partition is refused with 6", hole),
+    Experiment("The first request for a producer id gets no answer, each later one does: two sends are told",
+               no_producer_id),
     Experiment("Six in flight asked for, idempotence on", where_there_is("in_flight", six_in_flight)),
 )
 

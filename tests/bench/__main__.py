@@ -7,7 +7,7 @@ import sys
 
 from tests.bench.table import Row, render
 
-GROUPS = ("notebooks", "brokers", "simulation", "explorer", "stepper", "virtual", "read")
+GROUPS = ("notebooks", "brokers", "simulation", "explorer", "stepper", "virtual", "read", "site")
 
 
 def main(wanted: list[str]) -> int:

@@ -59,6 +59,20 @@ def test_close_waits_for_what_is_on_its_way(lab: Lab, topic: str) -> None:
     assert future.is_done and future.get().offset == 0
 
 
+@pytest.mark.fact("kafka-python-asks-once")
+def test_an_id_that_does_not_come(lab: Lab, topic: str) -> None:
+    """`kafka-python` asks for its producer id once: without an answer within `request_timeout_ms` every send fails with `KafkaError`."""
+    lab.faults({"InitProducerId 1": "lose ack silently"})
+    with lab.producer(**SHORT) as producer:
+        for value in (b"m0", b"m1"):  # the broker would answer again by then
+            with pytest.raises(KafkaError) as failed:
+                producer.send(topic, value).get()
+            assert type(failed.value) is KafkaError
+    assert lab.proxy.recording.asked["InitProducerId"] == 1
+    with lab.producer(**SHORT) as another:
+        assert another.send(topic, b"m2").get().offset == 0
+
+
 @pytest.mark.fact("timeout-means-unknown")
 def test_a_time_out_is_the_same_in_both_worlds(lab: Lab) -> None:
     """No answer comes until `delivery.timeout.ms` is over: one exception in both worlds, and the record once in one of the logs."""

@@ -8,7 +8,7 @@ import threading
 import zipfile
 from collections.abc import Iterator
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -18,21 +18,26 @@ from course_tools import site
 from course_tools.publish.published import published_files
 from lesson_lib.errors import LessonError
 from tests.course_tools.publish.conftest import serious
+from tests.course_tools.publish.served_site import (
+    LESSONS,
+    NO_NETWORK,
+    SESSIONS,
+    SITE,
+    Pages,
+    errors,
+    opened,
+    outputs,
+    ready,
+    run_all,
+)
 
-ROOT = Path(__file__).parents[3]
-SITE = ROOT / "build" / "site"
-LESSONS = sorted((ROOT / "notebooks").glob("0*.ipynb"))
-KERNEL = "window.jupyterapp?.shell?.currentWidget?.context?.sessionContext?.session?.kernel?.status"
-CELLS = """() => [...jupyterapp.shell.currentWidget.content.model.cells].filter(cell => cell.type === 'code')
-    .map(cell => [cell.executionCount, JSON.stringify(cell.outputs.toJSON())])"""
-SESSIONS = "() => [...jupyterapp.serviceManager.sessions.running()].map(session => session.path)"
 PRINTED = """async (code) => {
     const said = [], future = jupyterapp.shell.currentWidget.context.sessionContext.session.kernel.requestExecute({code});
     future.onIOPub = (message) => said.push(message.content.text ?? message.content.evalue ?? '');
     await future.done;
     return said.join('');
 }"""
-NO_NETWORK = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
+
 
 
 def wheel(folder: Path, name: str, *requirements: str) -> Path:
@@ -86,25 +91,6 @@ def test_the_front_page_can_be_read_by_everybody(open_page: Any, tmp_path: Path)
     assert page.evaluate("document.documentElement.scrollWidth") <= 400
 
 
-class Pages(SimpleHTTPRequestHandler):
-    """Serves the site as any web server would, except that the page lets a test look inside."""
-
-    extensions_map = {**SimpleHTTPRequestHandler.extensions_map, ".mjs": "text/javascript", ".wasm": "application/wasm"}
-
-    def do_GET(self) -> None:
-        if self.path.split("?")[0] != "/jupyter-lite.json":
-            return super().do_GET()
-        told = json.loads((SITE / "jupyter-lite.json").read_text())
-        told["jupyter-config-data"]["exposeAppInBrowser"] = True
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.end_headers()
-        self.wfile.write(json.dumps(told).encode())
-
-    def log_message(self, *_: Any) -> None:
-        """Say nothing."""
-
-
 @pytest.fixture
 def address() -> Iterator[str]:
     """Where the site that `make site` has built is served."""
@@ -138,28 +124,15 @@ def page(address: str, browser: Any) -> Iterator[Any]:
     page.context.close()
 
 
-def opened(page: Any, address: str, lesson: str) -> None:
-    """Go from the front page to a lesson and wait until it can be run."""
-    page.goto(address)
-    page.locator(f'a[href$="={lesson}"]').click()
-    ready(page, lesson)
-
-
-def ready(page: Any, lesson: str) -> None:
-    page.wait_for_function(f"lesson => window.jupyterapp?.shell?.currentWidget?.context?.path === lesson && {KERNEL} === 'idle'",
-                           arg=lesson, timeout=180_000)
-
-
 @pytest.mark.browser
 def test_a_lesson_runs_in_the_browser_with_stepping_and_prediction_and_keeps_the_answers(page: Any, address: str) -> None:
     opened(page, address, "02-one-lost-ack-two-copies.ipynb")
-    page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
-    page.wait_for_function(f"() => ({CELLS})().every(([count]) => count) && {KERNEL} === 'idle'", timeout=180_000)
-    outputs = [outputs for _, outputs in page.evaluate(CELLS)]
-    assert not [text for text in outputs if '"output_type":"error"' in text]
-    assert sum("in a virtual world" in text for text in outputs) == 1
-    assert not [text for text in outputs if "Left out" in text]
-    assert sum("data:image/svg+xml" in text for text in outputs) >= 5
+    run_all(page)
+    shown = outputs(page)
+    assert errors(page) == []
+    assert sum("in a virtual world" in text for text in shown) == 1
+    assert not [text for text in shown if "Left out" in text]
+    assert sum("data:image/svg+xml" in text for text in shown) >= 5
 
     picture = page.locator("[data-picture][data-ready]").first
     picture.scroll_into_view_if_needed()

@@ -84,8 +84,9 @@ def test_a_request_to_a_coordinator_that_is_lost_is_sent_again(lab: Lab) -> None
     assert len(walked.histories) > 60 and list(walked.firsts) == [("told committed, is committed",)]
 
 
+@pytest.mark.fact("kafka-python-silent-coordinator")
 def test_a_silent_coordinator_is_the_end_of_kafka_python(lab: Lab) -> None:
-    """It never asks again after `request_timeout_ms`: neither commit nor abort is possible, whatever the coordinator has done."""
+    """A coordinator that stays silent for `request_timeout_ms` is the end of a kafka-python producer: neither commit nor abort works."""
     walked = every_schedule(lab, 2, 1, transaction="commit", partitions=2, kinds=["lose request silently", "lose ack silently"])
     unknown = {h.settings.faults: ending(h)[-1] for h in walked.histories if "told unknown" in ending(h)[0]}
     assert unknown == {
@@ -94,10 +95,11 @@ def test_a_silent_coordinator_is_the_end_of_kafka_python(lab: Lab) -> None:
         "EndTxn 1: lose request silently": "told unknown, is open", "EndTxn 1: lose ack silently": "told unknown, is committed"}
 
 
+@pytest.mark.fact("kafka-python-throws-ack-away")
 @pytest.mark.parametrize(("hang_up", "log"), [(2, "m0 m1"), (1, "m0 m0 m1")], ids=["a moment later", "together"])
 def test_an_answer_that_is_read_together_with_the_end_of_its_connection_is_thrown_away(
         lab: Lab, monkeypatch: pytest.MonkeyPatch, hang_up: int, log: str) -> None:
-    """Then kafka-python sends the batch again, which was stored and answered; without idempotence that is a copy."""
+    """An ack that kafka-python reads together with the end of its connection is thrown away, and the batch sent again: a copy."""
     def transmit(end: End, data: bytes | None) -> None:
         end.other._arriving.append(data)
         end.loop.call_later(hang_up * LATENCY if data is None else LATENCY, end.other._arrive)

@@ -1,0 +1,87 @@
+"""The static site in headless Chromium: megabytes and seconds to the first lesson, cold and warm, and Run All of each lesson.
+
+It measures the site that `make site` has built, served on this machine, so nothing of it is the network's time.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from tests.bench.table import Row, seconds
+from tests.conftest import chromium
+from tests.course_tools.publish.served_site import LESSONS, NO_NETWORK, SITE, Pages, errors, opened, run_all
+
+FIRST_PICTURE = "[data-picture][data-ready]"
+MEGABYTES, COLD, WARM, LONGEST = 25, 12, 4, 30
+
+
+class CountingPages(Pages):
+    """Counts the bytes that it sends."""
+
+    sent = 0
+
+    def copyfile(self, source: Any, outputfile: Any) -> None:
+        CountingPages.sent += Path(source.name).stat().st_size
+        super().copyfile(source, outputfile)
+
+
+def rows() -> list[Row]:
+    """One row each; none where the site or the browser is not here."""
+    if not (SITE / "jupyter-lite.json").is_file() or not (path := chromium()):
+        print("The group site needs Chromium and the site: run `make site`.")
+        return []
+    with served() as address, browser(path) as new_context:
+        context = new_context()
+        cold = seconds(lambda: first_picture(context.new_page(), address))
+        megabytes = CountingPages.sent / 1e6
+        context.pages[0].close()
+        warm = seconds(lambda: first_picture(context.new_page(), address))
+        context.close()
+        lessons = [Row(f"Run All of {lesson.stem}", lesson_seconds(new_context(), address, lesson.name), None, "s", f"at most {LONGEST} s")
+                   for lesson in LESSONS]
+    return [Row("megabytes to the first lesson's first picture", megabytes, None, "MB", f"at most {MEGABYTES} MB"),
+            Row("seconds to the first lesson's first picture, cold", cold, None, "s", f"at most {COLD} s"),
+            Row("the same, warm", warm, None, "s", f"at most {WARM} s"), *lessons]
+
+
+def first_picture(page: Any, address: str) -> None:
+    """From the front page to a picture in lesson 1."""
+    opened(page, address, LESSONS[0].name)
+    page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
+    page.locator(FIRST_PICTURE).first.wait_for(state="attached", timeout=180_000)
+
+
+def lesson_seconds(context: Any, address: str, lesson: str) -> float:
+    """Run All, once the kernel is there. RuntimeError for a cell that fails."""
+    page = context.new_page()
+    opened(page, address, lesson)
+    taken = seconds(lambda: run_all(page))
+    failed = errors(page)
+    context.close()
+    if failed:
+        raise RuntimeError(f"{lesson}: {failed[0]}")
+    return taken
+
+
+@contextmanager
+def served() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(CountingPages, directory=SITE)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@contextmanager
+def browser(path: str) -> Iterator[Any]:
+    """Makes contexts, each without a cache of anything."""
+    from playwright.sync_api import sync_playwright
+    with sync_playwright() as play:
+        started = play.chromium.launch(executable_path=path, args=["--no-sandbox", NO_NETWORK])
+        yield lambda: started.new_context(viewport={"width": 1300, "height": 1000})
+        started.close()

@@ -1,0 +1,64 @@
+"""The site that `make site` has built, served on this machine, and what a browser does with it."""
+
+from __future__ import annotations
+
+import json
+from http.server import SimpleHTTPRequestHandler
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[3]
+SITE = ROOT / "build" / "site"
+LESSONS = sorted((ROOT / "notebooks").glob("0*.ipynb"))
+KERNEL = "window.jupyterapp?.shell?.currentWidget?.context?.sessionContext?.session?.kernel?.status"
+CELLS = """() => [...jupyterapp.shell.currentWidget.content.model.cells].filter(cell => cell.type === 'code')
+    .map(cell => [cell.executionCount, JSON.stringify(cell.outputs.toJSON())])"""
+SESSIONS = "() => [...jupyterapp.serviceManager.sessions.running()].map(session => session.path)"
+NO_NETWORK = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
+
+
+class Pages(SimpleHTTPRequestHandler):
+    """Serves the site as any web server would, except that the page lets a test look inside."""
+
+    extensions_map = {**SimpleHTTPRequestHandler.extensions_map, ".mjs": "text/javascript", ".wasm": "application/wasm"}
+
+    def do_GET(self) -> None:
+        if self.path.split("?")[0] != "/jupyter-lite.json":
+            return super().do_GET()
+        told = json.loads((SITE / "jupyter-lite.json").read_text())
+        told["jupyter-config-data"]["exposeAppInBrowser"] = True
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.end_headers()
+        self.wfile.write(json.dumps(told).encode())
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+def opened(page: Any, address: str, lesson: str) -> None:
+    """Go from the front page to a lesson and wait until it can be run."""
+    page.goto(address)
+    page.locator(f'a[href$="={lesson}"]').click()
+    ready(page, lesson)
+
+
+def ready(page: Any, lesson: str) -> None:
+    page.wait_for_function(f"lesson => window.jupyterapp?.shell?.currentWidget?.context?.path === lesson && {KERNEL} === 'idle'",
+                           arg=lesson, timeout=180_000)
+
+
+def run_all(page: Any) -> None:
+    """Run every cell and wait for the last."""
+    page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
+    page.wait_for_function(f"() => ({CELLS})().every(([count]) => count) && {KERNEL} === 'idle'", timeout=600_000)
+
+
+def outputs(page: Any) -> list[str]:
+    """What each code cell has put out, as JSON."""
+    return [text for _, text in page.evaluate(CELLS)]
+
+
+def errors(page: Any) -> list[str]:
+    """Those of cells that failed."""
+    return [text for text in outputs(page) if '"output_type":"error"' in text]
