@@ -14,7 +14,8 @@ import importlib.util, sys, zipfile
 from importlib._bootstrap_external import _code_to_hash_pyc
 from pathlib import Path
 
-BEGIN_WITH = ("IPython", "ipywidgets", "comm", "micropip", "piplite", "pyodide_kernel", "lesson_lib.lab.virtual.seams")
+BEGIN_WITH = ("IPython", "ipywidgets", "comm", "micropip", "piplite", "pyodide_kernel",
+              "lesson_lib.lab.virtual.seams")
 WITH_TEXT = ("kafka_python-", "sent_twice_stored_once-")  # which a lesson shows, or a reader looks at
 UNUSED = "pygments/lexers/"  # nobody colours anything but Python here
 
