@@ -42,7 +42,7 @@ FRONT, COMPILE = (Path(__file__).with_name(name) for name in ("site_front.html",
 NEEDED = ["comm", "micropip", "ipython", f"ipywidgets=={version('ipywidgets')}",
           f"kafka-python=={version('kafka-python')}"]
 NOT_THERE = {"pexpect", "ptyprocess", "widgetsnbextension", "jupyterlab-widgets", "crc32c", "matplotlib",
-             "jupyterlab", "pyyaml", "psutil", "jedi", "parso"}  # IPython completes names without the last two
+             "jupyterlab", "pyyaml", "psutil", "jedi", "parso"}  # IPython completes without the last two
 FROM_KERNEL = {"piplite", "pyodide-kernel", "ipykernel", "widgetsnbextension"}
 
 
