@@ -6,14 +6,17 @@ The map. Read these in this order, and you have read the course's machinery:
 1. `core/producer_state.py`: the rule. What a broker does with a batch, given what it remembers. Begin here.
 2. `core/partition_log.py`: a log that asks the rule, and keeps what the rule remembers.
 3. `faults.py`: what can go wrong, addressed by the n-th request, and what a cut lets through.
-4. `history/history.py`: what happened, as one list of events, and the questions you can ask of it.
+4. `history/run.py`: what happened, as one list of events (`event.py`), and the questions you can ask of it.
 5. `sim/producer.py`: the toy producer. It sends, waits, sends again; `java_producer.py` and
    `librdkafka_producer.py` beside it decide when to raise the epoch.
-6. `sim/run.py`: `simulate`, which puts application, producer, network and broker together in virtual time.
+6. `sim/run.py`: `simulate`, which puts application, producer, network and the toy broker (`broker.py`)
+   together in virtual time.
 7. `explorer/explore.py`: every outcome of that toy up to a bound, not one.
-8. `broker/embedded.py`: the same rule behind Kafka's protocol, for any client.
-9. `lab/lab.py`: that broker, a proxy that loses messages, and the real client.
-10. `draw/show.py`: the door to the pictures, which know a history and not the world it came from.
+8. `broker/embedded.py`: the same rule behind Kafka's protocol, for any client; `handlers/` has a file for
+   each family of requests.
+9. `lab/lab.py`: that broker, a proxy that loses messages (`proxy/proxy.py`), and the real client.
+10. `draw/show.py`: the door to the pictures, which know a history and not the world it came from; every mark
+    is drawn in `sheet/marks.py`.
 
 What a lesson needs is here by name and is loaded when it is first used, so a page that only simulates opens
 no socket.

@@ -1,6 +1,8 @@
 """What happened, as one list of events, and the questions one can ask of it.
 
-It knows neither the simulation nor the wire, only `core`'s words; nothing here runs anything.
+`event` has the kinds of events, `run` the questions, `anomalies` what can be wrong, `finding`, `table` and
+`story` say it in words. It knows neither the simulation nor the wire, only `core`'s words; nothing here runs
+anything.
 """
 
 from lesson_lib.history.anomalies import Anomaly, find_anomalies

@@ -1,8 +1,9 @@
 """The toy: a producer, a network and a broker in virtual time.
 
-`broker` answers a request, `network` carries it, `producer` and its clients decide what to send again and
-when to raise the epoch; `memory_broker` is the broker of the explorer and of wrong beliefs. No input or
-output, no threads, no wall clock, no randomness; it knows neither the explorer nor the wire.
+`run` is `simulate`. `broker` answers a request, `network` carries it, `sender` waits and hands batches over,
+`producer` and its clients decide what to send again and when to raise the epoch. `memory_broker` is a broker
+as a value, for the explorer and for wrong beliefs. `transactions`, `consumer` and `pipeline` are lesson 7's.
+No input or output, no threads, no wall clock, no randomness; it knows neither the explorer nor the wire.
 """
 
 from lesson_lib.sim.pipeline import simulate_pipeline

@@ -180,7 +180,7 @@ def test_a_class_name_has_one_meaning():
 def map_of_the_house() -> list[str]:
     """The files that lesson_lib's first lines name, in reading order."""
     said = ast.get_docstring(ast.parse((ROOT / "lesson_lib" / "__init__.py").read_text(encoding="utf-8"))) or ""
-    return re.findall(r"^ *\d\. `([\w/]+\.py)`", said, re.MULTILINE)
+    return re.findall(r"^ *\d+\. `([\w/]+\.py)`", said, re.MULTILINE)
 
 
 def test_the_map_names_files_in_the_order_of_the_imports():
