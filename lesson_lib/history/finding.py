@@ -28,10 +28,10 @@ def finding(run: Run) -> str:
 
 def records(run: Run, batches: Iterable[int]) -> str:
     """Batches by what is in them, with the verb: m0 is, m0 and m1 are, 4 batches are."""
-    values = {attempt.batch: " ".join(attempt.send.values) for attempt in run.attempts}
-    names = list(dict.fromkeys(values.get(batch) or f"batch {batch}" for batch in batches))
+    named = {batch: run.contents.get(batch) or f"batch {batch}" for batch in batches}
+    names = list(dict.fromkeys(named.values()))
     if len(names) == 1:
-        return f"{names[0]} {'are' if ' ' in values.get(next(iter(batches), -1), '') else 'is'}"
+        return f"{names[0]} {'are' if run.contents.get(next(iter(named)), '').count(' ') else 'is'}"
     listed = f"{', '.join(names[:-1])} and {names[-1]}" if len(names) <= MOST else f"{len(names)} batches"
     return f"{listed} are"
 

@@ -80,6 +80,12 @@ class Run:
         return [cell.value for cell in self.log(partition, topic) if cell.kind == "data"]
 
     @cached_property
+    def contents(self) -> dict[int, str]:
+        """Batch -> its values, where they are known; of a batch that was never sent, from its report."""
+        known = {e.batch: " ".join(e.values) for e in self.of(Kind.REPORT, Kind.SEND) if e.batch >= 0}
+        return {batch: values for batch, values in known.items() if values}
+
+    @cached_property
     def told(self) -> dict[int, str]:
         """What the application was told of each batch: ok, failed or unknown (or nothing)."""
         answers = {e.batch: "unknown" for e in self.events if e.kind == Kind.SEND}

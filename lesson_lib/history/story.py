@@ -80,7 +80,8 @@ def _anomalies(run: Run) -> str:
 def verdict_on(run: Run) -> str:
     """On a run without anomalies: copies that the application made, and what it cannot know."""
     unknown = [batch for batch, what in run.told.items() if what == "unknown"]
-    doubt = [f"The application does not know about batch {_and(unknown)}."] if unknown else []
+    which = f"batch{'es' * (len(unknown) > 1)} {_and(unknown)}" if unknown else ""
+    doubt = [f"The application doesn't know what became of {which}."] if unknown else []
     calm = "" if run.settings.by_hand else _calm(run)
     return " ".join([*_early(run), *_again(run), *doubt]) or calm
 

@@ -95,9 +95,8 @@ def _cell(cell: LogCell) -> str:
 def _told(run: Run) -> list[str]:
     if run.settings.by_hand:
         return []
-    names = {e.batch: " ".join(e.values) or str(e.batch) for e in run.of(Kind.SEND, Kind.REPORT)}
     why = {batch: f": {name}" for batch, name in run.exceptions.items()}
-    words = (f"{names.get(b, b)} {what}{why.get(b, '')}" for b, what in run.told.items())
+    words = (f"{run.contents.get(b, b)} {what}{why.get(b, '')}" for b, what in run.told.items())
     return ["told: " + ("  ".join(words) or "nothing")]
 
 

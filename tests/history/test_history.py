@@ -126,7 +126,8 @@ def test_a_recognised_retry_is_told_beside_what_the_application_sent_twice() -> 
 
 def test_what_was_sent_twice_and_is_stored_once_is_told_so_and_so_is_what_nobody_knows() -> None:
     run = simulate(2, faults={2: "lose request"}, retries=0, idempotence=False, resend=True)
-    assert verdict_on(run) == "The application itself sent m1 twice, and it is stored once. The application does not know about batch 1."
+    assert verdict_on(run) == ("The application itself sent m1 twice, and it is stored once. "
+                               "The application doesn't know what became of batch 1.")
     nothing = simulate(1, faults={"1-2": "lose request"}, retries=0, idempotence=False, resend=True).until(60)
     assert verdict_on(nothing).startswith("The application itself sent m0 twice, and it is not in the log.")
     thrice = simulate(["a"] * 3 + ["b"] * 2)
