@@ -29,6 +29,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import nbformat
+
+from course_tools.publish import incidents
 from course_tools.publish.published import NOTEBOOKS, ROOT, as_published, published_files
 from lesson_lib.errors import LessonError
 from lesson_lib.teach.touch import page_part
@@ -92,12 +95,14 @@ def _copy_published(folder: Path) -> None:
     for path in published_files():
         (folder / path.relative_to(NOTEBOOKS)).parent.mkdir(parents=True, exist_ok=True)
         (folder / path.relative_to(NOTEBOOKS)).write_bytes(as_published(path))
+    nbformat.write(incidents.to_run(incidents.read()), folder / f"{incidents.PAGE.stem}.ipynb")
 
 
 def front_page(lessons: list[Path]) -> str:
     """The page with a link to each lesson, alone in a page of its own."""
     items = [f'<li><a href="notebooks/index.html?path={path.name}">{html.escape(_heading(path))}</a></li>'
              for path in lessons]
+    items.append(f'<li><a href="notebooks/index.html?path={incidents.PAGE.stem}.ipynb">Incidents</a></li>')
     page = FRONT.read_text(encoding="utf-8").replace("<!-- lessons -->", "\n".join(items))
     return page.replace("<!-- touch -->", page_part("off;2:lose ack"))
 

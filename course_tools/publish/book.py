@@ -18,6 +18,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell, new_notebook
 from traitlets.config import Config
 
+from course_tools.publish import incidents
 from course_tools.publish.execute import TEMPLATES, make_from_lessons
 from course_tools.publish.published import ROOT
 from course_tools.publish.sections import sections_of
@@ -72,9 +73,10 @@ def _lesson(path: Path, notebook: NotebookNode) -> Lesson:
 
 
 def _as_notebook(page: Path) -> NotebookNode:
-    """A text as a notebook of one cell, without the comment on its top, which is for people who edit it."""
-    text = re.sub(r"<!--.*?-->\s*", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
-    return new_notebook(cells=[new_markdown_cell(text)])
+    """A text as a notebook of one cell; that of the incidents with its pictures."""
+    text = incidents.read(page)
+    cells = incidents.with_pictures(text) if page == incidents.PAGE else [new_markdown_cell(text)]
+    return new_notebook(cells=cells)
 
 
 def _exporter() -> HTMLExporter:
@@ -82,6 +84,8 @@ def _exporter() -> HTMLExporter:
     config.TemplateExporter.extra_template_basedirs = [str(TEMPLATES)]
     config.HTMLExporter.template_name = "lesson-page"
     config.HTMLExporter.embed_images = True
+    config.TagRemovePreprocessor.enabled = True
+    config.TagRemovePreprocessor.remove_input_tags = {incidents.OUTPUT_ALONE}
     return HTMLExporter(config=config)
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import doctest
+import io
 import re
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import pytest
 from kafka.errors import KafkaError
 
+from course_tools.publish import incidents
 from lesson_lib.lab.lab import start_lab
 
 ROOT = Path(__file__).parents[2]
@@ -44,12 +47,32 @@ def test_every_line_shows_what_the_page_says(monkeypatch: pytest.MonkeyPatch) ->
     assert runner.tries >= 20 and runner.failures == 0, "".join(told)
 
 
-def test_each_entry_has_a_symptom_an_end_and_a_reference() -> None:
+def test_the_book_shows_the_picture_of_each_entry_behind_its_lines() -> None:
+    cells = incidents.with_pictures(TEXT)
+    drawn = [number for number, cell in enumerate(cells) if cell.cell_type == "code"]
+    assert len(drawn) == len(ENTRIES) and cells[-1].cell_type == "markdown"
+    for entry, number in zip(ENTRIES, drawn, strict=True):
+        assert cells[number - 1].source.rpartition("## ")[2].startswith(entry[:20]), "it stands in its own entry"
+        assert 'class="lesson-picture"' in cells[number].outputs[0].data["text/html"]
+    assert "".join(cell.source for cell in cells) == TEXT, "nothing of the text is lost"
+
+
+def test_the_sites_notebook_runs_and_shows_what_the_page_says() -> None:
+    code = [cell.source for cell in incidents.to_run(TEXT).cells if cell.cell_type == "code"]
+    assert sum(source.endswith("\npicture") for source in code) == len(ENTRIES) and not any(">>>" in source for source in code)
+    names: dict[str, object] = {}
+    with redirect_stdout(io.StringIO()) as told:
+        for source in code:
+            exec(source, names)
+    assert "['m1', 'm3', 'm5', 'm5']" in told.getvalue() and "stored at offset 0 refused: 45" in told.getvalue()
+
+
+def test_each_entry_has_a_symptom_lines_a_picture_versions_an_end_and_a_reference() -> None:
     numbers = [int(entry.split(".")[0]) for entry in ENTRIES]
     assert numbers == list(range(1, len(ENTRIES) + 1)) and len(numbers) >= 12
     for entry in ENTRIES:
-        assert "**Reference**" in entry and ("```pycon" in entry or "**On the real client**" in entry), entry[:60]
-        assert "**What ends it**" in entry or "kfake" in entry, entry[:60]
+        for part in (">>> picture = ", "**What ends it**", "**Versions**", "**Reference**"):
+            assert entry.count(part) == 1, (entry[:60], part)
 
 
 @pytest.mark.kafka

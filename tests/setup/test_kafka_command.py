@@ -16,7 +16,9 @@ from course_tools.apache_kafka import command, maven, process
 from course_tools.apache_kafka.process import KafkaProcess, started
 from lesson_lib.errors import LessonError
 from lesson_lib.lab.compose import read_compose
-from lesson_lib.wire import probe
+from lesson_lib.wire import probe, requests
+from lesson_lib.wire.record_batch import batch_bytes
+from lesson_lib.wire.requests import RawClient, make_topic
 
 
 @pytest.fixture
@@ -82,6 +84,7 @@ def test_the_real_kafka_starts_keeps_a_record_and_leaves_no_process(port, own_st
     pid = broker.pid()
     try:
         assert capsys.readouterr().out.startswith(f"Apache Kafka {read_compose().version} runs at 127.0.0.1:{port}")
+        assert first_answers(broker.address) == [0, 0], "it returns when an idempotent producer can start, and send"
         assert send_and_read(broker.address, b"sent twice, stored once") == [b"sent twice, stored once"]
         command.up(port=port)
         assert "already runs" in capsys.readouterr().out
@@ -92,6 +95,16 @@ def test_the_real_kafka_starts_keeps_a_record_and_leaves_no_process(port, own_st
     assert process.command_line(pid) == ""
     assert probe.is_free(port)
     assert not (broker.folder / "data").exists()
+
+
+def first_answers(address: str) -> list[int]:
+    """The errors that a producer id and a first batch are answered with, without a client that would try again."""
+    with RawClient(address) as raw:
+        given = raw.ask(requests.init_producer_id())
+        make_topic(raw, "first")
+        batch = batch_bytes([b"x"], producer_id=given.producer_id, producer_epoch=0, base_sequence=0)
+        sent = raw.ask(requests.produce("first", 0, batch)).responses[0].partition_responses[0]
+        return [given.error_code, sent.error_code]
 
 
 def send_and_read(address: str, value: bytes) -> list[bytes]:
