@@ -45,7 +45,8 @@ FRONT, COMPILE = (Path(__file__).with_name(name) for name in ("site_front.html",
 NEEDED = ["comm", "micropip", "ipython", f"ipywidgets=={version('ipywidgets')}",
           f"kafka-python=={version('kafka-python')}"]
 NOT_THERE = {"pexpect", "ptyprocess", "widgetsnbextension", "jupyterlab-widgets", "crc32c", "matplotlib",
-             "jupyterlab", "pyyaml", "psutil", "jedi", "parso"}  # IPython completes without the last two
+             "jupyterlab", "pyyaml", "psutil", "parso"}
+EMPTY = "jedi"  # five megabytes; the kernel asks for it by name, and IPython completes names without it
 FROM_KERNEL = {"piplite", "pyodide-kernel", "ipykernel", "widgetsnbextension"}
 
 
@@ -149,12 +150,23 @@ def _fetch_wheels(python: Path, wheels: Path) -> None:
     _run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir",
          wheels, ROOT)
     for wheel in wheels.glob("*.whl"):
-        if _package(wheel)["name"] in NOT_THERE:
+        if (name := _package(wheel)["name"]) in NOT_THERE:
             wheel.unlink()
+        elif name == EMPTY:
+            _empty(wheel)
     share = python.parents[1] / "share/jupyter/labextensions/@jupyterlite/pyodide-kernel-extension"
     for wheel in share.glob("static/pypi/*.whl"):
         if not wheel.name.startswith("widgetsnbextension-3."):  # for ipywidgets 7
             shutil.copy(wheel, wheels)
+
+
+def _empty(wheel: Path) -> None:
+    """Leave nothing of a wheel but its name."""
+    with zipfile.ZipFile(wheel) as archive:
+        about = {name: archive.read(name) for name in archive.namelist() if ".dist-info/" in name}
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for name, text in about.items():
+            archive.writestr(name, text)
 
 
 def _package(wheel: Path) -> dict[str, Any]:

@@ -34,10 +34,9 @@ def seconds(action: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def side_by_side(ours: Callable[[], float], reference: Callable[[], float], rounds: int = 3) -> tuple[float, float]:
-    """Medians of both sides, measured in turn so that noise meets both."""
-    pairs = [(ours(), reference()) for _ in range(rounds)]
-    return statistics.median(a for a, _ in pairs), statistics.median(b for _, b in pairs)
+def side_by_side(*sides: Callable[[], float], rounds: int = 3) -> tuple[float, ...]:
+    """The median of each side, measured in turn so that noise meets all."""
+    return tuple(map(statistics.median, zip(*([side() for side in sides] for _ in range(rounds)), strict=True)))
 
 
 def render(rows: list[Row]) -> str:

@@ -62,6 +62,12 @@ def test_the_lock_names_what_is_there_and_nothing_else(tmp_path: Path) -> None:
     assert {name: package["depends"] for name, package in lock["packages"].items()} == {"my-one": ["two"], "two": []}
 
 
+def test_a_package_can_be_there_by_name_alone(tmp_path: Path) -> None:
+    path = wheel(tmp_path, "jedi")
+    site._empty(path)
+    assert site._package(path)["imports"] == [] and site._package(path)["name"] == "jedi"
+
+
 def test_without_npm_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(site.shutil, "which", lambda name: None)
     with pytest.raises(LessonError, match="install Node.js, or unpack Pyodide"):
