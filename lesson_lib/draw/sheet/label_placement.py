@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from math import inf
 
 from lesson_lib.draw.sheet.canvas import Point, Rectangle, line_height, overlap, text_width
 
@@ -84,20 +85,24 @@ class Occupied:
 
     def best(self, request: LabelRequest) -> LabelSpot:
         """The best spot for a message, the earlier of two as good."""
-        best: tuple[float, LabelSpot] | None = None
+        least, best = inf, None
         for spot in request.spots():
-            bad = self._badness(request, spot)
+            bad = self._badness(request, spot, least)
             if bad == 0:
                 return spot
-            best = (bad, spot) if best is None or bad < best[0] else best
+            if bad < least:
+                least, best = bad, spot
         assert best is not None
-        return best[1]
+        return best
 
-    def _badness(self, request: LabelRequest, spot: LabelSpot) -> float:
+    def _badness(self, request: LabelRequest, spot: LabelSpot, least: float) -> float:
+        """How bad a spot is; where it is no better than `least` already, it isn't looked at any further."""
         own, cross, word = request.way(spot), spot.cross, spot.word
         bad = ON_TEXT * sum(overlap(mine, box) for box in self.boxes for mine in (cross, word))
         bad += ON_TEXT * (not _within(word, request.edges)) + WORD_ON_OWN * through(own, word)
         for line in self.lines:
+            if bad >= least:
+                break
             bad += ON_LINE * through(line, cross) + WORD_ON_LINE * through(line, word)
             bad += CROSSES * _cross(own, line)
         return bad
