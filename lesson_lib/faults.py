@@ -233,7 +233,12 @@ class Fate:
     @property
     def tears_now(self) -> bool:
         """Whether all that the cut lets through is through."""
-        return self._cut is not None and not self._silent and self.since >= max(self._cut[0], 1)
+        return self._cut is not None and self.drops and self.since >= max(self._cut[0], 1)
+
+    @property
+    def drops(self) -> bool:
+        """Whether the connection will drop: what does not come through is lost then, and not before."""
+        return self._cut is not None and not self._silent
 
     @property
     def is_dead(self) -> bool:

@@ -154,9 +154,9 @@ class HistoryWriter:
         """The connection is gone with all unanswered on it; with `late` the broker still has requests."""
         first, handled = (self.answers + self.wire)[0].about["attempt"], len(self.answers)
         arriving = self.wire if step == "late" else []
+        self.record(Kind.TORN, conn=self.connection, note="what it carried arrives late" if arriving else "")
         for attempt in self.answers + self.wire[:len(self.wire) - len(arriving)]:
             self.record(Kind.LOST, "answer" if attempt in self.answers else "request", **attempt.about)
-        self.record(Kind.TORN, conn=self.connection, note="what it carried arrives late" if arriving else "")
         late = f"{arriving[0].about['attempt']}: late" if arriving else ""
         self.faults.append(late or _cut(first, handled, len(self.wire)))
         if step in BROKER_WORDS:

@@ -79,12 +79,15 @@ def _causes(events: list[Event]) -> dict[int, list[int]]:
     """Batch -> the places of the events that can make the client tell the application about it."""
     found: dict[int, list[int]] = {}
     on_connection: dict[int, set[int]] = {}
+    dropped: dict[int, set[int]] = {}
     for place, event in enumerate(events):
         about = {event.batch} if event.kind in CAUSES else set()
         if event.kind == Kind.SEND:
             on_connection.setdefault(event.conn, set()).add(event.batch)
         if event.kind == Kind.TORN:
-            about = on_connection.pop(event.conn, set())
+            dropped[event.conn] = on_connection.pop(event.conn, set())
+        if event.kind in (Kind.TORN, Kind.LOST):  # what is lost with a connection comes before any report
+            about |= dropped.get(event.conn, set())
         for batch in about:
             found.setdefault(batch, []).append(place)
     return found

@@ -122,6 +122,7 @@ class ClientSide:
         self._reader = reader
         self._queue: asyncio.Queue[ReadRequest | None] = asyncio.Queue(READ_AHEAD)
         self._unanswered: list[BatchSent] = []
+        self._lost_with_it: list[tuple[BatchSent, str]] = []
         self._number = 0
 
     async def next(self) -> ReadRequest | None:
@@ -178,21 +179,31 @@ class ClientSide:
             self.recording.settle(batch)
             self._unanswered.remove(batch)
 
-    def lose(self, read: ReadRequest, what: str) -> None:
-        """The request or its answer is lost; the client still waits for it."""
-        for batch in read.sent:
-            self.recording.lost(batch, what)
+    def lose(self, read: ReadRequest, what: str, drops: bool) -> None:
+        """The request or its answer is lost, at once or where the connection drops with that; the client
+        still waits for it.
+        """
+        self._lost_with_it += [(batch, what) for batch in read.sent]
+        if not drops or self.left.is_set():
+            self.end()
 
     def tear(self, note: str = "") -> None:
         """The connection is gone, and everything unanswered on it is lost."""
         if self.torn:
             return
         self.torn = True
+        if not self.left.is_set():
+            self._note_torn(note)
+        self.end()
         for batch in self._unanswered:
             if not batch.settled:
                 self.recording.lost(batch, "request")
-        if not self.left.is_set():
-            self._note_torn(note)
+
+    def end(self) -> None:
+        """What is lost with the connection is lost."""
+        for batch, what in self._lost_with_it:
+            self.recording.lost(batch, what)
+        self._lost_with_it.clear()
 
     def _client_left(self) -> None:
         """The client closed the connection; where answers were due, it had stopped waiting for them."""
@@ -201,6 +212,7 @@ class ClientSide:
             for batch in self._unanswered:
                 self.recording.note_about(batch, Kind.TIMEOUT)
             self._note_torn("the producer closed it")
+            self.end()
 
     def _note_torn(self, note: str) -> None:
         if self._number:

@@ -95,6 +95,7 @@ class ProxyConnection:
             await self.upstream.look_whether_it_is_there()
         finally:
             reading.cancel()
+            self.client.end()
             self.upstream.close()
             self.writer.transport.abort()
 
@@ -152,7 +153,7 @@ class ProxyConnection:
         if handled:
             await self._let_through(read, answered and read.fault.name != "kill producer")
         else:
-            self.client.lose(read, "request")
+            self.client.lose(read, "request", self.fate.drops)
         if self.fate.tears_now:
             await self._wait_until_quiet()
             self.client.tear()
@@ -166,7 +167,7 @@ class ProxyConnection:
         elif answered and not self.client.left.is_set():
             await self._deliver(read, frame)
         else:
-            self.client.lose(read, "answer")
+            self.client.lose(read, "answer", self.fate.drops)
 
     async def _decide(self, read: ReadRequest) -> bytes:
         """The answer: the broker's, or our own in its place."""

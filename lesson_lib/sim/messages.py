@@ -57,9 +57,7 @@ class ProducerBatch:
 @dataclass(eq=False, slots=True)
 class ProduceRequest:
     """A produce request under way: a batch as it is sent this time. `handled`, `answered`: whether it will
-    be.
-
-    `in_cut` is 1 for the first request that a cut of the connection is about; the rest says how far it came.
+    be; the rest says how far it came.
     """
 
     attempt: int
@@ -70,7 +68,6 @@ class ProduceRequest:
     acks: int = -1
     handled: bool = True
     answered: bool = True
-    in_cut: int = 0
     arrived: bool = False
     lost: bool = False
 

@@ -42,16 +42,14 @@ class Connection:
         self.unanswered: deque[ProduceRequest] = deque()
         self.fate = Fate()
         self.closed = False
-        self._last_arrival = self._last_answer = 0
+        self._last_answer = 0
 
     def send(self, request: ProduceRequest) -> None:
         """Put a request on its way; what will become of it is settled by the order of requests alone."""
         request.handled, request.answered = self.fate.take(request.fault)
-        request.in_cut = self.fate.since
         self.unanswered.append(request)
-        self._last_arrival = max(self._last_arrival, self.clock.now + ONE_WAY_MS)
         if request.handled:
-            self.clock.at(self._last_arrival, lambda: self._arrive(request))
+            self.clock.after(ONE_WAY_MS, lambda: self._arrive(request))
         else:
             self._stop_half_way(request)
 
@@ -93,10 +91,11 @@ class Connection:
             self._tear_if_due()
 
     def _stop_half_way(self, request: ProduceRequest) -> None:
-        """Lost in the middle; when it should have come through, the connection tears, with all behind it."""
-        if self.fate.is_dead or request.handled or request.in_cut == 1:
+        """Lost in the middle, or with the connection: that drops when this should have come through."""
+        if self.fate.drops:
+            self.clock.after(ONE_WAY_MS, self._tear_if_due)
+        else:
             self.clock.after(HALF_WAY_MS, lambda: self._lose(request))
-        self.clock.after(ONE_WAY_MS, self._tear_if_due)
 
     def _tear_if_due(self) -> None:
         """Tear once all that the cut lets through is through."""
@@ -115,7 +114,7 @@ class Connection:
         if not self.closed:
             self.closed = True
             self.broker.disconnected()
+            self.world.record(Kind.TORN, conn=self.number, lane=self.caller.lane, note=note)
             for request in self.unanswered:
                 self._lose(request)
-            self.world.record(Kind.TORN, conn=self.number, lane=self.caller.lane, note=note)
             self.caller.on_torn()

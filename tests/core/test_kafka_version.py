@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from lesson_lib.core.batch import Batch
+from lesson_lib.core.batch import MAX_SEQUENCE, Batch
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.kafka_version import DEFAULT_VERSION, KafkaVersion
 from lesson_lib.core.partition_log import PartitionLog
-from lesson_lib.core.producer_state import Appended, Refused, Verdict
+from lesson_lib.core.producer_state import Appended, BatchMetadata, ProducerStateEntry, Refused, Verdict
 
 OUT_OF_ORDER, UNKNOWN = (Refused(ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER), Refused(ErrorCode.UNKNOWN_PRODUCER_ID))
 
@@ -100,3 +100,10 @@ def test_before_2_4_the_ranges_of_deleted_batches_are_forgotten_one_by_one() -> 
     log.delete_records(3)
     assert [b.first_sequence for b in log.producers[7].batches] == [2, 4], "of the second one a record is left"
 
+
+def test_before_2_4_a_batch_across_the_highest_sequence_is_forgotten_once_its_last_record_is_deleted() -> None:
+    log = PartitionLog(KafkaVersion(2, 3), producers={7: ProducerStateEntry(0, (BatchMetadata(MAX_SEQUENCE - 1, MAX_SEQUENCE - 1, -1),))})
+    log.append(Batch(3, 7, 0, MAX_SEQUENCE))
+    log.append(Batch(1, 7, 0, 2))
+    log.delete_records(2)
+    assert [b.first_sequence for b in log.producers[7].batches] == [MAX_SEQUENCE, 2], "its last record is at offset 2"

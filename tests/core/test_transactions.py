@@ -202,6 +202,15 @@ def test_v1_there_is_no_empty_abort(coordinator: TransactionCoordinator):
     assert coordinator.end("x", 0, 0, commit=False).error is INVALID
 
 
+def test_the_id_before_may_only_ask_with_the_last_of_its_epochs(coordinator: TransactionCoordinator):
+    """An older zombie is fenced before it can take the successor's open transaction down."""
+    coordinator.entries["x"].producer_epoch = EXHAUSTED_EPOCH
+    assert identity(coordinator.init_producer_id("x", 60_000, 0, EXHAUSTED_EPOCH)) == (1, 0)
+    assert coordinator.add_partitions("x", 1, 0, [T0], 0) is ErrorCode.NONE
+    assert coordinator.init_producer_id("x", 60_000, 0, EXHAUSTED_EPOCH - 1) == CoordinatorAnswer(FENCED)
+    assert state(coordinator) is TxnState.ONGOING
+
+
 def test_v2_an_exhausted_epoch_brings_a_new_producer_id_with_the_end(coordinator: TransactionCoordinator):
     coordinator.entries["x"].producer_epoch = EXHAUSTED_EPOCH
     begin(coordinator, epoch=EXHAUSTED_EPOCH)

@@ -40,6 +40,12 @@ def test_the_entry_goes_with_the_first_batch_and_with_a_marker():
     assert other.verifying == {}
 
 
+def test_a_plain_batch_in_between_leaves_the_entry():
+    log = asked(batch(1))
+    assert log.append(Batch(1, 1, 0, 0)) == Appended(0)
+    assert log.append(batch(2)) == OUT_OF_ORDER
+
+
 def test_a_newer_epoch_replaces_the_entry_an_older_one_does_not():
     log = asked(batch(5, epoch=1), batch(0, epoch=2), batch(0, epoch=1))
     assert log.append(batch(0, epoch=2)) == Appended(0)

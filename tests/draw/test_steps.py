@@ -134,8 +134,8 @@ def test_a_batch_that_one_run_never_sent_is_told_so() -> None:
 def test_the_surprises_of_a_lost_ack() -> None:
     picture = show(lesson("lost ack"))
     kinds = [picture.captions[n].split(":")[0] for n in picture.surprises]
-    assert kinds == ["The answer for batch 1 is lost",
-                     "The connection drops. Nobody can tell what became of the requests without an answer.",
+    assert kinds == ["The connection drops. Nobody can tell what became of the requests without an answer.",
+                     "The answer for batch 1 is lost",
                      "The broker remembers batch 1"]
     assert show(lesson("nothing happens")).surprises == ()
 

@@ -118,7 +118,7 @@ def check_place(graph: Arrivals, n: int, frame: Shape) -> None:
     """The mark's height is that of its sequences; its name below is the batch's, and under that the offset or the error."""
     event, (shape, mark), y = graph.events[n], mark_of(graph, n), graph.scale(frame)
     first, last = (event.base_sequence, last_sequence(event)) if event.producer_id >= 0 else (event.batch, event.batch)
-    below = sorted((w for w in graph.of(n).words if w.y > frame.box[3]), key=lambda w: w.y)
+    below = sorted((w for w in graph.of(n).words if 0 < w.y - frame.box[3] < 40), key=lambda w: w.y)
     result = {"lost": "lost", "duplicate": f"={event.offset}", "stored": ""}.get(shape, str(event.error.value))
     assert [w.text for w in below] == list(filter(None, [label(event), result]))
     assert abs(mark.middle[1] - (frame.box[3] if shape == "lost" else y((first + max(first, last)) / 2))) < 1.5, event

@@ -149,6 +149,8 @@ def test_six_in_flight_are_one_more_than_the_broker_remembers() -> None:
     history = explore(6, 6, 1, broker="4.5").find("duplicate")
     assert history is not None
     assert history.settings.faults == "1: cut 6 0"
+    lost = [(e.kind, e.attempt) for e in history.of(Kind.TORN, Kind.LOST)]
+    assert lost == [(Kind.TORN, 0), *((Kind.LOST, attempt) for attempt in range(1, 7))]
     assert (0, "refused", 45) in history.verdicts
 
 

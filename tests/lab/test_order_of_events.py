@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import takewhile
 from typing import Any
 
 import pytest
@@ -37,7 +38,7 @@ def happened(history: History) -> list[tuple[str, str, int, int]]:
 def test_a_lost_ack_from_the_first_event_to_the_last(lab: Lab) -> None:
     kinds = [(e.kind, e.what, e.batch) for e in lab.run(2, faults={1: "lose ack"}).events if e.kind != Kind.INIT]
     assert kinds == [
-        (Kind.SEND, "", 0), (Kind.VERDICT, "stored", 0), (Kind.LOST, "answer", 0), (Kind.TORN, "", -1),
+        (Kind.SEND, "", 0), (Kind.VERDICT, "stored", 0), (Kind.TORN, "", -1), (Kind.LOST, "answer", 0),
         (Kind.SEND, "", 0), (Kind.VERDICT, "duplicate", 0), (Kind.ACK, "", 0), (Kind.REPORT, "ok", 0),
         (Kind.SEND, "", 1), (Kind.VERDICT, "stored", 1), (Kind.ACK, "", 1), (Kind.REPORT, "ok", 1)]
 
@@ -60,6 +61,39 @@ def test_the_application_is_told_right_behind_the_cause(lab: Lab, settings: dict
         assert cause.batch == events[n].batch or cause.kind == Kind.TORN, (cause, events[n])
         if events[n].what == "ok":
             assert cause.kind == Kind.ACK and not cause.error, cause
+
+
+@pytest.mark.parametrize("settings", [{"faults": {2: "lose ack"}}, BURSTS[0], BURSTS[1], BURSTS[3],
+                                      {"faults": {1: "cut 3 0"}, "in_flight": 3, "retries": 0}], ids=str)
+@pytest.mark.parametrize("idempotence", [True, False])
+def test_a_connection_drops_then_all_is_lost_that_was_on_it_then_the_application_is_told(
+        lab: Lab, settings: dict[str, Any], idempotence: bool) -> None:
+    if idempotence and "retries" in settings:
+        pytest.skip("idempotence needs retries")
+    settings = settings | {"idempotence": idempotence}
+    live, toy = lab.run(5, **settings), simulate(5, **settings)
+    assert losses_without_their_cause(live) == losses_without_their_cause(toy) == []
+    if len(settings["faults"]) == 1:  # with two, the second one meets what the client had sent by then
+        assert fates(live) == fates(toy) != []
+
+
+def fates(run: History) -> list[list[tuple[int, str]]]:
+    """What was lost with each connection."""
+    events = run.events
+    return [[(e.attempt, e.what) for e in takewhile(lambda e: e.kind == Kind.LOST, events[n + 1:])]
+            for n, one in enumerate(events) if one.kind == Kind.TORN]
+
+
+def losses_without_their_cause(run: History) -> list[int]:
+    """Requests that are lost anywhere but right behind the drop of the connection that they were sent on."""
+    sent_on = {event.attempt: event.conn for event in run.of(Kind.SEND)}
+    dropped, wrong = 0, []
+    for event in run.events:
+        if event.kind == Kind.LOST:
+            wrong += [event.attempt] * (sent_on[event.attempt] != dropped)
+        else:
+            dropped = event.conn if event.kind == Kind.TORN else 0
+    return wrong
 
 
 def test_a_burst_is_told_in_the_order_of_its_answers(lab: Lab) -> None:

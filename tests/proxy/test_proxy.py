@@ -80,8 +80,9 @@ def test_a_torn_connection_loses_what_was_sent_behind(proxy: FaultProxy, record:
         assert answer(client) == (0, 0)
         with pytest.raises(ConnectionError):
             answer(client)
-    assert recording.wait_until(lambda: recording.events[-1].kind == Kind.TORN, 2)
-    assert [(e.attempt, e.what) for e in recording.events if e.kind == Kind.LOST] == [(2, "answer"), (3, "request"), (4, "request")]
+    assert recording.wait_until(lambda: recording.open_attempts == 0, 2)
+    assert [(e.kind, e.attempt, e.what) for e in recording.events[-4:]] == [
+        (Kind.TORN, 0, ""), (Kind.LOST, 2, "answer"), (Kind.LOST, 3, "request"), (Kind.LOST, 4, "request")]
 
 
 def test_a_silent_connection_stays_open_and_answers_nothing_more(proxy: FaultProxy, record: Record) -> None:

@@ -62,6 +62,8 @@ class LaneEvents:
             if event.kind in (Kind.REPORT, Kind.LOST):  # both write into the row `told`
                 rank = max(rank, taken[t, "told"])
                 taken[t, "told"] = rank + 1
+            if event.kind == Kind.TORN:  # behind the answer that came through last
+                rank = max(rank, taken[t, "producer"])
             taken[t, group] = rank + 1
             if event.kind == Kind.ACK:
                 acks[t, event.batch] = rank
@@ -105,7 +107,7 @@ class LaneEvents:
                 if fact.index in self.doubts:
                     yield self._belief("unknown", words.doubt_words(event.batch), False)
             case Kind.TORN:
-                yield from _room("torn", TORN)
+                yield from _room("try" + lane, TORN)
                 yield Piece("lost", 10, 10)
             case Kind.REPORT:
                 yield self._told(event.batch, event.what, words.offset_words(event))

@@ -209,7 +209,7 @@ class LanesPanel:
             code = str(event.error.value) if event.error else ""
             return MessageArrow("answer", step, judged, (x, lane + 8), (x, lane + 1), words=code)
         if event.kind == Kind.TORN:
-            at = x + 2, self.y("network", NETWORK - 13)
+            at = x + 2, self.y("try" + self.run.lanes[fact.index], TRY / 2)
             return MessageArrow("tear", step, (x + 2, lane), (x + 2, broker), at, words=TORN)
         if event.kind != Kind.LOST:
             return None
