@@ -32,7 +32,7 @@ SUBTITLE = ("Kafka's idempotent producer in seven lessons. On these pages you an
             "notebooks.")
 APPENDICES = tuple(ROOT / "notebooks" / name
                    for name in ("incidents.md", "in-production.md", "embedded-broker.md",
-                                "clients-compared.md"))
+                                "judged-brokers.md", "clients-compared.md"))
 
 
 @dataclass(frozen=True)
