@@ -19,7 +19,7 @@ def copies(run: History, value: str) -> int:
 
 def told_words(run: History) -> str:
     """What the application was told: ok for m0, m2; unknown for m1."""
-    names = {a.batch: " ".join(a.send.values) for a in run.attempts}
+    names = {e.batch: " ".join(e.values) for e in run.of(Kind.SEND, Kind.REPORT) if e.values}
     told = {word: [f"`{names.get(batch, batch)}`" for batch, what in run.told.items() if what == word]
             for word in run.told.values()}
     return "; ".join(f"{word} for {', '.join(values)}" for word, values in told.items())

@@ -1,8 +1,9 @@
 """At the moment of a question nothing below it gives its answer away: measured on a screen of 1440 by 900, in JupyterLab
 (`test_lessons` asks before it runs a lesson).
 
-A text gives an answer away when it has half of the words in which the question is answered: the right option and the explanation,
-without what the question itself says. The cells below are not run yet, so nothing but text stands between question and conclusion.
+A text gives an answer away when it has half of the words in which the question is answered (the right option and the explanation,
+without what the question itself says), or when its cell carries the tag of a fact that the question's cell carries too. The cells below
+are not run yet, so nothing but text stands between question and conclusion.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ ASK = """async (id) => {
   return [...document.querySelectorAll('.jp-MarkdownOutput :is(p, li, td, h2, h3)')]
     .filter(e => { const box = e.getBoundingClientRect(); return box.top < innerHeight && box.bottom > 0 && box.height; })
     .filter(e => cell.node.compareDocumentPosition(e) & Node.DOCUMENT_POSITION_FOLLOWING && !cell.node.contains(e))
-    .map(e => e.innerText);
+    .map(e => [book.widgets.find(one => one.node.contains(e)).model.sharedModel.id, e.innerText]);
 }"""
 
 
@@ -49,6 +50,12 @@ def _right(question: Question) -> str:
     return question.option(question.truth(*question.runs())).text
 
 
+def same_facts(cells: list[dict[str, Any]], question: str, below: set[str]) -> set[str]:
+    """The facts that the cell of a question shares with cells below it: who states one of them states the answer."""
+    facts = {cell["id"]: {tag for tag in cell["metadata"].get("tags", []) if tag.startswith("fact:")} for cell in cells}
+    return facts[question] & set().union(*(facts[cell] for cell in below))
+
+
 def asked(path: Path) -> list[tuple[str, Question]]:
     """(Cell, question) of every question that comes before what answers it; recall asks about what was read."""
     cells = [cell for cell in json.loads(path.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == "code"]
@@ -63,7 +70,10 @@ def answers_in_sight(page: Any, path: Path) -> dict[str, str]:
     page.evaluate(ASK, f"l{path.name[:2]}-setup")
     seen = {cell: page.evaluate(ASK, cell) for cell, _ in asked(path)}
     assert any(seen.values()), "something stands below a question"
-    return {question.id: " ".join(seen[cell]) for cell, question in asked(path) if gives_away(question, " ".join(seen[cell]))}
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    below = {cell: " ".join(text for _, text in found) for cell, found in seen.items()}
+    return {question.id: below[cell] for cell, question in asked(path)
+            if gives_away(question, below[cell]) or same_facts(cells, cell, {owner for owner, _ in seen[cell]})}
 
 
 def test_a_conclusion_below_its_question_is_found() -> None:
@@ -71,3 +81,10 @@ def test_a_conclusion_below_its_question_is_found() -> None:
     assert isinstance(question, Question)
     assert gives_away(question, question.explanation)
     assert not gives_away(question, "The same lost request. Over TCP a message is lost when its connection drops.")
+
+
+def test_a_cell_below_that_states_the_questions_fact_is_found() -> None:
+    cells = [{"id": name, "metadata": {"tags": tags}} for name, tags in (("asks", ["fact:a", "deeper"]), ("states", ["fact:a"]),
+                                                                         ("other", ["fact:b", "deeper"]))]
+    assert same_facts(cells, "asks", {"states", "other"}) == {"fact:a"}
+    assert same_facts(cells, "asks", {"other"}) == set()

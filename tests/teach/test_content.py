@@ -151,3 +151,8 @@ def test_a_scenario_is_the_call_that_makes_it() -> None:
     one = Scenario(("a", "b"), {"faults": {1: "lose ack"}, "idempotence": False})
     assert str(one) == "simulate(['a', 'b'], faults={1: 'lose ack'}, idempotence=False)"
     assert eval(str(one), {"simulate": simulate}).values() == one.run().values() == ["a", "a", "b"]
+
+
+def test_a_record_that_was_never_sent_has_its_name_in_what_contradicts() -> None:
+    question = find("5.next-record")
+    assert "unknown for `m0`, `m1`" in question.option("a").contradiction(*question.runs())

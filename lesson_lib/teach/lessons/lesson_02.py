@@ -132,7 +132,7 @@ THREE_COPIES = Question(
         Option("Once.", lambda run: copies(run, "m1") == 1, "a broker knows a retry when it sees one",
                log_is),
         Option("Twice.", lambda run: copies(run, "m1") == 2,
-               "a batch is doubled once at most",
+               "a batch is doubled at most once",
                log_is),
         Option("Three times, once for each try that arrived.", lambda run: copies(run, "m1") == 3),
     ),
@@ -175,7 +175,7 @@ TWO_WORLDS_QUESTION = Question(
     ),
     explanation="Two worlds, one exception. An exception can mean that it failed, or that **nobody knows**. "
                 "If the request may already have gone out when the connection dropped or the timeout "
-                "expired, it's the second. An application that reads it as 'failed' and sends the record "
+                "expired, it means the second. An application that reads it as 'failed' and sends the record "
                 "again makes the duplicate itself.",
 )
 
@@ -192,7 +192,8 @@ REORDER_QUESTION = Question(
                lambda run: f"error 19 asks for a retry, so the log holds {log_words(run)}."),
     ),
     explanation="The retry arrives behind everything that was already on its way. With one request in flight "
-                "nothing else is on its way, so this can't happen.",
+                "(`max.in.flight.requests.per.connection=1`) nothing else is on its way, so this can't "
+                "happen.",
 )
 
 def _places(run: History) -> list[int]:
@@ -293,8 +294,8 @@ EXERCISES = (
                                              rules.by_number, rules.number_alone, rules.divides,
                                              rules.never_ends,
                                              rules.one_argument, True, "accept")),
-        explanation="Lesson 3 sets it against a refused request, and lesson 6 shows how little Kafka needs "
-                    "to remember.",
+        explanation="In lesson 3 it meets a refused request, and lesson 6 shows how little Kafka needs to "
+                    "remember.",
     ),
 )
 

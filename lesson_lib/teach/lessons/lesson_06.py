@@ -316,7 +316,8 @@ TOLD = Question(
                lambda run: run.told[0] == "ok" and "m0" not in run.values()),
     ),
     explanation="librdkafka takes the ack of a later batch for an ack of the earlier one too. That's a lost "
-                "write, with `acks=all` and idempotence on.",
+                "write, with `acks=all` and idempotence on. `confluent-kafka` (Python, Go, .NET) is built on "
+                "librdkafka.",
 )
 
 PARTITIONS = Question(
