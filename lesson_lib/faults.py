@@ -6,8 +6,10 @@ text, `"2: lose ack; 4-6: refuse 19; 8+: lose request"`. The simulation and the 
 script. For the proxy it may also name the n-th request of one kind to a transaction coordinator, such as
 `"EndTxn 1: lose ack"`: it can be lost, or its answer.
 
-To add a fault: name it here, and carry it out in `sim/network.py`, `sim/broker.py` or `sim/sender.py` and in
-`proxy/proxy.py`; its words in a picture's heading are in `draw/words/heading.py`.
+To add a fault: name it here, and carry it out in `sim/network.py` or `sim/sender.py` and in
+`proxy/proxy.py`; what happens to a broker instead is done by `befall`, in `EmbeddedBroker.hooks` and in
+`sim/memory_broker.py`. Its words in a picture's heading are in `draw/words/heading.py`; `KINDS` in
+`explorer/protocol.py` says whether it can be explored.
 
 Kafka answers in order on one connection, so one answer cannot go missing alone. All faults that break a
 connection are one: from attempt n on, the connection lets K more requests through to the broker and J answers
@@ -23,6 +25,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lesson_lib.core.error_codes import ErrorCode
+from lesson_lib.core.partition_log import PRODUCER_ID_EXPIRATION_MS, PartitionLog
 from lesson_lib.errors import LessonError
 
 NAMES = {
@@ -49,6 +52,7 @@ PRODUCE_ERRORS = (2, 3, 6, 7, 10, 13, 17, 18, 19, 20, 21, 29, 31, 32, 42, 43, 44
                   53, 56, 59, 74, 76, 87, 100, 120)  # 31 and 46 by older brokers only
 BROKER_WORDS = {"restart broker": "restarted", "crash broker": "crashed", "fail over": "failed over",
                 "forget idle ids": "forgot ids"}
+BROKER_FAULTS = {word: name for name, word in BROKER_WORDS.items()}
 COORDINATOR_APIS = ("InitProducerId", "AddPartitionsToTxn", "AddOffsetsToTxn", "EndTxn")
 LOSSES = {"lose request": (0, 0), "lose request silently": (0, 0), "lose ack": (1, 0),
           "lose ack silently": (1, 0)}
@@ -76,6 +80,20 @@ class Fault:
 
 
 DELIVER = Fault("deliver")
+
+
+def befall(log: PartitionLog, name: str, now: int = 0) -> None:
+    """Do to a log what the fault of that name does to each log of its broker, at `now` (ms)."""
+    if name == "restart broker":
+        log.restart_clean(now)
+    elif name == "crash broker":
+        log.restart_after_crash(now)
+    elif name == "fail over":
+        log.fail_over()
+    elif name == "forget idle ids":
+        log.forget_idle_ids(now + PRODUCER_ID_EXPIRATION_MS)
+    else:
+        raise ValueError(f"{name!r} does not happen to a broker.")
 
 
 @dataclass(frozen=True, slots=True)

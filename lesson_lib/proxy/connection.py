@@ -179,7 +179,7 @@ class ClientSide:
             self.recording.settle(batch)
             self._unanswered.remove(batch)
 
-    def lose(self, read: ReadRequest, what: str, drops: bool) -> None:
+    def note_lost(self, read: ReadRequest, what: str, drops: bool) -> None:
         """The request or its answer is lost, at once or where the connection drops with that; the client
         still waits for it.
         """
@@ -197,12 +197,12 @@ class ClientSide:
         self.end()
         for batch in self._unanswered:
             if not batch.settled:
-                self.recording.lost(batch, "request")
+                self.recording.note_lost(batch, "request")
 
     def end(self) -> None:
         """What is lost with the connection is lost."""
         for batch, what in self._lost_with_it:
-            self.recording.lost(batch, what)
+            self.recording.note_lost(batch, what)
         self._lost_with_it.clear()
 
     def _client_left(self) -> None:

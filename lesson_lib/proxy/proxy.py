@@ -107,16 +107,16 @@ class ProxyConnection:
         elif read.fault is DELIVER:
             await self._pass_on(read.request)
         else:
-            await self._lose(read)
+            await self._lose_at_coordinator(read)
 
-    async def _lose(self, read: ReadRequest) -> None:
+    async def _lose_at_coordinator(self, read: ReadRequest) -> None:
         """A request to a coordinator, or the answer to it."""
         request, api = read.request, frames.COORDINATOR_REQUESTS[read.request.api_key]
         handled, _ = self.fate.take(read.fault)
         if handled:
             await self._answer(request)
         what = f"the answer to {api}" if handled else f"the request {api}"
-        self.state.recording.lost_on_the_way(request.client_id, what)
+        self.state.recording.note_coordinator_loss(request.client_id, what)
         if self.fate.tears_now:
             self.client.tear()
 
@@ -153,7 +153,7 @@ class ProxyConnection:
         if handled:
             await self._let_through(read, answered and read.fault.name != "kill producer")
         else:
-            self.client.lose(read, "request", self.fate.drops)
+            self.client.note_lost(read, "request", self.fate.drops)
         if self.fate.tears_now:
             await self._wait_until_quiet()
             self.client.tear()
@@ -167,7 +167,7 @@ class ProxyConnection:
         elif answered and not self.client.left.is_set():
             await self._deliver(read, frame)
         else:
-            self.client.lose(read, "answer", self.fate.drops)
+            self.client.note_lost(read, "answer", self.fate.drops)
 
     async def _decide(self, read: ReadRequest) -> bytes:
         """The answer: the broker's, or our own in its place."""

@@ -185,7 +185,7 @@ class Recording:
         self.note(replace(sent.event, kind=Kind.ACK, error=ErrorCode(error), offset=offset))
         self.settle(sent)
 
-    def lost(self, sent: BatchSent, what: str) -> None:
+    def note_lost(self, sent: BatchSent, what: str) -> None:
         """The request or the answer is lost."""
         self.note_about(sent, Kind.LOST, what)
         self.settle(sent)
@@ -246,7 +246,7 @@ class Recording:
         self.asked[api] += 1
         return self.script.at(self.asked[api], api)
 
-    def lost_on_the_way(self, client_id: str, what: str) -> None:
+    def note_coordinator_loss(self, client_id: str, what: str) -> None:
         """A request to a coordinator is lost, or the answer to it."""
         self.note(Event(0, Kind.PRODUCER, f"loses {what}", self.lane(client_id)))
 

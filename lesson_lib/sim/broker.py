@@ -11,9 +11,9 @@ from collections.abc import Sequence
 
 from lesson_lib.core.batch import Batch, TopicPartition
 from lesson_lib.core.error_codes import ErrorCode
-from lesson_lib.core.partition_log import PRODUCER_ID_EXPIRATION_MS, PartitionLog, StoredBatch
+from lesson_lib.core.partition_log import PartitionLog, StoredBatch
 from lesson_lib.core.producer_state import Refused, Verdict
-from lesson_lib.faults import BROKER_WORDS
+from lesson_lib.faults import BROKER_WORDS, befall
 from lesson_lib.history import Kind, LogCell
 from lesson_lib.sim.messages import ProduceAnswer, ProduceRequest
 from lesson_lib.sim.world import ToyWorld
@@ -62,16 +62,8 @@ class ToyBroker:
 
     def happen(self, name: str) -> None:
         """Restart, crash, fail over, or let a day pass, as the fault of that name says."""
-        now = self.world.clock.now
         for log in self.logs.values():
-            if name == "restart broker":
-                log.restart_clean(now)
-            elif name == "forget idle ids":
-                log.forget_idle_ids(now + PRODUCER_ID_EXPIRATION_MS)
-            elif name == "fail over":
-                log.fail_over()
-            else:
-                log.restart_after_crash(now)
+            befall(log, name, self.world.clock.now)
         self.world.record(Kind.BROKER, BROKER_WORDS[name], lane="broker")
 
     def cells(self, partition: int) -> tuple[LogCell, ...]:

@@ -7,9 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lesson_lib import simulate
+from lesson_lib.broker.embedded import EmbeddedBroker
+from lesson_lib.core.batch import Batch
 from lesson_lib.core.error_codes import ErrorCode
+from lesson_lib.core.partition_log import PRODUCER_ID_EXPIRATION_MS, PartitionLog
 from lesson_lib.errors import LessonError
-from lesson_lib.faults import NAMES, Fault, FaultScript, parse_fault, parse_script
+from lesson_lib.faults import BROKER_WORDS, NAMES, Fault, FaultScript, befall, parse_fault, parse_script
 
 
 def test_a_dict_and_a_text_say_the_same() -> None:
@@ -100,3 +103,21 @@ def test_a_request_to_a_coordinator() -> None:
         parse_script({"EndTxn 1": "refuse 6"})
     with pytest.raises(LessonError, match="names no request"):
         parse_script({"Fetch 1": "lose ack"})
+
+
+def test_every_fault_at_a_broker_is_known_wherever_there_is_one() -> None:
+    """Each leaves another memory behind, so that none is taken for another; a name that nobody knows is no fault at all."""
+    left = {}
+    for name in BROKER_WORDS:
+        log = PartitionLog()
+        for sequence, time in enumerate((1, 1, PRODUCER_ID_EXPIRATION_MS)):
+            log.append(Batch(1, 7 + (sequence > 1), 0, 0 if sequence > 1 else sequence, max_timestamp=time))
+        log.start_verification(Batch(1, 9, 0, 0, transactional=True))
+        befall(log, name, PRODUCER_ID_EXPIRATION_MS + 1 if name == "crash broker" else 1)
+        left[name] = {pid: len(entry.batches) for pid, entry in log.producers.items()}, len(log.verifying)
+    assert left == {"restart broker": ({7: 1, 8: 1}, 0), "crash broker": ({8: 1}, 0), "fail over": ({7: 2, 8: 1}, 0),
+                    "forget idle ids": ({8: 1}, 1)}
+    with pytest.raises(ValueError, match="'lose ack' does not happen to a broker"):
+        befall(PartitionLog(), "lose ack")
+    with EmbeddedBroker() as broker:
+        assert broker.hooks.keys() == BROKER_WORDS.keys()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import compress
@@ -11,8 +11,9 @@ from itertools import compress
 from lesson_lib.core.batch import Batch, TopicPartition, increment_sequence
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.kafka_version import KafkaVersion
-from lesson_lib.core.partition_log import PRODUCER_ID_EXPIRATION_MS, PartitionLog
+from lesson_lib.core.partition_log import PartitionLog
 from lesson_lib.core.producer_state import Appended, ProducerStateEntry
+from lesson_lib.faults import BROKER_FAULTS, befall
 from lesson_lib.history import Event, History, Kind, LogCell, label_of
 
 Owner = tuple[str, int, int]  # topic, partition, producer id
@@ -44,9 +45,9 @@ class BrokerMemory:
         elif event.kind == Kind.MARKER:
             commit = event.what == "commit"
             self._log(event).append_marker(event.producer_id, event.producer_epoch, commit=commit)
-        elif event.kind == Kind.BROKER:
+        elif event.kind == Kind.BROKER and event.what in BROKER_FAULTS:
             for log in self._logs.values():
-                _HAPPENS.get(event.what, PartitionLog.fail_over)(log)
+                befall(log, BROKER_FAULTS[event.what])
         else:
             return self._now
         self._now = {(*key, producer_id): entry for key, log in self._logs.items()
@@ -59,11 +60,6 @@ class BrokerMemory:
 
 def _stored(entry: ProducerStateEntry | None, batch: Batch, end: int, version: KafkaVersion) -> Appended:
     return Appended(end)
-
-
-_HAPPENS: dict[str, Callable[[PartitionLog], object]] = {
-    "restarted": PartitionLog.restart_clean, "crashed": PartitionLog.restart_after_crash,
-    "forgot ids": lambda log: log.forget_idle_ids(PRODUCER_ID_EXPIRATION_MS)}
 
 
 def owner_of(send: Event) -> Owner:
