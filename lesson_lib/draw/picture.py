@@ -22,7 +22,7 @@ from lesson_lib.draw.sheet.canvas import Canvas
 from lesson_lib.errors import LessonError
 
 AT_ITS_END = -1
-NARROWEST = 640  # pixels on the page: smaller, its words cannot be read, and it is scrolled instead
+READABLE = 0.991  # of its size: smaller, its labels have less than 11 pixels, and it is scrolled instead
 # On paper nothing can be opened. Where a browser does not know this, `stepper.js` opens the table.
 ON_PAPER = ("@media print{.lesson-picture details::details-content"
             "{content-visibility:visible;display:block;height:auto}}")
@@ -36,7 +36,8 @@ class Playing:
     `captions` are sentences, `surprises` the steps at which something goes otherwise than planned. `now`:
     where the line of the present goes, from (x, y) to (x, y) in pixels; empty where the layout has no time.
     `rows`: which lines of the table light up, as (run, request). `boxes`: see `words.boxes`. `opens_at` is
-    the step that is shown first.
+    the step that is shown first. `finding` is what the picture says at its end, for where it is not all in
+    view.
     """
 
     captions: tuple[str, ...]
@@ -45,6 +46,7 @@ class Playing:
     rows: tuple[tuple[tuple[int, int], ...], ...] = ()
     boxes: tuple[dict[str, Any], ...] = ()
     opens_at: int = AT_ITS_END
+    finding: str = ""
 
 
 @dataclass(frozen=True)
@@ -98,17 +100,16 @@ class Picture:
         if self.playing is None or not self.captions:
             return f'<div class="lesson-picture">{self._image()}{self._table_html()}</div>'
         name = name_of(self.svg)
-        script = script_for(name, self.playing)
-        at = self.canvas.divided_at
-        marked = f'data-picture="{name}"' + (f' data-divided="{at / self.canvas.height:.4f}"' if at else "")
-        return f'<div class="lesson-picture" {marked}>{self._image()}{self._table_html()}{script}</div>'
+        parts = f"{self._image()}{self._table_html()}{script_for(name, self.playing)}"
+        return f'<div class="lesson-picture" data-picture="{name}">{parts}</div>'
 
     def _image(self) -> str:
         source = f"data:image/svg+xml;base64,{base64.b64encode(self.svg.encode()).decode()}"
         size = f'width="{self.canvas.width:.0f}"'
-        look = f"max-width:100%;min-width:{NARROWEST}px;height:auto;background:#fff"
+        least = round(READABLE * self.canvas.width)
+        look = f"max-width:100%;min-width:{least}px;height:auto;background:#fff"
         image = f'<img alt="{escape(self.alt)}" src="{source}" {size} style="{look}">'
-        return f'<div style="overflow-x:auto">{image}</div>'
+        return f'<div style="overflow:auto">{image}</div>'
 
     def _table_html(self) -> str:
         # So wide that long lines make no place wider.

@@ -106,7 +106,8 @@ def _playing(panels: Sequence[Panel], telling: Telling) -> Playing:
     rows = tuple(tuple((run, fact.event.attempt) for run, fact in step if fact.event.attempt)
                  for step in telling.order)
     found = boxes([panel.view for panel in panels], telling)
-    return Playing(telling.captions(), telling.surprises(), now, rows, tuple(found))
+    finding = " ".join(f"{title(panel.view.history, panel.view.name)}." for panel in panels)
+    return Playing(telling.captions(), telling.surprises(), now, rows, tuple(found), finding=finding)
 
 
 def _telling(views: Sequence[RunView], names: Sequence[str]) -> Telling:
@@ -138,8 +139,7 @@ def _page(panels: Sequence[Panel], telling: Telling, behind: History | None) -> 
     heights = [sum(part.height for part in parts) for parts in zip(headings, panels, endings, strict=True)]
     canvas = Canvas(width, top + sum(heights) + MARGIN * (len(panels) - 1) + 8)
     for heading, panel, ending, height in zip(headings, panels, endings, heights, strict=True):
-        if panel is not panels[0]:  # where there is little room, each run can be shown alone
-            canvas.divided_at = top - 7
+        if panel is not panels[0]:
             canvas.line([(MARGIN, top - 7), (width - MARGIN, top - 7)], colour=LANE, width=1.0)
         heading.draw(canvas, top, telling.last if panel.view.events else None)
         panel.draw(canvas, top + heading.height)

@@ -12,8 +12,11 @@
     .lesson-boxes[hidden] { display: none }
     .lesson-boxes > div { border: 1px solid currentColor; border-radius: 4px; padding: 2px 8px; max-height: 4.2em;
       overflow-y: auto; line-height: 1.35 }
-    .lesson-boxes span { display: inline-block; margin-right: 1em; white-space: nowrap }
+    .lesson-boxes b { margin-right: .8em } .lesson-boxes span > span { display: inline-block; margin-right: 1em; white-space: nowrap }
     .lesson-boxes .new, .lesson-picture pre .new { background: #fff4c2; color: #1a1a1a; box-shadow: 0 0 0 2px #e69f00 }
+    .lesson-sheet [data-event] { cursor: pointer }
+    @media (max-width: 600px) { .lesson-boxes > div { max-height: 6.6em !important } }
+    @media print { .lesson-picture > div { max-height: none !important } }
     .lesson-sheet g.new { filter: drop-shadow(0 0 2px #b35c00) drop-shadow(0 0 3px #e69f00) }`; // an animation costs half a frame a step
   const PACE = 1100; // milliseconds from event to event while it plays
 
@@ -48,7 +51,17 @@
     const last = told.captions.length - 1;
     const groups = told.captions.map(() => []);
     svg.querySelectorAll("[data-event]").forEach((g) => groups[+g.dataset.event].push(g));
-    const solid = (g) => !/^#.{8}$/.test(g.firstElementChild?.getAttribute("fill")); // not the ground of a connection
+    // A mark says what it is: when one points at it, and when it is pressed.
+    groups.forEach((marks, n) => marks.forEach((g) => {
+      const title = document.createElementNS("http://www.w3.org/2000/svg", "title");
+      title.textContent = told.captions[n];
+      g.prepend(title);
+    }));
+    svg.addEventListener("click", (event) => {
+      const mark = event.target.closest("[data-event]");
+      if (mark && !getSelection().toString()) { stop(); show(+mark.dataset.event); }
+    });
+    const solid = (g) => !/^#.{8}$/.test(g.lastElementChild?.getAttribute("fill")); // not the ground of a connection
     let now = last;
 
     make("style", {}, root).textContent = STYLE;
@@ -77,23 +90,42 @@
     const lists = told.boxes.flatMap((run) => [["The application believes", run.believes], ["The log holds", run.holds]]
       .filter(([, changes]) => changes.length).map(([what, changes]) => {
         const box = make("div", { tabindex: 0, role: "group", "aria-label": run.name ? `${run.name}: ${what}` : what }, boxes);
-        make("b", {}, box).textContent = `${run.name ? `${run.name}: ` : ""}${what}`;
-        return { changes, list: make("div", {}, box), shown: "" };
+        make("b", {}, box).textContent = `${run.name ? `${run.name}: ` : ""}${what} `;
+        return { changes, list: make("span", {}, box), shown: "" };
       }));
     slider.addEventListener("input", () => { stop(); show(+slider.value); });
     surprise.setAttribute("aria-disabled", String(!told.surprises.length));
-    let narrow = false; // whether only a part of the picture is in view
-    new ResizeObserver(() => { narrow = frame.scrollWidth > frame.clientWidth; }).observe(frame);
 
     // What is sticky needs a way up to the page's own scroller on which nothing else scrolls, and a ground to stand on.
-    let ground = "";
-    for (let e = root; e; e = e.parentElement) {
+    let ground = "", page = null;
+    for (let e = root; e && !page; e = e.parentElement) {
       const look = getComputedStyle(e);
       if (!ground && !/^(transparent|rgba\(.*, 0\))$/.test(look.backgroundColor)) ground = look.backgroundColor;
-      if (e.scrollHeight > e.clientHeight + 1 && /auto|scroll/.test(look.overflowY)) break;
-      if (e !== document.body && e !== document.documentElement && look.overflowY !== "visible") e.style.overflow = "visible";
+      if (e.matches("body, .slide") || (e.scrollHeight > e.clientHeight + 1 && /auto|scroll/.test(look.overflowY))) page = e;
+      else if (look.overflowY !== "visible") e.style.overflow = "visible";
     }
     player.style.background = ground || "Canvas";
+
+    // A picture that is larger than its window is scrolled in itself, with the bar below it in view.
+    // The names of its rows stay at the left edge, on a ground of their own.
+    const names = svg.querySelectorAll("[data-pinned]"), edge = Math.max(0, ...[...names].map((name) => name.getBBox().width)) + 20;
+    const strip = document.createElementNS("http://www.w3.org/2000/svg", "g");
+    strip.innerHTML = names.length ? `<rect width="${edge}" height="${svg.viewBox.baseVal.height}" fill="#ffffffe6" visibility="hidden"/>` : "";
+    strip.append(...names);
+    svg.append(strip);
+    let large = false;
+    const room = () => {
+      const high = page?.matches("body, .slide") ? innerHeight : page.clientHeight;
+      if (!page.matches(".slide")) frame.style.maxHeight = `${Math.max(200, high - player.offsetHeight - 12)}px`;
+      large = frame.scrollWidth > frame.clientWidth + 1 || frame.scrollHeight > frame.clientHeight + 1;
+      if (large && now < last) follow(now);
+      else if (large && boxes.hidden) follow(told.surprises[0] ?? 0);
+    };
+    frame.addEventListener("scroll", () => {
+      const by = frame.scrollLeft * svg.viewBox.baseVal.width / svg.clientWidth;
+      strip.setAttribute("transform", `translate(${by} 0)`);
+      strip.firstChild?.setAttribute("visibility", by > 1 ? "visible" : "hidden");
+    });
 
     // The line that marks now, over the drawing.
     const line = document.createElementNS("http://www.w3.org/2000/svg", "line");
@@ -163,12 +195,17 @@
       }
     }
 
-    // Scroll to where something just happened.
+    // Scroll to where something just happened: to all of it, else to its first mark.
     function follow(to) {
-      const [mark, view] = [groups[to][0], frame].map((e) => e?.getBoundingClientRect());
-      if (mark && (mark.left < view.left || mark.right > view.right)) {
-        frame.scrollLeft += (mark.left + mark.right - view.left - view.right) / 2;
-      }
+      const marks = groups[to].filter(solid).map((g) => g.getBoundingClientRect()), view = frame.getBoundingClientRect();
+      if (!marks.length) return;
+      const left = view.left + (names.length ? edge * svg.clientWidth / svg.viewBox.baseVal.width : 0);
+      const by = (from, till, low, high) => {
+        const all = [Math.min(...marks.map((m) => m[from])), Math.max(...marks.map((m) => m[till]))];
+        const [a, b] = all[1] - all[0] < high - low ? all : [marks[0][from], marks[0][till]];
+        return a < low || b > high ? (a + b - low - high) / 2 : 0;
+      };
+      frame.scrollBy(by("left", "right", left, view.right), by("top", "bottom", view.top, view.bottom));
     }
 
     function show(wanted) {
@@ -192,9 +229,9 @@
       [first, back].forEach((b) => b.setAttribute("aria-disabled", String(to === 0)));
       [next, end].forEach((b) => b.setAttribute("aria-disabled", String(to === last)));
       caption.className = to === last ? "lesson-steps" : "";
-      caption.textContent = `${to + 1} of ${last + 1}. ${told.captions[to]}`;
+      caption.textContent = `${to + 1} of ${last + 1}. ${told.captions[to]}${large && to === last ? ` ${told.finding}` : ""}`;
       root.dataset.step = to;
-      if (narrow) follow(to);
+      if (large && to < last) follow(to);
     }
 
     // Safari leaves the focus elsewhere when a control is clicked, and the next key would be the notebook's.
@@ -218,6 +255,9 @@
     let begun = told.opens_at >= 0, seen = false;
     show(begun ? told.opens_at : last);
     begun = true;
+    new ResizeObserver(room).observe(player);
+    new ResizeObserver(room).observe(frame);
+    addEventListener("resize", room);
   }
 
   function start(tries) {

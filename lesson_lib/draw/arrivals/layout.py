@@ -39,7 +39,7 @@ LONG_RUN = 40  # arrivals
 LEFT, RIGHT = 74.0, 16.0
 TITLE, PLOT, LEGEND = 24.0, 230.0, 36.6
 LEAST_HIGH, UPRIGHT_HIGH, INSIDE = 66.0, 132.0, 36.0  # of a row: least, with a word in it, what edges take
-WIDEST, HAPPENING, NARROW, FROM_ZERO = 128.0, 24.0, 40.0, 40
+WIDEST, HAPPENING, NARROW, FROM_ZERO = 200.0, 24.0, 40.0, 40
 HIGHEST = 24.0  # pixels of one sequence where rows share the page
 NAMES = {"stored": "stored", "duplicate": "duplicate", "refused": "refused", "fenced": "old epoch",
          "kept": "kept aside"}

@@ -28,7 +28,7 @@ from lesson_lib.history import Kind
 LEFT, RIGHT = 132.0, 18.0
 TOO_WIDE = 1300  # pixels; a notebook shows about a thousand without making it smaller
 COUNTS, APART = "to the right: order of events, not time", "each run on a time axis of its own"
-PRODUCER, NETWORK, BROKER, WORDS, CONSUMER = 28.0, 88.0, 34.0, 30.0, 46.0  # heights of rows
+PRODUCER, NETWORK, BROKER, WORDS, CONSUMER = 28.0, 64.0, 34.0, 30.0, 46.0  # heights of rows
 
 STEPS, GAP, LONG, SHORT_MS, WIDEST = (30.0, 18.0, 11.0, 6.0), 8.0, 4.0, 100, 2.6
 FIRST_WAITING, WAITING = "{} of\nwaiting left out", "{}\nleft out"  # once it was said, fewer words will do
@@ -128,9 +128,9 @@ class LanesPanel:
 
     def _frame(self, canvas: Canvas) -> None:
         for name, y in self._names():
-            canvas.text(MARGIN, y, name, align="left", bold=name.startswith("log"))
+            canvas.text(MARGIN, y, name, align="left", bold=name.startswith("log"), pinned=True)
             numbers = NUMBERS.get(name if name.startswith("broker") else name.split(" ", 1)[0], "")
-            canvas.text(MARGIN, y + 13, numbers, align="left", colour=QUIET)
+            canvas.text(MARGIN, y + 13, numbers, align="left", colour=QUIET, pinned=True)
         for lane in [*self.view.producers, "broker"]:
             ends = [(LEFT - 14, self.lane(lane)), (self.width - RIGHT, self.lane(lane))]
             canvas.line(ends, colour=LANE, width=1.4, layer=0.2)

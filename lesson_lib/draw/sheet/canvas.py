@@ -53,7 +53,10 @@ class Mark:
 
 @dataclass(slots=True)
 class Text(Mark):
-    """Lines around the middle of their height at (x, y); `backed` puts white behind them."""
+    """Lines around the middle of their height at (x, y); `backed` puts white behind them.
+
+    `pinned` ones stay at the left edge where a picture is wider than its place and is scrolled.
+    """
 
     x: float
     y: float
@@ -64,6 +67,7 @@ class Text(Mark):
     align: str = "center"
     upright: bool = False  # from bottom to top
     backed: bool = False
+    pinned: bool = False
     layer: float = field(default=6, kw_only=True)
 
     @property
@@ -118,7 +122,6 @@ class Canvas:
     def __init__(self, width: float, height: float) -> None:
         self.width, self.height = width, height
         self.event: int | None = None
-        self.divided_at: float | None = None  # height of the line between two runs
         self.marks: list[Mark] = []
         self.behind: list[Mark] = []  # another picture, which shines through from behind
 
@@ -207,7 +210,8 @@ def _text(mark: Text) -> str:
     font = f'font-size="{size:.2f}"' + ' font-weight="bold"' * mark.bold
     turned = f' transform="rotate(-90 {mark.x:.1f} {mark.y:.1f})"' if mark.upright else ""
     look_of_it = f'{font} text-anchor="{ANCHORS[mark.align]}" fill="{mark.colour}"'
-    return f"<g{turned}>{_ground(mark) if mark.backed else ''}<g {look_of_it}>{''.join(found)}</g></g>"
+    held = ' data-pinned="yes"' * mark.pinned
+    return f"<g{turned}{held}>{_ground(mark) if mark.backed else ''}<g {look_of_it}>{''.join(found)}</g></g>"
 
 
 def _ground(mark: Text) -> str:

@@ -32,7 +32,7 @@ DOTTED, DASHED, EXPECTED = (0, (1, 2)), (0, (4, 2.2)), (0, (5, 3))  # as matplot
 
 FAMILY = "DejaVu Sans"
 DPI = 100
-WIDTH = 1000             # pixels: a notebook's width
+WIDTH = 940              # pixels: what a page of a book has room for, so that no label is made smaller there
 MARGIN = 12.0            # pixels at the edges of a sheet
 SMALL, NORMAL, LARGE = 8.0, 9.0, 10.5  # points
 

@@ -23,6 +23,17 @@ SMALL = """least => [...document.querySelectorAll('main p, main li, main pre, ma
     .filter(e => e.innerText.trim() && parseFloat(getComputedStyle(e).fontSize) < least).map(e => e.innerText.slice(0, 60))"""
 MARKS = """[...document.querySelectorAll('[data-picture] svg')].map(svg => [...svg.querySelectorAll('[data-event]')]
     .filter(g => g.getClientRects().length).length)"""
+# Every picture, shown even where a question hides it: its least label, its height with its bar, and how much of it sticks out.
+PICTURES = """() => { const all = [...document.querySelectorAll('.lesson-picture')];
+    for (const picture of all) for (let e = picture; e; e = e.parentElement) { e.hidden = false; if (e.tagName === 'DETAILS') e.open = true; }
+    document.querySelectorAll('.lesson-reveal').forEach(e => { e.style.display = 'block'; });
+    return new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(() => drawn(all.map(picture => {
+        const svg = picture.querySelector('.lesson-sheet svg'), frame = picture.firstElementChild, player = picture.querySelector('.lesson-player');
+        const part = svg.getBoundingClientRect().width / svg.viewBox.baseVal.width, page = document.documentElement;
+        const sizes = [...svg.querySelectorAll('[font-size]')].map(g => part * +g.getAttribute('font-size'));
+        return {words: svg.textContent.slice(0, 60), least: Math.min(...sizes), over: frame.getBoundingClientRect().right - page.clientWidth,
+            high: frame.getBoundingClientRect().height + player.getBoundingClientRect().height};
+    }))))); }"""
 EVENT = "[...document.querySelectorAll('[data-picture]')].map(root => root.dataset.step)"
 
 
@@ -115,6 +126,19 @@ def test_a_page_is_not_wider_than_a_phone_and_its_letters_are_large_enough(book:
         page = open_page(path, *PHONE)
         assert page.evaluate(OVERHANG) <= 0, path.name
         assert page.evaluate(SMALL, LEAST) == [], path.name
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width, height", [(1366, 768), (390, 844)])
+def test_every_label_of_every_picture_can_be_read_and_a_picture_fits_its_window_with_its_bar(
+        book: list[Path], open_page: Any, width: int, height: int) -> None:
+    pictures = 0
+    for path in book[1:8]:
+        for picture in open_page(path, width, height).evaluate(PICTURES):
+            assert picture["least"] >= 11, f"{path.name}: {picture}"
+            assert picture["high"] <= height and picture["over"] <= 0, f"{path.name}: {picture}"
+            pictures += 1
+    assert pictures > 40
 
 
 @pytest.mark.browser

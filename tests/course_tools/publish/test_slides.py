@@ -16,21 +16,26 @@ from lesson_lib.draw import compare
 from tests.course_tools.publish.conftest import serious
 from tests.draw.runs import lesson
 
-LEAST = 0.7  # of 22 pixels, and of a picture's own size: smaller cannot be read from the back of a room
+LEAST = 0.7  # of 22 pixels: smaller cannot be read from the back of a room
 END = "() => [document.querySelector('.slide.now')].every(e => e.scrollTop + e.clientHeight > e.scrollHeight - 2)"
 PAPER = 1046, 718  # pixels of A4 on its side within margins of 1 cm
 SLIDE = """() => {
     const slide = document.querySelector('.slide.now');
     const floor = Math.min(slide.getBoundingClientRect().bottom, document.querySelector('nav.turn').getBoundingClientRect().top + 9);
-    const inFrame = (e) => e.parentElement.closest('.one-run'); // the frame itself is looked at
+    const frames = [...slide.querySelectorAll('.lesson-picture > div:has(svg)')];
+    const inFrame = (e) => frames.includes(e.parentElement.closest('.lesson-picture > div')); // the frame itself is looked at
     const cut = [...slide.querySelectorAll('*')].filter((e) => {
         if (inFrame(e)) return false;
         const box = e.getBoundingClientRect();
         return box.width && box.height && (box.bottom > floor + 1 || box.right > innerWidth + 1 || box.left < -1 || box.top < -1);
     }).map((e) => e.outerHTML.slice(0, 120));
     const wide = [...slide.querySelectorAll('pre')].filter((pre) => pre.scrollWidth > pre.clientWidth + 1).map((pre) => pre.innerText);
-    const drawn = [...slide.querySelectorAll('.lesson-picture img')].map((i) => i.getBoundingClientRect().width / i.naturalWidth);
-    return {part: Math.min(+slide.dataset.part, ...drawn), cut: cut.concat(wide), empty: !slide.innerText.trim(),
+    const labels = frames.flatMap((f) => [...f.querySelectorAll('svg [font-size]')].map((g) => g.getAttribute('font-size')
+        * f.querySelector('svg').getBoundingClientRect().width / f.querySelector('svg').viewBox.baseVal.width));
+    const sum = (all) => all.reduce((a, b) => a + b, 0);
+    const lack = Math.min(...[sum(frames.map((f) => f.firstElementChild.getBoundingClientRect().height)), 0.33 * innerHeight])
+        - sum(frames.map((f) => f.getBoundingClientRect().height));
+    return {part: +slide.dataset.part, label: Math.min(99, ...labels), lack, cut: cut.concat(wide), empty: !slide.innerText.trim(),
         place: document.getElementById('place').innerText};
 }"""
 
@@ -55,15 +60,17 @@ def test_every_slide_fits_the_screen_and_can_be_read(slides: list[Path], open_pa
         for slide in every_slide(page):
             assert not slide["cut"], f"{path.name}, slide {slide['place']}"
             assert slide["part"] >= LEAST, f"{path.name}, slide {slide['place']}: give one of its cells a slide of its own"
+            assert slide["label"] >= 14 and slide["lack"] < 3, f"{path.name}, slide {slide['place']}: {slide}"
             assert not slide["empty"], f"{path.name}, slide {slide['place']}"
         assert page.complaints == []
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("width, height", [(1920, 1080), (1024, 768)])
+@pytest.mark.parametrize("width, height", [(1920, 1080), (1366, 768), (1024, 768)])
 def test_slides_fill_other_screens_too(slides: list[Path], open_page: Any, width: int, height: int) -> None:
     seen = every_slide(open_page(slides[1], width, height))
     assert not [slide["cut"] for slide in seen if slide["cut"]]
+    assert min(slide["label"] for slide in seen) >= 14
 
 
 @pytest.mark.browser
@@ -95,24 +102,39 @@ def test_keys_turn_slides_but_step_events_where_a_stepper_has_the_focus(slides: 
 
 
 @pytest.mark.browser
-def test_a_high_picture_of_two_runs_is_shown_one_run_after_the_other(open_page: Any, tmp_path: Path) -> None:
-    """Forwards and backwards; together they show all of it, and a step taken in one is taken in the other."""
+def test_each_event_of_a_picture_is_a_step_of_its_slide(open_page: Any, tmp_path: Path) -> None:
+    """On by arrow, event by event; back the same way; the keys of a clicker (Page Down, Page Up) turn the slide at once."""
     two = compare(lesson("burst"), lesson("burst"), "arrivals")
     page = open_page(make_slides(tmp_path, {Path("two.ipynb"): between_two_slides(two)})[0])
-    picture, frames = page.locator("[data-picture]"), {}
-    last = int(picture.get_attribute("data-step"))
-    for turn, place in (("Next", "2 / 3, run 1 of 2"), ("Next", "2 / 3, run 2 of 2"), ("Next", "3 / 3"),
-                        ("Previous", "2 / 3, run 2 of 2"), ("Previous", "2 / 3, run 1 of 2"), ("Previous", "1 / 3")):
-        page.get_by_role("button", name=f"{turn} slide").click()
-        assert page.locator("#place").inner_text() == place
-        if "run" in place:
-            frames[place] = page.locator(".one-run").bounding_box(), page.locator(".lesson-sheet").bounding_box()
-            picture.get_by_role("button", name="Previous event").click()
-    (upper, first), (lower, second) = frames["2 / 3, run 1 of 2"], frames["2 / 3, run 2 of 2"]
-    assert upper["y"] == pytest.approx(first["y"], abs=1)
-    assert lower["y"] + lower["height"] == pytest.approx(second["y"] + second["height"], abs=1)
-    assert upper["height"] / first["height"] + lower["height"] / second["height"] == pytest.approx(1, abs=0.01)
-    assert int(picture.get_attribute("data-step")) == last - 4
+    picture, place, last = page.locator("[data-picture]"), page.locator("#place"), len(two.captions) - 1
+    page.keyboard.press("ArrowRight")
+    for expected in range(last + 1):
+        assert (place.inner_text(), picture.get_attribute("data-step")) == ("2 / 3", str(expected))
+        page.keyboard.press("ArrowRight" if expected % 2 else "Space")
+    assert place.inner_text() == "3 / 3"
+    page.keyboard.press("ArrowLeft")
+    assert (place.inner_text(), picture.get_attribute("data-step")) == ("2 / 3", str(last)), "back where one was"
+    page.keyboard.press("ArrowLeft")
+    assert (place.inner_text(), picture.get_attribute("data-step")) == ("2 / 3", str(last - 1))
+    page.keyboard.press("PageUp")
+    assert place.inner_text() == "1 / 3"
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert picture.get_attribute("data-step") == str(last), "on paper it is whole"
+
+
+@pytest.mark.browser
+def test_a_picture_that_is_larger_than_its_place_is_scrolled_to_where_something_happens(open_page: Any, tmp_path: Path) -> None:
+    two = compare(lesson("burst"), lesson("lost ack"))
+    page = open_page(make_slides(tmp_path, {Path("two.ipynb"): between_two_slides(two)})[0], 1366, 768)
+    page.keyboard.press("ArrowRight")
+    frame = page.locator(".lesson-picture > div").first
+    assert page.evaluate(SLIDE)["label"] >= 14 and not page.evaluate(SLIDE)["cut"]
+    assert frame.evaluate("e => e.scrollHeight > e.clientHeight + 100")
+    for step in range(1, len(two.captions) - 1):
+        page.keyboard.press("ArrowRight")
+        boxes, view = [mark.bounding_box() for mark in page.locator(f'svg [data-event="{step}"]').all()], frame.bounding_box()
+        assert any(view["x"] <= b["x"] and b["x"] + b["width"] <= view["x"] + view["width"] + 1 and view["y"] <= b["y"] + 1
+                   and b["y"] + b["height"] <= view["y"] + view["height"] + 1 for b in boxes), step
 
 
 def between_two_slides(picture: Any) -> Any:

@@ -1,13 +1,12 @@
-// One slide at a time, as large as the window allows: what is too high is made smaller until it fits. A picture of two runs that
-// would be too small to be read is shown one run after the other.
+// One slide at a time, as large as the window allows: words are made smaller until all fits. A picture is never smaller than its
+// labels can be read from the back of a room: one that is larger than its place is scrolled in itself, to where something happens.
 (function () {
   const slides = [...document.querySelectorAll(".slide")];
   const WIDTH = 1280, HEIGHT = 720; // the window for which the type sizes are meant
   const STEP = 0.02, LEAST = 0.4; // of those sizes
-  const ENOUGH = 0.8; // of those sizes: no need to try another layout
-  const READABLE = 0.75; // of those sizes: below it, two runs are shown one after the other
+  const READABLE = 1.27; // of a picture's own size: its least labels have 14 pixels
+  const PLACES = [[0.62, 0.78], [0.33, LEAST]]; // of the window's height for pictures that need it: words smaller first, then they
   let now = -1;
-  let run = 0, runs = 1; // which of the picture's runs is shown alone, and of how many; 1: the whole picture is shown
 
   document.body.classList.add("live");
   document.querySelector(".turn").hidden = false;
@@ -15,87 +14,77 @@
 
   const fits = (slide) => slide.scrollHeight <= slide.clientHeight && slide.scrollWidth <= slide.clientWidth;
 
-  // Make the slide's content smaller until it fits, and say how much is left of its size.
-  function shrink(slide) {
-    const content = slide.querySelector(".fit");
-    const full = Math.min(innerWidth / WIDTH, innerHeight / HEIGHT);
-    for (let part = 1; ; part -= STEP) {
-      content.style.zoom = full * part;
-      if (part <= LEAST || fits(slide)) return part;
-    }
-  }
-
-  function bothRuns(slide) {
-    const frame = slide.querySelector(".one-run");
-    if (frame) { frame.firstChild.style.transform = ""; frame.replaceWith(frame.firstChild); }
-  }
-
-  function oneRun(slide) {
-    const sheet = slide.querySelector("[data-divided] .lesson-sheet"), image = sheet.querySelector("img");
-    const at = +sheet.closest("[data-divided]").dataset.divided;
-    const frame = document.createElement("div");
-    frame.className = "one-run";
-    frame.style.width = `${image.naturalWidth}px`;
-    frame.style.aspectRatio = `${image.naturalWidth} / ${image.naturalHeight * (run ? 1 - at : at)}`;
-    sheet.replaceWith(frame);
-    frame.append(sheet);
-    sheet.style.transform = run ? `translateY(${-100 * at}%)` : "";
-  }
-
   function fit(slide) {
-    bothRuns(slide);
-    let part = arrange(slide);
-    runs = part < READABLE && slide.querySelectorAll("[data-divided] .lesson-sheet").length === 1 ? 2 : 1;
-    run = Math.min(run, runs - 1);
-    if (runs > 1) { oneRun(slide); part = arrange(slide); }
+    const content = slide.querySelector(".fit"), full = Math.min(innerWidth / WIDTH, innerHeight / HEIGHT);
+    let part, done = false;
+    slide.classList.remove("long");
+    for (const [least, end] of PLACES) {
+      for (part = 1; !done && part >= end; part -= done ? 0 : STEP) {
+        content.style.zoom = full * part;
+        done = place(slide, full * part, least * innerHeight);
+      }
+    }
     slide.dataset.part = part.toFixed(2);
     slide.classList.toggle("long", !fits(slide)); // nothing is ever out of reach
-    document.getElementById("place").textContent = `${now + 1} / ${slides.length}${runs > 1 ? `, run ${run + 1} of ${runs}` : ""}`;
+    document.getElementById("place").textContent = `${now + 1} / ${slides.length}`;
   }
 
-  // The words below the picture or beside it, whichever leaves the picture larger; returns the size as `shrink` does.
-  function arrange(slide) {
-    const pictures = slide.querySelectorAll(".lesson-picture img");
-    const width = () => pictures[0].getBoundingClientRect().width;
-    slide.classList.remove("long", "beside");
-    let part = shrink(slide);
-    if (pictures.length === 1 && part < ENOUGH) { // is it larger with its words beside it?
-      const before = width();
-      slide.classList.add("beside");
-      part = shrink(slide);
-      if (width() <= before || !fits(slide)) { slide.classList.remove("beside"); part = shrink(slide); }
-    }
-    return part;
+  // Give the pictures what the words leave of the slide's height; whether all fits then.
+  function place(slide, zoom, least) {
+    const frames = [...slide.querySelectorAll(".lesson-picture > div:has(img)")];
+    frames.forEach((frame) => {
+      const image = frame.querySelector("img"), wide = `${READABLE * image.getAttribute("width") / zoom}px`;
+      [image, image.parentElement].forEach((e) => { e.style.minWidth = wide; });
+      frame.style.maxHeight = "none";
+    });
+    const over = slide.scrollHeight - slide.clientHeight, highs = frames.map((frame) => frame.getBoundingClientRect().height);
+    if (over <= 0 || !frames.length) return fits(slide);
+    const all = highs.reduce((sum, high) => sum + high), left = all - over;
+    if (left < Math.min(all, least)) return false;
+    frames.forEach((frame, n) => { frame.style.maxHeight = `${(highs[n] * left / all - 2) / zoom}px`; });
+    return fits(slide);
   }
 
-  // One further or one back: to the other run of this slide, or to another slide.
-  function turn(by) {
-    const wanted = run + by;
-    if (wanted === 0 || wanted === runs - 1) { run = wanted; fit(slides[now]); }
-    else show(now + by, by === -1);
+  // A picture's next event is a step of its slide, and so is the one before; false where none is left.
+  function step(by) {
+    const sliders = [...slides[now].querySelectorAll("[data-step] input[type=range]")];
+    const slider = by > 0 ? sliders.find((one) => +one.value < +one.max) : sliders.findLast((one) => +one.value > 0);
+    if (slider) set(slider, +slider.value + by);
+    return !!slider;
   }
 
-  function show(wanted, fromBehind) {
+  function set(slider, value) {
+    slider.value = value;
+    slider.dispatchEvent(new Event("input"));
+  }
+
+  function show(wanted, fromStart) {
     const to = Math.max(0, Math.min(slides.length - 1, wanted));
     if (to === now) return;
     slides[now]?.classList.remove("now");
     slides[to].classList.add("now");
     now = to;
-    run = fromBehind ? 1 : 0;
+    if (fromStart) slides[now].querySelectorAll("[data-step] input[type=range]").forEach((slider) => set(slider, 0));
     fit(slides[now]);
     slides[now].focus({ preventScroll: true });
     history.replaceState(null, "", `#${now + 1}`);
   }
 
-  const moves = { ArrowRight: 1, ArrowDown: 1, PageDown: 1, " ": 1, ArrowLeft: -1, ArrowUp: -1, PageUp: -1, Home: -Infinity, End: Infinity };
+  const steps = { ArrowRight: 1, ArrowDown: 1, " ": 1, ArrowLeft: -1, ArrowUp: -1 };
+  const turns = { PageDown: 1, PageUp: -1, Home: -Infinity, End: Infinity };
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || !(event.key in moves)) return;
-    if (event.target.closest?.("input, select, textarea, summary, button, a, pre") && event.key !== "PageDown" && event.key !== "PageUp") return;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const by = steps[event.key] ?? turns[event.key];
+    if (!by || (event.target.closest?.("input, select, textarea, summary, button, a, pre") && !event.key.startsWith("Page"))) return;
     event.preventDefault();
-    turn(moves[event.key]);
+    if (event.key in turns) show(now + by);
+    else if (!step(by)) show(now + by, by > 0);
   });
-  document.getElementById("back").addEventListener("click", () => turn(-1));
-  document.getElementById("on").addEventListener("click", () => turn(1));
+  document.getElementById("back").addEventListener("click", () => show(now - 1));
+  document.getElementById("on").addEventListener("click", () => show(now + 1));
+  addEventListener("beforeprint", () => {
+    document.querySelectorAll("[data-step] input[type=range]").forEach((slider) => set(slider, slider.max));
+  });
   document.addEventListener("toggle", () => fit(slides[now]), true);
   addEventListener("resize", () => fit(slides[now]));
   addEventListener("load", () => fit(slides[now]));
