@@ -1,13 +1,12 @@
 """A picture that you touch: press a request or an answer, choose what becomes of it, and see the run that
 follows.
 
-Every run is computed ahead with `simulate` (three records, at most two of four faults on the first five
-requests, idempotence on and off), so the picture needs no kernel and no network: the same few lines of script
-draw it in a notebook, in the book and on the site. `decoded` reads a run back; a test compares every one with
-`simulate`.
+Every run is computed ahead with `simulate` (three records, at most two faults on the first five requests, in
+each of `MODES`), so the picture needs no kernel and no network: the same few lines of script draw it in a
+notebook, in the book and on the site. A test reads every one back and compares it with `simulate`.
 
-Differs from Kafka in: what `simulate` differs in; and kafka-python's one request at a time is all that it
-shows.
+Differs from Kafka in: what `simulate` differs in. Other settings are not computed ahead: the line of Python
+that the picture shows runs any of them.
 """
 
 from __future__ import annotations
@@ -18,21 +17,31 @@ from contextlib import suppress
 from functools import cache
 from importlib import resources
 from itertools import combinations, product
+from typing import Any
 
 from lesson_lib.errors import LessonError
-from lesson_lib.history import Attempt, History, Kind
+from lesson_lib.history import Event, History, Kind
 from lesson_lib.sim import simulate
 
-RECORDS, REQUESTS, MOST = 3, 5, 2
+RECORDS, REQUESTS, MOST, LONGEST = 3, 5, 2, 7
 FAULTS = ("lose request", "lose ack", "repeat", "refuse 6")
+# What can be switched: the name of each, as `simulate` takes it. In kafka-python idempotence sends one
+# request at a time, so the Java client stands for several in flight.
+MODES: dict[str, dict[str, Any]] = {
+    "off": {"idempotence": False}, "on": {"idempotence": True},
+    "off,5": {"idempotence": False, "in_flight": 5},
+    "on,5": {"idempotence": True, "in_flight": 5, "client": "java"},
+    "off,retries=0": {"idempotence": False, "retries": 0},
+    "off,acks=0": {"idempotence": False, "acks": 0}}
+WITHOUT_ANSWERS = ("lose request", "repeat")  # the faults that there are with acks=0
 
 
 class Touch:
     """What `touch()` shows: the picture as HTML with its script, the first run's table as text."""
 
-    def __init__(self, faults: dict[int, str], idempotence: bool) -> None:
-        self.start = key_of(faults, idempotence)
-        self.run = simulate(RECORDS, faults=faults, idempotence=idempotence)
+    def __init__(self, faults: dict[int, str], mode: str) -> None:
+        self.start = key_of(faults, mode)
+        self.run = simulate(RECORDS, faults=faults, **MODES[mode])
 
     def __repr__(self) -> str:
         return str(self.run)
@@ -46,56 +55,70 @@ def touch(faults: dict[int, str] | None = None, idempotence: bool = False) -> To
 
     KeyError for a start that was not computed ahead.
     """
-    start = faults or {}
-    runs_ahead()[key_of(start, idempotence)]
-    return Touch(start, idempotence)
+    shown = Touch(faults or {}, "on" if idempotence else "off")
+    runs_ahead()[shown.start]
+    return shown
 
 
 def page_part(start: str = "off") -> str:
-    """The picture as a part of any page: an element, the runs and the script, about 50 KB."""
+    """The picture as a part of any page: an element, the runs and the script."""
     script = resources.files("lesson_lib.teach").joinpath("touch.js").read_text(encoding="utf-8")
-    told = json.dumps(runs_ahead(), separators=(",", ":"))
+    told = json.dumps({"modes": MODES, "runs": runs_ahead()}, separators=(",", ":"))
     return (f'<div class="lesson-touch" data-start="{start}" data-lm-suppress-shortcuts="true">'
             f'<script type="application/json">{told}</script></div><script>{script}</script>')
 
 
-def scripts() -> Iterator[dict[int, str]]:
+def scripts(mode: str) -> Iterator[dict[int, str]]:
     """Every fault script that can be chosen, the one without faults first."""
+    faults = WITHOUT_ANSWERS if MODES[mode].get("acks") == 0 else FAULTS
     for count in range(MOST + 1):
         for requests in combinations(range(1, REQUESTS + 1), count):
-            for faults in product(FAULTS, repeat=count):
-                yield dict(zip(requests, faults, strict=True))
+            for chosen in product(faults, repeat=count):
+                yield dict(zip(requests, chosen, strict=True))
 
 
-def key_of(faults: dict[int, str], idempotence: bool) -> str:
-    """How a run is named: `on`, or `off;2:lose ack;3:repeat`."""
-    chosen = (f"{n}:{fault}" for n, fault in sorted(faults.items()))
-    return ";".join(["on" if idempotence else "off", *chosen])
+def key_of(faults: dict[int, str], mode: str) -> str:
+    """How a run is named: `on`, or `off,5;2:lose ack;3:repeat`."""
+    return ";".join([mode, *(f"{n}:{fault}" for n, fault in sorted(faults.items()))])
 
 
 @cache
 def runs_ahead() -> dict[str, str]:
-    """Name -> run, one piece for each request; a script with a request that is never sent is left out."""
+    """Name -> run, a word an event. Left out is a run of more than LONGEST requests: there is no room."""
     found = {}
-    for idempotence, faults in product((False, True), scripts()):
-        with suppress(LessonError):  # simulate says so of a request that is never sent
-            run = simulate(RECORDS, faults=faults, idempotence=idempotence)
-            found[key_of(faults, idempotence)] = encoded(run)
+    for mode, settings in MODES.items():
+        for faults in scripts(mode):
+            with suppress(LessonError):  # simulate says so of a request that is never sent
+                run = simulate(RECORDS, faults=faults, **settings)
+                if len(run.attempts) <= LONGEST:
+                    found[key_of(faults, mode)] = encoded(run)
     return found
 
 
 def encoded(run: History) -> str:
-    """`batch.try.sequence.arrivals.answer` for each request: `1.2.1.d1.a1` is batch 1, try 2, sequence 1, a
-    duplicate of offset 1, answered with offset 1. Arrivals are s (stored), d (duplicate) or r (refused); an
-    answer is a, e or x (lost).
+    """The events in their order. Numbers after a letter are a request and what comes of it.
+
+    `>1.2.0` sends batch 1, try 2, sequence 0 (-1: none); `s`tored, `d`uplicate and `r`efused are what the
+    broker did; `x` and `y` are a lost request and a lost answer; `a`nswer and `e`rror arrive; `t` is the end
+    of the connection. `o`k, `f`ailed and `u`nknown are what the application is told of a batch, where no
+    answer says it.
     """
-    return " ".join(_request(attempt) for attempt in run.attempts)
+    return " ".join(filter(None, map(_word, run.events)))
 
 
-def _request(attempt: Attempt) -> str:
-    arrivals = "".join(f"{e.what[0]}{e.error.value if e.what == 'refused' else e.offset}"
-                       for e in attempt.events if e.kind == Kind.VERDICT)
-    answer = "x" if attempt.lost == "answer" else ""
-    if attempt.answer is not None:
-        answer = f"e{attempt.answer.value}" if attempt.answer else f"a{attempt.answer_offset}"
-    return ".".join(map(str, (attempt.batch, attempt.try_no, attempt.send.base_sequence, arrivals, answer)))
+def _word(event: Event) -> str:
+    match event.kind:
+        case Kind.SEND:
+            return f">{event.batch}.{event.try_no}.{event.base_sequence}"
+        case Kind.VERDICT:
+            number = event.error.value if event.what == "refused" else event.offset
+            return f"{event.what[0]}{event.attempt}.{number}"
+        case Kind.LOST:
+            return f"{'x' if event.what == 'request' else 'y'}{event.attempt}"
+        case Kind.ACK:
+            return f"e{event.attempt}.{event.error.value}" if event.error else f"a{event.attempt}.{event.offset}"
+        case Kind.REPORT if event.offset is None:
+            return f"{event.what[0]}{event.batch}"
+        case Kind.TORN:
+            return "t"
+    return ""

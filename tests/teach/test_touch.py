@@ -10,44 +10,56 @@ from typing import Any
 import pytest
 
 from lesson_lib import simulate, touch
-from lesson_lib.teach.touch import FAULTS, page_part, runs_ahead
+from lesson_lib.history import Event, History, Kind
+from lesson_lib.teach.touch import FAULTS, MODES, page_part, runs_ahead
 
 CHOICES = sorted(runs_ahead())
 
 
-def faults_in(key: str) -> dict[int, str]:
-    """The script in the name of a run."""
-    return {int(n): fault for n, fault in (part.split(":") for part in key.split(";")[1:])}
+def simulated(key: str) -> History:
+    """What `simulate` says to the name of a run."""
+    mode, *faults = key.split(";")
+    return simulate(3, faults={int(n): fault for n, fault in (part.split(":") for part in faults)}, **MODES[mode])
 
 
-def decoded(run: str) -> list[tuple[int, int, int, list[tuple[str, int]], str]]:
-    """Batch, try, sequence, arrivals and answer of each request."""
-    found = []
-    for piece in run.split():
-        batch, try_no, sequence, arrivals, answer = piece.split(".")
-        seen = [(kind, int(number)) for kind, number in re.findall(r"([sdr])(\d+)", arrivals)]
-        found.append((int(batch), int(try_no), int(sequence), seen, answer))
-    return found
+def read_back(run: str) -> list[tuple[Any, ...]]:
+    """A run's words as what happens: the kind, the request or batch, and its numbers."""
+    names = {">": "send", "s": "stored", "d": "duplicate", "r": "refused", "x": "request lost", "y": "answer lost", "a": "answer",
+             "e": "error", "t": "torn", "o": "told ok", "f": "told failed", "u": "told unknown"}
+    return [(names[word[0]], *map(int, filter(None, word[1:].split(".")))) for word in run.split()]
+
+
+def happened(event: Event) -> tuple[Any, ...] | None:
+    """An event as `read_back` gives it; None for what the picture does not show, or shows with an answer."""
+    match event.kind:
+        case Kind.SEND:
+            return "send", event.batch, event.try_no, event.base_sequence
+        case Kind.VERDICT:
+            return event.what, event.attempt, event.error.value if event.error else event.offset
+        case Kind.ACK:
+            return "error" if event.error else "answer", event.attempt, event.error.value if event.error else event.offset
+        case Kind.LOST:
+            return f"{event.what} lost", event.attempt
+        case Kind.TORN:
+            return ("torn",)
+        case Kind.REPORT if event.offset is None:
+            return f"told {event.what}", event.batch
+    return None
 
 
 @pytest.mark.parametrize("key", CHOICES)
 def test_every_run_ahead_is_the_simulations(key: str) -> None:
-    run = simulate(3, faults=faults_in(key), idempotence=key.startswith("on"))
-    requests = decoded(runs_ahead()[key])
-    assert [(batch, try_no, sequence) for batch, try_no, sequence, *_ in requests] == [
-        (a.batch, a.try_no, a.send.base_sequence) for a in run.attempts]
-    stored = [batch for batch, _, _, seen, _ in requests for kind, _ in seen if kind == "s"]
-    assert [f"m{batch}" for batch in stored] == run.values()
-    assert [offset for *_, seen, _ in requests for kind, offset in seen if kind == "s"] == list(range(len(stored)))
-    assert [answer == "x" for *_, answer in requests] == [a.lost == "answer" for a in run.attempts]
-    told = {f"m{batch}": answer for batch, *_, answer in requests if answer.startswith("a")}
-    assert told == {report.values[0]: f"a{report.offset}" for report in run.reports}
+    run = simulated(key)
+    assert read_back(runs_ahead()[key]) == list(filter(None, map(happened, run.events)))
+    answered = {run.attempts[n - 1].batch: offset for kind, n, offset in
+                (one for one in read_back(runs_ahead()[key]) if one[0] == "answer")}
+    assert answered == {report.batch: report.offset for report in run.reports if report.offset is not None}, "an answer says what is told"
 
 
 def test_what_can_be_chosen_is_there() -> None:
-    assert {fault for key in CHOICES for fault in faults_in(key).values()} == set(FAULTS)
-    assert {len(faults_in(key)) for key in CHOICES} == {0, 1, 2}
-    assert {key.partition(";")[0] for key in CHOICES} == {"on", "off"}
+    assert {key.partition(";")[0] for key in CHOICES} == set(MODES)
+    assert {fault for key in CHOICES for fault in re.findall(r":([^;]+)", key)} == set(FAULTS)
+    assert {key.count(";") for key in CHOICES} == {0, 1, 2}
     assert len(page_part()) < 200_000
     with pytest.raises(KeyError):
         touch({1: "lose request", 2: "lose request", 3: "lose request"})
@@ -115,6 +127,52 @@ def test_it_fits_its_screens_and_names_its_parts(page: Any) -> None:
     page.wait_for_function("document.querySelector('.lesson-touch svg').viewBox.baseVal.height > 500")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert json.loads(page.evaluate("JSON.stringify([...document.querySelectorAll('[role=button]')].map(e => e.ariaLabel))"))
+
+
+@pytest.mark.browser
+def test_several_in_flight_and_what_is_under_more(page: Any) -> None:
+    page.get_by_label("in flight").select_option("5")
+    assert said(page) == "Log: m0 m1 m2 m1. m1 is stored twice." and page.get_by_text("connection", exact=True).count() == 1
+    page.get_by_role("button", name="No faults").click()
+    page.locator("[data-name=q1] .hit").click(force=True)
+    page.get_by_role("menuitemradio", name="is refused").click()
+    assert said(page) == "Log: m1 m2 m0. m0 comes after m2."
+    page.get_by_label("idempotence").check()
+    assert page.locator("code").inner_text().endswith('idempotence=True, in_flight=5, client="java")') and "Java" in page.locator(".why").inner_text()
+    page.get_by_text("more").click()
+    page.get_by_label("acks").select_option("0")
+    assert not page.get_by_label("idempotence").is_checked() and page.locator("code").inner_text() == "simulate(3, idempotence=False, acks=0)"
+    page.locator("[data-name=q3] .hit").click(force=True)
+    page.get_by_role("menuitemradio", name="is lost").click()
+    assert said(page) == "Log: m0 m1. m2 was told ok, but is not in the log."
+    page.get_by_label("retries").select_option("0")
+    page.locator("[data-name=a1] .hit").click(force=True)
+    page.get_by_role("menuitemradio", name="is lost").click()
+    assert "The application can't know whether m0 is there." in said(page)
+    for mode in ("1", "5"):
+        page.get_by_label("in flight").select_option(mode)
+        assert page.evaluate("document.documentElement.scrollHeight") <= 768
+
+
+@pytest.mark.browser
+def test_no_label_is_cut_or_too_small_in_any_run(page: Any) -> None:
+    """The words of every run that can be chosen, on a computer and on a phone."""
+    for width, height in ((1366, 768), (390, 844)):
+        page.set_viewport_size({"width": width, "height": height})
+        bad = page.evaluate("""async (keys) => { const bad = [], root = document.querySelector('.lesson-touch'), part = root.outerHTML;
+            for (const key of keys) {
+                const copy = document.createElement('div');
+                copy.className = 'lesson-touch'; copy.dataset.start = key; copy.append(root.querySelector('script').cloneNode(true));
+                document.querySelectorAll('.lesson-touch').forEach(old => old !== root && old.remove());
+                document.querySelector('main').append(copy);
+                const again = document.createElement('script'); again.textContent = SCRIPT; copy.after(again); again.remove();
+                const svg = copy.querySelector('.sheet svg'), size = svg.viewBox.baseVal;
+                for (const text of svg.querySelectorAll('text')) { const b = text.getBBox();
+                    if (b.x < -1 || b.x + b.width > size.width + 1 || b.y + b.height > size.height + 1) bad.push(`${key}: ${text.textContent} is cut`); }
+                const least = 14 * svg.getBoundingClientRect().width / size.width;
+                if (least < 11) bad.push(`${key}: ${least}`);
+            } return bad; }""".replace("SCRIPT", json.dumps(page_part().rpartition("<script>")[2].removesuffix("</script>"))), CHOICES)
+        assert bad == []
 
 
 @pytest.mark.browser

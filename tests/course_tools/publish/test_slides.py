@@ -86,7 +86,7 @@ def test_keys_turn_slides_but_step_events_where_a_stepper_has_the_focus(slides: 
     page = open_page(slides[1])
     place = page.locator("#place")
     while not page.locator(".slide.now [data-picture]").count():
-        page.keyboard.press("ArrowRight")
+        page.keyboard.press("PageDown")
     here = place.inner_text()
     page.locator(".slide.now").get_by_role("slider").focus()
     before = int(page.locator(".slide.now [data-picture]").get_attribute("data-step"))
