@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from lesson_lib.draw.facts.run_view import EventInContext, RunView
+from lesson_lib.draw.facts.run_view import EventInContext, RunView, has_clock
 from lesson_lib.draw.picture import Picture, Playing
 from lesson_lib.draw.sheet.canvas import Canvas
 from lesson_lib.draw.sheet.style import LANE, MARGIN
@@ -53,22 +53,20 @@ def show(history: History, layout: str | None = None, control: History | None = 
          ghost: History | None = None) -> Picture:
     """Draw a run, and under it its control on the same axis of time.
 
-    `ghost` is the run as it was before something was changed: in lanes it stands pale behind, in the other
-    layouts under it. `layout` is "lanes", "space-time" or "arrivals"; left out, it is lanes up to 20 attempts
-    and arrivals above. `step=False` leaves the buttons away. LessonError for anything that is not a history,
-    for a layout that there is not, and for a control beside a ghost.
+    `ghost` is the run as it was before something was changed; it stands pale behind, which only lanes can
+    show. `layout` is "lanes", "space-time" or "arrivals"; left out, it is lanes up to 20 attempts and arrivals
+    above. `step=False` leaves the buttons away. LessonError for anything that is not a history, for a layout
+    that there is not, and for a ghost beside a control, in another layout or on another clock.
     """
-    if ghost is not None and control is not None:
-        raise LessonError("A picture has room for a control or a ghost, not for both; leave one of them out.")
-    runs = [run for run in (history, control, ghost) if run is not None]
-    chosen = _checked(runs, layout)
     if ghost is None:
-        return _picture(runs, chosen, step)
-    if alike(history, ghost):  # nothing came out otherwise
-        return _picture([history], chosen, step)
-    if chosen == "lanes" and comparable([RunView(history), RunView(ghost)]):
-        return _picture([history], chosen, step, ghost)
-    return _picture(runs, chosen, step, names=NOW_AND_BEFORE)
+        runs = [history] if control is None else [history, control]
+        return _picture(runs, _checked(runs, layout), step)
+    if control is not None:
+        raise LessonError("A picture has room for a control or a ghost, not for both; leave one of them out.")
+    if _checked([history, ghost], layout or "lanes") != "lanes" or not (has_clock(history) and has_clock(ghost)):
+        raise LessonError("The run before can only stand behind two simulated runs in lanes; "
+                          f"use compare(before, now{f', {layout!r}' if layout else ''}).")
+    return _picture([history], "lanes", step, None if alike(history, ghost) else ghost)
 
 
 def compare(left: History, right: History, layout: str | None = None, step: bool = True) -> Picture:
@@ -87,8 +85,8 @@ def _checked(runs: Sequence[History], layout: str | None) -> str:
 
 
 def _picture(runs: Sequence[History], layout: str, step: bool, behind: History | None = None,
-             names: Sequence[str] = (), tint: bool = False) -> Picture:
-    names = names or names_of(runs)
+             tint: bool = False) -> Picture:
+    names: Sequence[str] = names_of(runs)
     marked = differing(*runs) if tint else [frozenset()] * len(runs)
     views = [RunView(*each) for each in zip(runs, names, marked, strict=True)]
     telling = _telling(views, names)

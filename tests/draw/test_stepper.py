@@ -297,7 +297,7 @@ def test_a_line_marks_now_and_what_is_new_stands_out(browser: Any, picture: Pict
 
 
 @pytest.mark.browser
-def test_a_picture_that_is_higher_than_the_window_is_scrolled_in_itself_above_its_bar(browser: Any, picture: Picture, tmp_path: Path) -> None:
+def test_a_picture_higher_than_the_window_is_scrolled_in_itself_above_its_bar(browser: Any, picture: Picture, tmp_path: Path) -> None:
     html = bare(picture).replace("<div>", '<div style="overflow: auto"><div>', 1) + "<p style='height: 3000px'>"
     page = opened(browser, html, tmp_path)
     page.set_viewport_size({"width": 1100, "height": 500})

@@ -28,7 +28,7 @@ from lesson_lib.history import Kind
 LEFT, RIGHT = 132.0, 18.0
 TOO_WIDE = 1300  # pixels; a notebook shows about a thousand without making it smaller
 COUNTS, APART = "to the right: order of events, not time", "each run on a time axis of its own"
-PRODUCER, NETWORK, BROKER, WORDS, CONSUMER = 28.0, 64.0, 34.0, 30.0, 46.0  # heights of rows
+PRODUCER, NETWORK, BROKER, WORDS, CONSUMER = 28.0, 76.0, 34.0, 30.0, 46.0  # heights of rows
 
 STEPS, GAP, LONG, SHORT_MS, WIDEST = (30.0, 18.0, 11.0, 6.0), 8.0, 4.0, 100, 2.6
 FIRST_WAITING, WAITING = "{} of\nwaiting left out", "{}\nleft out"  # once it was said, fewer words will do
@@ -193,9 +193,15 @@ class LanesPanel:
                 piece.draw(canvas, self.axis.xs[place], self.y(piece.track))
 
     def _doubt(self, canvas: Canvas, loss: EventInContext, report: EventInContext | None) -> None:
-        """The time that the application could not know."""
-        end, y = self.x(report) - 10 if report else self.width - RIGHT, self.y("told", 13)
-        canvas.line([(self.x(loss) + 8, y), (end, y)], colour=QUIET, style=DOTTED, layer=1.5)
+        """The time that the application could not know; over what it is told of other batches meanwhile."""
+        start, end, y = self.x(loss) + 8, self.x(report) - 10 if report else self.width - RIGHT, self.y("told", 13)
+        told = [self.x(fact) for fact in self.view.events
+                if fact.event.kind == Kind.REPORT or fact.index in self.run.doubts]
+        if any(start < x < end - 1 for x in told):
+            above = [(start - 3, y - 5), (start + 2, y - 10), (end - 2, y - 10), (end + 3, y - 5)]
+            canvas.line(above if report else above[:3], colour=QUIET, style=DOTTED, layer=1.5)
+        else:
+            canvas.line([(start, y), (end, y)], colour=QUIET, style=DOTTED, layer=1.5)
 
     def _message(self, fact: EventInContext) -> MessageArrow | None:
         """What arrives with an event, or does not: the cross is as high as the others let it."""
@@ -215,7 +221,8 @@ class LanesPanel:
             return None
         what, start = ("request", sent) if event.what == "request" else ("answer", judged)
         y, edges = self.y("network"), (0.0, self.y("network", -6), self.width, self.y("network", NETWORK + 2))
-        points = [(x + aside, y + NETWORK * SHARES[what] + down) for aside in ASIDE for down in DOWN]
+        share = NETWORK * SHARES[what]
+        points = [(x + aside, y + share + down) for aside in ASIDE for down in DOWN if share + down > 8]
         request = LabelRequest(start, points, SIDES[what], edges)
         return MessageArrow(what, step, start, retry=fact.retry, request=request)
 

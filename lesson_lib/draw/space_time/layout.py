@@ -133,12 +133,12 @@ class SpaceTimePanel:
             canvas.line(ends, colour=STORED, width=1.0, style=DOTTED, layer=1.5)
         if column:
             column.draw_cell(canvas, fact, y)
-        if event.kind in (Kind.INIT, Kind.EPOCH) and event.producer_epoch >= 0:
-            self._id(canvas, fact, taken)
+        if event.kind in NOTES:
+            self._note(canvas, fact, taken)
 
-    def _id(self, canvas: Canvas, fact: EventInContext, taken: Sequence[Rectangle]) -> None:
-        """Whose id and epoch it is, to the right of the bar or to its left, if there is room."""
-        said, (x, y) = words.note_words(fact, self.view), self.place(fact)
+    def _note(self, canvas: Canvas, fact: EventInContext, taken: Sequence[Rectangle]) -> None:
+        """What happens to one lane alone, to the right of its bar or to its left, if there is room."""
+        said, (x, y) = words.note_words(fact, self.view).removeprefix("coordinator: "), self.place(fact)
         aside = 14 + text_width(said, bold=True) / 2
         free = [at for at in (x + aside, x - aside)
                 if not any(overlap(text_box(at, y, said), box) for box in taken)]
@@ -166,9 +166,9 @@ class SpaceTimePanel:
             yield Piece("", 0, 0, lambda canvas, x, y: self._from_coordinator(canvas, x, y))
         elif kind == Kind.TXN and event.lane == "coordinator":
             yield Piece("", 0, 0, lambda canvas, x, y: self._to_coordinator(canvas, x, y))
-        if kind in (*NOTES, Kind.BROKER):  # what happens to one lane alone: a dark bar across it
-            yield Piece("", 0, 0, lambda canvas, x, y: canvas.box(
-                x - 10, y - 3.5, 20, 7, fill=EDGE, edge=None))
+        if kind in (*NOTES, Kind.BROKER):  # what happens to one lane alone: a bar across it
+            fill = "white" if kind == Kind.TXN else EDGE
+            yield Piece("", 0, 0, lambda canvas, x, y: canvas.box(x - 10, y - 3.5, 20, 7, fill=fill))
 
     def _told(self, canvas: Canvas, x: float, y: float, said: str, event: Event) -> None:
         canvas.line([(x + 14, y), (self.x(event.lane) - 4, y)], colour=ACK, width=0.8, style=DOTTED, layer=1)

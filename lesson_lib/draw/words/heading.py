@@ -36,7 +36,7 @@ def title(history: History, name: str) -> str:
 
 
 def _switched(history: History, name: str) -> str:
-    """The switch, left away where it is off and nothing was changed: lesson 1 comes before the word."""
+    """The switch, left away where it is off, in a picture of its own: lesson 1 comes before the word."""
     return switch(history) if history.settings.idempotence or name in NOW_AND_BEFORE else ""
 
 

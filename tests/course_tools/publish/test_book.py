@@ -25,13 +25,16 @@ MARKS = """[...document.querySelectorAll('[data-picture] svg')].map(svg => [...s
     .filter(g => g.getClientRects().length).length)"""
 # Every picture, shown even where a question hides it: its least label, its height with its bar, and how much of it sticks out.
 PICTURES = """() => { const all = [...document.querySelectorAll('.lesson-picture')];
-    for (const picture of all) for (let e = picture; e; e = e.parentElement) { e.hidden = false; if (e.tagName === 'DETAILS') e.open = true; }
+    for (const picture of all) for (let e = picture; e; e = e.parentElement) {
+        e.hidden = false; if (e.tagName === 'DETAILS') e.open = true; }
     document.querySelectorAll('.lesson-reveal').forEach(e => { e.style.display = 'block'; });
     return new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(() => drawn(all.map(picture => {
-        const svg = picture.querySelector('.lesson-sheet svg'), frame = picture.firstElementChild, player = picture.querySelector('.lesson-player');
+        const svg = picture.querySelector('.lesson-sheet svg'), frame = picture.firstElementChild;
+        const player = picture.querySelector('.lesson-player');
         const part = svg.getBoundingClientRect().width / svg.viewBox.baseVal.width, page = document.documentElement;
         const sizes = [...svg.querySelectorAll('[font-size]')].map(g => part * +g.getAttribute('font-size'));
-        return {words: svg.textContent.slice(0, 60), least: Math.min(...sizes), over: frame.getBoundingClientRect().right - page.clientWidth,
+        return {words: svg.textContent.slice(0, 60), least: Math.min(...sizes),
+            over: frame.getBoundingClientRect().right - page.clientWidth,
             high: frame.getBoundingClientRect().height + player.getBoundingClientRect().height};
     }))))); }"""
 EVENT = "[...document.querySelectorAll('[data-picture]')].map(root => root.dataset.step)"
