@@ -1,13 +1,13 @@
 """What a run comes to, in a few words: the title of its picture.
 
-The worst comes first: what is wrong with the log, then what the application itself sent twice, what it cannot
-know, what is missing, and at last that all is well.
+The worst comes first: what is wrong with the log, then what the application itself sent twice, how transactions
+ended, what readers did, what nobody can know, what is missing, and at last that all is well.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from lesson_lib.history.anomalies import Anomaly
 from lesson_lib.history.event import Kind
@@ -15,6 +15,7 @@ from lesson_lib.history.run import Run
 from lesson_lib.text_table import times
 
 MOST = 3  # records that a title names one by one
+_OF_READERS = ("nonmonotonic poll", "poll skip")  # the log is as it should be
 _WRONG = {"lost write": "{} acknowledged, but not in the log",
           "reordered": "{} stored out of order", "hole": "{} missing, though later records are stored"}
 
@@ -22,8 +23,11 @@ _WRONG = {"lost write": "{} acknowledged, but not in the log",
 def finding(run: Run) -> str:
     """The one thing to see in a run, without a full stop."""
     if run.settings.by_hand:
-        return _wrong(run) or _verdicts(run)
-    return _wrong(run) or _sent_again(run) or _transactions(run) or _open(run) or _calm(run)
+        return _wrong(run, run.anomalies) or _verdicts(run)
+    in_log = [anomaly for anomaly in run.anomalies if anomaly.name not in _OF_READERS]
+    of_readers = [anomaly for anomaly in run.anomalies if anomaly.name in _OF_READERS]
+    return (_wrong(run, in_log) or _sent_again(run) or _transactions(run) or _wrong(run, of_readers)
+            or _open(run) or _calm(run))
 
 
 def records(run: Run, batches: Iterable[int]) -> str:
@@ -36,12 +40,12 @@ def records(run: Run, batches: Iterable[int]) -> str:
     return f"{listed} are"
 
 
-def _wrong(run: Run) -> str:
+def _wrong(run: Run, anomalies: Sequence[Anomaly]) -> str:
     """The first anomaly, with all batches that have the same one."""
-    if not run.anomalies:
+    if not anomalies:
         return ""
-    first = run.anomalies[0]
-    same = [anomaly for anomaly in run.anomalies if anomaly.name == first.name]
+    first = anomalies[0]
+    same = [anomaly for anomaly in anomalies if anomaly.name == first.name]
     form = _WRONG.get(first.name, first.sentence.rstrip(".").capitalize())
     if first.name == "duplicate":
         copies = {_copies(run, anomaly) for anomaly in same}
@@ -55,12 +59,16 @@ def _about(anomaly: Anomaly) -> int:
 
 
 def _copies(run: Run, anomaly: Anomaly) -> int:
-    cells = [cell for log in run.logs.values() for cell in log if cell.batch in anomaly.batches]
-    return len({cell.base_offset for cell in cells})
+    """How often it is in the log, what the application itself sent again included."""
+    cells = [(log, cell) for log, those in run.logs.items() for cell in those if cell.kind == "data"]
+    values = {cell.value for _, cell in cells if cell.batch in anomaly.batches}
+    return len({(log, cell.base_offset) for log, cell in cells
+                if (cell.value in values if all(values) else cell.batch in anomaly.batches)})
 
 
 def _sent_again(run: Run) -> str:
-    stored = {cell.batch for log in run.logs.values() for cell in log if cell.kind == "data"}
+    stored = {cell.batch for log in run.logs.values() for cell in log
+              if cell.kind == "data" and cell.txn != "aborted"}
     for value, batches in run.sent_again.items():
         if stored.issuperset(batches):
             often = times(len(batches))

@@ -8,6 +8,7 @@ import pytest
 
 from lesson_lib.history.finding import finding, half_there
 from lesson_lib.sim import Transactions, simulate
+from lesson_lib.sim.pipeline import simulate_pipeline
 
 
 @pytest.mark.parametrize(("settings", "said"), [
@@ -23,6 +24,18 @@ from lesson_lib.sim import Transactions, simulate
 ], ids=str)
 def test_the_worst_comes_first(settings: dict[str, Any], said: str) -> None:
     assert finding(simulate(3, **settings)) == said
+
+
+def test_a_copy_of_what_the_application_sent_again_is_the_third() -> None:
+    assert finding(simulate(["tea", "tea"], faults={2: "lose ack"}, idempotence=False)) == "tea is stored three times"
+    assert finding(simulate(["tea", "tea"])) == "The application sent tea twice, and tea is stored twice"
+
+
+def test_what_readers_did_comes_after_what_the_log_holds() -> None:
+    without, with_them = (simulate_pipeline(["m"], transactions=used, crash={1: "send"}) for used in (False, True))
+    assert finding(without) == "The application sent M twice, and M is stored twice"
+    assert finding(with_them) == "Transactions: 1 committed, 1 aborted", "what was aborted is not stored twice"
+    assert finding(simulate(3, consumer={"commit": "after", "crash_at": 1})) == "Offset 0 was read more than once"
 
 
 def test_transactions_speak_of_transactions() -> None:

@@ -31,7 +31,7 @@ def switch(history: History) -> str:
 
 def title(history: History, name: str) -> str:
     """What there is to see in a run, after its name where there are two."""
-    found = finding(history)
+    found = finding(history).removeprefix("Transactions: " * (name == "With transactions"))
     return f"{name}: {found}" if name and found else name or found
 
 
