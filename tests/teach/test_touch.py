@@ -147,6 +147,7 @@ def test_several_in_flight_and_what_is_under_more(page: Any) -> None:
     page.locator("[data-name=q3] .hit").click(force=True)
     page.get_by_role("menuitemradio", name="is lost").click()
     assert said(page) == "Log: m0 m1. m2 was told ok, but is not in the log."
+    page.get_by_text("more").click()
     page.get_by_label("retries").select_option("0")
     page.locator("[data-name=a1] .hit").click(force=True)
     page.get_by_role("menuitemradio", name="is lost").click()
