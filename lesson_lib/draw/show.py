@@ -54,8 +54,8 @@ def show(history: History, layout: str | None = None, control: History | None = 
     """Draw a run, and under it its control on the same axis of time.
 
     `ghost` is the run as it was before something was changed; it stands pale behind, which only lanes can
-    show. `layout` is "lanes", "space-time" or "arrivals"; left out, it is lanes up to 20 attempts and arrivals
-    above. `step=False` leaves the buttons away. LessonError for anything that is not a history, for a layout
+    show. `layout` is "lanes", "space-time" or "arrivals"; left out, it is lanes up to 20 attempts and
+    arrivals above. `step=False` leaves the buttons away. LessonError for what is not a history, for a layout
     that there is not, and for a ghost beside a control, in another layout or on another clock.
     """
     if ghost is None:
@@ -63,7 +63,8 @@ def show(history: History, layout: str | None = None, control: History | None = 
         return _picture(runs, _checked(runs, layout), step)
     if control is not None:
         raise LessonError("A picture has room for a control or a ghost, not for both; leave one of them out.")
-    if _checked([history, ghost], layout or "lanes") != "lanes" or not (has_clock(history) and has_clock(ghost)):
+    timed = has_clock(history) and has_clock(ghost)
+    if _checked([history, ghost], layout or "lanes") != "lanes" or not timed:
         raise LessonError("The run before can only stand behind two simulated runs in lanes; "
                           f"use compare(before, now{f', {layout!r}' if layout else ''}).")
     return _picture([history], "lanes", step, None if alike(history, ghost) else ghost)

@@ -1,7 +1,7 @@
 """What a run comes to, in a few words: the title of its picture.
 
-The worst comes first: what is wrong with the log, then what the application itself sent twice, how transactions
-ended, what readers did, what nobody can know, what is missing, and at last that all is well.
+The worst comes first: what is wrong with the log, then what the application itself sent twice, how
+transactions ended, what readers did, what nobody can know, what is missing, and at last that all is well.
 """
 
 from __future__ import annotations

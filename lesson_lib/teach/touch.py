@@ -98,10 +98,10 @@ def runs_ahead() -> dict[str, str]:
 def encoded(run: History) -> str:
     """The events in their order. Numbers after a letter are a request and what comes of it.
 
-    `>1.2.0` sends batch 1, try 2, sequence 0 (-1: none); `s`tored, `d`uplicate and `r`efused are what the
-    broker did; `x` and `y` are a lost request and a lost answer; `a`nswer and `e`rror arrive; `t` is the end
-    of the connection. `o`k, `f`ailed and `u`nknown are what the application is told of a batch, where no
-    answer says it.
+    `>1.2.0` sends batch 1, try 2, sequence 0 (-1: none); s, d and r are what the broker did: stored,
+    duplicate, refused; x and y are a lost request and a lost answer; a and e an answer that arrives, with an
+    offset or an error; t is the end of the connection; o, f and u are what the application is told of a batch
+    where no answer says it: ok, failed, unknown.
     """
     return " ".join(filter(None, map(_word, run.events)))
 
@@ -116,7 +116,8 @@ def _word(event: Event) -> str:
         case Kind.LOST:
             return f"{'x' if event.what == 'request' else 'y'}{event.attempt}"
         case Kind.ACK:
-            return f"e{event.attempt}.{event.error.value}" if event.error else f"a{event.attempt}.{event.offset}"
+            brought = f"e{event.attempt}.{event.error.value}"
+            return brought if event.error else f"a{event.attempt}.{event.offset}"
         case Kind.REPORT if event.offset is None:
             return f"{event.what[0]}{event.batch}"
         case Kind.TORN:

@@ -194,7 +194,8 @@ class LanesPanel:
 
     def _doubt(self, canvas: Canvas, loss: EventInContext, report: EventInContext | None) -> None:
         """The time that the application could not know; over what it is told of other batches meanwhile."""
-        start, end, y = self.x(loss) + 8, self.x(report) - 10 if report else self.width - RIGHT, self.y("told", 13)
+        start, y = self.x(loss) + 8, self.y("told", 13)
+        end = self.x(report) - 10 if report else self.width - RIGHT
         told = [self.x(fact) for fact in self.view.events
                 if fact.event.kind == Kind.REPORT or fact.index in self.run.doubts]
         if any(start < x < end - 1 for x in told):
