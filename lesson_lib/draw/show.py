@@ -63,8 +63,8 @@ def show(history: History, layout: str | None = None, control: History | None = 
         return _picture(runs, _checked(runs, layout), step)
     if control is not None:
         raise LessonError("A picture has room for a control or a ghost, not for both; leave one of them out.")
-    timed = has_clock(history) and has_clock(ghost)
-    if _checked([history, ghost], layout or "lanes") != "lanes" or not timed:
+    chosen = _checked([history, ghost], layout or "lanes")
+    if chosen != "lanes" or not (has_clock(history) and has_clock(ghost)):
         raise LessonError("The run before can only stand behind two simulated runs in lanes; "
                           f"use compare(before, now{f', {layout!r}' if layout else ''}).")
     return _picture([history], "lanes", step, None if alike(history, ghost) else ghost)
