@@ -26,6 +26,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
+class Since:
+    """Whether a release is at least as young as one, and older than another."""
+
+    def __init__(self, *first: int, before: tuple[int, ...] = (10**6,)) -> None:
+        self.first, self.before = first, before
+
+    def __get__(self, version: KafkaVersion, owner: object = None) -> bool:
+        return self.first <= (version.major, version.minor, version.patch) < self.before
+
+
 @dataclass(frozen=True, order=True, slots=True)
 class KafkaVersion:
     """A broker release such as `KafkaVersion(4, 4)`, which is 4.4.0; releases compare by age."""
@@ -47,70 +57,20 @@ class KafkaVersion:
     def __str__(self) -> str:
         return f"{self.major}.{self.minor}" + f".{self.patch}" * (self.patch > 0)
 
-    @property
-    def answers_46_for_forgotten(self) -> bool:
-        """1.0: a batch that is older than all that is remembered gets 46, from 1.1 on 45."""
-        return self < KafkaVersion(1, 1)
-
-    @property
-    def forgets_deleted_ids(self) -> bool:
-        """Until 2.3: an id whose records are all below the log start offset is forgotten (KAFKA-7190)."""
-        return self < KafkaVersion(2, 4)
-
-    @property
-    def accepts_unknown_producer_ids(self) -> bool:
-        """From 2.5: no error 59 any more for an id that the partition does not know (KIP-360)."""
-        return self >= KafkaVersion(2, 5)
-
-    @property
-    def answers_unknown_after_marker(self) -> bool:
-        """2.0.1 to 2.4: 59, not 45, where only a marker is known and the sequence is not 0 (KAFKA-7298)."""
-        return KafkaVersion(2, 0, 1) <= self < KafkaVersion(2, 5)
-
-    @property
-    def checks_first_sequence_of_new_log(self) -> bool:
-        """From 4.5: on a log that never held a record the first sequence must be 0 (KAFKA-15591)."""
-        return self >= KafkaVersion(4, 5)
-
-    @property
-    def verifies_transactions(self) -> bool:
-        """From 3.6: a transactional batch needs its partition known to the coordinator (KIP-890)."""
-        return self >= KafkaVersion(3, 6)
-
-    @property
-    def answers_transaction_abortable(self) -> bool:
-        """From 3.8: error 120 for a partition that is not part of the transaction, before that 48."""
-        return self >= KafkaVersion(3, 8)
-
-    @property
-    def has_transaction_version_2(self) -> bool:
-        """From 4.0: clients that know it get a new epoch with every transaction (KIP-890)."""
-        return self >= KafkaVersion(4, 0)
-
-    @property
-    def verifies_each_epoch(self) -> bool:
-        """From 4.0: a transaction open in the log excuses batches of its own epoch only from verification."""
-        return self >= KafkaVersion(4, 0)
-
-    @property
-    def checks_epoch_before_verification(self) -> bool:
-        """From 4.1: a zombie's batch is refused before it touches the verification entry (KAFKA-18042)."""
-        return self >= KafkaVersion(4, 1)
-
-    @property
-    def remembers_epoch_before_fence(self) -> bool:
-        """From 4.1: after an abort for it, a producer with the epoch before is no zombie (KAFKA-19367)."""
-        return self >= KafkaVersion(4, 1)
-
-    @property
-    def refuses_timestamps_ahead(self) -> bool:
-        """From 4.0: `message.timestamp.after.max.ms` is an hour by default (KIP-1030); before, no limit."""
-        return self >= KafkaVersion(4, 0)
-
-    @property
-    def last_stable_offset_is_start_of_batch(self) -> bool:
-        """From 4.0: after DeleteRecords into a transaction it is the start of a batch."""
-        return self >= KafkaVersion(4, 0)
+    # row by row what the table above says
+    answers_46_for_forgotten = Since(1, 0, before=(1, 1))
+    answers_unknown_after_marker = Since(2, 0, 1, before=(2, 5))
+    forgets_deleted_ids = Since(1, 0, before=(2, 4))
+    accepts_unknown_producer_ids = Since(2, 5)
+    verifies_transactions = Since(3, 6)
+    answers_transaction_abortable = Since(3, 8)
+    has_transaction_version_2 = Since(4, 0)
+    verifies_each_epoch = Since(4, 0)
+    refuses_timestamps_ahead = Since(4, 0)
+    last_stable_offset_is_start_of_batch = Since(4, 0)
+    checks_epoch_before_verification = Since(4, 1)
+    remembers_epoch_before_fence = Since(4, 1)
+    checks_first_sequence_of_new_log = Since(4, 5)
 
 
 DEFAULT_VERSION = KafkaVersion(4, 4)

@@ -57,12 +57,11 @@ class HistoryWriter:
             self.record(Kind.INIT, producer_id=client.producer_id, producer_epoch=client.epoch)
         for step, after in ((step, SearchState(*after)) for step, after in path):
             self.t += STEP_MS
+            if step != "send":
+                self.take(step, before, after)
+            self.tell(clients[before.client], clients[after.client])
             if step == "send":  # a new epoch comes before the first request with it
-                self.tell(clients[before.client], clients[after.client])
                 self.take(step, before, after)
-            else:
-                self.take(step, before, after)
-                self.tell(clients[before.client], clients[after.client])
             before = after
 
     def record(self, kind: Kind, what: str = "", lane: str = "producer", **fields: Any) -> None:

@@ -38,7 +38,7 @@ class Connection:
 
     def __init__(self, world: ToyWorld, broker: ToyBroker, caller: Caller) -> None:
         self.world, self.clock, self.broker, self.caller = world, world.clock, broker, caller
-        self.number = world.next_connection()
+        self.number = next(world.connection_numbers)
         self.unanswered: deque[ProduceRequest] = deque()
         self.fate = Fate()
         self.closed = False

@@ -151,6 +151,6 @@ class Application:
 
     def close(self) -> None:
         """The run is over; of what is left nobody will be told."""
-        for batch in () if self.sender.killed else self.untold:
+        for batch in self.untold:
             self.world.record(Kind.REPORT, "unknown", lane=self.lane, batch=batch.number, values=batch.values,
                               partition=batch.partition, note="never told")

@@ -50,7 +50,7 @@ class Sender:
     def send(self, values: tuple[str, ...], partition: int) -> ProducerBatch:
         """One call of the client's `send`; the delivery timeout of the batch starts now."""
         position = self.records[partition]
-        batch = ProducerBatch(self.world.next_batch(), values, partition, self.clock.now, position)
+        batch = ProducerBatch(next(self.world.batch_numbers), values, partition, self.clock.now, position)
         self.records[partition] += len(values)
         self.expiries[batch] = self.clock.after(self.settings.delivery_timeout_ms, lambda: self.expire(batch))
         self.producer.send(batch)

@@ -7,9 +7,11 @@ for.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from heapq import heappop, heappush
+from itertools import count
 from typing import Any
 
 from lesson_lib.faults import Fault, FaultScript
@@ -72,9 +74,9 @@ class ToyWorld:
     clock: Clock = field(default_factory=Clock)
     events: list[Event] = field(default_factory=list)
     attempts: int = 0
-    batches: int = 0
-    connections: int = 0
     producer_ids: int = 0
+    batch_numbers: Iterator[int] = field(default_factory=count)
+    connection_numbers: Iterator[int] = field(default_factory=partial(count, 1))
 
     def record(self, kind: Kind, what: str = "", **fields: Any) -> None:
         """Write down what happens now."""
@@ -99,16 +101,6 @@ class ToyWorld:
         """The number of the next produce request, from 1, and its fault."""
         self.attempts += 1
         return self.attempts, self.script.at(self.attempts)
-
-    def next_batch(self) -> int:
-        """The number of the next batch, from 0."""
-        self.batches += 1
-        return self.batches - 1
-
-    def next_connection(self) -> int:
-        """The number of the next connection, from 1."""
-        self.connections += 1
-        return self.connections
 
     def new_producer_id(self, lane: str) -> tuple[int, int]:
         """A producer id that was never given out before, from 1, and epoch 0 (`InitProducerId`)."""

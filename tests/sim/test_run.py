@@ -16,6 +16,7 @@ from lesson_lib.errors import LessonError
 from lesson_lib.faults import NAMES
 from lesson_lib.history import Kind
 from lesson_lib.sim import simulate
+from lesson_lib.sim.memory_broker import Broker, BrokerState
 
 
 def test_nothing_goes_wrong() -> None:
@@ -52,6 +53,24 @@ def test_the_settings_are_kept_for_captions() -> None:
 def test_another_rule_may_decide() -> None:
     run = simulate(2, faults={1: "lose ack"}, rule=lambda entry, batch, end, version: Appended(end))
     assert run.values() == ["m0", "m0", "m1"]
+
+
+class MemoryOfConnection(Broker):
+    """A broker that forgets everybody whose connection drops."""
+
+    def disconnected(self, state: BrokerState) -> BrokerState:
+        return state._replace(memory=())
+
+
+def test_a_broker_learns_that_a_connection_dropped() -> None:
+    run = {"values_or_count": 2, "faults": {2: "lose ack"}}
+    assert simulate(**run, rule=MemoryOfConnection()).values() == ["m0", "m1", "m1"]
+    assert simulate(**run, rule=Broker()).values() == ["m0", "m1"]
+
+
+def test_batches_take_turns_whatever_their_size() -> None:
+    run = simulate(6, records_per_batch=2, partitions=2)
+    assert (run.values(0), run.values(1)) == (["m0", "m1", "m4", "m5"], ["m2", "m3"])
 
 
 def test_a_burst_is_under_way_before_anything_tears() -> None:
@@ -179,7 +198,7 @@ def test_killed_with_several_in_flight() -> None:
     ({"consumer": {"crash": 1}}, "consumer is True or a dict"),
     ({"consumer": {"commit": "later"}}, "after, before, never"),
     ({"consumer": {"isolation": "committed"}}, "read_committed"),
-    ({"consumer": {"crash_at": 9}}, "choose crash_at from 1 to 3"),
+    ({"consumer": {"crash_at": 9}}, "Choose crash_at from 1 to 3"),
 ], ids=str)
 def test_a_mistake_is_one_sentence(arguments: dict, words: str | None) -> None:
     if words is None:
