@@ -1,14 +1,16 @@
-// Compiles the modules of wheels that a lesson begins with, by the Python that a reader's browser will have:
+// Compiles the modules that a lesson begins with, of wheels and of Python's own, for a reader's browser:
 //   node compile_wheels.mjs FOLDER_OF_PYODIDE FOLDER_OF_WHEELS
-// Otherwise each visit compiles 7 MB of text, which takes longer than all the rest.
+// Otherwise each visit compiles 10 MB of text, which takes longer than all the rest.
 import { pathToFileURL } from "node:url";
 import path from "node:path";
 
 const [pyodide, wheels] = process.argv.slice(2).map((folder) => path.resolve(folder));
 const { loadPyodide } = await import(pathToFileURL(path.join(pyodide, "pyodide.mjs")));
 const python = await loadPyodide({ indexURL: pyodide + path.sep });
-python.FS.mkdirTree("/wheels");
-python.FS.mount(python.FS.filesystems.NODEFS, { root: wheels }, "/wheels");
+for (const [name, root] of [["/wheels", wheels], ["/pyodide", pyodide]]) {
+  python.FS.mkdirTree(name);
+  python.FS.mount(python.FS.filesystems.NODEFS, { root }, name);
+}
 python.runPython(`
 import importlib.util, sys, zipfile
 from importlib._bootstrap_external import _code_to_hash_pyc
@@ -17,24 +19,26 @@ from pathlib import Path
 BEGIN_WITH = ("IPython", "ipywidgets", "comm", "micropip", "piplite", "pyodide_kernel",
               "lesson_lib.lab.virtual.seams")
 WITH_TEXT = ("kafka_python-", "sent_twice_stored_once-")  # which a lesson shows, or a reader looks at
-UNUSED = "pygments/lexers/"  # nobody colours anything but Python here
+UNUSED = ("pygments/lexers/", "pydoc_data/")  # unless a lesson begins with it
+LIBRARY, SITE = "/lib/python314.zip/", "/lib/python3.14/site-packages/"
+WITHOUT_DOCSTRINGS = 2
 
-def compiled(text, name):
+def compiled(text, name, level):
     """As Python caches it; it isn't to compare the file with its text, whose time an archive doesn't keep."""
-    code = compile(text, f"/lib/python3.14/site-packages/{name}", "exec", dont_inherit=True)
+    code = compile(text, name, "exec", dont_inherit=True, optimize=level)
     return _code_to_hash_pyc(code, importlib.util.source_hash(text), False)
 
-def rewrite(wheel, begun):
-    with zipfile.ZipFile(wheel) as archive:
-        texts = {name: archive.read(name) for name in archive.namelist()}
-    with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+def rewrite(path, begun, folder, with_text, level=0):
+    """Where nobody looks at the text, what is compiled takes its place."""
+    with zipfile.ZipFile(path) as archive:
+        texts = {name: archive.read(name) for name in archive.namelist() if not name.endswith("/")}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for name, text in texts.items():
-            begins = name in begun or name.startswith("lesson_lib/") and name.endswith(".py")
-            if begins and wheel.name.startswith(WITH_TEXT):
-                archive.writestr(importlib.util.cache_from_source(name), compiled(text, name))
-            elif begins:
-                archive.writestr(f"{name}c", compiled(text, name))
-                continue
+            if name in begun or name.startswith("lesson_lib/") and name.endswith(".py"):
+                cached = importlib.util.cache_from_source(name) if with_text else f"{name}c"
+                archive.writestr(cached, compiled(text, f"{folder}{name}", level))
+                if not with_text:
+                    continue
             elif name.startswith(UNUSED):
                 continue
             archive.writestr(name, text)
@@ -48,8 +52,9 @@ for name in BEGIN_WITH:
         __import__(name)
     except ImportError as error:
         print(f"{name} begins in a browser only: {error}")
-files = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
-begun = {file.removeprefix("/site/") for file in files if file and file.startswith("/site/")}
+files = [file for module in list(sys.modules.values()) if (file := getattr(module, "__file__", None))]
+rewrite(Path("/pyodide/python_stdlib.zip"), {file.removeprefix(LIBRARY) for file in files}, LIBRARY, False,
+        WITHOUT_DOCSTRINGS)
 for wheel in wheels:
-    rewrite(wheel, begun)
+    rewrite(wheel, {file.removeprefix("/site/") for file in files}, SITE, wheel.name.startswith(WITH_TEXT))
 `);

@@ -163,7 +163,7 @@ def _fetch_wheels(python: Path, wheels: Path) -> None:
 def _empty(wheel: Path) -> None:
     """Leave nothing of a wheel but its name."""
     with zipfile.ZipFile(wheel) as archive:
-        about = {name: archive.read(name) for name in archive.namelist() if ".dist-info/" in name}
+        about = {name: archive.read(name) for name in archive.namelist() if name.endswith("METADATA")}
     with zipfile.ZipFile(wheel, "w") as archive:
         for name, text in about.items():
             archive.writestr(name, text)

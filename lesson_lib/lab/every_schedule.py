@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from lesson_lib.errors import LessonError
+from lesson_lib.errors import LessonError, count_of
 from lesson_lib.faults import COORDINATOR_APIS, LOSSES, Fault, FaultScript, Rule, parse_fault, parse_script
 from lesson_lib.history import History, Kind
 from lesson_lib.lab.lab import Lab
@@ -94,24 +94,27 @@ def fault_count(history: History) -> int:
 
 
 def every_schedule(lab: Lab, values_or_count: int | Sequence[str] = 3, faults: int = 1, *,
-                   kinds: Collection[str] = KINDS, most_runs: int = MOST_RUNS, **settings: Any) -> Schedules:
+                   kinds: str | Collection[str] = KINDS, most_runs: int = MOST_RUNS,
+                   **settings: Any) -> Schedules:
     """Run every schedule of at most `faults` faults of these kinds; `settings` are those of `lab.run`.
 
     LessonError for a lab on sockets, for a kind that there is not, and for more than `most_runs` schedules.
     """
-    if not lab.choice.is_virtual:
-        raise LessonError("Every schedule would take hours on sockets: start_lab(world='virtual') walks them "
-                          "in virtual time.")
+    if not (isinstance(lab, Lab) and lab.choice.is_virtual):
+        raise LessonError("Every schedule takes a lab in a virtual world, lab = start_lab(world='virtual'); "
+                          "on sockets it would take hours.")
+    count_of("most_runs", most_runs)
     if not isinstance(faults, int) or faults < 0:
         raise LessonError(f"faults must be a whole number from 0, not {faults!r}.")
-    wanted = tuple(map(parse_fault, kinds))
+    wanted = tuple(dict.fromkeys(map(parse_fault, [kinds] if isinstance(kinds, str) else kinds)))
     apis = COORDINATOR_APIS if settings.get("transaction") else ()
     found: list[History] = []
     level: list[tuple[Rule, ...]] = [()]
     with on_every_core(partial(_run, partial(lab.run, values_or_count, **settings), wanted, apis)) as run_all:
-        for _ in range(faults + 1):
+        for number in range(faults + 1):
             if len(found) + len(level) > most_runs:
-                raise LessonError(f"There are more than {most_runs:,} schedules: take fewer faults, kinds or "
+                raise LessonError(f"There are more than {most_runs:,} schedules of at most {faults} faults, "
+                                  f"and {len(found):,} with faults={number - 1}: take that, fewer kinds or "
                                   "batches, or raise most_runs.")
             runs = list(run_all(level))
             found += [history for history, _ in runs]

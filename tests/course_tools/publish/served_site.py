@@ -20,6 +20,7 @@ NO_NETWORK = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 class Pages(SimpleHTTPRequestHandler):
     """Serves the site as any web server would, except that the page lets a test look inside."""
 
+    sent = 0  # bytes, by all of them
     extensions_map = {**SimpleHTTPRequestHandler.extensions_map, ".mjs": "text/javascript", ".wasm": "application/wasm"}
 
     def do_GET(self) -> None:
@@ -31,6 +32,10 @@ class Pages(SimpleHTTPRequestHandler):
         self.send_header("Content-Type", "application/json")
         self.end_headers()
         self.wfile.write(json.dumps(told).encode())
+
+    def copyfile(self, source: Any, outputfile: Any) -> None:
+        Pages.sent += Path(source.name).stat().st_size
+        super().copyfile(source, outputfile)
 
     def log_message(self, *_: Any) -> None:
         """Say nothing."""

@@ -184,7 +184,7 @@ def test_bad_input(lab: Lab) -> None:
         every_schedule(lab, 3, 1, retries=0, acks=1, idempotence=True)
     with pytest.raises(LessonError, match="transaction is 'commit', 'abort' or None, not 'perhaps'"):
         every_schedule(lab, 3, 1, transaction="perhaps")
-    with pytest.raises(LessonError, match="more than 10 schedules"):
+    with pytest.raises(LessonError, match="more than 10 schedules of at most 2 faults, and 7 with faults=1: take that"):
         every_schedule(lab, 3, 2, most_runs=10)
     with pytest.raises(LessonError, match="whole number from 0, not -1"):
         every_schedule(lab, 3, -1)
@@ -192,3 +192,11 @@ def test_bad_input(lab: Lab) -> None:
     with pytest.raises(LessonError, match="start_lab\\(world='virtual'\\)"):
         every_schedule(on_sockets)
     on_sockets.stop()
+    with pytest.raises(LessonError, match="takes a lab in a virtual world"):
+        every_schedule(3, 1)
+    with pytest.raises(LessonError, match="most_runs must be a whole number from 1, not 'many'"):
+        every_schedule(lab, 3, 1, most_runs="many")
+
+
+def test_a_kind_by_itself_or_twice_is_one_kind(lab: Lab) -> None:
+    assert every_schedule(lab, 1, 1, kinds="lose ack") == every_schedule(lab, 1, 1, kinds=["lose ack", "lose ack"])
