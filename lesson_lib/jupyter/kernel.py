@@ -31,7 +31,7 @@ def _show(shell: Any, kind: type[NameError], error: NameError, trace: Any,
 
 def sentence(name: str) -> str:
     """What there is to do; on two lines, because JupyterLab breaks long ones within words."""
-    return (f"`{name}` is not known in this kernel: it was restarted, or the cells above were not run.\n"
+    return (f"`{name}` isn't known in this kernel: it was restarted, or the cells above haven't been run.\n"
             "Run the cells above first: Run > Run All Above Selected Cell, then this one.")
 
 

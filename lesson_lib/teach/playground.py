@@ -39,8 +39,8 @@ FAULTS = (("deliver", "deliver"), ("request lost", "lose request"), ("ack lost",
           ("stored, answered with 20", "store and answer 20"),
           ("connection cut: 2 handled, 1 answered", "cut 2 1"),
           ("connection cut: 3 handled, 1 answered", "cut 3 1"),
-          ("producer killed", "kill producer"), ("broker restarts before", "restart broker"),
-          ("another leader before", "fail over"))
+          ("producer killed", "kill producer"), ("the broker restarts first", "restart broker"),
+          ("the leader changes first", "fail over"))
 MOST_ATTEMPTS = 12
 NO_LIMIT = "no limit"  # not None, which a drop-down shows as nothing chosen
 SWITCHES: dict[str, tuple[str, tuple[tuple[str, Any], ...], Any]] = {
@@ -112,7 +112,7 @@ class Playground(Shown):
     def message(self, dropped: Mapping[int, Fault] | None = None) -> Message:
         """The run as it is now with the run before pale behind it, and which faults were dropped."""
         same = self.before is not None and alike(self.run, self.before)
-        words = ["Nothing came out differently."] if same else []
+        words = ["Nothing has changed."] if same else []
         words += [_dropped_words(dropped)] if dropped else []
         return Message(Outcome.INFO, "\n".join([f"`{self.call}`", *words]), show(self.run, ghost=self.before))
 
@@ -122,7 +122,7 @@ class Playground(Shown):
 
     def rich(self) -> str:
         """The call and the picture."""
-        said = box("<strong>Playground.</strong> Choose what happens to each request, then Run. "
+        said = box("<strong>Playground.</strong> Choose what happens to each request, then press Run. "
                    f"{inline_html(f'`{self.call}`')}<p>Run this cell to play.</p>", "#56B4E9",
                    'class="lesson-playground-words"')
         return said + picture_html(self.message().picture) + guard_script()
@@ -147,9 +147,9 @@ def _dropped_words(dropped: Mapping[int, Fault]) -> str:
     """Which faults were dropped, and why."""
     faults = "; ".join(f"{n}: {fault}" for n, fault in dropped.items())
     if len(dropped) == 1:
-        return f"Request {next(iter(dropped))} does not happen any more, so its fault is dropped: `{faults}`."
+        return f"There is no request {next(iter(dropped))} any more, so its fault is dropped: `{faults}`."
     attempts = ", ".join(map(str, dropped))
-    return f"Requests {attempts} do not happen any more, so their faults are dropped: `{faults}`."
+    return f"There are no requests {attempts} any more, so their faults are dropped: `{faults}`."
 
 
 class PlaygroundView:

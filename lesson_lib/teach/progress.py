@@ -51,11 +51,10 @@ def misconception_map() -> TextTable:
     ordered = sorted(missed.items(), key=lambda group: -max(sure for sure, _, _ in group[1]))
     rows = tuple((idea, *_row(*miss)) for idea, misses in ordered for miss in misses)
     answered = sum(bool(store.entries(i.id)) for i in all_items() if isinstance(i, Question))
-    return TextTable(f"{answered} questions answered; first answers that the runs contradict:",
-                 ("the belief", "where", "asked", "you said", "how sure", "and it is so"), rows,
-                 f"{answered} questions answered, and no first answer that a run contradicts." if answered
-                 else "No question is answered yet, so there is nothing to map; the lessons ask, and this "
-                      "table remembers.")
+    return TextTable(f"{answered} questions answered. These first answers of yours turned out wrong:",
+                 ("the belief", "where", "asked", "you said", "how sure", "what is so"), rows,
+                 f"{answered} questions answered, and none of your first answers was wrong." if answered
+                 else "You haven't answered a question yet, so there's nothing to map.")
 
 
 def _first_miss(item: Question) -> tuple[str, int, str] | None:

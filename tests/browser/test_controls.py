@@ -125,7 +125,7 @@ def test_two_faults_chosen_in_one_go_and_one_that_happens_no_more(page: Any) -> 
     assert choose(page, "Request 3 (m2)", "Home") == "deliver"
     run(page)
     said = page.locator(".lesson-playground [data-outcome]").inner_text()
-    assert "Request 4 does not happen any more, so its fault is dropped: 4: lose request." in said
+    assert "There is no request 4 any more, so its fault is dropped: 4: lose request." in said
     assert page.get_by_label("Request 4 (m2)").count() == 0 and cells(page) == len(CELLS)
 
 

@@ -88,7 +88,7 @@ def test_a_cell_in_the_middle_of_a_kernel_that_knows_nothing(open_notebook: Open
     }""")
     page.evaluate("jupyterapp.commands.execute('notebook:run-cell')")
     page.wait_for_function(f"jupyterapp.shell.currentWidget.content.widgets[{place}].model.executionCount", timeout=60_000)
-    said = page.locator(".jp-OutputArea-output").filter(has_text="is not known in this kernel").first
+    said = page.locator(".jp-OutputArea-output").filter(has_text="isn't known in this kernel").first
     name = said.inner_text().split("`")[1]
     assert said.inner_text().strip() == sentence(name)
     said.scroll_into_view_if_needed()

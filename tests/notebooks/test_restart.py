@@ -52,7 +52,7 @@ def test_a_cell_in_the_middle_says_what_to_do(nb: Any, path: Path) -> None:
     error = run_only(nb(path), place)
     name = error.evalue.split("'")[1]
     assert error.ename == "NameError" and error.traceback == [sentence(name)]
-    assert sentence(name).startswith(f"`{name}` is not known in this kernel: it was restarted,")
+    assert sentence(name).startswith(f"`{name}` isn't known in this kernel: it was restarted,")
 
 
 def test_every_name_of_the_lessons_is_found(nb: Any, path: Path) -> None:
@@ -79,7 +79,7 @@ def test_every_name_of_the_lessons_is_found(nb: Any, path: Path) -> None:
 def test_every_other_name_error_is_pythons(nb: Any, tmp_path: Path, sources: tuple[str, ...], place: int) -> None:
     error = run_only(nb(written(tmp_path, *sources)), place)
     assert error.ename in ("NameError", "UnboundLocalError") and len(error.traceback) > 1
-    assert "is not known in this kernel" not in "".join(error.traceback)
+    assert "isn't known in this kernel" not in "".join(error.traceback)
 
 
 @pytest.mark.parametrize("cell", ["simulate(3)", "[simulate(n) for n in (1, 2)]", "runs = [n for n in simulate(3).events]"])

@@ -197,9 +197,9 @@ def test_progress_counts_what_the_runs_confirm() -> None:
 
 
 def test_the_map_is_drawn_from_first_answers() -> None:
-    assert "No question is answered yet" in repr(misconception_map())
+    assert "You haven't answered a question yet" in repr(misconception_map())
     question("2.recall-batch").answer("b")
-    assert "no first answer that a run contradicts" in repr(misconception_map())
+    assert "none of your first answers was wrong" in repr(misconception_map())
     asked = question("2.lost-ack")
     asked.answer("a", confidence=3)
     asked.answer("b", confidence=3)

@@ -47,7 +47,7 @@ def test_a_fault_whose_attempt_happens_no_more_is_dropped_and_named() -> None:
     ground = playground(2, idempotence=False, faults={1: "lose ack", 2: "lose ack", 4: "lose request"})
     said = ground.change(2, "deliver")
     assert ground.call == "simulate(2, idempotence=False, faults={1: 'lose ack'})"
-    assert "Request 4 does not happen any more, so its fault is dropped: `4: lose request`." in said.text
+    assert "There is no request 4 any more, so its fault is dropped: `4: lose request`." in said.text
     assert "dropped" not in ground.change(1, "deliver").text
 
 
@@ -55,7 +55,7 @@ def test_several_dropped_faults_are_all_named() -> None:
     ground = playground(1, faults={1: "lose ack", 2: "lose ack", 3: "lose ack"})
     said = ground.change(1, "deliver")
     assert ground.call == "simulate(1)"
-    assert "Requests 2, 3 do not happen any more, so their faults are dropped: `2: lose ack; 3: lose ack`." in said.text
+    assert "There are no requests 2, 3 any more, so their faults are dropped: `2: lose ack; 3: lose ack`." in said.text
 
 
 def test_a_switch_keeps_the_faults_that_still_happen_and_names_the_others() -> None:
@@ -77,7 +77,7 @@ def test_whatever_is_chosen_the_printed_call_makes_the_same_run(seed: int) -> No
         assert all(n > len(ground.run.attempts) and f"{n}: {faults[n]}" in said.text for n in dropped)
 
 
-@pytest.mark.parametrize(("attempt", "word"), [(9, "only 2 requests were sent"), (0, "requests count from 1"), ("2", "by its number")])
+@pytest.mark.parametrize(("attempt", "word"), [(9, "only 2 requests were sent"), (0, "Requests are counted from"), ("2", "by its number")])
 def test_an_attempt_that_does_not_happen_cannot_be_changed(attempt: int, word: str) -> None:
     ground = playground(2)
     assert word in ground.change(attempt, "lose ack").text
@@ -107,7 +107,7 @@ def test_running_the_same_again_keeps_the_ghost() -> None:
 
 def test_a_change_that_changes_nothing_says_so() -> None:
     said = playground(2, idempotence=False).switch(acks=1)
-    assert said.text == "`simulate(2, idempotence=False, acks=1)`\nNothing came out differently." and "Before," not in repr(said)
+    assert said.text == "`simulate(2, idempotence=False, acks=1)`\nNothing has changed." and "Before," not in repr(said)
 
 
 @pytest.mark.parametrize(("settings", "word"), [({"acks": 0}, "Idempotence"), ({"faults": {9: "lose ack"}}, "request"),
@@ -152,7 +152,7 @@ def test_what_the_controls_drop_is_said() -> None:
     view.attempts.children[2].value = "refuse 19"
     view.button.click()
     assert view.ground.call == "simulate(2, idempotence=False)"
-    assert "Request 3 does not happen any more, so its fault is dropped: <code>3: refuse 19</code>" in view.said.value
+    assert "There is no request 3 any more, so its fault is dropped: <code>3: refuse 19</code>" in view.said.value
     assert len(view.attempts.children) == 2
 
 
