@@ -35,12 +35,10 @@ class ConsumerSettings:
     isolation: str = "read_uncommitted"
 
     @classmethod
-    def of(cls, given: ConsumerSettings | Mapping[str, Any] | bool | None) -> ConsumerSettings | None:
+    def of(cls, given: Mapping[str, Any] | bool | None) -> ConsumerSettings | None:
         """Read {"commit": "after", "crash_at": 2}; True for the defaults. LessonError says what is wrong."""
-        if isinstance(given, ConsumerSettings) or given is None or given is False:
-            return given or None
-        if given is True:
-            return cls()
+        if given is None or isinstance(given, bool):
+            return cls() if given else None
         names = [f.name for f in fields(cls)]
         if not isinstance(given, Mapping) or any(key not in names for key in given):
             raise LessonError("consumer is True or a dict with some of commit, crash_at and isolation, "

@@ -76,7 +76,7 @@ class PipelineProcess:
 @explains_arguments
 def simulate_pipeline(values_or_count: int | Sequence[str] = 3, *, transactions: bool = True,
                       crash: Mapping[int, str] | None = None, isolation: str = "read_committed",
-                      broker: str = "4.4", transaction_version: int = 1, commit: str = "after") -> History:
+                      transaction_version: int = 1, commit: str = "after") -> History:
     """Read each record of `in`, write it in capitals to `out`, and let a consumer read `out` with that
     isolation level.
 
@@ -89,7 +89,7 @@ def simulate_pipeline(values_or_count: int | Sequence[str] = 3, *, transactions:
         raise LessonError(f"The offset is committed \"after\" the send or \"before\" it, not {commit!r}.")
     steps = TRANSACTION if transactions else STEPS[commit]
     crash = _crash_of(crash or {}, steps, len(values))
-    kafka = Transactions(broker=broker, transaction_version=transaction_version, topic="out")
+    kafka = Transactions(transaction_version=transaction_version, topic="out")
     reader = kafka.consumer(isolation)
     reader.inner.lane = "consumer 2"
     PipelineProcess(kafka, values, steps, crash).run()

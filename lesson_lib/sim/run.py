@@ -41,7 +41,7 @@ def simulate(values_or_count: int | Sequence[str] = 3, *, idempotence: bool = Tr
              faults: Script = None, broker: str | KafkaVersion = "4.4", client: str = "kafka-python",
              rule: Rule | Broker = judge, delivery_timeout_ms: int = 120_000,
              request_timeout_ms: int = 30_000, partitions: int = 1, resend: bool = False,
-             consumer: ConsumerSettings | Mapping[str, Any] | bool | None = None) -> History:
+             consumer: Mapping[str, Any] | bool | None = None) -> History:
     """Send some values through a simulated Kafka and return everything that happened.
 
     `in_flight=1`: the application waits for each answer before its next send; more: it sends all at once, and
@@ -51,7 +51,7 @@ def simulate(values_or_count: int | Sequence[str] = 3, *, idempotence: bool = Tr
     or {"commit": "after", "crash_at": 2, "isolation": "read_committed"}. LessonError says which argument is
     wrong and how to put it right.
     """
-    script, reader = parse_script(faults), None if consumer is None else ConsumerSettings.of(consumer)
+    script, reader = parse_script(faults), ConsumerSettings.of(consumer)
     version = version_of(broker)
     settings = ProducerSettings(idempotence, acks_of(acks), retries, in_flight, delivery_timeout_ms,
                                 request_timeout_ms)

@@ -30,7 +30,7 @@ from lesson_lib.core.partition_log import PartitionLog
 from lesson_lib.core.transaction_metadata import CoordinatorAnswer, Marker
 from lesson_lib.core.transactions import TransactionCoordinator
 from lesson_lib.errors import LessonError, count_of, version_of
-from lesson_lib.faults import BROKER_WORDS, Script, parse_script
+from lesson_lib.faults import Script, parse_script
 from lesson_lib.history import History, Kind, Settings
 from lesson_lib.sim.broker import ToyBroker
 from lesson_lib.sim.consumer import Consumer, ConsumerSettings
@@ -86,13 +86,6 @@ class Transactions:
         for marker in self.coordinator.abort_timed_out(self.world.clock.now):
             self.world.record(Kind.TXN, "timed out", lane="coordinator", note=marker.transactional_id)
             self.write(marker)
-
-    def happen(self, what: str) -> None:
-        """Something happens to the broker: restart broker, crash broker, fail over, forget idle ids."""
-        if what not in BROKER_WORDS:
-            raise LessonError(f"What can happen to the broker: {', '.join(BROKER_WORDS)}; not {what!r}.")
-        self.world.clock.now += ONE_WAY_MS
-        self.broker.happen(what)
 
     def write(self, marker: Marker | None) -> None:
         """The coordinator has the markers written, and the transaction is over (`WriteTxnMarkers`)."""

@@ -10,7 +10,7 @@ from lesson_lib.core.kafka_version import DEFAULT_VERSION, KafkaVersion
 from lesson_lib.core.producer_state import judge
 from lesson_lib.errors import LessonError
 from lesson_lib.explorer.explore import explore
-from lesson_lib.explorer.wrong_brokers import ALL, MUTANTS, Kept, mutant_called
+from lesson_lib.explorer.wrong_brokers import ALL, MUTANTS, Kept, MemoryOfConnection, mutant_called
 from lesson_lib.sim.memory_broker import Broker
 from lesson_lib.sim.run import log_of, simulate
 from tests.core.test_decision_table import batch
@@ -92,3 +92,8 @@ def test_a_rule_that_is_none_gets_a_sentence(rule: object, words: str) -> None:
     with pytest.raises(LessonError, match=words) as raised:
         explore(1, rule=rule)  # type: ignore[arg-type]
     assert rule.__name__ in str(raised.value)  # type: ignore[attr-defined]
+
+
+def test_a_connection_drops_for_the_broker_too_where_its_requests_arrive_late() -> None:
+    assert explore(2, 2, 1, kinds=("late",), rule=MemoryOfConnection()).find("duplicate") is not None
+    assert explore(2, 2, 1, kinds=("late",), rule=Broker()).find("duplicate") is None

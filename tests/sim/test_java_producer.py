@@ -154,3 +154,18 @@ def test_a_late_answer_on_an_old_batch_does_not_take_back_a_newer_one() -> None:
     run = java(6, {1: "store and answer 20", 7: "refuse 45"})
     assert [event.batch for event in run.of(Kind.ACK) if not event.error] == [1, 2, 3, 4, 0, 5]
     assert [event.producer_epoch for event in run.of(Kind.EPOCH)] == [1] and run.values()[-1] == "m5"
+
+
+def test_a_partition_takes_up_a_new_epoch_once_nothing_of_its_old_one_is_under_way() -> None:
+    """Partition 1 raises the epoch while batch 2 waits with its old number; so batch 4 waits too, and begins at 0."""
+    run = simulate(6, partitions=2, in_flight=3, client="java", broker="4.5", faults={1: "refuse 6", 2: "refuse 45"})
+    sent = [(a.batch, a.send.producer_epoch, a.send.base_sequence) for a in run.attempts if a.send.partition == 0]
+    assert sent == [(0, 0, 0), (2, 0, 1), (0, 0, 0), (2, 0, 1), (4, 1, 0)]
+    assert (run.values(0), run.anomaly_names) == (["m0", "m2", "m4"], [])
+
+
+def test_a_batch_that_expires_on_its_first_try_leaves_nothing_unresolved() -> None:
+    """Only one in retry does (`ProducerBatch.inRetry`): the next batch keeps the epoch and follows on."""
+    run = simulate(2, client="java", faults={1: "delay 290"}, delivery_timeout_ms=300, request_timeout_ms=300)
+    assert [(a.batch, a.send.producer_epoch, a.send.base_sequence) for a in run.attempts] == [(0, 0, 0), (1, 0, 1)]
+    assert (run.values(), run.told) == (["m0", "m1"], {0: "unknown", 1: "ok"})
