@@ -9,7 +9,6 @@ from html import escape
 from typing import TextIO
 
 from course_tools.conformance.as_history import as_history
-from course_tools.conformance.compare import Comparison
 from course_tools.conformance.judgement import Difference, Judgement
 from course_tools.page import html_page, items, section
 from lesson_lib import draw
@@ -74,17 +73,17 @@ def page(judged: Judgement, head: str) -> str:
     """The table, and each difference with its picture: Apache Kafka's answers above, this broker's below."""
     parts = []
     for number, one in enumerate(judged.by_number()[:MOST_SHOWN], 1):
-        if one.smallest is None:
-            continue
-        parts.append(section(_heading(number, one), _also(one), picture=_picture(one.smallest, judged.name))
+        parts.append(section(_heading(number, one), _also(one), picture=picture_of(one, judged.name))
                      + f"<pre>{escape(str(one.smallest))}</pre>")
     if not judged.differences:
         parts.append("<p>No differences.</p>")
     return html_page(head, f"<pre>{escape(judged.table())}</pre>", *parts, items(_rest(judged)))
 
 
-def _picture(found: Comparison, name: str) -> Picture | None:
+def picture_of(one: Difference, name: str) -> Picture | None:
     """What Apache Kafka did above, what this broker did below; None where that would look the same."""
-    kafka, theirs = (as_history(found.script, outcome, broker) for outcome, broker
-                     in ((found.left, "Apache Kafka"), (found.right, name)))
+    if one.smallest is None:
+        return None
+    kafka, theirs = (as_history(one.smallest.script, outcome, broker) for outcome, broker
+                     in ((one.smallest.left, "Apache Kafka"), (one.smallest.right, name)))
     return None if kafka.table() == theirs.table() else draw.compare(kafka, theirs, layout="lanes")

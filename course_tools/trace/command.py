@@ -67,7 +67,7 @@ def _trace(options: argparse.Namespace, application: list[str], argv: list[str])
             _let_run(proxy, application, options.env)
             recording.wait_until(lambda: recording.open_attempts == 0, SETTLE_SECONDS)
             recording.close()
-        run = _history(recording, broker)
+        run = history_of(recording, broker)
     return _told(run if options.values else without_values(run), recording, options, argv)
 
 
@@ -157,7 +157,8 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             process.wait()
 
 
-def _history(recording: Recording, broker: Choice) -> WireHistory:
+def history_of(recording: Recording, broker: Choice) -> WireHistory:
+    """What was seen, and the logs that were written to."""
     idempotence = any(event.producer_id > 0 for event in recording.events)
     settings = Settings("real", idempotence, recording.acks_words, in_flight=0, broker=broker.name,
                         client="your application", faults=str(recording.script))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import doctest
+import re
 from pathlib import Path
 
 import pytest
+
+from course_tools.publish.pictures import FOLDER, pictures
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 
@@ -27,3 +30,17 @@ def test_another_answer_is_noticed(said: str, instead: str) -> None:
     text = README.read_text(encoding="utf-8")
     assert said in text
     assert results(text.replace(said, instead)).failed == 1
+
+
+def words(svg: str) -> list[str]:
+    """Every text in a drawing."""
+    return re.findall(r"<text[^>]*>(.*?)</text>", svg)
+
+
+def test_its_pictures_are_what_the_commands_draw() -> None:
+    """`python -m course_tools.publish.pictures` makes them again. Words are compared, so that a line may move by a pixel."""
+    made = {name: picture.svg for name, picture in pictures()}
+    kept = {name: (FOLDER / f"{name}.svg").read_text(encoding="utf-8") for name in made}
+    assert {name: words(svg) for name, svg in kept.items()} == {name: words(svg) for name, svg in made.items()}
+    assert made.keys() == {"trace", "read", "judge"} and all(f"images/{name}.svg" in README.read_text() for name in made)
+    assert words(made["trace"]) != words(made["read"]) and "r1 is stored twice" in words(made["trace"])
