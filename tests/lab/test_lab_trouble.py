@@ -97,5 +97,5 @@ except Exception as error:
 resource.setrlimit(resource.RLIMIT_NOFILE, (256, most))
 lab.stop()
 """], capture_output=True, text=True, timeout=60, check=False)
-    assert "LessonError The embedded broker runs, but this machine lets no connection" in words.stdout, words
+    assert "LessonError The embedded broker is running, but this machine won't open a connection" in words.stdout, words
     assert "start it again" not in words.stdout
