@@ -127,7 +127,7 @@ def random_transactions(seed: int) -> Transactions:
                 sessions.append(kafka.producer(dice.choice("abc")))
             case "happen":
                 for what in dice.choices(["restart broker", "crash broker", "fail over", "forget idle ids"], k=dice.randint(1, 2)):
-                    kafka.happen(what)
+                    kafka.broker.happen(what)
     return kafka
 
 

@@ -262,7 +262,7 @@ def test_what_a_broker_forgets(happens: tuple[str, ...], still_open: bool) -> No
     if not still_open:
         shop.commit()
     for what in happens:
-        kafka.happen(what)
+        kafka.broker.happen(what)
     if not still_open:
         shop.begin()
     shop.send("c")
