@@ -21,14 +21,15 @@ BEGIN_WITH = ("IPython", "ipywidgets", "comm", "micropip", "piplite", "pyodide_k
 WITH_TEXT = ("kafka_python-", "sent_twice_stored_once-")  # which a lesson shows, or a reader looks at
 UNUSED = ("pygments/lexers/", "pydoc_data/")  # unless a lesson begins with it
 LIBRARY, SITE = "/lib/python314.zip/", "/lib/python3.14/site-packages/"
-WITHOUT_DOCSTRINGS = 2
+WITHOUT_DOCSTRINGS, WITH_DOCSTRINGS = 2, 0
+MAKES_DO = ("micropip-", "prompt_toolkit-", "pygments-", "wcwidth-")  # without docstrings, which others work with
 
 def compiled(text, name, level):
     """As Python caches it; it isn't to compare the file with its text, whose time an archive doesn't keep."""
     code = compile(text, name, "exec", dont_inherit=True, optimize=level)
     return _code_to_hash_pyc(code, importlib.util.source_hash(text), False)
 
-def rewrite(path, begun, folder, with_text, level=0):
+def rewrite(path, begun, folder, with_text, level):
     """Where nobody looks at the text, what is compiled takes its place."""
     with zipfile.ZipFile(path) as archive:
         texts = {name: archive.read(name) for name in archive.namelist() if not name.endswith("/")}
@@ -56,5 +57,6 @@ files = [file for module in list(sys.modules.values()) if (file := getattr(modul
 rewrite(Path("/pyodide/python_stdlib.zip"), {file.removeprefix(LIBRARY) for file in files}, LIBRARY, False,
         WITHOUT_DOCSTRINGS)
 for wheel in wheels:
-    rewrite(wheel, {file.removeprefix("/site/") for file in files}, SITE, wheel.name.startswith(WITH_TEXT))
+    rewrite(wheel, {file.removeprefix("/site/") for file in files}, SITE, wheel.name.startswith(WITH_TEXT),
+            WITHOUT_DOCSTRINGS if wheel.name.startswith(MAKES_DO) else WITH_DOCSTRINGS)
 `);

@@ -5,16 +5,13 @@ It measures the site that `make site` has built, served on this machine, so noth
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
-from http.server import ThreadingHTTPServer
 from typing import Any
 
 from tests.bench.table import Row, seconds
 from tests.conftest import chromium
-from tests.course_tools.publish.served_site import LESSONS, NO_NETWORK, SITE, Pages, errors, opened, run_all
+from tests.course_tools.publish.served_site import LESSONS, NO_NETWORK, SITE, Pages, errors, opened, run_all, served
 
 FIRST_PICTURE = "[data-picture][data-ready]"
 MEGABYTES, COLD, WARM, LONGEST = 25, 12, 4, 30  # that are aimed at
@@ -56,14 +53,6 @@ def lesson_seconds(context: Any, address: str, lesson: str) -> float:
     if failed:
         raise RuntimeError(f"{lesson}: {failed[0]}")
     return taken
-
-
-@contextmanager
-def served() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Pages, directory=SITE)) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
 
 
 @contextmanager

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import json
-from http.server import SimpleHTTPRequestHandler
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 ROOT = Path(__file__).parents[3]
 SITE = ROOT / "build" / "site"
@@ -39,6 +45,19 @@ class Pages(SimpleHTTPRequestHandler):
 
     def log_message(self, *_: Any) -> None:
         """Say nothing."""
+
+
+@contextmanager
+def served() -> Iterator[str]:
+    """Its address; a test is skipped where it was not built."""
+    if not (SITE / "jupyter-lite.json").is_file():
+        pytest.skip("needs the static site: run `make site`")
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Pages, directory=SITE)) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
 
 
 def opened(page: Any, address: str, lesson: str) -> None:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 import zipfile
 from collections.abc import Iterator
-from functools import partial
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +19,13 @@ from tests.course_tools.publish.served_site import (
     LESSONS,
     NO_NETWORK,
     SESSIONS,
-    SITE,
     Pages,
     errors,
     opened,
     outputs,
     ready,
     run_all,
+    served,
 )
 
 MOST_BYTES = 28_000_000  # to all that a first lesson shows; most hosts send less, as they compress
@@ -38,7 +35,6 @@ PRINTED = """async (code) => {
     await future.done;
     return said.join('');
 }"""
-
 
 
 def wheel(folder: Path, name: str, *requirements: str) -> Path:
@@ -80,13 +76,14 @@ def test_the_site_opens_what_was_committed(monkeypatch: pytest.MonkeyPatch, own_
     monkeypatch.setattr(site, "published_files", lambda: published_files(own_work))
     site._copy_published(tmp_path / "files")
     assert sorted(p.relative_to(tmp_path / "files").as_posix() for p in (tmp_path / "files").rglob("*") if p.is_file()) == [
-        "02-one.ipynb", "images/a.svg"]
+        "02-one.ipynb", "images/a.svg", "incidents.ipynb"]
     assert "SECRET" not in (tmp_path / "files" / "02-one.ipynb").read_text()
 
 
 def test_the_front_page_leads_to_each_lesson_and_nowhere_else() -> None:
     links = re.findall(r'(?:href|src)="([^"]+)"', site.front_page(LESSONS))
-    assert links == ["icon-120x120.png", *(f"notebooks/index.html?path={path.name}" for path in LESSONS)]
+    names = [*(path.name for path in LESSONS), "incidents.ipynb"]
+    assert links == ["icon-120x120.png", *(f"notebooks/index.html?path={name}" for name in names)]
     assert "2 · One lost ack</a>" in site.front_page(LESSONS)
 
 
@@ -101,14 +98,8 @@ def test_the_front_page_can_be_read_by_everybody(open_page: Any, tmp_path: Path)
 @pytest.fixture
 def address() -> Iterator[str]:
     """Where the site that `make site` has built is served."""
-    if not (SITE / "jupyter-lite.json").is_file():
-        pytest.skip("needs the static site: run `make site`")
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Pages, directory=SITE)) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    with served() as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
