@@ -5,7 +5,7 @@
   const STYLE = `@media print { .lesson-steps { display: none !important } .lesson-sheet { break-inside: avoid }
     .lesson-sheet, .lesson-sheet img { min-width: 0 !important }
     .lesson-picture pre { white-space: pre-wrap !important; overflow: visible !important; font-size: 70% } }
-    .lesson-player { position: sticky; bottom: 0; z-index: 2; padding: 4px 0; max-width: 1000px }
+    .lesson-player { position: sticky; bottom: 0; z-index: 2; padding: 4px 0 } .lesson-player > * { max-width: 1000px }
     @media print { .lesson-player { position: static } }
     .lesson-player [aria-disabled=true] { opacity: .4; cursor: default }
     .lesson-boxes { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 6px }
@@ -101,7 +101,7 @@
     for (let e = root; e && !page; e = e.parentElement) {
       const look = getComputedStyle(e);
       if (!ground && !/^(transparent|rgba\(.*, 0\))$/.test(look.backgroundColor)) ground = look.backgroundColor;
-      if (e.matches("body, .slide") || (e.scrollHeight > e.clientHeight + 1 && /auto|scroll/.test(look.overflowY))) page = e;
+      if (e.matches("body, .slide, .jp-WindowedPanel-outer") || (e.scrollHeight > e.clientHeight + 1 && /auto|scroll/.test(look.overflowY))) page = e;
       else if (look.overflowY !== "visible") e.style.overflow = "visible";
     }
     player.style.background = ground || "Canvas";

@@ -12,6 +12,7 @@ from lesson_lib.draw import show
 from tests.browser.conftest import Opener, Server
 from tests.browser.jupyterlab import KERNEL, run_all, write_notebook
 from tests.draw.runs import lesson
+from tests.draw.test_stepper import LEAST_LABEL
 
 pytestmark = pytest.mark.browser
 CELLS = ["from lesson_lib import show, simulate", "show(simulate(3, faults={2: 'lose ack'}))", "1 + 1"]
@@ -50,6 +51,24 @@ def test_arrows_step(page: Any) -> None:
 
 def test_nothing_left_the_machine(page: Any) -> None:
     assert page.complaints == []
+
+
+def test_on_a_small_screen_two_runs_can_be_read_and_are_scrolled_above_their_bar(server: Server, open_notebook: Opener) -> None:
+    """At 1366 by 768 with the list of files open: labels of 11 pixels, and the bar below what is in view of the picture."""
+    cells = [CELLS[0], "show(simulate(3, idempotence=False), control=simulate(3, faults={2: 'lose ack'}))"]
+    write_notebook(server.folder / "small.ipynb", cells)
+    page = open_notebook("small.ipynb")
+    page.set_viewport_size({"width": 1366, "height": 768})
+    run_all(page)
+    page.wait_for_selector("[data-picture][data-step]")
+    page.get_by_role("button", name="Next surprise").click()
+    assert page.evaluate(LEAST_LABEL) >= 11
+    frame, bar = (page.locator(f"[data-picture] > {part}").first.bounding_box() for part in ("div", ".lesson-player"))
+    panel = page.locator(".jp-WindowedPanel-outer").bounding_box()
+    assert 200 <= frame["height"] and frame["height"] + bar["height"] <= panel["height"]
+    assert bar["y"] + bar["height"] <= panel["y"] + panel["height"] + 1
+    assert page.locator(".jp-WindowedPanel-outer").evaluate("e => getComputedStyle(e).overflowY") == "auto", "it still scrolls"
+    page.close()
 
 
 def test_a_notebook_that_is_not_trusted_yet_shows_the_finished_picture(server: Server, open_notebook: Opener) -> None:
