@@ -1,9 +1,10 @@
 """Slides of every lesson: the same as `jupyter nbconvert --execute --to slides` where the course is
 installed.
 
-Each slide is made smaller until it fits its window; a high picture stands beside its words. Text tables, and
-what only the one at the keyboard needs, stay out. Arrow keys go from slide to slide, and from event to event
-where a stepper has the focus.
+The words of a slide are made smaller until it fits its window. A picture keeps labels of 14 pixels, and one
+that is larger than its place is scrolled in itself, to where something happens. Text tables, and what only the
+one at the keyboard needs, stay out. Arrow keys and the space bar play a picture event by event before the next
+slide comes; Page Down and Page Up, which clickers send, turn the slide at once.
 """
 
 from __future__ import annotations
