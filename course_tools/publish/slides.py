@@ -2,9 +2,9 @@
 installed.
 
 The words of a slide are made smaller until it fits its window. A picture keeps labels of 14 pixels, and one
-that is larger than its place is scrolled in itself, to where something happens. Text tables, and what only the
-one at the keyboard needs, stay out. Arrow keys and the space bar play a picture event by event before the next
-slide comes; Page Down and Page Up, which clickers send, turn the slide at once.
+that is larger than its place is scrolled in itself, to where something happens. Text tables, and what only
+the one at the keyboard needs, stay out. Arrow keys and the space bar play a picture event by event before the
+next slide comes; Page Down and Page Up, which clickers send, turn the slide at once.
 """
 
 from __future__ import annotations
