@@ -18,6 +18,7 @@
     @media (max-width: 600px) { .lesson-boxes > div { max-height: 6.6em !important } }
     @media print { .lesson-picture > div { max-height: none !important } }
     .lesson-sheet g.new { filter: drop-shadow(0 0 2px #b35c00) drop-shadow(0 0 3px #e69f00) }`; // an animation costs half a frame a step
+  const PHONE = 600; // pixels: a place that is narrower shows so little that a picture opens where something happens
   const PACE = 1100; // milliseconds from event to event while it plays
 
   const make = (tag, attributes, parent) => {
@@ -108,18 +109,22 @@
 
     // A picture that is larger than its window is scrolled in itself, with the bar below it in view.
     // The names of its rows stay at the left edge, on a ground of their own.
-    const names = svg.querySelectorAll("[data-pinned]"), edge = Math.max(0, ...[...names].map((name) => name.getBBox().width)) + 20;
+    const names = svg.querySelectorAll("[data-pinned]");
     const strip = document.createElementNS("http://www.w3.org/2000/svg", "g");
-    strip.innerHTML = names.length ? `<rect width="${edge}" height="${svg.viewBox.baseVal.height}" fill="#ffffffe6" visibility="hidden"/>` : "";
+    strip.innerHTML = names.length ? `<rect height="${svg.viewBox.baseVal.height}" fill="#ffffffe6" visibility="hidden"/>` : "";
     strip.append(...names);
     svg.append(strip);
-    let large = false;
+    let large = false, edge = 0;
     const room = () => {
       const high = page?.matches("body, .slide") ? innerHeight : page.clientHeight;
       if (!page.matches(".slide")) frame.style.maxHeight = `${Math.max(200, high - player.offsetHeight - 12)}px`;
+      if (names.length && !edge && svg.clientWidth) { // a hidden one has no size yet
+        edge = Math.max(...[...names].map((name) => name.getBBox().width)) + 20;
+        strip.firstChild.setAttribute("width", edge);
+      }
       large = frame.scrollWidth > frame.clientWidth + 1 || frame.scrollHeight > frame.clientHeight + 1;
       if (large && now < last) follow(now);
-      else if (large && boxes.hidden) follow(told.surprises[0] ?? 0);
+      else if (boxes.hidden && frame.clientWidth < PHONE) { follow(told.surprises[0] ?? 0); frame.scrollTop = 0; } // with its title
     };
     frame.addEventListener("scroll", () => {
       const by = frame.scrollLeft * svg.viewBox.baseVal.width / svg.clientWidth;
@@ -199,7 +204,7 @@
     function follow(to) {
       const marks = groups[to].filter(solid).map((g) => g.getBoundingClientRect()), view = frame.getBoundingClientRect();
       if (!marks.length) return;
-      const left = view.left + (names.length ? edge * svg.clientWidth / svg.viewBox.baseVal.width : 0);
+      const left = view.left + edge * svg.clientWidth / svg.viewBox.baseVal.width;
       const by = (from, till, low, high) => {
         const all = [Math.min(...marks.map((m) => m[from])), Math.max(...marks.map((m) => m[till]))];
         const [a, b] = all[1] - all[0] < high - low ? all : [marks[0][from], marks[0][till]];
