@@ -119,18 +119,20 @@
       const high = page?.matches("body, .slide") ? innerHeight : page.clientHeight;
       if (!page.matches(".slide")) frame.style.maxHeight = `${Math.max(200, high - player.offsetHeight - 12)}px`;
       if (names.length && !edge && svg.clientWidth) { // a hidden one has no size yet
-        edge = Math.max(...[...names].map((name) => name.getBBox().width)) + 20;
+        edge = Math.max(...[...names].map((name) => name.getBBox()).map((box) => box.x + box.width)) + 8;
         strip.firstChild.setAttribute("width", edge);
       }
       large = frame.scrollWidth > frame.clientWidth + 1 || frame.scrollHeight > frame.clientHeight + 1;
       if (large && now < last) follow(now);
       else if (boxes.hidden && frame.clientWidth < PHONE) { follow(told.surprises[0] ?? 0); frame.scrollTop = 0; } // with its title
+      pin();
     };
-    frame.addEventListener("scroll", () => {
-      const by = frame.scrollLeft * svg.viewBox.baseVal.width / svg.clientWidth;
+    const pin = () => {
+      const by = frame.scrollLeft * svg.viewBox.baseVal.width / (svg.clientWidth || 1);
       strip.setAttribute("transform", `translate(${by} 0)`);
       strip.firstChild?.setAttribute("visibility", by > 1 ? "visible" : "hidden");
-    });
+    };
+    frame.addEventListener("scroll", pin);
 
     // The line that marks now, over the drawing.
     const line = document.createElementNS("http://www.w3.org/2000/svg", "line");

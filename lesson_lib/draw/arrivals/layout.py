@@ -139,7 +139,7 @@ class ArrivalsPanel:
             canvas.text(after, row.top - 11, "order of arrival →", align="left", colour=QUIET, backed=True)
         if not self.long:
             below = "seq" if self.view.by_hand and row.group.numbered else "batch·try"
-            canvas.text(LEFT - 8, row.bottom + 12, below, align="right", colour=QUIET)
+            canvas.text(LEFT - 8, row.bottom + 12, below, align="right", colour=QUIET, pinned=True)
 
     def _plain_row(self, canvas: Canvas, row: Row) -> None:
         """Numbers at the left, as many as there is room for, a dozen at most; the broker's memory behind."""
@@ -149,7 +149,7 @@ class ArrivalsPanel:
         canvas.text(MARGIN + 6, (row.top + row.bottom) / 2, words, upright=True)
         room = min(11, max(1, int((row.tall - INSIDE) / 15)))
         for number in range(int(row.low), int(row.high) + 1, max(1, -(-int(row.high - row.low) // room))):
-            canvas.text(LEFT - 10, row.y(number), str(number), align="right", colour=QUIET)
+            canvas.text(LEFT - 10, row.y(number), str(number), align="right", colour=QUIET, pinned=True)
             canvas.line([(LEFT - 6, row.y(number)), (LEFT, row.y(number))], colour=LANE, width=0.8)
         before: float | None = None
         for column in row.group.bands:
@@ -178,7 +178,7 @@ class ArrivalsPanel:
         """Distances at the left; the remembered batches as one band, the expected one as a dashed line."""
         canvas.text(MARGIN + 2, (row.top + row.bottom) / 2, "batches from the one expected", upright=True)
         for number, word in DISTANCES.items():
-            canvas.text(LEFT - 8, row.y(number), word, align="right", colour=QUIET)
+            canvas.text(LEFT - 8, row.y(number), word, align="right", colour=QUIET, pinned=True)
         top, low = row.y(-0.5), row.y(-5.5)
         canvas.box(LEFT, top, self.right - LEFT, low - top, fill=MEMORY, edge=None, layer=0.5)
         canvas.line([(LEFT, row.y(0)), (self.right, row.y(0))], style=EXPECTED)
