@@ -26,7 +26,7 @@ NO_NETWORK = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 class Pages(SimpleHTTPRequestHandler):
     """Serves the site as any web server would, except that the page lets a test look inside."""
 
-    sent = 0  # bytes, by all of them
+    sent: list[Path] = []  # by all of them
     extensions_map = {**SimpleHTTPRequestHandler.extensions_map, ".mjs": "text/javascript", ".wasm": "application/wasm"}
 
     def do_GET(self) -> None:
@@ -40,11 +40,16 @@ class Pages(SimpleHTTPRequestHandler):
         self.wfile.write(json.dumps(told).encode())
 
     def copyfile(self, source: Any, outputfile: Any) -> None:
-        Pages.sent += Path(source.name).stat().st_size
+        Pages.sent.append(Path(source.name))
         super().copyfile(source, outputfile)
 
     def log_message(self, *_: Any) -> None:
         """Say nothing."""
+
+
+def size(paths: list[Path]) -> int:
+    """Bytes of these files as they are."""
+    return sum(path.stat().st_size for path in paths)
 
 
 @contextmanager
