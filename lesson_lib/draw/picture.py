@@ -109,7 +109,8 @@ class Picture:
         least = round(READABLE * self.canvas.width)
         look = f"max-width:100%;min-width:{least}px;height:auto;background:#fff"
         image = f'<img alt="{escape(self.alt)}" src="{source}" {size} style="{look}">'
-        return f'<div style="overflow:auto">{image}</div>'
+        # As wide as its place, which a wider picture mustn't make wider: it is scrolled in itself.
+        return f'<div style="overflow:auto;width:0;min-width:100%">{image}</div>'
 
     def _table_html(self) -> str:
         # So wide that long lines make no place wider.

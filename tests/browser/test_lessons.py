@@ -18,6 +18,12 @@ PATHS = sorted(ROOT.glob("notebooks/0*.ipynb"))
 LESSONS = [path.name for path in PATHS]
 HIGH = {"width": 1200, "height": 1100}
 MOST_SCREENS = 40
+# What of a picture and its bar leaves the notebook to the right: a picture that is too wide is scrolled in itself, not with its bar.
+TOO_WIDE = """panel => {
+  const edge = panel.getBoundingClientRect().left + panel.clientWidth + 1;
+  return [...panel.querySelectorAll('.lesson-picture, .lesson-picture > *, .lesson-picture button')]
+    .filter(e => e.getBoundingClientRect().right > edge).map(e => `${e.tagName} ${e.textContent.slice(0, 30)}`);
+}"""
 CELLS = "jupyterapp.shell.currentWidget.content.widgets.length"
 
 
@@ -30,7 +36,7 @@ def errors(page: Any) -> list[str]:
 
 
 def take_pictures(page: Any, name: str) -> None:
-    """A picture of each screen of a notebook, in a folder that git ignores."""
+    """A picture of each screen of a notebook, in a folder that git ignores; nothing in it may be cut off."""
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     panel = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-WindowedPanel-outer")
     step = panel.evaluate("e => e.clientHeight")
@@ -38,6 +44,7 @@ def take_pictures(page: Any, name: str) -> None:
     while not end and number < MOST_SCREENS:  # a cell has its height only once it has been in view, so the end is where scrolling stops
         panel.evaluate("(e, top) => e.scrollTo(0, top)", number * step)
         page.wait_for_timeout(80)
+        assert panel.evaluate(TOO_WIDE) == []
         page.screenshot(path=SCREENSHOTS / f"{Path(name).stem}-{number:02}.png")
         end = panel.evaluate("e => e.scrollTop + e.clientHeight >= e.scrollHeight - 2")
         number += 1
