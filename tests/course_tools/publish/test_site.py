@@ -156,3 +156,12 @@ def test_a_lesson_runs_in_the_browser_with_stepping_and_prediction_and_keeps_the
     ready(page, "07-transactions.ipynb")
     assert page.evaluate(SESSIONS) == ["07-transactions.ipynb"], "a lesson that was open before has not started again"
     assert page.asked == []
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)
+def test_run_all(page: Any, address: str, lesson: Path) -> None:
+    opened(page, address, lesson.name)
+    run_all(page)
+    assert errors(page) == [] and page.asked == []
+    assert any("in a virtual world" in text for text in outputs(page))
