@@ -170,7 +170,7 @@ class HistoryWriter:
         for batch, (old, new) in enumerate(zip(before.told, after.told, strict=True)):
             if new != old:
                 last = next(e for e in reversed(self.events) if e.batch == batch or not e.attempt)
-                offset = last.offset if new == "ok" and last.kind == Kind.ACK else None
+                offset = last.offset if new == "ok" else None
                 self.record(Kind.REPORT, new, batch=batch, values=(self.protocol.values[batch],),
                             partition=batch % self.protocol.client.partitions, offset=offset,
                             error=last.error if new == "failed" else ErrorCode.NONE,

@@ -112,6 +112,7 @@ class Protocol:
         self.torn = Memo(lambda number: clients.number(client.disconnected(clients[number])))
         self.expired = Memo(lambda number: clients.number(client.expired(clients[number])))
         self.given_up = Memo(self._give_up)
+        self.stuck = Memo(self._is_stuck)
         self.waits = Memo(lambda number: bool(clients[number].waiting))
         happenings = {"cut": self.broker.disconnected, "restart broker": self.broker.restarted,
                       "fail over": self.broker.failed_over, "crash broker": self.broker.crashed}
@@ -166,7 +167,7 @@ class Protocol:
         if answers:
             after = self.answered[client, answers[0]]
             found.append(("answer", (after, requests, answers[1:], broker, late, left)))
-        elif not requests and not late and self._stuck(client, broker):
+        elif not requests and not late and self.stuck[client, broker]:
             found.extend(("give up", (gone, (), (), broker, (), left)) for gone in self.given_up[client])
         for i, old in enumerate(late):
             after, _ = self.handled[broker, old[0]]
@@ -176,8 +177,9 @@ class Protocol:
             self._add_faults(found, client, requests, answers, broker, late, left - 1)
         return found
 
-    def _stuck(self, client: int, broker: int) -> bool:
+    def _is_stuck(self, key: tuple[int, int]) -> bool:
         """Whether no next try will change either side, however often it is made."""
+        client, broker = key
         return all(self.handled[broker, request][0] == broker
                    and self.answered[after, self.handled[broker, request][1]] == client
                    for after, request in self.sent[client])
