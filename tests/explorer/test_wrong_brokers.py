@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lesson_lib.core.kafka_version import DEFAULT_VERSION, KafkaVersion
-from lesson_lib.core.producer_state import judge
+from lesson_lib.core.producer_state import Duplicate, judge
 from lesson_lib.errors import LessonError
 from lesson_lib.explorer.explore import explore
 from lesson_lib.explorer.wrong_brokers import ALL, MUTANTS, Kept, MemoryOfConnection, mutant_called
@@ -97,3 +97,10 @@ def test_a_rule_that_is_none_gets_a_sentence(rule: object, words: str) -> None:
 def test_a_connection_drops_for_the_broker_too_where_its_requests_arrive_late() -> None:
     assert explore(2, 2, 1, kinds=("late",), rule=MemoryOfConnection()).find("duplicate") is not None
     assert explore(2, 2, 1, kinds=("late",), rule=Broker()).find("duplicate") is None
+
+
+def test_at_or_below_answers_with_the_offset_of_the_batch_where_it_is_remembered() -> None:
+    log = log_of(DEFAULT_VERSION, MUTANTS["at or below is duplicate"].broker())
+    for sequence in range(7):
+        log.append(batch(sequence))
+    assert [log.append(batch(sequence)) for sequence in (4, 0)] == [Duplicate(4), Duplicate(6)]

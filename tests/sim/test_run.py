@@ -10,13 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lesson_lib.core.batch import Batch
 from lesson_lib.core.error_codes import ErrorCode
+from lesson_lib.core.partition_log import PartitionLog
 from lesson_lib.core.producer_state import Appended
 from lesson_lib.errors import LessonError
 from lesson_lib.faults import NAMES
 from lesson_lib.history import Kind
 from lesson_lib.sim import simulate
-from lesson_lib.sim.memory_broker import Broker, BrokerState
+from lesson_lib.sim.memory_broker import Broker, BrokerLog, BrokerState
 
 
 def test_nothing_goes_wrong() -> None:
@@ -270,3 +272,14 @@ def work(count: int, **more) -> int:
                                   {"consumer": True}], ids=str)
 def test_work_grows_with_the_number_of_batches_and_no_faster(more: dict) -> None:
     assert work(1_000, **more) < 11 * work(100, **more)
+
+
+@pytest.mark.parametrize("happens", ["restart_clean", "restart_after_crash", "fail_over"])
+def test_the_broker_of_the_explorer_remembers_what_a_partition_log_remembers(happens: str) -> None:
+    log, as_values = PartitionLog(), BrokerLog()
+    for one in (log, as_values):
+        for sequence in range(7):
+            one.append(Batch(1, 7, 0, sequence))
+        getattr(one, happens)()
+    assert dict(as_values.state.memory) == log.producers
+    assert len(log.producers[7].batches) == (5 if happens == "fail_over" else 1)
