@@ -12,7 +12,8 @@
     .lesson-boxes[hidden] { display: none }
     .lesson-boxes > div { border: 1px solid currentColor; border-radius: 4px; padding: 2px 8px; max-height: 4.2em;
       overflow-y: auto; line-height: 1.35 }
-    .lesson-boxes b { margin-right: .8em } .lesson-boxes span > span { display: inline-block; margin-right: 1em; white-space: nowrap }
+    .lesson-boxes, .lesson-boxes > div, .lesson-boxes b { background: inherit }
+    .lesson-boxes b { margin-right: .8em; display: inline-block; position: sticky; top: 0 } .lesson-boxes span > span { display: inline-block; margin-right: 1em; white-space: nowrap }
     .lesson-boxes .new, .lesson-picture pre .new { background: #fff4c2; color: #1a1a1a; box-shadow: 0 0 0 2px #e69f00 }
     .lesson-sheet [data-event] { cursor: pointer }
     @media (max-width: 600px) { .lesson-boxes > div { max-height: 6.6em !important } }
@@ -91,7 +92,8 @@
     const lists = told.boxes.flatMap((run) => [["The application believes", run.believes], ["The log holds", run.holds]]
       .filter(([, changes]) => changes.length).map(([what, changes]) => {
         const box = make("div", { tabindex: 0, role: "group", "aria-label": run.name ? `${run.name}: ${what}` : what }, boxes);
-        make("b", {}, box).textContent = `${run.name ? `${run.name}: ` : ""}${what} `;
+        make("b", {}, box).textContent = `${run.name ? `${run.name}: ` : ""}${what}`;
+        box.append(" ");
         return { changes, list: make("span", {}, box), shown: "" };
       }));
     slider.addEventListener("input", () => { stop(); show(+slider.value); });
@@ -123,6 +125,8 @@
         strip.firstChild.setAttribute("width", edge);
       }
       large = frame.scrollWidth > frame.clientWidth + 1 || frame.scrollHeight > frame.clientHeight + 1;
+      Object.entries({ tabindex: 0, role: "group", "aria-label": "Picture, of which a part is in view", "data-lm-suppress-shortcuts": "true" })
+        .forEach(([name, value]) => (large ? frame.setAttribute(name, value) : frame.removeAttribute(name)));
       if (large && now < last) follow(now);
       else if (boxes.hidden && frame.clientWidth < PHONE) { follow(told.surprises[0] ?? 0); frame.scrollTop = 0; } // with its title
       pin();
@@ -213,6 +217,9 @@
         return a < low || b > high ? (a + b - low - high) / 2 : 0;
       };
       frame.scrollBy(by("left", "right", left, view.right), by("top", "bottom", view.top, view.bottom));
+      const low = Math.max(...groups[to].filter(solid).map((g) => g.getBoundingClientRect().bottom));
+      const below = Math.min(low, view.bottom) - player.getBoundingClientRect().top;
+      if (below > 0 && !page.matches(".slide")) (page.matches("body") ? window : page).scrollBy(0, below + 8); // from under the bar
     }
 
     function show(wanted) {
@@ -245,7 +252,7 @@
     bar.addEventListener("click", (event) => event.target.focus({ preventScroll: true }));
     const moves = { ArrowLeft: () => now - 1, ArrowDown: () => now - 1, ArrowRight: () => now + 1, ArrowUp: () => now + 1,
       PageDown: () => now - 10, PageUp: () => now + 10, Home: () => 0, End: () => last };
-    bar.addEventListener("keydown", (event) => {
+    [bar, frame].forEach((place) => place.addEventListener("keydown", (event) => {
       if (event.ctrlKey || event.metaKey || event.altKey || event.key === "Tab" || event.key === "Escape"
         || (event.shiftKey && event.key === "Enter")) return;
       event.stopPropagation(); // in JupyterLab a plain key on a focused button is a command: d d deletes the cell
@@ -254,7 +261,7 @@
         stop();
         show(moves[event.key]());
       }
-    }, true);
+    }, true));
     const text = root.querySelector("details"); // on paper nobody can open it
     let opened = false;
     addEventListener("beforeprint", () => { opened = !text.open; text.open = true; });

@@ -99,6 +99,18 @@ def test_on_a_phone_it_stays_legible_and_what_just_happened_comes_into_view(brow
 
 
 @pytest.mark.browser
+def test_what_is_scrolled_has_the_focus_and_the_keys_of_its_bar(browser: Any, picture: Picture, tmp_path: Path) -> None:
+    page = opened(browser, bare(picture), tmp_path)
+    frame = page.locator("[data-picture] > div").first
+    assert frame.get_attribute("tabindex") is None, "all of it is in view"
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.get_by_role("group", name="Picture, of which a part is in view").focus()
+    for key in ("Home", "ArrowRight", "d", "d"):
+        page.keyboard.press(key)
+    assert shown(page)[-1] == 1 and page.evaluate("leaked") == []
+
+
+@pytest.mark.browser
 def test_the_names_of_rows_stay_beside_what_is_scrolled(browser: Any, picture: Picture, tmp_path: Path) -> None:
     page = opened(browser, bare(picture), tmp_path)
     page.set_viewport_size({"width": 390, "height": 844})
@@ -309,6 +321,12 @@ def test_a_picture_higher_than_the_window_is_scrolled_in_itself_above_its_bar(br
     assert frame.bounding_box()["height"] + bar.bounding_box()["height"] <= 500
     page.get_by_role("button", name="Next surprise").click()
     assert frame.bounding_box()["height"] + bar.bounding_box()["height"] <= 500, "with its two boxes"
+    page.evaluate("scrollTo(0, 0); document.body.prepend(document.createElement('div')); document.body.firstChild.style.height = '200px'")
+    for step in range(len(picture.captions) - 1):
+        page.get_by_role("slider").press("Home" if step == 0 else "ArrowRight")
+        page.evaluate("() => new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
+        mark = page.locator(f'svg [data-event="{step}"]').first.bounding_box()
+        assert mark["y"] + mark["height"] / 2 < bar.bounding_box()["y"], "not under the bar"
 
 
 @pytest.mark.browser
