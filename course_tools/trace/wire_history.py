@@ -8,14 +8,18 @@ course makes itself:
   the first try. It is known by its numbers (producer id, epoch, sequence) together with its values, and under
   a new epoch by its values alone, as long as the first try has no ok. Other values under the same numbers
   are another batch, which the broker then takes for a duplicate of the first: a lost write.
-- A batch of a producer without idempotence has no numbers. Equal values, sent again before an ok came, look
-  like a retry and may be two records of the application: a *suspected* copy. So do the pieces of a batch that
-  was split and went on under a new epoch, whose numbers say nothing of the first try.
+- A batch of a producer without idempotence has no numbers. Equal values, sent again after the first try
+  failed, look like a retry and may be two records of the application: a *suspected* copy. So do the pieces of
+  a batch that was split and went on under a new epoch, whose numbers say nothing of the first try. Where
+  nothing had failed, equal values and even equal bytes are two records: a constant, sent twice within a
+  millisecond. An application that repeats a value by itself leaves nothing to suspect in it: it cannot be
+  told.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 
@@ -73,21 +77,32 @@ class WireHistory(History):
 
 
 def _suspected(run: WireHistory) -> Iterator[Anomaly]:
-    """Batches whose values came again before an ok, whole or split or joined, and that are both in the log.
+    """Batches whose values came again after a failure, whole or split or joined, and that are both in the
+    log.
 
-    Only where numbers do not say it: without any, or under another producer id or epoch.
+    Only where numbers do not say it (without any, or under another producer id or epoch), and not where the
+    application repeats the value when nothing has failed.
     """
     stored = {cell.batch for cells in run.logs.values() for cell in cells if cell.txn != "aborted"}
-    seen: set[int] = set()
-    waiting: dict[int, Event] = {}  # batches in the log without an ok
+    seen: dict[int, Event] = {}
+    failed: set[int] = set()
+    repeated: set[tuple[str, ...]] = set()
+    found: list[tuple[Event, Event]] = []
     for event in run.events:
-        if event.kind == Kind.ACK and not event.error:
-            waiting.pop(event.batch, None)
-        elif event.kind == Kind.SEND and event.batch in stored and event.batch not in seen:
-            seen.add(event.batch)
-            yield from (_suspicion(one, event) for one in waiting.values()
-                        if event.values and _may_be_copy(event, one))
-            waiting[event.batch] = event
+        if event.kind == Kind.SEND and event.batch in stored and event.batch not in seen:
+            alike = [one for one in seen.values() if event.values and _may_be_copy(event, one)]
+            found += [(one, event) for one in alike if one.batch in failed]
+            repeated |= {event.values for one in alike if one.batch not in failed}
+            seen[event.batch] = event
+        failed = _failed_after(event, failed)
+    yield from (_suspicion(*pair) for pair in found if pair[1].values not in repeated)
+
+
+def _failed_after(event: Event, failed: set[int]) -> set[int]:
+    """The batches whose last try has failed, once this has happened too."""
+    if event.kind in (Kind.LOST, Kind.TIMEOUT) or (event.kind == Kind.ACK and event.error):
+        return failed | {event.batch}
+    return failed - {event.batch} if event.kind in (Kind.ACK, Kind.SEND) else failed
 
 
 def _may_be_copy(event: Event, earlier: Event) -> bool:
@@ -113,10 +128,52 @@ def _suspicion(earlier: Event, event: Event) -> Anomaly:
 
 def from_the_wire(run: History) -> WireHistory:
     """The same run with retries recognised by what they are, and cells of the log given to their batches."""
+    run = _told_apart(run)
     numbers = _first_tries(run.events)
     events = tuple(_renumbered(run.events, numbers))
     logs = {key: tuple(_with_batch(cells, key, events, numbers)) for key, cells in run.logs.items()}
     return WireHistory(events, logs, run.settings)
+
+
+def _told_apart(run: History) -> History:
+    """Without numbers, equal bytes are the same batch again only after its last try failed; else they are
+    another record of the application, under a number of its own."""
+    sent = [event for event in run.events if event.kind == Kind.SEND and event.batch >= 0]
+    numbers = itertools.count()
+    now: dict[int, list[int]] = {}  # number by the bytes -> the numbers of all that have these bytes
+    of_attempt: dict[int, int] = {}
+    failed: set[int] = set()
+    events = []
+    if all(event.producer_id >= 0 for event in sent):
+        return run
+    for event in run.events:
+        if event.kind == Kind.SEND and event.batch >= 0:
+            alike = now.setdefault(event.batch, [])
+            again = alike[:1] if event.producer_id >= 0 else [one for one in alike if one in failed]
+            of_attempt[event.attempt] = again[0] if again else next(numbers)
+            alike += [of_attempt[event.attempt]] * (not again)
+        if event.kind in OF_A_BATCH and event.attempt in of_attempt:
+            event = replace(event, batch=of_attempt[event.attempt])
+        failed = _failed_after(event, failed)
+        events.append(event)
+    logs = {key: tuple(_shared_out(cells, key, now, events)) for key, cells in run.logs.items()}
+    return History(tuple(events), logs, run.settings)
+
+
+def _shared_out(cells: Iterable[LogCell], key: TopicPartition, now: Mapping[int, Sequence[int]],
+                events: Iterable[Event]) -> Iterator[LogCell]:
+    """Cells with equal bytes for those that were stored there, where an answer says so, else in order."""
+    stored = {event.offset: event.batch for event in events if (event.topic, event.partition) == key
+              and event.kind == Kind.VERDICT and event.what == "stored"}
+    left = {batch: [one for one in alike if one not in stored.values()] for batch, alike in now.items()}
+    at: dict[int, int] = {}  # base offset -> batch
+    for cell in cells:
+        alike = now.get(cell.batch, [])
+        if cell.base_offset not in at:
+            free = left.get(cell.batch)
+            by_bytes = free.pop(0) if free else alike[0] if alike else cell.batch
+            at[cell.base_offset] = stored.get(cell.base_offset, by_bytes) if cell.producer_id < 0 else by_bytes
+        yield replace(cell, batch=at[cell.base_offset])
 
 
 def _first_tries(events: Iterable[Event]) -> dict[int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -114,3 +115,27 @@ def test_the_pieces_of_a_batch_that_was_split_are_suspected_copies(producer_id: 
     run = wire.seen()
     assert names(run) == [SUSPECTED, SUSPECTED] and [one.batches for one in run.anomalies] == [(0, 1), (0, 2)]
     assert "have values in common" in verdict(run)
+
+
+def test_a_constant_that_was_sent_again_when_nothing_had_failed_cannot_be_told() -> None:
+    """With several in flight: the first has no ok yet. Equal bytes too, as two sends within one millisecond make them."""
+    for second in (0, 1):
+        wire = Wire(-1).request(0, "x").request(second, "x").request(0, "x")
+        events = [event for event in wire.events if event.kind != Kind.ACK] + [event for event in wire.events if event.kind == Kind.ACK]
+        wire.events = [replace(event, t=t) for t, event in enumerate(events)]
+        run = wire.seen()
+        assert names(run) == [] and run.cannot_be_told and verdict(run).startswith("It cannot be told"), second
+        assert len({cell.batch for cell in run.log()}) == 3
+
+
+def test_a_constant_that_is_repeated_anyway_leaves_nothing_to_suspect() -> None:
+    """Stamped anew after a lost ack: a retry, or the next of many equal records."""
+    wire = Wire(-1).request(0, "x").request(1, "x", answered=False).request(2, "x").request(3, "x")
+    assert names(wire.seen()) == [] and wire.seen().cannot_be_told
+    wire = Wire(-1).request(0, "w").request(1, "x", answered=False).request(2, "x").request(3, "y")
+    assert names(wire.seen()) == [SUSPECTED]
+
+
+def test_equal_bytes_after_a_failure_are_a_retry() -> None:
+    run = Wire(-1).request(0, "x").request(1, "y", answered=False).request(1, "y").request(2, "z").seen()
+    assert names(run) == ["duplicate"] and [(a.batch, a.try_no) for a in run.attempts] == [(0, 1), (1, 1), (1, 2), (2, 1)]
