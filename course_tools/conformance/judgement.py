@@ -5,10 +5,10 @@ are all the same in the offsets and times that come with them, and then in what 
 Differences are grouped by their cause (the row, and what each of the two did). So that a frequent one hides
 no other, the step that differs is taken out of its history and the rest is played again.
 
-A cause counts if its script shows it again; what happens once and never again is told apart. Of two causes
-whose shortest scripts need the same unusual steps (a refusal, a duplicate, a marker) before the one that
-differs, and end in the same answer of this broker, the rarer one counts as a consequence of the other: the
-broker took something away from that step that Kafka does not.
+A cause counts if its script shows it again; what happens once and never again is told apart. If all unusual
+steps (a refusal, a duplicate, a marker) that one shortest script needs before the step that differs are
+needed by another one too, and both end in the same answer of this broker, then the other is a consequence,
+and is counted with the first: the broker took something away from those steps that Kafka does not.
 """
 
 from __future__ import annotations
@@ -55,12 +55,17 @@ class Difference:
     consequences: list[Difference] = field(default_factory=list)
 
     @property
-    def needs(self) -> tuple[str, ...]:
-        """The unusual rows of its shortest script before the step that differs."""
+    def needs(self) -> frozenset[str]:
+        """What its shortest script needs before the step that differs: unusual rows, and a second partition
+        or producer."""
         if self.smallest is None or self.cause.level != ANSWERS:
-            return ()
-        before = rows_by_step(self.smallest.script)[:_first(self.smallest, _answer)]
-        return tuple(sorted({row for step in before for row in step} - USUAL))
+            return frozenset()
+        script = self.smallest.script
+        before = rows_by_step(script)[:_first(self.smallest, _answer)]
+        producers = {step.producer for step in script.steps}
+        several = {"partitions": script.partitions, "producers": len(producers)}
+        return frozenset([*(row for step in before for row in step),
+                          *(name for name, number in several.items() if number > 1)]) - USUAL
 
     @property
     def histories(self) -> int:
@@ -103,11 +108,14 @@ class Judgement:
             one.smallest = smallest(one, number < most)
             if one.smallest is None:
                 self.once += len(self.differences.pop(one.cause).found)
-        origins: dict[object, Difference] = {}
-        for one in self.by_number():
-            origin = origins.setdefault((one.needs, one.cause.theirs), one) if one.needs else one
-            if origin is not one:
+        origins: list[Difference] = []
+        for one in sorted(self.by_number(), key=lambda each: len(each.needs)):
+            origin = next((each for each in origins if each.needs <= one.needs
+                           and each.cause.theirs == one.cause.theirs), None)
+            if origin:
                 origin.consequences.append(self.differences.pop(one.cause))
+            elif one.needs:
+                origins.append(one)
 
     def by_number(self) -> list[Difference]:
         """The differences, the most frequent first."""

@@ -172,7 +172,8 @@ def _shared_out(cells: Iterable[LogCell], key: TopicPartition, now: Mapping[int,
         if cell.base_offset not in at:
             free = left.get(cell.batch)
             by_bytes = free.pop(0) if free else alike[0] if alike else cell.batch
-            at[cell.base_offset] = stored.get(cell.base_offset, by_bytes) if cell.producer_id < 0 else by_bytes
+            known = stored.get(cell.base_offset) if cell.producer_id < 0 else None
+            at[cell.base_offset] = by_bytes if known is None else known
         yield replace(cell, batch=at[cell.base_offset])
 
 
