@@ -133,7 +133,9 @@
       const long = Math.max(axis(now.events, narrow).end, old ? axis(old.events, narrow).end : 0) + (narrow ? 26 : 60);
       const pale = old ? `<g opacity=".16" aria-hidden="true">${drawing(old, narrow, long, now.log.length)}</g>` : "";
       const size = narrow ? [400, long + 68] : [Math.max(1100, long + 20), 350];
-      sheet.innerHTML = `<svg viewBox="0 0 ${size[0]} ${size[1]}" role="group" aria-label="${sentence(now)}">${pale}${drawing(now, narrow, long)}</svg>`;
+      const least = narrow ? 0 : 0.79 * size[0]; // pixels: where there are fewer, it is scrolled
+      sheet.innerHTML = `<div style="overflow-x:auto"><svg viewBox="0 0 ${size[0]} ${size[1]}" style="min-width:${least}px" role="group"
+        aria-label="${sentence(now)}">${pale}${drawing(now, narrow, long)}</svg></div>`;
     }
 
     // Where each event stands on the axis of time, in its order, with room for its words on either lane.

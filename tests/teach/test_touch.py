@@ -160,7 +160,7 @@ def test_several_in_flight_and_what_is_under_more(page: Any) -> None:
 @pytest.mark.browser
 def test_no_label_is_cut_or_too_small_in_any_run(page: Any) -> None:
     """The words of every run that can be chosen, on a computer and on a phone."""
-    for width, height in ((1366, 768), (390, 844)):
+    for width, height in ((1366, 768), (954, 768), (390, 844)):
         page.set_viewport_size({"width": width, "height": height})
         bad = page.evaluate("""async (keys) => { const bad = [], root = document.querySelector('.lesson-touch'), part = root.outerHTML;
             for (const key of keys) {
