@@ -16,7 +16,9 @@ from tests.course_tools.publish.conftest import serious
 
 PAPER = 718, 1046  # pixels of A4 within margins of 1 cm
 OVERHANG = "document.documentElement.scrollWidth - window.innerWidth"
-WIDE = "[...document.images].filter(image => image.getBoundingClientRect().right > window.innerWidth).length"
+# Pictures of runs are scrolled in a frame of their own.
+WIDE = """[...document.images].map(image => image.closest('.lesson-picture > div') ?? image)
+    .filter(shown => shown.getBoundingClientRect().right > window.innerWidth).length"""
 PHONE = 390, 800
 LEAST = 12  # pixels of the smallest letters outside of pictures
 SMALL = """least => [...document.querySelectorAll('main p, main li, main pre, main td, main summary')]
