@@ -124,15 +124,15 @@ class Judgement:
     def verdict(self, row: str) -> str:
         """How the broker did in a row, its answers before anything else."""
         every = [each for one in self.differences.values() for each in (one, *one.consequences)]
-        mine = [one for one in every if row in one.rows and one.cause.level != LEFT]
-        answers = [one for one in mine if one.cause.level == ANSWERS]
+        answers = [one for one in every if one.cause.level == ANSWERS and one.cause.row == row]
         if not self.tried[row]:
             return "not tried"
         if answers and all(one.cause.theirs in NOT_SERVED for one in answers):
             return "not supported"
         if answers:
             return f"differs, {sum(len(one.found) for one in answers)} times"
-        return f"agrees, but for {PLACES}" if mine else "agrees"
+        elsewhere = any(row in one.rows for one in every if one.cause.level == PLACES)
+        return f"agrees, but for {PLACES}" if elsewhere else "agrees"
 
     def table(self) -> str:
         """Every row of the decision table."""

@@ -126,6 +126,16 @@ def test_what_follows_from_the_same_step_is_counted_with_it() -> None:
     assert judged.verdict("D2") == "differs, 1 times" and judged.verdict("D11") == "agrees"
 
 
+def test_a_step_with_two_rows_differs_in_its_first() -> None:
+    """The first batch of a transaction hits a row of verification, and one of the rule."""
+    script, judged = parse("init X; add X p0 e+0; send p0 X e+0 s0 n1 txn"), Judgement("theirs")
+    assert rows_of(script)[-2:] == ["D23 added", "D16"]
+    done = (Seen(0), Seen(0))
+    judged.take(Comparison(script, ScriptOutcome((*done, Seen(0, 0))), ScriptOutcome((*done, Seen(45)))))
+    judged.settle(lambda one, _: one.found[0], most=10)
+    assert judged.verdict("D23 added") == "differs, 1 times" and judged.verdict("D16") == "agrees"
+
+
 def test_what_needs_nothing_unusual_stays_on_its_own() -> None:
     judged = Judgement("theirs")
     for step in ("send p0 a e0 s1 n1", "send p0 a e0 s0 n1"):
