@@ -1,4 +1,5 @@
-"""The README's pictures of `trace`, `judge` and `read`, made by these commands' own code.
+"""The README's pictures: the lost ack of lessons 2 and 3, and those of `trace`, `judge` and `read`, made by
+these commands' own code.
 
     python -m course_tools.publish.pictures
 
@@ -24,7 +25,7 @@ from course_tools.read.on_disk import of_topic
 from course_tools.read.picture import as_history
 from course_tools.trace.command import history_of
 from course_tools.trace.page import without_values
-from lesson_lib import draw
+from lesson_lib import draw, simulate
 from lesson_lib.broker.embedded import EmbeddedBroker
 from lesson_lib.draw.picture import Picture
 from lesson_lib.faults import parse_script
@@ -37,7 +38,9 @@ SENT = (b"tea", b"rum", b"salt")
 
 
 def pictures() -> Iterator[tuple[str, Picture]]:
-    """Each with the name of its command."""
+    """Each with the name of its file, which for three of them is that of a command."""
+    on, off = (simulate(3, faults={2: "lose ack"}, idempotence=idempotence) for idempotence in (True, False))
+    yield "lost-ack", draw.show(on, control=off)
     with EmbeddedBroker(auto_create_topics=True) as broker:
         recording = Recording(parse_script("2: lose ack"))
         with FaultProxy(("127.0.0.1", broker.port), broker.hooks) as proxy:
