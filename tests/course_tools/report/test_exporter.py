@@ -46,7 +46,7 @@ def test_a_file_that_is_no_notebook_stops_nothing(books: dict[str, Path], tmp_pa
     assert nbconvert(books["broken"], books["right"], f"--LessonReportExporter.json={found}",
                      f"--LessonReportExporter.junit={tmp_path / 'all.xml'}") == 1
     assert [len(report["errors"]) for report in json.loads(found.read_text())["reports"]] == [1, 0]
-    assert "no notebook" in books["broken"].with_suffix(".report.md").read_text()
+    assert "isn't a notebook" in books["broken"].with_suffix(".report.md").read_text()
     assert (tmp_path / "all.xml").read_text().count("<testsuite ") == 2
 
 
