@@ -35,9 +35,9 @@ class ConsumerSettings:
     isolation: str = "read_uncommitted"
 
     @classmethod
-    def of(cls, given: Mapping[str, Any] | bool | None) -> ConsumerSettings | None:
+    def of(cls, given: Mapping[str, Any] | bool) -> ConsumerSettings | None:
         """Read {"commit": "after", "crash_at": 2}; True for the defaults. LessonError says what is wrong."""
-        if given is None or isinstance(given, bool):
+        if isinstance(given, bool):
             return cls() if given else None
         names = [f.name for f in fields(cls)]
         if not isinstance(given, Mapping) or any(key not in names for key in given):

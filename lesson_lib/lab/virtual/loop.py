@@ -90,6 +90,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         super().__init__()
         self.time, self._running, self._selector = time, False, self
         self._ports = iter(range(FIRST_PORT, 65_536))
+        self.identity = self  # a thread of its own, for whoever asks in its turn
         self._listeners: dict[int, Callable[[], asyncio.BaseProtocol]] = {}
 
     def connect(self, end: End, address: tuple[str, int]) -> None:

@@ -17,6 +17,7 @@ from kafka.errors import KafkaTimeoutError
 from lesson_lib import forge
 from lesson_lib.broker.embedded import EmbeddedBroker
 from lesson_lib.errors import LessonError
+from lesson_lib.lab import clients
 from lesson_lib.lab import lab as lab_module
 from lesson_lib.lab.choose_broker import VARIABLE
 from lesson_lib.lab.lab import Lab, start_lab
@@ -212,6 +213,18 @@ def test_a_producer_that_is_dropped_in_the_turn_of_another(lab: Lab, world: Virt
     lab.sleep(2)
     assert sorted(cell.value for cell in lab.log(topic)) == ["m0", "m1"]
     lab.stop()
+    assert world.everybody == [world.loop]
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+def test_a_producer_that_is_dropped_in_the_turn_of_the_broker(lab: Lab, world: VirtualWorld) -> None:
+    """There too it must not wait; an exception in `__del__` would be a warning and an open producer."""
+    topic = lab.topic("orders")
+    dropped, seen = [lab.producer()], []
+    dropped[0].send(topic, b"m0").get()
+    world.loop.call_soon(lambda: (seen.append(clients.threading.current_thread()), dropped.clear()))
+    lab.sleep(2)
+    assert seen == [world.loop]
     assert world.everybody == [world.loop]
 
 
