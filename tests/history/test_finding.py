@@ -18,7 +18,7 @@ from lesson_lib.sim.pipeline import simulate_pipeline
     ({"faults": {2: "lose ack"}}, "m1 came again as a duplicate, and is stored once"),
     ({"faults": {2: "lose request"}, "acks": 0, "idempotence": False}, "m1 and m2 are acknowledged, but not in the log"),
     ({"faults": {2: "kill producer"}, "resend": True}, "The application sent m1 twice, and m1 is stored twice"),
-    ({"faults": {"1-2": "lose ack silently"}, "delivery_timeout_ms": 750, "request_timeout_ms": 400},  # m1 is never sent
+    ({"faults": {"1-2": "lose ack silently"}, "delivery_timeout_ms": 1_500, "request_timeout_ms": 1_000},  # m1 is never sent
      "The application can't know whether m0 and m1 are in the log"),
     ({"faults": {3: "lose ack"}, "retries": 0, "idempotence": False}, "The application can't know whether m2 is in the log"),
 ], ids=str)

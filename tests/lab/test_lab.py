@@ -164,7 +164,8 @@ def test_a_killed_producer_is_dead(lab: Lab) -> None:
 
 
 def test_an_expired_idempotent_producer_does_not_keep_the_lab(lab: Lab) -> None:
-    history = lab.run(3, faults="1+: lose ack silently", delivery_timeout_ms=750, request_timeout_ms=400)
+    """m0 expires half a second into its second try: much later, and the try itself would end m0, and m1 would be sent."""
+    history = lab.run(3, faults="1+: lose ack silently", delivery_timeout_ms=1_500, request_timeout_ms=1_000)
     assert (history.values(), history.told) == (["m0"], {0: "unknown", 1: "unknown"})
     assert [e.what for e in history.of(Kind.PRODUCER)] == ["stuck"]
     assert lab.run(2).values() == ["m0", "m1"]

@@ -215,8 +215,8 @@ RESEND = Question(
 
 NEXT_RECORD = Question(
     id="5.next-record", kind="prediction", live=True,
-    scenario=scenario(2, faults={"1-2": "lose ack silently"}, delivery_timeout_ms=750,
-                      request_timeout_ms=400),
+    scenario=scenario(2, faults={"1-2": "lose ack silently"}, delivery_timeout_ms=1_500,
+                      request_timeout_ms=1_000),
     text="kafka-python loses two acks of `m0` in a row and gives up on it. From then on the network is fine. "
          "What happens to the next record, `m1`?",
     options=(
