@@ -16,7 +16,7 @@ The map. Read these in this order, and you have read the course's machinery:
    each family of requests.
 9. `lab/lab.py`: that broker, a proxy that loses messages (`proxy/proxy.py`), and the real client.
 10. `draw/show.py`: the door to the pictures, which know a history and not the world it came from; every mark
-    is drawn in `sheet/marks.py`.
+    is drawn in `draw/marks.py`, every message, the lost ones too, in `draw/messages.py`.
 
 What a lesson needs is here by name and is loaded when it is first used, so a page that only simulates opens
 no socket.

@@ -5,13 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from lesson_lib.draw.facts.run_view import EventInContext, RunView, has_clock
-from lesson_lib.draw.picture import Picture, Playing
-from lesson_lib.draw.sheet.canvas import Canvas
-from lesson_lib.draw.sheet.style import LANE, MARGIN
-from lesson_lib.draw.words.boxes import boxes
-from lesson_lib.draw.words.events import Telling
-from lesson_lib.draw.words.heading import (
+from lesson_lib.draw.canvas import Canvas
+from lesson_lib.draw.heading import (
     NOW_AND_BEFORE,
     Heading,
     LastLines,
@@ -20,7 +15,11 @@ from lesson_lib.draw.words.heading import (
     small_print,
     title,
 )
-from lesson_lib.draw.words.two_runs import (
+from lesson_lib.draw.picture import Picture
+from lesson_lib.draw.run_view import EventInContext, RunView, has_clock
+from lesson_lib.draw.style import LANE, MARGIN
+from lesson_lib.draw.telling import Playing, Telling, boxes
+from lesson_lib.draw.two_runs import (
     alike,
     comparable,
     counted_times,
@@ -120,12 +119,12 @@ def _panels(views: Sequence[RunView], telling: Telling, layout: str,
             behind: History | None) -> Sequence[Panel]:
     """Each layout is imported when it is first wanted."""
     if layout == "space-time":
-        from lesson_lib.draw.space_time.layout import space_time_panels
+        from lesson_lib.draw.space_time import space_time_panels
         return space_time_panels(views, telling)
     if layout == "arrivals":
-        from lesson_lib.draw.arrivals.layout import arrival_panels
+        from lesson_lib.draw.arrivals import arrival_panels
         return arrival_panels(views, telling)
-    from lesson_lib.draw.lanes.layout import lane_panels
+    from lesson_lib.draw.lanes import lane_panels
     return lane_panels(views, telling, RunView(behind) if behind else None)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import ipywidgets as w
 
 from lesson_lib.draw import show
-from lesson_lib.draw.words.two_runs import alike
+from lesson_lib.draw.two_runs import alike
 from lesson_lib.errors import LessonError
 from lesson_lib.faults import DELIVER, Fault, parse_fault, parse_script
 from lesson_lib.history import History

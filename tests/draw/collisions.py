@@ -8,8 +8,8 @@ from itertools import combinations
 from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.text import Text
 
-from lesson_lib.draw.sheet.canvas import Canvas, Rectangle
-from lesson_lib.draw.sheet.png import figure_of
+from lesson_lib.draw.canvas import Canvas, Rectangle
+from lesson_lib.draw.png import figure_of
 
 TOUCH = 1.0  # pixels that two boxes may share: a box is a little larger than its ink
 

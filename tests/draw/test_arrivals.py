@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from lesson_lib.draw import show
-from lesson_lib.draw.arrivals.chart import Chart
-from lesson_lib.draw.arrivals.layout import LONG_RUN, ArrivalsPanel
-from lesson_lib.draw.facts.run_view import Ranges, RunView
-from lesson_lib.draw.words import heading
+from lesson_lib.draw import heading, show
+from lesson_lib.draw.arrival_chart import Chart
+from lesson_lib.draw.arrivals import LONG_RUN, ArrivalsPanel
+from lesson_lib.draw.run_view import Ranges, RunView
 from lesson_lib.history import History
 from lesson_lib.sim import simulate
 from lesson_lib.teach.scenarios import forged

@@ -11,11 +11,10 @@ from typing import Any
 import matplotlib.text
 import pytest
 
-from lesson_lib.draw import compare, show
+from lesson_lib.draw import compare, marks, show, style
+from lesson_lib.draw import png as canvas_png
+from lesson_lib.draw.canvas import Box, Canvas, Polygon, text_width
 from lesson_lib.draw.picture import Picture
-from lesson_lib.draw.sheet import marks, style
-from lesson_lib.draw.sheet import png as canvas_png
-from lesson_lib.draw.sheet.canvas import Box, Canvas, Polygon, text_width
 from tests.draw.runs import lesson
 
 ROOT = Path(__file__).parents[2]

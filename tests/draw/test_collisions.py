@@ -7,7 +7,7 @@ from itertools import permutations
 import pytest
 
 from lesson_lib.draw import compare, show
-from lesson_lib.draw.sheet.canvas import Canvas
+from lesson_lib.draw.canvas import Canvas
 from lesson_lib.draw.show import LAYOUTS
 from lesson_lib.sim import simulate
 from lesson_lib.sim.pipeline import simulate_pipeline

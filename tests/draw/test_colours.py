@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lesson_lib.draw.sheet import marks, style
-from lesson_lib.draw.sheet.canvas import Canvas
-from lesson_lib.draw.sheet.png import painted
+from lesson_lib.draw import marks, style
+from lesson_lib.draw.canvas import Canvas
+from lesson_lib.draw.png import painted
 
 STATES = {"first send": style.FIRST_SEND, "retry": style.RETRY, "stored": style.STORED, "duplicate": style.DUPLICATE,
           "refused": style.REFUSED, "fenced": style.FENCED}

@@ -8,8 +8,8 @@ from xml.etree import ElementTree
 import pytest
 
 from lesson_lib.draw import Picture, show
-from lesson_lib.draw.sheet.canvas import Box, Text, overlap
-from lesson_lib.draw.words.two_runs import alike
+from lesson_lib.draw.canvas import Box, Text, overlap
+from lesson_lib.draw.two_runs import alike
 from lesson_lib.errors import LessonError
 from lesson_lib.history import History, Kind
 from lesson_lib.sim import simulate

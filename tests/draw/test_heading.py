@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from lesson_lib.draw import compare, show
+from lesson_lib.draw.heading import Heading, names_by_faults, names_of, script_words, small_print
 from lesson_lib.draw.show import LAYOUTS
-from lesson_lib.draw.words.heading import Heading, names_by_faults, names_of, script_words, small_print
 from lesson_lib.explorer.wrong_brokers import MUTANTS
 from lesson_lib.faults import NAMES, parse_script
 from lesson_lib.sim import simulate

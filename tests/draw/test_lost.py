@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from lesson_lib.draw import show
-from lesson_lib.draw.sheet.canvas import Line as Drawn
-from lesson_lib.draw.sheet.canvas import Rectangle, Text, overlap, text_width
-from lesson_lib.draw.sheet.label_placement import LabelRequest, LabelSpot, Occupied, Segment, through
+from lesson_lib.draw.canvas import Line as Drawn
+from lesson_lib.draw.canvas import Rectangle, Text, overlap, text_width
+from lesson_lib.draw.messages import LabelRequest, LabelSpot, Occupied, Segment, through
 from lesson_lib.history import History
 from lesson_lib.sim import simulate
 from tests.draw.reading import BLUE, GREY, ORANGE, Drawing, crosses, read

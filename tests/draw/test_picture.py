@@ -112,7 +112,7 @@ def test_two_runs_are_called_by_what_differs() -> None:
 
 
 def test_two_pipelines_are_called_by_their_transactions() -> None:
-    from lesson_lib.draw.words.heading import names_of
+    from lesson_lib.draw.heading import names_of
     from lesson_lib.sim import simulate_pipeline
     runs = [simulate_pipeline(1), simulate_pipeline(1, transactions=False)]
     assert names_of(runs) == ["With transactions", "Without transactions"]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from lesson_lib.draw import show
-from lesson_lib.draw.facts.run_view import RunView
-from lesson_lib.draw.space_time.layout import SpaceTimePanel
-from lesson_lib.draw.space_time.log_column import stable_offsets
+from lesson_lib.draw.log_column import stable_offsets
+from lesson_lib.draw.run_view import RunView
+from lesson_lib.draw.space_time import SpaceTimePanel
 from lesson_lib.history import History, Kind
 from tests.draw.runs import lesson, pipeline, transactions
 

@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 
 from lesson_lib.draw import Picture, compare, show
-from lesson_lib.draw.facts.run_view import RunView
-from lesson_lib.draw.lanes.layout import COUNTS, lay_out
-from lesson_lib.draw.words.events import sentence
-from lesson_lib.draw.words.two_runs import ASPECTS, Batches, differing, pairs_of, side_by_side, told_together
+from lesson_lib.draw.lanes import COUNTS, lay_out
+from lesson_lib.draw.run_view import RunView
+from lesson_lib.draw.two_runs import ASPECTS, Batches, differing, pairs_of, side_by_side, told_together
+from lesson_lib.draw.words import sentence
 from lesson_lib.explorer.wrong_brokers import MUTANTS
 from lesson_lib.history import Event, History, Kind
 from lesson_lib.sim import simulate, simulate_pipeline

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from lesson_lib.draw import compare, show
-from lesson_lib.draw.lanes.events import MANY_EXCEPTIONS
+from lesson_lib.draw.canvas import Text
+from lesson_lib.draw.lane_events import MANY_EXCEPTIONS
 from lesson_lib.draw.picture import Picture
-from lesson_lib.draw.sheet.canvas import Text
 from lesson_lib.sim import simulate
 from tests.draw.collisions import unreadable
 

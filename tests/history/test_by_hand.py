@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from lesson_lib.core.partition_log import PartitionLog
-from lesson_lib.draw.arrivals.chart import Chart
-from lesson_lib.draw.facts.run_view import RunView
+from lesson_lib.draw.arrival_chart import Chart
+from lesson_lib.draw.run_view import RunView
 from lesson_lib.lab.forge import Forge, forge
 from lesson_lib.teach.scenarios import forged
 

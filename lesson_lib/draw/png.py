@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from io import BytesIO
 
-from lesson_lib.draw.sheet.canvas import GROUND, Box, Canvas, Line, Mark, Polygon, Text
-from lesson_lib.draw.sheet.style import BEHIND, DPI, FAMILY
+from lesson_lib.draw.canvas import GROUND, Box, Canvas, Line, Mark, Polygon, Text
+from lesson_lib.draw.style import BEHIND, DPI, FAMILY
 from lesson_lib.errors import LessonError
 
 try:

@@ -10,16 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from lesson_lib.draw.facts.run_view import NOTES, EventInContext, RunView
-from lesson_lib.draw.sheet import marks
-from lesson_lib.draw.sheet.canvas import Canvas, Point, Rectangle, line_height, overlap, text_width
-from lesson_lib.draw.sheet.label_placement import LabelRequest, text_box
-from lesson_lib.draw.sheet.marks import MessageArrow, Piece, draw_messages
-from lesson_lib.draw.sheet.style import ACK, DOTTED, EDGE, LANE, MARGIN, SMALL, STORED, TINT, WIDTH
-from lesson_lib.draw.space_time.log_column import LogColumn
-from lesson_lib.draw.words import events as words
-from lesson_lib.draw.words.events import Telling
-from lesson_lib.draw.words.heading import wrap
+from lesson_lib.draw import marks, words
+from lesson_lib.draw.canvas import Canvas, Point, Rectangle, line_height, overlap, text_width
+from lesson_lib.draw.heading import wrap
+from lesson_lib.draw.log_column import LogColumn
+from lesson_lib.draw.marks import Piece
+from lesson_lib.draw.messages import LabelRequest, MessageArrow, draw_messages, text_box
+from lesson_lib.draw.run_view import NOTES, EventInContext, RunView
+from lesson_lib.draw.style import ACK, DOTTED, EDGE, LANE, MARGIN, SMALL, STORED, TINT, WIDTH
+from lesson_lib.draw.telling import Telling
 from lesson_lib.history import Event, Kind
 
 HEAD, LANE_STEP, NARROWEST, WORDS = 24.0, 170.0, 88.0, 330.0

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from lesson_lib.draw.sheet.canvas import Canvas, line_height, text_width
-from lesson_lib.draw.sheet.style import LARGE, MARGIN, NORMAL, QUIET, SMALL
+from lesson_lib.draw.canvas import Canvas, line_height, text_width
+from lesson_lib.draw.style import LARGE, MARGIN, NORMAL, QUIET, SMALL
 from lesson_lib.errors import LessonError
 from lesson_lib.faults import Rule, parse_script
 from lesson_lib.history import History, Kind, LogCell

@@ -1,17 +1,17 @@
-"""Where the cross of a lost message and its word go, so that they lie on nobody else's arrow and on no other
-word.
+"""Messages between two lanes: requests, answers, the ones that were lost on the way, the end of a connection.
 
-All in pixels. A spot is tried where it is by default, and then further and further from there; the least bad
-one is taken.
+The cross of a lost message and its word lie on nobody else's arrow and on no other word. A spot is tried where
+it is by default, and then further and further from there; the least bad one is taken. All in pixels.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from math import inf
+from math import hypot, inf
 
-from lesson_lib.draw.sheet.canvas import Point, Rectangle, line_height, overlap, text_width
+from lesson_lib.draw import style
+from lesson_lib.draw.canvas import Canvas, Point, Rectangle, line_height, overlap, text_width
 
 Segment = tuple[Point, Point]
 LOST = "lost"
@@ -142,3 +142,99 @@ def _sides(line: Segment, other: Segment) -> bool:
     (x, y), (to_x, to_y) = line
     first, last = ((to_x - x) * (b - y) - (to_y - y) * (a - x) for a, b in other)
     return first * last < 0
+
+
+@dataclass(frozen=True, slots=True)
+class MessageArrow:
+    """A request or an answer on its way from `start`: its line ends at `end`, its head at `tip`.
+
+    `words` (the error that an answer carries) stand in its middle. One that is lost has no end, but a
+    `request` for a place at which its cross can stand. The tear of a connection counts as a message; its
+    words stand at `tip`.
+    """
+
+    what: str  # request, answer or tear
+    step: int | None
+    start: Point
+    end: Point = (0.0, 0.0)
+    tip: Point = (0.0, 0.0)
+    retry: bool = False
+    words: str = ""
+    request: LabelRequest | None = None
+
+    @property
+    def middle(self) -> Point:
+        """Where its words stand."""
+        (x, y), (to_x, to_y) = self.start, self.tip
+        return self.tip if self.what == "tear" else ((x + to_x) / 2, (y + to_y) / 2)
+
+    def draw(self, canvas: Canvas) -> None:
+        """Its line, its head, its words."""
+        if self.what == "tear":
+            _tear(canvas, self.start, self.end)
+        else:
+            self._line(canvas, self.end)
+            _head(canvas, self.start, self.tip, {"answer": "white"}.get(self.what, self._colour))
+        canvas.text(*self.middle, self.words, bold=self.what != "tear", backed=True)
+
+    def draw_lost(self, canvas: Canvas, spot: LabelSpot) -> None:
+        """Only as far as it came: there its line ends in a bold black cross, with the word beside it."""
+        x, y, (left, top, _, bottom) = spot.x, spot.y, spot.word
+        self._line(canvas, (x, y))
+        for slope in (1, -1):
+            ends = [(x - 7, y - 7 * slope), (x + 7, y + 7 * slope)]
+            canvas.line(ends, colour=style.FENCED, width=3.6, layer=6.6)
+        at, align = {"right": (left, "left"), "left": (x - ASIDE, "right")}.get(spot.side, (x, "center"))
+        canvas.text(at, (top + bottom) / 2, LOST, bold=True, align=align, backed=True, layer=6.5)
+
+    @property
+    def _colour(self) -> str:
+        return style.RETRY if self.retry else style.FIRST_SEND
+
+    def _line(self, canvas: Canvas, end: Point) -> None:
+        """Solid and blue for a request, dashed and orange for a retry; an answer is grey and dotted."""
+        ends = [self.start, end]
+        if self.what == "answer":
+            canvas.line(ends, colour=style.ACK, width=1.5, style=style.DOTTED, layer=2.3)
+        elif self.retry:
+            canvas.line(ends, width=3.4, layer=2.5)
+            canvas.line(ends, colour="white", width=2.2, layer=2.6)
+            canvas.line(ends, colour=self._colour, width=2.2, style=style.DASHED, layer=2.7)
+        else:
+            canvas.line(ends, colour=self._colour, width=1.8, layer=2.7)
+
+
+def draw_messages(canvas: Canvas, messages: Sequence[MessageArrow]) -> list[Rectangle]:
+    """All messages of a run; the crosses of the lost ones keep off the others. What their words take."""
+    arrived, lost = ([one for one in messages if bool(one.request) == is_lost] for is_lost in (False, True))
+    words = [text_box(*one.middle, one.words) for one in arrived if one.words]
+    for one in arrived:
+        canvas.event = one.step
+        one.draw(canvas)
+    lines = [(one.start, one.end) for one in arrived if one.what != "tear" or one.start[0] == one.end[0]]
+    spots = Occupied(lines, words).place([one.request for one in lost if one.request])
+    for one, spot in zip(lost, spots, strict=True):
+        canvas.event = one.step
+        one.draw_lost(canvas, spot)
+    canvas.event = None
+    return [*words, *(spot.word for spot in spots)]
+
+
+def _head(canvas: Canvas, start: Point, tip: Point, fill: str) -> None:
+    """An arrow's head at `tip`."""
+    (x, y), dx, dy = tip, tip[0] - start[0], tip[1] - start[1]
+    long = hypot(dx, dy) or 1
+    ux, uy = 9 * dx / long, 9 * dy / long
+    left, right = (x - ux - uy * 0.45, y - uy + ux * 0.45), (x - ux + uy * 0.45, y - uy - ux * 0.45)
+    canvas.polygon([tip, left, right], fill=fill, layer=4.5)
+
+
+def _tear(canvas: Canvas, start: Point, end: Point) -> None:
+    """The ragged end of a connection: two jagged lines."""
+    (x, y), wide, high = start, end[0] - start[0], end[1] - start[1]
+    teeth = max(2, round(hypot(wide, high) / 9))
+    for aside, width in ((0, 1.6), (5, 0.9)):
+        jags = [(i / teeth, aside + (3 if i % 2 else -3)) for i in range(teeth + 1)]
+        across, down = bool(high), not high
+        points = [(x + wide * part + jag * across, y + high * part + jag * down) for part, jag in jags]
+        canvas.line(points, width=width, layer=3)

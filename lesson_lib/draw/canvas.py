@@ -15,8 +15,8 @@ from functools import cache
 from typing import Any
 from xml.sax.saxutils import escape
 
-from lesson_lib.draw.sheet import style as look
-from lesson_lib.draw.sheet.style import DPI, EDGE, SMALL
+from lesson_lib.draw import style as look
+from lesson_lib.draw.style import DPI, EDGE, SMALL
 
 Point = tuple[float, float]
 Rectangle = tuple[float, float, float, float]  # left, top, right, bottom

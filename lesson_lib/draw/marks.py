@@ -1,19 +1,14 @@
-"""The shapes of the course's pictures: one for each thing that can become of a batch, all with a dark edge.
-
-And the messages between two lanes: requests, answers, the ones that were lost on the way, and the end of a
-connection.
-"""
+"""The shapes of the course's pictures: one for each thing that can become of a batch, all with a dark edge."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from math import cos, hypot, pi, sin
+from math import cos, pi, sin
 
-from lesson_lib.draw.sheet import style
-from lesson_lib.draw.sheet.canvas import Canvas, Point, Rectangle, line_height, text_width
-from lesson_lib.draw.sheet.label_placement import ASIDE, LOST, LabelRequest, LabelSpot, Occupied, text_box
-from lesson_lib.draw.sheet.style import EDGE, NORMAL, SMALL
+from lesson_lib.draw import style
+from lesson_lib.draw.canvas import Canvas, Point, line_height, text_width
+from lesson_lib.draw.style import EDGE, NORMAL, SMALL
 
 R = 11.0  # half the size of a verdict's mark, in pixels
 
@@ -156,99 +151,3 @@ def memory(canvas: Canvas, left: float, y: float, words: str) -> None:
     wide, high = text_width(words) + 6, (words.count("\n") + 1) * line_height() + 4.5
     canvas.box(left, y - high / 2, wide, high, fill=style.MEMORY, edge=style.MEMORY_EDGE, line=0.8)
     canvas.text(left + wide / 2, y, words)
-
-
-@dataclass(frozen=True, slots=True)
-class MessageArrow:
-    """A request or an answer on its way from `start`: its line ends at `end`, its head at `tip`.
-
-    `words` (the error that an answer carries) stand in its middle. One that is lost has no end, but a
-    `request` for a place at which its cross can stand. The tear of a connection counts as a message; its
-    words stand at `tip`.
-    """
-
-    what: str  # request, answer or tear
-    step: int | None
-    start: Point
-    end: Point = (0.0, 0.0)
-    tip: Point = (0.0, 0.0)
-    retry: bool = False
-    words: str = ""
-    request: LabelRequest | None = None
-
-    @property
-    def middle(self) -> Point:
-        """Where its words stand."""
-        (x, y), (to_x, to_y) = self.start, self.tip
-        return self.tip if self.what == "tear" else ((x + to_x) / 2, (y + to_y) / 2)
-
-    def draw(self, canvas: Canvas) -> None:
-        """Its line, its head, its words."""
-        if self.what == "tear":
-            _tear(canvas, self.start, self.end)
-        else:
-            self._line(canvas, self.end)
-            _head(canvas, self.start, self.tip, {"answer": "white"}.get(self.what, self._colour))
-        canvas.text(*self.middle, self.words, bold=self.what != "tear", backed=True)
-
-    def draw_lost(self, canvas: Canvas, spot: LabelSpot) -> None:
-        """Only as far as it came: there its line ends in a bold black cross, with the word beside it."""
-        x, y, (left, top, _, bottom) = spot.x, spot.y, spot.word
-        self._line(canvas, (x, y))
-        for slope in (1, -1):
-            ends = [(x - 7, y - 7 * slope), (x + 7, y + 7 * slope)]
-            canvas.line(ends, colour=style.FENCED, width=3.6, layer=6.6)
-        at, align = {"right": (left, "left"), "left": (x - ASIDE, "right")}.get(spot.side, (x, "center"))
-        canvas.text(at, (top + bottom) / 2, LOST, bold=True, align=align, backed=True, layer=6.5)
-
-    @property
-    def _colour(self) -> str:
-        return style.RETRY if self.retry else style.FIRST_SEND
-
-    def _line(self, canvas: Canvas, end: Point) -> None:
-        """Solid and blue for a request, dashed and orange for a retry; an answer is grey and dotted."""
-        ends = [self.start, end]
-        if self.what == "answer":
-            canvas.line(ends, colour=style.ACK, width=1.5, style=style.DOTTED, layer=2.3)
-        elif self.retry:
-            canvas.line(ends, width=3.4, layer=2.5)
-            canvas.line(ends, colour="white", width=2.2, layer=2.6)
-            canvas.line(ends, colour=self._colour, width=2.2, style=style.DASHED, layer=2.7)
-        else:
-            canvas.line(ends, colour=self._colour, width=1.8, layer=2.7)
-
-
-def draw_messages(canvas: Canvas, messages: Sequence[MessageArrow]) -> list[Rectangle]:
-    """All messages of a run; the crosses of the lost ones keep off the others. What their words take."""
-    arrived, lost = ([one for one in messages if bool(one.request) == is_lost] for is_lost in (False, True))
-    words = [text_box(*one.middle, one.words) for one in arrived if one.words]
-    for one in arrived:
-        canvas.event = one.step
-        one.draw(canvas)
-    lines = [(one.start, one.end) for one in arrived if one.what != "tear" or one.start[0] == one.end[0]]
-    spots = Occupied(lines, words).place([one.request for one in lost if one.request])
-    for one, spot in zip(lost, spots, strict=True):
-        canvas.event = one.step
-        one.draw_lost(canvas, spot)
-    canvas.event = None
-    return [*words, *(spot.word for spot in spots)]
-
-
-def _head(canvas: Canvas, start: Point, tip: Point, fill: str) -> None:
-    """An arrow's head at `tip`."""
-    (x, y), dx, dy = tip, tip[0] - start[0], tip[1] - start[1]
-    long = hypot(dx, dy) or 1
-    ux, uy = 9 * dx / long, 9 * dy / long
-    left, right = (x - ux - uy * 0.45, y - uy + ux * 0.45), (x - ux + uy * 0.45, y - uy - ux * 0.45)
-    canvas.polygon([tip, left, right], fill=fill, layer=4.5)
-
-
-def _tear(canvas: Canvas, start: Point, end: Point) -> None:
-    """The ragged end of a connection: two jagged lines."""
-    (x, y), wide, high = start, end[0] - start[0], end[1] - start[1]
-    teeth = max(2, round(hypot(wide, high) / 9))
-    for aside, width in ((0, 1.6), (5, 0.9)):
-        jags = [(i / teeth, aside + (3 if i % 2 else -3)) for i in range(teeth + 1)]
-        across, down = bool(high), not high
-        points = [(x + wide * part + jag * across, y + high * part + jag * down) for part, jag in jags]
-        canvas.line(points, width=width, layer=3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from lesson_lib.core.batch import MAX_SEQUENCE, increment_sequence
-from lesson_lib.draw.facts.run_view import EventInContext, Ranges, RunView, range_of, range_words, ranges_of
+from lesson_lib.draw.run_view import EventInContext, Ranges, RunView, range_of, range_words, ranges_of
 from lesson_lib.history import Event, Kind
 
 Key = tuple[str, int, int, int]  # topic, partition, producer id, epoch

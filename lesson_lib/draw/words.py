@@ -1,12 +1,11 @@
-"""An event in words: the few at its mark, its sentence, and the order in which sentences are told."""
+"""An event in words: the few at its mark, and its sentence."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
 from lesson_lib.core.error_codes import ErrorCode
-from lesson_lib.draw.facts.run_view import EventInContext, RunView, range_of, range_words, shape_of
+from lesson_lib.draw.run_view import EventInContext, RunView, range_of, range_words, shape_of
 from lesson_lib.history import Event, Kind, LogCell
 from lesson_lib.history.story import subject
 
@@ -236,46 +235,3 @@ def _what_is_sent(send: Event) -> str:
     again = f" again, try {send.try_no}" if send.try_no > 1 else ""
     number = f", sequence {range_words(*range_of(send))}" if send.base_sequence >= 0 else ""
     return f"{values}{again}{number}"
-
-
-Step = tuple[tuple[int, EventInContext], ...]  # (number of the run, its event)
-
-
-@dataclass(frozen=True)
-class Telling:
-    """The order in which a picture is told: at each step an event, or one of each run where both do the same.
-
-    `names` are those of the runs. `times` is a time for each (run, event) that only counts, where clocks
-    differ.
-    """
-
-    order: Sequence[Step]
-    names: Sequence[str]
-    times: Mapping[tuple[int, int], int] = field(default_factory=dict)
-
-    @property
-    def last(self) -> int | None:
-        """The last step, at which all is known that is known only at the end."""
-        return len(self.order) - 1 if self.order else None
-
-    def steps(self, run: int) -> dict[int, int]:
-        """The step of each event of a run."""
-        return {fact.index: n for n, step in enumerate(self.order) for number, fact in step if number == run}
-
-    def clock(self, run: int) -> dict[int, int]:
-        """The time of each event of a run; empty where the event's own is meant."""
-        return {index: time for (number, index), time in self.times.items() if number == run}
-
-    def captions(self) -> tuple[str, ...]:
-        """A sentence a step; after the run's name where there are two, once where both say the same."""
-        found = []
-        for step in self.order:
-            texts = [sentence(fact) for _, fact in step]
-            named = [f"{self.names[run]}: " * bool(self.names[run]) for run, _ in step]
-            each = "  ".join(map("".join, zip(named, texts, strict=True)))
-            found.append(f"Both: {texts[0]}" if len(texts) > 1 and texts[0] == texts[1] else each)
-        return tuple(found)
-
-    def surprises(self) -> tuple[int, ...]:
-        """The steps at which something goes otherwise than planned."""
-        return tuple(n for n, step in enumerate(self.order) if any(fact.surprising for _, fact in step))

@@ -11,12 +11,11 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 
 from lesson_lib.core.batch import TopicPartition
-from lesson_lib.draw.facts.run_view import CONSUMER, NOTES, EventInContext, RunView
-from lesson_lib.draw.sheet import marks
-from lesson_lib.draw.sheet.canvas import Canvas, line_height, text_width
-from lesson_lib.draw.sheet.marks import Piece
-from lesson_lib.draw.sheet.style import BAND, LANE, QUIET, SMALL, STORED, TINT
-from lesson_lib.draw.words import events as words
+from lesson_lib.draw import marks, words
+from lesson_lib.draw.canvas import Canvas, line_height, text_width
+from lesson_lib.draw.marks import Piece
+from lesson_lib.draw.run_view import CONSUMER, NOTES, EventInContext, RunView
+from lesson_lib.draw.style import BAND, LANE, QUIET, SMALL, STORED, TINT
 from lesson_lib.history import Event, Kind
 
 Place = tuple[int, int]

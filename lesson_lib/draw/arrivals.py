@@ -17,11 +17,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from lesson_lib.draw.arrivals.chart import EARLY, FORGOTTEN, Arrival, Chart, Group
-from lesson_lib.draw.facts.run_view import EventInContext, RunView
-from lesson_lib.draw.sheet.canvas import Canvas, text_width
-from lesson_lib.draw.sheet.marks import circle, verdict_small
-from lesson_lib.draw.sheet.style import (
+from lesson_lib.draw.arrival_chart import EARLY, FORGOTTEN, Arrival, Chart, Group
+from lesson_lib.draw.canvas import Canvas, text_width
+from lesson_lib.draw.marks import circle, verdict_small
+from lesson_lib.draw.run_view import EventInContext, RunView
+from lesson_lib.draw.style import (
     BAND,
     EDGE,
     EXPECTED,
@@ -33,7 +33,8 @@ from lesson_lib.draw.sheet.style import (
     VERDICT_COLOURS,
     WIDTH,
 )
-from lesson_lib.draw.words.events import Telling, broker_words
+from lesson_lib.draw.telling import Telling
+from lesson_lib.draw.words import broker_words
 
 LONG_RUN = 40  # arrivals
 LEFT, RIGHT = 74.0, 16.0

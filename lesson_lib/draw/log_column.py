@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from lesson_lib.core.batch import TopicPartition
-from lesson_lib.draw.facts.run_view import EventInContext, RunView
-from lesson_lib.draw.sheet import marks
-from lesson_lib.draw.sheet.canvas import Canvas, line_height, text_width
-from lesson_lib.draw.sheet.style import BAND, EDGE, FIRST_SEND, STORED
-from lesson_lib.draw.words.events import cell_text, copy_words
+from lesson_lib.draw import marks
+from lesson_lib.draw.canvas import Canvas, line_height, text_width
+from lesson_lib.draw.run_view import EventInContext, RunView
+from lesson_lib.draw.style import BAND, EDGE, FIRST_SEND, STORED
+from lesson_lib.draw.words import cell_text, copy_words
 from lesson_lib.history import Kind
 
 BAR, LSO = 24.0, 74.0  # pixels for a transaction's bar and its upright word; for a last stable offset
