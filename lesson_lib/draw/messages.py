@@ -1,7 +1,7 @@
 """Messages between two lanes: requests, answers, the ones that were lost on the way, the end of a connection.
 
-The cross of a lost message and its word lie on nobody else's arrow and on no other word. A spot is tried where
-it is by default, and then further and further from there; the least bad one is taken. All in pixels.
+The cross of a lost message and its word lie on nobody else's arrow and on no other word. A spot is tried
+where it is by default, and then further and further from there; the least bad one is taken. All in pixels.
 """
 
 from __future__ import annotations
