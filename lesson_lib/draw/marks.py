@@ -1,4 +1,4 @@
-"""The shapes of the course's pictures: one for each thing that can become of a batch, each with a dark edge."""
+"""The shapes of the pictures: one for each thing that can become of a batch, each with a dark edge."""
 
 from __future__ import annotations
 
