@@ -28,11 +28,16 @@ def go(*command: str, **more: str) -> subprocess.CompletedProcess[str]:
                           timeout=SECONDS, check=False)
 
 
-def test_franz_go_tests_pass(embedded: EmbeddedBroker) -> None:
+def needs_go(*modules: str) -> None:
+    """Skip where Go is not here, or these modules of `go.mod` cannot be had."""
     if not shutil.which("go"):
         pytest.skip("needs Go: install it")
-    if go("mod", "download", "github.com/twmb/franz-go").returncode:
-        pytest.skip("needs the source of franz-go: Go fetches it when it can reach a module proxy")
+    if go("mod", "download", *modules).returncode:
+        pytest.skip(f"needs the source of {' and '.join(modules)}: Go fetches it when it can reach a module proxy")
+
+
+def test_franz_go_tests_pass(embedded: EmbeddedBroker) -> None:
+    needs_go("github.com/twmb/franz-go")
     run = go("test", "-count=1", "-v", "-vet=off", "-run", f"^({'|'.join(TESTS)})$/^({'|'.join(SUBTESTS)})$",
              "github.com/twmb/franz-go/pkg/kgo", KGO_SEEDS=embedded.address, KGO_TEST_RF="1", KGO_TEST_RECORDS="2000")
     assert run.returncode == 0, run.stdout[-4000:] + run.stderr[-4000:]

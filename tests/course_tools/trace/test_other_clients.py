@@ -1,14 +1,16 @@
-"""`trace` with clients that share no code with ours: librdkafka, and Java's own."""
+"""`trace` with clients that share no code with ours: librdkafka, Java's own, and two in Go."""
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
 
 from course_tools.apache_kafka import maven
 from course_tools.clients.java import SOURCE, VERSION
 from course_tools.trace.command import main
+from tests.broker.test_broker_franz_go import go, needs_go
 
 LIBRDKAFKA = """
 import os, sys
@@ -53,3 +55,31 @@ def test_java_and_a_lost_ack(capsys: pytest.CaptureFixture[str], idempotence: st
     command = f'echo "$KAFKA_BOOTSTRAP_SERVERS orders 1,1,1 {idempotence} 1 30000 10000\n\n\n" | {maven.java()} -cp {path} {SOURCE}'
     assert main([*LOST, "--", "sh", "-c", command]) == status
     assert words in capsys.readouterr().out
+
+
+@pytest.fixture(scope="module")
+def producer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A program in Go with franz-go 1.20.6 and kafka-go 0.4.49, built from `tests/broker/go`."""
+    needs_go("github.com/twmb/franz-go", "github.com/segmentio/kafka-go")
+    path = tmp_path_factory.mktemp("go") / "producer"
+    built = go("build", "-o", str(path), "./producer")
+    assert built.returncode == 0, built.stderr
+    return path
+
+
+@pytest.mark.sockets
+@pytest.mark.parametrize(("client", "status", "words"), [
+    ("idempotent", 0, "Every batch that got an ok"), ("numberless", 1, "Duplicate: batch 1 is in"),
+    ("kafka-go", 1, "Suspected copy: batches 1 and 2")])  # it stamps a retry anew, so its bytes are others
+def test_go_and_a_lost_ack(producer: Path, capfd: pytest.CaptureFixture[str], client: str, status: int, words: str) -> None:
+    assert main([*LOST, "--", str(producer), client, "30000", "m0", "m1", "m2"]) == status
+    assert capfd.readouterr().out.split("\n", 3)[3].startswith(words)
+
+
+@pytest.mark.sockets
+def test_franz_go_is_told_ok_for_a_record_that_is_not_there(producer: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """twmb/franz-go issue 1217, fixed since: m0 is stored and answered with error 7, and its caller waits no longer. m1 goes out under its number."""
+    assert main(["--faults", "1: store and answer 7", "--", str(producer), "idempotent", "700", "m0", "m1", "m2"]) == 1
+    assert capfd.readouterr().out.splitlines() == [
+        "m0 failed: context deadline exceeded", "m1 ok", "m2 ok",
+        "Lost write: the broker's ok for batch 1 reached the client, and the batch is not in the log."]
