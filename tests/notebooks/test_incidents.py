@@ -24,7 +24,7 @@ TESTED = {
     1: "facts/test_lesson_06.py::test_librdkafka_raises_the_epoch_of_all_partitions",
     2: "facts/test_lesson_06.py::test_librdkafka_tells_ok_for_the_record_that_is_not_there",
     3: "facts/test_lesson_06.py::test_who_the_hole_hits",
-    4: "course_tools/trace/test_wire_history.py::test_another_record_under_the_same_numbers_is_lost",
+    4: "course_tools/trace/test_other_clients.py::test_franz_go_is_told_ok_for_a_record_that_is_not_there",
     5: "notebooks/test_incidents.py::test_one_refused_record_fails_all_later_ones",
     6: "facts/test_lesson_05.py::test_kafka_python_sends_nothing_more_once_a_retry_expired",
     7: "facts/test_lesson_06.py::test_what_each_client_does_with_45",
