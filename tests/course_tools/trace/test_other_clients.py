@@ -78,7 +78,7 @@ def test_go_and_a_lost_ack(producer: Path, capfd: pytest.CaptureFixture[str], cl
 
 @pytest.mark.sockets
 def test_franz_go_is_told_ok_for_a_record_that_is_not_there(producer: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """twmb/franz-go issue 1217, fixed since: m0 is stored and answered with error 7, and its caller waits no longer. m1 goes out under its number."""
+    """twmb/franz-go issue 1217: m0 is stored and answered with error 7, its caller waits no longer, and m1 goes out under its number."""
     assert main(["--faults", "1: store and answer 7", "--", str(producer), "idempotent", "700", "m0", "m1", "m2"]) == 1
     assert capfd.readouterr().out.splitlines() == [
         "m0 failed: context deadline exceeded", "m1 ok", "m2 ok",
