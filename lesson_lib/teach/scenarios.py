@@ -1,4 +1,4 @@
-"""Scenarios beside a call of `simulate`: forged batches, one end of an exploration, transactions, a pipeline.
+"""Other scenarios than a call of `simulate`: forged batches, an end of an exploration, transactions, a pipeline.
 
 Written down so that a question can be about them, and its options be claims about what they show.
 """
@@ -18,6 +18,8 @@ from lesson_lib.history import History
 from lesson_lib.history.history import ByHand, history_by_hand
 from lesson_lib.sim import Transactions, simulate_pipeline
 from lesson_lib.teach.content import Scenario
+from lesson_lib.teach.own_rule import highest_number
+from lesson_lib.teach.tasks.learner_rule import LearnerBroker
 
 Numbers = tuple[int, ...]
 
@@ -59,6 +61,22 @@ class Explored(Scenario):
 
     def __str__(self) -> str:
         return f"explore({', '.join(f'{name}={value!r}' for name, value in self.arguments.items())})"
+
+
+@dataclass(frozen=True, slots=True)
+class OwnRule(Scenario):
+    """`simulate` with the rule that the learner wrote in lesson 2.
+
+    Where it is run without them, by a test or a report, the broker uses the rule that many people write. So
+    its options are claims that hold for every rule of yes and no.
+    """
+
+    def run(self, **changes: Any) -> History:
+        """The run with that rule."""
+        return Scenario.run(self, rule=LearnerBroker(accept=highest_number), **changes)
+
+    def __str__(self) -> str:
+        return Scenario.__str__(self).removesuffix(")") + ", rule=own_rule())"
 
 
 @dataclass(frozen=True, slots=True)

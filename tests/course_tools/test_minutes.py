@@ -34,7 +34,7 @@ def text(source: str) -> dict[str, object]:
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_the_header_says_what_is_measured(path: Path) -> None:
-    assert path.read_text(encoding="utf-8") == with_minutes(path), "run .venv/bin/python -m course_tools.minutes"
+    assert path.read_text(encoding="utf-8") == with_minutes(path), "run .venv/bin/python -m lesson_lib minutes"
 
 
 @pytest.mark.parametrize(("source", "count"), [

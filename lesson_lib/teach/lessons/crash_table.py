@@ -10,6 +10,8 @@ from lesson_lib.sim.pipeline import STEPS, TRANSACTION, simulate_pipeline
 from lesson_lib.text_table import TextTable
 
 VALUES, CRASHED = ("a", "b", "c"), 2
+LOST = " (lost)"
+TRANSACTIONS = "transactions"
 LEVELS = ("read_committed", "read_uncommitted")
 PLAIN = {"after": "idempotence, offset last", "before": "idempotence, offset first"}
 STEP_WORDS = {"position": "offset committed", "offsets": "offset sent"}
@@ -21,11 +23,16 @@ def crash_table() -> TextTable:
     """
     rows = [_row(PLAIN[commit], step, transactions=False, commit=commit)
             for commit, steps in STEPS.items() for step in steps]
-    rows += [_row("transactions", step, transactions=True) for step in TRANSACTION]
+    rows += [_row(TRANSACTIONS, step, transactions=True) for step in TRANSACTION]
     return TextTable('Each row is one run. The process crashes once, right after the named step for `b`, and '
                      'starts again. With "offset last" it commits the offset after the send, with "offset '
                      'first" before.',
                      ("how", "crash after", *(f"out, {level}" for level in LEVELS), "work on b"), tuple(rows))
+
+
+def can_lose(how: str) -> bool:
+    """Whether a crash after some step of that arrangement loses a record."""
+    return any(row[0] == how and LOST in " ".join(row) for row in crash_table().rows)
 
 
 def _row(name: str, step: str, **how: object) -> tuple[str, ...]:
@@ -37,7 +44,7 @@ def _row(name: str, step: str, **how: object) -> tuple[str, ...]:
 
 
 def _judged(out: list[str]) -> str:
-    word = " (duplicate)" if len(out) > len(VALUES) else " (lost)" if len(out) < len(VALUES) else ""
+    word = " (duplicate)" if len(out) > len(VALUES) else LOST if len(out) < len(VALUES) else ""
     return " ".join(out) + word
 
 

@@ -10,6 +10,7 @@ Where the notebook uses what, in this order:
 | 3.saw-numbers | after that run |
 | 3.order | before four requests in flight, one of them refused |
 | 3.meaning, 3.seat | the article's own question; which operations may be repeated? |
+| 3.own | before the learner's own rule of lesson 2 meets a refusal |
 | 3.http | going deeper: the same idea outside Kafka |
 | 3.other-bytes | before the forged replay on the live broker |
 | 3.count-numbers, 3.beat-content, 3.beat-page, 3.beat-buffer | exercises: three mutants, and a sequence |
@@ -25,6 +26,7 @@ from lesson_lib.history import History
 from lesson_lib.sim.memory_broker import Broker
 from lesson_lib.teach.content import Option, Question, scenario
 from lesson_lib.teach.readings import copies, log_words, offsets_told, requests, told_words
+from lesson_lib.teach.scenarios import OwnRule
 from lesson_lib.teach.tasks.function import ValueTask
 from lesson_lib.teach.tasks.puzzle import MutantTask
 from lesson_lib.teach.tasks.task import given
@@ -299,5 +301,23 @@ EXERCISES = (
     ),
 )
 
+OWN = Question(
+    id="3.own", kind="prediction",
+    scenario=OwnRule(4, {"in_flight": 4, "faults": {2: "refuse 6"}, "client": "java"}),
+    text="Your rule from lesson 2 was tried with one request in flight. Now there are four, and the broker "
+         "turns `m1` away for now (error 6), before your rule sees it. By the time the client sends `m1` again, "
+         "`m2` and `m3` have arrived. Will `m1` be in its place in the log?",
+    options=(
+        Option("Yes: `m0 m1 m2 m3`.", lambda run: run.values() == ["m0", "m1", "m2", "m3"],
+               "the broker puts a late batch where it belongs", log_is),
+        Option("No. It comes last, or it's missing.",
+               lambda run: run.values() in (["m0", "m2", "m3", "m1"], ["m0", "m2", "m3"])),
+        Option("No. None of the four is stored.", lambda run: not run.values(),
+               "a refusal stops everything behind it", log_is),
+    ),
+    explanation="A log only grows at its end. Once `m2` and `m3` are stored, a rule can put `m1` behind them "
+                "or drop it. To keep its place free, the broker would have had to turn `m2` and `m3` away.",
+)
+
 ITEMS = (*RECALL, SAME_CONTENT, SAME_ATTEMPT, SAW_NUMBERS, ORDER, MEANING, SEAT, OTHER_BYTES, *EXERCISES,
-         HTTP)
+         OWN, HTTP)

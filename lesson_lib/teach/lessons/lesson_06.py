@@ -10,6 +10,7 @@ Where the notebook uses what, in this order; what is marked * belongs to a secti
 | 6.saw-old | after that |
 | 6.cuts | before a gap and a batch that is cut differently |
 | 6.epochs | before three other epochs, on the live broker |
+| 6.own | before the learner's own rule is explored |
 | 6.six | before six in flight; the control has five |
 | 6.failover | before a new leader; the control is a clean restart |
 | 6.expire | before the toy forgets an id |
@@ -279,6 +280,22 @@ EXPIRE = Question(
                 "writing.",
 )
 
+OWN = Question(
+    id="6.own", kind="choice",
+    text="Your rule from lesson 2 again, now with five batches in flight, and the explorer tries every schedule "
+         "of one fault. How will it do?",
+    options=(
+        Option("Well: it stored each record once in lesson 2.", False,
+               "a rule that is right with one batch in flight is right with five",
+               "lesson 3 showed what a single refusal does to it."),
+        Option("There's at least one schedule that leaves something missing or out of order.", True),
+        Option("Every schedule with a fault ends badly.", False, "such a rule survives no fault",
+               "where only an answer is lost, each batch arrives in order, as in lesson 2."),
+    ),
+    explanation="When a batch is refused for now, the ones behind it arrive first. A rule that only says yes "
+                "or no stores them, and then it's too late for the one in front.",
+)
+
 EVERY = Question(
     id="6.every", kind="prediction", scenario=ON_4_4,
     text="Now with idempotence on and the rule of Kafka 4.4: again every schedule of one fault. What does "
@@ -451,5 +468,5 @@ EXERCISES = (
     ),
 )
 
-ITEMS = (*RECALL, REPLAY, SAW_OLD, CUT_QUESTION, EPOCH_QUESTION, SIX_QUESTION, FAILOVER, EXPIRE, EVERY, TOLD,
-         *EXERCISES[:2], PARTITIONS, ONE_EPOCH, LINE, *EXERCISES[2:])
+ITEMS = (*RECALL, REPLAY, SAW_OLD, CUT_QUESTION, EPOCH_QUESTION, OWN, SIX_QUESTION, FAILOVER, EXPIRE, EVERY,
+         TOLD, *EXERCISES[:2], PARTITIONS, ONE_EPOCH, LINE, *EXERCISES[2:])

@@ -13,6 +13,7 @@ Where the notebook uses what, in this order; what is marked * belongs to a secti
 | 7.zombie | before two producers with one transactional id |
 | 7.id | after that: which id for which process |
 | 7.crash | before consume, transform, produce without transactions; its control has them |
+| 7.every-crash | before the table of every crash |
 | 7.unread-future | before a real commit after a send that failed (live; the scenario stands in for it) |
 | 7.commit-raises | before what a commit that raises means |
 | 7.make-log | an exercise: play the producers |
@@ -26,6 +27,7 @@ from __future__ import annotations
 from lesson_lib.history import History, Kind
 from lesson_lib.teach.content import Option, Question, scenario
 from lesson_lib.teach.lessons import rules_07 as rules
+from lesson_lib.teach.lessons.crash_table import PLAIN, TRANSACTIONS, can_lose
 from lesson_lib.teach.readings import cells_words, read, told_words
 from lesson_lib.teach.scenarios import pipeline, story
 from lesson_lib.teach.tasks.function import PlayTask, ValueTask
@@ -298,6 +300,27 @@ CRASH_QUESTION = Question(
                 "because its offset never came.",
 )
 
+EVERY_CRASH = Question(
+    id="7.every-crash", kind="choice",
+    text="Now three records, `a`, `b` and `c`, and a crash right after any one of the steps. There are three "
+         "arrangements. Which of them can *lose* a record?",
+    options=(
+        Option("Idempotence, with the offset committed last.", lambda: can_lose(PLAIN["after"]),
+               "what is committed last can be lost",
+               "after a crash the consumer reads again from the offset committed before, so the work is done twice "
+               "and nothing is missing."),
+        Option("Idempotence, with the offset committed first.", lambda: can_lose(PLAIN["before"])),
+        Option("Transactions.", lambda: can_lose(TRANSACTIONS), "an aborted transaction loses its records",
+               "the offset is in the transaction too: if it aborts, the record is read again."),
+        Option("None of them.", lambda: not any(map(can_lose, (*PLAIN.values(), TRANSACTIONS))),
+               "idempotence or transactions rule out a loss",
+               "between the offset and the send, a crash can still come."),
+    ),
+    explanation="With the offset first, a crash before the send leaves a record that nobody reads again: at most "
+                "once. With the offset last, the record is read again: at least once. Only transactions move "
+                "the offset and the output together.",
+)
+
 UNREAD_FUTURE = Question(
     id="7.unread-future", kind="prediction", scenario=FAILED_SEND, live=True,
     text="With kafka-python: in one transaction `order` is stored, and the send of `stock` gets no answer. "
@@ -365,4 +388,5 @@ EXERCISES = (
 )
 
 ITEMS = (*RECALL, ALONE, TWO_PARTITIONS, COMMIT_QUESTION, ABORT_QUESTION, SAW_ABORT, OPEN_QUESTION,
-         ZOMBIE_QUESTION, ID_QUESTION, CRASH_QUESTION, UNREAD_FUTURE, COMMIT_RAISES, *EXERCISES)
+         ZOMBIE_QUESTION, ID_QUESTION, CRASH_QUESTION, EVERY_CRASH, UNREAD_FUTURE,
+         COMMIT_RAISES, *EXERCISES)
