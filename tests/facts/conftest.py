@@ -16,7 +16,8 @@ from lesson_lib.lab.compose import read_compose
 from lesson_lib.lab.lab import Lab, start_lab
 
 ON_SOCKETS = ["sockets", pytest.param("kafka", marks=pytest.mark.kafka)]
-STEPS = Path(__file__).with_name("java") / "Steps.java"
+HERE = Path(__file__).parent
+STEPS = HERE / "java" / "Steps.java"
 
 
 @pytest.fixture(scope="module", params=["embedded", pytest.param("kafka", marks=pytest.mark.kafka)])
@@ -40,6 +41,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     on_sockets = "java" in metafunc.fixturenames or metafunc.definition.get_closest_marker("sockets")
     if on_sockets and "lab" in metafunc.fixturenames and not asked:
         metafunc.definition.add_marker(pytest.mark.parametrize("lab", ON_SOCKETS, indirect=True, scope="module"))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Within its module, what needs no lab comes first: later the module's lab may be open, and in a virtual world there
+    are no other sockets."""
+    facts = [item for item in items if item.path.parent == HERE]
+    modules = {path: n for n, path in enumerate(dict.fromkeys(item.path for item in facts))}
+    ordered = iter(sorted(facts, key=lambda item: (modules[item.path], "lab" in item.fixturenames)))
+    items[:] = [next(ordered) if item.path.parent == HERE else item for item in items]
 
 
 @pytest.fixture
