@@ -1,4 +1,4 @@
-"""Other scenarios than a call of `simulate`: forged batches, an end of an exploration, transactions, a pipeline.
+"""Other scenarios than a call of `simulate`: forged batches, an explored end, transactions, a pipeline.
 
 Written down so that a question can be about them, and its options be claims about what they show.
 """

@@ -305,8 +305,8 @@ OWN = Question(
     id="3.own", kind="prediction",
     scenario=OwnRule(4, {"in_flight": 4, "faults": {2: "refuse 6"}, "client": "java"}),
     text="Your rule from lesson 2 was tried with one request in flight. Now there are four, and the broker "
-         "turns `m1` away for now (error 6), before your rule sees it. By the time the client sends `m1` again, "
-         "`m2` and `m3` have arrived. Will `m1` be in its place in the log?",
+         "turns `m1` away for now (error 6), before your rule sees it. By the time the client sends `m1` "
+         "again, `m2` and `m3` have arrived. Will `m1` be in its place in the log?",
     options=(
         Option("Yes: `m0 m1 m2 m3`.", lambda run: run.values() == ["m0", "m1", "m2", "m3"],
                "the broker puts a late batch where it belongs", log_is),

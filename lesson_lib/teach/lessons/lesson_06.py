@@ -282,8 +282,8 @@ EXPIRE = Question(
 
 OWN = Question(
     id="6.own", kind="choice",
-    text="Your rule from lesson 2 again, now with five batches in flight, and the explorer tries every schedule "
-         "of one fault. How will it do?",
+    text="Your rule from lesson 2 again, now with five batches in flight, and the explorer tries every "
+         "schedule of one fault. How will it do?",
     options=(
         Option("Well: it stored each record once in lesson 2.", False,
                "a rule that is right with one batch in flight is right with five",

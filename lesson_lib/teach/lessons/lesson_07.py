@@ -307,8 +307,8 @@ EVERY_CRASH = Question(
     options=(
         Option("Idempotence, with the offset committed last.", lambda: can_lose(PLAIN["after"]),
                "what is committed last can be lost",
-               "after a crash the consumer reads again from the offset committed before, so the work is done twice "
-               "and nothing is missing."),
+               "after a crash the consumer reads again from the offset committed before, so the work is done "
+               "twice and nothing is missing."),
         Option("Idempotence, with the offset committed first.", lambda: can_lose(PLAIN["before"])),
         Option("Transactions.", lambda: can_lose(TRANSACTIONS), "an aborted transaction loses its records",
                "the offset is in the transaction too: if it aborts, the record is read again."),
@@ -316,8 +316,8 @@ EVERY_CRASH = Question(
                "idempotence or transactions rule out a loss",
                "between the offset and the send, a crash can still come."),
     ),
-    explanation="With the offset first, a crash before the send leaves a record that nobody reads again: at most "
-                "once. With the offset last, the record is read again: at least once. Only transactions move "
+    explanation="With the offset first, a crash before the send leaves a record that nobody reads again: at "
+                "most once. With the offset last, the record is read again: at least once. Only transactions move "
                 "the offset and the output together.",
 )
 
