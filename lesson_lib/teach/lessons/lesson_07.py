@@ -317,8 +317,8 @@ EVERY_CRASH = Question(
                "between the offset and the send, a crash can still come."),
     ),
     explanation="With the offset first, a crash before the send leaves a record that nobody reads again: at "
-                "most once. With the offset last, the record is read again: at least once. Only transactions move "
-                "the offset and the output together.",
+                "most once. With the offset last, the record is read again: at least once. Only "
+                "transactions move the offset and the output together.",
 )
 
 UNREAD_FUTURE = Question(
