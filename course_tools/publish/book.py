@@ -31,7 +31,7 @@ SUBTITLE = ("Kafka's idempotent producer in seven lessons. On these pages you an
             "the runs say to your answers, and step through every picture. To change a run, open the "
             "notebooks.")
 APPENDICES = tuple(ROOT / "notebooks" / name
-                   for name in ("incidents.md", "in-production.md", "embedded-broker.md",
+                   for name in ("the-article.md", "incidents.md", "in-production.md", "embedded-broker.md",
                                 "judged-brokers.md", "clients-compared.md"))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -45,6 +46,32 @@ def tagged() -> Counter[tuple[str, int]]:
 @pytest.mark.parametrize("section", PAGE)
 def test_every_section_has_its_place(section: str) -> None:
     assert tagged()[section, PAGE[section]] == 1
+
+
+def quoted() -> list[str]:
+    """What the lessons quote where they take up a section of the page, in pieces without an omission."""
+    cells = [cell for path in sorted(NOTEBOOKS.glob("0*.ipynb")) for cell in nbformat.read(path, as_version=4).cells
+             if any(tag.startswith("page:") for tag in cell.metadata.get("tags", []))]
+    lines = [line for cell in cells for line in cell.source.splitlines() if line.startswith("> ")]
+    pieces = [re.sub(r"^(Myth|Common belief): ", "", piece.strip()) for line in lines for piece in line[2:].split("…")]
+    return [plain(piece).rstrip(".") for piece in pieces if piece]
+
+
+def plain(text: str) -> str:
+    """Without marks, line ends and capitals."""
+    return " ".join(re.sub(r"[*>]", "", text).lower().split())
+
+
+def test_the_lessons_quote_the_article_as_it_stands() -> None:
+    article = plain((NOTEBOOKS / "the-article.md").read_text(encoding="utf-8"))
+    assert len(quoted()) > 15
+    assert [piece for piece in quoted() if piece not in article] == []
+
+
+def test_the_article_names_every_lesson_that_takes_it_up() -> None:
+    text = (NOTEBOOKS / "the-article.md").read_text(encoding="utf-8")
+    named = Counter(int(number) for number in re.findall(r"\[lesson (\d), ", text))
+    assert set(named) == set(PAGE.values())
 
 
 def test_no_tag_is_unknown() -> None:
