@@ -15,8 +15,9 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
-from contextlib import suppress
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,9 +25,8 @@ from course_tools.report.wall import INSIDE, library, wall
 from lesson_lib.errors import LessonError
 
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ")
-_LONGEST = 16 * 2**20  # bytes that a process may say
+_LONGEST = 16 * 2**20  # bytes that a process may say at once
 _PROCESSES = 512  # threads are counted too
-_GLANCE = 0.5  # seconds between two looks at whether a silent process still runs
 
 
 @dataclass(frozen=True)
@@ -43,64 +43,54 @@ class Bounds:
 
 
 class Ended(Exception):
-    """The process is gone, says too much, or is `late`: it said nothing in time."""
+    """The process is gone or says too much; `late`: it was ended because it said nothing in time."""
 
-    late = False
+    def __init__(self, late: bool = False) -> None:
+        super().__init__()
+        self.late = late
 
 
 class JsonLine:
     """One end of the line between two processes."""
 
     def __init__(self, end: socket.socket) -> None:
-        self._end, self._text, self._left = end, bytearray(), _LONGEST
+        self._socket, self._file = end, end.makefile("rwb")
 
-    def send(self, told: Any, seconds: float | None = None) -> None:
+    def send(self, told: Any) -> None:
         """Say it. Ended when nobody listens."""
-        self._end.settimeout(seconds)
         try:
-            self._end.sendall(json.dumps(told).encode() + b"\n")
-        except OSError as error:
-            raise _ended(error) from None
+            self._file.write(json.dumps(told).encode() + b"\n")
+            self._file.flush()
+        except OSError:
+            raise Ended from None
 
-    def receive(self, seconds: float | None = None, runs: Any = lambda: True) -> Any:
+    def receive(self) -> Any:
         """What the other side says next, None for what is not JSON. Ended when it says nothing any more."""
-        end = None if seconds is None else time.monotonic() + seconds
-        while b"\n" not in self._text:
-            self._add(None if end is None else end - time.monotonic(), runs)
-        line, _, self._text = self._text.partition(b"\n")
+        try:
+            told = self._file.readline(_LONGEST)
+        except OSError:
+            raise Ended from None
+        if not told.endswith(b"\n"):
+            raise Ended
         with suppress(ValueError, RecursionError):
-            return json.loads(line)
+            return json.loads(told)
         return None
 
-    def _add(self, seconds: float | None, runs: Any) -> None:
-        ran = runs()
-        self._end.settimeout(seconds if seconds is None else max(0.001, min(seconds, _GLANCE)))
-        try:
-            part = self._end.recv(2**16)
-        except TimeoutError as error:
-            if ran and (seconds or 0) > 0:
-                return
-            raise _ended(error, late=ran) from None
-        except OSError as error:
-            raise _ended(error) from None
-        self._left -= len(part)
-        self._text += part
-        if not part or self._left < 0:
-            raise Ended
+    def ask(self, order: Any) -> Any:
+        """Send an order and wait, for as long as it takes, for what comes of it."""
+        self.send(order)
+        return self.receive()
 
-    def new_measure(self) -> None:
-        """From now on the other side may say as much again."""
-        self._left = _LONGEST
+    def hang_up(self) -> None:
+        """Whoever waits at either end finds that nobody is there any more."""
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
-        """Hang up."""
-        self._end.close()
-
-
-def _ended(error: OSError, late: bool = True) -> Ended:
-    ended = Ended()
-    ended.late = late and isinstance(error, TimeoutError)
-    return ended
+        """Give the line back to the system."""
+        with suppress(OSError):  # what was still to be sent
+            self._file.close()
+        self._socket.close()
 
 
 class Confined:
@@ -109,7 +99,7 @@ class Confined:
     def __init__(self, module: str, bounds: Bounds, seconds: float, walled: bool = True) -> None:
         if os.name != "posix":
             raise LessonError("Windows cannot bound what a copy does; use Linux, macOS or WSL.")
-        behind = wall() if walled else None
+        behind, self._late = wall() if walled else None, False
         self._folder = tempfile.mkdtemp(prefix="lesson-report-") if walled and not behind else None
         ours, theirs = socket.socketpair()
         command = [sys.executable, "-P", "-m", f"course_tools.report.{module}",
@@ -130,15 +120,21 @@ class Confined:
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def ask(self, order: Any, seconds: float | None = None) -> Any:
-        """Send an order and wait for what comes of it."""
-        self.line.new_measure()
-        self.line.send(order, seconds)
-        return self.receive(seconds)
+    @contextmanager
+    def within(self, seconds: float) -> Iterator[JsonLine]:
+        """The line to it; it is ended when it takes longer than that."""
+        timer = threading.Timer(max(0.0, seconds), self._end_late)
+        timer.start()
+        try:
+            yield self.line
+        except Ended:
+            raise Ended(self._late) from None
+        finally:
+            timer.cancel()
 
-    def receive(self, seconds: float | None = None) -> Any:
-        """What the process says next."""
-        return self.line.receive(seconds, lambda: self.runs)
+    def _end_late(self) -> None:
+        self._late = True
+        self.kill()
 
     @property
     def runs(self) -> bool:
@@ -154,9 +150,10 @@ class Confined:
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def kill(self) -> None:
-        """End it and let those who wait for it find out."""
+        """End it and let those who wait for it find out, also where a child of its holds the line open."""
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
+        self.line.hang_up()
 
 
 def _limits(bounds: Bounds, seconds: float, walled: bool) -> dict[str, int]:

@@ -78,16 +78,13 @@ def kept_beside(path: Path) -> dict[str, Any]:
 
 @dataclass
 class Ran:
-    """What a run brought up: errors and verdicts by cell, stored answers, why it ended early."""
+    """What a run brought up: errors by cell, cells that show verdicts and no other one than right, stored
+    answers, why it ended early."""
 
     raised: dict[int, str] = field(default_factory=dict)
-    verdicts: dict[int | None, list[str]] = field(default_factory=dict)
+    show_right: set[int] = field(default_factory=set)
     stored: list[str] = field(default_factory=list)
     problem: str = ""
-
-    def shows_right(self, cell: int | None) -> bool:
-        """Whether that cell shows verdicts, and no other one than right."""
-        return set(self.verdicts.get(cell, ())) == {ItemState.RIGHT}
 
 
 class Checker:
@@ -158,13 +155,17 @@ class Checker:
         ran, cell, patience, end = Ran(), -1, float(_START), time.monotonic() + self.bounds.run
         with self._start("run_cells", self.bounds.run) as process:
             try:
-                process.line.send({"cells": cells, "printed": self.bounds.printed}, _START)
+                with process.within(_START) as line:
+                    line.send({"cells": cells, "printed": self.bounds.printed})
                 while True:
-                    match process.receive(min(patience, end - time.monotonic())):
+                    with process.within(min(patience, end - time.monotonic())) as line:
+                        told = line.receive()
+                    match told:
                         case {"cell": int(number), "raises": str(what)} if 0 <= number < len(cells):
                             ran.raised[number] = what[:300]
                         case {"cell": int(number), "verdicts": [*verdicts]} if 0 <= number < len(cells):
-                            ran.verdicts[number] = list(map(str, verdicts))
+                            if all(verdict == ItemState.RIGHT for verdict in verdicts):
+                                ran.show_right.add(number)
                         case {"cell": int(number)} if 0 <= number < len(cells):
                             cell, patience = number, self.bounds.cell
                         case {"stored": [*stored]}:
@@ -179,10 +180,12 @@ class Checker:
         found: dict[str, Any] = {}
         while True:
             with self._judge() as judge:
-                head = judge.ask(copy, self.bounds.run)
+                with judge.within(self.bounds.run) as line:
+                    head = line.ask(copy)
                 for item in (one["id"] for one in head["items"] if one["id"] not in found):
                     try:
-                        found[item] = judge.ask({"item": item}, self.bounds.item)
+                        with judge.within(self.bounds.item) as line:
+                            found[item] = line.ask({"item": item})
                     except Ended as ended:
                         late = f"The check did not end within {self.bounds.item:g} seconds."
                         found[item] = {"state": ItemState.NOT_CHECKED,
@@ -238,5 +241,5 @@ def _remarks(ran: Ran, found: dict[str, dict[str, Any]]) -> Iterator[str]:
     if made_up := sorted(item_id for item_id in ran.stored if "cell" not in found.get(item_id, {})):
         yield f"Its run stores answers that no cell gives; they do not count: {', '.join(made_up)[:200]}."
     for item_id, one in found.items():
-        if one["state"] == ItemState.WRONG and ran.shows_right(one.get("cell")):
+        if one["state"] == ItemState.WRONG and one.get("cell") in ran.show_right:
             yield f"Code cell {one['cell'] + 1} shows that {item_id} is right; checked again, it is wrong."

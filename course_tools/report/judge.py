@@ -119,7 +119,6 @@ def main(argv: list[str]) -> int:
     all_items()
     while True:
         order = line.receive()
-        line.new_measure()
         if "cells" in order:
             if copy:
                 copy.close()

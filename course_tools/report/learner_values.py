@@ -79,7 +79,7 @@ class LearnerValues:
         if self._worker is None:
             self._worker = Confined("worker", self._bounds, self._bounds.run)
         try:
-            return self._worker.ask(order)
+            return self._worker.line.ask(order)
         except Ended:
             self.close()
             raise Failed("The process that runs this answer ended on the way: too much memory, time or "

@@ -12,7 +12,7 @@ Differs from Kafka in: compressed batches are not unpacked, so their header is b
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -96,6 +96,7 @@ _LAYOUT = struct.Struct(">" + _FORMATS)
 HEADER_SIZE = _LAYOUT.size  # 61
 FIELDS = tuple(map(Field, Header._fields, _STARTS, _FORMATS, _MEANINGS))
 _BY_NAME = {field.name: field for field in FIELDS}
+PRODUCER_ID_END = _BY_NAME["producer_id"].end
 
 
 def read_header(records: Bytes) -> Header:
@@ -225,15 +226,20 @@ def batch_bytes(values: Sequence[bytes], *, producer_id: int = -1, producer_epoc
     `wrong` overwrites header fields by name after that, such as `{"last_offset_delta": 7}`; the checksum is
     made to fit, unless `wrong` names `crc` itself.
     """
+    attributes = TRANSACTIONAL * transactional | CONTROL * control
     who = producer_id, producer_epoch, base_sequence
-    builder = DefaultRecordBatchBuilder(2, 0, transactional, *who, 1 << 30)
-    for delta, value in enumerate(values):
-        builder.append(delta, timestamp, None, value, [])
+    return bytes(_built([(None, value) for value in values], who, timestamp, attributes, wrong or {}))
+
+
+def _built(records: Iterable[tuple[bytes | None, bytes]], who: tuple[int, int, int], timestamp: int,
+           attributes: int, wrong: Mapping[str, int]) -> bytearray:
+    builder = DefaultRecordBatchBuilder(2, 0, bool(attributes & TRANSACTIONAL), *who, 1 << 30)
+    for delta, (key, value) in enumerate(records):
+        builder.append(delta, timestamp, key, value, [])
     data = builder.build()
-    if control or wrong:
-        attributes = read_header(data).attributes | (CONTROL if control else 0)
-        _overwrite(data, {"attributes": attributes, **(wrong or {})})
-    return bytes(data)
+    if attributes & CONTROL or wrong:
+        _overwrite(data, {"attributes": attributes, **wrong})
+    return data
 
 
 def _overwrite(data: bytearray, fields: Mapping[str, int]) -> None:
@@ -246,13 +252,5 @@ def _overwrite(data: bytearray, fields: Mapping[str, int]) -> None:
 def marker(producer_id: int, producer_epoch: int, *, commit: bool, coordinator_epoch: int,
            timestamp: int) -> bytearray:
     """A commit or abort marker: one control record with key (version, type), value (version, epoch)."""
-    key = _MARKER_KEY.pack(0, int(commit))
-    value = _MARKER_VALUE.pack(0, coordinator_epoch)
-    record = b"\0\0\0" + bytes([len(key) * 2]) + key + bytes([len(value) * 2]) + value + b"\0"
-    records = bytes([len(record) * 2]) + record  # varints, zigzag: a small n is written as 2n
-    length = HEADER_SIZE - LOG_OVERHEAD + len(records)
-    header = Header(0, length, 0, 2, 0, TRANSACTIONAL | CONTROL, 0, timestamp, timestamp,
-                    producer_id, producer_epoch, -1, 1)
-    data = bytearray(_LAYOUT.pack(*header) + records)
-    _overwrite(data, {})
-    return data
+    record = _MARKER_KEY.pack(0, int(commit)), _MARKER_VALUE.pack(0, coordinator_epoch)
+    return _built([record], (producer_id, producer_epoch, -1), timestamp, TRANSACTIONAL | CONTROL, {})

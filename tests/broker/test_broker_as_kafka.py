@@ -21,8 +21,10 @@ Case = tuple[str, str, int, dict[str, Any], list[int]]  # what it is, API, versi
 
 
 def create(name: str, *codes: int, **fields: Any) -> Case:
+    only = fields.pop("validate_only", False)
     topic = {"name": f"T{len(name)}{name}", "num_partitions": 1, "replication_factor": 1, **fields}
-    return f"create: {name}", "CreateTopics", 7, {"timeout_ms": 5_000, "topics": [topic]}, list(codes)
+    what = f"create: {name}{', only to see' * only}"
+    return what, "CreateTopics", 7, {"timeout_ms": 5_000, "topics": [topic], "validate_only": only}, list(codes)
 
 
 def placed(name: str, code: int, *rows: tuple[int, list[int]], count: int = -1, factor: int = -1) -> Case:
@@ -49,6 +51,12 @@ def txn_commit(what: str, version: int, code: int, **fields: Any) -> Case:
     return f"commit in a transaction: {what}", "TxnOffsetCommit", version, body, [code]
 
 
+def v3(**fields: Any) -> dict[str, Any]:
+    """Fields of AddPartitionsToTxn as clients name them."""
+    who = {"transactional_id": "T-x", "producer_id": 4, "producer_epoch": 0}
+    return {f"v3_and_below_{name}": value for name, value in (who | fields).items()}
+
+
 def offset_of(timestamp: int, version: int, code: int) -> Case:
     rows = [{"partition_index": 0, "current_leader_epoch": -1, "timestamp": timestamp}]
     body = {"replica_id": -1, "isolation_level": 0, "timeout_ms": 1_000, "topics": [{"name": "T", "partitions": rows}]}
@@ -62,7 +70,7 @@ def join(what: str, code: int, **fields: Any) -> Case:
 
 
 CASES: list[Case] = [
-    create("right", 0), create("no_partition", 37, num_partitions=0), create("fewer", 37, num_partitions=-2),
+    create("validated", 0, validate_only=True), create("validated", 0), create("right", 0), create("no_partition", 37, num_partitions=0), create("fewer", 37, num_partitions=-2),
     create("many", 44, num_partitions=10_001), create("replicated", 38, replication_factor=3), create("a b", 17),
     placed("placed", 0, (0, [1]), (1, [1])), placed("counted", 42, (0, [1]), count=1, factor=1), placed("gap", 39, (0, [1]), (2, [1])),
     placed("twice", 39, (0, [1]), (0, [1])), placed("elsewhere", 39, (0, [7])), placed("doubled", 39, (0, [1, 1])),
@@ -86,12 +94,22 @@ CASES: list[Case] = [
     commit("unknown group, with a generation, newer", 9, 69, group="T-new", generation_id_or_member_epoch=3, member_id="m"),
     commit("unknown id of a topic", 10, 100, topic={"topic_id": NOWHERE}, generation_id_or_member_epoch=3, member_id="m"),
     commit("unknown topic", 8, 3, topic={"name": "T-nope"}), commit("unknown partition", 8, 3, partition=9),
+    commit("unknown partition, wrong generation", 8, 3, partition=9, group="T-new", generation_id_or_member_epoch=3, member_id="m"),
     commit("the longest note", 8, 0, note="n" * 4096), commit("too long a note", 8, 12, note="n" * 4097),
     commit("right", 8, 0), commit("group without a name", 8, 0, group=""),
     *[("fetch an offset of an unknown topic", "OffsetFetch", version, {"groups": [{"group_id": "T-commits", "topics": [
         {"name": "T-nope", "topic_id": NOWHERE, "partition_indexes": [0]}]}]}, codes) for version, codes in ((8, [0, 0]), (10, [0, 100]))],
     *[txn_commit(f"unknown id, version {version}", version, 49) for version in (0, 2, 3, 4, 5)],
     txn_commit("unknown id, with a generation", 3, 49, group_id="T-other", generation_id=4, member_id="m"),
+    txn_commit("unknown id, unknown topic", 3, 3, topics=[{"name": "T-nope", "partitions": [{"partition_index": 0, "committed_offset": 1}]}]),
+    ("add: one partition is not there", "AddPartitionsToTxn", 3, v3(topics=[{"name": "T", "partitions": [0, 9]}]), [3, 55]),
+    ("add: unknown id", "AddPartitionsToTxn", 3, v3(topics=[{"name": "T", "partitions": [0]}]), [49]),
+    ("verify: unknown id", "AddPartitionsToTxn", 4, {"transactions": [{"transactional_id": "T-x", "producer_id": 4, "producer_epoch": 0,
+        "verify_only": True, "topics": [{"name": "T", "partitions": [0]}]}]}, [49]),
+    *[(f"marker: {what}", "WriteTxnMarkers", 1, {"markers": [{"producer_id": 4, "producer_epoch": epoch, "transaction_result": True,
+        "coordinator_epoch": 0, "topics": [{"name": "T-compacted", "partition_indexes": [index]}]}]}, [code])
+      for what, epoch, index, code in (("right", 5, 0, 0), ("an older epoch", 3, 0, 47), ("unknown partition", 5, 9, 3))],
+    ("transactions: all of a name and an age", "ListTransactions", 2, {"transactional_id_pattern": "T.*", "duration_filter": 1}, [0]),
     txn_commit("no group", 3, 24, group_id=""), txn_commit("no transactional id", 3, 42, transactional_id=""),
     ("end: unknown", "EndTxn", 3, {"transactional_id": "T-x", "producer_id": 4, "producer_epoch": 0, "committed": True}, [49]),
     ("end: no id", "EndTxn", 3, {"transactional_id": "", "producer_id": 4, "producer_epoch": 0, "committed": True}, [42]),
@@ -111,6 +129,9 @@ CASES: list[Case] = [
     ("sync: unknown member", "SyncGroup", 4, {"group_id": "T-j", "generation_id": 1, "member_id": "x"}, [25]),
     ("heartbeat: no group", "Heartbeat", 3, {"group_id": "", "generation_id": 1, "member_id": "x"}, [24]),
     ("leave: no group", "LeaveGroup", 3, {"group_id": "", "members": [{"member_id": "x"}]}, [24]),
+    ("describe: unknown group", "DescribeGroups", 5, {"groups": ["T-none"]}, [0]),
+    ("describe: unknown group", "DescribeGroups", 6, {"groups": ["T-none"]}, [69]),
+    ("delete: unknown group", "DeleteGroups", 2, {"groups_names": ["T-none"]}, [69]),
     ("leave: unknown", "LeaveGroup", 3, {"group_id": "T-j", "members": [{"member_id": "x"}]}, [0, 25]),
     ("delete: name and id", "DeleteTopics", 6, {"timeout_ms": 9_000, "topics": [{"name": "T", "topic_id": NOWHERE}]}, [42]),
     ("delete: unknown", "DeleteTopics", 6, {"timeout_ms": 9_000, "topics": [{"name": "T-nope"}, {"name": None, "topic_id": NOWHERE}]},
@@ -124,6 +145,13 @@ CASES: list[Case] = [
       for name, code in (("a b", 17), ("", 17), ("T-nope", 3))],
     ("records: too far", "DeleteRecords", 2, {"timeout_ms": 1_000, "topics": [{"name": "T", "partitions": [
         {"partition_index": 0, "offset": 7}, {"partition_index": 4, "offset": 0}]}]}, [1, 3]),
+    ("epoch: unknown partition", "OffsetForLeaderEpoch", 4, {"replica_id": -1, "topics": [{"topic": "T", "partitions": [
+        {"partition": 9, "current_leader_epoch": -1, "leader_epoch": 0}]}]}, [3]),
+    ("offset: an epoch to come", "ListOffsets", 6, {"replica_id": -1, "isolation_level": 0, "timeout_ms": 1_000, "topics": [
+        {"name": "T", "partitions": [{"partition_index": 0, "current_leader_epoch": 99, "timestamp": -1}]}]}, [75]),
+    *[(f"produce: the first {size} bytes of a batch", "Produce", 11, {"acks": -1, "timeout_ms": 1_000, "topic_data": [
+        {"name": "T", "partition_data": [{"index": 0, "records": batch_bytes([b"m"], wrong={"batch_length": size - 12})[:size]}]}]}, [code])
+      for size, code in ((26, -1), (50, -1), (51, 2), (60, 2))],
     ("producers of no topic", "DescribeProducers", 0, {"topics": [
         {"name": "a b", "partition_indexes": [0]}, {"name": "T", "partition_indexes": [0, 9]}]}, [0, 3, 17]),
     *[offset_of(*row) for row in ((-3, 6, 35), (-3, 7, 0), (-4, 7, 35), (-4, 8, 0), (-5, 8, 35), (-5, 9, 0), (-6, 11, 0), (-7, 11, 35))],
@@ -157,10 +185,24 @@ def for_real(fields: Any, prefix: str) -> Any:
     return prefix + fields[1:] if isinstance(fields, str) and fields.startswith("T") and fields != "TRUE" else fields
 
 
+def wait_for_coordinators(client: RawClient, name: str) -> None:
+    """Apache Kafka makes the topics that hold groups and transactions when somebody first asks who coordinates one, and then loads them."""
+    def errors() -> set[int]:
+        found = [client.ask(requests.request("FindCoordinator", coordinator_keys=[name], key_type=kind), 4) for kind in (0, 1)]
+        return {*(code for answer in found for code in codes_in(answer)),
+                *codes_in(client.ask(requests.request("DescribeGroups", groups=[name]), 5)),
+                *codes_in(client.ask(requests.request("DescribeTransactions", transactional_ids=[name]), 0))}
+    end = time.monotonic() + 60
+    while (codes := errors() - {0, 105}) and time.monotonic() < end:  # 105: there is no such transactional id
+        time.sleep(0.05)
+    assert not codes
+
+
 def answers(address: str) -> dict[str, list[int]]:
     """What a broker says to each request, and nothing left of it."""
     prefix, found = f"T{time.time_ns()}", {}
     with RawClient(address) as client:
+        wait_for_coordinators(client, f"{prefix}-x")
         make_topic(client, prefix)
         make_topic(client, f"{prefix}-compacted", 1, {"cleanup.policy": "compact"})
         for name, api, version, fields, _ in CASES:
@@ -187,6 +229,8 @@ def a_static_member_comes_back(address: str) -> None:
     """In a stable group: nobody rebalances, the assignment stands, the former self is fenced (KIP-345, KIP-814)."""
     group = f"T{time.time_ns()}"
     with RawClient(address) as client:
+        wait_for_coordinators(client, group)
+
         def ask(api: str, version: int, **fields: Any) -> Any:
             return client.ask(requests.request(api, group_id=group, group_instance_id="i", **fields), version)
 

@@ -31,14 +31,14 @@ def handle_offset_commit(cluster: Cluster, request: Request) -> Response:
         error = error if cluster.group(body.group_id) else ErrorCode.GROUP_ID_NOT_FOUND
     return {"topics": [{"name": topic.name, "topic_id": topic.topic_id, "partitions": [
         {"partition_index": row.partition_index,
-         "error_code": _id_error(cluster, topic) or error or _commit(cluster, body.group_id, topic, row)}
+         "error_code": _absent(cluster, topic, row) or error or _commit(cluster, body.group_id, topic, row)}
         for row in topic.partitions]} for topic in body.topics]}
 
 
-def _id_error(cluster: Cluster, topic: Any) -> ErrorCode:
-    """A topic that is named by an id (from version 10) must be there, whatever else is wrong."""
-    unknown = not topic.name and cluster.topic(None, getattr(topic, "topic_id", None)) is None
-    return ErrorCode.UNKNOWN_TOPIC_ID if unknown else ErrorCode.NONE
+def _absent(cluster: Cluster, topic: Any, row: Any) -> ErrorCode:
+    """The partition must be there, whatever else is wrong. From version 10 its topic is named by an id."""
+    log = cluster.log(topic.name, row.partition_index, getattr(topic, "topic_id", None))
+    return cluster.unknown_topic(topic.name) if log is None else ErrorCode.NONE
 
 
 def _commit_error(cluster: Cluster, body: Any, generation: int) -> ErrorCode:
@@ -57,8 +57,6 @@ def _commit_error(cluster: Cluster, body: Any, generation: int) -> ErrorCode:
 
 
 def _commit(cluster: Cluster, group_id: str, topic: Any, row: Any) -> ErrorCode:
-    if cluster.log(topic.name, row.partition_index, getattr(topic, "topic_id", None)) is None:
-        return cluster.unknown_topic(topic.name)
     if len(row.committed_metadata or "") > MAX_METADATA_BYTES:
         return ErrorCode.OFFSET_METADATA_TOO_LARGE
     cluster.offsets.commit(group_id, (cluster.topic_name(topic), row.partition_index), _offset_in(row))
@@ -75,13 +73,12 @@ def handle_txn_offset_commit(cluster: Cluster, request: Request) -> Response:
     error = _txn_error(cluster, request)
     return {"topics": [{"name": topic.name, "partitions": [
         {"partition_index": row.partition_index,
-         "error_code": error or _commit_in_txn(cluster, request.body, (topic.name, row.partition_index), row)}
+         "error_code": _absent(cluster, topic, row) or error or _commit_in_txn(cluster, request.body, topic, row)}
         for row in topic.partitions]} for topic in request.body.topics]}
 
 
-def _commit_in_txn(cluster: Cluster, body: Any, partition: TopicPartition, row: Any) -> ErrorCode:
-    if cluster.log(*partition) is None:
-        return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+def _commit_in_txn(cluster: Cluster, body: Any, topic: Any, row: Any) -> ErrorCode:
+    partition = topic.name, row.partition_index
     cluster.offsets.commit_in_transaction(body.producer_id, body.group_id, partition, _offset_in(row))
     return ErrorCode.NONE
 

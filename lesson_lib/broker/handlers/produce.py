@@ -7,7 +7,7 @@ Source: `ProduceRequest.validateRecords`, `ReplicaManager.handleProduceAppend`, 
 `UnifiedLog.analyzeAndValidateRecords`. Differs from Kafka in: compressed batches are not unpacked, so the
 newest timestamp in their header and their keys are believed; of several wrong records the first is named;
 there is one replica, so acks=all waits for nobody; leader and coordinator are in one process, so that
-question always gets its answer.
+question always gets its answer, and never while markers are still to be written.
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ REJECTED = "One or more records have been rejected"
 REJECTED_TIMESTAMP = f"{REJECTED} due to invalid timestamp"
 NO_KEY = "Compacted topic cannot accept message without key"
 NOT_ADDED = "Partition was not added to the transaction"
-UNABLE = "Unable to verify the partition has been added to the transaction. Underlying error: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +151,6 @@ def _translated(error: ErrorCode, api_version: int) -> PartitionResponse | None:
     not_added = (ErrorCode.TRANSACTION_ABORTABLE, ErrorCode.INVALID_TXN_STATE)
     if error in not_added and api_version < FIRST_VERSION_WITH_ABORTABLE:
         return PartitionResponse(ErrorCode.INVALID_TXN_STATE, message=NOT_ADDED)
-    if error is ErrorCode.CONCURRENT_TRANSACTIONS and api_version < FIRST_VERSION_WITH_EPOCH_BUMP:
-        return PartitionResponse(ErrorCode.NOT_ENOUGH_REPLICAS, message=UNABLE + "CONCURRENT_TRANSACTIONS")
     return PartitionResponse(error)
 
 
@@ -181,8 +178,9 @@ def append(cluster: Cluster, topic: Topic, log: PartitionLog, records: Any) -> P
 
 
 def _bytes_error(records: Any, max_message_bytes: int) -> int:
-    if len(records) < record_batch.HEADER_SIZE:
-        return ErrorCode.CORRUPT_MESSAGE
+    if len(records) < record_batch.HEADER_SIZE:  # Kafka reads the producer id unseen
+        unread = len(records) < record_batch.PRODUCER_ID_END
+        return ErrorCode.UNKNOWN_SERVER_ERROR if unread else ErrorCode.CORRUPT_MESSAGE
     if struct.unpack_from(">q", records)[0] != 0:
         return ErrorCode.INVALID_RECORD
     if len(records) > max_message_bytes:

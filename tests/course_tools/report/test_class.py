@@ -62,8 +62,8 @@ def books(copies: Any, port: int) -> dict[str, dict[str, Any]]:
     del gone["cells"][1]
     asks = f'asked = question("{QUESTION.id}")\nasked.answer("{WRONG}")\nprint("✓ Right. Well done.")'
     cells = {
-        "right": "pass", "crash": "import os; os._exit(1)", "error": "1 / 0", "loop": "while True:\n    pass",
-        "gigabyte": "print('x' * 10 ** 9)", "flood": "while True:\n    print('x' * 1000)", "yes": "import os; os.system('yes')",
+        "right": "pass", "crash": "import os; os._exit(1)", "error": "1 / 0", "loop": "import time\ntime.sleep(600)",
+        "gigabyte": "print('x' * 10 ** 9)", "flood": "while True:\n    print('x' * 1000)", "yes": "import os; os.system('yes | head -c 300000000; sleep 600')",
         "memory": "x = [bytes(10 ** 8) for n in range(100)]", "files": FILES, "fills": FILLS, "kills": KILLS, "forges": FORGES,
         "fakes": FAKES_ITS_END, "escape": ESCAPE.format(home=os.path.expanduser("~")), "deep": TOO_DEEP,
         "looks": LOOKS.format(folder=str(Path(__file__).parent), port=port)}
@@ -184,20 +184,24 @@ def test_a_stopped_report_shows_what_it_has(copies: Any, tmp_path: Path) -> None
     assert not list((tmp_path / "tmp").iterdir()) and not left_over()
 
 
-@pytest.fixture
-def no_wall(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(confined, "wall", lambda: None)
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+@pytest.fixture(scope="module")
+def no_wall(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Checker, Path]]:
+    """A checker where there is no bubblewrap, and the folder for temporary files."""
+    checker, folder = Checker(Bounds(disk=5), execute=True), tmp_path_factory.mktemp("no-wall")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(confined, "wall", lambda: None)
+        patch.setattr(tempfile, "tempdir", str(folder))
+        yield checker, folder
+    checker.close()
 
 
 @pytest.mark.parametrize(("cells", "error"), [
     ("pass", ""), (FORGES, ""), (FILLS, "File too large"), ("import os; os._exit(1)", "the kernel died")])
-def test_without_a_wall_there_are_bounds_still(copies: Any, tmp_path: Path, no_wall: None, cells: str, error: str) -> None:
-    checker = Checker(Bounds(disk=5), execute=True)
+def test_without_a_wall_there_are_bounds_still(copies: Any, no_wall: tuple[Checker, Path], cells: str, error: str) -> None:
+    checker, folder = no_wall
     report = checker.notebook(copies.lesson(3, "right", cells), "copy")
-    checker.close()
     assert report.all_right and error in " ".join(report.errors) and bool(report.errors) == bool(error)
-    assert not list(tmp_path.iterdir())
+    assert not list(folder.iterdir())
 
 
 @pytest.mark.parametrize(("found", "why"), [(None, "bubblewrap is missing"), ("/bin/false", "bubblewrap fails")])

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from nbconvert.nbconvertapp import NbConvertApp
 
-from course_tools.report import command
+from course_tools.report import command, exporter
+from course_tools.report.copies import Checker
 
 
 def nbconvert(*arguments: Any) -> int:
@@ -24,6 +25,12 @@ def nbconvert(*arguments: Any) -> int:
     finally:
         NbConvertApp.clear_instance()
     return 0
+
+
+@pytest.fixture(autouse=True)
+def one_judge(checker: Checker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A judge for all of these tests: only a report that runs copies has one of its own."""
+    monkeypatch.setattr(exporter, "Checker", lambda bounds, execute: Checker(bounds, execute) if execute else checker)
 
 
 @pytest.fixture
