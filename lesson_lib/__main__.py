@@ -16,7 +16,7 @@ COMMANDS = {
                "what is here (Python, packages, Docker, Java, broker), and what is to be done"),
     "kafka": ("course_tools.apache_kafka.command",
               "up | down: Apache Kafka for the live exercises, on Docker or on Java"),
-    "broker": ("lesson_lib.broker.command", "--port N: run the embedded broker in the foreground"),
+    "broker": ("lesson_lib.broker.embedded", "--port N: run the embedded broker in the foreground"),
     "trace": ("course_tools.trace.command",
               "[-- APPLICATION…]: your own producer between a fault script and a broker, as a page"),
     "read": ("course_tools.read.command",

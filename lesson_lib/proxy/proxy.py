@@ -6,7 +6,7 @@ in every answer that has any. It reads producer id, epoch, sequence, count, erro
 frames, and passes all else as it is.
 
 Differs from a network in: it can only drop or freeze whole connections, as TCP does, but it knows which
-request is which.
+request is which. Over a distance every byte takes the same time, and the line is as broad as a client likes.
 
 As a broker does, it handles one request of a connection at a time, so answers leave in order and the same
 script gives the same run. Differs from Kafka in: a Produce request with acks=0 reaches the broker with
@@ -17,12 +17,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 from lesson_lib.faults import BROKER_WORDS, DELIVER, Fate
 from lesson_lib.history import Event, Kind
 from lesson_lib.proxy import frames
 from lesson_lib.proxy.connection import GONE, ClientSide, ProxyState, ReadRequest, Upstream
-from lesson_lib.proxy.distance import FarWriter, from_afar
 from lesson_lib.proxy.recording import BatchSent, Recording, write_down
 from lesson_lib.wire import messages, probe
 from lesson_lib.wire.messages import Address, Request
@@ -238,3 +238,48 @@ class ProxyConnection:
             await asyncio.wait_for(self.client.left.wait(), seconds)
         except TimeoutError:
             pass
+
+
+# A long way between client and broker: what is sent arrives a fixed time later, in order, and more may
+# follow meanwhile. `delay` in a fault script holds one answer and everything behind it. Distance holds
+# nothing up: it's what a client with one request in flight suffers from, and one with five hardly notices.
+
+
+def from_afar(reader: asyncio.StreamReader, seconds: float) -> asyncio.StreamReader:
+    """A reader that has what `reader` gets, `seconds` later."""
+    loop = asyncio.get_running_loop()
+    arrived = asyncio.StreamReader()
+
+    async def carry() -> None:
+        try:
+            while data := await reader.read(1 << 16):
+                loop.call_later(seconds, arrived.feed_data, data)
+        except OSError:
+            pass  # for whoever reads it is the end, as it is on the connection itself
+        loop.call_later(seconds, arrived.feed_eof)
+
+    arrived.carrier = loop.create_task(carry())  # type: ignore[attr-defined]  # the loop holds a task weakly
+    return arrived
+
+
+class FarWriter:
+    """A writer whose bytes reach the other side `seconds` later. What is under way when the connection ends
+    is lost.
+    """
+
+    def __init__(self, writer: asyncio.StreamWriter, seconds: float) -> None:
+        self._writer, self._seconds = writer, seconds
+        self._later: Callable[..., Any] = asyncio.get_running_loop().call_later
+        self.transport = writer.transport
+
+    def write(self, data: bytes) -> None:
+        """Send; returns at once."""
+        self._later(self._seconds, self._deliver, data)
+
+    async def drain(self) -> None:
+        """Wait until the near end takes more."""
+        await self._writer.drain()
+
+    def _deliver(self, data: bytes) -> None:
+        if not self.transport.is_closing():
+            self._writer.write(data)

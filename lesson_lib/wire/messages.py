@@ -98,28 +98,23 @@ def first_fields(frame: bytes) -> Request:
 
 
 def decode_request(frame: bytes) -> Request:
-    """The whole request. ProtocolError for whatever cannot be read as one."""
+    """The whole request, of an API that is known. ProtocolError for whatever cannot be read as one."""
     request = first_fields(frame)
-    key, version = request.api_key, request.api_version
-    if key not in REQUESTS:
-        raise ProtocolError(f"no API {key}")
-    body = _decoded(REQUESTS[key], frame, version)
-    _refuse_nulls(body, version)
-    return replace(request, body=body)
+    return replace(request, body=_decoded(REQUESTS[request.api_key], frame, request.api_version))
 
 
 def decode_response(api_key: int, version: int, frame: bytes) -> Any:
     """The answer to a request of this API and version. ProtocolError for whatever cannot be read as one."""
-    response = _decoded(RESPONSES[api_key], frame, version)
-    _refuse_nulls(response, version)
-    return response
+    return _decoded(RESPONSES[api_key], frame, version)
 
 
 def _decoded(message: Any, frame: bytes, version: int) -> Any:
     try:
-        return message.decode(frame, version=version, header=True)
+        body = message.decode(frame, version=version, header=True)
+        _refuse_nulls(body, version)
     except Exception as error:  # the decoder raises whatever the bytes make it stumble over
         raise ProtocolError(f"no {message.__name__} of version {version}: {error}") from error
+    return body
 
 
 def _refuse_nulls(message: Any, version: int) -> None:

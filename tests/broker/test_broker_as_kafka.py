@@ -70,7 +70,8 @@ def join(what: str, code: int, **fields: Any) -> Case:
 
 
 CASES: list[Case] = [
-    create("validated", 0, validate_only=True), create("validated", 0), create("right", 0), create("no_partition", 37, num_partitions=0), create("fewer", 37, num_partitions=-2),
+    create("validated", 0, validate_only=True), create("validated", 0),
+    create("right", 0), create("no_partition", 37, num_partitions=0), create("fewer", 37, num_partitions=-2),
     create("many", 44, num_partitions=10_001), create("replicated", 38, replication_factor=3), create("a b", 17),
     placed("placed", 0, (0, [1]), (1, [1])), placed("counted", 42, (0, [1]), count=1, factor=1), placed("gap", 39, (0, [1]), (2, [1])),
     placed("twice", 39, (0, [1]), (0, [1])), placed("elsewhere", 39, (0, [7])), placed("doubled", 39, (0, [1, 1])),
@@ -101,7 +102,8 @@ CASES: list[Case] = [
         {"name": "T-nope", "topic_id": NOWHERE, "partition_indexes": [0]}]}]}, codes) for version, codes in ((8, [0, 0]), (10, [0, 100]))],
     *[txn_commit(f"unknown id, version {version}", version, 49) for version in (0, 2, 3, 4, 5)],
     txn_commit("unknown id, with a generation", 3, 49, group_id="T-other", generation_id=4, member_id="m"),
-    txn_commit("unknown id, unknown topic", 3, 3, topics=[{"name": "T-nope", "partitions": [{"partition_index": 0, "committed_offset": 1}]}]),
+    txn_commit("unknown id, unknown topic", 3, 3, topics=[
+        {"name": "T-nope", "partitions": [{"partition_index": 0, "committed_offset": 1}]}]),
     ("add: one partition is not there", "AddPartitionsToTxn", 3, v3(topics=[{"name": "T", "partitions": [0, 9]}]), [3, 55]),
     ("add: unknown id", "AddPartitionsToTxn", 3, v3(topics=[{"name": "T", "partitions": [0]}]), [49]),
     ("verify: unknown id", "AddPartitionsToTxn", 4, {"transactions": [{"transactional_id": "T-x", "producer_id": 4, "producer_epoch": 0,
@@ -265,6 +267,77 @@ def test_a_static_member_comes_back(embedded: EmbeddedBroker) -> None:
 @pytest.mark.kafka
 def test_a_static_member_comes_back_to_apache_kafka(kafka_address: str) -> None:
     a_static_member_comes_back(kafka_address)
+
+
+def a_group_refuses(address: str) -> None:
+    """What members may not do, by the state of their group; who waits for a generation and loses its place is told so."""
+    group, topic = f"T{time.time_ns()}", f"T{time.time_ns()}-topic"
+    with RawClient(address) as client, RawClient(address) as second, RawClient(address) as third:
+        wait_for_coordinators(client, group)
+        make_topic(client, topic)
+
+        def of(api: str, **fields: Any) -> Any:
+            return requests.request(api, group_id=group, **fields)
+
+        def joining(member_id: str = "", **fields: Any) -> Any:
+            return of("JoinGroup", session_timeout_ms=10_000, rebalance_timeout_ms=10_000, protocol_type="c", member_id=member_id,
+                      protocols=[{"name": "range", "metadata": b"M"}], **fields)
+
+        def committing(generation: int) -> int:
+            part = {"partition_index": 0, "committed_offset": 1}
+            answer = client.ask(of("OffsetCommit", generation_id_or_member_epoch=generation, member_id=first.member_id,
+                                   topics=[{"name": topic, "partitions": [part]}]), 8)
+            return answer.topics[0].partitions[0].error_code
+
+        def leaving(member_id: str) -> list[int]:
+            return errors(codes_in(client.ask(of("LeaveGroup", members=[{"member_id": member_id}]), 4)))
+
+        first = client.ask(joining(), 3)
+        assert committing(1) == 27, "the assignment is not there yet"
+        syncing = {"member_id": first.member_id, "generation_id": 1, "protocol_type": "c"}
+        assert client.ask(of("SyncGroup", **syncing, protocol_name="sticky"), 5).error_code == 23
+        rows = [{"member_id": first.member_id, "assignment": b"A"}]
+        assert client.ask(of("SyncGroup", **syncing, protocol_name="range", assignments=rows), 5).error_code == 0
+        assert (committing(1), committing(7)) == (0, 22)
+        asked = client.ask(joining(), 4)
+        assert asked.error_code == 79
+        assert (leaving(asked.member_id), leaving(asked.member_id), leaving("nobody")) == ([], [25], [25])
+        assert errors(codes_in(client.ask(requests.request("DeleteGroups", groups_names=[group]), 2))) == [68]
+        second.send(joining(group_instance_id="i"), 5)
+        while client.ask(of("Heartbeat", member_id=first.member_id, generation_id=1), 3).error_code != 27:
+            time.sleep(0.01)
+        third.send(joining(group_instance_id="i"), 5)
+        assert second.receive().error_code == 82, "another with its name took the place that it was waiting for"
+        assert leaving(first.member_id) == []
+        again = third.receive()
+        assert (again.error_code, again.generation_id, len(again.members)) == (0, 2, 1)
+        everything = client.ask(requests.request("OffsetFetch", groups=[{"group_id": group, "topics": None}]), 8).groups[0].topics
+        assert [(t.name, p.partition_index, p.committed_offset) for t in everything for p in t.partitions] == [(topic, 0, 1)]
+        client.ask(requests.delete_topic(topic))
+
+
+def test_a_group_refuses(embedded: EmbeddedBroker) -> None:
+    a_group_refuses(embedded.address)
+
+
+@pytest.mark.kafka
+def test_a_group_of_apache_kafka_refuses(kafka_address: str) -> None:
+    a_group_refuses(kafka_address)
+
+
+def test_who_does_not_join_in_time_is_out_and_who_waits_keeps_its_session(embedded: EmbeddedBroker,
+                                                                          monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lesson_lib.broker.handlers.groups.SESSION_TIMEOUT_MS", range(1, 100_000))
+    with RawClient(embedded.address) as client:
+        def join(session_ms: int, rebalance_ms: int) -> Any:
+            return client.ask(requests.request("JoinGroup", group_id="g", session_timeout_ms=session_ms, rebalance_timeout_ms=rebalance_ms,
+                                               protocol_type="c", protocols=[{"name": "range", "metadata": b""}]), 3)
+        late = join(60_000, 400)
+        waiting = join(20, 20)  # for 400 ms, twenty times its session
+        assert (waiting.error_code, waiting.generation_id) == (0, 2)
+        assert [member.member_id for member in waiting.members] == [waiting.member_id]
+        beat = requests.request("Heartbeat", group_id="g", member_id=late.member_id, generation_id=1)
+        assert client.ask(beat, 3).error_code == 25
 
 
 @pytest.mark.kafka

@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 from kafka.protocol.broker_version_data import BROKER_API_VERSIONS
 
-from lesson_lib.broker.command import NEWEST
 from lesson_lib.broker.connection import VERSIONS
-from lesson_lib.broker.embedded import EmbeddedBroker
+from lesson_lib.broker.embedded import NEWEST, EmbeddedBroker
 from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.faults import NAMES
 from lesson_lib.wire.messages import REQUESTS

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
 
+from lesson_lib.wire import record_batch
 from lesson_lib.wire.record_batch import marker, newest_timestamp, place, read_header, split_batches, stamped, to_batch
 
 RECORDS = st.lists(st.tuples(st.integers(0, 2**41), st.one_of(st.none(), st.binary(max_size=200), st.just(b"m" * 9000))),
@@ -42,6 +44,14 @@ def test_any_bytes_are_judged_without_an_exception(records: list[tuple[int, byte
     cut = changed[:data.draw(st.integers(61, len(changed)))]
     found = newest_timestamp(bytes(cut), read_header(changed))
     assert found is None or isinstance(found, int)
+
+
+@pytest.mark.parametrize("length", [0, 1, 0x7F])
+def test_a_record_that_says_it_has_no_length_is_no_record(length: int):
+    """As zigzag: 0, -1, -64; nor may a count of many such records go round for ever."""
+    data = bytearray(record_batch.batch_bytes([b"m"], wrong={"records_count": 2**31 - 1}))
+    data[61] = length
+    assert newest_timestamp(data, read_header(data)) is None
 
 
 @given(st.lists(RECORDS, min_size=1, max_size=3), st.integers(0, 16))

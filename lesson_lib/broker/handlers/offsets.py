@@ -73,12 +73,13 @@ def handle_txn_offset_commit(cluster: Cluster, request: Request) -> Response:
     error = _txn_error(cluster, request)
     return {"topics": [{"name": topic.name, "partitions": [
         {"partition_index": row.partition_index,
-         "error_code": _absent(cluster, topic, row) or error or _commit_in_txn(cluster, request.body, topic, row)}
+         "error_code": (_absent(cluster, topic, row) or error
+                        or _commit_in_txn(cluster, request.body, topic.name, row))}
         for row in topic.partitions]} for topic in request.body.topics]}
 
 
-def _commit_in_txn(cluster: Cluster, body: Any, topic: Any, row: Any) -> ErrorCode:
-    partition = topic.name, row.partition_index
+def _commit_in_txn(cluster: Cluster, body: Any, name: str, row: Any) -> ErrorCode:
+    partition = name, row.partition_index
     cluster.offsets.commit_in_transaction(body.producer_id, body.group_id, partition, _offset_in(row))
     return ErrorCode.NONE
 

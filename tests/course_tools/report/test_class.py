@@ -63,7 +63,8 @@ def books(copies: Any, port: int) -> dict[str, dict[str, Any]]:
     asks = f'asked = question("{QUESTION.id}")\nasked.answer("{WRONG}")\nprint("✓ Right. Well done.")'
     cells = {
         "right": "pass", "crash": "import os; os._exit(1)", "error": "1 / 0", "loop": "import time\ntime.sleep(600)",
-        "gigabyte": "print('x' * 10 ** 9)", "flood": "while True:\n    print('x' * 1000)", "yes": "import os; os.system('yes | head -c 300000000; sleep 600')",
+        "gigabyte": "print('x' * 10 ** 9)", "flood": "while True:\n    print('x' * 1000)",
+        "yes": "import os; os.system('yes | head -c 300000000; sleep 600')",
         "memory": "x = [bytes(10 ** 8) for n in range(100)]", "files": FILES, "fills": FILLS, "kills": KILLS, "forges": FORGES,
         "fakes": FAKES_ITS_END, "escape": ESCAPE.format(home=os.path.expanduser("~")), "deep": TOO_DEEP,
         "looks": LOOKS.format(folder=str(Path(__file__).parent), port=port)}
