@@ -14,6 +14,7 @@ from lesson_lib.core.batch import TopicPartition
 from lesson_lib.draw import marks, words
 from lesson_lib.draw.canvas import Canvas, line_height, text_width
 from lesson_lib.draw.marks import Piece
+from lesson_lib.draw.messages import ASIDE, LOST
 from lesson_lib.draw.run_view import CONSUMER, NOTES, EventInContext, RunView
 from lesson_lib.draw.style import BAND, LANE, QUIET, SMALL, STORED, TINT
 from lesson_lib.history import Event, Kind
@@ -54,15 +55,19 @@ class LaneEvents:
     def _placed(self) -> Iterator[tuple[int, Place]]:
         taken: Counter[tuple[int, str]] = Counter()
         acks: dict[tuple[int, int], int] = {}
+        drop = (0, 0)
         for fact in self.view.events:
             event, t = fact.event, self.clock[fact.index] if self.clock else fact.event.t
             group = _group_of(event)
             rank = max(taken[t, group], acks.get((t, event.batch), 0) if event.kind == Kind.REPORT else 0)
-            if event.kind in (Kind.REPORT, Kind.LOST):  # both write into the row `told`
-                rank = max(rank, taken[t, "told"])
-                taken[t, "told"] = rank + 1
-            if event.kind == Kind.TORN:  # behind the answer that came through last
-                rank = max(rank, taken[t, "producer"])
+            if event.kind == Kind.TORN:  # behind the answer that came through last, with room for a ring above
+                rank = max(rank, taken[t, "producer"], taken[t, "told"])
+                drop, taken[t, "producer"] = (t, rank), rank + 1  # what it sends then comes behind
+            if fact.drop:  # its cross stands on the tear; the ring of the first one above it
+                rank = max(rank, drop[1])
+                if fact.index not in self.doubts:
+                    yield fact.index, drop
+                    continue
             taken[t, group] = rank + 1
             if event.kind == Kind.ACK:
                 acks[t, event.batch] = rank
@@ -102,12 +107,12 @@ class LaneEvents:
                 yield Piece(event.lane, 8, 8)
                 yield from _room("code", str(event.error.value) if event.error else "")
             case Kind.LOST:
-                yield from _room("lost", "lost ")
+                yield from _room("lost", "" if fact.drop else "lost ")
                 if fact.index in self.doubts:
                     yield self._belief("unknown", words.doubt_words(event.batch), False)
             case Kind.TORN:
                 yield from _room("try" + lane, TORN)
-                yield Piece("lost", 10, 10)
+                yield Piece("lost", 10, ASIDE + text_width(LOST, bold=True) + 6)
             case Kind.REPORT:
                 yield self._told(event.batch, event.what, words.offset_words(event))
             case Kind.BROKER:
@@ -205,9 +210,9 @@ def _group_of(event: Event) -> str:
     """Events of one group never share a place."""
     if event.kind in (Kind.VERDICT, Kind.BROKER, Kind.MARKER):
         return "broker"
-    if event.kind in (Kind.LOST, Kind.TORN):
-        return "network"
-    return "told" if event.kind == Kind.REPORT else event.lane if event.kind in CONSUMER else "producer"
+    if event.kind in (Kind.LOST, Kind.REPORT):
+        return "told"
+    return "network" if event.kind == Kind.TORN else event.lane if event.kind in CONSUMER else "producer"
 
 
 def _room(track: str, text: str) -> Iterator[Piece]:

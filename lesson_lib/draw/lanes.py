@@ -19,7 +19,7 @@ from statistics import median
 from lesson_lib.draw.canvas import Canvas, line_height, text_width
 from lesson_lib.draw.lane_events import LOG, MIDDLE, TOLD, TORN, TRY, LaneEvents, Place, row_of_log
 from lesson_lib.draw.marks import Piece
-from lesson_lib.draw.messages import LabelRequest, MessageArrow, draw_messages
+from lesson_lib.draw.messages import LabelRequest, MessageArrow, Segment, draw_messages
 from lesson_lib.draw.run_view import EventInContext, RunView
 from lesson_lib.draw.style import DOTTED, LANE, MARGIN, PALE, QUIET, WIDTH
 from lesson_lib.draw.telling import Telling
@@ -216,16 +216,23 @@ class LanesPanel:
             code = str(event.error.value) if event.error else ""
             return MessageArrow("answer", step, judged, (x, lane + 8), (x, lane + 1), words=code)
         if event.kind == Kind.TORN:
-            at = x + 2, self.y("try" + self.run.lanes[fact.index], TRY / 2)
-            return MessageArrow("tear", step, (x + 2, lane), (x + 2, broker), at, words=TORN)
+            at = x, self.y("try" + self.run.lanes[fact.index], TRY / 2)
+            return MessageArrow("tear", step, *self._tear(fact), at, words=TORN)
         if event.kind != Kind.LOST:
             return None
         what, start = ("request", sent) if event.what == "request" else ("answer", judged)
+        if fact.drop:
+            return MessageArrow(what, step, start, retry=fact.retry, tear=self._tear(fact.drop))
         y, edges = self.y("network"), (0.0, self.y("network", -6), self.width, self.y("network", NETWORK + 2))
         share = NETWORK * SHARES[what]
         points = [(x + aside, y + share + down) for aside in ASIDE for down in DOWN if share + down > 8]
         request = LabelRequest(start, points, SIDES[what], edges)
         return MessageArrow(what, step, start, retry=fact.retry, request=request)
+
+    def _tear(self, drop: EventInContext) -> Segment:
+        """Where a connection ends, from its producer down to the broker."""
+        x = self.x(drop)
+        return (x, self.lane(self.run.lanes[drop.index])), (x, self.lane("broker"))
 
 
 def _all(several: Iterable[Iterable[str]]) -> list[str]:

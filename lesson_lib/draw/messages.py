@@ -16,7 +16,7 @@ from lesson_lib.draw.canvas import Canvas, Point, Rectangle, line_height, overla
 Segment = tuple[Point, Point]
 LOST = "lost"
 HALF, ASIDE, APART = 8.0, 11.0, 17.0  # half the cross; from there to a word beside it, to one above or below
-ROUNDS = 3
+ROUNDS, NEAR = 3, (30.0, 15.0)  # two words that are nearer, along a level or an upright tear, would collide
 ON_TEXT, ON_LINE, WORD_ON_LINE, WORD_ON_OWN, CROSSES = 100.0, 10.0, 6.0, 4.0, 1.0  # how bad it is
 
 
@@ -148,9 +148,9 @@ def _sides(line: Segment, other: Segment) -> bool:
 class MessageArrow:
     """A request or an answer on its way from `start`: its line ends at `end`, its head at `tip`.
 
-    `words` (the error that an answer carries) stand in its middle. One that is lost has no end, but a
-    `request` for a place at which its cross can stand. The tear of a connection counts as a message; its
-    words stand at `tip`.
+    `words` (the error that an answer carries) stand at a `share` of its way. One that is lost has no end: it went with
+    the `tear` of its connection, or it has a `request` for a place where it can vanish. Such a tear counts as
+    a message; its words stand at `tip`.
     """
 
     what: str  # request, answer or tear
@@ -160,13 +160,17 @@ class MessageArrow:
     tip: Point = (0.0, 0.0)
     retry: bool = False
     words: str = ""
+    share: float = 0.5
     request: LabelRequest | None = None
+    tear: Segment | None = None
 
     @property
-    def middle(self) -> Point:
+    def words_at(self) -> Point:
         """Where its words stand."""
         (x, y), (to_x, to_y) = self.start, self.tip
-        return self.tip if self.what == "tear" else ((x + to_x) / 2, (y + to_y) / 2)
+        if self.what == "tear":
+            return self.tip
+        return x + (to_x - x) * self.share, y + (to_y - y) * self.share
 
     def draw(self, canvas: Canvas) -> None:
         """Its line, its head, its words."""
@@ -175,7 +179,7 @@ class MessageArrow:
         else:
             self._line(canvas, self.end)
             _head(canvas, self.start, self.tip, {"answer": "white"}.get(self.what, self._colour))
-        canvas.text(*self.middle, self.words, bold=self.what != "tear", backed=True)
+        canvas.text(*self.words_at, self.words, bold=self.what != "tear", backed=True)
 
     def draw_lost(self, canvas: Canvas, spot: LabelSpot) -> None:
         """Only as far as it came: there its line ends in a bold black cross, with the word beside it."""
@@ -206,18 +210,40 @@ class MessageArrow:
 
 def draw_messages(canvas: Canvas, messages: Sequence[MessageArrow]) -> list[Rectangle]:
     """All messages of a run; the crosses of the lost ones keep off the others. What their words take."""
-    arrived, lost = ([one for one in messages if bool(one.request) == is_lost] for is_lost in (False, True))
-    words = [text_box(*one.middle, one.words) for one in arrived if one.words]
+    torn, vanished = [one for one in messages if one.tear], [one for one in messages if one.request]
+    arrived = [one for one in messages if not (one.tear or one.request)]
+    words = [text_box(*one.words_at, one.words) for one in arrived if one.words]
     for one in arrived:
         canvas.event = one.step
         one.draw(canvas)
-    lines = [(one.start, one.end) for one in arrived if one.what != "tear" or one.start[0] == one.end[0]]
-    spots = Occupied(lines, words).place([one.request for one in lost if one.request])
-    for one, spot in zip(lost, spots, strict=True):
+    lines = [(one.start, one.end) for one in arrived]
+    spots = _on_tears(torn)
+    lines += [(one.start, (spot.x, spot.y)) for one, spot in zip(torn, spots, strict=True)]
+    taken = [box for spot in spots for box in (spot.cross, spot.word)]
+    spots += Occupied(lines, [*words, *taken]).place([one.request for one in vanished if one.request])
+    for one, spot in zip([*torn, *vanished], spots, strict=True):
         canvas.event = one.step
         one.draw_lost(canvas, spot)
     canvas.event = None
     return [*words, *(spot.word for spot in spots)]
+
+
+def _on_tears(lost: Sequence[MessageArrow]) -> list[LabelSpot]:
+    """A spot on its tear for each: what was on the way for longer got further, so that no two ways cross."""
+    found: dict[int, LabelSpot] = {}
+    for tear in dict.fromkeys(one.tear for one in lost if one.tear):
+        those = [n for n, one in enumerate(lost) if one.tear == tear]
+        requests = [n for n in those if lost[n].what == "request"]
+        from_the_producer = [*reversed(requests), *(n for n in those if n not in requests)]
+        (x, y), (to_x, to_y) = tear
+        upright, long = x == to_x, hypot(to_x - x, to_y - y)
+        widest, sides = (26.0, ("right", "left")) if upright else (34.0, ("below", "above"))
+        step = min(widest, (long - 40) / max(1, len(those) - 1))
+        for place, n in enumerate(from_the_producer):
+            share = 0.5 + (place - (len(those) - 1) / 2) * step / long
+            side = sides[place % 2 if step < NEAR[upright] else 0]
+            found[n] = LabelSpot(x + (to_x - x) * share, y + (to_y - y) * share, side)
+    return [found[n] for n in range(len(lost))]
 
 
 def _head(canvas: Canvas, start: Point, tip: Point, fill: str) -> None:
@@ -233,7 +259,7 @@ def _tear(canvas: Canvas, start: Point, end: Point) -> None:
     """The ragged end of a connection: two jagged lines."""
     (x, y), wide, high = start, end[0] - start[0], end[1] - start[1]
     teeth = max(2, round(hypot(wide, high) / 9))
-    for aside, width in ((0, 1.6), (5, 0.9)):
+    for aside, width in ((-2.5, 1.6), (2.5, 0.9)):
         jags = [(i / teeth, aside + (3 if i % 2 else -3)) for i in range(teeth + 1)]
         across, down = bool(high), not high
         points = [(x + wide * part + jag * across, y + high * part + jag * down) for part, jag in jags]

@@ -94,7 +94,8 @@ class EventInContext:
     name of that where a run has several, `others` the ids that it remembers on that partition as well.
     `arrived` are the batches that come into the log with it, `copy` is 1 for the first time that this batch
     is stored, 2 for the second, 0 where nothing is stored. `again`: its values are in that log already, from
-    an earlier batch: the application sent them again. `awaited`: the producer waits for answers.
+    an earlier batch: the application sent them again. `awaited`: the producer waits for answers. `drop`: a
+    lost message went with its connection.
     """
 
     index: int
@@ -110,6 +111,7 @@ class EventInContext:
     copy: int
     again: bool
     awaited: bool
+    drop: EventInContext | None
 
     @property
     def send(self) -> Event:
@@ -225,6 +227,7 @@ class RunView:
         copies: Counter[int] = Counter()
         values: dict[tuple[object, ...], int] = {}
         after: Memory = {}
+        drop: EventInContext | None = None
         for index, event in enumerate(self.history.events):
             own = sent.get(event.attempt)
             send, before = own.event if own else event, after
@@ -244,11 +247,15 @@ class RunView:
             first = send.batch if told_apart else values.setdefault(where, send.batch)
             entry = after.get(owner_of(send), send)
             name = names.get((*owner_of(send), entry.producer_epoch), "")
+            # What goes with a connection is told right behind its drop.
+            drop = drop if drop and event.kind == Kind.LOST and event.conn == drop.event.conn else None
             fact = EventInContext(index, event, own, judged.get(event.attempt), before, after,
                                   ranges_of(after, send), name, self._others(after, send), arrived,
-                                  copies[event.batch] * stored, first != send.batch, awaited)
+                                  copies[event.batch] * stored, first != send.batch, awaited, drop)
             if event.kind == Kind.SEND:
                 sent.setdefault(event.attempt, fact)
             elif event.kind == Kind.VERDICT:
                 judged[event.attempt] = fact
+            elif event.kind == Kind.TORN:
+                drop = fact
             yield fact

@@ -15,14 +15,14 @@ from lesson_lib.draw.canvas import Canvas, Point, Rectangle, line_height, overla
 from lesson_lib.draw.heading import wrap
 from lesson_lib.draw.log_column import LogColumn
 from lesson_lib.draw.marks import Piece
-from lesson_lib.draw.messages import LabelRequest, MessageArrow, draw_messages, text_box
+from lesson_lib.draw.messages import LabelRequest, MessageArrow, Segment, draw_messages, text_box
 from lesson_lib.draw.run_view import NOTES, EventInContext, RunView
 from lesson_lib.draw.style import ACK, DOTTED, EDGE, LANE, MARGIN, SMALL, STORED, TINT, WIDTH
 from lesson_lib.draw.telling import Telling
 from lesson_lib.history import Event, Kind
 
 HEAD, LANE_STEP, NARROWEST, WORDS = 24.0, 170.0, 88.0, 330.0
-TORN = "connection drops"
+TORN = "connection\ndrops"
 ASPECTS = {Kind.VERDICT: "fate", Kind.REPORT: "told", Kind.READ: "read"}  # as `two_runs` names what differs
 # In its row a lost message's cross may be so many hundredths of the way to the broker, the best first.
 SHARES = {"request": (45, 35, 55, 25, 65, 20, 75, 15, 85), "answer": (55, 65, 45, 75, 35, 80, 25, 85, 15)}
@@ -165,6 +165,8 @@ class SpaceTimePanel:
             yield Piece("", 0, 0, lambda canvas, x, y: self._from_coordinator(canvas, x, y))
         elif kind == Kind.TXN and event.lane == "coordinator":
             yield Piece("", 0, 0, lambda canvas, x, y: self._to_coordinator(canvas, x, y))
+        elif kind == Kind.TORN:
+            yield Piece("", 0, 0, high=2 * line_height() + 2)
         if kind in (*NOTES, Kind.BROKER):  # what happens to one lane alone: a bar across it
             fill = "white" if kind == Kind.TXN else EDGE
             yield Piece("", 0, 0, lambda canvas, x, y: canvas.box(x - 10, y - 3.5, 20, 7, fill=fill))
@@ -195,17 +197,26 @@ class SpaceTimePanel:
             return MessageArrow("request", step, sent, (x - 14, y), (x - 14, y), fact.retry)
         if event.kind == Kind.ACK:
             code = str(event.error.value) if event.error else ""
-            return MessageArrow("answer", step, judged, (x + 9, y), (x + 1, y), words=code)
+            first = min(at for lane, at in self.xs.items() if lane.startswith("broker"))
+            share = 1 - (first - x) / 2 / (judged[0] - x)  # between the producer and the first broker's lane
+            return MessageArrow("answer", step, judged, (x + 9, y), (x + 1, y), words=code, share=share)
         if event.kind == Kind.TORN:
-            right = max(at for lane, at in self.xs.items() if lane.startswith("broker"))
-            return MessageArrow("tear", step, (x, y - 2), (right, y - 2), ((x + right) / 2, y), words=TORN)
+            aside = x - 14 - text_width(TORN) / 2, y
+            return MessageArrow("tear", step, *self._tear(fact), aside, words=TORN)
         if event.kind != Kind.LOST:
             return None
         what, start = ("request", sent) if event.what == "request" else ("answer", judged)
         left, right = self.x(fact.send.lane), self.broker(fact.send)
+        if fact.drop:
+            return MessageArrow(what, step, start, retry=fact.retry, tear=self._tear(fact.drop))
         points = [(left + (right - left) * share / 100, y) for share in SHARES[what]]
         request = LabelRequest(start, points, SIDES[what], (left + 2, y - 20, right - 2, y + 20))
         return MessageArrow(what, step, start, retry=fact.retry, request=request)
+
+    def _tear(self, drop: EventInContext) -> Segment:
+        """Where a connection ends, from its producer to the last of the brokers."""
+        x, y = self.place(drop)
+        return (x, y), (max(at for lane, at in self.xs.items() if lane.startswith("broker")), y)
 
 
 def _lanes(view: RunView) -> list[str]:

@@ -149,6 +149,11 @@ def crosses(drawing: Drawing) -> list[Point]:
     return sorted({p for p in strokes if strokes.count(p) == 2})
 
 
+def tear(marks: Drawing) -> Shape:
+    """The ragged end of a connection: the darker of two jagged lines."""
+    return max((s for s in marks.lines(DARK) if len(s.points) > 2), key=lambda s: s.width)
+
+
 def began(drawing: Drawing, end: Point) -> tuple[str, Point]:
     """Of the message that ends in a point: its form, request, retry or answer, and where it began."""
     forms = {BLUE: "request", ORANGE: "retry", GREY: "answer"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import combinations
 from typing import Any
 
 import pytest
@@ -11,10 +12,11 @@ from lesson_lib.draw import show
 from lesson_lib.draw.canvas import Line as Drawn
 from lesson_lib.draw.canvas import Rectangle, Text, overlap, text_width
 from lesson_lib.draw.messages import LabelRequest, LabelSpot, Occupied, Segment, through
-from lesson_lib.history import History
+from lesson_lib.history import History, Kind
 from lesson_lib.sim import simulate
-from tests.draw.reading import BLUE, GREY, ORANGE, Drawing, crosses, read
+from tests.draw.reading import BLUE, GREY, ORANGE, Drawing, began, crosses, read, tear
 from tests.draw.runs import random_pair
+from tests.draw.truth import drawn_events, drop_of
 
 
 @pytest.mark.parametrize(("line", "inside"), [
@@ -85,6 +87,42 @@ def test_without_answers_the_lost_request_is_told_from_the_one_before_it(layout:
     run = simulate(3, acks=0, faults={3: "lose request"}, idempotence=False)
     (taken, lines, _), = losses(run, layout)
     assert len(lines) >= 2 and not any(through(line, box) for line in lines for box in taken)
+
+
+@pytest.mark.parametrize("layout", ["lanes", "space-time"])
+def test_what_goes_with_a_connection_ends_on_its_tear_and_no_two_of_them_cross(layout: str) -> None:
+    """With one partition: space-time has a lane for the broker of each, from which answers would have to cross."""
+    several = 0
+    for seed in range(120):
+        for run in random_pair(seed, in_flight=5, partitions=1):
+            picture = show(run, layout)
+            drawing, events = read(picture.svg), drawn_events(run, picture.captions)
+            ways: dict[int, list[Segment]] = {}
+            for n, event in enumerate(events):
+                if event.kind == Kind.LOST and (drop := drop_of(events, n)) is not None:
+                    (cross,) = crosses(drawing.of(n))
+                    assert tear(drawing.of(drop)).has(*cross, 4), (seed, event)
+                    ways.setdefault(drop, []).append((began(drawing.of(n), cross)[1], cross))
+            for those in ways.values():
+                several += len(those) > 2
+                assert not [pair for pair in combinations(those, 2) if meet(*pair)], seed
+    assert several > 10
+
+
+def meet(one: Segment, other: Segment) -> bool:
+    """Whether two ways cross each other, worked out in another way than `draw` does: by where their lines meet."""
+    (x, y), (a, b) = one
+    (u, v), (c, d) = other
+    slant = (a - x) * (d - v) - (b - y) * (c - u)
+    if abs(slant) < 1e-9:
+        return False
+    here, there = ((u - x) * (d - v) - (v - y) * (c - u)) / slant, ((u - x) * (b - y) - (v - y) * (a - x)) / slant
+    return 0.02 < here < 0.98 and 0.02 < there < 0.98
+
+
+def test_two_ways_that_cross_are_seen() -> None:
+    assert meet(((0, 0), (10, 10)), ((0, 10), (10, 0))) and not meet(((0, 0), (10, 10)), ((0, 1), (10, 11)))
+    assert not meet(((0, 0), (10, 10)), ((0, 10), (3, 7)))
 
 
 def test_the_word_is_drawn_where_room_was_found_for_it() -> None:

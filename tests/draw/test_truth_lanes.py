@@ -28,6 +28,7 @@ from tests.draw.reading import (
     crosses,
     read,
     rows,
+    tear,
     verdict_mark,
 )
 from tests.draw.truth import (
@@ -35,6 +36,7 @@ from tests.draw.truth import (
     as_sent,
     copies,
     drawn_events,
+    drop_of,
     ids,
     label,
     last_sequence,
@@ -171,6 +173,11 @@ def check_lost(lanes: Lanes, n: int, event: Event) -> None:
     assert form == ("answer" if event.what == "answer" else "request" if event.try_no == 1 else "retry")
     box = next(s for s in lanes.of(origin).shapes if s.kind != "polyline" and abs(s.middle[1] - lanes.rows[row]) < 2)
     assert abs(box.middle[0] - start[0]) < 2 and abs(start[1] - lanes.rows[row]) < 15, (event, start)
+    drop = drop_of(lanes.plain, n)
+    if drop is not None:  # it came as far as its connection did
+        left, top, right, bottom = tear(lanes.of(drop)).box
+        assert left - 1 < cross[0] < right + 4 and top + 8 < cross[1] < bottom - 8, "on the tear, between both lanes"
+        assert abs(top - lanes.rows[event.lane]) < 2 and abs(bottom - lanes.rows["broker"]) < 2
 
 
 def check_answer(lanes: Lanes, n: int, event: Event) -> None:

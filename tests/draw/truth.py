@@ -132,6 +132,13 @@ def label(event: Event) -> str:
     return f"{event.batch}·{event.try_no}" if event.try_no > 1 else f"{event.batch}"
 
 
+def drop_of(events: list[Event], n: int) -> int | None:
+    """The drop of the connection that a lost message went with: it is told right before all that went with it."""
+    before = next((m for m in range(n - 1, -1, -1) if events[m].kind != Kind.LOST), None)
+    together = before is not None and events[before].kind == Kind.TORN and events[before].conn == events[n].conn
+    return before if together else None
+
+
 def range_words(first: int, last: int) -> str:
     """A range of sequences as pictures write it."""
     return f"{first}" if first == last else f"{first}..{last}"
