@@ -36,6 +36,10 @@ class Transaction(NamedTuple):
         same = fact.send.transactional and fact.send.producer_id == self.first.send.producer_id
         return same and self.first.index <= fact.index <= (self.last.index if self.last else NEVER)
 
+    def is_open_after(self, fact: EventInContext) -> bool:
+        """Whether it has begun, and no marker has ended it."""
+        return self.first.index <= fact.index < (self.last.index if self.last else NEVER)
+
 
 class LogColumn:
     """All at and around the cells of one partition. `x` is their middle, `half` their half width."""
@@ -46,13 +50,6 @@ class LogColumn:
         self.half = max([22.0] if not any(f.copy for f in self.facts) else
                         [marks.cell_width(cell_text(fact)) / 2 for fact in self.facts if fact.copy])
         self.transactions = _transactions(self.facts)
-
-    def stand_at(self, left: float) -> float:
-        """Stand to the right of `left`, in pixels; where what comes next may begin."""
-        lanes = max((one.lane + 1 for one in self.transactions), default=0)
-        self.x = left + self.half + 10 + BAR * lanes
-        copies = max([0.0, *(text_width(copy_words(fact), bold=True) + 6 for fact in self.facts)])
-        return self.x + self.half + max(copies, LSO if self.transactions else 0.0) + 6
 
     def cell_height(self, fact: EventInContext) -> float:
         """Pixels of an event's cell, 0 where it has none."""
@@ -88,17 +85,33 @@ class LogColumn:
             canvas.line([(x, top), (x, low)], width=4.0, colour=colour, style=style, layer=3)
             canvas.text(x - 11, (top + low) / 2, one.word, upright=True, backed=True)
         before = None
-        moves = zip(self.facts, stable_offsets(self.facts), strict=True) if self.transactions else ()
-        for fact, stable in moves:
+        for fact in self.facts if self.transactions else ():
+            stable = self.stable_offset(fact)
             if stable != before:
                 canvas.event = steps[fact.index]
                 self._stable_line(canvas, ys[fact.index] + self.cell_height(fact) / 2 + 1.5, stable)
             before = stable
 
+    def stable_offset(self, fact: EventInContext) -> int:
+        """The last stable offset after an append."""
+        opened = [one.first.event.offset or 0 for one in self.transactions if one.is_open_after(fact)]
+        return min(opened, default=(fact.event.offset or 0) + (max(1, len(fact.send.values)) if fact.copy else 1))
+
     def _stable_line(self, canvas: Canvas, y: float, stable: int) -> None:
         right = self.x + self.half
         canvas.line([(self.x - self.half, y), (right + 14, y)], colour=FIRST_SEND, width=2.2, layer=5)
         canvas.text(right + 17, y, f"LSO {stable}", align="left", colour=FIRST_SEND, bold=True)
+
+
+def stand(columns: Sequence[LogColumn], left: float) -> float:
+    """Stand in one place to the right of `left`, in pixels; where what comes next may begin."""
+    half = max(column.half for column in columns)
+    bars = [one.lane + 1 for column in columns for one in column.transactions]
+    x = left + half + 10 + BAR * max(bars, default=0)
+    copies = [text_width(copy_words(fact), bold=True) + 6 for column in columns for fact in column.facts]
+    for column in columns:
+        column.x, column.half = x, half
+    return x + half + max([0.0, *copies, LSO * bool(bars)]) + 6
 
 
 def _in_log(fact: EventInContext) -> bool:
@@ -123,19 +136,4 @@ def _transactions(facts: Sequence[EventInContext]) -> list[Transaction]:
         lane = next((n for n, end in enumerate(ends) if end < first.index), len(ends))
         ends[lane:lane + 1] = [last.index if last else NEVER]
         found.append(Transaction(first, last, word, lane))
-    return found
-
-
-def stable_offsets(facts: Sequence[EventInContext]) -> list[int]:
-    """The last stable offset of one partition after each of its appends."""
-    opened: dict[int, int] = {}
-    found = []
-    for fact in facts:
-        offset, who = fact.event.offset or 0, fact.send.producer_id
-        if fact.event.kind == Kind.MARKER:
-            opened.pop(who, None)
-        elif fact.send.transactional:
-            opened.setdefault(who, offset)
-        end = offset + (max(1, len(fact.send.values)) if fact.copy else 1)
-        found.append(min(opened.values(), default=end))
     return found

@@ -52,10 +52,11 @@ def show(history: History, layout: str | None = None, control: History | None = 
          ghost: History | None = None) -> Picture:
     """Draw a run, and under it its control on the same axis of time.
 
-    `ghost` is the run as it was before something was changed; it stands pale behind, which only lanes can
-    show. `layout` is "lanes", "space-time" or "arrivals"; left out, it is lanes up to 20 attempts and
-    arrivals above. `step=False` leaves the buttons away. LessonError for what is not a history, for a layout
-    that there is not, and for a ghost beside a control, in another layout or on another clock.
+    `ghost` is the run as it was before something was changed; it stands pale behind, in lanes or space-time:
+    an arrival graph counts arrivals, so in one column two runs have different batches. `layout` is "lanes",
+    "space-time" or "arrivals"; left out, it is lanes up to 20 attempts and arrivals above. `step=False`
+    leaves the buttons away. LessonError for what is not a history, for a layout that there is not, and for a
+    ghost beside a control, in an arrival graph or on another clock.
     """
     if ghost is None:
         runs = [history] if control is None else [history, control]
@@ -63,10 +64,10 @@ def show(history: History, layout: str | None = None, control: History | None = 
     if control is not None:
         raise LessonError("A picture has room for a control or a ghost, not for both; leave one of them out.")
     chosen = _checked([history, ghost], layout or "lanes")
-    if chosen != "lanes" or not (has_clock(history) and has_clock(ghost)):
-        raise LessonError("The run before can only stand behind two simulated runs in lanes; "
-                          f"use compare(before, now{f', {layout!r}' if layout else ''}).")
-    return _picture([history], "lanes", step, None if alike(history, ghost) else ghost)
+    if chosen == "arrivals" or not (has_clock(history) and has_clock(ghost)):
+        raise LessonError("The run before can stand behind a simulated run, in lanes or space-time; "
+                          f"else use compare(before, now{f', {layout!r}' if layout else ''}).")
+    return _picture([history], chosen, step, None if alike(history, ghost) else ghost)
 
 
 def compare(left: History, right: History, layout: str | None = None, step: bool = True) -> Picture:
@@ -118,14 +119,15 @@ def _telling(views: Sequence[RunView], names: Sequence[str]) -> Telling:
 def _panels(views: Sequence[RunView], telling: Telling, layout: str,
             behind: History | None) -> Sequence[Panel]:
     """Each layout is imported when it is first wanted."""
+    pale = RunView(behind) if behind else None
     if layout == "space-time":
         from lesson_lib.draw.space_time import space_time_panels
-        return space_time_panels(views, telling)
+        return space_time_panels(views, telling, pale)
     if layout == "arrivals":
         from lesson_lib.draw.arrivals import arrival_panels
         return arrival_panels(views, telling)
     from lesson_lib.draw.lanes import lane_panels
-    return lane_panels(views, telling, RunView(behind) if behind else None)
+    return lane_panels(views, telling, pale)
 
 
 def _page(panels: Sequence[Panel], telling: Telling, behind: History | None) -> Canvas:

@@ -2,23 +2,24 @@
 column.
 
 The layout of Lamport's paper and of UML's sequence diagrams. For first encounters, for transactions and for
-captures of a dozen events: here the words have room.
+captures of a dozen events: here the words have room. The run before a change can stand pale behind, in rows
+between: what both runs did is one row.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from lesson_lib.draw import marks, words
 from lesson_lib.draw.canvas import Canvas, Point, Rectangle, line_height, overlap, text_width
 from lesson_lib.draw.heading import wrap
-from lesson_lib.draw.log_column import LogColumn
+from lesson_lib.draw.log_column import LogColumn, stand
 from lesson_lib.draw.marks import Piece
 from lesson_lib.draw.messages import LabelRequest, MessageArrow, Segment, draw_messages, text_box
 from lesson_lib.draw.run_view import NOTES, EventInContext, RunView
 from lesson_lib.draw.style import ACK, DOTTED, EDGE, LANE, MARGIN, SMALL, STORED, TINT, WIDTH
 from lesson_lib.draw.telling import Telling
+from lesson_lib.draw.two_runs import told_together
 from lesson_lib.history import Event, Kind
 
 HEAD, LANE_STEP, NARROWEST, WORDS = 24.0, 170.0, 88.0, 330.0
@@ -29,48 +30,62 @@ SHARES = {"request": (45, 35, 55, 25, 65, 20, 75, 15, 85), "answer": (55, 65, 45
 SIDES = {"request": ("right", "left"), "answer": ("left", "right")}
 
 
-def space_time_panels(views: Sequence[RunView], telling: Telling) -> list[SpaceTimePanel]:
+def space_time_panels(views: Sequence[RunView], telling: Telling,
+                      behind: RunView | None = None) -> list[SpaceTimePanel]:
     """A panel for each run; their sentences begin at the same distance from the left."""
-    panels = [SpaceTimePanel(view, telling.steps(n)) for n, view in enumerate(views)]
+    panels = [SpaceTimePanel(view, telling.steps(n), behind) for n, view in enumerate(views)]
     for panel in panels:
         panel.write_from(max(one.words_at for one in panels))
     return panels
 
 
 class SpaceTimePanel:
-    """One run: `xs` gives the lanes, `ys` the rows of the events below `top`, in pixels."""
+    """One run: `xs` gives the lanes, `ys` the rows of the events below `top`, in pixels.
 
-    def __init__(self, view: RunView, steps: Mapping[int, int]) -> None:
+    `runs` are the panel itself and that of the run which stands behind it, on the same lanes.
+    """
+
+    def __init__(self, view: RunView, steps: Mapping[int, int], behind: RunView | None = None) -> None:
         self.view, self.steps, self.top, self.height = view, steps, 0.0, 0.0
-        self.lanes = _lanes(view)
         self.pieces = {fact.index: list(self._pieces_of(fact)) for fact in view.events}
-        every = [piece for pieces in self.pieces.values() for piece in pieces]
+        self.runs = [self, SpaceTimePanel(behind, dict.fromkeys(range(len(behind.events)), 0))] if behind else [self]
+        self.lanes = _lanes([run.view for run in self.runs])
+        every = [piece for run in self.runs for pieces in run.pieces.values() for piece in pieces]
         first = max([52.0, *(MARGIN - 10 + piece.left for piece in every if piece.track == "application")])
         step = min(LANE_STEP, max(NARROWEST, 520 / len(self.lanes)))
         self.xs = {lane: first + NARROWEST + (n - 1) * step for n, lane in enumerate(self.lanes)}
         self.xs["application"] = first
         left = max(self.xs.values()) + 24 + max([0.0, *(piece.right for piece in every)])
-        self.columns = {key: LogColumn(view, key) for key in view.partitions}
-        for column in self.columns.values():
-            left = column.stand_at(left)
+        keys = dict.fromkeys(key for run in self.runs for key in run.view.partitions)
+        self.columns = {key: LogColumn(view, key) for key in keys}
+        for run in self.runs[1:]:
+            run.xs, run.lanes, run.columns = self.xs, self.lanes, {key: LogColumn(run.view, key) for key in keys}
+        for key in keys:
+            left = stand([run.columns[key] for run in self.runs], left)
         self.ys: dict[int, float] = {}
         self.write_from(left + 10)
 
     def write_from(self, words_at: float) -> None:
         """Where the sentences begin; they decide how high the rows are."""
-        self.words_at, self.width = words_at, max(WIDTH, words_at + WORDS)
-        room = 0.95 * (self.width - MARGIN - words_at)
-        self.texts = {fact.index: wrap(words.sentence(fact), room, SMALL, False) for fact in self.view.events}
+        for run in self.runs:
+            run.words_at, run.width = words_at, max(WIDTH, words_at + WORDS)
+            room = 0.95 * (run.width - MARGIN - words_at)
+            run.texts = {fact.index: wrap(words.sentence(fact), room, SMALL, False) for fact in run.view.events}
+        alone = [((0, fact),) for fact in self.view.events]
         y = HEAD
-        for fact in self.view.events:
-            column = self.columns.get(self.view.log_of(fact.send))
-            words_high = len(self.texts[fact.index]) * line_height() + 2
-            cell = column.cell_height(fact) if column else 0.0
-            high = max(words_high, cell, *(piece.high for piece in self.pieces[fact.index]))
-            half = max(13.0, high / 2 + 2)
-            self.ys[fact.index] = y + half
+        for row in told_together(*(run.view for run in self.runs)) if self.runs[1:] else alone:
+            half = max(self.runs[n].half_row(fact) for n, fact in row)
+            for n, fact in row:
+                self.runs[n].ys[fact.index] = y + half
             y += 2 * half
-        self.height = max(HEAD, *self.ys.values(), 0.0) + 29
+        self.height = y + 16
+
+    def half_row(self, fact: EventInContext) -> float:
+        """Half the height that an event needs."""
+        column = self.columns.get(self.view.log_of(fact.send))
+        words_high = len(self.texts[fact.index]) * line_height() + 2
+        cell = column.cell_height(fact) if column else 0.0
+        return max(13.0, max(words_high, cell, *(piece.high for piece in self.pieces[fact.index])) / 2 + 2)
 
     def x(self, lane: str) -> float:
         """Pixels of a lane; a name that has none counts as the first producer."""
@@ -94,19 +109,26 @@ class SpaceTimePanel:
 
     def draw(self, canvas: Canvas, top: float) -> None:
         """Lanes, then events from top to bottom, then what stands beside the logs."""
-        self.top = top
         bottom = top + self.height - 3
+        self.top = top
         self._frame(canvas, bottom)
+        self._events(canvas, bottom)
+        for run in self.runs[1:]:
+            sheet, run.top = Canvas(canvas.width, canvas.height), top
+            run._events(sheet, bottom)
+            canvas.stand_behind(sheet)
+
+    def _events(self, canvas: Canvas, bottom: float) -> None:
         taken = draw_messages(canvas, list(filter(None, map(self._message, self.view.events))))
         for fact in self.view.events:
             canvas.event = self.steps[fact.index]
             self._event(canvas, fact, taken)
         for column in self.columns.values():
-            column.draw_transactions(canvas, {n: top + y for n, y in self.ys.items()}, bottom, self.steps)
+            column.draw_transactions(canvas, {n: self.top + y for n, y in self.ys.items()}, bottom, self.steps)
         canvas.event = None
 
     def _frame(self, canvas: Canvas, bottom: float) -> None:
-        several = len(self.view.partitions) > 1
+        several = len(self.columns) > 1
         for lane, x in self.xs.items():
             names = "\n".join(lane.split(" ", 1)) if several or not lane.startswith("broker") else "broker"
             canvas.text(x, self.top + 12, names, bold=True)
@@ -219,9 +241,11 @@ class SpaceTimePanel:
         return (x, y), (max(at for lane, at in self.xs.items() if lane.startswith("broker")), y)
 
 
-def _lanes(view: RunView) -> list[str]:
+def _lanes(views: Sequence[RunView]) -> list[str]:
     """Everyone who takes part, from the application to the consumers; a broker's lane for each partition."""
-    seen: dict[str, Any] = dict.fromkeys(event.lane for event in view.history.events)
-    parts = [f"broker {topic}-{number}" for topic, number in view.partitions] or ["broker"]
-    return ["application", *view.producers, *["coordinator"] * ("coordinator" in seen), *parts,
-            *(lane for lane in seen if lane.startswith("consumer"))]
+    seen = {event.lane: None for view in views for event in view.history.events}
+    producers = [lane for view in views for lane in view.producers]
+    parts = [f"broker {topic}-{number}" for view in views for topic, number in view.partitions] or ["broker"]
+    consumers = [lane for lane in seen if lane.startswith("consumer")]
+    return list(dict.fromkeys(["application", *producers, *["coordinator"] * ("coordinator" in seen), *parts,
+                               *consumers]))

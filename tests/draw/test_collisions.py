@@ -38,9 +38,10 @@ def test_runs_of_the_lessons(name: str, layout: str) -> None:
     assert unreadable(picture.canvas) == []
 
 
-def test_ghosts_with_transactions() -> None:
+@pytest.mark.parametrize("layout", ["lanes", "space-time"])
+def test_ghosts_with_transactions(layout: str) -> None:
     for now, before in permutations([pipeline(), simulate_pipeline(3), simulate_pipeline(3, crash={1: "commit"})], 2):
-        assert unreadable(show(now, ghost=before).canvas) == []
+        assert unreadable(show(now, layout, ghost=before).canvas) == []
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -67,11 +68,12 @@ def test_ghosts_of_the_lessons(name: str) -> None:
     assert unreadable(show(before, ghost=now).canvas) == []
 
 
-def test_random_ghosts() -> None:
+@pytest.mark.parametrize(("layout", "first", "last"), [("lanes", 500, 620), ("space-time", 620, 650)])
+def test_random_ghosts(layout: str, first: int, last: int) -> None:
     bad = {}
-    for seed in range(500, 620):
+    for seed in range(first, last):
         now, before, _ = random_fork(seed)
-        if found := unreadable(show(now, ghost=before).canvas):
+        if found := unreadable(show(now, layout, ghost=before).canvas):
             bad[seed] = found
     assert bad == {}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from xml.etree import ElementTree
 
 import pytest
 
@@ -13,7 +12,7 @@ from lesson_lib.draw.two_runs import alike
 from lesson_lib.errors import LessonError
 from lesson_lib.history import History, Kind
 from lesson_lib.sim import simulate
-from tests.draw.reading import Drawing, read, verdict_mark
+from tests.draw.reading import BLUE, GREEN, ORANGE, PINK, RED, Drawing, in_front, read, verdict_mark
 from tests.draw.runs import random_fork
 
 NOW = simulate(3, idempotence=False, faults={2: "lose ack"})
@@ -27,11 +26,9 @@ def picture() -> Picture:
 
 def parts(picture: Picture) -> tuple[Drawing, Drawing]:
     """What stands behind, and the picture before it, read from the drawing."""
-    root = ElementTree.fromstring(picture.svg)
-    behind = root.find("*[@data-behind]")
-    assert behind is not None and 0.2 < float(behind.get("opacity", "1")) < 0.4
-    root.remove(behind)
-    return read(ElementTree.tostring(behind, "unicode")), read(ElementTree.tostring(root, "unicode"))
+    behind, before_it = map(read, in_front(picture.svg))
+    assert behind.shapes
+    return behind, before_it
 
 
 def texts(picture: Picture) -> list[str]:
@@ -110,10 +107,40 @@ def test_on_the_wire_another_clock_and_another_id_are_no_difference() -> None:
         show(wire(run, 1000), ghost=wire(other, 4000))
 
 
-@pytest.mark.parametrize("layout", ["space-time", "arrivals"])
-def test_the_other_layouts_say_what_to_do_instead(layout: str) -> None:
-    with pytest.raises(LessonError, match=f"compare\\(before, now, '{layout}'\\)"):
-        show(NOW, layout, ghost=BEFORE)
+def test_an_arrival_graph_says_what_to_do_instead() -> None:
+    with pytest.raises(LessonError, match=r"compare\(before, now, 'arrivals'\)"):
+        show(NOW, "arrivals", ghost=BEFORE)
+
+
+def in_order(drawing: Drawing) -> list[tuple[str, float]]:
+    """Sends and verdicts of space-time from the top to the bottom: colour and lane."""
+    marks = [s for s in drawing.filled(BLUE, ORANGE, GREEN, PINK, RED) if s.kind != "polyline" and 18 < s.box[3] - s.box[1] < 30]
+    return [(s.fill, round(s.middle[0])) for s in sorted(marks, key=lambda s: s.middle[1])]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_in_space_time_the_whole_run_before_stands_behind_in_its_order(seed: int) -> None:
+    now, before, _ = random_fork(seed)
+    if alike(now, before):
+        return
+    picture, alone = show(now, "space-time", ghost=before), show(before, "space-time")
+    pale, present = parts(picture)
+    fills, whole = [fill for fill, _ in in_order(pale)], [fill for fill, _ in in_order(read(alone.svg))]
+    assert fills == whole and len(whole) >= 2
+    lanes = {label.text: label.x for label in picture.canvas.labels if label.bold and label.event is None}
+    assert {x for _, x in in_order(pale)} | {x for _, x in in_order(present)} <= {round(x) for x in lanes.values()}, "the same lanes"
+    marks = [mark for mark in alone.canvas.marks if mark.event is not None and not isinstance(mark, Text)]
+    assert len([mark for mark in picture.canvas.behind if not isinstance(mark, Text)]) == len(marks)
+
+
+def test_in_space_time_what_both_did_is_one_row_and_the_rest_is_in_between() -> None:
+    pale, present = parts(show(NOW, "space-time", ghost=BEFORE))
+    behind, front = ({w.text: w.y for w in part.words if w.anchor == "start"} for part in (pale, present))
+    both = set(show(BEFORE, "space-time").captions[:6])
+    assert len(both) == 6 and both <= front.keys() and not both & behind.keys(), "said once, by the run itself"
+    assert front["The connection drops. Nobody can tell what became of the\nrequests without an answer."] \
+        < behind["The answer for batch 1 arrives: offset 1."] < front["The broker stores batch 1 at offset 2: a second copy."]
+    assert not [y for y in behind.values() if any(abs(y - other) < 12 for other in front.values())], "rows of its own"
 
 
 def test_a_run_that_ends_before_the_other_is_another_run() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from lesson_lib.draw import show
-from lesson_lib.draw.log_column import stable_offsets
 from lesson_lib.draw.run_view import RunView
 from lesson_lib.draw.space_time import SpaceTimePanel
 from lesson_lib.history import History, Kind
@@ -48,14 +47,13 @@ def test_transactions_are_open_committed_or_aborted() -> None:
 def test_the_last_stable_offset_is_the_one_that_the_broker_says() -> None:
     column, = panel_of(transactions()).columns.values()
     said = {fact.index: fact.event.note for fact in column.facts if fact.event.kind == Kind.MARKER}
-    drawn = {fact.index: f"last stable offset {stable}"
-             for fact, stable in zip(column.facts, stable_offsets(column.facts), strict=True)}
+    drawn = {fact.index: f"last stable offset {column.stable_offset(fact)}" for fact in column.facts}
     assert said and said == {index: drawn[index] for index in said}
 
 
 def test_the_last_stable_offset_stays_at_an_open_transaction() -> None:
     column, = panel_of(transactions()).columns.values()
-    assert stable_offsets(column.facts)[-1] == column.facts[-1].event.offset
+    assert column.stable_offset(column.facts[-1]) == column.facts[-1].event.offset
 
 
 def test_a_partition_without_transactions_has_no_line() -> None:
