@@ -60,7 +60,7 @@ class LaneEvents:
             event, t = fact.event, self.clock[fact.index] if self.clock else fact.event.t
             group = _group_of(event)
             rank = max(taken[t, group], acks.get((t, event.batch), 0) if event.kind == Kind.REPORT else 0)
-            if event.kind == Kind.TORN:  # behind the answer that came through last, with room for a ring above
+            if event.kind == Kind.TORN:  # behind the answer that came through last
                 rank = max(rank, taken[t, "producer"], taken[t, "told"])
                 drop, taken[t, "producer"] = (t, rank), rank + 1  # what it sends then comes behind
             if fact.drop:  # its cross stands on the tear; the ring of the first one above it

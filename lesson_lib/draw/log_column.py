@@ -95,7 +95,8 @@ class LogColumn:
     def stable_offset(self, fact: EventInContext) -> int:
         """The last stable offset after an append."""
         opened = [one.first.event.offset or 0 for one in self.transactions if one.is_open_after(fact)]
-        return min(opened, default=(fact.event.offset or 0) + (max(1, len(fact.send.values)) if fact.copy else 1))
+        records = max(1, len(fact.send.values)) if fact.copy else 1
+        return min(opened, default=(fact.event.offset or 0) + records)
 
     def _stable_line(self, canvas: Canvas, y: float, stable: int) -> None:
         right = self.x + self.half

@@ -148,9 +148,9 @@ def _sides(line: Segment, other: Segment) -> bool:
 class MessageArrow:
     """A request or an answer on its way from `start`: its line ends at `end`, its head at `tip`.
 
-    `words` (the error that an answer carries) stand at a `share` of its way. One that is lost has no end: it went with
-    the `tear` of its connection, or it has a `request` for a place where it can vanish. Such a tear counts as
-    a message; its words stand at `tip`.
+    `words` (the error that an answer carries) stand at a `share` of its way. One that is lost has no end: it
+    went with the `tear` of its connection, or it has a `request` for a place where it can vanish. Such a tear
+    counts as a message; its words stand at `tip`.
     """
 
     what: str  # request, answer or tear

@@ -48,7 +48,9 @@ class SpaceTimePanel:
     def __init__(self, view: RunView, steps: Mapping[int, int], behind: RunView | None = None) -> None:
         self.view, self.steps, self.top, self.height = view, steps, 0.0, 0.0
         self.pieces = {fact.index: list(self._pieces_of(fact)) for fact in view.events}
-        self.runs = [self, SpaceTimePanel(behind, dict.fromkeys(range(len(behind.events)), 0))] if behind else [self]
+        self.runs = [self]
+        if behind:
+            self.runs.append(SpaceTimePanel(behind, dict.fromkeys(range(len(behind.events)), 0)))
         self.lanes = _lanes([run.view for run in self.runs])
         every = [piece for run in self.runs for pieces in run.pieces.values() for piece in pieces]
         first = max([52.0, *(MARGIN - 10 + piece.left for piece in every if piece.track == "application")])
@@ -59,7 +61,8 @@ class SpaceTimePanel:
         keys = dict.fromkeys(key for run in self.runs for key in run.view.partitions)
         self.columns = {key: LogColumn(view, key) for key in keys}
         for run in self.runs[1:]:
-            run.xs, run.lanes, run.columns = self.xs, self.lanes, {key: LogColumn(run.view, key) for key in keys}
+            run.xs, run.lanes = self.xs, self.lanes
+            run.columns = {key: LogColumn(run.view, key) for key in keys}
         for key in keys:
             left = stand([run.columns[key] for run in self.runs], left)
         self.ys: dict[int, float] = {}
@@ -70,7 +73,8 @@ class SpaceTimePanel:
         for run in self.runs:
             run.words_at, run.width = words_at, max(WIDTH, words_at + WORDS)
             room = 0.95 * (run.width - MARGIN - words_at)
-            run.texts = {fact.index: wrap(words.sentence(fact), room, SMALL, False) for fact in run.view.events}
+            run.texts = {fact.index: wrap(words.sentence(fact), room, SMALL, False)
+                         for fact in run.view.events}
         alone = [((0, fact),) for fact in self.view.events]
         y = HEAD
         for row in told_together(*(run.view for run in self.runs)) if self.runs[1:] else alone:
@@ -124,7 +128,8 @@ class SpaceTimePanel:
             canvas.event = self.steps[fact.index]
             self._event(canvas, fact, taken)
         for column in self.columns.values():
-            column.draw_transactions(canvas, {n: self.top + y for n, y in self.ys.items()}, bottom, self.steps)
+            ys = {n: self.top + y for n, y in self.ys.items()}
+            column.draw_transactions(canvas, ys, bottom, self.steps)
         canvas.event = None
 
     def _frame(self, canvas: Canvas, bottom: float) -> None:
