@@ -9,7 +9,7 @@ The map. Read these in this order, and you have read the course's machinery:
 4. `history/run.py`: what happened, as one list of events (`event.py`), and the questions you can ask of it.
 5. `sim/producer.py`: the toy producer. It sends, waits, sends again; `java_producer.py` and
    `librdkafka_producer.py` beside it decide when to raise the epoch.
-6. `sim/run.py`: `simulate`, which puts application, producer, network and the toy broker (`broker.py`)
+6. `sim/run.py`: `simulate`, which puts application, producer, network and the toy broker (`toy_broker.py`)
    together in virtual time.
 7. `explorer/explore.py`: every outcome of that toy up to a bound, not one.
 8. `broker/embedded.py`: the same rule behind Kafka's protocol, for any client; `handlers/` has a file for

@@ -7,9 +7,9 @@ script. For the proxy it may also name the n-th request of one kind to a transac
 `"EndTxn 1: lose ack"`: it can be lost, or its answer.
 
 To add a fault: name it here, and carry it out in `sim/network.py` or `sim/sender.py` and in
-`proxy/proxy.py`; what happens to a broker instead is done by `befall`, in `EmbeddedBroker.hooks` and in
-`sim/memory_broker.py`. Its words in a picture's heading are in `draw/heading.py`; `KINDS` in
-`explorer/protocol.py` says whether it can be explored.
+`proxy/proxy.py`; what happens to a broker instead is done by `befall` and in `EmbeddedBroker.hooks`. Its
+words in a picture's heading are in `draw/heading.py`; `KINDS` in `explorer/protocol.py` says whether it can
+be explored.
 
 Kafka answers in order on one connection, so one answer cannot go missing alone. All faults that break a
 connection are one: from attempt n on, the connection lets K more requests through to the broker and J answers

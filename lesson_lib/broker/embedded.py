@@ -88,12 +88,12 @@ class EmbeddedBroker(Served):
         self._server.disconnect_all()
 
     def fail_over(self) -> None:
-        """Every partition as on a new leader: the memory of producers is read back from the log."""
+        """Every partition as on a new leader, which was a follower until now and up all the time."""
         self._server.call(self._fail_over)
 
     def _fail_over(self) -> None:
         for log in self.cluster.logs():
-            log.rebuild_from_log()
+            log.fail_over()
         self.cluster.leader_epoch += 1
 
     def forget_idle_ids(self, now: int | None = None) -> None:

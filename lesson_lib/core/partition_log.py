@@ -4,20 +4,20 @@ behind.
 `append` runs the checks in Kafka's order and returns the rule's verdict. The memory can be lost and found
 again as on a real broker: every restart, clean or not, keeps one batch per producer id (that is all a
 snapshot holds), a failover finds all of it at the follower, and idle ids are forgotten by the age of their
-records.
+records. A wrong belief about this memory is a subclass (`explorer/wrong_brokers.py`).
 
 Sources: `UnifiedLog`, `LogValidator.validateBatch`, `ProducerStateManager`, `VerificationStateEntry`. Differs
 from Kafka in: no segments, no compaction, no replication lag (the high watermark is the log end), one leader
-epoch. The replica that leads after a failover was up all the time (one that was restarted knows one batch of
-each id, and what it has copied since). A verification has no guard object, because here nothing happens
-between the coordinator's answer and the append; its entry does not expire.
+epoch. The replica that leads after a failover was up all the time. A verification has no guard object,
+because here nothing happens between the coordinator's answer and the append; its entry does not expire.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from lesson_lib.core.batch import NO_SEQUENCE, Batch
 from lesson_lib.core.error_codes import ErrorCode
@@ -86,16 +86,18 @@ class VerificationStateEntry:
 
 @dataclass
 class PartitionLog:
-    """A leader's log. `rule` is replaced by lessons that try out a wrong rule."""
+    """A leader's log. `rule` is replaced by lessons that try out a wrong rule. `replace(log)` is an empty log
+    of the same kind.
+    """
 
     version: KafkaVersion = DEFAULT_VERSION
     rule: Rule = judge
-    batches: list[StoredBatch] = field(default_factory=list)
-    producers: dict[int, ProducerStateEntry] = field(default_factory=dict)
-    aborted: list[AbortedTxn] = field(default_factory=list)
-    verifying: dict[int, VerificationStateEntry] = field(default_factory=dict)
-    log_start_offset: int = 0
-    log_end_offset: int = 0
+    batches: list[StoredBatch] = field(init=False, default_factory=list)
+    producers: dict[int, ProducerStateEntry] = field(init=False, default_factory=dict)
+    aborted: list[AbortedTxn] = field(init=False, default_factory=list)
+    verifying: dict[int, VerificationStateEntry] = field(init=False, default_factory=dict)
+    log_start_offset: int = field(init=False, default=0)
+    log_end_offset: int = field(init=False, default=0)
 
     @property
     def last_stable_offset(self) -> int:
@@ -119,7 +121,7 @@ class PartitionLog:
         if isinstance(verdict, Appended):
             if verifying and verifying.refuses(batch, entry):
                 return Refused(ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER)
-            self._store(batch)
+            self.store(batch)
         return verdict
 
     def needs_verification(self, batch: Batch) -> bool:
@@ -153,7 +155,8 @@ class PartitionLog:
         self.verifying.pop(producer_id, None)
         return Appended(offset)
 
-    def _store(self, batch: Batch) -> None:
+    def store(self, batch: Batch) -> None:
+        """Put it at the end of the log, and remember it."""
         offset = self.log_end_offset
         self.batches.append(StoredBatch(offset, batch))
         self.log_end_offset += batch.record_count
@@ -192,8 +195,11 @@ class PartitionLog:
             self._replay(stored)
 
     def fail_over(self) -> None:
-        """A follower becomes leader. It built the same memory, for the headers of the batches say it all."""
-        self.verifying = {}
+        """A follower becomes leader. It built its memory from the headers; no restart cost it anything."""
+        here = self.producers
+        self.rebuild_from_log()
+        self.producers = {pid: max(self.producers.get(pid, entry), entry, key=lambda one: len(one.batches))
+                          for pid, entry in here.items()}  # it may have copied what is deleted by now
 
     def disconnected(self) -> None:
         """A client's connection is gone, which means nothing to Kafka: no memory belongs to a connection."""
@@ -206,6 +212,14 @@ class PartitionLog:
         self.producers[batch.producer_id] = (
             entry.after_marker(batch.producer_epoch, stored.coordinator_epoch, batch.max_timestamp)
             if batch.control else entry.after(batch, stored.base_offset))
+
+    def memory(self) -> Hashable:
+        """What it remembers beside its batches, as a value: the explorer keeps its logs as values."""
+        return tuple(sorted(self.producers.items()))
+
+    def recall(self, memory: Any) -> None:
+        """Remember that."""
+        self.producers = dict(memory)
 
     def forget_idle_ids(self, now: int, expiration_ms: int = PRODUCER_ID_EXPIRATION_MS) -> list[int]:
         """Drop and return ids whose last timestamp is `expiration_ms` old at `now` (`isProducerExpired`)."""

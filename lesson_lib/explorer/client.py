@@ -108,9 +108,13 @@ class Client:
     def expired(self, state: ClientState) -> ClientState:
         """The delivery timeout ends the oldest batch that is not on the wire."""
         awake = _Awake(self, state)
-        heads = [queue[0] for queue in awake.producer.queues.values() if queue]
-        awake.producer.expired(min(heads, key=lambda batch: batch.number))
+        awake.producer.expired(oldest_waiting(awake.producer))
         return awake.rest()
+
+
+def oldest_waiting(producer: Producer) -> ProducerBatch:
+    """The batch that was handed over first, of those that are not on the wire."""
+    return min((queue[0] for queue in producer.queues.values() if queue), key=lambda batch: batch.number)
 
 
 class _Awake:
@@ -173,7 +177,7 @@ class _Awake:
         """No delivery timeout ends a batch on the wire."""
 
     def happened(self, kind: Kind, what: str, **fields: Any) -> None:
-        """`as_history` sees it in the state."""
+        """`replay` writes it down."""
 
 
 @cache

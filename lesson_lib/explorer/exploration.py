@@ -8,14 +8,14 @@ the nearest.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from lesson_lib.errors import LessonError
-from lesson_lib.explorer.as_history import as_history, log_cells
 from lesson_lib.explorer.protocol import Protocol, SearchState
+from lesson_lib.explorer.replay import replay
 from lesson_lib.explorer.search import Graph
-from lesson_lib.history import Event, History, Kind, Settings, find_anomalies
+from lesson_lib.history import Event, History, Kind, LogCell, Settings, find_anomalies
 from lesson_lib.sim.world import TOPIC
 from lesson_lib.text_table import wrap_output
 
@@ -76,7 +76,8 @@ class Exploration:
         """Of the states that end alike, the first one with the fewest faults."""
         protocol, places = self.graph.protocol, {}
         for state in sorted((SearchState(*end) for end in self.graph.ends), key=lambda end: -end.left):
-            batches = tuple(tuple(batch.number for batch in log) for _, log in protocol.brokers[state.broker])
+            logs = protocol.brokers[state.broker]
+            batches = tuple(tuple(batch.number for batch in log.batches) for log in logs)
             places.setdefault((batches, protocol.clients[state.client].told), state)
         return places
 
@@ -117,8 +118,7 @@ class Exploration:
     def history(self, outcome: RunEnd) -> History:
         """A shortest history that ends so. Its `settings.faults` says in a script's words what went wrong."""
         path = self.graph.path_to(self._places[outcome.batches, outcome.told])
-        run, faults = as_history(self.graph.protocol, self.graph.start, path, self.settings)
-        return replace(run, settings=replace(self.settings, faults=faults))
+        return replay(self.graph.protocol, self.graph.start, path, self.settings)
 
     @property
     def sentence(self) -> str:
@@ -151,5 +151,7 @@ def anomaly_names(protocol: Protocol, state: SearchState) -> Names:
     told, partitions = protocol.clients[state.client].told, protocol.client.partitions
     sent = [Event(0, Kind.SEND, batch=batch, topic=TOPIC, partition=batch % partitions)
             for batch in range(len(told))]
-    logs = log_cells(protocol.brokers[state.broker])
+    logs = {(TOPIC, partition): [LogCell(offset, batch.payload[0], batch.number, offset)
+                                 for offset, batch in enumerate(log.batches)]
+            for partition, log in enumerate(protocol.brokers[state.broker])}
     return tuple(sorted({a.name for a in find_anomalies(sent, logs, dict(enumerate(told)))}))

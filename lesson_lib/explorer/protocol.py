@@ -16,14 +16,16 @@ state is a small tuple of numbers, a step is a look-up.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, NamedTuple
 
 from lesson_lib.core.batch import Batch
 from lesson_lib.core.error_codes import ErrorCode
+from lesson_lib.core.partition_log import PartitionLog, StoredBatch
 from lesson_lib.core.producer_state import Refused
 from lesson_lib.explorer.client import PENDING, Client, SentBatch
-from lesson_lib.sim.memory_broker import Broker, BrokerState
+from lesson_lib.faults import BROKER_FAULTS, befall
 
 KINDS = {
     "cut": "a connection that drops, with what was unanswered lost as requests or as acks",
@@ -38,6 +40,7 @@ KINDS = {
 USUAL_KINDS = ("cut", "late", "refuse", "store and answer")
 REFUSE, STORE_AND_ANSWER = (ErrorCode.NOT_LEADER_OR_FOLLOWER.value,
                             ErrorCode.NOT_ENOUGH_REPLICAS_AFTER_APPEND.value)
+TEARS = ("cut", "restart broker", "fail over", "crash broker")
 Queue = tuple[int, ...]
 Steps = list[tuple[str, "SearchState"]]
 
@@ -63,6 +66,13 @@ class NumberedBatch(Batch):
     """A batch with the number that the application knows it by; a rule on a real broker cannot see it."""
 
     number: int = -1
+
+
+class LogState(NamedTuple):
+    """A partition's log between two moves: the batches in it, and what the broker remembers beside them."""
+
+    memory: Any
+    batches: tuple[NumberedBatch, ...]
 
 
 class Memo(dict[Any, Any]):
@@ -94,10 +104,12 @@ class Interned(list[Any]):
 
 @dataclass
 class Protocol:
-    """What the client and the broker do, as look-ups; `steps` puts them together."""
+    """What the client and the broker do, as look-ups; `steps` puts them together. `log` is an empty one of
+    the broker's.
+    """
 
     client: Client
-    broker: Broker
+    log: PartitionLog
     values: tuple[str, ...]
     kinds: Collection[str] = USUAL_KINDS
     clients: Interned = field(default_factory=Interned)
@@ -114,16 +126,14 @@ class Protocol:
         self.given_up = Memo(self._give_up)
         self.stuck = Memo(self._is_stuck)
         self.waits = Memo(lambda number: bool(clients[number].waiting))
-        happenings = {"cut": self.broker.disconnected, "restart broker": self.broker.restarted,
-                      "fail over": self.broker.failed_over, "crash broker": self.broker.crashed}
-        self.broken = {kind: Memo(self._numbered(happens)) for kind, happens in happenings.items()}
-        self.tears = [kind for kind in happenings if kind in self.kinds]
+        self.tears = [kind for kind in KINDS if kind in self.kinds and kind in TEARS]
+        self.broken = {kind: Memo(partial(self._break, kind)) for kind in TEARS}
         self.late, self.refuse, self.store_and_answer, self.timeout = (
             kind in self.kinds for kind in ("late", "refuse", "store and answer", "delivery timeout"))
 
     def start(self, faults: int) -> SearchState:
         """Nothing sent, an empty log."""
-        logs = (BrokerState(),) * self.client.partitions
+        logs = (_asleep(self.log),) * self.client.partitions
         client, broker = self.clients.number(self.client.start()), self.brokers.number(logs)
         return SearchState(client, (), (), broker, (), faults)
 
@@ -147,13 +157,27 @@ class Protocol:
     def _handle(self, key: tuple[int, int]) -> tuple[int, int]:
         logs, request = list(self.brokers[key[0]]), self.requests[key[1]]
         partition = request.number % len(logs)
-        logs[partition], verdict = self.broker.handle(logs[partition], self.batch(request))
+        log = self._awake(logs[partition])
+        verdict = log.append(self.batch(request))
+        logs[partition] = _asleep(log)
         return self.brokers.number(tuple(logs)), verdict.error.value if isinstance(verdict, Refused) else 0
 
-    def _numbered(self, happens: Callable[[BrokerState], BrokerState]) -> Callable[[int], int]:
-        """The same happening to every partition, from number to number; the connection is gone with it."""
-        return lambda broker: self.brokers.number(tuple(self.broker.disconnected(happens(log))
-                                                        for log in self.brokers[broker]))
+    def _break(self, kind: str, broker: int) -> int:
+        """A connection is gone; with some kinds more happens, to every partition."""
+        logs = [self._awake(state) for state in self.brokers[broker]]
+        for log in logs:
+            log.disconnected()
+            if kind in BROKER_FAULTS.values():
+                befall(log, kind)
+        return self.brokers.number(tuple(map(_asleep, logs)))
+
+    def _awake(self, state: LogState) -> PartitionLog:
+        """A log for one move; its batches have one record each."""
+        log = replace(self.log)
+        log.batches = [StoredBatch(offset, batch) for offset, batch in enumerate(state.batches)]
+        log.log_end_offset = len(state.batches)
+        log.recall(state.memory)
+        return log
 
     def steps(self, state: SearchState) -> Steps:
         """Every step that can be taken, each with the state it leads to."""
@@ -202,3 +226,7 @@ class Protocol:
                 found.append(("store and answer", (client, requests[1:], answer, after, late, left)))
         if self.timeout and self.waits[client]:
             found.append(("delivery timeout", (self.expired[client], requests, answers, broker, late, left)))
+
+
+def _asleep(log: PartitionLog) -> LogState:
+    return LogState(log.memory(), tuple(one.batch for one in log.batches))

@@ -1,8 +1,7 @@
 """The toy: a producer, a network and a broker in virtual time.
 
-`run` is `simulate`. `broker` answers a request, `network` carries it, `sender` waits and hands batches over,
-`producer` and its clients decide what to send again and when to raise the epoch. `memory_broker` is a broker
-as a value, for the explorer and for wrong beliefs. `transactions`, `consumer` and `pipeline` are lesson 7's.
+`run` is `simulate`. `toy_broker` answers a request, `network` carries it, `sender` waits and hands batches
+over, `producer` and its clients decide what to send again and when to raise the epoch. `transactions`, `consumer` and `pipeline` are lesson 7's.
 No input or output, no threads, no wall clock, no randomness; it knows neither the explorer nor the wire.
 """
 

@@ -19,7 +19,7 @@ from typing import Any
 from lesson_lib.core.partition_log import PartitionLog
 from lesson_lib.errors import LessonError
 from lesson_lib.history import Kind
-from lesson_lib.sim.broker import ToyBroker
+from lesson_lib.sim.toy_broker import ToyBroker
 from lesson_lib.sim.world import BURST_MS, THINK_MS, ToyWorld
 
 COMMITS = {"after": ("read", "commit"), "before": ("commit", "read"), "never": ("read",)}

@@ -15,8 +15,8 @@ from typing import Protocol
 
 from lesson_lib.faults import Fate
 from lesson_lib.history import Kind
-from lesson_lib.sim.broker import ToyBroker
 from lesson_lib.sim.messages import ProduceAnswer, ProduceRequest
+from lesson_lib.sim.toy_broker import ToyBroker
 from lesson_lib.sim.world import HALF_WAY_MS, ONE_WAY_MS, ToyWorld
 
 
@@ -70,7 +70,7 @@ class Connection:
         elif request.answered:
             delay = request.fault.numbers[0] if request.fault.name == "delay" else 0
             self._last_answer = max(self._last_answer, self.clock.now + ONE_WAY_MS + delay)
-            self.clock.at(self._last_answer, lambda: self._deliver(request, answer))
+            self.clock.at(self._last_answer, lambda: self.deliver(request, answer))
         else:
             self._stop_half_way(request)
 
@@ -82,9 +82,10 @@ class Connection:
         elif not request.answered:
             self.clock.after(ONE_WAY_MS, self._tear_if_due)
 
-    def _deliver(self, request: ProduceRequest, answer: ProduceAnswer) -> None:
+    def deliver(self, request: ProduceRequest, answer: ProduceAnswer) -> None:
+        """The producer reads an answer."""
         if self.caller.killed:
-            self._lose(request)
+            self.lose(request)
         elif not self.closed:
             self.unanswered.popleft()
             self.caller.on_answer(request, answer)
@@ -95,7 +96,7 @@ class Connection:
         if self.fate.drops:
             self.clock.after(ONE_WAY_MS, self._tear_if_due)
         else:
-            self.clock.after(HALF_WAY_MS, lambda: self._lose(request))
+            self.clock.after(HALF_WAY_MS, lambda: self.lose(request))
 
     def _tear_if_due(self) -> None:
         """Tear once all that the cut lets through is through."""
@@ -103,7 +104,8 @@ class Connection:
             if not any(r.answered or (r.handled and not r.arrived) for r in self.unanswered):
                 self.tear()
 
-    def _lose(self, request: ProduceRequest) -> None:
+    def lose(self, request: ProduceRequest) -> None:
+        """It is lost, or its answer is, and is drawn so once."""
         if not request.lost:
             request.lost = True
             self.world.record_request(Kind.LOST, request, "answer" if request.arrived else "request",
@@ -116,5 +118,5 @@ class Connection:
             self.broker.disconnected()
             self.world.record(Kind.TORN, conn=self.number, lane=self.caller.lane, note=note)
             for request in self.unanswered:
-                self._lose(request)
+                self.lose(request)
             self.caller.on_torn()

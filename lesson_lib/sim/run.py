@@ -9,24 +9,26 @@ Differs from Kafka in: times are chosen for a clean picture (10 ms each way, 2 m
 
 from __future__ import annotations
 
+import re
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.core.partition_log import PartitionLog, Rule
-from lesson_lib.core.producer_state import judge
+from lesson_lib.core.producer_state import Appended, Duplicate, Refused, Verdict, judge
 from lesson_lib.errors import LessonError, acks_of, count_of, explains_arguments, values_of, version_of
 from lesson_lib.faults import Script, parse_script
 from lesson_lib.history import History, Kind, Settings
-from lesson_lib.sim.broker import ToyBroker
 from lesson_lib.sim.consumer import Consumer, ConsumerSettings
 from lesson_lib.sim.java_producer import JavaProducer
 from lesson_lib.sim.librdkafka_producer import LibrdkafkaProducer
-from lesson_lib.sim.memory_broker import Broker, BrokerLog
 from lesson_lib.sim.messages import ProducerBatch, ProducerSettings
 from lesson_lib.sim.producer import KafkaPythonProducer, Producer
 from lesson_lib.sim.sender import Sender
+from lesson_lib.sim.toy_broker import ToyBroker
 from lesson_lib.sim.world import BURST_MS, THINK_MS, ToyWorld
 
 OTHER_RULE = "a wrong broker"  # in captions, where the rule is not Kafka's
@@ -39,7 +41,7 @@ CLIENTS: dict[str, type[Producer]] = {"kafka-python": KafkaPythonProducer, "java
 def simulate(values_or_count: int | Sequence[str] = 3, *, idempotence: bool = True, acks: str | int = "all",
              retries: int | None = None, in_flight: int = 1, records_per_batch: int = 1,
              faults: Script = None, broker: str | KafkaVersion = "4.4", client: str = "kafka-python",
-             rule: Rule | Broker = judge, delivery_timeout_ms: int = 120_000,
+             rule: Rule | PartitionLog = judge, delivery_timeout_ms: int = 120_000,
              request_timeout_ms: int = 30_000, partitions: int = 1, resend: bool = False,
              consumer: Mapping[str, Any] | bool | None = None) -> History:
     """Send some values through a simulated Kafka and return everything that happened.
@@ -80,9 +82,36 @@ def client_of(client: str) -> type[Producer]:
     return CLIENTS[client]
 
 
-def log_of(version: KafkaVersion, rule: Rule | Broker) -> PartitionLog:
-    """An empty log for a rule, or for a broker with a memory of its own."""
-    return BrokerLog(version, broker=rule) if isinstance(rule, Broker) else PartitionLog(version, rule)
+def log_of(version: KafkaVersion, rule: Rule | PartitionLog) -> PartitionLog:
+    """An empty log that decides by a rule, or as another log does, which has a memory of its own."""
+    if isinstance(rule, PartitionLog):
+        return replace(rule)
+    return PartitionLog(version, rule if rule is judge else partial(checked, rule))
+
+
+def name_of(log: PartitionLog, rule: Rule | PartitionLog) -> str:
+    """Whose rule decides, for captions: Kafka's release, or the name of the rule in words."""
+    if type(log) is not PartitionLog:
+        return re.sub("(?<!^)(?=[A-Z])", " ", type(log).__name__).lower()
+    decides = rule.rule if isinstance(rule, PartitionLog) else rule
+    name = getattr(decides, "__name__", "another rule").replace("_", " ")
+    return str(log.version) if decides is judge else name
+
+
+def checked(rule: Callable[..., Any], *arguments: Any) -> Verdict:
+    """The rule's verdict. LessonError when it raises, or returns something that is no verdict."""
+    name = getattr(rule, "__name__", "the rule")
+    try:
+        verdict = rule(*arguments)
+    except LessonError:
+        raise
+    except Exception as error:
+        given = f"when it was given {arguments[1]}"
+        raise LessonError(f"{name} raised {type(error).__name__} ({error}) {given}.") from error
+    if not isinstance(verdict, Appended | Duplicate | Refused):
+        raise LessonError(f"{name} must return Appended(offset), Duplicate(offset) or Refused(error), "
+                          f"and returned {verdict!r}.")
+    return verdict
 
 
 def check_settings(settings: ProducerSettings) -> None:

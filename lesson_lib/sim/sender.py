@@ -13,10 +13,10 @@ from typing import Any, Protocol
 
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.history import Kind
-from lesson_lib.sim.broker import ToyBroker
 from lesson_lib.sim.messages import ProduceAnswer, ProducerBatch, ProduceRequest, ProducerSettings
 from lesson_lib.sim.network import Connection
 from lesson_lib.sim.producer import Producer
+from lesson_lib.sim.toy_broker import ToyBroker
 from lesson_lib.sim.world import BACKOFF_MS, BURST_MS, Timer, ToyWorld
 
 
@@ -77,7 +77,7 @@ class Sender:
         if self._wake_time == asked_for:
             self._wake_time = None
             if not self.killed and (batch := self._next()):
-                self._transmit(batch)
+                self.transmit(batch)
                 self.wake()
 
     def _next(self) -> ProducerBatch | None:
@@ -88,7 +88,8 @@ class Sender:
                 return head
         return None
 
-    def _transmit(self, batch: ProducerBatch) -> None:
+    def transmit(self, batch: ProducerBatch) -> None:
+        """A batch leaves, on a new connection where there is none."""
         sent = self.producer.transmit(batch)
         attempt, fault = self.world.next_attempt()
         request = ProduceRequest(attempt, batch, sent, batch.tries, fault, self.settings.acks)

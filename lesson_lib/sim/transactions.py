@@ -32,11 +32,11 @@ from lesson_lib.core.transactions import TransactionCoordinator
 from lesson_lib.errors import LessonError, count_of, version_of
 from lesson_lib.faults import Script, parse_script
 from lesson_lib.history import History, Kind, Settings
-from lesson_lib.sim.broker import ToyBroker
 from lesson_lib.sim.consumer import Consumer, ConsumerSettings
 from lesson_lib.sim.messages import ProducerBatch, ProducerSettings
 from lesson_lib.sim.producer import KafkaPythonProducer, Producer
 from lesson_lib.sim.sender import Sender
+from lesson_lib.sim.toy_broker import ToyBroker
 from lesson_lib.sim.world import ONE_WAY_MS, TOPIC, ToyWorld
 
 INPUT_TOPIC, OFFSETS_TOPIC = "in", "__consumer_offsets"

@@ -102,7 +102,8 @@ def test_before_2_4_the_ranges_of_deleted_batches_are_forgotten_one_by_one() -> 
 
 
 def test_before_2_4_a_batch_across_the_highest_sequence_is_forgotten_once_its_last_record_is_deleted() -> None:
-    log = PartitionLog(KafkaVersion(2, 3), producers={7: ProducerStateEntry(0, (BatchMetadata(MAX_SEQUENCE - 1, MAX_SEQUENCE - 1, -1),))})
+    log = PartitionLog(KafkaVersion(2, 3))
+    log.producers[7] = ProducerStateEntry(0, (BatchMetadata(MAX_SEQUENCE - 1, MAX_SEQUENCE - 1, -1),))
     log.append(Batch(3, 7, 0, MAX_SEQUENCE))
     log.append(Batch(1, 7, 0, 2))
     log.delete_records(2)

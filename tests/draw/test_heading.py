@@ -9,7 +9,7 @@ import pytest
 from lesson_lib.draw import compare, show
 from lesson_lib.draw.heading import Heading, names_by_faults, names_of, script_words, small_print
 from lesson_lib.draw.show import LAYOUTS
-from lesson_lib.explorer.wrong_brokers import MUTANTS
+from lesson_lib.explorer.wrong_brokers import BufferAndSort
 from lesson_lib.faults import NAMES, parse_script
 from lesson_lib.sim import simulate
 from tests.draw.collisions import unreadable
@@ -60,7 +60,7 @@ def test_the_small_print_leaves_out_what_the_name_says() -> None:
         "idempotence on", "acks=all", "1 in flight", "consumer commits after handling", "simulated, Kafka 4.4"]
     assert small_print(lost, "Broker restarted before request 3").endswith("faults: 2: lose ack")
     assert "simulated  ·" in small_print(lost, "Kafka 4.4") and "acks" not in small_print(lost, "acks=all")
-    wrong = simulate(2, rule=MUTANTS["buffer and sort"].broker())
+    wrong = simulate(2, rule=BufferAndSort())
     assert small_print(wrong, "A wrong broker") == "idempotence on  ·  acks=all  ·  1 in flight  ·  simulated  ·  faults: none"
 
 

@@ -12,7 +12,7 @@ from lesson_lib.draw.lanes import COUNTS, lay_out
 from lesson_lib.draw.run_view import RunView
 from lesson_lib.draw.two_runs import ASPECTS, Batches, differing, pairs_of, side_by_side, told_together
 from lesson_lib.draw.words import sentence
-from lesson_lib.explorer.wrong_brokers import MUTANTS
+from lesson_lib.explorer.wrong_brokers import BufferAndSort
 from lesson_lib.history import Event, History, Kind
 from lesson_lib.sim import simulate, simulate_pipeline
 from tests.draw.runs import lesson, pipeline, random_pair, transactions
@@ -71,7 +71,7 @@ def test_a_try_that_arrives_twice_differs_by_how_often_it_is_stored() -> None:
 
 
 def test_the_picture_marks_the_batches_that_the_text_marks() -> None:
-    came, lost = (simulate(4, in_flight=5, client="java", faults=faults, rule=MUTANTS["buffer and sort"].broker())
+    came, lost = (simulate(4, in_flight=5, client="java", faults=faults, rule=BufferAndSort())
                   for faults in ("1: refuse 19", "1: refuse 19; 4: crash broker"))
     pairs = [(came, lost), *(tuple(runs) for seed in range(120) if len(runs := random_pair(seed)) == 2)]
     for left, right in pairs:

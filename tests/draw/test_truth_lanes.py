@@ -9,7 +9,6 @@ import pytest
 from lesson_lib.draw import Picture, compare, show
 from lesson_lib.draw.canvas import Line
 from lesson_lib.draw.style import MARGIN
-from lesson_lib.explorer.wrong_brokers import MUTANTS
 from lesson_lib.history import Event, History, Kind, LogCell
 from lesson_lib.sim import Transactions
 from tests.draw import runs
@@ -44,6 +43,7 @@ from tests.draw.truth import (
     range_words,
     sent_again,
 )
+from tests.explorer.beliefs import BELIEFS
 
 
 class Lanes:
@@ -283,10 +283,10 @@ def test_the_runs_of_the_lessons(name: str) -> None:
 
 
 @pytest.mark.parametrize("seed", range(8))
-@pytest.mark.parametrize("name", MUTANTS)
+@pytest.mark.parametrize("name", BELIEFS)
 def test_the_log_of_a_wrong_broker(name: str, seed: int) -> None:
     """Also what it kept aside and stored later, in one cell with another batch, is there, and counts as a copy."""
-    run = runs.random_pair(seed, rule=MUTANTS[name].broker())[0]
+    run = runs.random_pair(seed, rule=BELIEFS[name]())[0]
     lanes = Lanes(run, show(run, "lanes"), read(show(run, "lanes").svg))
     check_logs(lanes)
     check_told(lanes)

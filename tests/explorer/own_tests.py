@@ -19,19 +19,17 @@ import pytest
 import lesson_lib.sim.run as run
 from lesson_lib.core.kafka_version import DEFAULT_VERSION, KafkaVersion
 from lesson_lib.core.partition_log import PartitionLog
-from lesson_lib.sim.memory_broker import Broker
-from lesson_lib.sim.run import log_of
 
-Brokers = Callable[[KafkaVersion], Broker]
+MakesLog = Callable[..., PartitionLog]
 
 
-def outcomes(path: Path, brokers: Brokers, only: str = "") -> Iterator[tuple[str, bool]]:
-    """Each test of the module at `path` with each of its parameters: its name, and whether it passes with such brokers.
+def outcomes(path: Path, makes_log: MakesLog, only: str = "") -> Iterator[tuple[str, bool]]:
+    """Each test of the module at `path` with each of its parameters: its name, and whether it passes with such logs.
 
     They are called as they are asked for; `only` is the name of one of them.
     """
     def made(version: KafkaVersion = DEFAULT_VERSION, *_: Any, **__: Any) -> PartitionLog:
-        return log_of(version, brokers(version))
+        return makes_log(version=version)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run, "log_of", made)
         module = _loaded(path)

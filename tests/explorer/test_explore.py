@@ -6,13 +6,15 @@ from itertools import product
 
 import pytest
 
+from lesson_lib.core.kafka_version import KafkaVersion
+from lesson_lib.core.partition_log import PartitionLog
 from lesson_lib.errors import LessonError
 from lesson_lib.explorer.exploration import Exploration
 from lesson_lib.explorer.explore import explore
 from lesson_lib.explorer.protocol import KINDS
-from lesson_lib.explorer.wrong_brokers import ForgetOnFailover, window_of_one
 from lesson_lib.history import Kind
 from lesson_lib.sim.run import simulate
+from tests.explorer.beliefs import ForgetOnFailover, window_of_one
 
 RESTARTS = ("cut", "restart broker")
 
@@ -171,6 +173,8 @@ def test_kafka_python_has_one_in_flight_with_idempotence_and_sends_nothing_after
 def test_captions_name_the_rule_that_decided() -> None:
     assert explore(1).settings.broker == "4.4"
     assert explore(1, rule=window_of_one).settings.broker == "window of one"
+    assert explore(1, rule=PartitionLog(rule=window_of_one)).settings.broker == "window of one"
+    assert explore(1, rule=PartitionLog(KafkaVersion(2, 4))).settings.broker == "2.4"
     assert explore(1, rule=ForgetOnFailover()).settings.broker == "forget on failover"
 
 

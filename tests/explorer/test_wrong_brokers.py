@@ -6,18 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from lesson_lib.core.kafka_version import DEFAULT_VERSION, KafkaVersion
+from lesson_lib.core.kafka_version import DEFAULT_VERSION
+from lesson_lib.core.partition_log import PartitionLog
 from lesson_lib.core.producer_state import Duplicate, judge
 from lesson_lib.errors import LessonError
 from lesson_lib.explorer.explore import explore
-from lesson_lib.explorer.wrong_brokers import ALL, MUTANTS, Kept, MemoryOfConnection, mutant_called
-from lesson_lib.sim.memory_broker import Broker
+from lesson_lib.explorer.wrong_brokers import BufferAndSort, Kept, at_or_below_is_duplicate
 from lesson_lib.sim.run import log_of, simulate
 from tests.core.test_decision_table import batch
+from tests.explorer.beliefs import BELIEFS, MemoryOfConnection
 from tests.explorer.own_tests import outcomes
 
 TESTS = Path(__file__).parents[1]
-NAMES = [mutant.name for mutant in ALL]
+NAMES = list(BELIEFS)
 SCRIPTS = {  # values, in flight, and the shortest fault script in which its verdict is not Kafka's
     "at or below is duplicate": (["m0", "m1"], 2, "1: refuse 6"),
     "greater is accepted": (["m0", "m1", "m2"], 2, "2: refuse 6"),
@@ -35,13 +36,8 @@ SCRIPTS = {  # values, in flight, and the shortest fault script in which its ver
 def test_a_fault_script_tells_it_apart_in_the_simulation(name: str) -> None:
     values, in_flight, script = SCRIPTS[name]
     runs = [simulate(values, in_flight=in_flight, client="java", faults=script, rule=rule)
-            for rule in (MUTANTS[name].broker(), judge, Broker())]
+            for rule in (BELIEFS[name](), judge, PartitionLog())]
     assert runs[0].verdicts != runs[1].verdicts == runs[2].verdicts
-
-
-def kafka(version: KafkaVersion) -> Broker:
-    """A broker with Kafka's rule, made as a mutant is."""
-    return Broker(version=version)
 
 
 @pytest.mark.parametrize(("name", "module"), [
@@ -49,31 +45,26 @@ def kafka(version: KafkaVersion) -> Broker:
      "core/test_storage.py" if name == "forget on failover" else "core/test_decision_table.py") for name in NAMES])
 def test_our_own_tests_would_catch_it(name: str, module: str) -> None:
     path = TESTS / module
-    failing = (test for test, passes in outcomes(path, MUTANTS[name].broker) if not passes)
-    assert any(dict(outcomes(path, kafka, only=test))[test] for test in failing)
+    failing = (test for test, passes in outcomes(path, BELIEFS[name]) if not passes)
+    assert any(dict(outcomes(path, PartitionLog, only=test))[test] for test in failing)
 
 
 def test_what_is_kept_is_told_apart_from_what_is_stored() -> None:
     assert Kept(3) != Kept(4) and Kept(3).what == "kept"
-    log = log_of(DEFAULT_VERSION, MUTANTS["buffer and sort"].broker())
+    log = log_of(DEFAULT_VERSION, BufferAndSort())
     assert log.append(batch(1, epoch=0)) == Kept(1) and log.batches == []
-
-
-def test_a_mutant_has_to_be_known_by_its_name() -> None:
-    with pytest.raises(LessonError, match="window of one"):
-        mutant_called("window of two")
 
 
 @pytest.mark.parametrize(("name", "anomaly"), [
     ("at or below is duplicate", "lost write"), ("greater is accepted", "hole"), ("window of one", "duplicate"),
     ("45 to a duplicate", "duplicate"), ("memory of connection", "duplicate")])
 def test_what_a_wrong_belief_costs(name: str, anomaly: str) -> None:
-    found = explore(3, 2, 1, rule=MUTANTS[name].broker())
+    found = explore(3, 2, 1, rule=BELIEFS[name]())
     assert anomaly in found.anomaly_names
 
 
 def test_what_is_promised_from_a_buffer_is_lost_with_it() -> None:
-    buffered = explore(3, 2, 2, rule=MUTANTS["buffer and sort"].broker(), kinds=("refuse", "cut", "fail over"))
+    buffered = explore(3, 2, 2, rule=BufferAndSort(), kinds=("refuse", "cut", "fail over"))
     assert "lost write" in buffered.anomaly_names
 
 
@@ -96,11 +87,11 @@ def test_a_rule_that_is_none_gets_a_sentence(rule: object, words: str) -> None:
 
 def test_a_connection_drops_for_the_broker_too_where_its_requests_arrive_late() -> None:
     assert explore(2, 2, 1, kinds=("late",), rule=MemoryOfConnection()).find("duplicate") is not None
-    assert explore(2, 2, 1, kinds=("late",), rule=Broker()).find("duplicate") is None
+    assert explore(2, 2, 1, kinds=("late",), rule=PartitionLog()).find("duplicate") is None
 
 
 def test_at_or_below_answers_with_the_offset_of_the_batch_where_it_is_remembered() -> None:
-    log = log_of(DEFAULT_VERSION, MUTANTS["at or below is duplicate"].broker())
+    log = log_of(DEFAULT_VERSION, at_or_below_is_duplicate)
     for sequence in range(7):
         log.append(batch(sequence))
     assert [log.append(batch(sequence)) for sequence in (4, 0)] == [Duplicate(4), Duplicate(6)]

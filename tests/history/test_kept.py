@@ -11,17 +11,18 @@ from lesson_lib.draw.arrival_chart import Chart
 from lesson_lib.draw.run_view import RunView
 from lesson_lib.draw.show import LAYOUTS
 from lesson_lib.explorer.explore import explore
-from lesson_lib.explorer.wrong_brokers import MUTANTS
+from lesson_lib.explorer.wrong_brokers import BufferAndSort
 from lesson_lib.history import History, Kind
 from lesson_lib.history.story import verdict_on
 from lesson_lib.sim import simulate
 from tests.draw.collisions import unreadable
 from tests.draw.runs import pipeline, random_pair, transactions
+from tests.explorer.beliefs import BELIEFS
 
 
 def buffered(faults: dict[int, str], count: int = 4, **settings: Any) -> History:
     """A burst on the broker that buffers and sorts."""
-    return simulate(count, in_flight=5, client="java", faults=faults, rule=MUTANTS["buffer and sort"].broker(), **settings)
+    return simulate(count, in_flight=5, client="java", faults=faults, rule=BufferAndSort(), **settings)
 
 
 def what_was_kept(run: History) -> tuple[list[int], dict[int, list[int]]]:
@@ -67,14 +68,14 @@ def test_no_other_run_keeps_anything() -> None:
         for run in random_pair(seed):
             assert what_was_kept(run) == ([], {}), seed
     assert what_was_kept(transactions()) == what_was_kept(pipeline()) == ([], {})
-    for mutant in MUTANTS.values():
-        faulty = simulate(4, in_flight=5, client="java", faults={2: "refuse 19"}, rule=mutant.broker())
-        assert (what_was_kept(faulty) != ([], {})) == (mutant.name == "buffer and sort"), mutant.name
+    for name, made in BELIEFS.items():
+        faulty = simulate(4, in_flight=5, client="java", faults={2: "refuse 19"}, rule=made())
+        assert (what_was_kept(faulty) != ([], {})) == (name == "buffer and sort"), name
 
 
 def test_the_explorer_tells_of_it_too() -> None:
     """What was kept is lost with a restart, and what is kept goes into the log before the end."""
-    walked = explore(3, 3, 2, rule=MUTANTS["buffer and sort"].broker(), kinds=("refuse", "restart broker"))
+    walked = explore(3, 3, 2, rule=BufferAndSort(), kinds=("refuse", "restart broker"))
     lost = walked.find("lost write")
     assert lost is not None and what_was_kept(lost)[0] and "kept, told ok, not in the log" in str(lost)
     runs = [walked.history(outcome) for outcome in walked.outcomes]

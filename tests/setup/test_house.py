@@ -114,7 +114,7 @@ def test_every_import_points_down():
 
 
 @pytest.mark.parametrize(("module", "target"), [
-    ("lesson_lib.core.batch", "lesson_lib.history.event"), ("lesson_lib.sim.broker", "lesson_lib.lab.lab"),
+    ("lesson_lib.core.batch", "lesson_lib.history.event"), ("lesson_lib.sim.toy_broker", "lesson_lib.lab.lab"),
     ("lesson_lib.draw.show", "lesson_lib.sim.run"), ("lesson_lib.teach.ask", "course_tools.doctor"),
     ("lesson_lib.draw.show", "lesson_lib"),
 ])

@@ -22,10 +22,10 @@ from lesson_lib.errors import version_of
 from lesson_lib.faults import parse_script
 from lesson_lib.history import History, Kind
 from lesson_lib.lab.lab import start_lab
-from lesson_lib.sim.broker import ToyBroker
 from lesson_lib.sim.messages import ProducerSettings
 from lesson_lib.sim.run import client_of, log_of
 from lesson_lib.sim.sender import Sender
+from lesson_lib.sim.toy_broker import ToyBroker
 from lesson_lib.sim.world import ToyWorld
 from tests.explorer.five_in_flight import told_by
 

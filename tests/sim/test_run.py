@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lesson_lib.core.batch import Batch
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.partition_log import PartitionLog
 from lesson_lib.core.producer_state import Appended
@@ -18,7 +17,6 @@ from lesson_lib.errors import LessonError
 from lesson_lib.faults import NAMES
 from lesson_lib.history import Kind
 from lesson_lib.sim import simulate
-from lesson_lib.sim.memory_broker import Broker, BrokerLog, BrokerState
 
 
 def test_nothing_goes_wrong() -> None:
@@ -57,17 +55,17 @@ def test_another_rule_may_decide() -> None:
     assert run.values() == ["m0", "m0", "m1"]
 
 
-class MemoryOfConnection(Broker):
+class MemoryOfConnection(PartitionLog):
     """A broker that forgets everybody whose connection drops."""
 
-    def disconnected(self, state: BrokerState) -> BrokerState:
-        return state._replace(memory=())
+    def disconnected(self) -> None:
+        self.producers = {}
 
 
 def test_a_broker_learns_that_a_connection_dropped() -> None:
     run = {"values_or_count": 2, "faults": {2: "lose ack"}}
     assert simulate(**run, rule=MemoryOfConnection()).values() == ["m0", "m1", "m1"]
-    assert simulate(**run, rule=Broker()).values() == ["m0", "m1"]
+    assert simulate(**run, rule=PartitionLog()).values() == ["m0", "m1"]
 
 
 def test_batches_take_turns_whatever_their_size() -> None:
@@ -272,14 +270,3 @@ def work(count: int, **more) -> int:
                                   {"consumer": True}], ids=str)
 def test_work_grows_with_the_number_of_batches_and_no_faster(more: dict) -> None:
     assert work(1_000, **more) < 11 * work(100, **more)
-
-
-@pytest.mark.parametrize("happens", ["restart_clean", "restart_after_crash", "fail_over"])
-def test_the_broker_of_the_explorer_remembers_what_a_partition_log_remembers(happens: str) -> None:
-    log, as_values = PartitionLog(), BrokerLog()
-    for one in (log, as_values):
-        for sequence in range(7):
-            one.append(Batch(1, 7, 0, sequence))
-        getattr(one, happens)()
-    assert dict(as_values.state.memory) == log.producers
-    assert len(log.producers[7].batches) == (5 if happens == "fail_over" else 1)

@@ -11,8 +11,8 @@ import pytest
 from lesson_lib.history import Kind
 from lesson_lib.sim import simulate
 
-ROOMS = {"errors", "faults", "core/batch", "core/kafka_version", "core/partition_log", "core/producer_state", "sim/broker",
-         "sim/network", "sim/producer", "sim/run", "sim/sender", "sim/world"}
+ROOMS = {"errors", "faults", "core/batch", "core/kafka_version", "core/partition_log", "core/producer_state",
+         "sim/network", "sim/producer", "sim/run", "sim/sender", "sim/toy_broker", "sim/world"}
 
 
 def test_a_run_goes_through_twelve_rooms() -> None:

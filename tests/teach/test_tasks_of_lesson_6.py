@@ -9,7 +9,6 @@ import pytest
 from lesson_lib.core.batch import Batch
 from lesson_lib.core.producer_state import Appended, Duplicate, Refused
 from lesson_lib.errors import LessonError
-from lesson_lib.sim.memory_broker import BrokerState
 from lesson_lib.teach.content import find
 from lesson_lib.teach.lessons.rules_06 import accept, only_next, refuses_all
 from lesson_lib.teach.message import Outcome
@@ -34,32 +33,37 @@ def batch(number: int) -> Batch:
     return Batch(1, 7, 0, number, payload=(f"m{number}",))
 
 
-def after(broker: LearnerBroker, *numbers: int) -> BrokerState:
+def after(*numbers: int) -> RefusingBroker:
     """The broker after these batches."""
-    state = BrokerState()
+    broker = RefusingBroker(accept=accept)
     for number in numbers:
-        state = broker.handle(state, batch(number)).state
-    return state
+        broker.append(batch(number))
+    return broker
 
 
 def test_a_refusing_rule_stores_refuses_and_drops() -> None:
-    broker = RefusingBroker(accept=accept)
-    state = after(broker, 0, 1)
-    verdicts = [type(broker.handle(state, batch(number)).verdict) for number in (2, 3, 1)]
-    assert verdicts == [Appended, Refused, Duplicate]
-    assert broker.handle(state, batch(3)).state == state
+    assert [type(after(0, 1).append(batch(number))) for number in (2, 3, 1)] == [Appended, Refused, Duplicate]
+    broker = after(0, 1)
+    before = broker.memory()
+    broker.append(batch(3))
+    assert (broker.memory(), len(broker.batches)) == (before, 2)
 
 
-def test_who_has_the_log_has_its_memory() -> None:
-    broker = RefusingBroker(accept=accept)
-    state = after(broker, 0, 1)
-    assert broker.failed_over(state._replace(memory=b"")) == broker.restarted(state) == state
-    assert broker.failed_over(BrokerState()) == BrokerState()
+@pytest.mark.parametrize("happens", ["restart_clean", "restart_after_crash", "fail_over"])
+def test_who_has_the_log_has_its_memory(happens: str) -> None:
+    for numbers in ((0, 1), ()):
+        broker, forgetful = after(*numbers), LearnerBroker(accept=accept)
+        forgetful.recall(broker.memory())
+        before = broker.memory()
+        broker.recall(b"")
+        getattr(broker, happens)()
+        getattr(forgetful, happens)()
+        assert (broker.memory(), forgetful.memory()) == (before, b"")
 
 
 def test_lesson_2_knows_no_refusal() -> None:
     with pytest.raises(LessonError, match="return True to store the batch, False to drop it"):
-        LearnerBroker(accept=lambda seen, memory: "refuse").handle(BrokerState(), batch(0))
+        LearnerBroker(accept=lambda seen, memory: "refuse").append(batch(0))
 
 
 @pytest.mark.parametrize(("rule", "words"), [(refuses_all, "With no fault at all, `a b a` can go on for ever"),

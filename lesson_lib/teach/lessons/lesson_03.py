@@ -21,9 +21,8 @@ from __future__ import annotations
 from lesson_lib.core.batch import Batch
 from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.core.producer_state import Appended, Duplicate, ProducerStateEntry, Verdict
-from lesson_lib.explorer.wrong_brokers import mutant_called
+from lesson_lib.explorer.wrong_brokers import BufferAndSort, DedupeByContent
 from lesson_lib.history import History
-from lesson_lib.sim.memory_broker import Broker
 from lesson_lib.teach.content import Option, Question, scenario
 from lesson_lib.teach.readings import copies, log_words, offsets_told, requests, told_words
 from lesson_lib.teach.scenarios import OwnRule
@@ -223,10 +222,6 @@ OTHER_BYTES = Question(
 )
 
 
-def _mutant(name: str) -> Broker:
-    return mutant_called(name).broker()
-
-
 def as_the_page_says(entry: ProducerStateEntry | None, batch: Batch, log_end_offset: int,
                      version: KafkaVersion) -> Verdict:
     """The diagram of the source page: "If seq # > stored, store, else discard"."""
@@ -256,7 +251,7 @@ EXERCISES = (
         explanation="0, 3, 3, 6. Sequences count records, and the retry repeats its 3.",
     ),
     MutantTask(
-        id="3.beat-content", scenario=TWO_COFFEES, mutant=lambda: _mutant("dedupe by content"), budget=1,
+        id="3.beat-content", scenario=TWO_COFFEES, mutant=DedupeByContent, budget=1,
         choose_values=True,
         text="This broker stores the same content only once. Find values, and at most one fault, that show "
              "it isn't Kafka: `task.check({}, values=[...])`",
@@ -285,7 +280,7 @@ EXERCISES = (
                     "early, with error 45, until the missing batch is there.",
     ),
     MutantTask(
-        id="3.beat-buffer", scenario=scenario(4, **BURST), mutant=lambda: _mutant("buffer and sort"),
+        id="3.beat-buffer", scenario=scenario(4, **BURST), mutant=BufferAndSort,
         budget=2, breaks="lost write",
         text="This broker keeps a batch that comes too early, says ok, and stores it once the missing ones "
              "are there. Find two faults that show that it isn't Kafka: `task.check({...: \"...\"})`",

@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import pickle
 import textwrap
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
 
 from lesson_lib.core.batch import Batch
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.kafka_version import KafkaVersion
-from lesson_lib.core.partition_log import Rule
+from lesson_lib.core.partition_log import PartitionLog, Rule
 from lesson_lib.core.producer_state import Appended, Duplicate, ProducerStateEntry, Refused, Verdict
 from lesson_lib.draw import show
 from lesson_lib.errors import LessonError
@@ -27,7 +27,6 @@ from lesson_lib.explorer.explore import explore
 from lesson_lib.explorer.search import TooManyStates
 from lesson_lib.history import History, Kind
 from lesson_lib.sim import simulate
-from lesson_lib.sim.memory_broker import Broker, BrokerState, Handled
 from lesson_lib.teach.message import Message, counted
 from lesson_lib.teach.readings import log_words
 from lesson_lib.teach.tasks import bounded
@@ -90,61 +89,65 @@ def _decision(accept: Accept, batch: SeenBatch, memory: dict[Any, Any], first: b
     return bool(answer) if isinstance(answer, bool) else also
 
 
-@dataclass(frozen=True)
-class LearnerBroker(Broker):
-    """The explorer's broker with the learner's rule.
-
-    The memory is kept as bytes, so that equal memories are one state.
-    """
+@dataclass
+class LearnerBroker(PartitionLog):
+    """A broker with the learner's rule, for the explorer; `remembered` is the rule's memory."""
 
     accept: Accept = bool  # type: ignore[assignment]
+    remembered: dict[Any, Any] = field(init=False, default_factory=dict)
+    refusing: ClassVar[str] = ""
 
-    def handle(self, state: BrokerState, batch: Batch) -> Handled:
-        """Ask the rule; the memory that it leaves behind belongs to the next state."""
-        memory = pickle.loads(state.memory) if state.memory else {}
-        seen = as_seen(batch)
-        stores = _decision(self.accept, seen, memory, first=not (state.memory or state.log))
-        after = state._replace(memory=_frozen(memory))
-        if stores:
-            return Handled(after._replace(log=(*state.log, batch)), Appended(state.log_end_offset))
-        return Handled(after, Duplicate(_first_like(seen, [as_seen(b) for b in state.log])))
+    def append(self, batch: Batch) -> Verdict:
+        """Ask the rule; what it refuses leaves memory and log as they are."""
+        seen, before = as_seen(batch), self.memory()
+        first = not (self.remembered or self.batches)
+        answer = _decision(self.accept, seen, self.remembered, first=first, also=self.refusing)
+        if answer == REFUSE:
+            self.recall(before)
+            return Refused(ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER)
+        if not answer:
+            return Duplicate(_first_like(seen, self._stored()))
+        self.store(batch)
+        return Appended(self.batches[-1].base_offset)
 
-    def restarted(self, state: BrokerState) -> BrokerState:
+    def _stored(self) -> list[SeenBatch]:
+        return [as_seen(one.batch) for one in self.batches]
+
+    def restart_clean(self, now: int = 0) -> None:
         """What is kept in memory alone is gone."""
-        return state._replace(memory=())
+        self.remembered = {}
 
-    def failed_over(self, state: BrokerState) -> BrokerState:
+    def fail_over(self) -> None:
         """Another broker has the log, and not this memory."""
-        return state._replace(memory=())
+        self.remembered = {}
+
+    def memory(self) -> Hashable:
+        """As bytes, so that equal memories are one state."""
+        return _frozen(self.remembered) if self.remembered else b""
+
+    def recall(self, memory: Any) -> None:
+        """Remember that."""
+        self.remembered = pickle.loads(memory) if memory else {}
 
 
-@dataclass(frozen=True)
+@dataclass
 class RefusingBroker(LearnerBroker):
     """The rule may also return "refuse": error 45.
 
     Whoever has the log builds the memory from it, by the same rule.
     """
 
-    def handle(self, state: BrokerState, batch: Batch) -> Handled:
-        """Ask the rule; what it refuses leaves memory and log as they are."""
-        memory = pickle.loads(state.memory) if state.memory else {}
-        seen = as_seen(batch)
-        answer = _decision(self.accept, seen, memory, first=not (state.memory or state.log), also=REFUSE)
-        if answer == REFUSE:
-            return Handled(state, Refused(ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER))
-        after = state._replace(memory=_frozen(memory))
-        if answer:
-            return Handled(after._replace(log=(*state.log, batch)), Appended(state.log_end_offset))
-        return Handled(after, Duplicate(_first_like(seen, [as_seen(b) for b in state.log])))
+    refusing: ClassVar[str] = REFUSE
 
-    def restarted(self, state: BrokerState) -> BrokerState:
+    def restart_clean(self, now: int = 0) -> None:
         """Read the log again through the rule."""
-        memory: dict[Any, Any] = {}
-        for batch in state.log:
-            bounded.call(self.accept, as_seen(batch), memory)
-        return state._replace(memory=_frozen(memory) if state.log else ())
+        self.remembered = {}
+        for seen in self._stored():
+            bounded.call(self.accept, seen, self.remembered)
 
-    failed_over = restarted
+    def fail_over(self) -> None:
+        """The same at another broker."""
+        self.restart_clean()
 
 
 def _first_like(seen: SeenBatch, log: list[SeenBatch]) -> int:

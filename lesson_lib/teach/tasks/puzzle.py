@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 from itertools import combinations, product
 from typing import Any
 
-from lesson_lib.core.partition_log import Rule
+from lesson_lib.core.partition_log import PartitionLog, Rule
 from lesson_lib.draw import compare, show
 from lesson_lib.errors import LessonError
 from lesson_lib.explorer.explore import explore
 from lesson_lib.faults import FaultScript, parse_script
 from lesson_lib.history import History
-from lesson_lib.sim.memory_broker import Broker
 from lesson_lib.teach.content import Scenario
 from lesson_lib.teach.message import Message, counted
 from lesson_lib.teach.readings import log_words, told_words
@@ -163,7 +162,7 @@ class MutantTask(ScriptTask):
     anomaly that the wrong broker must show, where any difference is not enough.
     """
 
-    mutant: Callable[[], Rule | Broker]
+    mutant: Callable[[], Rule | PartitionLog]
     budget: int = 2
     choose_values: bool = False
     breaks: str = ""

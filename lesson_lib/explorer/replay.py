@@ -1,0 +1,141 @@
+"""A path of the explorer, played once more by the simulation's own producer, connection and broker.
+
+So it can be drawn, named and compared like every other run, and an end that was found is one that the toy
+really comes to.
+
+Nothing here happens by itself: the clock moves 10 ms a step, and each step does what a timer of the
+simulation would have done.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from lesson_lib.explorer.client import oldest_waiting
+from lesson_lib.explorer.protocol import REFUSE, STORE_AND_ANSWER, Protocol, SearchState, Steps
+from lesson_lib.faults import BROKER_FAULTS, DELIVER, Fault, FaultScript
+from lesson_lib.history import History, Settings
+from lesson_lib.sim.messages import ProduceAnswer, ProduceRequest
+from lesson_lib.sim.network import Connection
+from lesson_lib.sim.sender import Sender
+from lesson_lib.sim.toy_broker import ToyBroker
+from lesson_lib.sim.world import ToyWorld
+
+STEP_MS = 10
+ANSWERS = {"handle": DELIVER, "refuse": Fault("refuse", (REFUSE,)),
+           "store and answer": Fault("store and answer", (STORE_AND_ANSWER,))}
+
+
+class Replay:
+    """`wire`: requests that the broker has not handled, `answers`: what the producer has not read, `late`:
+    requests of dead connections, each with its connection. `faults`: what went wrong, in a script's words.
+    """
+
+    def __init__(self, protocol: Protocol) -> None:
+        client, self.world, self.faults = protocol.client, ToyWorld(FaultScript()), list[str]()
+        self.protocol = protocol
+        self.broker = ToyBroker(self.world, {p: replace(protocol.log) for p in range(client.partitions)})
+        self.sender = Sender(self.world, self.broker, client.settings, client.kind, "producer")
+        for number, value in enumerate(protocol.values):
+            self.sender.send((value,), number % client.partitions)
+        self.wire: list[ProduceRequest] = []
+        self.answers: list[tuple[ProduceRequest, ProduceAnswer]] = []
+        self.late: list[tuple[Connection, list[ProduceRequest]]] = []
+
+    def walk(self, start: SearchState, path: Steps) -> None:
+        """Every step from the start on."""
+        before = start
+        for step, after in ((step, SearchState(*after)) for step, after in path):
+            self._take(step, before, after)
+            before = after
+
+    def _take(self, step: str, before: SearchState, after: SearchState) -> None:
+        self.world.clock.now += STEP_MS
+        clients = self.protocol.clients
+        if step == "send":
+            self._send(self.protocol.requests[after.requests[-1]].number)
+        elif step in ANSWERS:
+            self._handle(ANSWERS[step])
+        elif step == "answer":
+            self._connection.deliver(*self.answers.pop(0))
+        elif step == "handle late":
+            self._handle_late(next(i for i, old in enumerate(before.late) if after.late[i:i + 1] != (old,)))
+        elif step == "give up":
+            ended = zip(clients[before.client].told, clients[after.client].told, strict=True)
+            self._give_up(before, sum(old != new for old, new in ended))
+        elif step == "delivery timeout":
+            self.faults.append(f"delivery timeout of batch {oldest_waiting(self.sender.producer).number}")
+            self._expire()
+        else:
+            self._tear(step)
+
+    @property
+    def _connection(self) -> Connection:
+        assert self.sender.connection is not None
+        return self.sender.connection
+
+    def _send(self, number: int) -> None:
+        heads = self.sender.producer.heads()
+        self.sender.transmit(next(head for head in heads if head.number == number))
+        self.wire.append(self._connection.unanswered[-1])
+
+    def _handle(self, fault: Fault) -> None:
+        request = self.wire.pop(0)
+        request.fault, request.arrived = fault, True
+        if fault is not DELIVER:
+            self.faults.append(f"{request.attempt}: {fault}")
+        self.answers.append((request, self.broker.handle(request)))
+
+    def _handle_late(self, which: int) -> None:
+        """A request of a dead connection is handled; its answer has nowhere to go."""
+        connection, requests = self.late[which]
+        request = requests.pop(0)
+        request.arrived, request.lost = True, False
+        self.broker.handle(request)
+        connection.lose(request)
+        self.late = [old for old in self.late if old[1]]
+
+    def _give_up(self, before: SearchState, batches: int) -> None:
+        """After one of many tries before the delivery timeout, each of which leads back to where it began."""
+        for _, request in self.protocol.sent[before.client][:1]:
+            self._send(self.protocol.requests[request].number)
+            self.world.clock.now += STEP_MS
+            self._handle(DELIVER)
+            self.world.clock.now += STEP_MS
+            self._connection.deliver(*self.answers.pop())
+            self.world.clock.now += STEP_MS
+        for _ in range(batches):
+            self._expire()
+
+    def _expire(self) -> None:
+        producer = self.sender.producer
+        producer.expired(oldest_waiting(producer))
+
+    def _tear(self, step: str) -> None:
+        """The connection is gone with all unanswered on it; with `late` the broker still has requests."""
+        arriving = self.wire if step == "late" else []
+        self.faults.append(f"{arriving[0].attempt}: late" if arriving else self._cut())
+        for request in arriving:
+            request.lost = True  # for the producer; nobody draws it as lost
+        self._connection.tear("what it carried arrives late" if arriving else "")
+        if step in BROKER_FAULTS.values():
+            self.broker.happen(step)
+            self.faults.append(f"{self.world.attempts + 1}: {step}")
+        if arriving:
+            self.late.append((self._connection, arriving))
+        self.wire, self.answers = [], []
+
+    def _cut(self) -> str:
+        """The line of a fault script for a torn connection, at the first attempt that had no answer."""
+        first, handled = self._connection.unanswered[0].attempt, len(self.answers)
+        if handled + len(self.wire) == 1:
+            return f"{first}: lose {'ack' if handled else 'request'}"
+        return f"{first}: cut {handled} 0"
+
+
+def replay(protocol: Protocol, start: SearchState, path: Steps, settings: Settings) -> History:
+    """The path as a History; its settings have the faults in a script's words, as far as it has words."""
+    played = Replay(protocol)
+    played.walk(start, path)
+    settings = replace(settings, faults="; ".join(played.faults))
+    return History(tuple(played.world.events), played.broker.all_cells(), settings)
