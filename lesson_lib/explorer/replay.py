@@ -96,8 +96,8 @@ class Replay:
         self.late = [old for old in self.late if old[1]]
 
     def _give_up(self, before: SearchState, batches: int) -> None:
-        """After one of many tries before the delivery timeout, each of which leads back to where it began."""
-        for _, request in self.protocol.sent[before.client][:1]:
+        """After one of many rounds of tries before a delivery timeout; each leads back to where it began."""
+        for _, request in self.protocol.sent[before.client]:
             self._send(self.protocol.requests[request].number)
             self.world.clock.now += STEP_MS
             self._handle(DELIVER)
