@@ -20,13 +20,14 @@ from random import Random
 from course_tools.conformance.broker_under_test import BrokerUnderTest, in_step
 from course_tools.conformance.compare import Comparison, compare, smallest
 from course_tools.conformance.generate import random_script
-from course_tools.conformance.judgement import Difference, Judgement, cause_of
+from course_tools.conformance.judgement import Difference, Judgement
 from course_tools.conformance.mirror import DECISION_TABLE
-from course_tools.conformance.report import MOST_SMALL, ProgressBar, page, told
+from course_tools.conformance.report import ProgressBar, page, told
 from course_tools.conformance.script import Script, parse
 from course_tools.conformance.targets import Target, running, targets
 from course_tools.page import write
 from lesson_lib.broker.embedded import EmbeddedBroker
+from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.errors import LessonError
 from lesson_lib.wire import probe
 
@@ -89,7 +90,7 @@ def _one(target: Target, options: argparse.Namespace) -> int:
         else:
             made = scripts(options.seed, options.count, kafka, theirs)
         bar = ProgressBar(1 if options.replay else options.count)
-        judged = judge(kafka, theirs, made, name, bar)
+        judged = judge(kafka, theirs, made, name, rule, bar)
     how = "one script" if options.replay else f"{options.count} histories, seed {options.seed}"
     head = f"{name}, judged by the rule of Kafka {rule}: {how}."
     print("\n".join([head, judged.table(), *told(judged)]))
@@ -108,9 +109,9 @@ def scripts(seed: int, count: int, *sides: BrokerUnderTest) -> Iterator[Script]:
 
 
 def judge(kafka: BrokerUnderTest, theirs: BrokerUnderTest, made: Iterable[Script], name: str,
-          bar: ProgressBar | None = None) -> Judgement:
+          rule: str = "4.4", bar: ProgressBar | None = None) -> Judgement:
     """Play every script on both, look further where they differ, and make each difference small."""
-    judged = Judgement(name)
+    judged = Judgement(name, KafkaVersion.of(rule))
     waiting = ((script, 0) for script in made)
     for number in range(ROUNDS):
         again: list[tuple[Script, int]] = []
@@ -120,7 +121,14 @@ def judge(kafka: BrokerUnderTest, theirs: BrokerUnderTest, made: Iterable[Script
             if bar and not number:
                 bar.add(len(judged.differences))
         waiting = iter(again)
-    judged.settle(lambda one, make_small: _smallest(kafka, theirs, one, make_small), MOST_SMALL)
+
+    def small(one: Difference) -> Comparison | None:
+        """A script that shows this difference, as short as it gets; None where it does not happen again."""
+        tried = sorted(one.found, key=lambda each: len(each.script.steps))[:TRIES]
+        found = (smallest(kafka, theirs, each, lambda compared: one.cause in judged.causes_of(compared))
+                 for each in tried)
+        return next(filter(None, found), None)
+    judged.settle(small)
     return judged
 
 
@@ -135,17 +143,6 @@ def _played(kafka: BrokerUnderTest, theirs: BrokerUnderTest,
             yield script
     for number, compared in enumerate(compare(kafka, theirs, remembered())):
         yield compared, since[number]
-
-
-def _smallest(kafka: BrokerUnderTest, theirs: BrokerUnderTest, one: Difference,
-              make_small: bool) -> Comparison | None:
-    """A script that shows this difference, the shortest for `make_small`; None where it does not happen
-    again."""
-    for found in sorted(one.found, key=lambda each: len(each.script.steps))[:TRIES]:
-        if small := smallest(kafka, theirs, found, lambda compared: cause_of(compared) == one.cause,
-                             make_small):
-            return small
-    return None
 
 
 def _as_json(judged: Judgement) -> dict[str, object]:

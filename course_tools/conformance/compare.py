@@ -47,10 +47,10 @@ def compare(left: BrokerUnderTest, right: BrokerUnderTest, scripts: Iterable[Scr
 
 
 def smallest(left: BrokerUnderTest, right: BrokerUnderTest, found: Comparison,
-             is_it: Callable[[Comparison], bool], make_small: bool = True) -> Comparison | None:
+             is_it: Callable[[Comparison], bool]) -> Comparison | None:
     """The shortest script near `found` of which `is_it` holds; None where that does not happen again."""
     def again(scripts: Sequence[Script]) -> list[bool]:
         return [is_it(compared) for compared in compare(left, right, scripts)]
     if not again([found.script])[0]:
         return None
-    return next(compare(left, right, [shrink(found.script, again)])) if make_small else found
+    return next(compare(left, right, [shrink(found.script, again)]))

@@ -34,16 +34,14 @@ class Edges:
         self.letter = self.dice.choice(self.letters)
         self.partition = self.dice.randrange(self.mirror.partitions)
         self.entry = self.mirror.entry(self.letter, self.partition)
-        known = self.mirror.transactional.get(self.letter)
-        self.newest = known.epoch if known else 0
+        self.newest = self.mirror.producer(self.letter)[1]
         self.epoch = self.entry.producer_epoch if self.entry else max(self.newest, 0)
 
     @property
     def in_transaction(self) -> bool:
         """Whether the producer has a transaction open on the partition, or has announced one."""
-        known = self.mirror.transactional.get(self.letter)
         opened = self.entry is not None and self.entry.current_txn_first_offset is not None
-        return bool(opened or (known and self.partition in known.added))
+        return opened or self.mirror.has_added(self.letter, self.partition)
 
     @property
     def next_sequence(self) -> int:

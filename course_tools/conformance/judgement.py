@@ -1,14 +1,15 @@
 """What a broker does otherwise than Kafka's rule, row by row of the decision table, and why.
 
 Of a history the first difference counts, as what follows may be its consequence: in the answers, where those
-are all the same in the offsets and times that come with them, and then in what is left at the end.
-Differences are grouped by their cause (the row, and what each of the two did). So that a frequent one hides
-no other, the step that differs is taken out of its history and the rest is played again.
+are all the same in the offsets and times that come with them, and then in what is left at the end. So that a
+frequent one hides no other, the step that differs is taken out of its history and the rest is played again.
 
-A cause counts if its script shows it again; what happens once and never again is told apart. If all unusual
-steps (a refusal, a duplicate, a marker) that one shortest script needs before the step that differs are
-needed by another one too, and both end in the same answer of this broker, then the other is a consequence,
-and is counted with the first: the broker took something away from those steps that Kafka does not.
+Differences are grouped by their cause: the row, and what each of the two did there. A cause counts if its
+script shows it again; what happens once and never again is told apart. The first decision that went another
+way need not be the one that shows: a broker may answer a step as Kafka does, keep something else of it, and
+give that away later, in any row. Everything in a shortest script is needed, so the rows before the last one,
+but for those without which its row cannot be reached, say which step that was. A difference that needs the
+same rows as another and maybe more, and ends in the same answer of this broker, is counted with the other.
 """
 
 from __future__ import annotations
@@ -18,16 +19,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 
 from course_tools.conformance.compare import Comparison
-from course_tools.conformance.mirror import DECISION_TABLE, Mirror
+from course_tools.conformance.mirror import DECISION_TABLE, rows_by_step
 from course_tools.conformance.outcome import EndState, Seen
 from course_tools.conformance.script import Script
+from lesson_lib.core.kafka_version import DEFAULT_VERSION, KafkaVersion
 from lesson_lib.text_table import aligned
 
 ANSWERS, PLACES, LEFT = "answer", "offsets and times", "state at the end"
+PLACE_NAMES = "base offset", "log start", "time of append"
 HUNG_UP = -1
 NOT_SERVED = ("hung up", "error 35")
 HEADINGS = ("row", "tried", "verdict", "what Apache Kafka does")
-USUAL = {"D1", "D16", "D17", "D18", "D22", "D23 added", "init", "add"}  # rows of what a producer does anyway
+ANY_PRODUCER = {"D1", "D16", "D17", "D18"}  # rows on the way to others, of whoever sends
+TRANSACTION = {"init", "add", "D23 added", "D22"}  # and on the way to the rows of a transaction
+SEVERAL = {"partitions": "a second partition", "producers": "a second producer"}
+OF_A_COORDINATOR = {f"error {code}" for code in (48, 49, 51, 53, 90, 120)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,37 +46,37 @@ class Cause:
     theirs: str
 
     def __str__(self) -> str:
-        meaning = f" ({DECISION_TABLE[self.row]})" if self.row in DECISION_TABLE else ""
-        return f"{self.level}, {self.row}{meaning}: Apache Kafka {self.kafka}, this broker {self.theirs}"
+        return f"{self.level}, {in_words(self.row)}: Apache Kafka {self.kafka}, this broker {self.theirs}"
+
+
+def in_words(row: str) -> str:
+    """A row with its meaning."""
+    return f"{row} ({DECISION_TABLE[row]})" if row in DECISION_TABLE else SEVERAL.get(row, row)
 
 
 @dataclass
 class Difference:
-    """One cause with the histories that show it first, the shortest script, and what follows from it."""
+    """One cause with the histories that show it first, the shortest script, and what is counted with it.
+
+    `needs`: the rows, and a second partition or producer, that the shortest script needs before the step that
+    differs.
+    """
 
     cause: Cause
     found: list[Comparison] = field(default_factory=list)
     rows: set[str] = field(default_factory=set)
     smallest: Comparison | None = None
+    needs: frozenset[str] = frozenset()
     consequences: list[Difference] = field(default_factory=list)
 
     @property
-    def needs(self) -> frozenset[str]:
-        """What its shortest script needs before the step that differs: unusual rows, and a second partition
-        or producer."""
-        if self.smallest is None or self.cause.level != ANSWERS:
-            return frozenset()
-        script = self.smallest.script
-        before = rows_by_step(script)[:_first(self.smallest, _answer)]
-        producers = {step.producer for step in script.steps}
-        several = {"partitions": script.partitions, "producers": len(producers)}
-        return frozenset([*(row for step in before for row in step),
-                          *(name for name, number in several.items() if number > 1)]) - USUAL
-
-    @property
     def histories(self) -> int:
-        """How many show it, or what follows from it."""
+        """How many show it, or what is counted with it."""
         return len(self.found) + sum(one.histories for one in self.consequences)
+
+    def __str__(self) -> str:
+        after = ", and ".join(map(in_words, sorted(self.needs)))
+        return f"{self.cause}{' (after ' * bool(after)}{after}{')' * bool(after)}"
 
 
 @dataclass
@@ -81,6 +87,7 @@ class Judgement:
     """
 
     name: str
+    version: KafkaVersion = DEFAULT_VERSION
     tried: Counter[str] = field(default_factory=Counter)
     differences: dict[Cause, Difference] = field(default_factory=dict)
     once: int = 0
@@ -88,26 +95,42 @@ class Judgement:
     def take(self, compared: Comparison, since: int = 0) -> tuple[Script, int] | None:
         """Count one history from the step `since` on; the history without the step that differs, if one
         does, and from where on it is to be counted then."""
-        rows, cause = rows_by_step(compared.script), cause_of(compared)
-        at = _first(compared, _TELLS[cause.level]) if cause and cause.level in _TELLS else len(rows)
+        rows, at = rows_by_step(compared.script, self.version), _differing(compared)[1]
         for step in rows[since:at + 1]:
             self.tried.update(step)
-        if cause is None:
-            return None
-        difference = self.differences.setdefault(cause, Difference(cause))
-        difference.found.append(compared)
-        difference.rows.update(*rows[at:at + 1])
+        for cause in self.causes_of(compared):
+            difference = self.differences.setdefault(cause, Difference(cause))
+            difference.found.append(compared)
+            difference.rows.update(*rows[at:at + 1])
         steps = compared.script.steps
         rest = compared.script.with_steps(steps[:at] + steps[at + 1:])
         return (rest, at) if at < len(steps) - 1 and rest.playable else None
 
-    def settle(self, smallest: Callable[[Difference, bool], Comparison | None], most: int) -> None:
-        """Set aside what does not happen again, give the `most` frequent of the others their shortest script,
-        and count consequences with what they follow from."""
-        for number, one in enumerate(self.by_number()):
-            one.smallest = smallest(one, number < most)
+    def causes_of(self, compared: Comparison) -> list[Cause]:
+        """Why the two differ in this history; several where one answer lacks more than one thing."""
+        level, at = _differing(compared)
+        if level == LEFT:
+            return _left_behind(compared)[:1]
+        left, right = compared.left.steps[at], compared.right.steps[at]
+        if level == PLACES:  # the same in every row
+            where = "an answer with an error" if left.error else "an answer without one"
+            return [Cause(PLACES, where, name if one else f"no {name}",
+                          f"no {name}" if not other else f"another {name}" if one else f"a {name}")
+                    for name, one, other in zip(PLACE_NAMES, _places(left), _places(right), strict=True)
+                    if one != other]
+        rows = rows_by_step(compared.script, self.version)[at] or [compared.script.steps[at].kind]
+        theirs = _answer(right)
+        return [Cause(ANSWERS, rows[0 if theirs in OF_A_COORDINATOR else -1], _answer(left), theirs)]
+
+    def settle(self, smallest: Callable[[Difference], Comparison | None]) -> None:
+        """Set aside what does not happen again, give the others their shortest script, and count
+        consequences with what they follow from."""
+        for one in self.by_number():
+            one.smallest = smallest(one)
             if one.smallest is None:
                 self.once += len(self.differences.pop(one.cause).found)
+            elif one.cause.level == ANSWERS:
+                one.needs = self._needs(one.smallest)
         origins: list[Difference] = []
         for one in sorted(self.by_number(), key=lambda each: len(each.needs)):
             origin = next((each for each in origins if each.needs <= one.needs
@@ -116,6 +139,16 @@ class Judgement:
                 origin.consequences.append(self.differences.pop(one.cause))
             elif one.needs:
                 origins.append(one)
+
+    def _needs(self, small: Comparison) -> frozenset[str]:
+        script, at = small.script, _differing(small)[1]
+        last = script.steps[at]
+        of_a_transaction = last.transactional or last.kind != "send" and last.of_transactional_id
+        before = {row for rows in rows_by_step(script, self.version)[:at] for row in rows}
+        several = {"partitions": script.partitions,
+                   "producers": len({step.producer for step in script.steps})}
+        return frozenset(before | {name for name, number in several.items() if number > 1}
+                         ) - ANY_PRODUCER - (TRANSACTION if of_a_transaction else set())
 
     def by_number(self) -> list[Difference]:
         """The differences, the most frequent first."""
@@ -141,38 +174,14 @@ class Judgement:
         return "\n".join(aligned([HEADINGS, *rows]))
 
 
-def rows_by_step(script: Script) -> list[list[str]]:
-    """For each step the rows that it hits."""
-    mirror = Mirror(script.partitions, script.transaction_version_2)
-    return [list(mirror.play(step)) for step in script.steps]
-
-
-def cause_of(compared: Comparison) -> Cause | None:
-    """Why the two differ in this history, None where they do not."""
-    for level in _TELLS:
-        if (step := _first(compared, _TELLS[level])) >= 0:
-            return _cause_at(compared, level, step)
-    for one, other in zip(compared.left.partitions, compared.right.partitions, strict=False):
-        for what in fields(EndState):
-            if getattr(one, what.name) != getattr(other, what.name):
-                return Cause(LEFT, what.name.replace("_", " "), "keeps one", "keeps another")
-    return None
-
-
-def _cause_at(compared: Comparison, level: str, step: int) -> Cause:
-    left, right = compared.left.steps[step], compared.right.steps[step]
-    if level == PLACES:  # the same in every row
-        kafka, theirs = _place_words(left), _place_words(right)
-        return Cause(level, "an answer with an error" if left.error else "an answer without one", kafka,
-                     theirs if theirs != kafka else "another time")
-    row = next(iter(rows_by_step(compared.script)[step]), compared.script.steps[step].kind)
-    return Cause(level, row, _answer(left), _answer(right))
-
-
-def _first(compared: Comparison, told: Callable[[Seen], object]) -> int:
-    """The first step of which the two tell something else, -1 for none."""
-    pairs = enumerate(zip(compared.left.steps, compared.right.steps, strict=True))
-    return next((step for step, (one, other) in pairs if told(one) != told(other)), -1)
+def _differing(compared: Comparison) -> tuple[str, int]:
+    """In what the two differ first, and at which step; behind the last one for what is left at the end."""
+    for level, told in ((ANSWERS, _answer), (PLACES, _places)):
+        pairs = enumerate(zip(compared.left.steps, compared.right.steps, strict=True))
+        step = next((step for step, (one, other) in pairs if told(one) != told(other)), None)
+        if step is not None:
+            return level, step
+    return LEFT, len(compared.script.steps)
 
 
 def _answer(seen: Seen) -> str:
@@ -181,14 +190,15 @@ def _answer(seen: Seen) -> str:
     return f"error {seen.error}" if seen.error else "ok"
 
 
-def _places(seen: Seen) -> tuple[bool, str, bool]:
-    """Which of the numbers are there, and the time; the offsets themselves are the history's."""
-    return seen.base_offset >= 0, seen.append_time, seen.log_start_offset >= 0
+def _places(seen: Seen) -> tuple[str, ...]:
+    """In the order of `PLACE_NAMES`; empty for what is not there."""
+    return tuple(str(number) if number >= 0 else "" for number in (seen.base_offset, seen.log_start_offset)
+                 ) + (seen.append_time,)
 
 
-def _place_words(seen: Seen) -> str:
-    return ", ".join(name for name, there in zip(("offset", "time", "log start"), _places(seen), strict=True)
-                     if there) or "nothing"
-
-
-_TELLS: dict[str, Callable[[Seen], object]] = {ANSWERS: _answer, PLACES: _places}
+def _left_behind(compared: Comparison) -> list[Cause]:
+    return [Cause(LEFT, what.name.replace("_", " "), "keeps one" if kafka else "keeps nothing",
+                  "keeps another" if theirs else "keeps nothing")
+            for one, other in zip(compared.left.partitions, compared.right.partitions, strict=False)
+            for what in fields(EndState)
+            if (kafka := getattr(one, what.name)) != (theirs := getattr(other, what.name))]

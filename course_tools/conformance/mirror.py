@@ -1,9 +1,9 @@
 """What a script does to its partitions, followed without a broker: where the edges are, and which row of the
 table a step hits.
 
-The logs are `core`'s own. The coordinator is followed just far enough to know what is open; it decides
-nothing: a mistake here sends the generator to a duller place or counts a row wrongly, and changes no
-comparison.
+The logs and the coordinator are `core`'s own, so a row says what Apache Kafka decides at that step. Only what
+is asked in between (who is asked first, what a flaw hides) is told here once more. A mistake in it sends the
+generator to a duller place or counts a row wrongly, and changes no comparison.
 """
 
 from __future__ import annotations
@@ -11,133 +11,151 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from course_tools.conformance.script import Script, Step
-from lesson_lib.core.batch import MAX_SEQUENCE, Batch, increment_sequence
+from lesson_lib.core.batch import MAX_SEQUENCE, NO_PRODUCER_EPOCH, NO_PRODUCER_ID, Batch, increment_sequence
+from lesson_lib.core.error_codes import ErrorCode
+from lesson_lib.core.kafka_version import DEFAULT_VERSION, KafkaVersion
 from lesson_lib.core.partition_log import PartitionLog
 from lesson_lib.core.producer_state import Appended, ProducerStateEntry
+from lesson_lib.core.transaction_metadata import CoordinatorAnswer, TxnState
+from lesson_lib.core.transactions import TransactionCoordinator
 
 Range = tuple[int, int, int]  # epoch, first sequence, last sequence
+NOBODY = NO_PRODUCER_ID, NO_PRODUCER_EPOCH
+BEFORE_THE_COORDINATOR = {"nameless": "nameless", "two": "D24"}
+ROW_OF_FLAW = {"control": "D20"}
+NOT_VERIFIED = {ErrorCode.INVALID_PRODUCER_ID_MAPPING: "D23 unknown id",
+                ErrorCode.PRODUCER_FENCED: "D23 other epoch"}
 
 
-@dataclass
-class Coordinated:
-    """What the coordinator knows of one transactional id."""
-
-    epoch: int = -1
-    added: set[int] = field(default_factory=set)
+STORED = {"D1", "D10", "D12", "D13", "D15", "D16", "D17", "D22"}
 
 
 @dataclass
 class Mirror:
-    """The state of a script's world between two steps."""
+    """The state of a script's world between two steps. A transactional id is its letter, its topic ""."""
 
     partitions: int
     version_2: bool = False
+    version: KafkaVersion = DEFAULT_VERSION
     logs: list[PartitionLog] = field(default_factory=list)
-    ids: dict[str, int] = field(default_factory=dict)
-    transactional: dict[str, Coordinated] = field(default_factory=dict)
-    stored: dict[tuple[int, int], list[Range]] = field(default_factory=dict)
-    last_id: int = 0
+    coordinator: TransactionCoordinator = field(default_factory=TransactionCoordinator)
+    producers: dict[str, tuple[int, int]] = field(default_factory=dict)  # letter -> id and epoch it was given
 
     def __post_init__(self) -> None:
-        self.logs = [PartitionLog() for _ in range(self.partitions)]
+        self.logs = [PartitionLog(self.version) for _ in range(self.partitions)]
+        self.coordinator.version = self.version
 
-    def producer_id(self, letter: str) -> int:
-        """A number for a letter; another one after `new`."""
-        if letter and letter not in self.ids:
-            self._new_id(letter)
-        return self.ids[letter] if letter else -1
-
-    def _new_id(self, letter: str) -> None:
-        self.last_id += 1
-        self.ids[letter] = self.last_id
+    def producer(self, letter: str) -> tuple[int, int]:
+        """Producer id and newest epoch of a letter; small ones get an id when they first need one."""
+        if letter and letter not in self.producers:
+            self.producers[letter] = (NO_PRODUCER_ID, 0) if letter.isupper() else (
+                self.coordinator.new_producer_id(), 0)
+        return self.producers[letter] if letter else NOBODY
 
     def entry(self, letter: str, partition: int) -> ProducerStateEntry | None:
         """What the partition's leader remembers of a producer."""
-        return self.logs[partition].producers.get(self.producer_id(letter))
+        return self.logs[partition].producers.get(self.producer(letter)[0])
 
     def ranges(self, letter: str, partition: int) -> list[Range]:
-        """Every range that this producer stored on the partition, oldest first, forgotten ones too."""
-        return self.stored.get((self.producer_id(letter), partition), [])
+        """Every range of this producer that is in the partition, oldest first, forgotten ones too."""
+        batches = [stored.batch for stored in self.logs[partition].batches]
+        return [(batch.producer_epoch, batch.base_sequence, batch.last_sequence) for batch in batches
+                if batch.producer_id == self.producer(letter)[0] and not batch.control]
 
-    def batch(self, step: Step) -> Batch:
-        """The step's batch with the mirror's producer id and epoch."""
-        newest = self.transactional[step.producer].epoch if step.of_transactional_id else 0
-        numbers = (-1, -1, -1)
-        if step.producer:
-            numbers = self.producer_id(step.producer), newest + step.epoch, step.base_sequence
-        return Batch(step.count, *numbers, transactional=step.transactional, control=step.flaw == "control")
-
-    def open_here(self, step: Step) -> bool:
-        """Whether the step's producer has a transaction open on the step's partition."""
-        entry = self.entry(step.producer, step.partition)
-        return entry is not None and entry.current_txn_first_offset is not None
+    def has_added(self, letter: str, partition: int) -> bool:
+        """Whether the partition is part of the letter's transaction, as far as the coordinator knows."""
+        known = self.coordinator.entries.get(letter)
+        return known is not None and ("", partition) in known.partitions
 
     def play(self, step: Step) -> list[str]:
-        """Follow one step; returns the names of the rows it hits."""
+        """Follow one step; returns the names of the rows it hits. Of two the first one let it pass."""
         return getattr(self, f"_{step.kind}")(step)
 
-    def _send(self, step: Step) -> list[str]:
-        if step.flaw:
-            return ["D20" if step.flaw == "control" else "D24" if step.flaw == "two" else step.flaw]
-        rows = self._verification(step)
-        if rows and rows[0] != "D23 added":
-            return rows
-        batch = self.batch(step)
-        rows += [row_of(self.entry(step.producer, step.partition), batch,
-                        self.ranges(step.producer, step.partition))]
-        if isinstance(self.logs[step.partition].append(batch), Appended):
-            self.stored.setdefault((batch.producer_id, step.partition), []).append(
-                (batch.producer_epoch, batch.base_sequence, batch.last_sequence))
-        return rows
+    # a batch
 
-    def _verification(self, step: Step) -> list[str]:
-        """D23: the first batch of a transaction on a partition, by what the coordinator knows of it."""
-        if not step.transactional or self.open_here(step):
+    def _send(self, step: Step) -> list[str]:
+        if row := BEFORE_THE_COORDINATOR.get(step.flaw):
+            return [row]
+        batch, log = self._batch(step), self.logs[step.partition]
+        rows = self._verification(step, batch, log)
+        if rows and rows != ["D23 added"]:
+            return rows
+        if step.flaw:
+            return [*rows, ROW_OF_FLAW.get(step.flaw, step.flaw)]
+        waiting, entry = log.verifying.get(batch.producer_id), self.entry(step.producer, step.partition)
+        row = row_of(entry, batch, self.ranges(step.producer, step.partition))
+        stored = isinstance(log.append(batch), Appended)
+        if waiting and not stored and row in STORED and waiting.refuses(batch, entry):
+            late = batch.base_sequence > waiting.lowest_sequence
+            row = "D23 late" if late else "D17 bumping"
+        return [*rows, row]
+
+    def _batch(self, step: Step) -> Batch:
+        numbers = (*NOBODY, -1)
+        if step.producer:
+            producer_id, newest = self.producer(step.producer)
+            numbers = producer_id, step.epoch + newest * step.of_transactional_id, step.base_sequence
+        return Batch(step.count, *numbers, transactional=step.transactional, control=step.flaw == "control")
+
+    def _verification(self, step: Step, batch: Batch, log: PartitionLog) -> list[str]:
+        """D23: what the coordinator says of a batch that would open a transaction in the log."""
+        if not log.needs_verification(batch) or not self.version.verifies_transactions:
             return []
-        known = self.transactional.get(step.producer)
-        if known is None:
-            return ["D23 unknown id"]
-        if step.epoch != 0:
-            return ["D23 other epoch"]
-        if self.version_2:
-            known.added.add(step.partition)
-        return ["D23 added" if step.partition in known.added else "D23 not added"]
+        entry = log.producers.get(batch.producer_id)
+        is_old = entry is not None and batch.producer_epoch < entry.producer_epoch
+        if is_old and self.version.checks_epoch_before_verification:
+            return ["D9"]
+        log.start_verification(batch, self.version_2)
+        who = step.producer, batch.producer_id, batch.producer_epoch
+        place = "", step.partition
+        error = (self.coordinator.add_partitions(*who, [place], 0) if self.version_2
+                 else self.coordinator.verify(*who, place))
+        return [NOT_VERIFIED.get(error, "D23 not added") if error else "D23 added"]
+
+    # the coordinator
 
     def _init(self, step: Step) -> list[str]:
-        known = self.transactional.setdefault(step.producer, Coordinated())
-        fenced = bool(known.added)
+        believed = self._who(step) if step.kind == "bump" else NOBODY
+        if step.kind == "bump" and believed[1] < 0:  # half a producer, which is no request
+            return ["bump, other epoch"]
+        fenced = self._answered(step.producer, self.coordinator.init_producer_id(step.producer, 1, *believed))
         if fenced:
-            self._markers(step.producer, commit=False, epoch=known.epoch + 1)
-        known.epoch += 2 if fenced and step.kind == "init" else 1
-        return ["fence" if fenced else step.kind]
+            again = self.coordinator.init_producer_id(step.producer, 1, *believed)
+            self._answered(step.producer, again)
+        return [f"{step.kind}, other epoch" if step.epoch else "fence" if fenced else step.kind]
 
-    def _bump(self, step: Step) -> list[str]:
-        return self._init(step) if step.epoch == 0 else ["bump, other epoch"]
+    _bump = _init
 
     def _add(self, step: Step) -> list[str]:
-        if step.epoch == 0:
-            self.transactional[step.producer].added.add(step.partition)
-        return ["add" if step.epoch == 0 else "add, other epoch"]
+        self.coordinator.add_partitions(step.producer, *self._who(step), [("", step.partition)], 0)
+        return ["add, other epoch" if step.epoch else "add"]
 
-    def _commit(self, step: Step) -> list[str]:
-        return self._end(step, commit=True)
+    def _end(self, step: Step) -> list[str]:
+        opened = self.coordinator.entries[step.producer].state is TxnState.ONGOING
+        self._answered(step.producer, self.coordinator.end(
+            step.producer, *self._who(step), commit=step.kind == "commit", epoch_bump=self.version_2))
+        rest = ", other epoch" if step.epoch else "" if opened else ", nothing open"
+        return [step.kind + rest]
 
-    def _abort(self, step: Step) -> list[str]:
-        return self._end(step, commit=False)
+    _commit = _abort = _end
 
-    def _end(self, step: Step, *, commit: bool) -> list[str]:
-        known = self.transactional[step.producer]
-        if step.epoch or not known.added:
-            return [f"{step.kind}, other epoch" if step.epoch else f"{step.kind}, nothing open"]
-        known.epoch += self.version_2
-        self._markers(step.producer, commit=commit, epoch=known.epoch)
-        return [step.kind]
+    def _who(self, step: Step) -> tuple[int, int]:
+        producer_id, newest = self.producer(step.producer)
+        return producer_id, max(newest + step.epoch, -1)
 
-    def _markers(self, letter: str, *, commit: bool, epoch: int) -> None:
-        known = self.transactional[letter]
-        for partition in sorted(known.added):
-            self.logs[partition].append_marker(self.producer_id(letter), epoch, commit=commit)
-        known.added.clear()
+    def _answered(self, letter: str, answer: CoordinatorAnswer) -> bool:
+        """Take over what was handed out, and write the markers; whether the next request has to wait for
+        them."""
+        if not answer.error and answer.producer_id >= 0:
+            self.producers[letter] = answer.producer_id, answer.producer_epoch
+        if marker := answer.marker:
+            for _, partition in marker.partitions:
+                self.logs[partition].append_marker(marker.producer_id, marker.producer_epoch,
+                                                   commit=marker.commit)
+            self.coordinator.complete(letter)
+        return answer.error is ErrorCode.CONCURRENT_TRANSACTIONS
+
+    # the rest
 
     def _delete(self, step: Step) -> list[str]:
         log = self.logs[step.partition]
@@ -147,14 +165,14 @@ class Mirror:
         return ["delete"]
 
     def _new(self, step: Step) -> list[str]:
-        self._new_id(step.producer)
+        self.producers[step.producer] = self.coordinator.new_producer_id(), 0
         return ["new id"]
 
 
-def rows_of(script: Script) -> list[str]:
-    """Every row that a script hits, with repetitions."""
-    mirror = Mirror(script.partitions, script.transaction_version_2)
-    return [row for step in script.steps for row in mirror.play(step)]
+def rows_by_step(script: Script, version: KafkaVersion = DEFAULT_VERSION) -> list[list[str]]:
+    """For each step the rows that it hits."""
+    mirror = Mirror(script.partitions, script.transaction_version_2, version)
+    return [mirror.play(step) for step in script.steps]
 
 
 def row_of(entry: ProducerStateEntry | None, batch: Batch, stored: list[Range]) -> str:
@@ -219,6 +237,7 @@ DECISION_TABLE = {
     "D15": "a batch across 2147483647: stored",
     "D16": "an unknown id from 0: stored",
     "D17": "an unknown id not from 0: by version",
+    "D17 bumping": "an unknown id not from 0, in a transaction of version 2: 45",
     "D18": "no id: stored",
     "D19": "an id without a sequence: 87",
     "D20": "a control batch from a client: 87",
@@ -228,8 +247,9 @@ DECISION_TABLE = {
     "D23 not added": "first batch of a transaction, the coordinator does not know of it",
     "D23 other epoch": "first batch of a transaction, with an epoch that is not the coordinator's",
     "D23 unknown id": "first batch of a transaction, of a producer without transactional id",
+    "D23 late": "later than a batch that the coordinator was asked about and that isn't stored: 45",
     "D24": "two batches for one partition: 87",
-    "behind": "behind the last, never stored like this: 45",
+    "behind": "behind the last, in none of these ways: 45",
     "crc": "a checksum that does not fit: 2",
     "offset": "a base offset other than 0: 87",
     "delta": "a last offset delta that does not fit: 87",

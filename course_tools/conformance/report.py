@@ -15,7 +15,7 @@ from lesson_lib import draw
 from lesson_lib.draw.picture import Picture
 
 WIDTH = 32
-MOST_SHOWN, MOST_SMALL = 12, 40  # differences with their script, and so many are made small
+MOST_SHOWN = 12  # differences with their picture
 
 
 class ProgressBar:
@@ -55,7 +55,7 @@ def told(judged: Judgement) -> Iterator[str]:
 
 def _heading(number: int, one: Difference) -> str:
     times = "history" if one.histories == 1 else "histories"
-    return f"Difference {number}, in {one.histories} {times}: {one.cause}"
+    return f"Difference {number}, in {one.histories} {times}: {one}"
 
 
 def _also(one: Difference) -> str:

@@ -11,13 +11,14 @@ import pytest
 from course_tools.conformance.broker_under_test import BrokerUnderTest
 from course_tools.conformance.command import scripts
 from course_tools.conformance.compare import Comparison, compare
-from course_tools.conformance.mirror import DECISION_TABLE, rows_of
+from course_tools.conformance.mirror import DECISION_TABLE
 from course_tools.conformance.script import parse
 from course_tools.conformance.targets import OLDER_RELEASE, Target, running
 from lesson_lib.broker.embedded import EmbeddedBroker
 from lesson_lib.lab.compose import read_compose
 from lesson_lib.wire.record_batch import batch_bytes
 from lesson_lib.wire.requests import RawClient, make_topic, produce
+from tests.course_tools.conformance.test_script import rows_of
 
 LATEST = ".".join(read_compose().version.split(".")[:2])
 OLDER = ".".join(OLDER_RELEASE.split(".")[:2])

@@ -16,8 +16,7 @@ import pytest
 from course_tools.conformance.broker_under_test import BrokerUnderTest, in_step
 from course_tools.conformance.command import judge, main, scripts
 from course_tools.conformance.compare import Comparison
-from course_tools.conformance.judgement import Judgement
-from course_tools.conformance.mirror import rows_of
+from course_tools.conformance.judgement import ANSWERS, PLACES, Judgement
 from course_tools.conformance.outcome import ScriptOutcome, Seen
 from course_tools.conformance.script import parse
 from lesson_lib.broker.cluster import Topic
@@ -25,6 +24,7 @@ from lesson_lib.broker.embedded import EmbeddedBroker
 from lesson_lib.core.partition_log import PartitionLog
 from lesson_lib.errors import LessonError
 from tests.course_tools.conformance.test_planted_rules import never_fences, window_of_four
+from tests.course_tools.conformance.test_script import rows_of
 
 
 @contextmanager
@@ -120,20 +120,45 @@ def test_what_follows_from_the_same_step_is_counted_with_it() -> None:
     for compared in found:
         judged.take(compared)
     assert {cause.row for cause in judged.differences} == {"D1", "D2"}
-    judged.settle(lambda one, _: one.found[0], most=10)
+    judged.settle(lambda one: one.found[0])
     (origin,) = judged.by_number()
     assert origin.cause.row == "D1" and origin.histories == 3 and [one.cause.row for one in origin.consequences] == ["D2"]
     assert judged.verdict("D2") == "differs, 1 times" and judged.verdict("D11") == "agrees"
 
 
-def test_a_step_with_two_rows_differs_in_its_first() -> None:
-    """The first batch of a transaction hits a row of verification, and one of the rule."""
+@pytest.mark.parametrize(("error", "row"), [(45, "D16"), (48, "D23 added")])
+def test_of_two_rows_the_one_that_decided_otherwise_differs(error: int, row: str) -> None:
+    """The first batch of a transaction hits a row of verification, and one of the rule; 48 is a coordinator's answer."""
     script, judged = parse("init X; add X p0 e+0; send p0 X e+0 s0 n1 txn"), Judgement("theirs")
     assert rows_of(script)[-2:] == ["D23 added", "D16"]
     done = (Seen(0), Seen(0))
-    judged.take(Comparison(script, ScriptOutcome((*done, Seen(0, 0))), ScriptOutcome((*done, Seen(45)))))
-    judged.settle(lambda one, _: one.found[0], most=10)
-    assert judged.verdict("D23 added") == "differs, 1 times" and judged.verdict("D16") == "agrees"
+    judged.take(Comparison(script, ScriptOutcome((*done, Seen(0, 0))), ScriptOutcome((*done, Seen(error)))))
+    judged.settle(lambda one: one.found[0])
+    verdicts = {each: judged.verdict(each) for each in ("D23 added", "D16")}
+    assert verdicts == {"D23 added": "agrees", "D16": "agrees", row: "differs, 1 times"}
+
+
+def test_what_is_on_the_way_to_a_transaction_is_needed_by_a_plain_batch() -> None:
+    """A broker that refuses plain batches once a partition was added does so in every row: one cause."""
+    judged = Judgement("theirs")
+    for more, last in (("", "s0"), ("send p0 X e+0 s0 n1; ", "s1"), ("send p0 X e+0 s0 n1; ", "s0")):
+        script = parse(f"init X; add X p0 e+0; {more}send p0 X e+0 {last} n1")
+        before = tuple(Seen(0, 0) for _ in script.steps[1:])
+        judged.take(Comparison(script, ScriptOutcome((*before, Seen(0, 0))), ScriptOutcome((*before, Seen(48)))))
+    judged.settle(lambda one: one.found[0])
+    (origin,) = judged.by_number()
+    assert origin.cause.row == "D16" and {one.cause.row for one in origin.consequences} == {"D1", "D2"}
+    assert "after add (a partition joins the transaction), and init" in str(origin)
+
+
+def test_an_answer_with_another_offset_is_a_difference_of_its_own() -> None:
+    """Where a broker answers a duplicate with the end of the log, no log and no error shows it."""
+    script, judged = parse("send p0 a e0 s0 n1; send p0 a e0 s0 n1"), Judgement("theirs")
+    judged.take(Comparison(script, ScriptOutcome((Seen(0, 0), Seen(0, 0, "+0", 0))), ScriptOutcome((Seen(0, 0), Seen(0, 1, "", 0)))))
+    assert [str(cause) for cause in judged.differences] == [
+        "offsets and times, an answer without one: Apache Kafka base offset, this broker another base offset",
+        "offsets and times, an answer without one: Apache Kafka time of append, this broker no time of append"]
+    assert judged.verdict("D2") == f"agrees, but for {PLACES}" and ANSWERS not in {cause.level for cause in judged.differences}
 
 
 def test_what_needs_nothing_unusual_stays_on_its_own() -> None:
@@ -141,14 +166,14 @@ def test_what_needs_nothing_unusual_stays_on_its_own() -> None:
     for step in ("send p0 a e0 s1 n1", "send p0 a e0 s0 n1"):
         script = parse(f"send p0 a e0 s0 n1; {step}")
         judged.take(Comparison(script, ScriptOutcome((Seen(0, 0), Seen(0, 1))), ScriptOutcome((Seen(0, 0), Seen(47)))))
-    judged.settle(lambda one, _: one.found[0], most=10)
+    judged.settle(lambda one: one.found[0])
     assert len(judged.by_number()) == 2
 
 
 def test_what_does_not_happen_again_counts_for_nothing() -> None:
     judged = Judgement("slow")
     judged.take(after_a_fence("send p0 a e0 s1 n1"))
-    judged.settle(lambda one, _: None, most=10)
+    judged.settle(lambda one: None)
     assert judged.once == 1 and not judged.differences and judged.verdict("D1") == "agrees"
 
 

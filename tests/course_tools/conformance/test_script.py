@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from course_tools.conformance.generate import random_script
-from course_tools.conformance.mirror import DECISION_TABLE, rows_of
+from course_tools.conformance.mirror import DECISION_TABLE, rows_by_step
 from course_tools.conformance.script import FLAWS, Script, parse
 from course_tools.conformance.shrink import shrink, size
 from lesson_lib.errors import LessonError
@@ -27,6 +27,11 @@ def test_a_script_is_its_text(seed: int) -> None:
 def test_the_same_seed_gives_the_same_script() -> None:
     assert [random_script(Random(n)) for n in range(50)] == [random_script(Random(n)) for n in range(50)]
     assert len({str(random_script(Random(n))) for n in range(50)}) == 50
+
+
+def rows_of(script: Script) -> list[str]:
+    """Every row that a script hits, with repetitions."""
+    return [row for rows in rows_by_step(script) for row in rows]
 
 
 def test_every_row_is_within_reach_of_a_thousand_scripts() -> None:
