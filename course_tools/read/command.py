@@ -1,11 +1,12 @@
-"""`python -m lesson_lib read`: what is in a topic, or in a segment file from a broker's disk.
+"""What is in a topic, or in a segment file or snapshot from a broker's disk.
 
     python -m lesson_lib read localhost:9092 orders
     python -m lesson_lib read 00000000000000000000.log --html log.html
     python -m lesson_lib read 00000000000000000042.snapshot
 
-It answers "how do I find duplicates that are in a topic already": a broker recognises numbers and not
-contents, so it says what the numbers prove and what equal contents let one suspect.
+Are there duplicates in a topic already? The numbers in the batches prove some of them: a number that is there
+twice. Batches with the same bytes under other numbers are only suspected, as the application may have meant
+both. Places in a file are counted in bytes from its beginning.
 """
 
 from __future__ import annotations
@@ -22,16 +23,13 @@ from course_tools.read.picture import page, told
 
 def main(argv: list[str]) -> int:
     """0 when nothing is wrong, 1 for a copy, a gap, an open transaction or broken bytes; suspicions count for
-    nothing. 2 for arguments that do not fit. LessonError for what cannot be read or written."""
+    nothing. LessonError for what cannot be read or written."""
     parser = argparse.ArgumentParser("python -m lesson_lib read", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", help="host:port of a broker, or a file")
-    parser.add_argument("topic", nargs="?", help="the topic, where `what` is a broker")
-    parser.add_argument("--html", type=Path, help="where a page with arrival graphs goes")
-    try:
-        options = parser.parse_args(argv)
-    except SystemExit as end:
-        return int(end.code or 0)
+    parser.add_argument("what", metavar="HOST:PORT|FILE", help="a broker (plaintext), or a file")
+    parser.add_argument("topic", metavar="TOPIC", nargs="?", help="which of the broker's topics")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with arrival graphs")
+    options = parser.parse_args(argv)
     if options.topic is None and options.what.endswith(".snapshot"):
         print(on_disk.snapshot(Path(options.what)))
         return 0

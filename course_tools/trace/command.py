@@ -1,8 +1,14 @@
-"""`python -m lesson_lib trace`: your own producer, in any language, between a fault script and a broker.
+"""Your own producer, in any language, between a fault script and a broker.
 
-It starts a proxy in front of the broker, says which address to give to your application (or starts it), and
-records until the application ends or you press Ctrl-C. Then it writes a page and says in a sentence what came
-of it. Connections are plaintext: the broker needs a listener without TLS and SASL.
+`trace` starts a proxy in front of the broker and starts your application with the proxy's address in its
+environment. Without an application it prints the address. It records until the application ends or you press
+Ctrl-C, then it says in a sentence what came of it. The broker needs a plaintext listener (no TLS, no SASL).
+
+A fault script is "N: what happens" for the N-th produce request, several separated by semicolons:
+  2: lose ack              stored, but the answer gets lost and the connection drops
+  1-3: refuse 6            refused with Kafka's error 6
+  4: delay 800             the answer comes 800 ms late
+A script with a word that isn't one gets the list of all words.
 """
 
 from __future__ import annotations
@@ -40,19 +46,10 @@ SETTLE_SECONDS, PATIENCE_SECONDS = 1.0, 5.0
 
 
 def main(argv: list[str]) -> int:
-    """0 when nothing is wrong, 1 for an anomaly and nothing else, 2 where there was no trace to judge.
-
-    That is for arguments that do not fit, a broker that does not answer, a port that is taken, a program or a
-    fault that there is not, a file that cannot be written. One sentence on stderr says which.
-    """
+    """0 when nothing is wrong, 1 for an anomaly. LessonError for a broker that does not answer, a port that is
+    taken, a program or a fault that there is not, a file that cannot be written."""
     own, application = _split(argv)
-    try:
-        return _trace(_parser().parse_args(own), application, argv)
-    except SystemExit as end:
-        return int(end.code or 0)
-    except LessonError as error:
-        print(error, file=sys.stderr)
-        return 2
+    return _trace(_parser().parse_args(own), application, argv)
 
 
 def _trace(options: argparse.Namespace, application: list[str], argv: list[str]) -> int:
@@ -81,16 +78,16 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m lesson_lib trace", description=__doc__,
                                      usage="%(prog)s [options] [-- APPLICATION ARGUMENTS…]",
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--broker", default="embedded", help="host:port of the broker behind the proxy "
-                        "(default: one of the course's own, which makes topics when they are asked for)")
-    parser.add_argument("--faults", default="", help='what goes wrong, such as "2: lose ack"')
-    parser.add_argument("--env", default=VARIABLE,
+    parser.add_argument("--broker", default="embedded", metavar="HOST:PORT", help="the broker behind the "
+                        "proxy (default: one of the course's own, which creates topics by itself)")
+    parser.add_argument("--faults", default="", metavar="SCRIPT", help='what goes wrong (default: nothing)')
+    parser.add_argument("--env", default=VARIABLE, metavar="NAME",
                         help="the variable that tells the application the address (default %(default)s)")
     parser.add_argument("--port", type=int, default=0, help="the proxy's port (default: any that is free)")
-    parser.add_argument("--html", type=Path, help="where the page goes")
-    parser.add_argument("--json", type=Path, help="where requests, anomalies and logs go as JSON")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with the pictures")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write requests, anomalies and logs")
     parser.add_argument("--values", action="store_true",
-                        help="write the records' values too; without it they are called r0, r1 ...")
+                        help="write the records' values too; without it they are called r0, r1, ...")
     return parser
 
 

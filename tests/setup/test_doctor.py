@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -143,6 +144,14 @@ def test_without_a_command_every_command_is_listed(argv, capsys):
     assert main(argv) == 0
     listed = capsys.readouterr().out
     assert all(f"python -m lesson_lib {name}" in listed for name in COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_says_its_exit_status_and_an_example_and_does_nothing(name, capsys, monkeypatch):
+    monkeypatch.setattr(Path, "write_text", lambda *_, **__: pytest.fail("it did what it was asked about"))
+    assert main([name, "--help"]) == 0
+    told = capsys.readouterr().out
+    assert "\nexit status: " in told and f"\nexample: python -m lesson_lib {name}" in told
 
 
 def test_an_unknown_command_is_refused_with_the_list(capsys):

@@ -14,6 +14,7 @@ import pytest
 from kafka.admin import KafkaAdminClient, NewTopic
 
 from course_tools.trace.command import main
+from lesson_lib.__main__ import main as door
 
 APPLICATION = (sys.executable, str(Path(__file__).with_name("application.py")))
 LOST = ("--faults", "2: lose ack")
@@ -92,10 +93,12 @@ def test_ctrl_c_ends_an_application_that_does_not() -> None:
     (["--broker", "nowhere"], "is not host:port, such as")])
 def test_what_cannot_be_done_is_one_sentence_and_no_anomaly(argv: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
     """1 is an anomaly's, so that a typo does not look like one in somebody's CI."""
-    assert main(argv) == 2
+    assert door(["trace", *argv]) == 2
     err = capsys.readouterr().err
     assert words in err and err.count("\n") == 1
 
 
 def test_arguments_that_do_not_fit(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--nonsense"]) == 2 and "--nonsense" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        main(["--nonsense"])
+    assert "--nonsense" in capsys.readouterr().err
