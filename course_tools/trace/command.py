@@ -46,8 +46,8 @@ SETTLE_SECONDS, PATIENCE_SECONDS = 1.0, 5.0
 
 
 def main(argv: list[str]) -> int:
-    """0 when nothing is wrong, 1 for an anomaly. LessonError for a broker that does not answer, a port that is
-    taken, a program or a fault that there is not, a file that cannot be written."""
+    """0 when nothing is wrong, 1 for an anomaly. LessonError for a broker that does not answer, a port that
+    is taken, a program or a fault that there is not, a file that cannot be written."""
     own, application = _split(argv)
     return _trace(_parser().parse_args(own), application, argv)
 
