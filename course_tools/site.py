@@ -34,7 +34,7 @@ import nbformat
 from course_tools.publish import incidents
 from course_tools.publish.published import NOTEBOOKS, ROOT, as_published, published_files
 from lesson_lib.errors import LessonError
-from lesson_lib.teach.touch import page_part
+from lesson_lib.teach.playground import page_part
 
 LITE = ["jupyterlite-core==0.8.6", "jupyterlite-pyodide-kernel==0.8.6"]
 PYODIDE, PYTHON = "314.0.6", "3.14"  # what that kernel was made for
@@ -105,7 +105,7 @@ def front_page(lessons: list[Path]) -> str:
              for path in lessons]
     items.append(f'<li><a href="notebooks/index.html?path={incidents.PAGE.stem}.ipynb">Incidents</a></li>')
     page = FRONT.read_text(encoding="utf-8").replace("<!-- lessons -->", "\n".join(items))
-    return page.replace("<!-- touch -->", page_part("off;2:lose ack"))
+    return page.replace("<!-- touch -->", page_part())
 
 
 def _heading(lesson: Path) -> str:

@@ -34,7 +34,6 @@ _HOMES = {
     "show": "draw", "compare": "draw",
     "question": "teach", "reveal": "teach", "observe": "teach", "exercise": "teach", "progress": "teach",
     "misconception_map": "teach", "playground": "teach", "as_rule": "teach", "own_rule": "teach.own_rule",
-    "touch": "teach.touch",
     "start_lab": "lab", "forge": "lab.forge", "fetch_batches": "lab.forge",
     "explain_header": "lab.header_table",
     "measure_cost": "lab.cost", "measure_distance": "lab.distance_cost",

@@ -23,7 +23,7 @@ from course_tools.publish.execute import TEMPLATES, make_from_lessons
 from course_tools.publish.published import ROOT
 from course_tools.publish.sections import sections_of
 from lesson_lib import __version__
-from lesson_lib.teach.touch import page_part
+from lesson_lib.teach.playground import page_part
 from lesson_lib.text_table import inline_html
 
 TITLE = "Sent Twice, Stored Once"
@@ -101,7 +101,7 @@ def _contents(exporter: HTMLExporter, book: list[Lesson]) -> str:
     told = {"title": TITLE, "subtitle": SUBTITLE,
             "made": inline_html(f"Made by `make book` from version {__version__} of the course.")}
     return exporter.environment.get_template("contents.html.j2").render(book=told, lessons=book,
-                                                                        touch=page_part("off;2:lose ack"))
+                                                                        touch=page_part())
 
 
 def main(argv: list[str]) -> int:

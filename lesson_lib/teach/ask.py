@@ -17,9 +17,10 @@ from lesson_lib.draw import compare, show
 from lesson_lib.errors import LessonError
 from lesson_lib.history import History, Kind, Settings
 from lesson_lib.teach import store
-from lesson_lib.teach.card import SURE, Answered, Wire, card_html, card_text, reveal_html
+from lesson_lib.teach.card import SURE, Answered, card_html, card_text, name_of, reveal_html
 from lesson_lib.teach.content import Question, find
-from lesson_lib.teach.message import Controls, Message, Outcome, Quiet, Shown, has_kernel, show_now
+from lesson_lib.teach.message import Message, Outcome, Quiet, Shown
+from lesson_lib.teach.wire import Wire
 
 
 def confidence_of(entry: store.Entry) -> int:
@@ -111,8 +112,12 @@ class Asked(Shown):
     def show(self) -> None:
         """Show the card, and the wire to it where there is a kernel."""
         super().show()
-        if has_kernel():
-            show_now(Controls(Wire(self.item, self.answer).box))
+        self.wire = Wire(name_of(self.item), self.hear)
+        self.wire.show()
+
+    def hear(self, said: str) -> None:
+        """An answer from the card: "b3", or "b" without a confidence."""
+        self.answer(said[:1], int(said[1:]) if said[1:] else None)
 
 
 def question(item_id: str) -> Asked:

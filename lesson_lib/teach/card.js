@@ -1,8 +1,9 @@
 // The card of a question, the same in a notebook, in the book and on any exported page. The text is there without it; this
-// turns the options into buttons, folds the card to one line once it is answered, and keeps the card's keys to itself.
-// Where an answer goes: in a notebook through the wire (`card.Wire`) to the kernel, on a page into the browser's own storage.
+// turns the options into buttons and folds the card to one line once it is answered.
+// Where an answer goes: in a notebook through the wire to the kernel, on a page into the browser's own storage.
 (function (here, data) {
-  const STYLE = `
+  const { make, page, style, wired } = window.lessonWire;
+  style("lesson-card-style", `
 .lesson-card, .lesson-card button { font-size: var(--jp-content-font-size1, 1em); line-height: 1.45; }
 .lesson-card button { display: block; box-sizing: border-box; width: 100%; min-height: 44px; margin: 6px 0; padding: 8px 12px;
   font-family: inherit; text-align: left; color: inherit; background: transparent; cursor: pointer; border-radius: 4px;
@@ -20,30 +21,14 @@
 .lesson-card .lesson-fold::before { content: "▸"; content: "▸" / ""; display: inline-block; min-width: 1.6em; }
 .lesson-card .lesson-fold[aria-expanded=true]::before { content: "▾"; content: "▾" / ""; }
 .lesson-card [hidden], .lesson-reveal[hidden] { display: none; }
-.jp-OutputArea:has(.lesson-card) > .jp-OutputArea-child:has(> .lm-Panel.jp-OutputArea-output) { display: none; }
 @media print {
   .lesson-reveal[hidden], .lesson-card .lesson-body[hidden], .lesson-card ol[hidden] { display: block; }
   .lesson-wait, .lesson-card button, .lesson-card .lesson-sure, .lesson-card details { display: none; }
-}`;
-  const make = (tag, attributes, html) => {
-    const element = Object.assign(document.createElement(tag), { innerHTML: html });
-    Object.entries(attributes).forEach(([name, value]) => element.setAttribute(name, value));
-    return element;
-  };
-  const page = !document.getElementById("jupyter-config-data") && !/vscode/.test(document.body.className);
+}`);
   const place = `lesson-answer ${data.id}`;
   const kept = () => {
     try { return JSON.parse(localStorage.getItem(place)) ?? {}; } catch { return {}; }
   };
-  if (!document.getElementById("lesson-card-style")) {
-    document.head.append(make("style", { id: "lesson-card-style" }, STYLE));
-    // Before the notebook, which would take `b` for a new cell and `d d` for one less; and after it, nobody.
-    window.addEventListener("keydown", (event) => {
-      const leaves = ["Tab", "Escape"].includes(event.key) || (event.key === "Enter" && event.shiftKey);
-      const plain = !event.ctrlKey && !event.metaKey && !event.altKey;
-      if (plain && !leaves && event.target.closest?.(".lesson-card")) event.stopPropagation();
-    }, true);
-  }
 
   // The run that a prediction is about: on a page it waits for the prediction.
   const reveal = (run) => {
@@ -66,8 +51,7 @@
   const ask = (card) => {
     const body = card.querySelector(".lesson-body");
     const asleep = card.querySelector(".lesson-asleep");
-    const area = here.closest(".jp-OutputArea, .cell_container") ?? card;
-    const wire = () => area.querySelector(`.lesson-wire.${data.name}:not(.jupyter-widgets-disconnected) input`);
+    const wire = wired(card, here, data.name, () => wake());
     const now = { given: data.given, sure: data.sure, ...(page ? kept() : {}) };
     let picked = now.given;
     const sure = make("div", { class: "lesson-sure", role: "group", "aria-label": "How sure are you?" },
@@ -93,8 +77,7 @@
       said.innerHTML = data.verdicts[now.given] ?? "";
     };
     const commit = (number) => {
-      const input = wire();
-      if (!page && !input) return wake();
+      if (!page && !wire.awake()) return wake();
       Object.assign(now, { given: picked, sure: number });
       show();
       turn(false);
@@ -104,12 +87,11 @@
         window.dispatchEvent(new Event(place));
       } else {
         window.lessonFocus = data.id; // the kernel answers with the card anew
-        input.value = `${now.given}${number || ""}`;
-        input.dispatchEvent(new Event("input", { bubbles: true }));
+        wire.send(`${now.given}${number || ""}`);
       }
     };
     const wake = () => {
-      const awake = page || Boolean(wire());
+      const awake = page || wire.awake();
       if (asleep.hidden === awake) return;
       asleep.hidden = awake;
       show();
@@ -142,10 +124,6 @@
     asleep.hidden = true;
     show();
     turn(!now.given);
-    setTimeout(() => { // a wire comes a little later than its card, and may go with its kernel
-      wake();
-      new MutationObserver(wake).observe(area, { childList: true, subtree: true, attributeFilter: ["class"] });
-    }, 1500);
     setTimeout(() => {
       const busy = document.activeElement?.matches("input, textarea, select, button, [contenteditable]");
       if (window.lessonFocus === data.id && !busy) fold.focus({ preventScroll: true });

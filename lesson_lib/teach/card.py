@@ -2,23 +2,19 @@
 
 Without script, in a notebook that is not trusted or on paper, it is the question with its options and what
 was answered. With script (`card.js`) the options are buttons. What would be said to each option is with the
-card, out of sight, so that a page without a kernel can say it too. Where there is a kernel, a hidden text
-field (`Wire`) takes the answer to it, and the kernel puts the card there anew: the notebook keeps it, so the
-next day it shows what was answered, and no widget that nobody knows.
+card, out of sight, so that a page without a kernel can say it too. Where there is a kernel, a `Wire` takes
+the answer to it, and the kernel puts the card there anew: the notebook keeps it, so the next day it shows
+what was answered.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
-from functools import cache
-from importlib import resources
-from typing import Any, NamedTuple
-
-import ipywidgets as w
+from collections.abc import Mapping
+from typing import NamedTuple
 
 from lesson_lib.teach.content import Question
 from lesson_lib.teach.message import Message, box
+from lesson_lib.teach.wire import script
 from lesson_lib.text_table import inline_html
 
 SURE = {1: "a guess", 2: "fairly sure", 3: "sure"}
@@ -67,8 +63,8 @@ def card_html(item: Question, answered: Answered, verdicts: Mapping[str, Message
     line = f'<p class="lesson-line">{answered.line}</p>' if answered.given else ""
     body = (f'<div class="lesson-body"><p id="{name}"><strong>{title}</strong> {inline_html(item.text)}</p>'
             f'{_body(item, options)}</div>{line}<p class="lesson-asleep">Run this cell to answer.</p>')
-    return box(body, colour, f'class="lesson-card" role="group" aria-labelledby="{name}"') + _script(
-        id=item.id, name=name, options=options, sures=sures, **answered._asdict(),
+    return box(body, colour, f'class="lesson-card" role="group" aria-labelledby="{name}"') + script(
+        "card.js", id=item.id, name=name, options=options, sures=sures, **answered._asdict(),
         verdicts={key: said.html for key, said in verdicts.items()},
         then="Now run the next cell." if predicts else "",
         onPage="Now look at the run below." if predicts else "")
@@ -86,8 +82,8 @@ def _body(item: Question, options: list[str]) -> str:
 
 def reveal_html(item: Question, shown: str, lines: Mapping[str, Message]) -> str:
     """A run with what it says to the answer; on a page it waits for one, and `lines` has one for each."""
-    return f'<div class="lesson-reveal">{shown}</div>' + _script(
-        id=item.id, name=name_of(item), lines={key: line.html for key, line in lines.items()})
+    return f'<div class="lesson-reveal">{shown}</div>' + script(
+        "card.js", id=item.id, name=name_of(item), lines={key: line.html for key, line in lines.items()})
 
 
 def name_of(item: Question) -> str:
@@ -103,30 +99,3 @@ def _calls(item: Question) -> list[str]:
     """The run(s) that a prediction is about, as calls; none where they are made on a real client."""
     shown = item.kind == "prediction" and not item.live
     return [str(one) for one in (item.scenario, item.control) if one and shown]
-
-
-def _script(**data: Any) -> str:
-    told = json.dumps(data, ensure_ascii=False).replace("<", "\\u003c")
-    return f"<script>{_card_js()}(document.currentScript, {told});</script>"
-
-
-@cache
-def _card_js() -> str:
-    return resources.files("lesson_lib.teach").joinpath("card.js").read_text(encoding="utf-8").strip()
-
-
-class Wire:
-    """A text field that nobody sees.
-
-    The card writes its answer there, such as "b3", and `hear` gets its parts.
-    """
-
-    def __init__(self, item: Question, hear: Callable[[str, int | None], Any]) -> None:
-        self.hear = hear
-        self.box = w.Text(layout=w.Layout(display="none"))
-        self.box.add_class("lesson-wire").add_class(name_of(item))
-        self.box.observe(self._heard, "value")
-
-    def _heard(self, change: Mapping[str, Any]) -> None:
-        key, number = change["new"][:1], change["new"][1:]
-        self.hear(key, int(number) if number in ("1", "2", "3") else None)

@@ -7,8 +7,6 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
-from importlib import resources
 from typing import Any, TypeVar
 
 from lesson_lib.text_table import inline_html
@@ -206,23 +204,3 @@ def has_kernel() -> bool:
     """Whether there is a notebook in front of which controls could work."""
     from IPython.core.getipython import get_ipython
     return hasattr(get_ipython(), "kernel")
-
-
-@cache
-def guard_script() -> str:
-    """The script that names controls and keeps their keys from JupyterLab, where `d d` deletes a cell."""
-    script = resources.files("lesson_lib.teach").joinpath("guard.js")
-    return f"<script>{script.read_text(encoding='utf-8')}</script>"
-
-
-class Controls:
-    """Controls as an output that says nothing where there is no kernel, instead of the name of a class."""
-
-    def __init__(self, box: Any) -> None:
-        self.box = box
-
-    def __repr__(self) -> str:
-        return ""
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        return {**self.box._repr_mimebundle_(), "text/plain": "", "text/html": ""}

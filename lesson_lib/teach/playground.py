@@ -1,69 +1,61 @@
-"""A run to play with, by call or by controls: what happens to each request, and a few switches.
+"""A run to play with: press a request or an answer in the picture, choose what becomes of it, and see the run
+that follows; or say the same in code.
 
-Changing what happens to attempt k keeps everything before k, for the same script leads to the same run up to
-there, and what was chosen for the attempts after k. Only a fault whose attempt does not happen any more is
-dropped, and said to be. The old future stays on the page, pale behind the new one.
+Changing what happens to one request keeps everything before it, for the same script leads to the same run up
+to there, and what was chosen for later requests. Only a fault whose request is not sent any more is dropped,
+and said to be. The run before stays in the picture, pale behind the new one.
+
+`playground.js` draws. Runs that were computed ahead need no kernel, so the same picture is in the book and on
+the front page of the site; for any other the kernel is asked. Both kinds are written as `encoded` does.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from itertools import count
 from typing import Any
-
-import ipywidgets as w
 
 from lesson_lib.draw import show
 from lesson_lib.draw.two_runs import alike
 from lesson_lib.errors import LessonError
 from lesson_lib.faults import DELIVER, Fault, parse_fault, parse_script
-from lesson_lib.history import History
+from lesson_lib.history import History, Kind
 from lesson_lib.teach.content import Scenario
-from lesson_lib.teach.message import (
-    Controls,
-    Message,
-    Outcome,
-    Shown,
-    box,
-    guard_script,
-    has_kernel,
-    picture_html,
-    picture_text,
-    show_now,
-)
-from lesson_lib.text_table import inline_html
+from lesson_lib.teach.message import Message, Outcome, Shown, picture_html, picture_text
+from lesson_lib.teach.runs_ahead import MOST, RECORDS, encoded, key_of, runs_ahead
+from lesson_lib.teach.wire import Wire, script
 
-# What a control calls a fault, and what a script calls it.
-FAULTS = (("deliver", "deliver"), ("request lost", "lose request"), ("ack lost", "lose ack"),
-          ("sent twice", "repeat"),
-          ("refused: 19 not enough replicas", "refuse 19"), ("refused: 6 not leader", "refuse 6"),
-          ("stored, answered with 20", "store and answer 20"),
-          ("connection cut: 2 handled, 1 answered", "cut 2 1"),
-          ("connection cut: 3 handled, 1 answered", "cut 3 1"),
-          ("producer killed", "kill producer"), ("the broker restarts first", "restart broker"),
-          ("the leader changes first", "fail over"))
+# What a menu calls a fault; a script calls it by its key. "" is none.
+REQUEST = {"": "arrives", "lose request": "is lost", "repeat": "comes twice", "refuse 6": "is refused"}
+ANSWER = {"": "arrives", "lose ack": "is lost"}
+# Under "more", for a request, where there is a kernel.
+MORE = {"refuse 19": "is refused: too few replicas", "store and answer 20": "is stored, the answer is an error",
+        "cut 2 1": "one more is stored, its answer is lost", "cut 3 1": "two more are stored, their answers are lost",
+        "kill producer": "is the producer's last: it is killed", "restart broker": "comes after the broker restarts",
+        "fail over": "comes after the leader changes"}
 MOST_ATTEMPTS = 12
-NO_LIMIT = "no limit"  # not None, which a drop-down shows as nothing chosen
-SWITCHES: dict[str, tuple[str, tuple[tuple[str, Any], ...], Any]] = {
-    "idempotence": ("Idempotence", (("on", True), ("off", False)), True),
-    "acks": ("Acks", (("all", "all"), ("1", 1), ("0", 0)), "all"),
-    "retries": ("Retries", ((NO_LIMIT, NO_LIMIT), ("0", 0), ("1", 1), ("3", 3)), NO_LIMIT),
-    "in_flight": ("In flight", tuple((str(n), n) for n in range(1, 6)), 1),
-    "broker": ("Broker", (("2.4", "2.4"), ("4.4", "4.4"), ("4.5", "4.5")), "4.4"),
-    "client": ("Client", (("kafka-python", "kafka-python"), ("java", "java")), "kafka-python"),
-}
+NO_LIMIT = "no limit"
+# The name of each switch, its label, its values, the usual one first.
+SWITCHES: dict[str, tuple[str, tuple[Any, ...]]] = {
+    "idempotence": ("idempotence", (True, False)), "in_flight": ("in flight", (1, 2, 3, 4, 5)),
+    "acks": ("acks", ("all", 1, 0)), "retries": ("retries", (NO_LIMIT, 0, 1, 3)),
+    "broker": ("Kafka", ("4.4", "2.4", "4.5")), "client": ("client", ("kafka-python", "java"))}
+_numbers = count(1)
 
 
 class Playground(Shown):
-    """`change(attempt, fault)` and `switch(idempotence=False)` run again; the controls do the same."""
+    """`change(request, fault)` and `switch(idempotence=False)` run again; the picture does the same."""
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
         self.run = scenario.run()
         self.before: History | None = None
+        self.name = f"playground-{next(_numbers)}"
 
     @property
     def faults(self) -> dict[int, str]:
-        """The script as it stands: attempt and fault."""
+        """The script as it stands: request and fault."""
         script = parse_script(self.scenario.settings.get("faults"))
         return {n: str(script.at(n)) for n in range(1, len(self.run.attempts) + 1) if script.at(n) != DELIVER}
 
@@ -73,69 +65,94 @@ class Playground(Shown):
         return str(self.scenario)
 
     def change(self, attempt: int, fault: str) -> Message:
-        """Let something else happen to one attempt ("deliver": nothing), and see what follows from there."""
+        """Let something else happen to one request ("deliver": nothing), and see what follows from there."""
         if not isinstance(attempt, int):
             return Message(Outcome.INFO, f"A request is named by its number, such as 2, not {attempt!r}.")
-        return self._chosen({**self.faults, attempt: fault}, {}, asked=attempt)
+        return self._told({**self.faults, attempt: fault}, {}, asked=attempt)
 
     def choose(self, faults: Mapping[int, str], **settings: Any) -> Message:
-        """Run with many faults; those whose attempt does not happen then are dropped, and said to be."""
-        return self._chosen(faults, settings)
+        """Run with many faults; those whose request is not sent then are dropped, and said to be."""
+        return self._told(faults, settings)
 
     def switch(self, **settings: Any) -> Message:
         """Run again with other settings. What cannot be run says why, and nothing changes."""
-        if "faults" not in settings:
-            return self.choose(self.faults, **settings)
-        return self._go(self.scenario.with_settings(**{**settings, "faults": settings["faults"] or None}))
+        return self._told(settings.pop("faults", None) or self.faults, settings)
 
-    def _chosen(self, faults: Mapping[int, str], settings: Mapping[str, Any], asked: int = 0) -> Message:
-        """Run with the faults that happen. One that was asked for by number must, or it is a mistake."""
-        bare = self.scenario.with_settings(**{**settings, "faults": None})
+    def _told(self, faults: Mapping[int, str], settings: Mapping[str, Any], asked: int = 0) -> Message:
         try:
-            named = {n: parse_fault(dict(FAULTS).get(str(text), text)) for n, text in faults.items()}
-            chosen = {n: fault for n, fault in named.items() if fault != DELIVER}
-            kept = {n: str(fault) for n, fault in chosen.items() if n in (asked, *_happening(bare, chosen))}
+            dropped = self._go(faults, settings, asked)
         except LessonError as error:
             return Message(Outcome.INFO, str(error))
-        dropped = {n: fault for n, fault in chosen.items() if n not in kept}
-        return self._go(bare.with_settings(faults=kept or None), dropped)
-
-    def _go(self, changed: Scenario, dropped: Mapping[int, Fault] | None = None) -> Message:
-        try:
-            run = changed.run()
-        except LessonError as error:
-            return Message(Outcome.INFO, str(error))
-        if changed != self.scenario:
-            self.before, self.run, self.scenario = self.run, run, changed
+        self.refresh()
         return self.message(dropped)
 
-    def message(self, dropped: Mapping[int, Fault] | None = None) -> Message:
+    def _go(self, faults: Mapping[int, str], settings: Mapping[str, Any], asked: int = 0) -> str:
+        """Run with the faults that happen; says which don't. One that was `asked` for must, or it's an error."""
+        bare = self.scenario.with_settings(**{**settings, "faults": None})
+        named = {n: parse_fault(fault) for n, fault in faults.items()}
+        chosen = {n: fault for n, fault in named.items() if fault != DELIVER}
+        kept = {n: str(fault) for n, fault in chosen.items() if n in (asked, *_happening(bare, chosen))}
+        changed = bare.with_settings(faults=kept or None)
+        run = changed.run()
+        if changed != self.scenario:
+            self.before, self.run, self.scenario = self.run, run, changed
+        return _dropped_words({n: fault for n, fault in chosen.items() if n not in kept})
+
+    def message(self, dropped: str = "") -> Message:
         """The run as it is now with the run before pale behind it, and which faults were dropped."""
         same = self.before is not None and alike(self.run, self.before)
-        words = ["Nothing has changed."] if same else []
-        words += [_dropped_words(dropped)] if dropped else []
-        return Message(Outcome.INFO, "\n".join([f"`{self.call}`", *words]), show(self.run, ghost=self.before))
+        words = [f"`{self.call}`", *(["Nothing has changed."] if same else []), *filter(None, [dropped])]
+        return Message(Outcome.INFO, "\n".join(words), show(self.run, ghost=self.before))
+
+    def hear(self, asked: str) -> None:
+        """What was chosen in the picture: run it and send back what to draw, or why it can't be run."""
+        wanted = json.loads(asked)
+        unset = {name: None for name in SWITCHES}
+        try:
+            said = self._go({int(n): fault for n, fault in wanted["faults"].items()}, {**unset, **wanted["settings"]})
+            self.wire.tell(asked=wanted["key"], faults=self.faults, run=drawn(self.run), said=said.replace("`", ""))
+        except LessonError as error:
+            self.wire.tell(asked=wanted["key"], said=str(error).replace("`", ""))
 
     def plain(self) -> str:
         """The call, and the run as text."""
         return f"{self.call}\n\n{picture_text(self.message().picture)}"
 
     def rich(self) -> str:
-        """The call and the picture."""
-        said = box("<strong>Playground.</strong> Choose what happens to each request, then press Run. "
-                   f"{inline_html(f'`{self.call}`')}<p>Run this cell to play.</p>", "#56B4E9",
-                   'class="lesson-playground-words"')
-        return said + picture_html(self.message().picture) + guard_script()
+        """The picture, to be pressed."""
+        return playground_html(self.scenario, self.run, self.faults, self.name)
 
     def show(self) -> None:
-        """Show the run, and the controls where the notebook has any."""
+        """Show it, and the wire to it where there is a kernel."""
         super().show()
-        if has_kernel():
-            show_now(Controls(PlaygroundView(self).box))
+        self.wire = Wire(self.name, self.hear)
+        self.wire.show()
+
+
+def playground_html(scenario: Scenario, run: History, faults: Mapping[int, str], name: str = "") -> str:
+    """The picture as a part of any page; without script it is the finished picture."""
+    chosen = {switch: scenario.settings.get(switch, values[0]) for switch, (_, values) in SWITCHES.items()}
+    others = {key: value for key, value in scenario.settings.items() if key not in (*SWITCHES, "faults")}
+    usual = scenario.values == RECORDS and not others
+    settings = {key: value for key, value in chosen.items()
+                if key == "idempotence" or value != SWITCHES[key][1][0]}
+    switches = {key: (label, values if chosen[key] in values else (*values, chosen[key]))
+                for key, (label, values) in SWITCHES.items()}
+    told = script("playground.js", name=name, settings=settings, faults=faults, switches=switches,
+                  fates=[REQUEST, ANSWER, MORE], most=MOST, values=str(Scenario(scenario.values)),
+                  others=[f"{key}={value!r}" for key, value in others.items()],
+                  runs={**(runs_ahead() if usual else {}), key_of(faults, settings): drawn(run)})
+    picture = picture_html(show(run, step=False))
+    return f'<div class="lesson-playground" role="group" aria-label="Playground">{picture}</div>{told}'
+
+
+def drawn(run: History) -> tuple[str, dict[int, str]]:
+    """What there is to draw: the events, and the values of each batch."""
+    return encoded(run), {e.batch: e.values for e in run.of(Kind.SEND)}
 
 
 def _happening(bare: Scenario, faults: Mapping[int, Fault]) -> list[int]:
-    """The attempts with a fault that are made: whether one is depends only on what happened before it."""
+    """The requests with a fault that are sent: whether one is depends only on what happened before it."""
     kept: list[int] = []
     for n in sorted(faults):
         script = {before: str(faults[before]) for before in kept}
@@ -144,66 +161,28 @@ def _happening(bare: Scenario, faults: Mapping[int, Fault]) -> list[int]:
 
 
 def _dropped_words(dropped: Mapping[int, Fault]) -> str:
-    """Which faults were dropped, and why."""
+    """Which faults were dropped, and why; nothing for none."""
+    if not dropped:
+        return ""
     faults = "; ".join(f"{n}: {fault}" for n, fault in dropped.items())
     if len(dropped) == 1:
         return f"There is no request {next(iter(dropped))} any more, so its fault is dropped: `{faults}`."
-    attempts = ", ".join(map(str, dropped))
-    return f"There are no requests {attempts} any more, so their faults are dropped: `{faults}`."
+    return (f"There are no requests {', '.join(map(str, dropped))} any more, so their faults are dropped: "
+            f"`{faults}`.")
 
 
-class PlaygroundView:
-    """A drop-down an attempt, a drop-down a switch, Run; `box` shows them, the picture is a value in it."""
-
-    def __init__(self, ground: Playground) -> None:
-        self.ground = ground
-        self.attempts = w.Box(layout=w.Layout(flex_flow="row wrap"))
-        self.switches = {name: self._switch(name) for name in SWITCHES}
-        self.button = w.Button(description="Run", tooltip="Run the playground with these faults and switches")
-        self.said = w.HTML()
-        self.button.on_click(self._run)
-        below = w.Box([*self.switches.values(), self.button], layout=w.Layout(flex_flow="row wrap"))
-        self.box = w.VBox([self.attempts, below, self.said])
-        self.box.add_class("lesson-playground")
-        self._strip()
-
-    def _switch(self, name: str) -> w.Dropdown:
-        label, options, usual = SWITCHES[name]
-        value = self.ground.scenario.settings.get(name, usual)
-        known = options if value in [v for _, v in options] else (*options, (str(value), value))
-        return _dropdown(label, known, value)
-
-    def _strip(self) -> None:
-        """A drop-down for each attempt that was made; more than fit are left as they are."""
-        made = self.ground.run.attempts[:MOST_ATTEMPTS]
-        named = [(a.number, a.send.values[0] if a.send.values else a.label) for a in made]
-        self.attempts.children = [self._attempt(n, f"Request {n} ({name})") for n, name in named]
-
-    def _attempt(self, number: int, label: str) -> w.Dropdown:
-        fault = self.ground.faults.get(number, "deliver")
-        options = FAULTS if fault in [f for _, f in FAULTS] else (*FAULTS, (fault, fault))
-        return _dropdown(label, options, fault)
-
-    def _run(self, _: Any) -> None:
-        """Run with what the controls say; attempts that have none keep their faults."""
-        switches = {name: one.value for name, one in self.switches.items() if one.value != SWITCHES[name][2]}
-        unset = {name: None for name in SWITCHES if name not in switches}
-        chosen = {n: one.value for n, one in enumerate(self.attempts.children, 1)}
-        said = self.ground.choose({**self.ground.faults, **chosen}, **unset, **switches)
-        self.said.value = said._repr_mimebundle_()["text/html"]
-        self._strip()
-
-
-def _dropdown(label: str, options: tuple[tuple[str, Any], ...], value: Any) -> w.Dropdown:
-    return w.Dropdown(description=label, options=list(options), value=value,
-                      style={"description_width": "initial"},
-                      layout=w.Layout(width="max-content", max_width="calc(100% - 4px)"))
+def page_part() -> str:
+    """The picture that the front pages of book and site begin with."""
+    begun = Scenario(RECORDS, {"idempotence": False, "faults": {2: "lose ack"}})
+    return playground_html(begun, begun.run(), begun.settings["faults"])
 
 
 def playground(values: int | list[str] = 3, *, faults: Mapping[int, str] | str | None = None,
                **settings: Any) -> Playground:
-    """A run with controls: `playground(3, idempotence=False)`. Takes what `simulate` takes."""
+    """A run to press: `playground(3, idempotence=False)`. Takes what `simulate` takes, but one partition."""
     known = {name: value for name, value in {**settings, "faults": faults}.items() if value is not None}
+    if settings.get("partitions", 1) != 1 or settings.get("consumer"):
+        raise LessonError("The playground draws one log and no consumer; use show(simulate(...)) for those.")
     shown = Playground(Scenario(values if isinstance(values, int) else tuple(values), known))
     if len(shown.run.attempts) > MOST_ATTEMPTS:
         raise LessonError(f"The playground has room for {MOST_ATTEMPTS} requests, and this run takes "

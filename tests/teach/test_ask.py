@@ -9,7 +9,6 @@ import pytest
 from lesson_lib.errors import LessonError
 from lesson_lib.teach import misconception_map, observe, progress, question, reveal, store
 from lesson_lib.teach.ask import Asked
-from lesson_lib.teach.card import Wire
 from lesson_lib.teach.content import find
 from lesson_lib.teach.message import Outcome, Quiet
 
@@ -173,17 +172,16 @@ def test_dots_and_an_answer_on_its_own_card_show_nothing_more(monkeypatch: pytes
 
 def test_the_wire_takes_what_the_card_writes() -> None:
     asked = question("2.lost-ack")
-    wire = Wire(asked.item, asked.answer)
-    for written in ("b2", "c", "z3", "", "b9", "a1"):
-        wire.box.value = written
+    for written in ("b2", "c", "z3", "", "b9", "b", "a1"):
+        asked.wire.asked.value = written
     assert store.entries("2.lost-ack") == [{"answer": "b", "confidence": 2}, {"answer": "c"}, {"answer": "b"},
                                            {"answer": "a", "confidence": 1}]
-    assert wire.box.layout.display == "none"
+    assert asked.wire.box.layout.display == "none"
 
 
 def test_a_card_asks_how_sure_one_is_but_not_of_what_was_just_seen() -> None:
-    assert '"sures": ["A guess", "Fairly sure", "Sure"]' in question("2.recall-batch").rich()
-    assert '"sures": []' in observe("2.copies", RUN).rich()
+    assert '"sures":["A guess","Fairly sure","Sure"]' in question("2.recall-batch").rich()
+    assert '"sures":[]' in observe("2.copies", RUN).rich()
 
 
 def test_progress_counts_what_the_runs_confirm() -> None:

@@ -1,16 +1,21 @@
-"""The playground by call and by its controls: both run the same thing, and what was chosen stays as long as it happens."""
+"""The playground by call and through its wire: both run the same thing, and what was chosen stays as long as it happens."""
 
 from __future__ import annotations
 
+import json
 import random
+from html import unescape
+from typing import Any
 
 import pytest
 
 from lesson_lib.errors import LessonError
 from lesson_lib.sim import simulate
 from lesson_lib.teach import playground
-from lesson_lib.teach.content import Scenario
-from lesson_lib.teach.playground import FAULTS, SWITCHES, Playground, PlaygroundView
+from lesson_lib.teach.playground import ANSWER, MORE, REQUEST, SWITCHES, Playground
+from lesson_lib.teach.runs_ahead import encoded
+
+FAULTS = [fault for fault in (*REQUEST, *ANSWER, *MORE) if fault]
 
 
 def test_it_prints_the_call_that_makes_the_same_run(capsys: pytest.CaptureFixture[str]) -> None:
@@ -28,13 +33,6 @@ def test_a_change_keeps_what_was_before_it_and_what_was_chosen_for_later() -> No
     sends = [a.send for a in ground.run.attempts[:3]]
     assert sends == [a.send for a in before.attempts[:3]]
     assert ground.before == before
-
-
-def test_a_fault_may_be_called_as_the_controls_call_it() -> None:
-    by_label, by_name = (playground(3, idempotence=False) for _ in range(2))
-    by_label.change(2, "ack lost")
-    by_name.change(2, "lose ack")
-    assert by_label.faults == by_name.faults == {2: "lose ack"}
 
 
 def test_what_is_no_text_is_no_fault() -> None:
@@ -69,11 +67,11 @@ def test_whatever_is_chosen_the_printed_call_makes_the_same_run(seed: int) -> No
     dice = random.Random(seed)
     ground = playground(dice.randint(1, 5), idempotence=False)
     for _ in range(3):
-        faults = {n: dice.choice(FAULTS)[1] for n in range(1, len(ground.run.attempts) + 1) if dice.random() < 0.5}
+        faults = {n: dice.choice(FAULTS) for n in range(1, len(ground.run.attempts) + 1) if dice.random() < 0.5}
         said = ground.choose(faults, in_flight=dice.choice([1, 3, 5]), client=dice.choice(["kafka-python", "java"]))
         call = said.text.split("`")[1]
         assert call == ground.call and eval(call, {"simulate": simulate}) == ground.run
-        dropped = {n for n, fault in faults.items() if fault != "deliver" and n not in ground.faults}
+        dropped = {n for n, fault in faults.items() if n not in ground.faults}
         assert all(n > len(ground.run.attempts) and f"{n}: {faults[n]}" in said.text for n in dropped)
 
 
@@ -124,75 +122,64 @@ def test_it_has_room_for_twelve_attempts() -> None:
         playground(13)
 
 
-def test_the_controls_do_the_same_as_the_calls() -> None:
-    ground = playground(3, idempotence=False)
-    view = PlaygroundView(ground)
-    assert [one.description for one in view.attempts.children] == ["Request 1 (m0)", "Request 2 (m1)", "Request 3 (m2)"]
-    view.attempts.children[1].value = "lose ack"
-    view.button.click()
-    assert ground.call == "simulate(3, idempotence=False, faults={2: 'lose ack'})"
-    assert len(view.attempts.children) == 4 and "<img" in view.said.value and "lose ack" in view.said.value
-    view.switches["idempotence"].value = True
-    view.button.click()
-    assert ground.call == "simulate(3, faults={2: 'lose ack'})" and ground.run.values() == ["m0", "m1", "m2"]
+def asked(ground: Playground, faults: dict[int, str], **settings: Any) -> dict[str, Any]:
+    """What the playground sends back when the picture asks for that."""
+    ground.wire.asked.value = json.dumps({"key": str(faults), "faults": faults, "settings": {"idempotence": False, **settings}})
+    told = json.loads(unescape(ground.wire.told.value))
+    assert told["asked"] == str(faults)
+    return told
 
 
-def test_all_that_was_chosen_in_one_go_is_kept() -> None:
-    view = PlaygroundView(playground(3, idempotence=False))
-    view.attempts.children[1].value = "lose ack"
-    view.attempts.children[2].value = "refuse 19"
-    view.button.click()
-    assert view.ground.faults == {2: "lose ack", 3: "refuse 19"}
-    assert [one.value for one in view.attempts.children] == ["deliver", "lose ack", "refuse 19", "deliver", "deliver"]
+def test_the_picture_does_the_same_as_the_calls() -> None:
+    ground = playground(["a", "b"], idempotence=False)
+    told = asked(ground, {2: "lose ack"}, acks=1)
+    assert ground.call == "simulate(['a', 'b'], idempotence=False, acks=1, faults={2: 'lose ack'})"
+    assert told["run"] == [encoded(ground.run), {"0": ["a"], "1": ["b"]}] and told["faults"] == {"2": "lose ack"} and not told["said"]
+    asked(ground, {2: "lose ack"}, idempotence=True)
+    assert ground.call == "simulate(['a', 'b'], idempotence=True, faults={2: 'lose ack'})", "a switch that is back is left out"
+    assert ground.run.values() == ["a", "b"] and ground.before is not None and ground.before.values() == ["a", "b", "b"]
 
 
-def test_what_the_controls_drop_is_said() -> None:
-    view = PlaygroundView(playground(2, idempotence=False, faults={2: "lose ack", 3: "lose ack"}))
-    view.attempts.children[1].value = "deliver"
-    view.attempts.children[2].value = "refuse 19"
-    view.button.click()
-    assert view.ground.call == "simulate(2, idempotence=False)"
-    assert "There is no request 3 any more, so its fault is dropped: <code>3: refuse 19</code>" in view.said.value
-    assert len(view.attempts.children) == 2
+def test_what_the_picture_drops_is_said() -> None:
+    ground = playground(2, idempotence=False, faults={2: "lose ack", 3: "lose ack"})
+    told = asked(ground, {3: "refuse 19"})
+    assert ground.call == "simulate(2, idempotence=False)" and told["faults"] == {}
+    assert told["said"] == "There is no request 3 any more, so its fault is dropped: 3: refuse 19."
 
 
-def test_a_fault_beyond_the_controls_stays() -> None:
-    faults = {1: "lose ack", 13: "lose ack"}
-    view = PlaygroundView(Playground(Scenario(12, {"idempotence": False, "faults": faults})))
-    assert len(view.attempts.children) == 12
-    view.attempts.children[1].value = "refuse 19"
-    view.button.click()
-    assert view.ground.faults == {1: "lose ack", 2: "refuse 19", 13: "lose ack"}
+def test_a_mistake_in_the_picture_is_a_sentence_and_changes_nothing() -> None:
+    ground = playground(2)
+    told = asked(ground, {}, idempotence=True, acks=0)
+    assert "Idempotence cannot work with acks=0" in told["said"] and "run" not in told
+    assert ground.call == "simulate(2)"
 
 
-def test_a_mistake_at_the_controls_is_a_sentence() -> None:
-    view = PlaygroundView(playground(2))
-    view.switches["acks"].value = 0
-    view.button.click()
-    assert "Idempotence cannot work with acks=0" in view.said.value
+def test_values_are_no_html() -> None:
+    assert "</script><b>" not in playground(["</script><b>"], idempotence=False).rich()
 
 
-def test_every_control_has_a_label() -> None:
-    view = PlaygroundView(playground(3))
-    labels = [one.description for one in (*view.attempts.children, *view.switches.values(), view.button)]
-    assert all(labels) and len(set(labels)) == len(labels)
-
-
-@pytest.mark.parametrize("fault", [fault for _, fault in FAULTS])
+@pytest.mark.parametrize("fault", FAULTS)
 def test_every_fault_that_is_offered_can_be_run(fault: str) -> None:
     ground = playground(4, in_flight=5, idempotence=False)
     ground.change(1, fault)
-    assert ground.faults == ({} if fault == "deliver" else {1: fault})
+    assert ground.faults == {1: fault}
 
 
-@pytest.mark.parametrize(("name", "value"), [(name, value) for name, (_, options, usual) in SWITCHES.items()
-                                              for _, value in options if value != usual])
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, (_, values) in SWITCHES.items()
+                                              for value in values[1:]])
 def test_every_switch_that_is_offered_can_be_set(name: str, value: object) -> None:
     ground = playground(2, idempotence=False)
     assert "simulate(2" in ground.switch(**{name: value}).text
 
 
-def test_a_setting_without_a_control_stays() -> None:
-    view = PlaygroundView(playground(4, records_per_batch=2, in_flight=7, idempotence=False))
-    view.button.click()
-    assert view.ground.call == "simulate(4, records_per_batch=2, in_flight=7, idempotence=False)"
+def test_a_setting_without_a_switch_stays() -> None:
+    ground = playground(4, records_per_batch=2, in_flight=7, idempotence=False)
+    asked(ground, {}, in_flight=7)
+    assert ground.call == "simulate(4, records_per_batch=2, in_flight=7, idempotence=False)"
+    assert '"in flight",[1,2,3,4,5,7]' in ground.rich() and '"records_per_batch=2"' in ground.rich()
+
+
+@pytest.mark.parametrize("settings", [{"partitions": 2}, {"consumer": True}])
+def test_what_the_picture_cannot_draw_is_said(settings: dict) -> None:
+    with pytest.raises(LessonError, match="one log and no consumer"):
+        playground(2, **settings)

@@ -1,4 +1,4 @@
-"""The picture that is touched shows the runs that `simulate` makes, and works by mouse and keyboard without a kernel."""
+"""The playground on a page without a kernel: its runs are those that `simulate` makes, by mouse, keyboard and finger."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from lesson_lib import simulate, touch
+from lesson_lib import simulate
 from lesson_lib.history import Event, History, Kind
-from lesson_lib.teach.touch import FAULTS, MODES, page_part, runs_ahead
+from lesson_lib.teach.playground import ANSWER, MORE, REQUEST, page_part
+from lesson_lib.teach.runs_ahead import FAULTS, MODES, encoded, key_of, runs_ahead
 
 CHOICES = sorted(runs_ahead())
 
@@ -19,13 +20,15 @@ CHOICES = sorted(runs_ahead())
 def simulated(key: str) -> History:
     """What `simulate` says to the name of a run."""
     mode, *faults = key.split(";")
-    return simulate(3, faults={int(n): fault for n, fault in (part.split(":") for part in faults)}, **MODES[mode])
+    settings = next(settings for settings in MODES if key_of({}, settings) == mode)
+    return simulate(3, faults={int(n): fault for n, fault in (part.split(":") for part in faults)}, **settings)
 
 
 def read_back(run: str) -> list[tuple[Any, ...]]:
     """A run's words as what happens: the kind, the request or batch, and its numbers."""
     names = {">": "send", "s": "stored", "d": "duplicate", "r": "refused", "x": "request lost", "y": "answer lost", "a": "answer",
-             "e": "error", "t": "torn", "o": "told ok", "f": "told failed", "u": "told unknown"}
+             "e": "error", "t": "torn", "o": "told ok", "f": "told failed", "u": "told unknown",
+             "k": "killed", "n": "started", "b": "restarted", "l": "failed over"}
     return [(names[word[0]], *map(int, filter(None, word[1:].split(".")))) for word in run.split()]
 
 
@@ -44,6 +47,8 @@ def happened(event: Event) -> tuple[Any, ...] | None:
             return ("torn",)
         case Kind.REPORT if event.offset is None:
             return f"told {event.what}", event.batch
+        case Kind.PRODUCER | Kind.BROKER:
+            return (event.what,)
     return None
 
 
@@ -56,21 +61,26 @@ def test_every_run_ahead_is_the_simulations(key: str) -> None:
     assert answered == {report.batch: report.offset for report in run.reports if report.offset is not None}, "an answer says what is told"
 
 
+@pytest.mark.parametrize("fault", [*REQUEST, *ANSWER, *MORE])
+@pytest.mark.parametrize("on", [False, True])
+def test_a_run_that_the_kernel_makes_is_written_the_same_way(fault: str, on: bool) -> None:
+    run = simulate(["a", "b", "a"], faults={2: fault} if fault else None, idempotence=on)
+    assert read_back(encoded(run)) == list(filter(None, map(happened, run.events)))
+
+
 def test_what_can_be_chosen_is_there() -> None:
-    assert {key.partition(";")[0] for key in CHOICES} == set(MODES)
+    assert {key.partition(";")[0] for key in CHOICES} == {key_of({}, settings) for settings in MODES}
     assert {fault for key in CHOICES for fault in re.findall(r":([^;]+)", key)} == set(FAULTS)
     assert {key.count(";") for key in CHOICES} == {0, 1, 2}
     assert len(page_part()) < 200_000
-    with pytest.raises(KeyError):
-        touch({1: "lose request", 2: "lose request", 3: "lose request"})
 
 
 @pytest.fixture
 def page(browser: Any, tmp_path: Path) -> Any:
     """A page with the picture and nothing else, on a small screen."""
-    path = tmp_path / "touch.html"
-    head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Touch</title>'
-    path.write_text(f'<!doctype html><html lang="en">{head}<main><h1>Touch</h1>{page_part("off;2:lose ack")}</main>', encoding="utf-8")
+    path = tmp_path / "page.html"
+    head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Playground</title>'
+    path.write_text(f'<!doctype html><html lang="en">{head}<main><h1>Playground</h1>{page_part()}</main>', encoding="utf-8")
     page = browser.new_page(viewport={"width": 1366, "height": 768})
     page.complaints = []
     page.on("pageerror", lambda error: page.complaints.append(str(error)))
@@ -93,7 +103,7 @@ def test_by_mouse(page: Any) -> None:
     assert said(page) == "Log: m0 m1 m1 m1 m2. m1 is stored three times."
     page.get_by_label("idempotence").check()
     assert said(page) == "Log: m0 m1 m2. Each record is stored once."
-    assert page.locator("code").inner_text() == 'simulate(3, faults={2: "lose ack", 3: "repeat"}, idempotence=True)'
+    assert page.locator("code").inner_text() == "simulate(3, idempotence=True, faults={2: 'lose ack', 3: 'repeat'})"
     assert page.locator("svg > g[opacity]").count() == 1, "the run before stays pale behind"
     page.get_by_role("button", name="No faults").click()
     assert page.locator("code").inner_text() == "simulate(3, idempotence=True)"
@@ -124,7 +134,7 @@ def test_it_fits_its_screens_and_names_its_parts(page: Any) -> None:
     assert page.evaluate("document.documentElement.scrollHeight") <= 768
     assert Axe().run(page).response["violations"] == []
     page.set_viewport_size({"width": 390, "height": 844})
-    page.wait_for_function("document.querySelector('.lesson-touch svg').viewBox.baseVal.height > 500")
+    page.wait_for_function("document.querySelector('.lesson-playground svg').viewBox.baseVal.height > 500")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert json.loads(page.evaluate("JSON.stringify([...document.querySelectorAll('[role=button]')].map(e => e.ariaLabel))"))
 
@@ -138,16 +148,16 @@ def test_several_in_flight_and_what_is_under_more(page: Any) -> None:
     page.get_by_role("menuitemradio", name="is refused").click()
     assert said(page) == "Log: m1 m2 m0. m0 comes after m2."
     page.get_by_label("idempotence").check()
-    assert page.locator("code").inner_text().endswith('idempotence=True, in_flight=5, client="java")')
+    assert page.locator("code").inner_text().endswith("idempotence=True, in_flight=5, client='java')")
     assert "this is the Java client" in page.locator(".why").inner_text()
-    page.get_by_text("more").click()
+    page.get_by_text("more", exact=True).click()
     page.get_by_label("acks").select_option("0")
     assert not page.get_by_label("idempotence").is_checked()
     assert page.locator("code").inner_text() == "simulate(3, idempotence=False, acks=0)"
     page.locator("[data-name=q3] .hit").click(force=True)
     page.get_by_role("menuitemradio", name="is lost").click()
     assert said(page) == "Log: m0 m1. m2 was told ok, but is not in the log."
-    page.get_by_text("more").click()
+    page.get_by_text("more", exact=True).click()
     page.get_by_label("retries").select_option("0")
     page.locator("[data-name=a1] .hit").click(force=True)
     page.get_by_role("menuitemradio", name="is lost").click()
@@ -157,26 +167,36 @@ def test_several_in_flight_and_what_is_under_more(page: Any) -> None:
         assert page.evaluate("document.documentElement.scrollHeight") <= 768
 
 
+CUT = """([script, starts]) => { const bad = [], main = document.querySelector('main');
+    for (const [settings, faults] of starts) {
+        const again = document.createElement('script'), root = document.createElement('div');
+        root.className = 'lesson-playground';
+        again.textContent = script.replace(/"settings":[^}]*},"faults":[^}]*}/, `"settings":${settings},"faults":${faults}`);
+        main.replaceChildren(root);
+        root.after(again);
+        const svg = root.querySelector('.sheet svg'), size = svg.viewBox.baseVal;
+        for (const text of svg.querySelectorAll('text')) { const b = text.getBBox();
+            const cut = b.x < -1 || b.x + b.width > size.width + 1 || b.y + b.height > size.height + 1;
+            if (cut) bad.push(`${settings} ${faults}: ${text.textContent} is cut`); }
+        const least = 14 * svg.getBoundingClientRect().width / size.width;
+        if (least < 11) bad.push(`${settings} ${faults}: ${least}`);
+    } return bad; }"""
+
+
+def started(key: str) -> list[str]:
+    """What the script begins with where it is to show that run first."""
+    mode, *faults = key.split(";")
+    settings = next(settings for settings in MODES if key_of({}, settings) == mode)
+    return [json.dumps(settings), json.dumps(dict(fault.split(":") for fault in faults))]
+
+
 @pytest.mark.browser
 def test_no_label_is_cut_or_too_small_in_any_run(page: Any) -> None:
     """The words of every run that can be chosen, on a computer and on a phone."""
+    script = page_part().rpartition("<script>")[2].removesuffix("</script>")
     for width, height in ((1366, 768), (954, 768), (390, 844)):
         page.set_viewport_size({"width": width, "height": height})
-        bad = page.evaluate("""async (keys) => { const bad = [], root = document.querySelector('.lesson-touch'), part = root.outerHTML;
-            for (const key of keys) {
-                const copy = document.createElement('div');
-                copy.className = 'lesson-touch'; copy.dataset.start = key; copy.append(root.querySelector('script').cloneNode(true));
-                document.querySelectorAll('.lesson-touch').forEach(old => old !== root && old.remove());
-                document.querySelector('main').append(copy);
-                const again = document.createElement('script'); again.textContent = SCRIPT; copy.after(again); again.remove();
-                const svg = copy.querySelector('.sheet svg'), size = svg.viewBox.baseVal;
-                for (const text of svg.querySelectorAll('text')) { const b = text.getBBox();
-                    const cut = b.x < -1 || b.x + b.width > size.width + 1 || b.y + b.height > size.height + 1;
-                    if (cut) bad.push(`${key}: ${text.textContent} is cut`); }
-                const least = 14 * svg.getBoundingClientRect().width / size.width;
-                if (least < 11) bad.push(`${key}: ${least}`);
-            } return bad; }""".replace("SCRIPT", json.dumps(page_part().rpartition("<script>")[2].removesuffix("</script>"))), CHOICES)
-        assert bad == []
+        assert page.evaluate(CUT, [script, [started(key) for key in CHOICES]]) == []
 
 
 @pytest.mark.browser
@@ -185,3 +205,35 @@ def test_a_third_fault_is_not_offered(page: Any) -> None:
     page.get_by_role("menuitemradio", name="is refused").click()
     page.locator("[data-name=q1] .hit").click(force=True)
     assert page.get_by_role("menuitemradio", name="is lost").is_disabled()
+
+
+@pytest.mark.browser
+def test_a_fault_whose_request_is_gone_is_dropped_and_named(page: Any) -> None:
+    page.locator("[data-name=q4] .hit").click(force=True)
+    page.get_by_role("menuitemradio", name="is lost").click()
+    page.get_by_label("in flight").select_option("5")
+    assert page.locator(".why").inner_text() == ""
+    page.get_by_text("more", exact=True).click()
+    page.get_by_label("retries").select_option("0")
+    assert page.locator("code").inner_text() == "simulate(3, idempotence=False, retries=0, faults={2: 'lose ack'})"
+    assert "There is no request 4 any more, so its fault is dropped: 4: lose request." in page.locator(".why").inner_text()
+    assert page.get_by_label("retries").locator("option").nth(2).is_disabled(), "not computed ahead"
+
+
+@pytest.mark.browser
+def test_by_finger(browser: Any, page: Any) -> None:
+    phone = browser.new_page(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    phone.goto(page.url)
+    box = phone.locator("[data-name=a1]").bounding_box()
+    phone.touchscreen.tap(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    phone.get_by_role("menuitemradio", name="is lost").tap()
+    assert said(phone).startswith("Log: m0 m0 m0 m1")
+    phone.close()
+
+
+@pytest.mark.browser
+def test_without_script_it_is_the_finished_picture(browser: Any, page: Any) -> None:
+    plain = browser.new_context(java_script_enabled=False).new_page()
+    plain.goto(page.url)
+    assert "its answer is lost" in plain.locator("img").get_attribute("alt")
+    plain.context.close()
