@@ -18,7 +18,7 @@ pytestmark = pytest.mark.browser
 CELLS = ["from lesson_lib import question, reveal, simulate", 'predict = question("2.lost-ack")\npredict.answer(...)',
          "run = simulate(3, faults={2: 'lose ack'}, idempotence=False)\nreveal(run, predict)",
          'recall = question("2.recall-batch")\nrecall.answer(...)',
-         "from lesson_lib import playground\nground = playground(2)"]
+         "from lesson_lib import playground\nground = playground(3)"]
 SAVED = "jupyterapp.commands.execute('docmanager:save')"
 END = "jupyterapp.shell.currentWidget.context.sessionContext.shutdown()"
 RESTART = "jupyterapp.shell.currentWidget.context.sessionContext.restartKernel()"
@@ -124,7 +124,7 @@ def test_after_a_restart_it_asks_to_be_run(page: Any) -> None:
     expect(card(page, "2-lost-ack").get_by_text("Run this cell to answer.")).to_be_visible()
 
 
-def test_the_next_day_it_shows_what_was_answered_and_the_playground_asks_to_be_run(page: Any, server: Server, browser: Any) -> None:
+def test_the_next_day_it_shows_what_was_answered_and_the_playground_what_was_computed_ahead(page: Any, server: Server, browser: Any) -> None:
     page.evaluate(SAVED)
     page.evaluate(END)
     later = browser.new_page(viewport={"width": 1366, "height": 768})
@@ -133,7 +133,9 @@ def test_the_next_day_it_shows_what_was_answered_and_the_playground_asks_to_be_r
     expect(asked.get_by_text("Run this cell to answer.")).to_be_visible(timeout=60_000)
     asked.get_by_role("button", name="You said b, fairly sure.").click()
     asked.get_by_role("button", name="a m0 m1 m2").click()
-    expect(later.get_by_text("Run this cell to play.")).to_be_visible()
+    expect(later.get_by_text("Run this cell for every fault and switch.")).to_be_visible()
+    later.get_by_role("group", name="Playground").get_by_label("idempotence").uncheck()
+    expect(later.locator(".said")).to_have_text("Log: m0 m1 m2. Each record is stored once.")
     later.wait_for_timeout(4_000)  # as long as the widgets' manager looks for its models
     assert not [text for text in later.get_by_text("displaying widget").all() if text.is_visible()]
     later.screenshot(path=SCREENSHOTS / "card-next-day.png")
