@@ -124,7 +124,7 @@ def test_after_a_restart_it_asks_to_be_run(page: Any) -> None:
     expect(card(page, "2-lost-ack").get_by_text("Run this cell to answer.")).to_be_visible()
 
 
-def test_the_next_day_it_shows_what_was_answered_and_the_playground_what_was_computed_ahead(page: Any, server: Server, browser: Any) -> None:
+def test_the_next_day_it_shows_what_was_answered_and_the_playground_still_plays(page: Any, server: Server, browser: Any) -> None:
     page.evaluate(SAVED)
     page.evaluate(END)
     later = browser.new_page(viewport={"width": 1366, "height": 768})
