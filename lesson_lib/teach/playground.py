@@ -30,9 +30,12 @@ from lesson_lib.teach.wire import Wire, script
 REQUEST = {"": "arrives", "lose request": "is lost", "repeat": "comes twice", "refuse 6": "is refused"}
 ANSWER = {"": "arrives", "lose ack": "is lost"}
 # Under "more", for a request, where there is a kernel.
-MORE = {"refuse 19": "is refused: too few replicas", "store and answer 20": "is stored, the answer is an error",
-        "cut 2 1": "one more is stored, its answer is lost", "cut 3 1": "two more are stored, their answers are lost",
-        "kill producer": "is the producer's last: it is killed", "restart broker": "comes after the broker restarts",
+MORE = {"refuse 19": "is refused: too few replicas",
+        "store and answer 20": "is stored, the answer is an error",
+        "cut 2 1": "one more is stored, its answer is lost",
+        "cut 3 1": "two more are stored, their answers are lost",
+        "kill producer": "is the producer's last: it is killed",
+        "restart broker": "comes after the broker restarts",
         "fail over": "comes after the leader changes"}
 MOST_ATTEMPTS = 12
 NO_LIMIT = "no limit"
@@ -87,7 +90,8 @@ class Playground(Shown):
         return self.message(dropped)
 
     def _go(self, faults: Mapping[int, str], settings: Mapping[str, Any], asked: int = 0) -> str:
-        """Run with the faults that happen; says which don't. One that was `asked` for must, or it's an error."""
+        """Run with the faults that happen; says which don't. One that was `asked` for must, or it's an error.
+        """
         bare = self.scenario.with_settings(**{**settings, "faults": None})
         named = {n: parse_fault(fault) for n, fault in faults.items()}
         chosen = {n: fault for n, fault in named.items() if fault != DELIVER}
@@ -107,12 +111,14 @@ class Playground(Shown):
     def hear(self, asked: str) -> None:
         """What was chosen in the picture: run it and send back what to draw, or why it can't be run."""
         wanted = json.loads(asked)
-        unset = {name: None for name in SWITCHES}
+        faults = {int(n): fault for n, fault in wanted["faults"].items()}
+        told: dict[str, Any] = {}
         try:
-            said = self._go({int(n): fault for n, fault in wanted["faults"].items()}, {**unset, **wanted["settings"]})
-            self.wire.tell(asked=wanted["key"], faults=self.faults, run=drawn(self.run), said=said.replace("`", ""))
+            said = self._go(faults, {**dict.fromkeys(SWITCHES), **wanted["settings"]})
+            told = {"faults": self.faults, "run": drawn(self.run)}
         except LessonError as error:
-            self.wire.tell(asked=wanted["key"], said=str(error).replace("`", ""))
+            said = str(error)
+        self.wire.tell(asked=wanted["key"], said=said.replace("`", ""), **told)
 
     def plain(self) -> str:
         """The call, and the run as text."""
