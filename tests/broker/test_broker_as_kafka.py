@@ -158,6 +158,9 @@ CASES: list[Case] = [
         {"name": "a b", "partition_indexes": [0]}, {"name": "T", "partition_indexes": [0, 9]}]}, [0, 3, 17]),
     *[offset_of(*row) for row in ((-3, 6, 35), (-3, 7, 0), (-4, 7, 35), (-4, 8, 0), (-5, 8, 35), (-5, 9, 0), (-6, 11, 0), (-7, 11, 35))],
     ("fetch: a session that is not there", "Fetch", 12, {"replica_id": -1, "max_bytes": 1, "session_id": 77, "session_epoch": 5}, [70]),
+    ("fetch: from behind the end", "Fetch", 12, {"replica_id": -1, "max_bytes": 99, "session_epoch": -1, "topics": [
+        {"topic": "T", "partitions": [{"partition": 0, "current_leader_epoch": -1, "fetch_offset": 9, "last_fetched_epoch": -1,
+                                       "log_start_offset": -1, "partition_max_bytes": 99}]}]}, [1]),
     ("produce: compacted, without a key", "Produce", 11, {"acks": -1, "timeout_ms": 1_000, "topic_data": [
         {"name": "T-compacted", "partition_data": [{"index": 0, "records": batch_bytes([b"m"])}]}]}, [87]),
 ]
@@ -283,10 +286,10 @@ def a_group_refuses(address: str) -> None:
             return of("JoinGroup", session_timeout_ms=10_000, rebalance_timeout_ms=10_000, protocol_type="c", member_id=member_id,
                       protocols=[{"name": "range", "metadata": b"M"}], **fields)
 
-        def committing(generation: int) -> int:
+        def committing(generation: int, version: int = 8) -> int:
             part = {"partition_index": 0, "committed_offset": 1}
             answer = client.ask(of("OffsetCommit", generation_id_or_member_epoch=generation, member_id=first.member_id,
-                                   topics=[{"name": topic, "partitions": [part]}]), 8)
+                                   topics=[{"name": topic, "partitions": [part]}]), version)
             return answer.topics[0].partitions[0].error_code
 
         def leaving(member_id: str) -> list[int]:
@@ -298,7 +301,7 @@ def a_group_refuses(address: str) -> None:
         assert client.ask(of("SyncGroup", **syncing, protocol_name="sticky"), 5).error_code == 23
         rows = [{"member_id": first.member_id, "assignment": b"A"}]
         assert client.ask(of("SyncGroup", **syncing, protocol_name="range", assignments=rows), 5).error_code == 0
-        assert (committing(1), committing(7)) == (0, 22)
+        assert (committing(1), committing(7), committing(7, 9)) == (0, 22, 22)
         asked = client.ask(joining(), 4)
         assert asked.error_code == 79
         assert (leaving(asked.member_id), leaving(asked.member_id), leaving("nobody")) == ([], [25], [25])

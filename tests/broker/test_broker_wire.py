@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from kafka.protocol.consumer import OffsetForLeaderEpochRequest
@@ -14,7 +15,7 @@ from kafka.record import MemoryRecords
 from lesson_lib.broker.embedded import EmbeddedBroker
 from lesson_lib.core.batch import MAX_SEQUENCE
 from lesson_lib.wire import requests
-from lesson_lib.wire.record_batch import batch_bytes
+from lesson_lib.wire.record_batch import batch_bytes, read_header, split_batches
 from lesson_lib.wire.requests import RawClient, make_topic
 
 from .logs import add_offsets, txn_offset_commit
@@ -160,6 +161,29 @@ def test_verification_of_strangers(client: RawClient, transactional_id: str | No
     assert (answer.error, answer.offset, answer.start) == (error, -1, -1)
 
 
+@pytest.mark.parametrize("embedded, error", [("4.0", 49), ("4.1", 47), ("4.4", 47)], indirect=["embedded"])
+def test_an_old_epoch_is_refused_before_the_coordinator_is_asked(client: RawClient, error: int):
+    """From 4.1; before, the coordinator's word came first, and it does not know this transactional id."""
+    pid, _ = begin(client)
+    assert send(client, batch(0, 0, pid=pid, epoch=1)).error == 0
+    late = batch(1, 1, pid=pid, epoch=0, transactional=True)
+    assert send(client, late, transactional_id="nobody").error == error
+
+
+def test_transactional_batches_of_two_producers_are_refused_whole(embedded: EmbeddedBroker, client: RawClient):
+    def both(*pids: int) -> list[int]:
+        request = requests.produce("t", 0, batch(0, 0, pid=pids[0], epoch=0, transactional=True), transactional_id="x")
+        other = requests.produce("t", 1, batch(0, 0, pid=pids[1], epoch=0, transactional=True))
+        request.topic_data[0].partition_data += other.topic_data[0].partition_data
+        return [row.error_code for row in client.ask(request).responses[0].partition_responses]
+
+    pid, _ = begin(client)
+    assert both(pid, pid + 1) == [49, 49]
+    assert embedded.log("t").log_end_offset == 0
+    client.ask(requests.add_partitions("x", pid, 0, "t", [1]))
+    assert both(pid, pid) == [0, 0]
+
+
 def test_late_duplicate_of_a_committed_transaction_meets_verification_first(client: RawClient):
     pid, epoch = begin(client)
     records = batch(0, 0, pid=pid, epoch=epoch, transactional=True)
@@ -242,6 +266,14 @@ def test_acks_0_is_not_answered_and_an_error_hangs_up(embedded: EmbeddedBroker, 
     client.send(requests.produce("t", 0, batch(7, 7), acks=0))
     assert client.hung_up()
     assert embedded.log("t").log_end_offset == 1
+
+
+def test_acks_0_hangs_up_also_where_only_one_of_its_batches_is_refused(embedded: EmbeddedBroker, client: RawClient):
+    request = requests.produce("t", 0, batch(0, 0), acks=0)
+    request.topic_data[0].partition_data += requests.produce("t", 1, batch(7, 7, wrong={"crc": 1})).topic_data[0].partition_data
+    client.send(request)
+    assert client.hung_up()
+    assert [embedded.log("t", partition).log_end_offset for partition in (0, 1)] == [1, 0]
 
 
 @pytest.mark.parametrize("topic, partition", [("nowhere", 0), ("t", 2), ("t", -1)])
@@ -364,6 +396,48 @@ def fetched(client: RawClient, **fields: int) -> int:
     for name, value in fields.items():
         setattr(request if name == "max_bytes" else request.topics[0].partitions[0], name, value)
     return len(client.ask(request).responses[0].partitions[0].records)
+
+
+def test_a_marker_knows_its_place_in_the_log(embedded: EmbeddedBroker, client: RawClient):
+    embedded.fail_over()
+    pid, epoch = begin(client)
+    send(client, batch(0, 1, pid=pid, epoch=epoch, transactional=True), transactional_id="x")
+    client.ask(requests.end_txn("x", pid, epoch, commit=True))
+    records = client.ask(requests.fetch("t", {0: 0})).responses[0].partitions[0].records
+    headers = [read_header(one) for one in split_batches(bytes(records))]
+    assert [(h.base_offset, h.partition_leader_epoch, h.control) for h in headers] == [(0, 1, False), (2, 1, True)]
+
+
+@pytest.mark.parametrize("filters, listed", [
+    ({}, ["old", "young"]), ({"duration_filter": 10_000}, ["old"]), ({"duration_filter": 90_000}, []),
+    ({"transactional_id_pattern": "y.*"}, ["young"]), ({"transactional_id_pattern": "oun"}, []), ({"state_filters": ["Empty"]}, []),
+    ({"state_filters": ["Ongoing"]}, ["old", "young"]), ({"producer_id_filters": [1]}, ["young"]),
+])
+def test_transactions_are_listed_by_age_name_state_and_producer(embedded: EmbeddedBroker, client: RawClient, filters: dict[str, Any],
+                                                               listed: list[str]):
+    began = embedded.cluster.now()
+    for name, after in (("old", 0), ("young", 40_000)):
+        embedded.cluster.now = lambda after=after: began + after
+        begin(client, name)
+    embedded.cluster.now = lambda: began + 45_000
+    answer = client.ask(requests.request("ListTransactions", **filters))
+    assert sorted(row.transactional_id for row in answer.transaction_states) == listed
+
+
+def test_a_fetch_waits_for_as_much_as_it_asks_for_and_no_longer(embedded: EmbeddedBroker, client: RawClient):
+    records = batch(0, 0)
+
+    def fetch(least: int) -> Any:
+        request = requests.fetch("t", {0: 0})
+        request.max_wait_ms, request.min_bytes = 60_000, least
+        return request
+
+    with RawClient(embedded.address, timeout=30) as consumer:
+        consumer.send(fetch(2 * len(records)))
+        assert send(client, records).error == 0
+        assert send(client, batch(1, 1)).error == 0
+        assert len(consumer.receive().responses[0].partitions[0].records) == 2 * len(records)
+        assert len(consumer.ask(fetch(2 * len(records))).responses[0].partitions[0].records) == 2 * len(records)
 
 
 def test_a_first_batch_is_fetched_whole_however_small_the_limit(client: RawClient):
