@@ -328,6 +328,52 @@ def test_a_group_of_apache_kafka_refuses(kafka_address: str) -> None:
     a_group_refuses(kafka_address)
 
 
+def two_members_share(address: str) -> None:
+    """The leader alone is told who is there; who waits for an assignment that never comes is told to join again."""
+    group = f"T{time.time_ns()}"
+    with RawClient(address) as client, RawClient(address) as second:
+        wait_for_coordinators(client, group)
+
+        def of(api: str, **fields: Any) -> Any:
+            return requests.request(api, group_id=group, **fields)
+
+        def joining(member_id: str = "") -> Any:
+            return of("JoinGroup", session_timeout_ms=10_000, rebalance_timeout_ms=10_000, protocol_type="c", member_id=member_id,
+                      protocols=[{"name": "range", "metadata": b"M"}])
+
+        first = client.ask(joining(), 3)
+        second.send(joining(), 3)
+        while client.ask(of("Heartbeat", member_id=first.member_id, generation_id=1), 3).error_code != 27:
+            time.sleep(0.01)
+        leader, other = client.ask(joining(first.member_id), 3), second.receive()
+        assert (leader.generation_id, leader.leader, len(leader.members)) == (2, first.member_id, 2)
+        assert (other.generation_id, other.leader, len(other.members)) == (2, first.member_id, 0)
+        second.send(of("SyncGroup", member_id=other.member_id, generation_id=2), 3)
+        time.sleep(0.3)  # the same answer, were it to come first; so that it waits
+        client.ask(of("LeaveGroup", members=[{"member_id": first.member_id}]), 4)
+        assert second.receive().error_code == 27
+
+
+def test_two_members_share(embedded: EmbeddedBroker) -> None:
+    two_members_share(embedded.address)
+
+
+@pytest.mark.kafka
+def test_two_members_of_apache_kafka_share(kafka_address: str) -> None:
+    two_members_share(kafka_address)
+
+
+def test_a_heartbeat_keeps_the_session(embedded: EmbeddedBroker) -> None:
+    with RawClient(embedded.address) as client:
+        joined = client.ask(requests.request("JoinGroup", group_id="g", session_timeout_ms=60_000, rebalance_timeout_ms=1,
+                                             protocol_type="c", protocols=[{"name": "range", "metadata": b""}]), 3)
+        (member,) = embedded.cluster.groups["g"].members.values()
+        before = member.expiry.when()
+        beat = requests.request("Heartbeat", group_id="g", member_id=joined.member_id, generation_id=1)
+        assert client.ask(beat, 3).error_code == 0
+        assert member.expiry.when() > before
+
+
 def test_who_does_not_join_in_time_is_out_and_who_waits_keeps_its_session(embedded: EmbeddedBroker,
                                                                           monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lesson_lib.broker.handlers.groups.SESSION_TIMEOUT_MS", range(1, 100_000))

@@ -170,21 +170,24 @@ def produce(client: RawClient, first: int, epoch: int = 0) -> tuple[int, int]:
     return row.error_code, row.base_offset
 
 
-@pytest.mark.parametrize("fault, second_newest", [
-    (lambda broker: broker.restart(), (45, -1)),  # a snapshot holds one batch of each id
-    (lambda broker: broker.restart(clean=False), (45, -1)),  # recovery writes one too, and loads it
-    (lambda broker: broker.fail_over(), (0, 5)),
+@pytest.mark.parametrize("faults, second_newest", [
+    (lambda broker: [broker.restart()], (45, -1)),  # a snapshot holds one batch of each id
+    (lambda broker: [broker.restart(clean=False)], (45, -1)),  # recovery writes one too, and loads it
+    (lambda broker: [broker.fail_over()], (0, 5)),
+    (lambda broker: [broker.restart(), broker.fail_over()], (0, 5)),  # the new leader has read the log itself
 ])
-def test_what_is_remembered_after_a_fault(fault, second_newest: tuple[int, int]):
+def test_what_is_remembered_after_faults(faults, second_newest: tuple[int, int]):
     with EmbeddedBroker() as broker:
         with RawClient(broker.address) as client:
             make_topic(client, "t")
             assert [produce(client, n) for n in range(7)] == [(0, n) for n in range(7)]
-        fault(broker)
+        happened = len(faults(broker))
         with RawClient(broker.address) as client:
             assert produce(client, 6) == (0, 6)
             assert produce(client, 5) == second_newest
             assert produce(client, 7) == (0, 7)
+            metadata = client.ask(requests.metadata("t")).topics[0].partitions[0]
+            assert metadata.leader_epoch == happened, "whoever leads again begins a new epoch"
 
 
 def test_a_forgotten_id_may_start_anywhere():
