@@ -33,16 +33,20 @@ def row_of_log(key: TopicPartition | None) -> str:
 
 
 class LaneEvents:
-    """`clock` gives the time of the n-th event where it is not the event's own."""
+    """`clock` gives the time of the n-th event where it is not the event's own.
 
-    def __init__(self, view: RunView, clock: Mapping[int, int] | None = None) -> None:
-        self.view, self.clock = view, clock
+    `narrow` breaks words into more lines, and sets those of neighbours in a consumer's row in two heights.
+    """
+
+    def __init__(self, view: RunView, clock: Mapping[int, int] | None = None, narrow: bool = False) -> None:
+        self.view, self.clock, self.narrow = view, clock, narrow
         self.brief = len(view.history.attempts) > MANY_ATTEMPTS
         found = view.history.exceptions
         self.exceptions = found if len(found) <= MANY_EXCEPTIONS else {}
         self.places = dict(self._placed())
         times = [t for t, _ in self.places.values()] or [0]
         self.start, self.end = min(times), max(times)
+        self.readings: Counter[str] = Counter()
         self.pieces = {fact.index: list(self._pieces_of(fact)) for fact in view.events}
         self.at_the_end = [*self._told_nothing(), *self._cells_of_others()]
 
@@ -125,7 +129,9 @@ class LaneEvents:
             case _ if event.kind in CONSUMER:
                 yield from self._reading(event)
             case _ if event.kind in NOTES:
-                yield from _words("try" + lane, TRY - 10, words.note_words(fact, self.view), backed=True)
+                said = words.note_words(fact, self.view)
+                said = said.replace(" ", "\n", 1) if self.narrow else said
+                yield from _words("try" + lane, TRY / 2 + 5 * ("\n" not in said), said, backed=True)
                 yield Piece(lane, 4, 4, lambda canvas, x, y: canvas.line(
                     [(x, y - 1), (x, y + 20)], width=1.4, layer=3))
 
@@ -137,6 +143,8 @@ class LaneEvents:
         said = words.verdict_words(fact, self.brief)
         yield from _words("words", 11, said, tint=(-2, 28) if marked else None)
         if remembered := words.memory_words(fact):
+            if self.narrow:
+                remembered = remembered.replace(" epoch", "\nepoch").replace(" as before", "\nas before")
             half, high = text_width(remembered) / 2 + 3, (remembered.count("\n") + 1) * line_height()
             yield Piece("memory", half, half, lambda canvas, x, y: marks.memory(
                 canvas, x - half, y + 6.5 + high / 2, remembered), high + 14)
@@ -177,7 +185,10 @@ class LaneEvents:
     def _reading(self, event: Event) -> Iterator[Piece]:
         marked = event.kind == Kind.READ and self.view.is_marked("read", event.batch)
         said = words.reading_words(event, self.view)
-        yield from _words(event.lane, 32, said, tint=(24, 17) if marked else None)
+        self.readings[event.lane] += 1
+        lower = self.narrow and self.readings[event.lane] % 2 == 0
+        track, down = ("low" + event.lane, 0) if lower else (event.lane, 32)
+        yield from _words(track, down, said, tint=(down - 8, 17) if marked else None)
         yield Piece(event.lane, 8, 8, lambda canvas, x, y: marks.reading(canvas, x, y + 14, event.kind))
 
     def _told_nothing(self) -> Iterator[tuple[Place, Piece]]:

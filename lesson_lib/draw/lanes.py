@@ -25,28 +25,31 @@ from lesson_lib.draw.style import DOTTED, LANE, MARGIN, PALE, QUIET, WIDTH
 from lesson_lib.draw.telling import Telling
 from lesson_lib.history import Kind
 
-LEFT, RIGHT = 132.0, 18.0
+LEFT, RIGHT = 122.0, 18.0
 TOO_WIDE = 1300  # pixels; a notebook shows about a thousand without making it smaller
 COUNTS, APART = "to the right: order of events, not time", "each run on a time axis of its own"
-PRODUCER, NETWORK, BROKER, WORDS, CONSUMER = 28.0, 76.0, 34.0, 30.0, 46.0  # heights of rows
+PRODUCER, NETWORK, BROKER, WORDS, CONSUMER, LOWER = 28.0, 76.0, 34.0, 30.0, 46.0, 14.0  # heights of rows
 
-STEPS, GAP, LONG, SHORT_MS, WIDEST = (30.0, 18.0, 11.0, 6.0), 8.0, 4.0, 100, 2.6
+STEPS, GAPS, LONG, SHORT_MS, WIDEST = (30.0, 18.0, 11.0, 6.0), (8.0, 5.0), 4.0, 100, 2.6
 FIRST_WAITING, WAITING = "{} of\nwaiting left out", "{}\nleft out"  # once it was said, fewer words will do
 
 SHARES = {"request": 0.38, "answer": 0.48}  # how far down a lost message gets where nothing is in its way
 SIDES = {"request": ("below", "right", "above", "left"), "answer": ("above", "right", "left", "below")}
 # What a number in a row counts, under the name of the row.
-NUMBERS = {"producer": "R: request, box: batch", "log": "offset: record", "broker remembers": "sequences"}
+NUMBERS = {"producer": "R: request\nbox: batch", "log": "offset: record", "broker remembers": "sequences"}
 DOWN = tuple(sorted(range(-36, 44, 4), key=abs))  # pixels up and down from there
 ASIDE = (0, 8, -8, 15, -15)  # and, where nothing else is free, to the right and to the left
 
 
 def lane_panels(views: Sequence[RunView], telling: Telling, behind: RunView | None) -> list[LanesPanel]:
     """A panel for each run. `behind` stands pale behind the first, on the same axis and in the same rows."""
-    runs = [LaneEvents(view, telling.clock(n)) for n, view in enumerate(views)]
-    pale = [LaneEvents(behind)] if behind else []
-    axes = _axes([*runs, *pale], apart=not pale)
-    width = max(WIDTH, *(axis.end + RIGHT for axis in axes))
+    for narrow in (False, True):
+        runs = [LaneEvents(view, telling.clock(n), narrow) for n, view in enumerate(views)]
+        pale = [LaneEvents(behind, narrow=narrow)] if behind else []
+        axes = _axes([*runs, *pale], apart=not pale)
+        width = max(WIDTH, *(axis.end + RIGHT for axis in axes))
+        if width == WIDTH:
+            break
     return [LanesPanel(run, axis, width, telling.steps(n), telling.last, _notes(run, axes), pale)
             for n, (run, axis) in enumerate(zip(runs, axes, strict=False))]
 
@@ -60,9 +63,11 @@ def _notes(run: LaneEvents, axes: Sequence[Axis]) -> str:
 def _axes(runs: Sequence[LaneEvents], apart: bool) -> list[Axis]:
     """One axis for all; an axis for each where they may be `apart` and one for all is too wide."""
     pieces = [(n, *each) for n, run in enumerate(runs) for each in run.everything()]
-    shared = lay_out([(place, f"{n} {p.track}", p.left, p.right) for n, place, p in pieces])
+    gap = GAPS[runs[0].narrow]
+    shared = lay_out([(place, f"{n} {p.track}", p.left, p.right + gap) for n, place, p in pieces])
     if len(runs) > 1 and apart and shared.end > TOO_WIDE:
-        own = [lay_out([(place, p.track, p.left, p.right) for place, p in run.everything()]) for run in runs]
+        own = [lay_out([(place, p.track, p.left, p.right + gap) for place, p in run.everything()])
+               for run in runs]
         if max(axis.end for axis in own) < 0.85 * shared.end:
             return own
     return [shared] * len(runs)
@@ -93,7 +98,8 @@ class LanesPanel:
         yield from [("memory", highest.get("memory", 0.0))] * ("memory" in highest)
         for row in _all(map(row_of_log, run.view.partitions) for run in runs):
             yield row, max(LOG, highest.get(row, 0.0))
-        yield from ((lane, CONSUMER) for lane in _all(run.view.consumers for run in runs))
+        for lane in _all(run.view.consumers for run in runs):
+            yield from [(lane, CONSUMER), *[("low" + lane, LOWER)] * ("low" + lane in highest)]
         yield from [("waits", 2 * line_height() + 4)] * bool(self.axis.breaks)
         yield from [("axis", 16.0)] * bool(self.note)
 
@@ -130,7 +136,8 @@ class LanesPanel:
         for name, y in self._names():
             canvas.text(MARGIN, y, name, align="left", bold=name.startswith("log"), pinned=True)
             numbers = NUMBERS.get(name if name.startswith("broker") else name.split(" ", 1)[0], "")
-            canvas.text(MARGIN, y + 13, numbers, align="left", colour=QUIET, pinned=True)
+            below = y + 13 + numbers.count("\n") * line_height() / 2
+            canvas.text(MARGIN, below, numbers, align="left", colour=QUIET, pinned=True)
         for lane in [*self.view.producers, "broker"]:
             ends = [(LEFT - 14, self.lane(lane)), (self.width - RIGHT, self.lane(lane))]
             canvas.line(ends, colour=LANE, width=1.4, layer=0.2)
@@ -282,7 +289,7 @@ def _place(groups: Iterable[tuple[Place, list[Need]]], usual: float,
         if words and before:
             breaks.append(((xs[before] + x) / 2, words))
         for _, row, _, right in needs:
-            used[row] = max(x + right + GAP, used.get(row, 0.0))
+            used[row] = max(x + right, used.get(row, 0.0))
         xs[place], before = x, place
     return xs, breaks, max([0.0, *used.values()])
 

@@ -18,7 +18,7 @@ from lesson_lib.draw.style import BAND, EDGE, FIRST_SEND, STORED
 from lesson_lib.draw.words import cell_text, copy_words
 from lesson_lib.history import Kind
 
-BAR, LSO = 24.0, 74.0  # pixels for a transaction's bar and its upright word; for a last stable offset
+BAR, LSO = 24.0, 66.0  # pixels for a transaction's bar and its upright word; for a last stable offset
 NEVER = 10**9
 _ENDED = {"commit": "committed", "abort": "aborted"}
 

@@ -22,7 +22,7 @@ from lesson_lib.draw.telling import Telling
 from lesson_lib.draw.two_runs import told_together
 from lesson_lib.history import Event, Kind
 
-HEAD, LANE_STEP, NARROWEST, WORDS = 24.0, 170.0, 88.0, 330.0
+HEAD, LANE_STEP, NARROWEST, WORDS = 24.0, 170.0, 80.0, 230.0
 TORN = "connection\ndrops"
 ASPECTS = {Kind.VERDICT: "fate", Kind.REPORT: "told", Kind.READ: "read"}  # as `two_runs` names what differs
 # In its row a lost message's cross may be so many hundredths of the way to the broker, the best first.
@@ -57,11 +57,14 @@ class SpaceTimePanel:
         step = min(LANE_STEP, max(NARROWEST, 520 / len(self.lanes)))
         self.xs = {lane: first + NARROWEST + (n - 1) * step for n, lane in enumerate(self.lanes)}
         self.xs["application"] = first
-        left = max(self.xs.values()) + 24 + max([0.0, *(piece.right for piece in every)])
+        for run in self.runs[1:]:
+            run.xs, run.lanes = self.xs, self.lanes
+        ends = [run.lane_of(fact) + piece.right for run in self.runs for fact in run.view.events
+                for piece in run.pieces[fact.index]]
+        left = max([*self.xs.values(), *ends]) + 24
         keys = dict.fromkeys(key for run in self.runs for key in run.view.partitions)
         self.columns = {key: LogColumn(view, key) for key in keys}
         for run in self.runs[1:]:
-            run.xs, run.lanes = self.xs, self.lanes
             run.columns = {key: LogColumn(run.view, key) for key in keys}
         for key in keys:
             left = stand([run.columns[key] for run in self.runs], left)
@@ -102,9 +105,12 @@ class SpaceTimePanel:
 
     def place(self, fact: EventInContext) -> Point:
         """Where an event is: in its own row, on its own lane or on its broker's."""
-        event = fact.event
-        at_broker = event.lane == "broker" or event.kind in (Kind.VERDICT, Kind.MARKER)
-        return self.broker(fact.send) if at_broker else self.x(event.lane), self.top + self.ys[fact.index]
+        return self.lane_of(fact), self.top + self.ys[fact.index]
+
+    def lane_of(self, fact: EventInContext) -> float:
+        """Pixels of its own lane or its broker's."""
+        at_broker = fact.event.lane == "broker" or fact.event.kind in (Kind.VERDICT, Kind.MARKER)
+        return self.broker(fact.send) if at_broker else self.x(fact.event.lane)
 
     def moment(self, fact: EventInContext) -> tuple[float, ...]:
         """A line through all lanes, up to the sentences."""

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from course_tools.report.asked_calls import ANSWERS, Call, answered, calls
+from lesson_lib.draw.picture import READABLE
+from lesson_lib.draw.style import WIDTH
 from lesson_lib.teach.content import Question, find
 from tests.notebooks.conftest import VIRTUAL
 
@@ -58,6 +60,12 @@ def test_reaches_the_end_with_nothing_answered(unanswered: Any) -> None:
     assert said.count("Not attempted yet.") == len(checks), "an unanswered question says nothing more"
     assert "Right." not in said and "Wrong." not in said
     assert not list(unanswered.progress.glob("answers*.json")), "nothing was answered, so nothing may be kept"
+
+
+def test_figures_fit_a_cell(unanswered: Any, path: Path) -> None:
+    """All but one: two clients with five requests in flight to two partitions. It is scrolled, its labels stay as large."""
+    widths = [int(width) for width in re.findall(r'<img\b[^>]*\bwidth="(\d+)"', "".join(unanswered.texts("text/html")))]
+    assert widths and sum(width * READABLE > WIDTH for width in widths) <= path.name.startswith("06")
 
 
 def test_figures_have_words(unanswered: Any) -> None:
