@@ -1,12 +1,13 @@
 """Messages between two lanes: requests, answers, the ones that were lost on the way, the end of a connection.
 
-The cross of a lost message and its word lie on nobody else's arrow and on no other word. A spot is tried
-where it is by default, and then further and further from there; the least bad one is taken. All in pixels.
+A lost message ends on the tear of its connection. One that vanishes without a trace has its cross where it
+and its word lie on nobody else's arrow and on no other word: a spot is tried where it is by default, then
+further and further from there, and the least bad one is taken. All in pixels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import hypot, inf
 
@@ -16,8 +17,8 @@ from lesson_lib.draw.canvas import Canvas, Point, Rectangle, line_height, overla
 Segment = tuple[Point, Point]
 LOST = "lost"
 HALF, ASIDE, APART = 8.0, 11.0, 17.0  # half the cross; from there to a word beside it, to one above or below
-ROUNDS, NEAR = 3, (30.0, 15.0)  # two words that are nearer, along a level or an upright tear, would collide
-ON_TEXT, ON_LINE, WORD_ON_LINE, WORD_ON_OWN, CROSSES = 100.0, 10.0, 6.0, 4.0, 1.0  # how bad it is
+NEAR = 30.0, 15.0  # two words that are nearer, along a level or an upright tear, would collide
+ON_TEXT, ON_LINE, WORD_ON_LINE, WORD_ON_OWN = 100.0, 10.0, 6.0, 4.0  # how bad it is
 
 
 @dataclass(frozen=True)
@@ -40,82 +41,42 @@ class LabelSpot:
 
 @dataclass(frozen=True)
 class LabelRequest:
-    """A lost message: where it begins, where its cross may be, the best first, how far its word may reach."""
+    """A message that vanishes: where it begins, where its cross may be, the best first, how far its word may
+    reach.
+    """
 
     start: Point
     points: Sequence[Point]
     sides: Sequence[str]
     edges: Rectangle
 
-    def spots(self) -> Iterable[LabelSpot]:
-        """Every point with every side, point by point."""
-        return (LabelSpot(x, y, side) for x, y in self.points for side in self.sides)
-
-    def way(self, spot: LabelSpot) -> Segment:
-        """The message's way to a spot."""
-        return self.start, (spot.x, spot.y)
-
-
-@dataclass
-class Occupied:
-    """What is on the page already: lines that a mark must keep off, and rectangles of words."""
-
-    lines: list[Segment] = field(default_factory=list)
-    boxes: list[Rectangle] = field(default_factory=list)
-
-    def place(self, requests: Sequence[LabelRequest]) -> list[LabelSpot]:
-        """A spot for each; after the first round each looks again, now that it can see all the others."""
-        found: list[LabelSpot] = []
-        for request in requests:
-            found.append(self._with(requests, found).best(request))
-        for _ in range(ROUNDS if len(requests) > 1 else 0):
-            before = list(found)
-            for n, request in enumerate(requests):
-                others = self._with([*requests[:n], *requests[n + 1:]], [*found[:n], *found[n + 1:]])
-                found[n] = others.best(request)
-            if found == before:
-                break
-        return found
-
-    def _with(self, requests: Sequence[LabelRequest], chosen: Sequence[LabelSpot]) -> Occupied:
-        """The same with other lost messages on the page."""
-        ways = [request.way(spot) for request, spot in zip(requests, chosen, strict=False)]
-        boxes = [box for spot in chosen for box in (spot.cross, spot.word)]
-        return Occupied([*self.lines, *ways], [*self.boxes, *boxes])
-
-    def best(self, request: LabelRequest) -> LabelSpot:
-        """The best spot for a message, the earlier of two as good."""
+    def best(self, lines: Sequence[Segment], boxes: Sequence[Rectangle]) -> LabelSpot:
+        """The spot that is in the way of the fewest, the earlier of two as good."""
         least, best = inf, None
-        for spot in request.spots():
-            bad = self._badness(request, spot, least)
-            if bad == 0:
-                return spot
+        for spot in (LabelSpot(x, y, side) for x, y in self.points for side in self.sides):
+            bad = self._badness(spot, lines, boxes)
             if bad < least:
                 least, best = bad, spot
+            if bad == 0:
+                break
         assert best is not None
         return best
 
-    def _badness(self, request: LabelRequest, spot: LabelSpot, least: float) -> float:
-        """How bad a spot is; where it is no better than `least` already, it isn't looked at any further."""
-        own, cross, word = request.way(spot), spot.cross, spot.word
-        bad = ON_TEXT * sum(overlap(mine, box) for box in self.boxes for mine in (cross, word))
-        bad += ON_TEXT * (not _within(word, request.edges)) + WORD_ON_OWN * through(own, word)
-        for line in self.lines:
-            if bad >= least:
-                break
-            bad += ON_LINE * through(line, cross) + WORD_ON_LINE * through(line, word)
-            bad += CROSSES * _cross(own, line)
-        return bad
+    def _badness(self, spot: LabelSpot, lines: Sequence[Segment], boxes: Sequence[Rectangle]) -> float:
+        left, top, right, bottom = spot.word
+        least, highest, most, lowest = self.edges
+        outside = left < least or top < highest or right > most or bottom > lowest
+        hits = sum(overlap(mine, box) for box in boxes for mine in (spot.cross, spot.word))
+        crossed = sum(through(line, spot.cross) for line in lines)
+        struck = sum(through(line, spot.word) for line in lines)
+        own = through((self.start, (spot.x, spot.y)), spot.word)
+        return ON_TEXT * (hits + outside) + ON_LINE * crossed + WORD_ON_LINE * struck + WORD_ON_OWN * own
 
 
 def text_box(x: float, y: float, text: str) -> Rectangle:
     """What a text takes whose middle is there."""
     wide, high = text_width(text, bold=True) / 2 + 2, (text.count("\n") + 1) * line_height() / 2
     return x - wide, y - high, x + wide, y + high
-
-
-def _within(one: Rectangle, edges: Rectangle) -> bool:
-    return one[0] >= edges[0] and one[1] >= edges[1] and one[2] <= edges[2] and one[3] <= edges[3]
 
 
 def through(line: Segment, box: Rectangle) -> bool:
@@ -132,19 +93,7 @@ def through(line: Segment, box: Rectangle) -> bool:
     return least < most
 
 
-def _cross(one: Segment, other: Segment) -> bool:
-    """Whether two lines cross, their ends left out."""
-    return _sides(one, other) and _sides(other, one)
-
-
-def _sides(line: Segment, other: Segment) -> bool:
-    """Whether the ends of the other line lie on different sides of this one."""
-    (x, y), (to_x, to_y) = line
-    first, last = ((to_x - x) * (b - y) - (to_y - y) * (a - x) for a, b in other)
-    return first * last < 0
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class MessageArrow:
     """A request or an answer on its way from `start`: its line ends at `end`, its head at `tip`.
 
@@ -213,37 +162,39 @@ def draw_messages(canvas: Canvas, messages: Sequence[MessageArrow]) -> list[Rect
     torn, vanished = [one for one in messages if one.tear], [one for one in messages if one.request]
     arrived = [one for one in messages if not (one.tear or one.request)]
     words = [text_box(*one.words_at, one.words) for one in arrived if one.words]
+    lines = [(one.start, one.end) for one in arrived]
     for one in arrived:
         canvas.event = one.step
         one.draw(canvas)
-    lines = [(one.start, one.end) for one in arrived]
     spots = _on_tears(torn)
-    lines += [(one.start, (spot.x, spot.y)) for one, spot in zip(torn, spots, strict=True)]
-    taken = [box for spot in spots for box in (spot.cross, spot.word)]
-    spots += Occupied(lines, [*words, *taken]).place([one.request for one in vanished if one.request])
-    for one, spot in zip([*torn, *vanished], spots, strict=True):
+    for one in vanished * 2 if vanished[1:] else vanished:  # a second look, when each can see all the others
+        others = {other: spot for other, spot in spots.items() if other is not one}
+        ways = [(other.start, (spot.x, spot.y)) for other, spot in others.items()]
+        taken = [box for spot in others.values() for box in (spot.cross, spot.word)]
+        spots[one] = one.request.best([*lines, *ways], [*words, *taken])
+    for one, spot in spots.items():
         canvas.event = one.step
         one.draw_lost(canvas, spot)
     canvas.event = None
-    return [*words, *(spot.word for spot in spots)]
+    return [*words, *(spot.word for spot in spots.values())]
 
 
-def _on_tears(lost: Sequence[MessageArrow]) -> list[LabelSpot]:
+def _on_tears(lost: Sequence[MessageArrow]) -> dict[MessageArrow, LabelSpot]:
     """A spot on its tear for each: what was on the way for longer got further, so that no two ways cross."""
-    found: dict[int, LabelSpot] = {}
+    found = {}
     for tear in dict.fromkeys(one.tear for one in lost if one.tear):
-        those = [n for n, one in enumerate(lost) if one.tear == tear]
-        requests = [n for n in those if lost[n].what == "request"]
-        from_the_producer = [*reversed(requests), *(n for n in those if n not in requests)]
+        those = [one for one in lost if one.tear == tear]
+        requests = [one for one in those if one.what == "request"]
+        from_the_producer = [*reversed(requests), *(one for one in those if one.what == "answer")]
         (x, y), (to_x, to_y) = tear
         upright, long = x == to_x, hypot(to_x - x, to_y - y)
         widest, sides = (26.0, ("right", "left")) if upright else (34.0, ("below", "above"))
         step = min(widest, (long - 40) / max(1, len(those) - 1))
-        for place, n in enumerate(from_the_producer):
+        for place, one in enumerate(from_the_producer):
             share = 0.5 + (place - (len(those) - 1) / 2) * step / long
             side = sides[place % 2 if step < NEAR[upright] else 0]
-            found[n] = LabelSpot(x + (to_x - x) * share, y + (to_y - y) * share, side)
-    return [found[n] for n in range(len(lost))]
+            found[one] = LabelSpot(x + (to_x - x) * share, y + (to_y - y) * share, side)
+    return found
 
 
 def _head(canvas: Canvas, start: Point, tip: Point, fill: str) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lesson_lib.draw import heading, show
-from lesson_lib.draw.arrival_chart import Chart
-from lesson_lib.draw.arrivals import LONG_RUN, ArrivalsPanel
+from lesson_lib.draw.arrivals import LONG_RUN, ArrivalsPanel, Chart
 from lesson_lib.draw.run_view import Ranges, RunView
 from lesson_lib.history import History
 from lesson_lib.sim import simulate

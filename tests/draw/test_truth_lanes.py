@@ -329,10 +329,10 @@ def test_a_run_beside_another_says_the_same_as_alone(seed: int) -> None:
 
 
 def in_rows(run: History, drawing: Drawing) -> list[list[str]]:
-    """The words of each row from left to right, the moving words at crosses left out."""
+    """The words of each row from left to right, the moving words at crosses left out, and in how many lines they are."""
     lanes = Lanes(run, show(run, "lanes"), drawing)
     found: dict[str, list[Word]] = {name: [] for name in lanes.rows}
     for word in drawing.words:
         if word.event is not None and word.anchor == "middle" and word.text != "lost":
             found[lanes.row_of(word.top)].append(word)
-    return [[w.text for w in sorted(words, key=lambda w: (w.x, w.y))] for words in found.values()]
+    return [[" ".join(w.text.split()) for w in sorted(words, key=lambda w: (w.x, w.y))] for words in found.values()]

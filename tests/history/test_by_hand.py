@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lesson_lib.core.partition_log import PartitionLog
-from lesson_lib.draw.arrival_chart import Chart
+from lesson_lib.draw.arrivals import Chart
 from lesson_lib.draw.run_view import RunView
 from lesson_lib.lab.forge import Forge, forge
 from lesson_lib.teach.scenarios import forged

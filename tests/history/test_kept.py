@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lesson_lib.draw import compare, show
-from lesson_lib.draw.arrival_chart import Chart
+from lesson_lib.draw.arrivals import Chart
 from lesson_lib.draw.run_view import RunView
 from lesson_lib.draw.show import LAYOUTS
 from lesson_lib.explorer.explore import explore
