@@ -20,6 +20,8 @@ from course_tools.read import on_disk
 from course_tools.read.findings import LogRead
 from course_tools.read.picture import page, told
 
+OFFSETS = "__consumer_offsets"
+
 
 def main(argv: list[str]) -> int:
     """0 when nothing is wrong, 1 for a copy, a gap, an open transaction or broken bytes; suspicions count for
@@ -45,8 +47,8 @@ def main(argv: list[str]) -> int:
 
 def _logs(options: argparse.Namespace) -> Iterator[tuple[str, LogRead]]:
     if options.topic is None:
-        path = Path(options.what)
-        yield path.name, LogRead().take(on_disk.of_file(path))
+        path = Path(options.what).absolute()
+        yield path.name, LogRead(not path.parent.name.startswith(OFFSETS)).take(on_disk.of_file(path))
         return
     for partition, found in on_disk.of_topic(options.what, options.topic):
-        yield f"{options.topic}-{partition}", LogRead().take(found)
+        yield f"{options.topic}-{partition}", LogRead(options.topic != OFFSETS).take(found)

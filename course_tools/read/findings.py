@@ -2,7 +2,8 @@
 
 A copy that a broker stored twice under one number, and a gap in a producer's numbers, are facts. Two batches
 without numbers, or under different ones, that hold the same bytes are a *suspicion*: the application may have
-meant both. Only the newest `WINDOW` of them are compared, so memory does not grow with the log.
+meant both. Only the newest `WINDOW` of them are compared, so memory does not grow with the log. Committed
+offsets (`__consumer_offsets`) are written by the group's coordinator, which begins each at 0: no numbers.
 
 What is worth a picture is kept on the way: the batches around the first thing that is wrong, else around the
 first suspicion, else the first ones.
@@ -23,7 +24,7 @@ from lesson_lib.text_table import TextTable
 from lesson_lib.wire.record_batch import Header
 
 WINDOW, MOST_TOLD, MOST_PRODUCERS = 10_000, 50, 100_000
-COMMIT = 1
+KINDS = {0: "abort", 1: "commit"}
 SHOWN, BEFORE = 40, 20  # batches in a picture, and how many of them before what it is about
 NOTHING, SUSPICION, WRONG = range(3)
 HEADINGS = ("producer id", "epochs", "batches", "records", "offsets", "next sequence", "transactions")
@@ -60,9 +61,10 @@ class Entry:
 class LogRead:
     """Everything that was found in one log; `take` reads it, whatever its size."""
 
+    numbered: bool = True  # whether producers numbered the batches themselves
     producers: OrderedDict[int, ProducerSeen] = field(default_factory=OrderedDict)
     findings: list[Anomaly] = field(default_factory=list)
-    suspicions: list[Anomaly] = field(default_factory=list)
+    alike: dict[bytes, list[int]] = field(default_factory=dict)  # content -> offsets of two, and how many more
     broken: list[Anomaly] = field(default_factory=list)
     shown: list[Entry] = field(default_factory=list)
     about: int = NOTHING
@@ -86,7 +88,7 @@ class LogRead:
             where.append(Anomaly(name, (self.batches,), sentence))
         else:
             self.untold += 1
-        return SUSPICION if where is self.suspicions else WRONG
+        return WRONG
 
     def _show(self, rank: int, *entries: Entry) -> None:
         """Keep a batch for the picture, if it is near enough to what the picture is about."""
@@ -109,7 +111,7 @@ class LogRead:
         seen.records += header.records_count
         if header.transactional and seen.open_since is None:
             seen.open_since = header.base_offset
-        numbered = header.producer_id >= 0 and header.base_sequence >= 0
+        numbered = self.numbered and header.producer_id >= 0 and header.base_sequence >= 0
         rank = self._sequence(seen, one) if numbered else NOTHING
         before, entry = self._same_bytes(one)
         return max(rank, SUSPICION * bool(before)), *before, entry
@@ -127,10 +129,11 @@ class LogRead:
         except (IndexError, struct.error):
             why = f"at offset {one.header.base_offset} a marker is cut off."
             return self._say(self.broken, "broken", why), Entry(one.header, marker="cut off")
-        seen.committed += kind == COMMIT
-        seen.aborted += kind != COMMIT
+        marker = KINDS.get(kind, "control")  # a metadata log has others, which end no transaction
+        seen.committed += marker == "commit"
+        seen.aborted += marker == "abort"
         seen.open_since = None
-        return NOTHING, Entry(one.header, marker="commit" if kind == COMMIT else "abort")
+        return NOTHING, Entry(one.header, marker=marker)
 
     def _sequence(self, seen: ProducerSeen, one: BatchInLog) -> int:
         header, rank = one.header, NOTHING
@@ -157,9 +160,21 @@ class LogRead:
             self._recent.popitem(last=False)
         if before is None:
             return (), entry
-        self._say(self.suspicions, "suspected copy", f"the batch at offset {one.header.base_offset} holds "
-                  f"the same keys and values as the one at offset {before.header.base_offset}.")
+        if entry.content in self.alike:
+            self.alike[entry.content][2] += 1
+        elif len(self.alike) < MOST_TOLD:
+            self.alike[entry.content] = [before.header.base_offset, one.header.base_offset, 0]
+        else:
+            self.untold += 1
         return (before,), entry
+
+    @property
+    def suspicions(self) -> list[Anomaly]:
+        """A sentence for batches with the same bytes, however many there are."""
+        return [Anomaly("suspected copy", (self.batches,),
+                        f"the batch at offset {second} holds the same keys and values as the one at offset "
+                        f"{first}{f', and {more:,} later ones do' * bool(more)}.")
+                for first, second, more in self.alike.values()]
 
     @property
     def wrong(self) -> list[Anomaly]:

@@ -24,7 +24,7 @@ from lesson_lib.draw import show
 from lesson_lib.errors import LessonError
 from lesson_lib.history import Kind
 from lesson_lib.lab.forge import forge
-from lesson_lib.wire.record_batch import batch_bytes, read_header
+from lesson_lib.wire.record_batch import batch_bytes, marker, read_header
 
 ROOT = Path(__file__).parents[3]
 CLEAN = "No copy, no gap, no open transaction.\n"
@@ -85,11 +85,11 @@ def test_every_batch_of_a_copied_stretch_is_a_copy_and_what_goes_on_behind_it_is
 
 def test_a_marker_that_is_cut_off_is_named_and_passed_over(segment: Callable[..., str],
                                                            capsys: pytest.CaptureFixture[str]) -> None:
-    marker = bytearray(numbered(1, -1))[:61]
-    struct.pack_into(">i", marker, 8, 61 - 12)
-    struct.pack_into(">h", marker, 21, 0x30)  # transactional, control
-    struct.pack_into(">I", marker, 17, calc_crc32c(marker[21:]))
-    assert main([segment(numbered(0, 0), bytes(marker), numbered(2, 1))]) == 1
+    cut = bytearray(numbered(1, -1))[:61]
+    struct.pack_into(">i", cut, 8, 61 - 12)
+    struct.pack_into(">h", cut, 21, 0x30)  # transactional, control
+    struct.pack_into(">I", cut, 17, calc_crc32c(cut[21:]))
+    assert main([segment(numbered(0, 0), bytes(cut), numbered(2, 1))]) == 1
     said = capsys.readouterr().out
     assert "Broken: at offset 1 a marker is cut off." in said and "3 batches" in said
 
@@ -99,6 +99,33 @@ def test_equal_contents_are_a_suspicion_and_no_more(segment: Callable[..., str],
     said = capsys.readouterr().out
     assert "Suspected copy: the batch at offset 2 holds the same keys and values as the one at offset 0." in said
     assert said.count("Suspected") == 1
+
+
+def test_a_value_that_comes_all_the_time_is_one_sentence(segment: Callable[..., str], capsys: pytest.CaptureFixture[str]) -> None:
+    """As in a metadata log, whose controller writes the same record twice a second."""
+    assert main([segment(*(stored(n, b"tick") for n in range(60)))]) == 0
+    said = capsys.readouterr().out
+    assert "one at offset 0, and 58 later ones do.\n" in said and said.count("Suspected") == 1 and "more." not in said
+
+
+def test_committed_offsets_are_numbered_by_the_coordinator_and_no_copies(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It begins each batch of a transaction at 0 again; seen in what Apache Kafka 4.4.0 wrote."""
+    folder = tmp_path / "__consumer_offsets-0"
+    for name, status in (("orders-0", 1), (folder.name, 0)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "0.log").write_bytes(numbered(0, 0) + numbered(1, 0))
+        assert main([str(tmp_path / name / "0.log")]) == status
+    assert capsys.readouterr().out.count("Copy:") == 1
+
+
+def test_control_records_of_a_metadata_log_end_no_transaction(segment: Callable[..., str], capsys: pytest.CaptureFixture[str]) -> None:
+    """They have a producer's control bit and types beyond abort and commit, such as 2: another leader."""
+    leader_change = bytearray(marker(-1, -1, commit=False, coordinator_epoch=0, timestamp=0))
+    assert leader_change[66:70] == b"\0\0\0\0"  # version 0, type 0
+    leader_change[69] = 2
+    struct.pack_into(">I", leader_change, 17, calc_crc32c(leader_change[21:]))
+    assert main([segment(bytes(leader_change))]) == 0
+    assert "aborted" not in capsys.readouterr().out
 
 
 def changed(batch: bytes, at: int, form: str, number: int) -> bytes:
@@ -160,10 +187,10 @@ def test_a_picture_says_which_batches_it_shows(segment: Callable[..., str], tmp_
 
 def test_a_log_as_a_history() -> None:
     """A batch that is there twice is the same batch again, also where equal bytes are all that says so."""
-    marker = BatchInLog(read_header(numbered(4, -1)), b"", 0)
+    ended = BatchInLog(read_header(numbered(4, -1)), b"", 0)
     found = [BatchInLog(read_header(one), one[61:]) for one in (numbered(0, 0), numbered(1, 0), stored(2, b"tea"), stored(3, b"tea"))]
     read = LogRead().take(found)
-    read.shown.append(Entry(marker.header, marker="commit"))
+    read.shown.append(Entry(ended.header, marker="commit"))
     run = as_history(read, "orders-0")
     assert [(e.batch, e.try_no) for e in run.of(Kind.SEND)] == [(0, 1), (0, 2), (1, 1), (1, 2)]
     assert [e.offset for e in run.of(Kind.VERDICT)] == [0, 1, 2, 3] and [e.what for e in run.of(Kind.MARKER)] == ["commit"]
