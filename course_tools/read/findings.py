@@ -64,7 +64,8 @@ class LogRead:
     numbered: bool = True  # whether producers numbered the batches themselves
     producers: OrderedDict[int, ProducerSeen] = field(default_factory=OrderedDict)
     findings: list[Anomaly] = field(default_factory=list)
-    alike: dict[bytes, list[int]] = field(default_factory=dict)  # content -> offsets of two, and how many more
+    # content -> the offsets of two batches, and how many later ones hold it too
+    alike: dict[bytes, list[int]] = field(default_factory=dict)
     broken: list[Anomaly] = field(default_factory=list)
     shown: list[Entry] = field(default_factory=list)
     about: int = NOTHING
