@@ -12,21 +12,20 @@ from dataclasses import replace
 from course_tools.conformance.outcome import ScriptOutcome, Seen
 from course_tools.conformance.script import Script, Step
 from lesson_lib.core.error_codes import ErrorCode
-from lesson_lib.history import Event, Kind, LogCell, Settings
-from lesson_lib.history.history import HistoryByHand
+from lesson_lib.history import Event, History, Kind, LogCell, Settings
 from lesson_lib.history.run import BY_HAND
 
 TOPIC = "conformance"
 
 
-def as_history(script: Script, outcome: ScriptOutcome, broker: str) -> HistoryByHand:
+def as_history(script: Script, outcome: ScriptOutcome, broker: str) -> History:
     """What `broker` did with the script, as events and logs."""
     teller = _StepsAsEvents()
     for step, seen in zip(script.steps, outcome.steps, strict=True):
         teller.tell(step, seen)
     logs = {(TOPIC, n): tuple(c for line in part.log for c in teller.cells(line))
             for n, part in enumerate(outcome.partitions)}
-    return HistoryByHand(tuple(teller.events), logs, Settings(BY_HAND, broker=broker, client="by hand"))
+    return History(tuple(teller.events), logs, Settings(BY_HAND, broker=broker, client="by hand"))
 
 
 class _StepsAsEvents:

@@ -13,8 +13,7 @@ from dataclasses import dataclass, replace
 from course_tools.page import html_page, items, made_by, section, table_of
 from course_tools.read.findings import NOTHING, SUSPICION, LogRead
 from lesson_lib.draw import show
-from lesson_lib.history import Anomaly, Event, Kind, Settings
-from lesson_lib.history.history import HistoryByHand
+from lesson_lib.history import Anomaly, Event, History, Kind, Settings
 from lesson_lib.history.run import FROM_A_LOG
 
 MOST_DRAWN = 10  # partitions of a topic
@@ -22,7 +21,7 @@ CLEAN = "No copy, no gap, no open transaction."
 
 
 @dataclass(frozen=True)
-class LogHistory(HistoryByHand):
+class LogHistory(History):
     """Batches that were found in a log. Nobody saw them being sent, so there are no answers either."""
 
     found: tuple[Anomaly, ...] = ()

@@ -12,8 +12,7 @@ from lesson_lib.draw.style import LARGE, MARGIN, NORMAL, QUIET, SMALL
 from lesson_lib.errors import LessonError
 from lesson_lib.faults import Rule, parse_script
 from lesson_lib.history import History, Kind, LogCell
-from lesson_lib.history.finding import finding
-from lesson_lib.history.story import recognised, subject, verdict_on
+from lesson_lib.history.story import finding, recognised, subject, verdict_on
 
 MANY = 24  # records that one still reads one by one
 LINE = line_height(LARGE)

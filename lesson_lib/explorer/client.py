@@ -12,7 +12,7 @@ the wire; a back-off may be over or not, which matters only beside another parti
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any, NamedTuple
@@ -94,21 +94,20 @@ class Client:
 
     def answered(self, state: ClientState, error: int) -> ClientState:
         """The answer to the oldest request on the wire is here."""
-        awake = _Awake(self, state)
         answer = ProduceAnswer(ErrorCode(error), log_start_offset=0)
-        awake.producer.answered(awake.producer.in_flight[0], answer)
-        return awake.rest()
+        return self._moved(state, lambda producer: producer.answered(producer.in_flight[0], answer))
 
     def disconnected(self, state: ClientState) -> ClientState:
         """The connection is gone: all that was on the wire has to be sent again."""
-        awake = _Awake(self, state)
-        awake.producer.disconnected()
-        return awake.rest()
+        return self._moved(state, lambda producer: producer.disconnected())
 
     def expired(self, state: ClientState) -> ClientState:
         """The delivery timeout ends the oldest batch that is not on the wire."""
+        return self._moved(state, lambda producer: producer.expired(oldest_waiting(producer)))
+
+    def _moved(self, state: ClientState, move: Callable[[Producer], None]) -> ClientState:
         awake = _Awake(self, state)
-        awake.producer.expired(oldest_waiting(awake.producer))
+        move(awake.producer)
         return awake.rest()
 
 

@@ -3,7 +3,8 @@ history.
 
 "Never a duplicate" is then a sentence with a bound that was checked, not a hope. The producer is that of the
 simulation (`client`), the broker's log is `core`'s, what may happen next is `protocol`, the walk is `search`;
-what it found is an `Exploration`, and `replay` plays a path in it.
+`replay` plays a path in it. One order is kept throughout: the ends with the fewest faults first, of those the
+ones with most told ok, then the nearest.
 
 Differs from Kafka in: what these modules say. A restart of the broker, a new leader and a delivery timeout
 happen only where `kinds` names them. With idempotence and one partition a duplicate needs the epoch bump of
@@ -14,19 +15,160 @@ one lost its ack.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.core.partition_log import PartitionLog, Rule
 from lesson_lib.core.producer_state import judge
 from lesson_lib.errors import LessonError, count_of, explains_arguments, values_of, version_of
 from lesson_lib.explorer.client import Client
-from lesson_lib.explorer.exploration import Exploration
-from lesson_lib.explorer.protocol import KINDS, USUAL_KINDS, Protocol
-from lesson_lib.explorer.search import MAX_STATES, TooManyStates, search, too_large
-from lesson_lib.history import Settings
+from lesson_lib.explorer.protocol import KINDS, USUAL_KINDS, Protocol, SearchState
+from lesson_lib.explorer.replay import replay
+from lesson_lib.explorer.search import MAX_STATES, Graph, TooManyStates, search, too_large
+from lesson_lib.history import Event, History, Kind, LogCell, Settings, find_anomalies
 from lesson_lib.sim.run import client_of, log_of, name_of
+from lesson_lib.sim.world import TOPIC
+from lesson_lib.text_table import wrap_output
+
+FAILURES = ("duplicate", "lost write", "hole", "reordered")
+ANOMALIES = (*FAILURES, "aborted read", "nonmonotonic poll")
+Names = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RunEnd:
+    """One way in which a run can end. `logs` has the values of each partition in order, `told` what the
+    application heard of each batch.
+
+    `batches` are those of the logs, by their numbers; `left` is how many of the faults it can do without.
+    """
+
+    logs: tuple[tuple[str, ...], ...]
+    told: tuple[str, ...]
+    anomalies: Names
+    batches: tuple[tuple[int, ...], ...] = field(repr=False, compare=False)
+    left: int = field(repr=False, compare=False)
+
+    @property
+    def log(self) -> tuple[str, ...]:
+        """The values of all partitions, one partition after the other."""
+        return tuple(value for log in self.logs for value in log)
+
+    @property
+    def words(self) -> str:
+        """Logs and reports."""
+        logs = " | ".join(" ".join(log) or "empty" for log in self.logs)
+        return f"log{'s' * (len(self.logs) > 1)} {logs}  told {' '.join(self.told)}"
+
+    def __str__(self) -> str:
+        return f"{self.words}  {', '.join(self.anomalies) or 'no anomaly'}"
+
+
+@dataclass(frozen=True, repr=False)
+class Exploration:
+    """Everything that can happen within a bound. Prints as a small table; `sentence` says what was proved."""
+
+    graph: Graph = field(repr=False)
+    faults: int
+    settings: Settings
+
+    @property
+    def states(self) -> int:
+        """How many distinct states were visited."""
+        return len(self.graph.came_from)
+
+    @property
+    def transitions(self) -> int:
+        """How many steps lead from one state to another."""
+        return self.graph.transitions
+
+    @cached_property
+    def _places(self) -> dict[tuple[tuple[tuple[int, ...], ...], tuple[str, ...]], SearchState]:
+        """Of the states that end alike, the first one with the fewest faults."""
+        protocol, places = self.graph.protocol, {}
+        for state in sorted((SearchState(*end) for end in self.graph.ends), key=lambda end: -end.left):
+            logs = protocol.brokers[state.broker]
+            batches = tuple(tuple(batch.number for batch in log.batches) for log in logs)
+            places.setdefault((batches, protocol.clients[state.client].told), state)
+        return places
+
+    @cached_property
+    def outcomes(self) -> list[RunEnd]:
+        """The different ends: the fewest faults first, then most told ok, then the fewest steps."""
+        protocol = self.graph.protocol
+        found = [RunEnd(tuple(tuple(protocol.values[batch] for batch in log) for log in batches), told,
+                        anomaly_names(protocol, state), batches, state.left)
+                 for (batches, told), state in self._places.items()]
+        return sorted(found, key=lambda one: (-one.left, -one.told.count("ok")))
+
+    @cached_property
+    def firsts(self) -> dict[Names, RunEnd]:
+        """For each set of anomalies that a run can end with, the first such end."""
+        found: dict[Names, RunEnd] = {}
+        for one in self.outcomes:
+            found.setdefault(one.anomalies, one)
+        return found
+
+    @cached_property
+    def counts(self) -> Counter[Names]:
+        """For each set of anomalies that a run can end with, how many different ends have it."""
+        return Counter(one.anomalies for one in self.outcomes)
+
+    @property
+    def anomaly_names(self) -> list[str]:
+        """The names of all anomalies that can happen, sorted."""
+        return sorted({name for names in self.firsts for name in names})
+
+    def find(self, anomaly: str) -> History | None:
+        """A shortest history with that anomaly (fewest faults, then most told ok), or None."""
+        if anomaly not in ANOMALIES:
+            raise LessonError(f"There is no anomaly {anomaly!r}; choose one of: {', '.join(ANOMALIES)}.")
+        found = next((one for names, one in self.firsts.items() if anomaly in names), None)
+        return found and self.history(found)
+
+    def history(self, outcome: RunEnd) -> History:
+        """A shortest history that ends so. Its `settings.faults` says in a script's words what went wrong."""
+        path = self.graph.path_to(self._places[outcome.batches, outcome.told])
+        return replay(self.graph.protocol, self.graph.start, path, self.settings)
+
+    @property
+    def sentence(self) -> str:
+        """What this exploration proves, with its bound."""
+        protocol, names = self.graph.protocol, self.anomaly_names
+        client = protocol.client
+        where = f" on {client.partitions} partitions" if client.partitions > 1 else ""
+        size = f"{client.batches} batches{where}, {client.in_flight} in flight"
+        bound = f"{self.faults} fault{'s' * (self.faults != 1)} ({', '.join(protocol.kinds)})"
+        if names:
+            never = [name for name in FAILURES if name not in names]
+            without = f" This can't: {', '.join(never)}." if never else ""
+            return f"With {size} and at most {bound}, this can happen: {', '.join(names)}.{without}"
+        return (f"No schedule of at most {bound} leads to an anomaly with {size}: "
+                f"all {self.states:,} states were visited.")
+
+    def __str__(self) -> str:
+        ends = self.counts.total()
+        lines = [f"{self.states:,} states, {self.transitions:,} steps, {ends:,} different ends"]
+        for names, first in sorted(self.firsts.items()):
+            lines.append(f"{self.counts[names]:>7,}  {', '.join(names) or 'no anomaly':<32}  "
+                         f"e.g. {first.words}")
+        return "\n".join([*lines, wrap_output(self.sentence)])
+
+    __repr__ = __str__
+
+
+def anomaly_names(protocol: Protocol, state: SearchState) -> Names:
+    """The names of what is wrong in a state, sorted."""
+    told, partitions = protocol.clients[state.client].told, protocol.client.partitions
+    sent = [Event(0, Kind.SEND, batch=batch, topic=TOPIC, partition=batch % partitions)
+            for batch in range(len(told))]
+    logs = {(TOPIC, partition): [LogCell(offset, batch.payload[0], batch.number, offset)
+                                 for offset, batch in enumerate(log.batches)]
+            for partition, log in enumerate(protocol.brokers[state.broker])}
+    return tuple(sorted({a.name for a in find_anomalies(sent, logs, dict(enumerate(told)))}))
 
 
 @explains_arguments

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 from lesson_lib.core.batch import Batch
 from lesson_lib.core.error_codes import ErrorCode
-from lesson_lib.history.anomalies import Anomaly
 from lesson_lib.history.event import Event, Kind, LogCell
 from lesson_lib.history.run import BY_HAND, Run, Settings
 from lesson_lib.history.story import as_story
@@ -35,20 +34,6 @@ class History(Run):
         return self.table()
 
 
-class HistoryByHand(History):
-    """A history without an application: it was told nothing, and nothing can be an anomaly."""
-
-    @property
-    def told(self) -> dict[int, str]:
-        """Nothing: there is no application."""
-        return {}
-
-    @property
-    def anomalies(self) -> list[Anomaly]:
-        """None: a forger leaves gaps on purpose."""
-        return []
-
-
 @dataclass(frozen=True, slots=True)
 class ByHand:
     """One batch that was handed to a broker, with the broker's verdict: stored, duplicate or refused."""
@@ -67,7 +52,7 @@ class ByHand:
 
 
 def history_by_hand(handed: Sequence[ByHand], topic: str = "forged", partition: int = 0,
-                    broker: str = "4.4") -> HistoryByHand:
+                    broker: str = "4.4") -> History:
     """Everything that was handed over, in order, and the log as far as these batches are in it."""
     numbered = list(_numbered(handed))
     log = [cell for number, one in numbered if one.verdict == "stored" for cell in _cells(one, number)]
@@ -75,7 +60,7 @@ def history_by_hand(handed: Sequence[ByHand], topic: str = "forged", partition: 
               for event in _events(handed, n, number, topic, partition)]
     idempotence = any(one.batch.has_producer_id for one in handed)
     settings = Settings(BY_HAND, idempotence, broker=broker, client="by hand")
-    return HistoryByHand(tuple(events), {(topic, partition): tuple(log)}, settings)
+    return History(tuple(events), {(topic, partition): tuple(log)}, settings)
 
 
 def _numbered(handed: Sequence[ByHand]) -> Iterator[tuple[int, ByHand]]:

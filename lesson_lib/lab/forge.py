@@ -23,7 +23,8 @@ from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.core.partition_log import PartitionLog
 from lesson_lib.core.producer_state import Appended, Duplicate, Verdict
 from lesson_lib.errors import LessonError
-from lesson_lib.history.history import ByHand, HistoryByHand, history_by_hand
+from lesson_lib.history import History
+from lesson_lib.history.history import ByHand, history_by_hand
 from lesson_lib.text_table import aligned, html_table
 from lesson_lib.wire import requests
 from lesson_lib.wire.record_batch import batch_bytes, split_batches
@@ -204,7 +205,7 @@ class Forge:
         before = (h.values for h in self.handed if h.identity == (*numbers, count) and numbers[0] >= 0)
         return next(before, [f"f{self.sent + n}" for n in range(count)])
 
-    def history(self) -> HistoryByHand:
+    def history(self) -> History:
         """Everything that was sent from this bench, for `show(bench.history(), layout="arrivals")`."""
         return history_by_hand(self.handed, broker=self.bench.name)
 

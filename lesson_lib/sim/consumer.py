@@ -85,8 +85,8 @@ class Consumer:
             raise LessonError(f"The consumer never crashed: it handled only {self.dealt_with} records. "
                               f"Choose crash_at from 1 to {self.dealt_with}.")
 
-    def poll(self) -> None:
-        """Read on from where the last poll ended, whatever was committed."""
+    def poll(self) -> list[str]:
+        """Every record that became visible since; read_committed stops at the last stable offset."""
         before = len(self.world.events)
         for number, log in self.broker.logs.items():
             for record in list(visible_records(log, self.position.get(number, 0), self._read_committed)):
@@ -94,6 +94,7 @@ class Consumer:
                 self._read(number, *record)
         if len(self.world.events) == before:
             self._got_nothing()
+        return [value for event in self.world.events[before:] for value in event.values]
 
     @property
     def _read_committed(self) -> bool:

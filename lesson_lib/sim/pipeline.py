@@ -66,7 +66,7 @@ class PipelineProcess:
             session.send_offsets(offset + 1)
 
     def _crash(self, session: PlainSession) -> None:
-        if not session.inner.killed:
+        if not session.sender.killed:
             session.kill()
         self.world.record(Kind.CONSUMER, "crashed", lane="consumer")
         self.world.clock.now += 2 * THINK_MS
@@ -91,7 +91,7 @@ def simulate_pipeline(values_or_count: int | Sequence[str] = 3, *, transactions:
     crash = _crash_of(crash or {}, steps, len(values))
     kafka = Transactions(transaction_version=transaction_version, topic="out")
     reader = kafka.consumer(isolation)
-    reader.inner.lane = "consumer 2"
+    reader.lane = "consumer 2"
     PipelineProcess(kafka, values, steps, crash).run()
     reader.poll()
     run = kafka.history()

@@ -21,14 +21,13 @@ and leaves the transaction to its time-out.
 
 from __future__ import annotations
 
-from typing import Any, NoReturn, overload
+from typing import Any, NoReturn
 
 from lesson_lib.core.batch import NO_PRODUCER_EPOCH, NO_PRODUCER_ID, Batch, TopicPartition
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.core.partition_log import PartitionLog
-from lesson_lib.core.transaction_metadata import CoordinatorAnswer, Marker
-from lesson_lib.core.transactions import TransactionCoordinator
+from lesson_lib.core.transactions import CoordinatorAnswer, Marker, TransactionCoordinator
 from lesson_lib.errors import LessonError, count_of, version_of
 from lesson_lib.faults import Script, parse_script
 from lesson_lib.history import History, Kind, Settings
@@ -55,15 +54,8 @@ class Transactions:
         self.broker = ToyBroker(self.world, {p: PartitionLog(self.version) for p in numbers})
         self.coordinator = TransactionCoordinator(next_producer_id=1, version=self.version)
         self.sessions: list[PlainSession] = []
-        self.consumers: list[Reader] = []
-        self.position = 0
+        self.consumers = self.position = 0
         self.pending_position: dict[str, int] = {}
-
-    @overload
-    def producer(self, transactional_id: None = None) -> PlainSession: ...
-
-    @overload
-    def producer(self, transactional_id: str, timeout_ms: int = 60_000) -> Session: ...
 
     def producer(self, transactional_id: str | None = None, timeout_ms: int = 60_000) -> PlainSession:
         """Start a producer; with a transactional id, let it do `init_transactions()`."""
@@ -74,11 +66,12 @@ class Transactions:
         self.sessions.append(session)
         return session
 
-    def consumer(self, isolation: str = "read_uncommitted") -> Reader:
-        """A consumer that starts at offset 0, alone in its group."""
+    def consumer(self, isolation: str = "read_uncommitted") -> Consumer:
+        """A consumer that starts at offset 0, alone in its group; `poll()` returns what it reads."""
         settings = ConsumerSettings.of({"isolation": isolation, "commit": "never"})
-        self.consumers.append(Reader(self, settings, len(self.consumers) + 1))
-        return self.consumers[-1]
+        self.consumers += 1
+        lane = "consumer" if self.consumers == 1 else f"consumer {self.consumers}"
+        return Consumer(self.world, self.broker, settings, lane)
 
     def wait(self, ms: int) -> None:
         """Let time pass; transactions open for too long are aborted, and their producers fenced."""
@@ -142,7 +135,7 @@ class PlainSession:
 
     def __init__(self, kafka: Transactions, lane: str) -> None:
         self.kafka, self.world = kafka, kafka.world
-        self.inner = Sender(kafka.world, kafka.broker, ProducerSettings(), self.client, lane,
+        self.sender = Sender(kafka.world, kafka.broker, ProducerSettings(), self.client, lane,
                             new_id=self.new_id)
 
     def new_id(self, lane: str) -> tuple[int, int]:
@@ -162,7 +155,7 @@ class PlainSession:
 
     def _deliver(self, values: tuple[str, ...], partition: int) -> str:
         self._takes_a_while()
-        batch = self.inner.send(tuple(map(str, values)), partition)
+        batch = self.sender.send(tuple(map(str, values)), partition)
         self.world.clock.run()
         self.world.settle()
         return self.kafka.told(batch.number)
@@ -175,7 +168,7 @@ class PlainSession:
     def kill(self) -> None:
         """The process dies; a transaction stays open until it times out or a successor starts."""
         self._takes_a_while()
-        self.inner.kill()
+        self.sender.kill()
 
     def begin(self, killed: bool = False) -> None:
         """LessonError: there is no transaction without a transactional id."""
@@ -188,7 +181,7 @@ class PlainSession:
         self.world.clock.now += ONE_WAY_MS
 
     def _check_alive(self, again: str = "") -> None:
-        if self.inner.killed:
+        if self.sender.killed:
             raise LessonError(f"This producer was killed; start another with kafka.producer({again}).")
 
     def _check_partition(self, partition: int) -> None:
@@ -233,8 +226,8 @@ class Session(PlainSession):
     @property
     def producer(self) -> TransactionalProducer:
         """The client of this process."""
-        assert isinstance(self.inner.producer, TransactionalProducer)
-        return self.inner.producer
+        assert isinstance(self.sender.producer, TransactionalProducer)
+        return self.sender.producer
 
     def new_id(self, lane: str) -> tuple[int, int]:
         """The same id, its epoch raised: a predecessor is fenced, its open transaction aborted first."""
@@ -315,10 +308,8 @@ class Session(PlainSession):
         if answer.error:
             self._refuse(answer.error)
             self._raise_fenced()
-        numbers = self._got_id(self.inner.lane, answer, self.transactional_id)
-        producer.producer_id, producer.producer_epoch = numbers
-        producer.next_sequence.clear()
-        producer.error = None
+        self._got_id(self.sender.lane, answer, self.transactional_id)
+        self._begin_again(answer)
         self._say("aborted")
 
     def _raise_fenced(self) -> NoReturn:
@@ -369,11 +360,16 @@ class Session(PlainSession):
         """The application is told. In version 2 the answer holds the next epoch; sequences start at 0."""
         self._takes_a_while()
         self._say("committed" if commit else "aborted")
-        producer = self.producer
-        producer.error = None
+        self.producer.error = None
         if self.kafka.transaction_version == 2:
-            producer.producer_id, producer.producer_epoch = answer.producer_id, answer.producer_epoch
-            producer.next_sequence.clear()
+            self._begin_again(answer)
+
+    def _begin_again(self, answer: CoordinatorAnswer) -> None:
+        """With the id and epoch of that answer, in every partition from sequence 0."""
+        producer = self.producer
+        producer.producer_id, producer.producer_epoch = answer.producer_id, answer.producer_epoch
+        producer.next_sequence.clear()
+        producer.error = None
 
     def _refuse(self, error: ErrorCode) -> None:
         """Fenced, or told that this cannot be done: only close() is left (`ProducerFencedException`)."""
@@ -382,7 +378,7 @@ class Session(PlainSession):
 
     def _say(self, what: str, **more: Any) -> None:
         """Write down a step of the transaction."""
-        about = {"lane": self.inner.lane, "producer_id": self.producer.producer_id,
+        about = {"lane": self.sender.lane, "producer_id": self.producer.producer_id,
                  "producer_epoch": self.producer.producer_epoch, "note": self.transactional_id}
         self.world.record(Kind.TXN, what, **about | more)
 
@@ -390,18 +386,3 @@ class Session(PlainSession):
         self._check_alive(repr(self.transactional_id))
         if not self.open:
             raise LessonError("No transaction is open: call begin() first.")
-
-
-class Reader:
-    """A consumer's application: it takes what is there."""
-
-    def __init__(self, kafka: Transactions, settings: ConsumerSettings, number: int) -> None:
-        self.world = kafka.world
-        lane = "consumer" if number == 1 else f"consumer {number}"
-        self.inner = Consumer(kafka.world, kafka.broker, settings, lane)
-
-    def poll(self) -> list[str]:
-        """Every record that became visible since; read_committed stops at the last stable offset."""
-        before = len(self.world.events)
-        self.inner.poll()
-        return [value for event in self.world.events[before:] for value in event.values]

@@ -7,8 +7,13 @@ import pytest
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.core.producer_state import MAX_EPOCH
-from lesson_lib.core.transaction_metadata import EXHAUSTED_EPOCH, CoordinatorAnswer, TxnState
-from lesson_lib.core.transactions import MAX_TIMEOUT_MS, TransactionCoordinator
+from lesson_lib.core.transactions import (
+    EXHAUSTED_EPOCH,
+    MAX_TIMEOUT_MS,
+    CoordinatorAnswer,
+    TransactionCoordinator,
+    TxnState,
+)
 
 T0, T1 = ("t", 0), ("t", 1)
 FENCED, MAPPING, CONCURRENT = ErrorCode.PRODUCER_FENCED, ErrorCode.INVALID_PRODUCER_ID_MAPPING, ErrorCode.CONCURRENT_TRANSACTIONS

@@ -9,8 +9,7 @@ import pytest
 from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.core.partition_log import PartitionLog
 from lesson_lib.errors import LessonError
-from lesson_lib.explorer.exploration import Exploration
-from lesson_lib.explorer.explore import explore
+from lesson_lib.explorer.explore import Exploration, explore
 from lesson_lib.explorer.protocol import KINDS
 from lesson_lib.history import Kind
 from lesson_lib.sim.run import simulate

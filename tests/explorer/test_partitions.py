@@ -14,8 +14,7 @@ import pytest
 
 from lesson_lib.errors import LessonError
 from lesson_lib.explorer.client import PENDING, Client
-from lesson_lib.explorer.exploration import Exploration
-from lesson_lib.explorer.explore import explore
+from lesson_lib.explorer.explore import Exploration, explore
 from lesson_lib.explorer.protocol import KINDS
 from lesson_lib.history import History, Kind
 from lesson_lib.sim.java_producer import JavaProducer

@@ -15,8 +15,7 @@ from typing import Any
 import pytest
 
 from lesson_lib.errors import LessonError
-from lesson_lib.explorer.exploration import Exploration
-from lesson_lib.explorer.explore import explore
+from lesson_lib.explorer.explore import Exploration, explore
 from lesson_lib.history import History
 from lesson_lib.sim import sender
 from lesson_lib.sim.run import simulate

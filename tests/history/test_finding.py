@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lesson_lib.history.finding import finding, half_there
+from lesson_lib.history.story import finding, half_there
 from lesson_lib.sim import Transactions, simulate
 from lesson_lib.sim.pipeline import simulate_pipeline
 

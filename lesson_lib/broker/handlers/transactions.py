@@ -20,7 +20,7 @@ from lesson_lib.broker.connection import Response, serves
 from lesson_lib.core.batch import NO_PRODUCER_EPOCH, NO_PRODUCER_ID, TopicPartition
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.producer_state import ProducerStateEntry, Refused
-from lesson_lib.core.transaction_metadata import Marker, TransactionMetadata, TxnState
+from lesson_lib.core.transactions import Marker, TransactionMetadata, TxnState
 from lesson_lib.wire import record_batch
 from lesson_lib.wire.messages import Request
 

@@ -8,8 +8,7 @@ from typing import Any
 
 from lesson_lib.draw import show
 from lesson_lib.errors import LessonError
-from lesson_lib.explorer.exploration import Exploration
-from lesson_lib.explorer.explore import explore
+from lesson_lib.explorer.explore import Exploration, explore
 from lesson_lib.history import History
 from lesson_lib.sim import Transactions
 from lesson_lib.teach.content import Scenario
