@@ -8,7 +8,7 @@ script. For the proxy it may also name the n-th request of one kind to a transac
 
 To add a fault: name it here, and carry it out in `sim/network.py` or `sim/sender.py` and in
 `proxy/proxy.py`; what happens to a broker instead is done by `befall` and in `EmbeddedBroker.hooks`. Its
-words in a picture's heading are in `draw/heading.py`; `KINDS` in `explorer/protocol.py` says whether it can
+words in a picture's heading are in `draw/heading.py`; `KINDS` in `explorer/moves.py` says whether it can
 be explored.
 
 Kafka answers in order on one connection, so one answer cannot go missing alone. All faults that break a
@@ -97,7 +97,7 @@ def befall(log: PartitionLog, name: str, now: int = 0) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class ScriptLine:
     """A fault for the attempts `first`..`last` (None: for all that follow), or for those of the requests
     `api` to a transaction coordinator.
     """
@@ -116,25 +116,25 @@ class Rule:
 class FaultScript:
     """Which fault at which attempt; where two lines name one attempt, the later line counts."""
 
-    rules: tuple[Rule, ...] = ()
+    lines: tuple[ScriptLine, ...] = ()
 
     def at(self, attempt: int, api: str = "") -> Fault:
         """The fault at the n-th attempt (1-based), or at the n-th request `api` to a coordinator; `deliver`
         where the script says nothing.
         """
-        hits = [r.fault for r in self.rules
+        hits = [r.fault for r in self.lines
                 if r.api == api and r.first <= attempt and (r.last is None or attempt <= r.last)]
         return hits[-1] if hits else DELIVER
 
-    def unused(self, attempts: int) -> list[Rule]:
+    def unused(self, attempts: int) -> list[ScriptLine]:
         """Lines of the script that name only attempts beyond the `attempts` that were made."""
-        return [r for r in self.rules if not r.api and r.first > attempts]
+        return [r for r in self.lines if not r.api and r.first > attempts]
 
     def check_used(self, attempts: int, asked: Mapping[str, int] | None = None) -> None:
         """LessonError when the run ended before an attempt that the script names, or before a request to a
         coordinator; `asked` counts those of each kind.
         """
-        if never := [r for r in self.rules if r.api and r.first > (asked or {}).get(r.api, 0)]:
+        if never := [r for r in self.lines if r.api and r.first > (asked or {}).get(r.api, 0)]:
             raise LessonError(f"The fault '{never[0]}' never happened: nobody sent a coordinator so many "
                               f"{never[0].api} requests.")
         if missed := self.unused(attempts):
@@ -145,10 +145,10 @@ class FaultScript:
                               f"Choose a request from 1 to {attempts}.")
 
     def __str__(self) -> str:
-        return "; ".join(map(str, self.rules))
+        return "; ".join(map(str, self.lines))
 
     def __bool__(self) -> bool:
-        return bool(self.rules)
+        return bool(self.lines)
 
 
 Script = FaultScript | Mapping[int | str, str | Fault] | str | None
@@ -213,7 +213,7 @@ def _split_line(line: str) -> tuple[str, str]:
     return key.strip(), fault.strip()
 
 
-def _rule(key: int | str, fault: str | Fault) -> Rule:
+def _rule(key: int | str, fault: str | Fault) -> ScriptLine:
     found = re.fullmatch(rf"(?:({'|'.join(COORDINATOR_APIS)}) )?(\d+)(\+|-(\d+))?", str(key).strip())
     if not found or int(found.group(2)) < 1:
         raise LessonError(f"{key!r} names no request. Requests are counted from 1, such as 2, '2-4' or '2+'.")
@@ -224,7 +224,7 @@ def _rule(key: int | str, fault: str | Fault) -> Rule:
     api, what = found.group(1) or "", parse_fault(fault)
     if api and what.name not in LOSSES:
         raise LessonError(f"A request to a coordinator can only meet: {', '.join(LOSSES)}; not '{what}'.")
-    return Rule(first, last, what, api)
+    return ScriptLine(first, last, what, api)
 
 
 class Fate:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from lesson_lib.draw.canvas import Canvas, line_height, text_width
 from lesson_lib.draw.style import LARGE, MARGIN, NORMAL, QUIET, SMALL
 from lesson_lib.errors import LessonError
-from lesson_lib.faults import Rule, parse_script
+from lesson_lib.faults import ScriptLine, parse_script
 from lesson_lib.history import History, Kind, LogCell
 from lesson_lib.history.story import finding, recognised, subject, verdict_on
 
@@ -220,18 +220,18 @@ def names_by_faults(left: str, right: str) -> tuple[str, str]:
             _listed([rule for rule in theirs if rule not in ours]) or only[1])
 
 
-def _rules(script: str) -> Sequence[Rule] | None:
+def _rules(script: str) -> Sequence[ScriptLine] | None:
     try:
-        return parse_script(script).rules
+        return parse_script(script).lines
     except LessonError:  # a path of the explorer, told in words of its own
         return None
 
 
-def _listed(rules: Iterable[Rule]) -> str:
+def _listed(rules: Iterable[ScriptLine]) -> str:
     return ", ".join(map(_rule_words, rules))
 
 
-def _rule_words(rule: Rule) -> str:
+def _rule_words(rule: ScriptLine) -> str:
     """One line of a script: what goes wrong, and at which attempt."""
     name, first, last = rule.fault.name, rule.first, rule.last
     if not rule.api and first == 1 and last is None and name.startswith("lose"):

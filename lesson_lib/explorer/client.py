@@ -58,7 +58,7 @@ class ClientState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Client:
+class ExploredClient:
     """Which client it is, how many batches it has to send to how many partitions in turn, and how many may be
     unanswered at once.
     """
@@ -117,11 +117,11 @@ def oldest_waiting(producer: Producer) -> ProducerBatch:
 
 
 class _Awake:
-    """A producer for one move, and its `Control`: that collects what the application is told, and has no
+    """A producer for one move, and its `ProducerHost`: that collects what the application is told, and has no
     time.
     """
 
-    def __init__(self, client: Client, state: ClientState) -> None:
+    def __init__(self, client: ExploredClient, state: ClientState) -> None:
         self.ends = list(state.told)
         self._ids = [(state.producer_id + 1, 0), (state.producer_id, state.epoch)]
         self.producer = producer = client.kind(client.settings, self)

@@ -2,7 +2,7 @@
 history.
 
 "Never a duplicate" is then a sentence with a bound that was checked, not a hope. The producer is that of the
-simulation (`client`), the broker's log is `core`'s, what may happen next is `protocol`, the walk is `search`;
+simulation (`client`), the broker's log is `core`'s, what may happen next is `moves`, the walk is `search`;
 `replay` plays a path in it. One order is kept throughout: the ends with the fewest faults first, of those the
 ones with most told ok, then the nearest.
 
@@ -24,10 +24,10 @@ from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.core.partition_log import PartitionLog, Rule
 from lesson_lib.core.producer_state import judge
 from lesson_lib.errors import LessonError, count_of, explains_arguments, values_of, version_of
-from lesson_lib.explorer.client import Client
-from lesson_lib.explorer.protocol import KINDS, USUAL_KINDS, Protocol, SearchState
+from lesson_lib.explorer.client import ExploredClient
+from lesson_lib.explorer.moves import KINDS, USUAL_KINDS, Moves, SearchState
 from lesson_lib.explorer.replay import replay
-from lesson_lib.explorer.search import MAX_STATES, Graph, TooManyStates, search, too_large
+from lesson_lib.explorer.search import MAX_STATES, SearchGraph, TooManyStates, search, too_large
 from lesson_lib.history import Event, History, Kind, LogCell, Settings, find_anomalies
 from lesson_lib.sim.run import client_of, log_of, name_of
 from lesson_lib.sim.world import TOPIC
@@ -71,7 +71,7 @@ class RunEnd:
 class Exploration:
     """Everything that can happen within a bound. Prints as a small table; `sentence` says what was proved."""
 
-    graph: Graph = field(repr=False)
+    graph: SearchGraph = field(repr=False)
     faults: int
     settings: Settings
 
@@ -88,19 +88,19 @@ class Exploration:
     @cached_property
     def _places(self) -> dict[tuple[tuple[tuple[int, ...], ...], tuple[str, ...]], SearchState]:
         """Of the states that end alike, the first one with the fewest faults."""
-        protocol, places = self.graph.protocol, {}
+        moves, places = self.graph.moves, {}
         for state in sorted((SearchState(*end) for end in self.graph.ends), key=lambda end: -end.left):
-            logs = protocol.brokers[state.broker]
+            logs = moves.brokers[state.broker]
             batches = tuple(tuple(batch.number for batch in log.batches) for log in logs)
-            places.setdefault((batches, protocol.clients[state.client].told), state)
+            places.setdefault((batches, moves.clients[state.client].told), state)
         return places
 
     @cached_property
     def outcomes(self) -> list[RunEnd]:
         """The different ends: the fewest faults first, then most told ok, then the fewest steps."""
-        protocol = self.graph.protocol
-        found = [RunEnd(tuple(tuple(protocol.values[batch] for batch in log) for log in batches), told,
-                        anomaly_names(protocol, state), batches, state.left)
+        moves = self.graph.moves
+        found = [RunEnd(tuple(tuple(moves.values[batch] for batch in log) for log in batches), told,
+                        anomaly_names(moves, state), batches, state.left)
                  for (batches, told), state in self._places.items()]
         return sorted(found, key=lambda one: (-one.left, -one.told.count("ok")))
 
@@ -132,16 +132,16 @@ class Exploration:
     def history(self, outcome: RunEnd) -> History:
         """A shortest history that ends so. Its `settings.faults` says in a script's words what went wrong."""
         path = self.graph.path_to(self._places[outcome.batches, outcome.told])
-        return replay(self.graph.protocol, self.graph.start, path, self.settings)
+        return replay(self.graph.moves, self.graph.start, path, self.settings)
 
     @property
     def sentence(self) -> str:
         """What this exploration proves, with its bound."""
-        protocol, names = self.graph.protocol, self.anomaly_names
-        client = protocol.client
+        moves, names = self.graph.moves, self.anomaly_names
+        client = moves.client
         where = f" on {client.partitions} partitions" if client.partitions > 1 else ""
         size = f"{client.batches} batches{where}, {client.in_flight} in flight"
-        bound = f"{self.faults} fault{'s' * (self.faults != 1)} ({', '.join(protocol.kinds)})"
+        bound = f"{self.faults} fault{'s' * (self.faults != 1)} ({', '.join(moves.kinds)})"
         if names:
             never = [name for name in FAILURES if name not in names]
             without = f" This can't: {', '.join(never)}." if never else ""
@@ -160,14 +160,14 @@ class Exploration:
     __repr__ = __str__
 
 
-def anomaly_names(protocol: Protocol, state: SearchState) -> Names:
+def anomaly_names(moves: Moves, state: SearchState) -> Names:
     """The names of what is wrong in a state, sorted."""
-    told, partitions = protocol.clients[state.client].told, protocol.client.partitions
+    told, partitions = moves.clients[state.client].told, moves.client.partitions
     sent = [Event(0, Kind.SEND, batch=batch, topic=TOPIC, partition=batch % partitions)
             for batch in range(len(told))]
     logs = {(TOPIC, partition): [LogCell(offset, batch.payload[0], batch.number, offset)
                                  for offset, batch in enumerate(log.batches)]
-            for partition, log in enumerate(protocol.brokers[state.broker])}
+            for partition, log in enumerate(moves.brokers[state.broker])}
     return tuple(sorted({a.name for a in find_anomalies(sent, logs, dict(enumerate(told)))}))
 
 
@@ -187,16 +187,16 @@ def explore(batches: int | Sequence[str] = 3, in_flight: int = 1, faults: int = 
     if client == "kafka-python" and idempotence:
         window = min(window, in_turn)
     log = log_of(version_of(broker), rule)
-    producer = Client(client_of(client), len(values), window, idempotence, in_turn)
+    producer = ExploredClient(client_of(client), len(values), window, idempotence, in_turn)
     _check(faults, kinds)
 
-    def protocol(number: int) -> Protocol:
-        return Protocol(replace(producer, batches=number), log, values[:number], tuple(kinds))
+    def moves(number: int) -> Moves:
+        return Moves(replace(producer, batches=number), log, values[:number], tuple(kinds))
 
     try:
-        graph = search(protocol(len(values)), faults, max_states)
+        graph = search(moves(len(values)), faults, max_states)
     except TooManyStates:
-        raise too_large(protocol, len(values), faults, max_states) from None
+        raise too_large(moves, len(values), faults, max_states) from None
     settings = Settings("simulated", idempotence, "all", window, None, name_of(log, rule), client)
     return Exploration(graph, faults, settings)
 

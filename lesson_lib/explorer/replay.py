@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lesson_lib.explorer.client import oldest_waiting
-from lesson_lib.explorer.protocol import REFUSE, STORE_AND_ANSWER, Protocol, SearchState, Steps
+from lesson_lib.explorer.moves import REFUSE, STORE_AND_ANSWER, Moves, SearchState, Steps
 from lesson_lib.faults import BROKER_FAULTS, DELIVER, Fault, FaultScript
 from lesson_lib.history import History, Settings
 from lesson_lib.sim.messages import ProduceAnswer, ProduceRequest
@@ -31,12 +31,12 @@ class Replay:
     requests of dead connections, each with its connection. `faults`: what went wrong, in a script's words.
     """
 
-    def __init__(self, protocol: Protocol) -> None:
-        client, self.world, self.faults = protocol.client, ToyWorld(FaultScript()), list[str]()
-        self.protocol = protocol
-        self.broker = ToyBroker(self.world, {p: replace(protocol.log) for p in range(client.partitions)})
+    def __init__(self, moves: Moves) -> None:
+        client, self.world, self.faults = moves.client, ToyWorld(FaultScript()), list[str]()
+        self.moves = moves
+        self.broker = ToyBroker(self.world, {p: replace(moves.log) for p in range(client.partitions)})
         self.sender = Sender(self.world, self.broker, client.settings, client.kind, "producer")
-        for number, value in enumerate(protocol.values):
+        for number, value in enumerate(moves.values):
             self.sender.send((value,), number % client.partitions)
         self.wire: list[ProduceRequest] = []
         self.answers: list[tuple[ProduceRequest, ProduceAnswer]] = []
@@ -51,9 +51,9 @@ class Replay:
 
     def _take(self, step: str, before: SearchState, after: SearchState) -> None:
         self.world.clock.now += STEP_MS
-        clients = self.protocol.clients
+        clients = self.moves.clients
         if step == "send":
-            self._send(self.protocol.requests[after.requests[-1]].number)
+            self._send(self.moves.requests[after.requests[-1]].number)
         elif step in ANSWERS:
             self._handle(ANSWERS[step])
         elif step == "answer":
@@ -97,8 +97,8 @@ class Replay:
 
     def _give_up(self, before: SearchState, batches: int) -> None:
         """After one of many rounds of tries before a delivery timeout; each leads back to where it began."""
-        for _, request in self.protocol.sent[before.client]:
-            self._send(self.protocol.requests[request].number)
+        for _, request in self.moves.sent[before.client]:
+            self._send(self.moves.requests[request].number)
             self.world.clock.now += STEP_MS
             self._handle(DELIVER)
             self.world.clock.now += STEP_MS
@@ -133,9 +133,9 @@ class Replay:
         return f"{first}: cut {handled} 0"
 
 
-def replay(protocol: Protocol, start: SearchState, path: Steps, settings: Settings) -> History:
+def replay(moves: Moves, start: SearchState, path: Steps, settings: Settings) -> History:
     """The path as a History; its settings have the faults in a script's words, as far as it has words."""
-    played = Replay(protocol)
+    played = Replay(moves)
     played.walk(start, path)
     settings = replace(settings, faults="; ".join(played.faults))
     return History(tuple(played.world.events), played.broker.all_cells(), settings)

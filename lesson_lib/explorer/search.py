@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from lesson_lib.errors import LessonError
-from lesson_lib.explorer.protocol import Protocol, SearchState, Steps
+from lesson_lib.explorer.moves import Moves, SearchState, Steps
 
 MAX_STATES = 500_000
 
@@ -22,10 +22,10 @@ class TooManyStates(LessonError):
 
 
 @dataclass
-class Graph:
+class SearchGraph:
     """`came_from` has every state with the step that first led there, `ends` those without a next one."""
 
-    protocol: Protocol
+    moves: Moves
     came_from: dict[SearchState, tuple[SearchState | None, str]]
     ends: list[SearchState]
     transitions: int
@@ -46,11 +46,11 @@ class Graph:
         return steps[::-1]
 
 
-def search(protocol: Protocol, faults: int, max_states: int) -> Graph:
+def search(moves: Moves, faults: int, max_states: int) -> SearchGraph:
     """Walk every schedule with at most `faults` faults. TooManyStates for more than `max_states` of them."""
-    start = protocol.start(faults)
+    start = moves.start(faults)
     came_from: dict[SearchState, tuple[SearchState | None, str]] = {start: (None, "")}
-    queue, ends, transitions, steps_from = [start], [], 0, protocol.steps
+    queue, ends, transitions, steps_from = [start], [], 0, moves.steps
     for state in queue:
         steps = steps_from(state)
         transitions += len(steps)
@@ -63,14 +63,14 @@ def search(protocol: Protocol, faults: int, max_states: int) -> Graph:
         if len(queue) > max_states:
             raise TooManyStates(f"There are more than {max_states:,} states within these bounds; "
                                 "ask for fewer batches or faults.")
-    return Graph(protocol, came_from, ends, transitions)
+    return SearchGraph(moves, came_from, ends, transitions)
 
 
-def too_large(protocol_for: Callable[[int], Protocol], batches: int, faults: int,
+def too_large(moves_for: Callable[[int], Moves], batches: int, faults: int,
               max_states: int) -> TooManyStates:
-    """What to say about so many batches and faults; `protocol_for` has the protocol for fewer batches."""
-    fewer_faults = _largest(lambda n: _fits(protocol_for(batches), n, max_states), range(faults))
-    fewer_batches = _largest(lambda n: _fits(protocol_for(n), faults, max_states), range(1, batches))
+    """What to say about so many batches and faults; `moves_for` has the moves for fewer batches."""
+    fewer_faults = _largest(lambda n: _fits(moves_for(batches), n, max_states), range(faults))
+    fewer_batches = _largest(lambda n: _fits(moves_for(n), faults, max_states), range(1, batches))
     found = ((fewer_faults, f"faults={fewer_faults}"), (fewer_batches, f"batches={fewer_batches}"))
     smaller = [words for number, words in found if number is not None]
     advice = f"{' or '.join(smaller)} is the most that can be had with the rest as it is" if smaller else (
@@ -83,9 +83,9 @@ def _largest(fits: Callable[[int], bool], numbers: Iterable[int]) -> int | None:
     return max(takewhile(fits, numbers), default=None)
 
 
-def _fits(protocol: Protocol, faults: int, max_states: int) -> bool:
+def _fits(moves: Moves, faults: int, max_states: int) -> bool:
     try:
-        search(protocol, faults, max_states)
+        search(moves, faults, max_states)
     except TooManyStates:
         return False
     return True

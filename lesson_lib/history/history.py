@@ -35,7 +35,7 @@ class History(Run):
 
 
 @dataclass(frozen=True, slots=True)
-class ByHand:
+class JudgedBatch:
     """One batch that was handed to a broker, with the broker's verdict: stored, duplicate or refused."""
 
     batch: Batch
@@ -51,7 +51,7 @@ class ByHand:
         return batch.producer_id, batch.producer_epoch, batch.base_sequence, batch.record_count
 
 
-def history_by_hand(handed: Sequence[ByHand], topic: str = "forged", partition: int = 0,
+def history_by_hand(handed: Sequence[JudgedBatch], topic: str = "forged", partition: int = 0,
                     broker: str = "4.4") -> History:
     """Everything that was handed over, in order, and the log as far as these batches are in it."""
     numbered = list(_numbered(handed))
@@ -63,7 +63,7 @@ def history_by_hand(handed: Sequence[ByHand], topic: str = "forged", partition: 
     return History(tuple(events), {(topic, partition): tuple(log)}, settings)
 
 
-def _numbered(handed: Sequence[ByHand]) -> Iterator[tuple[int, ByHand]]:
+def _numbered(handed: Sequence[JudgedBatch]) -> Iterator[tuple[int, JudgedBatch]]:
     """Each with the number of its batch; plain batches are never the same."""
     numbers: dict[object, int] = {}
     for n, one in enumerate(handed):
@@ -71,7 +71,8 @@ def _numbered(handed: Sequence[ByHand]) -> Iterator[tuple[int, ByHand]]:
         yield numbers.setdefault(key, len(numbers)), one
 
 
-def _events(handed: Sequence[ByHand], n: int, number: int, topic: str, partition: int) -> Iterator[Event]:
+def _events(handed: Sequence[JudgedBatch], n: int, number: int, topic: str,
+            partition: int) -> Iterator[Event]:
     """The request, the verdict and the answer."""
     one, batch = handed[n], handed[n].batch
     tries = sum(other.identity == one.identity for other in handed[:n + 1]) if batch.has_producer_id else 1
@@ -85,7 +86,7 @@ def _events(handed: Sequence[ByHand], n: int, number: int, topic: str, partition
     yield Event(3 * n + 2, Kind.ACK, **send, **outcome)  # type: ignore[arg-type]
 
 
-def _cells(one: ByHand, number: int) -> Iterator[LogCell]:
+def _cells(one: JudgedBatch, number: int) -> Iterator[LogCell]:
     first, batch = one.offset or 0, one.batch
     for i, value in enumerate(one.values):
         yield LogCell(first + i, value, number, first, producer_id=batch.producer_id,

@@ -16,7 +16,15 @@ from functools import partial
 from typing import Any
 
 from lesson_lib.errors import LessonError, count_of
-from lesson_lib.faults import COORDINATOR_APIS, LOSSES, Fault, FaultScript, Rule, parse_fault, parse_script
+from lesson_lib.faults import (
+    COORDINATOR_APIS,
+    LOSSES,
+    Fault,
+    FaultScript,
+    ScriptLine,
+    parse_fault,
+    parse_script,
+)
 from lesson_lib.history import History, Kind
 from lesson_lib.lab.lab import Lab
 from lesson_lib.lab.on_every_core import on_every_core
@@ -90,7 +98,7 @@ def ending(history: History) -> tuple[str, ...]:
 
 def fault_count(history: History) -> int:
     """How many faults the script of a run has."""
-    return len(parse_script(history.settings.faults).rules)
+    return len(parse_script(history.settings.faults).lines)
 
 
 def every_schedule(lab: Lab, values_or_count: int | Sequence[str] = 3, faults: int = 1, *,
@@ -109,7 +117,7 @@ def every_schedule(lab: Lab, values_or_count: int | Sequence[str] = 3, faults: i
     wanted = tuple(dict.fromkeys(map(parse_fault, [kinds] if isinstance(kinds, str) else kinds)))
     apis = COORDINATOR_APIS if settings.get("transaction") else ()
     found: list[History] = []
-    level: list[tuple[Rule, ...]] = [()]
+    level: list[tuple[ScriptLine, ...]] = [()]
     with on_every_core(partial(_run, partial(lab.run, values_or_count, **settings), wanted, apis)) as run_all:
         for number in range(faults + 1):
             if len(found) + len(level) > most_runs:
@@ -123,26 +131,26 @@ def every_schedule(lab: Lab, values_or_count: int | Sequence[str] = 3, faults: i
 
 
 def _run(run: Callable[..., History], kinds: tuple[Fault, ...], apis: tuple[str, ...],
-         rules: tuple[Rule, ...]) -> tuple[History, list[tuple[Rule, ...]]]:
+         rules: tuple[ScriptLine, ...]) -> tuple[History, list[tuple[ScriptLine, ...]]]:
     """The run of these faults, and all schedules with one more, at a later request."""
     script = AskedScript(rules)
     history = run(faults=script)
     last = script.asked.index((rules[-1].first, rules[-1].api)) + 1 if rules else 0
-    return history, [(*rules, Rule(number, number, kind, api)) for number, api in script.asked[last:]
+    return history, [(*rules, ScriptLine(number, number, kind, api)) for number, api in script.asked[last:]
                      for kind in kinds if not api or (api in apis and kind.name in LOSSES)]
 
 
 def _place(kinds: tuple[Fault, ...], history: History) -> tuple[int, list[tuple[str, int, int]]]:
     """Where it stands among all: the fewest faults first, then those at the earliest requests."""
-    rules = parse_script(history.settings.faults).rules
+    rules = parse_script(history.settings.faults).lines
     return len(rules), [(rule.api, rule.first, kinds.index(rule.fault)) for rule in rules]
 
 
 class AskedScript(FaultScript):
     """A script that keeps the requests it was asked about, in their order."""
 
-    def __init__(self, rules: tuple[Rule, ...]) -> None:
-        object.__setattr__(self, "rules", rules)
+    def __init__(self, rules: tuple[ScriptLine, ...]) -> None:
+        object.__setattr__(self, "lines", rules)
         self.asked: list[tuple[int, str]] = []
 
     def at(self, attempt: int, api: str = "") -> Fault:

@@ -24,7 +24,7 @@ from lesson_lib.core.partition_log import PartitionLog
 from lesson_lib.core.producer_state import Appended, Duplicate, Verdict
 from lesson_lib.errors import LessonError
 from lesson_lib.history import History
-from lesson_lib.history.history import ByHand, history_by_hand
+from lesson_lib.history.history import JudgedBatch, history_by_hand
 from lesson_lib.text_table import aligned, html_table
 from lesson_lib.wire import requests
 from lesson_lib.wire.record_batch import batch_bytes, split_batches
@@ -174,7 +174,7 @@ class Forge:
 
     bench: Bench
     sent: int = 0
-    handed: list[ByHand] = field(default_factory=list)
+    handed: list[JudgedBatch] = field(default_factory=list)
 
     def close(self) -> None:
         """Let go of the connection, if there is one."""
@@ -197,7 +197,7 @@ class Forge:
                                max_timestamp=self.bench.now()))
         answer = self.bench.produce(batch, [value.encode() for value in given], transactional_id)
         offset = None if answer.error else answer.base_offset
-        self.handed.append(ByHand(batch, tuple(given), answer.verdict, offset, ErrorCode(answer.error)))
+        self.handed.append(JudgedBatch(batch, tuple(given), answer.verdict, offset, ErrorCode(answer.error)))
         return answer
 
     def _values(self, numbers: tuple[int, int, int], count: int) -> Sequence[str]:

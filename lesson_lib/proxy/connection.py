@@ -48,7 +48,7 @@ class ProxyState:
 
     def record(self, recording: Recording) -> Recording:
         """Write into this recording from now on, under its script. LessonError for a fault it cannot do."""
-        for rule in recording.script.rules:
+        for rule in recording.script.lines:
             self.check_can(rule.fault.name)
         self.recording = recording
         return recording

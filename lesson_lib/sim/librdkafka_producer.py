@@ -27,7 +27,7 @@ from lesson_lib.core.batch import Batch, increment_sequence
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.history import Kind
 from lesson_lib.sim.messages import ProduceAnswer, ProducerBatch, ProducerSettings
-from lesson_lib.sim.producer import FORGOTTEN, GAP, Control, Producer
+from lesson_lib.sim.producer import FORGOTTEN, GAP, Producer, ProducerHost
 
 STORED_NOTHING = (GAP, FORGOTTEN, ErrorCode.NOT_LEADER_OR_FOLLOWER, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
 
@@ -45,8 +45,8 @@ class LibrdkafkaProducer(Producer):
     culprit: ProducerBatch | None = None
     raising = False
 
-    def __init__(self, settings: ProducerSettings, control: Control) -> None:
-        super().__init__(settings, control)
+    def __init__(self, settings: ProducerSettings, host: ProducerHost) -> None:
+        super().__init__(settings, host)
         self.draining: set[int] = set()
         self.uncertain: set[ProducerBatch] = set()
         self._expect_zero()
@@ -144,7 +144,7 @@ class LibrdkafkaProducer(Producer):
             self.raising = True
         else:
             self.fatal, self.culprit = error, batch
-            self.control.happened(Kind.PRODUCER, "stuck", note=f"fatal error {error.words}")
+            self.host.happened(Kind.PRODUCER, "stuck", note=f"fatal error {error.words}")
 
     def may_retry(self, batch: ProducerBatch) -> bool:
         """Not the batch whose answer was fatal."""
@@ -162,7 +162,7 @@ class LibrdkafkaProducer(Producer):
         """So does one that was sent; its request gets no more time, and all in flight goes again."""
         self.raising = self.settings.idempotence and (self.raising or batch.tries > 0)
         if batch in self.in_flight:
-            self.control.abandon(batch)
+            self.host.abandon(batch)
 
     def memory(self, partition: int) -> tuple[Any, ...]:
         """What it expects of the partition, and what it waits for."""

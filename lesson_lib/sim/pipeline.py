@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 
 from lesson_lib.errors import LessonError, explains_arguments, values_of
 from lesson_lib.history import History, Kind, LogCell
-from lesson_lib.sim.transactions import INPUT_TOPIC, PlainSession, Transactions
+from lesson_lib.sim.transactions import INPUT_TOPIC, IdempotentSession, Transactions
 from lesson_lib.sim.world import THINK_MS
 
 TRANSACTION = ("read", "begin", "work", "send", "offsets", "commit")
@@ -37,10 +37,10 @@ class PipelineProcess:
             while self.kafka.position < len(self.values) and self._deal_with(session, self.kafka.position):
                 pass
 
-    def _start(self) -> PlainSession:
+    def _start(self) -> IdempotentSession:
         return self.kafka.producer("pipeline" if self.steps == TRANSACTION else None)
 
-    def _deal_with(self, session: PlainSession, offset: int) -> bool:
+    def _deal_with(self, session: IdempotentSession, offset: int) -> bool:
         """False where it crashed."""
         for step in self.steps:
             crashes = self.crash.get(offset + 1) == step
@@ -51,7 +51,7 @@ class PipelineProcess:
                 return False
         return True
 
-    def _do(self, session: PlainSession, step: str, offset: int, crashes: bool) -> None:
+    def _do(self, session: IdempotentSession, step: str, offset: int, crashes: bool) -> None:
         self.world.clock.now += THINK_MS
         if step in ("read", "work"):
             self.world.record(Kind.READ if step == "read" else Kind.WORK, lane="consumer", topic=INPUT_TOPIC,
@@ -65,7 +65,7 @@ class PipelineProcess:
         else:
             session.send_offsets(offset + 1)
 
-    def _crash(self, session: PlainSession) -> None:
+    def _crash(self, session: IdempotentSession) -> None:
         if not session.sender.killed:
             session.kill()
         self.world.record(Kind.CONSUMER, "crashed", lane="consumer")

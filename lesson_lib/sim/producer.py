@@ -12,7 +12,7 @@ methods:
     expired        the delivery timeout of a batch is over
 
 What follows from them (somebody is told, an epoch is raised, a batch waits for its next try) it tells its
-`control`. A client is a subclass: which batch may go next, where one that must go again is put, which errors
+`host`. A client is a subclass: which batch may go next, where one that must go again is put, which errors
 are tried again, what a failure costs. kafka-python's is here; `java_producer` and `librdkafka_producer` are
 the others.
 
@@ -35,7 +35,7 @@ GAP, FORGOTTEN = ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER, ErrorCode.UNKNOWN_PRODU
 _SUCCESS = (ErrorCode.NONE, ErrorCode.DUPLICATE_SEQUENCE_NUMBER)  # 46: the broker has it already
 
 
-class Control(Protocol):
+class ProducerHost(Protocol):
     """The world around a producer: whom it asks, and whom it tells."""
 
     def new_producer_id(self) -> tuple[int, int]:
@@ -60,8 +60,8 @@ class Producer:
     client = ""
     fatal: ErrorCode | None = None
 
-    def __init__(self, settings: ProducerSettings, control: Control) -> None:
-        self.settings, self.control = settings, control
+    def __init__(self, settings: ProducerSettings, host: ProducerHost) -> None:
+        self.settings, self.host = settings, host
         self.queues: dict[int, deque[ProducerBatch]] = {}
         self.in_flight: list[ProducerBatch] = []
         self.next_sequence: dict[int, int] = {}
@@ -72,7 +72,7 @@ class Producer:
 
     def init_producer_id(self) -> None:
         """A new id, every partition from sequence 0 (`InitProducerId`)."""
-        self.producer_id, self.producer_epoch = self.control.new_producer_id()
+        self.producer_id, self.producer_epoch = self.host.new_producer_id()
         self.next_sequence.clear()
 
     # what happens to it
@@ -156,7 +156,7 @@ class Producer:
         error = answer.error if answer else None
         if self.may_retry(batch) and self.is_retriable(error):
             batch.retried = True
-            self.control.goes_again(batch)
+            self.host.goes_again(batch)
             self.requeue(batch)
         else:
             self.fail(batch, error)
@@ -180,12 +180,12 @@ class Producer:
              error: ErrorCode = ErrorCode.NONE, note: str = "") -> None:
         """Tell the application, once."""
         batch.done = True
-        self.control.told(batch, what, offset, error, note)
+        self.host.told(batch, what, offset, error, note)
 
     def raise_epoch(self, **fields: Any) -> None:
         """One up, locally: no request is sent, the broker learns of it from the next batch."""
         self.producer_epoch += 1
-        self.control.happened(Kind.EPOCH, f"raises its epoch to {self.producer_epoch}",
+        self.host.happened(Kind.EPOCH, f"raises its epoch to {self.producer_epoch}",
                               producer_id=self.producer_id, producer_epoch=self.producer_epoch, **fields)
 
     # for the explorer, which makes a value of it between two moves
@@ -231,7 +231,7 @@ class KafkaPythonProducer(Producer):
         if not self.settings.idempotence or error is None or self.is_retriable(error):
             return
         if error in (GAP, FORGOTTEN, ErrorCode.INVALID_PRODUCER_EPOCH):
-            self.control.happened(Kind.EPOCH, "asks for a new producer id", producer_id=self.producer_id)
+            self.host.happened(Kind.EPOCH, "asks for a new producer id", producer_id=self.producer_id)
             self.init_producer_id()
             return
         self.fatal = error
@@ -242,5 +242,5 @@ class KafkaPythonProducer(Producer):
         """After a retried batch it drops its id and never asks for another: it sends nothing any more."""
         if self.settings.idempotence and batch.retried and not self.stuck:
             self.stuck = True
-            self.control.happened(Kind.PRODUCER, "stuck",
+            self.host.happened(Kind.PRODUCER, "stuck",
                                   note="it dropped its id and never asks for a new one")

@@ -53,16 +53,16 @@ class Transactions:
         numbers = range(count_of("partitions", partitions))
         self.broker = ToyBroker(self.world, {p: PartitionLog(self.version) for p in numbers})
         self.coordinator = TransactionCoordinator(next_producer_id=1, version=self.version)
-        self.sessions: list[PlainSession] = []
+        self.sessions: list[IdempotentSession] = []
         self.consumers = self.position = 0
         self.pending_position: dict[str, int] = {}
 
-    def producer(self, transactional_id: str | None = None, timeout_ms: int = 60_000) -> PlainSession:
+    def producer(self, transactional_id: str | None = None, timeout_ms: int = 60_000) -> IdempotentSession:
         """Start a producer; with a transactional id, let it do `init_transactions()`."""
         self.world.clock.now += ONE_WAY_MS
         lane = "producer" if not self.sessions else f"producer {len(self.sessions) + 1}"
-        session = PlainSession(self, lane) if not transactional_id else (
-            Session(self, lane, transactional_id, timeout_ms))
+        session = IdempotentSession(self, lane) if not transactional_id else (
+            TransactionalSession(self, lane, transactional_id, timeout_ms))
         self.sessions.append(session)
         return session
 
@@ -124,7 +124,7 @@ class Transactions:
             "simulated", True, "all", 1, None, str(self.version), "kafka-python", str(self.world.script)))
 
 
-class PlainSession:
+class IdempotentSession:
     """A process with an idempotent producer and no `transactional_id`: nothing that it sends belongs
     together.
 
@@ -208,7 +208,7 @@ class TransactionalProducer(KafkaPythonProducer):
             self.next_sequence[batch.partition] = batch.numbered.base_sequence
 
 
-class Session(PlainSession):
+class TransactionalSession(IdempotentSession):
     """One transactional producer, from `init_transactions()` until it is closed, killed or fenced.
 
     `added`: the partitions of the open transaction, that of the offsets included.
@@ -266,7 +266,7 @@ class Session(PlainSession):
     def _has_successor(self) -> bool:
         """Whether somebody started later with the same transactional id."""
         later = self.kafka.sessions[self.kafka.sessions.index(self) + 1:]
-        return any(isinstance(s, Session) and s.transactional_id == self.transactional_id for s in later)
+        return any(getattr(one, "transactional_id", None) == self.transactional_id for one in later)
 
     def send_offsets(self, position: int) -> None:
         """Make the position in the input part of the transaction (`sendOffsetsToTransaction`)."""

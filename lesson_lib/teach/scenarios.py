@@ -15,7 +15,7 @@ from lesson_lib.core.partition_log import PartitionLog
 from lesson_lib.core.producer_state import Appended, Refused
 from lesson_lib.explorer.explore import explore
 from lesson_lib.history import History
-from lesson_lib.history.history import ByHand, history_by_hand
+from lesson_lib.history.history import JudgedBatch, history_by_hand
 from lesson_lib.sim import Transactions, simulate_pipeline
 from lesson_lib.teach.content import Scenario
 from lesson_lib.teach.own_rule import highest_number
@@ -122,11 +122,11 @@ def pipeline(*values: str, **settings: Any) -> Pipeline:
 
 
 def _handed(log: PartitionLog, n: int, producer_id: int, epoch: int, base_sequence: int,
-            count: int = 1) -> ByHand:
+            count: int = 1) -> JudgedBatch:
     values = tuple(f"f{n}.{i}" for i in range(count))
     batch = Batch(count, producer_id, epoch, base_sequence, payload=values)
     verdict = log.append(batch)
     if isinstance(verdict, Refused):
-        return ByHand(batch, values, "refused", None, ErrorCode(verdict.error))
+        return JudgedBatch(batch, values, "refused", None, ErrorCode(verdict.error))
     word = "stored" if isinstance(verdict, Appended) else "duplicate"
-    return ByHand(batch, values, word, verdict.base_offset)
+    return JudgedBatch(batch, values, word, verdict.base_offset)

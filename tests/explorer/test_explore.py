@@ -10,7 +10,7 @@ from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.core.partition_log import PartitionLog
 from lesson_lib.errors import LessonError
 from lesson_lib.explorer.explore import Exploration, explore
-from lesson_lib.explorer.protocol import KINDS
+from lesson_lib.explorer.moves import KINDS
 from lesson_lib.history import Kind
 from lesson_lib.sim.run import simulate
 from tests.explorer.beliefs import ForgetOnFailover, window_of_one

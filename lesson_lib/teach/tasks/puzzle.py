@@ -71,7 +71,7 @@ class ScriptTask(Task):
 def _faults_in(script: FaultScript) -> int:
     """How many attempts a script names; a script without an end counts as a thousand."""
     return sum(1000 if rule.last is None else rule.last - rule.first + 1
-               for rule in script.rules if rule.fault.name != "deliver")
+               for rule in script.lines if rule.fault.name != "deliver")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +117,7 @@ class PuzzleTask(ScriptTask):
         """
         if not any(one.answer == IMPOSSIBLE for one in self.right):
             return ""
-        faults = [str(rule.fault) for rule in script.rules]
+        faults = [str(rule.fault) for rule in script.lines]
         return next((fault for fault in faults if fault not in (*self.kinds, "deliver")), "")
 
     def _claim(self) -> Message:

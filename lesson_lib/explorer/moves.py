@@ -24,7 +24,7 @@ from lesson_lib.core.batch import Batch
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.partition_log import PartitionLog, StoredBatch
 from lesson_lib.core.producer_state import Refused
-from lesson_lib.explorer.client import PENDING, Client, SentBatch
+from lesson_lib.explorer.client import PENDING, ExploredClient, SentBatch
 from lesson_lib.faults import BROKER_FAULTS, befall
 
 KINDS = {
@@ -49,7 +49,7 @@ class SearchState(NamedTuple):
     """`requests` the broker has not handled, `answers` the producer has not read, `late`: requests of dead
     connections.
 
-    All are numbers, of what `Protocol` has worked out. `left` is how many faults may follow. Within the
+    All are numbers, of what `Moves` has worked out. `left` is how many faults may follow. Within the
     search these are plain tuples, which are made four times as fast.
     """
 
@@ -103,12 +103,12 @@ class Interned(list[Any]):
 
 
 @dataclass
-class Protocol:
+class Moves:
     """What the client and the broker do, as look-ups; `steps` puts them together. `log` is an empty one of
     the broker's.
     """
 
-    client: Client
+    client: ExploredClient
     log: PartitionLog
     values: tuple[str, ...]
     kinds: Collection[str] = USUAL_KINDS
