@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from lesson_lib.core.batch import Batch
@@ -58,6 +60,36 @@ def test_a_failover_leaves_everything(log: PartitionLog) -> None:
     log.delete_records(6)
     log.fail_over()
     assert duplicates_known(log) == [1, 2, 3, 4, 5]
+
+
+def test_a_new_leader_was_never_restarted(log: PartitionLog) -> None:
+    log.restart_clean()
+    log.append(data(6))
+    log.fail_over()
+    assert [s for s in range(7) if isinstance(log.append(data(s)), Duplicate)] == [2, 3, 4, 5, 6]
+
+
+def test_a_new_leader_has_forgotten_idle_ids_too(log: PartitionLog) -> None:
+    log.forget_idle_ids(DAY)
+    log.fail_over()
+    assert log.producers == {}
+
+
+def test_a_new_leader_asks_the_coordinator_anew(log: PartitionLog) -> None:
+    log.start_verification(data(0, pid=8, transactional=True))
+    log.fail_over()
+    assert log.verifying == {}
+
+
+def test_a_log_can_be_had_empty_and_its_memory_as_a_value(log: PartitionLog) -> None:
+    log.append(data(0, pid=3))
+    other = replace(log)
+    assert (other.batches, other.producers, other.log_end_offset) == ([], {}, 0) and len(log.batches) == 7
+    other.recall(log.memory())
+    assert other.producers == log.producers and other.producers is not log.producers
+    assert hash(other.memory()) == hash(log.memory())
+    log.append(data(6))
+    assert other.memory() != log.memory()
 
 
 def test_a_rebuilt_memory_knows_epochs_markers_and_open_transactions() -> None:
