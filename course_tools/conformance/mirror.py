@@ -16,8 +16,7 @@ from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.kafka_version import DEFAULT_VERSION, KafkaVersion
 from lesson_lib.core.partition_log import PartitionLog
 from lesson_lib.core.producer_state import Appended, ProducerStateEntry
-from lesson_lib.core.transaction_metadata import CoordinatorAnswer, TxnState
-from lesson_lib.core.transactions import TransactionCoordinator
+from lesson_lib.core.transactions import CoordinatorAnswer, TransactionCoordinator, TxnState
 
 Range = tuple[int, int, int]  # epoch, first sequence, last sequence
 NOBODY = NO_PRODUCER_ID, NO_PRODUCER_EPOCH
