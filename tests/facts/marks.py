@@ -41,9 +41,8 @@ NO_STATEMENT = {
     "A key that the client chooses once, for all its tries.": OTHERS,
     "Now two coffees and one lost ack, with `kafka-python` and a broker on TCP.": NO_VERB,
     "Now four are, and the broker refuses the second for now.": OUR_RUN,
-    "(The embedded broker uses the toy's own rule, so with that one you only check how bytes are written and read.)": OTHERS,
+    "(The embedded broker uses the simulated broker's own rule, so with that one you only check how bytes are written and read.)": OTHERS,
     "The producer dies": OUR_RUN,
-    "For comparison: the same second request, but only its ack gets lost, and the producer stays alive.": OUR_RUN,
     "One producer is closed properly, the next is killed, and a third starts.": OUR_RUN,
     "From here on you drive the producers call by call.": OUR_RUN,
 }

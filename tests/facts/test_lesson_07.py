@@ -11,7 +11,7 @@ from typing import Any
 import nbformat
 import pytest
 from kafka import TopicPartition
-from kafka.errors import KafkaError
+from kafka.errors import InvalidProducerEpochError, KafkaError, MessageSizeTooLargeError, ProducerFencedError
 from kafka.protocol.admin import DescribeConfigsRequest
 from kafka.structs import OffsetAndMetadata
 
@@ -376,7 +376,7 @@ def test_unknown_has_three_names(relayed: Relayed, breaks: float | None, deliver
 @pytest.mark.fact("commit-unknown")
 def test_a_commit_that_raises_may_have_committed(relayed: Relayed) -> None:
     """kafka-python 3.0.12: a `commit_transaction()` that times out raises, and the transaction may be committed all the same.
-    Neither a second commit nor an abort is possible; a new producer under the same id waits until it is decided, and
+    Neither a second commit nor an abort is possible; a new producer with the same `transactional_id` waits until it is decided, and
     then the committed offset says what became of it."""
     lab, relay = relayed
     topic, where = lab.topic("unknown"), TopicPartition(lab.topic("in"), 0)
@@ -569,12 +569,12 @@ RECIPE = ("l07-live-life", "l07-live-right")
 class Impatient:
     """A lab whose producers do not wait for minutes."""
 
-    def __init__(self, lab: Lab) -> None:
-        self.lab = lab
+    def __init__(self, lab: Lab, **options: Any) -> None:
+        self.lab, self.options = lab, {**SHORT, **options}
 
     def producer(self, **options: Any) -> LabProducer:
         """With short time-outs."""
-        return self.lab.producer(**options, **SHORT)
+        return self.lab.producer(**options, **self.options)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.lab, name)
@@ -610,7 +610,7 @@ def test_the_recipe_writes_each_result_once(lab: Lab, capsys: pytest.CaptureFixt
         names["process"](b"b", crash_at=crash_at)
     names["process"](b"c")
     assert read(lab, names["target"], isolation_level="read_committed") == ["A", "B", "C"]
-    assert ("begins again" in capsys.readouterr().out) == begins_again
+    assert ("ended with" in capsys.readouterr().out) == begins_again
 
 
 @pytest.mark.fact("aborted-input-comes-out")
@@ -630,5 +630,73 @@ def test_the_recipe_survives_an_unknown_commit(relayed: Relayed, capsys: pytest.
     names = recipe(lab)
     relay.loses_once.add(END_TXN)
     names["process"](b"c")
-    assert "begins again after KafkaError" in capsys.readouterr().out
+    assert "try 1 ended with KafkaError" in capsys.readouterr().out
     assert read(lab, names["target"], isolation_level="read_committed") == ["A", "B", "C"]
+
+
+class Pausing(Impatient):
+    """A lab whose first producer stops before one of its calls, while something else happens; before a send, in the middle of a
+    transaction."""
+
+    def __init__(self, lab: Lab, step: str, meanwhile: Callable[[], Any], **options: Any) -> None:
+        super().__init__(lab, **options)
+        self.step, self.meanwhile = step, meanwhile
+
+    def producer(self, **options: Any) -> LabProducer:
+        """The first with the pause, the next without one."""
+        writer, step = super().producer(**options), self.step
+        if step:
+            call, self.step = getattr(writer, step), ""
+            setattr(writer, step, lambda *args: self.later(writer, step, call, args))
+        return writer
+
+    def later(self, writer: LabProducer, step: str, call: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+        """What was called, after what happens in the meantime."""
+        setattr(writer, step, call)
+        if step == "send":
+            call(*args).get()
+        self.meanwhile()
+        return call(*args)
+
+
+@pytest.mark.fact("recipe-stops")
+@pytest.mark.parametrize(("step", "raises"), [
+    ("begin_transaction", ProducerFencedError), ("send", InvalidProducerEpochError),
+    ("send_offsets_to_transaction", ProducerFencedError), ("commit_transaction", ProducerFencedError)])
+def test_a_zombie_in_the_recipe_stops_and_leaves_its_successor_alone(lab: Lab, capsys: pytest.CaptureFixture[str], step: str,
+                                                                     raises: type[Exception]) -> None:
+    """Two processes with one transactional id, the first paused until the second has taken over: whichever of the two errors the
+    first gets, it stops. It doesn't begin again, which would fence the second."""
+    names, successors = recipe(lab), []
+    names["lab"] = Pausing(lab, step, lambda: successors.append(started(lab, "capitals")))
+    with pytest.raises(raises):
+        names["process"](b"c")
+    assert "ended with" not in capsys.readouterr().out
+    (successor,) = successors
+    assert finished(lab, names["target"], successor) == "ok"
+    assert read(lab, names["target"], isolation_level="read_committed") == ["again"]
+
+
+@pytest.mark.fact("recipe-stops")
+def test_a_slow_process_in_the_recipe_stops_too_and_loses_nothing(lab: Lab) -> None:
+    """The coordinator gave up on it: kafka-python raises the same error as for a zombie, so the recipe stops here too. Started
+    again it goes on from what is committed."""
+    names = recipe(lab)
+    given_up = lambda: in_time(lab, lambda: words(lab.log(names["target"])) == "A ABORT")  # noqa: E731
+    names["lab"] = Pausing(lab, "send", given_up, transaction_timeout_ms=1_500)
+    with pytest.raises(InvalidProducerEpochError):
+        names["process"](b"c")
+    names["process"](b"c")
+    assert read(lab, names["target"], isolation_level="read_committed") == ["A", "B", "C"]
+
+
+@pytest.mark.fact("recipe-stops")
+def test_the_recipe_counts_its_tries(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+    """A record that the broker always refuses: the recipe raises after the last try."""
+    names = recipe(lab)
+    lab.faults({"1+": "refuse 10"})
+    with pytest.raises(MessageSizeTooLargeError):
+        names["process"](b"c", tries=3)
+    lab.faults()
+    assert capsys.readouterr().out.count("ended with") == 3
+    assert read(lab, names["target"], isolation_level="read_committed") == []

@@ -14,7 +14,7 @@ LOST = " (lost)"
 TRANSACTIONS = "transactions"
 LEVELS = ("read_committed", "read_uncommitted")
 PLAIN = {"after": "idempotence, offset last", "before": "idempotence, offset first"}
-STEP_WORDS = {"position": "offset committed", "offsets": "offset sent"}
+STEP_WORDS = {"position": "offset committed", "offsets": "offset in transaction"}
 
 
 def crash_table() -> TextTable:
@@ -44,7 +44,7 @@ def _row(name: str, step: str, **how: object) -> tuple[str, ...]:
 
 
 def _judged(out: list[str]) -> str:
-    word = " (duplicate)" if len(out) > len(VALUES) else LOST if len(out) < len(VALUES) else ""
+    word = " (twice)" if len(out) > len(VALUES) else LOST if len(out) < len(VALUES) else ""
     return " ".join(out) + word
 
 

@@ -113,12 +113,12 @@ SCOPE = Question(
     options=(
         Option("Across the whole system.", False, "exactly once means the whole system",
                "a consumer sees no sequences at all."),
-        Option("From producer to broker, always.", False, "the promise has no limits",
+        Option("From producer to broker, whatever goes wrong on the way.", False, "the promise has no limits",
                "there are limits, and this lesson finds them."),
-        Option("From producer to broker, and even there only within limits.", True),
+        Option("From producer to broker, and only against some of what can go wrong.", True),
     ),
-    explanation="The article gives the second answer. The runs below show how the third differs from it: "
-                "they find three ways in which a record can still turn up twice.",
+    explanation="The article says: from producer to broker. The runs below let one thing at a time go wrong, "
+                "and show what idempotence does about it.",
 )
 
 RESTART = Question(
@@ -133,8 +133,8 @@ RESTART = Question(
                lambda run: run.values() == ["m0", "m1"],
                "a restart reuses the producer id", log_is),
     ),
-    explanation="The new producer has a new id and starts at 0. To the broker it's a stranger. The copy came "
-                "from the application, which sent the record a second time.",
+    explanation="The application sent `m1` a second time, and the broker stored it a second time. Compare "
+                "the two requests that carry `m1`: by what could the broker have recognised the copy?",
 )
 
 SAW_IDS = Question(
@@ -148,11 +148,11 @@ SAW_IDS = Question(
         Option("The broker assigned no id.", lambda run: not ids(run), "ids are the client's own",
                lambda run: f"it assigned {len(ids(run))}."),
     ),
-    explanation="Without a `transactional_id`, every start gets a new id. The article says that sequence "
-                "numbers \"reset if the producer restarts\", which \"can cause message duplication or "
-                "loss\". They do start again, but under the new id, so no numbers clash and nothing that was "
-                "stored is lost. The promise belongs to one producer id, and an id belongs to one life of a "
-                "producer.",
+    explanation="Without a `transactional_id`, every start gets a new producer id, so to the broker the new "
+                "producer is a stranger. The article says that sequence numbers \"reset if the producer "
+                "restarts\", which \"can cause message duplication or loss\". They do start again at 0, but "
+                "under the new id. So no numbers clash, and nothing that was stored is lost. The promise "
+                "holds for one producer id, and such an id lasts for one life of a producer.",
 )
 
 CLOSE = Question(
@@ -167,8 +167,8 @@ CLOSE = Question(
         Option("Nothing.", True),
     ),
     explanation="Kafka's protocol has no request that gives an id back. Without a `transactional_id` every "
-                "producer gets a new one, however the last one ended, and no id is ever used again. `close` "
-                "is useful for another reason: it waits for whatever is still on its way.",
+                "producer gets a new producer id, however the last one ended, and no id is ever used again. "
+                "`close` is useful for another reason: it waits for whatever is still in flight.",
 )
 
 TIMEOUT = Question(
@@ -190,9 +190,10 @@ TIMEOUT = Question(
                "every retry makes a copy",
                lambda a, b: f"{len(a.attempts)} tries, and the log holds {log_words(a)}."),
     ),
-    explanation="Idempotence kept the tries from adding up, but it can't make an answer arrive. So a record "
-                "can be lost. Its future fails, so the loss is silent only for an application that ignores "
-                "its futures. But `TimeoutException` doesn't say \"lost\". It says **unknown**.",
+    explanation="The client tried four times, and neither log holds more than one record: idempotence did "
+                "its part. But it can't make a request or an answer arrive, and in the second run `m0` is "
+                "lost. The application can notice that something went wrong, because the future raises. But "
+                "`TimeoutException` doesn't say \"lost\". It says **unknown**.",
 )
 
 RESEND = Question(
@@ -207,18 +208,18 @@ RESEND = Question(
                log_is),
     ),
     explanation="A new call of `send` makes a new batch with a number of its own. Here that number is 0 "
-                "again: after giving up, the client couldn't know whether its last number had been used, so "
-                "it raised its *epoch* and started counting from 0. The broker compares id, epoch and "
-                "numbers, so to the broker this is something new. The application made this copy, where "
-                "nothing in Kafka can see it.",
+                "again. When the client gave up, it couldn't know whether the broker had stored number 0. So "
+                "it raised its *epoch*, the version number of its producer id, and started counting from 0. "
+                "The broker compares producer id, epoch and number, so to the broker this batch is new. The "
+                "application made this copy, and nothing in Kafka can recognise it.",
 )
 
 NEXT_RECORD = Question(
     id="5.next-record", kind="prediction", live=True,
     scenario=scenario(2, faults={"1-2": "lose ack silently"}, delivery_timeout_ms=1_500,
                       request_timeout_ms=1_000),
-    text="kafka-python loses two acks of `m0` in a row and gives up on it. From then on the network is fine. "
-         "What happens to the next record, `m1`?",
+    text="Two acks of `m0` get lost in a row, and kafka-python gives up on `m0`. From then on the network is "
+         "fine. What happens to the next record, `m1`?",
     options=(
         Option("It is stored, and the application gets an ok.", lambda run: run.told.get(1) == "ok",
                "a producer recovers by itself",
@@ -230,15 +231,15 @@ NEXT_RECORD = Question(
         Option("Nothing: it's never sent, and never reported.",
                lambda run: run.values() == ["m0"] and run.told.get(1, "unknown") == "unknown"),
     ),
-    explanation="After a retried batch ran out of time, kafka-python 3.0.12 never sends again, and says "
-                "nothing.",
+    explanation="kafka-python 3.0.12 had retried `m0` before its time ran out. After that, this producer "
+                "never sends again, and raises nothing.",
 )
 
 CONSUMER = Question(
     id="5.consumer", kind="prediction", scenario=COMMITS_AFTER,
     text="The log is clean: `m0 m1 m2 m3`. A consumer handles each record and then commits its offset "
-         "(`commit` is `after`). It crashes between the two, at the second record, and starts again. What "
-         "does its application see?",
+         "(`\"commit\": \"after\"`). At the second record it crashes between the two, and starts again. "
+         "What does its application see?",
     options=(
         Option("`m0 m1 m2 m3`", lambda run: read(run) == ["m0", "m1", "m2", "m3"],
                "a clean log means clean reading",
@@ -274,9 +275,9 @@ EXERCISES = (
         id="5.twice", scenario=scenario(3, idempotence=True, resend=True), budget=1, kinds=KINDS,
         goal="`m2` is in the log twice, nothing else is, and idempotence is on.",
         reached=lambda run: Counter(run.values()) == {"m0": 1, "m1": 1, "m2": 2},
-        text="Three records, with idempotence on. The application sends every record that got no ok once "
-             "more (`resend=True`). With one fault, get `m2` into the log twice: `task.check({...: "
-             "\"...\"})`",
+        text="Three records, with idempotence on. For every record without an ok, the application calls "
+             "`send` once more (`resend=True`). With one fault, get `m2` into the log twice: "
+             "`task.check({...: \"...\"})`",
         hints=("A lost ack won't do it, because the broker recognises the client's own retry.",
                "The client must be gone before it can retry.", "Which request carries `m2`?"),
         right=(given({3: "kill producer"}),),
@@ -284,7 +285,7 @@ EXERCISES = (
                given({}),
                given({3: "kill broker"}), given({2: "kill producer", 3: "kill producer"})),
         explanation="It's there twice, with idempotence on and no fault in Kafka. The application made the "
-                    "copy, by sending again without knowing.",
+                    "copy: it sent the record again without knowing whether the first one was stored.",
     ),
     PuzzleTask(
         id="5.no-resend", scenario=scenario(3, idempotence=True, resend=False), budget=2, kinds=KINDS,
@@ -299,10 +300,10 @@ EXERCISES = (
         wrong=(given({2: "kill producer"}), given({2: "lose ack"}), given({2: "repeat"}),
                given({2: "lose ack", 3: "lose ack"}),
                given({2: "lose ack", 3: "forget idle ids"})),
-        explanation="The broker recognised whatever this client sent twice. So the promise is: if the "
+        explanation="The broker recognised whatever this client sent twice. That is the promise: if the "
                     "client library retries a batch under one producer id and epoch, the log of its "
-                    "partition holds that batch at most once, as long as the broker remembers it. Lesson 6 "
-                    "makes it forget.",
+                    "partition holds that batch at most once, as long as the broker remembers it. In lesson "
+                    "6 you make the broker forget.",
     ),
     ValueTask(
         id="5.told", scenario=scenario(4, faults={2: "kill producer", 4: "lose ack"}, resend=True),
@@ -313,14 +314,14 @@ EXERCISES = (
         against=lambda run, answer: f"The broker stored {len(run.values())} batches. Request 3 is the second "
                                     "producer's first, and the broker recognised the retry of request "
                                     f"{next(a.number for a in run.attempts if a.try_no == 2) - 1}.",
-        hints=("Request 2 is stored, then its producer is gone.",
-               "Request 3 is `m1` again, from a stranger. Request 4 is `m2`.",
-               "The ack of request 4 gets lost, and its producer is alive."),
+        hints=("Request 2 is stored, and then its producer is gone.",
+               "Request 3 is `m1` again, from a producer that the broker doesn't know. Request 4 is `m2`.",
+               "The ack of request 4 gets lost, but its producer is alive."),
         right=(given(["m0", "m1", "m1", "m2", "m3"]), given(("m0", "m1", "m1", "m2", "m3"))),
         wrong=(given(["m0", "m1", "m2", "m3"]), given(["m0", "m1", "m1", "m2", "m2", "m3"]),
                given(["m0", "m1", "m2", "m2", "m3"]),
                given("m0 m1 m1 m2 m3")),
-        explanation="The restart made one copy, the lost ack none.",
+        explanation="The restart made one copy. The lost ack made none.",
     ),
 )
 

@@ -10,7 +10,6 @@ Where the notebook uses what, in this order; what is marked * belongs to a secti
 | 6.saw-old | after that |
 | 6.cuts | before a gap and a batch that is cut differently |
 | 6.epochs | before three other epochs, on the live broker |
-| 6.own | before the learner's own rule is explored |
 | 6.six | before six in flight; the control has five |
 | 6.failover | before a new leader; the control is a clean restart |
 | 6.expire | before the toy forgets an id |
@@ -20,7 +19,9 @@ Where the notebook uses what, in this order; what is marked * belongs to a secti
 | 6.partitions* | the article's own question, before `simulate(4, partitions=2)` |
 | 6.one-epoch* | before librdkafka raises the epoch of two partitions; the control is Java |
 | 6.line* | after the source of `judge` was printed |
-| 6.smallest*, 6.own-rule* | two more exercises |
+| 6.smallest* | an exercise on the hole |
+| 6.own* | before the learner's own rule is explored |
+| 6.own-rule* | an exercise: fix that rule |
 """
 
 from __future__ import annotations
@@ -156,13 +157,13 @@ REPLAY = Question(
                lambda run: f"it answered {verdicts(run).count('duplicate')} of them with a success."),
         Option("Five.", lambda run: verdicts(run).count("duplicate") == 5),
     ),
-    explanation="The broker remembers the last five batches of each producer id, and recognises exactly "
-                "those.",
+    explanation="The broker remembers the last five batches of each producer id: the blue band in the "
+                "picture. It recognises exactly those.",
 )
 
 SAW_OLD = Question(
     id="6.saw-old", kind="observation", scenario=forged(*SEVEN, *BACK), live=True,
-    text="What became of the last two, 1 and 0?",
+    text="What became of the last two, sequences 1 and 0?",
     options=(
         Option("The broker refused them with an error.", lambda run: errors(run, 2) == [45, 45]),
         Option("It ignored them: success, and nothing stored.",
@@ -171,33 +172,35 @@ SAW_OLD = Question(
         Option("It stored them a second time.", lambda run: verdicts(run)[-2:] == ["stored"] * 2,
                "what is forgotten is new", lambda run: f"the log holds {len(run.values())} records."),
     ),
-    explanation="Forgotten isn't ignored. The broker no longer knows where those two are, and it doesn't "
-                "guess. So it isn't \"the highest number\" that it stores: it's the last five batches.",
+    explanation="The broker no longer knows the offsets of those two, and it doesn't guess: it refuses them. "
+                "So the article is wrong twice. The broker doesn't store \"the highest sequence number\", it "
+                "stores the last five batches. And it doesn't ignore what is older than those.",
 )
 
 CUT_QUESTION = Question(
     id="6.cuts", kind="prediction", scenario=forged(*SEVEN, *BACK, *CUTS), live=True,
-    text="Next would be 7. Instead you send 9. Then you send 5 and 6 once more, but as one batch of two "
-         "records. Put a finger on both places in the figure above. What happens?",
+    text="The next sequence would be 7. Instead you send 9. Then you send 5 and 6 once more, but as one "
+         "batch of two records. Find 9, and the range from 5 to 6, on the left-hand scale of the picture "
+         "above. What happens?",
     options=(
-        Option("The broker keeps 9 until 7 and 8 are there; 5 with 6 is a duplicate.",
+        Option("The broker keeps 9 until 7 and 8 are there, and recognises 5 with 6 as a duplicate.",
                lambda run: verdicts(run)[-2:] == ["stored", "duplicate"], "the broker buffers and sorts",
                lambda run: f"the answers are: {verdict_list(run, 2)}."),
-        Option("It refuses 9; 5 with 6 is a duplicate, as both are in the log.",
+        Option("It refuses 9, and recognises 5 with 6 as a duplicate, because both are in the log.",
                lambda run: verdicts(run)[-2:] == ["refused", "duplicate"],
                "records are recognised one by one",
                lambda run: f"the answers are: {verdict_list(run, 2)}."),
         Option("It refuses both.", lambda run: verdicts(run)[-2:] == ["refused", "refused"]),
     ),
-    explanation="The broker refuses a gap and keeps nothing for later. And it remembers whole batches: a "
-                "retry has to have exactly the same range of sequences.",
+    explanation="The broker refuses a gap and keeps nothing for later. And it remembers whole batches, so "
+                "it recognises only a retry with exactly the same range of sequences.",
 )
 
 EPOCH_QUESTION = Question(
     id="6.epochs", kind="prediction", scenario=forged(*EPOCHS), live=True,
-    text="The broker has stored 0, 1 and 2 of producer 7 in epoch 0. Then come epoch 2 with sequence 5, "
-         "epoch 1 with sequence 0, and epoch 0 again with sequence 3, which was next there. Which of these "
-         "three does it store?",
+    text="The broker has stored sequences 0, 1 and 2 of producer id 7 in epoch 0. Then three batches come: "
+         "epoch 2 with sequence 5, epoch 1 with sequence 0, and epoch 0 with sequence 3, which would be next "
+         "in that epoch. Which of the three does the broker store?",
     options=(
         Option("All three: each epoch counts for itself.", lambda run: verdicts(run)[-3:] == ["stored"] * 3,
                "epochs are independent", lambda run: f"the answers are: {verdict_list(run, 3)}."),
@@ -209,16 +212,16 @@ EPOCH_QUESTION = Question(
                lambda run: verdicts(run)[-3:] == ["stored", "stored", "refused"],
                "a new epoch may begin anywhere", lambda run: f"the answers are: {verdict_list(run, 3)}."),
     ),
-    explanation="A newer epoch has to begin at 0. From then on the broker refuses every older one (error "
-                "47). That's all the fencing there is on a partition; lesson 7 builds on it.",
+    explanation="A newer epoch has to begin at sequence 0. From then on the broker refuses every older "
+                "epoch (error 47). Shutting out a producer that still uses an older epoch is called "
+                "*fencing*. Lesson 7 builds on it.",
 )
 
 SIX_QUESTION = Question(
     id="6.six", kind="prediction", scenario=SIX, control=FIVE,
-    text="The broker stores a burst of batches, then all acks are lost at once. The producer sends the "
-         "oldest again and waits for its answer. If the answer is error 45, the client raises its epoch and "
-         "resends everything that hasn't been acked. One run has five in flight, the other six. (A real Java "
-         "client won't start with six while idempotence is on; the simulation lets you.) What's different "
+    text="The broker stores everything that is in flight, and then all acks are lost at once. The simulated "
+         "Java client sends the oldest batch again and waits for the answer. One run has five in flight, the "
+         "other six. (A real Java client won't start with six while idempotence is on.) What's different "
          "with six?",
     options=(
         Option("Nothing: the broker recognises each batch in both runs.",
@@ -235,16 +238,17 @@ SIX_QUESTION = Question(
                "each batch is judged alone",
                lambda six, five: f"with six in flight the log holds {log_words(six)}."),
     ),
-    explanation="The sixth batch pushed the first out of the memory, so the broker refused the retry of 0 "
-                "with 45. The Java client took that as a sign that its numbers no longer fit. It began again "
-                "at 0 with epoch 1, and to the broker all six were new.",
+    explanation="The sixth batch pushed batch 0 out of the broker's memory, so the broker refused the retry "
+                "of batch 0 with error 45. The Java client took that as a sign that its numbers no longer "
+                "fit. It raised its epoch to 1, started counting from 0 and resent everything that hadn't "
+                "been acked. To the broker all six were new.",
 )
 
 FAILOVER = Question(
     id="6.failover", kind="prediction", scenario=FAILED_OVER, control=RESTARTED,
-    text="The broker stores three batches, and all acks are lost. Before the retries arrive, something "
-         "happens to it. In one run another replica becomes the leader. In the other, the same broker shuts "
-         "down cleanly and starts again. In which run are there copies?",
+    text="The broker stores three batches, and all acks are lost. Something happens before the retries "
+         "arrive. In one run another replica becomes the leader. In the other run the same broker shuts down "
+         "cleanly and starts again. In which run are there copies?",
     options=(
         Option("In both: what a broker remembers is gone.", lambda new, same: twice(new) and twice(same),
                "the memory dies with the broker", logs_are),
@@ -255,9 +259,10 @@ FAILOVER = Question(
         Option("In neither.", lambda new, same: not twice(new) and not twice(same),
                "a clean restart forgets nothing", logs_are),
     ),
-    explanation="Id, epoch and sequence are in the header of every batch, so a follower builds the same "
-                "memory while it replicates. A broker that restarts takes a short cut: it loads a snapshot, "
-                "which holds only the last batch of each id.",
+    explanation="Producer id, epoch and sequence are in the header of every batch. So a follower builds the "
+                "same memory while it replicates, and the new leader had been a follower. A broker that "
+                "restarts takes a short cut: it loads a snapshot, which holds only the last batch of each "
+                "producer id.",
 )
 
 EXPIRE = Question(
@@ -271,29 +276,30 @@ EXPIRE = Question(
         Option("A day after the last batch that it stored under that id.", True),
         Option("When the producer calls `close()`.", False, "close releases the producer id",
                "`close` tells the broker nothing, as in lesson 5."),
-        Option("Never.", False, "a producer id is remembered for ever",
-               "the memory would grow with every producer that ever lived."),
+        Option("A day after the coordinator gave it out.", False, "a producer id expires by its age",
+               "its age doesn't matter: with each batch that the broker stores, the time starts again."),
     ),
-    explanation="There is no session. The setting is `producer.id.expiration.ms`, 24 hours by default, and "
-                "what counts is the timestamp in that last batch (`ProducerStateManager.isProducerExpired`). "
-                "So a program that copies old records with their old timestamps can be forgotten while it's "
-                "writing.",
+    explanation="There is no session. The setting is `producer.id.expiration.ms`, 24 hours by default. What "
+                "counts is the timestamp in that last batch (`ProducerStateManager.isProducerExpired`). So "
+                "if your program copies old records with their old timestamps, the broker can forget its "
+                "producer id while it's still writing.",
 )
 
 OWN = Question(
     id="6.own", kind="choice",
-    text="Your rule from lesson 2 again, now with five batches in flight, and the explorer tries every "
-         "schedule of one fault. How will it do?",
+    text="In lesson 2 your rule stored each record once, with one batch in flight. Now there are five. Which "
+         "single fault breaks such a rule?",
     options=(
-        Option("Well: it stored each record once in lesson 2.", False,
+        Option("None: with one fault it still stores each record once.", False,
                "a rule that is right with one batch in flight is right with five",
-               "lesson 3 showed what a single refusal does to it."),
-        Option("There's at least one schedule that leaves something missing or out of order.", True),
-        Option("Every schedule with a fault ends badly.", False, "such a rule survives no fault",
-               "where only an answer is lost, each batch arrives in order, as in lesson 2."),
+               "lesson 3 showed a fault that breaks it."),
+        Option("A connection that drops: then five batches come again instead of one.", False,
+               "more in flight means more copies",
+               "the five come again in the same order, and a rule that passed lesson 2 recognises each."),
+        Option("A refusal: then only one batch comes again.", True),
     ),
-    explanation="When a batch is refused for now, the ones behind it arrive first. A rule that only says yes "
-                "or no stores them, and then it's too late for the one in front.",
+    explanation="The batches behind a refused one arrive before it comes again. Your rule can only say yes "
+                "or no. So it takes those first, and then it's too late for the one in front.",
 )
 
 EVERY = Question(
@@ -301,27 +307,28 @@ EVERY = Question(
     text="Now with idempotence on and the rule of Kafka 4.4: again every schedule of one fault. What does "
          "the worst outcome look like?",
     options=(
-        Option("There is no bad outcome.", lambda run: not run.anomalies, "idempotence means no anomaly",
+        Option("All records, once and in order.", lambda run: not run.anomalies,
+               "idempotence means no anomaly",
                lambda run: f"one run ends with the log {log_words(run)}; told: {told_words(run)}."),
-        Option("Rarely, a batch is stored twice.", lambda run: "duplicate" in run.anomaly_names,
+        Option("A batch is stored twice.", lambda run: "duplicate" in run.anomaly_names,
                "idempotence makes copies rare",
                lambda run: f"nothing is stored twice: the log holds {log_words(run)}."),
-        Option("Something can be missing.", lambda run: "hole" in run.anomaly_names),
-        Option("Two batches can change places.", lambda run: "reordered" in run.anomaly_names,
+        Option("A batch is missing.", lambda run: "hole" in run.anomaly_names),
+        Option("Two batches have changed places.", lambda run: "reordered" in run.anomaly_names,
                "idempotence says nothing about order",
                lambda run: f"what is there is in order: the log holds {log_words(run)}."),
     ),
     explanation="With one fault nothing is stored twice and nothing is out of order. But the broker can shut "
-                "out the first batch of an id for good. It refused 0 for now, and 1 overtook it. The broker "
-                "didn't know the id yet, and an unknown id may begin anywhere, so it stored 1. From then on "
-                "0 is neither remembered nor next. This bug is KAFKA-15591.",
+                "out the first batch of a producer id for good. Here it refused batch 0 for now, and batch 1 "
+                "overtook it. The partition didn't know the producer id yet, and such an id may begin at any "
+                "number. So the broker stored batch 1. From then on batch 0 is neither remembered nor next. "
+                "This bug is KAFKA-15591.",
 )
 
 TOLD = Question(
     id="6.told", kind="prediction", scenario=HOLE_LIBRDKAFKA,
-    text="That was the Java client: its application gets a `TimeoutException` for `m0` once "
-         "`delivery.timeout.ms` is over, so it knows that something is wrong. Now librdkafka with the same "
-         "fault. What does it tell its application about `m0`?",
+    text="That was the Java client. Now librdkafka meets the same fault. What does it tell its application "
+         "about `m0`?",
     options=(
         Option("The same: no ok for `m0`.", lambda run: run.told[0] != "ok",
                "what is missing never gets an ok",
@@ -333,8 +340,9 @@ TOLD = Question(
                lambda run: run.told[0] == "ok" and "m0" not in run.values()),
     ),
     explanation="librdkafka takes the ack of a later batch for an ack of the earlier one too. That's a lost "
-                "write, with `acks=all` and idempotence on. `confluent-kafka` (Python, Go, .NET) is built on "
-                "librdkafka.",
+                "write, with `acks=all` and idempotence on. With Java the application at least gets a "
+                "`TimeoutException` for `m0`, once `delivery.timeout.ms` is over. `confluent-kafka` (Python, "
+                "Go, .NET) is built on librdkafka.",
 )
 
 PARTITIONS = Question(
@@ -348,15 +356,15 @@ PARTITIONS = Question(
         Option("0, 0, 0, 0: each batch begins at 0.", lambda run: sequences(run) == [0, 0, 0, 0],
                "a sequence numbers records in a batch", sequence_words),
     ),
-    explanation="Each partition has its own leader, its own log and its own count. No leader asks another. "
-                "One number is shared by all partitions of a producer, though: the epoch.",
+    explanation="Each partition has its own leader, its own log and its own count. No leader asks another.",
 )
 
 ONE_EPOCH = Question(
     id="6.one-epoch", kind="prediction", scenario=SHARED_EPOCH, control=OWN_NUMBERS,
-    text="Six records take turns between two partitions, five requests in flight. On partition 0 a batch is "
-         "refused for now. On partition 1 one ack is lost: `m5` is stored, and the client doesn't know. "
-         "librdkafka raises its epoch, the Java client doesn't. What does partition 1 hold in the end?",
+    text="Six records take turns between two partitions, with five requests in flight. On partition 0 a "
+         "batch is refused for now, and librdkafka answers that by raising its epoch. (The Java client "
+         "doesn't.) On partition 1 one ack is lost: `m5` is stored, and the client doesn't know. What does "
+         "partition 1 hold in the end?",
     options=(
         Option("`m1 m3 m5` with both clients.",
                lambda rd, java: rd.values(1) == java.values(1) == ["m1", "m3", "m5"],
@@ -366,19 +374,20 @@ ONE_EPOCH = Question(
                "an error keeps the log clean", lambda rd, java: in_partition(rd, 1)),
         Option("`m1 m3 m5 m5` with librdkafka.", lambda rd, java: rd.values(1) == ["m1", "m3", "m5", "m5"]),
     ),
-    explanation="Sequences belong to a partition, the epoch belongs to the producer. librdkafka raised it "
-                "because of partition 0, so `m5` went to partition 1 again as epoch 1, sequence 0: to that "
-                "broker, something new. That's a copy with idempotence on, with no restart and no timeout, "
-                "and the application got an ok for every record. Real librdkafka 2.16 does the same on "
-                "Apache Kafka (issue #4953 of its repository). With the Java client and with kafka-python "
-                "each record is there once. If you use librdkafka and a copy would hurt, put a unique id in "
-                "the record, so that consumers can discard the second one.",
+    explanation="Each partition has its own sequences, but the epoch is the same for the whole producer. "
+                "librdkafka raised it because of partition 0. So on partition 1 it resent `m5` with epoch 1 "
+                "and sequence 0, and to that partition's leader this was a new batch. That's a copy with "
+                "idempotence on, without a restart or a timeout, and the application got an ok for every "
+                "record. Real librdkafka 2.16 does the same on Apache Kafka (issue #4953 of its repository). "
+                "With the Java client and with kafka-python each record is there once. If you use librdkafka "
+                "and a copy would hurt, put a unique id in the record, so that consumers can discard the "
+                "second one.",
 )
 
 LINE = Question(
     id="6.line", kind="choice",
-    text="Seven batches were in the log, and the old batch 1 came again in the same epoch. It ended in error "
-         "45. Which of these lines decided that?",
+    text="Seven batches were in the log, and the old batch with sequence 1 came again in the same epoch. The "
+         "broker answered with error 45. Which of these lines decided that?",
     options=(
         Option("`seen := entry.duplicate_of(batch)`", False, "the look-up refuses",
                "that line looks among the five and finds nothing, which by itself refuses nobody."),
@@ -386,7 +395,8 @@ LINE = Question(
                "both epochs are 0."),
         Option("`if entry.is_next(first)`", True),
     ),
-    explanation="1 isn't 7. What is neither remembered nor next falls through to the last line: 45.",
+    explanation="The next sequence would be 7, and this is 1. A batch that is neither remembered nor next "
+                "falls through to the last line: error 45.",
 )
 
 EXERCISES = (
@@ -407,17 +417,18 @@ EXERCISES = (
                given([STORED, STORED, REFUSED, REFUSED, STORED, STORED, REFUSED, DUPLICATE]), given([STORED]),
                given("stored"),
                given([STORED, STORED, DUPLICATE, REFUSED, STORED, STORED, DUPLICATE, DUPLICATE])),
-        explanation="A duplicate is a range that the broker remembers in the current epoch. `0:5-5` was one "
-                    "until epoch 1 came; after that it was too old.",
+        explanation="The broker recognises exactly those ranges that it remembers in the current epoch. The "
+                    "second `0:5-5` would have been one of them, if epoch 1 hadn't come in between.",
     ),
     PuzzleTask(
         id="6.forget", scenario=scenario(3, resend=False), budget=2,
         kinds=(*FAULTS, "restart broker", "fail over", "forget idle ids"),
         goal="`m1` is in the log twice, although the application sends nothing again.",
         reached=lambda run: copies(run, "m1") > 1,
-        text="Three records. In lesson 5 no script made a copy as long as the application sent nothing "
-             "again. Now you may also use \"fail over\", \"restart broker\" and \"forget idle ids\" (a day "
-             "passes). Same producer, one request in flight, up to two faults: get `m1` into the log twice.",
+        text="Three records, from one producer with one request in flight. In lesson 5 no fault script made "
+             "a copy as long as the application sent nothing again. Now you may also use \"fail over\", "
+             "\"restart broker\" and \"forget idle ids\" (a day passes). With up to two faults, get `m1` "
+             "into the log twice.",
         hints=("The ack of `m1` has to get lost, and the broker must not know its retry.",
                "With one request in flight, a memory of one batch is enough.",
                "Which of the three leaves nothing at all in the memory? It has to happen before the retry: "
@@ -426,15 +437,15 @@ EXERCISES = (
         wrong=(given({2: "lose ack", 3: "restart broker"}), given({2: "lose ack", 3: "fail over"}),
                given({2: "lose ack"}), given({2: "forget idle ids"}), given("impossible"), given({})),
         explanation="It takes a retry that is a day late. With the defaults a client gives up long before "
-                    "that, so it needs a raised `delivery.timeout.ms`, a lowered "
+                    "that. So in production it also takes a raised `delivery.timeout.ms`, a lowered "
                     "`producer.id.expiration.ms`, or records with old timestamps. A restart doesn't do it: "
-                    "with one request in flight only the last batch is in doubt, and the snapshot holds that "
-                    "one.",
+                    "with one request in flight, only the last batch can come again, and the snapshot holds "
+                    "that one.",
     ),
     BoundTask(
         id="6.smallest", anomaly="hole", world={"broker": "4.4"},
-        text="What's the least that this hole needs? Find the smallest numbers with which Kafka 4.4 can "
-             "still leave one; `explore(...)` helps. `task.check({\"batches\": ..., \"in_flight\": ..., "
+        text="What's the least that a hole takes? Find the smallest numbers with which Kafka 4.4 can still "
+             "leave one; `explore(...)` helps. `task.check({\"batches\": ..., \"in_flight\": ..., "
              "\"faults\": ...})`",
         hints=("One batch has to overtake another.", "Without any fault none overtakes another."),
         right=(given({"batches": 2, "in_flight": 2, "faults": 1}),),
@@ -449,11 +460,12 @@ EXERCISES = (
     RuleTask(
         id="6.own-rule", faults=2, worlds=OWN_WORLDS, broker=RefusingBroker,
         forbidden=("duplicate", "lost write", "reordered", "hole"),
-        text="Fix your rule of lesson 2. You get `batch.producer`, `batch.number` and `batch.value` as "
-             "before. Up to five requests are in flight, and a new leader builds `memory` by reading the log "
-             "through your rule. So `accept(batch, memory)` may give a third answer: True stores, False "
-             "drops with an ok, and `\"refuse\"` is error 45. Nothing may be stored twice, lost, or out of "
-             "order. `task.check(accept)`",
+        text="Fix your rule of lesson 2, so that it also holds with up to five requests in flight. You get "
+             "`batch.producer`, `batch.number` and `batch.value` as before. Two things are new. First, "
+             "`accept(batch, memory)` may give a third answer: True stores, False drops with an ok, and "
+             "`\"refuse\"` answers with error 45. Second, the leader may change. The new leader rebuilds "
+             "`memory` by calling your rule on every batch in the log. Nothing may be stored twice, lost, or "
+             "out of order. `task.check(accept)`",
         hints=("What did the rule of lesson 2 do with a batch that came too early?",
                "Remember the last number of each producer.",
                "Next is `last + 1`. Below that: drop. Above that: refuse."),
@@ -462,11 +474,11 @@ EXERCISES = (
             rules_02.accept, rules_02.last_number, rules_02.by_content, rules_02.takes_everything,
             rules_06.only_next, rules_06.greater_is_stored, rules_06.refuses_all, rules_06.another_word,
             "accept")),
-        explanation="One number is enough, and \"at or below\" really is a duplicate here, because nothing "
-                    "was ever stored above a gap. Kafka also has to answer with the offset of the first "
-                    "copy. For that it keeps five ranges, and answers anything older with 45.",
+        explanation="One number is enough here. Nothing was ever stored above a gap, so whatever is at or "
+                    "below that number is in the log. Kafka also has to answer with the offset of the first "
+                    "copy. For that it keeps five ranges, and answers anything older with error 45.",
     ),
 )
 
-ITEMS = (*RECALL, REPLAY, SAW_OLD, CUT_QUESTION, EPOCH_QUESTION, OWN, SIX_QUESTION, FAILOVER, EXPIRE, EVERY,
-         TOLD, *EXERCISES[:2], PARTITIONS, ONE_EPOCH, LINE, *EXERCISES[2:])
+ITEMS = (*RECALL, REPLAY, SAW_OLD, CUT_QUESTION, EPOCH_QUESTION, SIX_QUESTION, FAILOVER, EXPIRE, EVERY,
+         TOLD, *EXERCISES[:2], PARTITIONS, ONE_EPOCH, LINE, EXERCISES[2], OWN, EXERCISES[3])

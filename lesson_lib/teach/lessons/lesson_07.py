@@ -122,8 +122,8 @@ RECALL = (
             Option("Its sequence number was lower.", False, "sequences are compared across producers",
                    "sequences are compared within one producer id only."),
         ),
-        explanation="An id belongs to one life of a producer. In this lesson you'll meet a kind of producer "
-                    "that keeps its id.",
+        explanation="Such a producer id belongs to one life of a producer. In this lesson you'll meet "
+                    "producers that keep theirs when they restart.",
     ),
     Question(
         id="7.recall-unknown", kind="recall",
@@ -192,9 +192,9 @@ COMMIT_QUESTION = Question(
         Option("3", lambda run: len(run.log(0)) == 3, "begin is written too",
                lambda run: f"only the end is written down: {logs_words(run)}."),
     ),
-    explanation="The coordinator decides, in one place. Then it makes the leaders write a marker into every "
-                "partition that took part, and a marker takes an offset like any record. No consumer "
-                "receives a marker, so expect gaps in the offsets.",
+    explanation="The coordinator decides, in one place. Then it makes the leader of every partition that "
+                "took part write a marker into its log. A marker takes an offset, as a record does. No "
+                "consumer receives a marker, so expect gaps in the offsets.",
 )
 
 ABORT_QUESTION = Question(
@@ -208,7 +208,8 @@ ABORT_QUESTION = Question(
                read_is),
     ),
     explanation="Java's default is `read_uncommitted`: the consumer receives what's in the log. The second "
-                "consumer in the picture had asked for `read_committed`.",
+                "consumer in the picture had asked for `read_committed`. (What `LSO` means in the picture "
+                "comes in the next section.)",
 )
 
 SAW_ABORT = Question(
@@ -239,10 +240,12 @@ OPEN_QUESTION = Question(
                "isolation changes nothing", read_is),
         Option("Nothing.", lambda run: not read(run)),
     ),
-    explanation="A `read_committed` consumer reads up to the first record of the oldest open transaction. "
-                "That's the last stable offset. Everything behind it waits, no matter who sent it, until the "
-                "coordinator gives up on the slow producer after `transaction.timeout.ms`, one minute by "
-                "default. The coordinator looks every 10 seconds, so it can take up to 10 seconds more.",
+    explanation="A `read_committed` consumer stops just before the first record of the oldest open "
+                "transaction. That place is the *last stable offset*, `LSO` in the pictures. Everything "
+                "behind it waits, no matter who sent it. The wait ends when the coordinator gives up on the "
+                "slow producer after `transaction.timeout.ms`, one minute by default. In a real cluster that "
+                "takes up to 10 seconds more, because Kafka's coordinator looks only every 10 seconds. The "
+                "simulated one ends the transaction at once.",
 )
 
 ZOMBIE_QUESTION = Question(
@@ -259,9 +262,10 @@ ZOMBIE_QUESTION = Question(
                lambda run: "a1" in run.values() and fate(run, "a0") != "open",
                "a transactional id is only a name", log_is),
     ),
-    explanation="The new process got the same producer id with a higher epoch, and the coordinator first "
-                "aborted what its predecessor had left open. The predecessor is *fenced*. The epoch rose by "
-                "two: once to end the open transaction, once for the newcomer.",
+    explanation="The coordinator first aborted what the old process had left open. Then it gave the new "
+                "process the same producer id with a higher epoch. So the old one is *fenced*: the broker "
+                "refuses its older epoch. The epoch rose by two, once to end the open transaction and once "
+                "for the new process.",
 )
 
 ID_QUESTION = Question(
@@ -273,18 +277,20 @@ ID_QUESTION = Question(
                "a transactional id names a service",
                "each of them would fence the one that started before it."),
         Option("A random one at each start, so that none ever clashes.", False, "an id only has to be unique",
-               "nobody would fence a zombie, and what it left open would hold readers up."),
+               "a new process wouldn't fence the old one, and what that one left open would hold consumers "
+               "up."),
         Option("One for each instance, which it keeps when it restarts.", True),
     ),
-    explanation="The id has to outlive a restart, and no two running processes may share it. In a Kubernetes "
-                "StatefulSet, the pod's name will do.",
+    explanation="The `transactional_id` has to outlive a restart, and no two running processes may share it. "
+                "In a Kubernetes StatefulSet, the pod's name will do.",
 )
 
 CRASH_QUESTION = Question(
     id="7.crash", kind="prediction", scenario=CRASHED, control=SAVED,
     text="A process reads `m` from `in`, writes `M` to `out`, and then commits the offset. Idempotence is "
          "on. The process crashes once, after `M` is sent and before the offset is committed, and starts "
-         "again. What does a `read_committed` reader of `out` receive, without and with transactions?",
+         "again. What does a `read_committed` consumer of `out` receive without transactions, and what with "
+         "them?",
     options=(
         Option("`M` in both: idempotence covers the restart.",
                lambda run, txn: results(run) == results(txn) == ["M"], "the promise outlives the producer",
@@ -295,15 +301,16 @@ CRASH_QUESTION = Question(
         Option("`M M` without, `M` with.",
                lambda run, txn: results(run) == ["M", "M"] and results(txn) == ["M"]),
     ),
-    explanation="The committed offset is a record too, so it can be part of the transaction: result and "
-                "offset become one step, and a crash leaves both or neither. Here the first `M` was aborted, "
-                "because its offset never came.",
+    explanation="The committed offset is a record too, in a topic of Kafka's own. So it can be part of the "
+                "transaction: result and offset become one step, and a crash leaves both or neither. Here "
+                "the crash left the first transaction open. The restarted process has the same "
+                "`transactional_id`, so the coordinator aborted that transaction, and with it the first `M`.",
 )
 
 EVERY_CRASH = Question(
     id="7.every-crash", kind="choice",
-    text="Now three records, `a`, `b` and `c`, and a crash right after any one of the steps. There are three "
-         "arrangements. Which of them can *lose* a record?",
+    text="Now there are three records, `a`, `b` and `c`. In each run the process crashes once, right after "
+         "one of the steps for `b`. There are three arrangements. Which of them can *lose* a record?",
     options=(
         Option("Idempotence, with the offset committed last.", lambda: can_lose(PLAIN["after"]),
                "what is committed last can be lost",
@@ -314,7 +321,7 @@ EVERY_CRASH = Question(
                "the offset is in the transaction too: if it aborts, the record is read again."),
         Option("None of them.", lambda: not any(map(can_lose, (*PLAIN.values(), TRANSACTIONS))),
                "idempotence or transactions rule out a loss",
-               "between the offset and the send, a crash can still come."),
+               "in one of them a crash can come after the offset is committed and before the send."),
     ),
     explanation="With the offset first, a crash before the send leaves a record that nobody reads again: at "
                 "most once. With the offset last, the record is read again: at least once. Only "
@@ -336,8 +343,9 @@ UNREAD_FUTURE = Question(
         Option("`order` alone, committed.",
                lambda run: fate(run, "order") == "committed" and not fate(run, "stock")),
     ),
-    explanation="\"All or nothing\" is about what reached the transaction. Java's `commitTransaction` throws "
-                "here, and kafka-python 3.0.12 doesn't. So look at every future before you commit.",
+    explanation="\"All or nothing\" is about the records that reached the transaction, and `stock` never "
+                "did. Java's `commitTransaction` throws here, and kafka-python 3.0.12 doesn't. So look at "
+                "every future before you commit.",
 )
 
 COMMIT_RAISES = Question(
@@ -352,10 +360,10 @@ COMMIT_RAISES = Question(
         Option("It may be committed or not.", True),
     ),
     explanation="Lesson 2's two worlds again. With Java, after a timeout, call `commitTransaction()` again, "
-                "and don't abort (`KafkaProducer` javadoc). In kafka-python 3.0.12 the producer can then do "
-                "neither: close it and start a new one under the same id. Its `init_transactions()` waits "
-                "until the old transaction is decided, and then the committed offset tells you which way it "
-                "went.",
+                "and don't abort (`KafkaProducer` javadoc). A kafka-python 3.0.12 producer can then neither "
+                "commit nor abort. So close it and start a new one with the same `transactional_id`. Its "
+                "`init_transactions()` waits until the old transaction is either committed or aborted. Then "
+                "the committed offset tells you which.",
 )
 
 EXERCISES = (
@@ -365,7 +373,7 @@ EXERCISES = (
              "the cells above. `task.check(play)`",
         hints=("Who else ends a transaction that was left open?",
                "Either time does it (`kafka.wait`), or a successor.",
-               "A successor is a second producer with the same transactional id."),
+               "A successor is a second producer with the same `transactional_id`."),
         right=(given(rules.play), given(rules.waits)),
         wrong=(given(rules.aborts), given(rules.another_id), given(rules.plain), given("a ABORT b COMMIT")),
         explanation="When a successor starts, the coordinator aborts what its predecessor left open. It "
@@ -382,8 +390,8 @@ EXERCISES = (
         right=(given([7, 3]), given((7, 3))),
         wrong=(given([4, 3]), given([7, 4]), given([6, 3]), given([4, 4]), given(7)),
         explanation="Four records and three markers. So the end of the log minus the committed offset isn't "
-                    "a number of records. If a consumer commits \"last record + 1\", a monitor that "
-                    "subtracts offsets shows a lag that never reaches 0.",
+                    "the number of records that are left to read. If a consumer commits \"last record + 1\", "
+                    "a monitor that subtracts offsets shows a lag that never reaches 0.",
     ),
 )
 
