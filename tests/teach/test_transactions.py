@@ -28,7 +28,7 @@ def test_a_pipeline_is_the_call_that_makes_it() -> None:
 def test_every_crash_has_a_row() -> None:
     rows = {(how.split(", ")[-1], step): rest for how, step, *rest in crash_table().rows}
     assert len(rows) == 4 + 4 + 6
-    assert rows["offset last", "send"] == ["A B B C (twice)", "A B B C (twice)", "twice"]
+    assert rows["offset last", "send"] == ["A B B C (B twice)", "A B B C (B twice)", "twice"]
     assert rows["offset first", "offset committed"] == ["A C (lost)", "A C (lost)", "never"]
     assert rows["offset first", "work"] == ["A C (lost)", "A C (lost)", "once"]
     assert {rows["transactions", step][0] for step in ("read", "begin", "work", "send", "offset in transaction", "commit")} == {"A B C"}

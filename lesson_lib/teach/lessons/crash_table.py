@@ -44,8 +44,8 @@ def _row(name: str, step: str, **how: object) -> tuple[str, ...]:
 
 
 def _judged(out: list[str]) -> str:
-    word = " (twice)" if len(out) > len(VALUES) else LOST if len(out) < len(VALUES) else ""
-    return " ".join(out) + word
+    twice = [f" ({value} twice)" for value in dict.fromkeys(out) if out.count(value) > 1]
+    return " ".join(out) + "".join(twice) + LOST * (len(out) < len(VALUES))
 
 
 def _received(run: History, topic: str) -> list[str]:
