@@ -21,7 +21,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -35,8 +34,9 @@ from lesson_lib.core.batch import TopicPartition
 from lesson_lib.errors import LessonError
 from lesson_lib.faults import parse_script
 from lesson_lib.history import Kind, LogCell, Settings
-from lesson_lib.lab.as_history import Logs, as_history, read_topic
+from lesson_lib.lab.as_history import Logs, as_history, read_topic, settled
 from lesson_lib.lab.choose_broker import Choice, choose
+from lesson_lib.lab.topics import at_leaders
 from lesson_lib.proxy.proxy import FaultProxy
 from lesson_lib.proxy.recording import Recording
 from lesson_lib.wire import probe
@@ -165,16 +165,16 @@ def history_of(recording: Recording, broker: Choice) -> WireHistory:
 def _logs(recording: Recording, address: str) -> Logs:
     """The logs that were written to, from the first batch of this trace on, once their markers are there."""
     since = _first_offsets(recording)
-    end = time.monotonic() + SETTLE_SECONDS
-    while True:
+
+    def read() -> Logs:
         found: dict[TopicPartition, tuple[LogCell, ...]] = {}
         for topic in sorted({topic for topic, _ in since}):
             first = {number: offset for (name, number), offset in since.items() if name == topic}
-            logs = read_topic(address, topic, recording.book.number_of, recording.producer_id, first)
+            with at_leaders(address, topic) as leaders:
+                logs = read_topic(leaders, topic, recording.book.number_of, recording.producer_id, first)
             found |= {(topic, number): logs[number] for number in first}
-        open_ids = {cell.producer_id for cells in found.values() for cell in cells if cell.txn == "open"}
-        if not any(map(recording.has_ended, open_ids)) or time.monotonic() > end:
-            return found
+        return found
+    return settled(recording, read)
 
 
 def _first_offsets(recording: Recording) -> dict[TopicPartition, int]:

@@ -16,6 +16,7 @@ transaction.
 from __future__ import annotations
 
 import struct
+import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -25,7 +26,6 @@ from kafka.record.default_records import DefaultRecordBatch
 
 from lesson_lib.core.batch import TopicPartition
 from lesson_lib.history import Event, History, Kind, LogCell, Settings
-from lesson_lib.lab.topics import at_leaders
 from lesson_lib.proxy.batch_numbers import as_text
 from lesson_lib.proxy.recording import Recording, Report
 from lesson_lib.wire import requests
@@ -33,6 +33,7 @@ from lesson_lib.wire.record_batch import read_header, split_batches
 from lesson_lib.wire.requests import RawClient
 
 NEVER_TOLD = "never told"
+SETTLE_SECONDS, POLL_SECONDS = 1.0, 0.01
 CAUSES = (Kind.ACK, Kind.TIMEOUT, Kind.LOST, Kind.SEND)
 NumberOf = Callable[[str, int, bytes], int]
 Logs = Mapping[TopicPartition, tuple[LogCell, ...]]
@@ -146,23 +147,32 @@ def _before_append(events: list[Event], partition: TopicPartition, cell: LogCell
 # the log, read with Fetch frames by hand
 
 
+def settled(recording: Recording, read: Callable[[], Logs]) -> Logs:
+    """The logs that `read` returns, once the markers are there that a coordinator writes after its answer."""
+    end = time.monotonic() + SETTLE_SECONDS
+    while True:
+        logs = read()
+        open_ids = {cell.producer_id for cells in logs.values() for cell in cells if cell.txn == "open"}
+        if not any(map(recording.has_ended, open_ids)) or time.monotonic() > end:
+            return logs
+        time.sleep(POLL_SECONDS)
+
+
 def nobody(topic: str, partition: int, records: bytes) -> int:
     """Numbers no batch."""
     return -1
 
 
-def read_topic(address: str, topic: str, number_of: NumberOf = nobody,
+def read_topic(leaders: Mapping[int, RawClient], topic: str, number_of: NumberOf = nobody,
                short_id: Callable[[int], int] = int,
                since: Mapping[int, int] | None = None) -> dict[int, tuple[LogCell, ...]]:
     """Partition -> its log. `number_of` knows which batch is which, `short_id` shortens producer ids.
 
-    `since`: partition -> the offset to begin with, where that is not the start. LessonError without a
-    broker.
+    `since`: partition -> the offset to begin with, where that is not the start.
     """
-    with at_leaders(address, topic) as leaders:
-        return {partition: _cells(_batches(leader, topic, partition, (since or {}).get(partition)),
-                                  partial(number_of, topic, partition), short_id)
-                for partition, leader in leaders.items()}
+    return {partition: _cells(_batches(leader, topic, partition, (since or {}).get(partition)),
+                              partial(number_of, topic, partition), short_id)
+            for partition, leader in leaders.items()}
 
 
 def _batches(client: RawClient, topic: str, partition: int, offset: int | None) -> list[bytes]:

@@ -309,6 +309,13 @@ class ClientLog(logging.Handler):
         self._logger.setLevel(self.level)
         self._logger.addHandler(self)
 
+    @contextmanager
+    def silence(self) -> Iterator[None]:
+        """Nothing is logged in the block."""
+        self._logger.setLevel(logging.CRITICAL)
+        yield
+        self._logger.setLevel(self.level)
+
     def close(self) -> None:
         """Give the logger back as it was."""
         self._logger.removeHandler(self)

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import accumulate
 from typing import Any
 
 from lesson_lib.errors import LessonError, count_of
@@ -118,23 +119,46 @@ def every_schedule(lab: Lab, values_or_count: int | Sequence[str] = 3, faults: i
     apis = COORDINATOR_APIS if settings.get("transaction") else ()
     found: list[History] = []
     level: list[tuple[ScriptLine, ...]] = [()]
-    with on_every_core(partial(_run, partial(lab.run, values_or_count, **settings), wanted, apis)) as run_all:
+    sizes: list[int] = []
+    run = partial(_run, lab, partial(lab.run, values_or_count, **settings), wanted, apis)
+    with on_every_core(run) as run_all:
         for number in range(faults + 1):
-            if len(found) + len(level) > most_runs:
-                raise LessonError(f"There are more than {most_runs:,} schedules of at most {faults} faults, "
-                                  f"and {len(found):,} with faults={number - 1}: take that, fewer kinds or "
-                                  "batches, or raise most_runs.")
             runs = list(run_all(level))
             found += [history for history, _ in runs]
             level = [schedule for _, longer in runs for schedule in longer]
+            if number < faults:
+                sizes = sizes or _expected_sizes(level, faults)
+                sizes[number + 1] = len(level)
+                _check_bound(sizes, most_runs)
     return Schedules(tuple(sorted(found, key=partial(_place, wanted))), faults, tuple(map(str, wanted)))
 
 
-def _run(run: Callable[..., History], kinds: tuple[Fault, ...], apis: tuple[str, ...],
+def _expected_sizes(level: list[tuple[ScriptLine, ...]], faults: int) -> list[int]:
+    """About how many schedules have 0, 1, 2 ... faults, from those with one: as if no fault led to another
+    request, or to one less.
+    """
+    sizes = [1] + [0] * faults
+    for kinds in Counter((rule.first, rule.api) for (rule,) in level).values():
+        for number in range(faults, 0, -1):
+            sizes[number] += kinds * sizes[number - 1]
+    return sizes
+
+
+def _check_bound(sizes: list[int], most_runs: int) -> None:
+    *fitting, total = accumulate(sizes)
+    if total > most_runs:
+        fits, runs = max((number, runs) for number, runs in enumerate(fitting) if runs <= most_runs)
+        raise LessonError(f"There are about {total:,} schedules of at most {len(sizes) - 1} faults, more "
+                          f"than most_runs={most_runs:,}. faults={fits} has {runs:,}: take that, fewer kinds or "
+                          "batches, or raise most_runs.")
+
+
+def _run(lab: Lab, run: Callable[..., History], kinds: tuple[Fault, ...], apis: tuple[str, ...],
          rules: tuple[ScriptLine, ...]) -> tuple[History, list[tuple[ScriptLine, ...]]]:
     """The run of these faults, and all schedules with one more, at a later request."""
     script = AskedScript(rules)
-    history = run(faults=script)
+    with lab.without_traces():  # else a broker that restarts reads the logs of all runs before
+        history = run(faults=script)
     last = script.asked.index((rules[-1].first, rules[-1].api)) + 1 if rules else 0
     return history, [(*rules, ScriptLine(number, number, kind, api)) for number, api in script.asked[last:]
                      for kind in kinds if not api or (api in apis and kind.name in LOSSES)]

@@ -11,7 +11,7 @@ import itertools
 import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from typing import Any, TypeVar
 
@@ -22,7 +22,7 @@ from lesson_lib.core.batch import TopicPartition
 from lesson_lib.errors import LessonError, acks_of, count_of, values_of
 from lesson_lib.faults import FaultScript, Script, parse_script
 from lesson_lib.history import History, Kind, LogCell, Settings
-from lesson_lib.lab.as_history import as_history, read_topic
+from lesson_lib.lab.as_history import Logs, as_history, read_topic, settled
 from lesson_lib.lab.choose_broker import Choice, choose
 from lesson_lib.lab.clients import (
     CLOSE_SECONDS,
@@ -44,7 +44,7 @@ from lesson_lib.text_table import wrap_output
 
 Client = TypeVar("Client", LabProducer, LabConsumer, LabAdmin)
 RUN_TOPIC = "toy"  # its name in simulated runs, so that both look the same
-GONE_SECONDS, RUN_CLOSE_SECONDS, POLL_SECONDS = 1.0, 0.2, 0.01
+GONE_SECONDS, RUN_CLOSE_SECONDS = 1.0, 0.2
 MOST_OPEN = 16  # consumers and admin clients; a cell that is run again and again leaves one each time
 _current: Lab | None = None
 
@@ -72,7 +72,7 @@ class Lab:
     def __init__(self, choice: Choice, port: int = 0) -> None:
         self.choice, self.broker = choice, choice.text
         self.proxy = FaultProxy(choice.address, choice.hooks, port, choice.server)
-        self.topics = Topics(choice.text, choice.suffix)
+        self.topics = Topics(choice.text, choice.suffix, choice.embedded is not None)
         self._producers: weakref.WeakValueDictionary[str, LabProducer] = weakref.WeakValueDictionary()
         self._others: list[LabConsumer | LabAdmin] = []
         self._stamps, self._numbers, self._log = Stamps(), itertools.count(1), ClientLog()
@@ -194,19 +194,17 @@ class Lab:
                               "lab.topic('orders') makes a topic and returns its name.")
         return found
 
-    def _logs(self, recording: Recording, topics: set[str]) -> dict[TopicPartition, tuple[LogCell, ...]]:
-        """The logs as they are, once the markers are there that a coordinator writes after its answer."""
+    def _logs(self, recording: Recording, topics: Iterable[str]) -> Logs:
         self.check()
-        end = time.monotonic() + GONE_SECONDS
-        while True:
-            with self._asking():
-                known = recording.book.number_of, recording.producer_id
-                logs = {(topic, partition): cells for topic in sorted(topics)
-                        for partition, cells in read_topic(self.broker, topic, *known).items()}
-            open_ids = {cell.producer_id for cells in logs.values() for cell in cells if cell.txn == "open"}
-            if not any(map(recording.has_ended, open_ids)) or time.monotonic() > end:
-                return logs
-            time.sleep(POLL_SECONDS)
+
+        def read() -> Logs:
+            found: dict[TopicPartition, tuple[LogCell, ...]] = {}
+            for topic in sorted(topics):
+                with self._asking(), self.topics.leaders(topic) as leaders:
+                    logs = read_topic(leaders, topic, recording.book.number_of, recording.producer_id)
+                found |= {(topic, partition): cells for partition, cells in logs.items()}
+            return found
+        return settled(recording, read)
 
     # clients: each goes through the proxy, is known by its name, and gets closed
 
@@ -241,6 +239,13 @@ class Lab:
     def client_log(self) -> str:
         """What kafka-python's clients have logged, oldest first."""
         return "\n".join(self._log.lines)
+
+    def without_traces(self) -> AbstractContextManager[Any]:
+        """A block that leaves no line in the clients' log, and no topic on the broker."""
+        stack = ExitStack()
+        stack.enter_context(self._log.silence())
+        stack.enter_context(self.topics.for_a_while())
+        return stack
 
     def _recording(self) -> Recording:
         return self.proxy.recording

@@ -18,6 +18,7 @@ from typing import Any
 
 CAN_FORK = sys.platform in ("linux", "darwin")
 LOOK_SECONDS, MOST_CHUNKS = 1.0, 40
+SELDOM = 50_000  # objects between two looks for garbage; a look costs a run as much as a request
 _work: Callable[[Any], Any]
 Map = Callable[[Sequence[Any]], Iterator[Any]]
 
@@ -41,6 +42,7 @@ def _begin(work: Callable[[Any], Any], parent: int) -> None:
     global _work
     _work = work
     gc.freeze()
+    gc.set_threshold(SELDOM)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGALRM, lambda *_: None if os.getppid() == parent else os._exit(1))
     signal.setitimer(signal.ITIMER_REAL, LOOK_SECONDS, LOOK_SECONDS)

@@ -155,4 +155,5 @@ def producer_options(settings: Settings, records_per_batch: int, delivery_timeou
             "acks": settings.acks if settings.acks == "all" else int(settings.acks),
             "max_in_flight_requests_per_connection": settings.in_flight,
             "delivery_timeout_ms": delivery_timeout_ms, "request_timeout_ms": request_timeout_ms,
+            "metrics_enabled": False,  # nobody gets this producer to ask it
             **lingers, **tries}

@@ -14,7 +14,7 @@ import socket
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from itertools import count
 
 from lesson_lib.errors import LessonError
@@ -22,7 +22,7 @@ from lesson_lib.wire import requests
 from lesson_lib.wire.requests import RawClient
 
 LEARNER = "LESSON_LEARNER"
-CREATE_SECONDS, LEADER_SECONDS, POLL_SECONDS = 4.0, 30.0, 0.01
+ASK_SECONDS, LEADER_SECONDS, POLL_SECONDS = 4.0, 30.0, 0.01
 _labs = count(1)
 
 
@@ -36,13 +36,16 @@ def learner() -> str:
 
 
 class Topics:
-    """Makes, renames and deletes the topics of one lab on the broker at `address`."""
+    """Makes, renames and deletes the topics of one lab on the broker at `address`. An embedded broker leads a
+    topic `at_once`.
+    """
 
-    def __init__(self, address: str, suffix: str = "") -> None:
-        self.address = address
+    def __init__(self, address: str, suffix: str = "", at_once: bool = False) -> None:
+        self.address, self._at_once = address, at_once
         self.suffix = suffix or f"{learner()}-{os.getpid()}-{next(_labs)}"
         self._made: dict[str, str] = {}
         self._numbers = count(1)
+        self._versions: requests.Versions = {}
 
     def make(self, name: str, partitions: int = 1) -> str:
         """A new, empty topic; its real name. LessonError for a name that Kafka does not take."""
@@ -54,7 +57,8 @@ class Topics:
         real = self._free_name(name)
         self._made[real] = name  # before it is there: an interrupt may come before the broker's answer
         self._create(real, partitions)
-        self._wait_for_leaders(real, partitions)
+        if not self._at_once:
+            self._wait_for_leaders(real, partitions)
         return real
 
     def _free_name(self, name: str) -> str:
@@ -77,15 +81,29 @@ class Topics:
         self._delete(list(self._made))
         self._made.clear()
 
+    @contextmanager
+    def for_a_while(self) -> Iterator[None]:
+        """What is made in the block is deleted at its end; no other topic gets its name."""
+        before = len(self._made)
+        yield
+        self._delete(list(self._made)[before:])
+
     def delete_leftovers(self) -> None:
         """Delete what dead processes of this learner left behind."""
         pattern = re.compile(rf".+-{learner()}-(\d+)-\d+")
         found = [(name, pattern.fullmatch(name)) for name in self._names()]
         self._delete([name for name, match in found if match and not _is_alive(int(match.group(1)))])
 
+    def _connect(self) -> RawClient:
+        return RawClient(self.address, ASK_SECONDS, self._versions)
+
+    def leaders(self, topic: str, timeout: float = 15.0) -> AbstractContextManager[dict[int, RawClient]]:
+        """As `at_leaders`, at the broker of this lab."""
+        return at_leaders(self.address, topic, timeout, self._versions)
+
     def _names(self) -> list[str]:
         try:
-            with RawClient(self.address, 3.0) as client:
+            with self._connect() as client:
                 everything = requests.request("Metadata", topics=None, allow_auto_topic_creation=False)
                 return [topic.name for topic in client.ask(everything).topics]
         except (LessonError, OSError):
@@ -93,7 +111,7 @@ class Topics:
 
     def _delete(self, names: list[str]) -> None:
         try:
-            with RawClient(self.address, 3.0) as client:
+            with self._connect() as client:
                 for name in names:
                     client.ask(requests.delete_topic(name))
         except (LessonError, OSError):
@@ -101,7 +119,7 @@ class Topics:
 
     def _delete_groups(self) -> None:
         try:
-            with RawClient(self.address, 3.0) as client:
+            with self._connect() as client:
                 names = [group.group_id for group in client.ask(requests.request("ListGroups")).groups]
                 if ours := [name for name in names if name.endswith(f"-{self.suffix}")]:
                     client.ask(requests.request("DeleteGroups", groups_names=ours))
@@ -110,7 +128,7 @@ class Topics:
 
     def _create(self, real: str, partitions: int) -> None:
         try:
-            with RawClient(self.address, CREATE_SECONDS) as client:
+            with self._connect() as client:
                 error = client.ask(requests.create_topic(real, partitions)).topics[0].error_code
         except (OSError, LookupError) as failure:  # the second: an answer without the row that was asked for
             raise self._not_made(str(failure)) from None
@@ -127,7 +145,7 @@ class Topics:
 
     def _is_led(self, real: str, partitions: int) -> bool:
         try:
-            with at_leaders(self.address, real, CREATE_SECONDS) as leaders:
+            with self.leaders(real, ASK_SECONDS) as leaders:
                 return len(leaders) == partitions and all(
                     _answers(leader, real, partition) for partition, leader in leaders.items())
         except (OSError, LookupError):
@@ -139,10 +157,11 @@ class Topics:
 
 
 @contextmanager
-def at_leaders(address: str, topic: str, timeout: float = 15.0) -> Iterator[dict[int, RawClient]]:
+def at_leaders(address: str, topic: str, timeout: float = 15.0,
+               versions: requests.Versions | None = None) -> Iterator[dict[int, RawClient]]:
     """Partition -> a connection to its leader, where it has one; every wait ends after `timeout` seconds."""
     with ExitStack() as opened:
-        clients = {address: opened.enter_context(RawClient(address, timeout))}
+        clients = {address: opened.enter_context(RawClient(address, timeout, versions))}
         answer = clients[address].ask(requests.metadata(topic))
         alone = len(answer.brokers) == 1  # a cluster of one is asked where it was found
         nodes = {node.node_id: address if alone else f"{node.host}:{node.port}" for node in answer.brokers}

@@ -43,7 +43,7 @@ def choose_virtual(broker: str | EmbeddedBroker | None, version: str) -> Choice:
         raise LessonError(f"{VARIABLE} names a broker, and a virtual world reaches none: take the variable "
                           f"away with %env {VARIABLE}=, or take start_lab(world='sockets').")
     from lesson_lib.lab.virtual import seams  # with all of kafka-python
-    from lesson_lib.lab.virtual.server import VirtualServer
+    from lesson_lib.lab.virtual.sockets import VirtualServer
     world = seams.enter()
     server = partial(VirtualServer, world)
     try:

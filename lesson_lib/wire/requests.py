@@ -23,6 +23,7 @@ EARLIEST, LATEST = -2, -1
 TIMEOUT_MS = 10_000
 CLIENT_ID = "forge"
 LEADER_SECONDS = 60.0
+Versions = dict[int, tuple[int, int]]
 # Unless asked for: Produce 12 wants transaction version 2 (KIP-890), Produce and Fetch 13 name topics by id.
 HIGHEST = {"Produce": 11, "Fetch": 12, "InitProducerId": 5, "AddPartitionsToTxn": 3, "AddOffsetsToTxn": 3,
            "EndTxn": 4, "TxnOffsetCommit": 4, "DeleteTopics": 5}
@@ -115,9 +116,11 @@ def metadata(topic: str) -> Any:
 
 
 class RawClient:
-    """A connection to the broker at `address` (host:port). Every wait ends after `timeout` seconds."""
+    """A connection to the broker at `address` (host:port). Every wait ends after `timeout` seconds. Who comes
+    again and again keeps `versions`, which are asked for where it is empty.
+    """
 
-    def __init__(self, address: str, timeout: float = 15.0) -> None:
+    def __init__(self, address: str, timeout: float = 15.0, versions: Versions | None = None) -> None:
         host, _, port = address.rpartition(":")
         try:
             self._socket = socket.create_connection((host, int(port)), timeout)
@@ -127,14 +130,14 @@ class RawClient:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._waiting: deque[Any] = deque()
         self._correlation_id = 0
-        self._versions: dict[int, tuple[int, int]] = {}
+        self._versions: Versions = {} if versions is None else versions
 
     @property
-    def versions(self) -> dict[int, tuple[int, int]]:
+    def versions(self) -> Versions:
         """API key -> (lowest, highest version) that the broker serves."""
         if not self._versions:
             answer = self.ask(request("ApiVersions"), 0)
-            self._versions = {a.api_key: (a.min_version, a.max_version) for a in answer.api_keys}
+            self._versions.update({a.api_key: (a.min_version, a.max_version) for a in answer.api_keys})
         return self._versions
 
     def version_for(self, message: Any) -> int:

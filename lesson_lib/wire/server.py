@@ -58,8 +58,7 @@ class ServerThread:
         ready.wait()
         if failure:
             self._thread.join()
-            raise LessonError(f"Nothing can listen on {self.address} ({_reason(failure[0])}); "
-                              f"{_advice(failure[0])}.") from None
+            raise self._not_listening(failure[0]) from None
         atexit.register(self.stop)
 
     def stop(self) -> None:
@@ -99,14 +98,10 @@ class ServerThread:
         try:
             loop = self._loop = asyncio.new_event_loop()
             loop.set_exception_handler(self._on_trouble)
-            self._servers = [loop.run_until_complete(self._listen(self._connection, self.port))]
-            self.port = self._servers[0].sockets[0].getsockname()[1]
-            loop.call_soon(self._do_chore)
+            loop.run_until_complete(self._begin())
             ready.set()
             loop.run_forever()
-            for server in self._servers:
-                server.close()
-            loop.run_until_complete(self._hang_up())
+            loop.run_until_complete(self._end())
         except (OSError, OverflowError) as error:  # the second is for a port above 65535
             failure.append(error)
         finally:
@@ -122,8 +117,16 @@ class ServerThread:
             self._said_out_of_files = True
             print(f"The {self.name} cannot take more clients: {OUT_OF_FILES_ADVICE}.", file=sys.stderr)
 
+    async def _begin(self) -> None:
+        self._servers = [await self._listen(self._connection, self.port)]
+        self.port = self._servers[0].sockets[0].getsockname()[1]
+        self._do_chore()
+
+    def _not_listening(self, error: OSError | OverflowError) -> LessonError:
+        return LessonError(f"Nothing can listen on {self.address} ({_reason(error)}); {_advice(error)}.")
+
     def _do_chore(self) -> None:
-        if self._chore:
+        if self._chore and self._servers:
             self._chore()
             self._loop.call_later(1, self._do_chore)
 
@@ -139,7 +142,9 @@ class ServerThread:
             del self._clients[task]
             writer.transport.abort()
 
-    async def _hang_up(self) -> None:
+    async def _end(self) -> None:
+        while self._servers:
+            self._servers.pop().close()
         self.disconnect_all()
         tasks = list(self._clients)
         for task in tasks:

@@ -23,7 +23,7 @@ from typing import Any
 from kafka import KafkaAdminClient, KafkaProducer
 
 from lesson_lib.lab.as_history import read_topic
-from lesson_lib.lab.topics import Topics
+from lesson_lib.lab.topics import Topics, at_leaders
 
 ROOT = Path(__file__).resolve().parents[2]
 LESSONS = ("02", "05")
@@ -91,7 +91,8 @@ def state(address: str) -> tuple[set[str], set[str], list[str]]:
         groups = {str(group["group_id"] if isinstance(group, dict) else group[0]) for group in admin.list_groups()}
     finally:
         admin.close()
-    cells = read_topic(address, FOREIGN).get(0, ())
+    with at_leaders(address, FOREIGN) as leaders:
+        cells = read_topic(leaders, FOREIGN).get(0, ())
     return set(Topics(address)._names()), groups, [cell.value for cell in cells]
 
 

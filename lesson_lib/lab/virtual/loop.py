@@ -1,5 +1,4 @@
-"""An event loop on the virtual clock, with connections in memory: the broker and the proxy run on it as they
-are.
+"""An event loop on the world's clock, with connections in memory: broker and proxy run on it as they are.
 
 What one end of a connection sends arrives at the other in order, `LATENCY` later. Differs from TCP in: no
 buffer is ever full, and a connection is made or refused at once.
@@ -10,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import heapq
+import itertools
 from asyncio import events
 from collections import deque
 from collections.abc import Callable
@@ -18,13 +18,14 @@ from typing import Any
 
 HOST, FIRST_PORT = "virtual", 20_001
 LATENCY = 0.001  # seconds from one end of a connection to the other
-NEVER = float("inf")
+NEVER, MOST_AT_ONCE = float("inf"), 1_000
 
 
 class End:
-    """One end of a connection."""
+    """One end of a connection; `received` takes what arrives."""
 
-    other: End | None = None
+    other: End
+    received: Callable[[bytes | None], None]
 
     def __init__(self, loop: VirtualLoop) -> None:
         self.loop, self.closed = loop, False
@@ -38,17 +39,13 @@ class End:
         self.loop.call_later(2 * LATENCY if data is None else LATENCY, self.other._arrive)
 
     def _arrive(self) -> None:
-        data = self._arriving.popleft()  # in order; timers that are due at one moment are not
+        data = self._arriving.popleft()  # in order; what hangs up was sent before what overtakes it
         if not self.closed:
             self.received(data)
 
-    def received(self, data: bytes | None) -> None:
-        """Something has arrived; None: the other end has hung up."""
-        raise NotImplementedError
-
     def close(self) -> None:
         """Hang up."""
-        if not self.closed and self.other:
+        if not self.closed and hasattr(self, "other"):
             self.transmit(None)
         self.closed = True
 
@@ -56,12 +53,13 @@ class End:
 class MemoryTransport(End, asyncio.Transport):
     """The end of an asyncio protocol."""
 
-    def __init__(self, loop: VirtualLoop, protocol: asyncio.BaseProtocol) -> None:
+    def __init__(self, loop: VirtualLoop, protocol: Any) -> None:
         End.__init__(self, loop)
         asyncio.Transport.__init__(self)
         self.protocol = protocol
 
     def received(self, data: bytes | None) -> None:
+        """Hand it to the protocol."""
         if data is None:
             self.closed = True
             self.protocol.connection_lost(None)
@@ -84,14 +82,15 @@ class MemoryTransport(End, asyncio.Transport):
 
 
 class VirtualLoop(asyncio.BaseEventLoop):
-    """Asyncio's own loop, with timers on the world's clock, that is advanced a turn at a time."""
+    """Asyncio's own loop, on the world's clock; a turn calls what is due."""
 
     def __init__(self, time: Callable[[], float]) -> None:
         super().__init__()
-        self.time, self._running, self._selector = time, False, self
-        self._ports = iter(range(FIRST_PORT, 65_536))
+        self.time, self._running = time, False
         self.identity = self  # a thread of its own, for whoever asks in its turn
-        self._listeners: dict[int, Callable[[], asyncio.BaseProtocol]] = {}
+        self._queue: list[tuple[float, int, asyncio.Handle]] = []
+        self._numbers, self._ports = itertools.count(), itertools.count(FIRST_PORT)
+        self._listeners: dict[int, Callable[[], Any]] = {}
 
     def connect(self, end: End, address: tuple[str, int]) -> None:
         """Connect an end to whoever listens there. ConnectionRefusedError where nobody does."""
@@ -103,8 +102,6 @@ class VirtualLoop(asyncio.BaseEventLoop):
         end.other = far = MemoryTransport(self, self._listeners[port]())
         far.other = end
         self.call_soon(far.protocol.connection_made, far)
-
-    # what BaseEventLoop leaves to others
 
     async def create_server(self, factory: Any, host: Any = None, port: Any = 0, **_: Any) -> Any:
         port = port or next(self._ports)
@@ -125,34 +122,39 @@ class VirtualLoop(asyncio.BaseEventLoop):
             return func(*args)
         return self.create_task(at_once())
 
-    def select(self, timeout: float | None) -> list[Any]:
-        """The loop is its own selector: it has no files, and never sleeps."""
-        return []
+    # one queue for all that is to be called
 
-    def _process_events(self, event_list: list[Any]) -> None: ...
+    def call_at(self, when: float, callback: Any, *args: Any, context: Any = None) -> Any:
+        handle = asyncio.Handle(callback, args, self, context)
+        # to the microsecond: one way of two hops and two of one are over at one moment, whatever floats say
+        heapq.heappush(self._queue, (round(when, 6), next(self._numbers), handle))
+        return handle
+
+    def call_soon(self, callback: Any, *args: Any, context: Any = None) -> Any:
+        return self.call_at(self.time(), callback, *args, context=context)
 
     # turns
 
     def due(self) -> float:
-        """When the next callback or timer is; `NEVER` while one is on the stack."""
-        if self._running:
-            return NEVER
-        if self._ready:
-            return self.time()
-        while self._scheduled and self._scheduled[0].cancelled():
-            heapq.heappop(self._scheduled)._scheduled = False
-        return self._scheduled[0].when() if self._scheduled else NEVER
+        """When the next callback is; `NEVER` while one is on the stack."""
+        while self._queue and self._queue[0][-1].cancelled():
+            heapq.heappop(self._queue)
+        return NEVER if self._running or not self._queue else self._queue[0][0]
 
     def turn(self) -> None:
-        """Run what is due; where a kernel's loop runs the cell, that one makes room for so long."""
+        """Call what is due; where a kernel's loop runs the cell, that one makes room for so long."""
         outer = events._get_running_loop()
         task = outer and asyncio.current_task(outer)
         if task:
             asyncio._leave_task(outer, task)
         events._set_running_loop(self)
-        self._running = True
         try:
-            self._run_once()
+            for _ in range(MOST_AT_ONCE):
+                if self.due() > self.time():
+                    break
+                self._running, handle = True, heapq.heappop(self._queue)[-1]
+                handle._run()
+                self._running = False
         finally:
             self._running = False
             events._set_running_loop(outer)

@@ -2,8 +2,8 @@
 away again.
 
 All of it is names: `time`, `threading`, `socket` ... in modules that wait, and four seams of kafka-python.
-Who looks such a name up in another thread than the world's own finds the real thing, so that sockets and
-threads elsewhere go on as they were.
+Who calls something by such a name in another thread than the world's own gets the real thing, so that
+sockets and threads elsewhere go on as they were.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from kafka.net.inet import KafkaNetSocket
 from kafka.producer.sender import Sender
 
 from lesson_lib.errors import LessonError
-from lesson_lib.lab.virtual import sockets, threads
-from lesson_lib.lab.virtual.world import EPOCH, VirtualWorld
+from lesson_lib.lab.virtual import sockets
+from lesson_lib.lab.virtual.world import EPOCH, Condition, VirtualThread, VirtualWorld, virtual_event
 
 WAITING_ROOMS = ("kafka.", "lesson_lib.lab.", "lesson_lib.proxy.", "lesson_lib.broker.", "lesson_lib.wire.")
 LEFT_AS_THEY_ARE = ("lesson_lib.lab.virtual", "lesson_lib.lab.cost", "lesson_lib.lab.forge",
@@ -44,69 +44,14 @@ RANDOM = ("choice", "shuffle", "uniform", "random", "randint")
 _open: list[VirtualWorld] = []
 
 
-class StandIn:
-    """A module in which the world's thread finds some names replaced, and everybody else the real ones."""
-
-    def __init__(self, world: VirtualWorld, real: ModuleType, names: dict[str, Any]) -> None:
-        self._world, self._real, self._names = world, real, names
-
-    def __getattr__(self, name: str) -> Any:
-        names = self._names if name in self._names and self._world.is_here() else vars(self._real)
-        return names[name]
-
-
-def stand_ins(world: VirtualWorld) -> dict[ModuleType, dict[str, Any]]:
-    """What is replaced in each module that knows of time, threads, sockets or chance."""
-    def now() -> float:
-        return world.now
-
-    def current_thread() -> Any:
-        return world.current.identity if world.current else threading.current_thread()
-
-    here = {name: partial(made, world) for name, made in (
-        ("Thread", threads.VirtualThread), ("Event", threads.VirtualEvent), ("Condition", threads.Condition))}
-    return {
-        time: {"monotonic": now, "perf_counter": now, "time": lambda: EPOCH + world.now,
-               "time_ns": lambda: int((EPOCH + world.now) * 1e9),
-               "sleep": partial(world.wait, lambda: False)},
-        threading: {**here, "Lock": threads.Lock, "current_thread": current_thread,
-                    "enumerate": lambda: world.everybody[1:]},
-        socket: {"socket": lambda *_: sockets.VirtualSocket(world),
-                 "socketpair": partial(sockets.socketpair, world),
-                 "create_connection": partial(sockets.create_connection, world),
-                 "getaddrinfo": lambda host, port, *_: [(socket.AF_INET, socket.SOCK_STREAM, 6, "",
-                                                         (host, port))]},
-        random: {name: getattr(world.random, name) for name in RANDOM},
-        uuid: {"uuid4": lambda: uuid.UUID(int=world.random.getrandbits(128), version=4)}}
-
-
-class NumberedTask(selector.Task):
-    """A task of kafka-python's loop. Of two that are due at one moment the older goes first; kafka-python
-    leaves that to chance.
-    """
-
-    _numbers = itertools.count()
-
-    def __init__(self, coro: Any) -> None:
-        super().__init__(coro)
-        self._number = next(self._numbers)
-
-    def __lt__(self, other: NumberedTask) -> bool:
-        return self._number < other._number
-
-    def __hash__(self) -> int:
-        return self._number
-
-    __eq__ = object.__eq__
-
-
 def enter() -> VirtualWorld:
     """Open a virtual world. LessonError where one is open, and for a kafka-python with other seams than
     those that we know.
     """
     if _open:
         raise LessonError("A virtual world is open already; stop its lab first: lab.stop().")
-    if seams() != KNOWN_SEAMS:
+    text = "".join(map(inspect.getsource, SEAMS))
+    if hashlib.blake2b(text.encode(), digest_size=8).hexdigest() != KNOWN_SEAMS:
         raise LessonError(f"The virtual world was made for kafka-python {KNOWN_VERSION}, and the inside of "
                           f"kafka-python {kafka.__version__} is another: install "
                           f"kafka-python=={KNOWN_VERSION}, or use start_lab(world='sockets').")
@@ -127,10 +72,33 @@ def leave(world: VirtualWorld) -> None:
     _open.remove(world)
 
 
-def seams() -> str:
-    """A digest of the text of kafka-python that the virtual world leans on."""
-    text = "".join(map(inspect.getsource, SEAMS))
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+def stand_ins(world: VirtualWorld) -> dict[ModuleType, dict[str, Callable[..., Any]]]:
+    """What stands for what, in each module that knows of time, threads, sockets or chance."""
+    def now() -> float:
+        return world.now
+
+    def current_thread() -> Any:
+        return world.current.identity if world.current else threading.current_thread()
+
+    return {
+        time: {"monotonic": now, "perf_counter": now, "time": lambda: EPOCH + world.now,
+               "time_ns": lambda: int((EPOCH + world.now) * 1e9),
+               "sleep": partial(world.wait, lambda: False)},
+        threading: {"Thread": partial(VirtualThread, world), "Event": partial(virtual_event, world),
+                    "Lock": partial(Condition, world), "Condition": partial(Condition, world),
+                    "current_thread": current_thread, "enumerate": lambda: world.everybody[1:]},
+        socket: {"socket": lambda *_: sockets.VirtualSocket(world),
+                 "socketpair": lambda: [sockets.WakeUp(world)] * 2,
+                 "create_connection": partial(sockets.create_connection, world),
+                 "getaddrinfo": lambda *address: [(socket.AF_INET, socket.SOCK_STREAM, 6, "", address[:2])]},
+        random: {name: getattr(world.random, name) for name in RANDOM},
+        uuid: {"uuid4": lambda: uuid.UUID(int=world.random.getrandbits(128), version=4)}}
+
+
+def here(world: VirtualWorld, ours: Callable[..., Any], theirs: Callable[..., Any]) -> Callable[..., Any]:
+    """One for the world's thread, the other for everybody else."""
+    owner, ident = world.owner, threading.get_ident
+    return lambda *args, **options: (ours if ident() == owner else theirs)(*args, **options)
 
 
 def put_everywhere(world: VirtualWorld) -> None:
@@ -140,30 +108,46 @@ def put_everywhere(world: VirtualWorld) -> None:
     waiting = [module for name, module in sys.modules.items() if module is not None
                and name.startswith(WAITING_ROOMS) and not name.startswith(LEFT_AS_THEY_ARE)]
     for real, names in stand_ins(world).items():
-        stand_in = StandIn(world, real, names)
+        stand_in = ModuleType(real.__name__)
+        vars(stand_in).update({**vars(real), **{name: here(world, ours, getattr(real, name))
+                                                for name, ours in names.items()}})
         for module in waiting:
             for name in [name for name, value in vars(module).items() if value is real]:
                 world.put(module, name, stand_in)
-
-    def choose_selector() -> selectors.BaseSelector:
-        return sockets.VirtualSelector(world) if world.is_here() else selectors.DefaultSelector()
-
+    choose = here(world, partial(sockets.VirtualSelector, world), selectors.DefaultSelector)
     for client in (KafkaProducer, KafkaConsumer, KafkaAdminClient, selector.NetworkSelector):
-        world.put(client, "DEFAULT_CONFIG", {**client.DEFAULT_CONFIG, "selector": choose_selector})
-    world.put(NumberedTask, "_numbers", itertools.count())
+        world.put(client, "DEFAULT_CONFIG", {**client.DEFAULT_CONFIG, "selector": choose})
+    world.put(NumberedTask, "numbers", itertools.count())
     world.put(selector, "Task", NumberedTask)
-    world.put(Sender, "start", partialmethod(start_sender, world, Sender.start))
+    world.put(Sender, "start", partialmethod(here(world, partial(start_sender, world), Sender.start)))
     world.put(KafkaProducer, "send",
               guarded(world, KafkaProducer.send, lambda producer: producer._sender._client._net))
     world.put(selector.NetworkSelector, "run", guarded(world, selector.NetworkSelector.run, lambda net: net))
 
 
-def start_sender(sender: Sender, world: VirtualWorld, really: Callable[[Sender], None]) -> None:
-    """`Sender.start`, for a thread that is one or that is none."""
-    if not world.is_here():
-        really(sender)
-        return
-    thread = threads.VirtualThread(world, sender.run, sender.name)
+class NumberedTask(selector.Task):
+    """A task of kafka-python's loop. Of two that are due at one moment the older goes first; kafka-python
+    leaves that to chance.
+    """
+
+    numbers = itertools.count()
+
+    def __init__(self, coro: Any) -> None:
+        super().__init__(coro)
+        self._number = next(self.numbers)
+
+    def __lt__(self, other: NumberedTask) -> bool:
+        return self._number < other._number
+
+    def __hash__(self) -> int:
+        return self._number
+
+    __eq__ = object.__eq__
+
+
+def start_sender(world: VirtualWorld, sender: Sender) -> None:
+    """`Sender.start`, for a thread that is none."""
+    thread = VirtualThread(world, sender.run, sender.name)
     sender.join, sender.is_alive = thread.join, thread.is_alive
     thread.start()
 

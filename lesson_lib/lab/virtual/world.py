@@ -8,17 +8,21 @@ the others on top of it, and what waits further down waits for it too.
 
 from __future__ import annotations
 
+import logging
 import random
 import sys
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import nullcontext
 from functools import partial
 from typing import Any, TypeVar
 
+from kafka.net.selector import NetworkSelector
+from kafka.producer.sender import Sender
+
 from lesson_lib.errors import LessonError
 from lesson_lib.lab.clients import kept_interrupts
-from lesson_lib.lab.virtual.loop import VirtualLoop
+from lesson_lib.lab.virtual.loop import NEVER, VirtualLoop
 
 Result = TypeVar("Result")
 SEED = 1
@@ -27,8 +31,9 @@ BEGIN, EPOCH = 1.0, 1_767_225_600.0
 # Seconds; who asks for such a time-out wants none (kafka-python asks for threading.TIMEOUT_MAX).
 FOREVER = 1e8
 PATIENCE = 900.0  # virtual seconds after which a wait without a time-out is given up
-STEPS_AT_ONCE, STEP_SECONDS = 10, 0.001
+STEPS_AT_ONCE, STEP_SECONDS = 30, 0.001
 OVER = "This client belongs to a virtual world that is over; make a new one with the lab of now."
+log = logging.getLogger("kafka")
 
 
 class VirtualWorld:
@@ -39,7 +44,7 @@ class VirtualWorld:
         self.loop = VirtualLoop(lambda: self.now)
         self.everybody: list[Any] = [self.loop]
         self.current: Any = None  # whose turn it is
-        self._owner, self._steps = threading.get_ident(), 0
+        self.owner, self._steps = threading.get_ident(), 0
         self._undo: list[Callable[[], None]] = []
 
     def put(self, home: Any, name: str, value: Any) -> None:
@@ -62,7 +67,7 @@ class VirtualWorld:
 
     def is_here(self) -> bool:
         """Whether this code runs in the world: in its one thread, while it is open."""
-        return self.open and threading.get_ident() == self._owner
+        return self.open and threading.get_ident() == self.owner
 
     def check(self) -> None:
         """LessonError for a client of this world that is used outside of it."""
@@ -81,7 +86,7 @@ class VirtualWorld:
         self.check()
         patient = timeout is None or timeout >= FOREVER
         end = self.now + (PATIENCE if patient else timeout)
-        self._take_time()
+        self._count_step()
         with nullcontext(bool) if self.current else kept_interrupts(at_once=False) as strike:
             while not done():
                 if self.now >= end:
@@ -102,20 +107,19 @@ class VirtualWorld:
 
     def _step(self, end: float) -> None:
         """A turn for everybody who has something to do now; where nobody has, the clock goes on."""
-        due = [(turns.due(), turns) for turns in self.everybody]
-        busy = [turns for at, turns in due if at <= self.now]
-        if not busy:
-            self.now, self._steps = min(end, *(at for at, _ in due)), 0
-            return
-        for turns in busy:
-            if turns.due() <= self.now:  # else somebody who waited in an earlier turn has given it its turn
-                outer, self.current = self.current, turns
+        soonest, before = end, self.current
+        for turns in list(self.everybody):
+            soonest = min(soonest, at := turns.due())
+            if at <= self.now:
+                self.current = turns
                 turns.turn()
-                self.current = outer
-        if all(turns in busy or turns.due() > self.now for turns in self.everybody):
-            self._take_time()
+                self.current = before
+        if soonest <= self.now:
+            self._count_step()
+        else:
+            self.now, self._steps = soonest, 0
 
-    def _take_time(self) -> None:
+    def _count_step(self) -> None:
         """Where somebody is busy without end at one moment, real time would pass by itself; here it does
         so after many steps.
         """
@@ -133,3 +137,137 @@ def _who_waits() -> str:
             names.append(frame.f_code.co_qualname)
         frame = frame.f_back
     return f"{names[-1]} waits in {names[0]}" if names else "A call waits"
+
+
+class VirtualThread:
+    """`threading.Thread`. A target that kafka-python loops in gets turns, each until it would sleep in
+    `select`; any other is run to its end in its first one. `identity` is what `current_thread` says.
+    """
+
+    def __init__(self, world: VirtualWorld, target: Callable[..., Any], name: str = "",
+                 args: tuple[Any, ...] = (), daemon: bool = True) -> None:
+        self.name, self.daemon, self._world = name, daemon, world
+        self._alive = self._running = False
+        self._until, self._wakes = NEVER, None  # where it sleeps: until when, or what wakes it
+        owner, loop = getattr(target, "__self__", None), LOOPS.get(getattr(target, "__func__", None))
+        self._turns = loop(owner) if loop else (target(*args) for _ in range(1))
+        self.identity = owner if isinstance(owner, threading.Thread) else self
+
+    def start(self) -> None:
+        self._alive = True
+        self._world.everybody.append(self)
+
+    def is_alive(self) -> bool:
+        return self._alive
+
+    def join(self, timeout: float | None = None) -> None:
+        if self._world.current is self:
+            raise RuntimeError("cannot join current thread")
+        if self._alive:
+            self._world.wait(lambda: not self._alive, timeout)
+
+    def sleep(self, wakes: Callable[[], Any], until: float) -> bool:
+        """Sleep from the end of this turn until then, or until something wakes it. False where it is to
+        sleep already: it waits in the midst of a turn, nobody knows for what next, and has another at once.
+        """
+        awake = self._wakes is None
+        self._wakes, self._until = wakes, until if awake else self._world.now
+        return awake
+
+    def due(self) -> float:
+        """When it wakes; `NEVER` while it is on the stack."""
+        if self._running or not self._alive:
+            return NEVER
+        return self._until if self._wakes and not self._wakes() else self._world.now
+
+    def turn(self) -> None:
+        """Run until it sleeps, or to its end. An exception ends it, and is logged."""
+        self._running, self._wakes = True, None
+        try:
+            next(self._turns)
+        except BaseException as error:
+            if not isinstance(error, StopIteration):
+                log.exception("%s died", self.name)
+            self.end()
+        self._running = False
+
+    def end(self) -> None:
+        """Have no further turn; what kafka-python loops in is closed."""
+        if self._alive:
+            self._alive = False
+            self._world.everybody.remove(self)
+            self._turns.close()
+
+
+def _turns_of_sender(sender: Sender) -> Iterator[None]:
+    """`Sender.run`: its two loops; then it is called for what comes after them."""
+    client, batches = sender._client, sender._accumulator
+    try:
+        while sender._running or not sender._force_close and (
+                batches.has_undrained() or client.in_flight_request_count() > 0):
+            try:
+                sender.run_once()
+            except Exception:
+                log.exception("%s: Uncaught error in kafka producer I/O thread", sender.name)
+            yield
+        sender.run()
+    except GeneratorExit:  # the world ends
+        client._net._exception = LessonError(OVER)
+        sender.force_close()
+
+
+def _turns_of_selector(net: NetworkSelector) -> Iterator[None]:
+    """`NetworkSelector.run_forever`."""
+    net._stop = False
+    try:
+        while not net._stop:
+            net._poll_once()
+            yield
+        net.drain()
+    except GeneratorExit:  # the world ends
+        net._exception = LessonError(OVER)
+    except Exception as error:
+        net._exception = error
+        net._fail_pending_waiters(error)
+        raise
+
+
+LOOPS: dict[Any, Callable[[Any], Iterator[None]]] = {
+    Sender.run: _turns_of_sender, NetworkSelector.run_forever: _turns_of_selector}
+
+
+class Condition:
+    """`threading.Lock`, and `threading.Condition` on it. The lock makes nobody wait: who runs changes only in
+    a wait, and kafka-python holds no lock in one that those need for whom it waits.
+    """
+
+    def __init__(self, world: VirtualWorld) -> None:
+        self._world, self._held, self._notices = world, 0, 0
+
+    def acquire(self, blocking: bool = True) -> bool:
+        taken = blocking or not self._held
+        self._held += taken
+        return taken
+
+    def release(self, *_: object) -> None:
+        self._held -= 1
+
+    __enter__, __exit__ = acquire, release
+
+    def notify_all(self) -> None:
+        self._notices += 1
+
+    def wait(self, timeout: float | None = None) -> bool:
+        before = self._notices
+        return self._world.wait(lambda: self._notices != before, timeout)
+
+    def wait_for(self, predicate: Callable[[], bool], timeout: float | None = None) -> bool:
+        self._world.wait(predicate, timeout)
+        return predicate()
+
+
+def virtual_event(world: VirtualWorld) -> threading.Event:
+    """`threading.Event`, on a condition of ours."""
+    event = threading.Event()
+    event._cond = Condition(world)
+    return event

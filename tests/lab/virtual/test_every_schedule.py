@@ -184,8 +184,6 @@ def test_bad_input(lab: Lab) -> None:
         every_schedule(lab, 3, 1, retries=0, acks=1, idempotence=True)
     with pytest.raises(LessonError, match="transaction is 'commit', 'abort' or None, not 'perhaps'"):
         every_schedule(lab, 3, 1, transaction="perhaps")
-    with pytest.raises(LessonError, match="more than 10 schedules of at most 2 faults, and 7 with faults=1: take that"):
-        every_schedule(lab, 3, 2, most_runs=10)
     with pytest.raises(LessonError, match="whole number from 0, not -1"):
         every_schedule(lab, 3, -1)
     on_sockets = start_lab("embedded", world="sockets")
@@ -196,6 +194,32 @@ def test_bad_input(lab: Lab) -> None:
         every_schedule(3, 1)
     with pytest.raises(LessonError, match="most_runs must be a whole number from 1, not 'many'"):
         every_schedule(lab, 3, 1, most_runs="many")
+
+
+@pytest.mark.parametrize(("arguments", "options", "sentence"), [
+    ((3, 3), {"kinds": ALL_KINDS}, "about 12,167 schedules of at most 3 faults, more than most_runs=5,000. faults=2 has 1,519"),
+    ((3, 2), {"most_runs": 10}, "about 19 schedules of at most 2 faults, more than most_runs=10. faults=1 has 7: take that, fewer"),
+    ((3, 1), {"most_runs": 6}, "about 7 schedules of at most 1 faults, more than most_runs=6. faults=0 has 1: take"),
+    ((2, 2), {"most_runs": 18, "transaction": "commit"}, "more than most_runs=18. faults=1 has"),
+])
+def test_a_bound_that_is_too_large_is_refused_after_one_run(
+        lab: Lab, monkeypatch: pytest.MonkeyPatch, arguments: tuple[int, int], options: dict[str, Any], sentence: str) -> None:
+    """With the bound that fits, before anything with a fault ran."""
+    monkeypatch.setattr(on_every_core, "CAN_FORK", False)
+    runs: list[Any] = []
+    run = Lab.run
+    monkeypatch.setattr(Lab, "run", lambda *args, **settings: runs.append(settings) or run(*args, **settings))
+    with pytest.raises(LessonError) as refused:
+        every_schedule(lab, *arguments, **options)
+    assert sentence in str(refused.value) and len(runs) == 1
+
+
+def test_a_bound_that_turns_out_too_large_is_refused_too(lab: Lab) -> None:
+    """A fault makes the client send again, so there is more to go wrong than in a run without one."""
+    everything = every_schedule(lab, 3, 2)
+    assert len(everything.histories) == 31
+    with pytest.raises(LessonError, match="about 31 schedules of at most 2 faults, more than most_runs=30. faults=1 has 7"):
+        every_schedule(lab, 3, 2, most_runs=30)
 
 
 def test_a_kind_by_itself_or_twice_is_one_kind(lab: Lab) -> None:
