@@ -149,8 +149,8 @@ def _check_bound(sizes: list[int], most_runs: int) -> None:
     if total > most_runs:
         fits, runs = max((number, runs) for number, runs in enumerate(fitting) if runs <= most_runs)
         raise LessonError(f"There are about {total:,} schedules of at most {len(sizes) - 1} faults, more "
-                          f"than most_runs={most_runs:,}. faults={fits} has {runs:,}: take that, fewer kinds or "
-                          "batches, or raise most_runs.")
+                          f"than most_runs={most_runs:,}. faults={fits} has {runs:,}: take that, fewer "
+                          "kinds or batches, or raise most_runs.")
 
 
 def _run(lab: Lab, run: Callable[..., History], kinds: tuple[Fault, ...], apis: tuple[str, ...],
