@@ -12,6 +12,7 @@ from lesson_lib.draw.style import LARGE, MARGIN, NORMAL, QUIET, SMALL
 from lesson_lib.errors import LessonError
 from lesson_lib.faults import ScriptLine, parse_script
 from lesson_lib.history import History, Kind, LogCell
+from lesson_lib.history.anomalies import in_plain_words
 from lesson_lib.history.story import finding, recognised, subject, verdict_on
 
 MANY = 24  # records that one still reads one by one
@@ -154,16 +155,13 @@ class LastLines:
             canvas.text(MARGIN, top + 9 + n * line_height(NORMAL), line, size=NORMAL, bold=True, align="left")
 
 
-_PLAIN = {"nonmonotonic poll": "read again", "poll skip": "skipped"}
-
-
 def _wrong(history: History) -> str:
     """The anomalies by name; of several alike the first, and how many more there are."""
     named: dict[str, list[str]] = {}
     for anomaly in history.anomalies:
         named.setdefault(anomaly.name, []).append(anomaly.sentence)
     more = {name: f" And {len(those) - 1} more of these." * (len(those) > 1) for name, those in named.items()}
-    return " ".join(f"{_PLAIN.get(name, name).capitalize()}: {those[0]}{more[name]}"
+    return " ".join(f"{in_plain_words(name).capitalize()}: {those[0]}{more[name]}"
                     for name, those in named.items())
 
 

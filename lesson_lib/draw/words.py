@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.draw.run_view import EventInContext, RunView, range_of, range_words, shape_of
 from lesson_lib.history import Event, Kind, LogCell
+from lesson_lib.history.event import NOWHERE
 from lesson_lib.history.story import subject
 
 # A verdict in words: at its mark, where two runs are compared, as a sentence.
@@ -26,7 +27,6 @@ _VERDICTS = {
     "kept": ("kept,\ntold ok", "kept aside",
              "The broker keeps {batch} aside and will say ok, offset {offset}: it is not in the log.")}
 AT_MARK, COMPARED, SENTENCE = range(3)
-NOWHERE = -1  # the offset of what is not in the log
 
 _SHORT = {ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER: "out of order",
           ErrorCode.INVALID_PRODUCER_EPOCH: "old epoch", ErrorCode.PRODUCER_FENCED: "fenced",
@@ -125,7 +125,7 @@ def cells_text(cells: Sequence[LogCell]) -> str:
 def copy_words(fact: EventInContext) -> str:
     """Under a log cell that repeats an earlier one: the broker stored a batch twice, or was sent it twice."""
     if fact.copy < 2:
-        return "sent again" if fact.again else ""
+        return "same content" if fact.again else ""
     return {2: "second copy", 3: "third copy"}.get(fact.copy, f"{fact.copy}th copy")
 
 

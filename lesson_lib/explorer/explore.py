@@ -61,7 +61,7 @@ class RunEnd:
     def words(self) -> str:
         """Logs and reports."""
         logs = " | ".join(" ".join(log) or "empty" for log in self.logs)
-        return f"log{'s' * (len(self.logs) > 1)} {logs}  told {' '.join(self.told)}"
+        return f"log{'s' * (len(self.logs) > 1)}: {logs}; told: {' '.join(self.told)}"
 
     def __str__(self) -> str:
         return f"{self.words}  {', '.join(self.anomalies) or 'no anomaly'}"
@@ -151,10 +151,11 @@ class Exploration:
 
     def __str__(self) -> str:
         ends = self.counts.total()
-        lines = [f"{self.states:,} states, {self.transitions:,} steps, {ends:,} different ends"]
-        for names, first in sorted(self.firsts.items()):
-            lines.append(f"{self.counts[names]:>7,}  {', '.join(names) or 'no anomaly':<32}  "
-                         f"e.g. {first.words}")
+        lines = [f"A run can end in {ends:,} way{'s' * (ends != 1)}. "
+                 f"(The search met {self.states:,} states in {self.transitions:,} steps.)",
+                 f"{'ways':>7}  {'what went wrong':<32}  for example"]
+        lines += [f"{self.counts[names]:>7,}  {', '.join(names) or 'no anomaly':<32}  {first.words}"
+                  for names, first in sorted(self.firsts.items())]
         return "\n".join([*lines, wrap_output(self.sentence)])
 
     __repr__ = __str__

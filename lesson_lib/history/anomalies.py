@@ -34,6 +34,14 @@ class Anomaly:
         return f"{self.name}: {self.sentence}"
 
 
+_PLAIN = {"duplicate": "copy", "nonmonotonic poll": "read again", "poll skip": "skipped"}
+
+
+def in_plain_words(name: str) -> str:
+    """The name of an anomaly as pictures have it; a *duplicate* is there what the broker recognises."""
+    return _PLAIN.get(name, name)
+
+
 def find_anomalies(events: Sequence[Event], logs: Mapping[tuple[str, int], Sequence[LogCell]],
                    told: Mapping[int, str]) -> list[Anomaly]:
     """Every anomaly of a finished run, in the order of the table."""

@@ -68,6 +68,8 @@ class Event:
     behind: tuple[int, ...] = ()
     memory: str = ""
 
+NOWHERE = -1  # the offset of what a rule took for a duplicate although the log holds nothing like it
+
 
 def label_of(send: Event) -> str:
     """The batch's number, and from the second try on the number of the try: 3, 3·2, 3·3."""
@@ -80,7 +82,7 @@ def verdict_words(what: str, error: ErrorCode = ErrorCode.NONE, offset: int | No
     if what == "refused":
         return f"refused: {error.words}"
     known = {"kept": "kept, told ok, not in the log", "dropped": "dropped by your rule",
-             "duplicate": f"duplicate of offset {offset}"}
+             "duplicate": "taken for a duplicate" if offset == NOWHERE else f"duplicate of offset {offset}"}
     more = f", behind it the kept {', '.join(map(str, behind))}" if behind else ""
     return known.get(what) or (f"stored at offset {offset}{more}" if what else "")
 

@@ -11,9 +11,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from lesson_lib.core.error_codes import ErrorCode
-from lesson_lib.history.anomalies import Anomaly
+from lesson_lib.history.anomalies import Anomaly, in_plain_words
 from lesson_lib.history.attempt import Attempt
-from lesson_lib.history.event import Kind
+from lesson_lib.history.event import NOWHERE, Kind
 from lesson_lib.history.run import Run
 from lesson_lib.text_table import times
 
@@ -124,8 +124,8 @@ def _all_is_well(run: Run) -> str:
     known = list(dict.fromkeys(event.batch for event in run.of(Kind.VERDICT) if event.what == "duplicate"))
     if known:
         who, _, verb = records(run, known).rpartition(" ")
-        what = "a duplicate" if len(known) == 1 else "duplicates"
-        return f"{who} came again as {what}, and {verb} stored once"
+        was, what = ("was", "a duplicate") if len(known) == 1 else ("were", "duplicates")
+        return f"{who} came again, {was} recognised as {what}, and {verb} stored once"
     return "Each record is stored once" if any(run.logs.values()) else "Nothing is stored"
 
 
@@ -177,7 +177,8 @@ def _sentence(attempt: Attempt) -> str:
     lost = f", and its {attempt.lost} is lost" if attempt.lost else ""
     what = attempt.verdict_words
     if attempt.verdict == "duplicate":
-        what = f"recognised as a {what}: nothing is stored for it"
+        known = "" if attempt.offset == NOWHERE else "recognised as a "
+        what = f"{known}{what}: nothing is stored for it"
     return f"{which} is {what}{lost}."
 
 
@@ -192,7 +193,7 @@ def _end(run: Run) -> str:
 
 
 def _anomalies(run: Run) -> str:
-    names = run.anomaly_names
+    names = list(map(in_plain_words, run.anomaly_names))
     return f"Anomalies: {', '.join(names)}." if names else verdict_on(run)
 
 
@@ -219,8 +220,9 @@ def recognised(run: Run) -> str:
     found = {e.attempt: e.offset for e in run.of(Kind.VERDICT) if e.what == "duplicate"}
     if len(found) == 1:
         (number, offset), = found.items()
-        what = f"duplicate of offset {offset}: nothing was stored for it"
-        return f"Request {number} was recognised as a {what}."
+        known = f"recognised as a duplicate of offset {offset}"
+        known = "taken for a duplicate" if offset == NOWHERE else known
+        return f"Request {number} was {known}: nothing was stored for it."
     if found:
         return f"Requests {_and(found)} were recognised as duplicates: nothing was stored for them."
     return ""

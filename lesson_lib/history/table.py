@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from lesson_lib.core.batch import increment_sequence
 from lesson_lib.history.attempt import Attempt
-from lesson_lib.history.event import Event, Kind, LogCell
+from lesson_lib.history.event import NOWHERE, Event, Kind, LogCell
 from lesson_lib.history.run import Run
 from lesson_lib.text_table import aligned
 
@@ -38,7 +38,9 @@ def _range(send: Event) -> str:
 def _answer(attempt: Attempt) -> str:
     if attempt.answer is None:
         return "lost" if attempt.lost == "answer" else ""
-    return attempt.answer.words if attempt.answer else f"ok, offset {attempt.answer_offset}"
+    if attempt.answer:
+        return attempt.answer.words
+    return "ok, no offset" if attempt.answer_offset == NOWHERE else f"ok, offset {attempt.answer_offset}"
 
 
 _HAPPENS = (Kind.BROKER, Kind.WORK, Kind.PRODUCER, Kind.CONSUMER, Kind.EPOCH, Kind.TXN)

@@ -24,8 +24,8 @@ SETTINGS: tuple[tuple[str, dict[str, Any]], ...] = (
 )
 VALUE = b"x" * 100
 ROUNDS = 5
-UNTIMED = ("Only the way of a message takes time in a virtual world, so what a send costs to compute cannot "
-           "be measured here. On a computer (`make lab`) start_lab(world='sockets') can.")
+UNTIMED = ("In a virtual world only the network takes time, so computing time can't be measured here. On "
+           "your own computer (`make lab`), start_lab(world='sockets') measures it.")
 
 
 @dataclass(frozen=True, slots=True)

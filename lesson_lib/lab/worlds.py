@@ -53,7 +53,7 @@ def choose_virtual(broker: str | EmbeddedBroker | None, version: str) -> Choice:
         raise LessonError(str(error)) from None
     choice.server, choice.suffix, choice.leave = server, "virtual", partial(seams.leave, world)
     elsewhere = "`make lab` on a computer" if IN_PAGE else "start_lab(world='sockets')"
-    choice.sentence = (f"Live broker: the embedded one, with the rules of Kafka {version}, in a virtual "
-                       "world: the real client in one thread, in memory, on a clock that does not wait. For "
-                       f"sockets and real time: {elsewhere}.")
+    choice.sentence = (f"Live broker: the embedded one, with the rules of Kafka {version}. It runs in a "
+                       "virtual world, together with the real client: one thread, in memory, with a clock "
+                       f"that doesn't wait. For sockets and real time: {elsewhere}.")
     return choice

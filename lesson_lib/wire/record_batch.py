@@ -32,18 +32,18 @@ _MARKER_KEY = struct.Struct(">hh")
 _MARKER_VALUE = struct.Struct(">hi")
 _FORMATS = "qiibIhiqqqhii"
 _MEANINGS = (
-    "offset of the first record; 0 when it is sent, the broker writes the real one",
+    "offset of the first record: the producer sends 0, the broker writes the real one",
     "how many bytes follow this field",
-    "the broker writes which leader took the batch",
+    "written by the broker: a number that rises each time the leader changes",
     "the format of the batch: 2 since Kafka 0.11",
     "checksum (CRC-32C) of everything after it",
     "bits: compression, kind of timestamp, transactional, control",
-    "number of records - 1; the last sequence is base_sequence + this",
+    "number of records - 1, so the last record is at base_offset + this",
     "timestamp of the first record, milliseconds since 1970",
-    "newest timestamp of the batch; a producer id expires by it",
+    "newest timestamp in the batch",
     "who sent it",
-    "which life of that producer",
-    "number of the first record in this partition",
+    "version number of that producer id",
+    "number that the producer gave the first record, counted per partition",
     "how many records follow",
 )
 

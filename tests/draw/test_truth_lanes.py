@@ -150,7 +150,7 @@ def check_cell(lanes: Lanes, n: int, event: Event, time: int, again: bool) -> No
         assert drawn == []
         return
     log = [c for c in lanes.history.logs[event.topic, event.partition] if c.base_offset == event.offset]
-    ending = {1: "sent again" if again else log[0].txn, 2: "second copy", 3: "third copy"}.get(time, f"{time}th copy")
+    ending = {1: "same content" if again else log[0].txn, 2: "second copy", 3: "third copy"}.get(time, f"{time}th copy")
     assert drawn[1:] == [ending] * bool(ending)
     found = list(cells(drawn[0]))
     assert found[0] == (event.offset, short(log[0].value)) and found[-1][0] == log[-1].offset

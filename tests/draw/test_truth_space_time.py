@@ -121,8 +121,8 @@ def check_verdict(sheet: SpaceTime, n: int, event: Event, time: int, again: bool
     assert form == ("request" if event.try_no == 1 else "retry") and abs(start[1] - sheet.ys[sent]) < 2
     drawn = [w for w, _ in sheet.column((event.topic, event.partition)) if w.event == n]
     assert [abs(w.y - sheet.ys[n]) < 2 for w in drawn] == [True] * (event.what == "stored")
-    copy = [w.text for w in sheet.of(n).words if w.text.endswith("copy") or w.text == "sent again"]
-    assert copy == ([{2: "second copy", 3: "third copy"}.get(time, f"{time}th copy")] if time > 1 else ["sent again"] * again)
+    copy = [w.text for w in sheet.of(n).words if w.text.endswith("copy") or w.text == "same content"]
+    assert copy == ([{2: "second copy", 3: "third copy"}.get(time, f"{time}th copy")] if time > 1 else ["same content"] * again)
 
 
 def check_memory(sheet: SpaceTime, n: int, event: Event, memory: Memory, whose: dict[tuple[str, int, int, int], str]) -> None:

@@ -16,7 +16,7 @@ from .sentences import bare, sentences
 
 OF_PYTHON = {*KafkaProducer.DEFAULT_CONFIG, *KafkaConsumer.DEFAULT_CONFIG}
 SETTINGS = sorted({*OF_PYTHON, *(name.replace("_", ".") for name in OF_PYTHON)}, key=len, reverse=True)
-WHO = r"(?:Kafka(?:'s\s+\S+)?|(?<!toy )(?:brokers?|(?:transaction )?coordinators?|leaders?|producers?|consumers?|clients?))"
+WHO = r"(?:Kafka(?:'s\s+\S+)?|(?<!toy )(?<!simulated )(?:brokers?|(?:transaction )?coordinators?|leaders?|producers?|consumers?|clients?))"
 BESIDE = r"(?:\s+(?:that|which|who)\s+\w+)?(?:\s+(?:also|alone|always|first|itself|never|no longer|only|still|then))?"
 DOES = r"(?:is|are|was|has|have|had|does|do|did|can|cannot|will|must|may|needs?|\w{2,}(?<!s)(?<!u)s|\w+ed)"
 NAMES = {
@@ -34,14 +34,13 @@ NO_STATEMENT = {
     "To judge it, you first need to know what a producer can learn from the broker.": NO_VERB,
     "The producer waits each time for the broker's answer, the *ack*.": OUR_RUN,
     "This time the producer asks for an answer.": OUR_RUN,
-    "Now we use the real `kafka-python` client, over TCP.": NO_VERB,
-    "The broker is a small one that ships with this course, unless you ran `make kafka` first.": OTHERS,
-    "Here is the `kafka-python` client on a TCP connection.": NO_VERB,
+    "Now we use the real `kafka-python` client.": NO_VERB,
+    "Now the real `kafka-python` client sends to the live broker.": OUR_RUN,
     "A payment service must accept POST, and clients will retry it.": OTHERS,
     "A key that the client chooses once, for all its tries.": OTHERS,
-    "Now two coffees and one lost ack, with `kafka-python` and a broker on TCP.": NO_VERB,
-    "Now four are, and the broker refuses the second for now.": OUR_RUN,
+    "Two coffees and one lost ack again, now with `kafka-python` and the live broker.": NO_VERB,
     "(The embedded broker uses the simulated broker's own rule, so with that one you only check how bytes are written and read.)": OTHERS,
+    "the producer is killed, and a new one goes on with the rest.": OUR_RUN,
     "The producer dies": OUR_RUN,
     "One producer is closed properly, the next is killed, and a third starts.": OUR_RUN,
     "From here on you drive the producers call by call.": OUR_RUN,

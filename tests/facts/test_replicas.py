@@ -172,7 +172,7 @@ def at_last(kafka: Cluster, back: Back) -> list[str]:
     return replies(kafka.brokers[OLD].address, AT_LAST)
 
 
-@pytest.mark.fact("acks-and-replicas")
+@pytest.mark.fact("acks-and-replicas", "acked-record-gone")
 def test_with_acks_1_a_record_that_was_acked_can_be_lost(killed: Killed, leads: Leads, back: Back) -> None:
     """With `acks=1` the leader answers when it has appended: the record is in one log.
 

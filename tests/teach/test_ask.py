@@ -43,10 +43,10 @@ def test_the_placeholder_is_no_answer(dots: Any) -> None:
     assert store.everything() == {}
 
 
-@pytest.mark.parametrize("option", ["d", "", "ab", 2, ["a"], "m0 m1 m2"])
+@pytest.mark.parametrize("option", ["e", "", "ab", 2, ["a"], "m0 m1 m2"])
 def test_what_is_no_option_is_answered_with_the_options(option: Any) -> None:
     said = question("2.lost-ack").answer(option)
-    assert said.outcome == Outcome.CANNOT_RUN and '"a", "b" or "c"' in said.text
+    assert said.outcome == Outcome.CANNOT_RUN and '"a", "b", "c" or "d"' in said.text
     assert store.everything() == {}
 
 
@@ -205,7 +205,7 @@ def test_the_map_is_drawn_from_first_answers() -> None:
     rows = misconception_map().rows
     assert [row[0] for row in rows] == ["a broker knows a retry when it sees one", "one connection keeps the order"]
     assert rows[0][1] == "2.lost-ack" and find("2.lost-ack").text.startswith(rows[0][2].removesuffix(" …"))
-    assert rows[0][3:] == ("`m0 m1 m2`", "sure", "`m0 m1 m1 m2`")
+    assert rows[0][3:] == ("`m0 m1 m2`, and three oks.", "sure", "`m0 m1 m1 m2`, and three oks.")
 
 
 def test_answers_of_another_edition_do_no_harm() -> None:

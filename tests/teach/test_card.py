@@ -56,7 +56,7 @@ def test_an_answer_opens_the_run_and_is_remembered(page: Any) -> None:
     page.keyboard.press("Space")
     line = asked.get_by_role("button", name="You said a, sure. Now look at the run below.")
     expect(line).to_be_focused()
-    expect(page.get_by_text("Wrong. You predicted a: m0 m1 m2.")).to_be_visible()
+    expect(page.get_by_text("Wrong. You predicted a: m0 m1 m2, and three oks.")).to_be_visible()
     assert page.locator("img").is_visible()
     for _ in range(10):  # a busy browser keeps what a page stored a moment later, and a reload may be quicker
         page.reload()
@@ -64,7 +64,7 @@ def test_an_answer_opens_the_run_and_is_remembered(page: Any) -> None:
             break
         page.wait_for_timeout(500)
     expect(line).to_be_visible()
-    expect(page.get_by_text("Wrong. You predicted a: m0 m1 m2.")).to_be_visible()
+    expect(page.get_by_text("Wrong. You predicted a: m0 m1 m2, and three oks.")).to_be_visible()
 
 
 def test_the_run_is_there_for_those_who_do_not_answer(page: Any) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from lesson_lib import own_rule, show, simulate
 from lesson_lib.explorer.explore import explore
+from lesson_lib.history.story import as_story, recognised
 from lesson_lib.teach import store
 from lesson_lib.teach.own_rule import function_in, own_broker
 from lesson_lib.text_table import WIDTH
@@ -34,6 +35,8 @@ def test_what_is_dropped_without_having_been_stored_is_called_so() -> None:
     assert run.attempts[-1].verdict == "duplicate" and run.told[1] == "ok" and "m1" not in run.values()
     picture = show(run)
     assert "taken for" in picture.svg and "offset -1" not in picture.svg
+    said = f"{run}\n{as_story(run)}\n{recognised(run)}"
+    assert said.count("taken for a duplicate") == 3 and "ok, no offset" in said and "offset -1" not in said
     [said] = [caption for caption in picture.captions if "for a duplicate" in caption]
     assert said.startswith("The broker takes batch 1 for a duplicate, though the log holds nothing like it")
     again = show(simulate(3, faults={2: "lose ack"}))

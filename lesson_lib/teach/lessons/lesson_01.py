@@ -11,6 +11,7 @@ Where the notebook uses what, in this order:
 | 1.acks-0 | before `simulate(3, acks=0, faults={3: "lose request"}, idempotence=False)` |
 | 1.saw-answers | after that run |
 | 1.acks-1 | before the same with `acks=1` |
+| 1.one-log | before what the settings are worth: a leader dies with the only copy of an acked record |
 | 1.header-off | before a header without idempotence |
 | 1.last-offset, 1.header, 1.silent-loss | exercises: a value, a function that reads a header, a puzzle |
 """
@@ -57,12 +58,12 @@ RECALL = (
         text="A topic has three partitions. Where are its records in order?",
         options=(
             Option("Across the whole topic.", False, "a topic is one log",
-                   "each partition counts its own offsets from 0."),
+                   "each partition is a log of its own, with its own offsets."),
             Option("Within each partition.", True),
             Option("Nowhere.", False, "Kafka keeps no order",
                    "within a partition every record has its own place, its offset."),
         ),
-        explanation="Each partition is a log of its own. Whenever this course speaks of order, it means "
+        explanation="There is no order between partitions. Whenever this course speaks of order, it means "
                     "within one partition.",
     ),
     Question(
@@ -81,17 +82,34 @@ RECALL = (
     ),
 )
 
+ONE_LOG = Question(
+    id="1.one-log", kind="choice",
+    text="Now the application sends the next record, and gets an ack for that one too. Which offset does it "
+         "carry?",
+    options=(
+        Option("2, because offset 1 is taken.", False, "ok means stored",
+               "the new leader never got the first record, so in its log offset 1 is free."),
+        Option("1, the same offset again.", True),
+        Option("None comes. Writes wait until the old leader is back.", False, "a leader is never replaced",
+               "the other broker leads now, and takes the writes."),
+    ),
+    explanation="The two acks name the same offset, and only the second record is there. When the old leader "
+                "comes back it copies the new one's log, so the first record is gone for good: a lost write.",
+)
+
 HEADER_OFF = Question(
     id="1.header-off", kind="choice",
-    text="Every batch has these three fields. What do they hold when idempotence is off?",
+    text="That was a header with idempotence on. What about the three fields when idempotence is off?",
     options=(
-        Option("0, 0 and 0.", False, "off is zero",
+        Option("They hold 0, 0 and 0.", False, "off is zero",
                "0 is a valid value for each of them: a real producer id, a real epoch, a first sequence."),
-        Option("-1, -1 and -1.", True),
-        Option("Nothing: the header is 14 bytes shorter.", False, "idempotence makes batches longer",
+        Option("They hold -1, -1 and -1.", True),
+        Option("They're missing, and the header is 14 bytes shorter.", False,
+               "idempotence makes batches longer",
                "every batch has the same layout, with or without idempotence."),
     ),
-    explanation="-1 means none. The next cell shows it in the log.",
+    explanation="-1 means none. Every batch has these fields, used or not. The next cell shows it in the "
+                "log.",
 )
 
 PREDICTIONS = (
@@ -129,8 +147,9 @@ PREDICTIONS = (
                    lambda run: acks(run) == 2 and offsets_told(run)[-1] == 2),
         ),
         explanation="A batch is sent, stored and acked as one. Its ack carries the offset of its first "
-                    "record, and the client counts on from there. So the four *futures* (what `send` "
-                    "returns) get 0, 1, 2 and 3. Keep the batch in mind: it comes back in lesson 6.",
+                    "record. From there the client counts up by itself, so the four *futures* (`send` "
+                    "returns one for each record) get 0, 1, 2 and 3. Keep the batch in mind: it comes back "
+                    "in lesson 6.",
     ),
     Question(
         id="1.acks-0", kind="prediction", scenario=UNASKED,
@@ -145,9 +164,8 @@ PREDICTIONS = (
                    "acks=0 waits",
                    lambda run: f"the application was told {told_words(run)}, as soon as the bytes had left."),
         ),
-        explanation="With `acks=0` an ok means that the bytes left this process, and nothing more. It brings "
-                    "no offset. `kafka-python` shows a 0 there, but that isn't a real offset. `m2` is a "
-                    "*lost write*: the application got an ok, but the record isn't in the log.",
+        explanation="With `acks=0` an ok means that the bytes left this process, and nothing more. So `m2` "
+                    "is a *lost write*: the application got an ok, but the record isn't in the log.",
     ),
 )
 
@@ -167,8 +185,8 @@ ACKS_1 = Question(
                            f"{log_words(run)}."),
     ),
     explanation="No answer came, so the producer sent the batch again. Only a producer that waits for "
-                "answers can notice that one is missing. That *sending again* is where the trouble of lesson "
-                "2 begins.",
+                "answers can notice that one is missing. It's this sending again that causes the trouble in "
+                "lesson 2.",
 )
 
 OBSERVATIONS = (
@@ -182,22 +200,23 @@ OBSERVATIONS = (
                    lambda run: f"{requests(run)} requests went out and {acks(run)} answers came back."),
             Option("Six.", lambda run: requests(run) + acks(run) == 6),
         ),
-        explanation="Every request has its answer. Any of the six can get lost, and the next lessons lose "
-                    "them one by one.",
+        explanation="Every request has its answer. Any of the six messages can get lost, and the next "
+                    "lessons lose them one by one.",
     ),
     Question(
         id="1.saw-answers", kind="observation", scenario=UNASKED,
-        text="The application was told ok three times. How many answers did the producer get?",
+        text="The application was told ok three times. Which offsets came with these oks?",
         options=(
-            Option("None.", lambda run: all_ok(run) and acks(run) == 0),
-            Option("Two. The third request never arrived.", lambda run: acks(run) == 2,
+            Option("None at all.", lambda run: all_ok(run) and offsets_told(run) == [None] * 3),
+            Option("0 and 1, and none for `m2`.", lambda run: offsets_told(run) == [0, 1, None],
                    "the broker answers what it stores",
-                   lambda run: f"{requests(run)} requests went out, and {acks(run)} answers came back."),
-            Option("Three, one for each ok.", lambda run: acks(run) == 3, "ok means stored",
+                   lambda run: f"{acks(run)} answers came back, and only an answer could bring an offset."),
+            Option("0, 1 and 2.", lambda run: offsets_told(run) == [0, 1, 2], "ok means stored",
                    lambda run: f"{acks(run)} answers came back, and the log holds {log_words(run)}."),
         ),
-        explanation="With `acks=0` the client says ok as soon as the request leaves. Three oks, no answer, "
-                    "and nobody ever finds out about `m2`.",
+        explanation="Only an answer from the broker could bring an offset, and with `acks=0` none comes. "
+                    "`kafka-python` fills in `offset=0` for every record, but that's only a placeholder. So "
+                    "don't use offsets that you got with `acks=0`.",
     ),
 )
 
@@ -257,8 +276,8 @@ EXERCISES = (
              "Which offset does the last ack carry? `task.check(...)`",
         truth=lambda run: offsets_told(run)[-1],
         against=lambda run, answer: f"The last record is at offset {run.log()[-1].offset}, and the last "
-                                    f"batch holds {run.attempts[-1].send.record_count} records. An ack "
-                                    "carries the offset of the first.",
+                                    f"batch holds {run.attempts[-1].send.record_count} records. The ack "
+                                    "of a batch carries the offset of its first record.",
         hints=("Every record takes one offset, no matter which batch it came in.",
                "The first batch takes the offsets 0, 1 and 2."),
         right=(given(6),), wrong=(given(2), given(7), given(8), given("6")),
@@ -276,8 +295,8 @@ EXERCISES = (
         right=(given(read_header),),
         wrong=(given(one_byte_early), given(little_endian), given(without_count), given((1, 2, 3, 4))),
         explanation="One producer id, one epoch and one base sequence for the whole batch, or -1, -1, -1 "
-                    "with idempotence off. With the number of records, that's all that the broker's rule "
-                    "looks at.",
+                    "with idempotence off. These three and the record count are all that a broker needs to "
+                    "tell whether it has seen a batch before. Lesson 3 shows how.",
     ),
     PuzzleTask(
         id="1.silent-loss", scenario=scenario(3, idempotence=False), budget=1, free={"acks": (0, 1, "all")},
@@ -295,12 +314,12 @@ EXERCISES = (
                given({3: "lose request"}), given("impossible"), given({3: "lose everything"}, acks=0),
                given({9: "lose ack"}, acks=1),
                given({2: "lose request", 3: "lose request"}, acks=0), given({3: "lose request"}, acks=2)),
-        explanation="The application got three oks, and the log holds one record. `m2` was on its way on "
-                    "the same connection, and never arrived either. With `acks=1` or `\"all\"` the producer "
-                    "would have noticed, and nothing would be missing.",
+        explanation="The application got three oks, and the log holds one record. The request with `m1` got "
+                    "lost because its connection dropped. `m2` was already on its way on that connection, so "
+                    "it got lost too. With `acks=1` or `\"all\"` the producer would have noticed, and "
+                    "nothing would be missing.",
     ),
 )
 
 ITEMS = (RECALL[2], *RECALL[:2], PREDICTIONS[0], OBSERVATIONS[0], *PREDICTIONS[1:], OBSERVATIONS[1], ACKS_1,
-         HEADER_OFF,
-         *EXERCISES)
+         ONE_LOG, HEADER_OFF, *EXERCISES)

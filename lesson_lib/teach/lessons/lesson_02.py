@@ -94,28 +94,39 @@ RECALL = (
 
 LOST_REQUEST_QUESTION = Question(
     id="2.lost-request", kind="prediction", scenario=LOST_REQUEST,
-    text="The request with `m1` gets lost on its way to the broker. The producer sends it again. What does "
-         "the log hold in the end?",
+    text="The request with `m1` gets lost on its way to the broker, and the producer sends `m1` again. "
+         "Compare this with a run in which nothing gets lost. What is different in the end, in the log or in "
+         "what the application is told?",
     options=(
-        Option("`m0 m2`", holds("m0", "m2"), "what is lost stays lost", log_is),
-        Option("`m0 m1 m1 m2`", holds("m0", "m1", "m1", "m2"), "every retry makes a copy",
+        Option("The order: `m1` comes after "
+               "`m2`.", holds("m0", "m2", "m1"), "a retry goes to the back", log_is),
+        Option("The log: it holds `m1` twice.", holds("m0", "m1", "m1", "m2"), "every retry makes a copy",
                lambda run: f"the broker saw `m1` once: the log holds {log_words(run)}."),
-        Option("`m0 m1 m2`", holds("m0", "m1", "m2")),
+        Option("Neither. The log and the oks are the same.",
+               lambda run: run.values() == ["m0", "m1", "m2"] and all_ok(run)),
+        Option("The log is the same, but the application hears of the retry.", lambda run: not all_ok(run),
+               "every try is reported", lambda run: f"the application was told {told_words(run)}."),
     ),
     explanation="The broker never saw the first try, so it stores the second and nothing is doubled. Here "
-                "the retry repairs everything.",
+                "the retry repairs everything, and the application doesn't even notice.",
 )
 
 LOST_ACK_QUESTION = Question(
     id="2.lost-ack", kind="prediction", scenario=LOST_ACK,
-    text="This time the request with `m1` arrives, and its ack gets lost. The producer sends `m1` again. "
-         "What does the log hold?",
+    text="This time the request with `m1` arrives, and its ack gets lost. What does the log hold in the end, "
+         "and what is the application told?",
     options=(
-        Option("`m0 m1 m2`", holds("m0", "m1", "m2"), "a broker knows a retry when it sees one",
+        Option("`m0 m1 m2`, and three oks.",
+               lambda run: run.values() == ["m0", "m1", "m2"] and all_ok(run),
+               "a broker knows a retry when it sees one",
                lambda run: "without idempotence nothing in a request says that it's a second try, so the log "
                            f"holds {log_words(run)}."),
-        Option("`m0 m1 m1 m2`", holds("m0", "m1", "m1", "m2")),
-        Option("`m0 m2`", holds("m0", "m2"), "no ack means not stored",
+        Option("`m0 m1 m1 m2`, and three oks.",
+               lambda run: run.values() == ["m0", "m1", "m1", "m2"] and all_ok(run)),
+        Option("`m0 m1 m1 m2`, and an exception for `m1`.",
+               lambda run: run.values() == ["m0", "m1", "m1", "m2"] and not all_ok(run),
+               "trouble is always reported", lambda run: f"the application was told {told_words(run)}."),
+        Option("`m0 m2`, and an exception for `m1`.", holds("m0", "m2"), "no ack means not stored",
                lambda run: "the broker stored request 2 before its ack was lost, so the log holds "
                            f"{log_words(run)}."),
     ),
@@ -141,17 +152,17 @@ THREE_COPIES = Question(
 
 COPIES_QUESTION = Question(
     id="2.copies", kind="observation", scenario=LOST_ACK,
-    text="What does the application know about the two copies of `m1`?",
+    text="`m1` is in the log twice. Look at the top row of the picture. What did the application get for "
+         "`m1`?",
     options=(
-        Option("It gets one ok, with the offset of the second copy.",
+        Option("One ok, with the offset of the second copy.",
                lambda run: all_ok(run) and copies(run, "m1") == 2 and offsets_told(run)[1] == 2),
-        Option("It gets one ok, with the offset of the first copy.",
+        Option("One ok, with the offset of the first copy.",
                lambda run: all_ok(run) and offsets_told(run)[1] == 1, "an ack names the first copy",
                lambda run: f"the application was told offset {offsets_told(run)[1]} for `m1`. The first copy "
                            "is at offset 1."),
-        Option("It's told that `m1` failed.", lambda run: run.told[1] == "failed", "a lost ack is a failure",
-               lambda run: f"the application was told {told_words(run)}."),
-        Option("It gets two oks.", lambda run: len(run.reports) > len(run.told), "every try is reported",
+        Option("Two oks, with both offsets.", lambda run: len(run.reports) > len(run.told),
+               "every try is reported",
                lambda run: f"there were {requests(run)} requests and {len(run.reports)} reports. Each batch "
                            "is reported once."),
     ),
@@ -173,16 +184,16 @@ TWO_WORLDS_QUESTION = Question(
         Option("No. It's told the same, but the logs differ.",
                lambda a, b: _told(a) == _told(b) and a.values() != b.values()),
     ),
-    explanation="Two worlds, one exception. An exception can mean that it failed, or that **nobody knows**. "
-                "If the request may already have gone out when the connection dropped or the timeout "
-                "expired, it means the second. An application that reads it as 'failed' and sends the record "
-                "again makes the duplicate itself.",
+    explanation="Two worlds, one exception. An exception can mean that the record wasn't stored, or that "
+                "**nobody knows**. If the request may have left before the connection dropped or the time "
+                "ran out, nobody knows. An application that reads this as 'not stored' sends the record "
+                "again, and so makes the copy itself.",
 )
 
 REORDER_QUESTION = Question(
     id="2.refused-first", kind="prediction", scenario=REFUSED_FIRST,
-    text="Four requests go out without waiting. The broker refuses the first one for now (error 19: try "
-         "again). What does the log hold in the end?",
+    text="Four requests go out without waiting, and the broker refuses the first one (error 19). What does "
+         "the log hold in the end?",
     options=(
         Option("`m1 m2 m3 m0`", holds("m1", "m2", "m3", "m0")),
         Option("`m0 m1 m2 m3`", holds("m0", "m1", "m2", "m3"), "one connection keeps the order",
@@ -191,9 +202,8 @@ REORDER_QUESTION = Question(
         Option("`m1 m2 m3`", holds("m1", "m2", "m3"), "what is refused stays refused",
                lambda run: f"error 19 asks for a retry, so the log holds {log_words(run)}."),
     ),
-    explanation="The retry arrives behind everything that was already on its way. With one request in flight "
-                "(`max.in.flight.requests.per.connection=1`) nothing else is on its way, so this can't "
-                "happen.",
+    explanation="One fault, no copy, no loss and four oks. Yet the log isn't in the order in which the "
+                "application sent: it's *reordered*.",
 )
 
 def _places(run: History) -> list[int]:
@@ -217,8 +227,8 @@ SAW_ORDER_QUESTION = Question(
                "a retry keeps its place",
                lambda run: f"the others were already on their way, and the log holds {log_words(run)}."),
     ),
-    explanation="By the time the refusal came back, the other three had already been sent. One fault, no "
-                "copy, no loss and four oks, yet `m0` is last: the log is *reordered*.",
+    explanation="By the time the refusal came back, the other three had already been sent. So the retry "
+                "arrived behind everything that was already on its way.",
 )
 
 
@@ -248,8 +258,9 @@ EXERCISES = (
         id="2.make-log", scenario=scenario(4, in_flight=5, idempotence=False), budget=1,
         goal="the log holds `m0 m1 m3 m2 m1`.", reached=holds("m0", "m1", "m3", "m2", "m1"),
         text="Four records, up to five requests in flight. When a connection drops, the client resends every "
-             "batch that hasn't been answered, and this client puts each retry at the head of its queue. "
-             "Make this log with one fault: `m0 m1 m3 m2 m1`. `task.check({...: \"...\"})`",
+             "batch that hasn't been answered. It goes through them in order, and puts each of them at the "
+             "head of its queue. Make this log with one fault: `m0 m1 m3 m2 m1`. `task.check({...: "
+             "\"...\"})`",
         hints=("Everything after `m0` was sent again, the newest first.",
                "`m1` was stored before the connection dropped, `m2` and `m3` weren't.",
                "Which ack was the first to get lost?"),
@@ -257,7 +268,8 @@ EXERCISES = (
         wrong=(given({1: "lose ack"}), given({2: "lose request"}), given({1: "cut 3 1"}),
                given({1: "refuse 19"}), given("impossible")),
         explanation="One fault makes a copy of `m1`, and everything else that was on its way comes back in "
-                    "reverse, because the client puts each retry at the head of its queue.",
+                    "reverse: the client puts each retry at the head of its queue, so the last one put there "
+                    "goes out first.",
     ),
     PuzzleTask(
         id="2.skip-one", scenario=PLAIN, budget=2, free={"acks": (1, "all")},
@@ -272,7 +284,7 @@ EXERCISES = (
                given({2: "refuse 19", 3: "refuse 19"}),
                given({2: "lose request"}, acks=0)),
         explanation="With these settings an ok comes from the broker, and the broker sends it only after it "
-                    "stored the record. So a retry can cost you a copy but never a record. (A record can "
+                    "has stored the record. So a retry can cost you a copy but never a record. (A record can "
                     "still disappear later, together with the log that holds it, as lesson 1 said of "
                     "`acks=1`.)",
     ),
@@ -281,8 +293,8 @@ EXERCISES = (
         worlds=({"batches": ("a", "b")}, {"batches": ("a", "a")}, {"batches": ("a", "b", "a")}),
         text="Be the broker: write `accept(batch, memory)`. Return True to store the batch, False to drop "
              "it. The producer gets an ok either way. Each batch has three labels: `batch.value`, "
-             "`batch.producer` and `batch.number`, which counts one producer's batches. A retry carries the "
-             "same three. Two producers send, and values may repeat. `memory` is a dict that you may use as "
+             "`batch.producer` and `batch.number`. Each producer numbers its own batches, from 0. A retry "
+             "carries the same three labels. Values may repeat. `memory` is a dict that you may use as "
              "you like. Store nothing twice, and lose nothing. `task.check(accept)`",
         hints=("Two customers may pay the same amount. Is the second payment a copy?",
                "A retry has the same value, producer and number. Which of them tell it apart from a second "
@@ -294,8 +306,8 @@ EXERCISES = (
                                              rules.by_number, rules.number_alone, rules.divides,
                                              rules.never_ends,
                                              rules.one_argument, True, "accept")),
-        explanation="In lesson 3 it meets a refused request, and lesson 6 shows how little Kafka needs to "
-                    "remember.",
+        explanation="Such a rule tells a retry by its producer and its number, not by its value. Lesson 3 "
+                    "shows what Kafka does, and lesson 6 how little Kafka needs to remember.",
     ),
 )
 

@@ -72,8 +72,8 @@ RECALL = (
     Question(
         id="3.recall-order", kind="recall",
         scenario=scenario(4, in_flight=5, faults={1: "refuse 19"}, idempotence=False),
-        text="Without idempotence, four requests are in flight. The broker refuses the first for now, and "
-             "the producer sends it again. Where does `m0` end up?",
+        text="Without idempotence, four requests are in flight. The broker refuses the first with error "
+             "19, and the producer sends it again. Where does `m0` end up?",
         options=(
             Option("First, because a retry keeps its place.", lambda run: run.values()[0] == "m0",
                    "a retry keeps its place", log_is),
@@ -86,16 +86,17 @@ RECALL = (
 
 MEANING = Question(
     id="3.meaning", kind="choice",
-    text="Does idempotency mean 'no duplicates ever' or 'duplicates are handled safely'?",
+    text="Take a second request for the same batch, such as a retry. What does idempotency say about it?",
     options=(
-        Option("No duplicates ever. A second request never arrives.", False,
-               "idempotent means never sent twice",
-               "in the run above the request was still sent twice, and it arrived twice."),
-        Option("Duplicates are handled safely. A second request may arrive, and changes nothing.", True),
+        Option("It never arrives.", False, "idempotent means never sent twice",
+               "in the run with the lost ack, the second coffee was sent twice, and it arrived twice."),
+        Option("It may arrive, and it changes nothing.", True),
+        Option("It may arrive, and it's answered with an error.", False, "a duplicate is an error",
+               "in the run with the lost ack, the broker answered the second try with ok."),
     ),
     explanation="An operation is **idempotent** when repeating it has the same effect as doing it once. The "
-                "word doesn't say how often a request may *arrive*. It's about what the repetition leaves "
-                "behind.",
+                "word doesn't say how often a request may *arrive*. It says what the repetition leaves "
+                "behind: nothing new. So it's 'duplicates are handled safely'.",
 )
 
 SEAT = Question(
@@ -140,14 +141,14 @@ SAME_CONTENT = Question(
                lambda run: copies(run, "coffee") == 1 and "failed" in run.told.values(),
                "a duplicate is an error", lambda run: f"the application was told {told_words(run)}."),
     ),
-    explanation="Two calls of `send` are two records with two numbers. The broker never looks at the "
-                "content.",
+    explanation="Two calls of `send` are two records, whatever they hold.",
 )
 
 SAME_ATTEMPT = Question(
     id="3.same-attempt", kind="prediction", scenario=LOST_ACK, control=LOST_ACK_PLAIN,
-    text="The same two sends. The ack of the second gets lost, so the producer sends it again. "
-         "How many coffees are in the log with idempotence on, and how many with it off?",
+    text="The ack of the second coffee gets lost, so the producer sends that coffee again. Now there are "
+         "three requests, and each of them holds `coffee`. How many coffees are in the log with idempotence "
+         "on, and how many with it off?",
     options=(
         Option("On: one. Off: two.", lambda on, off: (copies(on, "coffee"), copies(off, "coffee")) == (1, 2),
                "same content means same message",
@@ -158,8 +159,9 @@ SAME_ATTEMPT = Question(
         Option("On: two. Off: three.",
                lambda on, off: (copies(on, "coffee"), copies(off, "coffee")) == (2, 3)),
     ),
-    explanation="Three requests each time. With idempotence on, the broker saw that the third was the "
-                "second one sent again.",
+    explanation="The broker got three requests each time. With idempotence on, it recognised request 3 as a "
+                "duplicate of request 2, and stored nothing for it. With idempotence off, it stored all "
+                "three.",
 )
 
 
@@ -186,7 +188,7 @@ SAW_NUMBERS = Question(
 
 ORDER = Question(
     id="3.order", kind="prediction", scenario=scenario(4, in_flight=4, faults={2: "refuse 6"}, client="java"),
-    text="Four requests are on their way, idempotence is on, and the broker refuses the second for now. "
+    text="Four requests are on their way, idempotence is on, and the broker refuses the second with error 6. "
          "Requests 3 and 4 arrive before `m1` is sent again. What does the log hold in the end?",
     options=(
         Option("`m0 m2 m3 m1`, as in lesson 2.", lambda run: run.values() == ["m0", "m2", "m3", "m1"],
@@ -198,10 +200,10 @@ ORDER = Question(
         Option("`m0 m1 m2 m3`. The broker refuses `m2` and `m3`, and they're sent again.",
                lambda run: run.values() == ["m0", "m1", "m2", "m3"] and requests(run) > 5),
     ),
-    explanation="The broker accepts a number only directly after the one before it. Number 2 came before "
-                "number 1, so the broker neither stored that batch nor kept it for later. It refused it "
-                "(error 45), and the client sent it again, in order. Lesson 6 covers which number a new "
-                "producer id may start with.",
+    explanation="`m2` carries sequence 2, and the broker hadn't stored sequence 1 yet. Once the broker knows "
+                "a producer id, it stores a sequence only if it has stored the one before. So it refused "
+                "`m2` and `m3` with error 45, and kept neither for later. The client sent `m1`, "
+                "`m2` and `m3` again, in order.",
 )
 
 OTHER_BYTES = Question(
@@ -214,11 +216,11 @@ OTHER_BYTES = Question(
         Option("It answers ok, and stores nothing.", True),
         Option("It answers with an error, because the numbers don't match the content.", False,
                "the broker compares content",
-               "nothing in the rule looks at the records."),
+               "the broker never looks at the records, so it sees no conflict."),
     ),
-    explanation="Same producer id, epoch and range: it's a duplicate, whatever is inside, and the ack "
-                "carries the offset of `tea`. The broker compares no messages. That's cheap, and it lets two "
-                "coffees be two. It also means that a client that miscounts loses data.",
+    explanation="Producer id, epoch and sequence are those of `tea`. So the broker recognises the batch as a "
+                "duplicate, and the ack carries the offset of `tea`. It never compares contents. That's "
+                "cheap, and two coffees stay two. It also means that a client that miscounts loses data.",
 )
 
 
@@ -241,8 +243,8 @@ EXERCISES = (
              "second batch gets lost once. Which base sequence does each of the four requests carry? "
              "`task.check([...])` with four numbers",
         truth=_numbers,
-        against=lambda run, answer: "The batches hold "
-                                    f"{', '.join(str(a.send.record_count) for a in run.attempts)} records; a "
+        against=lambda run, answer: "The requests hold "
+                                    f"{', '.join(str(a.send.record_count) for a in run.attempts)} records. A "
                                     "batch starts where the one before it ended, and a retry repeats its "
                                     "number.",
         hints=("A sequence counts records, not batches.", "Request 3 is batch 1, sent again."),
@@ -267,10 +269,11 @@ EXERCISES = (
         id="3.beat-page", scenario=scenario(4, **BURST), mutant=lambda: as_the_page_says, budget=1,
         breaks="lost write",
         text="This broker follows the article. It stores a batch whose sequence is above the highest it has "
-             "seen, and ignores anything else as a duplicate. Four requests go out without waiting. With one "
-             "fault, make it lose a record although it answers ok: `task.check({...: \"...\"})`",
+             "seen. Anything else it takes for a duplicate: it says ok and stores nothing. Four requests go "
+             "out without waiting. With one fault, make it lose a record although it answers ok: "
+             "`task.check({...: \"...\"})`",
         hints=("It misjudges a batch that arrives late and was never stored.",
-               "Refuse one batch for now (`refuse 6`), so that later ones overtake it."),
+               "Refuse one batch with `refuse 6`, so that later ones overtake it."),
         right=(given({2: "refuse 6"}), given({2: "refuse 19"}), given({1: "refuse 6"}),
                given({3: "refuse 6"})),
         wrong=(given({1: "lose ack"}), given({3: "lose ack"}), given({4: "refuse 6"}), given({}),
@@ -299,9 +302,9 @@ EXERCISES = (
 OWN = Question(
     id="3.own", kind="prediction",
     scenario=OwnRule(4, {"in_flight": 4, "faults": {2: "refuse 6"}, "client": "java"}),
-    text="Your rule from lesson 2 was tried with one request in flight. Now there are four, and the broker "
-         "turns `m1` away for now (error 6), before your rule sees it. By the time the client sends `m1` "
-         "again, `m2` and `m3` have arrived. Will `m1` be in its place in the log?",
+    text="Four requests are in flight. The broker refuses `m1` with error 6 before your rule even sees it. "
+         "By the time the client sends `m1` again, `m2` and `m3` have arrived. Will `m1` be in its place in "
+         "the log?",
     options=(
         Option("Yes: `m0 m1 m2 m3`.", lambda run: run.values() == ["m0", "m1", "m2", "m3"],
                "the broker puts a late batch where it belongs", log_is),
@@ -311,7 +314,7 @@ OWN = Question(
                "a refusal stops everything behind it", log_is),
     ),
     explanation="A log only grows at its end. Once `m2` and `m3` are stored, a rule can put `m1` behind them "
-                "or drop it. To keep its place free, the broker would have had to turn `m2` and `m3` away.",
+                "or drop it. To keep its place free, the broker would have had to refuse `m2` and `m3`.",
 )
 
 ITEMS = (*RECALL, SAME_CONTENT, SAME_ATTEMPT, SAW_NUMBERS, ORDER, MEANING, SEAT, OTHER_BYTES, *EXERCISES,

@@ -75,7 +75,7 @@ RECALL = (
     Question(
         id="4.recall-early", kind="recall",
         text="Idempotence is on, and the broker has stored some batches of a producer. Then a batch arrives "
-             "before the one that should come first. What does Kafka do with it?",
+             "too early: the one before it is still missing. What does Kafka do with it?",
         options=(
             Option("It stores it, because a gap doesn't matter.", False, "greater is stored",
                    "then it could never store the missing batch."),
@@ -97,7 +97,7 @@ DEFAULT_QUESTION = Question(
         Option("Off by default.", lambda run: not numbered(run), "idempotence is off unless asked for",
                sequence_words),
     ),
-    explanation="It's on, since kafka-python 3.0. The answer depends on the client and its version.",
+    explanation="kafka-python has had it on since 3.0. Other clients differ, and so do older versions.",
 )
 
 ACKS_1 = Question(
@@ -111,38 +111,39 @@ ACKS_1 = Question(
                "a conflict is always an error",
                lambda run: f"it started, and the application was told {told_words(run)}."),
     ),
-    explanation="A default gives way to a setting that you wrote. The client raises nothing, and says so "
-                "only in one line of its log.",
+    explanation="A default gives way to a setting that you wrote. The client raises nothing. Only one line "
+                "in its log says that idempotence is off.",
 )
 
 SAW_SEQUENCE = Question(
     id="4.saw-sequence", kind="observation", scenario=WITH_ACKS_1,
-    text="Idempotence was off in this run, and there's no duplicate yet. Where can you see that it was off?",
+    text="Idempotence was off in this run, and yet nothing was stored twice. Where can you see that it was "
+         "off?",
     options=(
         Option("In what the application was told.", lambda run: not all_ok(run), "ok means once",
                lambda run: f"it was told {told_words(run)}, with the offsets {offsets_told(run)}."),
         Option("In the requests, because they carry no sequence.", lambda run: not numbered(run)),
         Option("Nowhere.", lambda run: numbered(run), "idempotence cannot be seen", sequence_words),
     ),
-    explanation="The column `sequence` says *none*, and the producer never asked for an id. At work "
-                "you'd look into the client's log first. The next cell does: it's one line, and where no "
-                "logging is set up nobody sees it.",
+    explanation="The column `sequence` says *none*, and the producer never asked for a producer id. At work "
+                "you'd look into the client's log first. The next cell shows it. It's a single line, and if "
+                "no logging is set up nobody sees it.",
 )
 
 EXPLICIT = Question(
     id="4.explicit", kind="choice",
-    text="And if you set both explicitly, `enable_idempotence=True` and `acks=1`?",
+    text="What happens if you set both explicitly, `enable_idempotence=True` and `acks=1`?",
     options=(
-        Option("`acks=1` wins again.", False, "settings give way silently",
+        Option("`acks=1` wins again, silently.", False, "settings give way silently",
                "the client doesn't silently drop a setting that you wrote."),
         Option("`acks` is raised to `\"all\"`.", False, "settings give way silently",
-               "librdkafka adjusts what you left at its default, but there too an explicit `acks=1` is an "
-               "error."),
+               "no client here raises it. kafka-python, Java's client and librdkafka all refuse an explicit "
+               "`acks=1`."),
         Option("The producer refuses to start.", True),
     ),
-    explanation="Two explicit settings that conflict are an error when the producer starts, and not a "
-                "duplicate a year later. So set it explicitly, and nobody can undo it unnoticed with a later "
-                "`acks=1`.",
+    explanation="Two explicit settings that conflict give you an error when the producer starts, rather than "
+                "a duplicate a year later. So if you set idempotence explicitly, nobody can switch it off "
+                "unnoticed with a later `acks=1`.",
 )
 
 LOST_ACK_QUESTION = Question(
@@ -157,7 +158,7 @@ LOST_ACK_QUESTION = Question(
         Option("`m0 m2`", lambda run: run.values() == ["m0", "m2"], "no ack means not stored",
                lambda run: f"the log holds {log_words(run)}."),
     ),
-    explanation="One setting, perhaps chosen for speed, and the duplicates of lesson 2 are back. Once more "
+    explanation="One setting, perhaps chosen for speed, and the copies of lesson 2 are back. Once more "
                 "the client raised nothing. `acks=1` by itself makes no copy: it switched off what would "
                 "have prevented one.",
 )
@@ -171,28 +172,28 @@ COST = Question(
                "these 14 bytes are in every batch. Without idempotence they hold -1."),
         Option("None.", True),
         Option("4 for each record.", False, "every record carries a number",
-               "records carry no sequence of their own."),
+               "a batch carries one number, that of its first record."),
     ),
-    explanation="The fields are in every batch anyway, as you saw in lesson 1. With idempotence off they "
-                "hold -1.",
+    explanation="You saw the fields in lesson 1: they are there in any case. The next cell counts "
+                "the bytes of a batch with and without idempotence.",
 )
 
 FAR = Question(
     id="4.far", kind="choice",
-    text="kafka-python sends forty batches to one partition over 25 ms each way. How does the time with "
-         "idempotence on compare to the time with it off, both with `acks=\"all\"`?",
+    text="kafka-python sends forty batches to one partition, across a link with a delay of 25 ms each way. "
+         "How long does that take with idempotence on, compared with idempotence off? (Both with "
+         "`acks=\"all\"`.)",
     options=(
-        Option("About the same.", False, "idempotence costs nothing",
-               "with idempotence on this client keeps one batch of a partition on its way, and waits for its "
-               "ack."),
-        Option("About three to four times as long.", True),
+        Option("About as long.", False, "idempotence costs nothing",
+               "with idempotence on, this client waits for the ack of each batch before it sends the next."),
+        Option("Three to five times as long.", True),
         Option("About forty times as long.", False, "without idempotence nothing waits",
-               "without idempotence up to five requests are on their way, not all forty."),
+               "without idempotence up to five requests are in flight, not all forty."),
     ),
-    explanation="With idempotence on, kafka-python keeps one batch of a partition on its way, so forty "
-                "batches take forty round trips. With it off, up to five are on their way at a time: eight "
-                "round trips at best, in practice ten or more. The Java client and librdkafka keep up to "
-                "five on their way in both cases, so they aren't slowed down like that.",
+    explanation="With idempotence on, kafka-python keeps only one batch per partition in flight, so forty "
+                "batches take forty round trips. With it off, up to five are in flight at a time. That's "
+                "eight round trips at best, and about ten in our runs. The Java client and librdkafka keep "
+                "up to five in flight in both cases, so they aren't slowed down like that.",
 )
 
 
@@ -270,7 +271,7 @@ EXERCISES = (
         wrong=(given({2: "lose ack"}), given({2: "repeat"}), given({"2-4": "lose ack"}),
                                              given({2: "store and answer 20", 3: "lose ack"}), given({}),
                                              given({2: "lose ack", 3: "forget idle ids"})),
-        explanation="You can't with one batch in flight, as long as the one producer stays alive and these "
+        explanation="You can't, as long as there's one batch in flight, the producer stays alive, and these "
                     "are the only faults. Lesson 5 kills the producer, and lesson 6 looks for what the "
                     "broker forgets.",
     ),
