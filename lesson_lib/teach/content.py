@@ -8,7 +8,7 @@ run.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import import_module, resources
 from typing import Any, Literal, Protocol
@@ -22,27 +22,31 @@ Kind = Literal["recall", "choice", "prediction", "observation"]
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A run written down: what `simulate` is called with.
+    """A run written down: what `simulate`, or `made_by` instead, is called with.
 
     Its text is that call, so it can be pasted into a cell.
     """
 
     values: int | tuple[str, ...] = 3
     settings: Mapping[str, Any] = field(default_factory=dict)
+    made_by: Callable[..., History] = simulate
 
     def run(self, **changes: Any) -> History:
         """The simulated run, with some settings changed."""
-        values = self.values if isinstance(self.values, int) else list(self.values)
-        return simulate(values, **{**self.settings, **changes})
+        return self.made_by(self._sent, **{**self.settings, **changes})
 
     def with_settings(self, **changes: Any) -> Scenario:
         """The same run with some settings changed; None takes a setting out."""
         merged = {**self.settings, **changes}
-        return Scenario(self.values, {name: value for name, value in merged.items() if value is not None})
+        return replace(self, settings={name: value for name, value in merged.items() if value is not None})
+
+    @property
+    def _sent(self) -> int | list[str]:
+        return self.values if isinstance(self.values, int) else list(self.values)
 
     def __str__(self) -> str:
-        values = self.values if isinstance(self.values, int) else list(self.values)
-        return f"simulate({', '.join([repr(values), *(f'{k}={v!r}' for k, v in self.settings.items())])})"
+        settings = (f"{name}={value!r}" for name, value in self.settings.items())
+        return f"{self.made_by.__name__}({', '.join([repr(self._sent), *settings])})"
 
 
 def scenario(values: int | tuple[str, ...] = 3, **settings: Any) -> Scenario:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from types import FunctionType
 from typing import Any
 
-from lesson_lib.core.partition_log import Rule
 from lesson_lib.teach import store
 from lesson_lib.teach.tasks.learner_rule import Accept, LearnerBroker, as_rule
 from lesson_lib.text_table import wrap_output
@@ -16,14 +15,11 @@ from lesson_lib.text_table import wrap_output
 ITEM = "2.own-rule"
 
 
-def own_rule() -> Rule:
-    """The rule last handed in for 2.own-rule, for `simulate(..., rule=own_rule())`; prints which it is."""
+def own_rule() -> LearnerBroker:
+    """The rule last handed in for 2.own-rule, for `simulate(..., rule=own_rule())` and `explore`; prints which
+    it is.
+    """
     return as_rule(_accept())
-
-
-def own_broker() -> LearnerBroker:
-    """The same rule for `explore(..., rule=own_broker())`, which tries it in many states at once."""
-    return LearnerBroker(accept=_accept())
 
 
 def _accept() -> Accept:

@@ -103,22 +103,9 @@ def story(*lines: str, **settings: Any) -> Story:
     return Story(settings=settings, lines=lines)
 
 
-@dataclass(frozen=True, slots=True)
-class Pipeline(Scenario):
-    """A call of `simulate_pipeline`."""
-
-    def run(self, **changes: Any) -> History:
-        """The run, with some settings changed."""
-        values = self.values if isinstance(self.values, int) else list(self.values)
-        return simulate_pipeline(values, **{**self.settings, **changes})
-
-    def __str__(self) -> str:
-        return Scenario.__str__(self).replace("simulate(", "simulate_pipeline(", 1)
-
-
-def pipeline(*values: str, **settings: Any) -> Pipeline:
+def pipeline(*values: str, **settings: Any) -> Scenario:
     """Write a pipeline down: `pipeline("a", "b", crash={2: "send"})`."""
-    return Pipeline(values, settings)
+    return Scenario(values, settings, simulate_pipeline)
 
 
 def _handed(log: PartitionLog, n: int, producer_id: int, epoch: int, base_sequence: int,

@@ -69,25 +69,16 @@ def record(item_id: str, entry: Entry) -> None:
 def _read() -> dict[str, list[Entry]]:
     path = folder() / FILE
     try:
-        text = path.read_text(encoding="utf-8")
+        data = json.loads(path.read_text(encoding="utf-8"))
+        kept = data["answers"]
+        if data["version"] == VERSION and all(isinstance(one, list) for one in kept.values()) and all(
+                isinstance(entry, dict) for one in kept.values() for entry in one):
+            return kept
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    except (OSError, UnicodeDecodeError):
-        text = ""
-    return _parse(text) if _is_ours(text) else _set_aside(path)
-
-
-def _is_ours(text: str) -> bool:
-    with suppress(ValueError, TypeError, KeyError, AttributeError):
-        data = json.loads(text)
-        return data["version"] == VERSION and all(
-            isinstance(kept, list) and all(isinstance(entry, dict) for entry in kept)
-            for kept in data["answers"].values())
-    return False
-
-
-def _parse(text: str) -> dict[str, list[Entry]]:
-    return json.loads(text)["answers"]
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        pass  # not one of ours, or not to be read
+    return _set_aside(path)
 
 
 def _set_aside(path: Path) -> dict[str, list[Entry]]:

@@ -8,7 +8,7 @@ from lesson_lib import own_rule, show, simulate
 from lesson_lib.explorer.explore import explore
 from lesson_lib.history.story import as_story, recognised
 from lesson_lib.teach import store
-from lesson_lib.teach.own_rule import function_in, own_broker
+from lesson_lib.teach.own_rule import function_in
 from lesson_lib.text_table import WIDTH
 
 EVERY_NUMBER = """def accept(batch, memory):
@@ -62,5 +62,5 @@ def test_a_source_without_a_function_gives_none(source: str) -> None:
 
 def test_it_comes_back_against_every_schedule_too() -> None:
     """In lesson 6, five in flight: `explore` tries it in many states at once, so nothing may be left in it between them."""
-    found = [explore(["a", "b", "c"], in_flight=5, rule=own_broker()).anomaly_names for _ in range(2)]
+    found = [explore(["a", "b", "c"], in_flight=5, rule=own_rule()).anomaly_names for _ in range(2)]
     assert found == [["hole", "lost write"]] * 2

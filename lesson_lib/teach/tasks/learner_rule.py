@@ -18,9 +18,8 @@ from typing import Any, ClassVar
 
 from lesson_lib.core.batch import Batch
 from lesson_lib.core.error_codes import ErrorCode
-from lesson_lib.core.kafka_version import KafkaVersion
-from lesson_lib.core.partition_log import PartitionLog, Rule
-from lesson_lib.core.producer_state import Appended, Duplicate, ProducerStateEntry, Refused, Verdict
+from lesson_lib.core.partition_log import PartitionLog
+from lesson_lib.core.producer_state import Appended, Duplicate, Refused, Verdict
 from lesson_lib.draw import show
 from lesson_lib.errors import LessonError
 from lesson_lib.explorer.explore import explore
@@ -55,22 +54,9 @@ def as_seen(batch: Batch) -> SeenBatch:
     return SeenBatch(" ".join(map(str, batch.payload)), batch.producer_id, batch.base_sequence)
 
 
-def as_rule(accept: Accept) -> Rule:
-    """A broker's rule from a function that says True (store) or False (drop).
-
-    Each rule has a memory of its own.
-    """
-    memory: dict[Any, Any] = {}
-    log: list[SeenBatch] = []
-
-    def rule(entry: ProducerStateEntry | None, batch: Batch, log_end_offset: int,
-             version: KafkaVersion) -> Verdict:
-        seen = as_seen(batch)
-        if _decision(accept, seen, memory, first=log_end_offset == 0 and not memory):
-            log.append(seen)
-            return Appended(log_end_offset)
-        return Duplicate(_first_like(seen, log))
-    return rule
+def as_rule(accept: Accept) -> LearnerBroker:
+    """For `simulate(..., rule=...)` and `explore`, from a function that says True (store) or False (drop)."""
+    return LearnerBroker(accept=accept)
 
 
 def _decision(accept: Accept, batch: SeenBatch, memory: dict[Any, Any], first: bool,
@@ -91,7 +77,7 @@ def _decision(accept: Accept, batch: SeenBatch, memory: dict[Any, Any], first: b
 
 @dataclass
 class LearnerBroker(PartitionLog):
-    """A broker with the learner's rule, for the explorer; `remembered` is the rule's memory."""
+    """A broker with the learner's rule; `remembered` is the rule's memory."""
 
     accept: Accept = bool  # type: ignore[assignment]
     remembered: dict[Any, Any] = field(init=False, default_factory=dict)
