@@ -16,8 +16,9 @@ ITEM = "2.own-rule"
 
 
 def own_rule() -> LearnerBroker:
-    """The rule last handed in for 2.own-rule, for `simulate(..., rule=own_rule())` and `explore`; prints which
-    it is.
+    """The rule last handed in for 2.own-rule, for `simulate(..., rule=own_rule())` and `explore`.
+
+    Prints which it is.
     """
     return as_rule(_accept())
 
