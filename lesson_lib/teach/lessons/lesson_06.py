@@ -127,8 +127,8 @@ RECALL = (
     ),
     Question(
         id="6.recall-restart", kind="recall", scenario=scenario(3, faults={2: "kill producer"}, resend=True),
-        text="A producer without a transactional id dies, and you start it again. What does the new one look "
-             "like to the broker?",
+        text="A producer without a `transactional_id` dies, and you start it again. What does the new one "
+             "look like to the broker?",
         options=(
             Option("Like the old one, starting over at sequence 0.", lambda run: ids(run) == 1,
                    "a restart reuses the producer id",
@@ -276,7 +276,7 @@ EXPIRE = Question(
         Option("A day after the last batch that it stored under that id.", True),
         Option("When the producer calls `close()`.", False, "close releases the producer id",
                "`close` tells the broker nothing, as in lesson 5."),
-        Option("A day after the coordinator gave it out.", False, "a producer id expires by its age",
+        Option("A day after a broker gave it out.", False, "a producer id expires by its age",
                "its age doesn't matter: with each batch that the broker stores, the time starts again."),
     ),
     explanation="There is no session. The setting is `producer.id.expiration.ms`, 24 hours by default. What "
@@ -330,7 +330,7 @@ TOLD = Question(
     text="That was the Java client. Now librdkafka meets the same fault. What does it tell its application "
          "about `m0`?",
     options=(
-        Option("The same: no ok for `m0`.", lambda run: run.told[0] != "ok",
+        Option("No ok for `m0`.", lambda run: run.told[0] != "ok",
                "what is missing never gets an ok",
                lambda run: f"the application is told {told_words(run)}."),
         Option("Ok, and `m0` is in the log after a retry.",

@@ -161,7 +161,7 @@ ALONE = Question(
         Option("Yes, if the consumers commit their offsets as well.", False,
                "a committed offset makes reading exact",
                "the result and the committed offset are two writes, and a crash can come between them."),
-        Option("No, however many there are and whatever they commit.", True),
+        Option("No, not even then.", True),
     ),
     explanation="The interesting part is what exactly is missing. The next runs show it piece by piece.",
 )
@@ -178,8 +178,8 @@ TWO_PARTITIONS = Question(
                "the broker completes what was begun", logs_are),
     ),
     explanation="To the broker there was one batch, and it's stored. Only the process knew that another was "
-                "to follow. The article calls this sentence a myth, and it's right. (The picture finds no "
-                "anomaly, because each log by itself is in order.)",
+                "to follow. The article calls the sentence above a myth, and it's right. (The picture finds "
+                "no anomaly, because each log by itself is in order.)",
 )
 
 COMMIT_QUESTION = Question(
@@ -243,8 +243,8 @@ OPEN_QUESTION = Question(
     explanation="A `read_committed` consumer stops just before the first record of the oldest open "
                 "transaction. That place is the *last stable offset*, `LSO` in the pictures. Everything "
                 "behind it waits, no matter who sent it. The wait ends when the coordinator gives up on the "
-                "slow producer after `transaction.timeout.ms`, one minute by default. In a real cluster that "
-                "takes up to 10 seconds more, because Kafka's coordinator looks only every 10 seconds. The "
+                "slow producer after `transaction.timeout.ms`, one minute by default. With Apache Kafka that "
+                "takes up to 10 seconds more, because its coordinator looks only every 10 seconds. The "
                 "simulated one ends the transaction at once.",
 )
 
