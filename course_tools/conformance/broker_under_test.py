@@ -55,20 +55,21 @@ class BrokerUnderTest:
         """The lowest and highest version of Produce that the broker serves."""
         return self.client.versions[0]
 
-    def run(self, scripts: Sequence[Script]) -> list[ScriptOutcome]:
-        """The outcome of each script. Where the broker hangs up, each script is played alone."""
+    def run(self, scripts: Sequence[Script], *, ends: bool = True) -> list[ScriptOutcome]:
+        """The outcome of each script, what is left at the end only if `ends`. Where the broker hangs up, each
+        script is played alone."""
         try:
-            return self._together(scripts) if scripts else []
+            return self._together(scripts, ends) if scripts else []
         except ConnectionError:
             self.close()
             self.client = RawClient(self.address, timeout=TIMEOUT_SECONDS)
         alone = len(scripts) == 1
-        return [self._hung_up(script) if alone else self.run([script])[0] for script in scripts]
+        return [self._hung_up(script) if alone else self.run([script], ends=ends)[0] for script in scripts]
 
     def _hung_up(self, script: Script) -> ScriptOutcome:
         return ScriptOutcome(tuple(Seen(-1, note="the broker closed the connection") for _ in script.steps))
 
-    def _together(self, scripts: Sequence[Script]) -> list[ScriptOutcome]:
+    def _together(self, scripts: Sequence[Script], ends: bool) -> list[ScriptOutcome]:
         """All scripts on new topics, which are deleted at the end."""
         groups = [self._plays(*group) for group in self._grouped(scripts)]
         plays = [play for group in groups for play in group]
@@ -77,7 +78,8 @@ class BrokerUnderTest:
             self._find_coordinator(plays[0].topic)
         for number in range(max(len(s.steps) for s in scripts)):
             self._wave([p for p in plays if number < len(p.script.steps)])
-        outcomes = [one for group in groups for one in end_state.outcomes(self.client, group[0].topic, group)]
+        outcomes = [one for group in groups for one in end_state.outcomes(self.client, group[0].topic, group)
+                    ] if ends else [ScriptOutcome(tuple(play.seen)) for play in plays]
         if DeleteTopicsRequest.API_KEY in self.client.versions:
             for group in groups:
                 self.client.ask(requests.delete_topic(group[0].topic))

@@ -21,7 +21,7 @@ from random import Random
 from course_tools.conformance.broker_under_test import BrokerUnderTest, in_step
 from course_tools.conformance.compare import Comparison, compare, smallest
 from course_tools.conformance.generate import random_script
-from course_tools.conformance.judgement import Difference, Judgement
+from course_tools.conformance.judgement import LEFT, Difference, Judgement
 from course_tools.conformance.mirror import DECISION_TABLE
 from course_tools.conformance.report import ProgressBar, page, told
 from course_tools.conformance.script import Script, parse
@@ -124,8 +124,8 @@ def judge(kafka: BrokerUnderTest, theirs: BrokerUnderTest, made: Iterable[Script
     def small(one: Difference) -> Comparison | None:
         """A script that shows this difference, as short as it gets; None where it does not happen again."""
         tried = sorted(one.found, key=lambda each: len(each.script.steps))[:TRIES]
-        found = (smallest(kafka, theirs, each, lambda compared: one.cause in judged.causes_of(compared))
-                 for each in tried)
+        found = (smallest(kafka, theirs, each, lambda compared: one.cause in judged.causes_of(compared),
+                          ends=one.cause.level == LEFT) for each in tried)
         return next(filter(None, found), None)
     judged.settle(small)
     return judged

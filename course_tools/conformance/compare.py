@@ -37,20 +37,22 @@ class Comparison:
 
 
 def compare(left: BrokerUnderTest, right: BrokerUnderTest, scripts: Iterable[Script],
-            together: int = TOGETHER) -> Iterator[Comparison]:
-    """Play every script on both brokers, `together` at a time, and yield what came of each."""
+            together: int = TOGETHER, *, ends: bool = True) -> Iterator[Comparison]:
+    """Play every script on both brokers, `together` at a time, and yield what came of each; what is left at
+    the end only if `ends`."""
     waiting = iter(scripts)
     with ThreadPoolExecutor(2) as pool:
         while chunk := list(islice(waiting, together)):
-            outcomes = pool.map(lambda side, chunk=chunk: side.run(chunk), (left, right))
+            outcomes = pool.map(lambda side, chunk=chunk: side.run(chunk, ends=ends), (left, right))
             yield from (Comparison(*found) for found in zip(chunk, *outcomes, strict=True))
 
 
 def smallest(left: BrokerUnderTest, right: BrokerUnderTest, found: Comparison,
-             is_it: Callable[[Comparison], bool]) -> Comparison | None:
-    """The shortest script near `found` of which `is_it` holds; None where that does not happen again."""
+             is_it: Callable[[Comparison], bool], *, ends: bool = True) -> Comparison | None:
+    """The shortest script near `found` of which `is_it` holds; None where that does not happen again.
+    `ends`: whether `is_it` looks at what is left at the end."""
     def again(scripts: Sequence[Script]) -> list[bool]:
-        return [is_it(compared) for compared in compare(left, right, scripts)]
+        return [is_it(compared) for compared in compare(left, right, scripts, ends=ends)]
     if not again([found.script])[0]:
         return None
     return next(compare(left, right, [shrink(found.script, again)]))
