@@ -12,6 +12,7 @@ from kafka.protocol.broker_version_data import BROKER_API_VERSIONS
 
 from lesson_lib.broker.connection import VERSIONS
 from lesson_lib.broker.embedded import NEWEST, EmbeddedBroker
+from lesson_lib.broker.handlers.topics import BROKER_SETTINGS, SETTINGS
 from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.faults import NAMES
 from lesson_lib.wire.messages import REQUESTS
@@ -32,6 +33,10 @@ def test_what_is_served_is_in_the_table() -> None:
     served = {REQUESTS[key].__name__.removesuffix("Request"): versions for key, versions in VERSIONS.items()}
     assert [name for name, *_ in rows] == sorted(served)
     assert {name: (int(low), int(high)) for name, low, high in rows} == served
+
+
+def test_as_many_settings_are_told_as_the_page_says() -> None:
+    assert f"DescribeConfigs shows {len(SETTINGS)} settings of a topic and three of a broker" in PAGE and len(BROKER_SETTINGS) == 3
 
 
 def test_whatever_else_a_broker_serves_is_named() -> None:
