@@ -1,7 +1,8 @@
-"""The same made-up histories for the embedded broker and for Apache Kafka, and every difference in their
-answers.
+"""Any broker judged by Kafka's rule: the same made-up histories for it and for the embedded broker, and every
+difference in what they answer.
 
 `script` is what is sent, `generate` makes scripts up (it knows the edges from `mirror`), `broker_under_test`
-plays them and `end_state` asks what is left, `compare` lays two brokers side by side, `shrink` makes a
-difference small enough to read. Whether a broker is right is decided by Apache Kafka alone, never here.
+plays them and `end_state` asks what is left, `compare` lays two brokers side by side, `judgement` groups what
+differs by rows of the `decision_table`, `shrink` makes a difference small enough to read. Whether the
+embedded broker is right is decided by Apache Kafka alone, never here.
 """

@@ -15,15 +15,16 @@ import json
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import asdict
+from itertools import tee
 from pathlib import Path
 from random import Random
 
 from course_tools.conformance.broker_under_test import BrokerUnderTest, in_step
 from course_tools.conformance.compare import Comparison, compare, smallest
+from course_tools.conformance.decision_table import DECISION_TABLE
 from course_tools.conformance.generate import random_script
 from course_tools.conformance.judgement import LEFT, Difference, Judgement
-from course_tools.conformance.mirror import DECISION_TABLE
-from course_tools.conformance.report import ProgressBar, page, told
+from course_tools.conformance.report import Progress, page, told
 from course_tools.conformance.script import Script, parse
 from course_tools.conformance.targets import Target, running, targets
 from course_tools.page import write
@@ -88,7 +89,7 @@ def _one(target: Target, options: argparse.Namespace) -> int:
             made: Iterator[Script] = iter([parse(options.replay)])
         else:
             made = scripts(options.seed, options.count, kafka, theirs)
-        bar = ProgressBar(1 if options.replay else options.count)
+        bar = Progress(1 if options.replay else options.count)
         judged = judge(kafka, theirs, made, name, rule, bar)
     how = "one script" if options.replay else f"{options.count} histories, seed {options.seed}"
     head = f"{name}, judged by the rule of Kafka {rule}: {how}."
@@ -108,13 +109,15 @@ def scripts(seed: int, count: int, *sides: BrokerUnderTest) -> Iterator[Script]:
 
 
 def judge(kafka: BrokerUnderTest, theirs: BrokerUnderTest, made: Iterable[Script], name: str,
-          rule: str = "4.4", bar: ProgressBar | None = None) -> Judgement:
+          rule: str = "4.4", bar: Progress | None = None) -> Judgement:
     """Play every script on both, look further where they differ, and make each difference small."""
     judged = Judgement(name, KafkaVersion.of(rule))
     waiting = ((script, 0) for script in made)
     for number in range(ROUNDS):
         again: list[tuple[Script, int]] = []
-        for compared, since in _played(kafka, theirs, waiting):
+        played, counted = tee(waiting)
+        outcomes = compare(kafka, theirs, (script for script, _ in played))
+        for compared, (_, since) in zip(outcomes, counted, strict=False):
             if rest := judged.take(compared, since):
                 again.append(rest)
             if bar and not number:
@@ -129,19 +132,6 @@ def judge(kafka: BrokerUnderTest, theirs: BrokerUnderTest, made: Iterable[Script
         return next(filter(None, found), None)
     judged.settle(small)
     return judged
-
-
-def _played(kafka: BrokerUnderTest, theirs: BrokerUnderTest,
-            waiting: Iterable[tuple[Script, int]]) -> Iterator[tuple[Comparison, int]]:
-    """Each comparison, with the step from which on it counts."""
-    since: list[int] = []
-
-    def remembered() -> Iterator[Script]:
-        for script, step in waiting:
-            since.append(step)
-            yield script
-    for number, compared in enumerate(compare(kafka, theirs, remembered())):
-        yield compared, since[number]
 
 
 def _as_json(judged: Judgement) -> dict[str, object]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from course_tools.conformance.broker_under_test import BrokerUnderTest
-from course_tools.conformance.outcome import Disagreement, ScriptOutcome, differences
+from course_tools.conformance.outcome import ScriptOutcome, ends_that_differ, steps_that_differ
 from course_tools.conformance.script import Script
 from course_tools.conformance.shrink import shrink
 
@@ -24,16 +24,16 @@ class Comparison:
     right: ScriptOutcome
 
     @property
-    def differences(self) -> list[Disagreement]:
+    def differences(self) -> list[str]:
         """Empty when the two agree."""
-        return differences(self.left, self.right)
+        return steps_that_differ(self.left, self.right) + ends_that_differ(self.left, self.right)
 
     def __str__(self) -> str:
         width = max(len(str(step)) for step in self.script.steps)
         seen = zip(self.script.steps, self.left.steps, self.right.steps, strict=True)
         lines = [f"{' ≠'[a != b]} {n:>2}. {str(step).ljust(width)}  {a if a == b else f'{a}  |  {b}'}"
                  for n, (step, a, b) in enumerate(seen, 1)]
-        return "\n".join([*lines, *(f"≠ {d}" for d in self.differences if d.step < 0)])
+        return "\n".join([*lines, *(f"≠ {end}" for end in ends_that_differ(self.left, self.right))])
 
 
 def compare(left: BrokerUnderTest, right: BrokerUnderTest, scripts: Iterable[Script],

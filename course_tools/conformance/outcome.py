@@ -49,28 +49,18 @@ class ScriptOutcome:
     partitions: tuple[EndState, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Disagreement:
-    """One thing in which two brokers disagree. `step` counts from 0; -1 is the end of the script."""
-
-    step: int
-    where: str
-    left: str
-    right: str
-
-    def __str__(self) -> str:
-        return f"{self.where}: {self.left}  |  {self.right}"
+def steps_that_differ(left: ScriptOutcome, right: ScriptOutcome) -> list[str]:
+    """A line for each step of which the two tell something else."""
+    return [f"step {n}: {a}  |  {b}" for n, (a, b) in enumerate(zip(left.steps, right.steps, strict=True), 1)
+            if a != b]
 
 
-def differences(left: ScriptOutcome, right: ScriptOutcome) -> list[Disagreement]:
-    """Every disagreement, in the order of the script."""
-    found = [Disagreement(n, f"step {n + 1}", str(a), str(b))
-             for n, (a, b) in enumerate(zip(left.steps, right.steps, strict=True)) if a != b]
-    for number, (a, b) in enumerate(zip(left.partitions, right.partitions, strict=False)):
-        found += [Disagreement(-1, f"at the end, partition {number}, {f.name.replace('_', ' ')}",
-                             _text(getattr(a, f.name)), _text(getattr(b, f.name)))
-                  for f in fields(EndState) if getattr(a, f.name) != getattr(b, f.name)]
-    return found
+def ends_that_differ(left: ScriptOutcome, right: ScriptOutcome) -> list[str]:
+    """A line for each thing that is left otherwise at the end."""
+    return [f"at the end, partition {number}, {f.name.replace('_', ' ')}: "
+            f"{_text(getattr(a, f.name))}  |  {_text(getattr(b, f.name))}"
+            for number, (a, b) in enumerate(zip(left.partitions, right.partitions, strict=False))
+            for f in fields(EndState) if getattr(a, f.name) != getattr(b, f.name)]
 
 
 def _text(value: int | tuple[str, ...]) -> str:

@@ -1,4 +1,4 @@
-"""What a reader sees: a bar, and each difference with its shortest script and its picture."""
+"""What a reader sees: how far it is, and each difference with its shortest script and its picture."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import Iterator
 from html import escape
-from typing import TextIO
 
 from course_tools.conformance.as_history import as_history
 from course_tools.conformance.judgement import Difference, Judgement
@@ -14,31 +13,22 @@ from course_tools.page import html_page, items, section
 from lesson_lib import draw
 from lesson_lib.draw.picture import Picture
 
-WIDTH = 32
 MOST_SHOWN = 12  # differences with their picture
 
 
-class ProgressBar:
-    """One line that fills up on a terminal; elsewhere a line at each tenth."""
+class Progress:
+    """A line on stderr at each tenth of the histories."""
 
-    def __init__(self, total: int, out: TextIO = sys.stderr) -> None:
-        self.total, self.out, self.done, self.started = total, out, 0, time.monotonic()
+    def __init__(self, total: int) -> None:
+        self.total, self.done, self.started = total, 0, time.monotonic()
 
     def add(self, found: int) -> None:
         """One history more is done; `found` differences are known so far."""
         self.done += 1
-        tenth = max(self.total // 10, 1)
-        if self.out.isatty() and (self.done % 10 == 0 or self.done == self.total):
-            print(f"\r{self._text(found)}", end="\n" if self.done == self.total else "", file=self.out,
-                  flush=True)
-        elif not self.out.isatty() and (self.done % tenth == 0 or self.done == self.total):
-            print(self._text(found), file=self.out, flush=True)
-
-    def _text(self, found: int) -> str:
-        full = WIDTH * self.done // self.total
-        rate = self.done / max(time.monotonic() - self.started, 1e-9)
-        bar = f"[{'#' * full}{'.' * (WIDTH - full)}]"
-        return f"{bar} {self.done}/{self.total} histories, {rate:.0f} a second, {found} differences"
+        if self.done % max(self.total // 10, 1) == 0 or self.done == self.total:
+            rate = self.done / max(time.monotonic() - self.started, 1e-9)
+            print(f"{self.done} of {self.total} histories, {rate:.0f} a second, {found} differences",
+                  file=sys.stderr, flush=True)
 
 
 def told(judged: Judgement) -> Iterator[str]:

@@ -11,7 +11,7 @@ import pytest
 from course_tools.conformance.broker_under_test import BrokerUnderTest
 from course_tools.conformance.command import scripts
 from course_tools.conformance.compare import Comparison, compare
-from course_tools.conformance.mirror import DECISION_TABLE
+from course_tools.conformance.decision_table import DECISION_TABLE
 from course_tools.conformance.script import parse
 from course_tools.conformance.targets import OLDER_RELEASE, Target, running
 from lesson_lib.broker.embedded import EmbeddedBroker

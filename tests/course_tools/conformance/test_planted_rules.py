@@ -15,7 +15,7 @@ from course_tools.conformance.broker_under_test import BrokerUnderTest
 from course_tools.conformance.compare import Comparison, compare, smallest
 from course_tools.conformance.end_state import _marker
 from course_tools.conformance.generate import random_script
-from course_tools.conformance.outcome import ScriptOutcome, Seen, differences
+from course_tools.conformance.outcome import ScriptOutcome, Seen, steps_that_differ
 from course_tools.conformance.script import parse
 from lesson_lib.broker.cluster import Topic
 from lesson_lib.broker.embedded import EmbeddedBroker
@@ -101,8 +101,8 @@ def test_a_broker_that_hangs_up_is_named_for_the_script_that_made_it() -> None:
 def test_each_kind_of_difference_is_seen() -> None:
     step = Seen(0, 3, "+1", 0)
     for change in ({"error": 45}, {"base_offset": 4}, {"append_time": ""}, {"log_start_offset": 1}, {"note": "x"}):
-        assert len(differences(ScriptOutcome((step,)), ScriptOutcome((replace(step, **change),)))) == 1
-    assert differences(ScriptOutcome((step,)), ScriptOutcome((step,))) == []
+        assert len(steps_that_differ(ScriptOutcome((step,)), ScriptOutcome((replace(step, **change),)))) == 1
+    assert steps_that_differ(ScriptOutcome((step,)), ScriptOutcome((step,))) == []
 
 
 def test_a_counterexample_is_a_history_like_any_other() -> None:
