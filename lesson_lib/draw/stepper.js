@@ -16,7 +16,8 @@
     .lesson-boxes b { margin-right: .8em; display: inline-block; position: sticky; top: 0 } .lesson-boxes span > span { display: inline-block; margin-right: 1em; white-space: nowrap }
     .lesson-boxes .new, .lesson-picture pre .new { background: #fff4c2; color: #1a1a1a; box-shadow: 0 0 0 2px #e69f00 }
     .lesson-sheet [data-event] { cursor: pointer }
-    @media (max-width: 600px) { .lesson-boxes > div { max-height: 6.6em !important } }
+    @media (max-width: 600px) { .lesson-boxes > div { max-height: 6.6em } .lesson-boxes span > span { white-space: normal } }
+    @media (pointer: coarse) { .lesson-steps button { min-height: 40px } }
     @media print { .lesson-picture > div { max-height: none !important } }
     .lesson-sheet g.new { filter: drop-shadow(0 0 2px #b35c00) drop-shadow(0 0 3px #e69f00) }`; // an animation costs half a frame a step
   const PHONE = 600; // pixels: a place that is narrower shows so little that a picture opens where something happens

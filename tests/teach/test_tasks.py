@@ -12,13 +12,13 @@ from lesson_lib.core.producer_state import Appended, Duplicate, judge
 from lesson_lib.errors import LessonError
 from lesson_lib.sim import simulate
 from lesson_lib.teach import as_rule, exercise, store
-from lesson_lib.teach.content import find, scenario
+from lesson_lib.teach.content import all_items, find, scenario
 from lesson_lib.teach.lessons import rules_02
 from lesson_lib.teach.message import Outcome
 from lesson_lib.teach.tasks import bounded
 from lesson_lib.teach.tasks.learner_rule import SeenBatch
 from lesson_lib.teach.tasks.puzzle import FAULTS, MutantTask, PuzzleTask, schedules
-from lesson_lib.teach.tasks.task import given
+from lesson_lib.teach.tasks.task import Task, given
 
 TASK = {"id": "0.x", "text": "", "hints": ("one", "two"), "right": (given({}),), "wrong": (), "explanation": "Because."}
 
@@ -284,6 +284,23 @@ def test_any_script_gets_a_sentence(answer: Any) -> None:
         no_fault = isinstance(find(name), PuzzleTask) and answer in ({}, "")
         tried = no_fault or (name == "1.last-offset" and answer == 0 and answer is not False)
         assert said.outcome == (Outcome.WRONG if tried else Outcome.CANNOT_RUN) and said.text, (name, said.line)
+
+
+NO_ANSWERS = ["loose ack", {2: "loose ack"}, {2: "lose akc"}, {99: "lose ack"}, {"x": "lose ack"}, 3.5, object(), [1, [2]], [object()],
+              {"batches": "two", "in_flight": 1, "faults": 1}, {"batches": 1}, lambda a, b, c, d: 1 / 0, float("nan"), {2: None}, True,
+              set(), b"x"]
+TASKS = [item for item in all_items() if isinstance(item, Task)]
+
+
+@pytest.mark.parametrize("task", TASKS, ids=[task.id for task in TASKS])
+def test_what_is_no_answer_is_never_called_wrong(task: Task) -> None:
+    for answer in NO_ANSWERS:
+        assert task.check(answer).outcome in (Outcome.CANNOT_RUN, Outcome.NOT_ATTEMPTED), answer
+
+
+def test_a_list_of_another_kind_cannot_be_checked_but_nothing_may_be_meant() -> None:
+    numbers = find("3.count-numbers")
+    assert numbers.check([1, None]).outcome == Outcome.WRONG and numbers.check(["1"]).outcome == Outcome.CANNOT_RUN
 
 
 def test_a_script_without_an_end_is_over_any_budget() -> None:

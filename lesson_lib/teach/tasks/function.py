@@ -43,11 +43,16 @@ class ValueTask(Task):
         truth = self.truth(run)
         if isinstance(truth, list) and isinstance(answer, (list, tuple)):
             answer = [one.decode(errors="replace") if isinstance(one, bytes) else one for one in answer]
-        if type(answer) is not type(truth):
+        if type(answer) is not type(truth) or (_kinds(truth) and _kinds(answer) - _kinds(truth)):
             raise LessonError(f"{answer!r} can't be checked. Hand in {self.expects}.")
         if answer == truth:
             return right(self.explanation)
         return wrong(f"You handed in {answer!r}. {self.against(run, answer)}")
+
+
+def _kinds(value: Any) -> set[type]:
+    """What a list holds; that something is nothing may be meant."""
+    return {type(one) for one in value if one is not None} if isinstance(value, list) else set()
 
 
 @dataclass(frozen=True, kw_only=True)
