@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from lesson_lib.core.kafka_version import DEFAULT_VERSION
+from lesson_lib.core.batch import Batch
+from lesson_lib.core.kafka_version import DEFAULT_VERSION, KafkaVersion
 from lesson_lib.core.partition_log import PartitionLog
-from lesson_lib.core.producer_state import Duplicate, judge
+from lesson_lib.core.producer_state import Appended, Duplicate, judge
 from lesson_lib.errors import LessonError
 from lesson_lib.explorer.explore import explore
 from lesson_lib.explorer.wrong_brokers import BufferAndSort, Kept, at_or_below_is_duplicate
@@ -95,3 +96,13 @@ def test_at_or_below_answers_with_the_offset_of_the_batch_where_it_is_remembered
     for sequence in range(7):
         log.append(batch(sequence))
     assert [log.append(batch(sequence)) for sequence in (4, 0)] == [Duplicate(4), Duplicate(6)]
+
+
+def only_onto_an_empty_log(entry: object, batch: Batch, log_end_offset: int, version: KafkaVersion) -> Appended | Duplicate:
+    """Stores the first batch that comes, drops all others."""
+    return Duplicate(0) if log_end_offset else Appended(log_end_offset)
+
+
+def test_a_rule_sees_where_the_log_ends() -> None:
+    assert {end.log for end in explore(3, rule=only_onto_an_empty_log).outcomes} == {("m0",)}
+    assert simulate(3, rule=only_onto_an_empty_log).values() == ["m0"]
