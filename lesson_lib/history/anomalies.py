@@ -15,7 +15,7 @@ A value that the application itself sent twice is no anomaly: Kafka was asked tw
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from lesson_lib.history.event import Event, Kind, LogCell
@@ -46,9 +46,10 @@ def find_anomalies(events: Sequence[Event], logs: Mapping[tuple[str, int], Seque
                    told: Mapping[int, str]) -> list[Anomaly]:
     """Every anomaly of a finished run, in the order of the table."""
     sent = _batches_sent(events)
+    stored = {cell.batch for cells in logs.values() for cell in cells if cell.kind == "data"}
     found = [a for cells in logs.values() for a in (*_duplicates(cells), *_reordered(cells, sent))]
-    return [*found, *_lost_writes(logs, told, sent), *_aborted_reads(events, logs, told), *_holes(logs, sent),
-            *_polls(events), *_skips(events, logs)]
+    return [*found, *_lost_writes(stored, told, sent), *_failed_and_stored(stored, told),
+            *_aborted_reads(events, logs), *_holes(stored, sent), *_polls(events), *_skips(events, logs)]
 
 
 def _batches_sent(events: Iterable[Event]) -> dict[int, Event]:
@@ -81,33 +82,27 @@ def _reordered(cells: Sequence[LogCell], sent: Mapping[int, Event]) -> list[Anom
             for late, early in pairs]
 
 
-def _stored(logs: Mapping[tuple[str, int], Sequence[LogCell]]) -> set[int]:
-    return {cell.batch for cells in logs.values() for cell in cells if cell.kind == "data"}
-
-
-def _lost_writes(logs: Mapping[tuple[str, int], Sequence[LogCell]], told: Mapping[int, str],
-                 sent: Mapping[int, Event]) -> list[Anomaly]:
-    stored = _stored(logs)
+def _lost_writes(stored: Container[int], told: Mapping[int, str], sent: Mapping[int, Event]) -> list[Anomaly]:
     return [Anomaly("lost write", (batch,),
                     f"the application was told ok for batch {batch}, and it is not in the log.")
             for batch, answer in told.items() if answer == "ok" and batch in sent and batch not in stored]
 
 
-def _aborted_reads(events: Iterable[Event], logs: Mapping[tuple[str, int], Sequence[LogCell]],
-                   told: Mapping[int, str]) -> list[Anomaly]:
-    stored = _stored(logs)
-    failed = [Anomaly("aborted read", (batch,), f"batch {batch} was reported failed, and it is in the log.")
-              for batch, answer in told.items() if answer == "failed" and batch in stored]
+def _failed_and_stored(stored: Container[int], told: Mapping[int, str]) -> list[Anomaly]:
+    return [Anomaly("aborted read", (batch,), f"batch {batch} was reported failed, and it is in the log.")
+            for batch, answer in told.items() if answer == "failed" and batch in stored]
+
+
+def _aborted_reads(events: Iterable[Event],
+                   logs: Mapping[tuple[str, int], Sequence[LogCell]]) -> list[Anomaly]:
     aborted = {(*where, cell.offset): cell.batch for where, cells in logs.items() for cell in cells
                if cell.txn == "aborted" and cell.kind == "data"}
-    read = [Anomaly("aborted read", (aborted[e.topic, e.partition, e.offset],),
+    return [Anomaly("aborted read", (aborted[e.topic, e.partition, e.offset],),
                     f"{e.lane} read offset {e.offset}, which was aborted.")
             for e in events if e.kind == Kind.READ and (e.topic, e.partition, e.offset) in aborted]
-    return failed + read
 
 
-def _holes(logs: Mapping[tuple[str, int], Sequence[LogCell]], sent: Mapping[int, Event]) -> list[Anomaly]:
-    stored = _stored(logs)
+def _holes(stored: Container[int], sent: Mapping[int, Event]) -> list[Anomaly]:
     later: dict[tuple[str, str, int], int] = {}
     found = []
     for batch, first in sorted(sent.items(), reverse=True):

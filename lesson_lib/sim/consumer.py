@@ -74,12 +74,12 @@ class Consumer:
 
     def read_all(self) -> None:
         """Read to the end; after a crash start again from the committed positions."""
-        before = self.dealt_with
-        if not all(self._read_partition(number, log) for number, log in self.broker.logs.items()):
+        records = self._visible(self.committed)
+        if not all(self._deal_with(*record) for record in records):
             self.world.clock.now += 2 * THINK_MS
             self.world.record(Kind.CONSUMER, "started", lane=self.lane)
             self.read_all()
-        elif self.dealt_with == before:
+        elif not records:
             self._got_nothing()
         if (self.settings.crash_at or 0) > self.dealt_with:
             raise LessonError(f"The consumer never crashed: it handled only {self.dealt_with} records. "
@@ -87,29 +87,23 @@ class Consumer:
 
     def poll(self) -> list[str]:
         """Every record that became visible since; read_committed stops at the last stable offset."""
-        before = len(self.world.events)
-        for number, log in self.broker.logs.items():
-            for record in list(visible_records(log, self.position.get(number, 0), self._read_committed)):
-                self.world.clock.now += THINK_MS
-                self._read(number, *record)
-        if len(self.world.events) == before:
+        records = self._visible(self.position)
+        for record in records:
+            self.world.clock.now += THINK_MS
+            self._read(*record)
+        if not records:
             self._got_nothing()
-        return [value for event in self.world.events[before:] for value in event.values]
+        return [value for _, _, value, _ in records]
 
-    @property
-    def _read_committed(self) -> bool:
-        return self.settings.isolation == "read_committed"
+    def _visible(self, positions: Mapping[int, int]) -> list[tuple[int, int, str, int]]:
+        """From these positions on: the partition of each record, its offset, its value, its base offset."""
+        read_committed = self.settings.isolation == "read_committed"
+        return [(partition, *record) for partition, log in self.broker.logs.items()
+                for record in visible_records(log, positions.get(partition, 0), read_committed)]
 
     def _got_nothing(self) -> None:
         self.world.clock.now += THINK_MS
         self.world.record(Kind.POLL, lane=self.lane)
-
-    def _read_partition(self, number: int, log: PartitionLog) -> bool:
-        """False where it crashed."""
-        for record in list(visible_records(log, self.committed.get(number, 0), self._read_committed)):
-            if not self._deal_with(number, *record):
-                return False
-        return True
 
     def _deal_with(self, partition: int, offset: int, value: str, base_offset: int) -> bool:
         """Hand one record over and commit, in the order of the settings; False where it crashes between."""

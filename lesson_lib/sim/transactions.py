@@ -132,6 +132,7 @@ class IdempotentSession:
     """
 
     client: type[Producer] = KafkaPythonProducer
+    again = "kafka.producer()"
 
     def __init__(self, kafka: Transactions, lane: str) -> None:
         self.kafka, self.world = kafka, kafka.world
@@ -180,9 +181,9 @@ class IdempotentSession:
     def _takes_a_while(self) -> None:
         self.world.clock.now += ONE_WAY_MS
 
-    def _check_alive(self, again: str = "") -> None:
+    def _check_alive(self) -> None:
         if self.sender.killed:
-            raise LessonError(f"This producer was killed; start another with kafka.producer({again}).")
+            raise LessonError(f"This producer was killed; start another with {self.again}.")
 
     def _check_partition(self, partition: int) -> None:
         partitions = self.kafka.broker.logs
@@ -218,6 +219,7 @@ class TransactionalSession(IdempotentSession):
 
     def __init__(self, kafka: Transactions, lane: str, transactional_id: str, timeout_ms: int) -> None:
         self.transactional_id, self.timeout_ms = transactional_id, timeout_ms
+        self.again = f"kafka.producer({transactional_id!r})"
         self.coordinator = kafka.coordinator
         self.added: set[TopicPartition] = set()
         self.open = False
@@ -246,7 +248,7 @@ class TransactionalSession(IdempotentSession):
         """Begin a transaction; no request is sent."""
         if self.open:
             raise LessonError("A transaction is open already: commit() or abort() it first.")
-        self._check_alive(repr(self.transactional_id))
+        self._check_alive()
         self._takes_a_while()
         self.open = True
         self._say("begin")
@@ -314,7 +316,7 @@ class TransactionalSession(IdempotentSession):
 
     def _raise_fenced(self) -> NoReturn:
         raise LessonError("This producer is fenced (ProducerFencedError): it can neither commit nor abort; "
-                          f"start another with kafka.producer({self.transactional_id!r}).")
+                          f"start another with {self.again}.")
 
     def _end(self, commit: bool, killed: bool = False) -> None:
         self._check_open()
@@ -383,6 +385,6 @@ class TransactionalSession(IdempotentSession):
         self.world.record(Kind.TXN, what, **about | more)
 
     def _check_open(self) -> None:
-        self._check_alive(repr(self.transactional_id))
+        self._check_alive()
         if not self.open:
             raise LessonError("No transaction is open: call begin() first.")
