@@ -67,6 +67,10 @@ class NumberedBatch(Batch):
 
     number: int = -1
 
+    def __hash__(self) -> int:
+        """Of what tells the batches of one search apart: all fields cost a tenth of a search."""
+        return hash((self.number, self.producer_id, self.producer_epoch, self.base_sequence))
+
 
 class LogState(NamedTuple):
     """A partition's log between two moves: the batches in it, and what the broker remembers beside them."""
@@ -96,10 +100,10 @@ class Interned(list[Any]):
 
     def number(self, value: Hashable) -> int:
         """The number of a value."""
-        if value not in self.numbers:
-            self.numbers[value] = len(self)
+        number = self.numbers.setdefault(value, len(self))  # hashed once: that costs more than all the rest
+        if number == len(self):
             self.append(value)
-        return self.numbers[value]
+        return number
 
 
 @dataclass

@@ -12,7 +12,7 @@ from lesson_lib.core.partition_log import PartitionLog
 from lesson_lib.core.producer_state import Appended, Duplicate, judge
 from lesson_lib.errors import LessonError
 from lesson_lib.explorer.explore import explore
-from lesson_lib.explorer.wrong_brokers import BufferAndSort, Kept, at_or_below_is_duplicate
+from lesson_lib.explorer.wrong_brokers import BufferAndSort, DedupeByContent, Kept, at_or_below_is_duplicate
 from lesson_lib.sim.run import log_of, simulate
 from tests.core.test_decision_table import batch
 from tests.explorer.beliefs import BELIEFS, MemoryOfConnection
@@ -106,3 +106,12 @@ def only_onto_an_empty_log(entry: object, batch: Batch, log_end_offset: int, ver
 def test_a_rule_sees_where_the_log_ends() -> None:
     assert {end.log for end in explore(3, rule=only_onto_an_empty_log).outcomes} == {("m0",)}
     assert simulate(3, rule=only_onto_an_empty_log).values() == ["m0"]
+
+
+def test_the_same_content_is_answered_with_the_offset_of_its_first_copy() -> None:
+    log = DedupeByContent()
+    sent = [Batch(1, payload=(value,)) for value in "abba"]
+    assert [log.append(one) for one in sent] == [Appended(0), Appended(1), Duplicate(1), Duplicate(0)]
+    log.restart_clean()
+    log.fail_over()
+    assert log.append(sent[1]) == Duplicate(1)
