@@ -31,6 +31,12 @@ def test_a_copy_of_what_the_application_sent_again_is_the_third() -> None:
     assert finding(simulate(["tea", "tea"])) == "The application sent tea twice, and tea is stored twice"
 
 
+@pytest.mark.parametrize(("count", "who"), [(1, "m0 is"), (2, "m0 and m1 are"), (3, "m0, m1 and m2 are"), (4, "4 batches are")])
+def test_three_records_are_named_and_more_are_counted(count: int, who: str) -> None:
+    run = simulate(count, faults={"1+": "lose request"}, acks=0, idempotence=False)
+    assert finding(run) == f"{who} acknowledged, but not in the log"
+
+
 def test_what_readers_did_comes_after_what_the_log_holds() -> None:
     without, with_them = (simulate_pipeline(["m"], transactions=used, crash={1: "send"}) for used in (False, True))
     assert finding(without) == "The application sent M twice, and M is stored twice"

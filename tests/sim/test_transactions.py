@@ -161,6 +161,19 @@ def test_who_was_only_too_slow_aborts_and_goes_on(version: int) -> None:
     assert run.told == {0: "ok", 1: "failed", 2: "ok"}
 
 
+def test_a_later_producer_with_another_id_is_no_successor() -> None:
+    kafka = Transactions()
+    shop = kafka.producer("shop", timeout_ms=1_000)
+    shop.begin()
+    shop.send("a")
+    kafka.producer("other")
+    kafka.producer()
+    kafka.wait(1_001)
+    assert shop.send("b") == "failed"
+    shop.abort()
+    assert "fenced" not in [e.what for e in kafka.history().of(Kind.TXN)]
+
+
 def test_before_4_1_even_that_one_is_fenced() -> None:
     kafka = Transactions(broker="4.0")
     shop = kafka.producer("shop", timeout_ms=1_000)

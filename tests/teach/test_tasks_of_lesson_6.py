@@ -43,10 +43,16 @@ def after(*numbers: int) -> RefusingBroker:
 
 def test_a_refusing_rule_stores_refuses_and_drops() -> None:
     assert [type(after(0, 1).append(batch(number))) for number in (2, 3, 1)] == [Appended, Refused, Duplicate]
-    broker = after(0, 1)
-    before = broker.memory()
-    broker.append(batch(3))
-    assert (broker.memory(), len(broker.batches)) == (before, 2)
+
+
+def test_what_a_rule_refuses_leaves_memory_and_log_as_they_are() -> None:
+    def counts_and_refuses(seen: Any, memory: dict[str, int]) -> bool | str:
+        memory["asked"] = memory.get("asked", 0) + 1
+        return "refuse" if memory["asked"] > 1 else True
+
+    broker = RefusingBroker(accept=counts_and_refuses)
+    assert [type(broker.append(batch(number))) for number in (0, 1, 2)] == [Appended, Refused, Refused]
+    assert (broker.remembered, len(broker.batches)) == ({"asked": 1}, 1)
 
 
 @pytest.mark.parametrize("happens", ["restart_clean", "restart_after_crash", "fail_over"])
