@@ -5,6 +5,7 @@ A fault script is told in words here: `2: lose ack` is "ack lost at request 2".
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from lesson_lib.draw.canvas import Canvas, line_height, text_width
@@ -181,9 +182,9 @@ def _contents(cells: Sequence[LogCell]) -> str:
 
 
 def wrap(text: str, width: float, size: float = NORMAL, bold: bool = True) -> list[str]:
-    """Break a text into lines of at most `width` pixels."""
+    """Break a text into lines of at most `width` pixels, none of which begins with a number."""
     lines = [""]
-    for word in text.split():
+    for word in re.split(r"\s+(?!\d)", text):
         longer = f"{lines[-1]} {word}".strip()
         if lines[-1] and text_width(longer, size, bold) > width:
             lines.append(word)

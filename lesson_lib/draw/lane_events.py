@@ -117,6 +117,7 @@ class LaneEvents:
             case Kind.TORN:
                 yield from _room("try" + lane, TORN)
                 yield Piece("lost", 10, ASIDE + text_width(LOST, bold=True) + 6)
+                yield from (Piece("broker", 6, 6), Piece(lane, 6, 6))  # it touches nobody's mark
             case Kind.REPORT:
                 yield self._told(event.batch, event.what, words.offset_words(event))
             case Kind.BROKER:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lesson_lib.draw import compare, show
-from lesson_lib.draw.heading import Heading, names_by_faults, names_of, script_words, small_print
+from lesson_lib.draw.heading import Heading, names_by_faults, names_of, script_words, small_print, wrap
 from lesson_lib.draw.show import LAYOUTS
 from lesson_lib.explorer.wrong_brokers import BufferAndSort
 from lesson_lib.faults import NAMES, parse_script
@@ -88,3 +88,11 @@ def test_long_headings_have_more_lines_and_nothing_is_cut(layout: str) -> None:
         assert texts.count("read_committed") == (1 if picture.canvas.behind else 2)
         assert f"faults: {runs[0].settings.faults}" in texts and runs[1].settings.faults in texts
         assert unreadable(picture.canvas) == []
+
+
+def test_no_line_begins_with_a_number() -> None:
+    said = "The application is told: batch 0 ok, offset 0. Producer 2 sends batch 12, sequences 3..5."
+    for width in range(60, 400, 7):
+        lines = wrap(said, width)
+        assert " ".join(lines) == said and not [line for line in lines if line[0].isdigit()]
+    assert len(wrap(said, 60)) > len(wrap(said, 300)) > 1 and wrap("", 60) == [""]

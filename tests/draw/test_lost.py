@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from lesson_lib.draw import show
+from lesson_lib.draw import compare, show
 from lesson_lib.draw.canvas import Line as Drawn
 from lesson_lib.draw.canvas import Rectangle, Text, overlap, text_width
 from lesson_lib.draw.messages import LabelRequest, LabelSpot, Segment, through
 from lesson_lib.history import History, Kind
 from lesson_lib.sim import simulate
-from tests.draw.reading import BLUE, GREY, ORANGE, Drawing, began, crosses, read, tear
+from tests.draw.reading import BLUE, DARK, GREY, MARKS, ORANGE, Drawing, began, crosses, read, tear
 from tests.draw.runs import random_pair
 from tests.draw.truth import drawn_events, drop_of
 
@@ -97,6 +97,23 @@ def test_what_goes_with_a_connection_ends_on_its_tear_and_no_two_of_them_cross(l
                 several += len(those) > 2
                 assert not [pair for pair in combinations(those, 2) if meet(*pair)], seed
     assert several > 10
+
+
+def test_a_tear_touches_no_mark() -> None:
+    """Also where all is crowded, as in lesson 5."""
+    patience = {"client": "java", "delivery_timeout_ms": 300, "request_timeout_ms": 100}
+    pair = [simulate(1, faults={"1+": fault}, **patience) for fault in ("lose ack", "lose request")]
+    alone = [show(run, "lanes") for seed in range(60) for run in random_pair(seed)]
+    torn = 0
+    for picture in (compare(*pair), *alone):
+        drawing = read(picture.svg)
+        marks = [s for s in drawing.filled(BLUE, ORANGE, *MARKS) if s.kind != "polyline" and s.event is not None]
+        for jags in [line for line in drawing.lines(DARK) if len(line.points) > 6]:
+            left, top, right, bottom = jags.box
+            touched = [s for s in marks if s.box[0] < right and s.box[2] > left and s.box[1] < bottom and s.box[3] > top]
+            assert not [s for s in touched if s.box[3] - s.box[1] > 15], picture.alt
+            torn += 1
+    assert torn > 20
 
 
 def meet(one: Segment, other: Segment) -> bool:
