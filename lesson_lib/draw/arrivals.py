@@ -18,10 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lesson_lib.core.batch import MAX_SEQUENCE, increment_sequence
-from lesson_lib.draw.canvas import Canvas, text_width
-from lesson_lib.draw.marks import circle, verdict_small
-from lesson_lib.draw.run_view import EventInContext, Ranges, RunView, range_of, range_words, ranges_of
-from lesson_lib.draw.style import (
+from lesson_lib.draw.canvas import (
     BAND,
     EDGE,
     EXPECTED,
@@ -32,9 +29,12 @@ from lesson_lib.draw.style import (
     QUIET,
     VERDICT_COLOURS,
     WIDTH,
+    Canvas,
+    text_width,
 )
-from lesson_lib.draw.telling import Telling
-from lesson_lib.draw.words import broker_words
+from lesson_lib.draw.marks import circle, verdict_small
+from lesson_lib.draw.run_view import EventInContext, Ranges, RunView, range_of, range_words, ranges_of
+from lesson_lib.draw.words import Telling, broker_words
 from lesson_lib.history import Event, Kind
 
 Key = tuple[str, int, int, int]  # topic, partition, producer id, epoch

@@ -8,8 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from lesson_lib.draw.canvas import Canvas, line_height, text_width
-from lesson_lib.draw.style import LARGE, MARGIN, NORMAL, QUIET, SMALL
+from lesson_lib.draw.canvas import LARGE, MARGIN, NORMAL, QUIET, SMALL, Canvas, line_height, text_width
 from lesson_lib.errors import LessonError
 from lesson_lib.faults import ScriptLine, parse_script
 from lesson_lib.history import History, Kind, LogCell

@@ -12,11 +12,10 @@ from functools import cached_property
 
 from lesson_lib.core.batch import TopicPartition
 from lesson_lib.draw import marks, words
-from lesson_lib.draw.canvas import Canvas, line_height, text_width
+from lesson_lib.draw.canvas import BAND, LANE, QUIET, SMALL, STORED, TINT, Canvas, line_height, text_width
 from lesson_lib.draw.marks import Piece
 from lesson_lib.draw.messages import ASIDE, LOST
 from lesson_lib.draw.run_view import CONSUMER, NOTES, EventInContext, RunView
-from lesson_lib.draw.style import BAND, LANE, QUIET, SMALL, STORED, TINT
 from lesson_lib.history import Event, Kind
 
 Place = tuple[int, int]

@@ -16,13 +16,12 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from statistics import median
 
-from lesson_lib.draw.canvas import Canvas, line_height, text_width
+from lesson_lib.draw.canvas import DOTTED, LANE, MARGIN, PALE, QUIET, WIDTH, Canvas, line_height, text_width
 from lesson_lib.draw.lane_events import LOG, MIDDLE, TOLD, TORN, TRY, LaneEvents, Place, row_of_log
 from lesson_lib.draw.marks import Piece
 from lesson_lib.draw.messages import LabelRequest, MessageArrow, Segment, draw_messages
 from lesson_lib.draw.run_view import EventInContext, RunView
-from lesson_lib.draw.style import DOTTED, LANE, MARGIN, PALE, QUIET, WIDTH
-from lesson_lib.draw.telling import Telling
+from lesson_lib.draw.words import Telling
 from lesson_lib.history import Kind
 
 LEFT, RIGHT = 122.0, 18.0

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import cos, pi, sin
 
-from lesson_lib.draw import style
-from lesson_lib.draw.canvas import Canvas, Point, line_height, text_width
-from lesson_lib.draw.style import EDGE, NORMAL, SMALL
+from lesson_lib.draw import canvas as style
+from lesson_lib.draw.canvas import EDGE, NORMAL, SMALL, Canvas, Point, line_height, text_width
 
 R = 11.0  # half the size of a verdict's mark, in pixels
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import hypot, inf
 
-from lesson_lib.draw import style
+from lesson_lib.draw import canvas as style
 from lesson_lib.draw.canvas import Canvas, Point, Rectangle, line_height, overlap, text_width
 
 Segment = tuple[Point, Point]

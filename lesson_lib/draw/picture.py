@@ -18,7 +18,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from lesson_lib.draw.canvas import Canvas
-from lesson_lib.draw.telling import Playing
+from lesson_lib.draw.words import Playing
 from lesson_lib.errors import LessonError
 
 READABLE = 0.991  # of its size: smaller, its labels have less than 11 pixels, and it is scrolled instead

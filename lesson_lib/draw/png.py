@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from io import BytesIO
 
-from lesson_lib.draw.canvas import GROUND, Box, Canvas, Line, Mark, Polygon, Text
-from lesson_lib.draw.style import BEHIND, DPI, FAMILY
+from lesson_lib.draw.canvas import BEHIND, DPI, FAMILY, GROUND, Box, Canvas, Line, Mark, Polygon, Text
 from lesson_lib.errors import LessonError
 
 try:

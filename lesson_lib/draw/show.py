@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from lesson_lib.draw.canvas import Canvas
+from lesson_lib.draw.canvas import LANE, MARGIN, Canvas
 from lesson_lib.draw.heading import (
     NOW_AND_BEFORE,
     Heading,
@@ -17,8 +17,6 @@ from lesson_lib.draw.heading import (
 )
 from lesson_lib.draw.picture import Picture
 from lesson_lib.draw.run_view import EventInContext, RunView, has_clock
-from lesson_lib.draw.style import LANE, MARGIN
-from lesson_lib.draw.telling import Playing, Telling, boxes
 from lesson_lib.draw.two_runs import (
     alike,
     comparable,
@@ -27,6 +25,7 @@ from lesson_lib.draw.two_runs import (
     side_by_side,
     told_together,
 )
+from lesson_lib.draw.words import Playing, Telling, boxes
 from lesson_lib.errors import LessonError
 from lesson_lib.history import History
 

@@ -16,12 +16,7 @@ from typing import NamedTuple
 
 from lesson_lib.core.batch import TopicPartition
 from lesson_lib.draw import marks, words
-from lesson_lib.draw.canvas import Canvas, Point, Rectangle, line_height, overlap, text_width
-from lesson_lib.draw.heading import wrap
-from lesson_lib.draw.marks import Piece
-from lesson_lib.draw.messages import LabelRequest, MessageArrow, Segment, draw_messages, text_box
-from lesson_lib.draw.run_view import NOTES, EventInContext, RunView
-from lesson_lib.draw.style import (
+from lesson_lib.draw.canvas import (
     ACK,
     BAND,
     DOTTED,
@@ -33,9 +28,19 @@ from lesson_lib.draw.style import (
     STORED,
     TINT,
     WIDTH,
+    Canvas,
+    Point,
+    Rectangle,
+    line_height,
+    overlap,
+    text_width,
 )
-from lesson_lib.draw.telling import Telling
+from lesson_lib.draw.heading import wrap
+from lesson_lib.draw.marks import Piece
+from lesson_lib.draw.messages import LabelRequest, MessageArrow, Segment, draw_messages, text_box
+from lesson_lib.draw.run_view import NOTES, EventInContext, RunView
 from lesson_lib.draw.two_runs import told_together
+from lesson_lib.draw.words import Telling
 from lesson_lib.history import Event, Kind
 
 HEAD, LANE_STEP, NARROWEST, WORDS = 24.0, 170.0, 80.0, 230.0

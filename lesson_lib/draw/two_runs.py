@@ -14,8 +14,7 @@ from difflib import SequenceMatcher
 from itertools import zip_longest
 
 from lesson_lib.draw.run_view import Marked, RunView, has_clock
-from lesson_lib.draw.telling import Step
-from lesson_lib.draw.words import COMPARED, verdict_in_words
+from lesson_lib.draw.words import COMPARED, Step, verdict_in_words
 from lesson_lib.history import Attempt, Event, History, Kind, LogCell
 from lesson_lib.text_table import aligned
 

@@ -7,10 +7,9 @@ from itertools import permutations
 import pytest
 
 from lesson_lib.draw import compare, show
-from lesson_lib.draw.canvas import Canvas
+from lesson_lib.draw.canvas import WIDTH, Canvas
 from lesson_lib.draw.picture import READABLE
 from lesson_lib.draw.show import LAYOUTS
-from lesson_lib.draw.style import WIDTH
 from lesson_lib.sim import simulate
 from lesson_lib.sim.pipeline import simulate_pipeline
 from tests.draw.collisions import unreadable

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lesson_lib.draw import marks, style
+from lesson_lib.draw import canvas as style
+from lesson_lib.draw import marks
 from lesson_lib.draw.canvas import Canvas
 from lesson_lib.draw.png import painted
 

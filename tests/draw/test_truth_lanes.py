@@ -7,8 +7,7 @@ import re
 import pytest
 
 from lesson_lib.draw import Picture, compare, show
-from lesson_lib.draw.canvas import Line
-from lesson_lib.draw.style import MARGIN
+from lesson_lib.draw.canvas import MARGIN, Line
 from lesson_lib.history import Event, History, Kind, LogCell
 from lesson_lib.sim import Transactions
 from tests.draw import runs

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from course_tools.report.asked_calls import ANSWERS, Call, answered, calls
+from lesson_lib.draw.canvas import WIDTH
 from lesson_lib.draw.picture import READABLE
-from lesson_lib.draw.style import WIDTH
 from lesson_lib.teach.content import Question, find
 from tests.notebooks.conftest import VIRTUAL
 
