@@ -51,8 +51,8 @@ def small_print(history: History, name: str = "") -> str:
     died, transactions = s.faults or _died(history), bool(history.of(Kind.TXN))
     producer = ["transactions"] if transactions else [_switched(history, name), f"acks={s.acks}", waits]
     parts = [part for part in (*producer, s.consumer, where) if part and part.lower() != named]
-    said = script_words(s.faults) == named or f"faults: {died or 'none'}" in name
-    said = said or (transactions and not died)
+    said = f"faults: {died or 'none'}" in name or (transactions and not died)
+    said = said or (bool(named) and script_words(s.faults) == named)
     return BETWEEN.join(parts + [f"faults: {died or 'none'}"] * (not said))
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from math import hypot, inf
 
 from lesson_lib.draw import canvas as style
-from lesson_lib.draw.canvas import Canvas, Point, Rectangle, line_height, overlap, text_width
+from lesson_lib.draw.canvas import Canvas, Point, Rectangle, Text, line_height, overlap, text_width
 
 Segment = tuple[Point, Point]
 LOST = "lost"
@@ -71,12 +71,6 @@ class LabelRequest:
         struck = sum(through(line, spot.word) for line in lines)
         own = through((self.start, (spot.x, spot.y)), spot.word)
         return ON_TEXT * (hits + outside) + ON_LINE * crossed + WORD_ON_LINE * struck + WORD_ON_OWN * own
-
-
-def text_box(x: float, y: float, text: str) -> Rectangle:
-    """What a text takes whose middle is there."""
-    wide, high = text_width(text, bold=True) / 2 + 2, (text.count("\n") + 1) * line_height() / 2
-    return x - wide, y - high, x + wide, y + high
 
 
 def through(line: Segment, box: Rectangle) -> bool:
@@ -161,7 +155,7 @@ def draw_messages(canvas: Canvas, messages: Sequence[MessageArrow]) -> list[Rect
     """All messages of a run; the crosses of the lost ones keep off the others. What their words take."""
     torn, vanished = [one for one in messages if one.tear], [one for one in messages if one.request]
     arrived = [one for one in messages if not (one.tear or one.request)]
-    words = [text_box(*one.words_at, one.words) for one in arrived if one.words]
+    words = [Text(*one.words_at, one.words, bold=True).box for one in arrived if one.words]
     lines = [(one.start, one.end) for one in arrived]
     for one in arrived:
         canvas.event = one.step

@@ -31,13 +31,14 @@ from lesson_lib.draw.canvas import (
     Canvas,
     Point,
     Rectangle,
+    Text,
     line_height,
     overlap,
     text_width,
 )
 from lesson_lib.draw.heading import wrap
 from lesson_lib.draw.marks import Piece
-from lesson_lib.draw.messages import LabelRequest, MessageArrow, Segment, draw_messages, text_box
+from lesson_lib.draw.messages import LabelRequest, MessageArrow, Segment, draw_messages
 from lesson_lib.draw.run_view import NOTES, EventInContext, RunView
 from lesson_lib.draw.two_runs import told_together
 from lesson_lib.draw.words import Telling
@@ -197,7 +198,7 @@ class SpaceTimePanel:
         said, (x, y) = words.note_words(fact, self.view).removeprefix("coordinator: "), self.place(fact)
         aside = 14 + text_width(said, bold=True) / 2
         free = [at for at in (x + aside, x - aside)
-                if not any(overlap(text_box(at, y, said), box) for box in taken)]
+                if not any(overlap(Text(at, y, said, bold=True).box, box) for box in taken)]
         canvas.text(*[*free, x][:1], y, said if free else "", backed=True)
 
     def _pieces_of(self, fact: EventInContext) -> Iterator[Piece]:
