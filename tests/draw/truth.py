@@ -50,10 +50,13 @@ class Memory:
         self.of[owner] = epoch, [*(ranges if before == epoch else []), *([batch] if batch else [])][-5:]
 
     def _happen(self, what: str) -> None:
-        if what == "crashed":
-            self.of.clear()
+        here = self.of
+        if what in ("crashed", "failed over"):
+            self.of = {}
             for entry in self.log:
                 self._learn(*entry)
+        if what == "failed over":  # the follower was never restarted; of an id that nobody knows any more it knows nothing either
+            self.of = {owner: max(entry, self.of.get(owner, entry), key=lambda known: len(known[1])) for owner, entry in here.items()}
         if what in ("crashed", "restarted"):
             self.of = {owner: (epoch, ranges[-1:]) for owner, (epoch, ranges) in self.of.items()}
         if what == "forgot ids":
