@@ -11,7 +11,8 @@ from typing import Any
 import matplotlib.text
 import pytest
 
-from lesson_lib.draw import compare, marks, show, style
+from lesson_lib.draw import canvas as style
+from lesson_lib.draw import compare, marks, show
 from lesson_lib.draw import png as canvas_png
 from lesson_lib.draw.canvas import Box, Canvas, Polygon, text_width
 from lesson_lib.draw.picture import Picture
