@@ -12,7 +12,7 @@ the front page of the site; for any other the kernel is asked. Both kinds are wr
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import count
 from typing import Any
 
@@ -71,36 +71,38 @@ class Playground(Shown):
         """Let something else happen to one request ("deliver": nothing), and see what follows from there."""
         if not isinstance(attempt, int):
             return Message(Outcome.INFO, f"A request is named by its number, such as 2, not {attempt!r}.")
-        return self._told({**self.faults, attempt: fault}, {}, asked=attempt)
-
-    def choose(self, faults: Mapping[int, str], **settings: Any) -> Message:
-        """Run with many faults; those whose request is not sent then are dropped, and said to be."""
-        return self._told(faults, settings)
+        return self._told(lambda: self._keep({**self.faults, attempt: fault}, {}, asked=attempt))
 
     def switch(self, **settings: Any) -> Message:
         """Run again with other settings. What cannot be run says why, and nothing changes."""
-        return self._told(settings.pop("faults", None) or self.faults, settings)
+        if "faults" in settings:  # a script as it stands
+            changed = self.scenario.with_settings(**{**settings, "faults": settings["faults"] or None})
+            return self._told(lambda: self._go(changed))
+        return self._told(lambda: self._keep(self.faults, settings))
 
-    def _told(self, faults: Mapping[int, str], settings: Mapping[str, Any], asked: int = 0) -> Message:
+    def _told(self, run: Callable[[], str]) -> Message:
         try:
-            dropped = self._go(faults, settings, asked)
+            dropped = run()
         except LessonError as error:
             return Message(Outcome.INFO, str(error))
         self.refresh()
         return self.message(dropped)
 
-    def _go(self, faults: Mapping[int, str], settings: Mapping[str, Any], asked: int = 0) -> str:
+    def _keep(self, faults: Mapping[int, str], settings: Mapping[str, Any], asked: int = 0) -> str:
         """Run with the faults that happen; says which don't. One that was `asked` for must, or it's an error.
         """
         bare = self.scenario.with_settings(**{**settings, "faults": None})
         named = {n: parse_fault(fault) for n, fault in faults.items()}
         chosen = {n: fault for n, fault in named.items() if fault != DELIVER}
         kept = {n: str(fault) for n, fault in chosen.items() if n in (asked, *_happening(bare, chosen))}
-        changed = bare.with_settings(faults=kept or None)
+        self._go(bare.with_settings(faults=kept or None))
+        return _dropped_words({n: fault for n, fault in chosen.items() if n not in kept})
+
+    def _go(self, changed: Scenario) -> str:
         run = changed.run()
         if changed != self.scenario:
             self.before, self.run, self.scenario = self.run, run, changed
-        return _dropped_words({n: fault for n, fault in chosen.items() if n not in kept})
+        return ""
 
     def message(self, dropped: str = "") -> Message:
         """The run as it is now with the run before pale behind it, and which faults were dropped."""
@@ -114,7 +116,7 @@ class Playground(Shown):
         faults = {int(n): fault for n, fault in wanted["faults"].items()}
         told: dict[str, Any] = {}
         try:
-            said = self._go(faults, {**dict.fromkeys(SWITCHES), **wanted["settings"]})
+            said = self._keep(faults, {**dict.fromkeys(SWITCHES), **wanted["settings"]})
             told = {"faults": self.faults, "run": drawn(self.run)}
         except LessonError as error:
             said = str(error)

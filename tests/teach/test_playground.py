@@ -18,6 +18,14 @@ from lesson_lib.teach.runs_ahead import encoded
 FAULTS = [fault for fault in (*REQUEST, *ANSWER, *MORE) if fault]
 
 
+def asked(ground: Playground, faults: dict[int, str], **settings: Any) -> dict[str, Any]:
+    """What the playground sends back when the picture asks for that."""
+    ground.wire.asked.value = json.dumps({"key": str(faults), "faults": faults, "settings": {"idempotence": False, **settings}})
+    told = json.loads(unescape(ground.wire.told.value))
+    assert told["asked"] == str(faults)
+    return told
+
+
 def test_it_prints_the_call_that_makes_the_same_run(capsys: pytest.CaptureFixture[str]) -> None:
     ground = playground(3, idempotence=False, faults={2: "lose ack"})
     call = capsys.readouterr().out.splitlines()[0]
@@ -68,11 +76,10 @@ def test_whatever_is_chosen_the_printed_call_makes_the_same_run(seed: int) -> No
     ground = playground(dice.randint(1, 5), idempotence=False)
     for _ in range(3):
         faults = {n: dice.choice(FAULTS) for n in range(1, len(ground.run.attempts) + 1) if dice.random() < 0.5}
-        said = ground.choose(faults, in_flight=dice.choice([1, 3, 5]), client=dice.choice(["kafka-python", "java"]))
-        call = said.text.split("`")[1]
-        assert call == ground.call and eval(call, {"simulate": simulate}) == ground.run
+        told = asked(ground, faults, in_flight=dice.choice([1, 3, 5]), client=dice.choice(["kafka-python", "java"]))
+        assert eval(ground.call, {"simulate": simulate}) == ground.run
         dropped = {n for n, fault in faults.items() if n not in ground.faults}
-        assert all(n > len(ground.run.attempts) and f"{n}: {faults[n]}" in said.text for n in dropped)
+        assert all(n > len(ground.run.attempts) and f"{n}: {faults[n]}" in told["said"] for n in dropped)
 
 
 @pytest.mark.parametrize(("attempt", "word"), [(9, "only 2 requests were sent"), (0, "Requests are counted from"), ("2", "by its number")])
@@ -80,6 +87,14 @@ def test_an_attempt_that_does_not_happen_cannot_be_changed(attempt: int, word: s
     ground = playground(2)
     assert word in ground.change(attempt, "lose ack").text
     assert ground.call == "simulate(2)" and ground.before is None
+
+
+def test_a_script_as_it_stands() -> None:
+    ground = playground(3, idempotence=False, faults={2: "lose ack"})
+    assert ground.switch(faults="1-2: refuse 6").text.startswith("`simulate(3, idempotence=False, faults='1-2: refuse 6')`")
+    assert ground.faults == {1: "refuse 6", 2: "refuse 6"} and "Choose a request from" in ground.switch(faults={9: "lose ack"}).text
+    ground.switch(faults={})
+    assert ground.call == "simulate(3, idempotence=False)"
 
 
 def test_deliver_takes_a_fault_away() -> None:
@@ -120,14 +135,6 @@ def test_what_cannot_be_run_says_why_and_changes_nothing(settings: dict, word: s
 def test_it_has_room_for_twelve_attempts() -> None:
     with pytest.raises(LessonError, match="12"):
         playground(13)
-
-
-def asked(ground: Playground, faults: dict[int, str], **settings: Any) -> dict[str, Any]:
-    """What the playground sends back when the picture asks for that."""
-    ground.wire.asked.value = json.dumps({"key": str(faults), "faults": faults, "settings": {"idempotence": False, **settings}})
-    told = json.loads(unescape(ground.wire.told.value))
-    assert told["asked"] == str(faults)
-    return told
 
 
 def test_the_picture_does_the_same_as_the_calls() -> None:
