@@ -19,7 +19,7 @@ from pathlib import Path
 BEGIN_WITH = ("IPython", "ipywidgets", "comm", "micropip", "piplite", "pyodide_kernel",
               "lesson_lib.lab.virtual.seams")
 WITH_TEXT = ("kafka_python-", "sent_twice_stored_once-")  # which a lesson shows, or a reader looks at
-UNUSED = ("pygments/lexers/", "pydoc_data/")  # unless a lesson begins with it
+UNUSED = ("pygments/lexers/", "pydoc_data/", "kafka/cli/", "kafka/benchmarks/", "wcwidth/table_grapheme_overrides")  # unless a lesson begins with it
 LIBRARY, SITE = "/lib/python314.zip/", "/lib/python3.14/site-packages/"
 WITHOUT_DOCSTRINGS, WITH_DOCSTRINGS = 2, 0
 MAKES_DO = ("micropip-", "prompt_toolkit-", "pygments-", "wcwidth-")  # without docstrings, which others work with

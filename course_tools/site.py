@@ -14,6 +14,7 @@ open before, each with a kernel of its own, and several Pythons at once are slow
 from __future__ import annotations
 
 import argparse
+import gzip
 import hashlib
 import html
 import json
@@ -38,8 +39,14 @@ from lesson_lib.teach.playground import page_part
 
 LITE = ["jupyterlite-core==0.8.6", "jupyterlite-pyodide-kernel==0.8.6"]
 PYODIDE, PYTHON = "314.0.6", "3.14"  # what that kernel was made for
-PYODIDE_FILES = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip",
-                 "pyodide-lock.json")
+LOADER, WASM = "pyodide.mjs", "pyodide.asm.wasm"
+PYODIDE_FILES = (LOADER, "pyodide.asm.mjs", WASM, "python_stdlib.zip", "pyodide-lock.json")
+FETCHES_WASM = re.compile(rf'(\w+)\((\w+)\+"{re.escape(WASM)}"\)')
+# The other name keeps hosts from saying that it's compressed, and browsers from unpacking it on the way.
+FETCHES_PACKED = (rf'typeof DecompressionStream=="undefined"?\1(\2+"{WASM}"):'
+                  rf'{{response:fetch(\2+"{WASM}.packed").then(packed=>new Response('
+                  'packed.body.pipeThrough(new DecompressionStream("gzip")),'
+                  '{headers:{"Content-Type":"application/wasm"}}))}')
 FRONT, COMPILE = (Path(__file__).with_name(name) for name in ("site_front.html", "compile_wheels.mjs"))
 # In the browser the kernel is Pyodide's; these replace what needs a terminal or a server.
 NEEDED = ["comm", "micropip", "ipython", f"ipywidgets=={version('ipywidgets')}",
@@ -77,6 +84,7 @@ def build(scratch: Path, folder: Path, pyodide: Path | None) -> None:
     _fetch_wheels(python, wheels)
     if node := shutil.which("node"):
         _run(node, COMPILE, home, wheels)
+    pack(home)
     packages = [_package(wheel) for wheel in sorted(wheels.glob("*.whl"))]
     write_lock(home / "pyodide-lock.json", packages)
     for wheel in wheels.glob("*.whl"):
@@ -140,6 +148,19 @@ def _copy_pyodide(source: Path, home: Path) -> None:
     home.mkdir(parents=True)
     for name in PYODIDE_FILES:
         shutil.copy(source / name, home / name)
+
+
+def pack(home: Path) -> None:
+    """Compress Python itself, 6 of 28 megabytes, which few static hosts do. A browser that can't unpack it
+    fetches it as it is. LessonError for a Pyodide that loads it in another way.
+    """
+    loader = (home / LOADER).read_text(encoding="utf-8")
+    packed, found = FETCHES_WASM.subn(FETCHES_PACKED, loader)
+    if found != 1:
+        raise LessonError(f"The site is made for Pyodide {PYODIDE}, and this one loads {WASM} in another "
+                          "way: unpack that version, or leave --pyodide out.")
+    (home / LOADER).write_text(packed, encoding="utf-8")
+    (home / f"{WASM}.packed").write_bytes(gzip.compress((home / WASM).read_bytes(), mtime=0))
 
 
 def _fetch_wheels(python: Path, wheels: Path) -> None:

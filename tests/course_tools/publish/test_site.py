@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import zipfile
@@ -64,6 +65,26 @@ def test_a_package_can_be_there_by_name_alone(tmp_path: Path) -> None:
     path = wheel(tmp_path, "jedi")
     site._empty(path)
     assert site._package(path)["imports"] == [] and site._package(path)["name"] == "jedi"
+
+
+def test_python_is_fetched_compressed_by_whoever_can_unpack_it(tmp_path: Path) -> None:
+    (tmp_path / site.WASM).write_bytes(b"\0asm" * 1000)
+    (tmp_path / site.LOADER).write_text('let{binary:t,response:n}=_(e+"pyodide.asm.wasm"),i=K();')
+    site.pack(tmp_path)
+    packed = tmp_path / f"{site.WASM}.packed"
+    assert gzip.decompress(packed.read_bytes()) == (tmp_path / site.WASM).read_bytes()
+    loader = (tmp_path / site.LOADER).read_text()
+    assert loader.startswith('let{binary:t,response:n}=typeof DecompressionStream=="undefined"?_(e+"pyodide.asm.wasm"):{response:fetch(')
+    assert f'fetch(e+"{packed.name}")' in loader and loader.endswith("},i=K();")
+
+
+@pytest.mark.parametrize("loader", ["", '_(e+"pyodide.wasm")', '_(e+"pyodide.asm.wasm");_(e+"pyodide.asm.wasm")'])
+def test_a_pyodide_that_loads_otherwise_is_refused(tmp_path: Path, loader: str) -> None:
+    (tmp_path / site.WASM).write_bytes(b"")
+    (tmp_path / site.LOADER).write_text(loader)
+    with pytest.raises(LessonError, match="this one loads pyodide.asm.wasm in another way: unpack that version"):
+        site.pack(tmp_path)
+    assert (tmp_path / site.LOADER).read_text() == loader
 
 
 def test_without_npm_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
