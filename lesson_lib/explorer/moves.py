@@ -25,7 +25,7 @@ from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.partition_log import PartitionLog, StoredBatch
 from lesson_lib.core.producer_state import Refused
 from lesson_lib.explorer.client import PENDING, ExploredClient, SentBatch
-from lesson_lib.faults import BROKER_FAULTS, befall
+from lesson_lib.faults import BROKER_WORDS, befall
 
 KINDS = {
     "cut": "a connection that drops, with what was unanswered lost as requests or as acks",
@@ -130,7 +130,7 @@ class Moves:
         self.given_up = Memo(self._give_up)
         self.stuck = Memo(self._is_stuck)
         self.waits = Memo(lambda number: bool(clients[number].waiting))
-        self.tears = [kind for kind in KINDS if kind in self.kinds and kind in TEARS]
+        self.tears = [kind for kind in TEARS if kind in self.kinds]
         self.broken = {kind: Memo(partial(self._break, kind)) for kind in TEARS}
         self.late, self.refuse, self.store_and_answer, self.timeout = (
             kind in self.kinds for kind in ("late", "refuse", "store and answer", "delivery timeout"))
@@ -171,7 +171,7 @@ class Moves:
         logs = [self._awake(state) for state in self.brokers[broker]]
         for log in logs:
             log.disconnected()
-            if kind in BROKER_FAULTS.values():
+            if kind in BROKER_WORDS:
                 befall(log, kind)
         return self.brokers.number(tuple(map(_asleep, logs)))
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from lesson_lib.explorer.client import oldest_waiting
 from lesson_lib.explorer.moves import REFUSE, STORE_AND_ANSWER, Moves, SearchState, Steps
-from lesson_lib.faults import BROKER_FAULTS, DELIVER, Fault, FaultScript
+from lesson_lib.faults import BROKER_WORDS, DELIVER, Fault, FaultScript
 from lesson_lib.history import History, Settings
 from lesson_lib.sim.messages import ProduceAnswer, ProduceRequest
 from lesson_lib.sim.network import Connection
@@ -118,7 +118,7 @@ class Replay:
         for request in arriving:
             request.lost = True  # for the producer; nobody draws it as lost
         self._connection.tear("what it carried arrives late" if arriving else "")
-        if step in BROKER_FAULTS.values():
+        if step in BROKER_WORDS:
             self.broker.happen(step)
             self.faults.append(f"{self.world.attempts + 1}: {step}")
         if arriving:

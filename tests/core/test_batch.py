@@ -45,3 +45,11 @@ def test_error_codes_have_words_and_know_what_clients_retry() -> None:
     assert ErrorCode(45).words == "45 out of order sequence number"
     assert [int(e) for e in ErrorCode if e.retriable] == [
         2, 3, 6, 7, 13, 14, 15, 16, 19, 20, 51, 56, 74, 75, 88, 100]
+
+
+def test_an_error_code_that_is_not_listed_keeps_its_number() -> None:
+    """A real broker may answer anything."""
+    code = ErrorCode(4711)
+    assert (int(code), code.name, code.words, code.retriable) == (4711, "ERROR_4711", "4711 error 4711", False)
+    with pytest.raises(ValueError, match="4711"):
+        ErrorCode("4711")
