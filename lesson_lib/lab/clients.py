@@ -313,8 +313,10 @@ class ClientLog(logging.Handler):
     def silence(self) -> Iterator[None]:
         """Nothing is logged in the block."""
         self._logger.setLevel(logging.CRITICAL)
-        yield
-        self._logger.setLevel(self.level)
+        try:
+            yield
+        finally:
+            self._logger.setLevel(self.level)
 
     def close(self) -> None:
         """Give the logger back as it was."""

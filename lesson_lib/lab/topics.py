@@ -85,8 +85,10 @@ class Topics:
     def for_a_while(self) -> Iterator[None]:
         """What is made in the block is deleted at its end; no other topic gets its name."""
         before = len(self._made)
-        yield
-        self._delete(list(self._made)[before:])
+        try:
+            yield
+        finally:
+            self._delete(list(self._made)[before:])
 
     def delete_leftovers(self) -> None:
         """Delete what dead processes of this learner left behind."""

@@ -132,6 +132,19 @@ def test_a_walk_leaves_the_lab_as_it_was(lab: Lab) -> None:
     assert (lab.client_log(), seams._open[0].now, lab.topics._made) == before
 
 
+def test_a_walk_in_one_process_leaves_no_topic_and_no_line_in_the_log(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that fails neither."""
+    monkeypatch.setattr(on_every_core, "CAN_FORK", False)
+    lab.topic("orders")
+    before = lab.client_log(), list(lab.choice.embedded.cluster.topics)
+    every_schedule(lab, 1, 1)
+    with pytest.raises(LessonError, match="never|kafka-python refuses"):
+        every_schedule(lab, 1, 1, retries=0)
+    assert (lab.client_log(), list(lab.choice.embedded.cluster.topics)) == before
+    lab.producer(client_id="heard").close()
+    assert "heard" in lab.client_log()
+
+
 def children() -> set[str]:
     """The processes that this one started and has not waited for; other tests of the session may have some."""
     listed = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(os.getpid())], capture_output=True, text=True, check=False)
