@@ -202,6 +202,21 @@ def test_a_broker_that_is_not_ours_cannot_be_hurt(proxy: FaultProxy, record: Rec
         record(f"1: {fault}")
 
 
+@pytest.mark.parametrize("error", [29, 31, 32, 87])
+def test_a_script_can_say_what_brokers_say_to_producers(proxy: FaultProxy, record: Record, error: int) -> None:
+    recording = record(f"1: refuse {error}")
+    with RawClient(proxy.address) as client:
+        produce(client)
+        assert answer(client) == (error, -1)
+    assert [(e.what, e.error) for e in recording.events if e.kind == Kind.VERDICT] == [("refused", error)]
+
+
+@pytest.mark.parametrize("error", [50, 52])
+def test_and_nothing_else(record: Record, error: int) -> None:
+    with pytest.raises(LessonError, match=f"No broker answers a produce request with error {error}"):
+        record(f"1: refuse {error}")
+
+
 def garbage(rng: random.Random) -> bytes:
     """Bytes that look like a request more or less: random, lying about their length, or with a header and no body."""
     body = rng.randbytes(rng.randrange(80))
