@@ -7,6 +7,7 @@ frames, and passes all else as it is.
 
 Differs from a network in: it can only drop or freeze whole connections, as TCP does, but it knows which
 request is which. Over a distance every byte takes the same time, and the line is as broad as a client likes.
+A broker that closes an idle connection is connected to again; the client behind the proxy doesn't notice.
 
 As a broker does, it handles one request of a connection at a time, so answers leave in order and the same
 script gives the same run. Differs from Kafka in: a Produce request with acks=0 reaches the broker with

@@ -7,9 +7,11 @@ import asyncio
 import pytest
 from kafka.protocol.metadata import ApiVersionsRequest
 
+from lesson_lib.broker.connection import HANDLERS
 from lesson_lib.broker.embedded import EmbeddedBroker
+from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.errors import LessonError
-from lesson_lib.wire import messages, requests
+from lesson_lib.wire import messages, probe, requests
 from lesson_lib.wire.requests import RawClient, make_topic
 from lesson_lib.wire.server import ServerThread
 
@@ -43,3 +45,12 @@ def test_a_topic_that_is_not_made_or_not_led_is_said_to_be_so(monkeypatch: pytes
         monkeypatch.setattr(requests, "is_led", lambda *_: False)
         with pytest.raises(RuntimeError, match="No leader took the topic t"):
             make_topic(client, "t")
+
+
+def test_a_broker_is_usable_once_a_producer_gets_its_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For some seconds Apache Kafka answers everything else."""
+    loading = {"error_code": ErrorCode.COORDINATOR_LOAD_IN_PROGRESS, "producer_id": -1, "producer_epoch": -1}
+    with EmbeddedBroker() as broker:
+        assert probe.is_usable("127.0.0.1", broker.port)
+        monkeypatch.setitem(HANDLERS, messages.API_KEYS["InitProducerId"], lambda cluster, request: loading)
+        assert not probe.is_usable("127.0.0.1", broker.port)
