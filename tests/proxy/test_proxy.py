@@ -85,6 +85,49 @@ def test_a_torn_connection_loses_what_was_sent_behind(proxy: FaultProxy, record:
         (Kind.TORN, 0, ""), (Kind.LOST, 2, "answer"), (Kind.LOST, 3, "request"), (Kind.LOST, 4, "request")]
 
 
+def test_what_was_refused_and_comes_again_is_the_same_batch_and_what_was_stored_is_not(proxy: FaultProxy, record: Record) -> None:
+    recording = record("1: refuse 19")
+    with RawClient(proxy.address) as client:
+        for expected in ((19, -1), (0, 0), (0, 1)):
+            produce(client)
+            assert answer(client) == expected
+    assert [(e.batch, e.try_no) for e in recording.events if e.kind == Kind.SEND] == [(0, 1), (0, 2), (1, 1)]
+
+
+def test_a_request_for_two_partitions_meets_the_first_fault_that_names_one_of_them(proxy: FaultProxy, record: Record) -> None:
+    record("1: refuse 19; 4: refuse 20")
+    with RawClient(proxy.address) as client:
+        make_topic(client, "two", 2)
+        both = requests.produce("two", 0, batch_bytes([b"m"]))
+        both.topic_data[0].partition_data += requests.produce("two", 1, batch_bytes([b"n"])).topic_data[0].partition_data
+        told = [[part.error_code for part in client.ask(both).responses[0].partition_responses] for _ in range(3)]
+    assert told == [[19, 19], [20, 20], [0, 0]]
+
+
+@pytest.mark.parametrize("fault, state", [("lose ack", "CompleteCommit"), ("lose request", "Ongoing")])
+def test_what_is_lost_on_the_way_from_a_coordinator_is_done(proxy: FaultProxy, record: Record, broker: EmbeddedBroker, fault: str,
+                                                            state: str) -> None:
+    recording = record(f"EndTxn 1: {fault}")
+    with RawClient(proxy.address) as client:
+        first, again = (client.ask(requests.init_producer_id("x")) for _ in range(2))
+        who = ("x", again.producer_id, again.producer_epoch)
+        for _ in range(2):
+            client.ask(requests.add_partitions(*who, "t", [0]))
+        client.send(requests.end_txn(*who, commit=True))
+        assert client.hung_up()
+    assert broker.cluster.coordinator.entries["x"].state == state
+    assert [e.producer_epoch for e in recording.events if e.kind == Kind.INIT] == [first.producer_epoch, again.producer_epoch] == [0, 1]
+    steps = [e.what for e in recording.events if e.kind == Kind.TXN]
+    assert steps == ["begin", "add partition", "add partition", *["commit"] * (fault == "lose ack")]
+
+
+def test_the_only_node_of_a_cluster_is_the_one_that_is_talked_to_whatever_it_calls_itself() -> None:
+    with EmbeddedBroker(advertised=("a.name.that.leads.nowhere", 0)) as broker, FaultProxy(("127.0.0.1", broker.port)) as proxy:
+        with RawClient(proxy.address) as client:
+            (node,) = client.ask(requests.metadata("t")).brokers
+        assert (node.host, node.port) == ("127.0.0.1", proxy.port)
+
+
 def test_a_silent_connection_stays_open_and_answers_nothing_more(proxy: FaultProxy, record: Record) -> None:
     recording = record("1: lose ack silently")
     with RawClient(proxy.address, timeout=0.3) as client:

@@ -50,6 +50,7 @@ for fd in range(3, 64):
 FAKES_ITS_END = FORGES.partition("        for line")[0] + """        os.write(fd, b'{"stored": []}\\n')
 raise SystemError('not to be seen')"""
 TOO_DEEP = "-" * 100_000 + "1"
+OF_A_NOTEBOOK = "%matplotlib inline\nimport asyncio\nawait asyncio.sleep(0)\nwords = !echo hi\nassert words == ['hi']\n!echo more"
 
 
 def books(copies: Any, port: int) -> dict[str, dict[str, Any]]:
@@ -67,6 +68,7 @@ def books(copies: Any, port: int) -> dict[str, dict[str, Any]]:
         "yes": "import os; os.system('yes | head -c 300000000; sleep 600')",
         "memory": "x = [bytes(10 ** 8) for n in range(100)]", "files": FILES, "fills": FILLS, "kills": KILLS, "forges": FORGES,
         "fakes": FAKES_ITS_END, "escape": ESCAPE.format(home=os.path.expanduser("~")), "deep": TOO_DEEP,
+        "notebook": OF_A_NOTEBOOK,
         "looks": LOOKS.format(folder=str(Path(__file__).parent), port=port)}
     return {"wrong": copies.lesson(3, "wrong"), "empty": copies.lesson(2, "empty"), "gone": gone, "doubled": doubled,
             "patch": copies.notebook(PATCH, asks), "stores": copies.notebook(STORE)} | {n: right(c) for n, c in cells.items()}
@@ -108,7 +110,7 @@ ALL, NONE = {"right": len(ITEMS), "wrong": 0}, {"right": 0, "wrong": 0}
     ("doubled", ALL, ""), ("patch", {"right": 0, "wrong": 1}, "are gone"),
     ("stores", NONE, "are gone"), ("files", ALL, "Read-only file system"), ("escape", ALL, ""),
     ("fills", ALL, "No space left on device"), ("kills", ALL, "ProcessLookupError"), ("forges", ALL, ""), ("fakes", ALL, ""),
-    ("looks", ALL, ""), ("deep", ALL, "raises"), ("broken", NONE, "is not JSON"),
+    ("looks", ALL, ""), ("notebook", ALL, ""), ("deep", ALL, "raises"), ("broken", NONE, "is not JSON"),
     ("linked", NONE, "is a link"), ("led", NONE, "is a link"),
 ])
 def test_each_copy_has_its_row(handed_in: Any, learner: str, counts: dict[str, int], error: str) -> None:

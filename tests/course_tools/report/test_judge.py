@@ -9,10 +9,11 @@ import pytest
 
 from course_tools.report.confined import Bounds
 from course_tools.report.copies import Checker, read
+from course_tools.report.learner_values import _do_again
 from course_tools.report.model import ItemState
 from lesson_lib import draw
 from lesson_lib.teach.content import Question, all_items, lesson_items
-from lesson_lib.teach.tasks.function import FunctionTask, PlayTask
+from lesson_lib.teach.tasks.function import FunctionTask, PlayTask, ValueTask
 from lesson_lib.teach.tasks.learner_rule import RuleTask
 
 LESSONS = [number for number in range(1, 8) if lesson_items(number)]
@@ -21,6 +22,8 @@ RULE = next(item for item in all_items() if isinstance(item, RuleTask))
 PLAY = next(item for item in all_items() if isinstance(item, PlayTask))
 QUESTION = next(item for item in all_items() if isinstance(item, Question) and item.kind == "prediction")
 RIGHT = QUESTION.truth(*QUESTION.runs())
+WRONG = next(key for key in QUESTION.keys if key != RIGHT)
+VALUE = next(item for item in all_items() if isinstance(item, ValueTask))
 
 
 def asks(*lines: str) -> str:
@@ -63,9 +66,35 @@ def test_a_notebook_as_it_is_shipped_is_not_attempted(checker: Checker, path: Pa
     (f"predict.answer('{RIGHT}')", "predict.answer(...)"),
     ("predict.answer('z')", f"predict.answer(option='{RIGHT}', confidence=3)"),
     (f"predict.answer('{RIGHT}')", "predict.answer('z')"),
+    (f"predict.answer('{WRONG}')", f"predict.answer('{RIGHT}')"),
 ])
 def test_answers_however_they_are_written(judged: Any, lines: tuple[str, ...]) -> None:
     assert judged(asks(*lines))[QUESTION.id].state == ItemState.RIGHT
+
+
+@pytest.mark.parametrize(("written", "confidence"), [("3", 3), ("99", 0), ("True", 0), ("'3'", 0)])
+def test_confidence_is_one_of_three(judged: Any, written: str, confidence: int) -> None:
+    result = judged(asks(f"predict.answer('{RIGHT}', confidence={written})"))[QUESTION.id]
+    assert (result.state, result.confidence) == (ItemState.RIGHT, confidence)
+
+
+@pytest.mark.parametrize("dots", ["...", "'...'", "None", "{'batches': ...}", ""])
+def test_a_placeholder_is_no_attempt(judged: Any, dots: str) -> None:
+    assert judged(f'task = exercise("{VALUE.id}")\ntask.check({dots})')[VALUE.id].state == ItemState.NOT_ATTEMPTED
+
+
+def test_what_a_worker_says_a_function_did_is_done_again_by_public_methods_alone() -> None:
+    class Played:
+        done: list[str] = []
+
+        def shown(self, what: str) -> None:
+            self.done.append(what)
+
+        def _hidden(self, what: str) -> None:
+            self.done.append(what)
+
+    _do_again(Played(), [{"on": 0, "does": name, "with": [{"literal": repr(name)}], "named": {}} for name in ("_hidden", "done", "shown")])
+    assert Played.done == ["shown"]
 
 
 def test_magics_and_cells_that_are_no_python_are_passed_over(judged: Any) -> None:
@@ -82,7 +111,7 @@ def test_a_loop_elsewhere_has_no_part_in_an_answer(judged: Any) -> None:
 
 
 def test_a_patch_in_the_copy_does_not_reach_the_judge(judged: Any) -> None:
-    wrong = next(key for key in QUESTION.keys if key != RIGHT)
+    wrong = WRONG
     patch = f"from lesson_lib.teach.content import Question\nQuestion.truth = lambda *any: '{wrong}'"
     assert judged(patch, asks(f"letter = (Question, '{wrong}')[1]", "predict.answer(letter)"))[QUESTION.id].state == ItemState.WRONG
 
