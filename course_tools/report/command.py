@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
@@ -20,6 +20,7 @@ from course_tools.report.copies import Checker, Stopped
 from course_tools.report.model import CopyReport, exit_status, shown
 from lesson_lib.errors import LessonError
 
+_GLANCE = 0.5  # seconds between two looks at whether a signal came
 _EVERY = 2.0  # seconds between two times that the files are written while copies are judged
 _BOUNDS = {"cell": "seconds for one cell", "run": "seconds for one copy",
            "item": "seconds for the check of one item",
@@ -93,9 +94,12 @@ def _judged(todo: list[Handed], checker: Checker, jobs: int) -> Iterator[tuple[i
             pool.submit(checker.file, one.path, one.learner, one.alone): place
             for place, one in enumerate(todo)}
         try:
-            for future in as_completed(places):
-                with suppress(Stopped):
-                    yield places[future], future.result()
+            left = set(places)
+            while left:  # a signal that comes just before the wait is only looked at after it
+                done, left = wait(left, _GLANCE, FIRST_COMPLETED)
+                for future in done:
+                    with suppress(Stopped):
+                        yield places[future], future.result()
         except BaseException:
             checker.stop()
             raise

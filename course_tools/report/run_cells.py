@@ -15,6 +15,7 @@ from io import StringIO
 from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
 
 from course_tools.report.confined import begin
 from lesson_lib.teach import store
@@ -64,7 +65,8 @@ class Shell(InteractiveShell):
 
 def ran(cells: list[str], printed: float) -> Iterator[dict[str, Any]]:
     """A line before each cell, for its error, for its verdicts; at the end what was stored."""
-    shell, output = Shell.instance(), Output(printed)
+    shell = Shell.instance(config=Config({"HistoryManager": {"enabled": False}}))  # a data base, and a thread
+    output = Output(printed)
     for number, source in enumerate(cells):
         yield {"cell": number}
         with redirect_stdout(output), redirect_stderr(output):

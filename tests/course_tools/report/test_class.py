@@ -125,6 +125,7 @@ def test_each_copy_has_its_row(handed_in: Any, learner: str, counts: dict[str, i
 def test_what_a_copy_shows_and_stores_is_named_and_not_believed(handed_in: Any) -> None:
     assert f"shows that {QUESTION.id} is right; checked again, it is wrong" in " ".join(handed_in["reports"]["patch"]["remarks"])
     assert "stores answers that no cell gives" in " ".join(handed_in["reports"]["stores"]["remarks"])
+    assert not handed_in["reports"]["right"]["remarks"] and not handed_in["reports"]["wrong"]["remarks"]
 
 
 def test_the_most_missed_item_comes_first_with_the_ideas_behind_it(handed_in: Any) -> None:

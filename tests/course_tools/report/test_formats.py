@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from xml.etree import ElementTree
 
+import pytest
 from nbconvert.filters import markdown2html
 
 from course_tools.report import formats, markdown
@@ -38,6 +39,15 @@ def test_markdown_keeps_its_rows_and_shows_no_markup() -> None:
         assert "<script" not in page and "alert(1)" in page and "an idea" in page + "an idea" * (rows == 5)
 
 
+@pytest.mark.parametrize(("states", "figures"), [
+    ((ItemState.RIGHT, ItemState.NOT_ATTEMPTED), ["1", "0", "0"]), ((ItemState.RIGHT, ItemState.WRONG), ["0", "1", "0"]),
+    ((ItemState.NOT_ATTEMPTED, ItemState.RIGHT), ["1", "0", "0"]), ((ItemState.NOT_ATTEMPTED,), ["0", "0", "1"])])
+def test_of_two_copies_the_later_counts_where_it_answers(states: tuple[ItemState, ...], figures: list[str]) -> None:
+    table = class_table([CopyReport(str(n), "ann", (Result("2.a", "recall", state),)) for n, state in enumerate(states)])
+    row = next(line for line in table.splitlines() if line.startswith("| ann |"))
+    assert [cell.strip() for cell in row.split("|")[2:5]] == figures
+
+
 def test_a_function_cannot_end_its_block() -> None:
     assert "````python" in markdown.report(ONE)
 
@@ -47,4 +57,5 @@ def test_exit_status() -> None:
     assert [exit_status([r], strict) for r in (right, wrong) for strict in (False, True)] == [0, 0, 0, 1]
     assert exit_status([right, CopyReport("1", "", ONE.results[:1], ("crash",))], strict=False) == 1
     assert exit_status([CopyReport("1", "", ONE.results[3:])], strict=False) == 1
+    assert [exit_status([right, wrong], strict) for strict in (False, True)] == [0, 1], "one is enough"
     assert exit_status([CopyReport("1")], strict=True) == 1, "nothing found is not all right"
