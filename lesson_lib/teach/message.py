@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from lesson_lib.draw.picture import Picture
 from lesson_lib.text_table import inline_html
 
 Thing = TypeVar("Thing")
@@ -47,7 +48,7 @@ class Message:
 
     outcome: Outcome
     text: str
-    picture: Any = None
+    picture: Picture | None = None
     code: str = ""
 
     @property
@@ -65,10 +66,10 @@ class Message:
 
     def rich(self) -> str:
         """The line and the picture as HTML."""
-        return self.html + picture_html(self.picture)
+        return self.html + (self.picture.html() if self.picture else "")
 
     def __repr__(self) -> str:
-        return "\n\n".join(filter(None, (self.line, self.code, picture_text(self.picture))))
+        return "\n\n".join(filter(None, (self.line, self.code, str(self.picture or ""))))
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         return {"text/plain": repr(self), "text/html": self.rich()}
@@ -140,21 +141,6 @@ def box(content: str, colour: str, attributes: str = "") -> str:
     """HTML content with a coloured edge; it keeps the page's own text colour, so any theme can show it."""
     style = f"border-left: 4px solid {colour}; padding: 2px 10px; margin: 4px 0; max-width: 60em"
     return f'<div {attributes} style="{style}">{content}</div>'
-
-
-def picture_html(picture: Any) -> str:
-    """The HTML of a picture; nothing for no picture."""
-    return _in_picture(picture, "text/html")
-
-
-def picture_text(picture: Any) -> str:
-    """The text twin of a picture; nothing for no picture."""
-    return _in_picture(picture, "text/plain")
-
-
-def _in_picture(picture: Any, kind: str) -> str:
-    bundle = {} if picture is None else picture._repr_mimebundle_()
-    return str((bundle[0] if isinstance(bundle, tuple) else bundle).get(kind, ""))
 
 
 def cell_number() -> int | None:

@@ -22,7 +22,7 @@ from lesson_lib.errors import LessonError
 from lesson_lib.faults import DELIVER, Fault, parse_fault, parse_script
 from lesson_lib.history import History, Kind
 from lesson_lib.teach.content import Scenario
-from lesson_lib.teach.message import Message, Outcome, Shown, picture_html, picture_text
+from lesson_lib.teach.message import Message, Outcome, Shown
 from lesson_lib.teach.runs_ahead import MOST, RECORDS, encoded, key_of, runs_ahead
 from lesson_lib.teach.wire import Wire, script
 
@@ -124,7 +124,7 @@ class Playground(Shown):
 
     def plain(self) -> str:
         """The call, and the run as text."""
-        return f"{self.call}\n\n{picture_text(self.message().picture)}"
+        return f"{self.call}\n\n{self.message().picture}"
 
     def rich(self) -> str:
         """The picture, to be pressed."""
@@ -150,7 +150,7 @@ def playground_html(scenario: Scenario, run: History, faults: Mapping[int, str],
                   fates=[REQUEST, ANSWER, MORE], most=MOST, values=str(Scenario(scenario.values)),
                   others=[f"{key}={value!r}" for key, value in others.items()],
                   runs={**(runs_ahead() if usual else {}), key_of(faults, settings): drawn(run)})
-    picture = picture_html(show(run, step=False))
+    picture = show(run, step=False).html()
     return f'<div class="lesson-playground" role="group" aria-label="Playground">{picture}</div>{told}'
 
 

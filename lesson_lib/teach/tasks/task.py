@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from lesson_lib.draw.picture import Picture
 from lesson_lib.errors import LessonError
 from lesson_lib.teach import store
 from lesson_lib.teach.content import find
@@ -125,12 +126,12 @@ class Task:
         return answer is ... or answer is None or answer == "..."
 
 
-def wrong(sentence: str, picture: Any = None) -> Message:
+def wrong(sentence: str, picture: Picture | None = None) -> Message:
     """Judged and wrong; `sentence` says what the history shows."""
     return Message(Outcome.WRONG, sentence, picture)
 
 
-def right(sentence: str, picture: Any = None) -> Message:
+def right(sentence: str, picture: Picture | None = None) -> Message:
     """Judged and right; `sentence` is the explanation."""
     return Message(Outcome.RIGHT, sentence, picture)
 
