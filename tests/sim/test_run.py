@@ -270,3 +270,13 @@ def work(count: int, **more) -> int:
                                   {"consumer": True}], ids=str)
 def test_work_grows_with_the_number_of_batches_and_no_faster(more: dict) -> None:
     assert work(1_000, **more) < 11 * work(100, **more)
+
+
+@pytest.mark.parametrize(("settings", "receives"), [
+    ({"faults": {"1+": "lose request"}, "acks": 0, "idempotence": False}, [(Kind.POLL, None)]),
+    ({}, [(Kind.READ, 0)]),
+    ({"consumer": {"commit": "before", "crash_at": 1}}, [(Kind.POLL, None)]),  # the next one begins behind the only record
+    ({"consumer": {"commit": "after", "crash_at": 1}}, [(Kind.READ, 0), (Kind.READ, 0)])])
+def test_a_consumer_says_when_it_receives_nothing(settings: dict, receives: list) -> None:
+    run = simulate(1, **{"consumer": True} | settings)
+    assert [(event.kind, event.offset) for event in run.of(Kind.READ, Kind.POLL)] == receives
