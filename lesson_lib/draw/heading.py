@@ -5,7 +5,6 @@ A fault script is told in words here: `2: lose ack` is "ack lost at request 2".
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 
 from lesson_lib.draw.canvas import LARGE, MARGIN, NORMAL, QUIET, SMALL, Canvas, line_height, text_width
@@ -183,9 +182,13 @@ def _contents(cells: Sequence[LogCell]) -> str:
 def wrap(text: str, width: float, size: float = NORMAL, bold: bool = True) -> list[str]:
     """Break a text into lines of at most `width` pixels, none of which begins with a number."""
     lines = [""]
-    for word in re.split(r"\s+(?!\d)", text):
+    for word in text.split():
         longer = f"{lines[-1]} {word}".strip()
-        if lines[-1] and text_width(longer, size, bold) > width:
+        stays = word[0].isdigit() and " " not in lines[-1]
+        if lines[-1] and not stays and text_width(longer, size, bold) > width:
+            while word[0].isdigit() and " " in lines[-1]:
+                lines[-1], _, before = lines[-1].rpartition(" ")
+                word = f"{before} {word}"
             lines.append(word)
         else:
             lines[-1] = longer

@@ -44,7 +44,7 @@ from lesson_lib.draw.two_runs import told_together
 from lesson_lib.draw.words import Telling
 from lesson_lib.history import Event, Kind
 
-HEAD, LANE_STEP, NARROWEST, WORDS = 24.0, 170.0, 80.0, 230.0
+HEAD, LANE_STEP, NARROWEST, WORDS = 24.0, 170.0, 80.0, 224.0
 TORN = "connection\ndrops"
 ASPECTS = {Kind.VERDICT: "fate", Kind.REPORT: "told", Kind.READ: "read"}  # as `two_runs` names what differs
 BAR, LSO = 24.0, 66.0  # pixels for a transaction's bar and its upright word; for a last stable offset
@@ -85,7 +85,7 @@ class SpaceTimePanel:
         for run in self.runs[1:]:
             run.xs, run.lanes = self.xs, self.lanes
         ends = [run.lane_of(fact) + piece.right for run in self.runs for fact in run.view.events
-                for piece in run.pieces[fact.index]]
+                for piece in run.pieces[fact.index] if piece.right]
         left = max([*self.xs.values(), *ends]) + 24
         keys = dict.fromkeys(key for run in self.runs for key in run.view.partitions)
         self.columns = {key: LogColumn(view, key) for key in keys}
