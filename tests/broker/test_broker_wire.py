@@ -432,7 +432,7 @@ def test_a_fetch_waits_for_as_much_as_it_asks_for_and_no_longer(embedded: Embedd
         request.max_wait_ms, request.min_bytes = 60_000, least
         return request
 
-    with RawClient(embedded.address, timeout=30) as consumer:
+    with RawClient(embedded.address, timeout=15) as consumer:  # the broker itself waits for no longer than 30 seconds
         consumer.send(fetch(2 * len(records)))
         assert send(client, records).error == 0
         assert send(client, batch(1, 1)).error == 0
