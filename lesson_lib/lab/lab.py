@@ -11,7 +11,7 @@ import itertools
 import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeVar
 
@@ -240,12 +240,11 @@ class Lab:
         """What kafka-python's clients have logged, oldest first."""
         return "\n".join(self._log.lines)
 
-    def without_traces(self) -> AbstractContextManager[Any]:
+    @contextmanager
+    def without_traces(self) -> Iterator[None]:
         """A block that leaves no line in the clients' log, and no topic on the broker."""
-        stack = ExitStack()
-        stack.enter_context(self._log.silence())
-        stack.enter_context(self.topics.for_a_while())
-        return stack
+        with self._log.silence(), self.topics.for_a_while():
+            yield
 
     def _recording(self) -> Recording:
         return self.proxy.recording

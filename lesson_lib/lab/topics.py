@@ -14,7 +14,7 @@ import socket
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from itertools import count
 
 from lesson_lib.errors import LessonError
@@ -23,6 +23,7 @@ from lesson_lib.wire.requests import RawClient
 
 LEARNER = "LESSON_LEARNER"
 ASK_SECONDS, LEADER_SECONDS, POLL_SECONDS = 4.0, 30.0, 0.01
+GONE = (LessonError, OSError)  # what a broker that is gone raises
 _labs = count(1)
 
 
@@ -104,29 +105,21 @@ class Topics:
         return at_leaders(self.address, topic, timeout, self._versions)
 
     def _names(self) -> list[str]:
-        try:
-            with self._connect() as client:
-                everything = requests.request("Metadata", topics=None, allow_auto_topic_creation=False)
-                return [topic.name for topic in client.ask(everything).topics]
-        except (LessonError, OSError):
-            return []
+        with suppress(*GONE), self._connect() as client:
+            everything = requests.request("Metadata", topics=None, allow_auto_topic_creation=False)
+            return [topic.name for topic in client.ask(everything).topics]
+        return []
 
     def _delete(self, names: list[str]) -> None:
-        try:
-            with self._connect() as client:
-                for name in names:
-                    client.ask(requests.delete_topic(name))
-        except (LessonError, OSError):
-            pass
+        with suppress(*GONE), self._connect() as client:
+            for name in names:
+                client.ask(requests.delete_topic(name))
 
     def _delete_groups(self) -> None:
-        try:
-            with self._connect() as client:
-                names = [group.group_id for group in client.ask(requests.request("ListGroups")).groups]
-                if ours := [name for name in names if name.endswith(f"-{self.suffix}")]:
-                    client.ask(requests.request("DeleteGroups", groups_names=ours))
-        except (LessonError, OSError):
-            pass
+        with suppress(*GONE), self._connect() as client:
+            names = [group.group_id for group in client.ask(requests.request("ListGroups")).groups]
+            if ours := [name for name in names if name.endswith(f"-{self.suffix}")]:
+                client.ask(requests.request("DeleteGroups", groups_names=ours))
 
     def _create(self, real: str, partitions: int) -> None:
         try:

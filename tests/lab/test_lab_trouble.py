@@ -56,7 +56,7 @@ def liar(answer: Answer, *, framed: bool = True) -> Iterator[str]:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A leader that does not come is not waited for."""
     monkeypatch.setattr("lesson_lib.lab.topics.LEADER_SECONDS", 0.1)
-    monkeypatch.setattr("lesson_lib.lab.topics.CREATE_SECONDS", 0.5)
+    monkeypatch.setattr("lesson_lib.lab.topics.ASK_SECONDS", 0.5)
 
 
 LIES = [garbage(seed) for seed in range(12)] + [lambda _: bytes(64), lambda _: b"", lambda _: b"\xff" * 80]
