@@ -84,8 +84,7 @@ RECALL = (
 
 ONE_LOG = Question(
     id="1.one-log", kind="choice",
-    text="Now the application sends the next record, and gets an ack for that one too. Which offset does it "
-         "carry?",
+    text="Now the application sends the next record. Which offset comes back with its ack?",
     options=(
         Option("2, because offset 1 is taken.", False, "ok means stored",
                "the new leader never got the first record, so in its log offset 1 is free."),

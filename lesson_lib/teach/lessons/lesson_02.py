@@ -185,8 +185,8 @@ TWO_WORLDS_QUESTION = Question(
                lambda a, b: _told(a) == _told(b) and a.values() != b.values()),
     ),
     explanation="Two worlds, one exception. An exception can mean that the record wasn't stored, or that "
-                "**nobody knows**. If the request may have left before the connection dropped or the time "
-                "ran out, nobody knows. An application that reads this as 'not stored' sends the record "
+                "**nobody knows**. Unless the client is sure that the request never left, it's the "
+                "second. An application that reads this as 'not stored' sends the record "
                 "again, and so makes the copy itself.",
 )
 
@@ -258,8 +258,8 @@ EXERCISES = (
         id="2.make-log", scenario=scenario(4, in_flight=5, idempotence=False), budget=1,
         goal="the log holds `m0 m1 m3 m2 m1`.", reached=holds("m0", "m1", "m3", "m2", "m1"),
         text="Four records, up to five requests in flight. When a connection drops, the client resends every "
-             "batch that hasn't been answered. It goes through them in order, and puts each of them at the "
-             "head of its queue. Make this log with one fault: `m0 m1 m3 m2 m1`. `task.check({...: "
+             "batch that hasn't been answered. It takes them oldest first, and puts each one at the "
+             "*front* of its send queue. Make this log with one fault: `m0 m1 m3 m2 m1`. `task.check({...: "
              "\"...\"})`",
         hints=("Everything after `m0` was sent again, the newest first.",
                "`m1` was stored before the connection dropped, `m2` and `m3` weren't.",

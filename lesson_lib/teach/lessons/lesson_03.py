@@ -286,7 +286,7 @@ EXERCISES = (
         id="3.beat-buffer", scenario=scenario(4, **BURST), mutant=BufferAndSort,
         budget=2, breaks="lost write",
         text="This broker keeps a batch that comes too early, says ok, and stores it once the missing ones "
-             "are there. Find two faults that show that it isn't Kafka: `task.check({...: \"...\"})`",
+             "are there. With two faults, make it lose a record that it said ok to: `task.check({...: \"...\"})`",
         hints=("What it keeps isn't in the log yet. What if it loses its memory just then?",
                "First make a batch come too early, with `refuse 6` for the second. Then, before the retry "
                "arrives, `crash broker`.",

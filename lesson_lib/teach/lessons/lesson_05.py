@@ -134,7 +134,7 @@ RESTART = Question(
                "a restart reuses the producer id", log_is),
     ),
     explanation="The application sent `m1` a second time, and the broker stored it a second time. Compare "
-                "the two requests that carry `m1`: by what could the broker have recognised the copy?",
+                "the two requests that carry `m1`: what could have told the broker that it's the same record?",
 )
 
 SAW_IDS = Question(
@@ -207,10 +207,10 @@ RESEND = Question(
         Option("`m0`, and then an error.", lambda run: run.values() == ["m0"], "a duplicate is an error",
                log_is),
     ),
-    explanation="A new call of `send` makes a new batch with a number of its own. Here that number is 0 "
-                "again. When the client gave up, it couldn't know whether the broker had stored number 0. So "
-                "it raised its *epoch*, the version number of its producer id, and started counting from 0. "
-                "The broker compares producer id, epoch and number, so to the broker this batch is new. The "
+    explanation="A new call of `send` makes a new batch. When the client gave up on the old one, it "
+                "couldn't know whether the broker had stored its number 0. So it raised its *epoch*, the "
+                "version number of its producer id, and started counting from 0. This batch is number 0 of "
+                "epoch 1. The broker compares producer id, epoch and number, so to the broker it's new. The "
                 "application made this copy, and nothing in Kafka can recognise it.",
 )
 

@@ -180,8 +180,7 @@ SAW_OLD = Question(
 CUT_QUESTION = Question(
     id="6.cuts", kind="prediction", scenario=forged(*SEVEN, *BACK, *CUTS), live=True,
     text="The next sequence would be 7. Instead you send 9. Then you send 5 and 6 once more, but as one "
-         "batch of two records. Find 9, and the range from 5 to 6, on the left-hand scale of the picture "
-         "above. What happens?",
+         "batch of two records. What happens?",
     options=(
         Option("The broker keeps 9 until 7 and 8 are there, and recognises 5 with 6 as a duplicate.",
                lambda run: verdicts(run)[-2:] == ["stored", "duplicate"], "the broker buffers and sorts",
@@ -293,9 +292,9 @@ OWN = Question(
         Option("None: with one fault it still stores each record once.", False,
                "a rule that is right with one batch in flight is right with five",
                "lesson 3 showed a fault that breaks it."),
-        Option("A connection that drops: then five batches come again instead of one.", False,
+        Option("A connection that drops: then everything in flight comes again.", False,
                "more in flight means more copies",
-               "the five come again in the same order, and a rule that passed lesson 2 recognises each."),
+               "the Java client sends them again in the same order, and a rule that passed lesson 2 recognises each."),
         Option("A refusal: then only one batch comes again.", True),
     ),
     explanation="The batches behind a refused one arrive before it comes again. Your rule can only say yes "

@@ -178,8 +178,8 @@ TWO_PARTITIONS = Question(
                "the broker completes what was begun", logs_are),
     ),
     explanation="To the broker there was one batch, and it's stored. Only the process knew that another was "
-                "to follow. The article calls the sentence above a myth, and it's right. (The picture finds "
-                "no anomaly, because each log by itself is in order.)",
+                "to follow. The article calls the sentence above a myth, and it's right. Each log "
+                "by itself is in order, so no anomaly tells you.",
 )
 
 COMMIT_QUESTION = Question(
@@ -192,7 +192,7 @@ COMMIT_QUESTION = Question(
         Option("3", lambda run: len(run.log(0)) == 3, "begin is written too",
                lambda run: f"only the end is written down: {logs_words(run)}."),
     ),
-    explanation="The coordinator decides, in one place. Then it makes the leader of every partition that "
+    explanation="The coordinator decides, in one place, and tells the producer. Then it makes the leader of every partition that "
                 "took part write a marker into its log. A marker takes an offset, as a record does. No "
                 "consumer receives a marker, so expect gaps in the offsets.",
 )
@@ -330,8 +330,8 @@ EVERY_CRASH = Question(
 
 UNREAD_FUTURE = Question(
     id="7.unread-future", kind="prediction", scenario=FAILED_SEND, live=True,
-    text="With kafka-python: in one transaction `order` is stored, and the send of `stock` gets no answer. "
-         "The application doesn't look at that future and calls `commit_transaction()`. What does the log "
+    text="With kafka-python: in one transaction `order` is stored, and every request with `stock` gets "
+         "lost. The application doesn't look at that future and calls `commit_transaction()`. What does the log "
          "hold afterwards?",
     options=(
         Option("Nothing that a `read_committed` consumer receives: the commit fails.",
@@ -362,8 +362,8 @@ COMMIT_RAISES = Question(
     explanation="Lesson 2's two worlds again. With Java, after a timeout, call `commitTransaction()` again, "
                 "and don't abort (`KafkaProducer` javadoc). A kafka-python 3.0.12 producer can then neither "
                 "commit nor abort. So close it and start a new one with the same `transactional_id`. Its "
-                "`init_transactions()` waits until the old transaction is either committed or aborted. Then "
-                "the committed offset tells you which.",
+                "`init_transactions()` waits until the old transaction is either committed or aborted. In a "
+                "program that reads, works and writes, the committed offset then tells you which.",
 )
 
 EXERCISES = (
