@@ -78,11 +78,11 @@ BROKER_FAULTS = [  # these need a broker that the course may restart, so Apache 
     Row({2: "lose ack", 3: "forget idle ids"}, DOUBLED, DOUBLED),
 ]
 BURSTS = [  # five sent at once, idempotence off: the client sends again from the newest to the oldest
-    ({2: "lose ack"}, "m0 m1 m4 m3 m2 m1", ["duplicate", "reordered"]),
-    ({1: "cut 2 0"}, "m0 m1 m4 m3 m2 m1 m0", ["duplicate", "reordered"]),
-    ({2: "cut 3 1"}, "m0 m1 m2 m3 m4 m3 m2", ["duplicate", "reordered"]),
+    ({2: "lose ack"}, "m0 m1 m4 m3 m2 m1", ["copy", "reordered"]),
+    ({1: "cut 2 0"}, "m0 m1 m4 m3 m2 m1 m0", ["copy", "reordered"]),
+    ({2: "cut 3 1"}, "m0 m1 m2 m3 m4 m3 m2", ["copy", "reordered"]),
     ({1: "refuse 19"}, "m1 m2 m3 m4 m0", ["reordered"]),
-    ({2: "store and answer 20"}, "m0 m1 m2 m3 m4 m1", ["duplicate", "reordered"]),
+    ({2: "store and answer 20"}, "m0 m1 m2 m3 m4 m1", ["copy", "reordered"]),
 ]
 
 

@@ -11,7 +11,6 @@ from lesson_lib.draw.canvas import LARGE, MARGIN, NORMAL, QUIET, SMALL, Canvas, 
 from lesson_lib.errors import LessonError
 from lesson_lib.faults import ScriptLine, parse_script
 from lesson_lib.history import History, Kind, LogCell
-from lesson_lib.history.anomalies import in_plain_words
 from lesson_lib.history.story import finding, recognised, subject, verdict_on
 
 MANY = 24  # records that one still reads one by one
@@ -160,7 +159,7 @@ def _wrong(history: History) -> str:
     for anomaly in history.anomalies:
         named.setdefault(anomaly.name, []).append(anomaly.sentence)
     more = {name: f" And {len(those) - 1} more of these." * (len(those) > 1) for name, those in named.items()}
-    return " ".join(f"{in_plain_words(name).capitalize()}: {those[0]}{more[name]}"
+    return " ".join(f"{name.capitalize()}: {those[0]}{more[name]}"
                     for name, those in named.items())
 
 

@@ -282,7 +282,7 @@ def _lanes(views: Sequence[RunView]) -> list[str]:
     seen = {event.lane: None for view in views for event in view.history.events}
     producers = [lane for view in views for lane in view.producers]
     parts = [f"broker {topic}-{number}" for view in views for topic, number in view.partitions] or ["broker"]
-    consumers = [lane for lane in seen if lane.startswith("consumer")]
+    consumers = [lane for view in views for lane in view.consumers]
     return list(dict.fromkeys(["application", *producers, *["coordinator"] * ("coordinator" in seen), *parts,
                                *consumers]))
 

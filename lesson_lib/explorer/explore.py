@@ -33,8 +33,8 @@ from lesson_lib.sim.run import client_of, log_of, name_of
 from lesson_lib.sim.world import TOPIC
 from lesson_lib.text_table import wrap_output
 
-FAILURES = ("duplicate", "lost write", "hole", "reordered")
-ANOMALIES = (*FAILURES, "aborted read", "nonmonotonic poll")
+FAILURES = ("copy", "lost write", "hole", "reordered")
+ANOMALIES = (*FAILURES, "aborted read", "read again")
 Names = tuple[str, ...]
 
 

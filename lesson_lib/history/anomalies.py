@@ -1,14 +1,16 @@
-"""What can be wrong with a run, by the names that Jepsen's Kafka analyses use, and how each is recognised.
+"""What can be wrong with a run, and how each is recognised. Three have another name in Jepsen's analyses of
+Kafka: a copy is a *duplicate* there (which is here what the broker recognises, and doesn't store), read again
+a *nonmonotonic poll*, skipped a *poll skip*.
 
 | name | what it means |
 |---|---|
-| duplicate | one batch, sent by one `send`, lies in the log more than once |
+| copy | one batch, sent by one `send`, lies in the log more than once |
 | lost write | the application was told ok, and the batch is not in the log |
 | reordered | of one producer's batches on a partition, a later one lies before an earlier one |
 | aborted read | a batch that was reported failed, or is of an aborted transaction, is stored and readable |
 | hole | a batch is missing while a later one of the same producer and partition is stored |
-| nonmonotonic poll | a consumer read an offset that it, or its predecessor in the group, had read already |
-| poll skip | a position was committed behind a record that no consumer of the group ever read |
+| read again | a consumer read an offset that it, or its predecessor in the group, had read already |
+| skipped | a position was committed behind a record that no consumer of the group ever read |
 
 A value that the application itself sent twice is no anomaly: Kafka was asked twice. "unknown" is none either.
 """
@@ -34,20 +36,12 @@ class Anomaly:
         return f"{self.name}: {self.sentence}"
 
 
-_PLAIN = {"duplicate": "copy", "nonmonotonic poll": "read again", "poll skip": "skipped"}
-
-
-def in_plain_words(name: str) -> str:
-    """The name of an anomaly as pictures have it; a *duplicate* is there what the broker recognises."""
-    return _PLAIN.get(name, name)
-
-
 def find_anomalies(events: Sequence[Event], logs: Mapping[tuple[str, int], Sequence[LogCell]],
                    told: Mapping[int, str]) -> list[Anomaly]:
     """Every anomaly of a finished run, in the order of the table."""
     sent = _batches_sent(events)
     stored = {cell.batch for cells in logs.values() for cell in cells if cell.kind == "data"}
-    found = [a for cells in logs.values() for a in (*_duplicates(cells), *_reordered(cells, sent))]
+    found = [a for cells in logs.values() for a in (*_copies(cells), *_reordered(cells, sent))]
     return [*found, *_lost_writes(stored, told, sent), *_failed_and_stored(stored, told),
             *_aborted_reads(events, logs), *_holes(stored, sent), *_polls(events), *_skips(events, logs)]
 
@@ -66,11 +60,11 @@ def _places(cells: Iterable[LogCell]) -> list[tuple[int, int]]:
     return list(dict.fromkeys((c.batch, c.base_offset) for c in cells if c.kind == "data" and c.batch >= 0))
 
 
-def _duplicates(cells: Sequence[LogCell]) -> list[Anomaly]:
+def _copies(cells: Sequence[LogCell]) -> list[Anomaly]:
     offsets: dict[int, list[str]] = {}
     for batch, offset in _places(cells):
         offsets.setdefault(batch, []).append(str(offset))
-    return [Anomaly("duplicate", (batch,),
+    return [Anomaly("copy", (batch,),
                     f"batch {batch} is in the log {times(len(where))}, at offsets {', '.join(where)}.")
             for batch, where in offsets.items() if len(where) > 1]
 
@@ -126,7 +120,7 @@ def _skips(events: Iterable[Event], logs: Mapping[tuple[str, int], Sequence[LogC
             read.add((*where, event.offset))
     missed = [cell for where, end in ends.items() for cell in logs.get(where, ()) if cell.offset < end
               and cell.kind == "data" and cell.txn != "aborted" and (*where, cell.offset) not in read]
-    return [Anomaly("poll skip", (cell.batch,), f"offset {cell.offset} was passed over: no consumer read it.")
+    return [Anomaly("skipped", (cell.batch,), f"offset {cell.offset} was passed over: no consumer read it.")
             for cell in missed]
 
 
@@ -137,7 +131,7 @@ def _polls(events: Iterable[Event]) -> list[Anomaly]:
         if event.kind == Kind.READ:
             key = (event.lane, event.topic, event.partition, event.offset)
             if key in seen:
-                found.append(Anomaly("nonmonotonic poll", (event.batch,),
+                found.append(Anomaly("read again", (event.batch,),
                                      f"offset {event.offset} was read more than once."))
             seen.add(key)
     return found

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from lesson_lib.core.error_codes import ErrorCode
-from lesson_lib.history.anomalies import Anomaly, in_plain_words
+from lesson_lib.history.anomalies import Anomaly
 from lesson_lib.history.attempt import Attempt
 from lesson_lib.history.event import NOWHERE, Kind
 from lesson_lib.history.run import Run
@@ -21,7 +21,7 @@ MOST_NAMED = 3  # records that a title names one by one
 MOST = 12  # sentences about what went wrong, before the rest is only counted
 _TURNS = (Kind.BROKER, Kind.PRODUCER, Kind.CONSUMER)
 _SPECIAL = ("kept", "duplicate", "refused")  # verdicts that are told even where nothing was lost
-_OF_READERS = ("nonmonotonic poll", "poll skip")  # the log is as it should be
+_OF_READERS = ("read again", "skipped")  # the log is as it should be
 _WRONG = {"lost write": "{} acknowledged, but not in the log",
           "reordered": "{} stored out of order", "hole": "{} missing, though later records are stored"}
 
@@ -52,7 +52,7 @@ def _wrong(run: Run, anomalies: Sequence[Anomaly]) -> str:
     first = anomalies[0]
     same = [anomaly for anomaly in anomalies if anomaly.name == first.name]
     form = _WRONG.get(first.name, first.sentence.rstrip(".").capitalize())
-    if first.name == "duplicate":
+    if first.name == "copy":
         copies = {_copies(run, anomaly) for anomaly in same}
         form = "{} stored " + (times(copies.pop()) if len(copies) == 1 else "more than once")
     return form.format(records(run, [_about(anomaly) for anomaly in same]))
@@ -124,7 +124,7 @@ def _all_is_well(run: Run) -> str:
     known = list(dict.fromkeys(event.batch for event in run.of(Kind.VERDICT) if event.what == "duplicate"))
     if known:
         who, _, verb = records(run, known).rpartition(" ")
-        was, what = ("was", "a duplicate") if len(known) == 1 else ("were", "duplicates")
+        was, what = "was" if verb == "is" else "were", "a duplicate" if len(known) == 1 else "duplicates"
         return f"{who} came again, {was} recognised as {what}, and {verb} stored once"
     return "Each record is stored once" if any(run.logs.values()) else "Nothing is stored"
 
@@ -193,7 +193,7 @@ def _end(run: Run) -> str:
 
 
 def _anomalies(run: Run) -> str:
-    names = list(map(in_plain_words, run.anomaly_names))
+    names = run.anomaly_names
     return f"Anomalies: {', '.join(names)}." if names else verdict_on(run)
 
 

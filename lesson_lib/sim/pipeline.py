@@ -91,7 +91,7 @@ def simulate_pipeline(values_or_count: int | Sequence[str] = 3, *, transactions:
     crash = _crash_of(crash or {}, steps, len(values))
     kafka = Transactions(transaction_version=transaction_version, topic="out")
     reader = kafka.consumer(isolation)
-    reader.lane = "consumer 2"
+    reader.lane = "reader"
     PipelineProcess(kafka, values, steps, crash).run()
     reader.poll()
     run = kafka.history()

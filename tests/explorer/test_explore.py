@@ -19,7 +19,7 @@ RESTARTS = ("cut", "restart broker")
 
 
 def test_without_idempotence_one_lost_ack_gives_a_duplicate() -> None:
-    history = explore(1, idempotence=False).find("duplicate")
+    history = explore(1, idempotence=False).find("copy")
     assert history is not None
     assert history.values() == ["m0", "m0"]
     assert history.told == {0: "ok"}
@@ -62,22 +62,22 @@ def test_with_one_in_flight_there_is_no_anomaly(broker: str) -> None:
 
 def test_one_fault_never_duplicates_with_idempotence() -> None:
     found = explore(5, 5, 1)
-    assert "duplicate" not in found.anomaly_names
-    assert found.find("duplicate") is None
+    assert "copy" not in found.anomaly_names
+    assert found.find("copy") is None
 
 
 def test_two_faults_on_a_new_partition_duplicate_through_the_epoch_bump() -> None:
-    history = explore(2, 2, 2).find("duplicate")
+    history = explore(2, 2, 2).find("copy")
     assert history is not None
     assert history.values() == ["m1", "m0", "m1"]
     assert {a.send.producer_epoch for a in history.attempts} == {0, 1}
 
 
 def test_a_clean_restart_narrows_the_window_and_the_epoch_bump_duplicates() -> None:
-    history = explore(2, 2, 1, kinds=RESTARTS).find("duplicate")
+    history = explore(2, 2, 1, kinds=RESTARTS).find("copy")
     assert history is not None
     assert history.values() == ["m0", "m1", "m0", "m1"]
-    assert explore(2, 1, 2, kinds=RESTARTS).find("duplicate") is None
+    assert explore(2, 1, 2, kinds=RESTARTS).find("copy") is None
 
 
 def test_a_new_leader_keeps_the_whole_window() -> None:
@@ -147,7 +147,7 @@ def test_every_end_can_be_told_as_a_history(arguments: dict) -> None:
 
 def test_six_in_flight_are_one_more_than_the_broker_remembers() -> None:
     assert explore(6, 5, 1, broker="4.5").anomaly_names == []
-    history = explore(6, 6, 1, broker="4.5").find("duplicate")
+    history = explore(6, 6, 1, broker="4.5").find("copy")
     assert history is not None
     assert history.settings.faults == "1: cut 6 0"
     lost = [(e.kind, e.attempt) for e in history.of(Kind.TORN, Kind.LOST)]
@@ -156,7 +156,7 @@ def test_six_in_flight_are_one_more_than_the_broker_remembers() -> None:
 
 
 def test_a_late_request_lands_behind_its_own_retry() -> None:
-    history = explore(1, idempotence=False, kinds=("late",)).find("duplicate")
+    history = explore(1, idempotence=False, kinds=("late",)).find("copy")
     assert history is not None
     assert [(e.attempt, e.offset) for e in history.of(Kind.VERDICT)] == [(2, 0), (1, 1)]
     assert explore(3, 3, 2, broker="4.5", kinds=("late",)).anomaly_names == []
@@ -178,7 +178,7 @@ def test_captions_name_the_rule_that_decided() -> None:
 
 
 def test_an_anomaly_has_to_be_known_by_its_name() -> None:
-    with pytest.raises(LessonError, match="duplicate, lost write"):
+    with pytest.raises(LessonError, match="copy, lost write"):
         explore(1).find("duplicates")
 
 

@@ -41,7 +41,7 @@ def logs_of(run: History) -> tuple[tuple[str, ...], ...]:
 
 def test_incident_1_is_found_with_librdkafka_by_name_and_with_its_shortest_script() -> None:
     found = incident("librdkafka")
-    run = found.find("duplicate")
+    run = found.find("copy")
     assert run is not None and run.settings.faults == "3: refuse 6; 6: lose ack"
     assert (logs_of(run), set(run.told.values())) == ((("m0", "m2", "m4"), ("m1", "m3", "m5", "m5")), {"ok"})
     copies = [send for send in run.of(Kind.SEND) if send.batch == 5]
@@ -50,7 +50,7 @@ def test_incident_1_is_found_with_librdkafka_by_name_and_with_its_shortest_scrip
     assert run.events.index(copies[0]) < raised < run.events.index(copies[1])
     played = simulate(6, partitions=2, in_flight=5, client="librdkafka", broker="4.5", faults=run.settings.faults)
     assert (logs_of(played), played.told) == (logs_of(run), run.told)
-    assert explore(**INCIDENT | {"faults": 1}, client="librdkafka").find("duplicate") is None  # type: ignore[arg-type]
+    assert explore(**INCIDENT | {"faults": 1}, client="librdkafka").find("copy") is None  # type: ignore[arg-type]
     assert "6 batches on 2 partitions, 5 in flight" in found.sentence
     assert "logs m0 m2 m4 | m1 m3 m5 m5  told ok ok ok ok ok ok" in str(found)
 

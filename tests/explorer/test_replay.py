@@ -44,7 +44,7 @@ def test_what_the_explorer_tells_is_what_the_simulation_tells(script: str, clien
 
 
 def test_a_late_request_is_never_drawn_as_lost_and_its_answer_is() -> None:
-    run = explore(**ONE, kinds=("late",)).find("duplicate")
+    run = explore(**ONE, kinds=("late",)).find("copy")
     assert run is not None and run.settings.faults == "1: late"
     assert run.of(Kind.TORN)[0].note == "what it carried arrives late"
     assert steps(run, Kind.SEND, Kind.TORN, Kind.LOST, Kind.VERDICT) == [
@@ -66,7 +66,7 @@ def test_what_happens_to_the_broker_happens_before_the_next_request(kind: str, w
     (end,) = found.outcomes
     assert (end.left, found.history(end).of(Kind.BROKER)) == (1, [])
     for name in ("forget on failover", "memory of connection"):
-        run = explore(1, faults=1, kinds=(kind,), rule=BELIEFS[name]()).find("duplicate")
+        run = explore(1, faults=1, kinds=(kind,), rule=BELIEFS[name]()).find("copy")
         # a crash is followed by a look into the log, which finds what a connection took away
         assert (run is not None) == (kind == "fail over" or (name, kind) == ("memory of connection", "restart broker"))
         if run is not None:

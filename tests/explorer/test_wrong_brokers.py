@@ -57,8 +57,8 @@ def test_what_is_kept_is_told_apart_from_what_is_stored() -> None:
 
 
 @pytest.mark.parametrize(("name", "anomaly"), [
-    ("at or below is duplicate", "lost write"), ("greater is accepted", "hole"), ("window of one", "duplicate"),
-    ("45 to a duplicate", "duplicate"), ("memory of connection", "duplicate")])
+    ("at or below is duplicate", "lost write"), ("greater is accepted", "hole"), ("window of one", "copy"),
+    ("45 to a duplicate", "copy"), ("memory of connection", "copy")])
 def test_what_a_wrong_belief_costs(name: str, anomaly: str) -> None:
     found = explore(3, 2, 1, rule=BELIEFS[name]())
     assert anomaly in found.anomaly_names
@@ -87,8 +87,8 @@ def test_a_rule_that_is_none_gets_a_sentence(rule: object, words: str) -> None:
 
 
 def test_a_connection_drops_for_the_broker_too_where_its_requests_arrive_late() -> None:
-    assert explore(2, 2, 1, kinds=("late",), rule=MemoryOfConnection()).find("duplicate") is not None
-    assert explore(2, 2, 1, kinds=("late",), rule=PartitionLog()).find("duplicate") is None
+    assert explore(2, 2, 1, kinds=("late",), rule=MemoryOfConnection()).find("copy") is not None
+    assert explore(2, 2, 1, kinds=("late",), rule=PartitionLog()).find("copy") is None
 
 
 def test_at_or_below_answers_with_the_offset_of_the_batch_where_it_is_remembered() -> None:

@@ -376,4 +376,4 @@ def test_every_schedule_with_the_code_of_kafka_python() -> None:
     lab = start_lab("embedded", world="virtual")
     found = [every_schedule(lab, 2, faults=2, idempotence=idempotence).anomaly_names for idempotence in (False, True)]
     lab.stop()
-    assert found == [["duplicate"], []]
+    assert found == [["copy"], []]

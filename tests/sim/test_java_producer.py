@@ -64,7 +64,7 @@ def test_45_on_the_next_in_line_raises_the_epoch_and_starts_at_0() -> None:
 def test_a_false_45_makes_the_epoch_bump_store_a_second_copy() -> None:
     run = java(3, "2: store and answer 45", in_flight=1)
     assert run.values() == ["m0", "m1", "m1", "m2"]
-    assert run.anomaly_names == ["duplicate"]
+    assert run.anomaly_names == ["copy"]
 
 
 def test_an_error_that_is_not_retriable_fails_one_batch_only() -> None:
@@ -112,7 +112,7 @@ def test_no_hole_on_a_partition_that_knows_the_producer() -> None:
 
 
 # why five: the real client refuses more
-@pytest.mark.parametrize(("in_flight", "anomalies"), [(5, []), (6, ["duplicate", "reordered"]), (7, ["duplicate", "reordered"])])
+@pytest.mark.parametrize(("in_flight", "anomalies"), [(5, []), (6, ["copy", "reordered"]), (7, ["copy", "reordered"])])
 def test_with_more_than_five_in_flight_the_retry_of_the_oldest_is_forgotten(in_flight: int, anomalies: list[str]) -> None:
     run = java(in_flight, f"1: cut {in_flight} 0", in_flight=in_flight)
     assert run.anomaly_names == anomalies

@@ -135,7 +135,7 @@ def test_the_broker_may_come_and_go(fault: str, broker: str, lost: list) -> None
 def test_a_restart_forgets_all_but_the_last_batch(how: str) -> None:
     run = simulate(3, client="java", in_flight=3, faults={1: "cut 3 0", 4: how})
     assert run.verdicts[3] == (0, "refused", int(ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER))
-    assert run.anomaly_names == ["duplicate", "reordered"]
+    assert run.anomaly_names == ["copy", "reordered"]
 
 
 def test_a_new_leader_has_forgotten_nothing() -> None:

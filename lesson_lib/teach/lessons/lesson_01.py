@@ -146,9 +146,9 @@ PREDICTIONS = (
                    lambda run: acks(run) == 2 and offsets_told(run)[-1] == 2),
         ),
         explanation="A batch is sent, stored and acked as one. Its ack carries the offset of its first "
-                    "record. From there the client counts up by itself, so the four *futures* (`send` "
-                    "returns one for each record) get 0, 1, 2 and 3. Keep the batch in mind: it comes back "
-                    "in lesson 6.",
+                    "record. `send` returns a *future* for each record. The client counts up from the "
+                    "ack's offset, so the four futures get 0, 1, 2 and 3. Keep the batch in mind: it "
+                    "comes back in lesson 6.",
     ),
     Question(
         id="1.acks-0", kind="prediction", scenario=UNASKED,

@@ -107,8 +107,8 @@ LOST_REQUEST_QUESTION = Question(
         Option("The log is the same, but the application hears of the retry.", lambda run: not all_ok(run),
                "every try is reported", lambda run: f"the application was told {told_words(run)}."),
     ),
-    explanation="The broker never saw the first try, so it stores the second and nothing is doubled. Here "
-                "the retry repairs everything, and the application doesn't even notice.",
+    explanation="The broker never saw the first try, so it stores the second and nothing is stored twice. "
+                "Here the retry repairs everything, and the application doesn't even notice.",
 )
 
 LOST_ACK_QUESTION = Question(
@@ -143,7 +143,7 @@ THREE_COPIES = Question(
         Option("Once.", lambda run: copies(run, "m1") == 1, "a broker knows a retry when it sees one",
                log_is),
         Option("Twice.", lambda run: copies(run, "m1") == 2,
-               "a batch is doubled at most once",
+               "a batch is copied at most once",
                log_is),
         Option("Three times, once for each try that arrived.", lambda run: copies(run, "m1") == 3),
     ),
@@ -263,7 +263,7 @@ EXERCISES = (
              "\"...\"})`",
         hints=("Everything after `m0` was sent again, the newest first.",
                "`m1` was stored before the connection dropped, `m2` and `m3` weren't.",
-               "Which ack was the first to get lost?"),
+               "How far had the acks got when the connection dropped?"),
         right=(given({2: "lose ack"}), given({1: "cut 2 1"})),
         wrong=(given({1: "lose ack"}), given({2: "lose request"}), given({1: "cut 3 1"}),
                given({1: "refuse 19"}), given("impossible")),

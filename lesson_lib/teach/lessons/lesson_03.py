@@ -269,7 +269,7 @@ EXERCISES = (
         id="3.beat-page", scenario=scenario(4, **BURST), mutant=lambda: as_the_page_says, budget=1,
         breaks="lost write",
         text="This broker follows the article. It stores a batch whose sequence is above the highest it has "
-             "seen. Anything else it takes for a duplicate: it says ok and stores nothing. Four requests go "
+             "seen. It treats anything else as a duplicate: it says ok and stores nothing. Four requests go "
              "out without waiting. With one fault, make it lose a record although it answers ok: "
              "`task.check({...: \"...\"})`",
         hints=("It misjudges a batch that arrives late and was never stored.",
@@ -286,9 +286,10 @@ EXERCISES = (
         id="3.beat-buffer", scenario=scenario(4, **BURST), mutant=BufferAndSort,
         budget=2, breaks="lost write",
         text="This broker keeps a batch that comes too early, says ok, and stores it once the missing ones "
-             "are there. With two faults, make it lose a record that it said ok to: `task.check({...: \"...\"})`",
+             "are there. With two faults, make it lose a record that it said ok to: "
+             "`task.check({...: \"...\"})`",
         hints=("What it keeps isn't in the log yet. What if it loses its memory just then?",
-               "First make a batch come too early, with `refuse 6` for the second. Then, before the retry "
+               "With `refuse 6` for the second request, the third comes too early. Then, before the retry "
                "arrives, `crash broker`.",
                "The first four requests are 1 to 4, and the retry is request 5."),
         right=(given({2: "refuse 6", 5: "crash broker"}), given({1: "refuse 6", 5: "crash broker"})),

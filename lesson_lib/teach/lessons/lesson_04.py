@@ -136,8 +136,8 @@ EXPLICIT = Question(
     options=(
         Option("`acks=1` wins again, silently.", False, "settings give way silently",
                "the client doesn't silently drop a setting that you wrote."),
-        Option("`acks` is raised to `\"all\"`.", False, "settings give way silently",
-               "no client here raises it. kafka-python, Java's client and librdkafka all refuse an explicit "
+        Option("`acks` is changed to `\"all\"`.", False, "settings give way silently",
+               "no client here changes it. kafka-python, Java's client and librdkafka all refuse an explicit "
                "`acks=1`."),
         Option("The producer refuses to start.", True),
     ),

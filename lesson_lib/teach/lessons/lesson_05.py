@@ -134,7 +134,8 @@ RESTART = Question(
                "a restart reuses the producer id", log_is),
     ),
     explanation="The application sent `m1` a second time, and the broker stored it a second time. Compare "
-                "the two requests that carry `m1`: what could have told the broker that it's the same record?",
+                "the two requests that carry `m1`: what could have told the broker that it's the same "
+                "record?",
 )
 
 SAW_IDS = Question(
@@ -248,8 +249,8 @@ CONSUMER = Question(
         Option("`m0 m2 m3`", lambda run: read(run) == ["m0", "m2", "m3"], "reading moves the position",
                lambda run: f"it saw {read_words(run)}. Only a commit moves the committed offset."),
     ),
-    explanation="The offset after `m1` hadn't been committed yet, so the second consumer started at `m1`. "
-                "No producer setting reaches this far.",
+    explanation="The offset after `m1` hadn't been committed yet, so after its restart the consumer began "
+                "at `m1`. No producer setting reaches this far.",
 )
 
 SAW_CONSUMER = Question(

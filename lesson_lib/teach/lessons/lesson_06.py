@@ -182,10 +182,10 @@ CUT_QUESTION = Question(
     text="The next sequence would be 7. Instead you send 9. Then you send 5 and 6 once more, but as one "
          "batch of two records. What happens?",
     options=(
-        Option("The broker keeps 9 until 7 and 8 are there, and recognises 5 with 6 as a duplicate.",
+        Option("The broker keeps 9 until 7 and 8 are there. It recognises the batch of 5 and 6.",
                lambda run: verdicts(run)[-2:] == ["stored", "duplicate"], "the broker buffers and sorts",
                lambda run: f"the answers are: {verdict_list(run, 2)}."),
-        Option("It refuses 9, and recognises 5 with 6 as a duplicate, because both are in the log.",
+        Option("It refuses 9. It recognises the batch of 5 and 6, because both are in the log.",
                lambda run: verdicts(run)[-2:] == ["refused", "duplicate"],
                "records are recognised one by one",
                lambda run: f"the answers are: {verdict_list(run, 2)}."),
@@ -286,19 +286,19 @@ EXPIRE = Question(
 
 OWN = Question(
     id="6.own", kind="choice",
-    text="In lesson 2 your rule stored each record once, with one batch in flight. Now there are five. Which "
-         "single fault breaks such a rule?",
+    text="In lesson 2 your rule stored each record once, with one batch in flight. Now five are in flight. "
+         "Which single fault breaks such a rule?",
     options=(
         Option("None: with one fault it still stores each record once.", False,
                "a rule that is right with one batch in flight is right with five",
                "lesson 3 showed a fault that breaks it."),
         Option("A connection that drops: then everything in flight comes again.", False,
                "more in flight means more copies",
-               "the Java client sends them again in the same order, and a rule that passed lesson 2 recognises each."),
+               "they come again in the same order, and a rule that passed lesson 2 recognises each."),
         Option("A refusal: then only one batch comes again.", True),
     ),
     explanation="The batches behind a refused one arrive before it comes again. Your rule can only say yes "
-                "or no. So it takes those first, and then it's too late for the one in front.",
+                "or no. So it stores those first, and then it's too late for the one in front.",
 )
 
 EVERY = Question(
@@ -309,7 +309,7 @@ EVERY = Question(
         Option("All records, once and in order.", lambda run: not run.anomalies,
                "idempotence means no anomaly",
                lambda run: f"one run ends with the log {log_words(run)}; told: {told_words(run)}."),
-        Option("A batch is stored twice.", lambda run: "duplicate" in run.anomaly_names,
+        Option("A batch is stored twice.", lambda run: "copy" in run.anomaly_names,
                "idempotence makes copies rare",
                lambda run: f"nothing is stored twice: the log holds {log_words(run)}."),
         Option("A batch is missing.", lambda run: "hole" in run.anomaly_names),
@@ -361,7 +361,7 @@ PARTITIONS = Question(
 ONE_EPOCH = Question(
     id="6.one-epoch", kind="prediction", scenario=SHARED_EPOCH, control=OWN_NUMBERS,
     text="Six records take turns between two partitions, with five requests in flight. On partition 0 a "
-         "batch is refused for now, and librdkafka answers that by raising its epoch. (The Java client "
+         "batch is turned away for now, and librdkafka answers that by raising its epoch. (The Java client "
          "doesn't.) On partition 1 one ack is lost: `m5` is stored, and the client doesn't know. What does "
          "partition 1 hold in the end?",
     options=(
@@ -428,7 +428,8 @@ EXERCISES = (
              "a copy as long as the application sent nothing again. Now you may also use \"fail over\", "
              "\"restart broker\" and \"forget idle ids\" (a day passes). With up to two faults, get `m1` "
              "into the log twice.",
-        hints=("The ack of `m1` has to get lost, and the broker must not know its retry.",
+        hints=("The ack of `m1` has to get lost, and when the retry comes, the broker "
+               "has to have forgotten the batch.",
                "With one request in flight, a memory of one batch is enough.",
                "Which of the three leaves nothing at all in the memory? It has to happen before the retry: "
                "request 3."),
@@ -443,9 +444,9 @@ EXERCISES = (
     ),
     BoundTask(
         id="6.smallest", anomaly="hole", world={"broker": "4.4"},
-        text="What's the least that a hole takes? Find the smallest numbers with which Kafka 4.4 can still "
-             "leave one; `explore(...)` helps. `task.check({\"batches\": ..., \"in_flight\": ..., "
-             "\"faults\": ...})`",
+        text="What's the minimum it takes to leave a hole? Find the smallest numbers with which Kafka "
+             "4.4 can still leave one; `explore(...)` helps. `task.check({\"batches\": ..., "
+             "\"in_flight\": ..., \"faults\": ...})`",
         hints=("One batch has to overtake another.", "Without any fault none overtakes another."),
         right=(given({"batches": 2, "in_flight": 2, "faults": 1}),),
         wrong=(given({"batches": 3, "in_flight": 2, "faults": 1}),
@@ -458,7 +459,7 @@ EXERCISES = (
     ),
     RuleTask(
         id="6.own-rule", faults=2, worlds=OWN_WORLDS, broker=RefusingBroker,
-        forbidden=("duplicate", "lost write", "reordered", "hole"),
+        forbidden=("copy", "lost write", "reordered", "hole"),
         text="Fix your rule of lesson 2, so that it also holds with up to five requests in flight. You get "
              "`batch.producer`, `batch.number` and `batch.value` as before. Two things are new. First, "
              "`accept(batch, memory)` may give a third answer: True stores, False drops with an ok, and "

@@ -75,7 +75,7 @@ def read_is(run: History, lane: str = "consumer") -> str:
 
 def results(run: History) -> list[str]:
     """What the reader of a pipeline's output received."""
-    return read(run, "consumer 2")
+    return read(run, "reader")
 
 
 def results_are(run: History) -> str:
@@ -192,9 +192,9 @@ COMMIT_QUESTION = Question(
         Option("3", lambda run: len(run.log(0)) == 3, "begin is written too",
                lambda run: f"only the end is written down: {logs_words(run)}."),
     ),
-    explanation="The coordinator decides, in one place, and tells the producer. Then it makes the leader of every partition that "
-                "took part write a marker into its log. A marker takes an offset, as a record does. No "
-                "consumer receives a marker, so expect gaps in the offsets.",
+    explanation="The coordinator decides, in one place, and tells the producer. Then it makes the leader of "
+                "every partition that took part write a marker into its log. A marker takes an offset, as a "
+                "record does. No consumer receives a marker, so expect gaps in the offsets.",
 )
 
 ABORT_QUESTION = Question(
@@ -277,8 +277,8 @@ ID_QUESTION = Question(
                "a transactional id names a service",
                "each of them would fence the one that started before it."),
         Option("A random one at each start, so that none ever clashes.", False, "an id only has to be unique",
-               "a new process wouldn't fence the old one, and what that one left open would hold consumers "
-               "up."),
+               "a new process wouldn't fence the old one, and a transaction that it left open would hold "
+               "consumers up."),
         Option("One for each instance, which it keeps when it restarts.", True),
     ),
     explanation="The `transactional_id` has to outlive a restart, and no two running processes may share it. "
@@ -331,8 +331,8 @@ EVERY_CRASH = Question(
 UNREAD_FUTURE = Question(
     id="7.unread-future", kind="prediction", scenario=FAILED_SEND, live=True,
     text="With kafka-python: in one transaction `order` is stored, and every request with `stock` gets "
-         "lost. The application doesn't look at that future and calls `commit_transaction()`. What does the log "
-         "hold afterwards?",
+         "lost. The application doesn't look at that future and calls `commit_transaction()`. What does the "
+         "log hold afterwards?",
     options=(
         Option("Nothing that a `read_committed` consumer receives: the commit fails.",
                lambda run: fate(run, "order") != "committed",

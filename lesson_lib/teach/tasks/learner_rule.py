@@ -166,7 +166,7 @@ class RuleTask(OfFunction):
 
     name: str = "accept"
     worlds: tuple[Mapping[str, Any], ...]
-    forbidden: tuple[str, ...] = ("duplicate", "lost write")
+    forbidden: tuple[str, ...] = ("copy", "lost write")
     faults: int = 2
     broker: type[LearnerBroker] = LearnerBroker
     second_producer: bool = False

@@ -41,7 +41,7 @@ def test_with_idempotence_a_lost_ack_makes_no_copy(tmp_path: Path, capsys: pytes
 def test_without_it_there_is_a_copy_and_values_are_shown_when_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "run.json"
     assert trace(*LOST, "--values", "--json", str(file), "--env", "BROKERS", idempotence="off", variable="BROKERS") == 1
-    assert capsys.readouterr().out == "Duplicate: batch 1 is in the log twice, at offsets 1, 2.\n"
+    assert capsys.readouterr().out == "Copy: batch 1 is in the log twice, at offsets 1, 2.\n"
     assert json.loads(file.read_text())["logs"] == {"orders-0": [[0, "m0", 0], [1, "m1", 1], [2, "m1", 1], [3, "m2", 2]]}
 
 
@@ -63,7 +63,7 @@ def test_a_broker_of_ones_own(kafka_address: str, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("TOPIC", topic)
     assert trace("--broker", kafka_address, idempotence="off", values=("before",)) == 0, "what lay there is not looked at again"
     assert trace("--broker", kafka_address, *LOST, idempotence="off") == 1
-    assert capsys.readouterr().out.endswith("Duplicate: batch 1 is in the log twice, at offsets 2, 3.\n")
+    assert capsys.readouterr().out.endswith("Copy: batch 1 is in the log twice, at offsets 2, 3.\n")
     admin.delete_topics([topic])
     admin.close()
 

@@ -62,7 +62,7 @@ def test_a_retry_that_was_stamped_anew_is_the_same_batch() -> None:
 
 def test_the_same_stamped_anew_under_a_new_epoch_is_a_duplicate() -> None:
     run = Wire().request(0, "a", 0, answered=False).request(1, "a", 0, epoch=1).seen()
-    assert names(run) == ["duplicate"] and [(a.batch, a.try_no) for a in run.attempts] == [(0, 1), (0, 2)]
+    assert names(run) == ["copy"] and [(a.batch, a.try_no) for a in run.attempts] == [(0, 1), (0, 2)]
 
 
 def test_another_record_under_the_same_numbers_is_lost() -> None:
@@ -138,4 +138,4 @@ def test_a_constant_that_is_repeated_anyway_leaves_nothing_to_suspect() -> None:
 
 def test_equal_bytes_after_a_failure_are_a_retry() -> None:
     run = Wire(-1).request(0, "x").request(1, "y", answered=False).request(1, "y").request(2, "z").seen()
-    assert names(run) == ["duplicate"] and [(a.batch, a.try_no) for a in run.attempts] == [(0, 1), (1, 1), (1, 2), (2, 1)]
+    assert names(run) == ["copy"] and [(a.batch, a.try_no) for a in run.attempts] == [(0, 1), (1, 1), (1, 2), (2, 1)]
