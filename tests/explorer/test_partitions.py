@@ -52,7 +52,7 @@ def test_incident_1_is_found_with_librdkafka_by_name_and_with_its_shortest_scrip
     assert (logs_of(played), played.told) == (logs_of(run), run.told)
     assert explore(**INCIDENT | {"faults": 1}, client="librdkafka").find("copy") is None  # type: ignore[arg-type]
     assert "6 batches on 2 partitions, 5 in flight" in found.sentence
-    assert "logs m0 m2 m4 | m1 m3 m5 m5  told ok ok ok ok ok ok" in str(found)
+    assert "logs: m0 m2 m4 | m1 m3 m5 m5; told: ok ok ok ok ok ok" in str(found)
 
 
 @pytest.mark.parametrize("client", ["java", "kafka-python"])
