@@ -11,12 +11,16 @@ The map. Read these in this order, and you have read the course's machinery:
    `librdkafka_producer.py` beside it decide when to raise the epoch.
 6. `sim/run.py`: `simulate`, which puts application, producer, network and the toy broker (`toy_broker.py`)
    together in virtual time.
-7. `explorer/explore.py`: every outcome of that toy up to a bound, not one.
+7. `explorer/explore.py`: every outcome of that toy up to a bound, not one; `moves.py` says what may happen
+   next.
 8. `broker/embedded.py`: the same rule behind Kafka's protocol, for any client; `handlers/` has a file for
    each family of requests.
 9. `lab/lab.py`: that broker, a proxy that loses messages (`proxy/proxy.py`), and the real client.
 10. `draw/show.py`: the door to the pictures, which know a history and not the world it came from; every mark
     is drawn in `draw/marks.py`, every message, the lost ones too, in `draw/messages.py`.
+
+What the lessons ask is in `teach/lessons`; the real client's virtual time in `lab/virtual/world.py`. Where to
+begin for a change: the table in CONTRIBUTING.md.
 
 What a lesson needs is here by name and is loaded when it is first used, so a page that only simulates opens
 no socket.

@@ -6,10 +6,11 @@ text, `"2: lose ack; 4-6: refuse 19; 8+: lose request"`. The simulation and the 
 script. For the proxy it may also name the n-th request of one kind to a transaction coordinator, such as
 `"EndTxn 1: lose ack"`: it can be lost, or its answer.
 
-To add a fault: name it here, and carry it out in `sim/network.py` or `sim/sender.py` and in
-`proxy/proxy.py`; what happens to a broker instead is done by `befall` and in `EmbeddedBroker.hooks`. Its
-words in a picture's heading are in `draw/heading.py`; `KINDS` in `explorer/moves.py` says whether it can
-be explored.
+To add a fault: put it into the tables below, and carry it out in both worlds. In the toy that is
+`sim/network.py` for a message, `sim/toy_broker.py` for an answer, `sim/sender.py` for a producer; behind the
+proxy `proxy/proxy.py` and `proxy/connection.py`. What happens to a broker is done by `befall` and in
+`EmbeddedBroker.hooks`. Its words in a picture's heading are in `draw/heading.py`. To have it explored too:
+`KINDS` and `_add_faults` in `explorer/moves.py`, and `explorer/replay.py`.
 
 Kafka answers in order on one connection, so one answer cannot go missing alone. All faults that break a
 connection are one: from attempt n on, the connection lets K more requests through to the broker and J answers
@@ -163,7 +164,7 @@ def parse_script(script: Script) -> FaultScript:
     if script is not None and not isinstance(script, Mapping):
         raise LessonError("A fault script is a dict such as {2: 'lose ack'} or a text such as '2: lose ack', "
                           f"not {script!r}.")
-    return FaultScript(tuple(_rule(key, fault) for key, fault in (script or {}).items()))
+    return FaultScript(tuple(_line(key, fault) for key, fault in (script or {}).items()))
 
 
 def parse_fault(text: str | Fault) -> Fault:
@@ -213,7 +214,7 @@ def _split_line(line: str) -> tuple[str, str]:
     return key.strip(), fault.strip()
 
 
-def _rule(key: int | str, fault: str | Fault) -> ScriptLine:
+def _line(key: int | str, fault: str | Fault) -> ScriptLine:
     found = re.fullmatch(rf"(?:({'|'.join(COORDINATOR_APIS)}) )?(\d+)(\+|-(\d+))?", str(key).strip())
     if not found or int(found.group(2)) < 1:
         raise LessonError(f"{key!r} names no request. Requests are counted from 1, such as 2, '2-4' or '2+'.")

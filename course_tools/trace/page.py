@@ -1,4 +1,7 @@
-"""The page that a trace leaves: three pictures, what is wrong, the log. One file that needs nothing else."""
+"""The verdict on a trace, and the page that it leaves: three pictures, what is wrong, the log.
+
+The page is one file that needs nothing else.
+"""
 
 from __future__ import annotations
 
