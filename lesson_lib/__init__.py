@@ -19,8 +19,8 @@ The map. Read these in this order, and you have read the course's machinery:
 10. `draw/show.py`: the door to the pictures, which know a history and not the world it came from; every mark
     is drawn in `draw/marks.py`, every message, the lost ones too, in `draw/messages.py`.
 
-What the lessons ask is in `teach/lessons`; the real client's virtual time in `lab/virtual/world.py`. Where to
-begin for a change: the table in CONTRIBUTING.md.
+What the lessons ask is in `teach/lessons`; the real client's virtual time in `lab/virtual/world.py`. The
+table in CONTRIBUTING.md says where to begin for a change.
 
 What a lesson needs is here by name and is loaded when it is first used, so a page that only simulates opens
 no socket.
