@@ -1,7 +1,7 @@
 """What happened, as one list of events, and the questions one can ask of it.
 
-`event` has the kinds of events, `run` the questions, `anomalies` what can be wrong, `table` and `story` say it
-in words. It knows neither the simulation nor the wire, only `core`'s words; nothing here runs
+`event` has the kinds of events, `run` the questions, `anomalies` what can be wrong, `table` and `story` say
+it in words. It knows neither the simulation nor the wire, only `core`'s words; nothing here runs
 anything.
 """
 

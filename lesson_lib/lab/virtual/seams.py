@@ -1,7 +1,8 @@
 """Where the virtual world is put in place of the real one, in kafka-python and in our own rooms, and taken
 away again.
 
-All of it is names: `time`, `threading`, `socket` ... in modules that wait, and the seams of kafka-python (`SEAMS`).
+All of it is names: `time`, `threading`, `socket` ... in modules that wait, and the seams of kafka-python
+(`SEAMS`).
 Who calls something by such a name in another thread than the world's own gets the real thing, so that
 sockets and threads elsewhere go on as they were.
 """

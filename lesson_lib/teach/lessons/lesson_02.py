@@ -184,10 +184,9 @@ TWO_WORLDS_QUESTION = Question(
         Option("No. It's told the same, but the logs differ.",
                lambda a, b: _told(a) == _told(b) and a.values() != b.values()),
     ),
-    explanation="Two worlds, one exception. An exception can mean that the record wasn't stored, or that "
-                "**nobody knows**. Unless the client is sure that the request never left, it's the "
-                "second. An application that reads this as 'not stored' sends the record "
-                "again, and so makes the copy itself.",
+    explanation="Two worlds, one exception. If the client is sure that the request never left, an exception "
+                "means that the record wasn't stored. Any other means that **nobody knows**. An application "
+                "that reads this as 'not stored' sends the record again, and so makes the copy itself.",
 )
 
 REORDER_QUESTION = Question(
@@ -284,9 +283,9 @@ EXERCISES = (
                given({2: "refuse 19", 3: "refuse 19"}),
                given({2: "lose request"}, acks=0)),
         explanation="With these settings an ok comes from the broker, and the broker sends it only after it "
-                    "has stored the record. So a retry can cost you a copy but never a record. (A record can "
-                    "still disappear later, together with the log that holds it, as lesson 1 said of "
-                    "`acks=1`.)",
+                    "has stored the record. So a retry can leave you with a copy too many, but never with a "
+                    "record too few. (A record can still disappear later, together with the log that holds "
+                    "it, as lesson 1 said of `acks=1`.)",
     ),
     RuleTask(
         id="2.own-rule", faults=2, second_producer=True,

@@ -208,11 +208,11 @@ RESEND = Question(
         Option("`m0`, and then an error.", lambda run: run.values() == ["m0"], "a duplicate is an error",
                log_is),
     ),
-    explanation="A new call of `send` makes a new batch. When the client gave up on the old one, it "
-                "couldn't know whether the broker had stored its number 0. So it raised its *epoch*, the "
-                "version number of its producer id, and started counting from 0. This batch is number 0 of "
-                "epoch 1. The broker compares producer id, epoch and number, so to the broker it's new. The "
-                "application made this copy, and nothing in Kafka can recognise it.",
+    explanation="A new call of `send` makes a new batch. When the client gave up on the old batch, it "
+                "couldn't know whether the broker had stored it under number 0. So it raised its *epoch*, "
+                "the version number of its producer id, and started counting from 0. This batch is number 0 "
+                "of epoch 1. The broker compares producer id, epoch and number, so to the broker it's new. "
+                "The application made this copy, and nothing in Kafka can recognise it.",
 )
 
 NEXT_RECORD = Question(
@@ -239,8 +239,8 @@ NEXT_RECORD = Question(
 CONSUMER = Question(
     id="5.consumer", kind="prediction", scenario=COMMITS_AFTER,
     text="The log is clean: `m0 m1 m2 m3`. A consumer handles each record and then commits its offset "
-         "(`\"commit\": \"after\"`). At the second record it crashes between the two, and starts again. "
-         "What does its application see?",
+         "(`\"commit\": \"after\"`). It handles the second record, crashes before it commits, and starts "
+         "again. What does its application see?",
     options=(
         Option("`m0 m1 m2 m3`", lambda run: read(run) == ["m0", "m1", "m2", "m3"],
                "a clean log means clean reading",
@@ -265,8 +265,8 @@ SAW_CONSUMER = Question(
                "a crash ends the reading",
                lambda run, other: f"it saw {read_words(other)}."),
     ),
-    explanation="At least once or at most once: the order of two lines decides. If handling a record means "
-                "writing to Kafka, lesson 7 makes the two lines one step.",
+    explanation="Handle first, and you get at least once. Commit first, and you get at most once. If "
+                "handling a record means writing to Kafka, lesson 7 makes one step of the two.",
 )
 
 KINDS = (*FAULTS, "kill producer")

@@ -178,8 +178,8 @@ TWO_PARTITIONS = Question(
                "the broker completes what was begun", logs_are),
     ),
     explanation="To the broker there was one batch, and it's stored. Only the process knew that another was "
-                "to follow. The article calls the sentence above a myth, and it's right. Each log "
-                "by itself is in order, so no anomaly tells you.",
+                "to follow. The sentence about \"atomic\" delivery is wrong, then, and the article "
+                "itself calls it a myth. Each log by itself is in order, so no anomaly tells you.",
 )
 
 COMMIT_QUESTION = Question(
@@ -192,9 +192,9 @@ COMMIT_QUESTION = Question(
         Option("3", lambda run: len(run.log(0)) == 3, "begin is written too",
                lambda run: f"only the end is written down: {logs_words(run)}."),
     ),
-    explanation="The coordinator decides, in one place, and tells the producer. Then it makes the leader of "
-                "every partition that took part write a marker into its log. A marker takes an offset, as a "
-                "record does. No consumer receives a marker, so expect gaps in the offsets.",
+    explanation="The coordinator decides, in one place, and tells the producer. Then it tells the leader of "
+                "each partition that took part to write a marker into its log. A marker takes an offset, as "
+                "a record does. No consumer receives a marker, so expect gaps in the offsets.",
 )
 
 ABORT_QUESTION = Question(
