@@ -19,7 +19,7 @@ from lesson_lib.lab.lab import start_lab
 Run = Callable[..., History]
 OK3 = "0 ok, 1 ok, 2 ok"
 CLEAN = ("m0 m1 m2", "0 stored, 1 stored, 2 stored", OK3, "")
-DOUBLED = ("m0 m1 m1 m2", "0 stored, 1 stored, 1 stored, 2 stored", OK3, "duplicate")
+DOUBLED = ("m0 m1 m1 m2", "0 stored, 1 stored, 1 stored, 2 stored", OK3, "copy")
 RECOGNISED = ("m0 m1 m2", "0 stored, 1 stored, 1 duplicate, 2 stored", OK3, "")
 
 
@@ -47,9 +47,9 @@ ROWS = [
     Row({2: "lose ack"}, DOUBLED, RECOGNISED),
     Row({2: "lose request silently"}, CLEAN, CLEAN),
     Row({2: "lose ack silently"}, DOUBLED, RECOGNISED),
-    Row({1: "lose ack"}, ("m0 m0 m1 m2", "0 stored, 0 stored, 1 stored, 2 stored", OK3, "duplicate"),
+    Row({1: "lose ack"}, ("m0 m0 m1 m2", "0 stored, 0 stored, 1 stored, 2 stored", OK3, "copy"),
         ("m0 m1 m2", "0 stored, 0 duplicate, 1 stored, 2 stored", OK3, "")),
-    Row({2: "lose ack", 3: "lose ack"}, ("m0 m1 m1 m1 m2", "0 stored, 1 stored, 1 stored, 1 stored, 2 stored", OK3, "duplicate"),
+    Row({2: "lose ack", 3: "lose ack"}, ("m0 m1 m1 m1 m2", "0 stored, 1 stored, 1 stored, 1 stored, 2 stored", OK3, "copy"),
         ("m0 m1 m2", "0 stored, 1 stored, 1 duplicate, 1 duplicate, 2 stored", OK3, "")),
     Row({2: "repeat"}, DOUBLED, RECOGNISED),
     Row({2: "delay 50"}, CLEAN, CLEAN),

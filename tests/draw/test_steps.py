@@ -113,7 +113,7 @@ def test_what_was_aborted_and_who_read_what_is_a_difference() -> None:
     assert differing(safe, plain) == ({("fate", 0, 1), ("read", 0, 0)},) * 2
     safe_says, plain_says = side_by_side(safe, plain, ("safe", "plain")).splitlines()[1].split("ok")[:2]
     assert "aborted" in safe_says and "aborted" not in plain_says
-    assert side_by_side(safe, plain, ("safe", "plain")).splitlines()[1].endswith("read by consumer 2")
+    assert side_by_side(safe, plain, ("safe", "plain")).splitlines()[1].endswith("read by reader")
 
 
 def test_how_much_was_read_is_told_in_whole_batches_or_in_records() -> None:

@@ -233,7 +233,7 @@ NEXT_RECORD = Question(
                lambda run: run.values() == ["m0"] and run.told.get(1, "unknown") == "unknown"),
     ),
     explanation="kafka-python 3.0.12 had retried `m0` before its time ran out. After that, this producer "
-                "never sends again, and raises nothing.",
+                "never sends again, whatever the network does. No exception tells you.",
 )
 
 CONSUMER = Question(

@@ -7,6 +7,7 @@ import gc
 import sys
 import threading
 import time
+from contextlib import suppress
 from typing import Any
 
 import kafka
@@ -167,8 +168,9 @@ def test_an_interrupt_in_a_wait_leaves_everybody_as_they_were(lab: Lab, interrup
     producer, future = stuck(lab)
     threading.Timer(0.2, _thread.interrupt_main).start()
     with pytest.raises(KeyboardInterrupt):
-        while True:
-            producer.flush()
+        while True:  # a quarter of an hour of virtual time can be over before the interrupt comes
+            with suppress(LessonError):
+                producer.flush()
     producer.close(0.1)
     assert lab.run(2).told == {0: "ok", 1: "ok"}
 
