@@ -232,6 +232,21 @@
       return `<path d="M0 0 L-11 -5 L-11 5 Z" fill="${colour}" transform="translate(${b[0]} ${b[1]}) rotate(${angle})"/>`;
     };
     const arrow = (a, b, colour, dash) => line(a, b, colour, dash) + head(a, b, colour);
+    // What is lost with its connection ends on the tear, and no two of them cross: requests above answers, the older nearer to
+    // where it was going. Where the connection stays open there is no tear: it ends midway.
+    const tears = new Map();
+    events.forEach((event, n) => {
+      if (!"xy".includes(event.kind)) return;
+      const tear = events.slice(0, n).findLast((e) => "tk".includes(e.kind));
+      if (tear && events.indexOf(tear) > events.indexOf(requests[event.request - 1].sent)) tears.set(event, tear);
+    });
+    const end = (event) => {
+      const tear = tears.get(event);
+      if (!tear) return at(event, .5);
+      const there = [...tears.keys()].filter((one) => tears.get(one) === tear), of = (kind) => there.filter((e) => e.kind === kind);
+      const down = [...of("x").sort((a, b) => b.request - a.request), ...of("y").sort((a, b) => a.request - b.request)];
+      return at(tear, (down.indexOf(event) + 1) / (down.length + 1));
+    };
     const cross = (p) => `<path d="M${p[0] - 8} ${p[1] - 8} l16 16 m0 -16 l-16 16" stroke="${RED}" stroke-width="3.5"/>`;
     const button = (name, said, a, b, inside) => !alive ? inside : `<g role="button" tabindex="0" data-name="${name}" aria-haspopup="menu" aria-label="${safe(said)}">
       <line class="hit" x1="${a[0]}" y1="${a[1]}" x2="${b[0]}" y2="${b[1]}" stroke="#000" stroke-opacity="0" stroke-width="30"/>${inside}</g>`;
@@ -242,14 +257,15 @@
     });
     events.filter((e) => BEFALLS[e.kind]).forEach((e) => { // a ragged line across
       const teeth = Array.from({ length: 13 }, (_, n) => { const [x, y] = at(e, n / 12), off = n % 2 ? 4 : -4; return narrow ? [x, y + off] : [x + off, y]; });
-      const [x, y] = at(e, .5);
+      const [x, y] = at(e, narrow ? .5 : .84);
       parts.push(`<polyline points="${teeth}" fill="none" stroke="${QUIET}" stroke-width="1.5"/>`, !alive ? "" :
-        text(x, y + (narrow ? -8 : 0), narrow ? BEFALLS[e.kind] : BEFALLS[e.kind].replace(/ (?=\S+$)/, "\n"), QUIET, 'text-anchor="middle" stroke="#fff" stroke-width="5" paint-order="stroke"'));
+        text(x + (narrow ? 0 : 10), y + (narrow ? 20 : 0), narrow ? BEFALLS[e.kind] : BEFALLS[e.kind].replace(/ (?=\S+$)/, "\n"), QUIET,
+          `text-anchor="${narrow ? "middle" : "start"}" stroke="#fff" stroke-width="5" paint-order="stroke"`));
     });
     requests.forEach((r, i) => {
       const n = i + 1, fault = alive ? faults[n] : undefined, name = `${named(r.batch)}${r.tryNo > 1 ? ` try ${r.tryNo}` : ""}`;
       const colour = r.tryNo > 1 ? RED : BLUE, from = at(r.sent, 0), first = r.arrivals[0];
-      const to = r.lost ? at(r.lost, .5) : first ? at(first, 1) : at(r.sent, .5);
+      const to = r.lost ? end(r.lost) : first ? at(first, 1) : at(r.sent, .5);
       const becomes = r.lost && fault !== "lose request" ? "is lost with its connection" : FATES[fault] ?? MORE[fault] ?? FATES[""];
       parts.push(button(`q${n}`, `Request ${n} with ${name}: ${becomes}. Change it.`, from, to,
         (r.lost ? line(from, to, colour) + cross(to) : arrow(from, to, colour)) + r.arrivals.slice(1).map((a) => arrow(from, at(a, 1), colour, "2 3")).join("")
@@ -263,7 +279,7 @@
       });
       const answer = r.back ?? r.gone;
       if (!answer || !first) return;
-      const sent = at(r.arrivals.at(-1), 1), there = at(answer, r.gone ? .5 : 0);
+      const sent = at(r.arrivals.at(-1), 1), there = r.gone ? end(r.gone) : at(answer, 0);
       parts.push(button(`a${n}`, `Answer to request ${n}: ${r.gone ? "is lost" : "arrives"}. Change it.`, sent, there,
         r.gone ? line(sent, there, QUIET, "3 4") + cross(there) : arrow(sent, there, QUIET, "3 4")));
       if (r.back) parts.push(label(there, 0, r.back.kind === "a" ? `ok,\noffset ${r.back.number}` : "error", r.back.kind === "a" ? INK : RED));

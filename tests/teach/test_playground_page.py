@@ -95,6 +95,34 @@ def said(page: Any) -> str:
     return page.locator(".said").inner_text()
 
 
+LOST = """() => {
+    const now = (query) => [...document.querySelectorAll(`svg ${query}`)].filter((e) => !e.closest('g[opacity]'));
+    const box = (e) => { const { x, y, width, height } = e.getBBox(); return [x + width / 2, y + height / 2]; };
+    const lost = now('g[role=button]').filter((g) => g.querySelector('path[stroke-width="3.5"]'));
+    const lines = lost.map((g) => g.querySelector('line:not(.hit)'));
+    return { crosses: now('path[stroke-width="3.5"]').map(box), tears: now('polyline').map(box),
+             lines: lines.map((l) => ['x1', 'y1', 'x2', 'y2'].map((name) => +l.getAttribute(name))) }; }"""
+
+
+def cross(one: list[float], other: list[float]) -> bool:
+    """Whether two lines (x1, y1, x2, y2) meet."""
+    def side(line: list[float], x: float, y: float) -> float:
+        return (line[2] - line[0]) * (y - line[1]) - (line[3] - line[1]) * (x - line[0])
+    return all(side(a, *b[:2]) * side(a, *b[2:]) < 0 for a, b in ((one, other), (other, one)))
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [1366, 390])
+def test_what_is_lost_with_its_connection_ends_on_the_tear(page: Any, width: int) -> None:
+    assert cross([0, 0, 2, 2], [0, 2, 2, 0]) and not cross([0, 0, 2, 0], [0, 1, 2, 1])
+    page.set_viewport_size({"width": width, "height": 768})
+    page.get_by_label("in flight").select_option("5")
+    drawn, across = page.evaluate(LOST), int(width == 390)  # on a phone time runs downward
+    assert len(drawn["crosses"]) == len(drawn["lines"]) == 2, "a request and an answer"
+    assert all(min(abs(place[across] - tear[across]) for tear in drawn["tears"]) < 5 for place in drawn["crosses"])
+    assert not cross(*drawn["lines"])
+
+
 @pytest.mark.browser
 def test_by_mouse(page: Any) -> None:
     assert said(page) == "Log: m0 m1 m1 m2. m1 is stored twice."
