@@ -112,7 +112,7 @@ def test_what_was_walked_in_words(lab: Lab) -> None:
     off = every_schedule(lab, 2, 1, idempotence=False)
     assert off.anomaly_names == ["copy"]
     assert off.find("copy").settings.faults == "1: lose ack" and off.find("reordered") is None
-    assert "in 5 schedules of at most 1 fault (lose request, lose ack): there can be duplicate." in " ".join(str(off).split())
+    assert "in 5 schedules of at most 1 fault (lose request, lose ack): there can be copy." in " ".join(str(off).split())
     on = every_schedule(lab, 2, 1)
     assert "in every one of the 5 schedules of at most 1 fault (lose request, lose ack): no anomaly." in " ".join(str(on).split())
 
