@@ -124,8 +124,12 @@ def judge(kafka: BrokerUnderTest, theirs: BrokerUnderTest, made: Iterable[Script
                 bar.add(len(judged.differences))
         waiting = iter(again)
 
+    several = len(judged.differences)
+
     def small(one: Difference) -> Comparison | None:
         """A script that shows this difference, as short as it gets; None where it does not happen again."""
+        if bar:
+            bar.shortens(several)
         tried = sorted(one.found, key=lambda each: len(each.script.steps))[:TRIES]
         found = (smallest(kafka, theirs, each, lambda compared: one.cause in judged.causes_of(compared),
                           ends=one.cause.level == LEFT) for each in tried)

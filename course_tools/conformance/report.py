@@ -17,10 +17,10 @@ MOST_SHOWN = 12  # differences with their picture
 
 
 class Progress:
-    """A line on stderr at each tenth of the histories."""
+    """A line on stderr at each tenth of the histories, and for each difference that is made short."""
 
     def __init__(self, total: int) -> None:
-        self.total, self.done, self.started = total, 0, time.monotonic()
+        self.total, self.done, self.small, self.started = total, 0, 0, time.monotonic()
 
     def add(self, found: int) -> None:
         """One history more is done; `found` differences are known so far."""
@@ -29,6 +29,12 @@ class Progress:
             rate = self.done / max(time.monotonic() - self.started, 1e-9)
             print(f"{self.done} of {self.total} histories, {rate:.0f} a second, {found} differences",
                   file=sys.stderr, flush=True)
+
+    def shortens(self, of: int) -> None:
+        """One difference more is about to be made short, out of so many. It can take a minute each."""
+        self.small += 1
+        print(f"looking for the shortest script of difference {self.small} of {of}", file=sys.stderr,
+              flush=True)
 
 
 def told(judged: Judgement) -> Iterator[str]:

@@ -18,6 +18,7 @@ from course_tools.conformance.command import judge, main, scripts
 from course_tools.conformance.compare import Comparison
 from course_tools.conformance.judgement import ANSWERS, PLACES, Judgement
 from course_tools.conformance.outcome import ScriptOutcome, Seen
+from course_tools.conformance.report import Progress
 from course_tools.conformance.script import parse
 from lesson_lib.broker.cluster import Topic
 from lesson_lib.broker.embedded import EmbeddedBroker
@@ -241,3 +242,14 @@ def test_no_broker_is_one_sentence(argv: list[str], words: str) -> None:
 def test_apache_kafka_is_not_accused(kafka_address: str, kafka_version: str, capsys: pytest.CaptureFixture[str]) -> None:
     release = ".".join(kafka_version.split(".")[:2])
     assert main([kafka_address, "--name", "Apache Kafka", "--count", "100", "--seed", "7", "--rule", release]) == 0, capsys.readouterr().out
+
+
+def test_it_says_how_far_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    bar = Progress(20)
+    for _ in range(20):
+        bar.add(found=2)
+    bar.shortens(2)
+    bar.shortens(2)
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.partition(" histories")[0] for line in lines[:10]] == [f"{n} of 20" for n in range(2, 21, 2)]
+    assert lines[10:] == [f"looking for the shortest script of difference {n} of 2" for n in (1, 2)]
