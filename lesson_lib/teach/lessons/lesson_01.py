@@ -87,7 +87,8 @@ ONE_LOG = Question(
     text="Now the application sends the next record. Which offset comes back with its ack?",
     options=(
         Option("2, because offset 1 is taken.", False, "ok means stored",
-               "the new leader never got the record that was acked at offset 1, so in its log it's free."),
+               "the new leader never got the record that was acked at offset 1, so in its log offset 1 is "
+               "still free."),
         Option("1, the same offset again.", True),
         Option("None comes. Writes wait until the old leader is back.", False, "a leader is never replaced",
                "the other broker leads now, and takes the writes."),

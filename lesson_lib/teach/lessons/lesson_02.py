@@ -184,9 +184,10 @@ TWO_WORLDS_QUESTION = Question(
         Option("No. It's told the same, but the logs differ.",
                lambda a, b: _told(a) == _told(b) and a.values() != b.values()),
     ),
-    explanation="Two worlds, one exception. If the client is sure that the request never left, an exception "
-                "means that the record wasn't stored. Any other means that **nobody knows**. An application "
-                "that reads this as 'not stored' sends the record again, and so makes the copy itself.",
+    explanation="Two worlds, one exception. Only if the client is sure that the request never left does an "
+                "exception mean that the record wasn't stored. Any other exception means that **nobody "
+                "knows**. An application that reads this as 'not stored' sends the record again, and so "
+                "makes the copy itself.",
 )
 
 REORDER_QUESTION = Question(

@@ -314,8 +314,9 @@ OWN = Question(
         Option("No. None of the four is stored.", lambda run: not run.values(),
                "a refusal stops everything behind it", log_is),
     ),
-    explanation="A log only grows at its end. Once `m2` and `m3` are stored, a rule can put `m1` behind them "
-                "or drop it. To keep its place free, the broker would have had to refuse `m2` and `m3`.",
+    explanation="A log only grows at its end. Once `m2` and `m3` are stored, a rule can put `m1` behind "
+                "them or drop it. To keep the place of `m1` free, the broker would have had to refuse `m2` "
+                "and `m3`.",
 )
 
 ITEMS = (*RECALL, SAME_CONTENT, SAME_ATTEMPT, SAW_NUMBERS, ORDER, MEANING, SEAT, OTHER_BYTES, *EXERCISES,

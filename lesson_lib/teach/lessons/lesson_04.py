@@ -78,7 +78,7 @@ RECALL = (
              "too early: the one before it is still missing. What does Kafka do with it?",
         options=(
             Option("It stores it, because a gap doesn't matter.", False, "greater is stored",
-                   "then it could never store the missing batch."),
+                   "then the missing batch would come too late: a log only grows at its end."),
             Option("It keeps it until the missing one arrives.", False, "the broker buffers and sorts",
                    "in lesson 3 a broker that did this lost what it had promised."),
             Option("It refuses it.", True),

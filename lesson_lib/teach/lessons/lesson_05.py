@@ -266,7 +266,7 @@ SAW_CONSUMER = Question(
                lambda run, other: f"it saw {read_words(other)}."),
     ),
     explanation="Handle first, and you get at least once. Commit first, and you get at most once. If "
-                "handling a record means writing to Kafka, lesson 7 makes one step of the two.",
+                "handling a record means writing to Kafka, lesson 7 does both in one step.",
 )
 
 KINDS = (*FAULTS, "kill producer")
@@ -312,8 +312,8 @@ EXERCISES = (
         text="Idempotence is on, `resend=True`, four records `m0` to `m3`, and the script `{2: \"kill "
              "producer\", 4: \"lose ack\"}`. What does the log hold? `task.check([\"m0\", ...])`",
         truth=lambda run: run.values(),
-        against=lambda run, answer: f"The broker stored {len(run.values())} batches. Request 3 is the second "
-                                    "producer's first, and the broker recognised the retry of request "
+        against=lambda run, answer: f"The broker stored {len(run.values())} batches. Request 3 is the new "
+                                    "producer's first request. The broker recognised the retry of request "
                                     f"{next(a.number for a in run.attempts if a.try_no == 2) - 1}.",
         hints=("Request 2 is stored, and then its producer is gone.",
                "Request 3 is `m1` again, from a producer that the broker doesn't know. Request 4 is `m2`.",

@@ -430,7 +430,8 @@ EXERCISES = (
              "into the log twice.",
         hints=("The ack of `m1` has to get lost, and when the retry comes, the broker "
                "has to have forgotten the batch.",
-               "With one request in flight, a memory of one batch is enough.",
+               "With one request in flight, the broker still recognises a retry if it remembers just one "
+               "batch.",
                "Which of the three leaves nothing at all in the memory? It has to happen before the retry: "
                "request 3."),
         right=(given({2: "lose ack", 3: "forget idle ids"}),),

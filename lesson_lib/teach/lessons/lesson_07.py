@@ -178,8 +178,9 @@ TWO_PARTITIONS = Question(
                "the broker completes what was begun", logs_are),
     ),
     explanation="To the broker there was one batch, and it's stored. Only the process knew that another was "
-                "to follow. The sentence about \"atomic\" delivery is wrong, then, and the article "
-                "itself calls it a myth. Each log by itself is in order, so no anomaly tells you.",
+                "to follow. The sentence about \"atomic\" delivery is wrong, then, and the article itself "
+                "calls it a myth. Each log by itself is fine, so no anomaly is reported, although half of "
+                "the order is missing.",
 )
 
 COMMIT_QUESTION = Question(
@@ -372,7 +373,7 @@ EXERCISES = (
         text="Make the log `a ABORT b COMMIT` without calling `abort()`. Your function gets a `kafka`, as in "
              "the cells above. `task.check(play)`",
         hints=("Who else ends a transaction that was left open?",
-               "Either time does it (`kafka.wait`), or a successor.",
+               "Two things can end it: the passing of time (`kafka.wait`), or a successor.",
                "A successor is a second producer with the same `transactional_id`."),
         right=(given(rules.play), given(rules.waits)),
         wrong=(given(rules.aborts), given(rules.another_id), given(rules.plain), given("a ABORT b COMMIT")),
