@@ -33,7 +33,7 @@ from lesson_lib.wire.record_batch import read_header, split_batches
 from lesson_lib.wire.requests import RawClient
 
 NEVER_TOLD = "never told"
-SETTLE_SECONDS, POLL_SECONDS = 1.0, 0.01
+SETTLE_SECONDS, POLL_SECONDS = 5.0, 0.01
 CAUSES = (Kind.ACK, Kind.TIMEOUT, Kind.LOST, Kind.SEND)
 NumberOf = Callable[[str, int, bytes], int]
 Logs = Mapping[TopicPartition, tuple[LogCell, ...]]
