@@ -16,6 +16,7 @@ from lesson_lib.sim.pipeline import simulate_pipeline
     ({"faults": {2: "lose ack"}, "idempotence": False}, "m1 is stored twice"),
     ({"faults": {2: "lose ack", 3: "lose ack"}, "idempotence": False}, "m1 is stored three times"),
     ({"faults": {2: "lose ack"}}, "m1 came again, was recognised as a duplicate, and is stored once"),
+    ({"faults": {1: "lose ack"}, "records_per_batch": 2}, "m0 m1 came again, were recognised as a duplicate, and are stored once"),
     ({"faults": {2: "lose request"}, "acks": 0, "idempotence": False}, "m1 and m2 are acknowledged, but not in the log"),
     ({"faults": {2: "kill producer"}, "resend": True}, "The application sent m1 twice, and m1 is stored twice"),
     ({"faults": {"1-2": "lose ack silently"}, "delivery_timeout_ms": 1_500, "request_timeout_ms": 1_000},  # m1 is never sent

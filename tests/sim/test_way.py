@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-import sys
-from types import FrameType
-from typing import Any
-
 import pytest
 
 from lesson_lib.history import Kind
 from lesson_lib.sim import simulate
+from tests.way import rooms
 
 ROOMS = {"errors", "faults", "core/batch", "core/kafka_version", "core/partition_log", "core/producer_state",
          "sim/network", "sim/producer", "sim/run", "sim/sender", "sim/toy_broker", "sim/world"}
 
 
 def test_a_run_goes_through_twelve_rooms() -> None:
-    seen = set()
-
-    def look(frame: FrameType, event: str, argument: Any) -> None:
-        _, found, room = frame.f_code.co_filename.rpartition("lesson_lib/")
-        if event == "call" and found:
-            seen.add(room.removesuffix(".py"))
-    before = sys.getprofile()
-    sys.setprofile(look)
-    try:
+    with rooms() as seen:
         simulate(3, faults={2: "lose ack"})
-    finally:
-        sys.setprofile(before)
     assert seen == ROOMS
 
 
