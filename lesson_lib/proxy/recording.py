@@ -256,8 +256,8 @@ class Recording:
 
     def has_ended(self, producer_id: int) -> bool:
         """Whether the transaction of this producer was ended last we heard, so that its marker must come."""
-        lanes = {e.lane for e in self.events if e.kind == Kind.TXN and e.producer_id == producer_id}
-        return bool(lanes) and not any(map(self.in_transaction, lanes))
+        lanes = [e.lane for e in self.events if e.kind == Kind.TXN and e.producer_id == producer_id]
+        return bool(lanes) and not self.in_transaction(lanes[-1])  # an earlier one says nothing any more
 
 
 def write_down(recording: Recording, request: Request, answer: Any) -> None:

@@ -31,7 +31,7 @@ from .relay import END_TXN, PRODUCE, Relay
 
 PATIENCE_SECONDS = 20.0
 NOTEBOOKS = ROOT / "notebooks"
-SHORT = {"delivery_timeout_ms": 1_500, "request_timeout_ms": 1_000}  # long enough for a first try on a busy machine
+SHORT = {"delivery_timeout_ms": 3_000, "request_timeout_ms": 2_000}  # long enough for a try on a busy machine
 
 
 def started(lab: Lab, transactional_id: str, **options: Any) -> LabProducer:
@@ -348,10 +348,7 @@ def test_after_a_time_out_a_new_producer_goes_on(lab: Lab, topic: str, lost: str
     assert words(lab.log(topic)).startswith(log)
     shop.close()
     assert finished(lab, topic, started(lab, f"timeout-{lost}")) == "ok"
-    ends = time.monotonic() + 20  # the marker is written after the commit was answered
-    while not words(lab.log(topic)).endswith("again COMMIT"):
-        assert time.monotonic() < ends, words(lab.log(topic))
-        time.sleep(0.05)
+    assert words(lab.log(topic)).endswith("again COMMIT")
 
 
 UNKNOWN = {"KafkaTimeoutError", "RequestTimedOutError", "KafkaConnectionError"}

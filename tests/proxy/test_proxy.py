@@ -18,7 +18,7 @@ from kafka.protocol.metadata import ApiVersionsRequest, FindCoordinatorRequest, 
 from lesson_lib.broker.embedded import EmbeddedBroker
 from lesson_lib.errors import LessonError
 from lesson_lib.faults import parse_script
-from lesson_lib.history import Kind
+from lesson_lib.history import Event, Kind
 from lesson_lib.proxy.proxy import FaultProxy
 from lesson_lib.proxy.recording import Recording
 from lesson_lib.wire import messages, requests
@@ -338,3 +338,14 @@ def test_who_leaves_with_all_its_answers_has_given_up_nothing(proxy: FaultProxy,
 def test_a_window_is_full_when_the_client_has_sent_all_it_can(open_attempts: int, reported: int, full: bool) -> None:
     recording = Recording(in_flight=2, handed_over=3, open_attempts=open_attempts, reported=reported)
     assert recording.window_full is full
+
+
+@pytest.mark.parametrize("heard, ended", [
+    ([], False), (["first begin"], False), (["first begin", "first commit"], True),
+    (["first begin", "second begin", "second commit"], True), (["first begin", "first abort", "second begin"], False)])
+def test_of_two_producers_with_one_id_the_newer_says_whether_a_marker_must_come(heard: list[str], ended: bool) -> None:
+    """The commit of the first may never have been answered: then nothing was heard of its end."""
+    steps = [line.split() for line in heard]
+    recording = Recording(events=[Event(t, Kind.TXN, what, lane, producer_id=7) for t, (lane, what) in enumerate(steps)])
+    assert recording.has_ended(7) is ended
+    assert not recording.has_ended(8)
