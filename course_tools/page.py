@@ -7,10 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from html import escape
-from pathlib import Path
 
 from lesson_lib.draw.picture import Picture
-from lesson_lib.errors import LessonError
 from lesson_lib.text_table import TextTable
 
 STYLE = ("body{font-family:system-ui,sans-serif;max-width:1040px;margin:2em auto;padding:0 1em;"
@@ -45,11 +43,3 @@ def made_by(command: str) -> str:
 def table_of(table: TextTable) -> str:
     """A table as it is printed."""
     return f"<pre>{escape(str(table))}</pre>"
-
-
-def write(path: Path, text: str) -> None:
-    """Write a file. LessonError where it cannot be written."""
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise LessonError(f"{path} cannot be written: {error.strerror}.") from None

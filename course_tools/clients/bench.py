@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import NamedTuple
 
-from course_tools.clients.order import ClientDriver, Order
+from course_tools.clients.driver import ClientDriver, SendPlan
 from lesson_lib.faults import parse_script
 from lesson_lib.history import History, Kind
 from lesson_lib.lab.lab import Lab
@@ -15,7 +15,7 @@ from lesson_lib.proxy.recording import Recording
 MOST, LATE_MS = 8, 300  # a client that keeps more than that many in flight keeps any number
 
 
-class Played(NamedTuple):
+class ClientRun(NamedTuple):
     """What the application was told about m0, m1 ..., and everything that happened."""
 
     told: list[str]
@@ -44,7 +44,7 @@ class ClientBench:
 
     def play(self, script: str, bursts: Sequence[int], *, hold: Sequence[int] = (),
              then_all_is_well: bool = False,
-             **settings: bool | int | None) -> Played:
+             **settings: bool | int | None) -> ClientRun:
         """Send the bursts under the script, or only the first one."""
         recording = HoldingRecording(parse_script(script))
         recording.hold = hold
@@ -55,8 +55,8 @@ class ClientBench:
 
         topic = self.lab.topic("toy")
         self.lab.proxy.record(recording)
-        told = self.client.send(Order(self.lab.address, topic, tuple(bursts), between=between, **settings))
-        return Played(told, self.lab.history())
+        told = self.client.send(SendPlan(self.lab.address, topic, tuple(bursts), between=between, **settings))
+        return ClientRun(told, self.lab.history())
 
     @cached_property
     def in_flight_on(self) -> int:

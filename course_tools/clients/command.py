@@ -1,36 +1,49 @@
-"""`python -m lesson_lib clients`: the same experiments with every client that is here, as one table."""
+"""`python -m lesson_lib clients`: the same experiments with every client that is here, as one Markdown table
+with a row for each experiment and a column for each client.
+"""
 
 from __future__ import annotations
 
 import argparse
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from contextlib import closing, redirect_stdout
 from importlib import import_module
 from importlib.util import find_spec
 
 from course_tools.apache_kafka import maven
 from course_tools.clients.bench import ClientBench
+from course_tools.clients.driver import ClientDriver
 from course_tools.clients.experiments import EXPERIMENTS
-from course_tools.clients.order import ClientDriver
-from course_tools.clients.table import page
 from lesson_lib.lab.lab import Lab, start_lab
 
-NAMES = ("kafka-python", "librdkafka", "aiokafka", "Java")
+# Each client with the module and the class of its driver, which is loaded where the client is installed.
 _DRIVERS = {"kafka-python": ("kafka_python", "KafkaPython"), "librdkafka": ("librdkafka", "Librdkafka"),
             "aiokafka": ("aiokafka_client", "Aiokafka"), "Java": ("java", "Java")}
-_MISSING: dict[str, Callable[[], str]] = {
-    "kafka-python": lambda: "",
-    "librdkafka": lambda: "" if find_spec("confluent_kafka") else "`pip install confluent-kafka`",
-    "aiokafka": lambda: "" if find_spec("aiokafka") else "`pip install aiokafka`",
-    "Java": lambda: "" if maven.java() and shutil.which("mvn") else "Java 17 or newer, and Maven",
-}
+NAMES = tuple(_DRIVERS)
+PAGE = """\
+<!-- Written by `python -m lesson_lib clients > notebooks/clients-compared.md`. \
+Do not edit: a test runs it again. -->
+
+# Clients compared
+
+Four clients and the same faults. Every cell comes from a run: that client, through the fault proxy,
+to {broker}. `m0 m1` are batches of one record each. Error 6 is
+NOT_LEADER_OR_FOLLOWER, 45 is OUT_OF_ORDER_SEQUENCE_NUMBER, 46 is DUPLICATE_SEQUENCE_NUMBER. Timeouts and
+back-offs are short here, and librdkafka doesn't start again from its bootstrap servers
+(`metadata.recovery.strategy=none`). The table gives away some of what lessons 4 to 6 ask.
+
+{table}
+"""
 
 
 def missing(name: str) -> str:
     """What it would take to have that client, empty when it is here."""
-    return _MISSING[name]()
+    if name == "Java":
+        return "" if maven.java() and shutil.which("mvn") else "Java 17 or newer, and Maven"
+    package = {"librdkafka": "confluent_kafka", "aiokafka": "aiokafka"}.get(name)
+    return f"`pip install {package.replace('_', '-')}`" if package and not find_spec(package) else ""
 
 
 def open_client(name: str) -> ClientDriver:
@@ -48,17 +61,12 @@ def main(argv: list[str]) -> int:
     absent = {name: what for name in NAMES if (what := missing(name))}
     with redirect_stdout(sys.stderr):
         lab = start_lab(arguments.broker)
-        with closing(Stopping(lab)):
+        try:
             columns = dict(column(lab, name) for name in NAMES if name not in absent)
+        finally:
+            lab.stop()
     print(page(columns, broker_words(lab), absent), end="")
     return 0
-
-
-class Stopping:
-    """A lab that `closing` can close."""
-
-    def __init__(self, lab: Lab) -> None:
-        self.close = lab.stop
 
 
 def column(lab: Lab, name: str) -> tuple[str, list[str]]:
@@ -76,3 +84,11 @@ def broker_words(lab: Lab) -> str:
     """Which broker, in words that do not change with a port."""
     rules = f"the embedded broker with the rules of Kafka {lab.choice.name}"
     return "Apache Kafka" if lab.choice.embedded is None else rules
+
+
+def page(columns: Mapping[str, Sequence[str]], broker: str, missing: Mapping[str, str]) -> str:
+    """The whole page; `columns` maps a client with its version to its cells."""
+    rows = [("", *columns), ("---",) * (1 + len(columns)),
+            *((one.question, *(cells[i] for cells in columns.values())) for i, one in enumerate(EXPERIMENTS))]
+    absent = "".join(f"\nNot run here: {name}. It takes {what}.\n" for name, what in missing.items())
+    return PAGE.format(broker=broker, table="\n".join(f"| {' | '.join(row)} |" for row in rows)) + absent

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from course_tools.clients.bench import MOST, ClientBench
-from course_tools.clients.order import NEVER_TOLD, REFUSED
+from course_tools.clients.driver import NEVER_TOLD, REFUSED
 from lesson_lib.history import Attempt, History
 
 SHORT = {"delivery_timeout_ms": 2_500, "request_timeout_ms": 2_500}

@@ -1,4 +1,4 @@
-"""Kafka's own Java client: one Java process, which makes a new producer for each order."""
+"""Kafka's own Java client: one Java process, which makes a new producer for each plan."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from course_tools.apache_kafka import maven
-from course_tools.clients.order import Order
+from course_tools.clients.driver import ClientDriver, SendPlan
 from lesson_lib.errors import LessonError
 
 SOURCE = Path(__file__).with_name("Sends.java")
@@ -15,11 +15,10 @@ VERSION = os.environ.get("KAFKA_CLIENTS_VERSION", "4.4.0")
 END_SECONDS = 20
 
 
-class Java:
-    """Starts Java with the first order; downloads the client with Maven where it is not there yet."""
+class Java(ClientDriver):
+    """Starts Java with the first plan; downloads the client with Maven where it is not there yet."""
 
     name = "Java"
-    lacks: frozenset[str] = frozenset()
     version = VERSION
 
     def __init__(self) -> None:
@@ -29,15 +28,15 @@ class Java:
                                           str(SOURCE)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                          text=True, bufsize=1)
 
-    def send(self, order: Order) -> list[str]:
+    def send(self, plan: SendPlan) -> list[str]:
         """See `ClientDriver`."""
-        print(order.address, order.topic, ",".join(map(str, order.bursts)), word(order.idempotence),
-              word(order.in_flight),
-              order.delivery_timeout_ms, order.request_timeout_ms, file=self._process.stdin, flush=True)
+        print(plan.address, plan.topic, ",".join(map(str, plan.bursts)), word(plan.idempotence),
+              word(plan.in_flight), plan.delivery_timeout_ms, plan.request_timeout_ms,
+              file=self._process.stdin, flush=True)
         lines: list[str] = []
         while (line := self._read()) != "end":
             if line == "next":
-                order.between()
+                plan.between()
                 print(file=self._process.stdin, flush=True)
             else:
                 lines.append(line)

@@ -8,7 +8,7 @@ from typing import Any
 
 from kafka.errors import KafkaConfigurationError, KafkaError
 
-from course_tools.clients.order import KEY, NEVER_TOLD, REFUSED, Order, ok
+from course_tools.clients.driver import KEY, NEVER_TOLD, REFUSED, ClientDriver, SendPlan, ok
 from lesson_lib.errors import LessonError
 from lesson_lib.lab.clients import LabProducer
 from lesson_lib.proxy.recording import Recording
@@ -19,35 +19,31 @@ QUICK = {"batch_size": 1, "retry_backoff_ms": 50, "reconnect_backoff_ms": 20}
 CLOSE_SECONDS = 0.2
 
 
-class KafkaPython:
+class KafkaPython(ClientDriver):
     """In this process."""
 
     name = "kafka-python"
-    lacks: frozenset[str] = frozenset()
 
     def __init__(self) -> None:
         self.version = version("kafka-python")
 
-    def send(self, order: Order) -> list[str]:
+    def send(self, plan: SendPlan) -> list[str]:
         """See `ClientDriver`."""
         try:
-            producer = LabProducer(Recording, lambda: None, bootstrap_servers=order.address, **QUICK,
-                                   **order.settings(NAMES))
+            producer = LabProducer(Recording, lambda: None, bootstrap_servers=plan.address, **QUICK,
+                                   **plan.settings(NAMES))
         except KafkaConfigurationError as refusal:
             return [f"{REFUSED} {type(refusal).__name__}"]
         try:
-            producer.partitions_for(order.topic)
-            return [told for burst in order.numbers() for told in self._burst(producer, order, burst)]
+            producer.partitions_for(plan.topic)
+            return [told for burst in plan.numbers() for told in self._burst(producer, plan, burst)]
         finally:
             producer.close(CLOSE_SECONDS)
 
-    def _burst(self, producer: LabProducer, order: Order, burst: range) -> list[str]:
-        futures = [producer.send(order.topic, f"m{n}".encode(), KEY.encode(), partition=0) for n in burst]
-        end = time.monotonic() + order.patience
+    def _burst(self, producer: LabProducer, plan: SendPlan, burst: range) -> list[str]:
+        futures = [producer.send(plan.topic, f"m{n}".encode(), KEY.encode(), partition=0) for n in burst]
+        end = time.monotonic() + plan.patience
         return [told_by(future, end) for future in futures]
-
-    def close(self) -> None:
-        """Nothing is open between two orders."""
 
 
 def told_by(future: Any, end: float) -> str:

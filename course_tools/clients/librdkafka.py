@@ -10,7 +10,7 @@ from typing import Any
 
 import confluent_kafka
 
-from course_tools.clients.order import KEY, NEVER_TOLD, REFUSED, Order, ok
+from course_tools.clients.driver import KEY, NEVER_TOLD, REFUSED, ClientDriver, SendPlan, ok
 
 NAMES = {"idempotence": "enable.idempotence", "in_flight": "max.in.flight.requests.per.connection",
          "delivery_timeout_ms": "message.timeout.ms", "request_timeout_ms": "request.timeout.ms"}
@@ -26,45 +26,41 @@ QUICK = {"linger.ms": 0, "batch.num.messages": 1, "retry.backoff.ms": 1_000, "re
 TICK = 0.05
 
 
-class Librdkafka:
+class Librdkafka(ClientDriver):
     """In this process; the version is librdkafka's."""
 
     name = "librdkafka"
-    lacks: frozenset[str] = frozenset()
 
     def __init__(self) -> None:
         self.version = confluent_kafka.libversion()[0]
 
-    def send(self, order: Order) -> list[str]:
+    def send(self, plan: SendPlan) -> list[str]:
         """See `ClientDriver`."""
-        settings = {**QUICK, **order.settings(NAMES), "bootstrap.servers": order.address,
-                    "socket.timeout.ms": order.request_timeout_ms, "error_cb": lambda error: None,
+        settings = {**QUICK, **plan.settings(NAMES), "bootstrap.servers": plan.address,
+                    "socket.timeout.ms": plan.request_timeout_ms, "error_cb": lambda error: None,
                     "logger": quiet()}
         try:
             producer = confluent_kafka.Producer(settings)
         except confluent_kafka.KafkaException as refusal:
             return [f"{REFUSED} {refusal.args[0].name()}"]
-        producer.list_topics(order.topic)
+        producer.list_topics(plan.topic)
         told: dict[int, str] = {}
-        for burst in order.numbers():
-            self._burst(producer, order, burst, told)
+        for burst in plan.numbers():
+            self._burst(producer, plan, burst, told)
         producer.purge()
-        return [told.get(n, NEVER_TOLD) for n in range(sum(order.bursts))]
+        return [told.get(n, NEVER_TOLD) for n in range(sum(plan.bursts))]
 
-    def _burst(self, producer: Any, order: Order, burst: range, told: dict[int, str]) -> None:
+    def _burst(self, producer: Any, plan: SendPlan, burst: range, told: dict[int, str]) -> None:
         for n in burst:
             try:
-                producer.produce(order.topic, f"m{n}", KEY, 0, reporter(told, n))
+                producer.produce(plan.topic, f"m{n}", KEY, 0, reporter(told, n))
             except confluent_kafka.KafkaException as error:
                 told[n] = error.args[0].name()
-        end = time.monotonic() + order.patience
+        end = time.monotonic() + plan.patience
         while any(n not in told for n in burst) and time.monotonic() < end:
             # A fatal error comes up here, once; each record has its own report.
             with suppress(confluent_kafka.KafkaException):
                 producer.poll(TICK)
-
-    def close(self) -> None:
-        """Nothing is open between two orders."""
 
 
 def reporter(told: dict[int, str], n: int) -> Callable[[Any, Any], None]:

@@ -2,7 +2,7 @@
 difference in what they answer.
 
 `script` is what is sent, `generate` makes scripts up (it knows the edges from `mirror`), `broker_under_test`
-plays them and `end_state` asks what is left, `compare` lays two brokers side by side, `judgement` groups what
-differs by rows of the `decision_table`, `shrink` makes a difference small enough to read. Whether the
-embedded broker is right is decided by Apache Kafka alone, never here.
+plays them on two brokers and `end_state` asks what is left, `judgement` groups what differs by rows of the
+`decision_table`, `shrink` makes a difference small enough to read. Whether the embedded broker is right is
+decided by Apache Kafka alone, never here.
 """

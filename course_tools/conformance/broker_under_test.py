@@ -1,19 +1,20 @@
-"""Plays many scripts on one broker at once, step by step in line, and notes what comes back.
+"""Plays many scripts on one broker at once, step by step in line, and notes what comes back; on two brokers
+to compare them.
 
 All scripts of a call share one new topic; each has fresh partitions in it. A broker without CreateTopics may
-make topics when somebody asks for them (librdkafka's mock does): then each of those holds as many scripts as
-its partitions allow. The n-th steps of all scripts are sent before the first answer is read, so a round trip
-is paid once for all of them. A transaction ends when its markers are written, which Apache Kafka does after
-it has answered: the next step waits for that, or its outcome would be a matter of luck.
+make topics when somebody asks for them (librdkafka's mock does): then each script has its own. The n-th steps
+of all scripts are sent before the first answer is read, so a round trip is paid once for all of them. A
+transaction ends when its markers are written, which Apache Kafka does after it has answered: the next step
+waits for that, or its outcome would be a matter of luck.
 """
 
 from __future__ import annotations
 
-import sys
 import time
 import uuid
-from collections.abc import Iterator, Sequence
-from functools import cached_property
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from typing import Any
 
 from kafka.protocol.admin import CreateTopicsRequest, DeleteTopicsRequest, DescribeTransactionsRequest
@@ -21,7 +22,7 @@ from kafka.protocol.metadata import FindCoordinatorRequest
 from kafka.protocol.producer import InitProducerIdRequest
 
 from course_tools.conformance import end_state
-from course_tools.conformance.outcome import ScriptOutcome, Seen
+from course_tools.conformance.outcome import Comparison, ScriptOutcome, Seen
 from course_tools.conformance.play import Play
 from course_tools.conformance.script import Script
 from lesson_lib.errors import LessonError
@@ -36,6 +37,7 @@ UNFINISHED = ("PrepareCommit", "PrepareAbort", "PrepareEpochFence")
 # Far enough in the past that a marker, which carries the broker's clock, cannot be taken for a record of a
 # script.
 AGE_MS = 3_600_000
+TOGETHER = 400  # scripts at once
 MADE_UP = 1_000_000  # the first producer id, where the broker hands out none
 
 
@@ -71,7 +73,8 @@ class BrokerUnderTest:
 
     def _together(self, scripts: Sequence[Script], ends: bool) -> list[ScriptOutcome]:
         """All scripts on new topics, which are deleted at the end."""
-        groups = [self._plays(*group) for group in self._grouped(scripts)]
+        shared = [scripts] if self._creates_topics else [[script] for script in scripts]
+        groups = [self._plays(group) for group in shared]
         plays = [play for group in groups for play in group]
         self._hand_out_ids(plays)
         if any(step.kind == "init" for script in scripts for step in script.steps):
@@ -85,48 +88,34 @@ class BrokerUnderTest:
                 self.client.ask(requests.delete_topic(group[0].topic))
         return outcomes
 
-    @cached_property
-    def most_partitions(self) -> int:
-        """How many partitions a new topic may have. LessonError where the broker makes none."""
-        if CreateTopicsRequest.API_KEY in self.client.versions:
-            return sys.maxsize
-        return self._make_by_asking(_new_name())
+    @property
+    def _creates_topics(self) -> bool:
+        return CreateTopicsRequest.API_KEY in self.client.versions
 
-    def _make_by_asking(self, topic: str) -> int:
-        """Ask for a topic until it is there; how many partitions it has."""
+    def _new_topic(self, partitions: int) -> str:
+        """A topic with so many partitions, or more. LessonError where the broker makes none."""
+        topic = f"conformance-{uuid.uuid4().hex[:12]}"
+        if self._creates_topics:
+            make_topic(self.client, topic, partitions)
+            return topic
         asked = requests.request("Metadata", topics=[{"name": topic}], allow_auto_topic_creation=True)
         deadline = time.monotonic() + self.patience
-        while not (partitions := self.client.ask(asked).topics[0].partitions):
+        while not (found := self.client.ask(asked).topics[0].partitions):
             if time.monotonic() > deadline:
                 raise LessonError(f"{self.address} serves no CreateTopics, and makes no topic when it is "
                                   "asked for one; let it make topics by itself (auto.create.topics.enable).")
             time.sleep(0.05)
-        return len(partitions)
-
-    def _grouped(self, scripts: Sequence[Script]) -> Iterator[tuple[str, list[Script]]]:
-        """Each new topic, with the scripts that share it."""
-        group: list[Script] = []
-        for script in scripts:
-            if group and sum(s.partitions for s in [*group, script]) > self.most_partitions:
-                yield self._topic_for(group), group
-                group = []
-            group.append(script)
-        yield self._topic_for(group), group
-
-    def _topic_for(self, group: Sequence[Script]) -> str:
-        topic, needed = _new_name(), sum(script.partitions for script in group)
-        if CreateTopicsRequest.API_KEY in self.client.versions:
-            make_topic(self.client, topic, needed)
-        elif self._make_by_asking(topic) < needed:
-            raise LessonError(f"{self.address} makes topics of {self.most_partitions} partitions; set two or "
-                              "more (num.partitions).")
+        if len(found) < partitions:
+            raise LessonError(f"{self.address} makes topics of one partition; set two or more "
+                              "(num.partitions).")
         return topic
 
     def close(self) -> None:
         """Close the connection."""
         self.client.close()
 
-    def _plays(self, topic: str, scripts: Sequence[Script]) -> list[Play]:
+    def _plays(self, scripts: Sequence[Script]) -> list[Play]:
+        topic = self._new_topic(sum(script.partitions for script in scripts))
         plays, first, base_time = [], 0, int(time.time() * 1000) - AGE_MS
         for number, script in enumerate(scripts):
             plays.append(Play(script, topic, first, f"{topic}-{number}", base_time))
@@ -221,11 +210,18 @@ class BrokerUnderTest:
                 play.seen[-1] = Seen(play.seen[-1].error, note="the markers were never written")
 
 
-def _new_name() -> str:
-    return f"conformance-{uuid.uuid4().hex[:12]}"
-
-
 def in_step(one: BrokerUnderTest, other: BrokerUnderTest) -> None:
     """Let two brokers be asked in the same versions: older ones have other error codes."""
     for api in one.highest.keys() & other.highest.keys():
         one.highest[api] = other.highest[api] = min(one.highest[api], other.highest[api])
+
+
+def compare(left: BrokerUnderTest, right: BrokerUnderTest, scripts: Iterable[Script],
+            together: int = TOGETHER, *, ends: bool = True) -> Iterator[Comparison]:
+    """Play every script on both brokers, `together` at a time, and yield what came of each; what is left at
+    the end only if `ends`."""
+    waiting = iter(scripts)
+    with ThreadPoolExecutor(2) as pool:
+        while chunk := list(islice(waiting, together)):
+            outcomes = pool.map(lambda side, chunk=chunk: side.run(chunk, ends=ends), (left, right))
+            yield from (Comparison(*found) for found in zip(chunk, *outcomes, strict=True))

@@ -19,19 +19,18 @@ from itertools import tee
 from pathlib import Path
 from random import Random
 
-from course_tools.conformance.broker_under_test import BrokerUnderTest, in_step
-from course_tools.conformance.compare import Comparison, compare, smallest
+from course_tools.command_line import check_broker, write
+from course_tools.conformance.broker_under_test import BrokerUnderTest, compare, in_step
 from course_tools.conformance.decision_table import DECISION_TABLE
 from course_tools.conformance.generate import random_script
 from course_tools.conformance.judgement import LEFT, Difference, Judgement
+from course_tools.conformance.outcome import Comparison
 from course_tools.conformance.report import Progress, page, told
 from course_tools.conformance.script import Script, parse
+from course_tools.conformance.shrink import smallest
 from course_tools.conformance.targets import Target, running, targets
-from course_tools.page import write
 from lesson_lib.broker.embedded import EmbeddedBroker
 from lesson_lib.core.kafka_version import KafkaVersion
-from lesson_lib.errors import LessonError
-from lesson_lib.wire import probe
 
 # Drawn with equal chance: 9 is what kafka-python speaks, 3 the oldest, 11 the newest of transaction version
 # 1, 12 has version 2.
@@ -45,10 +44,10 @@ def main(argv: list[str]) -> int:
     where no broker answers."""
     options = _parser().parse_args(argv)
     if options.address:
-        _check(options.address)
+        check_broker(options.address)
         chosen = [Target(options.rule or "4.4", options.address)]
     else:
-        chosen = targets(None, options.release)
+        chosen = targets(options.release)
     return max([_one(target, options) for target in chosen])
 
 
@@ -67,16 +66,6 @@ def _parser() -> argparse.ArgumentParser:
                         help="write a page, each difference with its picture")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the same for a program")
     return parser
-
-
-def _check(address: str) -> None:
-    try:
-        probe.api_versions(*probe.split_address(address))
-    except ValueError as error:
-        raise LessonError(f"{address!r} is not host:port: {error}.") from None
-    except OSError:
-        raise LessonError(f"No broker answers at {address}: start it, and name a plaintext "
-                          "listener.") from None
 
 
 def _one(target: Target, options: argparse.Namespace) -> int:

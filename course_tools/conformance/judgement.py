@@ -18,10 +18,9 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 
-from course_tools.conformance.compare import Comparison
 from course_tools.conformance.decision_table import DECISION_TABLE
 from course_tools.conformance.mirror import rows_by_step
-from course_tools.conformance.outcome import EndState, Seen
+from course_tools.conformance.outcome import Comparison, EndState, Seen
 from course_tools.conformance.script import Script
 from lesson_lib.core.kafka_version import DEFAULT_VERSION, KafkaVersion
 from lesson_lib.text_table import aligned

@@ -1,5 +1,5 @@
-"""What one broker did with one script, in a form that two brokers must agree on, and where two of them do
-not.
+"""What one broker did with one script, in a form that two brokers must agree on, and two of them side by
+side.
 
 Producer ids are told by their letter and times as distances, because those two may differ from broker to
 broker.
@@ -7,7 +7,10 @@ broker.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
+
+from course_tools.conformance.script import Script
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +52,26 @@ class ScriptOutcome:
     partitions: tuple[EndState, ...] = ()
 
 
-def steps_that_differ(left: ScriptOutcome, right: ScriptOutcome) -> list[str]:
-    """A line for each step of which the two tell something else."""
-    return [f"step {n}: {a}  |  {b}" for n, (a, b) in enumerate(zip(left.steps, right.steps, strict=True), 1)
-            if a != b]
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A script and what the left and the right broker made of it; its text marks where they differ (≠)."""
 
+    script: Script
+    left: ScriptOutcome
+    right: ScriptOutcome
 
-def ends_that_differ(left: ScriptOutcome, right: ScriptOutcome) -> list[str]:
-    """A line for each thing that is left otherwise at the end."""
-    return [f"at the end, partition {number}, {f.name.replace('_', ' ')}: "
-            f"{_text(getattr(a, f.name))}  |  {_text(getattr(b, f.name))}"
-            for number, (a, b) in enumerate(zip(left.partitions, right.partitions, strict=False))
-            for f in fields(EndState) if getattr(a, f.name) != getattr(b, f.name)]
+    def __str__(self) -> str:
+        width = max(len(str(step)) for step in self.script.steps)
+        seen = zip(self.script.steps, self.left.steps, self.right.steps, strict=True)
+        lines = [f"{' ≠'[a != b]} {n:>2}. {str(step).ljust(width)}  {a if a == b else f'{a}  |  {b}'}"
+                 for n, (step, a, b) in enumerate(seen, 1)]
+        return "\n".join([*lines, *self._ends_that_differ()])
+
+    def _ends_that_differ(self) -> Iterator[str]:
+        for number, (a, b) in enumerate(zip(self.left.partitions, self.right.partitions, strict=False)):
+            for name in (f.name for f in fields(EndState) if getattr(a, f.name) != getattr(b, f.name)):
+                what = f"≠ at the end, partition {number}, {name.replace('_', ' ')}"
+                yield f"{what}: {_text(getattr(a, name))}  |  {_text(getattr(b, name))}"
 
 
 def _text(value: int | tuple[str, ...]) -> str:

@@ -9,10 +9,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
+from course_tools.conformance.broker_under_test import BrokerUnderTest, compare
+from course_tools.conformance.outcome import Comparison
 from course_tools.conformance.script import Script, Step
 
 Happens = Callable[[Sequence[Script]], list[bool]]
 FEW, TOGETHER = 8, 40  # most often one of the first will do
+
+
+def smallest(left: BrokerUnderTest, right: BrokerUnderTest, found: Comparison,
+             is_it: Callable[[Comparison], bool], *, ends: bool = True) -> Comparison | None:
+    """The shortest script near `found` of which `is_it` holds; None where that does not happen again.
+    `ends`: whether `is_it` looks at what is left at the end."""
+    def again(scripts: Sequence[Script]) -> list[bool]:
+        return [is_it(compared) for compared in compare(left, right, scripts, ends=ends)]
+    if not again([found.script])[0]:
+        return None
+    return next(compare(left, right, [shrink(found.script, again)]))
 
 
 def shrink(script: Script, happens: Happens) -> Script:

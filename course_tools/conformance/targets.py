@@ -30,11 +30,10 @@ class Target:
         return f"Apache Kafka {self.release}"
 
 
-def targets(address: str | None, releases: Sequence[str]) -> list[Target]:
-    """The Kafka at `address`, or KAFKA_BOOTSTRAP_SERVERS, or each release on Java, or compose's."""
+def targets(releases: Sequence[str]) -> list[Target]:
+    """The Kafka at KAFKA_BOOTSTRAP_SERVERS, or each release on Java, or compose's."""
     compose = read_compose()
-    given = address or os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
-    if given:
+    if given := os.environ.get("KAFKA_BOOTSTRAP_SERVERS"):
         return [Target(releases[0] if releases else compose.version, given)]
     if maven.java():
         return [Target(release) for release in releases or (compose.version, OLDER_RELEASE)]

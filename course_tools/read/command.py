@@ -15,7 +15,7 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-from course_tools.page import write
+from course_tools.command_line import write
 from course_tools.read import on_disk
 from course_tools.read.findings import LogRead
 from course_tools.read.picture import page, told

@@ -8,11 +8,13 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, make_dataclass
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from course_tools.report.asked_calls import ANSWERS, ASKS, UNREADABLE, Call, calls
 
+LONGEST = 2000  # characters of an answer, or of what is said about it
 _MAGIC = re.compile(r"^(\s*)[%!?].*$", re.MULTILINE)
 
 
@@ -79,14 +81,15 @@ def literal(expression: ast.expr) -> Any:
         raise ValueError("no literal") from error
 
 
-def literal_text(value: Any) -> str | None:
-    """A value as a literal; None when it is none, or holds something that is none."""
+def as_reply(value: Any) -> dict[str, str]:
+    """A value for the process at the other end: a literal where it is one, else how it looks."""
     if value is ...:
-        return "..."
-    return repr(value) if _is_literal(value) else None
+        return {"literal": "..."}
+    return {"literal": repr(value)} if _is_literal(value) else {"other": repr(value)[:LONGEST]}
 
 
 def _is_literal(value: Any) -> bool:
+    """Whether it is one, and all that it holds."""
     if type(value) in (list, tuple, set):
         return all(map(_is_literal, value))
     if type(value) is dict:
@@ -96,25 +99,17 @@ def _is_literal(value: Any) -> bool:
 
 def read(reply: Any) -> Any:
     """The value that another process sent, as a literal or as something that equals nothing."""
-    if not isinstance(reply, dict):
-        return Other("something that is no value")
-    if isinstance(reply.get("literal"), str):
-        try:
-            return ast.literal_eval(reply["literal"])
-        except (TypeError, *UNREADABLE):
-            pass
-    return Other(str(reply.get("other", reply.get("literal")))[:200])
+    match reply:
+        case {"literal": str(text)}:
+            with suppress(TypeError, *UNREADABLE):
+                return ast.literal_eval(text)
+            return OpaqueValue(text[:200])
+        case {"other": look}:
+            return OpaqueValue(str(look)[:200])
+    return OpaqueValue("something that is no value")
 
 
-def record(name: str, fields: tuple[str, ...], *values: Any) -> Any:
-    """A record of the lesson's as a worker has it: same name, fields and look, without loading the lesson."""
-    if name not in globals():  # where pickle looks for it when a learner's memory holds one
-        here = {"__module__": __name__}
-        globals()[name] = make_dataclass(name, fields, frozen=True, slots=True, namespace=here)
-    return globals()[name](*values)
-
-
-class Other:
+class OpaqueValue:
     """A value of the learner's that is no literal: it equals nothing, and looks as it looked there."""
 
     def __init__(self, look: str) -> None:

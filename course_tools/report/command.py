@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TextIO
 
+from course_tools.command_line import on_interrupt, write
 from course_tools.report import formats, markdown, wall
 from course_tools.report.class_table import Handed, class_table, copies_in
 from course_tools.report.confined import Bounds
@@ -44,7 +43,7 @@ def main(argv: list[str]) -> int:
         print(why, file=sys.stderr)
     checker = Checker(Bounds(**{name: getattr(options, name) for name in _BOUNDS}), options.execute)
     reports, written = {}, time.monotonic()
-    with _stopped_by_signals(checker):
+    with on_interrupt(checker.stop):
         for number, report in _judged(todo, checker, options.jobs):
             reports[number] = report
             _say(f"{len(reports)} of {len(todo)}: {report.learner or report.notebook}")
@@ -105,27 +104,6 @@ def _judged(todo: list[Handed], checker: Checker, jobs: int) -> Iterator[tuple[i
             raise
 
 
-@contextmanager
-def _stopped_by_signals(checker: Checker) -> Iterator[None]:
-    """The first SIGINT or SIGTERM stops the checker, and what it is busy with ends by itself. An exception
-    raised wherever Python happens to be would leave locks behind that the pool's threads wait for; a second
-    signal raises it all the same, for who cannot wait."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(*_: object) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.default_int_handler)
-        checker.stop()
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 def _in_order(reports: dict[int, CopyReport]) -> list[CopyReport]:
     return [reports[number] for number in sorted(reports)]
 
@@ -139,10 +117,7 @@ def _write_files(reports: list[CopyReport], options: argparse.Namespace) -> None
     forms = {"output": lambda done: _text(done, options), "json": formats.as_json, "junit": formats.as_junit}
     for name, form in forms.items():
         if path := getattr(options, name):
-            try:
-                path.write_text(form(reports), encoding="utf-8")
-            except OSError as error:
-                raise LessonError(f"{path} cannot be written: {error.strerror}.") from None
+            write(path, form(reports))
 
 
 def _say(sentence: str) -> None:

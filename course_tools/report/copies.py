@@ -78,12 +78,11 @@ def kept_beside(path: Path) -> dict[str, Any]:
 
 @dataclass
 class Ran:
-    """What a run brought up: errors by cell, cells that show verdicts and no other one than right, stored
-    answers, why it ended early."""
+    """What a run brought up: errors by cell, cells that show verdicts and no other one than right, why it
+    ended early."""
 
     raised: dict[int, str] = field(default_factory=dict)
     show_right: set[int] = field(default_factory=set)
-    stored: list[str] = field(default_factory=list)
     problem: str = ""
 
 
@@ -168,8 +167,7 @@ class Checker:
                                 ran.show_right.add(number)
                         case {"cell": int(number)} if 0 <= number < len(cells):
                             cell, patience = number, self.bounds.cell
-                        case {"stored": [*stored]}:
-                            ran.stored = [str(item_id) for item_id in stored]
+                        case {"ended": True}:
                             return ran
             except Ended as ended:
                 ran.problem = _why(ended, cell, self.bounds, time.monotonic() >= end)
@@ -237,9 +235,7 @@ def _why(ended: Ended, cell: int, bounds: Bounds, over: bool) -> str:
 
 
 def _remarks(ran: Ran, found: dict[str, dict[str, Any]]) -> Iterator[str]:
-    """Where a cell shows another verdict than the judge, or the run stored what no cell answers."""
-    if made_up := sorted(item_id for item_id in ran.stored if "cell" not in found.get(item_id, {})):
-        yield f"Its run stores answers that no cell gives; they do not count: {', '.join(made_up)[:200]}."
+    """Where a cell shows another verdict than the judge."""
     for item_id, one in found.items():
         if one["state"] == ItemState.WRONG and one.get("cell") in ran.show_right:
             yield f"Code cell {one['cell'] + 1} shows that {item_id} is right; checked again, it is wrong."

@@ -14,9 +14,9 @@ from collections.abc import Callable
 from typing import Any
 
 from course_tools.report import answers
-from course_tools.report.answers import WrittenAnswer
+from course_tools.report.answers import LONGEST, WrittenAnswer
 from course_tools.report.confined import Bounds, begin
-from course_tools.report.learner_values import Failed, LearnerFunction, LearnerValues, NoAnswer
+from course_tools.report.learner_values import FunctionFailed, LearnerFunction, LearnerValues, NoAnswer
 from course_tools.report.model import ItemState
 from lesson_lib.teach.ask import SURE, Asked
 from lesson_lib.teach.content import Question, all_items, find, lesson_items
@@ -25,11 +25,10 @@ from lesson_lib.teach.message import Message, Outcome
 _STATES = {Outcome.RIGHT: ItemState.RIGHT, Outcome.WRONG: ItemState.WRONG,
            Outcome.CANNOT_RUN: ItemState.WRONG,
            Outcome.OUTSIDE: ItemState.WRONG, Outcome.NOT_ATTEMPTED: ItemState.NOT_ATTEMPTED}
-_LONGEST = 2000  # characters of an answer or a sentence that are reported
 Found = dict[str, Any]
 
 
-class Copy:
+class JudgedCopy:
     """One copy before the judge. `order` holds its cells, its name, and what the learner's controls kept."""
 
     def __init__(self, order: dict[str, Any]) -> None:
@@ -57,7 +56,7 @@ class Copy:
         """What comes of one answer; `known` is what came of others that were literals."""
         place = {"cell": given.cell}
         try:
-            place["answer"] = given.written[:_LONGEST]
+            place["answer"] = given.written[:LONGEST]
             arguments, named, made_of = self._values.arguments(given)
             code = {"code": "\n\n".join(s.source for s in made_of)} if made_of else {}
             check = _question if isinstance(item, Question) else _task
@@ -65,11 +64,11 @@ class Copy:
                 return place | check(item, arguments, named) | code
             return place | _once(f"{item.id} {arguments!r} {named!r}", known,
                                  lambda: check(item, arguments, named)) | code
-        except (NoAnswer, Failed) as error:
+        except (NoAnswer, FunctionFailed) as error:
             said = str(error)
         except Exception as error:  # noqa: BLE001 - it costs this item, and no other
             said = f"The check broke off: {type(error).__name__}."
-        return place | {"state": ItemState.NOT_CHECKED, "said": said[:_LONGEST]}
+        return place | {"state": ItemState.NOT_CHECKED, "said": said[:LONGEST]}
 
     def close(self) -> None:
         """End what was started for it."""
@@ -77,7 +76,7 @@ class Copy:
 
 
 def _once(key: str, known: dict[str, Found], check: Callable[[], Found]) -> Found:
-    if key not in known and len(key) < _LONGEST:
+    if key not in known and len(key) < LONGEST:
         known[key] = check()
     return known[key] if key in known else check()
 
@@ -94,7 +93,7 @@ def _question(item: Question, arguments: list[Any], named: dict[str, Any]) -> Fo
     """Judge a letter against the run that the question is about."""
     named = dict(zip(("option", "confidence"), arguments, strict=False)) | named
     key, sure = str(named.get("option")).strip().lower(), named.get("confidence")
-    found = {"answer": key[:_LONGEST], "confidence": sure if type(sure) is int and sure in SURE else 0}
+    found = {"answer": key[:LONGEST], "confidence": sure if type(sure) is int and sure in SURE else 0}
     if key not in tuple(item.keys):
         return found | {"state": ItemState.NOT_ATTEMPTED, "said": f"{key[:40]!r} is none of the options."}
     message = Asked(item).judge(key)
@@ -105,12 +104,12 @@ def _question(item: Question, arguments: list[Any], named: dict[str, Any]) -> Fo
 def _task(item: Any, arguments: list[Any], named: dict[str, Any]) -> Found:
     try:
         return _said(item.check(*arguments, **named))
-    except Failed as failed:
-        return {"state": ItemState.WRONG, "said": str(failed)[:_LONGEST]}
+    except FunctionFailed as failed:
+        return {"state": ItemState.WRONG, "said": str(failed)[:LONGEST]}
 
 
 def _said(message: Message) -> Found:
-    return {"state": _STATES.get(message.outcome, ItemState.NOT_CHECKED), "said": message.text[:_LONGEST]}
+    return {"state": _STATES.get(message.outcome, ItemState.NOT_CHECKED), "said": message.text[:LONGEST]}
 
 
 def main(argv: list[str]) -> int:
@@ -122,7 +121,7 @@ def main(argv: list[str]) -> int:
         if "cells" in order:
             if copy:
                 copy.close()
-            copy = Copy(order)
+            copy = JudgedCopy(order)
             line.send({"items": copy.items, "missing": copy.missing})
         else:
             line.send(copy.judged(order["item"], known))

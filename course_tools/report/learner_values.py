@@ -2,34 +2,30 @@
 
 What comes back is only ever read as a literal, so a worker that lies can do no more than give another answer.
 What a function remembers (the dicts after its first argument) stays with the judge as text that it never
-opens. What a function did to the simulation that it plays on comes back as a list of calls, which the judge
-makes again on a simulation of its own.
+opens. So does the simulation that a function plays on: the worker asks for each call.
 """
 
 from __future__ import annotations
 
 import ast
-import base64
-import pickle
-from contextlib import suppress
-from dataclasses import fields, is_dataclass
-from io import BytesIO
+import sys
+from dataclasses import is_dataclass
 from types import FunctionType
 from typing import Any
 
-from course_tools.report.answers import WrittenAnswer, literal, read, record
+from course_tools.report.answers import LONGEST, WrittenAnswer, as_reply, literal, read
 from course_tools.report.confined import Bounds, Confined, Ended
 from course_tools.report.slices import Statement, slice_for
+from lesson_lib.errors import LessonError
 
 _KEPT = "kept by the worker"
-_LONGEST = 2000
 
 
 class NoAnswer(Exception):
     """The answer cannot be worked out; the text says why."""
 
 
-class Failed(BaseException):
+class FunctionFailed(BaseException):
     """The learner's function failed. No Exception, so no check puts words of its own around it."""
 
 
@@ -71,19 +67,19 @@ class LearnerValues:
     def _value(self, reply: Any) -> Any:
         match reply:
             case {"function": int(number), "name": str(name)}:
-                return LearnerFunction(self, name[:_LONGEST], number)
+                return LearnerFunction(self, name[:LONGEST], number)
         return read(reply)
 
     def ask(self, order: dict[str, Any]) -> Any:
-        """Send an order and wait for its reply. Failed when the worker is gone."""
+        """Send an order and wait for its reply. FunctionFailed when the worker is gone."""
         if self._worker is None:
             self._worker = Confined("worker", self._bounds, self._bounds.run)
         try:
             return self._worker.line.ask(order)
         except Ended:
             self.close()
-            raise Failed("The process that runs this answer ended on the way: too much memory, time or "
-                         "output, or a crash.") from None
+            raise FunctionFailed("The process that runs this answer ended on the way: too much memory, time "
+                                 "or output, or a crash.") from None
 
 
 class LearnerFunction:
@@ -93,66 +89,57 @@ class LearnerFunction:
         self._values, self.__name__, self._number = values, name, number
 
     def __call__(self, *arguments: Any) -> Any:
-        match self._values.ask({"function": self._number} | _packed(arguments)):
-            case {"failed": str(why)}:
-                raise Failed(why[:_LONGEST])
-            case {"did": [*calls], **more}:
-                _do_again(arguments[0], calls)
-                self._keep(arguments, more.get("kept"))
-                return read(more)
-        raise Failed("The process that runs this answer sent something that is no reply.")
+        sys.settrace(None)  # the worker counts its steps; here the count could end in the middle of a call
+        objects = [one for one in arguments if _is_played_on(one)]
+        order: dict[str, Any] = {"function": self._number, "arguments": list(map(_sent, arguments))}
+        while True:
+            match self._values.ask(order):
+                case {"failed": str(why)}:
+                    raise FunctionFailed(why[:LONGEST])
+                case {"does": str(name), "on": int(number), "with": [*given], "named": {**named}}:
+                    order = _done(objects, number, name, given, named)
+                case {"kept": {**kept}, **answer}:
+                    self._keep(arguments, kept)
+                    return read(answer)
+                case _:
+                    raise FunctionFailed("The process that runs this answer sent something that is no reply.")
 
     def __repr__(self) -> str:
         return self.__name__
 
     @staticmethod
-    def _keep(arguments: tuple[Any, ...], kept: Any) -> None:
-        for place, memory in enumerate(arguments):
-            text = kept.get(str(place)) if isinstance(kept, dict) else None
-            if isinstance(text, str) and isinstance(memory, dict):
-                memory[_KEPT] = text
+    def _keep(arguments: tuple[Any, ...], kept: dict[Any, Any]) -> None:
+        for place, memory in enumerate(arguments[1:], 1):
+            if isinstance(memory, dict):
+                memory.clear()
+                if isinstance(text := kept.get(str(place)), str):
+                    memory[_KEPT] = text
 
 
-def _packed(arguments: tuple[Any, ...]) -> dict[str, Any]:
-    """The arguments for the worker; of an object that is played on, which class it is of."""
-    kind = type(arguments[0])
-    if kind.__module__.startswith("lesson_lib.sim") and not is_dataclass(kind):
-        return {"played": [kind.__module__, kind.__name__]}
-    return {"arguments": [one[_KEPT] if isinstance(one, dict) and _KEPT in one else _pickled(one)
-                          for one in arguments]}
+def _is_played_on(value: Any) -> bool:
+    kind = type(value)
+    return kind.__module__.startswith("lesson_lib.sim") and not is_dataclass(kind)
 
 
-def _pickled(value: Any) -> str:
-    found = BytesIO()
-    _AsRecords(found).dump(value)
-    return base64.b64encode(found.getvalue()).decode()
+def _sent(value: Any) -> dict[str, Any]:
+    """An argument for the worker; the first of what it plays on is number 0."""
+    if _is_played_on(value):
+        return {"object": 0}
+    return {"kept": value[_KEPT]} if isinstance(value, dict) and _KEPT in value else {"written": repr(value)}
 
 
-class _AsRecords(pickle.Pickler):
-    """Pickles records of the lesson's that have fields and nothing else as what a worker makes of them."""
-
-    def reducer_override(self, value: Any) -> Any:
-        """See pickle.Pickler."""
-        kind = type(value)
-        if not kind.__module__.startswith("lesson_lib.") or not is_dataclass(kind):
-            return NotImplemented
-        names = tuple(one.name for one in fields(kind))
-        if {name for name in vars(kind) if not name.startswith("_")} - set(names):
-            return NotImplemented
-        return record, (kind.__name__, names, *(getattr(value, name) for name in names))
-
-
-def _do_again(first: Any, calls: list[Any]) -> None:
-    """Make the calls that a function made, as far as they are calls of public methods with plain values."""
-    objects = [first]
-    for call in calls:
-        match call:
-            case {"on": int(number), "does": str(name), "with": [*arguments], "named": {**named}}:
-                method = getattr(type(objects[number]), name, None)
-                if name.startswith("_") or not isinstance(method, FunctionType):
-                    continue
-                with suppress(Exception):  # it raised there too, and the function went on
-                    told = {key: read(value) for key, value in named.items()}
-                    result = method(objects[number], *map(read, arguments), **told)
-                    if type(result).__module__.startswith("lesson_lib.sim"):
-                        objects.append(result)
+def _done(objects: list[Any], number: int, name: str, given: list[Any],
+          named: dict[str, Any]) -> dict[str, Any]:
+    """Do a call of a public method with plain values, and say what came of it."""
+    try:
+        method = getattr(type(objects[number]), name, None)
+        if name.startswith("_") or not isinstance(method, FunctionType):
+            raise LessonError(f"There is no {name}() to call.")
+        told = {key: read(value) for key, value in named.items()}
+        result = method(objects[number], *map(read, given), **told)
+    except Exception as error:  # noqa: BLE001 - it is the learner's function in which it is raised
+        return {"raised": str(error)}
+    if not _is_played_on(result):
+        return as_reply(result)
+    objects.append(result)
+    return {"object": len(objects) - 1}

@@ -2,31 +2,32 @@
 handed in.
 
 It is the only process in which that code runs for a check, and nothing that it says is taken for more than a
-value. Orders carry pickles (from the judge, which is trusted); what goes back are literals, and pickles that
-the judge never opens.
+value. What goes back are literals, and pickles of a rule's memory that the judge never opens. The simulation
+that a function plays on stays with the judge, which is asked to do each call.
 """
 
 from __future__ import annotations
 
 import ast
 import base64
-import importlib
 import pickle
 import runpy
 import sys
 from collections.abc import Callable
+from dataclasses import make_dataclass
 from functools import partial
 from typing import Any
 
-from course_tools.report.answers import literal_text
-from course_tools.report.confined import begin
+from course_tools.report.answers import LONGEST, as_reply, read
+from course_tools.report.confined import JsonLine, begin
 from course_tools.report.wall import library
 from lesson_lib.errors import LessonError
 
-# Without its package, which would load half of the course for each copy.
+# These two without their package, which would load half of the course for each copy.
 _call = runpy.run_path(f"{library()}/lesson_lib/teach/tasks/bounded.py")["call"]
+SeenBatch = make_dataclass("SeenBatch", ("value", "producer", "number"), frozen=True, slots=True,
+                           namespace={"__module__": __name__})
 Reply = dict[str, Any]
-_LONGEST = 2000  # characters of what is said
 _MEMORY = "memory can hold numbers, texts, tuples, lists, sets and dicts, but not this"
 
 
@@ -37,7 +38,7 @@ def main(argv: list[str]) -> int:
     while True:
         order = line.receive()
         line.send(_values(order, functions) if "program" in order
-                  else _called(functions[order["function"]], order))
+                  else _called(functions[order["function"]], order["arguments"], line))
 
 
 def _values(order: Any, functions: list[Callable[..., Any]]) -> Reply:
@@ -50,7 +51,7 @@ def _values(order: Any, functions: list[Callable[..., Any]]) -> Reply:
                   for e in order["expressions"]]
         return {"values": [_shown(value, functions) for value in values]}
     except BaseException as error:  # noqa: BLE001 - a learner's code may raise anything, SystemExit too
-        return {"failed": f"{type(error).__name__}: {error}"[:_LONGEST]}
+        return {"failed": f"{type(error).__name__}: {error}"[:LONGEST]}
 
 
 def _compiled(tree: Any, number: Any, mode: str) -> Any:
@@ -59,65 +60,59 @@ def _compiled(tree: Any, number: Any, mode: str) -> Any:
 
 def _shown(value: Any, functions: list[Callable[..., Any]]) -> Reply:
     if not callable(value):
-        return _literal(value)
+        return as_reply(value)
     functions.append(value)
     return {"function": len(functions) - 1, "name": str(getattr(value, "__name__", "your function"))}
 
 
-def _literal(value: Any) -> Reply:
-    """A value as a literal where it is one, else how it looks."""
-    text = literal_text(value)
-    return {"other": repr(value)[:_LONGEST]} if text is None else {"literal": text}
-
-
-def _called(function: Callable[..., Any], order: Any) -> Reply:
-    """Call the function; also what its memories hold then, or what it did to what it plays on."""
-    record: list[Reply] = []
+def _called(function: Callable[..., Any], arguments: list[Reply], line: JsonLine) -> Reply:
+    """Call the function; also what its memories hold then."""
     try:
-        if "played" in order:
-            module, name = order["played"]
-            values = [Recorded(getattr(importlib.import_module(module), name)(), record)]
-        else:
-            values = [pickle.loads(base64.b64decode(one)) for one in order["arguments"]]
-        reply = _literal(_call(function, *values)) | {"did": record}
+        values = [_argument(one, line) for one in arguments]
+        reply = as_reply(_call(function, *values))
     except LessonError as error:
-        return {"failed": str(error)[:_LONGEST]}
+        return {"failed": str(error)[:LONGEST]}
     except BaseException as error:  # noqa: BLE001 - whatever gets past `bounded`
-        return {"failed": f"{type(error).__name__}: {error}"[:_LONGEST]}
+        return {"failed": f"{type(error).__name__}: {error}"[:LONGEST]}
     try:
         return reply | {"kept": {str(place): base64.b64encode(pickle.dumps(value)).decode()
                                  for place, value in enumerate(values)
                                  if place and value and isinstance(value, dict)}}
     except Exception as error:  # noqa: BLE001 - pickle may raise anything
-        return {"failed": f"{_MEMORY}: {error}"[:_LONGEST]}
+        return {"failed": f"{_MEMORY}: {error}"[:LONGEST]}
 
 
-class Recorded:
-    """An object that a function plays on: does what it is asked, and writes that down."""
+def _argument(sent: Reply, line: JsonLine) -> Any:
+    """An argument as the judge sends it: as Python writes it, as was kept here before, or to be played on."""
+    match sent:
+        case {"written": text}:
+            return eval(text, {"SeenBatch": SeenBatch})
+        case {"kept": text}:
+            return pickle.loads(base64.b64decode(text))
+    return PlayedOn(line, sent["object"])
 
-    def __init__(self, real: Any, record: list[Reply], number: int = 0,
-                 made: list[int] | None = None) -> None:
-        self._real, self._record, self._number, self._made = real, record, number, made or [0]
+
+class PlayedOn:
+    """Stands for an object of the judge's: whatever is called, the judge does."""
+
+    def __init__(self, line: JsonLine, number: int) -> None:
+        self._line, self._number = line, number
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
-        found = getattr(self._real, name)
-        if callable(found):
-            return partial(self._call, name, found)
-        if literal_text(found) is None:
-            raise AttributeError(f"{type(self._real).__name__!r} object has no attribute {name!r}")
-        return found
+        return partial(self._do, name)
 
-    def _call(self, name: str, method: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
-        told = {key: _literal(value) for key, value in named.items()}
-        self._record.append({"on": self._number, "does": name, "with": [_literal(a) for a in arguments],
-                             "named": told})
-        result = method(*arguments, **named)
-        if not type(result).__module__.startswith("lesson_lib.sim"):
-            return result
-        self._made[0] += 1
-        return Recorded(result, self._record, self._made[0], self._made)
+    def _do(self, name: str, *arguments: Any, **named: Any) -> Any:
+        told = {key: as_reply(value) for key, value in named.items()}
+        match self._line.ask({"does": name, "on": self._number, "with": list(map(as_reply, arguments)),
+                              "named": told}):
+            case {"raised": str(what)}:
+                raise LessonError(what)
+            case {"object": int(number)}:
+                return PlayedOn(self._line, number)
+            case done:
+                return read(done)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,6 @@ import argparse
 import json
 import os
 import shlex
-import signal
 import subprocess
 import sys
 import threading
@@ -26,7 +25,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from course_tools.page import write
+from course_tools.command_line import check_broker, on_interrupt, write
 from course_tools.trace.page import page, verdict, without_values
 from course_tools.trace.wire_history import WireHistory, from_the_wire
 from lesson_lib.broker.embedded import EmbeddedBroker
@@ -39,7 +38,6 @@ from lesson_lib.lab.choose_broker import Choice, choose
 from lesson_lib.lab.topics import at_leaders
 from lesson_lib.proxy.proxy import FaultProxy
 from lesson_lib.proxy.recording import Recording
-from lesson_lib.wire import probe
 
 VARIABLE = "KAFKA_BOOTSTRAP_SERVERS"
 SETTLE_SECONDS, PATIENCE_SECONDS = 1.0, 5.0
@@ -95,13 +93,7 @@ def _parser() -> argparse.ArgumentParser:
 def _broker(wanted: str) -> Iterator[Choice]:
     """The broker behind the proxy; our own is stopped in the end."""
     if wanted != "embedded":
-        try:
-            probe.api_versions(*probe.split_address(wanted))
-        except ValueError:
-            raise LessonError(f"--broker {wanted!r} is not host:port, such as localhost:9092.") from None
-        except OSError:
-            raise LessonError(f"No Kafka broker answers at {wanted}; start it, or leave --broker out for one "
-                              "of the course's own.") from None
+        check_broker(wanted)
         yield choose(wanted, "")
         return
     with EmbeddedBroker() as own:
@@ -111,8 +103,9 @@ def _broker(wanted: str) -> Iterator[Choice]:
 
 def _let_run(proxy: FaultProxy, application: list[str], variable: str) -> None:
     """Until the application has ended, or until Ctrl-C where somebody starts it elsewhere."""
+    ended = threading.Event()
     if not application:
-        with _interrupts() as ended:  # before anybody is told to press it
+        with on_interrupt(ended.set):  # before anybody is told to press it
             print(f"Give {proxy.address} to your application as its bootstrap server, and press Ctrl-C once "
                   "it is done.", file=sys.stderr, flush=True)
             ended.wait()
@@ -122,25 +115,12 @@ def _let_run(proxy: FaultProxy, application: list[str], variable: str) -> None:
     except OSError as error:
         raise LessonError(f"{application[0]} cannot be started: {error.strerror}.") from None
     proxy.on_kill = lambda client_id: process.kill()
-    with _interrupts() as ended:
+    with on_interrupt(ended.set):
         while process.poll() is None and not ended.wait(0.05):
             pass
         _end(process)
     if process.returncode:
         print(f"Your application ended with status {process.returncode}.", file=sys.stderr)
-
-
-@contextmanager
-def _interrupts() -> Iterator[threading.Event]:
-    """Set by SIGINT or SIGTERM."""
-    ended = threading.Event()
-    before = {number: signal.signal(number, lambda *_: ended.set())
-              for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield ended
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -9,8 +9,8 @@ from uuid import UUID
 
 import pytest
 
+from course_tools.clients.driver import SendPlan
 from course_tools.clients.java import Java
-from course_tools.clients.order import Order
 from lesson_lib.broker.embedded import EmbeddedBroker
 from lesson_lib.faults import parse_script
 from lesson_lib.history import Kind
@@ -83,7 +83,7 @@ def test_java_raises_its_epoch_after_an_error_45_of_ours_before_apache_kafka(kaf
     with RawClient(kafka_address) as client, closing(Java()) as java:
         make_topic(client, topic)
         recording = proxy.record(Recording(parse_script("2: refuse 45")))
-        told = java.send(Order(proxy.address, topic, (1, 1, 1), idempotence=True))
+        told = java.send(SendPlan(proxy.address, topic, (1, 1, 1), idempotence=True))
         client.ask(requests.delete_topic(topic))
     proxy.stop()
     assert [what.partition(" ")[0] for what in told] == ["ok"] * 3

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from course_tools.clients.bench import ClientBench, Played
+from course_tools.clients.bench import ClientBench, ClientRun
+from course_tools.clients.driver import ClientDriver
 from course_tools.clients.experiments import EXPIRES, words
 from course_tools.clients.java import Java
 from course_tools.clients.kafka_python import KafkaPython
-from course_tools.clients.order import ClientDriver
 from lesson_lib.core.producer_state import judge
 from lesson_lib.errors import version_of
 from lesson_lib.faults import parse_script
@@ -55,7 +55,7 @@ def real(name: str) -> ClientDriver:
 
 
 def played(client: ClientDriver, script: str, bursts: list[int], *, where: str = "embedded", then_all_is_well: bool = False,
-           **settings: Any) -> Played:
+           **settings: Any) -> ClientRun:
     """What the real client did."""
     with closing(client), ExitStack() as stack:
         lab = start_lab(where, "4.4")

@@ -11,11 +11,19 @@ import pytest
 
 from course_tools.clients import command as clients
 from course_tools.clients.bench import ClientBench
+from course_tools.clients.driver import ClientDriver, SendPlan
 from course_tools.clients.experiments import EXPERIMENTS, Experiment
-from course_tools.clients.order import Order
-from course_tools.clients.table import columns_of, page
 from lesson_lib.__main__ import main
 from lesson_lib.lab.lab import Lab, start_lab
+
+
+def columns_of(text: str) -> dict[str, dict[str, str]]:
+    """Client with its version -> question -> cell, of a page."""
+    head, _, *rows = [[cell.strip() for cell in line.strip("| ").split(" | ")] for line in text.splitlines()
+                      if line.startswith("|")]
+    return {client: {cells[0]: cells[place] for cells in rows}
+            for place, client in enumerate(head, start=len(rows[0]) - len(head))}
+
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "notebooks" / "clients-compared.md").read_text(encoding="utf-8")
@@ -59,27 +67,23 @@ def test_the_page_names_the_versions_that_are_pinned() -> None:
 
 def test_the_page_is_what_the_command_would_write() -> None:
     """But for the cells: heading, questions, order of the clients."""
-    assert PAGE == page({client: list(column.values()) for client, column in COLUMNS.items()},
+    assert PAGE == clients.page({client: list(column.values()) for client, column in COLUMNS.items()},
                         "the embedded broker with the rules of Kafka 4.4", {})
     assert [client.rpartition(" ")[0] for client in COLUMNS] == list(clients.NAMES)
     assert all(list(column) == [one.question for one in EXPERIMENTS] for column in COLUMNS.values())
 
 
-class Scripted:
+class Scripted(ClientDriver):
     """A kafka-python with another default, which knows of nothing but the address and the topic."""
 
     name, version, lacks = "kafka-python", "0.0", frozenset({"in_flight", "delivery_timeout_ms"})
 
-    def send(self, order: Order) -> list[str]:
+    def send(self, order: SendPlan) -> list[str]:
         """See `ClientDriver`."""
         from kafka import KafkaProducer
         with closing(KafkaProducer(bootstrap_servers=order.address, enable_idempotence=False, retries=0)) as producer:
             producer.send(order.topic, b"m0", partition=0).get(5)
         return ["ok 0"] * sum(order.bursts)
-
-    def close(self) -> None:
-        """Nothing is open."""
-
 
 def test_a_client_that_behaves_differently_is_noticed(lab: Lab) -> None:
     assert EXPERIMENTS[0].answer(ClientBench(lab, Scripted())) == "off" != cells("kafka-python")[EXPERIMENTS[0].question]
@@ -98,7 +102,6 @@ def test_the_command_says_what_a_missing_client_would_take(monkeypatch: pytest.M
     monkeypatch.setattr("course_tools.clients.command.missing", lambda name: "" if name == "kafka-python" else f"a {name}")
     monkeypatch.setattr("course_tools.clients.command.open_client", lambda name: Scripted())
     monkeypatch.setattr("course_tools.clients.command.EXPERIMENTS", EXPERIMENTS[:1])
-    monkeypatch.setattr("course_tools.clients.table.EXPERIMENTS", EXPERIMENTS[:1])
     assert main(["clients"]) == 0
     printed = capsys.readouterr().out
     assert columns_of(printed) == {"kafka-python 0.0": {EXPERIMENTS[0].question: "off"}}

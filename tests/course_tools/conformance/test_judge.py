@@ -15,9 +15,8 @@ import pytest
 
 from course_tools.conformance.broker_under_test import BrokerUnderTest, in_step
 from course_tools.conformance.command import judge, main, scripts
-from course_tools.conformance.compare import Comparison
 from course_tools.conformance.judgement import ANSWERS, PLACES, Judgement
-from course_tools.conformance.outcome import ScriptOutcome, Seen
+from course_tools.conformance.outcome import Comparison, ScriptOutcome, Seen
 from course_tools.conformance.report import Progress
 from course_tools.conformance.script import parse
 from lesson_lib.broker.cluster import Topic

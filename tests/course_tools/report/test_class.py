@@ -45,9 +45,9 @@ FORGES = """import os, stat
 for fd in range(3, 64):
     if os.path.exists(f'/dev/fd/{fd}') and stat.S_ISSOCK(os.fstat(fd).st_mode):
         for line in (b'{"verdicts": []}', b'5', b'{"kernel": 0}', b'{"cell": "x"}', b'{"cell": 10000, "raises": "no"}', b'[[[', b'\\xff',
-                     b'{"cell": null, "verdicts": 5}', b'{"stored": 5}', b'[' * 100000):
+                     b'{"cell": null, "verdicts": 5}', b'{"ended": 5}', b'[' * 100000):
             os.write(fd, line + b'\\n')"""
-FAKES_ITS_END = FORGES.partition("        for line")[0] + """        os.write(fd, b'{"stored": []}\\n')
+FAKES_ITS_END = FORGES.partition("        for line")[0] + """        os.write(fd, b'{"ended": true}\\n')
 raise SystemError('not to be seen')"""
 TOO_DEEP = "-" * 100_000 + "1"
 OF_A_NOTEBOOK = "%matplotlib inline\nimport asyncio\nawait asyncio.sleep(0)\nwords = !echo hi\nassert words == ['hi']\n!echo more"
@@ -122,9 +122,8 @@ def test_each_copy_has_its_row(handed_in: Any, learner: str, counts: dict[str, i
     assert row.split("|")[2:4] == [f" {report['counts']['right']} ", f" {report['counts']['wrong']} "]
 
 
-def test_what_a_copy_shows_and_stores_is_named_and_not_believed(handed_in: Any) -> None:
+def test_what_a_copy_shows_is_named_and_not_believed(handed_in: Any) -> None:
     assert f"shows that {QUESTION.id} is right; checked again, it is wrong" in " ".join(handed_in["reports"]["patch"]["remarks"])
-    assert "stores answers that no cell gives" in " ".join(handed_in["reports"]["stores"]["remarks"])
     assert not handed_in["reports"]["right"]["remarks"] and not handed_in["reports"]["wrong"]["remarks"]
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from course_tools.report.confined import Bounds
 from course_tools.report.copies import Checker, read
-from course_tools.report.learner_values import _do_again
+from course_tools.report.learner_values import _done
 from course_tools.report.model import ItemState
 from lesson_lib import draw
 from lesson_lib.teach.content import Question, all_items, lesson_items
@@ -83,7 +83,7 @@ def test_a_placeholder_is_no_attempt(judged: Any, dots: str) -> None:
     assert judged(f'task = exercise("{VALUE.id}")\ntask.check({dots})')[VALUE.id].state == ItemState.NOT_ATTEMPTED
 
 
-def test_what_a_worker_says_a_function_did_is_done_again_by_public_methods_alone() -> None:
+def test_what_a_function_plays_on_does_public_methods_alone() -> None:
     class Played:
         done: list[str] = []
 
@@ -93,7 +93,8 @@ def test_what_a_worker_says_a_function_did_is_done_again_by_public_methods_alone
         def _hidden(self, what: str) -> None:
             self.done.append(what)
 
-    _do_again(Played(), [{"on": 0, "does": name, "with": [{"literal": repr(name)}], "named": {}} for name in ("_hidden", "done", "shown")])
+    said = [_done([Played()], 0, name, [{"literal": repr(name)}], {}) for name in ("_hidden", "done", "shown")]
+    assert said == [{"raised": "There is no _hidden() to call."}, {"raised": "There is no done() to call."}, {"literal": "None"}]
     assert Played.done == ["shown"]
 
 

@@ -87,7 +87,7 @@ def test_ctrl_c_ends_an_application_that_does_not() -> None:
 
 
 @pytest.mark.parametrize(("argv", "words"), [
-    (["--faults", "2: loose ack"], "loose ack"), (["--broker", "127.0.0.1:1"], "No Kafka broker answers at 127.0.0.1:1"),
+    (["--faults", "2: loose ack"], "loose ack"), (["--broker", "127.0.0.1:1"], "No broker answers at 127.0.0.1:1"),
     (["--", "/no/such/program"], "/no/such/program cannot be started: No such file or directory."),
     (["--html", "/no/such/folder/run.html", "--", sys.executable, "-c", ""], "/no/such/folder/run.html cannot be written"),
     (["--broker", "nowhere"], "is not host:port, such as")])

@@ -1,9 +1,8 @@
 """What a client is asked to do in an experiment, and how it says what its application was told.
 
-Each client has a driver: a class with `name`, `version`, `send(order)` and `close()`. All send m0, m1 ... to
-partition 0, each in a batch of its own, and answer with one word or two for each: `ok 3`, `ok -1` where no
-offset was told, the name of an error, or `never told`. A client that refuses the settings answers with
-`REFUSED` and the name of its error, and nothing else.
+Each client has a driver. All send m0, m1 ... to partition 0, each in a batch of its own, and answer with one
+word or two for each: `ok 3`, `ok -1` where no offset was told, the name of an error, or `never told`. A
+client that refuses the settings answers with `REFUSED` and the name of its error, and nothing else.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Protocol
 
 KEY = "k" * 100  # so long that no two records share a batch where a batch has an upper size
 REFUSED, NEVER_TOLD = "refused", "never told"
@@ -19,7 +17,7 @@ PATIENCE_SECONDS = 2.0  # beyond the delivery timeout
 
 
 @dataclass(frozen=True)
-class Order:
+class SendPlan:
     """A new producer; each of the `bursts` is sent at once, `between` is called before the next."""
 
     address: str
@@ -51,18 +49,19 @@ class Order:
         return {names[key]: value for key, value in asked.items() if value is not None and key in names}
 
 
-class ClientDriver(Protocol):
-    """A driver. `lacks` names the fields of an order that the client has no setting for."""
+class ClientDriver:
+    """A driver. `lacks` names the fields of a plan that the client has no setting for."""
 
     name: str
     version: str
-    lacks: frozenset[str]
+    lacks: frozenset[str] = frozenset()
 
-    def send(self, order: Order) -> list[str]:
+    def send(self, plan: SendPlan) -> list[str]:
         """What was told of m0, m1 ..., in this order."""
+        raise NotImplementedError
 
     def close(self) -> None:
-        """Nothing is left behind."""
+        """Leave nothing behind. Most have nothing open between two plans."""
 
 
 def ok(offset: int | None) -> str:

@@ -1,0 +1,54 @@
+"""What several commands need: the address of a broker, a file to write, and an end that Ctrl-C asks for."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lesson_lib.errors import LessonError
+from lesson_lib.wire import probe
+
+
+def check_broker(address: str) -> None:
+    """LessonError where `address` is not host:port, or no broker answers there."""
+    try:
+        probe.api_versions(*probe.split_address(address))
+    except ValueError:
+        raise LessonError(f"{address!r} is not host:port, such as localhost:9092.") from None
+    except OSError:
+        raise LessonError(f"No broker answers at {address}: start it, and name a plaintext "
+                          "listener.") from None
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file. LessonError where it cannot be written."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise LessonError(f"{path} cannot be written: {error.strerror}.") from None
+
+
+@contextmanager
+def on_interrupt(stop: Callable[[], object]) -> Iterator[None]:
+    """Call `stop` at the first SIGINT or SIGTERM, and let what is being done end by itself.
+
+    An exception raised wherever Python happens to be would leave locks behind that other threads wait for. A
+    second signal raises it all the same, for those who cannot wait.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def first(*_: object) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.default_int_handler)
+        stop()
+    before = {number: signal.signal(number, first) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
