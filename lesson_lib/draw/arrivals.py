@@ -18,24 +18,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lesson_lib.core.batch import MAX_SEQUENCE, increment_sequence
-from lesson_lib.draw.canvas import (
-    BAND,
-    EDGE,
-    EXPECTED,
-    LANE,
-    MARGIN,
-    MEMORY,
-    MEMORY_EDGE,
-    QUIET,
-    VERDICT_COLOURS,
-    WIDTH,
-    Canvas,
-    text_width,
-)
+from lesson_lib.draw import canvas as style
+from lesson_lib.draw.canvas import MARGIN, WIDTH, Canvas, text_width
 from lesson_lib.draw.marks import circle, verdict_small
-from lesson_lib.draw.run_view import EventInContext, Ranges, RunView, range_of, range_words, ranges_of
+from lesson_lib.draw.run_view import EventInContext, Ranges, RunView, ranges_of
 from lesson_lib.draw.words import Telling, broker_words
 from lesson_lib.history import Event, Kind
+from lesson_lib.history.event import range_of, range_words
 
 Key = tuple[str, int, int, int]  # topic, partition, producer id, epoch
 EARLY, FORGOTTEN = 6, -6  # batches from the expected one: what is further away counts as that
@@ -257,14 +246,14 @@ class ArrivalsPanel:
 
     def _frame(self, canvas: Canvas, row: Row) -> None:
         """The frame of a row, with its name above, and above the first what goes to the right."""
-        canvas.box(LEFT, row.top, self.right - LEFT, row.tall, edge=LANE, layer=2.5)
+        canvas.box(LEFT, row.top, self.right - LEFT, row.tall, edge=style.LANE, layer=2.5)
         canvas.text(LEFT, row.top - 11, row.group.title, align="left", bold=True, backed=True)
         if row is self.rows[0]:
-            after = LEFT + text_width(row.group.title, bold=True) + 16
-            canvas.text(after, row.top - 11, "order of arrival →", align="left", colour=QUIET, backed=True)
+            after, words = LEFT + text_width(row.group.title, bold=True) + 16, "order of arrival →"
+            canvas.text(after, row.top - 11, words, align="left", colour=style.QUIET, backed=True)
         if not self.long:
             below = "seq" if self.view.by_hand and row.group.numbered else "batch·try"
-            canvas.text(LEFT - 8, row.bottom + 12, below, align="right", colour=QUIET, pinned=True)
+            canvas.text(LEFT - 8, row.bottom + 12, below, align="right", colour=style.QUIET, pinned=True)
 
     def _plain_row(self, canvas: Canvas, row: Row) -> None:
         """Numbers at the left, as many as there is room for, a dozen at most; the broker's memory behind."""
@@ -274,8 +263,8 @@ class ArrivalsPanel:
         canvas.text(MARGIN + 6, (row.top + row.bottom) / 2, words, upright=True)
         room = min(11, max(1, int((row.tall - INSIDE) / 15)))
         for number in range(int(row.low), int(row.high) + 1, max(1, -(-int(row.high - row.low) // room))):
-            canvas.text(LEFT - 10, row.y(number), str(number), align="right", colour=QUIET, pinned=True)
-            canvas.line([(LEFT - 6, row.y(number)), (LEFT, row.y(number))], colour=LANE, width=0.8)
+            canvas.text(LEFT - 10, row.y(number), str(number), align="right", colour=style.QUIET, pinned=True)
+            canvas.line([(LEFT - 6, row.y(number)), (LEFT, row.y(number))], colour=style.LANE, width=0.8)
         before: float | None = None
         for column in row.group.bands:
             canvas.event = self.steps[self.chart.columns[column].index]
@@ -290,23 +279,23 @@ class ArrivalsPanel:
             if first <= last:  # not one across the wrap
                 y = row.y(last + 0.5)
                 low = min(row.y(first - 0.5), row.bottom)
-                canvas.box(x, y, end - x, low - y, fill=MEMORY, edge=None, layer=0.5)
+                canvas.box(x, y, end - x, low - y, fill=style.MEMORY, edge=None, layer=0.5)
                 canvas.line([(x, y), (end, y)], colour="white", width=0.8, layer=0.6)
         if expected is None:
             return None
         y = row.y(expected)
         start = [(x, before)] if before is not None and before != y else []
-        canvas.line([*start, (x, y), (end, y)], style=EXPECTED)
+        canvas.line([*start, (x, y), (end, y)], style=style.EXPECTED)
         return y
 
     def _long_row(self, canvas: Canvas, row: Row) -> None:
         """Distances at the left; the remembered batches as one band, the expected one as a dashed line."""
         canvas.text(MARGIN + 2, (row.top + row.bottom) / 2, "batches from the one expected", upright=True)
         for number, word in DISTANCES.items():
-            canvas.text(LEFT - 8, row.y(number), word, align="right", colour=QUIET, pinned=True)
+            canvas.text(LEFT - 8, row.y(number), word, align="right", colour=style.QUIET, pinned=True)
         top, low = row.y(-0.5), row.y(-5.5)
-        canvas.box(LEFT, top, self.right - LEFT, low - top, fill=MEMORY, edge=None, layer=0.5)
-        canvas.line([(LEFT, row.y(0)), (self.right, row.y(0))], style=EXPECTED)
+        canvas.box(LEFT, top, self.right - LEFT, low - top, fill=style.MEMORY, edge=None, layer=0.5)
+        canvas.line([(LEFT, row.y(0)), (self.right, row.y(0))], style=style.EXPECTED)
 
     def _arrival(self, canvas: Canvas, row: Row, arrival: Arrival) -> None:
         """The verdict's shape on a bar over the sequences; hollow at the lower edge if it never arrived."""
@@ -319,10 +308,10 @@ class ArrivalsPanel:
             top, bottom = row.y(arrival.last + 0.5), row.y(arrival.first - 0.5)
             if arrival.last > arrival.first:
                 wide = min(10.0, self.step * 0.4)
-                fill = VERDICT_COLOURS[shape]
+                fill = style.VERDICT_COLOURS[shape]
                 canvas.box(x - wide / 2, top + 1, wide, bottom - top - 2, fill=fill, layer=3)
             ends = [(x, min(bottom, row.bottom)), (x, row.bottom)]
-            canvas.line(ends, colour=LANE, width=0.6, style=(0, (1, 3)), layer=0.8)
+            canvas.line(ends, colour=style.LANE, width=0.6, style=(0, (1, 3)), layer=0.8)
             verdict_small(canvas, x, (top + bottom) / 2, shape, min(8.0, self.step * 0.42))
         if not self.long:
             self._below(canvas, row, arrival)
@@ -332,7 +321,7 @@ class ArrivalsPanel:
         x, event, low = self.xs[arrival.column], arrival.fact.event, self.step < NARROW and arrival.column % 2
         y = row.bottom + (46 if low else 12)
         if low:
-            canvas.line([(x, row.bottom), (x, y - 7)], colour=BAND, width=0.8, layer=0.4)
+            canvas.line([(x, row.bottom), (x, y - 7)], colour=style.BAND, width=0.8, layer=0.4)
         canvas.text(x, y, self.chart.name_of(arrival), bold=True, backed=bool(low))
         code = str(event.error.value)
         words = {"refused": code, "fenced": code, "duplicate": f"={event.offset}", "kept": "kept"}
@@ -344,7 +333,7 @@ class ArrivalsPanel:
         bottom = self.rows[-1].bottom
         xs = [x for column, x in enumerate(self.xs) if column not in self.chart.happenings]
         for n in range(every, len(xs) + 1, every):
-            canvas.line([(xs[n - 1], bottom), (xs[n - 1], bottom + 5)], colour=LANE, width=0.8)
+            canvas.line([(xs[n - 1], bottom), (xs[n - 1], bottom + 5)], colour=style.LANE, width=0.8)
             canvas.text(xs[n - 1], bottom + 14, f"{n}.")
 
     def _happenings(self, canvas: Canvas) -> None:
@@ -369,9 +358,9 @@ class ArrivalsPanel:
             canvas.polygon(circle(x + 8, y, 5.5), fill="white", width=1.6)
             x = _entry(canvas, x, y, "lost on the way")
         if any(band for group in self.chart.groups for band in group.bands.values()):
-            canvas.box(x, y - 7, 16, 14, fill=MEMORY, edge=MEMORY_EDGE, line=0.8)
+            canvas.box(x, y - 7, 16, 14, fill=style.MEMORY, edge=style.MEMORY_EDGE, line=0.8)
             x = _entry(canvas, x, y, "last five batches")
-            canvas.line([(x - 2, y), (x + 17, y)], colour=EDGE, style=EXPECTED)
+            canvas.line([(x - 2, y), (x + 17, y)], colour=style.EDGE, style=style.EXPECTED)
             _entry(canvas, x + 2, y, "next expected")
 
 

@@ -35,7 +35,6 @@ PALE = "#0000000D"       # see-through, so that a stepped picture shows the futu
 BAND = "#E4E4E4"
 AGAIN = "#FBE3B3"        # a second copy in the log: the retry's orange, pale
 TINT = "#FFF4C2"         # what differs between two runs
-BEHIND = 0.3             # how much is left of the run before, behind the present one
 
 VERDICT_COLOURS = {"stored": STORED, "duplicate": DUPLICATE, "refused": REFUSED, "fenced": FENCED,
                    "kept": KEPT, "dropped": KEPT}
@@ -73,7 +72,6 @@ Rectangle = tuple[float, float, float, float]  # left, top, right, bottom
 PIXELS = DPI / 72            # a point, in which widths and sizes of type are given
 BASELINE = 0.36              # from the middle of a line of type down to its baseline, in sizes of the type
 DASHES = {"--": (3.7, 1.6), ":": (1.0, 1.65)}  # in widths of the line, as matplotlib has them
-GROUND = 1.0                 # marks in lower layers lie under what stands behind, too
 ANCHORS = {"left": "start", "center": "middle", "right": "end"}
 # DejaVu Sans and Verdana are cut alike; without either, letters are stretched to the same length.
 FONTS = f"{FAMILY}, Verdana, sans-serif"
@@ -172,7 +170,6 @@ class Canvas:
         self.width, self.height = width, height
         self.event: int | None = None
         self.marks: list[Mark] = []
-        self.behind: list[Mark] = []  # another picture, which shines through from behind
 
     def text(self, x: float, y: float, text: str, **look: Any) -> None:
         """Write at (x, y)."""
@@ -196,27 +193,14 @@ class Canvas:
         """Every text of the picture."""
         return [mark for mark in self.marks if isinstance(mark, Text)]
 
-    def stand_behind(self, other: Canvas) -> None:
-        """Show another picture pale behind this one, without words that would lie under words."""
-        boxes = [label.box for label in self.labels if not label.upright]
-        taken = [(left - 5, top, right + 5, bottom) for left, top, right, bottom in boxes]
-        self.behind = [mark for mark in other.marks if not isinstance(mark, Text)
-                       or not (mark.upright or any(overlap(mark.box, box) for box in taken))]
-        for mark in self.behind:
-            mark.event = None
-
     def svg(self) -> str:
         """The picture as one `<svg>`, the same text each time; marks of event n are `<g data-event="n">`."""
-        pale = f'<g data-behind="yes" opacity="{BEHIND}">{_in_layers(self.behind)}</g>'
-        behind = pale if self.behind else ""
-        ground = [mark for mark in self.marks if mark.layer < GROUND]
-        rest = [mark for mark in self.marks if mark.layer >= GROUND]
         size = f'width="{self.width:.0f}" height="{self.height:.0f}"'
         box = f'viewBox="0 0 {self.width:.2f} {self.height:.2f}"'
         return (f'<svg xmlns="http://www.w3.org/2000/svg" {size} {box} font-family="{FONTS}">'
                 '<g data-paper="yes">'
                 f'<rect {size} fill="#ffffff"/></g>'
-                f"{_in_layers(ground)}{behind}{_in_layers(rest)}</svg>")
+                f"{_in_layers(self.marks)}</svg>")
 
 
 def overlap(one: Rectangle, other: Rectangle) -> bool:

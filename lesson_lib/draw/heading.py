@@ -16,7 +16,6 @@ from lesson_lib.history.story import finding, recognised, subject, verdict_on
 MANY = 24  # records that one still reads one by one
 LINE = line_height(LARGE)
 BETWEEN = "  ·  "
-NOW_AND_BEFORE = ("Now", "Before")
 CLIENTS = ("kafka-python", "librdkafka", "aiokafka")
 _DIFFERENCES = {"world": "{} run", "broker": "{}", "in_flight": "{} in flight", "acks": "acks={}",
                 "retries": "retries={}", "client": "{}", "consumer": "{}", "faults": "faults: {}"}
@@ -33,11 +32,6 @@ def title(history: History, name: str) -> str:
     return f"{name}: {found}" if name and found else name or found
 
 
-def _switched(history: History, name: str) -> str:
-    """The switch, left away where it is off, in a picture of its own: lesson 1 comes before the word."""
-    return switch(history) if history.settings.idempotence or name in NOW_AND_BEFORE else ""
-
-
 def small_print(history: History, name: str = "") -> str:
     """The other settings, without the one that the run's name says already."""
     s, named, where = history.settings, name.lower(), _place(history)
@@ -47,7 +41,8 @@ def small_print(history: History, name: str = "") -> str:
     waits = "" if s.acks == "0" or not s.in_flight else f"{s.in_flight} in flight"
     where = where[:-len(named) - 2] if where.lower().endswith(f", {named}") else where
     died, transactions = s.faults or _died(history), bool(history.of(Kind.TXN))
-    producer = ["transactions"] if transactions else [_switched(history, name), f"acks={s.acks}", waits]
+    switched = switch(history) if s.idempotence else ""  # lesson 1 comes before the word
+    producer = ["transactions"] if transactions else [switched, f"acks={s.acks}", waits]
     parts = [part for part in (*producer, s.consumer, where) if part and part.lower() != named]
     said = f"faults: {died or 'none'}" in name or (transactions and not died)
     said = said or (bool(named) and script_words(s.faults) == named)
@@ -111,12 +106,12 @@ def _capital(text: str) -> str:
 class Heading:
     """Title and small print, on one line where they fit, else on as many as they need; nothing is cut.
 
-    `behind` says what stands pale behind the run. `height` is in pixels.
+    `height` is in pixels.
     """
 
-    def __init__(self, history: History, name: str, width: float, behind: str = "") -> None:
+    def __init__(self, history: History, name: str, width: float) -> None:
         room = 0.95 * (width - 2 * MARGIN)
-        words = BETWEEN.join(filter(None, (small_print(history, name), behind)))
+        words = small_print(history, name)
         self.bold = wrap(title(history, name), room, LARGE, True)
         # Letters on a grid of pixels are a little wider than measured.
         wide = text_width(self.bold[-1], LARGE, True)

@@ -2,7 +2,7 @@
 
 A lost message is drawn, as half a line that ends in a cross. A retry is the same number with that of the try
 (1·2), dashed and orange. Several runs stand under each other on one axis of time, so that what differs lies
-in one column; the run before a change can stand pale behind the present one.
+in one column.
 
 The axis is stretched where words need room and shortened where nothing happens. Places never change their
 order, so left of means before; only distances are not to scale. A wait of more than four usual steps and 100
@@ -40,17 +40,16 @@ DOWN = tuple(sorted(range(-36, 44, 4), key=abs))  # pixels up and down from ther
 ASIDE = (0, 8, -8, 15, -15)  # and, where nothing else is free, to the right and to the left
 
 
-def lane_panels(views: Sequence[RunView], telling: Telling, behind: RunView | None) -> list[LanesPanel]:
-    """A panel for each run. `behind` stands pale behind the first, on the same axis and in the same rows."""
+def lane_panels(views: Sequence[RunView], telling: Telling) -> list[LanesPanel]:
+    """A panel for each run, all as wide as the widest."""
     for narrow in (False, True):
         runs = [LaneEvents(view, telling.clock(n), narrow) for n, view in enumerate(views)]
-        pale = [LaneEvents(behind, narrow=narrow)] if behind else []
-        axes = _axes([*runs, *pale], apart=not pale)
+        axes = _axes(runs)
         width = max(WIDTH, *(axis.end + RIGHT for axis in axes))
         if width == WIDTH:
             break
-    return [LanesPanel(run, axis, width, telling.steps(n), telling.last, _notes(run, axes), pale)
-            for n, (run, axis) in enumerate(zip(runs, axes, strict=False))]
+    return [LanesPanel(run, axis, width, telling.steps(n), telling.last, _notes(run, axes))
+            for n, (run, axis) in enumerate(zip(runs, axes, strict=True))]
 
 
 def _notes(run: LaneEvents, axes: Sequence[Axis]) -> str:
@@ -59,12 +58,12 @@ def _notes(run: LaneEvents, axes: Sequence[Axis]) -> str:
     return "  ·  ".join([COUNTS] * bool(run.clock or not run.view.timed) + [APART] * apart)
 
 
-def _axes(runs: Sequence[LaneEvents], apart: bool) -> list[Axis]:
-    """One axis for all; an axis for each where they may be `apart` and one for all is too wide."""
+def _axes(runs: Sequence[LaneEvents]) -> list[Axis]:
+    """One axis for all; an axis for each where one for all is too wide."""
     pieces = [(n, *each) for n, run in enumerate(runs) for each in run.everything()]
     gap = GAPS[runs[0].narrow]
     shared = lay_out([(place, f"{n} {p.track}", p.left, p.right + gap) for n, place, p in pieces])
-    if len(runs) > 1 and apart and shared.end > TOO_WIDE:
+    if len(runs) > 1 and shared.end > TOO_WIDE:
         own = [lay_out([(place, p.track, p.left, p.right + gap) for place, p in run.everything()])
                for run in runs]
         if max(axis.end for axis in own) < 0.85 * shared.end:
@@ -73,11 +72,11 @@ def _axes(runs: Sequence[LaneEvents], apart: bool) -> list[Axis]:
 
 
 class LanesPanel:
-    """One run in rows; `y`, `x` and `lane` give pixels once `top` is known. `pale` stands behind it."""
+    """One run in rows; `y`, `x` and `lane` give pixels once `top` is known."""
 
     def __init__(self, run: LaneEvents, axis: Axis, width: float, steps: Mapping[int, int], last: int | None,
-                 note: str = "", pale: Sequence[LaneEvents] = ()) -> None:
-        self.run, self.view, self.axis, self.width, self.pale = run, run.view, axis, width, pale
+                 note: str) -> None:
+        self.run, self.view, self.axis, self.width = run, run.view, axis, width
         self.steps, self.last, self.note, self.top, self.height = steps, last, note, 0.0, 0.0
         self.rows: dict[str, float] = {}
         for name, height in self._rows():
@@ -86,18 +85,17 @@ class LanesPanel:
 
     def _rows(self) -> Iterable[tuple[str, float]]:
         """Each row with its height: what is usual, or what the highest piece in it needs."""
-        runs, highest = (self.run, *self.pale), dict[str, float]()
-        for run in runs:
-            for _, piece in run.everything():
-                highest[piece.track] = max(piece.high, highest.get(piece.track, 0.0))
+        view, highest = self.view, dict[str, float]()
+        for _, piece in self.run.everything():
+            highest[piece.track] = max(piece.high, highest.get(piece.track, 0.0))
         yield "told", max(TOLD, highest.get("told", 0.0))
-        for lane in _all(run.view.producers for run in runs):
+        for lane in view.producers:
             yield from (("try" + lane, TRY), (lane, PRODUCER))
         yield from (("network", NETWORK), ("broker", BROKER), ("words", WORDS))
         yield from [("memory", highest.get("memory", 0.0))] * ("memory" in highest)
-        for row in _all(map(row_of_log, run.view.partitions) for run in runs):
+        for row in map(row_of_log, view.partitions):
             yield row, max(LOG, highest.get(row, 0.0))
-        for lane in _all(run.view.consumers for run in runs):
+        for lane in view.consumers:
             yield from [(lane, CONSUMER), *[("low" + lane, LOWER)] * ("low" + lane in highest)]
         yield from [("waits", 2 * line_height() + 4)] * bool(self.axis.breaks)
         yield from [("axis", 16.0)] * bool(self.note)
@@ -123,13 +121,6 @@ class LanesPanel:
         self.top = top
         self._frame(canvas)
         self._events(canvas)
-        for run in self.pale:
-            sheet = Canvas(canvas.width, canvas.height)
-            steps = {fact.index: 0 for fact in run.view.events}
-            other = LanesPanel(run, self.axis, self.width, steps, None)
-            other.top, other.rows = top, self.rows
-            other._events(sheet)
-            canvas.stand_behind(sheet)
 
     def _frame(self, canvas: Canvas) -> None:
         for name, y in self._names():
@@ -239,10 +230,6 @@ class LanesPanel:
         """Where a connection ends, from its producer down to the broker."""
         x = self.x(drop)
         return (x, self.lane(self.run.lanes[drop.index])), (x, self.lane("broker"))
-
-
-def _all(several: Iterable[Iterable[str]]) -> list[str]:
-    return list(dict.fromkeys(one for some in several for one in some))
 
 
 @dataclass(frozen=True)

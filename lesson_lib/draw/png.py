@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from io import BytesIO
 
-from lesson_lib.draw.canvas import BEHIND, DPI, FAMILY, GROUND, Box, Canvas, Line, Mark, Polygon, Text
+from lesson_lib.draw.canvas import DPI, FAMILY, Box, Canvas, Line, Mark, Polygon, Text
 from lesson_lib.errors import LessonError
 
 try:
@@ -38,10 +38,9 @@ def figure_of(canvas: Canvas) -> Figure:
         size = canvas.width / DPI, canvas.height / DPI
         figure = Figure(figsize=size, dpi=DPI, facecolor="white")
         pixels = Affine2D().scale(1 / canvas.width, -1 / canvas.height).translate(0, 1) + figure.transFigure
-        behind = [(mark, GROUND - 0.5 + mark.layer / 100, BEHIND) for mark in canvas.behind]
-        for mark, layer, alpha in [*behind, *((mark, mark.layer, None) for mark in canvas.marks)]:
+        for mark in canvas.marks:
             artist = _artist(mark)
-            artist.set(zorder=layer, alpha=alpha, transform=pixels)
+            artist.set(zorder=mark.layer, transform=pixels)
             figure.add_artist(artist)
     return figure
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import compress
 
-from lesson_lib.core.batch import Batch, TopicPartition, increment_sequence
+from lesson_lib.core.batch import Batch, TopicPartition
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.core.partition_log import PartitionLog
@@ -75,16 +75,6 @@ def ranges_of(memory: Memory, send: Event, *, of_its_epoch: bool = False) -> Ran
     return tuple((batch.first_sequence, batch.last_sequence) for batch in entry.batches)
 
 
-def range_of(send: Event) -> tuple[int, int]:
-    """First and last sequence of a batch."""
-    return send.base_sequence, increment_sequence(send.base_sequence, max(1, send.record_count) - 1)
-
-
-def range_words(first: int, last: int) -> str:
-    """A range of sequences: 4, or 4..6."""
-    return f"{first}" if first == last else f"{first}..{last}"
-
-
 @dataclass(frozen=True, slots=True)
 class EventInContext:
     """The n-th event, from 0.
@@ -147,18 +137,13 @@ def shape_of(what: str, error: ErrorCode) -> str:
     return "fenced" if what == "refused" and error in _FENCES else what
 
 
-def has_clock(history: History) -> bool:
-    """Whether times are milliseconds; elsewhere they only count events."""
-    return history.settings.world == "simulated"
-
-
 class RunView:
     """One run, called `name` beside another; what is in `marked` differs between the two."""
 
     def __init__(self, history: History, name: str = "", marked: Marked = frozenset()) -> None:
         self.history, self.name, self.marked = history, name, marked
         self.partitions = history.partitions
-        self.timed = has_clock(history)
+        self.timed = history.settings.world == "simulated"  # in milliseconds; elsewhere times only count
         self.by_hand = history.settings.by_hand
         ids = dict.fromkeys(e.producer_id for e in history.events if e.producer_id >= 0)
         # An id that somebody made up keeps its number, the others are called as they turn up.

@@ -2,8 +2,7 @@
 column.
 
 The layout of Lamport's paper and of UML's sequence diagrams. For first encounters, for transactions and for
-captures of a dozen events: here the words have room. The run before a change can stand pale behind, in rows
-between: what both runs did is one row.
+captures of a dozen events: here the words have room.
 
 The last stable offset is the first offset of the oldest open transaction, else the end of the log: a
 read_committed consumer sees what lies before it (`LogManager`'s lastStableOffset; see `core.transactions`).
@@ -15,32 +14,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from lesson_lib.core.batch import TopicPartition
+from lesson_lib.draw import canvas as style
 from lesson_lib.draw import marks, words
-from lesson_lib.draw.canvas import (
-    ACK,
-    BAND,
-    DOTTED,
-    EDGE,
-    FIRST_SEND,
-    LANE,
-    MARGIN,
-    SMALL,
-    STORED,
-    TINT,
-    WIDTH,
-    Canvas,
-    Point,
-    Rectangle,
-    Text,
-    line_height,
-    overlap,
-    text_width,
-)
+from lesson_lib.draw.canvas import Canvas, Point, Rectangle, Text, line_height, overlap, text_width
 from lesson_lib.draw.heading import wrap
 from lesson_lib.draw.marks import Piece
 from lesson_lib.draw.messages import LabelRequest, MessageArrow, Segment, draw_messages
 from lesson_lib.draw.run_view import NOTES, EventInContext, RunView
-from lesson_lib.draw.two_runs import told_together
 from lesson_lib.draw.words import Telling
 from lesson_lib.history import Event, Kind
 
@@ -55,60 +35,46 @@ SHARES = {"request": (45, 35, 55, 25, 65, 20, 75, 15, 85), "answer": (55, 65, 45
 SIDES = {"request": ("right", "left"), "answer": ("left", "right")}
 
 
-def space_time_panels(views: Sequence[RunView], telling: Telling,
-                      behind: RunView | None = None) -> list[SpaceTimePanel]:
+def space_time_panels(views: Sequence[RunView], telling: Telling) -> list[SpaceTimePanel]:
     """A panel for each run; their sentences begin at the same distance from the left."""
-    panels = [SpaceTimePanel(view, telling.steps(n), behind) for n, view in enumerate(views)]
+    panels = [SpaceTimePanel(view, telling.steps(n)) for n, view in enumerate(views)]
     for panel in panels:
         panel.write_from(max(one.words_at for one in panels))
     return panels
 
 
 class SpaceTimePanel:
-    """One run: `xs` gives the lanes, `ys` the rows of the events below `top`, in pixels.
+    """One run: `xs` gives the lanes, `ys` the rows of the events below `top`, in pixels."""
 
-    `runs` are the panel itself and that of the run which stands behind it, on the same lanes.
-    """
-
-    def __init__(self, view: RunView, steps: Mapping[int, int], behind: RunView | None = None) -> None:
+    def __init__(self, view: RunView, steps: Mapping[int, int]) -> None:
         self.view, self.steps, self.top, self.height = view, steps, 0.0, 0.0
         self.pieces = {fact.index: list(self._pieces_of(fact)) for fact in view.events}
-        self.runs = [self]
-        if behind:
-            self.runs.append(SpaceTimePanel(behind, dict.fromkeys(range(len(behind.events)), 0)))
-        self.lanes = _lanes([run.view for run in self.runs])
-        every = [piece for run in self.runs for pieces in run.pieces.values() for piece in pieces]
-        first = max([52.0, *(MARGIN - 10 + piece.left for piece in every if piece.track == "application")])
+        self.lanes = _lanes(view)
+        told = [piece.left for pieces in self.pieces.values() for piece in pieces
+                if piece.track == "application"]
+        first = max(52.0, style.MARGIN - 10 + max(told, default=0.0))
         step = min(LANE_STEP, max(NARROWEST, 520 / len(self.lanes)))
         self.xs = {lane: first + NARROWEST + (n - 1) * step for n, lane in enumerate(self.lanes)}
         self.xs["application"] = first
-        for run in self.runs[1:]:
-            run.xs, run.lanes = self.xs, self.lanes
-        ends = [run.lane_of(fact) + piece.right for run in self.runs for fact in run.view.events
-                for piece in run.pieces[fact.index] if piece.right]
+        ends = [self.lane_of(fact) + piece.right for fact in view.events
+                for piece in self.pieces[fact.index] if piece.right]
         left = max([*self.xs.values(), *ends]) + 24
-        keys = dict.fromkeys(key for run in self.runs for key in run.view.partitions)
-        self.columns = {key: LogColumn(view, key) for key in keys}
-        for run in self.runs[1:]:
-            run.columns = {key: LogColumn(run.view, key) for key in keys}
-        for key in keys:
-            left = stand([run.columns[key] for run in self.runs], left)
-        self.ys: dict[int, float] = {}
+        self.columns = {key: LogColumn(view, key) for key in view.partitions}
+        for column in self.columns.values():
+            left = column.stand(left)
         self.write_from(left + 10)
 
     def write_from(self, words_at: float) -> None:
         """Where the sentences begin; they decide how high the rows are."""
-        for run in self.runs:
-            run.words_at, run.width = words_at, max(WIDTH, words_at + WORDS)
-            room = 0.95 * (run.width - MARGIN - words_at)
-            run.texts = {fact.index: wrap(words.sentence(fact), room, SMALL, False)
-                         for fact in run.view.events}
-        alone = [((0, fact),) for fact in self.view.events]
+        self.words_at, self.width = words_at, max(style.WIDTH, words_at + WORDS)
+        room = 0.95 * (self.width - style.MARGIN - words_at)
+        self.texts = {fact.index: wrap(words.sentence(fact), room, style.SMALL, False)
+                      for fact in self.view.events}
+        self.ys: dict[int, float] = {}
         y = HEAD
-        for row in told_together(*(run.view for run in self.runs)) if self.runs[1:] else alone:
-            half = max(self.runs[n].half_row(fact) for n, fact in row)
-            for n, fact in row:
-                self.runs[n].ys[fact.index] = y + half
+        for fact in self.view.events:
+            half = self.half_row(fact)
+            self.ys[fact.index] = y + half
             y += 2 * half
         self.height = y + 16
 
@@ -147,13 +113,6 @@ class SpaceTimePanel:
         bottom = top + self.height - 3
         self.top = top
         self._frame(canvas, bottom)
-        self._events(canvas, bottom)
-        for run in self.runs[1:]:
-            sheet, run.top = Canvas(canvas.width, canvas.height), top
-            run._events(sheet, bottom)
-            canvas.stand_behind(sheet)
-
-    def _events(self, canvas: Canvas, bottom: float) -> None:
         taken = draw_messages(canvas, list(filter(None, map(self._message, self.view.events))))
         for fact in self.view.events:
             canvas.event = self.steps[fact.index]
@@ -169,7 +128,7 @@ class SpaceTimePanel:
             names = "\n".join(lane.split(" ", 1)) if several or not lane.startswith("broker") else "broker"
             canvas.text(x, self.top + 12, names, bold=True)
             if lane != "application":
-                canvas.line([(x, self.top + HEAD), (x, bottom)], colour=LANE, width=1.4, layer=1)
+                canvas.line([(x, self.top + HEAD), (x, bottom)], colour=style.LANE, width=1.4, layer=1)
         for (topic, partition), column in self.columns.items():
             column.draw_head(canvas, self.top, bottom, f"log {topic}-{partition}" if several else "log")
 
@@ -179,7 +138,7 @@ class SpaceTimePanel:
         column = self.columns.get(self.view.log_of(fact.send))
         if self.view.is_marked(aspect, event.batch, event.try_no if aspect == "fate" else 0):
             left = self.words_at - 4
-            canvas.box(left, y - 9, self.width - left - 10, 18, fill=TINT, edge=None, layer=0.5)
+            canvas.box(left, y - 9, self.width - left - 10, 18, fill=style.TINT, edge=None, layer=0.5)
         canvas.text(self.words_at, y, "\n".join(self.texts[fact.index]), align="left")
         for piece in self.pieces[fact.index]:
             if piece.draw:
@@ -187,7 +146,7 @@ class SpaceTimePanel:
         if column and fact.copy:
             edge = x + marks.verdict_half(fact.shape, fact.label)
             ends = [(edge, y), (column.x - column.half, y)]
-            canvas.line(ends, colour=STORED, width=1.0, style=DOTTED, layer=1.5)
+            canvas.line(ends, colour=style.STORED, width=1.0, style=style.DOTTED, layer=1.5)
         if column:
             column.draw_cell(canvas, fact, y)
         if event.kind in NOTES:
@@ -226,17 +185,19 @@ class SpaceTimePanel:
         elif kind == Kind.TORN:
             yield Piece("", 0, 0, high=2 * line_height() + 2)
         if kind in (*NOTES, Kind.BROKER):  # what happens to one lane alone: a bar across it
-            fill = "white" if kind == Kind.TXN else EDGE
+            fill = "white" if kind == Kind.TXN else style.EDGE
             yield Piece("", 0, 0, lambda canvas, x, y: canvas.box(x - 10, y - 3.5, 20, 7, fill=fill))
 
     def _told(self, canvas: Canvas, x: float, y: float, said: str, event: Event) -> None:
-        canvas.line([(x + 14, y), (self.x(event.lane) - 4, y)], colour=ACK, width=0.8, style=DOTTED, layer=1)
+        ends = [(x + 14, y), (self.x(event.lane) - 4, y)]
+        canvas.line(ends, colour=style.ACK, width=0.8, style=style.DOTTED, layer=1)
         marks.belief(canvas, x + 22, y, event.what)
         canvas.text(x + 10, y, said, align="right", backed=True)
 
     def _reading(self, canvas: Canvas, x: float, y: float, event: Event) -> None:
         if event.kind == Kind.READ:
-            canvas.line([(self.broker(event) + 4, y), (x - 8, y)], colour=ACK, style=DOTTED, layer=1.5)
+            ends = [(self.broker(event) + 4, y), (x - 8, y)]
+            canvas.line(ends, colour=style.ACK, style=style.DOTTED, layer=1.5)
         marks.reading(canvas, x, y, event.kind)
 
     def _from_coordinator(self, canvas: Canvas, x: float, y: float) -> None:
@@ -244,7 +205,8 @@ class SpaceTimePanel:
             MessageArrow("answer", None, (self.xs["coordinator"], y), (x - 6, y), (x - 2, y)).draw(canvas)
 
     def _to_coordinator(self, canvas: Canvas, x: float, y: float) -> None:
-        canvas.line([(self.x("producer"), y), (x - 5, y)], colour=ACK, width=1.5, style=DOTTED, layer=2.3)
+        ends = [(self.x("producer"), y), (x - 5, y)]
+        canvas.line(ends, colour=style.ACK, width=1.5, style=style.DOTTED, layer=2.3)
 
     def _message(self, fact: EventInContext) -> MessageArrow | None:
         """What arrives with an event, or does not: the cross is as far to the right as the others let it."""
@@ -277,14 +239,11 @@ class SpaceTimePanel:
         return (x, y), (max(at for lane, at in self.xs.items() if lane.startswith("broker")), y)
 
 
-def _lanes(views: Sequence[RunView]) -> list[str]:
+def _lanes(view: RunView) -> list[str]:
     """Everyone who takes part, from the application to the consumers; a broker's lane for each partition."""
-    seen = {event.lane: None for view in views for event in view.history.events}
-    producers = [lane for view in views for lane in view.producers]
-    parts = [f"broker {topic}-{number}" for view in views for topic, number in view.partitions] or ["broker"]
-    consumers = [lane for view in views for lane in view.consumers]
-    return list(dict.fromkeys(["application", *producers, *["coordinator"] * ("coordinator" in seen), *parts,
-                               *consumers]))
+    coordinates = any(event.lane == "coordinator" for event in view.history.events)
+    brokers = [f"broker {topic}-{number}" for topic, number in view.partitions] or ["broker"]
+    return ["application", *view.producers, *["coordinator"] * coordinates, *brokers, *view.consumers]
 
 
 class Transaction(NamedTuple):
@@ -315,6 +274,13 @@ class LogColumn:
                         [marks.cell_width(words.cell_text(fact)) / 2 for fact in self.facts if fact.copy])
         self.transactions = _transactions(self.facts)
 
+    def stand(self, left: float) -> float:
+        """Stand to the right of `left`, in pixels; where what comes next may begin."""
+        bars = max((one.lane + 1 for one in self.transactions), default=0)
+        self.x = left + self.half + 10 + BAR * bars
+        copies = [text_width(words.copy_words(fact), bold=True) + 6 for fact in self.facts]
+        return self.x + self.half + max([0.0, *copies, LSO * bool(bars)]) + 6
+
     def cell_height(self, fact: EventInContext) -> float:
         """Pixels of an event's cell, 0 where it has none."""
         more = words.cell_text(fact).count("\n") * line_height() if fact.copy else 0.0
@@ -323,7 +289,7 @@ class LogColumn:
     def draw_head(self, canvas: Canvas, top: float, bottom: float, name: str) -> None:
         """The column's name and its spine."""
         canvas.text(self.x, top + 12, name, bold=True)
-        canvas.line([(self.x, top + 24), (self.x, bottom)], colour=BAND, width=3, layer=1)
+        canvas.line([(self.x, top + 24), (self.x, bottom)], colour=style.BAND, width=3, layer=1)
 
     def draw_cell(self, canvas: Canvas, fact: EventInContext, y: float) -> None:
         """The records of a stored batch; a control record is a cell of its own, narrower and grey."""
@@ -333,7 +299,7 @@ class LogColumn:
                            bool(words.copy_words(fact)), aborted=aborted)
             canvas.text(self.x + self.half + 6, y, words.copy_words(fact), bold=True, align="left")
         elif _in_log(fact):
-            canvas.box(self.x - 16, y - 9, 32, 18, fill=BAND, line=1.4)
+            canvas.box(self.x - 16, y - 9, 32, 18, fill=style.BAND, line=1.4)
             offset = "" if fact.event.offset is None else f"{fact.event.offset}: "
             canvas.text(self.x, y, f"{offset}{fact.event.what[:1].upper()}", bold=True)
 
@@ -344,9 +310,9 @@ class LogColumn:
             x, top, end = self.x - self.half - 8 - BAR * one.lane, ys[one.first.index] - 9, one.last
             low = ys[end.index] + 9 if end else bottom
             canvas.event = steps[(end or one.first).index]
-            style = {"committed": "-", "aborted": (0, (1, 1))}.get(one.word, (0, (4, 3)))
-            colour = {"committed": STORED}.get(one.word, EDGE)
-            canvas.line([(x, top), (x, low)], width=4.0, colour=colour, style=style, layer=3)
+            dashes = {"committed": "-", "aborted": (0, (1, 1))}.get(one.word, (0, (4, 3)))
+            colour = {"committed": style.STORED}.get(one.word, style.EDGE)
+            canvas.line([(x, top), (x, low)], width=4.0, colour=colour, style=dashes, layer=3)
             canvas.text(x - 11, (top + low) / 2, one.word, upright=True, backed=True)
         before = None
         for fact in self.facts if self.transactions else ():
@@ -364,20 +330,8 @@ class LogColumn:
 
     def _stable_line(self, canvas: Canvas, y: float, stable: int) -> None:
         right = self.x + self.half
-        canvas.line([(self.x - self.half, y), (right + 14, y)], colour=FIRST_SEND, width=2.2, layer=5)
-        canvas.text(right + 17, y, f"LSO {stable}", align="left", colour=FIRST_SEND, bold=True)
-
-
-def stand(columns: Sequence[LogColumn], left: float) -> float:
-    """Stand in one place to the right of `left`, in pixels; where what comes next may begin."""
-    half = max(column.half for column in columns)
-    bars = [one.lane + 1 for column in columns for one in column.transactions]
-    x = left + half + 10 + BAR * max(bars, default=0)
-    copies = [text_width(words.copy_words(fact), bold=True) + 6
-              for column in columns for fact in column.facts]
-    for column in columns:
-        column.x, column.half = x, half
-    return x + half + max([0.0, *copies, LSO * bool(bars)]) + 6
+        canvas.line([(self.x - self.half, y), (right + 14, y)], colour=style.FIRST_SEND, width=2.2, layer=5)
+        canvas.text(right + 17, y, f"LSO {stable}", align="left", colour=style.FIRST_SEND, bold=True)
 
 
 def _in_log(fact: EventInContext) -> bool:

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import replace
 from difflib import SequenceMatcher
 from itertools import zip_longest
 
-from lesson_lib.draw.run_view import Marked, RunView, has_clock
+from lesson_lib.draw.run_view import Marked, RunView
 from lesson_lib.draw.words import COMPARED, Step, verdict_in_words
 from lesson_lib.history import Attempt, Event, History, Kind, LogCell
 from lesson_lib.text_table import aligned
@@ -129,30 +128,13 @@ def _in_a_line(says: dict[str, str]) -> str:
     return f"{says['fate']}; told {says['told'] or 'nothing'}{read}" if says["fate"] else "not sent"
 
 
-def comparable(views: Sequence[RunView]) -> bool:
-    """Whether one clock serves all runs: on the wire a time only counts."""
-    return all(view.timed for view in views)
-
-
-def alike(one: History, other: History) -> bool:
-    """Whether all events are the same, whatever the settings were."""
-    timed = has_clock(one) and has_clock(other)
-    return [_bare(event, timed) for event in one.events] == [_bare(event, timed) for event in other.events]
-
-
-def _bare(event: Event, timed: bool) -> Event:
-    """The event without what is another in every real run: which id, which topic, which connection."""
-    t, producer_id = event.t if timed else 0, min(event.producer_id, 0)
-    return replace(event, t=t, producer_id=producer_id, topic="", conn=0, note="")
-
-
 def told_together(left: RunView, right: RunView) -> list[Step]:
     """The order in which two runs are told: what both do is one step.
 
     Where both have a clock only events of the same time are the same; else the two lists are laid beside each
     other as a text comparison does it.
     """
-    timed, found = comparable([left, right]), list[Step]()
+    timed, found = left.timed and right.timed, list[Step]()
     keys = [[_key(fact.event, timed) for fact in view.events] for view in (left, right)]
     for tag, a, b, c, d in SequenceMatcher(None, *keys, autojunk=False).get_opcodes():
         ours, theirs = ([(0, fact) for fact in left.events[a:b]], [(1, fact) for fact in right.events[c:d]])

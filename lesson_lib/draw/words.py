@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lesson_lib.core.error_codes import ErrorCode
-from lesson_lib.draw.run_view import EventInContext, RunView, range_of, range_words, shape_of
+from lesson_lib.draw.run_view import EventInContext, RunView, shape_of
 from lesson_lib.history import Event, Kind, LogCell
-from lesson_lib.history.event import NOWHERE
+from lesson_lib.history.event import NOWHERE, range_of, range_words
 from lesson_lib.history.story import subject
 
 # A verdict in words: at its mark, where two runs are compared, as a sentence.

@@ -1,5 +1,5 @@
 """One thing that happened. The simulation and the fault proxy both write these, nothing else goes into a
-picture.
+picture. And one produce request, put together from its events.
 
 A batch keeps its number through all tries; an attempt is one produce request on its way. So the third attempt
 may be the second try of batch 1. Fields that do not apply keep their default.
@@ -7,9 +7,11 @@ may be the second try of batch 1. Fields that do not apply keep their default.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from lesson_lib.core.batch import increment_sequence
 from lesson_lib.core.error_codes import ErrorCode
 
 
@@ -68,23 +70,23 @@ class Event:
     behind: tuple[int, ...] = ()
     memory: str = ""
 
+
 NOWHERE = -1  # the offset of what a rule took for a duplicate although the log holds nothing like it
+
+
+def range_of(send: Event) -> tuple[int, int]:
+    """First and last sequence of a batch."""
+    return send.base_sequence, increment_sequence(send.base_sequence, max(1, send.record_count) - 1)
+
+
+def range_words(first: int, last: int) -> str:
+    """A range of sequences: 4, or 4..6."""
+    return f"{first}" if first == last else f"{first}..{last}"
 
 
 def label_of(send: Event) -> str:
     """The batch's number, and from the second try on the number of the try: 3, 3·2, 3·3."""
     return "?" if send.batch < 0 else f"{send.batch}·{send.try_no}" if send.try_no > 1 else f"{send.batch}"
-
-
-def verdict_words(what: str, error: ErrorCode = ErrorCode.NONE, offset: int | None = None,
-                  behind: tuple[int, ...] = ()) -> str:
-    """What the broker did with a request, in words; empty where `what` is: the request never arrived."""
-    if what == "refused":
-        return f"refused: {error.words}"
-    known = {"kept": "kept, told ok, not in the log", "dropped": "dropped by your rule",
-             "duplicate": "taken for a duplicate" if offset == NOWHERE else f"duplicate of offset {offset}"}
-    more = f", behind it the kept {', '.join(map(str, behind))}" if behind else ""
-    return known.get(what) or (f"stored at offset {offset}{more}" if what else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,3 +107,86 @@ class LogCell:
     producer_id: int = -1
     producer_epoch: int = -1
     sequence: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One produce request from the producer to the broker and back.
+
+    `lost` is empty, request or answer. `verdict` is what the broker did (stored, duplicate, refused, or empty
+    when the request never arrived), `error`, `offset` and `behind` belong to it. `answer` is the code that
+    the producer saw, None when it saw none. One wrong broker knows a fourth verdict, kept: it said ok and
+    only kept the batch aside; `behind` are the batches that it had kept and stored behind this one.
+    """
+
+    number: int
+    send: Event
+    lost: str = ""
+    verdict: str = ""
+    error: ErrorCode = ErrorCode.NONE
+    offset: int | None = None
+    behind: tuple[int, ...] = ()
+    answer: ErrorCode | None = None
+    answer_offset: int | None = None
+    events: tuple[Event, ...] = ()
+
+    @property
+    def batch(self) -> int:
+        """Number of the batch, from 0."""
+        return self.send.batch
+
+    @property
+    def try_no(self) -> int:
+        """1 for the first send of this batch, 2 for its first retry."""
+        return self.send.try_no
+
+    @property
+    def label(self) -> str:
+        """The batch's number, and from the second try on the number of the try: 3, 3·2, 3·3."""
+        return label_of(self.send)
+
+    @property
+    def verdict_words(self) -> str:
+        """What the broker did with it, in words; empty when the request never arrived."""
+        if self.verdict == "refused":
+            return f"refused: {self.error.words}"
+        taken = "taken for a duplicate" if self.offset == NOWHERE else f"duplicate of offset {self.offset}"
+        more = f", behind it the kept {', '.join(map(str, self.behind))}" if self.behind else ""
+        return {"stored": f"stored at offset {self.offset}{more}", "kept": "kept, told ok, not in the log",
+                "dropped": "dropped by your rule", "duplicate": taken}.get(self.verdict, "")
+
+    @property
+    def arrivals(self) -> int:
+        """How often the broker saw this request: 0 where it was lost, 2 where the network repeated it."""
+        return sum(event.kind == Kind.VERDICT for event in self.events)
+
+
+def attempts_of(events: Iterable[Event]) -> list[Attempt]:
+    """Every produce request among the events, in the order in which they were sent."""
+    grouped: dict[int, list[Event]] = {}
+    for event in events:
+        if event.attempt:
+            grouped.setdefault(event.attempt, []).append(event)
+    return [_attempt(number, tuple(those)) for number, those in sorted(grouped.items())]
+
+
+def _attempt(number: int, events: tuple[Event, ...]) -> Attempt:
+    first: dict[Kind, Event] = {}
+    for event in events:
+        first.setdefault(event.kind, event)
+    send, lost = first.get(Kind.SEND, events[0]), first[Kind.LOST].what if Kind.LOST in first else ""
+    verdict, ack = first.get(Kind.VERDICT), first.get(Kind.ACK)
+    decided = (verdict.what, verdict.error, verdict.offset, verdict.behind) if verdict else (
+        "", ErrorCode.NONE, None, ())
+    heard = (ack.error, ack.offset) if ack else (None, None)
+    return Attempt(number, send, lost, *decided, *heard, events)
+
+
+def outcome_of(error: ErrorCode | None) -> str:
+    """What an application can conclude: failed, only where the broker answered that it stored nothing, or
+    unknown.
+
+    `error` is the broker's, None for a broken connection or a timeout. After 7 and 20 it may be stored.
+    """
+    maybe = (ErrorCode.REQUEST_TIMED_OUT, ErrorCode.NOT_ENOUGH_REPLICAS_AFTER_APPEND)
+    return "unknown" if error is None or error in maybe else "failed"

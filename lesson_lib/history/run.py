@@ -7,14 +7,12 @@ a run never changes. `History` adds the words to it: table and story.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Self
 
 from lesson_lib.core.batch import TopicPartition
 from lesson_lib.history.anomalies import Anomaly, find_anomalies
-from lesson_lib.history.attempt import Attempt, attempts_of
-from lesson_lib.history.event import Event, Kind, LogCell
+from lesson_lib.history.event import Attempt, Event, Kind, LogCell, attempts_of
 
 BY_HAND, FROM_A_LOG = "made by hand", "found in a log"
 
@@ -55,10 +53,6 @@ class Run:
     def of(self, *kinds: Kind) -> list[Event]:
         """The events of these kinds, in order."""
         return [event for event in self.events if event.kind in kinds]
-
-    def until(self, t: int) -> Self:
-        """The same run with only the events up to and including time `t` (the final logs stay)."""
-        return replace(self, events=tuple(e for e in self.events if e.t <= t))
 
     @cached_property
     def attempts(self) -> list[Attempt]:

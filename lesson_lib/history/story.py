@@ -12,8 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.history.anomalies import Anomaly
-from lesson_lib.history.attempt import Attempt
-from lesson_lib.history.event import NOWHERE, Kind
+from lesson_lib.history.event import NOWHERE, Attempt, Kind
 from lesson_lib.history.run import Run
 from lesson_lib.text_table import times
 

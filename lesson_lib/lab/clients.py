@@ -24,7 +24,7 @@ from kafka.structs import TopicPartition
 
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.errors import LessonError
-from lesson_lib.history.attempt import outcome_of
+from lesson_lib.history.event import outcome_of
 from lesson_lib.proxy.batch_numbers import as_text
 from lesson_lib.proxy.recording import Recording
 

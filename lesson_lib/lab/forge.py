@@ -24,7 +24,7 @@ from lesson_lib.core.partition_log import PartitionLog
 from lesson_lib.core.producer_state import Appended, Duplicate, Verdict
 from lesson_lib.errors import LessonError
 from lesson_lib.history import History
-from lesson_lib.history.history import JudgedBatch, history_by_hand
+from lesson_lib.history.by_hand import JudgedBatch, history_by_hand
 from lesson_lib.text_table import aligned, html_table
 from lesson_lib.wire import requests
 from lesson_lib.wire.record_batch import batch_bytes, split_batches

@@ -27,6 +27,10 @@ class JavaProducer(Producer):
     """
 
     client = "java"
+    disconnect_error, timeout_error, error_ending = "NetworkException", "TimeoutException", "Exception"
+    error_names = {ErrorCode.REQUEST_TIMED_OUT: "TimeoutException",
+                   ErrorCode.MESSAGE_TOO_LARGE: "RecordTooLargeException",
+                   ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER: "OutOfOrderSequenceException"}
 
     def init_producer_id(self) -> None:
         """A new id, and nothing remembered of the old one."""

@@ -42,6 +42,12 @@ class LibrdkafkaProducer(Producer):
     """
 
     client = "librdkafka"
+    disconnect_error, timeout_error = "_TRANSPORT", "_MSG_TIMED_OUT"
+    error_names = {error: error.name for error in ErrorCode} | {
+        ErrorCode.CORRUPT_MESSAGE: "INVALID_MSG",
+        ErrorCode.UNKNOWN_TOPIC_OR_PARTITION: "UNKNOWN_TOPIC_OR_PART",
+        ErrorCode.NOT_LEADER_OR_FOLLOWER: "NOT_LEADER_FOR_PARTITION",
+        ErrorCode.MESSAGE_TOO_LARGE: "MSG_SIZE_TOO_LARGE"}
     culprit: ProducerBatch | None = None
     raising = False
 

@@ -23,12 +23,13 @@ more than five in flight are allowed with idempotence, so that one can see why a
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from lesson_lib.core.batch import Batch, increment_sequence
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.history import Kind
-from lesson_lib.history.attempt import exception_name, outcome_of
+from lesson_lib.history.event import outcome_of
 from lesson_lib.sim.messages import ProduceAnswer, ProducerBatch, ProducerSettings
 
 GAP, FORGOTTEN = ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER, ErrorCode.UNKNOWN_PRODUCER_ID
@@ -55,9 +56,14 @@ class ProducerHost(Protocol):
 
 
 class Producer:
-    """What all clients share. `stuck`: it will never send again. `fatal`: the error that ended it."""
+    """What all clients share. `stuck`: it will never send again. `fatal`: the error that ended it.
 
-    client = ""
+    `disconnect_error` and `timeout_error` are what the client raises where the connection broke, and where a
+    batch expired; `error_names` where a broker's error has not that error's own name with `error_ending`.
+    """
+
+    client = disconnect_error = timeout_error = error_ending = ""
+    error_names: Mapping[ErrorCode, str] = {}
     fatal: ErrorCode | None = None
 
     def __init__(self, settings: ProducerSettings, host: ProducerHost) -> None:
@@ -115,7 +121,7 @@ class Producer:
     def expired(self, batch: ProducerBatch) -> None:
         """Told unknown, whether or not it is in the log; its request still counts as in flight."""
         self._forget(batch)
-        self.tell(batch, "unknown", note=exception_name(self.client, timed_out=True))
+        self.tell(batch, "unknown", note=self.timeout_error)
         self.after_expiry(batch)
 
     # what the clients do differently
@@ -173,8 +179,14 @@ class Producer:
     def fail(self, batch: ProducerBatch, error: ErrorCode | None) -> None:
         """Tell the application what its client's exception says: failed, or unknown where it cannot know."""
         self._forget(batch)
-        self.tell(batch, outcome_of(error), error=error or ErrorCode.NONE,
-                  note=exception_name(self.client, error))
+        self.tell(batch, outcome_of(error), error=error or ErrorCode.NONE, note=self.exception_name(error))
+
+    @classmethod
+    def exception_name(cls, error: ErrorCode | None) -> str:
+        """The exception that the application gets; None: the connection broke."""
+        if error is None:
+            return cls.disconnect_error
+        return cls.error_names.get(error, error.name.title().replace("_", "") + cls.error_ending)
 
     def tell(self, batch: ProducerBatch, what: str, *, offset: int | None = None,
              error: ErrorCode = ErrorCode.NONE, note: str = "") -> None:
@@ -217,6 +229,11 @@ class KafkaPythonProducer(Producer):
     """
 
     client = "kafka-python"
+    disconnect_error, timeout_error, error_ending = "KafkaConnectionError", "KafkaTimeoutError", "Error"
+    error_names = {ErrorCode.CORRUPT_MESSAGE: "CorruptRecordError",
+                   ErrorCode.NOT_LEADER_OR_FOLLOWER: "NotLeaderForPartitionError",
+                   ErrorCode.REQUEST_TIMED_OUT: "RequestTimedOutError",
+                   ErrorCode.MESSAGE_TOO_LARGE: "MessageSizeTooLargeError"}
 
     def may_drain(self, head: ProducerBatch) -> bool:
         """A partition is muted while a batch of it is in flight (`guarantee_message_order`)."""

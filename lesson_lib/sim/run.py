@@ -10,7 +10,6 @@ Differs from Kafka in: times are chosen for a clean picture (10 ms each way, 2 m
 from __future__ import annotations
 
 import re
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -21,18 +20,17 @@ from lesson_lib.core.partition_log import PartitionLog, Rule
 from lesson_lib.core.producer_state import Appended, Duplicate, Refused, Verdict, judge
 from lesson_lib.errors import LessonError, acks_of, count_of, explains_arguments, values_of, version_of
 from lesson_lib.faults import Script, parse_script
-from lesson_lib.history import History, Kind, Settings
+from lesson_lib.history import History, Settings
 from lesson_lib.sim.consumer import Consumer, ConsumerSettings
 from lesson_lib.sim.java_producer import JavaProducer
 from lesson_lib.sim.librdkafka_producer import LibrdkafkaProducer
-from lesson_lib.sim.messages import ProducerBatch, ProducerSettings
+from lesson_lib.sim.messages import ProducerSettings
 from lesson_lib.sim.producer import KafkaPythonProducer, Producer
-from lesson_lib.sim.sender import Sender
+from lesson_lib.sim.sender import Application
 from lesson_lib.sim.toy_broker import ToyBroker
-from lesson_lib.sim.world import BURST_MS, THINK_MS, ToyWorld
+from lesson_lib.sim.world import ToyWorld
 
 OTHER_RULE = "a wrong broker"  # in captions, where the rule is not Kafka's
-RESENDS_LIMIT = 50
 CLIENTS: dict[str, type[Producer]] = {"kafka-python": KafkaPythonProducer, "java": JavaProducer,
                                       "librdkafka": LibrdkafkaProducer}
 
@@ -128,58 +126,3 @@ def check_settings(settings: ProducerSettings) -> None:
         wrong = f"acks={settings.acks}" if settings.acks != -1 else "retries=0"
         raise LessonError(f"Idempotence cannot work with {wrong}: the real client refuses it; "
                           "add idempotence=False.")
-
-
-class Application:
-    """Sends the values; with one in flight it waits to be told about a batch before it sends the next."""
-
-    def __init__(self, world: ToyWorld, broker: ToyBroker, settings: ProducerSettings, client: type[Producer],
-                 batches: Sequence[tuple[tuple[str, ...], int]], resend: bool = False) -> None:
-        self.world, self.broker, self.settings = world, broker, settings
-        self.client, self.resend = client, resend
-        self.todo = deque(batches)
-        self.untold: dict[ProducerBatch, None] = {}
-        self.started = self.resends = 0
-        self.start()
-
-    def start(self) -> None:
-        """Start a producer, the first or one more after the last was killed."""
-        self.started += 1
-        self.lane = "producer" if self.started == 1 else f"producer {self.started}"
-        if self.started > 1:
-            self.world.record(Kind.PRODUCER, "started", lane=self.lane)
-        self.sender = Sender(self.world, self.broker, self.settings, self.client, self.lane, self)
-        self.world.clock.after(THINK_MS, self.go_on)
-
-    def go_on(self) -> None:
-        """Send the next batch, or with several in flight all that are left."""
-        while self.todo and not self.sender.killed:
-            batch = self.sender.send(*self.todo.popleft())
-            if not batch.done:
-                self.untold[batch] = None
-            if self.settings.in_flight == 1:
-                return
-
-    def on_told(self, batch: ProducerBatch, what: str) -> None:
-        """The producer tells how a batch ended."""
-        self.untold.pop(batch, None)
-        if self.resend and what != "ok":
-            self.resends += 1
-            if self.resends > RESENDS_LIMIT:
-                raise LessonError(f"The application sent {' '.join(batch.values)} again and again, because "
-                                  "the fault never ends. Give it an end, such as '1-3: lose ack'.")
-            self.todo.appendleft((batch.values, batch.partition))
-        if self.settings.in_flight == 1 or self.resend:
-            self.world.clock.after(THINK_MS if self.settings.acks else BURST_MS, self.go_on)
-
-    def on_killed(self) -> None:
-        """A new process starts; it knows what is still to be sent and, with `resend`, what was untold."""
-        if self.resend:
-            self.todo.extendleft((b.values, b.partition) for b in reversed(self.untold))
-        self.world.clock.after(3 * THINK_MS, self.start)
-
-    def close(self) -> None:
-        """The run is over; of what is left nobody will be told."""
-        for batch in self.untold:
-            self.world.record(Kind.REPORT, "unknown", lane=self.lane, batch=batch.number, values=batch.values,
-                              partition=batch.partition, note="never told")

@@ -1,5 +1,5 @@
 """A producer process in virtual time: moves the pure `Producer` by clock, connection and timers (Java's
-`Sender` thread).
+`Sender` thread); and the application that sends with it.
 
 Differs from Kafka in: the back-off doubles with every try without an upper limit, so that a run up to the
 delivery timeout stays short.
@@ -7,37 +7,85 @@ delivery timeout stays short.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from lesson_lib.core.error_codes import ErrorCode
+from lesson_lib.errors import LessonError
 from lesson_lib.history import Kind
 from lesson_lib.sim.messages import ProduceAnswer, ProducerBatch, ProduceRequest, ProducerSettings
 from lesson_lib.sim.network import Connection
 from lesson_lib.sim.producer import Producer
 from lesson_lib.sim.toy_broker import ToyBroker
-from lesson_lib.sim.world import BACKOFF_MS, BURST_MS, Timer, ToyWorld
+from lesson_lib.sim.world import BACKOFF_MS, BURST_MS, THINK_MS, Timer, ToyWorld
+
+RESENDS_LIMIT = 50
 
 
-class Owner(Protocol):
-    """The application of a producer, as far as the producer calls it."""
+class Application:
+    """Sends the values; with one in flight it waits to be told about a batch before it sends the next."""
+
+    def __init__(self, world: ToyWorld, broker: ToyBroker, settings: ProducerSettings, client: type[Producer],
+                 batches: Sequence[tuple[tuple[str, ...], int]], resend: bool = False) -> None:
+        self.world, self.broker, self.settings = world, broker, settings
+        self.client, self.resend = client, resend
+        self.todo = deque(batches)
+        self.untold: dict[ProducerBatch, None] = {}
+        self.started = self.resends = 0
+        self.start()
+
+    def start(self) -> None:
+        """Start a producer, the first or one more after the last was killed."""
+        self.started += 1
+        self.lane = "producer" if self.started == 1 else f"producer {self.started}"
+        if self.started > 1:
+            self.world.record(Kind.PRODUCER, "started", lane=self.lane)
+        self.sender = Sender(self.world, self.broker, self.settings, self.client, self.lane, self)
+        self.world.clock.after(THINK_MS, self.go_on)
+
+    def go_on(self) -> None:
+        """Send the next batch, or with several in flight all that are left."""
+        while self.todo and not self.sender.killed:
+            batch = self.sender.send(*self.todo.popleft())
+            if not batch.done:
+                self.untold[batch] = None
+            if self.settings.in_flight == 1:
+                return
 
     def on_told(self, batch: ProducerBatch, what: str) -> None:
-        """A batch has ended: ok, failed or unknown."""
+        """The producer tells how a batch ended."""
+        self.untold.pop(batch, None)
+        if self.resend and what != "ok":
+            self.resends += 1
+            if self.resends > RESENDS_LIMIT:
+                raise LessonError(f"The application sent {' '.join(batch.values)} again and again, because "
+                                  "the fault never ends. Give it an end, such as '1-3: lose ack'.")
+            self.todo.appendleft((batch.values, batch.partition))
+        if self.settings.in_flight == 1 or self.resend:
+            self.world.clock.after(THINK_MS if self.settings.acks else BURST_MS, self.go_on)
 
     def on_killed(self) -> None:
-        """The process is gone."""
+        """A new process starts; it knows what is still to be sent and, with `resend`, what was untold."""
+        if self.resend:
+            self.todo.extendleft((b.values, b.partition) for b in reversed(self.untold))
+        self.world.clock.after(3 * THINK_MS, self.start)
+
+    def close(self) -> None:
+        """The run is over; of what is left nobody will be told."""
+        for batch in self.untold:
+            self.world.record(Kind.REPORT, "unknown", lane=self.lane, batch=batch.number, values=batch.values,
+                              partition=batch.partition, note="never told")
 
 
 class Sender:
-    """One process. `owner` is its application; `new_id` gives out producer ids, by default the world."""
+    """One process; `new_id` gives out producer ids, by default the world."""
 
     def __init__(self, world: ToyWorld, broker: ToyBroker, settings: ProducerSettings,
-                 client: type[Producer], lane: str, owner: Owner | None = None,
+                 client: type[Producer], lane: str, application: Application | None = None,
                  new_id: Callable[[str], tuple[int, int]] | None = None) -> None:
         self.world, self.clock, self.broker, self.settings = world, world.clock, broker, settings
-        self.lane, self.owner, self.new_id = lane, owner, new_id or world.new_producer_id
+        self.lane, self.application, self.new_id = lane, application, new_id or world.new_producer_id
         self.connection: Connection | None = None
         self.killed = False
         self.records: Counter[int] = Counter()
@@ -61,8 +109,8 @@ class Sender:
         """The process dies: nobody is told anything, requests under way may still arrive."""
         self.killed = True
         self.world.record(Kind.PRODUCER, "killed", lane=self.lane)
-        if self.owner:
-            self.owner.on_killed()
+        if self.application:
+            self.application.on_killed()
 
     # by the clock
 
@@ -154,8 +202,8 @@ class Sender:
         self.expiries.pop(batch).cancel()
         self.world.record(Kind.REPORT, what, lane=self.lane, batch=batch.number, values=batch.values,
                           partition=batch.partition, offset=offset, error=error, note=note)
-        if self.owner:
-            self.owner.on_told(batch, what)
+        if self.application:
+            self.application.on_told(batch, what)
 
     def goes_again(self, batch: ProducerBatch) -> None:
         """It waits, twice as long with every try."""

@@ -3,7 +3,7 @@ that follows; or say the same in code.
 
 Changing what happens to one request keeps everything before it, for the same script leads to the same run up
 to there, and what was chosen for later requests. Only a fault whose request is not sent any more is dropped,
-and said to be. The run before stays in the picture, pale behind the new one.
+and said to be. The run before stays in the picture, pale behind the new one; in code the two are compared.
 
 `playground.js` draws. Runs that were computed ahead need no kernel, so the same picture is in the book and on
 the front page of the site; for any other the kernel is asked. Both kinds are written as `encoded` does.
@@ -16,8 +16,7 @@ from collections.abc import Callable, Mapping
 from itertools import count
 from typing import Any
 
-from lesson_lib.draw import show
-from lesson_lib.draw.two_runs import alike
+from lesson_lib.draw import compare, show
 from lesson_lib.errors import LessonError
 from lesson_lib.faults import DELIVER, Fault, parse_fault, parse_script
 from lesson_lib.history import History, Kind
@@ -105,10 +104,12 @@ class Playground(Shown):
         return ""
 
     def message(self, dropped: str = "") -> Message:
-        """The run as it is now with the run before pale behind it, and which faults were dropped."""
-        same = self.before is not None and alike(self.run, self.before)
+        """The run as it is now, under the run before, and which faults were dropped."""
+        before, now = self.before, self.run
+        same = before is not None and now.events == before.events
         words = [f"`{self.call}`", *(["Nothing has changed."] if same else []), *filter(None, [dropped])]
-        return Message(Outcome.INFO, "\n".join(words), show(self.run, ghost=self.before))
+        picture = show(now) if before is None or same else compare(before, now)
+        return Message(Outcome.INFO, "\n".join(words), picture)
 
     def hear(self, asked: str) -> None:
         """What was chosen in the picture: run it and send back what to draw, or why it can't be run."""

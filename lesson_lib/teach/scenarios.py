@@ -15,7 +15,7 @@ from lesson_lib.core.partition_log import PartitionLog
 from lesson_lib.core.producer_state import Appended, Refused
 from lesson_lib.explorer.explore import explore
 from lesson_lib.history import History
-from lesson_lib.history.history import JudgedBatch, history_by_hand
+from lesson_lib.history.by_hand import JudgedBatch, history_by_hand
 from lesson_lib.sim import Transactions, simulate_pipeline
 from lesson_lib.teach.content import Scenario
 from lesson_lib.teach.own_rule import highest_number

@@ -106,17 +106,6 @@ def read(svg: str) -> Drawing:
     return drawing
 
 
-def in_front(svg: str) -> tuple[str, str]:
-    """Two sheets of one: what stands pale behind, and what stands before it."""
-    root = ElementTree.fromstring(svg)
-    behind = root.find("*[@data-behind]")
-    if behind is None:
-        return "<svg/>", svg
-    assert 0.2 < float(behind.get("opacity", "1")) < 0.4
-    root.remove(behind)
-    return ElementTree.tostring(behind, "unicode"), ElementTree.tostring(root, "unicode")
-
-
 def _walk(node: ElementTree.Element, event: int | None, turned: str, drawing: Drawing) -> None:
     event = int(node.get("data-event", event)) if node.get("data-event") or event is not None else None
     turned = node.get("transform") or turned

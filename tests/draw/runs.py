@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from functools import cache, partial
 from typing import Any
 
@@ -69,21 +70,6 @@ def transactions() -> History:
 def pipeline() -> History:
     """Consume, transform, produce, with a crash."""
     return simulate_pipeline(3, crash={2: "send"})
-
-
-def random_fork(seed: int) -> tuple[History, History, int]:
-    """A random run, the same with another fault at one attempt, and the number of that attempt."""
-    dice = random.Random(seed)
-    arguments: dict[str, Any] = {"idempotence": dice.random() < 0.5, "in_flight": dice.choice([1, 3, 5]),
-                                 "client": dice.choice(["kafka-python", "java"]), "resend": dice.random() < 0.2}
-    count, attempt = dice.randint(2, 8), dice.randint(1, 6)
-    faults = {dice.randint(1, 6): dice.choice(FAULTS) for _ in range(dice.randint(0, 2))}
-    others = [fault for fault in FAULTS if fault != faults.get(attempt)]
-    try:
-        return (simulate(count, faults={**faults, attempt: dice.choice(others)}, **arguments),
-                simulate(count, faults=faults, **arguments), attempt)
-    except LessonError:  # one of the runs ended before one of the faults
-        return random_fork(seed + 100_000)
 
 
 def random_pair(seed: int, **others: Any) -> list[History]:
@@ -171,3 +157,8 @@ def random_long(seed: int) -> History:
                         records_per_batch=1, faults=faults)
     except LessonError:
         return random_long(seed + 100_000)
+
+
+def until(run: History, t: int) -> History:
+    """The same run with only the events up to and including time `t`; the final logs stay."""
+    return replace(run, events=tuple(event for event in run.events if event.t <= t))

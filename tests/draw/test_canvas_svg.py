@@ -23,9 +23,9 @@ SVG = "http://www.w3.org/2000/svg"
 
 
 def pictures() -> list[Picture]:
-    """One of each layout, one of two runs, and one with a ghost."""
+    """One of each layout, and one of two runs."""
     run, other = lesson("lost ack"), lesson("lost ack", idempotence=False)
-    return [show(run), show(run, "space-time"), show(run, "arrivals"), compare(other, run), show(run, ghost=other)]
+    return [show(run), show(run, "space-time"), show(run, "arrivals"), compare(other, run)]
 
 
 def written_in(svg: str) -> list[str]:
@@ -33,7 +33,7 @@ def written_in(svg: str) -> list[str]:
     return sorted(" ".join("".join(t.itertext()).split()) for t in ElementTree.fromstring(svg).iter(f"{{{SVG}}}text"))
 
 
-@pytest.mark.parametrize("picture", pictures(), ids=["lanes", "space-time", "arrivals", "two runs", "ghost"])
+@pytest.mark.parametrize("picture", pictures(), ids=["lanes", "space-time", "arrivals", "two runs"])
 def test_drawing_and_painting_hold_the_same_marks(picture: Picture) -> None:
     figure = canvas_png.figure_of(picture.canvas)
     texts = [label.get_text() for label in figure.findobj(matplotlib.text.Text, include_self=False)]

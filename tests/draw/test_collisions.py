@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import permutations
-
 import pytest
 
 from lesson_lib.draw import compare, show
@@ -11,9 +9,8 @@ from lesson_lib.draw.canvas import WIDTH, Canvas
 from lesson_lib.draw.picture import READABLE
 from lesson_lib.draw.show import LAYOUTS
 from lesson_lib.sim import simulate
-from lesson_lib.sim.pipeline import simulate_pipeline
 from tests.draw.collisions import unreadable
-from tests.draw.runs import LESSONS, lesson, pipeline, random_fork, random_pair, transactions
+from tests.draw.runs import LESSONS, lesson, pipeline, random_pair, transactions
 
 
 def test_the_counter_sees_a_collision_and_a_text_that_is_cut_off() -> None:
@@ -39,12 +36,6 @@ def test_runs_of_the_lessons(name: str, layout: str) -> None:
     assert unreadable(picture.canvas) == []
 
 
-@pytest.mark.parametrize("layout", ["lanes", "space-time"])
-def test_ghosts_with_transactions(layout: str) -> None:
-    for now, before in permutations([pipeline(), simulate_pipeline(3), simulate_pipeline(3, crash={1: "commit"})], 2):
-        assert unreadable(show(now, layout, ghost=before).canvas) == []
-
-
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_transactions(layout: str) -> None:
     assert unreadable(show(transactions(), layout).canvas) == []
@@ -57,24 +48,6 @@ def test_random_runs(layout: str, first: int, last: int) -> None:
     for seed in range(first, last):
         runs = random_pair(seed)
         if found := unreadable(show(runs[0], layout, control=runs[1] if len(runs) > 1 else None).canvas):
-            bad[seed] = found
-    assert bad == {}
-
-
-@pytest.mark.parametrize("name", LESSONS)
-def test_ghosts_of_the_lessons(name: str) -> None:
-    without = {name: value for name, value in LESSONS[name].items() if name not in ("faults", "consumer")}
-    now, before = lesson(name), simulate(**without)
-    assert unreadable(show(now, ghost=before).canvas) == []
-    assert unreadable(show(before, ghost=now).canvas) == []
-
-
-@pytest.mark.parametrize(("layout", "first", "last"), [("lanes", 500, 620), ("space-time", 620, 650)])
-def test_random_ghosts(layout: str, first: int, last: int) -> None:
-    bad = {}
-    for seed in range(first, last):
-        now, before, _ = random_fork(seed)
-        if found := unreadable(show(now, layout, ghost=before).canvas):
             bad[seed] = found
     assert bad == {}
 

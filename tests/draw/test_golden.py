@@ -34,7 +34,6 @@ def kept_run(name: str) -> History:
 
 PICTURES: dict[str, Callable[[], Picture]] = {
     "lanes": lambda: compare(kept_run("lost-ack-off"), kept_run("lost-ack-on")),
-    "lanes-ghost": lambda: show(kept_run("lost-ack-off"), ghost=kept_run("lost-request-off")),
     "lanes-burst": lambda: show(kept_run("burst")),
     "space-time": lambda: show(kept_run("transactions"), "space-time"),
     "arrivals": lambda: show(kept_run("window"), "arrivals"),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lesson_lib.draw import compare, show
+from lesson_lib.draw import compare
 from lesson_lib.draw.heading import Heading, names_by_faults, names_of, script_words, small_print, wrap
 from lesson_lib.draw.show import LAYOUTS
 from lesson_lib.explorer.wrong_brokers import BufferAndSort
@@ -64,12 +64,6 @@ def test_the_small_print_leaves_out_what_the_name_says() -> None:
     assert small_print(wrong, "A wrong broker") == "idempotence on  ·  acks=all  ·  1 in flight  ·  simulated  ·  faults: none"
 
 
-def test_a_ghost_says_its_fault_once() -> None:
-    picture = show(simulate(3, faults={2: "lose ack"}), ghost=simulate(3))
-    texts = " ".join(label.text for label in picture.canvas.labels)
-    assert texts.count("2: lose ack") == texts.count("faults: none") == 1
-
-
 def test_the_fault_is_said_once() -> None:
     picture = compare(simulate(3, faults={2: "lose ack"}), simulate(3, faults={2: "lose request"}))
     assert "Ack lost at request 2: A producer" in picture.alt and "lose" not in picture.alt + "".join(picture.captions)
@@ -83,11 +77,11 @@ def test_long_headings_have_more_lines_and_nothing_is_cut(layout: str) -> None:
     few = {1: "refuse 19", 2: "refuse 6", 3: "lose request", 5: "lose request", 8: "store and answer 20", 10: "delay 250"}
     runs = [simulate(5, faults=faults, consumer={"isolation": "read_committed"}) for faults in (many, few)]
     assert Heading(runs[0], names_of(runs)[0], 1000).height > Heading(simulate(1), "", 1000).height
-    for picture in (compare(*runs, layout), *([show(runs[0], ghost=runs[1])] if layout == "lanes" else [])):
-        texts = " ".join(label.text for label in picture.canvas.labels)
-        assert texts.count("read_committed") == (1 if picture.canvas.behind else 2)
-        assert f"faults: {runs[0].settings.faults}" in texts and runs[1].settings.faults in texts
-        assert unreadable(picture.canvas) == []
+    picture = compare(*runs, layout)
+    texts = " ".join(label.text for label in picture.canvas.labels)
+    assert texts.count("read_committed") == 2
+    assert f"faults: {runs[0].settings.faults}" in texts and runs[1].settings.faults in texts
+    assert unreadable(picture.canvas) == []
 
 
 def test_no_line_begins_with_a_number() -> None:

@@ -20,7 +20,6 @@ from tests.draw.reading import (
     began,
     cells,
     crosses,
-    in_front,
     read,
     tear,
     verdict_mark,
@@ -46,7 +45,7 @@ class SpaceTime:
     """One run of the layout, read: lanes by their headings, the row of each event by its sentence."""
 
     def __init__(self, history: History, picture: Picture) -> None:
-        self.history, self.drawing = history, read(in_front(picture.svg)[1])
+        self.history, self.drawing = history, read(picture.svg)
         self.plain = drawn_events(history, picture.captions)
         self.events = as_sent(self.plain)
         head = next(w.y for w in self.drawing.words if w.text == "application")
@@ -237,12 +236,6 @@ def test_a_random_run(seed: int) -> None:
 def test_transactions_beside_each_other(seed: int) -> None:
     run = runs.random_transactions(seed).history()
     checked(run, show(run, "space-time"))
-
-
-@pytest.mark.parametrize("seed", range(30))
-def test_a_run_before_another(seed: int) -> None:
-    now, before, _ = runs.random_fork(seed)
-    checked(now, show(now, "space-time", ghost=before))
 
 
 def test_real_runs() -> None:

@@ -8,9 +8,10 @@ import pytest
 
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.history import Attempt, Event, History, Kind, LogCell, Settings
-from lesson_lib.history.attempt import exception_name, outcome_of
+from lesson_lib.history.event import outcome_of
 from lesson_lib.history.story import recognised, verdict_on
 from lesson_lib.sim import simulate
+from tests.draw.runs import until
 
 
 def send(t: int, attempt: int, batch: int, try_no: int = 1, **more) -> Event:
@@ -40,7 +41,7 @@ def test_attempts_are_put_together_from_their_events(lost_ack: History) -> None:
     assert (second.verdict, second.offset, second.answer, second.answer_offset) == ("duplicate", 0, ErrorCode.NONE, 0)
     assert (third.verdict, third.error, third.answer) == ("refused", 45, 45)
     assert [(a.batch, a.try_no, a.label, a.arrivals) for a in lost_ack.attempts] == [(0, 1, "0", 1), (0, 2, "0·2", 1), (1, 1, "1", 1)]
-    assert first.at(Kind.LOST).t == 15 and first.at(Kind.ACK) is None
+    assert [e.t for e in first.events if e.kind == Kind.LOST] == [15] and not [e for e in first.events if e.kind == Kind.ACK]
 
 
 def test_a_label_has_the_number_of_the_try_from_the_second_on() -> None:
@@ -54,8 +55,8 @@ def test_what_was_told_and_decided(lost_ack: History) -> None:
 
 
 def test_a_batch_that_nobody_was_told_of_is_unknown(lost_ack: History) -> None:
-    assert lost_ack.until(50).told == {0: "unknown"}
-    assert [a.number for a in lost_ack.until(50).attempts] == [1, 2]
+    assert until(lost_ack, 50).told == {0: "unknown"}
+    assert [a.number for a in until(lost_ack, 50).attempts] == [1, 2]
 
 
 def test_logs_by_partition_and_topic() -> None:
@@ -128,7 +129,7 @@ def test_what_was_sent_twice_and_is_stored_once_is_told_so_and_so_is_what_nobody
     run = simulate(2, faults={2: "lose request"}, retries=0, idempotence=False, resend=True)
     assert verdict_on(run) == ("The application itself sent m1 twice, and it is stored once. "
                                "The application doesn't know what became of batch 1.")
-    nothing = simulate(1, faults={"1-2": "lose request"}, retries=0, idempotence=False, resend=True).until(60)
+    nothing = until(simulate(1, faults={"1-2": "lose request"}, retries=0, idempotence=False, resend=True), 60)
     assert verdict_on(nothing).startswith("The application itself sent m0 twice, and it is not in the log.")
     thrice = simulate(["a"] * 3 + ["b"] * 2)
     assert verdict_on(thrice) == ("The application itself sent a three times, and it is stored three times. "
@@ -165,14 +166,6 @@ def test_a_long_story_is_cut_short() -> None:
                                                 (87, "failed")])
 def test_what_an_application_can_conclude(error: int | None, outcome: str) -> None:
     assert outcome_of(error and ErrorCode(error)) == outcome
-
-
-def test_exceptions_have_the_names_of_their_client() -> None:
-    from kafka import errors
-    for error in (2, 3, 6, 7, 10, 19, 20, 21, 45, 47, 48, 49, 59, 87, 90):
-        assert exception_name("kafka-python", ErrorCode(error)) == errors.for_code(error).__name__
-    assert hasattr(errors, exception_name("kafka-python")) and hasattr(errors, exception_name("kafka-python", timed_out=True))
-    assert exception_name("java", ErrorCode(45)) == "OutOfOrderSequenceException"
 
 
 @pytest.mark.parametrize(("first", "count", "words"), [

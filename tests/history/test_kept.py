@@ -16,7 +16,7 @@ from lesson_lib.history import History, Kind
 from lesson_lib.history.story import verdict_on
 from lesson_lib.sim import simulate
 from tests.draw.collisions import unreadable
-from tests.draw.runs import pipeline, random_pair, transactions
+from tests.draw.runs import pipeline, random_pair, transactions, until
 from tests.explorer.beliefs import BELIEFS
 
 
@@ -60,7 +60,7 @@ def test_batches_of_several_records_are_kept_too() -> None:
 def test_what_was_kept_at_a_time_is_so_before_the_end_is_known() -> None:
     run = buffered({2: "refuse 19"})
     first = next(e for e in run.events if e.kind == Kind.VERDICT and e.attempt == 3)
-    assert what_was_kept(run.until(first.t))[0] == [3]
+    assert what_was_kept(until(run, first.t))[0] == [3]
 
 
 def test_no_other_run_keeps_anything() -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.history import Kind
 from lesson_lib.sim import simulate
+from lesson_lib.sim.java_producer import JavaProducer
+from lesson_lib.sim.producer import KafkaPythonProducer
 
 CLIENTS = ["kafka-python", "java", "librdkafka"]
 
@@ -52,3 +55,11 @@ def test_kafka_python_does_not_try_again_what_has_an_old_id() -> None:
     run = simulate(2, partitions=2, in_flight=2, faults="1: refuse 45; 2: lose request")
     assert [a.batch for a in run.attempts] == [0, 1]
     assert run.told == {0: "failed", 1: "unknown"}
+
+
+def test_exceptions_have_the_names_of_their_client() -> None:
+    from kafka import errors
+    for error in (2, 3, 6, 7, 10, 19, 20, 21, 45, 47, 48, 49, 59, 87, 90):
+        assert KafkaPythonProducer.exception_name(ErrorCode(error)) == errors.for_code(error).__name__
+    assert hasattr(errors, KafkaPythonProducer.disconnect_error) and hasattr(errors, KafkaPythonProducer.timeout_error)
+    assert JavaProducer.exception_name(ErrorCode(45)) == "OutOfOrderSequenceException"

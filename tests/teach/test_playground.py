@@ -103,19 +103,20 @@ def test_deliver_takes_a_fault_away() -> None:
     assert ground.call == "simulate(2)"
 
 
-def test_the_old_future_stays_on_the_page_as_a_ghost() -> None:
+def test_the_run_before_is_shown_too() -> None:
     said = playground(2, idempotence=False).change(2, "lose ack")
     assert repr(said).count("told:") == 2 and "stored at offset 2" in repr(said)
-    assert "Before: Each record is stored once, idempotence off, acks=all, 1 in flight" in repr(said)
+    before, now = "No fault: Each record is stored once, acks=all", "Ack lost at request 2: m1 is stored twice"
+    assert repr(said).index(before) < repr(said).index(now)
     html = said._repr_mimebundle_()["text/html"]
-    assert "A run, and pale behind it the run before a change." in html and "<script>" in html, "and can be stepped through"
+    assert "Two runs. No fault: A producer" in html and "<script>" in html, "and can be stepped through"
 
 
-def test_running_the_same_again_keeps_the_ghost() -> None:
+def test_running_the_same_again_keeps_the_run_before() -> None:
     ground = playground(2, idempotence=False)
     ground.change(2, "lose ack")
     before = ground.before
-    assert "Before:" in repr(ground.change(2, "lose ack")) and ground.before is before
+    assert "No fault:" in repr(ground.change(2, "lose ack")) and ground.before is before
 
 
 def test_a_change_that_changes_nothing_says_so() -> None:
