@@ -71,18 +71,32 @@ class Arrival:
 
 
 @dataclass
-class Group:
+class ArrivalRow:
     """What one producer id sent to one partition in one epoch. Not `numbered`: it has no sequences, batches
     count instead.
 
     `bands` has what is remembered of it from each column on, from its first arrival to the last column of
-    all.
+    all. On the page it is `tall` pixels high, and shows the sequences from `low` to `high`.
     """
 
     title: str
     numbered: bool
     arrivals: list[Arrival] = field(default_factory=list)
     bands: dict[int, Ranges] = field(default_factory=dict)
+    top: float = 0.0
+    tall: float = 0.0
+    low: float = 0.0
+    high: float = 0.0
+
+    @property
+    def bottom(self) -> float:
+        """The lower edge of the plot."""
+        return self.top + self.tall
+
+    def y(self, number: float) -> float:
+        """Pixels of a sequence from the top of the panel."""
+        share = (number - self.low) / max(1.0, self.high - self.low)
+        return self.bottom - INSIDE / 2 - share * (self.tall - INSIDE)
 
     def expected(self, column: int) -> int | None:
         """The sequence that would be next after a column, None where nothing is remembered."""
@@ -104,14 +118,14 @@ class Chart:
     def __init__(self, view: RunView) -> None:
         self.view = view
         self.columns: list[EventInContext] = []
-        found: dict[Key, Group] = {}
+        found: dict[Key, ArrivalRow] = {}
         for fact in view.events:
             arrives = _arrives(fact.event)
             if arrives:
                 send = fact.send
                 key = send.topic, send.partition, send.producer_id, send.producer_epoch
-                group = found.setdefault(key, Group(self._title(send), send.producer_id >= 0))
-                group.arrivals.append(self._arrival(fact, group))
+                row = found.setdefault(key, ArrivalRow(self._title(send), send.producer_id >= 0))
+                row.arrivals.append(self._arrival(fact, row))
             if arrives or self._happens(fact.event):
                 for each in found.values():
                     own = ranges_of(fact.after, each.arrivals[-1].fact.send, of_its_epoch=True)
@@ -119,16 +133,16 @@ class Chart:
                 self.columns.append(fact)
         ids = list(dict.fromkeys(producer_id for _, _, producer_id, _ in found))
         in_order = sorted(found, key=lambda key: (key[:2], ids.index(key[2]), key[3]))
-        self.groups = [found[key] for key in in_order] or [Group("", True)]
+        self.rows = [found[key] for key in in_order] or [ArrivalRow("", True)]
 
-    def _arrival(self, fact: EventInContext, group: Group) -> Arrival:
+    def _arrival(self, fact: EventInContext, row: ArrivalRow) -> Arrival:
         send, column, lost = fact.send, len(self.columns), fact.event.kind == Kind.LOST
         if send.producer_id < 0:
             return Arrival(fact, column, send.batch, send.batch, lost)
         first, last = range_of(send)
         memory, known = (ranges_of(memory, send, of_its_epoch=True) for memory in (fact.after, fact.before))
         # One across the wrap is drawn at its start; of a replaced epoch, what was remembered last counts.
-        return Arrival(fact, column, first, max(first, last), lost, memory, known or group.last_known)
+        return Arrival(fact, column, first, max(first, last), lost, memory, known or row.last_known)
 
     def _title(self, send: Event) -> str:
         where = f"{send.topic}-{send.partition}  " if len(self.view.partitions) > 1 else ""
@@ -143,7 +157,7 @@ class Chart:
     @property
     def arrivals(self) -> int:
         """How many batches arrived or were lost."""
-        return sum(len(group.arrivals) for group in self.groups)
+        return sum(len(row.arrivals) for row in self.rows)
 
     @property
     def happenings(self) -> dict[int, EventInContext]:
@@ -165,35 +179,15 @@ def arrival_panels(views: Sequence[RunView], telling: Telling) -> list[ArrivalsP
     return [ArrivalsPanel(view, telling.steps(n)) for n, view in enumerate(views)]
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A group on the page: vertical pixels of its sequences between `low` and `high`."""
-
-    group: Group
-    top: float
-    tall: float
-    low: float
-    high: float
-
-    @property
-    def bottom(self) -> float:
-        """The lower edge of the plot."""
-        return self.top + self.tall
-
-    def y(self, number: float) -> float:
-        """Pixels from the top of the page."""
-        share = (number - self.low) / max(1.0, self.high - self.low)
-        return self.bottom - INSIDE / 2 - share * (self.tall - INSIDE)
-
-
 class ArrivalsPanel:
-    """One run: `xs` are its columns, `step` pixels wide each, `rows` its groups, once `top` is known."""
+    """One run: `xs` are its columns, `step` pixels wide each."""
 
     width = WIDTH
 
     def __init__(self, view: RunView, steps: Mapping[int, int]) -> None:
-        self.view, self.steps, self.chart = view, steps, Chart(view)
-        chart, happenings = self.chart, self.chart.happenings
+        self.view, self.steps = view, steps
+        self.chart = chart = Chart(view)
+        self.rows, happenings = chart.rows, chart.happenings
         self.long = chart.arrivals > LONG_RUN
         room = WIDTH - LEFT - RIGHT - HAPPENING * len(happenings)
         self.step = min(WIDEST, room / max(2, chart.arrivals))
@@ -203,22 +197,20 @@ class ArrivalsPanel:
             self.xs.append(self.right + wide / 2)
             self.right += wide
         self.right = max(self.right, LEFT + 2 * self.step)
-        self.rows = self._rows(0.0)
+        self._place_rows()
         self.height = self._bottom + LEGEND
 
     def moment(self, fact: EventInContext) -> tuple[float, ...]:
         """None: here is an order of arrivals, in which most events have no place."""
         return ()
 
-    def _rows(self, top: float) -> list[Row]:
-        """The rows from `top` downward."""
-        rows, y = [], top
-        spans = [(FORGOTTEN, EARLY) if self.long else _span(group) for group in self.chart.groups]
+    def _place_rows(self) -> None:
+        """From the top downward."""
+        y, spans = 0.0, [(FORGOTTEN, EARLY) if self.long else _span(row) for row in self.rows]
         heights = _heights(spans, bool(self.chart.happenings))
-        for group, tall, span in zip(self.chart.groups, heights, spans, strict=True):
-            rows.append(Row(group, y + TITLE, tall, *span))
+        for row, tall, (low, high) in zip(self.rows, heights, spans, strict=True):
+            row.top, row.tall, row.low, row.high = y + TITLE, tall, low, high
             y += TITLE + tall + self._foot
-        return rows
 
     @property
     def _foot(self) -> float:
@@ -229,13 +221,12 @@ class ArrivalsPanel:
     def _bottom(self) -> float:
         return self.rows[-1].bottom + self._foot
 
-    def draw(self, canvas: Canvas, top: float) -> None:
+    def draw(self, canvas: Canvas) -> None:
         """Rows, what happened to the broker, legend."""
-        self.rows = self._rows(top)
         for row in self.rows:
             self._frame(canvas, row)
             (self._long_row if self.long else self._plain_row)(canvas, row)
-            for arrival in row.group.arrivals:
+            for arrival in row.arrivals:
                 canvas.event = self.steps[arrival.fact.index]
                 self._arrival(canvas, row, arrival)
             canvas.event = None
@@ -244,20 +235,20 @@ class ArrivalsPanel:
         self._happenings(canvas)
         self._legend(canvas, self._bottom + 10)
 
-    def _frame(self, canvas: Canvas, row: Row) -> None:
+    def _frame(self, canvas: Canvas, row: ArrivalRow) -> None:
         """The frame of a row, with its name above, and above the first what goes to the right."""
         canvas.box(LEFT, row.top, self.right - LEFT, row.tall, edge=style.LANE, layer=2.5)
-        canvas.text(LEFT, row.top - 11, row.group.title, align="left", bold=True, backed=True)
+        canvas.text(LEFT, row.top - 11, row.title, align="left", bold=True, backed=True)
         if row is self.rows[0]:
-            after, words = LEFT + text_width(row.group.title, bold=True) + 16, "order of arrival →"
+            after, words = LEFT + text_width(row.title, bold=True) + 16, "order of arrival →"
             canvas.text(after, row.top - 11, words, align="left", colour=style.QUIET, backed=True)
         if not self.long:
-            below = "seq" if self.view.by_hand and row.group.numbered else "batch·try"
+            below = "seq" if self.view.by_hand and row.numbered else "batch·try"
             canvas.text(LEFT - 8, row.bottom + 12, below, align="right", colour=style.QUIET, pinned=True)
 
-    def _plain_row(self, canvas: Canvas, row: Row) -> None:
+    def _plain_row(self, canvas: Canvas, row: ArrivalRow) -> None:
         """Numbers at the left, as many as there is room for, a dozen at most; the broker's memory behind."""
-        whole = "sequence" if row.group.numbered else "batch (no sequence)"
+        whole = "sequence" if row.numbered else "batch (no sequence)"
         fits = text_width(whole) < row.tall + TITLE
         words = whole if fits else whole.split(" ")[0]
         canvas.text(MARGIN + 6, (row.top + row.bottom) / 2, words, upright=True)
@@ -266,16 +257,16 @@ class ArrivalsPanel:
             canvas.text(LEFT - 10, row.y(number), str(number), align="right", colour=style.QUIET, pinned=True)
             canvas.line([(LEFT - 6, row.y(number)), (LEFT, row.y(number))], colour=style.LANE, width=0.8)
         before: float | None = None
-        for column in row.group.bands:
+        for column in row.bands:
             canvas.event = self.steps[self.chart.columns[column].index]
             before = self._band(canvas, row, column, before)
         canvas.event = None
 
-    def _band(self, canvas: Canvas, row: Row, column: int, before: float | None) -> float | None:
+    def _band(self, canvas: Canvas, row: ArrivalRow, column: int, before: float | None) -> float | None:
         """What is remembered up to the next column, and the dashed line of what would be next; its height."""
-        x, expected = self.xs[column], row.group.expected(column)
+        x, expected = self.xs[column], row.expected(column)
         end = self.xs[column + 1] if column + 1 < len(self.xs) else self.right
-        for first, last in row.group.bands[column]:
+        for first, last in row.bands[column]:
             if first <= last:  # not one across the wrap
                 y = row.y(last + 0.5)
                 low = min(row.y(first - 0.5), row.bottom)
@@ -288,7 +279,7 @@ class ArrivalsPanel:
         canvas.line([*start, (x, y), (end, y)], style=style.EXPECTED)
         return y
 
-    def _long_row(self, canvas: Canvas, row: Row) -> None:
+    def _long_row(self, canvas: Canvas, row: ArrivalRow) -> None:
         """Distances at the left; the remembered batches as one band, the expected one as a dashed line."""
         canvas.text(MARGIN + 2, (row.top + row.bottom) / 2, "batches from the one expected", upright=True)
         for number, word in DISTANCES.items():
@@ -297,7 +288,7 @@ class ArrivalsPanel:
         canvas.box(LEFT, top, self.right - LEFT, low - top, fill=style.MEMORY, edge=None, layer=0.5)
         canvas.line([(LEFT, row.y(0)), (self.right, row.y(0))], style=style.EXPECTED)
 
-    def _arrival(self, canvas: Canvas, row: Row, arrival: Arrival) -> None:
+    def _arrival(self, canvas: Canvas, row: ArrivalRow, arrival: Arrival) -> None:
         """The verdict's shape on a bar over the sequences; hollow at the lower edge if it never arrived."""
         x, shape = self.xs[arrival.column], arrival.fact.shape
         if arrival.lost:
@@ -316,7 +307,7 @@ class ArrivalsPanel:
         if not self.long:
             self._below(canvas, row, arrival)
 
-    def _below(self, canvas: Canvas, row: Row, arrival: Arrival) -> None:
+    def _below(self, canvas: Canvas, row: ArrivalRow, arrival: Arrival) -> None:
         """The batch's name and a word of the verdict; in two heights where arrivals are narrow."""
         x, event, low = self.xs[arrival.column], arrival.fact.event, self.step < NARROW and arrival.column % 2
         y = row.bottom + (46 if low else 12)
@@ -348,7 +339,7 @@ class ArrivalsPanel:
 
     def _legend(self, canvas: Canvas, y: float) -> None:
         """What the marks that are there are called; which of them lies where is for the reader to find."""
-        x, arrivals = LEFT, [one for group in self.chart.groups for one in group.arrivals]
+        x, arrivals = LEFT, [one for row in self.rows for one in row.arrivals]
         drawn = {one.fact.shape for one in arrivals if not one.lost}
         for shape, name in NAMES.items():
             if shape in drawn:
@@ -357,17 +348,17 @@ class ArrivalsPanel:
         if any(one.lost for one in arrivals):
             canvas.polygon(circle(x + 8, y, 5.5), fill="white", width=1.6)
             x = _entry(canvas, x, y, "lost on the way")
-        if any(band for group in self.chart.groups for band in group.bands.values()):
+        if any(band for row in self.rows for band in row.bands.values()):
             canvas.box(x, y - 7, 16, 14, fill=style.MEMORY, edge=style.MEMORY_EDGE, line=0.8)
             x = _entry(canvas, x, y, "last five batches")
             canvas.line([(x - 2, y), (x + 17, y)], colour=style.EDGE, style=style.EXPECTED)
             _entry(canvas, x + 2, y, "next expected")
 
 
-def _span(group: Group) -> tuple[float, float]:
+def _span(row: ArrivalRow) -> tuple[float, float]:
     """Least and greatest number to show, the next expected one included; small numbers begin at 0."""
-    expected = [number for column in group.bands if (number := group.expected(column)) is not None]
-    numbers = [number for arrival in group.arrivals for number in (arrival.first, arrival.last)] + expected
+    expected = [number for column in row.bands if (number := row.expected(column)) is not None]
+    numbers = [number for arrival in row.arrivals for number in (arrival.first, arrival.last)] + expected
     return 0 if max(numbers, default=0) <= FROM_ZERO else min(numbers), max(numbers, default=1)
 
 

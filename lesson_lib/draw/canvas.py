@@ -164,29 +164,35 @@ class Box(Mark):
 
 
 class Canvas:
-    """A drawing of `width` by `height` pixels. Its methods take what the mark of that name takes."""
+    """A drawing of `width` by `height` pixels. Its methods take what the mark of that name takes; what they
+    draw is placed below `top`.
+    """
 
     def __init__(self, width: float, height: float) -> None:
         self.width, self.height = width, height
+        self.top = 0.0
         self.event: int | None = None
         self.marks: list[Mark] = []
 
     def text(self, x: float, y: float, text: str, **look: Any) -> None:
         """Write at (x, y)."""
         if text:
-            self.marks.append(Text(x, y, text, event=self.event, **look))
+            self.marks.append(Text(x, self.top + y, text, event=self.event, **look))
 
     def line(self, points: Sequence[Point], **look: Any) -> None:
         """A line through the points."""
-        self.marks.append(Line(points, event=self.event, **look))
+        self.marks.append(Line(self._below_top(points), event=self.event, **look))
 
     def polygon(self, points: Sequence[Point], *, fill: str | None, **look: Any) -> None:
         """A closed shape."""
-        self.marks.append(Polygon(points, fill, event=self.event, **look))
+        self.marks.append(Polygon(self._below_top(points), fill, event=self.event, **look))
 
     def box(self, x: float, y: float, width: float, height: float, **look: Any) -> None:
         """A rectangle with its upper left corner at (x, y)."""
-        self.marks.append(Box(x, y, width, height, event=self.event, **look))
+        self.marks.append(Box(x, self.top + y, width, height, event=self.event, **look))
+
+    def _below_top(self, points: Sequence[Point]) -> list[Point]:
+        return [(x, self.top + y) for x, y in points]
 
     @property
     def labels(self) -> list[Text]:

@@ -120,9 +120,9 @@ class Heading:
         self.small = [words] if self.beside else wrap(words, room, SMALL, False)
         self.height = 30 + (len(self.bold) - 1 + len(self.small) - self.beside) * LINE
 
-    def draw(self, canvas: Canvas, top: float, last: int | None) -> None:
-        """Write it below `top`; the title gives the end away, so it comes with the step `last`."""
-        y, canvas.event = top + 13, last
+    def draw(self, canvas: Canvas, last: int | None) -> None:
+        """Write it; the title gives the end away, so it comes with the step `last`."""
+        y, canvas.event = 13, last
         for n, line in enumerate(self.bold):
             canvas.text(MARGIN, y + n * LINE, line, size=LARGE, bold=True, align="left")
         canvas.event = None
@@ -142,10 +142,10 @@ class LastLines:
         self.lines = wrap(first + (_wrong(history) or calm) + _handed(history), 0.95 * width - 2 * MARGIN)
         self.height = 6 + len(self.lines) * line_height(NORMAL)
 
-    def draw(self, canvas: Canvas, top: float) -> None:
-        """Write it below `top`."""
+    def draw(self, canvas: Canvas) -> None:
+        """Write it."""
         for n, line in enumerate(self.lines):
-            canvas.text(MARGIN, top + 9 + n * line_height(NORMAL), line, size=NORMAL, bold=True, align="left")
+            canvas.text(MARGIN, 9 + n * line_height(NORMAL), line, size=NORMAL, bold=True, align="left")
 
 
 def _wrong(history: History) -> str:

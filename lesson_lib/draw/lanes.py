@@ -72,12 +72,12 @@ def _axes(runs: Sequence[LaneEvents]) -> list[Axis]:
 
 
 class LanesPanel:
-    """One run in rows; `y`, `x` and `lane` give pixels once `top` is known."""
+    """One run in rows; `y`, `x` and `lane` give pixels."""
 
     def __init__(self, run: LaneEvents, axis: Axis, width: float, steps: Mapping[int, int], last: int | None,
                  note: str) -> None:
         self.run, self.view, self.axis, self.width = run, run.view, axis, width
-        self.steps, self.last, self.note, self.top, self.height = steps, last, note, 0.0, 0.0
+        self.steps, self.last, self.note, self.height = steps, last, note, 0.0
         self.rows: dict[str, float] = {}
         for name, height in self._rows():
             self.rows[name] = self.height
@@ -102,7 +102,7 @@ class LanesPanel:
 
     def y(self, row: str, down: float = 0.0) -> float:
         """Pixels to `down` pixels below the upper edge of a row."""
-        return self.top + self.rows[row] + down
+        return self.rows[row] + down
 
     def x(self, fact: EventInContext) -> float:
         """Pixels from the left edge of the page."""
@@ -110,15 +110,14 @@ class LanesPanel:
 
     def moment(self, fact: EventInContext) -> tuple[float, ...]:
         """A line through all rows."""
-        return self.x(fact), self.top, self.x(fact), self.top + self.height
+        return self.x(fact), 0.0, self.x(fact), self.height
 
     def lane(self, name: str) -> float:
         """The line of a lane."""
         return self.y(name, BROKER / 2 if name == "broker" else MIDDLE)
 
-    def draw(self, canvas: Canvas, top: float) -> None:
+    def draw(self, canvas: Canvas) -> None:
         """Rows, then the events from the left to the right, then what is known only at the end."""
-        self.top = top
         self._frame(canvas)
         self._events(canvas)
 

@@ -28,11 +28,11 @@ class Panel(Protocol):
     width: float
     height: float
 
-    def draw(self, canvas: Canvas, top: float) -> None:
-        """Draw it below `top`."""
+    def draw(self, canvas: Canvas) -> None:
+        """Draw it."""
 
     def moment(self, fact: EventInContext) -> tuple[float, ...]:
-        """Once it is drawn: both ends of the line through everything that is now, none without time."""
+        """Both ends of the line through everything that is now, below the panel's top; none without time."""
 
 
 def show(history: History, layout: str | None = None, control: History | None = None,
@@ -58,8 +58,9 @@ def _picture(runs: Sequence[History], layout: str | None, step: bool, tint: bool
     telling = _telling(views)
     many = max(len(run.attempts) for run in runs) > CAPTURE
     panels = LAYOUTS[layout or ("arrivals" if many else "lanes")](views, telling)
-    canvas = _page(panels, telling)
-    return Picture(canvas, _alt(views), _table(views), _playing(panels, telling) if step else None)
+    canvas, tops = _page(panels, telling)
+    playing = _playing(panels, tops, telling) if step else None
+    return Picture(canvas, _alt(views), _table(views), playing)
 
 
 def _check(runs: Sequence[History], layout: str | None) -> None:
@@ -79,9 +80,8 @@ def _telling(views: Sequence[RunView]) -> Telling:
     return Telling(order, names, {} if all(view.timed for view in views) else counted_times(order))
 
 
-def _playing(panels: Sequence[Panel], telling: Telling) -> Playing:
-    moments = [panels[run].moment(fact) for run, fact in (step[0] for step in telling.order)]
-    now = tuple(tuple(map(round, moment)) for moment in moments)
+def _playing(panels: Sequence[Panel], tops: Sequence[float], telling: Telling) -> Playing:
+    now = tuple(_now(panels[run], tops[run], fact) for run, fact in (step[0] for step in telling.order))
     rows = tuple(tuple((run, fact.event.attempt) for run, fact in step if fact.event.attempt)
                  for step in telling.order)
     found = boxes([panel.view for panel in panels], telling)
@@ -89,23 +89,33 @@ def _playing(panels: Sequence[Panel], telling: Telling) -> Playing:
     return Playing(telling.captions(), telling.surprises(), now, rows, tuple(found), finding=finding)
 
 
-def _page(panels: Sequence[Panel], telling: Telling) -> Canvas:
-    """All panels under each other, each with its heading above it and below it what the run came to."""
-    width, top = max(panel.width for panel in panels), 6.0
+def _now(panel: Panel, top: float, fact: EventInContext) -> tuple[int, ...]:
+    """The ends of the line through a moment, as x and y in turn on the page."""
+    return tuple(round(at + top * (n % 2)) for n, at in enumerate(panel.moment(fact)))
+
+
+def _page(panels: Sequence[Panel], telling: Telling) -> tuple[Canvas, list[float]]:
+    """All panels under each other, each with its heading above it and below it what the run came to; and
+    where each panel begins.
+    """
+    width, top, tops = max(panel.width for panel in panels), 6.0, list[float]()
     headings = [Heading(panel.view.history, panel.view.name, width) for panel in panels]
     endings = [LastLines(panel.view.history, width) for panel in panels]
     heights = [sum(part.height for part in parts) for parts in zip(headings, panels, endings, strict=True)]
     canvas = Canvas(width, top + sum(heights) + MARGIN * (len(panels) - 1) + 8)
     for heading, panel, ending, height in zip(headings, panels, endings, heights, strict=True):
-        if panel is not panels[0]:
-            canvas.line([(MARGIN, top - 7), (width - MARGIN, top - 7)], colour=LANE, width=1.0)
-        heading.draw(canvas, top, telling.last if panel.view.events else None)
-        panel.draw(canvas, top + heading.height)
-        canvas.event = telling.last if panel.view.events else None
-        ending.draw(canvas, top + height - ending.height)
+        canvas.top, last = top, telling.last if panel.view.events else None
+        if tops:
+            canvas.line([(MARGIN, -7), (width - MARGIN, -7)], colour=LANE, width=1.0)
+        heading.draw(canvas, last)
+        tops.append(top + heading.height)
+        canvas.top = tops[-1]
+        panel.draw(canvas)
+        canvas.top, canvas.event = top + height - ending.height, last
+        ending.draw(canvas)
         canvas.event = None
         top += height + MARGIN
-    return canvas
+    return canvas, tops
 
 
 def _alt(views: Sequence[RunView]) -> str:

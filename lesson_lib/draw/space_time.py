@@ -44,10 +44,10 @@ def space_time_panels(views: Sequence[RunView], telling: Telling) -> list[SpaceT
 
 
 class SpaceTimePanel:
-    """One run: `xs` gives the lanes, `ys` the rows of the events below `top`, in pixels."""
+    """One run: `xs` gives the lanes, `ys` the rows of the events, in pixels."""
 
     def __init__(self, view: RunView, steps: Mapping[int, int]) -> None:
-        self.view, self.steps, self.top, self.height = view, steps, 0.0, 0.0
+        self.view, self.steps = view, steps
         self.pieces = {fact.index: list(self._pieces_of(fact)) for fact in view.events}
         self.lanes = _lanes(view)
         told = [piece.left for pieces in self.pieces.values() for piece in pieces
@@ -96,7 +96,7 @@ class SpaceTimePanel:
 
     def place(self, fact: EventInContext) -> Point:
         """Where an event is: in its own row, on its own lane or on its broker's."""
-        return self.lane_of(fact), self.top + self.ys[fact.index]
+        return self.lane_of(fact), self.ys[fact.index]
 
     def lane_of(self, fact: EventInContext) -> float:
         """Pixels of its own lane or its broker's."""
@@ -105,32 +105,30 @@ class SpaceTimePanel:
 
     def moment(self, fact: EventInContext) -> tuple[float, ...]:
         """A line through all lanes, up to the sentences."""
-        y = self.top + self.ys[fact.index]
+        y = self.ys[fact.index]
         return 0.0, y, self.words_at - 4, y
 
-    def draw(self, canvas: Canvas, top: float) -> None:
+    def draw(self, canvas: Canvas) -> None:
         """Lanes, then events from top to bottom, then what stands beside the logs."""
-        bottom = top + self.height - 3
-        self.top = top
+        bottom = self.height - 3
         self._frame(canvas, bottom)
         taken = draw_messages(canvas, list(filter(None, map(self._message, self.view.events))))
         for fact in self.view.events:
             canvas.event = self.steps[fact.index]
             self._event(canvas, fact, taken)
         for column in self.columns.values():
-            ys = {n: self.top + y for n, y in self.ys.items()}
-            column.draw_transactions(canvas, ys, bottom, self.steps)
+            column.draw_transactions(canvas, self.ys, bottom, self.steps)
         canvas.event = None
 
     def _frame(self, canvas: Canvas, bottom: float) -> None:
         several = len(self.columns) > 1
         for lane, x in self.xs.items():
             names = "\n".join(lane.split(" ", 1)) if several or not lane.startswith("broker") else "broker"
-            canvas.text(x, self.top + 12, names, bold=True)
+            canvas.text(x, 12, names, bold=True)
             if lane != "application":
-                canvas.line([(x, self.top + HEAD), (x, bottom)], colour=style.LANE, width=1.4, layer=1)
+                canvas.line([(x, HEAD), (x, bottom)], colour=style.LANE, width=1.4, layer=1)
         for (topic, partition), column in self.columns.items():
-            column.draw_head(canvas, self.top, bottom, f"log {topic}-{partition}" if several else "log")
+            column.draw_head(canvas, bottom, f"log {topic}-{partition}" if several else "log")
 
     def _event(self, canvas: Canvas, fact: EventInContext, taken: Sequence[Rectangle]) -> None:
         x, y = self.place(fact)
@@ -286,10 +284,10 @@ class LogColumn:
         more = words.cell_text(fact).count("\n") * line_height() if fact.copy else 0.0
         return 20.0 + more if _in_log(fact) else 0.0
 
-    def draw_head(self, canvas: Canvas, top: float, bottom: float, name: str) -> None:
+    def draw_head(self, canvas: Canvas, bottom: float, name: str) -> None:
         """The column's name and its spine."""
-        canvas.text(self.x, top + 12, name, bold=True)
-        canvas.line([(self.x, top + 24), (self.x, bottom)], colour=style.BAND, width=3, layer=1)
+        canvas.text(self.x, 12, name, bold=True)
+        canvas.line([(self.x, HEAD), (self.x, bottom)], colour=style.BAND, width=3, layer=1)
 
     def draw_cell(self, canvas: Canvas, fact: EventInContext, y: float) -> None:
         """The records of a stored batch; a control record is a cell of its own, narrower and grey."""

@@ -33,7 +33,7 @@ def test_on_the_line_is_stored_in_the_band_is_a_duplicate_elsewhere_is_refused(f
         history = random_pair(seed)[0]
         if not history.settings.idempotence or _own_refusals(history):
             continue
-        for group in chart_of(history).groups:
+        for group in chart_of(history).rows:
             for arrival in group.arrivals:
                 where, what = arrival.residual, arrival.fact.event.what
                 if not arrival.lost:
@@ -44,9 +44,9 @@ def test_on_the_line_is_stored_in_the_band_is_a_duplicate_elsewhere_is_refused(f
 
 def test_a_new_epoch_is_a_new_row_that_begins_at_0() -> None:
     history = simulate(6, faults={2: "refuse 45"}, in_flight=5, client="java")
-    titles = [group.title for group in chart_of(history).groups]
+    titles = [group.title for group in chart_of(history).rows]
     assert titles == ["P1 epoch 0", "P1 epoch 1"]
-    assert chart_of(history).groups[1].arrivals[0].first == 0
+    assert chart_of(history).rows[1].arrivals[0].first == 0
 
 
 def interleaved() -> History:
@@ -58,7 +58,7 @@ def test_batches_made_by_hand_go_by_what_was_written_on_them() -> None:
     """Id and sequence as they were chosen; nobody is told anything, and no setting is named."""
     run = forged((7, 0, 0), (7, 0, 1), (7, 0, 5, 2)).run()
     chart, picture = chart_of(run), show(run, layout="arrivals")
-    assert [chart.groups[0].title, *map(chart.name_of, chart.groups[0].arrivals)] == ["P7 epoch 0", "0", "1", "5..6"]
+    assert [chart.rows[0].title, *map(chart.name_of, chart.rows[0].arrivals)] == ["P7 epoch 0", "0", "1", "5..6"]
     assert heading.title(run, "") == "2 stored, 1 refused"
     assert heading.small_print(run) == "batches made by hand  ·  Kafka 4.4"
     assert "told" not in run.table() and "No anomaly" not in repr(picture)
@@ -67,17 +67,17 @@ def test_batches_made_by_hand_go_by_what_was_written_on_them() -> None:
 def test_all_rows_share_one_order_of_arrival() -> None:
     """Also where epochs interleave: each mark stands further to the right than all that arrived before it."""
     axes = panel_of(interleaved())
-    assert [[a.column for a in row.group.arrivals] for row in axes.rows] == [[0, 1, 4], [3], [2]], "epochs in order"
+    assert [[a.column for a in row.arrivals] for row in axes.rows] == [[0, 1, 4], [3], [2]], "epochs in order"
     for seed in range(60):
         for history in random_pair(seed):
             axes = panel_of(history)
-            arrived = sorted((a.fact.index, axes.xs[a.column]) for row in axes.rows for a in row.group.arrivals)
+            arrived = sorted((a.fact.index, axes.xs[a.column]) for row in axes.rows for a in row.arrivals)
             assert [x for _, x in arrived] == sorted({x for _, x in arrived}), seed
             assert all(upper.bottom < lower.top for upper, lower in zip(axes.rows, axes.rows[1:], strict=False))
 
 
 def test_the_band_of_an_epoch_ends_where_another_takes_its_place() -> None:
-    old, new, _ = chart_of(interleaved()).groups
+    old, new, _ = chart_of(interleaved()).rows
     assert [bool(old.bands[column]) for column in range(5)] == [True, True, True, False, False]
     assert list(new.bands) == [3, 4] and new.expected(4) == 1 and old.expected(2) == 2 and old.expected(4) is None
 
@@ -89,7 +89,7 @@ def test_what_happens_to_the_broker_is_a_line_between_two_arrivals(fault: str, w
     history = simulate(3, faults={1: "cut 3 0", 4: fault}, client="java", in_flight=5)
     sheet = panel_of(history)
     (column, fact), = sheet.chart.happenings.items()
-    assert column == 3 and sheet.chart.groups[0].bands[2] == ((0, 0), (1, 1), (2, 2)) and sheet.chart.groups[0].bands[3] == left
+    assert column == 3 and sheet.chart.rows[0].bands[2] == ((0, 0), (1, 1), (2, 2)) and sheet.chart.rows[0].bands[3] == left
     picture = show(history, "arrivals")
     assert [label.text for label in picture.canvas.labels].count(words) == 1
     assert f'data-event="{fact.index}"' in picture.svg
@@ -106,12 +106,12 @@ def test_the_legend_names_the_marks_and_keeps_the_rule_to_itself() -> None:
 
 
 def test_without_idempotence_there_is_one_row_and_no_memory() -> None:
-    group, = chart_of(simulate(4, faults={2: "lose ack"}, idempotence=False)).groups
+    group, = chart_of(simulate(4, faults={2: "lose ack"}, idempotence=False)).rows
     assert not group.numbered and not any(a.memory for a in group.arrivals)
 
 
 def test_a_lost_request_is_in_it() -> None:
-    group, = chart_of(simulate(3, faults={2: "lose request"})).groups
+    group, = chart_of(simulate(3, faults={2: "lose request"})).rows
     assert [a.lost for a in group.arrivals] == [False, True, False, False]
 
 
