@@ -109,7 +109,7 @@ class ArrivalRow:
         return self.arrivals[-1].memory or self.arrivals[-1].known if self.arrivals else ()
 
 
-class Chart:
+class ArrivalChart:
     """Rows by partition, by id as they turn up, and by epoch.
 
     `columns` are arrivals and what happened to the broker.
@@ -186,7 +186,7 @@ class ArrivalsPanel:
 
     def __init__(self, view: RunView, steps: Mapping[int, int]) -> None:
         self.view, self.steps = view, steps
-        self.chart = chart = Chart(view)
+        self.chart = chart = ArrivalChart(view)
         self.rows, happenings = chart.rows, chart.happenings
         self.long = chart.arrivals > LONG_RUN
         room = WIDTH - LEFT - RIGHT - HAPPENING * len(happenings)

@@ -1,6 +1,6 @@
 """The events of one run in lanes: where on the axis of time each stands, and what it puts into which row.
 
-A place is (t, k): the k-th thing at time t in its row. A piece's track is the name of its row; `lost`, `torn`
+A place is (t, k): the k-th thing at time t in its row. A mark's track is the name of its row; `lost`, `torn`
 and `code` are no rows, but what is between the lanes takes room there.
 """
 
@@ -13,7 +13,7 @@ from functools import cached_property
 from lesson_lib.core.batch import TopicPartition
 from lesson_lib.draw import marks, words
 from lesson_lib.draw.canvas import BAND, LANE, QUIET, SMALL, STORED, TINT, Canvas, line_height, text_width
-from lesson_lib.draw.marks import Piece
+from lesson_lib.draw.marks import RowMark
 from lesson_lib.draw.messages import ASIDE, LOST
 from lesson_lib.draw.run_view import CONSUMER, NOTES, EventInContext, RunView
 from lesson_lib.history import Event, Kind
@@ -46,13 +46,13 @@ class LaneEvents:
         times = [t for t, _ in self.places.values()] or [0]
         self.start, self.end = min(times), max(times)
         self.readings: Counter[str] = Counter()
-        self.pieces = {fact.index: list(self._pieces_of(fact)) for fact in view.events}
+        self.row_marks = {fact.index: list(self._marks_of(fact)) for fact in view.events}
         self.at_the_end = [*self._told_nothing(), *self._cells_of_others()]
 
-    def everything(self) -> Iterator[tuple[Place, Piece]]:
-        """Every piece with its place."""
-        for index, pieces in self.pieces.items():
-            yield from ((self.places[index], piece) for piece in pieces)
+    def everything(self) -> Iterator[tuple[Place, RowMark]]:
+        """Every mark with its place."""
+        for index, row_marks in self.row_marks.items():
+            yield from ((self.places[index], mark) for mark in row_marks)
         yield from self.at_the_end
 
     def _placed(self) -> Iterator[tuple[int, Place]]:
@@ -96,18 +96,18 @@ class LaneEvents:
                 first.setdefault(batch, fact.index)
         return {index: reports.get(batch) for batch, index in first.items()}
 
-    def _pieces_of(self, fact: EventInContext) -> Iterator[Piece]:
+    def _marks_of(self, fact: EventInContext) -> Iterator[RowMark]:
         event, lane = fact.event, self.lanes[fact.index]
         match event.kind:
             case Kind.SEND:
                 half, label, retry = marks.send_width(fact.label), fact.label, fact.retry
-                yield Piece(event.lane, half, half,
+                yield RowMark(event.lane, half, half,
                             lambda canvas, x, y: marks.send_box(canvas, x, y + MIDDLE, label, retry))
                 yield from _words("try" + event.lane, TRY / 2, words.send_words(event), bold=retry)
             case Kind.VERDICT:
                 yield from self._verdict(fact)
             case Kind.ACK:
-                yield Piece(event.lane, 8, 8)
+                yield RowMark(event.lane, 8, 8)
                 yield from _room("code", str(event.error.value) if event.error else "")
             case Kind.LOST:
                 yield from _room("lost", "" if fact.drop else "lost ")
@@ -115,16 +115,16 @@ class LaneEvents:
                     yield self._belief("unknown", words.doubt_words(event.batch), False)
             case Kind.TORN:
                 yield from _room("try" + lane, TORN)
-                yield Piece("lost", 10, ASIDE + text_width(LOST, bold=True) + 6)
-                yield from (Piece("broker", 6, 6), Piece(lane, 6, 6))  # it touches nobody's mark
+                yield RowMark("lost", 10, ASIDE + text_width(LOST, bold=True) + 6)
+                yield from (RowMark("broker", 6, 6), RowMark(lane, 6, 6))  # it touches nobody's mark
             case Kind.REPORT:
                 yield self._told(event.batch, event.what, words.offset_words(event))
             case Kind.BROKER:
                 yield from _words("words", 11, words.broker_words(event))
-                yield Piece("broker", 8, 8, lambda canvas, x, y: canvas.line(
+                yield RowMark("broker", 8, 8, lambda canvas, x, y: canvas.line(
                     [(x, y + 2), (x, y + 32)], width=3.0, layer=4))
             case Kind.MARKER:
-                yield Piece(row_of_log(self.view.log_of(event)), 22, 22,
+                yield RowMark(row_of_log(self.view.log_of(event)), 22, 22,
                             lambda canvas, x, y: _marker(canvas, x, y, event.what))
             case _ if event.kind in CONSUMER:
                 yield from self._reading(event)
@@ -132,12 +132,12 @@ class LaneEvents:
                 said = words.note_words(fact, self.view)
                 said = said.replace(" ", "\n", 1) if self.narrow else said
                 yield from _words("try" + lane, TRY / 2 + 5 * ("\n" not in said), said, backed=True)
-                yield Piece(lane, 4, 4, lambda canvas, x, y: canvas.line(
+                yield RowMark(lane, 4, 4, lambda canvas, x, y: canvas.line(
                     [(x, y - 1), (x, y + 20)], width=1.4, layer=3))
 
-    def _verdict(self, fact: EventInContext) -> Iterator[Piece]:
+    def _verdict(self, fact: EventInContext) -> Iterator[RowMark]:
         shape, label = fact.shape, fact.label
-        yield Piece("broker", marks.verdict_half(shape, label) + 2, marks.verdict_width(shape, label) + 2,
+        yield RowMark("broker", marks.verdict_half(shape, label) + 2, marks.verdict_width(shape, label) + 2,
                     lambda canvas, x, y: marks.verdict(canvas, x, y + 17, shape, label))
         marked = self.view.is_marked("fate", fact.event.batch, fact.event.try_no)
         said = words.verdict_words(fact, self.brief)
@@ -146,12 +146,12 @@ class LaneEvents:
             if self.narrow:
                 remembered = remembered.replace(" epoch", "\nepoch").replace(" as before", "\nas before")
             half, high = text_width(remembered) / 2 + 3, (remembered.count("\n") + 1) * line_height()
-            yield Piece("memory", half, half, lambda canvas, x, y: marks.memory(
+            yield RowMark("memory", half, half, lambda canvas, x, y: marks.memory(
                 canvas, x - half, y + 6.5 + high / 2, remembered), high + 14)
         if fact.event.what in ("stored", "kept"):
             yield self._cell(fact, marked)
 
-    def _cell(self, fact: EventInContext, marked: bool) -> Piece:
+    def _cell(self, fact: EventInContext, marked: bool) -> RowMark:
         text, below = words.cell_text(fact), words.below_cell(fact, self.view)
         half, more = marks.cell_width(text) / 2, text.count("\n") * line_height()
         edge, fill = STORED if self.view.in_log(fact) else None, TINT if marked else "white"
@@ -166,13 +166,13 @@ class LaneEvents:
                 marks.log_cell(canvas, x, middle, half, more + 22, text, again, fill, edge, undone)
                 canvas.text(x, middle + 20 + more / 2, below, bold=True)
         wide = max(half, text_width(below, SMALL, True) / 2)
-        return Piece(row_of_log(self.view.log_of(fact.send)), wide, wide, draw, LOG + more)
+        return RowMark(row_of_log(self.view.log_of(fact.send)), wide, wide, draw, LOG + more)
 
-    def _told(self, batch: int, what: str, offset: str = "") -> Piece:
+    def _told(self, batch: int, what: str, offset: str = "") -> RowMark:
         said = words.told_words(batch, what, self.exceptions.get(batch, "") if what != "ok" else offset)
         return self._belief(what, said, self.view.is_marked("told", batch))
 
-    def _belief(self, what: str, said: str, marked: bool) -> Piece:
+    def _belief(self, what: str, said: str, marked: bool) -> RowMark:
         half, more = text_width(said) / 2 + 3, said.count("\n") * line_height()
 
         def draw(canvas: Canvas, x: float, y: float) -> None:
@@ -180,25 +180,25 @@ class LaneEvents:
                 canvas.box(x - half, y + 23, 2 * half, 17 + more, fill=TINT, edge=None, layer=1)
             marks.belief(canvas, x, y + 13, what)
             canvas.text(x, y + 31 + more / 2, said)
-        return Piece("told", half, half, draw, TOLD + more)
+        return RowMark("told", half, half, draw, TOLD + more)
 
-    def _reading(self, event: Event) -> Iterator[Piece]:
+    def _reading(self, event: Event) -> Iterator[RowMark]:
         marked = event.kind == Kind.READ and self.view.is_marked("read", event.batch)
         said = words.reading_words(event, self.view)
         self.readings[event.lane] += 1
         lower = self.narrow and self.readings[event.lane] % 2 == 0
         track, down = ("low" + event.lane, 0) if lower else (event.lane, 32)
         yield from _words(track, down, said, tint=(down - 8, 17) if marked else None)
-        yield Piece(event.lane, 8, 8, lambda canvas, x, y: marks.reading(canvas, x, y + 14, event.kind))
+        yield RowMark(event.lane, 8, 8, lambda canvas, x, y: marks.reading(canvas, x, y + 14, event.kind))
 
-    def _told_nothing(self) -> Iterator[tuple[Place, Piece]]:
+    def _told_nothing(self) -> Iterator[tuple[Place, RowMark]]:
         """A ring for each batch that nobody reported on."""
         told = {event.batch for event in self.view.history.reports}
         unknown = [batch for batch in self.view.history.told if batch >= 0 and batch not in told]
         for n, batch in enumerate(unknown):
             yield (self.end, AFTER_ALL + n), self._told(batch, "unknown")
 
-    def _cells_of_others(self) -> Iterator[tuple[Place, Piece]]:
+    def _cells_of_others(self) -> Iterator[tuple[Place, RowMark]]:
         """Cells that no event of this run wrote, as one text before and one behind the run's own.
 
         Where the run wrote nothing, all was there before: it can only have read it.
@@ -226,14 +226,14 @@ def _group_of(event: Event) -> str:
     return "network" if event.kind == Kind.TORN else event.lane if event.kind in CONSUMER else "producer"
 
 
-def _room(track: str, text: str) -> Iterator[Piece]:
+def _room(track: str, text: str) -> Iterator[RowMark]:
     """As much room as a text takes."""
     half = text_width(text) / 2 + 3
-    yield from [Piece(track, half, half)] * bool(text)
+    yield from [RowMark(track, half, half)] * bool(text)
 
 
 def _words(track: str, down: float, text: str, *, bold: bool = False, backed: bool = False,
-           tint: tuple[float, float] | None = None) -> Iterator[Piece]:
+           tint: tuple[float, float] | None = None) -> Iterator[RowMark]:
     """A text `down` pixels below the upper edge of its row; `tint`: how far down, how high its mark is."""
     half = text_width(text, SMALL, bold) / 2 + 3
 
@@ -241,7 +241,7 @@ def _words(track: str, down: float, text: str, *, bold: bool = False, backed: bo
         if tint:
             canvas.box(x - half, y + tint[0], 2 * half, tint[1], fill=TINT, edge=None, layer=1)
         canvas.text(x, y + down, text, bold=bold, backed=backed)
-    yield from [Piece(track, half, half, draw)] * bool(text)
+    yield from [RowMark(track, half, half, draw)] * bool(text)
 
 
 def _marker(canvas: Canvas, x: float, y: float, what: str) -> None:
@@ -250,13 +250,13 @@ def _marker(canvas: Canvas, x: float, y: float, what: str) -> None:
     canvas.text(x, y + 35, what)
 
 
-def _foreign(row: str, text: str) -> Piece:
+def _foreign(row: str, text: str) -> RowMark:
     half = marks.cell_width(text) / 2
 
     def draw(canvas: Canvas, x: float, y: float) -> None:
         canvas.box(x - half, y + 4, 2 * half, 22, fill="white", edge=LANE, line=1.2)
         canvas.text(x, y + 15, text, colour=QUIET)
-    return Piece(row, half, half, draw, LOG)
+    return RowMark(row, half, half, draw, LOG)
 
 
 def _offsets(fact: EventInContext) -> range:

@@ -18,7 +18,7 @@ from statistics import median
 
 from lesson_lib.draw.canvas import DOTTED, LANE, MARGIN, PALE, QUIET, WIDTH, Canvas, line_height, text_width
 from lesson_lib.draw.lane_events import LOG, MIDDLE, TOLD, TORN, TRY, LaneEvents, Place, row_of_log
-from lesson_lib.draw.marks import Piece
+from lesson_lib.draw.marks import RowMark
 from lesson_lib.draw.messages import LabelRequest, MessageArrow, Segment, draw_messages
 from lesson_lib.draw.run_view import EventInContext, RunView
 from lesson_lib.draw.words import Telling
@@ -60,9 +60,9 @@ def _notes(run: LaneEvents, axes: Sequence[Axis]) -> str:
 
 def _axes(runs: Sequence[LaneEvents]) -> list[Axis]:
     """One axis for all; an axis for each where one for all is too wide."""
-    pieces = [(n, *each) for n, run in enumerate(runs) for each in run.everything()]
+    row_marks = [(n, *each) for n, run in enumerate(runs) for each in run.everything()]
     gap = GAPS[runs[0].narrow]
-    shared = lay_out([(place, f"{n} {p.track}", p.left, p.right + gap) for n, place, p in pieces])
+    shared = lay_out([(place, f"{n} {p.track}", p.left, p.right + gap) for n, place, p in row_marks])
     if len(runs) > 1 and shared.end > TOO_WIDE:
         own = [lay_out([(place, p.track, p.left, p.right + gap) for place, p in run.everything()])
                for run in runs]
@@ -84,10 +84,10 @@ class LanesPanel:
             self.height += height
 
     def _rows(self) -> Iterable[tuple[str, float]]:
-        """Each row with its height: what is usual, or what the highest piece in it needs."""
+        """Each row with its height: what is usual, or what the highest mark in it needs."""
         view, highest = self.view, dict[str, float]()
-        for _, piece in self.run.everything():
-            highest[piece.track] = max(piece.high, highest.get(piece.track, 0.0))
+        for _, mark in self.run.everything():
+            highest[mark.track] = max(mark.high, highest.get(mark.track, 0.0))
         yield "told", max(TOLD, highest.get("told", 0.0))
         for lane in view.producers:
             yield from (("try" + lane, TRY), (lane, PRODUCER))
@@ -174,19 +174,19 @@ class LanesPanel:
         draw_messages(canvas, list(filter(None, map(self._message, self.view.events))))
         for fact in self.view.events:
             canvas.event = self.steps[fact.index]
-            self._pieces(canvas, self.run.places[fact.index], self.run.pieces[fact.index])
+            self._draw_marks(canvas, self.run.places[fact.index], self.run.row_marks[fact.index])
         canvas.event = self.last
-        for place, piece in self.run.at_the_end:
-            self._pieces(canvas, place, [piece])
+        for place, mark in self.run.at_the_end:
+            self._draw_marks(canvas, place, [mark])
         for loss, report in self.run.doubts.items():
             canvas.event = self.last if report is None else self.steps[report]
             self._doubt(canvas, self.view.events[loss], None if report is None else self.view.events[report])
         canvas.event = None
 
-    def _pieces(self, canvas: Canvas, place: Place, pieces: Iterable[Piece]) -> None:
-        for piece in pieces:
-            if piece.draw and piece.track in self.rows:
-                piece.draw(canvas, self.axis.xs[place], self.y(piece.track))
+    def _draw_marks(self, canvas: Canvas, place: Place, row_marks: Iterable[RowMark]) -> None:
+        for mark in row_marks:
+            if mark.draw and mark.track in self.rows:
+                mark.draw(canvas, self.axis.xs[place], self.y(mark.track))
 
     def _doubt(self, canvas: Canvas, loss: EventInContext, report: EventInContext | None) -> None:
         """The time that the application could not know; over what it is told of other batches meanwhile."""

@@ -13,7 +13,7 @@ R = 11.0  # half the size of a verdict's mark, in pixels
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class RowMark:
     """What an event puts into one row or lane: pixels that it takes to either side of its place, and its
     height.
 

@@ -18,7 +18,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from lesson_lib.draw.canvas import Canvas
-from lesson_lib.draw.words import Playing
+from lesson_lib.draw.words import StepperData
 from lesson_lib.errors import LessonError
 
 READABLE = 0.991  # of its size: smaller, its labels have less than 11 pixels, and it is scrolled instead
@@ -34,7 +34,7 @@ class Picture:
     canvas: Canvas = field(repr=False)
     alt: str
     table: str
-    playing: Playing | None = field(default=None, repr=False)  # None: nothing to step through
+    playing: StepperData | None = field(default=None, repr=False)  # None: nothing to step through
 
     @property
     def captions(self) -> tuple[str, ...]:
@@ -113,7 +113,7 @@ def name_of(svg: str) -> str:
     return "picture-" + hashlib.sha256(svg.encode()).hexdigest()[:10]
 
 
-def script_for(name: str, playing: Playing) -> str:
+def script_for(name: str, playing: StepperData) -> str:
     """The `<script>` that makes the picture called `name` step."""
     told = json.dumps(asdict(playing), ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     source = _source().replace('/*NAME*/""', json.dumps(name)).replace("/*TOLD*/{}", told)

@@ -16,9 +16,9 @@ from lesson_lib.core.producer_state import Appended, ProducerStateEntry
 from lesson_lib.faults import BROKER_FAULTS, befall
 from lesson_lib.history import Event, History, Kind, LogCell, label_of
 
-Owner = tuple[str, int, int]  # topic, partition, producer id
+MemoryKey = tuple[str, int, int]  # topic, partition, producer id
 Ranges = tuple[tuple[int, int], ...]
-Memory = Mapping[Owner, ProducerStateEntry]
+Memory = Mapping[MemoryKey, ProducerStateEntry]
 Marked = frozenset[tuple[str, int, int]]  # to be tinted: fate, told or read; batch; its try (0: of no try)
 CONSUMER = (Kind.READ, Kind.POLL, Kind.WORK, Kind.POSITION, Kind.CONSUMER)  # what stands in a consumer's row
 NOTES = (Kind.INIT, Kind.EPOCH, Kind.PRODUCER, Kind.TXN, Kind.TIMEOUT)  # what is written at a producer's lane
@@ -62,14 +62,14 @@ def _stored(entry: ProducerStateEntry | None, batch: Batch, end: int, version: K
     return Appended(end)
 
 
-def owner_of(send: Event) -> Owner:
+def memory_key(send: Event) -> MemoryKey:
     """Whose memory it is."""
     return send.topic, send.partition, send.producer_id
 
 
 def ranges_of(memory: Memory, send: Event, *, of_its_epoch: bool = False) -> Ranges:
     """What is remembered of a producer id; `of_its_epoch`: nothing where another epoch took its place."""
-    entry = memory.get(owner_of(send))
+    entry = memory.get(memory_key(send))
     if entry is None or (of_its_epoch and entry.producer_epoch != send.producer_epoch):
         return ()
     return tuple((batch.first_sequence, batch.last_sequence) for batch in entry.batches)
@@ -189,10 +189,10 @@ class RunView:
     def _cells(self) -> dict[tuple[TopicPartition | None, int | None], LogCell]:
         return {(key, cell.offset): cell for key, cells in self.history.logs.items() for cell in cells}
 
-    def _owner_names(self) -> dict[tuple[str, int, int, int], str]:
+    def _memory_names(self) -> dict[tuple[str, int, int, int], str]:
         """What to call the memory of a partition, id and epoch: by what is not the same for all of them."""
         sent = [attempt.send for attempt in self.history.attempts if attempt.send.producer_id >= 0]
-        owners = dict.fromkeys((*owner_of(send), send.producer_epoch) for send in sent)
+        owners = dict.fromkeys((*memory_key(send), send.producer_epoch) for send in sent)
         several = [len({owner[part] for owner in owners}) > 1 for part in range(4)]
         shown = several[0] or several[1], several[2], several[3]
         return {(t, n, p, e): " ".join(compress((f"{t}-{n}", self.ids[p], f"epoch {e}"), shown))
@@ -205,7 +205,7 @@ class RunView:
                      and entry.batches and owner[2] in self.ids)
 
     def _in_context(self) -> Iterator[EventInContext]:
-        broker, names, awaited = BrokerMemory(), self._owner_names(), self.history.settings.acks != "0"
+        broker, names, awaited = BrokerMemory(), self._memory_names(), self.history.settings.acks != "0"
         sent: dict[int, EventInContext] = {}
         judged: dict[int, EventInContext] = {}
         kept: dict[int, Event] = {}
@@ -230,8 +230,8 @@ class RunView:
             told_apart = self.by_hand or send.transactional or not (send.values and stored)
             where = send.topic, send.partition, send.values
             first = send.batch if told_apart else values.setdefault(where, send.batch)
-            entry = after.get(owner_of(send), send)
-            name = names.get((*owner_of(send), entry.producer_epoch), "")
+            entry = after.get(memory_key(send), send)
+            name = names.get((*memory_key(send), entry.producer_epoch), "")
             # What goes with a connection is told right behind its drop.
             drop = drop if drop and event.kind == Kind.LOST and event.conn == drop.event.conn else None
             fact = EventInContext(index, event, own, judged.get(event.attempt), before, after,

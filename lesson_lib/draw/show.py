@@ -13,7 +13,7 @@ from lesson_lib.draw.picture import Picture
 from lesson_lib.draw.run_view import EventInContext, RunView
 from lesson_lib.draw.space_time import space_time_panels
 from lesson_lib.draw.two_runs import counted_times, differing, side_by_side, told_together
-from lesson_lib.draw.words import Playing, Telling, boxes
+from lesson_lib.draw.words import StepperData, Telling, boxes
 from lesson_lib.errors import LessonError
 from lesson_lib.history import History
 
@@ -80,13 +80,13 @@ def _telling(views: Sequence[RunView]) -> Telling:
     return Telling(order, names, {} if all(view.timed for view in views) else counted_times(order))
 
 
-def _playing(panels: Sequence[Panel], tops: Sequence[float], telling: Telling) -> Playing:
+def _playing(panels: Sequence[Panel], tops: Sequence[float], telling: Telling) -> StepperData:
     now = tuple(_now(panels[run], tops[run], fact) for run, fact in (step[0] for step in telling.order))
     rows = tuple(tuple((run, fact.event.attempt) for run, fact in step if fact.event.attempt)
                  for step in telling.order)
     found = boxes([panel.view for panel in panels], telling)
     finding = " ".join(f"{title(panel.view.history, panel.view.name)}." for panel in panels)
-    return Playing(telling.captions(), telling.surprises(), now, rows, tuple(found), finding=finding)
+    return StepperData(telling.captions(), telling.surprises(), now, rows, tuple(found), finding=finding)
 
 
 def _now(panel: Panel, top: float, fact: EventInContext) -> tuple[int, ...]:

@@ -18,7 +18,7 @@ from lesson_lib.draw import canvas as style
 from lesson_lib.draw import marks, words
 from lesson_lib.draw.canvas import Canvas, Point, Rectangle, Text, line_height, overlap, text_width
 from lesson_lib.draw.heading import wrap
-from lesson_lib.draw.marks import Piece
+from lesson_lib.draw.marks import RowMark
 from lesson_lib.draw.messages import LabelRequest, MessageArrow, Segment, draw_messages
 from lesson_lib.draw.run_view import NOTES, EventInContext, RunView
 from lesson_lib.draw.words import Telling
@@ -48,16 +48,16 @@ class SpaceTimePanel:
 
     def __init__(self, view: RunView, steps: Mapping[int, int]) -> None:
         self.view, self.steps = view, steps
-        self.pieces = {fact.index: list(self._pieces_of(fact)) for fact in view.events}
+        self.row_marks = {fact.index: list(self._marks_of(fact)) for fact in view.events}
         self.lanes = _lanes(view)
-        told = [piece.left for pieces in self.pieces.values() for piece in pieces
-                if piece.track == "application"]
+        told = [mark.left for row_marks in self.row_marks.values() for mark in row_marks
+                if mark.track == "application"]
         first = max(52.0, style.MARGIN - 10 + max(told, default=0.0))
         step = min(LANE_STEP, max(NARROWEST, 520 / len(self.lanes)))
         self.xs = {lane: first + NARROWEST + (n - 1) * step for n, lane in enumerate(self.lanes)}
         self.xs["application"] = first
-        ends = [self.lane_of(fact) + piece.right for fact in view.events
-                for piece in self.pieces[fact.index] if piece.right]
+        ends = [self.lane_of(fact) + mark.right for fact in view.events
+                for mark in self.row_marks[fact.index] if mark.right]
         left = max([*self.xs.values(), *ends]) + 24
         self.columns = {key: LogColumn(view, key) for key in view.partitions}
         for column in self.columns.values():
@@ -83,7 +83,7 @@ class SpaceTimePanel:
         column = self.columns.get(self.view.log_of(fact.send))
         words_high = len(self.texts[fact.index]) * line_height() + 2
         cell = column.cell_height(fact) if column else 0.0
-        return max(13.0, max(words_high, cell, *(piece.high for piece in self.pieces[fact.index])) / 2 + 2)
+        return max(13.0, max(words_high, cell, *(mark.high for mark in self.row_marks[fact.index])) / 2 + 2)
 
     def x(self, lane: str) -> float:
         """Pixels of a lane; a name that has none counts as the first producer."""
@@ -138,9 +138,9 @@ class SpaceTimePanel:
             left = self.words_at - 4
             canvas.box(left, y - 9, self.width - left - 10, 18, fill=style.TINT, edge=None, layer=0.5)
         canvas.text(self.words_at, y, "\n".join(self.texts[fact.index]), align="left")
-        for piece in self.pieces[fact.index]:
-            if piece.draw:
-                piece.draw(canvas, x if piece.track != "application" else self.x("application"), y)
+        for mark in self.row_marks[fact.index]:
+            if mark.draw:
+                mark.draw(canvas, x if mark.track != "application" else self.x("application"), y)
         if column and fact.copy:
             edge = x + marks.verdict_half(fact.shape, fact.label)
             ends = [(edge, y), (column.x - column.half, y)]
@@ -158,33 +158,33 @@ class SpaceTimePanel:
                 if not any(overlap(Text(at, y, said, bold=True).box, box) for box in taken)]
         canvas.text(*[*free, x][:1], y, said if free else "", backed=True)
 
-    def _pieces_of(self, fact: EventInContext) -> Iterator[Piece]:
+    def _marks_of(self, fact: EventInContext) -> Iterator[RowMark]:
         event, kind = fact.event, fact.event.kind
         if kind == Kind.SEND:
             half, label = marks.send_width(fact.label), fact.label
-            yield Piece("", half, 0, lambda canvas, x, y: marks.send_box(canvas, x, y, label, fact.retry))
+            yield RowMark("", half, 0, lambda canvas, x, y: marks.send_box(canvas, x, y, label, fact.retry))
         elif kind == Kind.VERDICT:
-            yield Piece("", 0, 0, lambda canvas, x, y: marks.verdict(canvas, x, y, fact.shape, fact.label))
+            yield RowMark("", 0, 0, lambda canvas, x, y: marks.verdict(canvas, x, y, fact.shape, fact.label))
             if said := words.memory_words(fact):
                 aside = 7 + marks.verdict_width(fact.shape, fact.label)
-                yield Piece("", 0, aside + text_width(said),
+                yield RowMark("", 0, aside + text_width(said),
                             lambda canvas, x, y: marks.memory(canvas, x + aside, y, said),
                             (said.count("\n") + 1) * line_height() + 4)
         elif kind == Kind.REPORT:
             said = words.told_words(event.batch, event.what, words.offset_words(event)).replace("\n", " ")
-            yield Piece("application", text_width(said), 0,
+            yield RowMark("application", text_width(said), 0,
                         lambda canvas, x, y: self._told(canvas, x, y, said, event))
         elif kind in (Kind.READ, Kind.POLL, Kind.WORK, Kind.POSITION, Kind.CONSUMER):
-            yield Piece("", 0, 0, lambda canvas, x, y: self._reading(canvas, x, y, event))
+            yield RowMark("", 0, 0, lambda canvas, x, y: self._reading(canvas, x, y, event))
         elif kind == Kind.MARKER:
-            yield Piece("", 0, 0, lambda canvas, x, y: self._from_coordinator(canvas, x, y))
+            yield RowMark("", 0, 0, lambda canvas, x, y: self._from_coordinator(canvas, x, y))
         elif kind == Kind.TXN and event.lane == "coordinator":
-            yield Piece("", 0, 0, lambda canvas, x, y: self._to_coordinator(canvas, x, y))
+            yield RowMark("", 0, 0, lambda canvas, x, y: self._to_coordinator(canvas, x, y))
         elif kind == Kind.TORN:
-            yield Piece("", 0, 0, high=2 * line_height() + 2)
+            yield RowMark("", 0, 0, high=2 * line_height() + 2)
         if kind in (*NOTES, Kind.BROKER):  # what happens to one lane alone: a bar across it
             fill = "white" if kind == Kind.TXN else style.EDGE
-            yield Piece("", 0, 0, lambda canvas, x, y: canvas.box(x - 10, y - 3.5, 20, 7, fill=fill))
+            yield RowMark("", 0, 0, lambda canvas, x, y: canvas.box(x - 10, y - 3.5, 20, 7, fill=fill))
 
     def _told(self, canvas: Canvas, x: float, y: float, said: str, event: Event) -> None:
         ends = [(x + 14, y), (self.x(event.lane) - 4, y)]

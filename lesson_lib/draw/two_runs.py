@@ -21,7 +21,7 @@ ASPECTS = ("fate", "told", "read")
 Pair = tuple[int | None, int | None]  # a batch's numbers in either run; None where that run never sent it
 
 
-class Batches:
+class RunByBatch:
     """One run sorted by batch. Each aspect is a few words, empty for a batch that was never sent."""
 
     def __init__(self, history: History) -> None:
@@ -82,7 +82,7 @@ class Batches:
         return lane + f" ({times} times)" * (times > 1)
 
 
-def pairs_of(left: Batches, right: Batches) -> list[Pair]:
+def pairs_of(left: RunByBatch, right: RunByBatch) -> list[Pair]:
     """Every batch of either run, in the order of sending; what one run lacks stands where it would be."""
     ours, theirs = left.sent(), right.sent()
     found: list[Pair] = [(number, theirs.get(key)) for key, number in ours.items()]
@@ -98,7 +98,8 @@ def pairs_of(left: Batches, right: Batches) -> list[Pair]:
 
 def differing(left: History, right: History) -> tuple[Marked, Marked]:
     """For each run what to mark in it: the tries of a batch, and all else, in which the two differ."""
-    runs, marks = (Batches(left), Batches(right)), (set[tuple[str, int, int]](), set[tuple[str, int, int]]())
+    runs = RunByBatch(left), RunByBatch(right)
+    marks = set[tuple[str, int, int]](), set[tuple[str, int, int]]()
     for pair in pairs_of(*runs):
         one, other = (run.aspects(batch) for run, batch in zip(runs, pair, strict=True))
         tries = list(zip_longest(*(run.tries(batch) for run, batch in zip(runs, pair, strict=True))))
@@ -113,7 +114,7 @@ def differing(left: History, right: History) -> tuple[Marked, Marked]:
 
 def side_by_side(left: History, right: History, names: Sequence[str]) -> str:
     """Both runs beside each other, a line a batch; lines that differ begin with a sign."""
-    runs, rows = (Batches(left), Batches(right)), [("  batch", *names)]
+    runs, rows = (RunByBatch(left), RunByBatch(right)), [("  batch", *names)]
     for pair in pairs_of(*runs):
         one, other = (_in_a_line(run.aspects(batch)) for run, batch in zip(runs, pair, strict=True))
         values = next(" ".join(run.values(n)) for run, n in zip(runs, pair, strict=True) if n is not None)

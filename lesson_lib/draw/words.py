@@ -292,7 +292,7 @@ class Telling:
 
 
 @dataclass(frozen=True)
-class Playing:
+class StepperData:
     """A picture step by step, as `stepper.js` reads it; every list but `surprises` and `boxes` has one entry
     a step.
 

@@ -27,18 +27,15 @@ PENDING = ""  # what the application was told of a batch that has not ended
 
 
 class SentBatch(NamedTuple):
-    """A batch with its numbers, as it is on the wire; they stay, whatever the producer decides later."""
+    """A batch with its numbers, as it is on the wire; they stay, whatever the producer decides later.
+
+    `renumbered` while the producer has given it new ones, and not sent it with them yet.
+    """
 
     number: int
     producer_id: int = -1
     producer_epoch: int = -1
     base_sequence: int = -1
-
-
-class Unanswered(NamedTuple):
-    """A batch that was sent and has no end; `renumbered` while it was not sent with its new numbers yet."""
-
-    batch: SentBatch
     renumbered: bool = False
 
 
@@ -53,8 +50,8 @@ class ClientState(NamedTuple):
     producer_id: int = -1
     epoch: int = -1
     memories: tuple[tuple[Any, ...], ...] = ()
-    wire: tuple[Unanswered, ...] = ()
-    waiting: tuple[Unanswered, ...] = ()
+    wire: tuple[SentBatch, ...] = ()
+    waiting: tuple[SentBatch, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -146,11 +143,11 @@ class _Awake:
         position, partition = divmod(number, self.partitions)
         return ProducerBatch(number, ("",), partition, position=position, **fields)
 
-    def _woken(self, one: Unanswered) -> ProducerBatch:
+    def _woken(self, sent: SentBatch) -> ProducerBatch:
         """A batch that was sent before; the epoch may have risen and taken its numbers away."""
-        number, *numbers = one.batch
-        lost = self.producer.settings.idempotence and one.batch.base_sequence < 0
-        return self._batch(number, tries=1, renumbered=one.renumbered,
+        number, *numbers, renumbered = sent
+        lost = self.producer.settings.idempotence and sent.base_sequence < 0
+        return self._batch(number, tries=1, renumbered=renumbered,
                            numbered=None if lost else _header(*numbers))
 
     def rest(self) -> ClientState:
@@ -188,6 +185,6 @@ def _numbers(batch: Batch | None) -> tuple[int, ...]:
     return (batch.producer_id, batch.producer_epoch, batch.base_sequence) if batch else ()
 
 
-def _laid_to_rest(batches: Iterable[ProducerBatch]) -> tuple[Unanswered, ...]:
-    return tuple([Unanswered(SentBatch(batch.number, *_numbers(batch.numbered)), batch.renumbered)
+def _laid_to_rest(batches: Iterable[ProducerBatch]) -> tuple[SentBatch, ...]:
+    return tuple([SentBatch(batch.number, *_numbers(batch.numbered), renumbered=batch.renumbered)
                   for batch in batches])

@@ -143,7 +143,7 @@ class Moves:
 
     def batch(self, request: SentBatch) -> NumberedBatch:
         """The batch in a request, one record long."""
-        number, *numbers = request
+        number, *numbers, _ = request
         return NumberedBatch(1, *numbers, payload=(self.values[number],), number=number)
 
     def _send(self, client: int) -> list[tuple[int, int]]:

@@ -138,4 +138,4 @@ def replay(moves: Moves, start: SearchState, path: Steps, settings: Settings) ->
     played = Replay(moves)
     played.walk(start, path)
     settings = replace(settings, faults="; ".join(played.faults))
-    return History(tuple(played.world.events), played.broker.all_cells(), settings)
+    return History(tuple(played.world.events), played.broker.cells(), settings)

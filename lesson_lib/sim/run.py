@@ -68,7 +68,7 @@ def simulate(values_or_count: int | Sequence[str] = 3, *, idempotence: bool = Tr
     if reader:
         Consumer(world, toy, reader).read_all()
     script.check_used(world.attempts)
-    return History(tuple(world.events), toy.all_cells(), Settings(
+    return History(tuple(world.events), toy.cells(), Settings(
         "simulated", idempotence, "all" if settings.acks == -1 else str(settings.acks), in_flight, retries,
         str(version) if rule is judge else OTHER_RULE, client, str(script), reader.words if reader else ""))
 

@@ -66,11 +66,11 @@ class ToyBroker:
             befall(log, name, self.world.clock.now)
         self.world.record(Kind.BROKER, BROKER_WORDS[name], lane="broker")
 
-    def cells(self, partition: int) -> tuple[LogCell, ...]:
-        """The log of one partition, offset by offset."""
-        batches = self.logs[partition].batches
-        return tuple(cell for stored, txn in zip(batches, endings(batches), strict=True)
-                     for cell in self._cells(partition, stored, txn))
+    def cells(self) -> dict[TopicPartition, tuple[LogCell, ...]]:
+        """The logs of all partitions, offset by offset, keyed as in a History."""
+        return {(self.world.topic, partition): tuple(
+            cell for stored, txn in zip(log.batches, endings(log.batches), strict=True)
+            for cell in self._cells(partition, stored, txn)) for partition, log in self.logs.items()}
 
     def _cells(self, partition: int, stored: StoredBatch, txn: str) -> list[LogCell]:
         batch, first = stored.batch, stored.base_offset
@@ -79,10 +79,6 @@ class ToyBroker:
         values = ("",) if batch.control else batch.payload
         return [LogCell(first + i, value, number, first, kind, txn, batch.producer_id, batch.producer_epoch,
                         batch.sequence_of(i)) for i, value in enumerate(values)]
-
-    def all_cells(self) -> dict[TopicPartition, tuple[LogCell, ...]]:
-        """The logs of all partitions, keyed as in a History."""
-        return {(self.world.topic, partition): self.cells(partition) for partition in self.logs}
 
 
 def endings(batches: Sequence[StoredBatch]) -> list[str]:

@@ -120,7 +120,7 @@ class Transactions:
     def history(self) -> History:
         """The run so far."""
         self.world.script.check_used(self.world.attempts)
-        return History(tuple(self.world.events), self.broker.all_cells(), Settings(
+        return History(tuple(self.world.events), self.broker.cells(), Settings(
             "simulated", True, "all", 1, None, str(self.version), "kafka-python", str(self.world.script)))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lesson_lib.draw import heading, show
-from lesson_lib.draw.arrivals import LONG_RUN, ArrivalsPanel, Chart
+from lesson_lib.draw.arrivals import LONG_RUN, ArrivalChart, ArrivalsPanel
 from lesson_lib.draw.run_view import Ranges, RunView
 from lesson_lib.history import History
 from lesson_lib.sim import simulate
@@ -13,8 +13,8 @@ from lesson_lib.teach.scenarios import forged
 from tests.draw.runs import random_pair
 
 
-def chart_of(history: History) -> Chart:
-    return Chart(RunView(history))
+def chart_of(history: History) -> ArrivalChart:
+    return ArrivalChart(RunView(history))
 
 
 def panel_of(history: History) -> ArrivalsPanel:

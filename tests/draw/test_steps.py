@@ -10,7 +10,7 @@ import pytest
 from lesson_lib.draw import Picture, compare, show
 from lesson_lib.draw.lanes import COUNTS, lay_out
 from lesson_lib.draw.run_view import RunView
-from lesson_lib.draw.two_runs import ASPECTS, Batches, differing, pairs_of, side_by_side, told_together
+from lesson_lib.draw.two_runs import ASPECTS, RunByBatch, differing, pairs_of, side_by_side, told_together
 from lesson_lib.draw.words import sentence
 from lesson_lib.explorer.wrong_brokers import BufferAndSort
 from lesson_lib.history import Event, History, Kind
@@ -38,7 +38,7 @@ def test_two_runs_are_told_together_each_in_its_order() -> None:
 
 
 def pairs(left: History, right: History) -> list[tuple[int | None, int | None]]:
-    return pairs_of(Batches(left), Batches(right))
+    return pairs_of(RunByBatch(left), RunByBatch(right))
 
 
 def test_what_both_do_is_one_step() -> None:
@@ -75,7 +75,7 @@ def test_the_picture_marks_the_batches_that_the_text_marks() -> None:
                   for faults in ("1: refuse 19", "1: refuse 19; 4: crash broker"))
     pairs = [(came, lost), *(tuple(runs) for seed in range(120) if len(runs := random_pair(seed)) == 2)]
     for left, right in pairs:
-        runs, (marked, other) = (Batches(left), Batches(right)), differing(left, right)
+        runs, (marked, other) = (RunByBatch(left), RunByBatch(right)), differing(left, right)
         for a, b in pairs_of(*runs):
             one, two = runs[0].aspects(a), runs[1].aspects(b)
             found = {aspect for aspect, n, _ in marked if n == a} | {aspect for aspect, n, _ in other if n == b}
@@ -122,7 +122,7 @@ def test_how_much_was_read_is_told_in_whole_batches_or_in_records() -> None:
 
     def read(records: int) -> str:
         events = [Event(900 + n, Kind.READ, lane="consumer", batch=0, offset=n % 3) for n in range(records)]
-        return Batches(replace(run, events=(*run.events, *events))).aspects(sent.batch)["read"]
+        return RunByBatch(replace(run, events=(*run.events, *events))).aspects(sent.batch)["read"]
     assert [read(n) for n in (0, 1, 3, 4, 6)] == ["", "consumer (1 record)", "consumer", "consumer (4 records)", "consumer (2 times)"]
 
 

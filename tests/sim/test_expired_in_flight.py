@@ -42,7 +42,7 @@ def simulated(client: str, script: str, sends: list[int], **settings: Any) -> Hi
     for number, t in enumerate(sends):
         world.clock.at(t, lambda values=(f"m{number}",): producer.send(values, 0))
     world.clock.run()
-    return History(tuple(world.events), broker.all_cells())
+    return History(tuple(world.events), broker.cells())
 
 
 def real(name: str) -> ClientDriver:
