@@ -6,9 +6,10 @@ It measures the site that `make site` has built, served on this machine, so noth
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from tests.bench.table import Row, seconds
@@ -34,15 +35,17 @@ def rows() -> list[Row]:
     if not (SITE / "jupyter-lite.json").is_file() or not (path := chromium()):
         print("The group site needs Chromium and the site: run `make site`.")
         return []
-    with served() as address, browser(path) as new_context:
-        context = new_context()
-        cold = seconds(lambda: first_picture(context.new_page(), address))
+    with served() as address, browser(path) as visitor:
+        with visitor() as context:
+            cold = seconds(lambda: first_picture(context.new_page(), address))
         sent = list(Pages.sent)
-        context.pages[0].close()
-        warm = seconds(lambda: first_picture(context.new_page(), address))
-        context.close()
-        lessons = [Row(f"Run All of {lesson.stem}", lesson_seconds(new_context(), address, lesson.name), None, "s", f"at most {LONGEST} s")
-                   for lesson in LESSONS]
+        with visitor() as context:
+            warm = seconds(lambda: first_picture(context.new_page(), address))
+        lessons = []
+        for lesson in LESSONS:
+            with visitor() as context:
+                taken = lesson_seconds(context.new_page(), address, lesson.name)
+            lessons.append(Row(f"Run All of {lesson.stem}", taken, None, "s", f"at most {LONGEST} s"))
     return [Row("megabytes to the first lesson's first picture", size(sent) / 1e6, None, "MB", f"at most {MEGABYTES} MB"),
             Row("the same from a host that compresses", sum(map(compressed, sent)) / 1e6, None, "MB", "-"),
             Row("seconds to the first lesson's first picture, cold", cold, None, "s", f"at most {COLD} s"),
@@ -61,23 +64,20 @@ def first_picture(page: Any, address: str) -> None:
     page.locator(FIRST_PICTURE).first.wait_for(state="attached", timeout=180_000)
 
 
-def lesson_seconds(context: Any, address: str, lesson: str) -> float:
+def lesson_seconds(page: Any, address: str, lesson: str) -> float:
     """Run All, once the kernel is there. RuntimeError for a cell that fails."""
-    page = context.new_page()
     opened(page, address, lesson)
     taken = seconds(lambda: run_all(page))
-    failed = errors(page)
-    context.close()
-    if failed:
+    if failed := errors(page):
         raise RuntimeError(f"{lesson}: {failed[0]}")
     return taken
 
 
 @contextmanager
-def browser(path: str) -> Iterator[Any]:
-    """Makes contexts, each without a cache of anything."""
+def browser(path: str) -> Iterator[Callable[[], AbstractContextManager[Any]]]:
+    """Opens the browser of one visitor again and again. What it caches on the disk stays from visit to visit, as a
+    reader's does: a context without a folder would be a private window, which keeps much less."""
     from playwright.sync_api import sync_playwright
-    with sync_playwright() as play:
-        started = play.chromium.launch(executable_path=path, args=["--no-sandbox", NO_NETWORK])
-        yield lambda: started.new_context(viewport={"width": 1300, "height": 1000})
-        started.close()
+    with sync_playwright() as play, TemporaryDirectory() as profile:
+        yield lambda: closing(play.chromium.launch_persistent_context(
+            profile, executable_path=path, args=["--no-sandbox", NO_NETWORK], viewport={"width": 1300, "height": 1000}))

@@ -93,9 +93,9 @@ ONE_LOG = Question(
         Option("None comes. Writes wait until the old leader is back.", False, "a leader is never replaced",
                "the other broker leads now, and takes the writes."),
     ),
-    explanation="The two acks name the same offset, and only the second record is there. When the old "
-                "leader comes back it copies the new one's log, so the earlier of the two is gone for good: "
-                "a lost write.",
+    explanation="The two acks name the same offset, and only the second record is there. When the old leader "
+                "comes back it copies the new one's log, so the earlier record is gone for good: a lost "
+                "write.",
 )
 
 HEADER_OFF = Question(
@@ -148,9 +148,9 @@ PREDICTIONS = (
                    lambda run: acks(run) == 2 and offsets_told(run)[-1] == 2),
         ),
         explanation="A batch is sent, stored and acked as one. Its ack carries the offset of its first "
-                    "record. `send` returns a *future* for each record. The client counts up from the "
-                    "ack's offset, so the four futures get 0, 1, 2 and 3. Keep the batch in mind: it "
-                    "comes back in lesson 6.",
+                    "record. `send` returns a *future* for each record. The client counts up from the ack's "
+                    "offset, so the four futures get 0, 1, 2 and 3. Keep the batch in mind: it comes back in "
+                    "every lesson.",
     ),
     Question(
         id="1.acks-0", kind="prediction", scenario=UNASKED,
@@ -161,7 +161,7 @@ PREDICTIONS = (
             Option("failed", lambda run: run.told.get(2) == "failed", "acks=0 still notices a loss",
                    lambda run: f"the application was told {told_words(run)}. The client never looks for an "
                                "answer, so it can't notice that there is none."),
-            Option("Nothing: the future never completes.", lambda run: run.told.get(2) == "unknown",
+            Option("Nothing at all.", lambda run: run.told.get(2) == "unknown",
                    "acks=0 waits",
                    lambda run: f"the application was told {told_words(run)}, as soon as the bytes had left."),
         ),

@@ -184,10 +184,9 @@ TWO_WORLDS_QUESTION = Question(
         Option("No. It's told the same, but the logs differ.",
                lambda a, b: _told(a) == _told(b) and a.values() != b.values()),
     ),
-    explanation="Two worlds, one exception. Only if the client is sure that the request never left does an "
-                "exception mean that the record wasn't stored. Any other exception means that **nobody "
-                "knows**. An application that reads this as 'not stored' sends the record again, and so "
-                "makes the copy itself.",
+    explanation="Two worlds, one exception. If the request may have gone out and no answer came back, "
+                "**nobody knows** whether the record is stored. An application that reads this as 'not "
+                "stored' sends the record again, and so makes the copy itself.",
 )
 
 REORDER_QUESTION = Question(
@@ -258,8 +257,8 @@ EXERCISES = (
         id="2.make-log", scenario=scenario(4, in_flight=5, idempotence=False), budget=1,
         goal="the log holds `m0 m1 m3 m2 m1`.", reached=holds("m0", "m1", "m3", "m2", "m1"),
         text="Four records, up to five requests in flight. When a connection drops, the client resends every "
-             "batch that hasn't been answered. It takes them oldest first, and puts each one at the "
-             "*front* of its send queue. Make this log with one fault: `m0 m1 m3 m2 m1`. `task.check({...: "
+             "batch that hasn't been answered. It begins with the oldest, and puts each one at the *front* "
+             "of its send queue. Make this log with one fault: `m0 m1 m3 m2 m1`. `task.check({...: "
              "\"...\"})`",
         hints=("Everything after `m0` was sent again, the newest first.",
                "`m1` was stored before the connection dropped, `m2` and `m3` weren't.",
@@ -267,9 +266,9 @@ EXERCISES = (
         right=(given({2: "lose ack"}), given({1: "cut 2 1"})),
         wrong=(given({1: "lose ack"}), given({2: "lose request"}), given({1: "cut 3 1"}),
                given({1: "refuse 19"}), given("impossible")),
-        explanation="One fault makes a copy of `m1`, and everything else that was on its way comes back in "
-                    "reverse: the client puts each retry at the head of its queue, so the last one put there "
-                    "goes out first.",
+        explanation="One fault makes a copy of `m1`, and everything else that was on its way is sent again, "
+                    "newest first: the client puts each retry at the head of its queue, so the last one put "
+                    "there goes out first.",
     ),
     PuzzleTask(
         id="2.skip-one", scenario=PLAIN, budget=2, free={"acks": (1, "all")},
@@ -306,8 +305,8 @@ EXERCISES = (
                                              rules.by_number, rules.number_alone, rules.divides,
                                              rules.never_ends,
                                              rules.one_argument, True, "accept")),
-        explanation="Such a rule tells a retry by its producer and its number, not by its value. Lesson 3 "
-                    "shows what Kafka does, and lesson 6 how little Kafka needs to remember.",
+        explanation="Such a rule recognises a retry by its producer and its number, not by its value. Lesson "
+                    "3 shows what Kafka does, and lesson 6 how little Kafka needs to remember.",
     ),
 )
 

@@ -111,8 +111,8 @@ ACKS_1 = Question(
                "a conflict is always an error",
                lambda run: f"it started, and the application was told {told_words(run)}."),
     ),
-    explanation="A default gives way to a setting that you wrote. The client raises nothing. Only one line "
-                "in its log says that idempotence is off.",
+    explanation="A default gives way to a setting that you wrote. The client raises nothing. It writes one "
+                "line to its logger, and that's all your program can notice.",
 )
 
 SAW_SEQUENCE = Question(

@@ -112,7 +112,7 @@ SCOPE = Question(
          "producer to broker?",
     options=(
         Option("Across the whole system.", False, "exactly once means the whole system",
-               "a consumer sees no sequences at all."),
+               "no consumer checks sequences."),
         Option("From producer to broker, whatever goes wrong on the way.", False, "the promise has no limits",
                "there are limits, and this lesson finds them."),
         Option("From producer to broker, and only against some of what can go wrong.", True),
@@ -199,8 +199,9 @@ TIMEOUT = Question(
 
 RESEND = Question(
     id="5.resend", kind="prediction", scenario=RESENT,
-    text="An application takes that exception for \"failed\" and calls `send` again, with the same producer. "
-         "What does the log hold?",
+    text="Idempotence is on. An application sends `m0`, and every ack gets lost until the client gives up. "
+         "The application takes the exception for \"failed\" and sends `m0` again, with the same producer. "
+         "From then on the acks arrive, and `m1` follows. What does the log hold?",
     options=(
         Option("`m0 m1`, because the broker recognises `m0`.", lambda run: run.values() == ["m0", "m1"],
                "same content means same message", log_is),
@@ -208,11 +209,12 @@ RESEND = Question(
         Option("`m0`, and then an error.", lambda run: run.values() == ["m0"], "a duplicate is an error",
                log_is),
     ),
-    explanation="A new call of `send` makes a new batch. When the client gave up on the old batch, it "
-                "couldn't know whether the broker had stored it under number 0. So it raised its *epoch*, "
-                "the version number of its producer id, and started counting from 0. This batch is number 0 "
-                "of epoch 1. The broker compares producer id, epoch and number, so to the broker it's new. "
-                "The application made this copy, and nothing in Kafka can recognise it.",
+    explanation="A new call of `send` makes a new batch, and it needs a number. The client couldn't know "
+                "whether the broker had stored the old batch under number 0. If it had, a second 0 would be "
+                "taken for a duplicate. If it hadn't, a 1 would leave a gap. So the client raised its "
+                "*epoch*, the version number of its producer id, and started again from 0 (KIP-360). The new "
+                "batch is number 0 of epoch 1, which the broker has never seen. The application made this "
+                "copy, and nothing in Kafka can recognise it.",
 )
 
 NEXT_RECORD = Question(
@@ -255,8 +257,8 @@ CONSUMER = Question(
 
 SAW_CONSUMER = Question(
     id="5.saw-consumer", kind="observation", scenario=COMMITS_AFTER, control=COMMITS_BEFORE,
-    text="The other consumer commits first and handles afterwards. It crashed at the same place. What did "
-         "its application miss?",
+    text="The other consumer commits first and handles afterwards. It crashed at the same record, also "
+         "between its two steps. What did its application miss?",
     options=(
         Option("Nothing.", lambda run, other: read(other) == read(run), "commit order does not matter",
                lambda run, other: f"it saw {read_words(other)}."),
@@ -274,7 +276,7 @@ KINDS = (*FAULTS, "kill producer")
 EXERCISES = (
     PuzzleTask(
         id="5.twice", scenario=scenario(3, idempotence=True, resend=True), budget=1, kinds=KINDS,
-        goal="`m2` is in the log twice, nothing else is, and idempotence is on.",
+        goal="idempotence is on, `m2` is in the log twice, and `m0` and `m1` are there once.",
         reached=lambda run: Counter(run.values()) == {"m0": 1, "m1": 1, "m2": 2},
         text="Three records, with idempotence on. For every record without an ok, the application calls "
              "`send` once more (`resend=True`). With one fault, get `m2` into the log twice: "
@@ -296,15 +298,15 @@ EXERCISES = (
              "faults (lose ack, lose request, refuse 19, store and answer 20, repeat, kill producer), get "
              "`m1` into the log twice. `task.check({...: \"...\"})`",
         hints=("What does the second producer send, after the first was killed?",
-               "The check tries every script before it agrees."),
+               "The check tries every script before it agrees that it's impossible."),
         right=(given("impossible"),),
         wrong=(given({2: "kill producer"}), given({2: "lose ack"}), given({2: "repeat"}),
                given({2: "lose ack", 3: "lose ack"}),
                given({2: "lose ack", 3: "forget idle ids"})),
-        explanation="The broker recognised whatever this client sent twice. That is the promise: if the "
-                    "client library retries a batch under one producer id and epoch, the log of its "
-                    "partition holds that batch at most once, as long as the broker remembers it. In lesson "
-                    "6 you make the broker forget.",
+        explanation="The broker recognised whatever this client sent twice. That is the promise: under one "
+                    "producer id and epoch, the client library may retry a batch as often as it likes, and "
+                    "the log holds it at most once, as long as the broker remembers it. In lesson 6 you make "
+                    "the broker forget.",
     ),
     ValueTask(
         id="5.told", scenario=scenario(4, faults={2: "kill producer", 4: "lose ack"}, resend=True),

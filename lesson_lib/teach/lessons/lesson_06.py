@@ -173,8 +173,9 @@ SAW_OLD = Question(
                "what is forgotten is new", lambda run: f"the log holds {len(run.values())} records."),
     ),
     explanation="The broker no longer knows the offsets of those two, and it doesn't guess: it refuses them. "
-                "So the article is wrong twice. The broker doesn't store \"the highest sequence number\", it "
-                "stores the last five batches. And it doesn't ignore what is older than those.",
+                "So the article is wrong twice. The broker doesn't remember just \"the highest sequence "
+                "number\": it remembers the last five batches. And it doesn't ignore what is older than "
+                "those.",
 )
 
 CUT_QUESTION = Question(
@@ -275,13 +276,13 @@ EXPIRE = Question(
         Option("A day after the last batch that it stored under that id.", True),
         Option("When the producer calls `close()`.", False, "close releases the producer id",
                "`close` tells the broker nothing, as in lesson 5."),
-        Option("A day after a broker gave it out.", False, "a producer id expires by its age",
-               "its age doesn't matter: with each batch that the broker stores, the time starts again."),
+        Option("A week after a broker gave it out.", False, "a producer id expires by its age",
+               "its age doesn't matter: with each batch that the broker stores, the clock starts again."),
     ),
     explanation="There is no session. The setting is `producer.id.expiration.ms`, 24 hours by default. What "
                 "counts is the timestamp in that last batch (`ProducerStateManager.isProducerExpired`). So "
-                "if your program copies old records with their old timestamps, the broker can forget its "
-                "producer id while it's still writing.",
+                "if your program copies old records with their old timestamps, the broker can forget your "
+                "producer's id while the producer is still writing.",
 )
 
 OWN = Question(
@@ -294,7 +295,8 @@ OWN = Question(
                "lesson 3 showed a fault that breaks it."),
         Option("A connection that drops: then everything in flight comes again.", False,
                "more in flight means more copies",
-               "they come again in the same order, and a rule that passed lesson 2 recognises each."),
+               "with idempotence on they come again in the same order, and a rule that passed lesson 2 "
+               "recognises each."),
         Option("A refusal: then only one batch comes again.", True),
     ),
     explanation="The batches behind a refused one arrive before it comes again. Your rule can only say yes "
@@ -360,15 +362,15 @@ PARTITIONS = Question(
 
 ONE_EPOCH = Question(
     id="6.one-epoch", kind="prediction", scenario=SHARED_EPOCH, control=OWN_NUMBERS,
-    text="Six records take turns between two partitions, with five requests in flight. On partition 0 a "
-         "batch is turned away for now, and librdkafka answers that by raising its epoch. (The Java client "
-         "doesn't.) On partition 1 one ack is lost: `m5` is stored, and the client doesn't know. What does "
-         "partition 1 hold in the end?",
+    text="Six records take turns between two partitions, with five requests in flight. On partition 0 the "
+         "broker turns a batch away for now, so it refuses the next one there with error 45. librdkafka "
+         "answers that by raising its epoch. (The Java client doesn't.) On partition 1 one ack is lost: `m5` "
+         "is stored, and the client doesn't know it. What does partition 1 hold in the end?",
     options=(
-        Option("`m1 m3 m5` with both clients.",
-               lambda rd, java: rd.values(1) == java.values(1) == ["m1", "m3", "m5"],
+        Option("`m1 m3 m5` with both, and every record gets an ok.",
+               lambda rd, java: rd.values(1) == java.values(1) == ["m1", "m3", "m5"] and rd.told[5] == "ok",
                "what happens on one partition stays there", lambda rd, java: in_partition(rd, 1)),
-        Option("`m1 m3` with librdkafka: the broker refuses the retry.", lambda rd,
+        Option("`m1 m3 m5` with both, and librdkafka reports an error for `m5`.", lambda rd,
                java: rd.values(1) == ["m1", "m3"],
                "an error keeps the log clean", lambda rd, java: in_partition(rd, 1)),
         Option("`m1 m3 m5 m5` with librdkafka.", lambda rd, java: rd.values(1) == ["m1", "m3", "m5", "m5"]),
@@ -432,8 +434,8 @@ EXERCISES = (
                "has to have forgotten the batch.",
                "With one request in flight, the broker still recognises a retry if it remembers just one "
                "batch.",
-               "Which of the three leaves nothing at all in the memory? It has to happen before the retry: "
-               "request 3."),
+               "Which of the three leaves nothing at all in the memory? The retry is request 3, so the "
+               "broker has to forget just before that."),
         right=(given({2: "lose ack", 3: "forget idle ids"}),),
         wrong=(given({2: "lose ack", 3: "restart broker"}), given({2: "lose ack", 3: "fail over"}),
                given({2: "lose ack"}), given({2: "forget idle ids"}), given("impossible"), given({})),

@@ -193,9 +193,10 @@ COMMIT_QUESTION = Question(
         Option("3", lambda run: len(run.log(0)) == 3, "begin is written too",
                lambda run: f"only the end is written down: {logs_words(run)}."),
     ),
-    explanation="The coordinator decides, in one place, and tells the producer. Then it tells the leader of "
-                "each partition that took part to write a marker into its log. A marker takes an offset, as "
-                "a record does. No consumer receives a marker, so expect gaps in the offsets.",
+    explanation="The coordinator writes \"committed\" into a log of its own. From then on it's decided, and "
+                "it tells the producer. Then it tells the leader of each partition that took part to write a "
+                "marker into its log. A marker takes an offset, as a record does. No consumer receives a "
+                "marker, so expect gaps in the offsets.",
 )
 
 ABORT_QUESTION = Question(
@@ -246,7 +247,7 @@ OPEN_QUESTION = Question(
                 "behind it waits, no matter who sent it. The wait ends when the coordinator gives up on the "
                 "slow producer after `transaction.timeout.ms`, one minute by default. With Apache Kafka that "
                 "takes up to 10 seconds more, because its coordinator looks only every 10 seconds. The "
-                "simulated one ends the transaction at once.",
+                "simulated one ends the transaction as soon as the time is over.",
 )
 
 ZOMBIE_QUESTION = Question(
