@@ -147,7 +147,7 @@ def page(address: str, browser: Any) -> Iterator[Any]:
 @pytest.mark.browser
 def test_a_lesson_runs_in_the_browser_with_stepping_and_prediction_and_keeps_the_answers(page: Any, address: str) -> None:
     Pages.sent.clear()
-    opened(page, address, "02-one-lost-ack-two-copies.ipynb")
+    opened(page, address, "02-one-lost-ack.ipynb")
     run_all(page)
     assert 0 < size(Pages.sent) < MOST_BYTES
     shown = outputs(page)
