@@ -6,7 +6,8 @@ The map. Read these in this order, and you have read the course's machinery:
 1. `core/producer_state.py`: the rule. What a broker does with a batch, given what it remembers. Begin here.
 2. `core/partition_log.py`: a log that asks the rule, and keeps what the rule remembers.
 3. `faults.py`: what can go wrong, addressed by the n-th request, and what a cut lets through.
-4. `history/run.py`: what happened, as one list of events (`event.py`), and the questions you can ask of it.
+4. `history/history.py`: what happened, as one list of events (`event.py`), and the questions you can ask of
+   it.
 5. `sim/producer.py`: the toy producer. It sends, waits, sends again; `java_producer.py` and
    `librdkafka_producer.py` beside it decide when to raise the epoch.
 6. `sim/run.py`: `simulate`, which puts application, producer, network and the toy broker (`toy_broker.py`)

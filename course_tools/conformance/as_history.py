@@ -13,7 +13,7 @@ from course_tools.conformance.outcome import ScriptOutcome, Seen
 from course_tools.conformance.script import Script, Step
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.history import Event, History, Kind, LogCell, Settings
-from lesson_lib.history.run import BY_HAND
+from lesson_lib.history.history import BY_HAND
 
 TOPIC = "conformance"
 

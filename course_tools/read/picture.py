@@ -14,7 +14,7 @@ from course_tools.page import html_page, items, made_by, section, table_of
 from course_tools.read.findings import NOTHING, SUSPICION, LogRead
 from lesson_lib.draw import show
 from lesson_lib.history import Anomaly, Event, History, Kind, Settings
-from lesson_lib.history.run import FROM_A_LOG
+from lesson_lib.history.history import FROM_A_LOG
 
 MOST_DRAWN = 10  # partitions of a topic
 CLEAN = "No copy, no gap, no open transaction."

@@ -16,6 +16,7 @@ from lesson_lib.draw.two_runs import counted_times, differing, side_by_side, tol
 from lesson_lib.draw.words import StepperData, Telling, boxes
 from lesson_lib.errors import LessonError
 from lesson_lib.history import History
+from lesson_lib.history.story import as_story
 
 CAPTURE = 20  # attempts that lanes have room for
 LAYOUTS = {"lanes": lane_panels, "space-time": space_time_panels, "arrivals": arrival_panels}
@@ -120,8 +121,9 @@ def _page(panels: Sequence[Panel], telling: Telling) -> tuple[Canvas, list[float
 
 def _alt(views: Sequence[RunView]) -> str:
     """The story of one run, or of two with their names before them."""
-    stories = [f"{view.name}: {view.history.story()}" for view in views]
-    return " ".join(["Two runs.", *stories]) if len(views) > 1 else views[0].history.story()
+    if len(views) == 1:
+        return as_story(views[0].history)
+    return " ".join(["Two runs.", *(f"{view.name}: {as_story(view.history)}" for view in views)])
 
 
 def _table(views: Sequence[RunView]) -> str:

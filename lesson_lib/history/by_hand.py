@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from lesson_lib.core.batch import Batch
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.history.event import Event, Kind, LogCell
-from lesson_lib.history.history import History
-from lesson_lib.history.run import BY_HAND, Settings
+from lesson_lib.history.history import BY_HAND, History, Settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.history.anomalies import Anomaly
 from lesson_lib.history.event import NOWHERE, Attempt, Kind
-from lesson_lib.history.run import Run
+from lesson_lib.history.history import History
 from lesson_lib.text_table import times
 
 MOST_NAMED = 3  # records that a title names one by one
@@ -25,7 +25,7 @@ _WRONG = {"lost write": "{} acknowledged, but not in the log",
           "reordered": "{} stored out of order", "hole": "{} missing, though later records are stored"}
 
 
-def finding(run: Run) -> str:
+def finding(run: History) -> str:
     """The one thing to see in a run, without a full stop."""
     if run.settings.by_hand:
         return _wrong(run, run.anomalies) or _verdicts(run)
@@ -35,7 +35,7 @@ def finding(run: Run) -> str:
             or _in_doubt(run) or _all_is_well(run))
 
 
-def records(run: Run, batches: Iterable[int]) -> str:
+def records(run: History, batches: Iterable[int]) -> str:
     """Batches by what is in them, with the verb: m0 is, m0 and m1 are, 4 batches are."""
     named = {batch: run.contents.get(batch) or f"batch {batch}" for batch in batches}
     names = list(dict.fromkeys(named.values()))
@@ -44,7 +44,7 @@ def records(run: Run, batches: Iterable[int]) -> str:
     return f"{_and(names) if len(names) <= MOST_NAMED else f'{len(names)} batches'} are"
 
 
-def _wrong(run: Run, anomalies: Sequence[Anomaly]) -> str:
+def _wrong(run: History, anomalies: Sequence[Anomaly]) -> str:
     """The first anomaly, with all batches that have the same one."""
     if not anomalies:
         return ""
@@ -62,7 +62,7 @@ def _about(anomaly: Anomaly) -> int:
     return anomaly.batches[-1]
 
 
-def _copies(run: Run, anomaly: Anomaly) -> int:
+def _copies(run: History, anomaly: Anomaly) -> int:
     """How often it is in the log, what the application itself sent again included."""
     cells = [(log, cell) for log, those in run.logs.items() for cell in those if cell.kind == "data"]
     values = {cell.value for _, cell in cells if cell.batch in anomaly.batches}
@@ -70,7 +70,7 @@ def _copies(run: Run, anomaly: Anomaly) -> int:
                 if (cell.value in values if all(values) else cell.batch in anomaly.batches)})
 
 
-def _copies_asked_for(run: Run) -> str:
+def _copies_asked_for(run: History) -> str:
     stored = {cell.batch for log in run.logs.values() for cell in log
               if cell.kind == "data" and cell.txn != "aborted"}
     for value, batches in run.sent_again.items():
@@ -80,7 +80,7 @@ def _copies_asked_for(run: Run) -> str:
     return ""
 
 
-def _transactions(run: Run) -> str:
+def _transactions(run: History) -> str:
     """How the transactions of a run ended, and who was fenced."""
     if not any(attempt.send.transactional for attempt in run.attempts):
         return ""
@@ -97,7 +97,7 @@ def _transactions(run: Run) -> str:
     return f"Transactions: {', '.join(found)}" if found else ""
 
 
-def half_there(run: Run) -> str:
+def half_there(run: History) -> str:
     """What went to several logs and is only in some of them, as when a producer dies between two sends."""
     names = {f"{topic}-{number}": " ".join(cell.value for cell in log if cell.kind == "data")
              for (topic, number), log in run.logs.items()}
@@ -108,7 +108,7 @@ def half_there(run: Run) -> str:
     return ", ".join(f"{name} holds {what or 'nothing'}" for name, what in names.items())
 
 
-def _in_doubt(run: Run) -> str:
+def _in_doubt(run: History) -> str:
     """What is half done, what the application cannot know, and what failed."""
     if half := half_there(run):
         return f"Only half is there: {half}"
@@ -119,7 +119,7 @@ def _in_doubt(run: Run) -> str:
     return f"{records(run, failed)} not stored, and the application knows" if failed else ""
 
 
-def _all_is_well(run: Run) -> str:
+def _all_is_well(run: History) -> str:
     known = list(dict.fromkeys(event.batch for event in run.of(Kind.VERDICT) if event.what == "duplicate"))
     if known:
         who, _, verb = records(run, known).rpartition(" ")
@@ -128,7 +128,7 @@ def _all_is_well(run: Run) -> str:
     return "Each record is stored once" if any(run.logs.values()) else "Nothing is stored"
 
 
-def _verdicts(run: Run) -> str:
+def _verdicts(run: History) -> str:
     """Of batches made by hand: what the broker did with how many."""
     found = Counter(event.what for event in run.of(Kind.VERDICT))
     return ", ".join(f"{number} {what}" for what, number in found.items())
@@ -144,12 +144,12 @@ def subject(lane: str) -> str:
     return named(lane)[:1].upper() + named(lane)[1:]
 
 
-def as_story(run: Run) -> str:
+def as_story(run: History) -> str:
     """What was sent, what went wrong on the way, what the log holds and what the application believes."""
     return " ".join(filter(None, (_sent(run), _trouble(run), _end(run), _anomalies(run))))
 
 
-def _sent(run: Run) -> str:
+def _sent(run: History) -> str:
     batches, requests = len({a.batch for a in run.attempts}), len(run.attempts)
     transactions = any(a.send.transactional for a in run.attempts)
     how = " with transactions" if transactions else " with idempotence" * run.settings.idempotence
@@ -157,7 +157,7 @@ def _sent(run: Run) -> str:
             f"in {requests} request{'s' * (requests != 1)}.")
 
 
-def _trouble(run: Run) -> str:
+def _trouble(run: History) -> str:
     is_ = ("killed", "stuck")
     told = [*(_sentence(a) for a in run.attempts if a.lost or a.try_no > 1 or a.verdict in _SPECIAL),
             *(f"{subject(e.lane)} {'is ' * (e.what in is_)}{e.what}." for e in run.of(*_TURNS)),
@@ -181,7 +181,7 @@ def _sentence(attempt: Attempt) -> str:
     return f"{which} is {what}{lost}."
 
 
-def _end(run: Run) -> str:
+def _end(run: History) -> str:
     logs = [(f"{topic}-{number}", " ".join(c.value if c.kind == "data" else c.kind for c in cells))
             for (topic, number), cells in sorted(run.logs.items())]
     words = "; ".join(f"{name if len(logs) > 1 else 'The log'} holds {what or 'nothing'}"
@@ -191,12 +191,12 @@ def _end(run: Run) -> str:
     return f"{words}. The application was told {told}." if logs and told else ""
 
 
-def _anomalies(run: Run) -> str:
+def _anomalies(run: History) -> str:
     names = run.anomaly_names
     return f"Anomalies: {', '.join(names)}." if names else verdict_on(run)
 
 
-def verdict_on(run: Run) -> str:
+def verdict_on(run: History) -> str:
     """On a run without anomalies: copies that the application made, and what it cannot know."""
     unknown = [batch for batch, what in run.told.items() if what == "unknown"]
     which = f"batch{'es' * (len(unknown) > 1)} {_and(unknown)}" if unknown else ""
@@ -205,7 +205,7 @@ def verdict_on(run: Run) -> str:
     return " ".join([*_early(run), *_again(run), *doubt]) or calm
 
 
-def _calm(run: Run) -> str:
+def _calm(run: History) -> str:
     """Where something is missing, a log in order is only half the truth."""
     if len(run.partitions) < 2:
         return "No anomaly."
@@ -214,7 +214,7 @@ def _calm(run: Run) -> str:
     return "No anomaly within any one partition."
 
 
-def recognised(run: Run) -> str:
+def recognised(run: History) -> str:
     """Which requests the broker knew again; empty for none. In a `story` the requests tell it themselves."""
     found = {e.attempt: e.offset for e in run.of(Kind.VERDICT) if e.what == "duplicate"}
     if len(found) == 1:
@@ -227,7 +227,7 @@ def recognised(run: Run) -> str:
     return ""
 
 
-def _again(run: Run) -> list[str]:
+def _again(run: History) -> list[str]:
     """What the application sent several times, and how often it is stored."""
     places = {(c.batch, key, c.base_offset)
               for key, cells in run.logs.items() for c in cells if c.kind == "data"}
@@ -239,7 +239,7 @@ def _again(run: Run) -> list[str]:
     return found
 
 
-def _early(run: Run) -> list[str]:
+def _early(run: History) -> list[str]:
     """What a broker kept aside and the application heard ok of; of a lost answer it heard nothing yet."""
     kept = dict.fromkeys(a.batch for a in run.attempts if a.verdict == "kept" and a.answer == ErrorCode.NONE)
     were = "it was" if len(kept) == 1 else "they were"

@@ -9,7 +9,7 @@ import pytest
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.history import Attempt, Event, History, Kind, LogCell, Settings
 from lesson_lib.history.event import outcome_of
-from lesson_lib.history.story import recognised, verdict_on
+from lesson_lib.history.story import as_story, recognised, verdict_on
 from lesson_lib.sim import simulate
 from tests.draw.runs import until
 
@@ -108,7 +108,7 @@ def test_what_happens_to_a_broker_stands_before_the_first_attempt_that_arrives_l
 def test_an_application_that_got_no_exception_has_none_in_the_table() -> None:
     lost = simulate(2, faults={2: "lose ack"}, retries=0, idempotence=False)
     assert lost.exceptions == {1: "KafkaConnectionError"} and "told: m0 ok  m1 unknown: KafkaConnectionError" in lost.table()
-    assert "unknown (KafkaConnectionError) for batch 1" in lost.story()
+    assert "unknown (KafkaConnectionError) for batch 1" in as_story(lost)
     refused = simulate(1, faults={1: "refuse 45"})
     assert "told: m0 failed: OutOfOrderSequenceNumberError" in refused.table()
     killed = simulate(2, faults={2: "kill producer"})
@@ -141,7 +141,7 @@ def test_the_table_of_nothing() -> None:
 
 
 def test_the_story(lost_ack: History) -> None:
-    assert lost_ack.story() == (
+    assert as_story(lost_ack) == (
         "A producer with idempotence sends 2 batches in 3 requests. "
         "Request 1 (batch 0, try 1) is stored at offset 0, and its answer is lost. "
         "Request 2 (batch 0, try 2) is recognised as a duplicate of offset 0: nothing is stored for it. "
@@ -152,14 +152,14 @@ def test_the_story(lost_ack: History) -> None:
 def test_the_story_of_a_lost_request_and_of_what_else_happens() -> None:
     events = (send(0, 1, 0), Event(5, Kind.LOST, "request", attempt=1, batch=0), Event(6, Kind.BROKER, "restarted", "broker"),
               Event(7, Kind.PRODUCER, "killed", "producer 2"))
-    story = History(events, {("t", 0): ()}, Settings(idempotence=False)).story()
+    story = as_story(History(events, {("t", 0): ()}, Settings(idempotence=False)))
     assert story.startswith("A producer sends 1 batch in 1 request. Request 1 (batch 0, try 1) is lost. "
                             "The broker restarted. Producer 2 is killed. The log holds nothing.")
 
 
 def test_a_long_story_is_cut_short() -> None:
     events = tuple(e for n in range(30) for e in (send(n, n + 1, 0, n + 1), Event(n, Kind.LOST, "request", attempt=n + 1, batch=0)))
-    assert "And 18 more." in History(events, {("t", 0): ()}).story()
+    assert "And 18 more." in as_story(History(events, {("t", 0): ()}))
 
 
 @pytest.mark.parametrize(("error", "outcome"), [(None, "unknown"), (7, "unknown"), (20, "unknown"), (19, "failed"), (45, "failed"),

@@ -13,7 +13,7 @@ from lesson_lib.draw.show import LAYOUTS
 from lesson_lib.explorer.explore import explore
 from lesson_lib.explorer.wrong_brokers import BufferAndSort
 from lesson_lib.history import History, Kind
-from lesson_lib.history.story import verdict_on
+from lesson_lib.history.story import as_story, verdict_on
 from lesson_lib.sim import simulate
 from tests.draw.collisions import unreadable
 from tests.draw.runs import pipeline, random_pair, transactions, until
@@ -86,7 +86,7 @@ def test_table_story_and_captions_say_it() -> None:
     run = buffered({2: "refuse 19"})
     rows = run.table().splitlines()
     assert "kept, told ok, not in the log" in rows[3] and "stored at offset 1, behind it the kept 2, 3" in rows[5]
-    assert "Request 3 (batch 2, try 1) is kept, told ok, not in the log." in run.story()
+    assert "Request 3 (batch 2, try 1) is kept, told ok, not in the log." in as_story(run)
     picture = show(run)
     assert "The broker keeps batch 2 aside and will say ok, offset 2: it is not in the log." in picture.captions
     assert "The broker stores batch 1 at offset 1, and behind it what it had kept: 2, 3." in picture.captions

@@ -16,6 +16,7 @@ from lesson_lib.core.producer_state import Appended
 from lesson_lib.errors import LessonError
 from lesson_lib.faults import NAMES
 from lesson_lib.history import Kind
+from lesson_lib.history.story import as_story
 from lesson_lib.sim import simulate
 
 
@@ -237,7 +238,7 @@ def test_any_script_ends_and_tells_a_consistent_story(faults: dict, in_flight: i
     assert [a.number for a in run.attempts] == list(range(1, len(run.attempts) + 1))
     stored = sum(e.record_count for e in run.of(Kind.VERDICT) if e.what == "stored")
     assert stored == len(run.log()) == len(run.of(Kind.READ))
-    assert run.table() and run.story()
+    assert run.table() and as_story(run)
 
 
 @settings(max_examples=300)

@@ -11,6 +11,7 @@ from course_tools.trace.page import verdict
 from course_tools.trace.wire_history import SUSPECTED, WireHistory, from_the_wire
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.history import Event, History, Kind, LogCell
+from lesson_lib.history.story import as_story
 
 TOPIC = ("orders", 0)
 
@@ -101,7 +102,7 @@ def test_a_broker_that_writes_its_own_time_has_the_batches_still() -> None:
 
 def test_nothing_is_said_of_what_the_application_was_told() -> None:
     run = Wire().request(0, "a", 0).seen()
-    assert run.told == {} and "told" not in run.table() and "told" not in run.story()
+    assert run.told == {} and "told" not in run.table() and "told" not in as_story(run)
 
 
 def test_nothing_came_by() -> None:
