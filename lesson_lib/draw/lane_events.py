@@ -112,7 +112,7 @@ class LaneEvents:
             case Kind.LOST:
                 yield from _room("lost", "" if fact.drop else "lost ")
                 if fact.index in self.doubts:
-                    yield self._belief("unknown", words.doubt_words(event.batch), False)
+                    yield self._belief("unknown", words.told_words(event.batch, "?"), False)
             case Kind.TORN:
                 yield from _room("try" + lane, TORN)
                 yield RowMark("lost", 10, ASIDE + text_width(LOST, bold=True) + 6)

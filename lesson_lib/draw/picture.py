@@ -77,8 +77,8 @@ class Picture:
         """Image and table as one piece of HTML that needs nothing from anywhere."""
         if self.playing is None or not self.captions:
             return f'<div class="lesson-picture">{self._image()}{self._table_html()}</div>'
-        name = name_of(self.svg)
-        parts = f"{self._image()}{self._table_html()}{script_for(name, self.playing)}"
+        name = "picture-" + hashlib.sha256(self.svg.encode()).hexdigest()[:10]
+        parts = f"{self._image()}{self._table_html()}{_script_for(name, self.playing)}"
         return f'<div class="lesson-picture" data-picture="{name}">{parts}</div>'
 
     def _image(self) -> str:
@@ -108,12 +108,7 @@ def _source() -> str:
     return files("lesson_lib.draw").joinpath("stepper.js").read_text(encoding="utf-8")
 
 
-def name_of(svg: str) -> str:
-    """A name for the drawing: the same for the same drawing."""
-    return "picture-" + hashlib.sha256(svg.encode()).hexdigest()[:10]
-
-
-def script_for(name: str, playing: StepperData) -> str:
+def _script_for(name: str, playing: StepperData) -> str:
     """The `<script>` that makes the picture called `name` step."""
     told = json.dumps(asdict(playing), ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     source = _source().replace('/*NAME*/""', json.dumps(name)).replace("/*TOLD*/{}", told)

@@ -75,11 +75,6 @@ def offset_words(report: Event) -> str:
     return f"offset {report.offset}" if report.what == "ok" and report.offset is not None else ""
 
 
-def doubt_words(batch: int) -> str:
-    """Under the ring where a message was lost, for as long as the application cannot know."""
-    return f"batch {batch}\n?"
-
-
 def send_words(send: Event) -> str:
     """Above a send: which request it is, which try of its batch, and the batch's sequence if it has one."""
     again = f" try {send.try_no}" if send.try_no > 1 else ""

@@ -27,7 +27,7 @@ from lesson_lib.errors import LessonError, count_of, explains_arguments, values_
 from lesson_lib.explorer.client import ExploredClient
 from lesson_lib.explorer.moves import KINDS, USUAL_KINDS, Moves, SearchState
 from lesson_lib.explorer.replay import replay
-from lesson_lib.explorer.search import MAX_STATES, SearchGraph, TooManyStates, search, too_large
+from lesson_lib.explorer.search import MAX_STATES, SearchGraph, search, too_large
 from lesson_lib.history import Event, History, Kind, LogCell, Settings, find_anomalies
 from lesson_lib.sim.run import client_of, log_of, name_of
 from lesson_lib.sim.world import TOPIC
@@ -194,10 +194,9 @@ def explore(batches: int | Sequence[str] = 3, in_flight: int = 1, faults: int = 
     def moves(number: int) -> Moves:
         return Moves(replace(producer, batches=number), log, values[:number], tuple(kinds))
 
-    try:
-        graph = search(moves(len(values)), faults, max_states)
-    except TooManyStates:
-        raise too_large(moves, len(values), faults, max_states) from None
+    graph = search(moves(len(values)), faults, max_states)
+    if graph is None:
+        raise too_large(moves, len(values), faults, max_states)
     settings = Settings("simulated", idempotence, "all", window, None, name_of(log, rule), client)
     return Exploration(graph, faults, settings)
 

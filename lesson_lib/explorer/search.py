@@ -46,8 +46,9 @@ class SearchGraph:
         return steps[::-1]
 
 
-def search(moves: Moves, faults: int, max_states: int) -> SearchGraph:
-    """Walk every schedule with at most `faults` faults. TooManyStates for more than `max_states` of them."""
+def search(moves: Moves, faults: int, max_states: int) -> SearchGraph | None:
+    """Walk every schedule with at most `faults` faults; None where there are more than `max_states` states.
+    """
     start = moves.start(faults)
     came_from: dict[SearchState, tuple[SearchState | None, str]] = {start: (None, "")}
     queue, ends, transitions, steps_from = [start], [], 0, moves.steps
@@ -61,16 +62,15 @@ def search(moves: Moves, faults: int, max_states: int) -> SearchGraph:
         if not steps:
             ends.append(state)
         if len(queue) > max_states:
-            raise TooManyStates(f"There are more than {max_states:,} states within these bounds; "
-                                "ask for fewer batches or faults.")
+            return None
     return SearchGraph(moves, came_from, ends, transitions)
 
 
 def too_large(moves_for: Callable[[int], Moves], batches: int, faults: int,
               max_states: int) -> TooManyStates:
     """What to say about so many batches and faults; `moves_for` has the moves for fewer batches."""
-    fewer_faults = _largest(lambda n: _fits(moves_for(batches), n, max_states), range(faults))
-    fewer_batches = _largest(lambda n: _fits(moves_for(n), faults, max_states), range(1, batches))
+    fewer_faults = _largest(lambda n: search(moves_for(batches), n, max_states), range(faults))
+    fewer_batches = _largest(lambda n: search(moves_for(n), faults, max_states), range(1, batches))
     found = ((fewer_faults, f"faults={fewer_faults}"), (fewer_batches, f"batches={fewer_batches}"))
     smaller = [words for number, words in found if number is not None]
     advice = f"{' or '.join(smaller)} is the most that can be had with the rest as it is" if smaller else (
@@ -79,13 +79,5 @@ def too_large(moves_for: Callable[[int], Moves], batches: int, faults: int,
                          f"faults={faults}; {advice}.")
 
 
-def _largest(fits: Callable[[int], bool], numbers: Iterable[int]) -> int | None:
-    return max(takewhile(fits, numbers), default=None)
-
-
-def _fits(moves: Moves, faults: int, max_states: int) -> bool:
-    try:
-        search(moves, faults, max_states)
-    except TooManyStates:
-        return False
-    return True
+def _largest(searched: Callable[[int], SearchGraph | None], numbers: Iterable[int]) -> int | None:
+    return max(takewhile(searched, numbers), default=None)

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
+from itertools import takewhile
 from typing import Any
 
 from lesson_lib.core.partition_log import PartitionLog
@@ -74,36 +75,30 @@ class Consumer:
 
     def read_all(self) -> None:
         """Read to the end; after a crash start again from the committed positions."""
-        records = self._visible(self.committed)
-        if not all(self._deal_with(*record) for record in records):
+        self.poll()
+        if self.dealt_with == self.settings.crash_at:
+            self.position = dict(self.committed)
             self.world.clock.now += 2 * THINK_MS
             self.world.record(Kind.CONSUMER, "started", lane=self.lane)
-            self.read_all()
-        elif not records:
-            self._got_nothing()
+            self.poll()
         if (self.settings.crash_at or 0) > self.dealt_with:
             raise LessonError(f"The consumer never crashed: it handled only {self.dealt_with} records. "
                               f"Choose crash_at from 1 to {self.dealt_with}.")
 
     def poll(self) -> list[str]:
         """Every record that became visible since; read_committed stops at the last stable offset."""
-        records = self._visible(self.position)
-        for record in records:
-            self.world.clock.now += THINK_MS
-            self._read(*record)
+        records = self._visible()
         if not records:
-            self._got_nothing()
-        return [value for _, _, value, _ in records]
+            self.world.clock.now += THINK_MS
+            self.world.record(Kind.POLL, lane=self.lane)
+        read = takewhile(lambda record: self._deal_with(*record), records)
+        return [value for _, _, value, _ in read]
 
-    def _visible(self, positions: Mapping[int, int]) -> list[tuple[int, int, str, int]]:
-        """From these positions on: the partition of each record, its offset, its value, its base offset."""
+    def _visible(self) -> list[tuple[int, int, str, int]]:
+        """From its position on: the partition of each record, its offset, its value, its base offset."""
         read_committed = self.settings.isolation == "read_committed"
         return [(partition, *record) for partition, log in self.broker.logs.items()
-                for record in visible_records(log, positions.get(partition, 0), read_committed)]
-
-    def _got_nothing(self) -> None:
-        self.world.clock.now += THINK_MS
-        self.world.record(Kind.POLL, lane=self.lane)
+                for record in visible_records(log, self.position.get(partition, 0), read_committed)]
 
     def _deal_with(self, partition: int, offset: int, value: str, base_offset: int) -> bool:
         """Hand one record over and commit, in the order of the settings; False where it crashes between."""
