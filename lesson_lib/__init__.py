@@ -37,8 +37,9 @@ __version__ = "0.1.0"
 _HOMES = {
     "simulate": "sim", "simulate_pipeline": "sim", "Transactions": "sim", "explore": "explorer.explore",
     "show": "draw", "compare": "draw",
-    "question": "teach", "reveal": "teach", "observe": "teach", "exercise": "teach", "progress": "teach",
-    "misconception_map": "teach", "playground": "teach", "as_rule": "teach", "own_rule": "teach.own_rule",
+    "question": "teach.ask", "reveal": "teach.ask", "observe": "teach.ask",
+    "exercise": "teach.tasks.task", "as_rule": "teach.tasks.learner_rule", "own_rule": "teach.own_rule",
+    "progress": "teach.progress", "misconception_map": "teach.progress", "playground": "teach.playground",
     "start_lab": "lab", "forge": "lab.forge", "fetch_batches": "lab.forge",
     "explain_header": "lab.header_table",
     "measure_cost": "lab.cost", "measure_distance": "lab.distance_cost",

@@ -18,7 +18,7 @@ from course_tools.report.answers import LONGEST, WrittenAnswer
 from course_tools.report.confined import Bounds, begin
 from course_tools.report.learner_values import FunctionFailed, LearnerFunction, LearnerValues, NoAnswer
 from course_tools.report.model import ItemState
-from lesson_lib.teach.ask import SURE, Asked
+from lesson_lib.teach.ask import SURE, AskedQuestion
 from lesson_lib.teach.content import Question, all_items, find, lesson_items
 from lesson_lib.teach.message import Message, Outcome
 
@@ -96,7 +96,7 @@ def _question(item: Question, arguments: list[Any], named: dict[str, Any]) -> Fo
     found = {"answer": key[:LONGEST], "confidence": sure if type(sure) is int and sure in SURE else 0}
     if key not in tuple(item.keys):
         return found | {"state": ItemState.NOT_ATTEMPTED, "said": f"{key[:40]!r} is none of the options."}
-    message = Asked(item).judge(key)
+    message = AskedQuestion(item).judge(key)
     wrong = message.outcome == Outcome.WRONG
     return found | _said(message) | ({"misconception": item.option(key).misconception} if wrong else {})
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import ast
 import base64
 import pickle
-import runpy
 import sys
 from collections.abc import Callable
 from dataclasses import make_dataclass
@@ -20,11 +19,10 @@ from typing import Any
 
 from course_tools.report.answers import LONGEST, as_reply, read
 from course_tools.report.confined import JsonLine, begin
-from course_tools.report.wall import library
 from lesson_lib.errors import LessonError
+from lesson_lib.teach.tasks import bounded
 
-# These two without their package, which would load half of the course for each copy.
-_call = runpy.run_path(f"{library()}/lesson_lib/teach/tasks/bounded.py")["call"]
+# As in `teach.tasks.learner_rule`, which would load half of the course for each copy.
 SeenBatch = make_dataclass("SeenBatch", ("value", "producer", "number"), frozen=True, slots=True,
                            namespace={"__module__": __name__})
 Reply = dict[str, Any]
@@ -69,7 +67,7 @@ def _called(function: Callable[..., Any], arguments: list[Reply], line: JsonLine
     """Call the function; also what its memories hold then."""
     try:
         values = [_argument(one, line) for one in arguments]
-        reply = as_reply(_call(function, *values))
+        reply = as_reply(bounded.call(function, *values))
     except LessonError as error:
         return {"failed": str(error)[:LONGEST]}
     except BaseException as error:  # noqa: BLE001 - whatever gets past `bounded`

@@ -17,10 +17,10 @@ from lesson_lib.draw import compare, show
 from lesson_lib.errors import LessonError
 from lesson_lib.history import History, Kind, Settings
 from lesson_lib.teach import store
-from lesson_lib.teach.card import SURE, Answered, card_html, card_text, name_of, reveal_html
+from lesson_lib.teach.card import SURE, LastAnswer, card_html, card_text, name_of, reveal_html
 from lesson_lib.teach.content import Question, find
-from lesson_lib.teach.message import Message, Outcome, Quiet, Shown
-from lesson_lib.teach.wire import Wire
+from lesson_lib.teach.kernel_link import KernelLink
+from lesson_lib.teach.message import Message, Outcome, QuietMessage, SelfShowing
 
 
 def confidence_of(entry: store.Entry) -> int:
@@ -29,7 +29,7 @@ def confidence_of(entry: store.Entry) -> int:
     return number if type(number) is int and number in SURE else 0
 
 
-class Asked(Shown):
+class AskedQuestion(SelfShowing):
     """A question in front of a learner.
 
     `answer("b", confidence=3)` answers it, again and again if need be.
@@ -59,11 +59,11 @@ class Asked(Shown):
         return self.answered.given
 
     @property
-    def answered(self) -> Answered:
+    def answered(self) -> LastAnswer:
         """What was answered last and first; an entry of another edition is no answer."""
         known = store.entries(self.item.id)
         keys = [key if (key := str(entry.get("answer"))) in tuple(self.item.keys) else "" for entry in known]
-        return Answered(keys[-1], confidence_of(known[-1]), keys[0]) if known and keys[-1] else Answered()
+        return LastAnswer(keys[-1], confidence_of(known[-1]), keys[0]) if known and keys[-1] else LastAnswer()
 
     def judge(self, key: str) -> Message:
         """Check a letter against the run(s) and say why."""
@@ -91,14 +91,14 @@ class Asked(Shown):
             return f"confidence is 1 (a guess), 2 (fairly sure) or 3 (sure), not {confidence!r}."
         return ""
 
-    def _said(self) -> Quiet:
+    def _said(self) -> QuietMessage:
         """What there is to say to the answer given last; the card says it, so it is not shown once more."""
         if not self.given:
-            return Quiet(Outcome.NOT_ATTEMPTED, f"Answer with {_listed(self.item.keys)}.")
+            return QuietMessage(Outcome.NOT_ATTEMPTED, f"Answer with {_listed(self.item.keys)}.")
         if self.item.kind != "prediction":
             said = self.judge(self.given)
-            return Quiet(said.outcome, said.text)
-        return Quiet(Outcome.NOTED, f"{self.answered.line} The run will tell.")
+            return QuietMessage(said.outcome, said.text)
+        return QuietMessage(Outcome.NOTED, f"{self.answered.line} The run will tell.")
 
     def plain(self) -> str:
         """The card as text."""
@@ -110,26 +110,26 @@ class Asked(Shown):
         return card_html(self.item, self.answered, {key: self.judge(key) for key in judged})
 
     def show(self) -> None:
-        """Show the card, and the wire to it where there is a kernel."""
+        """Show the card, and the link to it where there is a kernel."""
         super().show()
-        self.wire = Wire(name_of(self.item), self.hear)
-        self.wire.show()
+        self.link = KernelLink(name_of(self.item), self.hear)
+        self.link.show()
 
     def hear(self, said: str) -> None:
         """An answer from the card: "b3", or "b" without a confidence."""
         self.answer(said[:1], int(said[1:]) if said[1:] else None)
 
 
-def question(item_id: str) -> Asked:
+def question(item_id: str) -> AskedQuestion:
     """Show a question and return it, to be answered on its card or with `.answer("b", confidence=3)`."""
-    asked = Asked(find(item_id, Question))
+    asked = AskedQuestion(find(item_id, Question))
     asked.show()
     return asked
 
 
-def observe(item_id: str, *runs: History) -> Asked:
+def observe(item_id: str, *runs: History) -> AskedQuestion:
     """Ask what was to be seen in the run(s); the answer is checked against what happened in them."""
-    asked = Asked(find(item_id, Question), runs)
+    asked = AskedQuestion(find(item_id, Question), runs)
     asked.show()
     return asked
 
@@ -139,7 +139,7 @@ def _listed(keys: str) -> str:
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Revealed(Message):
+class RevealedRun(Message):
     """A run, and what it says to the prediction; `lines` is what it says to each option."""
 
     item: Question
@@ -150,13 +150,13 @@ class Revealed(Message):
         return reveal_html(self.item, super().rich(), self.lines)
 
 
-def reveal(run: History, predict: Asked, control: History | None = None,
+def reveal(run: History, predict: AskedQuestion, control: History | None = None,
            layout: str | None = None) -> Message:
     """The prediction beside what happened, then the picture; with `control`, both runs on one axis.
 
     `layout` is lanes, space-time or arrivals, as in `show`. LessonError when `predict` is no question.
     """
-    if not isinstance(predict, Asked):
+    if not isinstance(predict, AskedQuestion):
         raise LessonError("reveal takes the run and the question, as in reveal(run, predict) after "
                           'predict = question("...").')
     item, runs = predict.item, _runs(run, predict.item, control)
@@ -168,8 +168,8 @@ def reveal(run: History, predict: Asked, control: History | None = None,
         return Message(Outcome.INFO, f"This isn't the run that {item.id} asks about, so there's nothing "
                        "to judge. Run the cell under that question.", picture)
     said = _told_by(runs, item, predict.answered)
-    lines = {key: _told_by(runs, item, Answered(key, 0, key)) for key in item.keys}
-    return Revealed(said.outcome, said.text, picture, item=item, lines=lines)
+    lines = {key: _told_by(runs, item, LastAnswer(key, 0, key)) for key in item.keys}
+    return RevealedRun(said.outcome, said.text, picture, item=item, lines=lines)
 
 
 def _runs(run: History, item: Question, control: History | None) -> tuple[History, ...]:
@@ -193,7 +193,7 @@ def _what_was_tried(run: History) -> tuple[Settings, frozenset[tuple[str, ...]]]
     return run.settings, frozenset(event.values for event in run.of(Kind.SEND))
 
 
-def _told_by(runs: tuple[History, ...], item: Question, answered: Answered) -> Message:
+def _told_by(runs: tuple[History, ...], item: Question, answered: LastAnswer) -> Message:
     """What the runs say to an answer, or by themselves where there is none."""
     right, key = item.truth(*runs), answered.given
     shown = "None of the options describes this run."

@@ -2,9 +2,9 @@
 
 Without script, in a notebook that is not trusted or on paper, it is the question with its options and what
 was answered. With script (`card.js`) the options are buttons. What would be said to each option is with the
-card, out of sight, so that a page without a kernel can say it too. Where there is a kernel, a `Wire` takes
-the answer to it, and the kernel puts the card there anew: the notebook keeps it, so the next day it shows
-what was answered.
+card, out of sight, so that a page without a kernel can say it too. Where there is a kernel, a `KernelLink`
+takes the answer to it, and the kernel puts the card there anew: the notebook keeps it, so the next day it
+shows what was answered.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from lesson_lib.teach.content import Question
+from lesson_lib.teach.kernel_link import script
 from lesson_lib.teach.message import Message, box
-from lesson_lib.teach.wire import script
 from lesson_lib.text_table import inline_html
 
 SURE = {1: "a guess", 2: "fairly sure", 3: "sure"}
@@ -25,7 +25,7 @@ _LOOK = {"recall": ("From before.", "#56B4E9", "recall"),
          "observation": ("What did you see?", "#E69F00", "saw")}
 
 
-class Answered(NamedTuple):
+class LastAnswer(NamedTuple):
     """What was answered last, how sure that was (0: not said), and what was answered first.
 
     "" for nothing.
@@ -51,7 +51,7 @@ def card_text(item: Question, said: str) -> str:
     return f"{asked}\n{said or f'Answer in a cell, such as {_call(item)}.'}"
 
 
-def card_html(item: Question, answered: Answered, verdicts: Mapping[str, Message]) -> str:
+def card_html(item: Question, answered: LastAnswer, verdicts: Mapping[str, Message]) -> str:
     """The card. `verdicts` has what to say to each option at once.
 
     For a prediction nothing, the run tells.

@@ -75,7 +75,7 @@ class Message:
         return {"text/plain": repr(self), "text/html": self.rich()}
 
 
-class Quiet(Message):
+class QuietMessage(Message):
     """A message that is on the card of a question already; as the value of a cell it shows nothing."""
 
     def _ipython_display_(self) -> None:
@@ -86,7 +86,7 @@ class Quiet(Message):
         return Message(self.outcome, self.text, self.picture, self.code)
 
 
-class Shown:
+class SelfShowing:
     """Something that shows itself when it is made, and again only where a later cell asks for it."""
 
     _cell: int | None = None
@@ -103,12 +103,12 @@ class Shown:
     def show(self) -> None:
         """Put it under the running cell."""
         self._cell = cell_number()
-        self._handle = show_now(Displayed(self.plain(), self.rich()))
+        self._handle = show_now(HtmlOutput(self.plain(), self.rich()))
 
     def refresh(self) -> None:
         """Put it anew where it was shown last."""
         if self._handle is not None:
-            self._handle.update(Displayed(self.plain(), self.rich()))
+            self._handle.update(HtmlOutput(self.plain(), self.rich()))
 
     @property
     def is_in_this_cell(self) -> bool:
@@ -124,7 +124,7 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class Displayed:
+class HtmlOutput:
     """An ordinary output."""
 
     plain: str
@@ -174,12 +174,12 @@ def counted(things: Sequence[Thing], what: str) -> Iterator[Thing]:
             yield thing
     finally:  # also where the search ends before its last
         if shown is not None:
-            shown.update(Displayed("", ""))
+            shown.update(HtmlOutput("", ""))
 
 
 def _put(words: str, shown: Any) -> Any:
     """Show words under the running cell, in place of those shown before; nothing where there is no kernel."""
-    said = Displayed(words, box(words, "#56B4E9", 'role="status"'))
+    said = HtmlOutput(words, box(words, "#56B4E9", 'role="status"'))
     if shown is None:
         return show_now(said) if has_kernel() else None
     shown.update(said)

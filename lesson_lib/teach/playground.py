@@ -21,9 +21,9 @@ from lesson_lib.errors import LessonError
 from lesson_lib.faults import DELIVER, Fault, parse_fault, parse_script
 from lesson_lib.history import History, Kind
 from lesson_lib.teach.content import Scenario
-from lesson_lib.teach.message import Message, Outcome, Shown
+from lesson_lib.teach.kernel_link import KernelLink, script
+from lesson_lib.teach.message import Message, Outcome, SelfShowing
 from lesson_lib.teach.runs_ahead import MOST, RECORDS, encoded, key_of, runs_ahead
-from lesson_lib.teach.wire import Wire, script
 
 # What a menu calls a fault; a script calls it by its key. "" is none.
 REQUEST = {"": "arrives", "lose request": "is lost", "repeat": "comes twice", "refuse 6": "is refused"}
@@ -46,7 +46,7 @@ SWITCHES: dict[str, tuple[str, tuple[Any, ...]]] = {
 _numbers = count(1)
 
 
-class Playground(Shown):
+class Playground(SelfShowing):
     """`change(request, fault)` and `switch(idempotence=False)` run again; the picture does the same."""
 
     def __init__(self, scenario: Scenario) -> None:
@@ -121,7 +121,7 @@ class Playground(Shown):
             told = {"faults": self.faults, "run": drawn(self.run)}
         except LessonError as error:
             said = str(error)
-        self.wire.tell(asked=wanted["key"], said=said.replace("`", ""), **told)
+        self.link.tell(asked=wanted["key"], said=said.replace("`", ""), **told)
 
     def plain(self) -> str:
         """The call, and the run as text."""
@@ -132,10 +132,10 @@ class Playground(Shown):
         return playground_html(self.scenario, self.run, self.faults, self.name)
 
     def show(self) -> None:
-        """Show it, and the wire to it where there is a kernel."""
+        """Show it, and the link to it where there is a kernel."""
         super().show()
-        self.wire = Wire(self.name, self.hear)
-        self.wire.show()
+        self.link = KernelLink(self.name, self.hear)
+        self.link.show()
 
 
 def playground_html(scenario: Scenario, run: History, faults: Mapping[int, str], name: str = "") -> str:

@@ -12,6 +12,11 @@ def log_words(run: History) -> str:
     return f"`{' '.join(run.values())}`" if run.values() else "nothing"
 
 
+def log_is(*runs: History) -> str:
+    """What contradicts a wrong idea of the first run's log."""
+    return f"the log holds {log_words(runs[0])}."
+
+
 def copies(run: History, value: str) -> int:
     """How often a value lies in the log."""
     return Counter(run.values())[value]

@@ -8,15 +8,15 @@ Differs from Kafka in: what `simulate` differs in.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
-from itertools import combinations, product
 from typing import Any
 
 from lesson_lib.errors import LessonError
 from lesson_lib.history import Event, History, Kind
 from lesson_lib.sim import simulate
+from lesson_lib.teach.tasks.puzzle import schedules
 
 RECORDS, REQUESTS, MOST, LONGEST = 3, 5, 2, 7
 FAULTS = ("lose request", "lose ack", "repeat", "refuse 6")
@@ -42,20 +42,13 @@ def runs_ahead() -> dict[str, str]:
     """Name -> run, a word an event. Left out is a run of more than LONGEST requests: there is no room."""
     found = {}
     for settings in MODES:
-        for faults in _scripts(FAULTS if settings.get("acks") != 0 else WITHOUT_ANSWERS):
+        kinds = FAULTS if settings.get("acks") != 0 else WITHOUT_ANSWERS
+        for faults in schedules(REQUESTS, MOST, kinds):
             with suppress(LessonError):  # simulate says so of a request that is never sent
                 run = simulate(RECORDS, faults=faults, **settings)
                 if len(run.attempts) <= LONGEST:
                     found[key_of(faults, settings)] = encoded(run)
     return found
-
-
-def _scripts(faults: tuple[str, ...]) -> Iterator[dict[int, str]]:
-    """Every fault script that can be chosen, the one without faults first."""
-    for count in range(MOST + 1):
-        for requests in combinations(range(1, REQUESTS + 1), count):
-            for chosen in product(faults, repeat=count):
-                yield dict(zip(requests, chosen, strict=True))
 
 
 def encoded(run: History) -> str:

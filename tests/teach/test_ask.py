@@ -6,17 +6,18 @@ from typing import Any
 
 import pytest
 
+from lesson_lib import misconception_map, observe, progress, question, reveal
 from lesson_lib.errors import LessonError
-from lesson_lib.teach import misconception_map, observe, progress, question, reveal, store
-from lesson_lib.teach.ask import Asked
+from lesson_lib.teach import store
+from lesson_lib.teach.ask import AskedQuestion
 from lesson_lib.teach.content import find
-from lesson_lib.teach.message import Outcome, Quiet
+from lesson_lib.teach.message import Outcome, QuietMessage
 
 RUN = find("2.lost-ack").scenario.run()
 CONTROL = find("2.lost-request").scenario.run()
 
 
-def seen(asked: Asked) -> str:
+def seen(asked: AskedQuestion) -> str:
     """The card as it is without a script."""
     return asked.rich().partition("<script>")[0]
 
@@ -165,18 +166,18 @@ def test_dots_and_an_answer_on_its_own_card_show_nothing_more(monkeypatch: pytes
     assert asked.answer(...)._ipython_display_() is None  # type: ignore[func-returns-value]
     monkeypatch.setattr("lesson_lib.teach.message.cell_number", lambda: 7)
     asked.show()
-    assert isinstance(asked.answer("b"), Quiet)
+    assert isinstance(asked.answer("b"), QuietMessage)
     monkeypatch.setattr("lesson_lib.teach.message.cell_number", lambda: 8)
-    assert not isinstance(asked.answer("b"), Quiet), "in another cell it is said there"
+    assert not isinstance(asked.answer("b"), QuietMessage), "in another cell it is said there"
 
 
 def test_the_wire_takes_what_the_card_writes() -> None:
     asked = question("2.lost-ack")
     for written in ("b2", "c", "z3", "", "b9", "b", "a1"):
-        asked.wire.asked.value = written
+        asked.link.asked.value = written
     assert store.entries("2.lost-ack") == [{"answer": "b", "confidence": 2}, {"answer": "c"}, {"answer": "b"},
                                            {"answer": "a", "confidence": 1}]
-    assert asked.wire.box.layout.display == "none"
+    assert asked.link.box.layout.display == "none"
 
 
 def test_a_card_asks_how_sure_one_is_but_not_of_what_was_just_seen() -> None:

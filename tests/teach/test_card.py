@@ -10,7 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from lesson_lib.teach.ask import Asked, reveal
+from lesson_lib.teach.ask import AskedQuestion, reveal
 from lesson_lib.teach.content import find
 
 pytestmark = pytest.mark.browser
@@ -22,8 +22,8 @@ PLACES = {  # where a notebook's outputs stand on a page: an export has the clas
 @pytest.fixture(params=PLACES)
 def page(request: pytest.FixtureRequest, browser: Any, tmp_path: Path) -> Iterator[Any]:
     """A page with a prediction, its run, and a recalled question."""
-    asked = Asked(PREDICTION)
-    outputs = [asked.rich(), reveal(PREDICTION.scenario.run(), asked).rich(), Asked(RECALL).rich()]
+    asked = AskedQuestion(PREDICTION)
+    outputs = [asked.rich(), reveal(PREDICTION.scenario.run(), asked).rich(), AskedQuestion(RECALL).rich()]
     path = tmp_path / "page.html"
     path.write_text("<!doctype html><html lang='en'><meta charset='utf-8'><title>Page</title><main>"
                     f"{''.join(map(PLACES[request.param].format, outputs))}</main>", encoding="utf-8")

@@ -10,8 +10,7 @@ import pytest
 from lesson_lib.errors import LessonError
 from lesson_lib.teach.content import Question, Scenario, all_items, find, lesson_items
 from lesson_lib.teach.message import Message, Outcome
-from lesson_lib.teach.tasks import Task
-from lesson_lib.teach.tasks.task import Given
+from lesson_lib.teach.tasks.task import SampleAnswer, Task
 from lesson_lib.text_table import inline_html
 
 QUESTIONS = [item for item in all_items() if isinstance(item, Question)]
@@ -28,7 +27,7 @@ def cases(which: str) -> list:
 @cache
 def said_to(task_id: str, which: str, number: int) -> Message:
     """What is said to one of the author's answers; each is checked once."""
-    given: Given = getattr(find(task_id), which)[number]
+    given: SampleAnswer = getattr(find(task_id), which)[number]
     return find(task_id).check(given.answer, **given.settings)
 
 

@@ -11,8 +11,7 @@ import pytest
 
 from lesson_lib.errors import LessonError
 from lesson_lib.sim import simulate
-from lesson_lib.teach import playground
-from lesson_lib.teach.playground import ANSWER, MORE, REQUEST, SWITCHES, Playground
+from lesson_lib.teach.playground import ANSWER, MORE, REQUEST, SWITCHES, Playground, playground
 from lesson_lib.teach.runs_ahead import encoded
 
 FAULTS = [fault for fault in (*REQUEST, *ANSWER, *MORE) if fault]
@@ -20,8 +19,8 @@ FAULTS = [fault for fault in (*REQUEST, *ANSWER, *MORE) if fault]
 
 def asked(ground: Playground, faults: dict[int, str], **settings: Any) -> dict[str, Any]:
     """What the playground sends back when the picture asks for that."""
-    ground.wire.asked.value = json.dumps({"key": str(faults), "faults": faults, "settings": {"idempotence": False, **settings}})
-    told = json.loads(unescape(ground.wire.told.value))
+    ground.link.asked.value = json.dumps({"key": str(faults), "faults": faults, "settings": {"idempotence": False, **settings}})
+    told = json.loads(unescape(ground.link.told.value))
     assert told["asked"] == str(faults)
     return told
 

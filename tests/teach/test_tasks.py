@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from lesson_lib import as_rule, exercise
 from lesson_lib.core.producer_state import Appended, Duplicate, judge
 from lesson_lib.errors import LessonError
 from lesson_lib.sim import simulate
-from lesson_lib.teach import as_rule, exercise, store
+from lesson_lib.teach import store
 from lesson_lib.teach.content import all_items, find, scenario
 from lesson_lib.teach.lessons import rules_02
 from lesson_lib.teach.message import Outcome

@@ -22,7 +22,16 @@ from typing import Any
 from lesson_lib.history import History, Kind
 from lesson_lib.teach.content import Option, Question, scenario
 from lesson_lib.teach.lessons import rules_02 as rules
-from lesson_lib.teach.readings import acks, all_ok, copies, log_words, offsets_told, requests, told_words
+from lesson_lib.teach.readings import (
+    acks,
+    all_ok,
+    copies,
+    log_is,
+    log_words,
+    offsets_told,
+    requests,
+    told_words,
+)
 from lesson_lib.teach.tasks.learner_rule import RuleTask
 from lesson_lib.teach.tasks.puzzle import PuzzleTask
 from lesson_lib.teach.tasks.task import given
@@ -39,11 +48,6 @@ REFUSED_FIRST = scenario(4, in_flight=5, faults={1: "refuse 19"}, idempotence=Fa
 def holds(*values: str) -> Any:
     """The claim that the log holds exactly these values, in this order."""
     return lambda run: run.values() == list(values)
-
-
-def log_is(run: History) -> str:
-    """What contradicts a wrong idea of the log."""
-    return f"the log holds {log_words(run)}."
 
 
 RECALL = (

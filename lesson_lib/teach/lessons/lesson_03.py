@@ -24,7 +24,7 @@ from lesson_lib.core.producer_state import Appended, Duplicate, ProducerStateEnt
 from lesson_lib.explorer.wrong_brokers import BufferAndSort, DedupeByContent
 from lesson_lib.history import History
 from lesson_lib.teach.content import Option, Question, scenario
-from lesson_lib.teach.readings import copies, log_words, offsets_told, requests, told_words
+from lesson_lib.teach.readings import copies, log_is, log_words, offsets_told, requests, told_words
 from lesson_lib.teach.scenarios import OwnRule
 from lesson_lib.teach.tasks.function import ValueTask
 from lesson_lib.teach.tasks.puzzle import MutantTask
@@ -34,11 +34,6 @@ TWO_COFFEES = scenario(("coffee", "coffee"))
 LOST_ACK = scenario(("coffee", "coffee"), faults={2: "lose ack"})
 LOST_ACK_PLAIN = scenario(("coffee", "coffee"), faults={2: "lose ack"}, idempotence=False)
 ONE_LOST_ACK = scenario(1, faults={1: "lose ack"}, retries=0, idempotence=False)
-
-
-def log_is(*runs: History) -> str:
-    """What contradicts a wrong idea of the log."""
-    return f"the log holds {log_words(runs[0])}."
 
 
 RECALL = (

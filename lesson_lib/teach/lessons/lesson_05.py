@@ -23,7 +23,7 @@ from collections import Counter
 
 from lesson_lib.history import History, Kind
 from lesson_lib.teach.content import Option, Question, scenario
-from lesson_lib.teach.readings import copies, log_words, told_words
+from lesson_lib.teach.readings import copies, log_is, log_words, told_words
 from lesson_lib.teach.tasks.function import ValueTask
 from lesson_lib.teach.tasks.puzzle import FAULTS, PuzzleTask
 from lesson_lib.teach.tasks.task import given
@@ -35,11 +35,6 @@ LOST_REQUESTS = scenario(1, faults={"1+": "lose request"}, **SHORT)
 RESENT = scenario(2, faults={"1-4": "lose ack"}, resend=True, **SHORT)
 COMMITS_AFTER = scenario(4, consumer={"commit": "after", "crash_at": 2})
 COMMITS_BEFORE = scenario(4, consumer={"commit": "before", "crash_at": 2})
-
-
-def log_is(*runs: History) -> str:
-    """What contradicts a wrong idea of the log."""
-    return f"the log holds {log_words(runs[0])}."
 
 
 def ids(run: History) -> list[int]:

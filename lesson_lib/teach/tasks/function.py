@@ -94,7 +94,7 @@ class BoundTask(Task):
 
 
 @dataclass(frozen=True, kw_only=True)
-class OfFunction(Task):
+class TaskWithFunction(Task):
     """The answer is a function called `name`, handed in itself."""
 
     name: str
@@ -117,7 +117,7 @@ class OfFunction(Task):
 
 
 @dataclass(frozen=True, kw_only=True)
-class FunctionTask(OfFunction):
+class FunctionTask(TaskWithFunction):
     """`truth` is the author's function, `inputs` what both are called with, `show` words for an input."""
 
     truth: Callable[[Any], Any]
@@ -139,7 +139,7 @@ class FunctionTask(OfFunction):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlayTask(OfFunction):
+class PlayTask(TaskWithFunction):
     """The function plays a part: it gets a new `Transactions`.
 
     `missing` says what the run lacks, "" for nothing.

@@ -29,7 +29,7 @@ from lesson_lib.sim import simulate
 from lesson_lib.teach.message import Message, counted
 from lesson_lib.teach.readings import log_words
 from lesson_lib.teach.tasks import bounded
-from lesson_lib.teach.tasks.function import OfFunction
+from lesson_lib.teach.tasks.function import TaskWithFunction
 from lesson_lib.teach.tasks.task import NotYet, right, wrong
 
 Accept = Callable[["SeenBatch", dict[Any, Any]], bool | str]
@@ -155,7 +155,7 @@ def _frozen(memory: dict[Any, Any]) -> bytes:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RuleTask(OfFunction):
+class RuleTask(TaskWithFunction):
     """`worlds` are arguments of `explore`, each walked with up to `faults` faults.
 
     `forbidden` names what fails the rule.

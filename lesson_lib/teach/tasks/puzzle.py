@@ -16,7 +16,7 @@ from lesson_lib.history import History
 from lesson_lib.teach.content import Scenario
 from lesson_lib.teach.message import Message, counted
 from lesson_lib.teach.readings import log_words, told_words
-from lesson_lib.teach.tasks.task import Outside, Task, right, wrong
+from lesson_lib.teach.tasks.task import NotAskedHere, Task, right, wrong
 
 FAULTS = ("lose ack", "lose request", "refuse 19", "store and answer 20", "repeat")
 IMPOSSIBLE = "impossible"
@@ -60,11 +60,11 @@ class ScriptTask(Task):
         for name, value in settings.items():
             if name not in self.free:
                 known = " and ".join(("the faults", *self.free))
-                raise Outside(f"You can't choose {name}= here. You choose {known}.")
+                raise NotAskedHere(f"You can't choose {name}= here. You choose {known}.")
             if value not in self.free[name]:
-                raise Outside(f"{name}={value!r} is not one of {', '.join(map(repr, self.free[name]))}.")
+                raise NotAskedHere(f"{name}={value!r} is not one of {', '.join(map(repr, self.free[name]))}.")
         if (number := _faults_in(script)) > self.budget:
-            raise Outside(f"Your script has {number} faults. You may use {self.budget}.")
+            raise NotAskedHere(f"Your script has {number} faults. You may use {self.budget}.")
         return script
 
 
@@ -102,7 +102,7 @@ class PuzzleTask(ScriptTask):
             return self._claim()
         script = self.script_of(answer, settings)
         if strange := self._strange(script):
-            raise Outside(f"'{strange}' is a fault, but it doesn't count in this exercise. Choose from "
+            raise NotAskedHere(f"'{strange}' is a fault, but it doesn't count in this exercise. Choose from "
                           f"{', '.join(self.kinds)}.")
         run = self.scenario.run(faults=str(script), **settings)
         if self.reached(run):
@@ -190,7 +190,7 @@ class MutantTask(ScriptTask):
         if values is None:
             return self.scenario
         if not self.choose_values:
-            raise Outside("You can't choose values= here. You choose the faults.")
+            raise NotAskedHere("You can't choose values= here. You choose the faults.")
         return Scenario(values if isinstance(values, int) else tuple(values), self.scenario.settings)
 
 

@@ -20,7 +20,7 @@ from lesson_lib.draw.picture import Picture
 from lesson_lib.errors import LessonError
 from lesson_lib.teach import store
 from lesson_lib.teach.content import find
-from lesson_lib.teach.message import Message, Outcome, Shown, box
+from lesson_lib.teach.message import Message, Outcome, SelfShowing, box
 from lesson_lib.text_table import inline_html
 
 _LONGEST = 2000  # characters of an answer that are kept
@@ -30,7 +30,7 @@ class NotYet(LessonError):
     """Nothing to judge yet, such as a function that returns nothing."""
 
 
-class Outside(LessonError):
+class NotAskedHere(LessonError):
     """It can be run, but the exercise does not ask about it.
 
     Too many faults, or one that does not count here.
@@ -38,7 +38,7 @@ class Outside(LessonError):
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class SampleAnswer:
     """How `check` is called: `check(*answer, **settings)`."""
 
     answer: Any
@@ -52,9 +52,9 @@ class Given:
         return f"task.check({', '.join([repr(self.answer), *settings])})"
 
 
-def given(answer: Any, **settings: Any) -> Given:
+def given(answer: Any, **settings: Any) -> SampleAnswer:
     """An answer as its author writes it down: `given({2: "lose ack"}, in_flight=5)`."""
-    return Given(answer, settings)
+    return SampleAnswer(answer, settings)
 
 
 def source_of(answer: Any) -> str:
@@ -82,8 +82,8 @@ class Task:
     id: str
     text: str
     hints: tuple[str, ...]
-    right: tuple[Given, ...]
-    wrong: tuple[Given, ...]
+    right: tuple[SampleAnswer, ...]
+    wrong: tuple[SampleAnswer, ...]
     explanation: str
     kind: str = "exercise"
 
@@ -95,7 +95,7 @@ class Task:
             return self.judge(answer, **settings)
         except NotYet as error:
             return Message(Outcome.NOT_ATTEMPTED, str(error))
-        except Outside as error:
+        except NotAskedHere as error:
             return Message(Outcome.OUTSIDE, str(error))
         except LessonError as error:
             return Message(Outcome.CANNOT_RUN, str(error))
@@ -136,7 +136,7 @@ def right(sentence: str, picture: Picture | None = None) -> Message:
     return Message(Outcome.RIGHT, sentence, picture)
 
 
-class Exercise(Shown):
+class Exercise(SelfShowing):
     """`check(...)` judges an answer, `hint()` says more each time, `solution()` shows one that passes."""
 
     def __init__(self, task: Task) -> None:

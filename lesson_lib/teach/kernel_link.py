@@ -1,8 +1,8 @@
 """What joins an output to the kernel: its script, and two fields that nobody sees.
 
 An output is plain HTML with a script (`card.js`, `playground.js`) behind it, so it is there in every front
-end, on any page and the next day. Where there is a kernel, a wire comes with it: the script writes into one
-field, the kernel answers in the other. A wire whose kernel is gone is nowhere shown, as a widget would be.
+end, on any page and the next day. Where there is a kernel, a link comes with it: the script writes into one
+field, the kernel answers in the other. A link whose kernel is gone is nowhere shown, as a widget would be.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from lesson_lib.teach.message import has_kernel, show_now
 def script(name: str, /, **data: Any) -> str:
     """The script of that name for the element before it, with its data."""
     told = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
-    return f"<script>{_source('wire.js')}\n{_source(name)}(document.currentScript, {told});</script>"
+    return f"<script>{_source('kernel_link.js')}\n{_source(name)}(document.currentScript, {told});</script>"
 
 
 @cache
@@ -30,7 +30,7 @@ def _source(name: str) -> str:
     return resources.files("lesson_lib.teach").joinpath(name).read_text(encoding="utf-8").strip()
 
 
-class Wire:
+class KernelLink:
     """`hear` gets what the script of the output `name` sends, `tell` answers it."""
 
     def __init__(self, name: str, hear: Callable[[str], Any]) -> None:

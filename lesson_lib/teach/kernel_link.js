@@ -1,4 +1,4 @@
-// What a card and a playground share: where they are, whose keys are whose, and the wire to the kernel (see wire.py).
+// What a card and a playground share: where they are, whose keys are whose, and the wire to the kernel (see kernel_link.py).
 window.lessonWire ??= (() => {
   const page = !document.getElementById("jupyter-config-data") && !/vscode/.test(document.body.className);
   const make = (tag, attributes, html = "") => {
