@@ -18,7 +18,7 @@ course makes itself:
 
 from __future__ import annotations
 
-import itertools
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -128,68 +128,54 @@ def _suspicion(earlier: Event, event: Event) -> Anomaly:
 
 def from_the_wire(run: History) -> WireHistory:
     """The same run with retries recognised by what they are, and cells of the log given to their batches."""
-    run = _told_apart(run)
-    numbers = _first_tries(run.events)
-    events = tuple(_renumbered(run.events, numbers))
-    logs = {key: tuple(_with_batch(cells, key, events, numbers)) for key, cells in run.logs.items()}
+    seen = BatchesByContent()
+    events = tuple(map(seen.renumbered, run.events))
+    logs = {key: tuple(_with_batch(cells, key, events, seen.same_bytes)) for key, cells in run.logs.items()}
     return WireHistory(events, logs, run.settings)
 
 
-def _told_apart(run: History) -> History:
-    """Without numbers, equal bytes are the same batch again only after its last try failed; else they are
-    another record of the application, under a number of its own."""
-    sent = [event for event in run.events if event.kind == Kind.SEND and event.batch >= 0]
-    numbers = itertools.count()
-    now: dict[int, list[int]] = {}  # number by the bytes -> the numbers of all that have these bytes
-    of_attempt: dict[int, int] = {}
-    failed: set[int] = set()
-    events = []
-    if all(event.producer_id >= 0 for event in sent):
-        return run
-    for event in run.events:
+class BatchesByContent:
+    """Counts batches and their tries anew, whatever bytes a retry has.
+
+    `same_bytes`: the batches that have the same bytes, by the number that the run has for these bytes. With
+    a producer's numbers, the same bytes are the same batch. Without, they are the same batch again only after
+    its last try failed; else another record of the application.
+    """
+
+    def __init__(self) -> None:
+        self.same_bytes: dict[int, list[int]] = {}
+        self._tries: Counter[int] = Counter()
+        self._of_request: dict[int, tuple[int, int]] = {}  # batch and try
+        self._waiting: dict[int, Event] = {}  # idempotent batches without an ok
+        self._failed: set[int] = set()
+
+    def renumbered(self, event: Event) -> Event:
+        """The next event, under the number of its batch and of its try."""
         if event.kind == Kind.SEND and event.batch >= 0:
-            alike = now.setdefault(event.batch, [])
-            again = alike[:1] if event.producer_id >= 0 else [one for one in alike if one in failed]
-            of_attempt[event.attempt] = again[0] if again else next(numbers)
-            alike += [of_attempt[event.attempt]] * (not again)
-        if event.kind in OF_A_BATCH and event.attempt in of_attempt:
-            event = replace(event, batch=of_attempt[event.attempt])
-        failed = _failed_after(event, failed)
-        events.append(event)
-    logs = {key: tuple(_shared_out(cells, key, now, events)) for key, cells in run.logs.items()}
-    return History(tuple(events), logs, run.settings)
+            batch = self._sent(event)
+            self._tries[batch] += 1
+            self._of_request[event.attempt] = batch, self._tries[batch]
+        if event.kind not in OF_A_BATCH or event.attempt not in self._of_request:
+            return event
+        batch, try_no = self._of_request[event.attempt]
+        event = replace(event, batch=batch, try_no=try_no)
+        self._failed = _failed_after(event, self._failed)
+        if event.kind == Kind.ACK and not event.error:
+            self._waiting.pop(batch, None)
+        return event
 
-
-def _shared_out(cells: Iterable[LogCell], key: TopicPartition, now: Mapping[int, Sequence[int]],
-                events: Iterable[Event]) -> Iterator[LogCell]:
-    """Cells with equal bytes for those that were stored there, where an answer says so, else in order."""
-    stored = {event.offset: event.batch for event in events if (event.topic, event.partition) == key
-              and event.kind == Kind.VERDICT and event.what == "stored"}
-    left = {batch: [one for one in alike if one not in stored.values()] for batch, alike in now.items()}
-    at: dict[int, int] = {}  # base offset -> batch
-    for cell in cells:
-        alike = now.get(cell.batch, [])
-        if cell.base_offset not in at:
-            free = left.get(cell.batch)
-            by_bytes = free.pop(0) if free else alike[0] if alike else cell.batch
-            known = stored.get(cell.base_offset) if cell.producer_id < 0 else None
-            at[cell.base_offset] = by_bytes if known is None else known
-        yield replace(cell, batch=at[cell.base_offset])
-
-
-def _first_tries(events: Iterable[Event]) -> dict[int, int]:
-    """Batch -> the batch that it is a retry of, itself for a first try."""
-    numbers: dict[int, int] = {}
-    waiting: dict[int, Event] = {}  # idempotent batches without an ok
-    for event in events:
-        if event.kind == Kind.SEND and event.batch not in numbers:
-            earlier = (one for one in waiting.values() if _is_retry(event, one))
-            numbers[event.batch] = next((one.batch for one in earlier), event.batch)
-            if event.producer_id >= 0:
-                waiting.setdefault(numbers[event.batch], event)
-        elif event.kind == Kind.ACK and not event.error:
-            waiting.pop(numbers.get(event.batch, event.batch), None)
-    return numbers
+    def _sent(self, event: Event) -> int:
+        alike = self.same_bytes.setdefault(event.batch, [])
+        if event.producer_id < 0:
+            again = [one for one in alike if one in self._failed]
+        else:
+            again = alike or [one for one, first in self._waiting.items() if _is_retry(event, first)]
+        batch = again[0] if again else len(self._tries)
+        if batch not in alike:
+            self.same_bytes[event.batch] = [*alike, batch]
+        if event.producer_id >= 0 and not again:
+            self._waiting[batch] = event
+        return batch
 
 
 def _is_retry(event: Event, earlier: Event) -> bool:
@@ -200,29 +186,25 @@ def _is_retry(event: Event, earlier: Event) -> bool:
     return event.base_sequence == earlier.base_sequence if same_producer else event.producer_id >= 0
 
 
-def _renumbered(events: Iterable[Event], numbers: Mapping[int, int]) -> Iterator[Event]:
-    """The events of retries under the number of their batch, tries counted through."""
-    tries: dict[int, int] = {}
-    try_of: dict[int, int] = {}  # request -> try
-    for event in events:
-        if event.kind not in OF_A_BATCH or event.batch not in numbers:
-            yield event
-            continue
-        batch = numbers[event.batch]
-        if event.kind == Kind.SEND:
-            try_of[event.attempt] = tries[batch] = tries.get(batch, 0) + 1
-        yield replace(event, batch=batch, try_no=try_of.get(event.attempt, event.try_no))
-
-
 def _with_batch(cells: Iterable[LogCell], key: TopicPartition, events: Iterable[Event],
-                numbers: Mapping[int, int]) -> Iterator[LogCell]:
-    """Cells under the number of their batch: that of the bytes, else the one that was stored there.
+                same_bytes: Mapping[int, Sequence[int]]) -> Iterator[LogCell]:
+    """Cells under the number of their batch: that of the bytes where these have one, else the one that was
+    stored there, else in order one of those with these bytes of which no answer says where they are.
 
     A broker may write other bytes than it was sent, such as its own time (LogAppendTime).
     """
-    stored = {event.offset: event.batch for event in events
-              if (event.topic, event.partition) == key
+    stored = {event.offset: event.batch for event in events if (event.topic, event.partition) == key
               and event.kind == Kind.VERDICT and event.what == "stored"}
+    left = {data: [one for one in alike if one not in stored.values()] for data, alike in same_bytes.items()}
+    at: dict[int, int] = {}  # base offset -> batch
     for cell in cells:
-        known = numbers.get(cell.batch, cell.batch)
-        yield replace(cell, batch=known if known >= 0 else stored.get(cell.base_offset, -1))
+        if cell.base_offset not in at:
+            alike = same_bytes.get(cell.batch, ())
+            if alike and cell.producer_id >= 0:
+                at[cell.base_offset] = alike[0]
+            elif cell.base_offset in stored:
+                at[cell.base_offset] = stored[cell.base_offset]
+            else:
+                free = left.get(cell.batch) or list(alike[:1]) or [-1]
+                at[cell.base_offset] = free.pop(0)
+        yield replace(cell, batch=at[cell.base_offset])
