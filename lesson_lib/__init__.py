@@ -42,7 +42,7 @@ _HOMES = {
     "progress": "teach.progress", "misconception_map": "teach.progress", "playground": "teach.playground",
     "start_lab": "lab", "forge": "lab.forge", "fetch_batches": "lab.forge",
     "explain_header": "lab.header_table",
-    "measure_cost": "lab.cost", "measure_distance": "lab.distance_cost",
+    "measure_cost": "lab.cost", "measure_distance": "lab.cost",
     "every_schedule": "lab.every_schedule",
 }
 __all__ = ["__version__", *_HOMES]

@@ -20,7 +20,7 @@ from lesson_lib.broker.handlers.transactions import abort_timed_out
 from lesson_lib.core.kafka_version import DEFAULT_VERSION, KafkaVersion
 from lesson_lib.core.partition_log import PartitionLog
 from lesson_lib.errors import LessonError
-from lesson_lib.wire.server import Served, ServerThread
+from lesson_lib.wire.server import Served, Server, ServerThread
 
 EXPIRATION_CHECK_MS = 600_000  # producer.id.expiration.check.interval.ms
 EVERY_ADDRESS = ("", "0.0.0.0", "::")
@@ -36,11 +36,11 @@ class EmbeddedBroker(Served):
 
     def __init__(self, version: str | KafkaVersion = "4.4", port: int = 0, host: str = "127.0.0.1",
                  advertised: tuple[str, int] | None = None, auto_create_topics: bool = False,
-                 server: Callable[..., ServerThread] = ServerThread) -> None:
+                 server: Callable[..., Server] = ServerThread) -> None:
         self.cluster = Cluster(KafkaVersion.of(version), auto_create_topics=auto_create_topics)
         self.advertised = advertised
         serve = partial(connection.serve, self.cluster)
-        self._server = server(serve, host, port, "embedded broker", self._look_at_clock)
+        self._server = server(serve, host=host, port=port, name="embedded broker", chore=self._look_at_clock)
         self._expiration_check_at = self.cluster.now() + EXPIRATION_CHECK_MS
 
     def _look_at_clock(self) -> None:

@@ -13,7 +13,7 @@ from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.errors import LessonError
 from lesson_lib.lab.compose import compose_address
 from lesson_lib.wire import probe
-from lesson_lib.wire.server import ServerThread
+from lesson_lib.wire.server import Server, ServerThread
 
 VARIABLE = "KAFKA_BOOTSTRAP_SERVERS"
 PATIENCE_SECONDS, COMPOSE_SECONDS = 2.0, 0.5
@@ -33,7 +33,7 @@ class Choice:
     sentence: str
     embedded: EmbeddedBroker | None = None
     hooks: dict[str, Callable[[], None]] = field(default_factory=dict)
-    server: Callable[..., ServerThread] = ServerThread
+    server: Callable[..., Server] = ServerThread
     leave: Callable[[], None] = lambda: None
     suffix: str = ""
 

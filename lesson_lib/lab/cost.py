@@ -1,9 +1,12 @@
-"""What idempotence costs on this machine: how long `send(...).get()` takes with three settings, as ratios
-of medians.
+"""What idempotence costs, as ratios of times with three settings: on this machine, and far from the broker.
 
-The three producers send in turn, record by record, so a busy moment meets all of them. Bytes are counted,
-not timed. What a single broker cannot show is the price of `acks="all"` with several replicas, which is the
-one that matters.
+`measure_cost` times one `send(...).get()` after another. The three producers send in turn, record by record,
+so a busy moment meets all of them. Bytes are counted, not timed. What a single broker cannot show is the
+price of `acks="all"` with several replicas, which is the one that matters.
+
+`measure_distance` times forty batches of one record over a distance. A client that keeps one batch of a
+partition on its way waits a whole round trip for each; one that keeps five waits for a fifth of that. In a
+virtual world the clock is the world's, and the result is exact.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lesson_lib.lab.forge import fetch_batches
-from lesson_lib.text_table import wrap_output
+from lesson_lib.text_table import TextTable, wrap_output
 
 SETTINGS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("acks=1, idempotence off", {"acks": 1, "enable_idempotence": False}),
@@ -23,6 +26,8 @@ SETTINGS: tuple[tuple[str, dict[str, Any]], ...] = (
     ('acks="all", idempotence on', {"acks": "all", "enable_idempotence": True}),
 )
 VALUE = b"x" * 100
+# Each record is a batch of its own; the last one waits for all others, so a busy machine needs patience.
+SINGLY = {"batch_size": 0, "delivery_timeout_ms": 60_000, "request_timeout_ms": 30_000}
 ROUNDS = 5
 UNTIMED = ("In a virtual world only the network takes time, so computing time can't be measured here. On "
            "your own computer (`make lab`), start_lab(world='sockets') measures it.")
@@ -81,3 +86,31 @@ def _seconds(producer: Any, topic: str) -> float:
     start = time.perf_counter()
     producer.send(topic, VALUE).get()
     return time.perf_counter() - start
+
+
+def measure_distance(lab: Any, milliseconds: float = 25, records: int = 40) -> TextTable:
+    """Send `records` batches of one record to one partition over `milliseconds` each way, and wait for every
+    ack.
+
+    The times are relative to the first setting's. LessonError when the broker is gone.
+    """
+    times = [seconds_over(lab, milliseconds / 1000, records, options) for _, options in SETTINGS]
+    rows = tuple((name, f"{seconds / times[0]:.1f}") for (name, _),
+                 seconds in zip(SETTINGS, times, strict=True))
+    return TextTable(f"{records} batches to one partition, {milliseconds:g} ms each way",
+                     ("settings", "relative time"), rows)
+
+
+def seconds_over(lab: Any, distance: float, records: int, options: dict[str, Any]) -> float:
+    """How long the batches take on a new producer whose connections are `distance` seconds long."""
+    topic = lab.topic("distance")
+    lab.proxy.distance = distance
+    try:
+        with lab.producer(**SINGLY, **options) as producer:
+            producer.send(topic, VALUE).get()
+            start = time.monotonic()
+            for future in [producer.send(topic, VALUE) for _ in range(records)]:
+                future.get()
+            return time.monotonic() - start
+    finally:
+        lab.proxy.distance = 0.0

@@ -11,10 +11,10 @@ client) and is set for a duplicate.
 from __future__ import annotations
 
 import re
-import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from time import time  # by name: the toy's clock is that on the wall, in every world
 from typing import Any, Protocol
 
 from lesson_lib.core.batch import Batch
@@ -129,7 +129,7 @@ class ToyBench:
 
     def now(self) -> int:
         """The time of the cell: the toy is in no world."""
-        return int(time.time() * 1000)
+        return int(time() * 1000)
 
     def memory(self) -> list[MemoryRow]:
         """The toy's memory; unlike a broker's answer it could show all five ranges (`log.producers`)."""

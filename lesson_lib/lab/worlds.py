@@ -13,6 +13,7 @@ from functools import partial
 from lesson_lib.broker.embedded import EmbeddedBroker
 from lesson_lib.errors import LessonError
 from lesson_lib.lab.choose_broker import VARIABLE, Choice, of_embedded
+from lesson_lib.wire.server import Server
 
 IN_PAGE = sys.platform == "emscripten"
 WORLD, WORLDS = "LESSON_WORLD", ("sockets", "virtual")
@@ -43,11 +44,11 @@ def choose_virtual(broker: str | EmbeddedBroker | None, version: str) -> Choice:
         raise LessonError(f"{VARIABLE} names a broker, and a virtual world reaches none: take the variable "
                           f"away with %env {VARIABLE}=, or take start_lab(world='sockets').")
     from lesson_lib.lab.virtual import seams  # with all of kafka-python
-    from lesson_lib.lab.virtual.sockets import VirtualServer
+    from lesson_lib.lab.virtual.connections import HOST
     world = seams.enter()
-    server = partial(VirtualServer, world)
+    server = partial(Server, loop=world, host=HOST)
     try:
-        choice = of_embedded(EmbeddedBroker(version, server=server).start())
+        choice = of_embedded(EmbeddedBroker(version, host=HOST, server=server).start())
     except ValueError as error:
         seams.leave(world)
         raise LessonError(str(error)) from None

@@ -27,7 +27,7 @@ from lesson_lib.proxy.connection import GONE, ClientSide, ProxyState, ReadReques
 from lesson_lib.proxy.recording import BatchSent, Recording, write_down
 from lesson_lib.wire import messages, probe
 from lesson_lib.wire.messages import Address, Request
-from lesson_lib.wire.server import Connection, Served, ServerThread
+from lesson_lib.wire.server import Connection, Served, Server, ServerThread
 
 LOOK_SECONDS = 1.0
 QUIET_SECONDS, WINDOW_SECONDS, TICK = 0.03, 2.0, 0.001
@@ -37,7 +37,7 @@ class FaultProxy(Served, ProxyState):
     """A proxy for the broker at `upstream` (host, port); see `ProxyState`. `server` serves it."""
 
     def __init__(self, upstream: Address, hooks: Mapping[str, Callable[[], None]] | None = None,
-                 port: int = 0, server: Callable[..., ServerThread] = ServerThread) -> None:
+                 port: int = 0, server: Callable[..., Server] = ServerThread) -> None:
         super().__init__(upstream, hooks or {}, self._also_for)
         self.trouble = ""  # why the broker did not answer when it was last asked
         self.distance = 0.0  # seconds that everything takes each way, on connections made from now on

@@ -1,4 +1,5 @@
-"""A thread with its own event loop that runs one asyncio server, and that can be stopped without a trace.
+"""A server on asyncio that can be stopped without a trace: in a thread with an event loop of its own, or on a
+loop that somebody else runs.
 
 It must not run on a notebook's own loop: a blocking client would starve the server it waits for. Used by the
 embedded broker and by the fault proxy; no other thread is started for either.
@@ -11,9 +12,9 @@ import atexit
 import errno
 import os
 import sys
-import threading
 from collections.abc import Awaitable, Callable
 from functools import partial
+from threading import Event, Thread, current_thread  # by name: threads are real ones in every world
 from typing import Any, Self, TypeVar
 
 from lesson_lib.errors import LessonError
@@ -27,23 +28,20 @@ OUT_OF_FILES_ADVICE = "this process can open no more files; close some, or allow
 BACKLOG = 1024  # clients that may knock at the same moment
 
 
-class ServerThread:
-    """Runs `connection(reader, writer)` for every client in a task, and `chore` once a second."""
+class Server:
+    """Runs `connection(reader, writer)` for every client in a task, and `chore` once a second, on `loop`."""
 
     def __init__(self, connection: Connection, host: str = "127.0.0.1", port: int = 0, name: str = "server",
-                 chore: Callable[[], None] | None = None) -> None:
+                 chore: Callable[[], None] | None = None, loop: Any = None) -> None:
         self.host, self.port, self.name = host, port, name
-        self._connection, self._chore = connection, chore
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
+        self._connection, self._chore, self._loop = connection, chore, loop
         self._servers: list[asyncio.Server] = []
         self._clients: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
-        self._said_out_of_files = False
 
     @property
     def running(self) -> bool:
-        """Whether the thread is there and serving."""
-        return self._thread is not None and self._thread.is_alive()
+        """Whether it was started and not stopped."""
+        return bool(self._servers)
 
     @property
     def address(self) -> str:
@@ -52,78 +50,44 @@ class ServerThread:
 
     def start(self) -> None:
         """Listen; afterwards `port` is the real one. LessonError where the port or the address isn't ours."""
-        ready, failure = threading.Event(), list[OSError | OverflowError]()
-        self._thread = threading.Thread(target=self._run, args=(ready, failure), name=self.name, daemon=True)
-        self._thread.start()
-        ready.wait()
-        if failure:
-            self._thread.join()
-            raise self._not_listening(failure[0]) from None
+        try:
+            self._start()
+        except (OSError, OverflowError) as error:  # the second is for a port above 65535
+            raise LessonError(f"Nothing can listen on {self.address} ({_reason(error)}); "
+                              f"{_advice(error)}.") from None
         atexit.register(self.stop)
 
+    def _start(self) -> None:
+        self._loop.run_until_complete(self._begin())
+
     def stop(self) -> None:
-        """Close the listening socket and every connection, end the thread; once more does nothing."""
+        """Close the listening socket and every connection; once more does nothing."""
         atexit.unregister(self.stop)
-        if self._loop is not None and self.running:
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join(STOP_SECONDS)
-        self._thread = None
+        if self.running:
+            self._stop()
+
+    def _stop(self) -> None:
+        self._loop.run_until_complete(self._end())
 
     def call(self, function: Callable[[], Result]) -> Result:
-        """Run `function` on the server's thread and return its result; at once where there is none."""
-        if not self.running or threading.current_thread() is self._thread:
-            return function()
+        """Run `function` where the server runs, and return its result."""
+        return function()
 
-        async def run() -> Result:
-            return function()
-
-        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(STOP_SECONDS)
-
-    async def listen_also(self, connection: Connection) -> int:
+    async def listen_also(self, connection: Connection, port: int = 0) -> int:
         """Serve one more kind of client on another port, which is returned; only on the server's thread."""
-        self._servers.append(await self._listen(connection, 0))
-        return self._servers[-1].sockets[0].getsockname()[1]
-
-    async def _listen(self, connection: Connection, port: int) -> asyncio.Server:
-        accept = partial(self._accept, connection)
-        return await asyncio.start_server(accept, self.host, port, limit=READ_BUFFER_BYTES, backlog=BACKLOG)
+        server = await asyncio.start_server(partial(self._accept, connection), self.host, port,
+                                            limit=READ_BUFFER_BYTES, backlog=BACKLOG)
+        self._servers.append(server)
+        return server.sockets[0].getsockname()[1]
 
     def disconnect_all(self) -> None:
         """Drop every connection; only on the server's thread."""
         for writer in list(self._clients.values()):
             writer.transport.abort()
 
-    def _run(self, ready: threading.Event, failure: list[OSError | OverflowError]) -> None:
-        loop = None
-        try:
-            loop = self._loop = asyncio.new_event_loop()
-            loop.set_exception_handler(self._on_trouble)
-            loop.run_until_complete(self._begin())
-            ready.set()
-            loop.run_forever()
-            loop.run_until_complete(self._end())
-        except (OSError, OverflowError) as error:  # the second is for a port above 65535
-            failure.append(error)
-        finally:
-            ready.set()
-            if loop is not None:
-                loop.close()
-
-    def _on_trouble(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """One sentence where asyncio would print a traceback each time that it has no file for a client."""
-        if getattr(context.get("exception"), "errno", None) not in OUT_OF_FILES:
-            loop.default_exception_handler(context)
-        elif not self._said_out_of_files:
-            self._said_out_of_files = True
-            print(f"The {self.name} cannot take more clients: {OUT_OF_FILES_ADVICE}.", file=sys.stderr)
-
     async def _begin(self) -> None:
-        self._servers = [await self._listen(self._connection, self.port)]
-        self.port = self._servers[0].sockets[0].getsockname()[1]
+        self.port = await self.listen_also(self._connection, self.port)
         self._do_chore()
-
-    def _not_listening(self, error: OSError | OverflowError) -> LessonError:
-        return LessonError(f"Nothing can listen on {self.address} ({_reason(error)}); {_advice(error)}.")
 
     def _do_chore(self) -> None:
         if self._chore and self._servers:
@@ -153,10 +117,69 @@ class ServerThread:
         await asyncio.sleep(0)
 
 
-class Served:
-    """Something that a `ServerThread` serves: started, or entered as a context, and stopped for good."""
+class ServerThread(Server):
+    """A server in a thread of its own, with a loop of its own."""
 
-    _server: ServerThread
+    _thread: Thread | None = None
+    _said_out_of_files = False
+
+    @property
+    def running(self) -> bool:
+        """Whether the thread is there and serving."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def _start(self) -> None:
+        ready, failure = Event(), list[BaseException]()
+        self._thread = Thread(target=self._run, args=(ready, failure), name=self.name, daemon=True)
+        self._thread.start()
+        ready.wait()
+        if failure:
+            self._thread.join()
+            raise failure[0]
+
+    def _stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(STOP_SECONDS)
+
+    def call(self, function: Callable[[], Result]) -> Result:
+        """Run `function` on the server's thread and return its result; at once where there is none."""
+        if not self.running or current_thread() is self._thread:
+            return function()
+
+        async def run() -> Result:
+            return function()
+
+        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(STOP_SECONDS)
+
+    def _run(self, ready: Event, failure: list[BaseException]) -> None:
+        loop = None
+        try:
+            loop = self._loop = asyncio.new_event_loop()
+            loop.set_exception_handler(self._on_trouble)
+            loop.run_until_complete(self._begin())
+            ready.set()
+            loop.run_forever()
+            loop.run_until_complete(self._end())
+        except (OSError, OverflowError) as error:
+            failure.append(error)
+        finally:
+            ready.set()
+            if loop is not None:
+                loop.close()
+
+    def _on_trouble(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """One sentence where asyncio would print a traceback each time that it has no file for a client."""
+        if getattr(context.get("exception"), "errno", None) not in OUT_OF_FILES:
+            loop.default_exception_handler(context)
+        elif not self._said_out_of_files:
+            self._said_out_of_files = True
+            print(f"The {self.name} cannot take more clients: {OUT_OF_FILES_ADVICE}.", file=sys.stderr)
+
+
+class Served:
+    """Something that a `Server` serves: started, or entered as a context, and stopped for good."""
+
+    _server: Server
 
     def start(self) -> Self:
         """Listen and return itself; LessonError where the port is taken."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lesson_lib import measure_distance
-from lesson_lib.lab.cost import SETTINGS
-from lesson_lib.lab.distance_cost import seconds_over
+from lesson_lib.lab.cost import SETTINGS, seconds_over
 from lesson_lib.lab.lab import Lab, start_lab
 
 ON, OFF = SETTINGS[2][1], SETTINGS[1][1]

@@ -4,11 +4,13 @@ away again.
 All of it is names: `time`, `threading`, `socket` ... in modules that wait, and the seams of kafka-python
 (`SEAMS`).
 Who calls something by such a name in another thread than the world's own gets the real thing, so that
-sockets and threads elsewhere go on as they were.
+sockets and threads elsewhere go on as they were. Of our own modules those that want the real thing in every
+world have it from there by name, such as `from time import time`.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import importlib
 import inspect
@@ -32,13 +34,11 @@ from kafka.net.inet import KafkaNetSocket
 from kafka.producer.sender import Sender
 
 from lesson_lib.errors import LessonError
-from lesson_lib.lab.virtual import sockets
+from lesson_lib.lab.virtual import connections
 from lesson_lib.lab.virtual.world import EPOCH, Condition, VirtualThread, VirtualWorld, virtual_event
 
 WAITING_ROOMS = ("kafka.", "lesson_lib.lab.", "lesson_lib.proxy.", "lesson_lib.broker.", "lesson_lib.wire.")
-LEFT_AS_THEY_ARE = ("lesson_lib.lab.virtual", "lesson_lib.lab.cost", "lesson_lib.lab.forge",
-                    "lesson_lib.wire.server")
-LOADED_LATE = "lesson_lib.lab.distance_cost"
+LOADED_LATE = "lesson_lib.lab.cost"
 SEAMS = (Sender.run, Sender.run_once, selector.Task, selector.NetworkSelector, KafkaNetSocket)
 KNOWN_VERSION, KNOWN_SEAMS = "3.0.12", "7a0d4575e6f89cd8"
 RANDOM = ("choice", "shuffle", "uniform", "random", "randint")
@@ -86,12 +86,14 @@ def stand_ins(world: VirtualWorld) -> dict[ModuleType, dict[str, Callable[..., A
                "time_ns": lambda: int((EPOCH + world.now) * 1e9),
                "sleep": partial(world.wait, lambda: False)},
         threading: {"Thread": partial(VirtualThread, world), "Event": partial(virtual_event, world),
-                    "Lock": partial(Condition, world), "Condition": partial(Condition, world),
-                    "current_thread": current_thread, "enumerate": lambda: world.everybody[1:]},
-        socket: {"socket": lambda *_: sockets.VirtualSocket(world),
-                 "socketpair": lambda: [sockets.WakeUp(world)] * 2,
-                 "create_connection": partial(sockets.create_connection, world),
+                    "Lock": threading.RLock, "Condition": partial(Condition, world),
+                    "current_thread": current_thread, "enumerate": lambda: world.threads},
+        socket: {"socket": lambda *_: connections.End(world),
+                 "socketpair": lambda: [connections.WakeUp(world)] * 2,
+                 "create_connection": lambda address, wait: connections.End(world, wait).connect(address),
                  "getaddrinfo": lambda *address: [(socket.AF_INET, socket.SOCK_STREAM, 6, "", address[:2])]},
+        asyncio: {"open_connection": partial(connections.open_connection, world),
+                  "start_server": partial(connections.start_server, world)},
         random: {name: getattr(world.random, name) for name in RANDOM},
         uuid: {"uuid4": lambda: uuid.UUID(int=world.random.getrandbits(128), version=4)}}
 
@@ -107,7 +109,7 @@ def put_everywhere(world: VirtualWorld) -> None:
     modules.
     """
     waiting = [module for name, module in sys.modules.items() if module is not None
-               and name.startswith(WAITING_ROOMS) and not name.startswith(LEFT_AS_THEY_ARE)]
+               and name.startswith(WAITING_ROOMS) and not name.startswith(__package__)]
     for real, names in stand_ins(world).items():
         stand_in = ModuleType(real.__name__)
         vars(stand_in).update({**vars(real), **{name: here(world, ours, getattr(real, name))
@@ -115,7 +117,7 @@ def put_everywhere(world: VirtualWorld) -> None:
         for module in waiting:
             for name in [name for name, value in vars(module).items() if value is real]:
                 world.put(module, name, stand_in)
-    choose = here(world, partial(sockets.VirtualSelector, world), selectors.DefaultSelector)
+    choose = here(world, partial(connections.VirtualSelector, world), selectors.DefaultSelector)
     for client in (KafkaProducer, KafkaConsumer, KafkaAdminClient, selector.NetworkSelector):
         world.put(client, "DEFAULT_CONFIG", {**client.DEFAULT_CONFIG, "selector": choose})
     world.put(NumberedTask, "numbers", itertools.count())
@@ -143,8 +145,6 @@ class NumberedTask(selector.Task):
     def __hash__(self) -> int:
         return self._number
 
-    __eq__ = object.__eq__
-
 
 def start_sender(world: VirtualWorld, sender: Sender) -> None:
     """`Sender.start`, for a thread that is none."""
@@ -158,7 +158,7 @@ def guarded(world: VirtualWorld, method: Callable[..., Any],
     """The method, with one sentence for a client of the other world."""
     @wraps(method)
     def call(client: Any, *args: Any, **options: Any) -> Any:
-        if isinstance(net_of(client)._selector, sockets.VirtualSelector):
+        if isinstance(net_of(client)._selector, connections.VirtualSelector):
             world.check()
         elif world.is_here():
             raise LessonError("This client uses sockets and the time of the wall, and here a virtual world "

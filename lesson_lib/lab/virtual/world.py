@@ -1,132 +1,171 @@
-"""One thread, one clock. Whoever waits lets everybody else run; where nobody can, the clock goes on to what
-is due next.
+"""One thread, one clock, one event loop. Whoever waits lets everybody else run; where nobody can, the clock
+goes on to what is due next.
 
-`everybody` is the event loop and the threads. Each says when it is `due`, and then has a `turn`, which
-raises nothing. A thread is a generator here: nobody has a stack of their own, so a wait within a turn runs
-the others on top of it, and what waits further down waits for it too.
+Broker and proxy run on that loop as they are. A thread is a generator whose turns the loop calls: nobody has
+a stack of their own, so a wait within a turn runs the others on top of it, and what waits further down waits
+for it too.
 """
 
 from __future__ import annotations
 
+import asyncio
+import heapq
+import itertools
 import logging
+import math
 import random
 import sys
 import threading
+from asyncio import events
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import nullcontext
-from functools import partial
-from typing import Any, TypeVar
+from contextlib import ExitStack, nullcontext
+from typing import Any
 
 from kafka.net.selector import NetworkSelector
 from kafka.producer.sender import Sender
 
 from lesson_lib.errors import LessonError
 from lesson_lib.lab.clients import kept_interrupts
-from lesson_lib.lab.virtual.loop import NEVER, VirtualLoop
 
-Result = TypeVar("Result")
 SEED = 1
 # What the clocks show at first: monotonic; seconds since 1970 (2026-01-01, UTC).
 BEGIN, EPOCH = 1.0, 1_767_225_600.0
 # Seconds; who asks for such a time-out wants none (kafka-python asks for threading.TIMEOUT_MAX).
-FOREVER = 1e8
+FOREVER, NEVER = 1e8, float("inf")
 PATIENCE = 900.0  # virtual seconds after which a wait without a time-out is given up
-STEPS_AT_ONCE, STEP_SECONDS = 30, 0.001
+TURNS_AT_ONCE, MOMENT, LONGEST_MOMENT = 30, 1e-6, 0.001
 OVER = "This client belongs to a virtual world that is over; make a new one with the lab of now."
 log = logging.getLogger("kafka")
 
 
-class VirtualWorld:
-    """The clock, the event loop and the threads of one world. What is random in it comes from `random`."""
+class VirtualWorld(asyncio.BaseEventLoop):
+    """Asyncio's own loop, on a clock that nobody waits for. What is random in the world comes from `random`.
+
+    `current` has the turn: a thread, the loop itself, or where that is None the cell.
+    """
 
     def __init__(self) -> None:
-        self.now, self.open, self.random = BEGIN, True, random.Random(SEED)
-        self.loop = VirtualLoop(lambda: self.now)
-        self.everybody: list[Any] = [self.loop]
-        self.current: Any = None  # whose turn it is
-        self.owner, self._steps = threading.get_ident(), 0
-        self._undo: list[Callable[[], None]] = []
+        super().__init__()
+        self.now, self.random = BEGIN, random.Random(SEED)
+        self.current: Any = None
+        self.identity, self.threads = self, list[VirtualThread]()
+        self.listeners: dict[int, Callable[..., Coroutine[Any, Any, None]]] = {}  # port -> who serves there
+        self.owner, self._turns_now, self._moment = threading.get_ident(), 0, MOMENT
+        self._queue: list[tuple[float, int, asyncio.Handle]] = []  # all that is to be called
+        self._numbers = itertools.count()
+        self._undo = ExitStack()
 
     def put(self, home: Any, name: str, value: Any) -> None:
         """Put a value under a name of a module or class, until the world is closed."""
-        inherited = name not in vars(home)
-        self._undo.append(partial(delattr, home, name) if inherited
-                          else partial(setattr, home, name, vars(home)[name]))
+        if name in vars(home):
+            self._undo.callback(setattr, home, name, vars(home)[name])
+        else:  # it is inherited
+            self._undo.callback(delattr, home, name)
         setattr(home, name, value)
 
     def close(self) -> None:
-        """End every thread, take away what was put somewhere, and let nobody wait here any more."""
-        try:
-            for thread in self.everybody[1:]:
+        """Let nobody wait here any more, end every thread, and take away what was put somewhere."""
+        super().close()
+        with self._undo:
+            for thread in list(self.threads):
                 thread.end()
-        finally:
-            self.loop.close()
-            self.open = False
-            while self._undo:
-                self._undo.pop()()
 
     def is_here(self) -> bool:
         """Whether this code runs in the world: in its one thread, while it is open."""
-        return self.open and threading.get_ident() == self.owner
+        return not self.is_closed() and threading.get_ident() == self.owner
 
     def check(self) -> None:
         """LessonError for a client of this world that is used outside of it."""
-        if not self.open:
+        if self.is_closed():
             raise LessonError(OVER)
         if not self.is_here():
             raise LessonError("A virtual world has one thread: use its clients in the cell itself, or "
                               "start_lab(world='sockets').")
 
+    # waiting
+
     def wait(self, done: Callable[[], Any], timeout: float | None = None) -> bool:
         """Run everybody else until `done()`, or until `timeout` seconds are over: False then.
 
         LessonError where there is no time-out and nothing came for `PATIENCE`. Within a turn an interrupt
-        would break whoever has it; it strikes between two steps of the outermost wait.
+        would break whoever has it; it strikes between two turns of the outermost wait.
         """
         self.check()
         patient = timeout is None or timeout >= FOREVER
         end = self.now + (PATIENCE if patient else timeout)
-        self._count_step()
-        with nullcontext(bool) if self.current else kept_interrupts(at_once=False) as strike:
-            while not done():
-                if self.now >= end:
-                    if patient:
-                        raise LessonError(f"{_who_waits()} without a time-out, and a quarter of an hour of "
-                                          "virtual time brought nothing: nobody will ever answer. Give that "
-                                          "call a time-out.")
-                    return False
-                self._step(end)
-                strike()
-        return True
+        self.count_turn()
+        outer = events._get_running_loop()  # a kernel's loop runs the cell, and makes room for so long
+        task = outer and asyncio.current_task(outer)
+        if task:
+            asyncio._leave_task(outer, task)
+        events._set_running_loop(self)
+        try:
+            with nullcontext(bool) if self.current else kept_interrupts(at_once=False) as strike:
+                while not done():
+                    if self.now >= end:
+                        if patient:
+                            raise LessonError(f"{_who_waits()} without a time-out, and a quarter of an hour "
+                                              "of virtual time brought nothing: nobody will ever answer. "
+                                              "Give that call a time-out.")
+                        return False
+                    self._call_next(end)
+                    strike()
+            return True
+        finally:
+            events._set_running_loop(outer)
+            if task:
+                asyncio._enter_task(outer, task)
 
-    def finish(self, work: Coroutine[Any, Any, Result]) -> Result:
-        """Run a coroutine on the event loop to its end."""
-        task = self.loop.create_task(work)
+    def run_until_complete(self, future: Any) -> Any:
+        task = asyncio.ensure_future(future, loop=self)
         self.wait(task.done)
         return task.result()
 
-    def _step(self, end: float) -> None:
-        """A turn for everybody who has something to do now; where nobody has, the clock goes on."""
-        soonest, before = end, self.current
-        for turns in list(self.everybody):
-            soonest = min(soonest, at := turns.due())
-            if at <= self.now:
-                self.current = turns
-                turns.turn()
-                self.current = before
-        if soonest <= self.now:
-            self._count_step()
-        else:
-            self.now, self._steps = soonest, 0
+    def _next_at(self) -> float:
+        while self._queue and self._queue[0][-1].cancelled():
+            heapq.heappop(self._queue)
+        return self._queue[0][0] if self._queue else NEVER
 
-    def _count_step(self) -> None:
+    def _call_next(self, end: float) -> None:
+        """Call what is due; where nothing is, the clock goes on, to `end` at most."""
+        at = self._next_at()
+        if at > self.now:
+            self.now, self._turns_now, self._moment = min(at, end), 0, MOMENT
+            return
+        before, self.current = self.current, self
+        heapq.heappop(self._queue)[-1]._run()
+        self.current = before
+
+    def count_turn(self) -> None:
         """Where somebody is busy without end at one moment, real time would pass by itself; here it does
-        so after many steps.
+        so after many turns, first a little, and then more and more.
         """
-        self._steps += 1
-        if self._steps > STEPS_AT_ONCE:
-            due = [turns.due() for turns in self.everybody]
-            self.now = min([self.now + STEP_SECONDS, *(at for at in due if at > self.now)])
+        self._turns_now += 1
+        if self._turns_now > TURNS_AT_ONCE:
+            self.now += self._moment
+            self._moment = min(2 * self._moment, LONGEST_MOMENT)
+
+    # the event loop
+
+    def time(self) -> float:
+        return self.now
+
+    def call_at(self, when: float, callback: Any, *args: Any, context: Any = None) -> Any:
+        handle = asyncio.Handle(callback, args, self, context)
+        # whole microseconds: two hops and one way of that length are over at one moment, whatever floats say
+        at = math.ceil(when * 1e6 - 1e-3) / 1e6 if when < NEVER else NEVER
+        if at <= self.now < when:  # what is to be later is
+            at = self.now + MOMENT
+        heapq.heappush(self._queue, (at, next(self._numbers), handle))
+        return handle
+
+    def call_soon(self, callback: Any, *args: Any, context: Any = None) -> Any:
+        return self.call_at(self.now, callback, *args, context=context)
+
+    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:
+        async def at_once() -> Any:
+            return func(*args)
+        return self.create_task(at_once())
 
 
 def _who_waits() -> str:
@@ -147,55 +186,60 @@ class VirtualThread:
     def __init__(self, world: VirtualWorld, target: Callable[..., Any], name: str = "",
                  args: tuple[Any, ...] = (), daemon: bool = True) -> None:
         self.name, self.daemon, self._world = name, daemon, world
-        self._alive = self._running = False
-        self._until, self._wakes = NEVER, None  # where it sleeps: until when, or what wakes it
         owner, loop = getattr(target, "__self__", None), LOOPS.get(getattr(target, "__func__", None))
         self._turns = loop(owner) if loop else (target(*args) for _ in range(1))
+        self._selector, self._until = None, NEVER  # where it sleeps, and until when
         self.identity = owner if isinstance(owner, threading.Thread) else self
 
     def start(self) -> None:
-        self._alive = True
-        self._world.everybody.append(self)
+        self._world.threads.append(self)
+        self._next = self._world.call_soon(self._turn)
 
     def is_alive(self) -> bool:
-        return self._alive
+        return self in self._world.threads
 
     def join(self, timeout: float | None = None) -> None:
         if self._world.current is self:
             raise RuntimeError("cannot join current thread")
-        if self._alive:
-            self._world.wait(lambda: not self._alive, timeout)
+        if self.is_alive():
+            self._world.wait(lambda: not self.is_alive(), timeout)
 
-    def sleep(self, wakes: Callable[[], Any], until: float) -> bool:
-        """Sleep from the end of this turn until then, or until something wakes it. False where it is to
-        sleep already: it waits in the midst of a turn, nobody knows for what next, and has another at once.
+    def sleep(self, selector: Any, until: float) -> bool:
+        """Sleep in this `select` from the end of the turn until then. False where it is to sleep already: it
+        waits in the midst of a turn, nobody knows for what next, and has another at once.
         """
-        awake = self._wakes is None
-        self._wakes, self._until = wakes, until if awake else self._world.now
+        awake = self._selector is None
+        self._selector, self._until = selector, until if awake else self._world.now
         return awake
 
-    def due(self) -> float:
-        """When it wakes; `NEVER` while it is on the stack."""
-        if self._running or not self._alive:
-            return NEVER
-        return self._until if self._wakes and not self._wakes() else self._world.now
+    def wake(self) -> None:
+        """Something came to where it sleeps."""
+        self._next.cancel()
+        self._next = self._world.call_soon(self._turn)
 
-    def turn(self) -> None:
+    def _turn(self) -> None:
         """Run until it sleeps, or to its end. An exception ends it, and is logged."""
-        self._running, self._wakes = True, None
+        if self._selector:
+            self._selector.sleeper = self._selector = None
+        self._world.current = self
         try:
             next(self._turns)
         except BaseException as error:
             if not isinstance(error, StopIteration):
                 log.exception("%s died", self.name)
-            self.end()
-        self._running = False
+            return self.end()
+        if self._selector and not self._selector.ready():
+            self._selector.sleeper = self
+            self._next = self._world.call_at(self._until, self._turn)
+        else:
+            self._world.count_turn()
+            self._next = self._world.call_soon(self._turn)
 
     def end(self) -> None:
         """Have no further turn; what kafka-python loops in is closed."""
-        if self._alive:
-            self._alive = False
-            self._world.everybody.remove(self)
+        if self.is_alive():
+            self._world.threads.remove(self)
+            self._next.cancel()
             self._turns.close()
 
 
@@ -236,25 +280,17 @@ LOOPS: dict[Any, Callable[[Any], Iterator[None]]] = {
     Sender.run: _turns_of_sender, NetworkSelector.run_forever: _turns_of_selector}
 
 
-class Condition:
-    """`threading.Lock`, and `threading.Condition` on it. The lock makes nobody wait: who runs changes only in
-    a wait, and kafka-python holds no lock in one that those need for whom it waits.
+class Condition(threading.Condition):
+    """`threading.Condition`, in whose `wait` the others run. Its lock is one that a thread may take again, as
+    all of them are one: who runs changes only in a wait, and kafka-python holds no lock in one that those
+    need for whom it waits.
     """
 
     def __init__(self, world: VirtualWorld) -> None:
-        self._world, self._held, self._notices = world, 0, 0
+        super().__init__(threading.RLock())
+        self._world, self._notices = world, 0
 
-    def acquire(self, blocking: bool = True) -> bool:
-        taken = blocking or not self._held
-        self._held += taken
-        return taken
-
-    def release(self, *_: object) -> None:
-        self._held -= 1
-
-    __enter__, __exit__ = acquire, release
-
-    def notify_all(self) -> None:
+    def notify(self, n: int = 1) -> None:
         self._notices += 1
 
     def wait(self, timeout: float | None = None) -> bool:

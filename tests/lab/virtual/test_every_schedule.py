@@ -24,7 +24,7 @@ from lesson_lib.lab.every_schedule import ending, every_schedule
 from lesson_lib.lab.lab import Lab, start_lab
 from lesson_lib.lab.on_every_core import CAN_FORK
 from lesson_lib.lab.virtual import seams
-from lesson_lib.lab.virtual.loop import LATENCY, End
+from lesson_lib.lab.virtual.connections import LATENCY, End
 from lesson_lib.sim.transactions import Transactions
 
 ALL_KINDS = ("lose request", "lose ack", "lose request silently", "lose ack silently", "refuse 6", "refuse 19", "refuse 45", "refuse 47",
@@ -103,7 +103,7 @@ def test_an_answer_that_is_read_together_with_the_end_of_its_connection_is_throw
     """An ack that kafka-python reads together with the end of its connection is thrown away, and the batch sent again: a copy."""
     def transmit(end: End, data: bytes | None) -> None:
         end.other._arriving.append(data)
-        end.loop.call_later(hang_up * LATENCY if data is None else LATENCY, end.other._arrive)
+        end.world.call_later(hang_up * LATENCY if data is None else LATENCY, end.other._arrive)
 
     monkeypatch.setattr(End, "transmit", transmit)
     assert " ".join(lab.run(2, faults={1: "cut 1 1"}, idempotence=False).values()) == log

@@ -198,11 +198,11 @@ def test_a_killed_producer_keeps_nobody_waiting(lab: Lab, world: VirtualWorld) -
 
 def test_a_dropped_producer_ends(lab: Lab, world: VirtualWorld) -> None:
     topic = lab.topic("orders")
-    before = len(world.everybody)
+    before = len(world.threads)
     lab.producer().send(topic, b"m0")
     lab.sleep(1)  # until then the record needs it
     gc.collect()
-    assert len(world.everybody) == before
+    assert len(world.threads) == before
     assert lab.log(topic)[0].value == "m0"
 
 
@@ -215,7 +215,7 @@ def test_a_producer_that_is_dropped_in_the_turn_of_another(lab: Lab, world: Virt
     lab.sleep(2)
     assert sorted(cell.value for cell in lab.log(topic)) == ["m0", "m1"]
     lab.stop()
-    assert world.everybody == [world.loop]
+    assert world.threads == []
 
 
 @pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
@@ -224,10 +224,10 @@ def test_a_producer_that_is_dropped_in_the_turn_of_the_broker(lab: Lab, world: V
     topic = lab.topic("orders")
     dropped, seen = [lab.producer()], []
     dropped[0].send(topic, b"m0").get()
-    world.loop.call_soon(lambda: (seen.append(clients.threading.current_thread()), dropped.clear()))
+    world.call_soon(lambda: (seen.append(clients.threading.current_thread()), dropped.clear()))
     lab.sleep(2)
-    assert seen == [world.loop]
-    assert world.everybody == [world.loop]
+    assert seen == [world]
+    assert world.threads == []
 
 
 def test_garbage_is_collected_in_a_wait(lab: Lab) -> None:
