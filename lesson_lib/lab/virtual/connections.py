@@ -23,7 +23,8 @@ LATENCY = 0.001  # seconds from one end of a connection to the other
 
 class End:
     """One end of a connection. It is asyncio's `StreamWriter` with a transport and a `reader`, and it is
-    `socket.socket`: kafka-python's, which never waits, or with a `timeout` in seconds that of requests by hand.
+    `socket.socket`: kafka-python's, which never waits, or with a `timeout` in seconds one for requests
+    by hand.
     """
 
     other: End
