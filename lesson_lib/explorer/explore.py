@@ -188,7 +188,7 @@ def explore(batches: int | Sequence[str] = 3, in_flight: int = 1, faults: int = 
     if client == "kafka-python" and idempotence:
         window = min(window, in_turn)
     log = log_of(version_of(broker), rule)
-    producer = ExploredClient(client_of(client), len(values), window, idempotence, in_turn)
+    producer = ExploredClient(client_of(client, idempotence), len(values), window, idempotence, in_turn)
     _check(faults, kinds)
 
     def moves(number: int) -> Moves:

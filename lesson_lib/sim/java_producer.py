@@ -19,18 +19,23 @@ from lesson_lib.sim.producer import FORGOTTEN, GAP, Producer
 
 
 class JavaProducer(Producer):
-    """`unfinished` holds the batches of a partition that have numbers and no end yet, in sequence order.
-
-    `last_acked` is the last sequence of a partition that was acknowledged, `epoch_of` the epoch that its
-    sequences are of. `unresolved`: a batch expired after it was sent, and nobody knows whether the broker has
-    it.
-    """
+    """Kafka's Java client without idempotence: what all clients share."""
 
     client = "java"
     disconnect_error, timeout_error, error_ending = "NetworkException", "TimeoutException", "Exception"
     error_names = {ErrorCode.REQUEST_TIMED_OUT: "TimeoutException",
                    ErrorCode.MESSAGE_TOO_LARGE: "RecordTooLargeException",
                    ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER: "OutOfOrderSequenceException"}
+
+
+class IdempotentJavaProducer(JavaProducer):
+    """With idempotence. `unfinished` holds the batches of a partition that have numbers and no end yet, in
+    sequence order.
+
+    `last_acked` is the last sequence of a partition that was acknowledged, `epoch_of` the epoch that its
+    sequences are of. `unresolved`: a batch expired after it was sent, and nobody knows whether the broker has
+    it.
+    """
 
     def init_producer_id(self) -> None:
         """A new id, and nothing remembered of the old one."""
@@ -42,16 +47,13 @@ class JavaProducer(Producer):
 
     def stamp(self, batch: ProducerBatch) -> Batch:
         """Number a batch; a partition takes up a new epoch once nothing of the old one is under way."""
-        if self.settings.idempotence:
-            if self.epoch_of.get(batch.partition, 0) != self.producer_epoch:
-                self._restart_sequences(batch.partition)
-            self.unfinished.setdefault(batch.partition, []).append(batch)
+        if self.epoch_of.get(batch.partition, 0) != self.producer_epoch:
+            self._restart_sequences(batch.partition)
+        self.unfinished.setdefault(batch.partition, []).append(batch)
         return super().stamp(batch)
 
     def may_drain(self, head: ProducerBatch) -> bool:
         """New batches flow; of those being retried only the first unfinished one: one in flight."""
-        if not self.settings.idempotence:
-            return True
         unfinished = self.unfinished.get(head.partition, [])
         if head.numbered is not None:
             return unfinished[0] is head
@@ -59,17 +61,14 @@ class JavaProducer(Producer):
         return not stale and head.partition not in self.unresolved
 
     def requeue(self, batch: ProducerBatch) -> None:
-        """Back to its place in sequence order; without idempotence to the front."""
-        if not self.settings.idempotence:
-            super().requeue(batch)
-            return
+        """Back to its place in sequence order."""
         queue, order = self.queues[batch.partition], self.unfinished[batch.partition]
         numbered = takewhile(lambda other: other.numbered is not None, queue)
         queue.insert(sum(order.index(other) < order.index(batch) for other in numbered), batch)
 
     def on_success(self, batch: ProducerBatch, answer: ProduceAnswer) -> None:
         """Remember the last sequence that was acknowledged."""
-        if self.settings.idempotence and batch.numbered is not None:
+        if batch.numbered is not None:
             acked = self.last_acked.get(batch.partition, -1)
             self.last_acked[batch.partition] = max(acked, batch.numbered.last_sequence)
         self._finish(batch)
@@ -77,7 +76,7 @@ class JavaProducer(Producer):
 
     def on_error(self, batch: ProducerBatch, answer: ProduceAnswer | None) -> None:
         """Errors 45 and 59 are tried again, with a new epoch where nothing of its own explains the gap."""
-        if self.settings.idempotence and answer and self._needs_new_epoch(batch, answer):
+        if answer and self._needs_new_epoch(batch, answer):
             self._begin_new_epoch(batch.partition)
         super().on_error(batch, answer)
 
@@ -88,12 +87,12 @@ class JavaProducer(Producer):
         return answer.error is FORGOTTEN and answer.log_start_offset >= 0 and not batch.renumbered
 
     def is_retriable(self, error: ErrorCode | None) -> bool:
-        """Sequence errors are, with idempotence: an earlier batch may still fill the gap."""
-        return super().is_retriable(error) or (self.settings.idempotence and error in (GAP, FORGOTTEN))
+        """Sequence errors are: an earlier batch may still fill the gap."""
+        return super().is_retriable(error) or error in (GAP, FORGOTTEN)
 
     def after_failure(self, batch: ProducerBatch, error: ErrorCode | None) -> None:
         """The batch is given up and leaves a gap: later batches start at 0 of a new epoch."""
-        if self.settings.idempotence and not self.is_retriable(error):
+        if not self.is_retriable(error):
             self._begin_new_epoch(batch.partition)
 
     def fail(self, batch: ProducerBatch, error: ErrorCode | None) -> None:
@@ -103,15 +102,12 @@ class JavaProducer(Producer):
 
     def after_expiry(self, batch: ProducerBatch) -> None:
         """One that was retried leaves the partition unresolved: nothing new until all others ended."""
-        if self.settings.idempotence:
-            if batch.retried:
-                self.unresolved.add(batch.partition)
-            self._finish(batch)
+        if batch.retried:
+            self.unresolved.add(batch.partition)
+        self._finish(batch)
 
     def memory(self, partition: int) -> tuple[Any, ...]:
         """And the last sequence that was acknowledged, the epoch, and whether it is unresolved."""
-        if not self.settings.idempotence:
-            return ()
         return (*super().memory(partition), self.last_acked.get(partition, -1),
                 self.epoch_of.get(partition, 0), partition in self.unresolved)
 
@@ -123,10 +119,10 @@ class JavaProducer(Producer):
         self.unresolved |= {partition} if unresolved else set()
 
     def _finish(self, batch: ProducerBatch) -> None:
-        unfinished = self.unfinished.get(batch.partition, []) if self.settings.idempotence else []
+        unfinished = self.unfinished.get(batch.partition, [])
         if batch in unfinished:
             unfinished.remove(batch)
-        if self.settings.idempotence and batch.partition in self.unresolved and not unfinished:
+        if batch.partition in self.unresolved and not unfinished:
             self._resolve(batch.partition)
 
     def _resolve(self, partition: int) -> None:

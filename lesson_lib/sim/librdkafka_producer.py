@@ -33,13 +33,7 @@ STORED_NOTHING = (GAP, FORGOTTEN, ErrorCode.NOT_LEADER_OR_FOLLOWER, ErrorCode.UN
 
 
 class LibrdkafkaProducer(Producer):
-    """`next_ack` and `next_error` are the sequences at which each partition expects its next success and next
-    error.
-
-    `draining` are the partitions that wait until nothing of theirs is in flight, `raising` whether all wait
-    for a new epoch. `uncertain` batches may be stored. `first` is the position of the batch that got
-    sequence 0 in this epoch. `culprit` is the batch whose answer was fatal.
-    """
+    """librdkafka without idempotence, where 46 is a failure."""
 
     client = "librdkafka"
     disconnect_error, timeout_error = "_TRANSPORT", "_MSG_TIMED_OUT"
@@ -48,6 +42,29 @@ class LibrdkafkaProducer(Producer):
         ErrorCode.UNKNOWN_TOPIC_OR_PARTITION: "UNKNOWN_TOPIC_OR_PART",
         ErrorCode.NOT_LEADER_OR_FOLLOWER: "NOT_LEADER_FOR_PARTITION",
         ErrorCode.MESSAGE_TOO_LARGE: "MSG_SIZE_TOO_LARGE"}
+    successes = (ErrorCode.NONE,)
+
+    def requeue(self, batch: ProducerBatch) -> None:
+        """Back to its place in the order of `send` (`rd_kafka_retry_msgq`)."""
+        queue = self.queues[batch.partition]
+        queue.insert(sum(other.number < batch.number for other in queue), batch)
+
+    def after_expiry(self, batch: ProducerBatch) -> None:
+        """Its request gets no more time, and all in flight goes again."""
+        if batch in self.in_flight:
+            self.host.abandon(batch)
+
+
+class IdempotentLibrdkafkaProducer(LibrdkafkaProducer):
+    """With idempotence. `next_ack` and `next_error` are the sequences at which each partition expects its
+    next success and next error.
+
+    `draining` are the partitions that wait until nothing of theirs is in flight, `raising` whether all wait
+    for a new epoch. `uncertain` batches may be stored. `first` is the position of the batch that got
+    sequence 0 in this epoch. `culprit` is the batch whose answer was fatal.
+    """
+
+    successes = Producer.successes
     culprit: ProducerBatch | None = None
     raising = False
 
@@ -71,31 +88,22 @@ class LibrdkafkaProducer(Producer):
 
     def stamp(self, batch: ProducerBatch) -> Batch:
         """A sequence counts what was sent since the epoch's first batch, also what has ended (`msgid`)."""
-        if self.settings.idempotence:
-            first = self.first.setdefault(batch.partition, batch.position)
-            self.next_sequence[batch.partition] = increment_sequence(0, batch.position - first)
+        first = self.first.setdefault(batch.partition, batch.position)
+        self.next_sequence[batch.partition] = increment_sequence(0, batch.position - first)
         return super().stamp(batch)
 
     # what may be sent
 
     def heads(self) -> list[ProducerBatch]:
         """Where a drain has ended, the epoch rises first."""
-        if self.settings.idempotence:
-            self.draining &= {batch.partition for batch in self.in_flight}
-            if self.raising and not self.in_flight and self.fatal is None:
-                self._raise_epoch()
+        self.draining &= {batch.partition for batch in self.in_flight}
+        if self.raising and not self.in_flight and self.fatal is None:
+            self._raise_epoch()
         return super().heads()
 
     def may_drain(self, head: ProducerBatch) -> bool:
         """Not while the partition drains, or all of them for a new epoch; after a fatal error never again."""
-        if not self.settings.idempotence:
-            return True
         return self.fatal is None and not self.raising and head.partition not in self.draining
-
-    def requeue(self, batch: ProducerBatch) -> None:
-        """Back to its place in the order of `send`, with and without idempotence (`rd_kafka_retry_msgq`)."""
-        queue = self.queues[batch.partition]
-        queue.insert(sum(other.number < batch.number for other in queue), batch)
 
     def _raise_epoch(self) -> None:
         """For all partitions: what waits is numbered again, from 0 (`rd_kafka_idemp_drain_done`)."""
@@ -109,15 +117,7 @@ class LibrdkafkaProducer(Producer):
     # what comes back
 
     def on_success(self, batch: ProducerBatch, answer: ProduceAnswer) -> None:
-        """It covers what was sent before it, 46 the batch alone; without idempotence 46 is a failure."""
-        if not self.settings.idempotence and answer.error:
-            self.fail(batch, answer.error)
-            return
-        if self.settings.idempotence:
-            self._note_success(batch, answer)
-        super().on_success(batch, answer)
-
-    def _note_success(self, batch: ProducerBatch, answer: ProduceAnswer) -> None:
+        """It covers what was sent before it, 46 the batch alone."""
         partition, following = batch.partition, following_sequence(batch)
         if answer.error or self.next_error.get(partition, 0) == self.next_ack.get(partition, 0):
             self.next_error[partition] = following
@@ -126,17 +126,17 @@ class LibrdkafkaProducer(Producer):
             for earlier in [other for other in self.queues[partition] if other.number < batch.number]:
                 self._forget(earlier)
                 self.tell(earlier, "ok", note="a later one was acknowledged")
+        super().on_success(batch, answer)
 
     def on_error(self, batch: ProducerBatch, answer: ProduceAnswer | None) -> None:
-        """With idempotence the partition drains, and a sequence error costs the epoch or the producer."""
+        """The partition drains, and a sequence error costs the epoch or the producer."""
         error = answer.error if answer else None
-        if self.settings.idempotence:
-            if error in (GAP, FORGOTTEN):
-                self._judge_sequence_error(batch, error)
-            if error not in STORED_NOTHING:
-                self.uncertain.add(batch)
-            self.draining.add(batch.partition)
-            self.next_error[batch.partition] = following_sequence(batch)
+        if error in (GAP, FORGOTTEN):
+            self._judge_sequence_error(batch, error)
+        if error not in STORED_NOTHING:
+            self.uncertain.add(batch)
+        self.draining.add(batch.partition)
+        self.next_error[batch.partition] = following_sequence(batch)
         super().on_error(batch, answer)
 
     def _judge_sequence_error(self, batch: ProducerBatch, error: ErrorCode) -> None:
@@ -157,23 +157,20 @@ class LibrdkafkaProducer(Producer):
         return batch is not self.culprit and super().may_retry(batch)
 
     def is_retriable(self, error: ErrorCode | None) -> bool:
-        """With idempotence 45 and 59 too, unless they are fatal."""
-        return super().is_retriable(error) or (self.settings.idempotence and error in (GAP, FORGOTTEN))
+        """45 and 59 too, unless they are fatal."""
+        return super().is_retriable(error) or error in (GAP, FORGOTTEN)
 
     def after_failure(self, batch: ProducerBatch, error: ErrorCode | None) -> None:
         """A batch that is given up leaves a gap: the rest starts at 0 of a new epoch."""
-        self.raising = self.settings.idempotence
+        self.raising = True
 
     def after_expiry(self, batch: ProducerBatch) -> None:
-        """So does one that was sent; its request gets no more time, and all in flight goes again."""
-        self.raising = self.settings.idempotence and (self.raising or batch.tries > 0)
-        if batch in self.in_flight:
-            self.host.abandon(batch)
+        """So does one that was sent."""
+        self.raising = self.raising or batch.tries > 0
+        super().after_expiry(batch)
 
     def memory(self, partition: int) -> tuple[Any, ...]:
         """What it expects of the partition, and what it waits for."""
-        if not self.settings.idempotence:
-            return ()
         draining = partition in self.draining & {batch.partition for batch in self.in_flight}
         uncertain = tuple(sorted(batch.number for batch in self.uncertain
                                  if batch.partition == partition and not batch.done))

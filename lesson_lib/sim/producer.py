@@ -12,9 +12,9 @@ methods:
     expired        the delivery timeout of a batch is over
 
 What follows from them (somebody is told, an epoch is raised, a batch waits for its next try) it tells its
-`host`. A client is a subclass: which batch may go next, where one that must go again is put, which errors
-are tried again, what a failure costs. kafka-python's is here; `java_producer` and `librdkafka_producer` are
-the others.
+`host`. A client is a subclass, and its idempotent form one of that: which batch may go next, where one that
+must go again is put, which errors are tried again, what a failure costs. kafka-python's are here;
+`java_producer` and `librdkafka_producer` have the others.
 
 Differs from Kafka in: no metadata, no memory limit, a batch is one request, too large a batch is not split;
 more than five in flight are allowed with idempotence, so that one can see why a real client refuses that.
@@ -33,7 +33,6 @@ from lesson_lib.history.event import outcome_of
 from lesson_lib.sim.messages import ProduceAnswer, ProducerBatch, ProducerSettings
 
 GAP, FORGOTTEN = ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER, ErrorCode.UNKNOWN_PRODUCER_ID
-_SUCCESS = (ErrorCode.NONE, ErrorCode.DUPLICATE_SEQUENCE_NUMBER)  # 46: the broker has it already
 
 
 class ProducerHost(Protocol):
@@ -60,10 +59,12 @@ class Producer:
 
     `disconnect_error` and `timeout_error` are what the client raises where the connection broke, and where a
     batch expired; `error_names` where a broker's error has not that error's own name with `error_ending`.
+    `successes`: the answers after which a batch is in the log; 46 says that the broker has it already.
     """
 
     client = disconnect_error = timeout_error = error_ending = ""
     error_names: Mapping[ErrorCode, str] = {}
+    successes: tuple[ErrorCode, ...] = (ErrorCode.NONE, ErrorCode.DUPLICATE_SEQUENCE_NUMBER)
     fatal: ErrorCode | None = None
 
     def __init__(self, settings: ProducerSettings, host: ProducerHost) -> None:
@@ -109,7 +110,8 @@ class Producer:
         """The answer to a batch is here; nobody waits for that of one that has expired."""
         self.in_flight.remove(batch)
         if not batch.done:
-            self.on_success(batch, answer) if answer.error in _SUCCESS else self.on_error(batch, answer)
+            succeeded = answer.error in self.successes
+            self.on_success(batch, answer) if succeeded else self.on_error(batch, answer)
 
     def disconnected(self) -> None:
         """Everything unanswered is tried again, oldest first."""
@@ -216,13 +218,8 @@ class Producer:
 
 
 class KafkaPythonProducer(Producer):
-    """kafka-python 3.0.12: one batch of a partition in flight, retries reversed, a new id after 45.
-
-    With idempotence a partition is muted while a batch of it is in flight. Without it several are, and after
-    a loss each goes to the front of the queue in turn, so that they come out reversed. Errors 45, 47 and 59
-    fail the batch, and a new producer id is asked for; any other error that is not retriable ends an
-    idempotent producer. A retried batch that expires leaves an idempotent producer stuck: it drops its id and
-    never asks for another.
+    """kafka-python 3.0.12 without idempotence: several batches of a partition are in flight, and after a loss
+    each goes to the front of the queue in turn, so that they come out reversed.
 
     Sources: kafka/producer/sender.py, transaction_manager.py, record_accumulator.py; measured through a
     proxy.
@@ -235,17 +232,26 @@ class KafkaPythonProducer(Producer):
                    ErrorCode.REQUEST_TIMED_OUT: "RequestTimedOutError",
                    ErrorCode.MESSAGE_TOO_LARGE: "MessageSizeTooLargeError"}
 
-    def may_drain(self, head: ProducerBatch) -> bool:
-        """A partition is muted while a batch of it is in flight (`guarantee_message_order`)."""
-        return not self.settings.idempotence or all(b.partition != head.partition for b in self.in_flight)
-
     def is_retriable(self, error: ErrorCode | None) -> bool:
         """kafka-python does not try again after 2, CORRUPT_MESSAGE."""
         return error is None or (error.retriable and error is not ErrorCode.CORRUPT_MESSAGE)
 
+
+class IdempotentKafkaPythonProducer(KafkaPythonProducer):
+    """With idempotence: one batch of a partition in flight, a new id after 45.
+
+    Errors 45, 47 and 59 fail the batch, and a new producer id is asked for; any other error that is not
+    retriable ends the producer. A retried batch that expires leaves it stuck: it drops its id and never asks
+    for another.
+    """
+
+    def may_drain(self, head: ProducerBatch) -> bool:
+        """A partition is muted while a batch of it is in flight (`guarantee_message_order`)."""
+        return all(batch.partition != head.partition for batch in self.in_flight)
+
     def after_failure(self, batch: ProducerBatch, error: ErrorCode | None) -> None:
-        """A sequence or epoch error costs the id; any other ends an idempotent producer."""
-        if not self.settings.idempotence or error is None or self.is_retriable(error):
+        """A sequence or epoch error costs the id; any other ends the producer."""
+        if error is None or self.is_retriable(error):
             return
         if error in (GAP, FORGOTTEN, ErrorCode.INVALID_PRODUCER_EPOCH):
             self.host.happened(Kind.EPOCH, "asks for a new producer id", producer_id=self.producer_id)
@@ -257,7 +263,7 @@ class KafkaPythonProducer(Producer):
 
     def after_expiry(self, batch: ProducerBatch) -> None:
         """After a retried batch it drops its id and never asks for another: it sends nothing any more."""
-        if self.settings.idempotence and batch.retried and not self.stuck:
+        if batch.retried and not self.stuck:
             self.stuck = True
             self.host.happened(Kind.PRODUCER, "stuck",
                                   note="it dropped its id and never asks for a new one")

@@ -22,17 +22,19 @@ from lesson_lib.errors import LessonError, acks_of, count_of, explains_arguments
 from lesson_lib.faults import Script, parse_script
 from lesson_lib.history import History, Settings
 from lesson_lib.sim.consumer import Consumer, ConsumerSettings
-from lesson_lib.sim.java_producer import JavaProducer
-from lesson_lib.sim.librdkafka_producer import LibrdkafkaProducer
+from lesson_lib.sim.java_producer import IdempotentJavaProducer, JavaProducer
+from lesson_lib.sim.librdkafka_producer import IdempotentLibrdkafkaProducer, LibrdkafkaProducer
 from lesson_lib.sim.messages import ProducerSettings
-from lesson_lib.sim.producer import KafkaPythonProducer, Producer
+from lesson_lib.sim.producer import IdempotentKafkaPythonProducer, KafkaPythonProducer, Producer
 from lesson_lib.sim.sender import Application
 from lesson_lib.sim.toy_broker import ToyBroker
 from lesson_lib.sim.world import ToyWorld
 
 OTHER_RULE = "a wrong broker"  # in captions, where the rule is not Kafka's
-CLIENTS: dict[str, type[Producer]] = {"kafka-python": KafkaPythonProducer, "java": JavaProducer,
-                                      "librdkafka": LibrdkafkaProducer}
+CLIENTS: dict[str, tuple[type[Producer], type[Producer]]] = {  # without idempotence, and with it
+    "kafka-python": (KafkaPythonProducer, IdempotentKafkaPythonProducer),
+    "java": (JavaProducer, IdempotentJavaProducer),
+    "librdkafka": (LibrdkafkaProducer, IdempotentLibrdkafkaProducer)}
 
 
 @explains_arguments
@@ -61,7 +63,7 @@ def simulate(values_or_count: int | Sequence[str] = 3, *, idempotence: bool = Tr
     batches = [(values[i:i + size], (i // size) % partitions) for i in range(0, len(values), size)]
     world = ToyWorld(script)
     toy = ToyBroker(world, {partition: log_of(version, rule) for partition in range(partitions)})
-    application = Application(world, toy, settings, client_of(client), batches, resend)
+    application = Application(world, toy, settings, client_of(client, idempotence), batches, resend)
     world.clock.run()
     world.settle()
     application.close()
@@ -73,11 +75,11 @@ def simulate(values_or_count: int | Sequence[str] = 3, *, idempotence: bool = Tr
         str(version) if rule is judge else OTHER_RULE, client, str(script), reader.words if reader else ""))
 
 
-def client_of(client: str) -> type[Producer]:
+def client_of(client: str, idempotence: bool) -> type[Producer]:
     """The producer that behaves as that client."""
     if client not in CLIENTS:
         raise LessonError(f"There is no simulated client {client!r}; choose one of: {', '.join(CLIENTS)}.")
-    return CLIENTS[client]
+    return CLIENTS[client][bool(idempotence)]
 
 
 def log_of(version: KafkaVersion, rule: Rule | PartitionLog) -> PartitionLog:

@@ -33,7 +33,7 @@ from lesson_lib.faults import Script, parse_script
 from lesson_lib.history import History, Kind, Settings
 from lesson_lib.sim.consumer import Consumer, ConsumerSettings
 from lesson_lib.sim.messages import ProducerBatch, ProducerSettings
-from lesson_lib.sim.producer import KafkaPythonProducer, Producer
+from lesson_lib.sim.producer import IdempotentKafkaPythonProducer, Producer
 from lesson_lib.sim.sender import Sender
 from lesson_lib.sim.toy_broker import ToyBroker
 from lesson_lib.sim.world import ONE_WAY_MS, TOPIC, ToyWorld
@@ -131,7 +131,7 @@ class IdempotentSession:
     Every new one has a new producer id, and none knows of another.
     """
 
-    client: type[Producer] = KafkaPythonProducer
+    client: type[Producer] = IdempotentKafkaPythonProducer
     again = "kafka.producer()"
 
     def __init__(self, kafka: Transactions, lane: str) -> None:
@@ -192,7 +192,7 @@ class IdempotentSession:
                               f"partitions are 0 to {len(partitions) - 1}.")
 
 
-class TransactionalProducer(KafkaPythonProducer):
+class TransactionalProducer(IdempotentKafkaPythonProducer):
     """`error`: why the open transaction cannot be committed."""
 
     error: ErrorCode | None = None

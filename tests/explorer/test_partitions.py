@@ -17,8 +17,8 @@ from lesson_lib.explorer.client import PENDING, ExploredClient
 from lesson_lib.explorer.explore import Exploration, explore
 from lesson_lib.explorer.moves import KINDS
 from lesson_lib.history import History, Kind
-from lesson_lib.sim.java_producer import JavaProducer
-from lesson_lib.sim.librdkafka_producer import LibrdkafkaProducer
+from lesson_lib.sim.java_producer import IdempotentJavaProducer
+from lesson_lib.sim.librdkafka_producer import IdempotentLibrdkafkaProducer
 from lesson_lib.sim.producer import Producer
 from lesson_lib.sim.run import simulate
 
@@ -110,7 +110,7 @@ def test_on_several_partitions_kafka_python_has_one_batch_of_each_in_flight() ->
     assert max(len(found.graph.moves.clients[state[0]].wire) for state in found.graph.came_from) == 2
 
 
-@pytest.mark.parametrize("kind", [JavaProducer, LibrdkafkaProducer])
+@pytest.mark.parametrize("kind", [IdempotentJavaProducer, IdempotentLibrdkafkaProducer])
 def test_the_oldest_batch_expires_first_whatever_its_partition(kind: type[Producer]) -> None:
     client = ExploredClient(kind, 4, 4, partitions=2)
     state = client.start()

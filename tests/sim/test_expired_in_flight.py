@@ -38,7 +38,7 @@ def simulated(client: str, script: str, sends: list[int], **settings: Any) -> Hi
     """One batch at each of these times, whatever the application was told."""
     world = ToyWorld(parse_script(script))
     broker = ToyBroker(world, {0: log_of(version_of("4.4"), judge)})
-    producer = Sender(world, broker, ProducerSettings(**settings), client_of(client), "producer")
+    producer = Sender(world, broker, ProducerSettings(**settings), client_of(client, settings.get("idempotence", True)), "producer")
     for number, t in enumerate(sends):
         world.clock.at(t, lambda values=(f"m{number}",): producer.send(values, 0))
     world.clock.run()
