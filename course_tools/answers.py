@@ -11,12 +11,12 @@ import json
 import re
 from pathlib import Path
 
-from course_tools.minutes import NOTEBOOKS, Section, minutes_of, sections
+from course_tools.minutes import NOTEBOOKS, LessonPart, minutes_of, sections
+from course_tools.publish import published
 from lesson_lib.teach.content import Question, lesson_items
 from lesson_lib.teach.tasks.task import Task
 
-ROOT = Path(__file__).resolve().parents[1]
-PAGE = ROOT / "notebooks" / "for-instructors.md"
+PAGE = published.NOTEBOOKS / published.FOR_INSTRUCTORS
 BEGIN, END = "<!-- answers: course_tools/answers.py writes from here -->", "<!-- answers: to here -->"
 HEAD = "| item | right | why | the idea behind each wrong answer |\n|---|---|---|---|\n"
 
@@ -36,8 +36,7 @@ def lesson(path: Path) -> str:
 
 def title(path: Path) -> str:
     """The first heading of a notebook."""
-    first = json.loads(path.read_text(encoding="utf-8"))["cells"][0]["source"]
-    return "".join(first).splitlines()[0].removeprefix("# ")
+    return published.heading(json.loads(path.read_text(encoding="utf-8")))
 
 
 def row(question: Question) -> str:
@@ -56,7 +55,7 @@ def task(exercise: Task) -> str:
     return f"**`{exercise.id}`** {exercise.explanation}\n\n```python\n{code}\n```\n"
 
 
-def parts() -> dict[str, Section]:
+def parts() -> dict[str, LessonPart]:
     """Cell id -> part that begins with it, of all lessons."""
     return {part.cell: part for path in NOTEBOOKS for part in sections(path) if part.cell}
 

@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from course_tools.publish.published import lessons
 from course_tools.report.asked_calls import ASKS, calls
 from lesson_lib.teach.content import Question, find
 
-NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("0[1-9]-*.ipynb"))
+NOTEBOOKS = lessons()
 WORD, QUESTION, PICTURE, PLAYGROUND, CELL, EXERCISE = 60 / 200, 20, 40, 180, 5, 180  # seconds
 DEEPER = "Going deeper"
 PICTURES = re.compile(r"\b(?:show|compare|reveal)\(")
@@ -26,7 +27,7 @@ PLAYED = re.compile(r"\b(?:playground|touch)\(")
 
 
 @dataclass(frozen=True)
-class Section:
+class LessonPart:
     """A part of a lesson, between two headings of the second level. Seconds, exercises apart."""
 
     heading: str
@@ -63,19 +64,19 @@ def _to_answer(item: Question) -> float:
     return QUESTION + words(f"{item.text} {options} {item.explanation}") * WORD
 
 
-def sections(path: Path) -> list[Section]:
+def sections(path: Path) -> list[LessonPart]:
     """The parts of a lesson in its order; of what comes before the first heading only the seconds."""
-    found: list[Section] = []
+    found: list[LessonPart] = []
     heading, name, core, exercises = "", "", 0.0, 0.0
     for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
         new = cell["cell_type"] == "markdown" and re.search(r"^## (.*)$", "".join(cell["source"]),
                                                             re.MULTILINE)
         if new:
-            found.append(Section(heading, name, core, exercises))
+            found.append(LessonPart(heading, name, core, exercises))
             heading, name, core, exercises = new[1], cell["id"], 0.0, 0.0
         more = seconds_of(cell)
         core, exercises = core + more[0], exercises + more[1]
-    return [*found, Section(heading, name, core, exercises)]
+    return [*found, LessonPart(heading, name, core, exercises)]
 
 
 @dataclass(frozen=True)

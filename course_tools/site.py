@@ -33,7 +33,7 @@ from typing import Any
 import nbformat
 
 from course_tools.publish import incidents
-from course_tools.publish.published import NOTEBOOKS, ROOT, as_published, published_files
+from course_tools.publish.published import NOTEBOOKS, ROOT, as_published, heading, lessons, published_files
 from lesson_lib.errors import LessonError
 from lesson_lib.teach.playground import page_part
 
@@ -96,7 +96,7 @@ def build(scratch: Path, folder: Path, pyodide: Path | None) -> None:
     _run(python, "-m", "jupyter", "lite", "build", "--lite-dir", lite, "--contents", scratch / "files",
          "--output-dir", folder,
          "--no-unused-shared-packages", "--no-sourcemaps", cwd=scratch)
-    (folder / "index.html").write_text(front_page(sorted(NOTEBOOKS.glob("0*.ipynb"))), encoding="utf-8")
+    (folder / "index.html").write_text(front_page(lessons()), encoding="utf-8")
 
 
 def _copy_published(folder: Path) -> None:
@@ -107,18 +107,13 @@ def _copy_published(folder: Path) -> None:
     nbformat.write(incidents.to_run(incidents.read()), folder / f"{incidents.PAGE.stem}.ipynb")
 
 
-def front_page(lessons: list[Path]) -> str:
+def front_page(notebooks: list[Path]) -> str:
     """The page with a link to each lesson, alone in a page of its own."""
-    items = [f'<li><a href="notebooks/index.html?path={path.name}">{html.escape(_heading(path))}</a></li>'
-             for path in lessons]
+    headings = {path.name: html.escape(heading(json.loads(as_published(path)))) for path in notebooks}
+    items = [f'<li><a href="notebooks/index.html?path={name}">{said}</a></li>' for name, said in headings.items()]
     items.append(f'<li><a href="notebooks/index.html?path={incidents.PAGE.stem}.ipynb">Incidents</a></li>')
     page = FRONT.read_text(encoding="utf-8").replace("<!-- lessons -->", "\n".join(items))
     return page.replace("<!-- touch -->", page_part())
-
-
-def _heading(lesson: Path) -> str:
-    first = json.loads(as_published(lesson))["cells"][0]["source"]
-    return "".join(first).splitlines()[0].lstrip("# ")
 
 
 def _run(*command: Any, cwd: Path = ROOT) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from course_tools.conformance.outcome import ScriptOutcome, Seen
+from course_tools.conformance.outcome import ScriptOutcome, StepOutcome
 from course_tools.conformance.script import Script, Step
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.history import Event, History, Kind, LogCell, Settings
@@ -37,14 +37,14 @@ class _StepsAsEvents:
         self.batch_of_step: dict[int, int] = {}
         self.steps = self.attempts = 0
 
-    def tell(self, step: Step, seen: Seen) -> None:
+    def tell(self, step: Step, seen: StepOutcome) -> None:
         """Add the events of one step."""
         if handed_out := re.match(r"epoch (\d+)", seen.note):
             self.epochs[step.producer] = int(handed_out.group(1))
         (self._send if step.kind == "send" else self._other)(step, seen)
         self.steps += 1
 
-    def _send(self, step: Step, seen: Seen) -> None:
+    def _send(self, step: Step, seen: StepOutcome) -> None:
         epoch = step.epoch + (self.epochs.get(step.producer, 0) if step.of_transactional_id else 0)
         numbers = (step.producer, step.partition, epoch, step.base_sequence,
                    step.count) if step.producer else self.steps
@@ -66,7 +66,7 @@ class _StepsAsEvents:
                       replace(sent, kind=Kind.ACK, **answer)):
             self._add(event)
 
-    def _other(self, step: Step, seen: Seen) -> None:
+    def _other(self, step: Step, seen: StepOutcome) -> None:
         what = f"{step} ({seen})"
         lane = f"producer {step.producer}".strip() if step.producer else "broker"
         self._add(Event(0, Kind.TXN if step.of_transactional_id else Kind.BROKER, what, lane,

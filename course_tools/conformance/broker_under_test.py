@@ -22,8 +22,8 @@ from kafka.protocol.metadata import FindCoordinatorRequest
 from kafka.protocol.producer import InitProducerIdRequest
 
 from course_tools.conformance import end_state
-from course_tools.conformance.outcome import Comparison, ScriptOutcome, Seen
-from course_tools.conformance.play import Play
+from course_tools.conformance.outcome import Comparison, ScriptOutcome, StepOutcome
+from course_tools.conformance.play import PlayedScript
 from course_tools.conformance.script import Script
 from lesson_lib.errors import LessonError
 from lesson_lib.wire import requests
@@ -69,7 +69,8 @@ class BrokerUnderTest:
         return [self._hung_up(script) if alone else self.run([script], ends=ends)[0] for script in scripts]
 
     def _hung_up(self, script: Script) -> ScriptOutcome:
-        return ScriptOutcome(tuple(Seen(-1, note="the broker closed the connection") for _ in script.steps))
+        closed = StepOutcome(-1, note="the broker closed the connection")
+        return ScriptOutcome((closed,) * len(script.steps))
 
     def _together(self, scripts: Sequence[Script], ends: bool) -> list[ScriptOutcome]:
         """All scripts on new topics, which are deleted at the end."""
@@ -114,15 +115,15 @@ class BrokerUnderTest:
         """Close the connection."""
         self.client.close()
 
-    def _plays(self, scripts: Sequence[Script]) -> list[Play]:
+    def _plays(self, scripts: Sequence[Script]) -> list[PlayedScript]:
         topic = self._new_topic(sum(script.partitions for script in scripts))
         plays, first, base_time = [], 0, int(time.time() * 1000) - AGE_MS
         for number, script in enumerate(scripts):
-            plays.append(Play(script, topic, first, f"{topic}-{number}", base_time))
+            plays.append(PlayedScript(script, topic, first, f"{topic}-{number}", base_time))
             first += script.partitions
         return plays
 
-    def _hand_out_ids(self, plays: Sequence[Play]) -> None:
+    def _hand_out_ids(self, plays: Sequence[PlayedScript]) -> None:
         """A producer id for each idempotent producer and each of its restarts, asked for in one go."""
         wanted = [(play, name) for play in plays for name in play.idempotent_names()]
         if InitProducerIdRequest.API_KEY not in self.client.versions:  # a broker takes any number
@@ -139,7 +140,7 @@ class BrokerUnderTest:
             if wanted and time.monotonic() > deadline:
                 raise LessonError(f"{self.address} hands out no producer ids.")
 
-    def _handed_out(self, play: Play, name: str, answer: Any) -> bool:
+    def _handed_out(self, play: PlayedScript, name: str, answer: Any) -> bool:
         if not answer.error_code:
             play.ids[name] = answer.producer_id
         return not answer.error_code
@@ -155,7 +156,7 @@ class BrokerUnderTest:
                 raise LessonError(f"{self.address} has no coordinator (error {answer.error_code}).")
             time.sleep(0.0 if self._coordinator_ready else 0.1)
 
-    def _wave(self, plays: Sequence[Play]) -> None:
+    def _wave(self, plays: Sequence[PlayedScript]) -> None:
         again = [play for play in plays if self._is_served(play)]
         kinds = [(play, play.step.kind) for play in again]
         deadline = time.monotonic() + self.patience
@@ -167,24 +168,24 @@ class BrokerUnderTest:
             time.sleep(0.002 if again else 0)
         self._wait_for_markers([play for play, kind in kinds if kind in ("init", "bump", "commit", "abort")])
 
-    def _request(self, play: Play) -> tuple[Any, int | None]:
+    def _request(self, play: PlayedScript) -> tuple[Any, int | None]:
         """The next one, in the highest version that all of these brokers serve."""
         message, version = play.next_request()
         if version is None or play.script.transaction_version_2 or play.step.kind == "send":
             return message, version
         return message, min(version, self.highest[message.API_KEY])
 
-    def _is_served(self, play: Play) -> bool:
+    def _is_served(self, play: PlayedScript) -> bool:
         """Whether the broker serves the next request; where it does not, that is its outcome."""
         message, version = play.next_request()
         served = message.API_KEY in self.client.versions
         if served and play.script.transaction_version_2:
             served = (version or 0) <= self.highest[message.API_KEY]
         if not served:
-            play.seen.append(Seen(UNSUPPORTED_VERSION, note="not served"))
+            play.seen.append(StepOutcome(UNSUPPORTED_VERSION, note="not served"))
         return served
 
-    def _noted(self, play: Play, answer: Any, *, final: bool = False) -> bool:
+    def _noted(self, play: PlayedScript, answer: Any, *, final: bool = False) -> bool:
         """Note an answer, unless it only says that the coordinator is still busy with what came before."""
         error = play.error_of(answer)
         if final and error in NOT_READY:
@@ -194,7 +195,7 @@ class BrokerUnderTest:
         play.note(answer)
         return True
 
-    def _wait_for_markers(self, plays: Sequence[Play]) -> None:
+    def _wait_for_markers(self, plays: Sequence[PlayedScript]) -> None:
         ids = [name for play in plays for name in play.transactional_ids()]
         if not ids or DescribeTransactionsRequest.API_KEY not in self.client.versions:
             return
@@ -207,7 +208,7 @@ class BrokerUnderTest:
             self.patience = IMPATIENCE_SECONDS
         for play in plays:
             if any(name in ids for name in play.transactional_ids()):
-                play.seen[-1] = Seen(play.seen[-1].error, note="the markers were never written")
+                play.seen[-1] = StepOutcome(play.seen[-1].error, note="the markers were never written")
 
 
 def in_step(one: BrokerUnderTest, other: BrokerUnderTest) -> None:

@@ -28,7 +28,7 @@ from course_tools.conformance.outcome import Comparison
 from course_tools.conformance.report import Progress, page, told
 from course_tools.conformance.script import Script, parse
 from course_tools.conformance.shrink import smallest
-from course_tools.conformance.targets import Target, running, targets
+from course_tools.conformance.targets import KafkaTarget, running, targets
 from lesson_lib.broker.embedded import EmbeddedBroker
 from lesson_lib.core.kafka_version import KafkaVersion
 
@@ -45,7 +45,7 @@ def main(argv: list[str]) -> int:
     options = _parser().parse_args(argv)
     if options.address:
         check_broker(options.address)
-        chosen = [Target(options.rule or "4.4", options.address)]
+        chosen = [KafkaTarget(options.rule or "4.4", options.address)]
     else:
         chosen = targets(options.release)
     return max([_one(target, options) for target in chosen])
@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _one(target: Target, options: argparse.Namespace) -> int:
+def _one(target: KafkaTarget, options: argparse.Namespace) -> int:
     rule = ".".join((options.rule or target.release).split(".")[:2])
     with running(target) as address, EmbeddedBroker(rule) as broker, \
             closing(BrokerUnderTest(broker.address)) as kafka, closing(BrokerUnderTest(address)) as theirs:

@@ -11,7 +11,7 @@ from kafka.protocol.admin import DescribeProducersRequest
 from kafka.record.default_records import DefaultRecordBatch
 
 from course_tools.conformance.outcome import EndState, ScriptOutcome
-from course_tools.conformance.play import Play
+from course_tools.conformance.play import PlayedScript
 from lesson_lib.core.batch import increment_sequence
 from lesson_lib.wire import requests
 from lesson_lib.wire.record_batch import read_header, split_batches
@@ -20,7 +20,7 @@ from lesson_lib.wire.requests import RawClient
 ABORT_KEY = b"\x00\x00\x00\x00"  # version 0, type 0; a commit has type 1
 
 
-def outcomes(client: RawClient, topic: str, plays: Sequence[Play]) -> list[ScriptOutcome]:
+def outcomes(client: RawClient, topic: str, plays: Sequence[PlayedScript]) -> list[ScriptOutcome]:
     """Ask for all partitions of the topic at once and sort the answers by script."""
     partitions = range(sum(p.script.partitions for p in plays))
     starts = {p.partition_index: p.offset
@@ -33,7 +33,7 @@ def outcomes(client: RawClient, topic: str, plays: Sequence[Play]) -> list[Scrip
             for play in plays]
 
 
-def _numbers(play: Play) -> range:
+def _numbers(play: PlayedScript) -> range:
     return range(play.first_partition, play.first_partition + play.script.partitions)
 
 
@@ -54,7 +54,7 @@ def _memory(client: RawClient, topic: str, partitions: range) -> dict[int, list[
             for p in _parts(client, requests.describe_producers(topic, partitions))}
 
 
-def _final(play: Play, everything: Any, committed: Any, producers: Sequence[Any]) -> EndState:
+def _final(play: PlayedScript, everything: Any, committed: Any, producers: Sequence[Any]) -> EndState:
     # Kafka lists aborted transactions up to the next entry of its sparse offset index, so later ones may come
     # along.
     needed = [a for a in committed.aborted_transactions or []
@@ -66,7 +66,7 @@ def _final(play: Play, everything: Any, committed: Any, producers: Sequence[Any]
                  tuple(sorted(_remembered(play, p) for p in producers)))
 
 
-def _log(play: Play, part: Any) -> Iterator[str]:
+def _log(play: PlayedScript, part: Any) -> Iterator[str]:
     """A line for each batch: offsets, producer, epoch, sequences, values."""
     for data in split_batches(bytes(part.records or b"")):
         header = read_header(data)
@@ -94,7 +94,7 @@ def _values(data: bytes) -> str:
         return "unreadable"
 
 
-def _remembered(play: Play, producer: Any) -> str:
+def _remembered(play: PlayedScript, producer: Any) -> str:
     """A line of the leader's memory; a marker's time is the broker's clock, and is not told."""
     age = producer.last_timestamp - play.base_time
     unknown = "none" if producer.last_timestamp == -1 else "clock"

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, fields
 
 from course_tools.conformance.decision_table import DECISION_TABLE
 from course_tools.conformance.mirror import rows_by_step
-from course_tools.conformance.outcome import Comparison, EndState, Seen
+from course_tools.conformance.outcome import Comparison, EndState, StepOutcome
 from course_tools.conformance.script import Script
 from lesson_lib.core.kafka_version import DEFAULT_VERSION, KafkaVersion
 from lesson_lib.text_table import aligned
@@ -184,13 +184,13 @@ def _differing(compared: Comparison) -> tuple[str, int]:
     return LEFT, len(compared.script.steps)
 
 
-def _answer(seen: Seen) -> str:
+def _answer(seen: StepOutcome) -> str:
     if seen.error == HUNG_UP:
         return "hung up"
     return f"error {seen.error}" if seen.error else "ok"
 
 
-def _places(seen: Seen) -> tuple[str, ...]:
+def _places(seen: StepOutcome) -> tuple[str, ...]:
     """In the order of `PLACE_NAMES`; empty for what is not there."""
     return tuple(str(number) if number >= 0 else "" for number in (seen.base_offset, seen.log_start_offset)
                  ) + (seen.append_time,)

@@ -14,7 +14,7 @@ from course_tools.conformance.script import Script
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class StepOutcome:
     """The answer to one step. `append_time`: "", or milliseconds after the first timestamp."""
 
     error: int
@@ -48,7 +48,7 @@ class EndState:
 class ScriptOutcome:
     """Everything that came back for a script."""
 
-    steps: tuple[Seen, ...]
+    steps: tuple[StepOutcome, ...]
     partitions: tuple[EndState, ...] = ()
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from course_tools.conformance.outcome import Seen
+from course_tools.conformance.outcome import StepOutcome
 from course_tools.conformance.script import Script, Step
 from lesson_lib.core.batch import increment_sequence
 from lesson_lib.wire import requests
@@ -22,7 +22,7 @@ NEVER_HANDED_OUT = 1 << 40  # the id of a producer that the broker refused to gi
 
 
 @dataclass
-class Play:
+class PlayedScript:
     """A script, its partitions from `first_partition` on, and the producer ids that it received."""
 
     script: Script
@@ -33,7 +33,7 @@ class Play:
     ids: dict[str, int] = field(default_factory=dict)
     epochs: dict[str, int] = field(default_factory=dict)
     lives: dict[str, int] = field(default_factory=dict)
-    seen: list[Seen] = field(default_factory=list)
+    seen: list[StepOutcome] = field(default_factory=list)
 
     def idempotent_names(self) -> list[str]:
         """A name for each idempotent producer and for each time it restarts: a, a', a''."""
@@ -138,19 +138,20 @@ class Play:
             self.ids[step.producer], self.epochs[step.producer] = answer.producer_id, answer.producer_epoch
         self.seen.append(seen)
 
-    def _seen(self, answer: Any) -> Seen:
+    def _seen(self, answer: Any) -> StepOutcome:
         kind = self.step.kind
         if kind == "send":
             part = answer.responses[0].partition_responses[0]
-            return Seen(part.error_code, part.base_offset, self._distance(part.log_append_time_ms),
+            return StepOutcome(part.error_code, part.base_offset, self._distance(part.log_append_time_ms),
                         part.log_start_offset,
                         part.error_message or "")
         if kind == "add":
-            return Seen(answer.results_by_topic_v3_and_below[0].results_by_partition[0].partition_error_code)
+            topic = answer.results_by_topic_v3_and_below[0]
+            return StepOutcome(topic.results_by_partition[0].partition_error_code)
         if kind == "delete":
             part = answer.topics[0].partitions[0]
-            return Seen(part.error_code, note=f"low watermark {part.low_watermark}")
-        return Seen(answer.error_code, note=self._handed_out(answer, kind))
+            return StepOutcome(part.error_code, note=f"low watermark {part.low_watermark}")
+        return StepOutcome(answer.error_code, note=self._handed_out(answer, kind))
 
     def _handed_out(self, answer: Any, kind: str) -> str:
         """Which epoch the answer hands out, and whether the producer id is a new one."""

@@ -18,7 +18,7 @@ OLDER_RELEASE = "3.9.1"  # the last line of Kafka before transaction version 2
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class KafkaTarget:
     """An Apache Kafka of a release; without an address it is started and stopped here."""
 
     release: str
@@ -30,21 +30,21 @@ class Target:
         return f"Apache Kafka {self.release}"
 
 
-def targets(releases: Sequence[str]) -> list[Target]:
+def targets(releases: Sequence[str]) -> list[KafkaTarget]:
     """The Kafka at KAFKA_BOOTSTRAP_SERVERS, or each release on Java, or compose's."""
     compose = read_compose()
     if given := os.environ.get("KAFKA_BOOTSTRAP_SERVERS"):
-        return [Target(releases[0] if releases else compose.version, given)]
+        return [KafkaTarget(releases[0] if releases else compose.version, given)]
     if maven.java():
-        return [Target(release) for release in releases or (compose.version, OLDER_RELEASE)]
+        return [KafkaTarget(release) for release in releases or (compose.version, OLDER_RELEASE)]
     if probe.is_usable(compose.host, compose.port):
-        return [Target(compose.version, f"{compose.host}:{compose.port}")]
+        return [KafkaTarget(compose.version, f"{compose.host}:{compose.port}")]
     raise LessonError("There is no Apache Kafka to compare with: install Java 17 and Maven, "
                       "or start one with make kafka.")
 
 
 @contextmanager
-def running(target: Target) -> Iterator[str]:
+def running(target: KafkaTarget) -> Iterator[str]:
     """The address of the target; what had to be started is stopped at the end."""
     if target.address:
         yield target.address

@@ -36,7 +36,7 @@ APPENDICES = tuple(ROOT / "notebooks" / name
 
 
 @dataclass(frozen=True)
-class Lesson:
+class LessonPage:
     """One page. `name` is the notebook's heading, `goals` what its first cell promises, as HTML."""
 
     file: str
@@ -66,10 +66,10 @@ def make_book(folder: Path, notebooks: dict[Path, NotebookNode]) -> list[Path]:
     return [folder / name for name in ("index.html", *pages)]
 
 
-def _lesson(path: Path, notebook: NotebookNode) -> Lesson:
+def _lesson(path: Path, notebook: NotebookNode) -> LessonPage:
     heading, *rest = notebook.cells[0].source.splitlines()
     goals = tuple(inline_html(line.removeprefix("- ")) for line in rest if line.startswith("- "))
-    return Lesson(path.with_suffix(".html").name, heading.lstrip("# "), goals, notebook)
+    return LessonPage(path.with_suffix(".html").name, heading.lstrip("# "), goals, notebook)
 
 
 def _as_notebook(page: Path) -> NotebookNode:
@@ -89,7 +89,7 @@ def _exporter() -> HTMLExporter:
     return HTMLExporter(config=config)
 
 
-def _page(exporter: HTMLExporter, book: list[Lesson], number: int) -> str:
+def _page(exporter: HTMLExporter, book: list[LessonPage], number: int) -> str:
     told: dict[str, Any] = {"title": TITLE, "previous": book[number - 1] if number else None,
                             "next": book[number + 1] if number + 1 < len(book) else None}
     lesson = book[number]
@@ -97,7 +97,7 @@ def _page(exporter: HTMLExporter, book: list[Lesson], number: int) -> str:
     return exporter.from_notebook_node(lesson.notebook, resources={"book": told, "metadata": where})[0]
 
 
-def _contents(exporter: HTMLExporter, book: list[Lesson]) -> str:
+def _contents(exporter: HTMLExporter, book: list[LessonPage]) -> str:
     told = {"title": TITLE, "subtitle": SUBTITLE,
             "made": inline_html(f"Made by `make book` from version {__version__} of the course.")}
     return exporter.environment.get_template("contents.html.j2").render(book=told, lessons=book,

@@ -22,7 +22,7 @@ from jupyter_client.channels import AsyncZMQSocketChannel
 from nbconvert.preprocessors import ExecutePreprocessor
 from nbformat import NotebookNode
 
-from course_tools.publish.published import ROOT, as_published
+from course_tools.publish.published import ROOT, as_published, lessons
 
 TEMPLATES = Path(__file__).parent / "templates"
 CELL_SECONDS = 120
@@ -39,11 +39,6 @@ def make_from_lessons(what: str, make: Callable[[Path, dict[Path, NotebookNode]]
     pages = make(folder, run_all(lessons()))
     print(f"The {what} is ready: open {pages[0]} in a browser; nothing in {folder} needs the network.")
     return 0
-
-
-def lessons() -> list[Path]:
-    """The notebooks of the course, in order."""
-    return sorted(ROOT.glob("notebooks/[0-9][0-9]-*.ipynb"))
 
 
 def run_all(paths: list[Path]) -> dict[Path, NotebookNode]:

@@ -8,15 +8,27 @@ commit to look at. There, outputs and answers are taken out of the files as they
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import nbformat
 
-from course_tools.report.asked_calls import Call, answered
+from course_tools.report.asked_calls import ItemCall, answered
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = ROOT / "notebooks"
 FOR_INSTRUCTORS = "for-instructors.md"  # every answer is in it
+
+
+def lessons() -> list[Path]:
+    """The notebooks of the course, in order."""
+    return sorted(NOTEBOOKS.glob("[0-9][0-9]-*.ipynb"))
+
+
+def heading(notebook: Mapping[str, Any]) -> str:
+    """The first heading of a notebook, such as "1 · A record, an ack, an offset"."""
+    return "".join(notebook["cells"][0]["source"]).splitlines()[0].lstrip("# ")
 
 
 def published_files(folder: Path = NOTEBOOKS) -> list[Path]:
@@ -48,7 +60,7 @@ def stripped(text: str) -> str:
     return nbformat.writes(notebook) + "\n"
 
 
-def _dots(call: Call) -> str | None:
+def _dots(call: ItemCall) -> str | None:
     return None if call.variable == "_" else f"{call.variable}.{call.role}(...)"
 
 

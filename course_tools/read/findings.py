@@ -48,7 +48,7 @@ class ProducerSeen:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ShownBatch:
     """One batch of a picture. `content` is the same for batches that hold the same bytes; `marker` says
     commit or abort where it is one."""
 
@@ -67,12 +67,12 @@ class LogRead:
     # content -> the offsets of two batches, and how many later ones hold it too
     alike: dict[bytes, list[int]] = field(default_factory=dict)
     broken: list[Anomaly] = field(default_factory=list)
-    shown: list[Entry] = field(default_factory=list)
+    shown: list[ShownBatch] = field(default_factory=list)
     about: int = NOTHING
     batches: int = 0
     untold: int = 0
-    _recent: OrderedDict[bytes, Entry] = field(default_factory=OrderedDict)
-    _before: deque[Entry] = field(default_factory=lambda: deque(maxlen=BEFORE))
+    _recent: OrderedDict[bytes, ShownBatch] = field(default_factory=OrderedDict)
+    _before: deque[ShownBatch] = field(default_factory=lambda: deque(maxlen=BEFORE))
 
     def take(self, batches: Iterable[BatchInLog | Broken]) -> LogRead:
         """Read them all, and return itself."""
@@ -91,7 +91,7 @@ class LogRead:
             self.untold += 1
         return WRONG
 
-    def _show(self, rank: int, *entries: Entry) -> None:
+    def _show(self, rank: int, *entries: ShownBatch) -> None:
         """Keep a batch for the picture, if it is near enough to what the picture is about."""
         self._before.append(entries[-1])
         if rank > self.about:
@@ -100,7 +100,7 @@ class LogRead:
         elif len(self.shown) < SHOWN:
             self.shown.append(entries[-1])
 
-    def _batch(self, one: BatchInLog) -> tuple[int | Entry, ...]:
+    def _batch(self, one: BatchInLog) -> tuple[int | ShownBatch, ...]:
         """How grave what is wrong with it is, and the batch, an earlier one that is like it before it."""
         header = one.header
         seen = self._producer(header.producer_id, header.base_offset)
@@ -124,17 +124,17 @@ class LogRead:
             self.producers.popitem(last=False)
         return seen
 
-    def _marker(self, seen: ProducerSeen, one: BatchInLog) -> tuple[int, Entry]:
+    def _marker(self, seen: ProducerSeen, one: BatchInLog) -> tuple[int, ShownBatch]:
         try:
             kind = struct.unpack_from(">h", one.records, _marker_at(one.records))[0]
         except (IndexError, struct.error):
             why = f"at offset {one.header.base_offset} a marker is cut off."
-            return self._say(self.broken, "broken", why), Entry(one.header, marker="cut off")
+            return self._say(self.broken, "broken", why), ShownBatch(one.header, marker="cut off")
         marker = KINDS.get(kind, "control")  # a metadata log has others, which end no transaction
         seen.committed += marker == "commit"
         seen.aborted += marker == "abort"
         seen.open_since = None
-        return NOTHING, Entry(one.header, marker=marker)
+        return NOTHING, ShownBatch(one.header, marker=marker)
 
     def _sequence(self, seen: ProducerSeen, one: BatchInLog) -> int:
         header, rank = one.header, NOTHING
@@ -152,9 +152,9 @@ class LogRead:
         seen.last_sequence = increment_sequence(header.base_sequence, max(0, header.records_count - 1))
         return rank
 
-    def _same_bytes(self, one: BatchInLog) -> tuple[tuple[Entry, ...], Entry]:
+    def _same_bytes(self, one: BatchInLog) -> tuple[tuple[ShownBatch, ...], ShownBatch]:
         """The newest batch before it with the same bytes, if there is one, and itself."""
-        entry = Entry(one.header, blake2b(one.records, digest_size=16).digest())
+        entry = ShownBatch(one.header, blake2b(one.records, digest_size=16).digest())
         before = self._recent.pop(entry.content, None)
         self._recent[entry.content] = entry
         if len(self._recent) > WINDOW:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from course_tools.report.asked_calls import ANSWERS, ASKS, UNREADABLE, Call, calls
+from course_tools.report.asked_calls import ANSWERS, ASKS, UNREADABLE, ItemCall, calls
 
 LONGEST = 2000  # characters of an answer, or of what is said about it
 _MAGIC = re.compile(r"^(\s*)[%!?].*$", re.MULTILINE)
@@ -54,7 +54,7 @@ def given(cells: Sequence[str]) -> dict[str, list[WrittenAnswer]]:
     return found
 
 
-def _given(call: Call, source: str) -> WrittenAnswer | None:
+def _given(call: ItemCall, source: str) -> WrittenAnswer | None:
     node = ast.parse(source[call.start:call.end].strip(), mode="eval").body
     assert isinstance(node, ast.Call)
     named = tuple((k.arg, k.value) for k in node.keywords if k.arg is not None)

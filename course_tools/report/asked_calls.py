@@ -18,7 +18,7 @@ UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ItemCall:
     """A call that has to do with an item.
 
     `role` is question, observe, exercise, answer, check, hint, solution, explain or reveal. `start` and `end`
@@ -33,13 +33,13 @@ class Call:
     end: int
 
 
-def calls(cells: Sequence[str]) -> list[Call]:
+def calls(cells: Sequence[str]) -> list[ItemCall]:
     """Every such call in these code cells, in order; cells that are not Python are passed over."""
     names: dict[str, str] = {}
     return [call for number, source in enumerate(cells) for call in _in_cell(number, source, names)]
 
 
-def _in_cell(number: int, source: str, names: dict[str, str]) -> Iterator[Call]:
+def _in_cell(number: int, source: str, names: dict[str, str]) -> Iterator[ItemCall]:
     try:
         tree = ast.parse(source)
     except UNREADABLE:
@@ -48,7 +48,7 @@ def _in_cell(number: int, source: str, names: dict[str, str]) -> Iterator[Call]:
         for node in (n for n in ast.walk(statement) if isinstance(n, ast.Call)):
             if found := _call(node, names, statement):
                 role, item_id, variable = found
-                yield Call(item_id, role, number, variable, *_span(source, node))
+                yield ItemCall(item_id, role, number, variable, *_span(source, node))
 
 
 def _call(node: ast.Call, names: dict[str, str], statement: ast.stmt) -> tuple[str, str, str] | None:
@@ -87,7 +87,7 @@ def _span(source: str, node: ast.Call) -> tuple[int, int]:
     return place(node.lineno, node.col_offset), end
 
 
-def answered(cells: Sequence[str], answer: Callable[[Call], str | None]) -> list[str]:
+def answered(cells: Sequence[str], answer: Callable[[ItemCall], str | None]) -> list[str]:
     """The cells with what `answer` says in place of each answer; None leaves it."""
     written = list(cells)
     for call in reversed([c for c in calls(cells) if c.role in ANSWERS]):

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from course_tools.report.markdown import SIGNS, code, table, text
-from course_tools.report.model import CopyReport, ItemState, Result
+from course_tools.report.model import CopyReport, ItemResult, ItemState
 from lesson_lib.errors import LessonError
 
 _LESSON = re.compile(r"[-_. ]*\d\d-[a-z-]+.*$")
 _OPEN = (ItemState.NOT_ATTEMPTED, ItemState.NOT_CHECKED)
 
 
-class Handed(NamedTuple):
+class HandedInCopy(NamedTuple):
     """A copy in a folder of many. `alone`: what is in its folder is this learner's, too."""
 
     learner: str
@@ -25,14 +25,14 @@ class Handed(NamedTuple):
     alone: bool
 
 
-def copies_in(folder: Path) -> list[Handed]:
+def copies_in(folder: Path) -> list[HandedInCopy]:
     """Each copy: in a folder for each learner, or files that are called after them. LessonError for none."""
     files = sorted(path for path in _files(folder))
     if not files:
         raise LessonError(f"There are no notebooks in {folder}: put one folder for each learner there, "
                           "or files named after them.")
     places = [(path, path.relative_to(folder)) for path in files]
-    return [Handed(_learner(place), path, len(place.parts) > 1) for path, place in places]
+    return [HandedInCopy(_learner(place), path, len(place.parts) > 1) for path, place in places]
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -68,27 +68,27 @@ def legend() -> str:
     return ", ".join(f"{sign} {state}" for state, sign in SIGNS.items()) + "."
 
 
-def _results(reports: list[CopyReport]) -> dict[str, Result]:
+def _results(reports: list[CopyReport]) -> dict[str, ItemResult]:
     """What one learner answered; of two copies of a lesson the later one counts where it answers."""
-    found: dict[str, Result] = {}
+    found: dict[str, ItemResult] = {}
     for result in (result for report in reports for result in report.results):
         if result.id not in found or result.state != ItemState.NOT_ATTEMPTED:
             found[result.id] = result
     return found
 
 
-def _most_missed(rows: dict[str, dict[str, Result]]) -> list[str]:
+def _most_missed(rows: dict[str, dict[str, ItemResult]]) -> list[str]:
     wrong, left = _tally(rows, (ItemState.WRONG,)), _tally(rows, _OPEN)
     items = dict.fromkeys(item for results in rows.values() for item in results)
     return sorted(items, key=lambda item: (-wrong[item], -left[item]))
 
 
-def _tally(rows: dict[str, dict[str, Result]], states: tuple[ItemState, ...]) -> Counter[str]:
+def _tally(rows: dict[str, dict[str, ItemResult]], states: tuple[ItemState, ...]) -> Counter[str]:
     return Counter(item for results in rows.values() for item, result in results.items()
                    if result.state in states)
 
 
-def _row(name: str, results: dict[str, Result], reports: list[CopyReport], order: list[str]) -> tuple[str,
+def _row(name: str, results: dict[str, ItemResult], reports: list[CopyReport], order: list[str]) -> tuple[str,
                                                                                                       ...]:
     states = Counter(result.state for result in results.values())
     own = [report for report in reports if report.learner == name]
@@ -97,14 +97,14 @@ def _row(name: str, results: dict[str, Result], reports: list[CopyReport], order
     return text(name), *figures, text(note), *(_cell(results.get(item)) for item in order)
 
 
-def _cell(result: Result | None) -> str:
+def _cell(result: ItemResult | None) -> str:
     if result is None:
         return ""
     sign = SIGNS[result.state]
     return f"{sign} {code(result.answer, 12)}" if result.state == ItemState.WRONG else sign
 
 
-def _misses(rows: dict[str, dict[str, Result]], order: list[str]) -> Iterator[tuple[str, ...]]:
+def _misses(rows: dict[str, dict[str, ItemResult]], order: list[str]) -> Iterator[tuple[str, ...]]:
     """A row for each item that somebody missed."""
     left = _tally(rows, _OPEN)
     for item in order:
@@ -115,7 +115,7 @@ def _misses(rows: dict[str, dict[str, Result]], order: list[str]) -> Iterator[tu
             yield text(item), str(len(wrong)), str(left[item]), _times(answers), _times(ideas)
 
 
-def _ideas(rows: dict[str, dict[str, Result]]) -> Iterator[tuple[str, ...]]:
+def _ideas(rows: dict[str, dict[str, ItemResult]]) -> Iterator[tuple[str, ...]]:
     """A row for each misconception, the most frequent first."""
     where: dict[str, Counter[str]] = {}
     for result in (r for results in rows.values() for r in results.values() if r.misconception):

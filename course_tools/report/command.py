@@ -13,9 +13,9 @@ from typing import TextIO
 
 from course_tools.command_line import on_interrupt, write
 from course_tools.report import formats, markdown, wall
-from course_tools.report.class_table import Handed, class_table, copies_in
+from course_tools.report.class_table import HandedInCopy, class_table, copies_in
 from course_tools.report.confined import Bounds
-from course_tools.report.copies import Checker, Stopped
+from course_tools.report.copies import Checker, CheckStopped
 from course_tools.report.model import CopyReport, exit_status, shown
 from lesson_lib.errors import LessonError
 
@@ -77,16 +77,16 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _todo(options: argparse.Namespace) -> list[Handed]:
+def _todo(options: argparse.Namespace) -> list[HandedInCopy]:
     """The copies. LessonError when there is nothing to do."""
     if bool(options.folder) == bool(options.notebooks):
         raise LessonError("Name notebooks, or a folder of copies with --class; "
                           "python -m lesson_lib report --help lists the rest.")
-    return copies_in(options.folder) if options.folder else [Handed("", path, True)
+    return copies_in(options.folder) if options.folder else [HandedInCopy("", path, True)
                                                              for path in options.notebooks]
 
 
-def _judged(todo: list[Handed], checker: Checker, jobs: int) -> Iterator[tuple[int, CopyReport]]:
+def _judged(todo: list[HandedInCopy], checker: Checker, jobs: int) -> Iterator[tuple[int, CopyReport]]:
     """Each copy's place and report, as they come, none after a stop; nothing is left running."""
     with closing(checker), ThreadPoolExecutor(max(1, jobs)) as pool:
         places: dict[Future[CopyReport], int] = {
@@ -97,7 +97,7 @@ def _judged(todo: list[Handed], checker: Checker, jobs: int) -> Iterator[tuple[i
             while left:  # a signal that comes just before the wait is only looked at after it
                 done, left = wait(left, _GLANCE, FIRST_COMPLETED)
                 for future in done:
-                    with suppress(Stopped):
+                    with suppress(CheckStopped):
                         yield places[future], future.result()
         except BaseException:
             checker.stop()

@@ -42,7 +42,7 @@ class Bounds:
     disk: int = 256
 
 
-class Ended(Exception):
+class ProcessEnded(Exception):
     """The process is gone or says too much; `late`: it was ended because it said nothing in time."""
 
     def __init__(self, late: bool = False) -> None:
@@ -57,21 +57,21 @@ class JsonLine:
         self._socket, self._file = end, end.makefile("rwb")
 
     def send(self, told: Any) -> None:
-        """Say it. Ended when nobody listens."""
+        """Say it. ProcessEnded when nobody listens."""
         try:
             self._file.write(json.dumps(told).encode() + b"\n")
             self._file.flush()
         except OSError:
-            raise Ended from None
+            raise ProcessEnded from None
 
     def receive(self) -> Any:
-        """What the other side says next, None for what is not JSON. Ended when it says nothing any more."""
+        """What the other side says next, None for what is not JSON. ProcessEnded when nothing comes."""
         try:
             told = self._file.readline(_LONGEST)
         except OSError:
-            raise Ended from None
+            raise ProcessEnded from None
         if not told.endswith(b"\n"):
-            raise Ended
+            raise ProcessEnded
         with suppress(ValueError, RecursionError):
             return json.loads(told)
         return None
@@ -127,8 +127,8 @@ class Confined:
         timer.start()
         try:
             yield self.line
-        except Ended:
-            raise Ended(self._late) from None
+        except ProcessEnded:
+            raise ProcessEnded(self._late) from None
         finally:
             timer.cancel()
 

@@ -11,45 +11,45 @@ from pathlib import Path
 from queue import Empty, LifoQueue
 from typing import Any
 
-from course_tools.report.confined import Bounds, Confined, Ended
-from course_tools.report.model import CopyReport, ItemState, Result
+from course_tools.report.confined import Bounds, Confined, ProcessEnded
+from course_tools.report.model import CopyReport, ItemResult, ItemState
 
 _LARGEST = 50 * 2**20  # bytes of a notebook
 _START = 60  # seconds for a process to be there
 _FOR_EVER = 10**6
 
 
-class Stopped(Exception):
+class CheckStopped(Exception):
     """The checker was stopped before this copy's report was ready."""
 
 
-class Unreadable(Exception):
+class NotANotebook(Exception):
     """A file that is no notebook; the text says why."""
 
 
 def read(path: Path) -> dict[str, Any]:
-    """A notebook as it lies in the file. Unreadable when it is none."""
+    """A notebook as it lies in the file. NotANotebook when it is none."""
     try:
         notebook = json.loads(_bytes(path))
     except OSError as error:
-        raise Unreadable(f"The file cannot be read: {error.strerror}.") from None
+        raise NotANotebook(f"The file cannot be read: {error.strerror}.") from None
     except (ValueError, RecursionError):
-        raise Unreadable("The file isn't a notebook: it is not JSON.") from None
+        raise NotANotebook("The file isn't a notebook: it is not JSON.") from None
     if not isinstance(notebook, dict) or not isinstance(notebook.get("cells"), list):
-        raise Unreadable("The file isn't a notebook: it has no cells.")
+        raise NotANotebook("The file isn't a notebook: it has no cells.")
     return notebook
 
 
 def _bytes(path: Path) -> bytes:
-    """What is in a file. Unreadable for none, for one without end, for a link to who knows what."""
+    """What is in a file. NotANotebook for none, for one without end, for a link to who knows what."""
     if path.is_symlink():
-        raise Unreadable("The file is a link; a report takes the notebook itself.")
+        raise NotANotebook("The file is a link; a report takes the notebook itself.")
     if not path.is_file():
-        raise Unreadable("There is no such file.")
+        raise NotANotebook("There is no such file.")
     with path.open("rb") as file:
         found = file.read(_LARGEST + 1)
     if len(found) > _LARGEST:
-        raise Unreadable(f"The file is larger than {_LARGEST // 2**20} MB.")
+        raise NotANotebook(f"The file is larger than {_LARGEST // 2**20} MB.")
     return found
 
 
@@ -72,12 +72,12 @@ def kept_beside(path: Path) -> dict[str, Any]:
         answers = json.loads(_bytes(folder / "answers.json"))["answers"]
         return {item: [entry for entry in entries if isinstance(entry, dict)]
                 for item, entries in answers.items()}
-    except (Unreadable, OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError):
+    except (NotANotebook, OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError):
         return {}
 
 
 @dataclass
-class Ran:
+class CellsRun:
     """What a run brought up: errors by cell, cells that show verdicts and no other one than right, why it
     ended early."""
 
@@ -96,16 +96,16 @@ class Checker:
         self.stopped = False
 
     def file(self, path: Path, learner: str = "", alone: bool = True) -> CopyReport:
-        """The report of any file. `alone`: the `.progress` beside it is this learner's. Stopped when it was
-        stopped on the way."""
+        """The report of any file. `alone`: the `.progress` beside it is this learner's. CheckStopped when it
+        was stopped on the way."""
         if self.stopped:
-            raise Stopped
+            raise CheckStopped
         try:
             report = self.notebook(read(path), path.stem, learner, kept_beside(path) if alone else {})
-        except Unreadable as error:
+        except NotANotebook as error:
             report = CopyReport(path.stem, learner, errors=(str(error),))
         if self.stopped:
-            raise Stopped
+            raise CheckStopped
         return report
 
     def notebook(self, notebook: dict[str, Any], name: str, learner: str = "",
@@ -113,7 +113,7 @@ class Checker:
         """The report of a notebook; `kept` is what its learner answered with the controls."""
         try:
             return self._report(sources(notebook), name, learner, kept or {})
-        except Ended:
+        except ProcessEnded:
             return CopyReport(name, learner,
                           errors=("Its check broke off: reading its cells takes too much time or memory.",))
         except Exception as error:  # noqa: BLE001 - whatever one copy does costs no other its row
@@ -133,7 +133,7 @@ class Checker:
             self._judges.get().close()
 
     def _report(self, cells: list[str], name: str, learner: str, kept: dict[str, Any]) -> CopyReport:
-        ran = self._run(cells) if self.execute else Ran()
+        ran = self._run(cells) if self.execute else CellsRun()
         head, found = self._judged({"notebook": name, "cells": cells, "kept": kept,
                                     "bounds": asdict(self.bounds)})
         results = tuple(_result(item, found[item["id"]]) for item in head["items"])
@@ -146,12 +146,12 @@ class Checker:
         self._started.append(process)
         if self.stopped:
             process.close()
-            raise Ended
+            raise ProcessEnded
         return process
 
-    def _run(self, cells: list[str]) -> Ran:
+    def _run(self, cells: list[str]) -> CellsRun:
         """Run the cells behind the wall; only lines of the expected shape are believed."""
-        ran, cell, patience, end = Ran(), -1, float(_START), time.monotonic() + self.bounds.run
+        ran, cell, patience, end = CellsRun(), -1, float(_START), time.monotonic() + self.bounds.run
         with self._start("run_cells", self.bounds.run) as process:
             try:
                 with process.within(_START) as line:
@@ -169,7 +169,7 @@ class Checker:
                             cell, patience = number, self.bounds.cell
                         case {"ended": True}:
                             return ran
-            except Ended as ended:
+            except ProcessEnded as ended:
                 ran.problem = _why(ended, cell, self.bounds, time.monotonic() >= end)
         return ran
 
@@ -184,7 +184,7 @@ class Checker:
                     try:
                         with judge.within(self.bounds.item) as line:
                             found[item] = line.ask({"item": item})
-                    except Ended as ended:
+                    except ProcessEnded as ended:
                         late = f"The check did not end within {self.bounds.item:g} seconds."
                         found[item] = {"state": ItemState.NOT_CHECKED,
                                        "said": late if ended.late else "The check broke off."}
@@ -209,12 +209,12 @@ class Checker:
             self._judges.put(judge)
 
 
-def _result(item: dict[str, str], found: dict[str, Any]) -> Result:
-    known = {key: value for key, value in found.items() if key in Result.__slots__}
-    return Result(**(item | known | {"state": ItemState(found["state"])}))
+def _result(item: dict[str, str], found: dict[str, Any]) -> ItemResult:
+    known = {key: value for key, value in found.items() if key in ItemResult.__slots__}
+    return ItemResult(**(item | known | {"state": ItemState(found["state"])}))
 
 
-def _errors(ran: Ran, head: dict[str, Any]) -> Iterator[str]:
+def _errors(ran: CellsRun, head: dict[str, Any]) -> Iterator[str]:
     yield from (f"Code cell {number + 1} raises {what}" for number, what in ran.raised.items())
     if ran.problem:
         yield ran.problem
@@ -224,7 +224,7 @@ def _errors(ran: Ran, head: dict[str, Any]) -> Iterator[str]:
         yield f"{len(gone)} of its {len(head['items'])} questions and exercises are gone: {', '.join(gone)}."
 
 
-def _why(ended: Ended, cell: int, bounds: Bounds, over: bool) -> str:
+def _why(ended: ProcessEnded, cell: int, bounds: Bounds, over: bool) -> str:
     """Why a run ended before its end."""
     place = f"code cell {cell + 1}" if cell >= 0 else "its start"
     if over:
@@ -234,7 +234,7 @@ def _why(ended: Ended, cell: int, bounds: Bounds, over: bool) -> str:
     return f"It crashes: the kernel died in {place}, by itself or for too much memory, time or output."
 
 
-def _remarks(ran: Ran, found: dict[str, dict[str, Any]]) -> Iterator[str]:
+def _remarks(ran: CellsRun, found: dict[str, dict[str, Any]]) -> Iterator[str]:
     """Where a cell shows another verdict than the judge."""
     for item_id, one in found.items():
         if one["state"] == ItemState.WRONG and one.get("cell") in ran.show_right:

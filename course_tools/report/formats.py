@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from xml.etree import ElementTree
 
-from course_tools.report.model import CopyReport, ItemState, Result, shown
+from course_tools.report.model import CopyReport, ItemResult, ItemState, shown
 
 _TAGS = {ItemState.WRONG: "failure", ItemState.NOT_ATTEMPTED: "skipped", ItemState.NOT_CHECKED: "error"}
 
@@ -37,7 +37,7 @@ def as_junit(reports: list[CopyReport]) -> str:
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
 
 
-def _case(suite: ElementTree.Element, result: Result) -> None:
+def _case(suite: ElementTree.Element, result: ItemResult) -> None:
     case = ElementTree.SubElement(suite, "testcase", classname=suite.attrib["name"], name=shown(result.id))
     if result.state in _TAGS:
         _add(case, _TAGS[result.state], f"{result.answer}: {result.said}" if result.answer else result.state)

@@ -14,7 +14,7 @@ from types import FunctionType
 from typing import Any
 
 from course_tools.report.answers import LONGEST, WrittenAnswer, as_reply, literal, read
-from course_tools.report.confined import Bounds, Confined, Ended
+from course_tools.report.confined import Bounds, Confined, ProcessEnded
 from course_tools.report.slices import Statement, slice_for
 from lesson_lib.errors import LessonError
 
@@ -76,7 +76,7 @@ class LearnerValues:
             self._worker = Confined("worker", self._bounds, self._bounds.run)
         try:
             return self._worker.line.ask(order)
-        except Ended:
+        except ProcessEnded:
             self.close()
             raise FunctionFailed("The process that runs this answer ended on the way: too much memory, time "
                                  "or output, or a crash.") from None

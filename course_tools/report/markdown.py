@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from course_tools.report.model import CopyReport, ItemState, Result, shown
+from course_tools.report.model import CopyReport, ItemResult, ItemState, shown
 
 SIGNS = {ItemState.RIGHT: "✓", ItemState.WRONG: "✗", ItemState.NOT_ATTEMPTED: "·", ItemState.NOT_CHECKED: "?"}
 _SURE = {1: ", a guess", 2: ", fairly sure", 3: ", sure"}
@@ -39,7 +39,7 @@ def table(headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
     return ["", *(f"| {' | '.join(row)} |" for row in (headings, ("---",) * len(headings), *rows))]
 
 
-def _row(one: Result) -> tuple[str, ...]:
+def _row(one: ItemResult) -> tuple[str, ...]:
     answer = f"{code(one.answer)}{_SURE.get(one.confidence, '')}" if one.answer else ""
     return SIGNS[one.state], text(one.id), text(one.kind), one.state, answer, text(one.said)
 

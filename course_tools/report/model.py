@@ -26,7 +26,7 @@ class ItemState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class ItemResult:
     """One item of a lesson. `said` is what the check says, `misconception` the idea behind a wrong option."""
 
     id: str
@@ -44,7 +44,7 @@ class CopyReport:
 
     notebook: str
     learner: str = ""
-    results: tuple[Result, ...] = ()
+    results: tuple[ItemResult, ...] = ()
     errors: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
     code: dict[str, str] = field(default_factory=dict)  # the learner's functions, by item

@@ -26,7 +26,7 @@ class PrintsTooMuch(Exception):
     """Raised in the cell that prints more than a copy may."""
 
 
-class Output(StringIO):
+class CountedOutput(StringIO):
     """Where the cells print to, which is also where they display, as text; counts the characters of all."""
 
     def __init__(self, most: float) -> None:
@@ -48,7 +48,7 @@ class Output(StringIO):
         return text
 
 
-class Shell(InteractiveShell):
+class NotebookShell(InteractiveShell):
     """A notebook's shell: lessons find a `kernel`, and put a verdict under its question as they do there;
     there is no window to draw in, and `exit` ends it as it ends a kernel."""
 
@@ -64,8 +64,9 @@ class Shell(InteractiveShell):
 
 def ran(cells: list[str], printed: float) -> Iterator[dict[str, Any]]:
     """A line before each cell, for its error, for its verdicts, and at the end."""
-    shell = Shell.instance(config=Config({"HistoryManager": {"enabled": False}}))  # a data base, and a thread
-    output = Output(printed)
+    no_history = Config({"HistoryManager": {"enabled": False}})  # it would be a data base, and a thread
+    shell = NotebookShell.instance(config=no_history)
+    output = CountedOutput(printed)
     for number, source in enumerate(cells):
         yield {"cell": number}
         with redirect_stdout(output), redirect_stderr(output):
@@ -77,7 +78,7 @@ def ran(cells: list[str], printed: float) -> Iterator[dict[str, Any]]:
     yield {"ended": True}
 
 
-def _error(shell: Shell, source: str) -> BaseException | None:
+def _error(shell: NotebookShell, source: str) -> BaseException | None:
     try:
         result = shell.run_cell(source, store_history=True)
     except PrintsTooMuch as error:  # raised by what the shell itself had to say

@@ -9,14 +9,14 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
-from course_tools.report.asked_calls import ANSWERS, Call, answered, calls
+from course_tools.report.asked_calls import ANSWERS, ItemCall, answered, calls
 from lesson_lib.draw.canvas import WIDTH
 from lesson_lib.draw.picture import READABLE
 from lesson_lib.teach.content import Question, find
 from tests.notebooks.conftest import VIRTUAL
 
 
-def right_answer(call: Call) -> str:
+def right_answer(call: ItemCall) -> str:
     """The call with the right answer, as a learner would write it."""
     item = find(call.item_id)
     if isinstance(item, Question):
@@ -24,11 +24,11 @@ def right_answer(call: Call) -> str:
     return item.solution.replace("task.check", f"{call.variable}.check")
 
 
-def wrong_answers() -> Callable[[Call], str]:
+def wrong_answers() -> Callable[[ItemCall], str]:
     """Makes calls with a wrong answer; an exercise that is asked more than once gets another one each time."""
     pools: dict[str, Any] = {}
 
-    def wrong_answer(call: Call) -> str:
+    def wrong_answer(call: ItemCall) -> str:
         item = find(call.item_id)
         if isinstance(item, Question):
             key = next(k for k in item.keys if k != item.truth(*item.runs()))
@@ -49,7 +49,7 @@ def is_right(item_id: str, entry: dict[str, Any]) -> bool:
     return entry["answer"] == item.truth(*item.runs()) if isinstance(item, Question) else entry["outcome"] == "right"
 
 
-def placeholder_calls(code: list[str]) -> list[Call]:
+def placeholder_calls(code: list[str]) -> list[ItemCall]:
     """Where the learner's answers go."""
     return [call for call in calls(code) if call.role in ANSWERS]
 

@@ -16,7 +16,7 @@ import pytest
 from course_tools.conformance.broker_under_test import BrokerUnderTest, in_step
 from course_tools.conformance.command import judge, main, scripts
 from course_tools.conformance.judgement import ANSWERS, PLACES, Judgement
-from course_tools.conformance.outcome import Comparison, ScriptOutcome, Seen
+from course_tools.conformance.outcome import Comparison, ScriptOutcome, StepOutcome
 from course_tools.conformance.report import Progress
 from course_tools.conformance.script import parse
 from lesson_lib.broker.cluster import Topic
@@ -109,8 +109,8 @@ FENCES = "send p0 a e0 s0 n1; send p0 a e1 s5 n1; "
 def after_a_fence(step: str) -> Comparison:
     """Where a broker answers 47 after it refused a newer epoch, and Kafka does not."""
     script = parse(FENCES + step)
-    right = (Seen(0, 0), Seen(45), Seen(0, 1))
-    return Comparison(script, ScriptOutcome(right), ScriptOutcome((*right[:2], Seen(47))))
+    right = (StepOutcome(0, 0), StepOutcome(45), StepOutcome(0, 1))
+    return Comparison(script, ScriptOutcome(right), ScriptOutcome((*right[:2], StepOutcome(47))))
 
 
 def test_what_follows_from_the_same_step_is_counted_with_it() -> None:
@@ -131,8 +131,8 @@ def test_of_two_rows_the_one_that_decided_otherwise_differs(error: int, row: str
     """The first batch of a transaction hits a row of verification, and one of the rule; 48 is a coordinator's answer."""
     script, judged = parse("init X; add X p0 e+0; send p0 X e+0 s0 n1 txn"), Judgement("theirs")
     assert rows_of(script)[-2:] == ["D23 added", "D16"]
-    done = (Seen(0), Seen(0))
-    judged.take(Comparison(script, ScriptOutcome((*done, Seen(0, 0))), ScriptOutcome((*done, Seen(error)))))
+    done = (StepOutcome(0), StepOutcome(0))
+    judged.take(Comparison(script, ScriptOutcome((*done, StepOutcome(0, 0))), ScriptOutcome((*done, StepOutcome(error)))))
     judged.settle(lambda one: one.found[0])
     verdicts = {each: judged.verdict(each) for each in ("D23 added", "D16")}
     assert verdicts == {"D23 added": "agrees", "D16": "agrees", row: "differs, 1 times"}
@@ -143,8 +143,8 @@ def test_what_is_on_the_way_to_a_transaction_is_needed_by_a_plain_batch() -> Non
     judged = Judgement("theirs")
     for more, last in (("", "s0"), ("send p0 X e+0 s0 n1; ", "s1"), ("send p0 X e+0 s0 n1; ", "s0")):
         script = parse(f"init X; add X p0 e+0; {more}send p0 X e+0 {last} n1")
-        before = tuple(Seen(0, 0) for _ in script.steps[1:])
-        judged.take(Comparison(script, ScriptOutcome((*before, Seen(0, 0))), ScriptOutcome((*before, Seen(48)))))
+        before = tuple(StepOutcome(0, 0) for _ in script.steps[1:])
+        judged.take(Comparison(script, ScriptOutcome((*before, StepOutcome(0, 0))), ScriptOutcome((*before, StepOutcome(48)))))
     judged.settle(lambda one: one.found[0])
     (origin,) = judged.by_number()
     assert origin.cause.row == "D16" and {one.cause.row for one in origin.consequences} == {"D1", "D2"}
@@ -154,7 +154,8 @@ def test_what_is_on_the_way_to_a_transaction_is_needed_by_a_plain_batch() -> Non
 def test_an_answer_with_another_offset_is_a_difference_of_its_own() -> None:
     """Where a broker answers a duplicate with the end of the log, no log and no error shows it."""
     script, judged = parse("send p0 a e0 s0 n1; send p0 a e0 s0 n1"), Judgement("theirs")
-    judged.take(Comparison(script, ScriptOutcome((Seen(0, 0), Seen(0, 0, "+0", 0))), ScriptOutcome((Seen(0, 0), Seen(0, 1, "", 0)))))
+    kafka, theirs = ((StepOutcome(0, 0), second) for second in (StepOutcome(0, 0, "+0", 0), StepOutcome(0, 1, "", 0)))
+    judged.take(Comparison(script, ScriptOutcome(kafka), ScriptOutcome(theirs)))
     assert [str(cause) for cause in judged.differences] == [
         "offsets and times, an answer without one: Apache Kafka base offset, this broker another base offset",
         "offsets and times, an answer without one: Apache Kafka time of append, this broker no time of append"]
@@ -165,7 +166,8 @@ def test_what_needs_nothing_unusual_stays_on_its_own() -> None:
     judged = Judgement("theirs")
     for step in ("send p0 a e0 s1 n1", "send p0 a e0 s0 n1"):
         script = parse(f"send p0 a e0 s0 n1; {step}")
-        judged.take(Comparison(script, ScriptOutcome((Seen(0, 0), Seen(0, 1))), ScriptOutcome((Seen(0, 0), Seen(47)))))
+        kafka, theirs = ((StepOutcome(0, 0), second) for second in (StepOutcome(0, 1), StepOutcome(47)))
+        judged.take(Comparison(script, ScriptOutcome(kafka), ScriptOutcome(theirs)))
     judged.settle(lambda one: one.found[0])
     assert len(judged.by_number()) == 2
 

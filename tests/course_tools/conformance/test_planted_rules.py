@@ -14,7 +14,7 @@ from course_tools.conformance.as_history import as_history
 from course_tools.conformance.broker_under_test import BrokerUnderTest, compare
 from course_tools.conformance.end_state import _marker
 from course_tools.conformance.generate import random_script
-from course_tools.conformance.outcome import Comparison, ScriptOutcome, Seen
+from course_tools.conformance.outcome import Comparison, ScriptOutcome, StepOutcome
 from course_tools.conformance.script import parse
 from course_tools.conformance.shrink import smallest
 from lesson_lib.broker.cluster import Topic
@@ -103,7 +103,7 @@ def test_a_broker_that_hangs_up_is_named_for_the_script_that_made_it() -> None:
 
 
 def test_each_kind_of_difference_is_seen() -> None:
-    script, step = parse("send p0 - n1"), Seen(0, 3, "+1", 0)
+    script, step = parse("send p0 - n1"), StepOutcome(0, 3, "+1", 0)
     for change in ({"error": 45}, {"base_offset": 4}, {"append_time": ""}, {"log_start_offset": 1}, {"note": "x"}):
         assert differs(Comparison(script, ScriptOutcome((step,)), ScriptOutcome((replace(step, **change),))))
     assert not differs(Comparison(script, ScriptOutcome((step,)), ScriptOutcome((step,))))

@@ -11,7 +11,8 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from course_tools.publish.execute import lessons, run_all
+from course_tools.publish.execute import run_all
+from course_tools.publish.published import lessons
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import nbformat
 import pytest
 from nbconvert.preprocessors import ExecutePreprocessor
 
-from course_tools.publish.execute import lessons
+from course_tools.publish.published import lessons
 from lesson_lib.errors import LessonError
 from lesson_lib.lab import worlds
 

@@ -10,12 +10,14 @@ from nbconvert.filters import markdown2html
 
 from course_tools.report import formats, markdown
 from course_tools.report.class_table import class_table
-from course_tools.report.model import CopyReport, ItemState, Result, exit_status
+from course_tools.report.model import CopyReport, ItemResult, ItemState, exit_status
 
 NASTY = "a | b\n# `x` </td><script>alert(1)</script> ]]> \x00 ``` \U0001f600"
 ONE = CopyReport("02", "ann | b", (
-    Result("2.a", "prediction", ItemState.RIGHT, "b", 3, "said"), Result("2.b", "recall", ItemState.WRONG, NASTY, 0, NASTY, "an idea"),
-    Result("2.c", "exercise", ItemState.NOT_ATTEMPTED), Result("2.d", "puzzle", ItemState.NOT_CHECKED, "f", 0, NASTY)), (NASTY,), (NASTY,),
+    ItemResult("2.a", "prediction", ItemState.RIGHT, "b", 3, "said"),
+    ItemResult("2.b", "recall", ItemState.WRONG, NASTY, 0, NASTY, "an idea"),
+    ItemResult("2.c", "exercise", ItemState.NOT_ATTEMPTED),
+    ItemResult("2.d", "puzzle", ItemState.NOT_CHECKED, "f", 0, NASTY)), (NASTY,), (NASTY,),
     {"2.d": NASTY})
 
 
@@ -43,7 +45,7 @@ def test_markdown_keeps_its_rows_and_shows_no_markup() -> None:
     ((ItemState.RIGHT, ItemState.NOT_ATTEMPTED), ["1", "0", "0"]), ((ItemState.RIGHT, ItemState.WRONG), ["0", "1", "0"]),
     ((ItemState.NOT_ATTEMPTED, ItemState.RIGHT), ["1", "0", "0"]), ((ItemState.NOT_ATTEMPTED,), ["0", "0", "1"])])
 def test_of_two_copies_the_later_counts_where_it_answers(states: tuple[ItemState, ...], figures: list[str]) -> None:
-    table = class_table([CopyReport(str(n), "ann", (Result("2.a", "recall", state),)) for n, state in enumerate(states)])
+    table = class_table([CopyReport(str(n), "ann", (ItemResult("2.a", "recall", state),)) for n, state in enumerate(states)])
     row = next(line for line in table.splitlines() if line.startswith("| ann |"))
     assert [cell.strip() for cell in row.split("|")[2:5]] == figures
 
