@@ -140,14 +140,12 @@ def java() -> Finding:
 
     command = maven.java()
     if not command:
-        return Finding(
-            "note", "Java: no 17 or newer. Only make kafka without Docker needs it: install Java 17 and Maven"
-        )
+        return Finding("note", "Java: no 17 or newer. Only make kafka without Docker needs it: install Java "
+                       "17 and Maven")
+    java_version = f"Java {maven.java_version(command)}"
     if not shutil.which("mvn"):
-        return Finding(
-            "note", f"Java {maven.java_version(command)}, but no Maven: make kafka without Docker needs both"
-        )
-    return Finding("ok", f"Java {maven.java_version(command)} and Maven: make kafka works without Docker")
+        return Finding("note", f"{java_version}, but no Maven: make kafka without Docker needs both")
+    return Finding("ok", f"{java_version} and Maven: make kafka works without Docker")
 
 
 def broker() -> Finding:
@@ -166,9 +164,8 @@ def broker() -> Finding:
         return Finding("ok", f"broker: {address}{f' ({VARIABLE})' if chosen else ''}, {version_at(address)}")
     if chosen:
         return Finding("STOP", f"broker: none answers at {chosen}. Start it, or unset {VARIABLE}")
-    return Finding(
-        "ok", f"broker: embedded. None at {compose.host}:{compose.port}; make kafka starts Apache Kafka there"
-    )
+    return Finding("ok", f"broker: embedded. None at {compose.host}:{compose.port}; make kafka starts Apache "
+                   "Kafka there")
 
 
 def first_usable(addresses: str) -> str | None:

@@ -94,8 +94,7 @@ def build(scratch: Path, folder: Path, pyodide: Path | None) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     print("Building the site ...", flush=True)
     _run(python, "-m", "jupyter", "lite", "build", "--lite-dir", lite, "--contents", scratch / "files",
-         "--output-dir", folder,
-         "--no-unused-shared-packages", "--no-sourcemaps", cwd=scratch)
+         "--output-dir", folder, "--no-unused-shared-packages", "--no-sourcemaps", cwd=scratch)
     (folder / "index.html").write_text(front_page(lessons()), encoding="utf-8")
 
 
@@ -109,10 +108,11 @@ def _copy_published(folder: Path) -> None:
 
 def front_page(notebooks: list[Path]) -> str:
     """The page with a link to each lesson, alone in a page of its own."""
-    headings = {path.name: html.escape(heading(json.loads(as_published(path)))) for path in notebooks}
-    items = [f'<li><a href="notebooks/index.html?path={name}">{said}</a></li>' for name, said in headings.items()]
-    items.append(f'<li><a href="notebooks/index.html?path={incidents.PAGE.stem}.ipynb">Incidents</a></li>')
-    page = FRONT.read_text(encoding="utf-8").replace("<!-- lessons -->", "\n".join(items))
+    names = {path.name: html.escape(heading(json.loads(as_published(path)))) for path in notebooks}
+    names[f"{incidents.PAGE.stem}.ipynb"] = "Incidents"
+    links = "\n".join(f'<li><a href="notebooks/index.html?path={file}">{name}</a></li>'
+                      for file, name in names.items())
+    page = FRONT.read_text(encoding="utf-8").replace("<!-- lessons -->", links)
     return page.replace("<!-- touch -->", page_part())
 
 
@@ -161,8 +161,7 @@ def pack(home: Path) -> None:
 def _fetch_wheels(python: Path, wheels: Path) -> None:
     """What the lessons import, the course itself, and what replaces a server's packages."""
     _run(sys.executable, "-m", "pip", "download", "--quiet", "--only-binary=:all:", "--python-version",
-         PYTHON, "--implementation", "py",
-         "--abi", "none", "--platform", "any", "--dest", wheels, *NEEDED)
+         PYTHON, "--implementation", "py", "--abi", "none", "--platform", "any", "--dest", wheels, *NEEDED)
     _run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir",
          wheels, ROOT)
     for wheel in wheels.glob("*.whl"):
@@ -192,14 +191,12 @@ def _package(wheel: Path) -> dict[str, Any]:
         about = Parser().parsestr(archive.read(next(n for n in names
                                                     if n.endswith(".dist-info/METADATA"))).decode())
     required = [_name(r) for r in about.get_all("Requires-Dist", []) if "extra ==" not in r]
+    modules = {n.split("/")[0].removesuffix(".py") for n in names
+               if n.endswith(".py") and ".dist-info" not in n and ".data/" not in n}
     return {"name": _name(about["Name"]), "version": about["Version"], "file_name": wheel.name,
-            "install_dir": "site",
-            "package_type": "package", "sha256": hashlib.sha256(wheel.read_bytes()).hexdigest(),
-            "unvendored_tests": False,
-            "imports": sorted({n.split("/")[0].removesuffix(".py") for n in names if n.endswith(".py")
-                               and ".dist-info" not in n
-                               and ".data/" not in n}),
-            "depends": sorted(set(required))}
+            "install_dir": "site", "package_type": "package", "unvendored_tests": False,
+            "sha256": hashlib.sha256(wheel.read_bytes()).hexdigest(),
+            "imports": sorted(modules), "depends": sorted(set(required))}
 
 
 def _name(requirement: str) -> str:

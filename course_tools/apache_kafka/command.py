@@ -30,11 +30,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m lesson_lib kafka", description=__doc__)
     parser.add_argument("action", choices=("up", "down"))
     parser.add_argument("--version", help=f"another Kafka version than {compose.version}; runs on Java")
-    parser.add_argument(
-        "--port",
-        type=int,
-        help=f"up: another port than {compose.port}; runs on Java. down: only the broker on this port",
-    )
+    parser.add_argument("--port", type=int, help=f"up: another port than {compose.port}; runs on Java. down: "
+                        "only the broker on this port")
     return parser
 
 
@@ -63,8 +60,8 @@ def down(port: int | None = None) -> None:
 
 def has_engine() -> bool:
     """True when a Docker engine answers and `docker compose` is there."""
-    return bool(shutil.which("docker")) and _succeeds("docker", "info") and _succeeds("docker", "compose",
-                                                                                      "version")
+    return (bool(shutil.which("docker")) and _succeeds("docker", "info")
+            and _succeeds("docker", "compose", "version"))
 
 
 def _succeeds(*command: str) -> bool:
@@ -77,18 +74,15 @@ def _succeeds(*command: str) -> bool:
 def _leave_running(broker: KafkaProcess, version: str | None) -> None:
     running = f"Apache Kafka {broker.version()} already runs at {broker.address}"
     if version not in (None, broker.version()):
-        raise LessonError(
-            f"{running}: choose another port for {version} with --port N, or stop it with make kafka-down."
-        )
+        raise LessonError(f"{running}: choose another port for {version} with --port N, or stop it with make "
+                          "kafka-down.")
     print(f"{running}.")
 
 
 def _java_up(broker: KafkaProcess, version: str) -> None:
     if not maven.java():
-        raise LessonError(
-            "Neither Docker nor Java 17 is installed: install Docker, or Java 17 (or newer) together with "
-            "Maven. Lessons run without them, on the embedded broker."
-        )
+        raise LessonError("Neither Docker nor Java 17 is installed: install Docker, or Java 17 (or newer) "
+                          "together with Maven. Lessons run without them, on the embedded broker.")
     broker.start(version)
     print(f"Apache Kafka {version} runs at {broker.address} (on Java; log in {broker.folder / 'log'}).")
 

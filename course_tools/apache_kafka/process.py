@@ -71,10 +71,9 @@ class KafkaProcess:
         """
         for port in (self.port, self.port + 1):
             if not probe.is_free(port):
-                raise LessonError(
-                    f"Port {port} is taken by another program: stop it, or choose another port with "
-                    f"`python -m lesson_lib kafka up --port N` and set KAFKA_BOOTSTRAP_SERVERS={HOST}:N."
-                )
+                raise LessonError(f"Port {port} is taken by another program: stop it, or choose another port "
+                                  "with `python -m lesson_lib kafka up --port N` and set "
+                                  f"KAFKA_BOOTSTRAP_SERVERS={HOST}:N.")
         self._prepare(version)
         self._run(version)
 
@@ -126,14 +125,9 @@ class KafkaProcess:
     def _launch(self, version: str) -> subprocess.Popen[bytes]:
         """Start the Java process in a session of its own, so that Ctrl-C in the shell does not end it."""
         with (self.folder / "log").open("wb") as log:
-            process = subprocess.Popen(
-                [*self._java(version, "kafka.Kafka"), str(self.settings)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                cwd=self.folder,
-                start_new_session=True,
-            )
+            process = subprocess.Popen([*self._java(version, "kafka.Kafka"), str(self.settings)],
+                                       stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+                                       cwd=self.folder, start_new_session=True)
         (self.folder / "pid").write_text(str(process.pid))
         return process
 

@@ -14,13 +14,9 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-NOT_PROPERTIES = frozenset(
-    f"KAFKA_{name}"
-    for name in (
-        "VERSION HEAP_OPTS OPTS LOG4J_OPTS JMX_OPTS JVM_PERFORMANCE_OPTS GC_LOG_OPTS LOG4J_ROOT_LOGLEVEL "
-        "LOG4J_LOGGERS TOOLS_LOG4J_LOGLEVEL JMX_HOSTNAME"
-    ).split()
-)
+NOT_PROPERTIES = {f"KAFKA_{name}" for name in (
+    "VERSION HEAP_OPTS OPTS LOG4J_OPTS JMX_OPTS JVM_PERFORMANCE_OPTS GC_LOG_OPTS LOG4J_ROOT_LOGLEVEL "
+    "LOG4J_LOGGERS TOOLS_LOG4J_LOGLEVEL JMX_HOSTNAME").split()}
 SEPARATORS = {"_": ".", "__": "_", "___": "-"}
 
 

@@ -43,8 +43,7 @@ class ClientBench:
         self.play("", [1])  # a client that has just been loaded is slow, and might run into short timeouts
 
     def play(self, script: str, bursts: Sequence[int], *, hold: Sequence[int] = (),
-             then_all_is_well: bool = False,
-             **settings: bool | int | None) -> ClientRun:
+             then_all_is_well: bool = False, **settings: bool | int | None) -> ClientRun:
         """Send the bursts under the script, or only the first one."""
         recording = HoldingRecording(parse_script(script))
         recording.hold = hold

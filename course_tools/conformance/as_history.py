@@ -52,10 +52,9 @@ class _StepsAsEvents:
         self.tries[batch] = self.tries.get(batch, 0) + 1
         self.attempts += 1
         sent = Event(0, Kind.SEND, lane=f"producer {step.producer}".strip(), attempt=self.attempts,
-                     batch=batch,
-                     try_no=self.tries[batch], values=tuple(f"s{self.steps}r{n}" for n in range(step.count)),
-                     topic=TOPIC,
-                     partition=step.partition, producer_id=ord(step.producer) if step.producer else -1,
+                     batch=batch, try_no=self.tries[batch], topic=TOPIC, partition=step.partition,
+                     values=tuple(f"s{self.steps}r{n}" for n in range(step.count)),
+                     producer_id=ord(step.producer) if step.producer else -1,
                      producer_epoch=epoch if step.producer else -1,
                      base_sequence=step.base_sequence if step.producer else -1,
                      record_count=step.count, transactional=step.transactional, note=step.flaw)

@@ -15,7 +15,6 @@ import json
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import asdict
-from itertools import tee
 from pathlib import Path
 from random import Random
 
@@ -101,17 +100,16 @@ def judge(kafka: BrokerUnderTest, theirs: BrokerUnderTest, made: Iterable[Script
           rule: str = "4.4", bar: Progress | None = None) -> Judgement:
     """Play every script on both, look further where they differ, and make each difference small."""
     judged = Judgement(name, KafkaVersion.of(rule))
-    waiting = ((script, 0) for script in made)
+    waiting = [(script, 0) for script in made]
     for number in range(ROUNDS):
-        again: list[tuple[Script, int]] = []
-        played, counted = tee(waiting)
-        outcomes = compare(kafka, theirs, (script for script, _ in played))
-        for compared, (_, since) in zip(outcomes, counted, strict=False):
+        again = []
+        outcomes = compare(kafka, theirs, (script for script, _ in waiting))
+        for compared, (_, since) in zip(outcomes, waiting, strict=True):
             if rest := judged.take(compared, since):
                 again.append(rest)
             if bar and not number:
                 bar.add(len(judged.differences))
-        waiting = iter(again)
+        waiting = again
 
     several = len(judged.differences)
 

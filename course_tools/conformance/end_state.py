@@ -29,12 +29,8 @@ def outcomes(client: RawClient, topic: str, plays: Sequence[PlayedScript]) -> li
     committed = _fetched(client, topic, starts, requests.READ_COMMITTED)
     memory = _memory(client, topic, partitions)
     return [ScriptOutcome(tuple(play.seen), tuple(_final(play, everything[n], committed[n], memory.get(n, []))
-                                            for n in _numbers(play)))
+                                                  for n in play.partitions))
             for play in plays]
-
-
-def _numbers(play: PlayedScript) -> range:
-    return range(play.first_partition, play.first_partition + play.script.partitions)
 
 
 def _parts(client: RawClient, request: Any) -> list[Any]:
@@ -61,9 +57,8 @@ def _final(play: PlayedScript, everything: Any, committed: Any, producers: Seque
               if a.first_offset < committed.last_stable_offset]
     aborted = sorted(f"{play.name_of(a.producer_id)} from {a.first_offset}" for a in needed)
     return EndState(everything.log_start_offset, everything.high_watermark, committed.last_stable_offset,
-                 tuple(_log(play, everything)),
-                 tuple(_log(play, committed)), tuple(aborted),
-                 tuple(sorted(_remembered(play, p) for p in producers)))
+                    tuple(_log(play, everything)), tuple(_log(play, committed)), tuple(aborted),
+                    tuple(sorted(_remembered(play, p) for p in producers)))
 
 
 def _log(play: PlayedScript, part: Any) -> Iterator[str]:

@@ -35,6 +35,11 @@ class PlayedScript:
     lives: dict[str, int] = field(default_factory=dict)
     seen: list[StepOutcome] = field(default_factory=list)
 
+    @property
+    def partitions(self) -> range:
+        """The partitions of the topic that are its own."""
+        return range(self.first_partition, self.first_partition + self.script.partitions)
+
     def idempotent_names(self) -> list[str]:
         """A name for each idempotent producer and for each time it restarts: a, a', a''."""
         letters = sorted({s.producer for s in self.script.steps if s.producer and not s.of_transactional_id})
@@ -86,19 +91,15 @@ class PlayedScript:
         sequence = step.base_sequence if step.producer else -1
         bits = {"transactional": step.transactional or step.flaw == "nameless",
                 "control": step.flaw == "control"}
-        data = batch_bytes(values, producer_id=producer_id, producer_epoch=epoch, base_sequence=sequence,
-                           wrong=wrong,
-                           timestamp=self._now(), **bits)
+        who = {"producer_id": producer_id, "producer_epoch": epoch, "timestamp": self._now()}
+        data = batch_bytes(values, base_sequence=sequence, wrong=wrong, **who, **bits)
         if step.flaw == "two":
-            data += batch_bytes([b"second"], producer_id=producer_id, producer_epoch=epoch,
-                                timestamp=self._now(),
-                                base_sequence=increment_sequence(sequence, step.count) if step.producer
-                                else -1)
+            following = increment_sequence(sequence, step.count) if step.producer else -1
+            data += batch_bytes([b"second"], base_sequence=following, **who)
         named = step.transactional and step.flaw != "nameless"
         transactional_id = self.transactional_id(step.producer) if named else None
         request = requests.produce(self.topic, self.first_partition + step.partition, data,
-                                   acks=2 if step.flaw == "acks2" else -1,
-                                   transactional_id=transactional_id)
+                                   acks=2 if step.flaw == "acks2" else -1, transactional_id=transactional_id)
         return request, self.script.produce_version
 
     def _now(self) -> int:
@@ -143,8 +144,7 @@ class PlayedScript:
         if kind == "send":
             part = answer.responses[0].partition_responses[0]
             return StepOutcome(part.error_code, part.base_offset, self._distance(part.log_append_time_ms),
-                        part.log_start_offset,
-                        part.error_message or "")
+                               part.log_start_offset, part.error_message or "")
         if kind == "add":
             topic = answer.results_by_topic_v3_and_below[0]
             return StepOutcome(topic.results_by_partition[0].partition_error_code)

@@ -119,9 +119,9 @@ def _step(text: str) -> Step:
     flaws = [w for w in words if w in FLAWS]
     bare = [int(w) for w in words[1:] if re.fullmatch(r"-?\d+", w)]
     understood = 1 + sum(map(len, (numbers, letters, flaws, bare))) + words.count("-") + words.count("txn")
-    step = Step(words[0], letters[0] if letters else "", numbers.get("p", 0), numbers.get("e", 0),
-                numbers.get("s", 0),
-                numbers.get("n", 1), "txn" in words, flaws[0] if flaws else "", bare[0] if bare else 0)
+    letter, flaw, offset = next(iter(letters), ""), next(iter(flaws), ""), next(iter(bare), 0)
+    step = Step(words[0], letter, numbers.get("p", 0), numbers.get("e", 0), numbers.get("s", 0),
+                numbers.get("n", 1), "txn" in words, flaw, offset)
     if step.kind not in KINDS or understood != len(words) or not -1 <= step.base_sequence <= MAX_SEQUENCE:
         raise LessonError(f"The step {text!r} cannot be read; write it like 'send p0 a e0 s0 n1' "
                           "or 'commit X e+0'.")

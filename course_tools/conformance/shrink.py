@@ -55,10 +55,9 @@ def size(script: Script) -> tuple[int, ...]:
     steps = script.steps
     oddities = sum(bool(s.flaw) + s.transactional for s in steps)
     return (len(steps), sum(s.partition for s in steps), len({s.producer for s in steps}), oddities,
-            abs(script.produce_version - 9),
-            sum(s.count for s in steps), sum(abs(s.epoch) for s in steps),
-            sum(abs(s.base_sequence) for s in steps),
-            sum(abs(s.offset) for s in steps), sum(map(ord, "".join(s.producer for s in steps))))
+            abs(script.produce_version - 9), sum(s.count for s in steps), sum(abs(s.epoch) for s in steps),
+            sum(abs(s.base_sequence) for s in steps), sum(abs(s.offset) for s in steps),
+            sum(map(ord, "".join(s.producer for s in steps))))
 
 
 def _without_some(script: Script) -> Iterator[Script]:

@@ -21,7 +21,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -46,30 +46,19 @@ SETTLE_SECONDS, PATIENCE_SECONDS = 1.0, 5.0
 def main(argv: list[str]) -> int:
     """0 when nothing is wrong, 1 for an anomaly. LessonError for a broker that does not answer, a port that
     is taken, a program or a fault that there is not, a file that cannot be written."""
-    own, application = _split(argv)
-    return _trace(_parser().parse_args(own), application, argv)
-
-
-def _trace(options: argparse.Namespace, application: list[str], argv: list[str]) -> int:
-    """Record, judge and write; 1 for an anomaly, else 0."""
+    at = argv.index("--") if "--" in argv else len(argv)
+    application, options = argv[at + 1:], _parser().parse_args(argv[:at])
     recording = Recording(parse_script(options.faults))
     with _broker(options.broker) as broker:
-        proxy = FaultProxy(broker.address, broker.hooks, options.port)
-        proxy.record(recording)
-        with ExitStack() as ending:
-            ending.callback(proxy.stop)
-            proxy.start()
+        with FaultProxy(broker.address, broker.hooks, options.port) as proxy:
+            proxy.record(recording)
             _let_run(proxy, application, options.env)
             recording.wait_until(lambda: recording.open_attempts == 0, SETTLE_SECONDS)
             recording.close()
         run = history_of(recording, broker)
-    return _told(run if options.values else without_values(run), recording, options, argv)
-
-
-def _split(argv: list[str]) -> tuple[list[str], list[str]]:
-    """What is ours, and behind `--` the application with its arguments."""
-    at = argv.index("--") if "--" in argv else len(argv)
-    return argv[:at], argv[at + 1:]
+    rest = " …" * (len(application) > 1)  # the application's arguments may hold a password
+    command = shlex.join(["python", "-m", "lesson_lib", "trace", *argv[:at + 2]]) + rest
+    return _told(run if options.values else without_values(run), recording, options, command)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -167,12 +156,8 @@ def _first_offsets(recording: Recording) -> dict[TopicPartition, int]:
     return since
 
 
-def _told(run: WireHistory, recording: Recording, options: argparse.Namespace, argv: list[str]) -> int:
-    """Write what was asked for, and say what came of it."""
-    own, application = _split(argv)
-    shown = [*own, "--", application[0]] if application else own
-    rest = " …" * (len(application) > 1)  # the application's arguments may hold a password
-    command = shlex.join(["python", "-m", "lesson_lib", "trace", *shown]) + rest
+def _told(run: WireHistory, recording: Recording, options: argparse.Namespace, command: str) -> int:
+    """Write what was asked for, and say what came of it; 1 for an anomaly, else 0."""
     if options.html:
         write(options.html, page(run, command))
     if options.json:
