@@ -72,10 +72,11 @@ def names_of(histories: Sequence[History]) -> list[str]:
     """What to call two runs: by the first setting that differs, else by what was sent. Empty for one run."""
     if len(histories) == 1:
         return [""]
-    if found := differences(*histories):
-        by_faults = found[0][0].startswith("faults: ")
+    differing = (pair for pair in zip(*map(_in_words, histories), strict=True) if pair[0] != pair[1])
+    if pair := next(differing, None):
+        by_faults = pair[0].startswith("faults: ")
         faults = (h.settings.faults for h in histories)
-        return [_capital(words) for words in (names_by_faults(*faults) if by_faults else found[0])]
+        return [_capital(words) for words in (names_by_faults(*faults) if by_faults else pair)]
     with_them = [bool(h.of(Kind.TXN)) for h in histories]
     if with_them[0] != with_them[1]:
         return ["With transactions" if has else "Without transactions" for has in with_them]
@@ -83,12 +84,8 @@ def names_of(histories: Sequence[History]) -> list[str]:
     return batches if batches[0] != batches[1] else ["First run", "Second run"]
 
 
-def differences(one: History, other: History) -> list[tuple[str, str]]:
-    """Every setting that differs between two runs, in words, the switch that matters first."""
-    return [pair for pair in zip(_in_words(one), _in_words(other), strict=True) if pair[0] != pair[1]]
-
-
 def _in_words(history: History) -> Iterable[str]:
+    """Every setting by which two runs can be told apart, the switch that matters first."""
     yield switch(history)
     for field, form in _DIFFERENCES.items():
         value = getattr(history.settings, field)

@@ -14,7 +14,7 @@ from lesson_lib.core.batch import TopicPartition
 from lesson_lib.draw import marks, words
 from lesson_lib.draw.canvas import BAND, LANE, QUIET, SMALL, STORED, TINT, Canvas, line_height, text_width
 from lesson_lib.draw.marks import RowMark
-from lesson_lib.draw.messages import ASIDE, LOST
+from lesson_lib.draw.messages import ASIDE, LOST, TORN
 from lesson_lib.draw.run_view import CONSUMER, NOTES, EventInContext, RunView
 from lesson_lib.history import Event, Kind
 
@@ -22,7 +22,6 @@ Place = tuple[int, int]
 MANY_ATTEMPTS, MANY_EXCEPTIONS = 12, 3  # with more, names of errors or exceptions make a picture too wide
 TOLD, LOG, TRY = 46.0, 46.0, 31.0  # heights of rows
 MIDDLE = 14.0                      # from the upper edge of a producer's row to its lane
-TORN = "connection\ndrops"
 AFTER_ALL, CELLS_AFTER_ALL = 900, 899   # ranks at the end: batches without a report, cells that others wrote
 
 

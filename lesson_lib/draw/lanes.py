@@ -17,9 +17,9 @@ from itertools import groupby
 from statistics import median
 
 from lesson_lib.draw.canvas import DOTTED, LANE, MARGIN, PALE, QUIET, WIDTH, Canvas, line_height, text_width
-from lesson_lib.draw.lane_events import LOG, MIDDLE, TOLD, TORN, TRY, LaneEvents, Place, row_of_log
+from lesson_lib.draw.lane_events import LOG, MIDDLE, TOLD, TRY, LaneEvents, Place, row_of_log
 from lesson_lib.draw.marks import RowMark
-from lesson_lib.draw.messages import LabelRequest, MessageArrow, Segment, draw_messages
+from lesson_lib.draw.messages import TORN, MessageArrow, Segment, draw_messages
 from lesson_lib.draw.run_view import EventInContext, RunView
 from lesson_lib.draw.words import Telling
 from lesson_lib.history import Kind
@@ -221,9 +221,9 @@ class LanesPanel:
             return MessageArrow(what, step, start, retry=fact.retry, tear=self._tear(fact.drop))
         y, edges = self.y("network"), (0.0, self.y("network", -6), self.width, self.y("network", NETWORK + 2))
         share = NETWORK * SHARES[what]
-        points = [(x + aside, y + share + down) for aside in ASIDE for down in DOWN if share + down > 8]
-        request = LabelRequest(start, points, SIDES[what], edges)
-        return MessageArrow(what, step, start, retry=fact.retry, request=request)
+        crosses = [(x + aside, y + share + down) for aside in ASIDE for down in DOWN if share + down > 8]
+        return MessageArrow(what, step, start, retry=fact.retry, crosses=crosses, sides=SIDES[what],
+                            edges=edges)
 
     def _tear(self, drop: EventInContext) -> Segment:
         """Where a connection ends, from its producer down to the broker."""

@@ -15,7 +15,7 @@ from lesson_lib.draw import canvas as style
 from lesson_lib.draw.canvas import Canvas, Point, Rectangle, Text, line_height, overlap, text_width
 
 Segment = tuple[Point, Point]
-LOST = "lost"
+LOST, TORN = "lost", "connection\ndrops"
 HALF, ASIDE, APART = 8.0, 11.0, 17.0  # half the cross; from there to a word beside it, to one above or below
 NEAR = 30.0, 15.0  # two words that are nearer, along a level or an upright tear, would collide
 ON_TEXT, ON_LINE, WORD_ON_LINE, WORD_ON_OWN = 100.0, 10.0, 6.0, 4.0  # how bad it is
@@ -39,40 +39,6 @@ class LabelSpot:
         object.__setattr__(self, "word", (left, middle - high / 2, left + wide, middle + high / 2))
 
 
-@dataclass(frozen=True)
-class LabelRequest:
-    """A message that vanishes: where it begins, where its cross may be, the best first, how far its word may
-    reach.
-    """
-
-    start: Point
-    points: Sequence[Point]
-    sides: Sequence[str]
-    edges: Rectangle
-
-    def best(self, lines: Sequence[Segment], boxes: Sequence[Rectangle]) -> LabelSpot:
-        """The spot that is in the way of the fewest, the earlier of two as good."""
-        least, best = inf, None
-        for spot in (LabelSpot(x, y, side) for x, y in self.points for side in self.sides):
-            bad = self._badness(spot, lines, boxes)
-            if bad < least:
-                least, best = bad, spot
-            if bad == 0:
-                break
-        assert best is not None
-        return best
-
-    def _badness(self, spot: LabelSpot, lines: Sequence[Segment], boxes: Sequence[Rectangle]) -> float:
-        left, top, right, bottom = spot.word
-        least, highest, most, lowest = self.edges
-        outside = left < least or top < highest or right > most or bottom > lowest
-        hits = sum(overlap(mine, box) for box in boxes for mine in (spot.cross, spot.word))
-        crossed = sum(through(line, spot.cross) for line in lines)
-        struck = sum(through(line, spot.word) for line in lines)
-        own = through((self.start, (spot.x, spot.y)), spot.word)
-        return ON_TEXT * (hits + outside) + ON_LINE * crossed + WORD_ON_LINE * struck + WORD_ON_OWN * own
-
-
 def through(line: Segment, box: Rectangle) -> bool:
     """Whether a line has a part inside a rectangle."""
     (x, y), (to_x, to_y) = line
@@ -92,8 +58,9 @@ class MessageArrow:
     """A request or an answer on its way from `start`: its line ends at `end`, its head at `tip`.
 
     `words` (the error that an answer carries) stand at a `share` of its way. One that is lost has no end: it
-    went with the `tear` of its connection, or it has a `request` for a place where it can vanish. Such a tear
-    counts as a message; its words stand at `tip`.
+    went with the `tear` of its connection, or it vanished. Then its cross may be at any of `crosses`, the
+    best first, and its word on one of `sides`, within `edges`. A tear counts as a message; its words stand at
+    `tip`.
     """
 
     what: str  # request, answer or tear
@@ -104,8 +71,10 @@ class MessageArrow:
     retry: bool = False
     words: str = ""
     share: float = 0.5
-    request: LabelRequest | None = None
     tear: Segment | None = None
+    crosses: Sequence[Point] = ()
+    sides: Sequence[str] = ()
+    edges: Rectangle = (0.0, 0.0, 0.0, 0.0)
 
     @property
     def words_at(self) -> Point:
@@ -134,6 +103,28 @@ class MessageArrow:
         at, align = {"right": (left, "left"), "left": (x - ASIDE, "right")}.get(spot.side, (x, "center"))
         canvas.text(at, (top + bottom) / 2, LOST, bold=True, align=align, backed=True, layer=6.5)
 
+    def best_spot(self, lines: Sequence[Segment], boxes: Sequence[Rectangle]) -> LabelSpot:
+        """Where it may vanish and is in the way of the fewest, the earlier of two as good."""
+        least, best = inf, None
+        for spot in (LabelSpot(x, y, side) for x, y in self.crosses for side in self.sides):
+            bad = self._badness(spot, lines, boxes)
+            if bad < least:
+                least, best = bad, spot
+            if bad == 0:
+                break
+        assert best is not None
+        return best
+
+    def _badness(self, spot: LabelSpot, lines: Sequence[Segment], boxes: Sequence[Rectangle]) -> float:
+        left, top, right, bottom = spot.word
+        least, highest, most, lowest = self.edges
+        outside = left < least or top < highest or right > most or bottom > lowest
+        hits = sum(overlap(mine, box) for box in boxes for mine in (spot.cross, spot.word))
+        crossed = sum(through(line, spot.cross) for line in lines)
+        struck = sum(through(line, spot.word) for line in lines)
+        own = through((self.start, (spot.x, spot.y)), spot.word)
+        return ON_TEXT * (hits + outside) + ON_LINE * crossed + WORD_ON_LINE * struck + WORD_ON_OWN * own
+
     @property
     def _colour(self) -> str:
         return style.RETRY if self.retry else style.FIRST_SEND
@@ -153,8 +144,8 @@ class MessageArrow:
 
 def draw_messages(canvas: Canvas, messages: Sequence[MessageArrow]) -> list[Rectangle]:
     """All messages of a run; the crosses of the lost ones keep off the others. What their words take."""
-    torn, vanished = [one for one in messages if one.tear], [one for one in messages if one.request]
-    arrived = [one for one in messages if not (one.tear or one.request)]
+    torn, vanished = [one for one in messages if one.tear], [one for one in messages if one.crosses]
+    arrived = [one for one in messages if not (one.tear or one.crosses)]
     words = [Text(*one.words_at, one.words, bold=True).box for one in arrived if one.words]
     lines = [(one.start, one.end) for one in arrived]
     for one in arrived:
@@ -165,7 +156,7 @@ def draw_messages(canvas: Canvas, messages: Sequence[MessageArrow]) -> list[Rect
         others = {other: spot for other, spot in spots.items() if other is not one}
         ways = [(other.start, (spot.x, spot.y)) for other, spot in others.items()]
         taken = [box for spot in others.values() for box in (spot.cross, spot.word)]
-        spots[one] = one.request.best([*lines, *ways], [*words, *taken])
+        spots[one] = one.best_spot([*lines, *ways], [*words, *taken])
     for one, spot in spots.items():
         canvas.event = one.step
         one.draw_lost(canvas, spot)

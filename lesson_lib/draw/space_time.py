@@ -19,13 +19,12 @@ from lesson_lib.draw import marks, words
 from lesson_lib.draw.canvas import Canvas, Point, Rectangle, Text, line_height, overlap, text_width
 from lesson_lib.draw.heading import wrap
 from lesson_lib.draw.marks import RowMark
-from lesson_lib.draw.messages import LabelRequest, MessageArrow, Segment, draw_messages
+from lesson_lib.draw.messages import TORN, MessageArrow, Segment, draw_messages
 from lesson_lib.draw.run_view import NOTES, EventInContext, RunView
 from lesson_lib.draw.words import Telling
 from lesson_lib.history import Event, Kind
 
 HEAD, LANE_STEP, NARROWEST, WORDS = 24.0, 170.0, 80.0, 224.0
-TORN = "connection\ndrops"
 ASPECTS = {Kind.VERDICT: "fate", Kind.REPORT: "told", Kind.READ: "read"}  # as `two_runs` names what differs
 BAR, LSO = 24.0, 66.0  # pixels for a transaction's bar and its upright word; for a last stable offset
 NEVER = 10**9
@@ -227,9 +226,9 @@ class SpaceTimePanel:
         left, right = self.x(fact.send.lane), self.broker(fact.send)
         if fact.drop:
             return MessageArrow(what, step, start, retry=fact.retry, tear=self._tear(fact.drop))
-        points = [(left + (right - left) * share / 100, y) for share in SHARES[what]]
-        request = LabelRequest(start, points, SIDES[what], (left + 2, y - 20, right - 2, y + 20))
-        return MessageArrow(what, step, start, retry=fact.retry, request=request)
+        crosses = [(left + (right - left) * share / 100, y) for share in SHARES[what]]
+        return MessageArrow(what, step, start, retry=fact.retry, crosses=crosses, sides=SIDES[what],
+                            edges=(left + 2, y - 20, right - 2, y + 20))
 
     def _tear(self, drop: EventInContext) -> Segment:
         """Where a connection ends, from its producer to the last of the brokers."""
@@ -255,7 +254,7 @@ class Transaction(NamedTuple):
     def holds(self, fact: EventInContext) -> bool:
         """Whether a batch belongs to it."""
         same = fact.send.transactional and fact.send.producer_id == self.first.send.producer_id
-        return same and self.first.index <= fact.index <= (self.last.index if self.last else NEVER)
+        return same and self.is_open_after(fact)
 
     def is_open_after(self, fact: EventInContext) -> bool:
         """Whether it has begun, and no marker has ended it."""

@@ -173,7 +173,7 @@ class IdempotentLibrdkafkaProducer(LibrdkafkaProducer):
         """What it expects of the partition, and what it waits for."""
         draining = partition in self.draining & {batch.partition for batch in self.in_flight}
         uncertain = tuple(sorted(batch.number for batch in self.uncertain
-                                 if batch.partition == partition and not batch.done))
+                                 if batch.partition == partition and not batch.told))
         return (self.next_ack.get(partition, 0), self.next_error.get(partition, 0),
                 self.first.get(partition), draining, uncertain, self.raising, self.fatal)
 

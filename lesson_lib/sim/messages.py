@@ -29,7 +29,8 @@ class ProducerSettings:
 class ProducerBatch:
     """A batch from `send` until the application is told about it (Kafka's class of that name).
 
-    `position` counts the records that were sent to its partition before it.
+    `position` counts the records that were sent to its partition before it. `told`: what the application was
+    told of its end, empty before that.
 
     `numbered` is the batch with its numbers, None until it is first sent: `send` assigns none. `retried`: it
     was put back into the queue at least once. `renumbered`: it has new numbers, of a new epoch, and was not
@@ -44,7 +45,7 @@ class ProducerBatch:
     tries: int = 0
     not_before: int = 0
     numbered: Batch | None = None
-    done: bool = False
+    told: str = ""
     retried: bool = False
     renumbered: bool = False
 

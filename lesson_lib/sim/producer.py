@@ -109,7 +109,7 @@ class Producer:
     def answered(self, batch: ProducerBatch, answer: ProduceAnswer) -> None:
         """The answer to a batch is here; nobody waits for that of one that has expired."""
         self.in_flight.remove(batch)
-        if not batch.done:
+        if not batch.told:
             succeeded = answer.error in self.successes
             self.on_success(batch, answer) if succeeded else self.on_error(batch, answer)
 
@@ -117,7 +117,7 @@ class Producer:
         """Everything unanswered is tried again, oldest first."""
         lost, self.in_flight = self.in_flight, []
         for batch in lost:
-            if not batch.done:
+            if not batch.told:
                 self.on_error(batch, None)
 
     def expired(self, batch: ProducerBatch) -> None:
@@ -193,7 +193,7 @@ class Producer:
     def tell(self, batch: ProducerBatch, what: str, *, offset: int | None = None,
              error: ErrorCode = ErrorCode.NONE, note: str = "") -> None:
         """Tell the application, once."""
-        batch.done = True
+        batch.told = what
         self.host.told(batch, what, offset, error, note)
 
     def raise_epoch(self, **fields: Any) -> None:

@@ -48,7 +48,7 @@ class Application:
         """Send the next batch, or with several in flight all that are left."""
         while self.todo and not self.sender.killed:
             batch = self.sender.send(*self.todo.popleft())
-            if not batch.done:
+            if not batch.told:
                 self.untold[batch] = None
             if self.settings.in_flight == 1:
                 return

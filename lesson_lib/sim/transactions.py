@@ -112,11 +112,6 @@ class Transactions:
         self.position = position
         self.world.record(Kind.POSITION, lane="consumer", topic=INPUT_TOPIC, offset=position, note=note)
 
-    def told(self, batch: int) -> str:
-        """What the application was told last of a batch: unknown where its producer died before that."""
-        reports = (e.what for e in reversed(self.world.events) if e.kind == Kind.REPORT and e.batch == batch)
-        return next(reports, "unknown")
-
     def history(self) -> History:
         """The run so far."""
         self.world.script.check_used(self.world.attempts)
@@ -159,7 +154,7 @@ class IdempotentSession:
         batch = self.sender.send(tuple(map(str, values)), partition)
         self.world.clock.run()
         self.world.settle()
-        return self.kafka.told(batch.number)
+        return batch.told or "unknown"  # where its producer died before that
 
     def send_offsets(self, position: int) -> None:
         """Commit the position in the input, a step of its own."""

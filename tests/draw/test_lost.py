@@ -11,7 +11,7 @@ import pytest
 from lesson_lib.draw import compare, show
 from lesson_lib.draw.canvas import Line as Drawn
 from lesson_lib.draw.canvas import Rectangle, Text, overlap, text_width
-from lesson_lib.draw.messages import LabelRequest, LabelSpot, Segment, through
+from lesson_lib.draw.messages import LabelSpot, MessageArrow, Segment, through
 from lesson_lib.history import History, Kind
 from lesson_lib.sim import simulate
 from tests.draw.reading import BLUE, DARK, GREY, MARKS, ORANGE, Drawing, began, crosses, read, tear
@@ -28,13 +28,14 @@ def test_a_line_through_a_rectangle(line: Segment, inside: bool) -> None:
 
 
 def test_a_spot_with_nothing_in_its_way_is_taken_and_else_the_next() -> None:
-    request = LabelRequest((0, 0), [(50, 50), (50, 90)], ("below", "right"), (0, 0, 200, 200))
+    def lost(edges: Rectangle = (0, 0, 200, 200)) -> MessageArrow:
+        return MessageArrow("request", 0, (0, 0), crosses=[(50, 50), (50, 90)], sides=("below", "right"), edges=edges)
     spots = [LabelSpot(50, 50, "below"), LabelSpot(50, 50, "right"), LabelSpot(50, 90, "below")]
-    assert request.best([], []) == spots[0]
-    assert request.best([((0, 67), (100, 67))], []) == spots[1], "a line where the word would be"
-    assert request.best([((40, 60), (60, 40))], []) == spots[2], "a line where the cross would be"
-    assert request.best([], [(40, 60, 60, 70)]) == spots[1]
-    assert LabelRequest((0, 0), [(50, 50)], ("below", "right"), (0, 0, 200, 65)).best([], []) == spots[1]
+    assert lost().best_spot([], []) == spots[0]
+    assert lost().best_spot([((0, 67), (100, 67))], []) == spots[1], "a line where the word would be"
+    assert lost().best_spot([((40, 60), (60, 40))], []) == spots[2], "a line where the cross would be"
+    assert lost().best_spot([], [(40, 60, 60, 70)]) == spots[1]
+    assert lost((0, 0, 200, 65)).best_spot([], []) == spots[1]
 
 
 def losses(run: History, layout: str) -> Iterator[tuple[list[Rectangle], list[Segment], list[Rectangle]]]:
