@@ -9,13 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from lesson_lib.core.batch import Batch
-from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.partition_log import PartitionLog
-from lesson_lib.core.producer_state import Appended, Refused
 from lesson_lib.explorer.explore import explore
 from lesson_lib.history import History
-from lesson_lib.history.by_hand import JudgedBatch, history_by_hand
+from lesson_lib.lab.forge import forge
 from lesson_lib.sim import Transactions, simulate_pipeline
 from lesson_lib.teach.content import Scenario
 from lesson_lib.teach.own_rule import highest_number
@@ -35,8 +32,10 @@ class Forged(Scenario):
 
     def run(self, **changes: Any) -> History:
         """Hand all of them to an empty log, one after the other."""
-        log = PartitionLog()
-        return history_by_hand([_handed(log, n, *numbers) for n, numbers in enumerate(self.batches)])
+        bench = forge(PartitionLog())
+        for numbers in self.batches:
+            bench.send(*numbers)
+        return bench.history()
 
     def __str__(self) -> str:
         return f"bench.send(...) {len(self.batches)} times"
@@ -106,14 +105,3 @@ def story(*lines: str, **settings: Any) -> Story:
 def pipeline(*values: str, **settings: Any) -> Scenario:
     """Write a pipeline down: `pipeline("a", "b", crash={2: "send"})`."""
     return Scenario(values, settings, simulate_pipeline)
-
-
-def _handed(log: PartitionLog, n: int, producer_id: int, epoch: int, base_sequence: int,
-            count: int = 1) -> JudgedBatch:
-    values = tuple(f"f{n}.{i}" for i in range(count))
-    batch = Batch(count, producer_id, epoch, base_sequence, payload=values)
-    verdict = log.append(batch)
-    if isinstance(verdict, Refused):
-        return JudgedBatch(batch, values, "refused", None, ErrorCode(verdict.error))
-    word = "stored" if isinstance(verdict, Appended) else "duplicate"
-    return JudgedBatch(batch, values, word, verdict.base_offset)
