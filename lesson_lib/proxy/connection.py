@@ -42,6 +42,7 @@ class ProxyState:
         self.stored = StoredBatches()
         self.recording = Recording()
         self.on_kill: Callable[[str], None] = lambda client_id: None
+        self.distance = 0.0  # seconds that everything takes each way, on connections made from now on
         self.addresses: dict[Address, Address] = {}  # a node's own -> where we stand for it
         self._dead: set[str] = set()
         self._gone_since: float | None = None
@@ -87,10 +88,6 @@ class ProxyState:
         """A connection to the broker could be made, or not."""
         self._gone_since = None if there else self._gone_since or time.monotonic()
 
-    async def happen(self, name: str) -> None:
-        """Do to the broker what the fault says."""
-        await asyncio.get_running_loop().run_in_executor(None, self.hooks[name])
-
     async def rewrite(self, answer: Any, came_from: Address) -> bool:
         """Put our addresses and versions into an answer; True when it was changed."""
         nodes = list(frames.nodes_in(answer))
@@ -111,13 +108,14 @@ class ReadRequest(NamedTuple):
     request: Request
     sent: tuple[BatchSent, ...] = ()
     fault: Fault = DELIVER
+    at: float = 0.0  # when it has come all the way, on the loop's clock
 
 
 class ClientSide:
     """The requests of one client, in order. `left` is set once it is gone, `torn` once it was dropped."""
 
     def __init__(self, state: ProxyState, reader: asyncio.StreamReader) -> None:
-        self.state, self.recording = state, state.recording
+        self.state, self.recording, self.distance = state, state.recording, state.distance
         self.left, self.torn = asyncio.Event(), False
         self._reader = reader
         self._queue: asyncio.Queue[ReadRequest | None] = asyncio.Queue(READ_AHEAD)
@@ -126,8 +124,11 @@ class ClientSide:
         self._number = 0
 
     async def next(self) -> ReadRequest | None:
-        """The next request; None after the last one."""
-        return await self._queue.get()
+        """The next request, once it has come all the way; None after the last one."""
+        read = await self._queue.get()
+        if read and self.distance:
+            await asyncio.sleep(read.at - asyncio.get_running_loop().time())
+        return read
 
     @property
     def waiting(self) -> int:
@@ -143,7 +144,7 @@ class ClientSide:
                 if self.state.is_dead(request.client_id):  # asked last: it dies before a recording closes
                     break
                 read = self._with_fate(request) if wanted else ReadRequest(request)
-                await self._queue.put(read)
+                await self._queue.put(read._replace(at=self.distance + asyncio.get_running_loop().time()))
                 if read.fault.name == "kill producer":
                     break
         except GONE:
@@ -231,7 +232,7 @@ class Upstream:
         """The framed answer to a framed request. OSError when the broker gives none."""
         await self.tell(frame)
         answer = await messages.read_frame(self._streams[0], least=4)
-        if frames.correlation_id(answer) != request.correlation_id:
+        if int.from_bytes(answer[:4], "big", signed=True) != request.correlation_id:
             raise messages.ProtocolError("an answer to another request")
         return messages.framed(answer)
 

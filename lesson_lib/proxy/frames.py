@@ -11,7 +11,7 @@ Source: KIP-511 (ApiVersions), KIP-699 (several coordinators), KIP-951 (leaders 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from kafka.protocol.admin import DescribeClusterResponse
 from kafka.protocol.metadata import ApiVersionsResponse, FindCoordinatorResponse, MetadataResponse
@@ -28,18 +28,6 @@ OPENED_ANSWERS = OPENED_REQUESTS | {
     API_KEYS[api] for api in ("Metadata", "FindCoordinator", "ApiVersions", "DescribeCluster")}
 HIGHEST = {key: RESPONSES[key].max_version for key in OPENED_ANSWERS} | {
     PRODUCE: 12, API_KEYS["Fetch"]: 12, API_KEYS["AddPartitionsToTxn"]: 3}
-
-
-class BatchAnswer(NamedTuple):
-    """The part of a Produce answer that is about one partition."""
-
-    error: int
-    base_offset: int
-
-    @property
-    def offset(self) -> int | None:
-        """The base offset, None where there is an error."""
-        return None if self.error else self.base_offset
 
 
 def read_request(frame: bytes) -> Request:
@@ -62,11 +50,6 @@ def read_answer(request: Request, frame: bytes) -> Any:
         return None
 
 
-def correlation_id(frame: bytes) -> int:
-    """The number that ties an answer to its request."""
-    return int.from_bytes(frame[:4], "big", signed=True)
-
-
 # Produce
 
 
@@ -78,12 +61,11 @@ def batches_in(request: Request) -> list[tuple[str, int, bytes]]:
             for topic in request.body.topic_data for part in topic.partition_data]
 
 
-def batch_answers(request: Request, frame: bytes) -> dict[TopicPartition, BatchAnswer]:
+def batch_answers(request: Request, frame: bytes) -> dict[TopicPartition, Any]:
     """What a framed Produce answer says about each partition; nothing where it cannot be read."""
     body = read_answer(request, frame)
     return {} if body is None else {
-        (_name(topic), part.index): BatchAnswer(part.error_code, part.base_offset)
-        for topic in body.responses for part in topic.partition_responses}
+        (_name(topic), part.index): part for topic in body.responses for part in topic.partition_responses}
 
 
 def produce_answer(request: Request, error: int) -> bytes:

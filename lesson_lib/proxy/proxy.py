@@ -6,7 +6,10 @@ in every answer that has any. It reads producer id, epoch, sequence, count, erro
 frames, and passes all else as it is.
 
 Differs from a network in: it can only drop or freeze whole connections, as TCP does, but it knows which
-request is which. Over a distance every byte takes the same time, and the line is as broad as a client likes.
+request is which. Over a distance everything takes the same time, and the line is as broad as a client likes:
+what is sent arrives a fixed time later, in order, and more may follow meanwhile. `delay` in a script holds one
+answer and everything behind it; distance holds nothing up. It's what a client with one request in flight
+suffers from, and one with five hardly notices.
 A broker that closes an idle connection is connected to again; the client behind the proxy doesn't notice.
 
 As a broker does, it handles one request of a connection at a time, so answers leave in order and the same
@@ -17,7 +20,7 @@ acks=1, so that its verdict is known.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from lesson_lib.faults import BROKER_WORDS, DELIVER, Fate
@@ -40,7 +43,6 @@ class FaultProxy(Served, ProxyState):
                  port: int = 0, server: Callable[..., Server] = ServerThread) -> None:
         super().__init__(upstream, hooks or {}, self._also_for)
         self.trouble = ""  # why the broker did not answer when it was last asked
-        self.distance = 0.0  # seconds that everything takes each way, on connections made from now on
         self._server = server(self._serve(upstream), port=port, name="fault proxy")
 
     def start(self) -> FaultProxy:
@@ -60,11 +62,7 @@ class FaultProxy(Served, ProxyState):
         return not self.trouble
 
     def _serve(self, node: Address) -> Connection:
-        def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Awaitable[None]:
-            if self.distance:
-                reader, writer = from_afar(reader, self.distance), FarWriter(writer, self.distance)
-            return ProxyConnection(self, node, reader, writer).run()
-        return serve
+        return lambda reader, writer: ProxyConnection(self, node, reader, writer).run()
 
     async def _also_for(self, node: Address) -> Address:
         return self._server.host, await self._server.listen_also(self._serve(node))
@@ -142,9 +140,16 @@ class ProxyConnection:
         return frame
 
     async def _write(self, frame: bytes) -> None:
-        if not self.client.left.is_set():
+        if self.client.distance:
+            asyncio.get_running_loop().call_later(self.client.distance, self._arrive, frame)
+        elif not self.client.left.is_set():
             self.writer.write(frame)
             await self.writer.drain()
+
+    def _arrive(self, frame: bytes) -> None:
+        """It has come all the way; what is under way when the connection ends is lost."""
+        if not self.writer.transport.is_closing():
+            self.writer.write(frame)
 
     # Produce
 
@@ -174,7 +179,7 @@ class ProxyConnection:
         """The answer: the broker's, or our own in its place."""
         fault = read.fault
         if fault.name in BROKER_WORDS:
-            await self._happen(fault.name)
+            self._happen(fault.name)
         if fault.name == "refuse":
             self._note_verdicts(read, answer := frames.produce_answer(read.request, fault.numbers[0]))
             return answer
@@ -192,30 +197,31 @@ class ProxyConnection:
 
     def _note_verdicts(self, read: ReadRequest, frame: bytes) -> None:
         for batch, answer in self._pairs(read, frame):
-            verdict = self.state.stored.verdict(batch.partition, batch.header, *answer)
-            self.recording.verdict(batch, verdict, answer.error, answer.offset)
+            verdict = self.state.stored.verdict(batch.partition, batch.header, answer.error_code,
+                                                answer.base_offset)
+            self.recording.verdict(batch, verdict, answer.error_code, answer.base_offset)
 
     @staticmethod
-    def _pairs(read: ReadRequest, frame: bytes) -> list[tuple[BatchSent, frames.BatchAnswer]]:
+    def _pairs(read: ReadRequest, frame: bytes) -> list[tuple[BatchSent, Any]]:
         """Each batch with the answer to it, where there is one."""
         answers = frames.batch_answers(read.request, frame)
         return [(batch, answers[batch.partition]) for batch in read.sent if batch.partition in answers]
 
-    async def _happen(self, name: str) -> None:
+    def _happen(self, name: str) -> None:
         self.upstream.close()
-        await self.state.happen(name)
+        self.state.hooks[name]()
         self.recording.note(Event(0, Kind.BROKER, BROKER_WORDS[name], "broker"))
 
     async def _deliver(self, read: ReadRequest, frame: bytes) -> None:
         for batch, answer in self._pairs(read, frame):
-            self.recording.ack(batch, answer.error, answer.offset)
+            self.recording.ack(batch, answer.error_code, answer.base_offset)
         self.client.settle(read)
         await self._write(frame)
 
     def _finish_unanswered(self, read: ReadRequest, frame: bytes) -> None:
         """acks=0: no answer; where there was an error, the broker closes the connection."""
         self.client.settle(read)
-        if any(answer.error for _, answer in self._pairs(read, frame)):
+        if any(answer.error_code for _, answer in self._pairs(read, frame)):
             self.client.tear("the broker closed it")
 
     # waiting
@@ -239,48 +245,3 @@ class ProxyConnection:
             await asyncio.wait_for(self.client.left.wait(), seconds)
         except TimeoutError:
             pass
-
-
-# A long way between client and broker: what is sent arrives a fixed time later, in order, and more may
-# follow meanwhile. `delay` in a fault script holds one answer and everything behind it. Distance holds
-# nothing up: it's what a client with one request in flight suffers from, and one with five hardly notices.
-
-
-def from_afar(reader: asyncio.StreamReader, seconds: float) -> asyncio.StreamReader:
-    """A reader that has what `reader` gets, `seconds` later."""
-    loop = asyncio.get_running_loop()
-    arrived = asyncio.StreamReader()
-
-    async def carry() -> None:
-        try:
-            while data := await reader.read(1 << 16):
-                loop.call_later(seconds, arrived.feed_data, data)
-        except OSError:
-            pass  # for whoever reads it is the end, as it is on the connection itself
-        loop.call_later(seconds, arrived.feed_eof)
-
-    arrived.carrier = loop.create_task(carry())  # type: ignore[attr-defined]  # the loop holds a task weakly
-    return arrived
-
-
-class FarWriter:
-    """A writer whose bytes reach the other side `seconds` later. What is under way when the connection ends
-    is lost.
-    """
-
-    def __init__(self, writer: asyncio.StreamWriter, seconds: float) -> None:
-        self._writer, self._seconds = writer, seconds
-        self._later: Callable[..., Any] = asyncio.get_running_loop().call_later
-        self.transport = writer.transport
-
-    def write(self, data: bytes) -> None:
-        """Send; returns at once."""
-        self._later(self._seconds, self._deliver, data)
-
-    async def drain(self) -> None:
-        """Wait until the near end takes more."""
-        await self._writer.drain()
-
-    def _deliver(self, data: bytes) -> None:
-        if not self.transport.is_closing():
-            self._writer.write(data)

@@ -173,16 +173,17 @@ class Recording:
         """An event of this kind about a batch that was sent."""
         self.note(replace(sent.event, kind=kind, what=what))
 
-    def verdict(self, sent: BatchSent, what: str, error: int, offset: int | None) -> None:
+    def verdict(self, sent: BatchSent, what: str, error: int, base_offset: int) -> None:
         """The broker decided: stored, duplicate or refused."""
         self.note(replace(sent.event, kind=Kind.VERDICT, what=what, lane="broker", error=ErrorCode(error),
-                          offset=offset))
+                          offset=None if error else base_offset))
 
-    def ack(self, sent: BatchSent, error: int, offset: int | None) -> None:
+    def ack(self, sent: BatchSent, error: int, base_offset: int) -> None:
         """The answer goes to the producer."""
         if not error:
             self.book.settle(sent.event.batch)
-        self.note(replace(sent.event, kind=Kind.ACK, error=ErrorCode(error), offset=offset))
+        self.note(replace(sent.event, kind=Kind.ACK, error=ErrorCode(error),
+                          offset=None if error else base_offset))
         self.settle(sent)
 
     def note_lost(self, sent: BatchSent, what: str) -> None:

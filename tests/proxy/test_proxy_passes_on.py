@@ -14,7 +14,7 @@ from lesson_lib.faults import parse_script
 from lesson_lib.history import Kind
 from lesson_lib.proxy import batch_numbers
 from lesson_lib.proxy.batch_numbers import StoredBatches
-from lesson_lib.proxy.proxy import FaultProxy, from_afar
+from lesson_lib.proxy.proxy import FaultProxy
 from lesson_lib.proxy.recording import Recording
 from lesson_lib.wire import messages, requests
 from lesson_lib.wire.record_batch import batch_bytes, read_header
@@ -94,14 +94,3 @@ def test_of_the_batches_that_were_stored_only_the_newest_are_known(monkeypatch: 
     headers = [read_header(batch_bytes([b"m"], producer_id=1, producer_epoch=0, base_sequence=n)) for n in range(4)]
     assert [stored.verdict(("t", 0), header, 0, n) for n, header in enumerate(headers)] == ["stored"] * 4
     assert [stored.verdict(("t", 0), headers[n], 0, n) for n in (3, 2, 1, 0)] == ["duplicate"] * 3 + ["stored"]
-
-
-def test_a_connection_that_breaks_far_away_ends_here() -> None:
-    class Broken(asyncio.StreamReader):
-        async def read(self, n: int = -1) -> bytes:
-            raise ConnectionResetError
-
-    async def read_all() -> bytes:
-        return await from_afar(Broken(), 0.001).read()
-
-    assert asyncio.run(read_all()) == b""

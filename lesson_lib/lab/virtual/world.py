@@ -162,11 +162,6 @@ class VirtualWorld(asyncio.BaseEventLoop):
     def call_soon(self, callback: Any, *args: Any, context: Any = None) -> Any:
         return self.call_at(self.now, callback, *args, context=context)
 
-    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:
-        async def at_once() -> Any:
-            return func(*args)
-        return self.create_task(at_once())
-
 
 def _who_waits() -> str:
     """The call of kafka-python that waits, and within what; from the stack."""
