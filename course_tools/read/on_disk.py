@@ -22,7 +22,6 @@ from typing import BinaryIO
 from kafka.record.util import calc_crc32c
 
 from lesson_lib.errors import LessonError
-from lesson_lib.lab.topics import at_leaders
 from lesson_lib.text_table import TextTable
 from lesson_lib.wire import requests
 from lesson_lib.wire.record_batch import (
@@ -144,7 +143,7 @@ def _next_batch(file: BinaryIO, broken: int, size: int) -> int:
 
 def of_topic(address: str, topic: str) -> Iterator[tuple[int, Iterator[BatchInLog | Broken]]]:
     """Each partition of a topic with its batches. LessonError without a broker or such a topic."""
-    with at_leaders(address, topic) as leaders:
+    with requests.at_leaders(address, topic) as leaders:
         if not leaders:
             raise LessonError(f"The broker at {address} has no topic {topic!r} with a leader.")
         for partition, leader in sorted(leaders.items()):

@@ -35,9 +35,9 @@ from lesson_lib.faults import parse_script
 from lesson_lib.history import Kind, LogCell, Settings
 from lesson_lib.lab.as_history import Logs, as_history, read_topic, settled
 from lesson_lib.lab.choose_broker import Choice, choose
-from lesson_lib.lab.topics import at_leaders
 from lesson_lib.proxy.proxy import FaultProxy
 from lesson_lib.proxy.recording import Recording
+from lesson_lib.wire.requests import at_leaders
 
 VARIABLE = "KAFKA_BOOTSTRAP_SERVERS"
 SETTLE_SECONDS, PATIENCE_SECONDS = 1.0, 5.0

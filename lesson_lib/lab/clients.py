@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
+from kafka import KafkaConsumer, KafkaProducer
 from kafka.errors import BrokerResponseError, KafkaError, KafkaTimeoutError
 from kafka.structs import TopicPartition
 
@@ -223,13 +223,6 @@ class LabConsumer(KafkaConsumer):
         except StopIteration:
             self._look()
             raise
-
-
-class LabAdmin(KafkaAdminClient):
-    """A KafkaAdminClient with quick timeouts."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**{**ADMIN_OPTIONS, **options})
 
 
 def broker_error(error: Exception) -> ErrorCode | None:

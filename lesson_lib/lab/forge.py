@@ -15,7 +15,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from time import time  # by name: the toy's clock is that on the wall, in every world
-from typing import Any, Protocol
+from typing import Any
 
 from lesson_lib.core.batch import Batch
 from lesson_lib.core.error_codes import ErrorCode
@@ -97,21 +97,6 @@ class MemoryTable:
         return html_table("What the leader remembers", MEMORY_HEADINGS, cells)
 
 
-class Bench(Protocol):
-    """Where forged batches go: a toy log or a broker. `name` is for captions."""
-
-    name: str
-
-    def produce(self, batch: Batch, values: Sequence[bytes], transactional_id: str | None) -> ForgeAnswer:
-        """Hand over one batch."""
-
-    def now(self) -> int:
-        """What its clock says, in milliseconds since 1970."""
-
-    def memory(self) -> list[MemoryRow]:
-        """What is remembered of each producer id."""
-
-
 @dataclass
 class ToyBench:
     """A bench on a `PartitionLog`, in this process."""
@@ -170,9 +155,11 @@ class BrokerBench:
 
 @dataclass
 class Forge:
-    """Sends hand-made batches to one partition and says what the broker made of each."""
+    """Sends hand-made batches to one partition and says what the broker made of each. `bench.name` is for
+    captions.
+    """
 
-    bench: Bench
+    bench: ToyBench | BrokerBench
     sent: int = 0
     handed: list[JudgedBatch] = field(default_factory=list)
 

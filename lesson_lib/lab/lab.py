@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeVar
 
+from kafka import KafkaAdminClient
 from kafka.errors import KafkaConfigurationError, KafkaError
 
 from lesson_lib.broker.embedded import EmbeddedBroker
@@ -23,26 +24,24 @@ from lesson_lib.errors import LessonError, acks_of, count_of, values_of
 from lesson_lib.faults import FaultScript, Script, parse_script
 from lesson_lib.history import History, Kind, LogCell, Settings
 from lesson_lib.lab.as_history import Logs, as_history, read_topic, settled
-from lesson_lib.lab.choose_broker import Choice, choose
+from lesson_lib.lab.choose_broker import Choice, choose, choose_virtual, is_virtual
 from lesson_lib.lab.clients import (
+    ADMIN_OPTIONS,
     CLOSE_SECONDS,
     ClientLog,
-    LabAdmin,
     LabConsumer,
     LabProducer,
     Stamps,
     kept_interrupts,
     wait_for_dropped,
 )
-from lesson_lib.lab.run import LiveApplication, Part, in_parts, producer_options
+from lesson_lib.lab.run import ENDS, LiveApplication, LiveTransaction, Part, in_parts, producer_options
 from lesson_lib.lab.topics import Topics
-from lesson_lib.lab.transaction_run import ENDS, LiveTransaction
-from lesson_lib.lab.worlds import choose_virtual, is_virtual
 from lesson_lib.proxy.proxy import FaultProxy
 from lesson_lib.proxy.recording import Recording
 from lesson_lib.text_table import wrap_output
 
-Client = TypeVar("Client", LabProducer, LabConsumer, LabAdmin)
+Client = TypeVar("Client", LabProducer, LabConsumer, KafkaAdminClient)
 RUN_TOPIC = "toy"  # its name in simulated runs, so that both look the same
 GONE_SECONDS, RUN_CLOSE_SECONDS = 1.0, 0.2
 MOST_OPEN = 16  # consumers and admin clients; a cell that is run again and again leaves one each time
@@ -74,7 +73,7 @@ class Lab:
         self.proxy = FaultProxy(choice.address, choice.hooks, port, choice.server)
         self.topics = Topics(choice.text, choice.suffix, choice.embedded is not None)
         self._producers: weakref.WeakValueDictionary[str, LabProducer] = weakref.WeakValueDictionary()
-        self._others: list[LabConsumer | LabAdmin] = []
+        self._others: list[LabConsumer | KafkaAdminClient] = []
         self._stamps, self._numbers, self._log = Stamps(), itertools.count(1), ClientLog()
         self._start()
 
@@ -231,10 +230,10 @@ class Lab:
         with kept_interrupts(at_once=False):
             return self._keep(self._open(lambda: LabConsumer(self.look, *topics, **settings)))
 
-    def admin(self, **options: Any) -> LabAdmin:
+    def admin(self, **options: Any) -> KafkaAdminClient:
         """A KafkaAdminClient through the fault proxy."""
         with kept_interrupts(at_once=False):
-            return self._keep(self._open(lambda: LabAdmin(**self._settings("admin", options))))
+            return self._keep(self._open(lambda: KafkaAdminClient(**self._settings("admin", ADMIN_OPTIONS | options))))
 
     def client_log(self) -> str:
         """What kafka-python's clients have logged, oldest first."""
@@ -354,7 +353,7 @@ def _text(error: Exception) -> str:
     return str(error.args[0] if error.args else error).rstrip(".")
 
 
-def _close(client: LabConsumer | LabAdmin) -> None:
+def _close(client: LabConsumer | KafkaAdminClient) -> None:
     try:
         client.close()
     except (KafkaError, LessonError, OSError, RuntimeError):  # it was closed by hand, or its broker is gone

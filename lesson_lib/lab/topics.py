@@ -11,18 +11,17 @@ import hashlib
 import os
 import re
 import socket
-import time
 import uuid
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from itertools import count
 
 from lesson_lib.errors import LessonError
 from lesson_lib.wire import requests
-from lesson_lib.wire.requests import RawClient
+from lesson_lib.wire.requests import RawClient, at_leaders, make_topic
 
 LEARNER = "LESSON_LEARNER"
-ASK_SECONDS, LEADER_SECONDS, POLL_SECONDS = 4.0, 30.0, 0.01
+ASK_SECONDS = 4.0
 GONE = (LessonError, OSError)  # what a broker that is gone raises
 _labs = count(1)
 
@@ -57,9 +56,12 @@ class Topics:
             raise LessonError(f"A topic of the lab has 1 to 64 partitions, not {partitions!r}.")
         real = self._free_name(name)
         self._made[real] = name  # before it is there: an interrupt may come before the broker's answer
-        self._create(real, partitions)
-        if not self._at_once:
-            self._wait_for_leaders(real, partitions)
+        try:
+            with self._connect() as client:
+                make_topic(client, real, partitions, wait=not self._at_once)
+        except (RuntimeError, OSError, LookupError) as why:  # the last: an answer without what was asked for
+            raise LessonError(f"The broker at {self.address} made no topic ({why}). Check whether it's still "
+                              "running, then run this cell again.") from None
         return real
 
     def _free_name(self, name: str) -> str:
@@ -120,56 +122,6 @@ class Topics:
             names = [group.group_id for group in client.ask(requests.request("ListGroups")).groups]
             if ours := [name for name in names if name.endswith(f"-{self.suffix}")]:
                 client.ask(requests.request("DeleteGroups", groups_names=ours))
-
-    def _create(self, real: str, partitions: int) -> None:
-        try:
-            with self._connect() as client:
-                error = client.ask(requests.create_topic(real, partitions)).topics[0].error_code
-        except (OSError, LookupError) as failure:  # the second: an answer without the row that was asked for
-            raise self._not_made(str(failure)) from None
-        if error:
-            raise self._not_made(f"error {error}")
-
-    def _wait_for_leaders(self, real: str, partitions: int) -> None:
-        """A new topic of Apache Kafka refuses batches (error 6) until its leaders have taken it."""
-        end = time.monotonic() + LEADER_SECONDS
-        while not self._is_led(real, partitions):
-            if time.monotonic() > end:
-                raise self._not_made("no leader took it")
-            time.sleep(POLL_SECONDS)
-
-    def _is_led(self, real: str, partitions: int) -> bool:
-        try:
-            with self.leaders(real, ASK_SECONDS) as leaders:
-                return len(leaders) == partitions and all(
-                    _answers(leader, real, partition) for partition, leader in leaders.items())
-        except (OSError, LookupError):
-            return False
-
-    def _not_made(self, why: str) -> LessonError:
-        return LessonError(f"The broker at {self.address} made no topic ({why}). Check whether it's still "
-                           "running, then run this cell again.")
-
-
-@contextmanager
-def at_leaders(address: str, topic: str, timeout: float = 15.0,
-               versions: requests.Versions | None = None) -> Iterator[dict[int, RawClient]]:
-    """Partition -> a connection to its leader, where it has one; every wait ends after `timeout` seconds."""
-    with ExitStack() as opened:
-        clients = {address: opened.enter_context(RawClient(address, timeout, versions))}
-        answer = clients[address].ask(requests.metadata(topic))
-        alone = len(answer.brokers) == 1  # a cluster of one is asked where it was found
-        nodes = {node.node_id: address if alone else f"{node.host}:{node.port}" for node in answer.brokers}
-        leaders = {p.partition_index: nodes[p.leader_id] for t in answer.topics for p in t.partitions
-                   if p.leader_id in nodes}
-        for leader in {*leaders.values()} - {address}:
-            clients[leader] = opened.enter_context(RawClient(leader, timeout))
-        yield {partition: clients[leader] for partition, leader in sorted(leaders.items())}
-
-
-def _answers(leader: RawClient, topic: str, partition: int) -> bool:
-    """Whether the leader has taken the partition."""
-    return not leader.ask(requests.list_offsets(topic, [partition])).topics[0].partitions[0].error_code
 
 
 def _is_alive(pid: int) -> bool:

@@ -11,7 +11,8 @@ from __future__ import annotations
 import socket
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from lesson_lib.errors import LessonError
@@ -121,6 +122,7 @@ class RawClient:
     """
 
     def __init__(self, address: str, timeout: float = 15.0, versions: Versions | None = None) -> None:
+        self.address, self.timeout = address, timeout
         host, _, port = address.rpartition(":")
         try:
             self._socket = socket.create_connection((host, int(port)), timeout)
@@ -206,17 +208,32 @@ class RawClient:
         self.close()
 
 
-def make_topic(client: RawClient, name: str, partitions: int = 1,
-               configs: dict[str, str] | None = None) -> None:
-    """Make a topic and wait for its leaders: Apache Kafka's refuses batches (error 6) until it has them.
+@contextmanager
+def at_leaders(address: str, topic: str, timeout: float = 15.0,
+               versions: Versions | None = None) -> Iterator[dict[int, RawClient]]:
+    """Partition -> a connection to its leader, where it has one; every wait ends after `timeout` seconds."""
+    with ExitStack() as opened:
+        clients = {address: opened.enter_context(RawClient(address, timeout, versions))}
+        answer = clients[address].ask(metadata(topic))
+        alone = len(answer.brokers) == 1  # a cluster of one is asked where it was found
+        nodes = {node.node_id: address if alone else f"{node.host}:{node.port}" for node in answer.brokers}
+        leaders = {p.partition_index: nodes[p.leader_id] for t in answer.topics for p in t.partitions
+                   if p.leader_id in nodes}
+        for leader in {*leaders.values()} - {address}:
+            clients[leader] = opened.enter_context(RawClient(leader, timeout))
+        yield {partition: clients[leader] for partition, leader in sorted(leaders.items())}
 
-    RuntimeError when the broker refuses, or when there is no leader in time.
+
+def make_topic(client: RawClient, name: str, partitions: int = 1, configs: dict[str, str] | None = None,
+               *, wait: bool = True) -> None:
+    """Make a topic, and `wait` for its leaders: Apache Kafka's refuse batches (error 6) until they have taken
+    it. RuntimeError when the broker refuses, or when there is no leader in time.
     """
     made = client.ask(create_topic(name, partitions, configs)).topics[0]
     if made.error_code:
         raise RuntimeError(f"The broker did not make the topic {name}: error {made.error_code}")
     deadline = time.monotonic() + LEADER_SECONDS
-    while not is_led(client, name, partitions):
+    while wait and not is_led(client, name, partitions):
         if time.monotonic() > deadline:
             raise RuntimeError(f"No leader took the topic {name} within {LEADER_SECONDS:.0f} s")
         time.sleep(0.01)
@@ -224,5 +241,9 @@ def make_topic(client: RawClient, name: str, partitions: int = 1,
 
 def is_led(client: RawClient, topic: str, partitions: int) -> bool:
     """Whether the leader of each partition has taken it."""
-    answer = client.ask(list_offsets(topic, range(partitions)))
-    return not any(partition.error_code for partition in answer.topics[0].partitions)
+    try:
+        with at_leaders(client.address, topic, client.timeout, client.versions) as leaders:
+            answers = [leader.ask(list_offsets(topic, [number])) for number, leader in leaders.items()]
+    except (LessonError, OSError, LookupError):
+        return False
+    return [answer.topics[0].partitions[0].error_code for answer in answers] == [0] * partitions

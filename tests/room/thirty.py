@@ -23,7 +23,8 @@ from typing import Any
 from kafka import KafkaAdminClient, KafkaProducer
 
 from lesson_lib.lab.as_history import read_topic
-from lesson_lib.lab.topics import Topics, at_leaders
+from lesson_lib.lab.topics import Topics
+from lesson_lib.wire.requests import at_leaders
 
 ROOT = Path(__file__).resolve().parents[2]
 LESSONS = ("02", "05")

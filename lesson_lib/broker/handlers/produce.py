@@ -13,7 +13,6 @@ question always gets its answer, and never while markers are still to be written
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from typing import Any
 
 from lesson_lib.broker.cluster import Cluster, Topic
@@ -32,24 +31,9 @@ NO_KEY = "Compacted topic cannot accept message without key"
 NOT_ADDED = "Partition was not added to the transaction"
 
 
-@dataclass(frozen=True, slots=True)
-class PartitionResponse:
-    """One partition's part of the response; fields that an error leaves unset are -1."""
-
-    error: int = 0
-    base_offset: int = -1
-    log_append_time_ms: int = -1
-    log_start_offset: int = -1
-    message: str | None = None
-    record_error: tuple[int, str] | None = None
-
-    def row(self, index: int) -> Response:
-        """By Kafka's names."""
-        names = "batch_index", "batch_index_error_message"
-        errors = [dict(zip(names, self.record_error, strict=True))] if self.record_error else []
-        return {"index": index, "error_code": self.error, "base_offset": self.base_offset,
-                "log_append_time_ms": self.log_append_time_ms, "log_start_offset": self.log_start_offset,
-                "record_errors": errors, "error_message": self.message}
+def refused(error: int, **fields: Any) -> Response:
+    """One partition's part of the response; an error leaves what it does not name unset."""
+    return {"error_code": error, "base_offset": -1, **fields}
 
 
 @serves("Produce", 3, 13)
@@ -57,12 +41,12 @@ def handle_produce(cluster: Cluster, request: Request) -> Response | None:
     """Answer each partition by itself. With acks=0 there is no response; an error closes the connection."""
     error = whole_request_error(request)
     topics = [{"name": topic.name, "topic_id": topic.topic_id, "partition_responses": [
-        (PartitionResponse(error) if error else _partition(cluster, request, topic, data)).row(data.index)
+        {"index": data.index, **(refused(error) if error else _partition(cluster, request, topic, data))}
         for data in topic.partition_data]} for topic in request.body.topic_data]
     cluster.announce_change()
     if request.body.acks != 0:
         return {"responses": topics}
-    if any(row["error_code"] for topic in topics for row in topic["partition_responses"]):
+    if any(row.get("error_code") for topic in topics for row in topic["partition_responses"]):
         raise ProtocolError("a produce request with acks=0 failed")
     return None
 
@@ -85,22 +69,22 @@ def _transactional(records: Any) -> Batch | None:
     return record_batch.to_batch(header, b"") if header.magic == 2 and header.transactional else None
 
 
-def _partition(cluster: Cluster, request: Request, topic: Any, data: Any) -> PartitionResponse:
+def _partition(cluster: Cluster, request: Request, topic: Any, data: Any) -> Response:
     log = cluster.log(topic.name, data.index, topic.topic_id)
     if log is None:
-        return PartitionResponse(cluster.unknown_topic(topic.name))
+        return refused(cluster.unknown_topic(topic.name))
     try:
         batches = record_batch.split_batches(data.records or b"")
     except ValueError:
-        return PartitionResponse(ErrorCode.CORRUPT_MESSAGE)
+        return refused(ErrorCode.CORRUPT_MESSAGE)
     if error := request_error(batches, request.api_version):
-        return PartitionResponse(error)
+        return refused(error)
     (records,) = batches
     where = cluster.topic(topic.name, topic.topic_id)
-    if refused := _refused_by_coordinator(cluster, request, log, (where.name, data.index), records):
-        return refused
+    if refusal := _refused_by_coordinator(cluster, request, log, (where.name, data.index), records):
+        return refusal
     if request.body.acks not in (-1, 0, 1):
-        return PartitionResponse(ErrorCode.INVALID_REQUIRED_ACKS)
+        return refused(ErrorCode.INVALID_REQUIRED_ACKS)
     return append(cluster, where, log, records)
 
 
@@ -110,15 +94,15 @@ def request_error(batches: list[Any], api_version: int) -> int:
         return ErrorCode.INVALID_RECORD
     attributes = batches[0][record_batch.ATTRIBUTES_AT:record_batch.ATTRIBUTES_AT + 2]
     zstd = len(attributes) == 2 and attributes[1] & record_batch.COMPRESSION == record_batch.ZSTD
-    refused = zstd and api_version < FIRST_VERSION_WITH_ZSTD
-    return ErrorCode.UNSUPPORTED_COMPRESSION_TYPE if refused else ErrorCode.NONE
+    too_old = zstd and api_version < FIRST_VERSION_WITH_ZSTD
+    return ErrorCode.UNSUPPORTED_COMPRESSION_TYPE if too_old else ErrorCode.NONE
 
 
 # the transaction
 
 
 def _refused_by_coordinator(cluster: Cluster, request: Request, log: PartitionLog, partition: TopicPartition,
-                            records: Any) -> PartitionResponse | None:
+                            records: Any) -> Response | None:
     """None where the batch may go on to the log."""
     batch = _transactional(records)
     asked = batch is not None and batch.has_producer_id and cluster.version.verifies_transactions
@@ -127,7 +111,7 @@ def _refused_by_coordinator(cluster: Cluster, request: Request, log: PartitionLo
     entry = log.producers.get(batch.producer_id)
     is_old = entry is not None and batch.producer_epoch < entry.producer_epoch
     if is_old and cluster.version.checks_epoch_before_verification:
-        return PartitionResponse(ErrorCode.INVALID_PRODUCER_EPOCH)
+        return refused(ErrorCode.INVALID_PRODUCER_EPOCH)
     epoch_bump = request.api_version >= FIRST_VERSION_WITH_EPOCH_BUMP
     log.start_verification(batch, epoch_bump)
     return _translated(_ask(cluster, request, partition, batch, epoch_bump), request.api_version)
@@ -142,26 +126,26 @@ def _ask(cluster: Cluster, request: Request, partition: TopicPartition, batch: B
     return cluster.coordinator.verify(*who, partition)
 
 
-def _translated(error: ErrorCode, api_version: int) -> PartitionResponse | None:
+def _translated(error: ErrorCode, api_version: int) -> Response | None:
     """The coordinator's error in the words of a produce response."""
     if error is ErrorCode.NONE:
         return None
     if error is ErrorCode.PRODUCER_FENCED:
-        return PartitionResponse(ErrorCode.INVALID_PRODUCER_EPOCH)
+        return refused(ErrorCode.INVALID_PRODUCER_EPOCH)
     not_added = (ErrorCode.TRANSACTION_ABORTABLE, ErrorCode.INVALID_TXN_STATE)
     if error in not_added and api_version < FIRST_VERSION_WITH_ABORTABLE:
-        return PartitionResponse(ErrorCode.INVALID_TXN_STATE, message=NOT_ADDED)
-    return PartitionResponse(error)
+        return refused(ErrorCode.INVALID_TXN_STATE, error_message=NOT_ADDED)
+    return refused(error)
 
 
 # the log
 
 
-def append(cluster: Cluster, topic: Topic, log: PartitionLog, records: Any) -> PartitionResponse:
+def append(cluster: Cluster, topic: Topic, log: PartitionLog, records: Any) -> Response:
     """`UnifiedLog.append`: the batch's bytes are checked, then the rule decides."""
     now, start = cluster.now(), log.log_start_offset
     if error := _bytes_error(records, topic.number("max.message.bytes")):
-        return PartitionResponse(error, log_start_offset=start if error == ErrorCode.INVALID_RECORD else -1)
+        return refused(error, log_start_offset=start if error == ErrorCode.INVALID_RECORD else -1)
     header = record_batch.read_header(records)
     if invalid := _refused_by_records(topic, log, records, header, now):
         return invalid
@@ -171,10 +155,12 @@ def append(cluster: Cluster, topic: Topic, log: PartitionLog, records: Any) -> P
     verdict = log.append(batch)
     if isinstance(verdict, Appended):
         record_batch.place(batch.payload, verdict.base_offset, cluster.leader_epoch)
-        return PartitionResponse(0, verdict.base_offset, now if topic.stamps_on_append else -1, start)
+        return {"base_offset": verdict.base_offset, "log_start_offset": start,
+                "log_append_time_ms": now if topic.stamps_on_append else -1}
     if isinstance(verdict, Duplicate):
-        return PartitionResponse(0, verdict.base_offset, verdict.timestamp, start)
-    return PartitionResponse(verdict.error, log_start_offset=start)
+        return {"base_offset": verdict.base_offset, "log_start_offset": start,
+                "log_append_time_ms": verdict.timestamp}
+    return refused(verdict.error, log_start_offset=start)
 
 
 def _bytes_error(records: Any, max_message_bytes: int) -> int:
@@ -189,21 +175,24 @@ def _bytes_error(records: Any, max_message_bytes: int) -> int:
 
 
 def _refused_by_records(topic: Topic, log: PartitionLog, records: Any, header: record_batch.Header,
-                        now: int) -> PartitionResponse | None:
+                        now: int) -> Response | None:
     """`LogValidator`: header and records must fit; none may be an hour ahead, or lack a key that it needs."""
     start, newest = log.log_start_offset, record_batch.newest_timestamp(records, header)
     if header.last_offset_delta != header.records_count - 1 or newest is None:
-        return PartitionResponse(ErrorCode.INVALID_RECORD, log_start_offset=start)
+        return refused(ErrorCode.INVALID_RECORD, log_start_offset=start)
     if header.attributes & record_batch.COMPRESSION > record_batch.ZSTD:
-        return PartitionResponse(ErrorCode.UNKNOWN_SERVER_ERROR, log_start_offset=start)
+        return refused(ErrorCode.UNKNOWN_SERVER_ERROR, log_start_offset=start)
     keyless = record_batch.first_without_key(records, header) if topic.needs_keys else None
     if keyless is not None:
-        return PartitionResponse(ErrorCode.INVALID_RECORD, log_start_offset=start, message=REJECTED,
-                                 record_error=(keyless, NO_KEY))
+        return _rejected(ErrorCode.INVALID_RECORD, start, REJECTED, keyless, NO_KEY)
     latest = now + topic.number("message.timestamp.after.max.ms")
     ahead = newest > latest and not topic.stamps_on_append
     if ahead and log.version.refuses_timestamps_ahead:
         words = f"Timestamp {newest} is out of range. It should be at most {latest}"
-        return PartitionResponse(ErrorCode.INVALID_TIMESTAMP, log_start_offset=start,
-                                 message=REJECTED_TIMESTAMP, record_error=(0, words))
+        return _rejected(ErrorCode.INVALID_TIMESTAMP, start, REJECTED_TIMESTAMP, 0, words)
     return None
+
+
+def _rejected(error: ErrorCode, start: int, message: str, index: int, why: str) -> Response:
+    return refused(error, log_start_offset=start, error_message=message, record_errors=[
+        {"batch_index": index, "batch_index_error_message": why}])

@@ -11,13 +11,13 @@ from nbconvert.preprocessors import ExecutePreprocessor
 
 from course_tools.publish.published import lessons
 from lesson_lib.errors import LessonError
-from lesson_lib.lab import worlds
+from lesson_lib.lab import choose_broker
 
 WEB_PAGE = """import socket, sys
 for name in ("matplotlib", "crc32c", "yaml", "fcntl", "psutil"):
     sys.modules[name] = None
-from lesson_lib.lab import worlds
-worlds.IN_PAGE = True
+from lesson_lib.lab import choose_broker
+choose_broker.IN_PAGE = True
 def no_way(*_):
     raise OSError("a page has no sockets")
 socket.create_connection = socket.create_server = socket.socketpair = no_way
@@ -40,8 +40,8 @@ def test_every_cell_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_a_page_has_one_world(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worlds, "IN_PAGE", True)
-    monkeypatch.delenv(worlds.WORLD, raising=False)
-    assert worlds.is_virtual(None) and worlds.is_virtual("virtual")
+    monkeypatch.setattr(choose_broker, "IN_PAGE", True)
+    monkeypatch.delenv(choose_broker.WORLD, raising=False)
+    assert choose_broker.is_virtual(None) and choose_broker.is_virtual("virtual")
     with pytest.raises(LessonError, match="A web page has no sockets"):
-        worlds.is_virtual("sockets")
+        choose_broker.is_virtual("sockets")

@@ -20,11 +20,10 @@ from lesson_lib.broker.embedded import EmbeddedBroker
 from lesson_lib.errors import LessonError
 from lesson_lib.lab import clients
 from lesson_lib.lab import lab as lab_module
-from lesson_lib.lab.choose_broker import VARIABLE
+from lesson_lib.lab.choose_broker import VARIABLE, WORLD
 from lesson_lib.lab.lab import Lab, start_lab
 from lesson_lib.lab.virtual import seams
 from lesson_lib.lab.virtual.world import VirtualWorld
-from lesson_lib.lab.worlds import WORLD
 from lesson_lib.wire.requests import RawClient
 
 
