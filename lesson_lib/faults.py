@@ -8,7 +8,7 @@ script. For the proxy it may also name the n-th request of one kind to a transac
 
 To add a fault: put it into the tables below, and carry it out in both worlds. In the toy that is
 `sim/network.py` for a message, `sim/toy_broker.py` for an answer, `sim/sender.py` for a producer; behind the
-proxy `proxy/proxy.py` and `proxy/connection.py`. What happens to a broker is done by `befall` and in
+proxy `proxy/proxy.py`. What happens to a broker is done by `befall` and in
 `EmbeddedBroker.hooks`. Its words in a picture's heading are in `draw/heading.py`. To have it explored too:
 `KINDS` and `_add_faults` in `explorer/moves.py`, and `explorer/replay.py`.
 

@@ -232,8 +232,9 @@ class Lab:
 
     def admin(self, **options: Any) -> KafkaAdminClient:
         """A KafkaAdminClient through the fault proxy."""
+        settings = self._settings("admin", ADMIN_OPTIONS | options)
         with kept_interrupts(at_once=False):
-            return self._keep(self._open(lambda: KafkaAdminClient(**self._settings("admin", ADMIN_OPTIONS | options))))
+            return self._keep(self._open(lambda: KafkaAdminClient(**settings)))
 
     def client_log(self) -> str:
         """What kafka-python's clients have logged, oldest first."""

@@ -7,10 +7,15 @@ frames, and passes all else as it is.
 
 Differs from a network in: it can only drop or freeze whole connections, as TCP does, but it knows which
 request is which. Over a distance everything takes the same time, and the line is as broad as a client likes:
-what is sent arrives a fixed time later, in order, and more may follow meanwhile. `delay` in a script holds one
-answer and everything behind it; distance holds nothing up. It's what a client with one request in flight
-suffers from, and one with five hardly notices.
-A broker that closes an idle connection is connected to again; the client behind the proxy doesn't notice.
+what is sent arrives a fixed time later, in order, and more may follow meanwhile. `delay` in a script holds
+one answer and everything behind it; distance holds nothing up. It's what a client with one request in flight
+suffers from, and one with five hardly notices. A broker that closes an idle connection
+is connected to again; the client behind the proxy doesn't notice.
+
+Requests are read ahead while earlier ones are still at the broker, because what a client had already sent
+when the connection dropped is lost with it, and because only the read side notices that a client has gone.
+A request with batches for several partitions is one attempt for each of them and has one fate: the first
+fault that the script names among its attempts.
 
 As a broker does, it handles one request of a connection at a time, so answers leave in order and the same
 script gives the same run. Differs from Kafka in: a Produce request with acks=0 reaches the broker with
@@ -20,29 +25,43 @@ acks=1, so that its verdict is known.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from typing import Any
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
 
-from lesson_lib.faults import BROKER_WORDS, DELIVER, Fate
+from lesson_lib.errors import LessonError
+from lesson_lib.faults import BROKER_WORDS, DELIVER, Fate, Fault, Script, parse_script
 from lesson_lib.history import Event, Kind
 from lesson_lib.proxy import frames
-from lesson_lib.proxy.connection import GONE, ClientSide, ProxyState, ReadRequest, Upstream
+from lesson_lib.proxy.batch_numbers import StoredBatches
 from lesson_lib.proxy.recording import BatchSent, Recording, write_down
 from lesson_lib.wire import messages, probe
 from lesson_lib.wire.messages import Address, Request
 from lesson_lib.wire.server import Connection, Served, Server, ServerThread
 
-LOOK_SECONDS = 1.0
+READ_AHEAD, CONNECT_SECONDS, LOOK_SECONDS = 64, 2.0, 1.0
 QUIET_SECONDS, WINDOW_SECONDS, TICK = 0.03, 2.0, 0.001
+GONE = (OSError, asyncio.IncompleteReadError)
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
-class FaultProxy(Served, ProxyState):
-    """A proxy for the broker at `upstream` (host, port); see `ProxyState`. `server` serves it."""
+class FaultProxy(Served):
+    """A proxy for the broker at `upstream` (host, port). `server` serves it.
+
+    `hooks` do the faults that happen to a broker, by name. `distance` is how many seconds everything takes
+    each way, on connections made from now on; `trouble` is why the broker did not answer when last asked.
+    """
 
     def __init__(self, upstream: Address, hooks: Mapping[str, Callable[[], None]] | None = None,
                  port: int = 0, server: Callable[..., Server] = ServerThread) -> None:
-        super().__init__(upstream, hooks or {}, self._also_for)
-        self.trouble = ""  # why the broker did not answer when it was last asked
+        self.upstream, self.hooks = upstream, dict(hooks or {})
+        self.distance, self.trouble = 0.0, ""
+        self.stored = StoredBatches()
+        self.recording = Recording()
+        self.on_kill: Callable[[str], None] = lambda client_id: None
+        self.addresses: dict[Address, Address] = {}  # a node's own -> where we stand for it
+        self._dead: set[str] = set()
+        self._gone_since: float | None = None
         self._server = server(self._serve(upstream), port=port, name="fault proxy")
 
     def start(self) -> FaultProxy:
@@ -50,6 +69,47 @@ class FaultProxy(Served, ProxyState):
         super().start()
         self.addresses[self.upstream] = (self._server.host, self._server.port)
         return self
+
+    def record(self, recording: Recording) -> Recording:
+        """Write into this recording from now on, under its script. LessonError for a fault it cannot do."""
+        for rule in recording.script.lines:
+            self.check_can(rule.fault.name)
+        self.recording = recording
+        return recording
+
+    def play(self, script: Script) -> Recording:
+        """Do what a fault script says, counted from the next request on. LessonError as for `record`."""
+        return self.record(Recording(parse_script(script)))
+
+    def check_can(self, name: str) -> None:
+        """LessonError for a fault that happens to a broker, where the broker is not ours."""
+        if name in BROKER_WORDS and name not in self.hooks:
+            raise LessonError(
+                f"The fault '{name}' needs a broker of the course's own: start_lab(broker='embedded') or "
+                f"simulate(...) can do it, a broker at {':'.join(map(str, self.upstream))} cannot.")
+
+    def bury(self, client_ids: Iterable[str]) -> None:
+        """Nothing that these clients still send comes through: their run is over, its log must not change."""
+        self._dead.update(client_ids)
+
+    def is_dead(self, client_id: str) -> bool:
+        """Whether that producer was killed, or its run is over."""
+        return client_id in self._dead
+
+    def kill(self, client_id: str, recording: Recording) -> None:
+        """The producer's process dies: nothing of what it sends from now on comes through."""
+        self._dead.add(client_id)
+        recording.kill(Event(0, Kind.PRODUCER, "killed", recording.lane(client_id)))
+        self.on_kill(client_id)
+
+    @property
+    def gone_seconds(self) -> float:
+        """For how many seconds the broker could not be reached, 0 where it can."""
+        return time.monotonic() - self._gone_since if self._gone_since is not None else 0.0
+
+    def reached(self, there: bool) -> None:
+        """A connection to the broker could be made, or not."""
+        self._gone_since = None if there else self._gone_since or time.monotonic()
 
     def broker_answers(self) -> bool:
         """Ask the broker something, by a connection of our own; takes `LOOK_SECONDS` at most."""
@@ -64,39 +124,158 @@ class FaultProxy(Served, ProxyState):
     def _serve(self, node: Address) -> Connection:
         return lambda reader, writer: ProxyConnection(self, node, reader, writer).run()
 
-    async def _also_for(self, node: Address) -> Address:
-        return self._server.host, await self._server.listen_also(self._serve(node))
+    async def rewrite(self, answer: Any, came_from: Address) -> bool:
+        """Put our addresses and versions into an answer; True when it was changed."""
+        nodes = list(frames.nodes_in(answer))
+        for node in nodes:
+            await self._make_known((node.host, node.port), came_from if len(nodes) == 1 else None)
+        return frames.readdress(answer, self.addresses) or frames.hold_back_versions(answer)
+
+    async def _make_known(self, node: Address, only_node: Address | None) -> None:
+        """Stand somewhere for this node. A cluster's only node is the one that we are talking to."""
+        if node not in self.addresses:
+            ours = self.addresses.get(only_node) if only_node else None
+            self.addresses[node] = ours or (self._server.host,
+                                            await self._server.listen_also(self._serve(node)))
+
+
+class ReadRequest(NamedTuple):
+    """A request that was read; `sent` has its batches, none for everything but Produce."""
+
+    request: Request
+    sent: tuple[BatchSent, ...] = ()
+    fault: Fault = DELIVER
+    at: float = 0.0  # when it has come all the way, on the loop's clock
 
 
 class ProxyConnection:
-    """Serves one client until either side is gone or the script drops the connection."""
+    """Serves one client until either side is gone or the script drops the connection.
 
-    def __init__(self, state: ProxyState, node: Address, reader: asyncio.StreamReader,
+    `left` is set once the client is gone, `torn` once it was dropped; its attempts are written down in
+    `recording`.
+    """
+
+    def __init__(self, proxy: FaultProxy, node: Address, reader: asyncio.StreamReader,
                  writer: asyncio.StreamWriter) -> None:
-        self.state, self.writer = state, writer
-        self.client = ClientSide(state, reader)
-        self.upstream = Upstream(state, node)
-        self.fate = Fate()
-
-    @property
-    def recording(self) -> Recording:
-        """Where this connection's attempts are written down."""
-        return self.client.recording
+        self.proxy, self.recording, self.distance = proxy, proxy.recording, proxy.distance
+        self.upstream, self.fate = Upstream(proxy, node), Fate()
+        self.left, self.torn = asyncio.Event(), False
+        self._reader, self._writer = reader, writer
+        self._queue: asyncio.Queue[ReadRequest | None] = asyncio.Queue(READ_AHEAD)
+        self._unanswered: list[BatchSent] = []
+        self._lost_with_it: list[tuple[BatchSent, str]] = []
+        self._number = 0
 
     async def run(self) -> None:
         """Until the connection is over; never raises for what clients or brokers do."""
-        reading = asyncio.ensure_future(self.client.read_ahead())
+        reading = asyncio.ensure_future(self._read_ahead())
         try:
-            while not self.client.torn and (read := await self.client.next()) is not None:
+            while not self.torn and (read := await self._next()) is not None:
                 await self._handle(read)
         except GONE:
-            self.client.tear("the broker is gone")
+            self._tear("the broker is gone")
             await self.upstream.look_whether_it_is_there()
         finally:
             reading.cancel()
-            self.client.end()
+            self._end()
             self.upstream.close()
-            self.writer.transport.abort()
+            self._writer.transport.abort()
+
+    # what its client sends
+
+    async def _next(self) -> ReadRequest | None:
+        """The next request, once it has come all the way; None after the last one."""
+        read = await self._queue.get()
+        if read and self.distance:
+            await asyncio.sleep(read.at - asyncio.get_running_loop().time())
+        return read
+
+    async def _read_ahead(self) -> None:
+        """Read until the client hangs up, sends what is no frame, or is killed."""
+        try:
+            while not self.torn:
+                request = frames.read_request(await messages.read_frame(self._reader))
+                wanted = self.proxy.recording.wants(request.client_id)
+                if self.proxy.is_dead(request.client_id):  # asked last: it dies before a recording closes
+                    break
+                read = self._with_fate(request) if wanted else ReadRequest(request)
+                await self._queue.put(read._replace(at=self.distance + asyncio.get_running_loop().time()))
+                if read.fault.name == "kill producer":
+                    break
+        except GONE:
+            self._client_left()
+        await self._queue.put(None)
+
+    def _with_fate(self, request: Request) -> ReadRequest:
+        if api := frames.COORDINATOR_REQUESTS.get(request.api_key):
+            return ReadRequest(request, fault=self.proxy.recording.ask(api))
+        sent = self._note_sent(request)
+        faults = [self.recording.script.at(batch.event.attempt) for batch in sent]
+        fault = next((fault for fault in faults if fault is not DELIVER), DELIVER)
+        if fault.name == "kill producer":
+            self.proxy.kill(request.client_id, self.recording)
+        return ReadRequest(request, sent, fault)
+
+    def _note_sent(self, request: Request) -> tuple[BatchSent, ...]:
+        """None for a Produce request without a batch of today's format, which is the broker's to refuse."""
+        batches = frames.batches_in(request)
+        if not batches or not all(Recording.can_number(records) for *_, records in batches):
+            return ()
+        if self.recording is not self.proxy.recording:
+            self.recording, self._number = self.proxy.recording, 0
+        self._number = self._number or self.recording.next_connection()
+        self.recording.acks.add(request.body.acks)
+        sent = tuple(self.recording.send(request.client_id, self._number, *batch) for batch in batches)
+        self._unanswered += sent
+        return sent
+
+    def _settle(self, read: ReadRequest) -> None:
+        """Nothing more will become of this request."""
+        for batch in read.sent:
+            self.recording.settle(batch)
+            self._unanswered.remove(batch)
+
+    def _note_lost(self, read: ReadRequest, what: str, drops: bool) -> None:
+        """The request or its answer is lost, at once or where the connection drops with that; the client
+        still waits for it.
+        """
+        self._lost_with_it += [(batch, what) for batch in read.sent]
+        if not drops or self.left.is_set():
+            self._end()
+
+    def _tear(self, note: str = "") -> None:
+        """The connection is gone, and everything unanswered on it is lost."""
+        if self.torn:
+            return
+        self.torn = True
+        if not self.left.is_set():
+            self._note_torn(note)
+        self._end()
+        for batch in self._unanswered:
+            if not batch.settled:
+                self.recording.note_lost(batch, "request")
+
+    def _end(self) -> None:
+        """What is lost with the connection is lost."""
+        for batch, what in self._lost_with_it:
+            self.recording.note_lost(batch, what)
+        self._lost_with_it.clear()
+
+    def _client_left(self) -> None:
+        """The client closed the connection; where answers were due, it had stopped waiting for them."""
+        self.left.set()
+        if self._unanswered and not (self.torn or self.recording.killed):
+            for batch in self._unanswered:
+                self.recording.note_about(batch, Kind.TIMEOUT)
+            self._note_torn("the producer closed it")
+            self._end()
+
+    def _note_torn(self, note: str) -> None:
+        if self._number:
+            lane = self._unanswered[0].event.lane if self._unanswered else "producer"
+            self.recording.note(Event(0, Kind.TORN, "", lane, conn=self._number, note=note))
+
+    # what becomes of it
 
     async def _handle(self, read: ReadRequest) -> None:
         if read.sent:
@@ -115,9 +294,9 @@ class ProxyConnection:
         if handled:
             await self._answer(request)
         what = f"the answer to {api}" if handled else f"the request {api}"
-        self.state.recording.note_coordinator_loss(request.client_id, what)
+        self.proxy.recording.note_coordinator_loss(request.client_id, what)
         if self.fate.tears_now:
-            self.client.tear()
+            self._tear()
 
     async def _pass_on(self, request: Request) -> None:
         if not frames.wants_answer(request):
@@ -134,22 +313,22 @@ class ProxyConnection:
         answer = frames.read_answer(request, frame)
         if answer is None:
             return frame
-        write_down(self.state.recording, request, answer)
-        if await self.state.rewrite(answer, self.upstream.address):
+        write_down(self.proxy.recording, request, answer)
+        if await self.proxy.rewrite(answer, self.upstream.address):
             return messages.encode_response(answer, request.api_version, request.correlation_id)
         return frame
 
     async def _write(self, frame: bytes) -> None:
-        if self.client.distance:
-            asyncio.get_running_loop().call_later(self.client.distance, self._arrive, frame)
-        elif not self.client.left.is_set():
-            self.writer.write(frame)
-            await self.writer.drain()
+        if self.distance:
+            asyncio.get_running_loop().call_later(self.distance, self._arrive, frame)
+        elif not self.left.is_set():
+            self._writer.write(frame)
+            await self._writer.drain()
 
     def _arrive(self, frame: bytes) -> None:
         """It has come all the way; what is under way when the connection ends is lost."""
-        if not self.writer.transport.is_closing():
-            self.writer.write(frame)
+        if not self._writer.transport.is_closing():
+            self._writer.write(frame)
 
     # Produce
 
@@ -159,10 +338,10 @@ class ProxyConnection:
         if handled:
             await self._let_through(read, answered and read.fault.name != "kill producer")
         else:
-            self.client.note_lost(read, "request", self.fate.drops)
+            self._note_lost(read, "request", self.fate.drops)
         if self.fate.tears_now:
             await self._wait_until_quiet()
-            self.client.tear()
+            self._tear()
 
     async def _let_through(self, read: ReadRequest, answered: bool) -> None:
         frame = await self._decide(read)
@@ -170,10 +349,10 @@ class ProxyConnection:
             await self._delay(read.fault.numbers[0] / 1000)
         if not frames.wants_answer(read.request):
             self._finish_unanswered(read, frame)
-        elif answered and not self.client.left.is_set():
+        elif answered and not self.left.is_set():
             await self._deliver(read, frame)
         else:
-            self.client.note_lost(read, "answer", self.fate.drops)
+            self._note_lost(read, "answer", self.fate.drops)
 
     async def _decide(self, read: ReadRequest) -> bytes:
         """The answer: the broker's, or our own in its place."""
@@ -197,7 +376,7 @@ class ProxyConnection:
 
     def _note_verdicts(self, read: ReadRequest, frame: bytes) -> None:
         for batch, answer in self._pairs(read, frame):
-            verdict = self.state.stored.verdict(batch.partition, batch.header, answer.error_code,
+            verdict = self.proxy.stored.verdict(batch.partition, batch.header, answer.error_code,
                                                 answer.base_offset)
             self.recording.verdict(batch, verdict, answer.error_code, answer.base_offset)
 
@@ -209,20 +388,20 @@ class ProxyConnection:
 
     def _happen(self, name: str) -> None:
         self.upstream.close()
-        self.state.hooks[name]()
+        self.proxy.hooks[name]()
         self.recording.note(Event(0, Kind.BROKER, BROKER_WORDS[name], "broker"))
 
     async def _deliver(self, read: ReadRequest, frame: bytes) -> None:
         for batch, answer in self._pairs(read, frame):
             self.recording.ack(batch, answer.error_code, answer.base_offset)
-        self.client.settle(read)
+        self._settle(read)
         await self._write(frame)
 
     def _finish_unanswered(self, read: ReadRequest, frame: bytes) -> None:
         """acks=0: no answer; where there was an error, the broker closes the connection."""
-        self.client.settle(read)
+        self._settle(read)
         if any(answer.error_code for _, answer in self._pairs(read, frame)):
-            self.client.tear("the broker closed it")
+            self._tear("the broker closed it")
 
     # waiting
 
@@ -230,18 +409,64 @@ class ProxyConnection:
         """Wait until a run's client has sent what it can: what a fault meets must not depend on luck."""
         clock = asyncio.get_running_loop().time
         end = clock() + WINDOW_SECONDS
-        while not (self.recording.window_full or self.client.left.is_set()) and clock() < end:
+        while not (self.recording.window_full or self.left.is_set()) and clock() < end:
             await asyncio.sleep(TICK)
 
     async def _wait_until_quiet(self) -> None:
         """Where nobody knows how much comes: read what is on its way, until nothing came for a moment."""
-        seen, left = -1, self.client.left.is_set
-        while self.recording.in_flight is None and seen != self.client.waiting and not left():
-            seen = self.client.waiting
+        seen, left = -1, self.left.is_set
+        while self.recording.in_flight is None and seen != self._queue.qsize() and not left():
+            seen = self._queue.qsize()
             await asyncio.sleep(QUIET_SECONDS)
 
     async def _delay(self, seconds: float) -> None:
         try:
-            await asyncio.wait_for(self.client.left.wait(), seconds)
+            await asyncio.wait_for(self.left.wait(), seconds)
         except TimeoutError:
             pass
+
+
+class Upstream:
+    """One connection's way to the broker at `address`, made when first needed; one request at a time."""
+
+    def __init__(self, proxy: FaultProxy, address: Address) -> None:
+        self.proxy, self.address = proxy, address
+        self._streams: Streams | None = None
+
+    async def ask(self, request: Request, frame: bytes) -> bytes:
+        """The framed answer to a framed request. OSError when the broker gives none."""
+        await self.tell(frame)
+        answer = await messages.read_frame(self._streams[0], least=4)
+        if int.from_bytes(answer[:4], "big", signed=True) != request.correlation_id:
+            raise messages.ProtocolError("an answer to another request")
+        return messages.framed(answer)
+
+    async def tell(self, frame: bytes) -> None:
+        """Send a framed request."""
+        if self._streams is None or self._streams[0].at_eof():
+            self.close()
+            self._streams = await self._connect()
+        self._streams[1].write(frame)
+        await self._streams[1].drain()
+
+    async def _connect(self) -> Streams:
+        try:
+            streams = await asyncio.wait_for(asyncio.open_connection(*self.address), CONNECT_SECONDS)
+        except (OSError, TimeoutError) as error:
+            self.proxy.reached(False)
+            raise ConnectionError(str(error)) from error
+        self.proxy.reached(True)
+        return streams
+
+    async def look_whether_it_is_there(self) -> None:
+        """Tell the proxy whether the broker still takes connections."""
+        try:
+            (await self._connect())[1].transport.abort()
+        except OSError:
+            pass
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._streams is not None:
+            self._streams[1].transport.abort()
+            self._streams = None

@@ -55,7 +55,7 @@ def liar(answer: Answer, *, framed: bool = True) -> Iterator[str]:
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A leader that does not come is not waited for."""
-    monkeypatch.setattr("lesson_lib.lab.topics.LEADER_SECONDS", 0.1)
+    monkeypatch.setattr("lesson_lib.wire.requests.LEADER_SECONDS", 0.1)
     monkeypatch.setattr("lesson_lib.lab.topics.ASK_SECONDS", 0.5)
 
 
