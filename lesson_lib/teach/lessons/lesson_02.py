@@ -260,10 +260,10 @@ EXERCISES = (
     PuzzleTask(
         id="2.make-log", scenario=scenario(4, in_flight=5, idempotence=False), budget=1,
         goal="the log holds `m0 m1 m3 m2 m1`.", reached=holds("m0", "m1", "m3", "m2", "m1"),
-        text="Four records, up to five requests in flight. When a connection drops, the client resends every "
-             "batch that hasn't been answered. It begins with the oldest, and puts each one at the *front* "
-             "of its send queue. Make this log with one fault: `m0 m1 m3 m2 m1`. `task.check({...: "
-             "\"...\"})`",
+        text="Four records, up to five requests in flight. When a connection drops, the client puts every "
+             "unanswered batch back at the *front* of its send queue, one at a time. It takes the oldest "
+             "first, so each later one lands in front of it. Make this log with one fault: `m0 m1 m3 m2 m1`. "
+             "`task.check({...: \"...\"})`",
         hints=("Everything after `m0` was sent again, the newest first.",
                "`m1` was stored before the connection dropped, `m2` and `m3` weren't.",
                "How far had the acks got when the connection dropped?"),
@@ -300,8 +300,8 @@ EXERCISES = (
              "carries the same three labels. Values may repeat. `memory` is a dict that you may use as "
              "you like. Store nothing twice, and lose nothing. `task.check(accept)`",
         hints=("Two customers may pay the same amount. Is the second payment a copy?",
-               "A retry has the same value, producer and number. Which of them tell it apart from a second "
-               "payment?",
+               "A retry has the same value, producer and number. A second payment has the same value too. "
+               "Which labels differ?",
                "Remember `(batch.producer, batch.number)`."),
         right=(given(rules.accept), given(rules.last_number)),
         wrong=tuple(given(rule) for rule in (rules.by_content, rules.last_value, rules.takes_everything,

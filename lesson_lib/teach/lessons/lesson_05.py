@@ -187,9 +187,9 @@ TIMEOUT = Question(
                lambda a, b: f"{len(a.attempts)} tries, and the log holds {log_words(a)}."),
     ),
     explanation="The client tried four times, and neither log holds more than one record: idempotence did "
-                "its part. But it can't make a request or an answer arrive, and in the second run `m0` is "
-                "lost. The application can notice that something went wrong, because the future raises. But "
-                "`TimeoutException` doesn't say \"lost\". It says **unknown**.",
+                "its part. But it can't make a request or an answer arrive, and in the second run `m0` never "
+                "gets into the log. The application can notice that something went wrong, because the future "
+                "raises. But `TimeoutException` doesn't say \"lost\". It says **unknown**.",
 )
 
 RESEND = Question(
@@ -205,11 +205,11 @@ RESEND = Question(
                log_is),
     ),
     explanation="A new call of `send` makes a new batch, and it needs a number. The client couldn't know "
-                "whether the broker had stored the old batch under number 0. If it had, a second 0 would be "
-                "taken for a duplicate. If it hadn't, a 1 would leave a gap. So the client raised its "
-                "*epoch*, the version number of its producer id, and started again from 0 (KIP-360). The new "
-                "batch is number 0 of epoch 1, which the broker has never seen. The application made this "
-                "copy, and nothing in Kafka can recognise it.",
+                "whether the broker had stored the old batch under number 0. If it had, the broker would "
+                "take a second batch 0 for a duplicate. If it hadn't, a batch 1 would leave a gap. So the "
+                "client raised its *epoch*, the version number of its producer id, and started again from 0 "
+                "(KIP-360). The new batch is number 0 of epoch 1, which the broker has never seen. The "
+                "application made this copy, and nothing in Kafka can recognise it.",
 )
 
 NEXT_RECORD = Question(
@@ -246,8 +246,8 @@ CONSUMER = Question(
         Option("`m0 m2 m3`", lambda run: read(run) == ["m0", "m2", "m3"], "reading moves the position",
                lambda run: f"it saw {read_words(run)}. Only a commit moves the committed offset."),
     ),
-    explanation="The offset after `m1` hadn't been committed yet, so after its restart the consumer began "
-                "at `m1`. No producer setting reaches this far.",
+    explanation="The consumer crashed before it could commit `m1`. The last commit was for `m0`, so when it "
+                "started again, it began at `m1`. No producer setting reaches this far.",
 )
 
 SAW_CONSUMER = Question(

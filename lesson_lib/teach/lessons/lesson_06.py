@@ -305,8 +305,8 @@ OWN = Question(
 
 EVERY = Question(
     id="6.every", kind="prediction", scenario=ON_4_4,
-    text="Now with idempotence on and the rule of Kafka 4.4: again every schedule of one fault. What does "
-         "the worst outcome look like?",
+    text="Now we switch idempotence on, with the rule of Kafka 4.4, and try every schedule of one fault "
+         "again. What does the worst outcome look like?",
     options=(
         Option("All records, once and in order.", lambda run: not run.anomalies,
                "idempotence means no anomaly",
@@ -364,8 +364,9 @@ ONE_EPOCH = Question(
     id="6.one-epoch", kind="prediction", scenario=SHARED_EPOCH, control=OWN_NUMBERS,
     text="Six records take turns between two partitions, with five requests in flight. On partition 0 the "
          "broker turns a batch away for now, so it refuses the next one there with error 45. librdkafka "
-         "answers that by raising its epoch. (The Java client doesn't.) On partition 1 one ack is lost: `m5` "
-         "is stored, and the client doesn't know it. What does partition 1 hold in the end?",
+         "answers that by raising its epoch. The Java client only resends here: it can see that an earlier "
+         "batch is still missing. On partition 1 one ack is lost: `m5` is stored, and the client doesn't "
+         "know it. What does partition 1 hold in the end?",
     options=(
         Option("`m1 m3 m5` with both, and every record gets an ok.",
                lambda rd, java: rd.values(1) == java.values(1) == ["m1", "m3", "m5"] and rd.told[5] == "ok",

@@ -193,10 +193,10 @@ COMMIT_QUESTION = Question(
         Option("3", lambda run: len(run.log(0)) == 3, "begin is written too",
                lambda run: f"only the end is written down: {logs_words(run)}."),
     ),
-    explanation="The coordinator writes \"committed\" into a log of its own. From then on it's decided, and "
-                "it tells the producer. Then it tells the leader of each partition that took part to write a "
-                "marker into its log. A marker takes an offset, as a record does. No consumer receives a "
-                "marker, so expect gaps in the offsets.",
+    explanation="The coordinator writes \"committed\" into a log of its own. From then on the outcome is "
+                "settled, and the coordinator tells the producer. Then it asks the leader of each partition "
+                "in the transaction to write a marker into that partition's log. A marker takes an offset, "
+                "as a record does. No consumer receives a marker, so expect gaps in the offsets.",
 )
 
 ABORT_QUESTION = Question(
@@ -210,8 +210,8 @@ ABORT_QUESTION = Question(
                read_is),
     ),
     explanation="Java's default is `read_uncommitted`: the consumer receives what's in the log. The second "
-                "consumer in the picture had asked for `read_committed`. (What `LSO` means in the picture "
-                "comes in the next section.)",
+                "consumer in the picture had asked for `read_committed`. (The picture also says `LSO`. The "
+                "next section explains it.)",
 )
 
 SAW_ABORT = Question(
@@ -362,10 +362,11 @@ COMMIT_RAISES = Question(
         Option("It may be committed or not.", True),
     ),
     explanation="Lesson 2's two worlds again. With Java, after a timeout, call `commitTransaction()` again, "
-                "and don't abort (`KafkaProducer` javadoc). A kafka-python 3.0.12 producer can then neither "
-                "commit nor abort. So close it and start a new one with the same `transactional_id`. Its "
-                "`init_transactions()` waits until the old transaction is either committed or aborted. In a "
-                "program that reads, works and writes, the committed offset then tells you which.",
+                "and don't abort (`KafkaProducer` javadoc). In kafka-python 3.0.12 neither works: after such "
+                "a timeout, the producer can't commit and can't abort. So close it and start a new one with "
+                "the same `transactional_id`. Its `init_transactions()` waits until the old transaction is "
+                "either committed or aborted. In a program that reads, works and writes, the committed "
+                "offset then tells you which.",
 )
 
 EXERCISES = (
