@@ -39,7 +39,6 @@ NO_STATEMENT = {
     "A payment service must accept POST, and clients will retry it.": OTHERS,
     "A key that the client chooses once, for all its tries.": OTHERS,
     "Two coffees and one lost ack again, now with `kafka-python` and the live broker.": NO_VERB,
-    "(With the embedded broker, this only tests how bytes are written and read: its rule is the simulated broker's own.)": OTHERS,
     "the producer is killed, and a new one goes on with the rest.": OUR_RUN,
     "The producer dies": OUR_RUN,
     "One producer is closed properly, the next is killed, and a third starts.": OUR_RUN,
