@@ -160,8 +160,7 @@ class LaneEvents:
                 canvas.text(x, y + 15, below, colour=QUIET)
             else:
                 middle = y + 15 + more / 2
-                undone = below == "aborted"
-                again = bool(words.copy_words(fact))
+                again, undone = bool(words.copy_words(fact)), self.view.is_aborted(fact)
                 marks.log_cell(canvas, x, middle, half, more + 22, text, again, fill, edge, undone)
                 canvas.text(x, middle + 20 + more / 2, below, bold=True)
         wide = max(half, text_width(below, SMALL, True) / 2)

@@ -176,6 +176,11 @@ class RunView:
         """The cell of that log at an offset."""
         return self._cells.get((self.log_of(event), offset))
 
+    def is_aborted(self, fact: EventInContext) -> bool:
+        """Whether the batch is of a transaction that was aborted."""
+        cell = self.cell_at(fact.send, fact.event.offset)
+        return cell is not None and cell.txn == "aborted"
+
     def in_log(self, fact: EventInContext) -> bool:
         """Whether the batch lies in the final log: a wrong broker may say so of one that it never wrote."""
         cells = self.history.logs.get(self.log_of(fact.send) or ("", 0), ())

@@ -160,8 +160,7 @@ class SpaceTimePanel:
     def _marks_of(self, fact: EventInContext) -> Iterator[RowMark]:
         event, kind = fact.event, fact.event.kind
         if kind == Kind.SEND:
-            half, label = marks.send_width(fact.label), fact.label
-            yield RowMark("", half, 0, lambda canvas, x, y: marks.send_box(canvas, x, y, label, fact.retry))
+            yield RowMark("", 0, 0, lambda canvas, x, y: marks.send_box(canvas, x, y, fact.label, fact.retry))
         elif kind == Kind.VERDICT:
             yield RowMark("", 0, 0, lambda canvas, x, y: marks.verdict(canvas, x, y, fact.shape, fact.label))
             if said := words.memory_words(fact):
@@ -251,11 +250,6 @@ class Transaction(NamedTuple):
     word: str
     lane: int
 
-    def holds(self, fact: EventInContext) -> bool:
-        """Whether a batch belongs to it."""
-        same = fact.send.transactional and fact.send.producer_id == self.first.send.producer_id
-        return same and self.is_open_after(fact)
-
     def is_open_after(self, fact: EventInContext) -> bool:
         """Whether it has begun, and no marker has ended it."""
         return self.first.index <= fact.index < (self.last.index if self.last else NEVER)
@@ -265,7 +259,7 @@ class LogColumn:
     """All at and around the cells of one partition. `x` is their middle, `half` their half width."""
 
     def __init__(self, view: RunView, key: TopicPartition) -> None:
-        self.x = 0.0
+        self.x, self.view = 0.0, view
         self.facts = [fact for fact in view.events if view.log_of(fact.send) == key and _in_log(fact)]
         self.half = max([22.0] if not any(f.copy for f in self.facts) else
                         [marks.cell_width(words.cell_text(fact)) / 2 for fact in self.facts if fact.copy])
@@ -291,9 +285,8 @@ class LogColumn:
     def draw_cell(self, canvas: Canvas, fact: EventInContext, y: float) -> None:
         """The records of a stored batch; a control record is a cell of its own, narrower and grey."""
         if fact.copy:
-            aborted = any(one.word == "aborted" and one.holds(fact) for one in self.transactions)
             marks.log_cell(canvas, self.x, y, self.half, self.cell_height(fact), words.cell_text(fact),
-                           bool(words.copy_words(fact)), aborted=aborted)
+                           bool(words.copy_words(fact)), aborted=self.view.is_aborted(fact))
             canvas.text(self.x + self.half + 6, y, words.copy_words(fact), bold=True, align="left")
         elif _in_log(fact):
             canvas.box(self.x - 16, y - 9, 32, 18, fill=style.BAND, line=1.4)

@@ -19,9 +19,8 @@ from typing import Any, NamedTuple
 
 from lesson_lib.core.batch import Batch
 from lesson_lib.core.error_codes import ErrorCode
-from lesson_lib.history import Kind
 from lesson_lib.sim.messages import ProduceAnswer, ProducerBatch, ProducerSettings
-from lesson_lib.sim.producer import Producer
+from lesson_lib.sim.producer import Producer, ProducerHost
 
 PENDING = ""  # what the application was told of a batch that has not ended
 
@@ -113,9 +112,9 @@ def oldest_waiting(producer: Producer) -> ProducerBatch:
     return min((queue[0] for queue in producer.queues.values() if queue), key=lambda batch: batch.number)
 
 
-class _Awake:
-    """A producer for one move, and its `ProducerHost`: that collects what the application is told, and has no
-    time.
+class _Awake(ProducerHost):
+    """A producer for one move, and its host: that collects what the application is told, and has no time, so
+    nothing waits for its next try and no timeout ends a batch on the wire. `replay` writes down what happens.
     """
 
     def __init__(self, client: ExploredClient, state: ClientState) -> None:
@@ -165,15 +164,6 @@ class _Awake:
     def told(self, batch: ProducerBatch, what: str, offset: int | None, error: ErrorCode, note: str) -> None:
         """The application learns how a batch ended."""
         self.ends[batch.number] = what
-
-    def goes_again(self, batch: ProducerBatch) -> None:
-        """As soon as it likes."""
-
-    def abandon(self, batch: ProducerBatch) -> None:
-        """No delivery timeout ends a batch on the wire."""
-
-    def happened(self, kind: Kind, what: str, **fields: Any) -> None:
-        """`replay` writes it down."""
 
 
 @cache

@@ -36,7 +36,7 @@ GAP, FORGOTTEN = ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER, ErrorCode.UNKNOWN_PRODU
 
 
 class ProducerHost(Protocol):
-    """The world around a producer: whom it asks, and whom it tells."""
+    """The world around a producer: whom it asks, and whom it tells; it leaves out what it has no use for."""
 
     def new_producer_id(self) -> tuple[int, int]:
         """A producer id and its epoch, from the broker."""

@@ -15,8 +15,8 @@ from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.errors import LessonError
 from lesson_lib.history import Kind
 from lesson_lib.sim.messages import ProduceAnswer, ProducerBatch, ProduceRequest, ProducerSettings
-from lesson_lib.sim.network import Connection
-from lesson_lib.sim.producer import Producer
+from lesson_lib.sim.network import Caller, Connection
+from lesson_lib.sim.producer import Producer, ProducerHost
 from lesson_lib.sim.toy_broker import ToyBroker
 from lesson_lib.sim.world import BACKOFF_MS, BURST_MS, THINK_MS, Timer, ToyWorld
 
@@ -78,7 +78,7 @@ class Application:
                               partition=batch.partition, note="never told")
 
 
-class Sender:
+class Sender(ProducerHost, Caller):
     """One process; `new_id` gives out producer ids, by default the world."""
 
     def __init__(self, world: ToyWorld, broker: ToyBroker, settings: ProducerSettings,
