@@ -31,6 +31,8 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from course_tools.publish import incidents
 from course_tools.publish.published import NOTEBOOKS, ROOT, as_published, heading, lessons, published_files
@@ -190,18 +192,14 @@ def _package(wheel: Path) -> dict[str, Any]:
         names = archive.namelist()
         about = Parser().parsestr(archive.read(next(n for n in names
                                                     if n.endswith(".dist-info/METADATA"))).decode())
-    required = [_name(r) for r in about.get_all("Requires-Dist", []) if "extra ==" not in r]
+    required = [canonicalize_name(Requirement(each).name) for each in about.get_all("Requires-Dist", [])
+                if "extra ==" not in each]
     modules = {n.split("/")[0].removesuffix(".py") for n in names
                if n.endswith(".py") and ".dist-info" not in n and ".data/" not in n}
-    return {"name": _name(about["Name"]), "version": about["Version"], "file_name": wheel.name,
+    return {"name": canonicalize_name(about["Name"]), "version": about["Version"], "file_name": wheel.name,
             "install_dir": "site", "package_type": "package", "unvendored_tests": False,
             "sha256": hashlib.sha256(wheel.read_bytes()).hexdigest(),
             "imports": sorted(modules), "depends": sorted(set(required))}
-
-
-def _name(requirement: str) -> str:
-    """The normalised name in a requirement (PEP 503)."""
-    return re.sub(r"[-_.]+", "-", re.match(r"[\w.-]+", requirement.strip()).group()).lower()
 
 
 def write_lock(path: Path, packages: list[dict[str, Any]]) -> None:

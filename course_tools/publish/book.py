@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from bs4 import BeautifulSoup
 from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell, new_notebook
@@ -21,7 +22,6 @@ from traitlets.config import Config
 from course_tools.publish import incidents
 from course_tools.publish.execute import TEMPLATES, make_from_lessons
 from course_tools.publish.published import ROOT
-from course_tools.publish.sections import sections_of
 from lesson_lib import __version__
 from lesson_lib.teach.playground import page_part
 from lesson_lib.text_table import inline_html
@@ -33,6 +33,11 @@ SUBTITLE = ("Kafka's idempotent producer in seven lessons. On these pages you an
 APPENDICES = tuple(ROOT / "notebooks" / name
                    for name in ("the-article.md", "incidents.md", "in-production.md", "embedded-broker.md",
                                 "judged-brokers.md", "clients-compared.md"))
+
+_BLOCKS = ("p", "li", "div", "td", "th", "pre", "br", "blockquote")
+# Of details, because the text twin of a picture says what its alt text says.
+_SILENT = "script, style, svg, header, nav, summary, details:not(.deeper)"
+_NEW_SECTION, _NEXT_PART = "\x01", "\x02"  # neither is in a page
 
 
 @dataclass(frozen=True)
@@ -102,6 +107,34 @@ def _contents(exporter: HTMLExporter, book: list[LessonPage]) -> str:
             "made": inline_html(f"Made by `make book` from version {__version__} of the course.")}
     return exporter.environment.get_template("contents.html.j2").render(book=told, lessons=book,
                                                                         touch=page_part())
+
+
+@dataclass(frozen=True)
+class FoundSection:
+    """A heading with the text below it, and where to find it."""
+
+    address: str
+    lesson: str
+    heading: str
+    text: str
+
+
+def sections_of(html: str, file: str, lesson: str) -> list[FoundSection]:
+    """What the search knows of a page: its text cut at its headings, in order; what stands before the first
+    heading belongs to none."""
+    page = BeautifulSoup(html, "html.parser")
+    for element in page.select(_SILENT):
+        element.decompose()
+    for image in page.find_all("img"):
+        image.replace_with(f" {image.get('alt', '')} ")
+    for block in page.find_all(_BLOCKS):
+        block.insert(0, " ")
+    for heading in page.find_all(("h1", "h2", "h3")):
+        words = heading.get_text().replace("¶", "")
+        heading.replace_with(_NEXT_PART.join((_NEW_SECTION + heading.get("id", ""), words, "")))
+    sections = (part.split(_NEXT_PART) for part in page.get_text().split(_NEW_SECTION)[1:])
+    return [FoundSection(f"{file}#{anchor}", lesson, *(" ".join(words.split()) for words in said))
+            for anchor, *said in sections]
 
 
 def main(argv: list[str]) -> int:

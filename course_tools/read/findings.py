@@ -17,6 +17,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
+from kafka.record.util import decode_varint
+
 from course_tools.read.on_disk import BatchInLog, Broken
 from lesson_lib.core.batch import increment_sequence
 from lesson_lib.history import Anomaly
@@ -126,8 +128,8 @@ class LogRead:
 
     def _marker(self, seen: ProducerSeen, one: BatchInLog) -> tuple[int, ShownBatch]:
         try:
-            kind = struct.unpack_from(">h", one.records, _marker_at(one.records))[0]
-        except (IndexError, struct.error):
+            kind = _marker_type(one.records)
+        except (IndexError, ValueError, struct.error):
             why = f"at offset {one.header.base_offset} a marker is cut off."
             return self._say(self.broken, "broken", why), ShownBatch(one.header, marker="cut off")
         marker = KINDS.get(kind, "control")  # a metadata log has others, which end no transaction
@@ -195,19 +197,12 @@ class LogRead:
                 for producer_id, seen in self.producers.items() if seen.open_since is not None]
 
 
-def _marker_at(records: bytes) -> int:
-    """Where in a control record the type is: behind length, attributes, two deltas, the key's length and
-    version."""
-    at = _after_number(records, 0) + 1  # length, attributes
+def _marker_type(records: bytes) -> int:
+    """The type in a control record: behind length, attributes, two deltas, the key's length and version."""
+    at = decode_varint(records)[1] + 1  # length, attributes
     for _ in range(3):
-        at = _after_number(records, at)  # timestamp delta, offset delta, key length
-    return at + 2
-
-
-def _after_number(records: bytes, at: int) -> int:
-    while records[at] & 0x80:
-        at += 1
-    return at + 1
+        at = decode_varint(records, at)[1]  # timestamp delta, offset delta, key length
+    return struct.unpack_from(">h", records, at + 2)[0]
 
 
 def _row(producer_id: int, seen: ProducerSeen) -> tuple[str, ...]:

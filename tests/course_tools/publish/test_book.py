@@ -10,8 +10,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from course_tools.publish.book import make_book
-from course_tools.publish.sections import FoundSection, sections_of
+from course_tools.publish.book import FoundSection, make_book, sections_of
 from tests.course_tools.publish.conftest import serious
 
 PAPER = 718, 1046  # pixels of A4 within margins of 1 cm
