@@ -19,7 +19,7 @@ from lesson_lib.broker.cluster import Cluster
 from lesson_lib.broker.handlers.transactions import abort_timed_out
 from lesson_lib.core.kafka_version import DEFAULT_VERSION, KafkaVersion
 from lesson_lib.core.partition_log import PartitionLog
-from lesson_lib.errors import LessonError
+from lesson_lib.errors import LessonError, version_of
 from lesson_lib.wire.server import Served, Server, ServerThread
 
 EXPIRATION_CHECK_MS = 600_000  # producer.id.expiration.check.interval.ms
@@ -37,7 +37,7 @@ class EmbeddedBroker(Served):
     def __init__(self, version: str | KafkaVersion = "4.4", port: int = 0, host: str = "127.0.0.1",
                  advertised: tuple[str, int] | None = None, auto_create_topics: bool = False,
                  server: Callable[..., Server] = ServerThread) -> None:
-        self.cluster = Cluster(KafkaVersion.of(version), auto_create_topics=auto_create_topics)
+        self.cluster = Cluster(version_of(version), auto_create_topics=auto_create_topics)
         self.advertised = advertised
         serve = partial(connection.serve, self.cluster)
         self._server = server(serve, host=host, port=port, name="embedded broker", chore=self._look_at_clock)
@@ -135,19 +135,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _broker(arguments: argparse.Namespace) -> EmbeddedBroker:
-    try:
-        advertised = (arguments.advertised_host, 0) if arguments.advertised_host else None
-        host = arguments.host or "0.0.0.0"
-        return EmbeddedBroker(_known(arguments.version), arguments.port, host, advertised,
-                              arguments.auto_create_topics)
-    except ValueError as error:
-        raise LessonError(str(error)) from None
-
-
-def _known(text: str) -> KafkaVersion:
-    """ValueError for a release of which nobody here knows how it behaves."""
-    version = KafkaVersion.of(text)
+    version = version_of(arguments.version)
     if version > NEWEST:
-        raise ValueError(f"The rules of Kafka {text} are not known here; the newest that are known are "
-                         f"those of {NEWEST}.")
-    return version
+        raise LessonError(f"The rules of Kafka {version} are not known here; the newest that are known are "
+                          f"those of {NEWEST}.")
+    advertised = (arguments.advertised_host, 0) if arguments.advertised_host else None
+    return EmbeddedBroker(version, arguments.port, arguments.host or "0.0.0.0", advertised,
+                          arguments.auto_create_topics)

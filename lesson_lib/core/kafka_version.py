@@ -51,7 +51,7 @@ class KafkaVersion:
             return text
         parts = str(text).split(".")
         if len(parts) < 2 or not all(part.isdigit() for part in parts) or int(parts[0]) < 1:
-            raise ValueError(f"{text!r} is not a Kafka release; write it like '4.4' (1.0 or later).")
+            raise ValueError(f"{text!r} is not a Kafka release, such as '4.4' (1.0 or later).")
         return cls(*map(int, parts[:3]))
 
     def __str__(self) -> str:

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from lesson_lib.broker.embedded import EmbeddedBroker
-from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.errors import LessonError
 from lesson_lib.lab.compose import compose_address
 from lesson_lib.wire import probe
@@ -70,19 +69,12 @@ def choose(broker: str | EmbeddedBroker | None, version: str) -> Choice:
                           f"not {broker!r}.")
     wanted = broker or os.environ.get(VARIABLE, "").strip()
     if wanted == "embedded":
-        return of_embedded(_start(version))
+        return of_embedded(EmbeddedBroker(version).start())
     if wanted == "compose":
         return _compose(PATIENCE_SECONDS) or _missing_compose()
     if wanted:
         return _given(wanted, VARIABLE if not broker else "start_lab")
-    return _compose(COMPOSE_SECONDS) or of_embedded(_start(version))
-
-
-def _start(version: str) -> EmbeddedBroker:
-    try:
-        return EmbeddedBroker(KafkaVersion.of(version)).start()
-    except ValueError as error:
-        raise LessonError(str(error)) from None
+    return _compose(COMPOSE_SECONDS) or of_embedded(EmbeddedBroker(version).start())
 
 
 def of_embedded(broker: EmbeddedBroker, owned: bool = True) -> Choice:
@@ -181,9 +173,9 @@ def choose_virtual(broker: str | EmbeddedBroker | None, version: str) -> Choice:
     server = partial(Server, loop=world, host=HOST)
     try:
         choice = of_embedded(EmbeddedBroker(version, host=HOST, server=server).start())
-    except ValueError as error:
+    except LessonError:
         seams.leave(world)
-        raise LessonError(str(error)) from None
+        raise
     choice.server, choice.suffix, choice.leave = server, "virtual", partial(seams.leave, world)
     elsewhere = "`make lab` on a computer" if IN_PAGE else "start_lab(world='sockets')"
     choice.sentence = (f"Live broker: the embedded one, with the rules of Kafka {version}. It runs in a "

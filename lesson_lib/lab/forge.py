@@ -19,10 +19,9 @@ from typing import Any
 
 from lesson_lib.core.batch import Batch
 from lesson_lib.core.error_codes import ErrorCode
-from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.core.partition_log import PartitionLog
 from lesson_lib.core.producer_state import Appended, Duplicate, Verdict
-from lesson_lib.errors import LessonError
+from lesson_lib.errors import LessonError, version_of
 from lesson_lib.history import History
 from lesson_lib.history.by_hand import JudgedBatch, history_by_hand
 from lesson_lib.text_table import aligned, html_table
@@ -208,13 +207,6 @@ class Forge:
         return fetch_batches(self.bench.client, self.bench.topic, self.bench.partition)
 
 
-def _release(text: str) -> KafkaVersion:
-    try:
-        return KafkaVersion.of(text)
-    except ValueError as error:
-        raise LessonError(str(error)) from None
-
-
 def forge(target: Any, topic: str | None = None, partition: int = 0) -> Forge:
     """A bench on a `PartitionLog`, a release whose rule the toy follows ("4.5"), a lab, or `host:port`.
 
@@ -222,7 +214,7 @@ def forge(target: Any, topic: str | None = None, partition: int = 0) -> Forge:
     or the topic cannot be made.
     """
     if isinstance(target, str) and re.fullmatch(r"\d+\.\d+(\.\d+)?", target):  # an IP has one number more
-        target = PartitionLog(version=_release(target))
+        target = PartitionLog(version_of(target))
     if isinstance(target, PartitionLog):
         return Forge(ToyBench(target))
     client = RawClient(target if isinstance(target, str) else target.address)

@@ -70,9 +70,8 @@ class BatchBook:
     def __len__(self) -> int:
         return len(self._batches)
 
-    def sent(self, client_id: str, topic: str, partition: int, records: bytes) -> KnownBatch:
-        """The batch in a produce request, one try further; ValueError where it is none of format 2."""
-        key = BatchKey.of(topic, partition, records)
+    def sent(self, client_id: str, key: BatchKey, records: bytes) -> KnownBatch:
+        """The batch in a produce request, one try further."""
         batch = self._known(client_id, key) or self._add(client_id, key, records)
         batch.tries += 1
         return batch

@@ -33,7 +33,7 @@ from lesson_lib.errors import LessonError
 from lesson_lib.faults import BROKER_WORDS, DELIVER, Fate, Fault, Script, parse_script
 from lesson_lib.history import Event, Kind
 from lesson_lib.proxy import frames
-from lesson_lib.proxy.batch_numbers import StoredBatches
+from lesson_lib.proxy.batch_numbers import BatchKey, StoredBatches
 from lesson_lib.proxy.recording import BatchSent, Recording, write_down
 from lesson_lib.wire import messages, probe
 from lesson_lib.wire.messages import Address, Request
@@ -219,13 +219,18 @@ class ProxyConnection:
     def _note_sent(self, request: Request) -> tuple[BatchSent, ...]:
         """None for a Produce request without a batch of today's format, which is the broker's to refuse."""
         batches = frames.batches_in(request)
-        if not batches or not all(Recording.can_number(records) for *_, records in batches):
+        try:
+            keys = [BatchKey.of(*batch) for batch in batches]
+        except ValueError:
+            return ()
+        if not keys:
             return ()
         if self.recording is not self.proxy.recording:
             self.recording, self._number = self.proxy.recording, 0
         self._number = self._number or self.recording.next_connection()
         self.recording.acks.add(request.body.acks)
-        sent = tuple(self.recording.send(request.client_id, self._number, *batch) for batch in batches)
+        sent = tuple(self.recording.send(request.client_id, self._number, key, records)
+                     for key, (*_, records) in zip(keys, batches, strict=True))
         self._unanswered += sent
         return sent
 

@@ -147,23 +147,15 @@ class Recording:
         """The acks that the requests asked for, as in `Settings`; several, where producers differed."""
         return " and ".join("all" if acks == -1 else str(acks) for acks in sorted(self.acks)) or "all"
 
-    @staticmethod
-    def can_number(records: bytes) -> bool:
-        """Whether the bytes begin as a batch of today's format."""
-        try:
-            return bool(BatchKey.of("", 0, records))
-        except ValueError:
-            return False
-
     # what becomes of a batch
 
-    def send(self, client_id: str, conn: int, topic: str, partition: int, records: bytes) -> BatchSent:
-        """A batch was sent. ValueError when the bytes are no batch (`can_number`)."""
-        batch, header = self.book.sent(client_id, topic, partition, records), read_header(records)
+    def send(self, client_id: str, conn: int, key: BatchKey, records: bytes) -> BatchSent:
+        """A batch was sent."""
+        batch, header = self.book.sent(client_id, key, records), read_header(records)
         self.attempts += 1
         self._introduce(client_id)
         event = Event(0, Kind.SEND, "", self.lane(client_id), self.attempts, batch.number, batch.tries,
-                      batch.values, topic, partition, conn, self.producer_id(header.producer_id),
+                      batch.values, key.topic, key.partition, conn, self.producer_id(header.producer_id),
                       header.producer_epoch, header.base_sequence, header.records_count, header.transactional)
         self.open_attempts += 1
         self.note(event)

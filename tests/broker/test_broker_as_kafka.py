@@ -10,8 +10,8 @@ from uuid import UUID
 
 import pytest
 
+from lesson_lib.broker.cluster import SETTINGS
 from lesson_lib.broker.embedded import EmbeddedBroker
-from lesson_lib.broker.topic_configs import SETTINGS
 from lesson_lib.wire import requests
 from lesson_lib.wire.record_batch import batch_bytes
 from lesson_lib.wire.requests import RawClient, make_topic

@@ -7,13 +7,14 @@ import gzip
 import pytest
 from kafka.record.default_records import DefaultRecordBatchBuilder
 
-from lesson_lib.proxy.batch_numbers import BatchBook, as_text, values_in
+from lesson_lib.proxy.batch_numbers import BatchBook, BatchKey, as_text, values_in
 from lesson_lib.wire.record_batch import batch_bytes
 
 
 def send(book: BatchBook, *values: str, client: str = "c", partition: int = 0, **fields: int) -> tuple[int, int]:
     """(number, try) of a batch that is sent."""
-    batch = book.sent(client, "t", partition, batch_bytes([v.encode() for v in values], **fields))
+    records = batch_bytes([v.encode() for v in values], **fields)
+    batch = book.sent(client, BatchKey.of("t", partition, records), records)
     return batch.number, batch.tries
 
 
@@ -91,7 +92,7 @@ def test_a_record_is_found_by_its_timestamp() -> None:
 @pytest.mark.parametrize("records", [b"", b"short", bytes(61), bytes(16) + b"\x01" + bytes(60)])
 def test_what_is_no_batch_of_today_is_refused(records: bytes) -> None:
     with pytest.raises(ValueError):
-        BatchBook().sent("c", "t", 0, records)
+        BatchKey.of("t", 0, records)
 
 
 def test_values_of_a_compressed_batch() -> None:

@@ -11,9 +11,18 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from lesson_lib.broker.cluster import MAX_PARTITIONS, NODE_ID, Cluster, Topic, is_legal_topic
+from lesson_lib.broker.cluster import (
+    INT,
+    MAX_PARTITIONS,
+    NODE_ID,
+    SETTINGS,
+    Cluster,
+    Setting,
+    Topic,
+    is_legal_topic,
+    why_refused,
+)
 from lesson_lib.broker.connection import Response, serves
-from lesson_lib.broker.topic_configs import INT, SETTINGS, Setting, why_refused
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.wire.messages import Request
 
