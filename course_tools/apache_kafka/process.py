@@ -15,6 +15,8 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -160,6 +162,18 @@ class KafkaProcess:
                 return False
             time.sleep(0.05)
         return True
+
+
+@contextmanager
+def temporary(release: str) -> Iterator[str]:
+    """The address of an Apache Kafka that runs on free ports for as long as it is needed."""
+    process = KafkaProcess(probe.two_free_ports())
+    process.start(release)
+    try:
+        yield process.address
+    finally:
+        process.stop()
+        shutil.rmtree(process.folder, ignore_errors=True)
 
 
 def started(state: Path = STATE) -> list[KafkaProcess]:

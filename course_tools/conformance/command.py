@@ -12,12 +12,15 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable, Iterator
-from contextlib import closing
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from random import Random
 
+from course_tools.apache_kafka import maven
+from course_tools.apache_kafka.process import temporary
 from course_tools.command_line import check_broker, write
 from course_tools.conformance.broker_under_test import BrokerUnderTest, compare, in_step
 from course_tools.conformance.decision_table import DECISION_TABLE
@@ -27,13 +30,16 @@ from course_tools.conformance.outcome import Comparison
 from course_tools.conformance.report import Progress, page, told
 from course_tools.conformance.script import Script, parse
 from course_tools.conformance.shrink import smallest
-from course_tools.conformance.targets import KafkaTarget, running, targets
 from lesson_lib.broker.embedded import EmbeddedBroker
 from lesson_lib.core.kafka_version import KafkaVersion
+from lesson_lib.errors import LessonError
+from lesson_lib.lab.compose import read_compose
+from lesson_lib.wire import probe
 
 # Drawn with equal chance: 9 is what kafka-python speaks, 3 the oldest, 11 the newest of transaction version
 # 1, 12 has version 2.
 PRODUCE_VERSIONS = (9, 9, 9, 3, 11, 12, 12)
+OLDER_RELEASE = "3.9.1"  # the last line of Kafka before transaction version 2
 ROUNDS = 4  # so many differences are looked for in one history
 TRIES = 3  # histories in which a difference has to happen again, before it counts for nothing
 
@@ -44,10 +50,9 @@ def main(argv: list[str]) -> int:
     options = _parser().parse_args(argv)
     if options.address:
         check_broker(options.address)
-        chosen = [KafkaTarget(options.rule or "4.4", options.address)]
-    else:
-        chosen = targets(options.release)
-    return max([_one(target, options) for target in chosen])
+        return _judged(options.rule or "4.4", options.address, f"the broker at {options.address}", options)
+    return max([_judged(release, address, f"Apache Kafka {release}", options)
+                for release, address in _apache_kafkas(options.release)])
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -67,12 +72,26 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _one(target: KafkaTarget, options: argparse.Namespace) -> int:
-    rule = ".".join((options.rule or target.release).split(".")[:2])
-    with running(target) as address, EmbeddedBroker(rule) as broker, \
-            closing(BrokerUnderTest(broker.address)) as kafka, closing(BrokerUnderTest(address)) as theirs:
+def _apache_kafkas(releases: Sequence[str]) -> list[tuple[str, str | None]]:
+    """Release and address: of KAFKA_BOOTSTRAP_SERVERS, or each release to be started on Java (no address), or
+    compose's."""
+    compose = read_compose()
+    if given := os.environ.get("KAFKA_BOOTSTRAP_SERVERS"):
+        return [(releases[0] if releases else compose.version, given)]
+    if maven.java():
+        return [(release, None) for release in releases or (compose.version, OLDER_RELEASE)]
+    if probe.is_usable(compose.host, compose.port):
+        return [(compose.version, f"{compose.host}:{compose.port}")]
+    raise LessonError("There is no Apache Kafka to compare with: install Java 17 and Maven, "
+                      "or start one with make kafka.")
+
+
+def _judged(release: str, known: str | None, name: str, options: argparse.Namespace) -> int:
+    """Judge one broker and say what came of it; without a known address it is started for it."""
+    rule, name = ".".join((options.rule or release).split(".")[:2]), options.name or name
+    with (nullcontext(known) if known else temporary(release) as address, EmbeddedBroker(rule) as broker,
+          closing(BrokerUnderTest(broker.address)) as kafka, closing(BrokerUnderTest(address)) as theirs):
         in_step(kafka, theirs)
-        name = options.name or (f"the broker at {address}" if options.address else target.name)
         if options.replay:
             made: Iterator[Script] = iter([parse(options.replay)])
         else:

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 
 import pytest
 
+from course_tools.apache_kafka.process import temporary
 from course_tools.conformance.broker_under_test import BrokerUnderTest, compare
-from course_tools.conformance.command import scripts
+from course_tools.conformance.command import OLDER_RELEASE, scripts
 from course_tools.conformance.decision_table import DECISION_TABLE
 from course_tools.conformance.outcome import Comparison
 from course_tools.conformance.script import parse
-from course_tools.conformance.targets import OLDER_RELEASE, KafkaTarget, running
 from lesson_lib.broker.embedded import EmbeddedBroker
 from lesson_lib.lab.compose import read_compose
 from lesson_lib.wire.record_batch import batch_bytes
@@ -80,7 +80,7 @@ def test_the_rule_of_an_older_release_is_told_apart(kafka_address: str) -> None:
 @pytest.mark.java
 def test_an_older_apache_kafka_and_its_rule() -> None:
     """Slow: starts Apache Kafka of the release before transaction version 2."""
-    with running(KafkaTarget(OLDER_RELEASE)) as address:
+    with temporary(OLDER_RELEASE) as address:
         with beside(address, OLDER) as (left, right):
             playable = [parse(text) for text in REGRESSIONS]
             assert told([*compare(left, right, scripts(2026, 200, left, right)), *compare(left, right, playable)]) == ""
