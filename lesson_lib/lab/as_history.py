@@ -26,8 +26,7 @@ from kafka.record.default_records import DefaultRecordBatch
 
 from lesson_lib.core.batch import TopicPartition
 from lesson_lib.history import Event, History, Kind, LogCell, Settings
-from lesson_lib.proxy.batch_numbers import as_text
-from lesson_lib.proxy.recording import Recording, Report
+from lesson_lib.proxy.recording import Recording, Report, as_text
 from lesson_lib.wire import requests
 from lesson_lib.wire.record_batch import read_header, split_batches
 from lesson_lib.wire.requests import RawClient

@@ -11,10 +11,11 @@ Source: KIP-511 (ApiVersions), KIP-699 (several coordinators), KIP-951 (leaders 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from kafka.protocol.admin import DescribeClusterResponse
-from kafka.protocol.metadata import ApiVersionsResponse, FindCoordinatorResponse, MetadataResponse
+from kafka.protocol.metadata import FindCoordinatorResponse, MetadataResponse
 from kafka.protocol.producer import ProduceResponse
 
 from lesson_lib.core.batch import TopicPartition
@@ -125,10 +126,18 @@ def own_answer(request: Request) -> bytes | None:
     return messages.ask_older(request, HIGHEST[API_VERSIONS]) if too_new else None
 
 
-def hold_back_versions(answer: Any) -> bool:
-    """Lower the versions in an ApiVersions answer to what the proxy can read; True where it is one."""
-    if not isinstance(answer, ApiVersionsResponse) or answer.error_code:
-        return False
-    for api in answer.api_keys:
+def with_versions_held_back(request: Request, frame: bytes) -> bytes:
+    """A framed answer to ApiVersions, without versions that the proxy cannot read."""
+    return messages.answer_again(_held_back(request.api_version, frame[8:]), request.correlation_id)
+
+
+@lru_cache(maxsize=64)  # each connection begins with it, and a broker says the same each time
+def _held_back(version: int, message: bytes) -> bytes:
+    frame = messages.framed(bytes(4) + message)
+    try:
+        answer = messages.decode_response(API_VERSIONS, version, frame[4:])
+    except ProtocolError:
+        return frame
+    for api in answer.api_keys or ():
         api.max_version = min(api.max_version, HIGHEST.get(api.api_key, api.max_version))
-    return True
+    return messages.encode_response(answer, version, correlation_id=0)

@@ -33,10 +33,9 @@ from lesson_lib.errors import LessonError
 from lesson_lib.faults import BROKER_WORDS, DELIVER, Fate, Fault, Script, parse_script
 from lesson_lib.history import Event, Kind
 from lesson_lib.proxy import frames
-from lesson_lib.proxy.batch_numbers import BatchKey, StoredBatches
-from lesson_lib.proxy.recording import BatchSent, Recording, write_down
+from lesson_lib.proxy.recording import BatchKey, BatchSent, Recording, StoredBatches, write_down
 from lesson_lib.wire import messages, probe
-from lesson_lib.wire.messages import Address, Request
+from lesson_lib.wire.messages import API_VERSIONS, Address, Request
 from lesson_lib.wire.server import Connection, Served, Server, ServerThread
 
 READ_AHEAD, CONNECT_SECONDS, LOOK_SECONDS = 64, 2.0, 1.0
@@ -125,11 +124,11 @@ class FaultProxy(Served):
         return lambda reader, writer: ProxyConnection(self, node, reader, writer).run()
 
     async def rewrite(self, answer: Any, came_from: Address) -> bool:
-        """Put our addresses and versions into an answer; True when it was changed."""
+        """Put our addresses into an answer; True when it was changed."""
         nodes = list(frames.nodes_in(answer))
         for node in nodes:
             await self._make_known((node.host, node.port), came_from if len(nodes) == 1 else None)
-        return frames.readdress(answer, self.addresses) or frames.hold_back_versions(answer)
+        return frames.readdress(answer, self.addresses)
 
     async def _make_known(self, node: Address, only_node: Address | None) -> None:
         """Stand somewhere for this node. A cluster's only node is the one that we are talking to."""
@@ -315,6 +314,8 @@ class ProxyConnection:
 
     async def _rewritten(self, request: Request, frame: bytes) -> bytes:
         """The answer, written down where it is a coordinator's, with our addresses and versions in it."""
+        if request.api_key == API_VERSIONS:
+            return frames.with_versions_held_back(request, frame)
         answer = frames.read_answer(request, frame)
         if answer is None:
             return frame

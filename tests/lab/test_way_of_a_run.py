@@ -12,8 +12,9 @@ import pytest
 from lesson_lib.lab.lab import Lab, start_lab
 from tests.way import rooms
 
-# Asked are 25. Of these 27 six are the broker's and four the proxy's; in a virtual world its own three come on top.
-MOST = {"sockets": 27, "virtual": 30}
+# Asked are 25. Of these 26 six are the broker's and three the proxy's; in a virtual world its own three come on top.
+MOST = {"sockets": 26, "virtual": 29}
+ONCE_A_SECOND = {"broker/embedded"}  # looks at the clock; no part of the way, and met where the machine is slow
 
 
 def everywhere(lab: Lab) -> Callable[[Any], None]:
@@ -34,4 +35,4 @@ def test_a_run_goes_through_few_rooms(world: str, monkeypatch: pytest.MonkeyPatc
         lab.run(3, faults={2: "lose ack"})
     lab.stop()
     assert {"lab/lab", "lab/run", "proxy/proxy", "broker/handlers/produce", "core/producer_state"} <= seen
-    assert len(seen) <= MOST[world], sorted(seen)
+    assert len(seen - ONCE_A_SECOND) <= MOST[world], sorted(seen)

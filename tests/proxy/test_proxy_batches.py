@@ -7,7 +7,7 @@ import gzip
 import pytest
 from kafka.record.default_records import DefaultRecordBatchBuilder
 
-from lesson_lib.proxy.batch_numbers import BatchBook, BatchKey, as_text, values_in
+from lesson_lib.proxy.recording import BatchBook, BatchKey, as_text, values_in
 from lesson_lib.wire.record_batch import batch_bytes
 
 

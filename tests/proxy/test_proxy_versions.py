@@ -52,8 +52,10 @@ def test_a_made_up_answer_names_each_partition_as_the_request_did(version: int) 
 @pytest.mark.parametrize("api_key", sorted(frames.OPENED_ANSWERS), ids=lambda key: REQUESTS[key].__name__)
 def test_no_client_is_offered_a_version_that_the_proxy_cannot_read(api_key: int) -> None:
     row = {"api_key": api_key, "min_version": 0, "max_version": 99}
-    answer = messages.filled(RESPONSES[API_VERSIONS], {"api_keys": [row]})
-    assert frames.hold_back_versions(answer) and answer.api_keys[0].max_version <= RESPONSES[api_key].max_version
+    answer = messages.encode_response(messages.filled(RESPONSES[API_VERSIONS], {"api_keys": [row]}), 4, 7)
+    request = messages.Request(API_VERSIONS, 4, 9, b"")
+    held = messages.decode_response(API_VERSIONS, 4, frames.with_versions_held_back(request, answer)[4:])
+    assert held.header.correlation_id == 9 and held.api_keys[0].max_version <= RESPONSES[api_key].max_version
 
 
 @pytest.fixture
