@@ -18,7 +18,7 @@ from lesson_lib.draw.messages import ASIDE, LOST, TORN
 from lesson_lib.draw.run_view import CONSUMER, NOTES, EventInContext, RunView
 from lesson_lib.history import Event, Kind
 
-Place = tuple[int, int]
+TimePlace = tuple[int, int]
 MANY_ATTEMPTS, MANY_EXCEPTIONS = 12, 3  # with more, names of errors or exceptions make a picture too wide
 TOLD, LOG, TRY = 46.0, 46.0, 31.0  # heights of rows
 MIDDLE = 14.0                      # from the upper edge of a producer's row to its lane
@@ -48,13 +48,13 @@ class LaneEvents:
         self.row_marks = {fact.index: list(self._marks_of(fact)) for fact in view.events}
         self.at_the_end = [*self._told_nothing(), *self._cells_of_others()]
 
-    def everything(self) -> Iterator[tuple[Place, RowMark]]:
+    def everything(self) -> Iterator[tuple[TimePlace, RowMark]]:
         """Every mark with its place."""
         for index, row_marks in self.row_marks.items():
             yield from ((self.places[index], mark) for mark in row_marks)
         yield from self.at_the_end
 
-    def _placed(self) -> Iterator[tuple[int, Place]]:
+    def _placed(self) -> Iterator[tuple[int, TimePlace]]:
         taken: Counter[tuple[int, str]] = Counter()
         acks: dict[tuple[int, int], int] = {}
         drop = (0, 0)
@@ -189,14 +189,14 @@ class LaneEvents:
         yield from _words(track, down, said, tint=(down - 8, 17) if marked else None)
         yield RowMark(event.lane, 8, 8, lambda canvas, x, y: marks.reading(canvas, x, y + 14, event.kind))
 
-    def _told_nothing(self) -> Iterator[tuple[Place, RowMark]]:
+    def _told_nothing(self) -> Iterator[tuple[TimePlace, RowMark]]:
         """A ring for each batch that nobody reported on."""
         told = {event.batch for event in self.view.history.reports}
         unknown = [batch for batch in self.view.history.told if batch >= 0 and batch not in told]
         for n, batch in enumerate(unknown):
             yield (self.end, AFTER_ALL + n), self._told(batch, "unknown")
 
-    def _cells_of_others(self) -> Iterator[tuple[Place, RowMark]]:
+    def _cells_of_others(self) -> Iterator[tuple[TimePlace, RowMark]]:
         """Cells that no event of this run wrote, as one text before and one behind the run's own.
 
         Where the run wrote nothing, all was there before: it can only have read it.

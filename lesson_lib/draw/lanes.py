@@ -17,7 +17,7 @@ from itertools import groupby
 from statistics import median
 
 from lesson_lib.draw.canvas import DOTTED, LANE, MARGIN, PALE, QUIET, WIDTH, Canvas, line_height, text_width
-from lesson_lib.draw.lane_events import LOG, MIDDLE, TOLD, TRY, LaneEvents, Place, row_of_log
+from lesson_lib.draw.lane_events import LOG, MIDDLE, TOLD, TRY, LaneEvents, TimePlace, row_of_log
 from lesson_lib.draw.marks import RowMark
 from lesson_lib.draw.messages import TORN, MessageArrow, Segment, draw_messages
 from lesson_lib.draw.run_view import EventInContext, RunView
@@ -183,7 +183,7 @@ class LanesPanel:
             self._doubt(canvas, self.view.events[loss], None if report is None else self.view.events[report])
         canvas.event = None
 
-    def _draw_marks(self, canvas: Canvas, place: Place, row_marks: Iterable[RowMark]) -> None:
+    def _draw_marks(self, canvas: Canvas, place: TimePlace, row_marks: Iterable[RowMark]) -> None:
         for mark in row_marks:
             if mark.draw and mark.track in self.rows:
                 mark.draw(canvas, self.axis.xs[place], self.y(mark.track))
@@ -235,15 +235,15 @@ class LanesPanel:
 class Axis:
     """Pixels of every place, the breaks as (x, words), and where it ends."""
 
-    xs: Mapping[Place, float]
+    xs: Mapping[TimePlace, float]
     breaks: tuple[tuple[float, str], ...] = field(default=())
     end: float = 0.0
 
 
-Need = tuple[Place, str, float, float]  # pixels to the left and right of a place, in one row
+RoomNeeded = tuple[TimePlace, str, float, float]  # pixels to the left and right of a place, in one row
 
 
-def lay_out(needs: Iterable[Need], left: float = LEFT, right: float = WIDTH - RIGHT) -> Axis:
+def lay_out(needs: Iterable[RoomNeeded], left: float = LEFT, right: float = WIDTH - RIGHT) -> Axis:
     """Give every place its x between `left` and `right`, or beyond where there is too much to write."""
     groups = [(place, list(those)) for place, those in groupby(sorted(needs), key=lambda need: need[0])]
     usual = _usual_step([place for place, _ in groups])
@@ -256,17 +256,17 @@ def lay_out(needs: Iterable[Need], left: float = LEFT, right: float = WIDTH - RI
     return Axis(moved, tuple((left + x * stretch, words) for x, words in breaks), left + edge * stretch)
 
 
-def _usual_step(places: list[Place]) -> float:
+def _usual_step(places: list[TimePlace]) -> float:
     steps = [b[0] - a[0] for a, b in zip(places, places[1:], strict=False) if b[0] > a[0]]
     return median(steps) if steps else 1.0
 
 
-def _place(groups: Iterable[tuple[Place, list[Need]]], usual: float,
-           least: float) -> tuple[dict[Place, float], list[tuple[float, str]], float]:
-    xs: dict[Place, float] = {}
+def _place(groups: Iterable[tuple[TimePlace, list[RoomNeeded]]], usual: float,
+           least: float) -> tuple[dict[TimePlace, float], list[tuple[float, str]], float]:
+    xs: dict[TimePlace, float] = {}
     used: dict[str, float] = {}
     breaks: list[tuple[float, str]] = []
-    before: Place | None = None
+    before: TimePlace | None = None
     for place, needs in groups:
         step, words = _step(before, place, usual, least, WAITING if breaks else FIRST_WAITING)
         least_x = xs[before] + step if before else 0.0
@@ -279,7 +279,8 @@ def _place(groups: Iterable[tuple[Place, list[Need]]], usual: float,
     return xs, breaks, max([0.0, *used.values()])
 
 
-def _step(before: Place | None, place: Place, usual: float, least: float, cut: str) -> tuple[float, str]:
+def _step(before: TimePlace | None, place: TimePlace, usual: float, least: float,
+          cut: str) -> tuple[float, str]:
     """Least distance in pixels to the next place, and what to write when time is `cut` out there."""
     if before is None or place[0] == before[0]:
         return min(7.0, least), ""

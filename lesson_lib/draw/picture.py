@@ -16,15 +16,38 @@ from functools import cache, cached_property
 from html import escape
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from lesson_lib.draw.canvas import Canvas
-from lesson_lib.draw.words import StepperData
 from lesson_lib.errors import LessonError
 
 READABLE = 0.991  # of its size: smaller, its labels have less than 11 pixels, and it is scrolled instead
 # On paper nothing can be opened. Where a browser does not know this, `stepper.js` opens the table.
 ON_PAPER = ("@media print{.lesson-picture details::details-content"
             "{content-visibility:visible;display:block;height:auto}}")
+
+AT_ITS_END = -1  # the step with which a picture opens
+
+
+@dataclass(frozen=True)
+class StepperData:
+    """A picture step by step, as `stepper.js` reads it; every list but `surprises` and `boxes` has one entry
+    a step.
+
+    `captions` are sentences, `surprises` the steps at which something goes otherwise than planned. `now`:
+    where the line of the present goes, from (x, y) to (x, y) in pixels; empty where the layout has no time.
+    `rows`: which lines of the table light up, as (run, request). `boxes`: see `words.boxes`. `opens_at` is
+    the step that is shown first. `finding` is what the picture says at its end, for where it is not all in
+    view.
+    """
+
+    captions: tuple[str, ...]
+    surprises: tuple[int, ...]
+    now: tuple[tuple[int, ...], ...] = ()
+    rows: tuple[tuple[tuple[int, int], ...], ...] = ()
+    boxes: tuple[dict[str, Any], ...] = ()
+    opens_at: int = AT_ITS_END
+    finding: str = ""
 
 
 @dataclass(frozen=True)

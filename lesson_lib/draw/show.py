@@ -9,11 +9,11 @@ from lesson_lib.draw.arrivals import arrival_panels
 from lesson_lib.draw.canvas import LANE, MARGIN, Canvas
 from lesson_lib.draw.heading import Heading, LastLines, names_of, small_print, title
 from lesson_lib.draw.lanes import lane_panels
-from lesson_lib.draw.picture import Picture
+from lesson_lib.draw.picture import Picture, StepperData
 from lesson_lib.draw.run_view import EventInContext, RunView
 from lesson_lib.draw.space_time import space_time_panels
 from lesson_lib.draw.two_runs import counted_times, differing, side_by_side, told_together
-from lesson_lib.draw.words import StepperData, Telling, boxes
+from lesson_lib.draw.words import Telling, boxes
 from lesson_lib.errors import LessonError
 from lesson_lib.history import History
 from lesson_lib.history.story import as_story

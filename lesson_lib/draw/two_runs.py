@@ -13,12 +13,12 @@ from difflib import SequenceMatcher
 from itertools import zip_longest
 
 from lesson_lib.draw.run_view import Marked, RunView
-from lesson_lib.draw.words import COMPARED, Step, verdict_in_words
+from lesson_lib.draw.words import COMPARED, ToldStep, verdict_in_words
 from lesson_lib.history import Attempt, Event, History, Kind, LogCell
 from lesson_lib.text_table import aligned
 
 ASPECTS = ("fate", "told", "read")
-Pair = tuple[int | None, int | None]  # a batch's numbers in either run; None where that run never sent it
+BatchPair = tuple[int | None, int | None]  # a batch's numbers in either run; None where it was never sent
 
 
 class RunByBatch:
@@ -82,10 +82,10 @@ class RunByBatch:
         return lane + f" ({times} times)" * (times > 1)
 
 
-def pairs_of(left: RunByBatch, right: RunByBatch) -> list[Pair]:
+def pairs_of(left: RunByBatch, right: RunByBatch) -> list[BatchPair]:
     """Every batch of either run, in the order of sending; what one run lacks stands where it would be."""
     ours, theirs = left.sent(), right.sent()
-    found: list[Pair] = [(number, theirs.get(key)) for key, number in ours.items()]
+    found: list[BatchPair] = [(number, theirs.get(key)) for key, number in ours.items()]
     place = 0
     for key, number in theirs.items():
         if key in ours:
@@ -129,13 +129,13 @@ def _in_a_line(says: dict[str, str]) -> str:
     return f"{says['fate']}; told {says['told'] or 'nothing'}{read}" if says["fate"] else "not sent"
 
 
-def told_together(left: RunView, right: RunView) -> list[Step]:
+def told_together(left: RunView, right: RunView) -> list[ToldStep]:
     """The order in which two runs are told: what both do is one step.
 
     Where both have a clock only events of the same time are the same; else the two lists are laid beside each
     other as a text comparison does it.
     """
-    timed, found = left.timed and right.timed, list[Step]()
+    timed, found = left.timed and right.timed, list[ToldStep]()
     keys = [[_key(fact.event, timed) for fact in view.events] for view in (left, right)]
     for tag, a, b, c, d in SequenceMatcher(None, *keys, autojunk=False).get_opcodes():
         ours, theirs = ([(0, fact) for fact in left.events[a:b]], [(1, fact) for fact in right.events[c:d]])
@@ -153,7 +153,7 @@ def _key(event: Event, timed: bool) -> tuple[object, ...]:
     return event.kind, what, event.batch, try_no, event.t if timed else 0
 
 
-def counted_times(steps: Sequence[Step]) -> dict[tuple[int, int], int]:
+def counted_times(steps: Sequence[ToldStep]) -> dict[tuple[int, int], int]:
     """(run, event) -> a time that only counts steps; a report shares that of the answer before it."""
     found: dict[tuple[int, int], int] = {}
     time, before = 0, None

@@ -240,10 +240,9 @@ def _what_is_sent(send: Event) -> str:
     return f"{values}{again}{number}"
 
 
-Change = tuple[int, str, str]  # step; name of the entry; its words from then on
+BoxChange = tuple[int, str, str]  # step; name of the entry; its words from then on
 WAITING = "no news yet"
-AT_ITS_END = -1
-Step = tuple[tuple[int, EventInContext], ...]  # (number of the run, its event)
+ToldStep = tuple[tuple[int, EventInContext], ...]  # (number of the run, its event)
 
 
 @dataclass(frozen=True)
@@ -254,7 +253,7 @@ class Telling:
     differ.
     """
 
-    order: Sequence[Step]
+    order: Sequence[ToldStep]
     names: Sequence[str]
     times: Mapping[tuple[int, int], int] = field(default_factory=dict)
 
@@ -286,34 +285,13 @@ class Telling:
         return tuple(n for n, step in enumerate(self.order) if any(fact.surprising for _, fact in step))
 
 
-@dataclass(frozen=True)
-class StepperData:
-    """A picture step by step, as `stepper.js` reads it; every list but `surprises` and `boxes` has one entry
-    a step.
-
-    `captions` are sentences, `surprises` the steps at which something goes otherwise than planned. `now`:
-    where the line of the present goes, from (x, y) to (x, y) in pixels; empty where the layout has no time.
-    `rows`: which lines of the table light up, as (run, request). `boxes`: see `boxes` below. `opens_at` is
-    the step that is shown first. `finding` is what the picture says at its end, for where it is not all in
-    view.
-    """
-
-    captions: tuple[str, ...]
-    surprises: tuple[int, ...]
-    now: tuple[tuple[int, ...], ...] = ()
-    rows: tuple[tuple[tuple[int, int], ...], ...] = ()
-    boxes: tuple[dict[str, Any], ...] = ()
-    opens_at: int = AT_ITS_END
-    finding: str = ""
-
-
 def boxes(views: Sequence[RunView], telling: Telling) -> list[dict[str, Any]]:
     """For each run its `name`, the changes that the application `believes` and those that the log `holds`."""
     return [{"name": view.name, "believes": list(_believed(view, telling.steps(number))),
              "holds": list(_held(view, telling.steps(number)))} for number, view in enumerate(views)]
 
 
-def _believed(view: RunView, steps: dict[int, int]) -> Iterator[Change]:
+def _believed(view: RunView, steps: dict[int, int]) -> Iterator[BoxChange]:
     """What was sent, and what the application was told of it; nothing where batches are made by hand."""
     names = _names(view)
     for fact in [] if view.by_hand else view.events:
@@ -336,7 +314,7 @@ def _names(view: RunView) -> dict[int, str]:
     return found
 
 
-def _held(view: RunView, steps: dict[int, int]) -> Iterator[Change]:
+def _held(view: RunView, steps: dict[int, int]) -> Iterator[BoxChange]:
     """Each record and marker with its offset, as it comes into its log."""
     for fact in view.events:
         log, first = view.log_of(fact.send), fact.event.offset or 0
