@@ -11,11 +11,11 @@ import argparse
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from queue import Empty
 from typing import Any
+from unittest.mock import patch
 
 import nbformat
 from jupyter_client.channels import AsyncZMQSocketChannel
@@ -56,7 +56,8 @@ def executed(path: Path) -> NotebookNode:
     runner = ExecutePreprocessor(timeout=CELL_SECONDS, store_widget_state=False, record_timing=False,
                                  shutdown_kernel="immediate")
     AsyncZMQSocketChannel.get_msg = in_slices
-    with _fresh_learner():
+    with tempfile.TemporaryDirectory() as no_answers, patch.dict(
+            os.environ, KAFKA_BOOTSTRAP_SERVERS="embedded", LESSON_PROGRESS=no_answers):
         runner.preprocess(notebook, {"metadata": {"path": str(path.parent)}})
     return notebook
 
@@ -71,16 +72,3 @@ async def in_slices(self: AsyncZMQSocketChannel, timeout: float | None = None) -
         except Empty:
             if end is not None and time.monotonic() >= end:
                 raise
-
-
-@contextmanager
-def _fresh_learner() -> Iterator[None]:
-    """No answers from before, and the broker that is there everywhere."""
-    before = dict(os.environ)
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ.update(KAFKA_BOOTSTRAP_SERVERS="embedded", LESSON_PROGRESS=folder)
-        try:
-            yield
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
