@@ -6,6 +6,7 @@ request, in a fetch response or in a log segment on disk: they are the same byte
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
@@ -13,66 +14,57 @@ from html import escape
 from lesson_lib.core.batch import Batch
 from lesson_lib.errors import LessonError
 from lesson_lib.text_table import aligned, html_table
-from lesson_lib.wire.record_batch import FIELDS, HEADER_SIZE, attribute_words, header_bytes, read_header
+from lesson_lib.wire import record_batch
+from lesson_lib.wire.record_batch import FIELDS, HEADER_SIZE, Header, header_bytes, read_header
 
 HEADINGS = ("at byte", "bytes", "field", "value", "what it is for")
 IDEMPOTENCE = frozenset({"producer_id", "producer_epoch", "base_sequence"})
 
 
 @dataclass(frozen=True, slots=True)
-class HeaderRow:
-    """One field: where it starts, its bytes in hexadecimal, name, value, and a sentence on what it is for."""
-
-    offset: int
-    bytes: str
-    field: str
-    value: int
-    words: str
-
-
-@dataclass(frozen=True, slots=True)
 class HeaderTable:
-    """The header of one batch. `table["base_sequence"]` is the value of a field."""
+    """The header of one batch, and its bytes. `table["base_sequence"]` is the value of a field."""
 
-    rows: tuple[HeaderRow, ...]
+    header: Header
+    data: bytes
 
     def __getitem__(self, field: str) -> int:
-        for row in self.rows:
-            if row.field == field:
-                return row.value
-        known = ", ".join(row.field for row in self.rows)
-        raise LessonError(f"A batch header has no field {field!r}; it has {known}.")
+        if field not in Header._fields:
+            raise LessonError(f"A batch header has no field {field!r}; it has {', '.join(Header._fields)}.")
+        return getattr(self.header, field)
+
+    def rows(self) -> Iterator[tuple[str, ...]]:
+        """For each field where it starts, its bytes in hexadecimal, name, value, and what it is for."""
+        for field, value in zip(FIELDS, self.header, strict=True):
+            part = self.data[field.start:field.end].hex(" ")
+            yield str(field.start), part, field.name, _shown(field.name, value), field.meaning
 
     def __str__(self) -> str:
-        rows = ((str(row.offset), row.bytes, row.field, _shown(row)) for row in self.rows)
-        return "\n".join(aligned([HEADINGS[:4], *rows]))
+        return "\n".join(aligned([HEADINGS[:4], *(row[:4] for row in self.rows())]))
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
         caption = f"The {HEADER_SIZE} bytes in front of the records"
-        return html_table(caption, HEADINGS, map(_html_cells, self.rows))
+        return html_table(caption, HEADINGS, (_html_cells(*row) for row in self.rows()))
 
 
 def explain_header(batch: bytes | Batch) -> HeaderTable:
     """The header of a batch, field by field. LessonError when there are fewer than 61 bytes."""
     data = header_bytes(batch)
     try:
-        values = read_header(data)
+        return HeaderTable(read_header(data), data)
     except ValueError as error:
         raise LessonError(f"Give explain_header a whole batch: {error}.") from None
-    return HeaderTable(tuple(
-        HeaderRow(field.start, data[field.start:field.end].hex(" "), field.name, value, field.meaning)
-        for field, value in zip(FIELDS, values, strict=True)))
 
 
-def _shown(row: HeaderRow) -> str:
+def _shown(field: str, value: int) -> str:
     """The value as a reader wants it: a checksum in hexadecimal, bits in words, a timestamp with its date."""
-    if row.field == "crc":
-        return f"{row.value:#010x}"
-    if row.field == "attributes":
-        return f"{row.value} ({attribute_words(row.value)})"
-    return f"{row.value}{_date(row.value)}" if row.field.endswith("timestamp") else str(row.value)
+    if field == "crc":
+        return f"{value:#010x}"
+    if field == "attributes":
+        return f"{value} ({record_batch.attribute_words(value)})"
+    return f"{value}{_date(value)}" if field.endswith("timestamp") else str(value)
 
 
 def _date(milliseconds: int) -> str:
@@ -83,6 +75,6 @@ def _date(milliseconds: int) -> str:
     return f" ({date:%Y-%m-%d %H:%M:%S} UTC)" if milliseconds > 0 else ""
 
 
-def _html_cells(row: HeaderRow) -> tuple[str, ...]:
-    name = f"<b>{row.field}</b>" if row.field in IDEMPOTENCE else row.field
-    return str(row.offset), f"<code>{row.bytes}</code>", name, escape(_shown(row)), escape(row.words)
+def _html_cells(start: str, data: str, field: str, value: str, meaning: str) -> tuple[str, ...]:
+    name = f"<b>{field}</b>" if field in IDEMPOTENCE else field
+    return start, f"<code>{data}</code>", name, escape(value), escape(meaning)

@@ -133,8 +133,10 @@ class VirtualWorld(asyncio.BaseEventLoop):
             self.now, self._turns_now, self._moment = min(at, end), 0, MOMENT
             return
         before, self.current = self.current, self
-        heapq.heappop(self._queue)[-1]._run()
-        self.current = before
+        try:
+            heapq.heappop(self._queue)[-1]._run()
+        finally:
+            self.current = before
 
     def count_turn(self) -> None:
         """Where somebody is busy without end at one moment, real time would pass by itself; here it does
