@@ -1,9 +1,9 @@
 """One thread, one clock, one event loop. Whoever waits lets everybody else run; where nobody can, the clock
 goes on to what is due next.
 
-Broker and proxy run on that loop as they are. A thread is a generator whose turns the loop calls: nobody has
-a stack of their own, so a wait within a turn runs the others on top of it, and what waits further down waits
-for it too.
+Broker and proxy run on that loop as they are. A thread is a function that the loop calls for each of its
+turns: nobody has a stack of their own, so a wait within a turn runs the others on top of it, and what waits
+further down waits for it too.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ import random
 import sys
 import threading
 from asyncio import events
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from contextlib import ExitStack, nullcontext
+from functools import partial
 from typing import Any
 
 from kafka.net.selector import NetworkSelector
@@ -68,7 +69,7 @@ class VirtualWorld(asyncio.BaseEventLoop):
         super().close()
         with self._undo:
             for thread in list(self.threads):
-                thread.end()
+                thread.abandon()
 
     def is_here(self) -> bool:
         """Whether this code runs in the world: in its one thread, while it is open."""
@@ -183,10 +184,10 @@ class VirtualThread:
     def __init__(self, world: VirtualWorld, target: Callable[..., Any], name: str = "",
                  args: tuple[Any, ...] = (), daemon: bool = True) -> None:
         self.name, self.daemon, self._world = name, daemon, world
-        owner, loop = getattr(target, "__self__", None), LOOPS.get(getattr(target, "__func__", None))
-        self._turns = loop(owner) if loop else (target(*args) for _ in range(1))
+        self._owner, turn = getattr(target, "__self__", None), TURNS.get(getattr(target, "__func__", None))
+        self._goes_on = partial(turn, self._owner) if turn else partial(target, *args)
         self._selector, self._until = None, NEVER  # where it sleeps, and until when
-        self.identity = owner if isinstance(owner, threading.Thread) else self
+        self.identity = self._owner if isinstance(self._owner, threading.Thread) else self
 
     def start(self) -> None:
         self._world.threads.append(self)
@@ -214,67 +215,69 @@ class VirtualThread:
         self._next.cancel()
         self._next = self._world.call_soon(self._turn)
 
-    def _turn(self) -> None:
-        """Run until it sleeps, or to its end. An exception ends it, and is logged."""
+    def _get_up(self) -> None:
         if self._selector:
             self._selector.sleeper = self._selector = None
+
+    def _turn(self) -> None:
+        """Run until it sleeps, or to its end. An exception ends it, and is logged."""
+        self._get_up()
         self._world.current = self
         try:
-            next(self._turns)
-        except BaseException as error:
-            if not isinstance(error, StopIteration):
-                log.exception("%s died", self.name)
-            return self.end()
-        if self._selector and not self._selector.ready():
+            goes_on = self._goes_on()
+        except BaseException:
+            log.exception("%s died", self.name)
+            goes_on = False
+        if not goes_on:
+            self._end()
+        elif self._selector and not self._selector.ready():
             self._selector.sleeper = self
             self._next = self._world.call_at(self._until, self._turn)
         else:
             self._world.count_turn()
             self._next = self._world.call_soon(self._turn)
 
-    def end(self) -> None:
-        """Have no further turn; what kafka-python loops in is closed."""
-        if self.is_alive():
-            self._world.threads.remove(self)
-            self._next.cancel()
-            self._turns.close()
+    def _end(self) -> None:
+        self._get_up()
+        self._next.cancel()
+        self._world.threads.remove(self)
+
+    def abandon(self) -> None:
+        """Have no further turn; who waits for what kafka-python loops in, or uses it later, is told."""
+        self._end()
+        if isinstance(self._owner, NetworkSelector):
+            self._owner._exception = LessonError(OVER)
+        elif isinstance(self._owner, Sender):
+            self._owner._client._net._exception = LessonError(OVER)
+            self._owner.force_close()
 
 
-def _turns_of_sender(sender: Sender) -> Iterator[None]:
-    """`Sender.run`: its two loops; then it is called for what comes after them."""
+def turn_of_sender(sender: Sender) -> bool:
+    """One round of `Sender.run`'s two loops; once they are over it is called for what comes after them."""
     client, batches = sender._client, sender._accumulator
+    goes_on = sender._running or not sender._force_close and (
+        batches.has_undrained() or client.in_flight_request_count() > 0)
     try:
-        while sender._running or not sender._force_close and (
-                batches.has_undrained() or client.in_flight_request_count() > 0):
-            try:
-                sender.run_once()
-            except Exception:
-                log.exception("%s: Uncaught error in kafka producer I/O thread", sender.name)
-            yield
-        sender.run()
-    except GeneratorExit:  # the world ends
-        client._net._exception = LessonError(OVER)
-        sender.force_close()
+        sender.run_once() if goes_on else sender.run()
+    except Exception:
+        log.exception("%s: Uncaught error in kafka producer I/O thread", sender.name)
+    return goes_on
 
 
-def _turns_of_selector(net: NetworkSelector) -> Iterator[None]:
-    """`NetworkSelector.run_forever`."""
-    net._stop = False
+def turn_of_selector(net: NetworkSelector) -> bool:
+    """One round of `NetworkSelector.run_forever`."""
+    goes_on = not net._stop
     try:
-        while not net._stop:
-            net._poll_once()
-            yield
-        net.drain()
-    except GeneratorExit:  # the world ends
-        net._exception = LessonError(OVER)
+        net._poll_once() if goes_on else net.drain()
     except Exception as error:
         net._exception = error
         net._fail_pending_waiters(error)
         raise
+    return goes_on
 
 
-LOOPS: dict[Any, Callable[[Any], Iterator[None]]] = {
-    Sender.run: _turns_of_sender, NetworkSelector.run_forever: _turns_of_selector}
+TURNS: dict[Any, Callable[[Any], bool]] = {
+    Sender.run: turn_of_sender, NetworkSelector.run_forever: turn_of_selector}
 
 
 class Condition(threading.Condition):

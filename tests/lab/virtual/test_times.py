@@ -129,7 +129,7 @@ def test_heartbeats_keep_a_member_that_does_not_poll(lab: Lab, topic: str) -> No
 def test_a_member_whose_connection_is_dead_is_out_when_its_session_is_over(lab: Lab, topic: str, world: VirtualWorld) -> None:
     consumer = lab.consumer(topic, group_id="readers", session_timeout_ms=8_000, heartbeat_interval_ms=1_000)
     assert len(list(consumer)) == 1
-    consumer._net._io_thread.end()  # its process is gone; nobody leaves the group
+    consumer._net._io_thread.abandon()  # its process is gone; nobody leaves the group
     lab.sleep(6.9)
     assert len(group(lab).members) == 1
     lab.sleep(1.2)
