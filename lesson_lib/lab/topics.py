@@ -60,7 +60,7 @@ class Topics:
             with self._connect() as client:
                 make_topic(client, real, partitions, wait=not self._at_once)
         except (RuntimeError, OSError, LookupError) as why:  # the last: an answer without what was asked for
-            raise LessonError(f"The broker at {self.address} made no topic ({why}). Check whether it's still "
+            raise LessonError(f"The broker at {self.address} made no topic: {why}. Check whether it's still "
                               "running, then run this cell again.") from None
         return real
 

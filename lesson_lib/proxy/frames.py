@@ -138,6 +138,8 @@ def _held_back(version: int, message: bytes) -> bytes:
         answer = messages.decode_response(API_VERSIONS, version, frame[4:])
     except ProtocolError:
         return frame
-    for api in answer.api_keys or ():
+    if answer.error_code:  # such as 35, which is in version 0 whatever was asked
+        return frame
+    for api in answer.api_keys:
         api.max_version = min(api.max_version, HIGHEST.get(api.api_key, api.max_version))
     return messages.encode_response(answer, version, correlation_id=0)

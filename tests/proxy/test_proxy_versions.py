@@ -58,6 +58,13 @@ def test_no_client_is_offered_a_version_that_the_proxy_cannot_read(api_key: int)
     assert held.header.correlation_id == 9 and held.api_keys[0].max_version <= RESPONSES[api_key].max_version
 
 
+def test_an_error_passes_as_it_is() -> None:
+    """An older broker says 35 in version 0, whatever version it was asked in (KIP-511)."""
+    asked = messages.Request(API_VERSIONS, 4, 9, b"")
+    too_new = messages.ask_older(asked, 3)
+    assert frames.with_versions_held_back(asked, too_new) == too_new
+
+
 @pytest.fixture
 def proxy() -> Iterator[FaultProxy]:
     with EmbeddedBroker() as broker:
