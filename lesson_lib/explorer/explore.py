@@ -16,7 +16,7 @@ one lost its ack.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -43,14 +43,13 @@ class RunEnd:
     """One way in which a run can end. `logs` has the values of each partition in order, `told` what the
     application heard of each batch.
 
-    `batches` are those of the logs, by their numbers; `left` is how many of the faults it can do without.
+    `state` is where the search first came to it, with as few faults as it takes.
     """
 
     logs: tuple[tuple[str, ...], ...]
     told: tuple[str, ...]
     anomalies: Names
-    batches: tuple[tuple[int, ...], ...] = field(repr=False, compare=False)
-    left: int = field(repr=False, compare=False)
+    state: SearchState = field(repr=False, compare=False)
 
     @property
     def log(self) -> tuple[str, ...]:
@@ -86,23 +85,16 @@ class Exploration:
         return self.graph.transitions
 
     @cached_property
-    def _places(self) -> dict[tuple[tuple[tuple[int, ...], ...], tuple[str, ...]], SearchState]:
-        """Of the states that end alike, the first one with the fewest faults."""
-        moves, places = self.graph.moves, {}
-        for state in sorted((SearchState(*end) for end in self.graph.ends), key=lambda end: -end.left):
-            logs = moves.brokers[state.broker]
-            batches = tuple(tuple(batch.number for batch in log.batches) for log in logs)
-            places.setdefault((batches, moves.clients[state.client].told), state)
-        return places
-
-    @cached_property
     def outcomes(self) -> list[RunEnd]:
         """The different ends: the fewest faults first, then most told ok, then the fewest steps."""
-        moves = self.graph.moves
-        found = [RunEnd(tuple(tuple(moves.values[batch] for batch in log) for log in batches), told,
-                        anomaly_names(moves, state), batches, state.left)
-                 for (batches, told), state in self._places.items()]
-        return sorted(found, key=lambda one: (-one.left, -one.told.count("ok")))
+        moves, found = self.graph.moves, dict[Hashable, RunEnd]()
+        for state in sorted((SearchState(*end) for end in self.graph.ends), key=lambda end: -end.left):
+            told = moves.clients[state.client].told
+            batches = tuple(tuple(one.number for one in log.batches) for log in moves.brokers[state.broker])
+            if (batches, told) not in found:
+                logs = tuple(tuple(moves.values[number] for number in log) for log in batches)
+                found[batches, told] = RunEnd(logs, told, anomaly_names(moves, state), state)
+        return sorted(found.values(), key=lambda one: (-one.state.left, -one.told.count("ok")))
 
     @cached_property
     def firsts(self) -> dict[Names, RunEnd]:
@@ -131,7 +123,7 @@ class Exploration:
 
     def history(self, outcome: RunEnd) -> History:
         """A shortest history that ends so. Its `settings.faults` says in a script's words what went wrong."""
-        path = self.graph.path_to(self._places[outcome.batches, outcome.told])
+        path = self.graph.path_to(outcome.state)
         return replay(self.graph.moves, self.graph.start, path, self.settings)
 
     @property

@@ -68,7 +68,7 @@ def test_brute_force_over_simulate_ends_nowhere_else_and_with_no_shorter_script(
     settings = {"in_flight": in_flight, "partitions": 2, "client": client} | settings
     found = explore(batches, faults=2, kinds=SCRIPTABLE, **settings)
     ends = {(one.logs, one.told) for one in found.outcomes}
-    fewest = {name: min(2 - one.left for one in found.outcomes if name in one.anomalies) for name in found.anomaly_names}
+    fewest = {name: min(2 - one.state.left for one in found.outcomes if name in one.anomalies) for name in found.anomaly_names}
     one_fault = [{number: fault} for number in range(1, 7) for fault in FAULTS]
     runs = 0
     for script in (*one_fault, *(one | two for one, two in product(one_fault, repeat=2) if max(one) < min(two))):

@@ -64,7 +64,7 @@ def test_of_two_late_connections_each_keeps_its_own_requests() -> None:
 def test_what_happens_to_the_broker_happens_before_the_next_request(kind: str, word: str) -> None:
     found = explore(1, faults=1, kinds=(kind,))
     (end,) = found.outcomes
-    assert (end.left, found.history(end).of(Kind.BROKER)) == (1, [])
+    assert (end.state.left, found.history(end).of(Kind.BROKER)) == (1, [])
     for name in ("forget on failover", "memory of connection"):
         run = explore(1, faults=1, kinds=(kind,), rule=BELIEFS[name]()).find("copy")
         # a crash is followed by a look into the log, which finds what a connection took away
