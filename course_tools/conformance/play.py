@@ -162,4 +162,4 @@ class PlayedScript:
         return f"epoch {answer.producer_epoch}" + ("" if same else ", another id")
 
     def _distance(self, milliseconds: int) -> str:
-        return "" if milliseconds == -1 else f"+{milliseconds - self.base_time}"
+        return "" if milliseconds == -1 else f"{milliseconds - self.base_time:+}"

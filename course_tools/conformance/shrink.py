@@ -109,14 +109,19 @@ def _plainer_step(step: Step) -> Iterator[Step]:
     yield replace(step, flaw="")
     yield replace(step, transactional=False)
     yield replace(step, epoch=0)
-    for count in (1, step.count // 2, step.count - 1):
-        if count >= 1:
-            yield replace(step, count=count)
-    for epoch in (step.epoch // 2, step.epoch - 1):
-        if not step.of_transactional_id and epoch >= 0:
-            yield replace(step, epoch=epoch)
-    for sequence in (0, 1, 2, 3, step.base_sequence // 2, step.base_sequence - 1):
-        if sequence >= 0:
-            yield replace(step, base_sequence=sequence)
+    for count in (1, *_nearer(step.count)):
+        yield replace(step, count=count)
+    for epoch in () if step.of_transactional_id else _nearer(step.epoch):
+        yield replace(step, epoch=epoch)
+    for sequence in (0, 1, 2, 3, *_nearer(step.base_sequence)):
+        yield replace(step, base_sequence=sequence)
     for offset in (0, step.offset - 1):
         yield replace(step, offset=offset)
+
+
+def _nearer(number: int) -> Iterator[int]:
+    """Smaller numbers, each nearer to it: from a large one to the least that will do in few steps."""
+    distance = number // 2
+    while distance > 0:
+        yield number - distance
+        distance //= 2
