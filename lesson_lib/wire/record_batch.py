@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from kafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
-from kafka.record.util import calc_crc32c
+from kafka.record.util import calc_crc32c, decode_varint
 
 from lesson_lib.core.batch import Batch
 
@@ -164,14 +164,14 @@ def newest_timestamp(records: Bytes, header: Header) -> int | None:
                 raw = low & 0x7F | high << 7
                 length, start = raw >> 1 ^ -(raw & 1), position + 2
             else:
-                length, start = _varint(data, position)
+                length, start = decode_varint(data, position)
             if data[start + 1]:
-                delta, _ = _varint(data, start + 1)
+                delta, _ = decode_varint(data, start + 1)
                 newest = delta if delta > newest else newest
             position = start + length
             if length < 1:
                 return None
-    except IndexError:
+    except (IndexError, ValueError):
         return None
     return header.base_timestamp + newest if position == len(data) else None
 
@@ -182,18 +182,6 @@ def first_without_key(records: Bytes, header: Header) -> int | None:
         return None
     keys = (record.key for record in DefaultRecordBatch(bytes(records)))
     return next((index for index, key in enumerate(keys) if key is None), None)
-
-
-def _varint(data: bytes, position: int) -> tuple[int, int]:
-    """A zigzag number of variable length, and the position after it; IndexError where the bytes end."""
-    byte = data[position]
-    value, shift = byte & 0x7F, 7
-    while byte & 0x80 and shift < 70:
-        position += 1
-        byte = data[position]
-        value |= (byte & 0x7F) << shift
-        shift += 7
-    return (value >> 1) ^ -(value & 1), position + 1
 
 
 def to_batch(header: Header, records: Bytes) -> Batch:
