@@ -27,7 +27,7 @@ from course_tools.conformance.decision_table import DECISION_TABLE
 from course_tools.conformance.generate import random_script
 from course_tools.conformance.judgement import LEFT, Difference, Judgement
 from course_tools.conformance.outcome import Comparison
-from course_tools.conformance.report import Progress, page, told
+from course_tools.conformance.presentation import Progress, page, told
 from course_tools.conformance.script import Script, parse
 from course_tools.conformance.shrink import smallest
 from lesson_lib.broker.embedded import EmbeddedBroker

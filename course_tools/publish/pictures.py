@@ -17,7 +17,7 @@ from kafka import KafkaProducer
 
 from course_tools.conformance.broker_under_test import BrokerUnderTest
 from course_tools.conformance.command import judge
-from course_tools.conformance.report import picture_of
+from course_tools.conformance.presentation import picture_of
 from course_tools.conformance.script import parse
 from course_tools.publish.published import NOTEBOOKS
 from course_tools.read.findings import LogRead

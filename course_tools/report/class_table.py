@@ -88,8 +88,8 @@ def _tally(rows: dict[str, dict[str, ItemResult]], states: tuple[ItemState, ...]
                    if result.state in states)
 
 
-def _row(name: str, results: dict[str, ItemResult], reports: list[CopyReport], order: list[str]) -> tuple[str,
-                                                                                                      ...]:
+def _row(name: str, results: dict[str, ItemResult], reports: list[CopyReport],
+         order: list[str]) -> tuple[str, ...]:
     states = Counter(result.state for result in results.values())
     own = [report for report in reports if report.learner == name]
     note = " ".join(f"{r.notebook}: {' '.join(said)}" for r in own if (said := (*r.errors, *r.remarks)))

@@ -17,7 +17,7 @@ from course_tools.conformance.broker_under_test import BrokerUnderTest, in_step
 from course_tools.conformance.command import judge, main, scripts
 from course_tools.conformance.judgement import ANSWERS, PLACES, Judgement
 from course_tools.conformance.outcome import Comparison, ScriptOutcome, StepOutcome
-from course_tools.conformance.report import Progress
+from course_tools.conformance.presentation import Progress
 from course_tools.conformance.script import parse
 from lesson_lib.broker.cluster import Topic
 from lesson_lib.broker.embedded import EmbeddedBroker
