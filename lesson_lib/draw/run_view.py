@@ -14,7 +14,7 @@ from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.core.partition_log import PartitionLog
 from lesson_lib.core.producer_state import Appended, ProducerStateEntry
 from lesson_lib.faults import BROKER_FAULTS, befall
-from lesson_lib.history import Event, History, Kind, LogCell, label_of
+from lesson_lib.history import Event, History, Kind, LogCell
 
 MemoryKey = tuple[str, int, int]  # topic, partition, producer id
 Ranges = tuple[tuple[int, int], ...]
@@ -110,8 +110,9 @@ class EventInContext:
 
     @property
     def label(self) -> str:
-        """The batch's number, and from its second try on that of the try."""
-        return label_of(self.send)
+        """The batch's number, and from its second try on that of the try: 3, 3·2, 3·3."""
+        number, again = self.send.batch, f"·{self.send.try_no}" if self.retry else ""
+        return "?" if number < 0 else f"{number}{again}"
 
     @property
     def retry(self) -> bool:

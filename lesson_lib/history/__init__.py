@@ -6,8 +6,7 @@ runs anything.
 """
 
 from lesson_lib.history.anomalies import Anomaly, find_anomalies
-from lesson_lib.history.event import Attempt, Event, Kind, LogCell, label_of
+from lesson_lib.history.event import Attempt, Event, Kind, LogCell
 from lesson_lib.history.history import History, Settings
 
-__all__ = ["Anomaly", "Attempt", "Event", "History", "Kind", "LogCell", "Settings", "find_anomalies",
-           "label_of"]
+__all__ = ["Anomaly", "Attempt", "Event", "History", "Kind", "LogCell", "Settings", "find_anomalies"]

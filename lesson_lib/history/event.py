@@ -84,11 +84,6 @@ def range_words(first: int, last: int) -> str:
     return f"{first}" if first == last else f"{first}..{last}"
 
 
-def label_of(send: Event) -> str:
-    """The batch's number, and from the second try on the number of the try: 3, 3·2, 3·3."""
-    return "?" if send.batch < 0 else f"{send.batch}·{send.try_no}" if send.try_no > 1 else f"{send.batch}"
-
-
 @dataclass(frozen=True, slots=True)
 class LogCell:
     """One offset of the final log. `kind` is data, commit or abort; `txn` is empty, open, committed or
@@ -139,11 +134,6 @@ class Attempt:
     def try_no(self) -> int:
         """1 for the first send of this batch, 2 for its first retry."""
         return self.send.try_no
-
-    @property
-    def label(self) -> str:
-        """The batch's number, and from the second try on the number of the try: 3, 3·2, 3·3."""
-        return label_of(self.send)
 
     @property
     def verdict_words(self) -> str:

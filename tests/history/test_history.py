@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from lesson_lib.core.error_codes import ErrorCode
-from lesson_lib.history import Attempt, Event, History, Kind, LogCell, Settings
+from lesson_lib.draw.run_view import RunView
+from lesson_lib.history import Event, History, Kind, LogCell, Settings
 from lesson_lib.history.event import outcome_of
 from lesson_lib.history.story import as_story, recognised, verdict_on
 from lesson_lib.sim import simulate
@@ -40,12 +41,13 @@ def test_attempts_are_put_together_from_their_events(lost_ack: History) -> None:
     assert (first.verdict, first.offset, first.lost, first.answer) == ("stored", 0, "answer", None)
     assert (second.verdict, second.offset, second.answer, second.answer_offset) == ("duplicate", 0, ErrorCode.NONE, 0)
     assert (third.verdict, third.error, third.answer) == ("refused", 45, 45)
-    assert [(a.batch, a.try_no, a.label, a.arrivals) for a in lost_ack.attempts] == [(0, 1, "0", 1), (0, 2, "0·2", 1), (1, 1, "1", 1)]
+    assert [(a.batch, a.try_no, a.arrivals) for a in lost_ack.attempts] == [(0, 1, 1), (0, 2, 1), (1, 1, 1)]
     assert [e.t for e in first.events if e.kind == Kind.LOST] == [15] and not [e for e in first.events if e.kind == Kind.ACK]
 
 
 def test_a_label_has_the_number_of_the_try_from_the_second_on() -> None:
-    assert [Attempt(1, send(0, 1, 3, n)).label for n in (1, 2, 3, 4, 5)] == ["3", "3·2", "3·3", "3·4", "3·5"]
+    sends = History(tuple(send(n, n, 3, n) for n in (1, 2, 3, 4, 5)))
+    assert [fact.label for fact in RunView(sends).events] == ["3", "3·2", "3·3", "3·4", "3·5"]
 
 
 def test_what_was_told_and_decided(lost_ack: History) -> None:
