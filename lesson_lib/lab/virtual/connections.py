@@ -86,16 +86,11 @@ class End:
         return data
 
     def send(self, data: Any) -> int:
-        if self.closed:
-            raise OSError(errno.EBADF, "closed")
-        self.transmit(bytes(data))
-        return len(data)
-
-    sendall = send
-
-    def write(self, data: Any) -> None:
         if not self.closed:
             self.transmit(bytes(data))
+        return len(data)
+
+    sendall = write = send
 
     async def drain(self) -> None:
         if self.is_closing():
@@ -108,7 +103,7 @@ class End:
         """Hang up."""
         if not self.closed and hasattr(self, "other"):
             self.transmit(None)
-        self.closed = True
+        self.closed = self.readable = True  # it reads the end
         self.reader.feed_eof()
 
     abort = close

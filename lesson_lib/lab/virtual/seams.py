@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import importlib
 import inspect
 import itertools
 import random
@@ -38,7 +37,6 @@ from lesson_lib.lab.virtual import connections
 from lesson_lib.lab.virtual.world import EPOCH, Condition, VirtualThread, VirtualWorld, virtual_event
 
 WAITING_ROOMS = ("kafka.", "lesson_lib.lab.", "lesson_lib.proxy.", "lesson_lib.broker.", "lesson_lib.wire.")
-LOADED_LATE = "lesson_lib.lab.cost"
 SEAMS = (Sender.run, Sender.run_once, selector.Task, selector.NetworkSelector, KafkaNetSocket)
 KNOWN_VERSION, KNOWN_SEAMS = "3.0.12", "7a0d4575e6f89cd8"
 RANDOM = ("choice", "shuffle", "uniform", "random", "randint")
@@ -56,7 +54,6 @@ def enter() -> VirtualWorld:
         raise LessonError(f"The virtual world was made for kafka-python {KNOWN_VERSION}, and the inside of "
                           f"kafka-python {kafka.__version__} is another: install "
                           f"kafka-python=={KNOWN_VERSION}, or use start_lab(world='sockets').")
-    importlib.import_module(LOADED_LATE)
     world = VirtualWorld()
     _open.append(world)
     try:
