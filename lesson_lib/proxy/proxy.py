@@ -389,7 +389,7 @@ class ProxyConnection:
     @staticmethod
     def _pairs(read: ReadRequest, frame: bytes) -> list[tuple[BatchSent, Any]]:
         """Each batch with the answer to it, where there is one."""
-        answers = frames.batch_answers(read.request, frame)
+        answers = frames.batch_answers(read.request.api_version, frame)
         return [(batch, answers[batch.partition]) for batch in read.sent if batch.partition in answers]
 
     def _happen(self, name: str) -> None:
