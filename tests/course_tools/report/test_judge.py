@@ -9,7 +9,7 @@ import pytest
 
 from course_tools.report.confined import Bounds
 from course_tools.report.copies import Checker, read
-from course_tools.report.learner_values import _done
+from course_tools.report.learner_values import LearnerFunction, _done
 from course_tools.report.model import ItemState
 from lesson_lib import draw
 from lesson_lib.teach.content import Question, all_items, lesson_items
@@ -206,3 +206,22 @@ def test_a_function_may_use_what_stands_above_it(judged: Any) -> None:
     source = str(RULE.right[0]).replace("def ", "import math\nLIMIT = math.inf\ndef unused(): return LIMIT\ndef ", 1)
     source = source.replace("    key", "    unused()\n    key", 1)
     assert judged(f'task = exercise("{RULE.id}")\n{source}')[RULE.id].state == ItemState.RIGHT
+
+
+def test_what_a_function_plays_on_answers_as_it_does_in_the_lesson(judged: Any) -> None:
+    """Objects that it hands out can be played on too, what it returns can be compared, and what it refuses can be caught."""
+    body = ('old = kafka.producer("shop")', "old.begin()", 'old.send("a")', 'reader = kafka.consumer(isolation="read_uncommitted")',
+            'assert reader.poll() == ["a"]', 'new = kafka.producer("shop")', "new.begin()", 'new.send("b")', "try:", "    old.commit()",
+            "except Exception as error:", '    assert "fenced" in str(error)', "else:", '    raise AssertionError("not fenced")',
+            "new.commit()")
+    source = "\n".join(("def play(kafka):", *(f"    {line}" for line in body)))
+    found = judged(f'task = exercise("{PLAY.id}")\n{source}\ntask.check(play)')[PLAY.id]
+    assert found.state == ItemState.RIGHT, found.said
+
+
+def test_a_memory_that_a_rule_has_emptied_is_empty_for_the_next_call() -> None:
+    memory: dict[str, str] = {}
+    LearnerFunction._keep(("batch", memory), {"1": "packed"})
+    assert list(memory.values()) == ["packed"]
+    LearnerFunction._keep(("batch", memory), {})
+    assert memory == {}
