@@ -194,11 +194,6 @@ class Canvas:
     def _below_top(self, points: Sequence[Point]) -> list[Point]:
         return [(x, self.top + y) for x, y in points]
 
-    @property
-    def labels(self) -> list[Text]:
-        """Every text of the picture."""
-        return [mark for mark in self.marks if isinstance(mark, Text)]
-
     def svg(self) -> str:
         """The picture as one `<svg>`, the same text each time; marks of event n are `<g data-event="n">`."""
         size = f'width="{self.width:.0f}" height="{self.height:.0f}"'

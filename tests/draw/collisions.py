@@ -8,10 +8,16 @@ from itertools import combinations
 from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.text import Text
 
+from lesson_lib.draw import canvas as sheet
 from lesson_lib.draw.canvas import Canvas, Rectangle
 from lesson_lib.draw.png import figure_of
 
 TOUCH = 1.0  # pixels that two boxes may share: a box is a little larger than its ink
+
+
+def labels(canvas: Canvas) -> list[sheet.Text]:
+    """Every text of a picture, as its layout wrote it."""
+    return [mark for mark in canvas.marks if isinstance(mark, sheet.Text)]
 
 
 def label_boxes(canvas: Canvas) -> list[tuple[str, Rectangle]]:

@@ -10,6 +10,7 @@ from lesson_lib.draw.run_view import Ranges, RunView
 from lesson_lib.history import History
 from lesson_lib.sim import simulate
 from lesson_lib.teach.scenarios import forged
+from tests.draw.collisions import labels
 from tests.draw.runs import random_pair
 
 
@@ -91,7 +92,7 @@ def test_what_happens_to_the_broker_is_a_line_between_two_arrivals(fault: str, w
     (column, fact), = sheet.chart.happenings.items()
     assert column == 3 and sheet.chart.rows[0].bands[2] == ((0, 0), (1, 1), (2, 2)) and sheet.chart.rows[0].bands[3] == left
     picture = show(history, "arrivals")
-    assert [label.text for label in picture.canvas.labels].count(words) == 1
+    assert [label.text for label in labels(picture.canvas)].count(words) == 1
     assert f'data-event="{fact.index}"' in picture.svg
     arrivals = [x for n, x in enumerate(sheet.xs) if n != column]
     assert arrivals[2] < sheet.xs[column] < arrivals[3]
@@ -99,7 +100,7 @@ def test_what_happens_to_the_broker_is_a_line_between_two_arrivals(fault: str, w
 
 def test_the_legend_names_the_marks_and_keeps_the_rule_to_itself() -> None:
     """Question 6.cuts asks where the marks will lie; the picture before it must not say so."""
-    texts = [label.text for label in show(interleaved(), "arrivals").canvas.labels]
+    texts = [label.text for label in labels(show(interleaved(), "arrivals").canvas)]
     assert {"stored", "refused", "old epoch", "last five batches", "next expected"} < set(texts)
     assert not {"duplicate", "lost on the way"} & set(texts), "only what is drawn"
     assert not [text for text in texts if "dashed" in text or "band" in text or "anywhere" in text]
@@ -117,5 +118,5 @@ def test_a_lost_request_is_in_it() -> None:
 
 def test_above_forty_arrivals_the_batches_from_the_expected_one_are_drawn() -> None:
     few, many = (show(simulate(n), "arrivals").canvas for n in (LONG_RUN, LONG_RUN + 1))
-    assert "sequence" in [label.text for label in few.labels]
-    assert "batches from the one expected" in [label.text for label in many.labels]
+    assert "sequence" in [label.text for label in labels(few)]
+    assert "batches from the one expected" in [label.text for label in labels(many)]

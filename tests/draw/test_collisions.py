@@ -9,7 +9,7 @@ from lesson_lib.draw.canvas import WIDTH, Canvas
 from lesson_lib.draw.picture import READABLE
 from lesson_lib.draw.show import LAYOUTS
 from lesson_lib.sim import simulate
-from tests.draw.collisions import unreadable
+from tests.draw.collisions import labels, unreadable
 from tests.draw.runs import LESSONS, lesson, pipeline, random_pair, transactions
 
 
@@ -62,10 +62,10 @@ def test_a_figure_of_the_lessons_fits_a_notebook(layout: str) -> None:
 
 def test_words_are_broken_only_where_a_picture_would_be_too_wide() -> None:
     """A note, and the memory that names its epoch; the words at a consumer's marks stand in two heights."""
-    few, many = ([label.text for label in show(simulate(n, resend=True, faults={2: "kill producer"})).canvas.labels] for n in (3, 7))
+    few, many = ([label.text for label in labels(show(simulate(n, resend=True, faults={2: "kill producer"})).canvas)] for n in (3, 7))
     assert "P2 epoch 0" in few and "P2\nepoch 0" in many and not {"P2\nepoch 0"} & set(few) and "P2 epoch 0" not in many
     crashed = {"commit": "after", "crash_at": 2}
-    heights = [{round(label.y) for label in show(simulate(n, consumer=crashed)).canvas.labels if label.text.startswith("commits")}
+    heights = [{round(label.y) for label in labels(show(simulate(n, consumer=crashed)).canvas) if label.text.startswith("commits")}
                for n in (2, 4)]
     assert [len(each) for each in heights] == [1, 2]
 

@@ -12,7 +12,7 @@ from lesson_lib.draw.show import LAYOUTS
 from lesson_lib.explorer.wrong_brokers import BufferAndSort
 from lesson_lib.faults import NAMES, parse_script
 from lesson_lib.sim import simulate
-from tests.draw.collisions import unreadable
+from tests.draw.collisions import labels, unreadable
 
 BURST: dict[str, Any] = {"client": "java", "in_flight": 5}
 
@@ -68,7 +68,7 @@ def test_the_fault_is_said_once() -> None:
     picture = compare(simulate(3, faults={2: "lose ack"}), simulate(3, faults={2: "lose request"}))
     assert "Ack lost at request 2: A producer" in picture.alt and "lose" not in picture.alt + "".join(picture.captions)
     assert "Request lost at request 2: The request with batch 1 is lost: it never reaches the broker." in picture.captions
-    assert not [label.text for label in picture.canvas.labels if "lose" in label.text]
+    assert not [label.text for label in labels(picture.canvas) if "lose" in label.text]
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -78,7 +78,7 @@ def test_long_headings_have_more_lines_and_nothing_is_cut(layout: str) -> None:
     runs = [simulate(5, faults=faults, consumer={"isolation": "read_committed"}) for faults in (many, few)]
     assert Heading(runs[0], names_of(runs)[0], 1000).height > Heading(simulate(1), "", 1000).height
     picture = compare(*runs, layout)
-    texts = " ".join(label.text for label in picture.canvas.labels)
+    texts = " ".join(label.text for label in labels(picture.canvas))
     assert texts.count("read_committed") == 2
     assert f"faults: {runs[0].settings.faults}" in texts and runs[1].settings.faults in texts
     assert unreadable(picture.canvas) == []

@@ -13,6 +13,7 @@ import pytest
 from lesson_lib.draw import Picture, compare, show
 from lesson_lib.draw.show import LAYOUTS
 from lesson_lib.errors import LessonError
+from tests.draw.collisions import labels
 from tests.draw.runs import lesson
 
 
@@ -107,7 +108,7 @@ def test_two_runs_are_called_by_what_differs() -> None:
     run = {"values_or_count": 4, "faults": {1: "refuse 19"}, "in_flight": 5, "client": "java"}
     picture = compare(simulate(**run, broker="4.4"), simulate(**run, broker="4.5"))
     assert "Kafka 4.4: A producer" in picture.alt and "Kafka 4.5: A producer" in picture.alt
-    assert [label.text for label in picture.canvas.labels if label.text.startswith("Kafka 4.5: ")]
+    assert [label.text for label in labels(picture.canvas) if label.text.startswith("Kafka 4.5: ")]
     assert "Kafka 4.4  " in picture.table.split("≠")[0]
 
 

@@ -6,6 +6,7 @@ from lesson_lib.draw import show
 from lesson_lib.draw.run_view import RunView
 from lesson_lib.draw.space_time import SpaceTimePanel
 from lesson_lib.history import History, Kind
+from tests.draw.collisions import labels
 from tests.draw.runs import lesson, pipeline, transactions
 
 
@@ -15,15 +16,15 @@ def panel_of(history: History) -> SpaceTimePanel:
 
 def test_every_event_has_its_sentence_in_the_picture() -> None:
     history = lesson("lost ack")
-    texts = [label.text.replace("\n", " ") for label in show(history, "space-time").canvas.labels]
+    texts = [label.text.replace("\n", " ") for label in labels(show(history, "space-time").canvas)]
     assert "The answer for batch 1 is lost: the broker has decided, the producer cannot know." in texts
     assert "The broker remembers batch 1: a duplicate of offset 1. Nothing is stored." in texts
 
 
 def test_a_producer_that_gets_an_id_has_its_name_beside_it() -> None:
-    texts = [label.text for label in show(lesson("a producer dies"), "space-time").canvas.labels]
+    texts = [label.text for label in labels(show(lesson("a producer dies"), "space-time").canvas)]
     assert texts.count("P1 epoch 0") == texts.count("P2 epoch 0") == 1
-    raised = [label.text for label in show(lesson("burst of the Java client"), "space-time").canvas.labels]
+    raised = [label.text for label in labels(show(lesson("burst of the Java client"), "space-time").canvas)]
     assert raised.count("P1 epoch 0") == 1
 
 
@@ -57,6 +58,6 @@ def test_the_last_stable_offset_stays_at_an_open_transaction() -> None:
 
 
 def test_a_partition_without_transactions_has_no_line() -> None:
-    texts = [label.text for label in show(lesson("lost ack"), "space-time").canvas.labels]
+    texts = [label.text for label in labels(show(lesson("lost ack"), "space-time").canvas)]
     assert not [text for text in texts if text.startswith("LSO")]
     assert [f for f in RunView(lesson("lost ack")).events if f.copy]

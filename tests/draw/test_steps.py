@@ -15,6 +15,7 @@ from lesson_lib.draw.words import sentence
 from lesson_lib.explorer.wrong_brokers import BufferAndSort
 from lesson_lib.history import Event, History, Kind
 from lesson_lib.sim import simulate, simulate_pipeline
+from tests.draw.collisions import labels
 from tests.draw.runs import lesson, pipeline, random_pair, transactions
 
 
@@ -174,6 +175,6 @@ def test_where_times_only_count_events_the_picture_says_so() -> None:
     toy = lesson("lost ack")
 
     def says(picture: Picture) -> int:
-        return [label.text for label in picture.canvas.labels].count(COUNTS)
+        return [label.text for label in labels(picture.canvas)].count(COUNTS)
     assert [says(show(toy)), says(show(_on_the_wire(toy))), says(compare(toy, _on_the_wire(toy)))] == [0, 1, 2]
     assert says(compare(toy, lesson("lost ack", idempotence=False))) == 0

@@ -7,13 +7,13 @@ from lesson_lib.draw.canvas import Text
 from lesson_lib.draw.lane_events import MANY_EXCEPTIONS
 from lesson_lib.draw.picture import Picture
 from lesson_lib.sim import simulate
-from tests.draw.collisions import unreadable
+from tests.draw.collisions import labels, unreadable
 
 PATIENCE = {"client": "java", "delivery_timeout_ms": 300, "request_timeout_ms": 100}
 
 
 def texts(picture: Picture) -> list[str]:
-    return [label.text for label in picture.canvas.labels]
+    return [label.text for label in labels(picture.canvas)]
 
 
 def ending(picture: Picture) -> str:

@@ -15,7 +15,7 @@ from lesson_lib.explorer.wrong_brokers import BufferAndSort
 from lesson_lib.history import History, Kind
 from lesson_lib.history.story import as_story, verdict_on
 from lesson_lib.sim import simulate
-from tests.draw.collisions import unreadable
+from tests.draw.collisions import labels, unreadable
 from tests.draw.runs import pipeline, random_pair, transactions, until
 from tests.explorer.beliefs import BELIEFS
 
@@ -95,15 +95,15 @@ def test_table_story_and_captions_say_it() -> None:
 
 
 def test_the_picture_has_it_in_the_log_only_when_it_is_there() -> None:
-    texts = [label.text for label in show(buffered({2: "refuse 19"})).canvas.labels]
+    texts = [label.text for label in labels(show(buffered({2: "refuse 19"})).canvas)]
     assert texts.count("kept,\ntold ok") == texts.count("not in the log") == 2
     assert "1: m1\n2: m2\n3: m3" in texts and not {"2: m2", "3: m3"} & set(texts)
     assert "0 1 2 3" in texts and "0 2" not in texts, "what was kept is remembered when it is stored"
     (group,) = ArrivalChart(RunView(buffered({2: "refuse 19"}))).rows
     assert [group.bands[column] for column in (2, 3, 4)] == [((0, 0),), ((0, 0),), ((0, 0), (1, 1), (2, 2), (3, 3))]
-    arrivals = [label.text for label in show(buffered({2: "refuse 19"}), "arrivals").canvas.labels]
+    arrivals = [label.text for label in labels(show(buffered({2: "refuse 19"}), "arrivals").canvas)]
     assert arrivals.count("kept") == 2 and arrivals.count("kept aside") == 1
-    assert "kept aside" not in [label.text for label in show(simulate(2), "arrivals").canvas.labels]
+    assert "kept aside" not in [label.text for label in labels(show(simulate(2), "arrivals").canvas)]
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

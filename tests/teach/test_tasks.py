@@ -20,6 +20,7 @@ from lesson_lib.teach.tasks import bounded
 from lesson_lib.teach.tasks.learner_rule import SeenBatch
 from lesson_lib.teach.tasks.puzzle import FAULTS, MutantTask, PuzzleTask, schedules
 from lesson_lib.teach.tasks.task import Task, given
+from tests.draw.collisions import labels
 
 TASK = {"id": "0.x", "text": "", "hints": ("one", "two"), "right": (given({}),), "wrong": (), "explanation": "Because."}
 
@@ -329,7 +330,7 @@ def test_a_puzzle_that_only_the_explorer_can_solve_is_the_authors_mistake() -> N
 def test_the_counterexample_shows_the_learners_rule_and_nothing_of_kafkas(rule: Any) -> None:
     """Played again by hand: each verdict is what the rule returns, each box what it remembers then."""
     picture = find("2.own-rule").judge_function(rule).picture
-    words = [(label.event, label.text) for label in picture.canvas.labels if label.event is not None]
+    words = [(label.event, label.text) for label in labels(picture.canvas) if label.event is not None]
     assert not [text for _, text in words if "seq" in text or "epoch" in text or "duplicate" in text.split("\n")[0]]
     answers = [text for _, text in sorted(words) if text.startswith("your rule\n")]
     boxes = [text for _, text in sorted(words) if text.startswith("{")]
