@@ -157,7 +157,7 @@ class StepDrawer:
 
     def flawed(self) -> Step | None:
         """A batch that never reaches the rule."""
-        return self.send(self.next_sequence, self.count(), flaw=self.dice.choice(tuple(FLAWS)))
+        return self.send(self.next_sequence, self.count(), flaw=self.dice.choice(FLAWS))
 
     def new_id(self) -> Step | None:
         """The producer restarts."""

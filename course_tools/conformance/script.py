@@ -18,17 +18,9 @@ from dataclasses import dataclass, replace
 from lesson_lib.core.batch import MAX_SEQUENCE
 from lesson_lib.errors import LessonError
 
-FLAWS = {
-    "crc": "a checksum that does not fit",
-    "offset": "a base offset other than 0",
-    "delta": "a last offset delta that does not fit the record count",
-    "liar": "a record count that is one too high for the records",
-    "empty": "no records",
-    "control": "the control bit",
-    "two": "two batches for one partition in one request",
-    "acks2": "acks=2",
-    "nameless": "transactional records without a transactional id",
-}
+# What can be wrong with a batch before its numbers count: in words under these names in `decision_table`,
+# `control` as D20, `two` as D24.
+FLAWS = ("crc", "offset", "delta", "liar", "empty", "control", "two", "acks2", "nameless")
 KINDS = ("send", "init", "bump", "add", "commit", "abort", "delete", "new")
 TRANSACTION_VERSION_2 = 12  # first version of Produce that asks for it
 
