@@ -124,7 +124,7 @@ def test_a_change_that_changes_nothing_says_so() -> None:
 
 
 @pytest.mark.parametrize(("settings", "word"), [({"acks": 0}, "Idempotence"), ({"faults": {9: "lose ack"}}, "request"),
-                                                ({"faults": {1: "loose ack"}}, "no fault"), ({"broker": "old"}, "broker")])
+                                                ({"faults": {1: "loose ack"}}, "no fault"), ({"broker": "old"}, "Kafka release")])
 def test_what_cannot_be_run_says_why_and_changes_nothing(settings: dict, word: str) -> None:
     ground = playground(2)
     before = ground.run, ground.call
