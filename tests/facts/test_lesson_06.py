@@ -192,6 +192,17 @@ def test_no_client_lets_you_choose_numbers() -> None:
         confluent_kafka.Producer({"bootstrap.servers": "127.0.0.1:1"}).produce("unused", b"m", sequence=0)
 
 
+@pytest.mark.fact("kafka-python-splits")
+def test_kafka_python_splits_what_is_too_large(lab: Lab) -> None:
+    """A batch of several records that is too large for the broker: kafka-python splits it into smaller ones, each with a number
+    of its own."""
+    run = lab.run(4, records_per_batch=2, faults={1: "refuse 10"})
+    first, *later = [(attempt.send.base_sequence, attempt.send.record_count) for attempt in run.attempts]
+    assert first == (0, 2) and later[0] == (0, 1)
+    assert [sequence for sequence, _ in later] == [sum(count for _, count in later[:n]) for n in range(len(later))]
+    assert run.values() == ["m0", "m1", "m2", "m3"] and set(run.told.values()) == {"ok"} and not run.anomalies
+
+
 # What two partitions share
 
 

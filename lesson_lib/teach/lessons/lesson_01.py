@@ -216,8 +216,8 @@ OBSERVATIONS = (
                    lambda run: f"{acks(run)} answers came back, and the log holds {log_words(run)}."),
         ),
         explanation="Only an answer from the broker could bring an offset, and with `acks=0` none comes. "
-                    "`kafka-python` fills in `offset=0` for every record, but that's only a placeholder. So "
-                    "don't use offsets that you got with `acks=0`.",
+                    "`kafka-python` fills in numbers that start from 0 in each batch, but they're only "
+                    "placeholders. So don't use offsets that you got with `acks=0`.",
     ),
 )
 

@@ -205,11 +205,11 @@ RESEND = Question(
                log_is),
     ),
     explanation="A new call of `send` makes a new batch, and it needs a number. The client couldn't know "
-                "whether the broker had stored the old batch under number 0. If it had, the broker would "
-                "take a second batch 0 for a duplicate. If it hadn't, a batch 1 would leave a gap. So the "
-                "client raised its *epoch*, the version number of its producer id, and started again from 0 "
-                "(KIP-360). The new batch is number 0 of epoch 1, which the broker has never seen. The "
-                "application made this copy, and nothing in Kafka can recognise it.",
+                "whether the broker had stored the old batch, whose sequence was 0. If it had, it would take "
+                "a new batch with sequence 0 for a duplicate. If it hadn't, a new batch with sequence 1 "
+                "would leave a gap. So the client raised its *epoch*, the version number of its producer id, "
+                "and started again from 0 (KIP-360). The new batch has sequence 0 in epoch 1, and the broker "
+                "has never seen that. The application made this copy, and nothing in Kafka can recognise it.",
 )
 
 NEXT_RECORD = Question(
@@ -229,8 +229,8 @@ NEXT_RECORD = Question(
         Option("Nothing: it's never sent, and never reported.",
                lambda run: run.values() == ["m0"] and run.told.get(1, "unknown") == "unknown"),
     ),
-    explanation="kafka-python 3.0.12 had retried `m0` before its time ran out. After that, this producer "
-                "never sends again, whatever the network does. No exception tells you.",
+    explanation="kafka-python 3.0.12 had already sent `m0` twice when it gave up. If it gives up after a "
+                "retry, the producer never sends again, whatever the network does. No exception tells you.",
 )
 
 CONSUMER = Question(
@@ -263,7 +263,8 @@ SAW_CONSUMER = Question(
                lambda run, other: f"it saw {read_words(other)}."),
     ),
     explanation="Handle first, and you get at least once. Commit first, and you get at most once. If "
-                "handling a record means writing to Kafka, lesson 7 does both in one step.",
+                "handling a record means writing to Kafka, the write and the commit can be one step. Lesson "
+                "7 shows how.",
 )
 
 KINDS = (*FAULTS, "kill producer")

@@ -297,9 +297,9 @@ OWN = Question(
                "more in flight means more copies",
                "with idempotence on they come again in the same order, and a rule that passed lesson 2 "
                "recognises each."),
-        Option("A refusal: then only one batch comes again.", True),
+        Option("A refusal: the batches behind it arrive first.", True),
     ),
-    explanation="The batches behind a refused one arrive before it comes again. Your rule can only say yes "
+    explanation="The refused batch comes again, but by then the others are there. Your rule can only say yes "
                 "or no. So it stores those first, and then it's too late for the one in front.",
 )
 
@@ -363,10 +363,10 @@ PARTITIONS = Question(
 ONE_EPOCH = Question(
     id="6.one-epoch", kind="prediction", scenario=SHARED_EPOCH, control=OWN_NUMBERS,
     text="Six records take turns between two partitions, with five requests in flight. On partition 0 the "
-         "broker turns a batch away for now, so it refuses the next one there with error 45. librdkafka "
-         "answers that by raising its epoch. The Java client only resends here: it can see that an earlier "
-         "batch is still missing. On partition 1 one ack is lost: `m5` is stored, and the client doesn't "
-         "know it. What does partition 1 hold in the end?",
+         "broker turns a batch away for now. So the next one there comes too early, and gets error 45. The "
+         "Java client answers that by resending both, and keeps its epoch. librdkafka raises its epoch. "
+         "Meanwhile, on partition 1, the ack of `m5` gets lost: `m5` is stored, but the client doesn't know. "
+         "What does partition 1 hold in the end?",
     options=(
         Option("`m1 m3 m5` with both, and every record gets an ok.",
                lambda rd, java: rd.values(1) == java.values(1) == ["m1", "m3", "m5"] and rd.told[5] == "ok",

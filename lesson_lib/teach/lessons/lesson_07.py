@@ -336,7 +336,7 @@ UNREAD_FUTURE = Question(
          "lost. The application doesn't look at that future and calls `commit_transaction()`. What does the "
          "log hold afterwards?",
     options=(
-        Option("Nothing that a `read_committed` consumer receives: the commit fails.",
+        Option("`order`, but not committed: the commit fails.",
                lambda run: fate(run, "order") != "committed",
                "kafka-python checks every send at commit",
                lambda run: f"`order` is {fate(run, 'order')}: the log holds {cells_words(run)}."),
