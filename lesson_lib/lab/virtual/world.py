@@ -230,10 +230,10 @@ class VirtualThread:
             goes_on = False
         if not goes_on:
             self._end()
-        elif self._selector and not self._selector.ready():
+        elif self._selector and self._until > self._world.now and not self._selector.ready():
             self._selector.sleeper = self
             self._next = self._world.call_at(self._until, self._turn)
-        else:
+        else:  # it is busy, or wants to sleep for less than the clock can show
             self._world.count_turn()
             self._next = self._world.call_soon(self._turn)
 

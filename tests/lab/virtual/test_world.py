@@ -185,6 +185,14 @@ def test_who_looks_again_and_again_gets_the_answer(lab: Lab) -> None:
     assert len(found) == 1
 
 
+@pytest.mark.parametrize("linger_ms", [1, 7, 50, 200, 300, 333, 1000])
+def test_who_lingers_for_less_than_the_clock_can_show_gets_there(lab: Lab, linger_ms: int) -> None:
+    """What is left of a linger can be less than the last digit of the clock: the producer then asks for a sleep of no length."""
+    topic = lab.topic("slow")
+    with lab.producer(acks=0, linger_ms=linger_ms) as producer:
+        assert [future.get().offset for future in [producer.send(topic, b"m") for _ in range(2)]] == [0, 1]
+
+
 def test_a_killed_producer_keeps_nobody_waiting(lab: Lab, world: VirtualWorld) -> None:
     topic = lab.topic("orders")
     lab.faults({1: "kill producer"})
