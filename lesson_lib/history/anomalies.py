@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.history.event import Event, Kind, LogCell
 from lesson_lib.text_table import times
 
@@ -39,7 +40,8 @@ class Anomaly:
 def find_anomalies(events: Sequence[Event], logs: Mapping[tuple[str, int], Sequence[LogCell]],
                    told: Mapping[int, str]) -> list[Anomaly]:
     """Every anomaly of a finished run, in the order of the table."""
-    sent = _batches_sent(events)
+    split = split_later(events)
+    sent = {batch: first for batch, first in _batches_sent(events).items() if batch not in split}
     stored = {cell.batch for cells in logs.values() for cell in cells if cell.kind == "data"}
     found = [a for cells in logs.values() for a in (*_copies(cells), *_reordered(cells, sent))]
     return [*found, *_lost_writes(stored, told, sent), *_failed_and_stored(stored, told),
@@ -53,6 +55,30 @@ def _batches_sent(events: Iterable[Event]) -> dict[int, Event]:
         if event.kind == Kind.SEND:
             sent.setdefault(event.batch, event)
     return sent
+
+
+def split_later(events: Iterable[Event]) -> set[int]:
+    """The batches that were too large for the broker, and whose records their client sent again in smaller
+    ones: the first of those begins at the same sequence, or without sequences with the same record.
+    """
+    sent: dict[int, Event] = {}
+    too_large: list[Event] = []
+    found: set[int] = set()
+    for event in events:
+        if event.error == ErrorCode.MESSAGE_TOO_LARGE and event.kind == Kind.VERDICT and event.batch in sent:
+            too_large.append(sent[event.batch])
+        elif event.kind == Kind.SEND:
+            if event.batch not in sent:
+                found |= {large.batch for large in too_large if _begins_as(event, large)}
+            sent[event.batch] = event
+    return found
+
+
+def _begins_as(small: Event, large: Event) -> bool:
+    same = (small.lane, small.topic, small.partition) == (large.lane, large.topic, large.partition)
+    begins = (small.base_sequence == large.base_sequence if large.base_sequence >= 0
+              else small.values[:1] == large.values[:1] != ())
+    return same and begins and small.record_count < large.record_count
 
 
 def _places(cells: Iterable[LogCell]) -> list[tuple[int, int]]:

@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from lesson_lib.core.batch import TopicPartition
-from lesson_lib.core.error_codes import ErrorCode
-from lesson_lib.history.anomalies import Anomaly, find_anomalies
+from lesson_lib.history.anomalies import Anomaly, find_anomalies, split_later
 from lesson_lib.history.event import (
     NOWHERE,
     Attempt,
@@ -99,12 +98,11 @@ class History:
     def told(self) -> dict[int, str]:
         """What the application was told of each batch: ok, failed or unknown; nothing where there is none.
 
-        Of a batch that was too large for the broker nothing is told: its records go on in smaller ones.
+        Of a batch that was too large and was split nothing is told: its records go on in smaller ones.
         """
         if self.settings.by_hand:
             return {}
-        split = {e.batch for e in self.of(Kind.VERDICT)
-                 if e.error == ErrorCode.MESSAGE_TOO_LARGE and e.record_count > 1}
+        split = split_later(self.events)
         answers = {e.batch: "unknown" for e in self.events if e.kind == Kind.SEND and e.batch not in split}
         answers.update({e.batch: e.what for e in self.events if e.kind == Kind.REPORT and e.batch >= 0})
         return dict(sorted(answers.items()))

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
+from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.history import Event, History, Kind, LogCell
 
 
@@ -96,3 +100,24 @@ def test_a_position_behind_a_record_that_nobody_read() -> None:
 def test_markers_and_unknown_batches_are_left_alone() -> None:
     cells = (LogCell(0, "m0", 0, 0), LogCell(1, "", -1, 1, "commit"), LogCell(2, "?", -1, 2), LogCell(3, "?", -1, 3))
     assert run(sent(0), cells).anomalies == []
+
+
+SMALLER = {"base_sequence": 0, "record_count": 1, "values": ("a",)}
+
+
+@pytest.mark.parametrize(("sequence", "after", "told", "names"), [
+    (0, SMALLER, {1: "ok"}, []),
+    (-1, {**SMALLER, "base_sequence": -1}, {1: "ok"}, []),  # without idempotence the same record says it
+    (0, {**SMALLER, "base_sequence": 2}, {0: "unknown", 1: "ok"}, ["hole"]),
+    (-1, {**SMALLER, "base_sequence": -1, "values": ("c",)}, {0: "unknown", 1: "ok"}, ["hole"]),
+    (-1, {**SMALLER, "base_sequence": -1, "values": ()}, {0: "unknown", 1: "ok"}, ["hole"]),
+    (0, {**SMALLER, "record_count": 2}, {0: "unknown", 1: "ok"}, ["hole"])])
+def test_a_batch_that_was_split_is_not_missing(sequence: int, after: dict[str, Any], told: dict[int, str], names: list[str]) -> None:
+    """It was too large; its records are in the log in smaller batches, and of itself nothing is told. A client that gives it up
+    leaves a hole."""
+    large = Event(0, Kind.SEND, attempt=1, batch=0, try_no=1, topic="t", values=("a", "b") if after["values"] else (),
+                  base_sequence=sequence, record_count=2)
+    refused = replace(large, t=1, kind=Kind.VERDICT, what="refused", lane="broker", error=ErrorCode.MESSAGE_TOO_LARGE)
+    small = Event(2, Kind.SEND, attempt=2, batch=1, try_no=1, topic="t", **after)
+    history = run([large, refused, small], log(1), {1: "ok"})
+    assert (history.told, history.anomaly_names) == (told, names)
