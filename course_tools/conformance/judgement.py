@@ -32,6 +32,7 @@ NOT_SERVED = ("hung up", "error 35")
 HEADINGS = ("row", "tried", "verdict", "what Apache Kafka does")
 ANY_PRODUCER = {"D1", "D16", "D17", "D18"}  # rows on the way to others, of whoever sends
 TRANSACTION = {"init", "add", "D23 added", "D22"}  # and on the way to the rows of a transaction
+FILLS_THE_LOG = {"producers"}  # whose record makes the partition one that held a record: no cause
 SEVERAL = {"partitions": "a second partition", "producers": "a second producer"}
 OF_A_COORDINATOR = {f"error {code}" for code in (48, 49, 51, 53, 90, 120)}
 
@@ -137,7 +138,7 @@ class Judgement:
                            and each.cause.theirs == one.cause.theirs), None)
             if origin:
                 origin.consequences.append(self.differences.pop(one.cause))
-            elif one.needs:
+            elif one.needs - FILLS_THE_LOG:
                 origins.append(one)
 
     def _needs(self, small: Comparison) -> frozenset[str]:

@@ -50,8 +50,9 @@ def told(judged: Judgement) -> Iterator[str]:
 
 
 def _heading(number: int, one: Difference) -> str:
-    times = "history" if one.histories == 1 else "histories"
-    return f"Difference {number}, in {one.histories} {times}: {one}"
+    times, also = "history" if one.histories == 1 else "histories", one.histories - len(one.found)
+    counted = f" ({also} counted with it)" if also else ""
+    return f"Difference {number}, in {one.histories} {times}{counted}: {one}"
 
 
 def _also(one: Difference) -> str:

@@ -160,6 +160,10 @@ class ServerThread(Server):
             ready.set()
             loop.run_forever()
             loop.run_until_complete(self._end())
+            while late := asyncio.all_tasks(loop):  # who was just being let in was no client yet
+                for task in late:
+                    task.cancel()
+                loop.run_until_complete(asyncio.gather(*late, return_exceptions=True))
         except (OSError, OverflowError) as error:
             failure.append(error)
         finally:

@@ -151,6 +151,16 @@ def test_what_is_on_the_way_to_a_transaction_is_needed_by_a_plain_batch() -> Non
     assert "after add (a partition joins the transaction), and init" in str(origin)
 
 
+def test_what_only_needs_somebody_elses_record_is_no_cause_of_anything() -> None:
+    """A broker that stores what Kafka refuses, in two rows that have nothing in common but a second producer before them."""
+    judged, theirs = Judgement("theirs"), (StepOutcome(0, 0), StepOutcome(0, 1))
+    for last in ("send p0 a e0 s-1 n1", "send p0 - n1 empty"):
+        script = parse(f"send p0 b e0 s0 n1; {last}")
+        judged.take(Comparison(script, ScriptOutcome((StepOutcome(0, 0), StepOutcome(87))), ScriptOutcome(theirs)))
+    judged.settle(lambda one: one.found[0])
+    assert {(one.cause.row, one.histories) for one in judged.by_number()} == {("D19", 1), ("empty", 1)}
+
+
 def test_an_answer_with_another_offset_is_a_difference_of_its_own() -> None:
     """Where a broker answers a duplicate with the end of the log, no log and no error shows it."""
     script, judged = parse("send p0 a e0 s0 n1; send p0 a e0 s0 n1"), Judgement("theirs")
