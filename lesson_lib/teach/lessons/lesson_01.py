@@ -215,9 +215,9 @@ OBSERVATIONS = (
             Option("0, 1 and 2.", lambda run: offsets_told(run) == [0, 1, 2], "ok means stored",
                    lambda run: f"{acks(run)} answers came back, and the log holds {log_words(run)}."),
         ),
-        explanation="Only an answer from the broker could bring an offset, and with `acks=0` none comes. "
-                    "`kafka-python` fills in numbers that start from 0 in each batch, but they're only "
-                    "placeholders. So don't use offsets that you got with `acks=0`.",
+        explanation="Only an answer from the broker could bring an offset, and with `acks=0` none comes. The "
+                    "real `kafka-python` gives each future an offset all the same. It makes these numbers "
+                    "up: they start from 0 in each batch. So don't use offsets that you got with `acks=0`.",
     ),
 )
 

@@ -261,9 +261,9 @@ EXERCISES = (
         id="2.make-log", scenario=scenario(4, in_flight=5, idempotence=False), budget=1,
         goal="the log holds `m0 m1 m3 m2 m1`.", reached=holds("m0", "m1", "m3", "m2", "m1"),
         text="Four records, up to five requests in flight. When a connection drops, the client puts every "
-             "unanswered batch back at the *front* of its send queue, one at a time. It starts with the "
-             "oldest and puts each next one in front. So the newest ends up first in the queue. Make this "
-             "log with one fault: `m0 m1 m3 m2 m1`. `task.check({...: \"...\"})`",
+             "unanswered batch back into its send queue. The oldest goes back first, then the next one in "
+             "front of it, and so on. So the newest is sent first. Make this log with one fault: `m0 m1 m3 "
+             "m2 m1`. `task.check({...: \"...\"})`",
         hints=("Everything after `m0` was sent again, the newest first.",
                "`m1` was stored before the connection dropped, `m2` and `m3` weren't.",
                "How far had the acks got when the connection dropped?"),

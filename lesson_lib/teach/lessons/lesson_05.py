@@ -205,11 +205,12 @@ RESEND = Question(
                log_is),
     ),
     explanation="A new call of `send` makes a new batch, and it needs a number. The client couldn't know "
-                "whether the broker had stored the old batch, whose sequence was 0. If it had, it would take "
-                "a new batch with sequence 0 for a duplicate. If it hadn't, a new batch with sequence 1 "
-                "would leave a gap. So the client raised its *epoch*, the version number of its producer id, "
-                "and started again from 0 (KIP-360). The new batch has sequence 0 in epoch 1, and the broker "
-                "has never seen that. The application made this copy, and nothing in Kafka can recognise it.",
+                "whether the broker had stored the old batch, whose sequence was 0. If the broker had stored "
+                "it, a new batch with sequence 0 would look like a duplicate. If it hadn't, a new batch with "
+                "sequence 1 would leave a gap. So the client raised its *epoch*, the version number of its "
+                "producer id, and started again from 0 (KIP-360). The new batch has sequence 0 in epoch 1, "
+                "and the broker has never seen that. The application made this copy, and nothing in Kafka "
+                "can recognise it.",
 )
 
 NEXT_RECORD = Question(
@@ -230,7 +231,8 @@ NEXT_RECORD = Question(
                lambda run: run.values() == ["m0"] and run.told.get(1, "unknown") == "unknown"),
     ),
     explanation="kafka-python 3.0.12 had already sent `m0` twice when it gave up. If it gives up after a "
-                "retry, the producer never sends again, whatever the network does. No exception tells you.",
+                "retry, the producer never sends again, whatever the network does. The future of `m0` raises "
+                "a timeout, but nothing tells you that the producer is finished.",
 )
 
 CONSUMER = Question(

@@ -220,9 +220,9 @@ EPOCH_QUESTION = Question(
 SIX_QUESTION = Question(
     id="6.six", kind="prediction", scenario=SIX, control=FIVE,
     text="The broker stores everything that is in flight, and then all acks are lost at once. The simulated "
-         "Java client sends the oldest batch again and waits for the answer. One run has five in flight, the "
-         "other six. (A real Java client won't start with six while idempotence is on.) What's different "
-         "with six?",
+         "Java client then resends them. It sends the oldest first, and nothing else until that one is "
+         "answered. One run has five in flight, the other six. (A real Java client won't start with six "
+         "while idempotence is on.) What's different with six?",
     options=(
         Option("Nothing: the broker recognises each batch in both runs.",
                lambda six, five: not twice(six) and not twice(five), "at or below is duplicate",
@@ -300,7 +300,8 @@ OWN = Question(
         Option("A refusal: the batches behind it arrive first.", True),
     ),
     explanation="The refused batch comes again, but by then the others are there. Your rule can only say yes "
-                "or no. So it stores those first, and then it's too late for the one in front.",
+                "or no. So it stores the others, and then it's too late for the refused batch, which should "
+                "have come before them.",
 )
 
 EVERY = Question(
@@ -363,8 +364,8 @@ PARTITIONS = Question(
 ONE_EPOCH = Question(
     id="6.one-epoch", kind="prediction", scenario=SHARED_EPOCH, control=OWN_NUMBERS,
     text="Six records take turns between two partitions, with five requests in flight. On partition 0 the "
-         "broker turns a batch away for now. So the next one there comes too early, and gets error 45. The "
-         "Java client answers that by resending both, and keeps its epoch. librdkafka raises its epoch. "
+         "broker turns a batch away for now. So the next one there comes too early, and gets error 45. Both "
+         "clients resend these two batches. The Java client keeps its epoch, librdkafka raises its own. "
          "Meanwhile, on partition 1, the ack of `m5` gets lost: `m5` is stored, but the client doesn't know. "
          "What does partition 1 hold in the end?",
     options=(

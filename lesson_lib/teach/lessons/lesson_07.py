@@ -279,8 +279,8 @@ ID_QUESTION = Question(
                "a transactional id names a service",
                "each of them would fence the one that started before it."),
         Option("A random one at each start, so that none ever clashes.", False, "an id only has to be unique",
-               "a new process wouldn't fence the old one, and a transaction that it left open would hold "
-               "consumers up."),
+               "the new process wouldn't fence the old one. And if the old one left a transaction open, "
+               "consumers would have to wait for its timeout."),
         Option("One for each instance, which it keeps when it restarts.", True),
     ),
     explanation="The `transactional_id` has to outlive a restart, and no two running processes may share it. "
