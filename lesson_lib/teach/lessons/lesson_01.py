@@ -216,8 +216,8 @@ OBSERVATIONS = (
                    lambda run: f"{acks(run)} answers came back, and the log holds {log_words(run)}."),
         ),
         explanation="Only an answer from the broker could bring an offset, and with `acks=0` none comes. The "
-                    "real `kafka-python` gives each future an offset all the same. It makes these numbers "
-                    "up: they start from 0 in each batch. So don't use offsets that you got with `acks=0`.",
+                    "real `kafka-python` still gives each future an offset. It makes that number up, and "
+                    "starts from 0 in each batch. So don't use offsets that you got with `acks=0`.",
     ),
 )
 

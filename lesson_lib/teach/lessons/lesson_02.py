@@ -188,9 +188,9 @@ TWO_WORLDS_QUESTION = Question(
         Option("No. It's told the same, but the logs differ.",
                lambda a, b: _told(a) == _told(b) and a.values() != b.values()),
     ),
-    explanation="Two worlds, one exception. If the request may have gone out and no answer came back, "
-                "**nobody knows** whether the record is stored. An application that reads this as 'not "
-                "stored' sends the record again, and so makes the copy itself.",
+    explanation="Two worlds, one exception. If the request may have gone out and no answer came back, **you "
+                "can't know** whether the record is stored. An application that reads this as 'not stored' "
+                "sends the record again, and so makes the copy itself.",
 )
 
 REORDER_QUESTION = Question(
@@ -261,9 +261,9 @@ EXERCISES = (
         id="2.make-log", scenario=scenario(4, in_flight=5, idempotence=False), budget=1,
         goal="the log holds `m0 m1 m3 m2 m1`.", reached=holds("m0", "m1", "m3", "m2", "m1"),
         text="Four records, up to five requests in flight. When a connection drops, the client puts every "
-             "unanswered batch back into its send queue. The oldest goes back first, then the next one in "
-             "front of it, and so on. So the newest is sent first. Make this log with one fault: `m0 m1 m3 "
-             "m2 m1`. `task.check({...: \"...\"})`",
+             "unanswered batch back into its send queue, one after the other. It begins with the oldest, and "
+             "puts each further one at the very front. So the newest ends up at the front, and is sent "
+             "first. Make this log with one fault: `m0 m1 m3 m2 m1`. `task.check({...: \"...\"})`",
         hints=("Everything after `m0` was sent again, the newest first.",
                "`m1` was stored before the connection dropped, `m2` and `m3` weren't.",
                "How far had the acks got when the connection dropped?"),

@@ -219,10 +219,10 @@ EPOCH_QUESTION = Question(
 
 SIX_QUESTION = Question(
     id="6.six", kind="prediction", scenario=SIX, control=FIVE,
-    text="The broker stores everything that is in flight, and then all acks are lost at once. The simulated "
-         "Java client then resends them. It sends the oldest first, and nothing else until that one is "
-         "answered. One run has five in flight, the other six. (A real Java client won't start with six "
-         "while idempotence is on.) What's different with six?",
+    text="The broker stores every batch that is in flight, and then all the acks are lost at once. The "
+         "simulated Java client resends the batches. It begins with the oldest, and sends nothing else until "
+         "that one is answered. One run has five in flight, the other six. (A real Java client won't start "
+         "with six while idempotence is on.) What's different with six?",
     options=(
         Option("Nothing: the broker recognises each batch in both runs.",
                lambda six, five: not twice(six) and not twice(five), "at or below is duplicate",
