@@ -231,8 +231,8 @@ NEXT_RECORD = Question(
                lambda run: run.values() == ["m0"] and run.told.get(1, "unknown") == "unknown"),
     ),
     explanation="kafka-python 3.0.12 had already sent `m0` twice when it gave up. If it gives up after a "
-                "retry, the producer never sends again, whatever the network does. The future of `m0` raises "
-                "a timeout, but nothing tells you that the producer is finished.",
+                "retry, the producer never sends again, whatever the network does. The application hears "
+                "that `m0` is unknown, but nothing tells it that the producer is finished.",
 )
 
 CONSUMER = Question(
