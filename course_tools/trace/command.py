@@ -165,7 +165,7 @@ def _told(run: WireHistory, recording: Recording, options: argparse.Namespace, c
     for rule in recording.script.unused(recording.attempts):
         print(f"The fault '{rule}' never happened: {recording.attempts} requests were sent.", file=sys.stderr)
     print(verdict(run))
-    return int(bool(run.anomalies))
+    return int(bool(run.anomalies)) if run.attempts else 2  # in a CI, silence is no success
 
 
 def _as_json(run: WireHistory) -> dict[str, Any]:

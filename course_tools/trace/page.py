@@ -16,13 +16,15 @@ from lesson_lib.history import LogCell
 LAYOUTS = {"lanes": "Over time", "space-time": "Event by event", "arrivals": "As the broker saw it"}
 NOT_SEEN = ("What the application was told cannot be seen on the wire: an ok here is an answer without an "
             "error that reached the client.")
+NOTHING_CAME = ("No produce request came by, so there is nothing to judge: the application has to connect "
+                "to the proxy's address, without TLS and SASL.")
 MOST_SHOWN = 60  # requests that lanes and space-time have room for
 
 
 def verdict(run: WireHistory) -> str:
     """What came out, in a sentence or two."""
     if not run.attempts:
-        return "No produce request came by, so there is nothing to judge."
+        return NOTHING_CAME
     if run.anomalies:
         first, rest = run.anomalies[0], len(run.anomalies) - 1
         more = f" And {rest} more." if rest else ""

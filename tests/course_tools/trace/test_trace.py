@@ -14,6 +14,7 @@ import pytest
 from kafka.admin import KafkaAdminClient, NewTopic
 
 from course_tools.trace.command import main
+from course_tools.trace.page import NOTHING_CAME
 from lesson_lib.__main__ import main as door
 
 APPLICATION = (sys.executable, str(Path(__file__).with_name("application.py")))
@@ -73,7 +74,17 @@ def test_ctrl_c_ends_it_where_somebody_else_starts_the_application() -> None:
     assert re.match(r"Give 127\.0\.0\.1:\d+ to your application", process.stderr.readline())
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
-    assert (process.returncode, out, err) == (0, "No produce request came by, so there is nothing to judge.\n", "")
+    assert (process.returncode, out, err) == (2, f"{NOTHING_CAME}\n", "")
+
+
+def test_an_application_that_speaks_tls_is_told_what_it_needs(capsys: pytest.CaptureFixture[str]) -> None:
+    """A proxy that saw nothing it could read judges nothing, and that is no success."""
+    speaks_tls = ("import os, socket, ssl; host, port = os.environ['KAFKA_BOOTSTRAP_SERVERS'].split(':')\n"
+                  "try: ssl.create_default_context().wrap_socket(socket.create_connection((host, int(port))), server_hostname=host)\n"
+                  "except (ssl.SSLError, OSError) as error: print('failed')")
+    assert main(["--", sys.executable, "-c", speaks_tls]) == 2
+    assert capsys.readouterr().out.splitlines()[-1] == NOTHING_CAME
+    assert "without TLS" in NOTHING_CAME
 
 
 def test_ctrl_c_ends_an_application_that_does_not() -> None:
@@ -83,7 +94,7 @@ def test_ctrl_c_ends_an_application_that_does_not() -> None:
     assert process.stdout.readline() == "up\n"
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=60)
-    assert process.returncode == 0 and "ended with status -15" in err and out.startswith("No produce request")
+    assert process.returncode == 2 and "ended with status -15" in err and out.startswith("No produce request")
 
 
 @pytest.mark.parametrize(("argv", "words"), [

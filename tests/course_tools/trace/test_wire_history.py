@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from course_tools.trace.page import verdict
+from course_tools.trace.page import NOTHING_CAME, verdict
 from course_tools.trace.wire_history import SUSPECTED, WireHistory, from_the_wire
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.history import Event, History, Kind, LogCell
@@ -106,7 +106,7 @@ def test_nothing_is_said_of_what_the_application_was_told() -> None:
 
 
 def test_nothing_came_by() -> None:
-    assert verdict(from_the_wire(History(()))) == "No produce request came by, so there is nothing to judge."
+    assert verdict(from_the_wire(History(()))) == NOTHING_CAME
 
 
 @pytest.mark.parametrize("producer_id", [1, -1])
