@@ -190,7 +190,7 @@ TWO_WORLDS_QUESTION = Question(
     ),
     explanation="Two worlds, one exception. If the request may have gone out and no answer came back, **you "
                 "can't know** whether the record is stored. An application that reads this as 'not stored' "
-                "sends the record again, and so makes the copy itself.",
+                "sends the record again, and in one of the two worlds makes the copy itself.",
 )
 
 REORDER_QUESTION = Question(

@@ -148,7 +148,7 @@ SAW_IDS = Question(
                 "producer is a stranger. The article says that sequence numbers \"reset if the producer "
                 "restarts\", which \"can cause message duplication or loss\". They do start again at 0, but "
                 "under the new id. So no numbers clash, and nothing that was stored is lost. The promise "
-                "holds for one producer id, and such an id lasts for one life of a producer.",
+                "holds for one producer id, and such an id lasts for at most one life of a producer.",
 )
 
 CLOSE = Question(

@@ -290,9 +290,9 @@ OWN = Question(
     text="In lesson 2 your rule stored each record once, with one batch in flight. Now five are in flight. "
          "Which single fault breaks such a rule?",
     options=(
-        Option("None: with one fault it still stores each record once.", False,
+        Option("None: with one fault each record is still there, once and in order.", False,
                "a rule that is right with one batch in flight is right with five",
-               "lesson 3 showed a fault that breaks it."),
+               "in lesson 3 a refusal put a record in the wrong place, or lost it."),
         Option("A connection that drops: then everything in flight comes again.", False,
                "more in flight means more copies",
                "with idempotence on they come again in the same order, and a rule that passed lesson 2 "
@@ -363,11 +363,12 @@ PARTITIONS = Question(
 
 ONE_EPOCH = Question(
     id="6.one-epoch", kind="prediction", scenario=SHARED_EPOCH, control=OWN_NUMBERS,
-    text="Six records take turns between two partitions, with five requests in flight. On partition 0 the "
-         "broker turns a batch away for now. So the next one there comes too early, and gets error 45. Both "
-         "clients resend these two batches. The Java client keeps its epoch, librdkafka raises its own. "
-         "Meanwhile, on partition 1, the ack of `m5` gets lost: `m5` is stored, but the client doesn't know. "
-         "What does partition 1 hold in the end?",
+    text="Six records take turns between two partitions, with five requests in flight. We run this once with "
+         "librdkafka and once with the Java client. On partition 0 the broker turns a batch away for now. So "
+         "the next one there comes too early, and gets error 45. Each client resends these two batches. The "
+         "Java client keeps its epoch. librdkafka raises its epoch. Meanwhile, on partition 1, the ack of "
+         "`m5` gets lost: `m5` is stored, but the client doesn't know. What does partition 1 hold in the "
+         "end?",
     options=(
         Option("`m1 m3 m5` with both, and every record gets an ok.",
                lambda rd, java: rd.values(1) == java.values(1) == ["m1", "m3", "m5"] and rd.told[5] == "ok",
