@@ -90,7 +90,7 @@ RECALL = (
                    lambda run: f"{acks(run)} acks came back, and there wasn't even a consumer."),
             Option("The log holds seven records.", lambda run: len(run.values()) == 7,
                    "offsets count from one",
-                   "offsets count from 0, so there are at least eight."),
+                   "offsets count from 0, so in this log there are eight."),
         ),
         explanation="An ack names a place in a log. It says nothing about who reads it.",
     ),
@@ -260,10 +260,11 @@ EXERCISES = (
     PuzzleTask(
         id="2.make-log", scenario=scenario(4, in_flight=5, idempotence=False), budget=1,
         goal="the log holds `m0 m1 m3 m2 m1`.", reached=holds("m0", "m1", "m3", "m2", "m1"),
-        text="Four records, up to five requests in flight. When a connection drops, the client puts every "
-             "unanswered batch back into its send queue, one after the other. It begins with the oldest, and "
-             "puts each further one at the very front. So the newest ends up at the front, and is sent "
-             "first. Make this log with one fault: `m0 m1 m3 m2 m1`. `task.check({...: \"...\"})`",
+        text="Four records, up to five requests in flight. When a connection drops, the client puts the "
+             "unanswered batches back into its send queue. It takes the oldest first, and puts it at the "
+             "front. Then it puts the next one in front of that, and so on. So the newest ends up at the "
+             "front, and goes out first. Make this log with one fault: `m0 m1 m3 m2 m1`. `task.check({...: "
+             "\"...\"})`",
         hints=("Everything after `m0` was sent again, the newest first.",
                "`m1` was stored before the connection dropped, `m2` and `m3` weren't.",
                "How far had the acks got when the connection dropped?"),

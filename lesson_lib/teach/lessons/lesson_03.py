@@ -299,19 +299,19 @@ OWN = Question(
     id="3.own", kind="prediction",
     scenario=OwnRule(4, {"in_flight": 4, "faults": {2: "refuse 6"}, "client": "java"}),
     text="Four requests are in flight. The broker refuses `m1` with error 6 before your rule even sees it. "
-         "By the time the client sends `m1` again, `m2` and `m3` have arrived. Will `m1` be in its place in "
-         "the log?",
+         "By the time the client sends `m1` again, `m2` and `m3` have arrived. Will all four be in their "
+         "places in the log?",
     options=(
         Option("Yes: `m0 m1 m2 m3`.", lambda run: run.values() == ["m0", "m1", "m2", "m3"],
                "the broker puts a late batch where it belongs", log_is),
-        Option("No. It comes last, or it's missing.",
-               lambda run: run.values() in (["m0", "m2", "m3", "m1"], ["m0", "m2", "m3"])),
+        Option("No. `m1` comes last, or something is missing.",
+               lambda run: bool(run.values()) and run.values() != ["m0", "m1", "m2", "m3"]),
         Option("No. None of the four is stored.", lambda run: not run.values(),
                "a refusal stops everything behind it", log_is),
     ),
-    explanation="A log only grows at its end. Once `m2` and `m3` are stored, a rule can put `m1` behind "
-                "them or drop it. To keep the place of `m1` free, the broker would have had to refuse `m2` "
-                "and `m3`.",
+    explanation="A log only grows at its end. Once `m2` and `m3` are stored, a rule can put `m1` behind them "
+                "or drop it. And if it drops `m2` and `m3`, because they come too early, those two are lost. "
+                "To keep the order, the broker would have had to refuse them.",
 )
 
 ITEMS = (*RECALL, SAME_CONTENT, SAME_ATTEMPT, SAW_NUMBERS, ORDER, MEANING, SEAT, OTHER_BYTES, *EXERCISES,

@@ -290,11 +290,11 @@ EXERCISES = (
     ),
     PuzzleTask(
         id="5.no-resend", scenario=scenario(3, idempotence=True, resend=False), budget=2, kinds=KINDS,
-        goal="`m1` is in the log twice, although the application never sends anything again.",
+        goal="`m1` is in the log twice, although the application sent it only once.",
         reached=lambda run: copies(run, "m1") > 1,
-        text="Three records, and the application never sends anything again (`resend=False`). With up to two "
-             "faults (lose ack, lose request, refuse 19, store and answer 20, repeat, kill producer), get "
-             "`m1` into the log twice. `task.check({...: \"...\"})`",
+        text="Three records, and the application sends each of them only once (`resend=False`). With up to "
+             "two faults (lose ack, lose request, refuse 19, store and answer 20, repeat, kill producer), "
+             "get `m1` into the log twice. `task.check({...: \"...\"})`",
         hints=("What does the second producer send, after the first was killed?",
                "The check tries every script before it agrees that it's impossible."),
         right=(given("impossible"),),

@@ -122,8 +122,9 @@ RECALL = (
             Option("Its sequence number was lower.", False, "sequences are compared across producers",
                    "sequences are compared within one producer id only."),
         ),
-        explanation="Such a producer id belongs to one life of a producer. In this lesson you'll meet "
-                    "producers that keep theirs when they restart.",
+        explanation="Without a `transactional_id`, a producer id belongs to one life of a producer. In this "
+                    "lesson you'll meet producers that have one, and keep their producer id when they "
+                    "restart.",
     ),
     Question(
         id="7.recall-unknown", kind="recall",
