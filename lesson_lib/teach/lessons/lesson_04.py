@@ -192,8 +192,9 @@ FAR = Question(
     ),
     explanation="With idempotence on, kafka-python keeps only one batch per partition in flight, so forty "
                 "batches take forty round trips. With it off, up to five are in flight at a time. That's "
-                "eight round trips at best, and about ten in our runs. The Java client keeps up to five "
-                "in flight in both cases, and librdkafka at least five, so they aren't slowed down like that.",
+                "eight round trips at best, and about ten in our runs. The Java client allows five in "
+                "flight in both cases. librdkafka allows five with idempotence on, and more with it off. So "
+                "neither is slowed down like that.",
 )
 
 

@@ -123,8 +123,8 @@ RECALL = (
                    "sequences are compared within one producer id only."),
         ),
         explanation="Without a `transactional_id`, a producer id belongs to one life of a producer. In this "
-                    "lesson you'll meet producers that have one, and keep their producer id when they "
-                    "restart.",
+                    "lesson you'll meet producers with a `transactional_id`. They keep their producer id "
+                    "when they restart.",
     ),
     Question(
         id="7.recall-unknown", kind="recall",
@@ -363,11 +363,11 @@ COMMIT_RAISES = Question(
         Option("It may be committed or not.", True),
     ),
     explanation="Lesson 2's two worlds again. With Java, after a timeout, call `commitTransaction()` again, "
-                "and don't abort (`KafkaProducer` javadoc). In kafka-python 3.0.12 neither works: after such "
-                "a timeout, the producer can't commit and can't abort. So close it and start a new one with "
-                "the same `transactional_id`. Its `init_transactions()` waits until the old transaction is "
-                "either committed or aborted. In a program that reads, works and writes, the committed "
-                "offset then tells you which.",
+                "and don't abort (`KafkaProducer` javadoc). With kafka-python 3.0.12 you can't do that: "
+                "after such a timeout, its producer can neither commit nor abort. So close it and start a "
+                "new one with the same `transactional_id`. Its `init_transactions()` waits until the old "
+                "transaction is either committed or aborted. In a program that reads, works and writes, the "
+                "committed offset then tells you which.",
 )
 
 EXERCISES = (
