@@ -92,3 +92,14 @@ def test_the_least_large_number_is_found_in_few_steps() -> None:
 
     assert str(shrink(parse("send p0 a e0 s0 n1; send p0 a e0 s2147483647 n1"), happens)) == "v9: send p0 a e0 s1073741825 n1"
     assert len(asked) < 2_000
+
+
+def test_what_can_each_go_alone_goes_together() -> None:
+    """Eight steps that nobody needs cost two rounds, not eight."""
+    start, asked = parse("; ".join(["send p0 - n1"] * 8 + ["send p0 a e0 s0 n1"])), list[list[Script]]()
+
+    def happens(scripts: Sequence[Script]) -> list[bool]:
+        asked.append(list(scripts))
+        return [any(step.producer == "a" for step in script.steps) for script in scripts]
+    assert str(shrink(start, happens)) == "v9: send p0 a e0 s0 n1"
+    assert len(asked[0]) == 9 and str(asked[1][0]) == "v9: send p0 a e0 s0 n1"
