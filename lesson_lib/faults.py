@@ -10,7 +10,8 @@ To add a fault: put it into the tables below, and carry it out in both worlds. I
 `sim/network.py` for a message, `sim/toy_broker.py` for an answer, `sim/sender.py` for a producer; behind the
 proxy `proxy/proxy.py`. What happens to a broker is done by `befall` and in
 `EmbeddedBroker.hooks`. Its words in a picture's heading are in `draw/heading.py`. To have it explored too:
-`KINDS` and `_add_faults` in `explorer/moves.py`, and `explorer/replay.py`.
+`KINDS` and `_add_faults` in `explorer/moves.py`, and `explorer/replay.py`. The menus of the playground
+(`teach/playground.py`) and the puzzles (`teach/tasks/puzzle.py`) offer a few of them.
 
 Kafka answers in order on one connection, so one answer cannot go missing alone. All faults that break a
 connection are one: from attempt n on, the connection lets K more requests through to the broker and J answers
@@ -250,7 +251,7 @@ class Fate:
         return self.since <= handled, self.since <= answered
 
     @property
-    def tears_now(self) -> bool:
+    def drops_now(self) -> bool:
         """Whether all that the cut lets through is through."""
         return self._cut is not None and self.drops and self.since >= max(self._cut[0], 1)
 

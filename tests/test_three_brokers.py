@@ -152,7 +152,7 @@ def test_a_fault_of_the_broker(run: Run, broker: str, row: Row, idempotence: boo
 @pytest.mark.parametrize(("faults", "log", "anomalies"), BURSTS, ids=lambda value: str(value) if isinstance(value, dict) else "")
 @pytest.mark.fact("retry-overtaken", "retries-reversed")
 def test_five_at_once_without_idempotence(run: Run, faults: dict[int, str], log: str, anomalies: list[str]) -> None:
-    """With several in flight a retry is overtaken, and what was on a torn connection comes back from the newest to the oldest."""
+    """With several in flight a retry is overtaken, and what was on a connection that drops comes back from the newest to the oldest."""
     history = run(5, faults=faults, idempotence=False, in_flight=5, **patience(faults))
     assert (" ".join(history.values()), history.anomaly_names) == (log, anomalies)
 

@@ -42,7 +42,7 @@ def copies(idempotence: bool) -> Callable[[ClientBench], str]:
 
 
 def burst_with_a_lost_ack(bench: ClientBench) -> str:
-    """All are on their way when the connection tears."""
+    """All are on their way when the connection drops."""
     return log(bench.play("1: lose ack", [BURST], hold=[min(BURST, bench.in_flight_off)],
                           idempotence=False).history)
 

@@ -58,7 +58,7 @@ def main(argv: list[str]) -> int:
         run = history_of(recording, broker)
     rest = " …" * (len(application) > 1)  # the application's arguments may hold a password
     command = shlex.join(["python", "-m", "lesson_lib", "trace", *argv[:at + 2]]) + rest
-    return _told(run if options.values else without_values(run), recording, options, command)
+    return _report(run if options.values else without_values(run), recording, options, command)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -156,8 +156,8 @@ def _first_offsets(recording: Recording) -> dict[TopicPartition, int]:
     return since
 
 
-def _told(run: WireHistory, recording: Recording, options: argparse.Namespace, command: str) -> int:
-    """Write what was asked for, and say what came of it; 1 for an anomaly, else 0."""
+def _report(run: WireHistory, recording: Recording, options: argparse.Namespace, command: str) -> int:
+    """Write what was asked for, and say what came of it. 0, or 1 for an anomaly, 2 for silence."""
     if options.html:
         write(options.html, page(run, command))
     if options.json:

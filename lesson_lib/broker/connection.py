@@ -2,10 +2,10 @@
 
 A handler registers itself with `@serves("Fetch", 4, 18)`. What a broker of a given release serves is that
 range, cut down to the row of the release in kafka-python's table; a newer release is served as the table's
-newest row.
+newest row. ApiVersions, which tells a client that range, is answered here.
 
-Source: `SocketServer`, `RequestChannel`, `ApiMessageType`. Differs from Kafka in: nothing is said about why a
-connection was closed, as there is no broker log.
+Source: `ApiVersionManager`, `SocketServer`, `RequestChannel`, `ApiMessageType`. Differs from Kafka in:
+nothing is said about why a connection was closed, as there is no broker log.
 """
 
 from __future__ import annotations
@@ -21,12 +21,14 @@ from kafka.protocol.broker_version_data import BROKER_API_VERSIONS
 from lesson_lib.broker.cluster import Cluster
 from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.wire import messages
-from lesson_lib.wire.messages import API_KEYS, API_VERSIONS, ProtocolError, Request
+from lesson_lib.wire.messages import API_KEYS, API_VERSIONS, PRODUCE, ProtocolError, Request
 
 # By Kafka's names, where a field that is left out has the protocol's default; or encoded already.
 Response = dict[str, Any] | bytes
 Handler = Callable[[Cluster, Request], Response | None | Awaitable[Response]]
 IDLE_SECONDS = 600  # connections.max.idle.ms
+TRANSACTION_VERSION = {"name": "transaction.version", "max_version": 2}
+FINALIZED_VERSION = {"name": "transaction.version", "max_version_level": 2, "min_version_level": 2}
 HANDLERS: dict[int, Handler] = {}
 VERSIONS: dict[int, tuple[int, int]] = {}
 
@@ -46,6 +48,27 @@ def served_versions(version: KafkaVersion) -> dict[int, tuple[int, int]]:
     both = {key: (row, VERSIONS[key]) for key, row in BROKER_API_VERSIONS[release].items() if key in VERSIONS}
     return {key: (max(row[0], ours[0]), min(row[1], ours[1])) for key, (row, ours) in both.items()
             if row[1] >= ours[0]}
+
+
+@serves("ApiVersions", 0, 4)
+def handle_api_versions(cluster: Cluster, request: Request) -> bytes:
+    """Each connection begins with it, so it is encoded once."""
+    return _api_versions(cluster.version, request.api_version)
+
+
+@cache
+def _api_versions(version: KafkaVersion, api_version: int) -> bytes:
+    """KIP-35: the versions of each API, and from 4.0 the cluster's features (transaction.version, KIP-584).
+
+    Kafka says that it serves Produce from version 0 on, which it does not since 4.0: librdkafka up to 2.10
+    sends compressed batches uncompressed to a broker that names a higher one (KAFKA-18659).
+    """
+    rows = [{"api_key": key, "min_version": 0 if key == PRODUCE else low, "max_version": high}
+            for key, (low, high) in sorted(served_versions(version).items())]
+    features = {"supported_features": [TRANSACTION_VERSION], "finalized_features": [FINALIZED_VERSION],
+                "finalized_features_epoch": 1} if version.has_transaction_version_2 else {}
+    answer = messages.filled(messages.RESPONSES[API_VERSIONS], {"api_keys": rows, **features})
+    return messages.encode_response(answer, api_version, correlation_id=0)
 
 
 async def serve(cluster: Cluster, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,6 +1,6 @@
 """The events of one run in lanes: where on the axis of time each stands, and what it puts into which row.
 
-A place is (t, k): the k-th thing at time t in its row. A mark's track is the name of its row; `lost`, `torn`
+A place is (t, k): the k-th thing at time t in its row. A mark's track is the name of its row; `lost`, `drop`
 and `code` are no rows, but what is between the lanes takes room there.
 """
 
@@ -14,7 +14,7 @@ from lesson_lib.core.batch import TopicPartition
 from lesson_lib.draw import marks, words
 from lesson_lib.draw.canvas import BAND, LANE, QUIET, SMALL, STORED, TINT, Canvas, line_height, text_width
 from lesson_lib.draw.marks import RowMark
-from lesson_lib.draw.messages import ASIDE, LOST, TORN
+from lesson_lib.draw.messages import ASIDE, DROPS, LOST
 from lesson_lib.draw.run_view import CONSUMER, NOTES, EventInContext, RunView
 from lesson_lib.history import Event, Kind
 
@@ -62,10 +62,10 @@ class LaneEvents:
             event, t = fact.event, self.clock[fact.index] if self.clock else fact.event.t
             group = _group_of(event)
             rank = max(taken[t, group], acks.get((t, event.batch), 0) if event.kind == Kind.REPORT else 0)
-            if event.kind == Kind.TORN:  # behind the answer that came through last
+            if event.kind == Kind.DROP:  # behind the answer that came through last
                 rank = max(rank, taken[t, "producer"], taken[t, "told"])
                 drop, taken[t, "producer"] = (t, rank), rank + 1  # what it sends then comes behind
-            if fact.drop:  # its cross stands on the tear; the ring of the first one above it
+            if fact.drop:  # its cross stands on the drop; the ring of the first one above it
                 rank = max(rank, drop[1])
                 if fact.index not in self.doubts:
                     yield fact.index, drop
@@ -112,8 +112,8 @@ class LaneEvents:
                 yield from _room("lost", "" if fact.drop else "lost ")
                 if fact.index in self.doubts:
                     yield self._belief("unknown", words.told_words(event.batch, "?"), False)
-            case Kind.TORN:
-                yield from _room("try" + lane, TORN)
+            case Kind.DROP:
+                yield from _room("try" + lane, DROPS)
                 yield RowMark("lost", 10, ASIDE + text_width(LOST, bold=True) + 6)
                 yield from (RowMark("broker", 6, 6), RowMark(lane, 6, 6))  # it touches nobody's mark
             case Kind.REPORT:
@@ -221,7 +221,7 @@ def _group_of(event: Event) -> str:
         return "broker"
     if event.kind in (Kind.LOST, Kind.REPORT):
         return "told"
-    return "network" if event.kind == Kind.TORN else event.lane if event.kind in CONSUMER else "producer"
+    return "network" if event.kind == Kind.DROP else event.lane if event.kind in CONSUMER else "producer"
 
 
 def _room(track: str, text: str) -> Iterator[RowMark]:

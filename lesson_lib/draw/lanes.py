@@ -19,7 +19,7 @@ from statistics import median
 from lesson_lib.draw.canvas import DOTTED, LANE, MARGIN, PALE, QUIET, WIDTH, Canvas, line_height, text_width
 from lesson_lib.draw.lane_events import LOG, MIDDLE, TOLD, TRY, LaneEvents, TimePlace, row_of_log
 from lesson_lib.draw.marks import RowMark
-from lesson_lib.draw.messages import TORN, MessageArrow, Segment, draw_messages
+from lesson_lib.draw.messages import DROPS, MessageArrow, Segment, draw_messages
 from lesson_lib.draw.run_view import EventInContext, RunView
 from lesson_lib.draw.words import Telling
 from lesson_lib.history import Kind
@@ -153,12 +153,12 @@ class LanesPanel:
         yield from ((lane, self.y(lane, 14)) for lane in self.view.consumers)
 
     def _connections(self, canvas: Canvas) -> None:
-        """A pale band for each connection, from its first request to its tear or the end."""
+        """A pale band for each connection, from its first request to its drop or the end."""
         first: EventInContext | None = None
         for fact in self.view.events:
             if fact.event.kind == Kind.SEND and first is None:
                 first = fact
-            elif fact.event.kind == Kind.TORN and first is not None:
+            elif fact.event.kind == Kind.DROP and first is not None:
                 self._band(canvas, first, self.x(fact))
                 first = None
         if first is not None:
@@ -211,21 +211,21 @@ class LanesPanel:
         if event.kind == Kind.ACK:
             code = str(event.error.value) if event.error else ""
             return MessageArrow("answer", step, judged, (x, lane + 8), (x, lane + 1), words=code)
-        if event.kind == Kind.TORN:
+        if event.kind == Kind.DROP:
             at = x, self.y("try" + self.run.lanes[fact.index], TRY / 2)
-            return MessageArrow("tear", step, *self._tear(fact), at, words=TORN)
+            return MessageArrow("drop", step, *self._drop_line(fact), at, words=DROPS)
         if event.kind != Kind.LOST:
             return None
         what, start = ("request", sent) if event.what == "request" else ("answer", judged)
         if fact.drop:
-            return MessageArrow(what, step, start, retry=fact.retry, tear=self._tear(fact.drop))
+            return MessageArrow(what, step, start, retry=fact.retry, drop=self._drop_line(fact.drop))
         y, edges = self.y("network"), (0.0, self.y("network", -6), self.width, self.y("network", NETWORK + 2))
         share = NETWORK * SHARES[what]
         crosses = [(x + aside, y + share + down) for aside in ASIDE for down in DOWN if share + down > 8]
         return MessageArrow(what, step, start, retry=fact.retry, crosses=crosses, sides=SIDES[what],
                             edges=edges)
 
-    def _tear(self, drop: EventInContext) -> Segment:
+    def _drop_line(self, drop: EventInContext) -> Segment:
         """Where a connection ends, from its producer down to the broker."""
         x = self.x(drop)
         return (x, self.lane(self.run.lanes[drop.index])), (x, self.lane("broker"))

@@ -1,6 +1,6 @@
 """Messages between two lanes: requests, answers, the ones that were lost on the way, the end of a connection.
 
-A lost message ends on the tear of its connection. One that vanishes without a trace has its cross where it
+A lost message ends on the drop of its connection. One that vanishes without a trace has its cross where it
 and its word lie on nobody else's arrow and on no other word: a spot is tried where it is by default, then
 further and further from there, and the least bad one is taken. All in pixels.
 """
@@ -15,9 +15,9 @@ from lesson_lib.draw import canvas as style
 from lesson_lib.draw.canvas import Canvas, Point, Rectangle, Text, line_height, overlap, text_width
 
 Segment = tuple[Point, Point]
-LOST, TORN = "lost", "connection\ndrops"
+LOST, DROPS = "lost", "connection\ndrops"
 HALF, ASIDE, APART = 8.0, 11.0, 17.0  # half the cross; from there to a word beside it, to one above or below
-NEAR = 30.0, 15.0  # two words that are nearer, along a level or an upright tear, would collide
+NEAR = 30.0, 15.0  # two words that are nearer, along a level or an upright drop, would collide
 ON_TEXT, ON_LINE, WORD_ON_LINE, WORD_ON_OWN = 100.0, 10.0, 6.0, 4.0  # how bad it is
 
 
@@ -58,12 +58,12 @@ class MessageArrow:
     """A request or an answer on its way from `start`: its line ends at `end`, its head at `tip`.
 
     `words` (the error that an answer carries) stand at a `share` of its way. One that is lost has no end: it
-    went with the `tear` of its connection, or it vanished. Then its cross may be at any of `crosses`, the
-    best first, and its word on one of `sides`, within `edges`. A tear counts as a message; its words stand at
+    went with the `drop` of its connection, or it vanished. Then its cross may be at any of `crosses`, the
+    best first, and its word on one of `sides`, within `edges`. A drop counts as a message; its words stand at
     `tip`.
     """
 
-    what: str  # request, answer or tear
+    what: str  # request, answer or drop
     step: int | None
     start: Point
     end: Point = (0.0, 0.0)
@@ -71,7 +71,7 @@ class MessageArrow:
     retry: bool = False
     words: str = ""
     share: float = 0.5
-    tear: Segment | None = None
+    drop: Segment | None = None
     crosses: Sequence[Point] = ()
     sides: Sequence[str] = ()
     edges: Rectangle = (0.0, 0.0, 0.0, 0.0)
@@ -80,18 +80,18 @@ class MessageArrow:
     def words_at(self) -> Point:
         """Where its words stand."""
         (x, y), (to_x, to_y) = self.start, self.tip
-        if self.what == "tear":
+        if self.what == "drop":
             return self.tip
         return x + (to_x - x) * self.share, y + (to_y - y) * self.share
 
     def draw(self, canvas: Canvas) -> None:
         """Its line, its head, its words."""
-        if self.what == "tear":
-            _tear(canvas, self.start, self.end)
+        if self.what == "drop":
+            _drop_line(canvas, self.start, self.end)
         else:
             self._line(canvas, self.end)
             _head(canvas, self.start, self.tip, {"answer": "white"}.get(self.what, self._colour))
-        canvas.text(*self.words_at, self.words, bold=self.what != "tear", backed=True)
+        canvas.text(*self.words_at, self.words, bold=self.what != "drop", backed=True)
 
     def draw_lost(self, canvas: Canvas, spot: LabelSpot) -> None:
         """Only as far as it came: there its line ends in a bold black cross, with the word beside it."""
@@ -144,14 +144,14 @@ class MessageArrow:
 
 def draw_messages(canvas: Canvas, messages: Sequence[MessageArrow]) -> list[Rectangle]:
     """All messages of a run; the crosses of the lost ones keep off the others. What their words take."""
-    torn, vanished = [one for one in messages if one.tear], [one for one in messages if one.crosses]
-    arrived = [one for one in messages if not (one.tear or one.crosses)]
+    with_drop, vanished = [one for one in messages if one.drop], [one for one in messages if one.crosses]
+    arrived = [one for one in messages if not (one.drop or one.crosses)]
     words = [Text(*one.words_at, one.words, bold=True).box for one in arrived if one.words]
     lines = [(one.start, one.end) for one in arrived]
     for one in arrived:
         canvas.event = one.step
         one.draw(canvas)
-    spots = _on_tears(torn)
+    spots = _on_drop_lines(with_drop)
     for one in vanished * 2 if vanished[1:] else vanished:  # a second look, when each can see all the others
         others = {other: spot for other, spot in spots.items() if other is not one}
         ways = [(other.start, (spot.x, spot.y)) for other, spot in others.items()]
@@ -164,14 +164,14 @@ def draw_messages(canvas: Canvas, messages: Sequence[MessageArrow]) -> list[Rect
     return [*words, *(spot.word for spot in spots.values())]
 
 
-def _on_tears(lost: Sequence[MessageArrow]) -> dict[MessageArrow, LabelSpot]:
-    """A spot on its tear for each: what was on the way for longer got further, so that no two ways cross."""
+def _on_drop_lines(lost: Sequence[MessageArrow]) -> dict[MessageArrow, LabelSpot]:
+    """A spot on its drop for each: what was on the way for longer got further, so that no two ways cross."""
     found = {}
-    for tear in dict.fromkeys(one.tear for one in lost if one.tear):
-        those = [one for one in lost if one.tear == tear]
+    for drop in dict.fromkeys(one.drop for one in lost if one.drop):
+        those = [one for one in lost if one.drop == drop]
         requests = [one for one in those if one.what == "request"]
         from_the_producer = [*reversed(requests), *(one for one in those if one.what == "answer")]
-        (x, y), (to_x, to_y) = tear
+        (x, y), (to_x, to_y) = drop
         upright, long = x == to_x, hypot(to_x - x, to_y - y)
         widest, sides = (26.0, ("right", "left")) if upright else (34.0, ("below", "above"))
         step = min(widest, (long - 40) / max(1, len(those) - 1))
@@ -191,7 +191,7 @@ def _head(canvas: Canvas, start: Point, tip: Point, fill: str) -> None:
     canvas.polygon([tip, left, right], fill=fill, layer=4.5)
 
 
-def _tear(canvas: Canvas, start: Point, end: Point) -> None:
+def _drop_line(canvas: Canvas, start: Point, end: Point) -> None:
     """The ragged end of a connection: two jagged lines."""
     (x, y), wide, high = start, end[0] - start[0], end[1] - start[1]
     teeth = max(2, round(hypot(wide, high) / 9))

@@ -23,7 +23,7 @@ Marked = frozenset[tuple[str, int, int]]  # to be tinted: fate, told or read; ba
 CONSUMER = (Kind.READ, Kind.POLL, Kind.WORK, Kind.POSITION, Kind.CONSUMER)  # what stands in a consumer's row
 NOTES = (Kind.INIT, Kind.EPOCH, Kind.PRODUCER, Kind.TXN, Kind.TIMEOUT)  # what is written at a producer's lane
 _FENCES = (ErrorCode.INVALID_PRODUCER_EPOCH, ErrorCode.PRODUCER_FENCED)
-_SURPRISES = (Kind.CONSUMER, Kind.POLL, Kind.LOST, Kind.TORN, Kind.TIMEOUT, Kind.EPOCH, Kind.PRODUCER,
+_SURPRISES = (Kind.CONSUMER, Kind.POLL, Kind.LOST, Kind.DROP, Kind.TIMEOUT, Kind.EPOCH, Kind.PRODUCER,
               Kind.BROKER)
 
 
@@ -247,6 +247,6 @@ class RunView:
                 sent.setdefault(event.attempt, fact)
             elif event.kind == Kind.VERDICT:
                 judged[event.attempt] = fact
-            elif event.kind == Kind.TORN:
+            elif event.kind == Kind.DROP:
                 drop = fact
             yield fact

@@ -19,7 +19,7 @@ from lesson_lib.draw import marks, words
 from lesson_lib.draw.canvas import Canvas, Point, Rectangle, Text, line_height, overlap, text_width
 from lesson_lib.draw.heading import wrap
 from lesson_lib.draw.marks import RowMark
-from lesson_lib.draw.messages import TORN, MessageArrow, Segment, draw_messages
+from lesson_lib.draw.messages import DROPS, MessageArrow, Segment, draw_messages
 from lesson_lib.draw.run_view import NOTES, EventInContext, RunView
 from lesson_lib.draw.words import Telling
 from lesson_lib.history import Event, Kind
@@ -178,7 +178,7 @@ class SpaceTimePanel:
             yield RowMark("", 0, 0, lambda canvas, x, y: self._from_coordinator(canvas, x, y))
         elif kind == Kind.TXN and event.lane == "coordinator":
             yield RowMark("", 0, 0, lambda canvas, x, y: self._to_coordinator(canvas, x, y))
-        elif kind == Kind.TORN:
+        elif kind == Kind.DROP:
             yield RowMark("", 0, 0, high=2 * line_height() + 2)
         if kind in (*NOTES, Kind.BROKER):  # what happens to one lane alone: a bar across it
             fill = "white" if kind == Kind.TXN else style.EDGE
@@ -216,20 +216,20 @@ class SpaceTimePanel:
             first = min(at for lane, at in self.xs.items() if lane.startswith("broker"))
             share = 1 - (first - x) / 2 / (judged[0] - x)  # between the producer and the first broker's lane
             return MessageArrow("answer", step, judged, (x + 9, y), (x + 1, y), words=code, share=share)
-        if event.kind == Kind.TORN:
-            aside = x - 14 - text_width(TORN) / 2, y
-            return MessageArrow("tear", step, *self._tear(fact), aside, words=TORN)
+        if event.kind == Kind.DROP:
+            aside = x - 14 - text_width(DROPS) / 2, y
+            return MessageArrow("drop", step, *self._drop_line(fact), aside, words=DROPS)
         if event.kind != Kind.LOST:
             return None
         what, start = ("request", sent) if event.what == "request" else ("answer", judged)
         left, right = self.x(fact.send.lane), self.broker(fact.send)
         if fact.drop:
-            return MessageArrow(what, step, start, retry=fact.retry, tear=self._tear(fact.drop))
+            return MessageArrow(what, step, start, retry=fact.retry, drop=self._drop_line(fact.drop))
         crosses = [(left + (right - left) * share / 100, y) for share in SHARES[what]]
         return MessageArrow(what, step, start, retry=fact.retry, crosses=crosses, sides=SIDES[what],
                             edges=(left + 2, y - 20, right - 2, y + 20))
 
-    def _tear(self, drop: EventInContext) -> Segment:
+    def _drop_line(self, drop: EventInContext) -> Segment:
         """Where a connection ends, from its producer to the last of the brokers."""
         x, y = self.place(drop)
         return (x, y), (max(at for lane, at in self.xs.items() if lane.startswith("broker")), y)

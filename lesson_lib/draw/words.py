@@ -188,7 +188,7 @@ def _sentence(fact: EventInContext, who: str, batch: str) -> str:
             return f"The request with {batch} is lost: it never reaches the broker."
         case Kind.LOST:
             return f"The answer for {batch} is lost: the broker has decided, the producer cannot know."
-        case Kind.TORN:
+        case Kind.DROP:
             if not fact.awaited:
                 return "The connection drops. No answer was expected, so nobody notices."
             return "The connection drops. Nobody can tell what became of the requests without an answer."

@@ -40,7 +40,7 @@ KINDS = {
 USUAL_KINDS = ("cut", "late", "refuse", "store and answer")
 REFUSE, STORE_AND_ANSWER = (ErrorCode.NOT_LEADER_OR_FOLLOWER.value,
                             ErrorCode.NOT_ENOUGH_REPLICAS_AFTER_APPEND.value)
-TEARS = ("cut", "restart broker", "fail over", "crash broker")
+DROPPING = ("cut", "restart broker", "fail over", "crash broker")
 Queue = tuple[int, ...]
 Steps = list[tuple[str, "SearchState"]]
 
@@ -125,13 +125,13 @@ class Moves:
         self.sent = Memo(self._send)
         self.handled = Memo(self._handle)
         self.answered = Memo(lambda key: clients.number(client.answered(clients[key[0]], key[1])))
-        self.torn = Memo(lambda number: clients.number(client.disconnected(clients[number])))
+        self.dropped = Memo(lambda number: clients.number(client.disconnected(clients[number])))
         self.expired = Memo(lambda number: clients.number(client.expired(clients[number])))
         self.given_up = Memo(self._give_up)
         self.stuck = Memo(self._is_stuck)
         self.waits = Memo(lambda number: bool(clients[number].waiting))
-        self.tears = [kind for kind in TEARS if kind in self.kinds]
-        self.broken = {kind: Memo(partial(self._break, kind)) for kind in TEARS}
+        self.dropping = [kind for kind in DROPPING if kind in self.kinds]
+        self.broken = {kind: Memo(partial(self._break, kind)) for kind in DROPPING}
         self.late, self.refuse, self.store_and_answer, self.timeout = (
             kind in self.kinds for kind in ("late", "refuse", "store and answer", "delivery timeout"))
 
@@ -216,11 +216,11 @@ class Moves:
                     late: tuple[Queue, ...], left: int) -> None:
         """A list that is filled, and no generator: this is the innermost loop of the search."""
         if requests or answers:
-            torn = self.torn[client]
-            for kind in self.tears:
-                found.append((kind, (torn, (), (), self.broken[kind][broker], late, left)))
+            dropped = self.dropped[client]
+            for kind in self.dropping:
+                found.append((kind, (dropped, (), (), self.broken[kind][broker], late, left)))
             if requests and self.late:
-                found.append(("late", (torn, (), (), self.broken["cut"][broker], (*late, requests), left)))
+                found.append(("late", (dropped, (), (), self.broken["cut"][broker], (*late, requests), left)))
         if requests and self.refuse:
             found.append(("refuse", (client, requests[1:], (*answers, REFUSE), broker, late, left)))
         if requests and self.store_and_answer:

@@ -67,7 +67,7 @@ class Replay:
             self.faults.append(f"delivery timeout of batch {oldest_waiting(self.sender.producer).number}")
             self._expire()
         else:
-            self._tear(step)
+            self._drop(step)
 
     @property
     def _connection(self) -> Connection:
@@ -111,13 +111,13 @@ class Replay:
         producer = self.sender.producer
         producer.expired(oldest_waiting(producer))
 
-    def _tear(self, step: str) -> None:
+    def _drop(self, step: str) -> None:
         """The connection is gone with all unanswered on it; with `late` the broker still has requests."""
         arriving = self.wire if step == "late" else []
         self.faults.append(f"{arriving[0].attempt}: late" if arriving else self._cut())
         for request in arriving:
             request.lost = True  # for the producer; nobody draws it as lost
-        self._connection.tear("what it carried arrives late" if arriving else "")
+        self._connection.drop("what it carried arrives late" if arriving else "")
         if step in BROKER_WORDS:
             self.broker.happen(step)
             self.faults.append(f"{self.world.attempts + 1}: {step}")
@@ -126,7 +126,7 @@ class Replay:
         self.wire, self.answers = [], []
 
     def _cut(self) -> str:
-        """The line of a fault script for a torn connection, at the first attempt that had no answer."""
+        """The line of a fault script for a connection that drops, at the first attempt that had no answer."""
         first, handled = self._connection.unanswered[0].attempt, len(self.answers)
         if handled + len(self.wire) == 1:
             return f"{first}: lose {'ack' if handled else 'request'}"

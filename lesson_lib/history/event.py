@@ -20,7 +20,7 @@ class Kind(StrEnum):
 
     SEND = "send"          # the producer hands a produce request to the network
     LOST = "lost"          # what: request | answer
-    TORN = "torn"          # the connection `conn` is gone, everything unanswered on it with it
+    DROP = "drop"          # the connection `conn` is gone, everything unanswered on it with it
     VERDICT = "verdict"    # the broker decided; what: stored | duplicate | refused | kept | dropped
     ACK = "ack"            # the producer sees the answer: error, offset
     TIMEOUT = "timeout"    # the producer stops waiting for an answer (request timeout)

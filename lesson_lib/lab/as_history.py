@@ -84,9 +84,9 @@ def _causes(events: list[Event]) -> dict[int, list[int]]:
         about = {event.batch} if event.kind in CAUSES else set()
         if event.kind == Kind.SEND:
             on_connection.setdefault(event.conn, set()).add(event.batch)
-        if event.kind == Kind.TORN:
+        if event.kind == Kind.DROP:
             dropped[event.conn] = on_connection.pop(event.conn, set())
-        if event.kind in (Kind.TORN, Kind.LOST):  # what is lost with a connection comes before any report
+        if event.kind in (Kind.DROP, Kind.LOST):  # what is lost with a connection comes before any report
             about |= dropped.get(event.conn, set())
         for batch in about:
             found.setdefault(batch, []).append(place)

@@ -150,15 +150,15 @@ class ReadRequest(NamedTuple):
 class ProxyConnection:
     """Serves one client until either side is gone or the script drops the connection.
 
-    `left` is set once the client is gone, `torn` once it was dropped; its attempts are written down in
-    `recording`.
+    `left` is set once the client is gone, `dropped` once the proxy dropped it; its attempts are written down
+    in `recording`.
     """
 
     def __init__(self, proxy: FaultProxy, node: Address, reader: asyncio.StreamReader,
                  writer: asyncio.StreamWriter) -> None:
         self.proxy, self.recording, self.distance = proxy, proxy.recording, proxy.distance
         self.upstream, self.fate = Upstream(proxy, node), Fate()
-        self.left, self.torn = asyncio.Event(), False
+        self.left, self.dropped = asyncio.Event(), False
         self._reader, self._writer = reader, writer
         self._queue: asyncio.Queue[ReadRequest | None] = asyncio.Queue(READ_AHEAD)
         self._unanswered: list[BatchSent] = []
@@ -169,10 +169,10 @@ class ProxyConnection:
         """Until the connection is over; never raises for what clients or brokers do."""
         reading = asyncio.ensure_future(self._read_ahead())
         try:
-            while not self.torn and (read := await self._next()) is not None:
+            while not self.dropped and (read := await self._next()) is not None:
                 await self._handle(read)
         except GONE:
-            self._tear("the broker is gone")
+            self._drop("the broker is gone")
             await self.upstream.look_whether_it_is_there()
         finally:
             reading.cancel()
@@ -192,7 +192,7 @@ class ProxyConnection:
     async def _read_ahead(self) -> None:
         """Read until the client hangs up, sends what is no frame, or is killed."""
         try:
-            while not self.torn:
+            while not self.dropped:
                 request = frames.read_request(await messages.read_frame(self._reader))
                 wanted = self.proxy.recording.wants(request.client_id)
                 if self.proxy.is_dead(request.client_id):  # asked last: it dies before a recording closes
@@ -247,13 +247,13 @@ class ProxyConnection:
         if not drops or self.left.is_set():
             self._end()
 
-    def _tear(self, note: str = "") -> None:
+    def _drop(self, note: str = "") -> None:
         """The connection is gone, and everything unanswered on it is lost."""
-        if self.torn:
+        if self.dropped:
             return
-        self.torn = True
+        self.dropped = True
         if not self.left.is_set():
-            self._note_torn(note)
+            self._note_drop(note)
         self._end()
         for batch in self._unanswered:
             if not batch.settled:
@@ -268,16 +268,16 @@ class ProxyConnection:
     def _client_left(self) -> None:
         """The client closed the connection; where answers were due, it had stopped waiting for them."""
         self.left.set()
-        if self._unanswered and not (self.torn or self.recording.killed):
+        if self._unanswered and not (self.dropped or self.recording.killed):
             for batch in self._unanswered:
                 self.recording.note_about(batch, Kind.TIMEOUT)
-            self._note_torn("the producer closed it")
+            self._note_drop("the producer closed it")
             self._end()
 
-    def _note_torn(self, note: str) -> None:
+    def _note_drop(self, note: str) -> None:
         if self._number:
             lane = self._unanswered[0].event.lane if self._unanswered else "producer"
-            self.recording.note(Event(0, Kind.TORN, "", lane, conn=self._number, note=note))
+            self.recording.note(Event(0, Kind.DROP, "", lane, conn=self._number, note=note))
 
     # what becomes of it
 
@@ -299,8 +299,8 @@ class ProxyConnection:
             await self._answer(request)
         what = f"the answer to {api}" if handled else f"the request {api}"
         self.proxy.recording.note_coordinator_loss(request.client_id, what)
-        if self.fate.tears_now:
-            self._tear()
+        if self.fate.drops_now:
+            self._drop()
 
     async def _pass_on(self, request: Request) -> None:
         if not frames.wants_answer(request):
@@ -345,9 +345,9 @@ class ProxyConnection:
             await self._let_through(read, answered and read.fault.name != "kill producer")
         else:
             self._note_lost(read, "request", self.fate.drops)
-        if self.fate.tears_now:
+        if self.fate.drops_now:
             await self._wait_until_quiet()
-            self._tear()
+            self._drop()
 
     async def _let_through(self, read: ReadRequest, answered: bool) -> None:
         frame = await self._decide(read)
@@ -407,7 +407,7 @@ class ProxyConnection:
         """acks=0: no answer; where there was an error, the broker closes the connection."""
         self._settle(read)
         if any(answer.error_code for _, answer in self._pairs(read, frame)):
-            self._tear("the broker closed it")
+            self._drop("the broker closed it")
 
     # waiting
 

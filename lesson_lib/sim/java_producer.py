@@ -34,7 +34,8 @@ class IdempotentJavaProducer(JavaProducer):
 
     `last_acked` is the last sequence of a partition that was acknowledged, `epoch_of` the epoch that its
     sequences are of. `unresolved`: a batch expired after it was sent, and nobody knows whether the broker has
-    it.
+    it. It raises its epoch after an answer (`_needs_new_epoch`), after a batch that failed (`after_failure`)
+    and once nothing is left in doubt (`_resolve`).
     """
 
     def init_producer_id(self) -> None:
@@ -60,7 +61,7 @@ class IdempotentJavaProducer(JavaProducer):
         stale = bool(unfinished) and self.epoch_of.get(head.partition, 0) != self.producer_epoch
         return not stale and head.partition not in self.unresolved
 
-    def requeue(self, batch: ProducerBatch) -> None:
+    def reenqueue(self, batch: ProducerBatch) -> None:
         """Back to its place in sequence order."""
         queue, order = self.queues[batch.partition], self.unfinished[batch.partition]
         numbered = takewhile(lambda other: other.numbered is not None, queue)

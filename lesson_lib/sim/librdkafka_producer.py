@@ -44,7 +44,7 @@ class LibrdkafkaProducer(Producer):
         ErrorCode.MESSAGE_TOO_LARGE: "MSG_SIZE_TOO_LARGE"}
     successes = (ErrorCode.NONE,)
 
-    def requeue(self, batch: ProducerBatch) -> None:
+    def reenqueue(self, batch: ProducerBatch) -> None:
         """Back to its place in the order of `send` (`rd_kafka_retry_msgq`)."""
         queue = self.queues[batch.partition]
         queue.insert(sum(other.number < batch.number for other in queue), batch)

@@ -29,7 +29,7 @@ class Caller(Protocol):
     def on_answer(self, request: ProduceRequest, answer: ProduceAnswer) -> None:
         """The oldest unanswered request has its answer."""
 
-    def on_torn(self) -> None:
+    def on_drop(self) -> None:
         """The connection is gone, with everything that was unanswered on it."""
 
 
@@ -78,9 +78,9 @@ class Connection:
         """acks=0: no answer; where there was an error, the broker closes the connection."""
         self.unanswered.remove(request)
         if answer.error:
-            self.tear("the broker closed it")
+            self.drop("the broker closed it")
         elif not request.answered:
-            self.clock.after(ONE_WAY_MS, self._tear_if_due)
+            self.clock.after(ONE_WAY_MS, self._drop_if_due)
 
     def deliver(self, request: ProduceRequest, answer: ProduceAnswer) -> None:
         """The producer reads an answer."""
@@ -89,20 +89,20 @@ class Connection:
         elif not self.closed:
             self.unanswered.popleft()
             self.caller.on_answer(request, answer)
-            self._tear_if_due()
+            self._drop_if_due()
 
     def _stop_half_way(self, request: ProduceRequest) -> None:
         """Lost in the middle, or with the connection: that drops when this should have come through."""
         if self.fate.drops:
-            self.clock.after(ONE_WAY_MS, self._tear_if_due)
+            self.clock.after(ONE_WAY_MS, self._drop_if_due)
         else:
             self.clock.after(HALF_WAY_MS, lambda: self.lose(request))
 
-    def _tear_if_due(self) -> None:
-        """Tear once all that the cut lets through is through."""
-        if self.fate.tears_now and not self.closed:
+    def _drop_if_due(self) -> None:
+        """Drop it once all that the cut lets through is through."""
+        if self.fate.drops_now and not self.closed:
             if not any(r.answered or (r.handled and not r.arrived) for r in self.unanswered):
-                self.tear()
+                self.drop()
 
     def lose(self, request: ProduceRequest) -> None:
         """It is lost, or its answer is, and is drawn so once."""
@@ -111,12 +111,12 @@ class Connection:
             self.world.record_request(Kind.LOST, request, "answer" if request.arrived else "request",
                                       lane=self.caller.lane, conn=self.number)
 
-    def tear(self, note: str = "") -> None:
+    def drop(self, note: str = "") -> None:
         """The connection is gone, with everything unanswered."""
         if not self.closed:
             self.closed = True
             self.broker.disconnected()
-            self.world.record(Kind.TORN, conn=self.number, lane=self.caller.lane, note=note)
+            self.world.record(Kind.DROP, conn=self.number, lane=self.caller.lane, note=note)
             for request in self.unanswered:
                 self.lose(request)
-            self.caller.on_torn()
+            self.caller.on_drop()

@@ -44,7 +44,7 @@ class ProducerHost(Protocol):
     def told(self, batch: ProducerBatch, what: str, offset: int | None, error: ErrorCode, note: str) -> None:
         """The application learns how a batch ended."""
 
-    def goes_again(self, batch: ProducerBatch) -> None:
+    def back_off(self, batch: ProducerBatch) -> None:
         """The batch is back in its queue, and waits for its next try."""
 
     def abandon(self, batch: ProducerBatch) -> None:
@@ -142,7 +142,7 @@ class Producer:
                                max_timestamp=batch.created, payload=batch.values)
         return batch.numbered
 
-    def requeue(self, batch: ProducerBatch) -> None:
+    def reenqueue(self, batch: ProducerBatch) -> None:
         """Put back a batch that has to go again: to the front (`RecordAccumulator.reenqueue`)."""
         self.queues[batch.partition].appendleft(batch)
 
@@ -164,8 +164,8 @@ class Producer:
         error = answer.error if answer else None
         if self.may_retry(batch) and self.is_retriable(error):
             batch.retried = True
-            self.host.goes_again(batch)
-            self.requeue(batch)
+            self.host.back_off(batch)
+            self.reenqueue(batch)
         else:
             self.fail(batch, error)
             self.after_failure(batch, error)

@@ -169,7 +169,7 @@ class Sender(ProducerHost, Caller):
         if not self.killed and self.connection:
             self.world.record_request(Kind.TIMEOUT, request, lane=self.lane, conn=self.connection.number,
                                       note=why)
-            self.connection.tear("the producer closed it")
+            self.connection.drop("the producer closed it")
 
     # by the connection
 
@@ -181,7 +181,7 @@ class Sender(ProducerHost, Caller):
         self.producer.answered(request.batch, answer)
         self.wake()
 
-    def on_torn(self) -> None:
+    def on_drop(self) -> None:
         """The connection is gone, with everything that was unanswered on it."""
         for timer in self.timers.values():
             timer.cancel()
@@ -205,7 +205,7 @@ class Sender(ProducerHost, Caller):
         if self.application:
             self.application.on_told(batch, what)
 
-    def goes_again(self, batch: ProducerBatch) -> None:
+    def back_off(self, batch: ProducerBatch) -> None:
         """It waits, twice as long with every try."""
         batch.not_before = self.clock.now + (BACKOFF_MS << batch.tries - 1)
 

@@ -21,7 +21,7 @@ from lesson_lib.sim.messages import ProduceRequest
 TOPIC = "toy"
 ONE_WAY_MS = 10     # from the producer to the broker, and back again
 HALF_WAY_MS = 5     # where a lost message is drawn
-BURST_MS = 2        # between two requests of a burst: all of it is under way before anything can tear
+BURST_MS = 2        # between two requests of a burst: all of it is under way before the connection can drop
 BACKOFF_MS = 20     # between a failure and the second try, reconnecting included; it doubles with every try
 THINK_MS = 10       # what the application takes between an answer and its next send
 

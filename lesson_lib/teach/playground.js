@@ -232,20 +232,20 @@
       return `<path d="M0 0 L-11 -5 L-11 5 Z" fill="${colour}" transform="translate(${b[0]} ${b[1]}) rotate(${angle})"/>`;
     };
     const arrow = (a, b, colour, dash) => line(a, b, colour, dash) + head(a, b, colour);
-    // What is lost with its connection ends on the tear, and no two of them cross: requests above answers, the older nearer to
-    // where it was going. Where the connection stays open there is no tear: it ends midway.
-    const tears = new Map();
+    // What is lost with its connection ends on the drop, and no two of them cross: requests above answers, the older nearer to
+    // where it was going. Where the connection stays open there is no drop: it ends midway.
+    const drops = new Map();
     events.forEach((event, n) => {
       if (!"xy".includes(event.kind)) return;
-      const tear = events.slice(0, n).findLast((e) => "tk".includes(e.kind));
-      if (tear && events.indexOf(tear) > events.indexOf(requests[event.request - 1].sent)) tears.set(event, tear);
+      const drop = events.slice(0, n).findLast((e) => "tk".includes(e.kind));
+      if (drop && events.indexOf(drop) > events.indexOf(requests[event.request - 1].sent)) drops.set(event, drop);
     });
     const end = (event) => {
-      const tear = tears.get(event);
-      if (!tear) return at(event, .5);
-      const there = [...tears.keys()].filter((one) => tears.get(one) === tear), of = (kind) => there.filter((e) => e.kind === kind);
+      const drop = drops.get(event);
+      if (!drop) return at(event, .5);
+      const there = [...drops.keys()].filter((one) => drops.get(one) === drop), of = (kind) => there.filter((e) => e.kind === kind);
       const down = [...of("x").sort((a, b) => b.request - a.request), ...of("y").sort((a, b) => a.request - b.request)];
-      return at(tear, (down.indexOf(event) + 1) / (down.length + 1));
+      return at(drop, (down.indexOf(event) + 1) / (down.length + 1));
     };
     const cross = (p) => `<path d="M${p[0] - 8} ${p[1] - 8} l16 16 m0 -16 l-16 16" stroke="${RED}" stroke-width="3.5"/>`;
     const button = (name, said, a, b, inside) => !alive ? inside : `<g role="button" tabindex="0" data-name="${name}" aria-haspopup="menu" aria-label="${safe(said)}">

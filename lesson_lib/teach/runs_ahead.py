@@ -80,6 +80,6 @@ def _word(event: Event) -> str:
             return brought if event.error else f"a{event.attempt}.{event.offset}"
         case Kind.REPORT if event.offset is None:
             return f"{event.what[0]}{event.batch}"
-        case Kind.TORN:
+        case Kind.DROP:
             return "t"
     return _BEFALLS.get(event.what, "") if event.kind in (Kind.PRODUCER, Kind.BROKER) else ""

@@ -52,7 +52,7 @@ class Server:
         """Listen; afterwards `port` is the real one. LessonError where the port or the address isn't ours."""
         try:
             self._start()
-        except (OSError, OverflowError) as error:  # the second is for a port above 65535
+        except (OSError, OverflowError) as error:  # taken, not ours, or (the second) above 65535
             raise LessonError(f"Nothing can listen on {self.address} ({_reason(error)}); "
                               f"{_advice(error)}.") from None
         atexit.register(self.stop)

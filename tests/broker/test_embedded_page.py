@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from kafka.protocol.broker_version_data import BROKER_API_VERSIONS
 
+from lesson_lib.broker.cluster import SETTINGS
 from lesson_lib.broker.connection import VERSIONS
 from lesson_lib.broker.embedded import NEWEST, EmbeddedBroker
-from lesson_lib.broker.handlers.topics import BROKER_SETTINGS, SETTINGS
+from lesson_lib.broker.handlers.describe import BROKER_SETTINGS
 from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.faults import NAMES
 from lesson_lib.wire.messages import REQUESTS

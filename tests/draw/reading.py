@@ -149,7 +149,7 @@ def crosses(drawing: Drawing) -> list[Point]:
     return sorted({p for p in strokes if strokes.count(p) == 2})
 
 
-def tear(marks: Drawing) -> Shape:
+def drop_line(marks: Drawing) -> Shape:
     """The ragged end of a connection: the darker of two jagged lines."""
     return max((s for s in marks.lines(DARK) if len(s.points) > 2), key=lambda s: s.width)
 

@@ -14,7 +14,7 @@ from lesson_lib.draw.canvas import Rectangle, Text, overlap, text_width
 from lesson_lib.draw.messages import LabelSpot, MessageArrow, Segment, through
 from lesson_lib.history import History, Kind
 from lesson_lib.sim import simulate
-from tests.draw.reading import BLUE, DARK, GREY, MARKS, ORANGE, Drawing, began, crosses, read, tear
+from tests.draw.reading import BLUE, DARK, GREY, MARKS, ORANGE, Drawing, began, crosses, drop_line, read
 from tests.draw.runs import random_pair
 from tests.draw.truth import drawn_events, drop_of
 
@@ -81,7 +81,7 @@ def test_without_answers_the_lost_request_is_told_from_the_one_before_it(layout:
 
 
 @pytest.mark.parametrize("layout", ["lanes", "space-time"])
-def test_what_goes_with_a_connection_ends_on_its_tear_and_no_two_of_them_cross(layout: str) -> None:
+def test_what_goes_with_a_connection_ends_on_its_drop_and_no_two_of_them_cross(layout: str) -> None:
     """With one partition: space-time has a lane for the broker of each, from which answers would have to cross."""
     several = 0
     for seed in range(120):
@@ -92,7 +92,7 @@ def test_what_goes_with_a_connection_ends_on_its_tear_and_no_two_of_them_cross(l
             for n, event in enumerate(events):
                 if event.kind == Kind.LOST and (drop := drop_of(events, n)) is not None:
                     (cross,) = crosses(drawing.of(n))
-                    assert tear(drawing.of(drop)).has(*cross, 4), (seed, event)
+                    assert drop_line(drawing.of(drop)).has(*cross, 4), (seed, event)
                     ways.setdefault(drop, []).append((began(drawing.of(n), cross)[1], cross))
             for those in ways.values():
                 several += len(those) > 2
@@ -100,12 +100,12 @@ def test_what_goes_with_a_connection_ends_on_its_tear_and_no_two_of_them_cross(l
     assert several > 10
 
 
-def test_a_tear_touches_no_mark() -> None:
+def test_a_drop_touches_no_mark() -> None:
     """Also where all is crowded, as in lesson 5."""
     patience = {"client": "java", "delivery_timeout_ms": 300, "request_timeout_ms": 100}
     pair = [simulate(1, faults={"1+": fault}, **patience) for fault in ("lose ack", "lose request")]
     alone = [show(run, "lanes") for seed in range(60) for run in random_pair(seed)]
-    torn = 0
+    drops = 0
     for picture in (compare(*pair), *alone):
         drawing = read(picture.svg)
         marks = [s for s in drawing.filled(BLUE, ORANGE, *MARKS) if s.kind != "polyline" and s.event is not None]
@@ -113,8 +113,8 @@ def test_a_tear_touches_no_mark() -> None:
             left, top, right, bottom = jags.box
             touched = [s for s in marks if s.box[0] < right and s.box[2] > left and s.box[1] < bottom and s.box[3] > top]
             assert not [s for s in touched if s.box[3] - s.box[1] > 15], picture.alt
-            torn += 1
-    assert torn > 20
+            drops += 1
+    assert drops > 20
 
 
 def meet(one: Segment, other: Segment) -> bool:

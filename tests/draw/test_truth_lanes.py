@@ -24,9 +24,9 @@ from tests.draw.reading import (
     began,
     cells,
     crosses,
+    drop_line,
     read,
     rows,
-    tear,
     verdict_mark,
 )
 from tests.draw.truth import (
@@ -174,8 +174,8 @@ def check_lost(lanes: Lanes, n: int, event: Event) -> None:
     assert abs(box.middle[0] - start[0]) < 2 and abs(start[1] - lanes.rows[row]) < 15, (event, start)
     drop = drop_of(lanes.plain, n)
     if drop is not None:  # it came as far as its connection did
-        left, top, right, bottom = tear(lanes.of(drop)).box
-        assert left - 1 < cross[0] < right + 4 and top + 8 < cross[1] < bottom - 8, "on the tear, between both lanes"
+        left, top, right, bottom = drop_line(lanes.of(drop)).box
+        assert left - 1 < cross[0] < right + 4 and top + 8 < cross[1] < bottom - 8, "on the drop_line, between both lanes"
         assert abs(top - lanes.rows[event.lane]) < 2 and abs(bottom - lanes.rows["broker"]) < 2
 
 

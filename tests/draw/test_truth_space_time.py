@@ -20,8 +20,8 @@ from tests.draw.reading import (
     began,
     cells,
     crosses,
+    drop_line,
     read,
-    tear,
     verdict_mark,
 )
 from tests.draw.truth import (
@@ -138,13 +138,13 @@ def check_memory(sheet: SpaceTime, n: int, event: Event, memory: Memory, whose: 
 def check_lost(sheet: SpaceTime, n: int, event: Event) -> None:
     """A cross at the end of a message that began in the row of its send, or of the broker's last verdict on it.
 
-    It is on the tear of the connection that the message went with, or else in the row of its own.
+    It is on the drop_line of the connection that the message went with, or else in the row of its own.
     """
     (cross,) = crosses(sheet.of(n))
     drop = drop_of(sheet.plain, n)
     assert abs(cross[1] - sheet.ys[n if drop is None else drop]) < 2 and "lost" in sheet.of(n).texts()
     if drop is not None:
-        left, _, right, _ = tear(sheet.of(drop)).box
+        left, _, right, _ = drop_line(sheet.of(drop)).box
         assert abs(left - sheet.x(event.lane, event)) < 2 and left + 8 < cross[0] < right - 8
     form, start = began(sheet.of(n), cross)
     kind, lane = (Kind.SEND, event.lane) if event.what == "request" else (Kind.VERDICT, "broker")

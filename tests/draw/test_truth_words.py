@@ -70,7 +70,7 @@ def is_surprise(event: Event, time: int) -> bool:
     """Whether something goes otherwise than planned: what a reader steps to."""
     wrong = {Kind.VERDICT: event.what in ("duplicate", "refused", "kept") or time > 1, Kind.REPORT: event.what != "ok",
              Kind.TXN: event.what in ("fenced", "refused", "timed out")}
-    always = (Kind.CONSUMER, Kind.POLL, Kind.LOST, Kind.TORN, Kind.TIMEOUT, Kind.EPOCH, Kind.PRODUCER, Kind.BROKER)
+    always = (Kind.CONSUMER, Kind.POLL, Kind.LOST, Kind.DROP, Kind.TIMEOUT, Kind.EPOCH, Kind.PRODUCER, Kind.BROKER)
     return wrong.get(event.kind, event.kind in always)
 
 

@@ -138,7 +138,7 @@ def label(event: Event) -> str:
 def drop_of(events: list[Event], n: int) -> int | None:
     """The drop of the connection that a lost message went with: it is told right before all that went with it."""
     before = next((m for m in range(n - 1, -1, -1) if events[m].kind != Kind.LOST), None)
-    together = before is not None and events[before].kind == Kind.TORN and events[before].conn == events[n].conn
+    together = before is not None and events[before].kind == Kind.DROP and events[before].conn == events[n].conn
     return before if together else None
 
 

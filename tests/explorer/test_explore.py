@@ -26,7 +26,7 @@ def test_without_idempotence_one_lost_ack_gives_a_duplicate() -> None:
     assert history.settings.faults == "1: lose ack"
 
 
-def test_without_idempotence_one_torn_connection_reorders() -> None:
+def test_without_idempotence_one_dropped_connection_reorders() -> None:
     history = explore(3, 3, idempotence=False).find("reordered")
     assert history is not None
     assert len(history.values()) == 3
@@ -150,8 +150,8 @@ def test_six_in_flight_are_one_more_than_the_broker_remembers() -> None:
     history = explore(6, 6, 1, broker="4.5").find("copy")
     assert history is not None
     assert history.settings.faults == "1: cut 6 0"
-    lost = [(e.kind, e.attempt) for e in history.of(Kind.TORN, Kind.LOST)]
-    assert lost == [(Kind.TORN, 0), *((Kind.LOST, attempt) for attempt in range(1, 7))]
+    lost = [(e.kind, e.attempt) for e in history.of(Kind.DROP, Kind.LOST)]
+    assert lost == [(Kind.DROP, 0), *((Kind.LOST, attempt) for attempt in range(1, 7))]
     assert (0, "refused", 45) in history.verdicts
 
 

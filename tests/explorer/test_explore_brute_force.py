@@ -108,17 +108,17 @@ class World:
         elif kind == "delivery timeout":
             self.expire()
         else:
-            self.tear(kind)
+            self.drop(kind)
 
-    def tear(self, kind: str) -> None:
+    def drop(self, kind: str) -> None:
         if kind == "late":
             self.old.append(self.out)
         if kind == "restart broker":
             self.broker.restart_clean()
         if kind == "fail over":
             self.broker.rebuild_from_log()
-        torn, self.wire, self.out, self.back = self.wire, [], [], []
-        for record in torn:
+        dropped, self.wire, self.out, self.back = self.wire, [], [], []
+        for record in dropped:
             self.retry(record)
 
     def send(self) -> None:

@@ -38,7 +38,7 @@ def test_what_the_explorer_tells_is_what_the_simulation_tells(script: str, clien
     assert walked
     for one in walked:
         if one.settings.faults == script:
-            for kind in (Kind.INIT, Kind.SEND, Kind.VERDICT, Kind.ACK, Kind.LOST, Kind.TORN, Kind.BROKER, Kind.EPOCH):
+            for kind in (Kind.INIT, Kind.SEND, Kind.VERDICT, Kind.ACK, Kind.LOST, Kind.DROP, Kind.BROKER, Kind.EPOCH):
                 assert [[getattr(e, name) for name in SAME] for e in one.of(kind)] == \
                        [[getattr(e, name) for name in SAME] for e in run.of(kind)], kind
 
@@ -46,9 +46,9 @@ def test_what_the_explorer_tells_is_what_the_simulation_tells(script: str, clien
 def test_a_late_request_is_never_drawn_as_lost_and_its_answer_is() -> None:
     run = explore(**ONE, kinds=("late",)).find("copy")
     assert run is not None and run.settings.faults == "1: late"
-    assert run.of(Kind.TORN)[0].note == "what it carried arrives late"
-    assert steps(run, Kind.SEND, Kind.TORN, Kind.LOST, Kind.VERDICT) == [
-        ("send", "", 1), ("torn", "", 0), ("send", "", 2), ("verdict", "stored", 2), ("verdict", "stored", 1), ("lost", "answer", 1)]
+    assert run.of(Kind.DROP)[0].note == "what it carried arrives late"
+    assert steps(run, Kind.SEND, Kind.DROP, Kind.LOST, Kind.VERDICT) == [
+        ("send", "", 1), (("drop", "", 0)), ("send", "", 2), ("verdict", "stored", 2), ("verdict", "stored", 1), ("lost", "answer", 1)]
     assert [event.conn for event in run.of(Kind.SEND)] == [1, 2]
 
 

@@ -294,8 +294,8 @@ def test_deleted_records_leave_the_memory(kafka_address: str, bench: Forge) -> N
 @pytest.mark.kafka
 @pytest.mark.fact("topic-made-again")
 def test_a_topic_that_was_made_again_knows_nobody(kafka_address: str, bench: Forge, kafka_version: str) -> None:
-    """A topic that was deleted and created again knows no id: up to 4.4 a producer that lives on is stored at the number where it
-    was; from 4.5 on it gets error 45 once."""
+    """A topic that was deleted and created again knows no id: from 2.5 to 4.4 a producer that lives on is stored at the number where
+    it was; from 4.5 on it gets error 45 once, and before 2.5 error 59."""
     bench.send(7, 0, 0), bench.send(7, 0, 1)
     with RawClient(kafka_address) as client:
         topic = bench.bench.topic  # type: ignore[attr-defined]
@@ -305,6 +305,8 @@ def test_a_topic_that_was_made_again_knows_nobody(kafka_address: str, bench: For
     new_rule = KafkaVersion.of(kafka_version).checks_first_sequence_of_new_log
     assert again == ("refused: 45 out of order sequence number" if new_rule else "stored at offset 0")
     assert str(forge("4.5").send(7, 0, 2)) == "refused: 45 out of order sequence number"
+    assert str(forge("2.5").send(7, 0, 2)) == "stored at offset 0"
+    assert str(forge("2.4").send(7, 0, 2)).startswith("refused: 59 ")
 
 
 def make_topic_again(client: RawClient, topic: str) -> None:

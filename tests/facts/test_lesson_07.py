@@ -315,7 +315,7 @@ def with_position(lab: Lab, topic: str, reader: Any, where: TopicPartition) -> L
 @pytest.mark.fact("kafka-python-commits-half")
 def test_kafka_python_commits_what_a_failed_send_left_half(lab: Lab, topic: str) -> None:
     """All or nothing is said of what reached the transaction; kafka-python 3.0.12 does not throw at the commit."""
-    lab.faults({"2+": "lose request silently"})  # on a torn connection the time may end amid a try, which is another exception
+    lab.faults({"2+": "lose request silently"})  # on a connection that drops the time may end amid a try, which is another exception
     careless = started(lab, "careless", **SHORT)
     careless.begin_transaction()
     careless.send(topic, b"order").get()

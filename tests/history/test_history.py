@@ -26,7 +26,7 @@ def lost_ack() -> History:
     one, two, three = ({"attempt": n, "batch": b, "try_no": t} for n, b, t in ((1, 0, 1), (2, 0, 2), (3, 1, 1)))
     events = (
         send(0, 1, 0, base_sequence=0, producer_id=7, producer_epoch=0), Event(10, Kind.VERDICT, "stored", "broker", offset=0, **one),
-        Event(15, Kind.LOST, "answer", **one), Event(20, Kind.TORN),
+        Event(15, Kind.LOST, "answer", **one), Event(20, Kind.DROP),
         send(40, 2, 0, 2, base_sequence=0, producer_id=7, producer_epoch=0),
         Event(50, Kind.VERDICT, "duplicate", "broker", offset=0, **two),
         Event(60, Kind.ACK, offset=0, **two), Event(60, Kind.REPORT, "ok", batch=0, values=("m0",), offset=0),

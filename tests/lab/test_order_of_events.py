@@ -38,7 +38,7 @@ def happened(history: History) -> list[tuple[str, str, int, int]]:
 def test_a_lost_ack_from_the_first_event_to_the_last(lab: Lab) -> None:
     kinds = [(e.kind, e.what, e.batch) for e in lab.run(2, faults={1: "lose ack"}).events if e.kind != Kind.INIT]
     assert kinds == [
-        (Kind.SEND, "", 0), (Kind.VERDICT, "stored", 0), (Kind.TORN, "", -1), (Kind.LOST, "answer", 0),
+        (Kind.SEND, "", 0), (Kind.VERDICT, "stored", 0), (Kind.DROP, "", -1), (Kind.LOST, "answer", 0),
         (Kind.SEND, "", 0), (Kind.VERDICT, "duplicate", 0), (Kind.ACK, "", 0), (Kind.REPORT, "ok", 0),
         (Kind.SEND, "", 1), (Kind.VERDICT, "stored", 1), (Kind.ACK, "", 1), (Kind.REPORT, "ok", 1)]
 
@@ -58,7 +58,7 @@ def test_the_application_is_told_right_behind_the_cause(lab: Lab, settings: dict
     assert never == list(range(len(events) - len(never), len(events)))
     for n in reports[:len(reports) - len(never)]:
         cause = next(e for e in reversed(events[:n]) if e.kind != Kind.REPORT)
-        assert cause.batch == events[n].batch or cause.kind == Kind.TORN, (cause, events[n])
+        assert cause.batch == events[n].batch or cause.kind == Kind.DROP, (cause, events[n])
         if events[n].what == "ok":
             assert cause.kind == Kind.ACK and not cause.error, cause
 
@@ -81,7 +81,7 @@ def fates(run: History) -> list[list[tuple[int, str]]]:
     """What was lost with each connection."""
     events = run.events
     return [[(e.attempt, e.what) for e in takewhile(lambda e: e.kind == Kind.LOST, events[n + 1:])]
-            for n, one in enumerate(events) if one.kind == Kind.TORN]
+            for n, one in enumerate(events) if one.kind == Kind.DROP]
 
 
 def losses_without_their_cause(run: History) -> list[int]:
@@ -92,7 +92,7 @@ def losses_without_their_cause(run: History) -> list[int]:
         if event.kind == Kind.LOST:
             wrong += [event.attempt] * (sent_on[event.attempt] != dropped)
         else:
-            dropped = event.conn if event.kind == Kind.TORN else 0
+            dropped = event.conn if event.kind == Kind.DROP else 0
     return wrong
 
 

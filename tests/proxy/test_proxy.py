@@ -71,7 +71,7 @@ def test_answers_leave_in_order_whoever_gives_them(proxy: FaultProxy, record: Re
         assert [answer(client) for _ in range(7)] == [(0, 0), (19, -1), (0, 1), (0, 2), (0, 3), (20, -1), (0, 5)]
 
 
-def test_a_torn_connection_loses_what_was_sent_behind(proxy: FaultProxy, record: Record) -> None:
+def test_a_dropped_connection_loses_what_was_sent_behind(proxy: FaultProxy, record: Record) -> None:
     recording = record("2: lose ack")
     with RawClient(proxy.address) as client:
         client.versions  # noqa: B018
@@ -82,7 +82,7 @@ def test_a_torn_connection_loses_what_was_sent_behind(proxy: FaultProxy, record:
             answer(client)
     assert recording.wait_until(lambda: recording.open_attempts == 0, 2)
     assert [(e.kind, e.attempt, e.what) for e in recording.events[-4:]] == [
-        (Kind.TORN, 0, ""), (Kind.LOST, 2, "answer"), (Kind.LOST, 3, "request"), (Kind.LOST, 4, "request")]
+        (Kind.DROP, 0, ""), (Kind.LOST, 2, "answer"), (Kind.LOST, 3, "request"), (Kind.LOST, 4, "request")]
 
 
 def test_what_was_refused_and_comes_again_is_the_same_batch_and_what_was_stored_is_not(proxy: FaultProxy, record: Record) -> None:
@@ -136,8 +136,8 @@ def test_a_silent_connection_stays_open_and_answers_nothing_more(proxy: FaultPro
         client.send(ApiVersionsRequest(), 0)
         with pytest.raises(TimeoutError):
             client.receive()
-    assert recording.wait_until(lambda: recording.events[-1].kind == Kind.TORN, 2)
-    assert [e.kind for e in recording.events] == [Kind.SEND, Kind.VERDICT, Kind.LOST, Kind.TIMEOUT, Kind.TORN]
+    assert recording.wait_until(lambda: recording.events[-1].kind == Kind.DROP, 2)
+    assert [e.kind for e in recording.events] == [Kind.SEND, Kind.VERDICT, Kind.LOST, Kind.TIMEOUT, Kind.DROP]
 
 
 def test_a_repeated_request_has_one_answer_and_two_verdicts(proxy: FaultProxy, record: Record) -> None:

@@ -39,19 +39,19 @@ def test_what_was_sent_before_the_fault_is_answered() -> None:
 
 
 @pytest.mark.parametrize(("fault", "requests"), [("lose request", 1), ("lose ack", 1), ("cut 0 0", 1), ("cut 2 1", 2), ("cut 3 0", 3)])
-def test_it_tears_when_everything_is_through_and_not_earlier(fault: str, requests: int) -> None:
+def test_it_drops_when_everything_is_through_and_not_earlier(fault: str, requests: int) -> None:
     fate = Fate()
     for n in range(requests):
-        assert not fate.tears_now
+        assert not fate.drops_now
         fate.take(parse_fault(fault) if n == 0 else DELIVER)
-    assert fate.tears_now and not fate.is_dead
+    assert fate.drops_now and not fate.is_dead
 
 
 @pytest.mark.parametrize("fault", ["lose request silently", "lose ack silently"])
 def test_a_silent_connection_is_dead_and_stays_open(fault: str) -> None:
     fate = Fate()
     fate.take(parse_fault(fault))
-    assert fate.is_dead and not fate.tears_now
+    assert fate.is_dead and not fate.drops_now
 
 
 def test_a_second_fault_on_a_connection_that_is_lost_changes_nothing() -> None:

@@ -84,7 +84,7 @@ def test_a_connection_that_both_the_broker_and_a_fault_end_is_dropped_once(broke
             wrong = batch_bytes([b"m"], producer_id=7, producer_epoch=0, base_sequence=0, wrong={"crc": 1})
             client.send(requests.produce("t", 0, wrong, acks=0))
             assert client.hung_up()
-    assert [(e.kind, e.what) for e in recording.events] == [(Kind.SEND, ""), (Kind.VERDICT, "refused"), (Kind.TORN, "")]
+    assert [(e.kind, e.what) for e in recording.events] == [(Kind.SEND, ""), (Kind.VERDICT, "refused"), (Kind.DROP, "")]
 
 
 def test_of_the_batches_that_were_stored_only_the_newest_are_known(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,8 +18,8 @@ def java(count: int, faults: object = None, **more) -> History:
 def in_flight(run: History) -> int:
     """The most requests that were unanswered at once."""
     level = most = 0
-    for event in run.of(Kind.SEND, Kind.ACK, Kind.TORN):
-        level = {Kind.SEND: level + 1, Kind.ACK: level - 1, Kind.TORN: 0}[event.kind]
+    for event in run.of(Kind.SEND, Kind.ACK, Kind.DROP):
+        level = {Kind.SEND: level + 1, Kind.ACK: level - 1, Kind.DROP: 0}[event.kind]
         most = max(most, level)
     return most
 

@@ -4,7 +4,7 @@ The real client goes through the fault proxy to the embedded broker; it is right
 real client does not do it the same way twice: a second fault on batches that an error answer sent back, unless the proxy waits for all of
 them (they leave in one burst or in several), more than five batches behind a refusal, a batch that expires while the
 connection is down, and which of its two words for a batch that waits after a fatal error the application is told. Its start
-from the bootstrap servers is switched off: it sometimes tears the new connection too. So are the metadata requests without end that
+from the bootstrap servers is switched off: it sometimes drops the new connection too. So are the metadata requests without end that
 a short back-off makes of errors 3 and 6: they too count as in flight, and while the proxy waits for a batch that has no slot it
 answers none of them.
 """

@@ -74,17 +74,17 @@ def test_batches_take_turns_whatever_their_size() -> None:
     assert (run.values(0), run.values(1)) == (["m0", "m1", "m4", "m5"], ["m2", "m3"])
 
 
-def test_a_burst_is_under_way_before_anything_tears() -> None:
+def test_a_burst_is_under_way_before_anything_drops() -> None:
     run = simulate(5, in_flight=5, idempotence=False, faults={1: "lose request"})
     assert [a.lost for a in run.attempts[:5]] == ["request"] * 5
-    assert len(run.of(Kind.TORN)) == 1
+    assert len(run.of(Kind.DROP)) == 1
 
 
 @pytest.mark.parametrize(("fault", "lost"), [("cut 3 1", "answer answer request request"), ("lose ack", "answer" + 4 * " request"),
                                              ("cut 5 0", "answer" + 4 * " answer"), ("lose request", "request" + 4 * " request")])
 def test_the_connection_drops_before_what_was_on_it_is_lost(fault: str, lost: str) -> None:
     events = simulate(5, in_flight=5, idempotence=False, faults={1: fault}).events
-    drop = next(n for n, event in enumerate(events) if event.kind == Kind.TORN)
+    drop = next(n for n, event in enumerate(events) if event.kind == Kind.DROP)
     losses = [n for n, event in enumerate(events) if event.kind == Kind.LOST]
     assert losses == list(range(drop + 1, drop + 1 + len(losses))) and {events[n].t for n in losses} == {events[drop].t}
     assert " ".join(events[n].what for n in losses) == lost
@@ -99,7 +99,7 @@ def test_a_silent_fault_waits_for_the_request_timeout() -> None:
     run = simulate(2, faults={1: "lose ack silently"}, request_timeout_ms=700)
     timeout = run.of(Kind.TIMEOUT)[0]
     assert (timeout.attempt, timeout.t) == (1, 710)
-    assert [(e.kind, e.t) for e in run.of(Kind.LOST, Kind.TORN)] == [(Kind.LOST, 25), (Kind.TORN, 710)]
+    assert [(e.kind, e.t) for e in run.of(Kind.LOST, Kind.DROP)] == [(Kind.LOST, 25), (Kind.DROP, 710)]
     assert run.attempts[1].send.t == 730
 
 
@@ -107,7 +107,7 @@ def test_a_cut_that_waits_for_more_requests_ends_with_the_request_timeout() -> N
     run = simulate(2, faults={1: "cut 3 1"}, request_timeout_ms=700)
     assert run.values() == ["m0", "m1"]
     assert len(run.of(Kind.TIMEOUT)) == 1
-    assert [e.kind for e in run.events if e.t == run.of(Kind.TIMEOUT)[0].t] == [Kind.TIMEOUT, Kind.TORN, Kind.LOST]
+    assert [e.kind for e in run.events if e.t == run.of(Kind.TIMEOUT)[0].t] == [Kind.TIMEOUT, Kind.DROP, Kind.LOST]
 
 
 def test_a_repeated_request_meets_the_broker_twice() -> None:
@@ -120,7 +120,7 @@ def test_acks_0_is_told_ok_at_once_and_learns_nothing() -> None:
     run = simulate(2, acks=0, idempotence=False, faults={1: "refuse 19"})
     assert (run.told, run.values()) == ({0: "ok", 1: "ok"}, [])
     assert run.of(Kind.ACK) == []
-    assert run.of(Kind.TORN)[0].note == "the broker closed it"
+    assert run.of(Kind.DROP)[0].note == "the broker closed it"
     assert run.anomaly_names == ["lost write"]
 
 

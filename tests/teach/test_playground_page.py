@@ -27,7 +27,7 @@ def simulated(key: str) -> History:
 def read_back(run: str) -> list[tuple[Any, ...]]:
     """A run's words as what happens: the kind, the request or batch, and its numbers."""
     names = {">": "send", "s": "stored", "d": "duplicate", "r": "refused", "x": "request lost", "y": "answer lost", "a": "answer",
-             "e": "error", "t": "torn", "o": "told ok", "f": "told failed", "u": "told unknown",
+             "e": "error", "t": "drop", "o": "told ok", "f": "told failed", "u": "told unknown",
              "k": "killed", "n": "started", "b": "restarted", "l": "failed over"}
     return [(names[word[0]], *map(int, filter(None, word[1:].split(".")))) for word in run.split()]
 
@@ -43,8 +43,8 @@ def happened(event: Event) -> tuple[Any, ...] | None:
             return "error" if event.error else "answer", event.attempt, event.error.value if event.error else event.offset
         case Kind.LOST:
             return f"{event.what} lost", event.attempt
-        case Kind.TORN:
-            return ("torn",)
+        case Kind.DROP:
+            return ("drop",)
         case Kind.REPORT if event.offset is None:
             return f"told {event.what}", event.batch
         case Kind.PRODUCER | Kind.BROKER:
@@ -100,7 +100,7 @@ LOST = """() => {
     const box = (e) => { const { x, y, width, height } = e.getBBox(); return [x + width / 2, y + height / 2]; };
     const lost = now('g[role=button]').filter((g) => g.querySelector('path[stroke-width="3.5"]'));
     const lines = lost.map((g) => g.querySelector('line:not(.hit)'));
-    return { crosses: now('path[stroke-width="3.5"]').map(box), tears: now('polyline').map(box),
+    return { crosses: now('path[stroke-width="3.5"]').map(box), drops: now('polyline').map(box),
              lines: lines.map((l) => ['x1', 'y1', 'x2', 'y2'].map((name) => +l.getAttribute(name))) }; }"""
 
 
@@ -113,13 +113,13 @@ def cross(one: list[float], other: list[float]) -> bool:
 
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [1366, 390])
-def test_what_is_lost_with_its_connection_ends_on_the_tear(page: Any, width: int) -> None:
+def test_what_is_lost_with_its_connection_ends_on_the_drop(page: Any, width: int) -> None:
     assert cross([0, 0, 2, 2], [0, 2, 2, 0]) and not cross([0, 0, 2, 0], [0, 1, 2, 1])
     page.set_viewport_size({"width": width, "height": 768})
     page.get_by_label("in flight").select_option("5")
     drawn, across = page.evaluate(LOST), int(width == 390)  # on a phone time runs downward
     assert len(drawn["crosses"]) == len(drawn["lines"]) == 2, "a request and an answer"
-    assert all(min(abs(place[across] - tear[across]) for tear in drawn["tears"]) < 5 for place in drawn["crosses"])
+    assert all(min(abs(place[across] - drop[across]) for drop in drawn["drops"]) < 5 for place in drawn["crosses"])
     assert not cross(*drawn["lines"])
 
 

@@ -1,8 +1,8 @@
-"""Topics, which come and go at once: CreateTopics, DeleteTopics, CreatePartitions, DescribeConfigs,
-DescribeLogDirs.
+"""Topics, which come and go at once: Metadata, CreateTopics, DeleteTopics, CreatePartitions.
 
-Source: `ReplicationControlManager`, `ConfigHelper`. Differs from Kafka in: an answer to CreateTopics leaves
-out the settings, which DescribeConfigs tells; of a broker's settings only three are told.
+Source: `KafkaApis.handleTopicMetadataRequest`, `ReplicationControlManager`. Differs from Kafka in: the
+broker's own topics, such as `__consumer_offsets`, are not there; an answer to CreateTopics leaves out the
+settings, which DescribeConfigs tells.
 """
 
 from __future__ import annotations
@@ -12,12 +12,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from lesson_lib.broker.cluster import (
-    INT,
+    CLUSTER_ID,
     MAX_PARTITIONS,
     NODE_ID,
-    SETTINGS,
     Cluster,
-    Setting,
     Topic,
     is_legal_topic,
     why_refused,
@@ -27,15 +25,36 @@ from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.wire.messages import Request
 
 MAX_PARTITIONS_OF_REQUEST = 10_000  # all topics together (QuorumController.MAX_RECORDS_PER_USER_OP)
-TOPIC, BROKER = 2, 4  # kinds of resources
-KINDS = (TOPIC, BROKER, 8, 16, 32)  # loggers, metrics of clients, groups: nothing is told of these
-SET_ON_TOPIC, DEFAULT = 1, 5  # where a setting comes from
-BROKER_SETTINGS = {
-    "auto.create.topics.enable": Setting(1, "false"),
-    "producer.id.expiration.ms": Setting(INT, "86400000"),
-    "transaction.max.timeout.ms": Setting(INT, "900000"),
-}
 Refusal = tuple[ErrorCode, str] | None
+
+
+@serves("Metadata", 0, 13)
+def handle_metadata(cluster: Cluster, request: Request) -> Response:
+    """Brokers and topics. Topics None means all; version 0 means all by an empty list."""
+    wanted = request.body.topics
+    everything = wanted is None or (request.api_version == 0 and not wanted)
+    topics = ([_describe(topic, cluster.leader_epoch) for topic in cluster.topics.values()] if everything
+              else [_one_topic(cluster, request, topic) for topic in wanted])
+    broker = {"node_id": NODE_ID, "host": cluster.host, "port": cluster.port}
+    return {"brokers": [broker], "cluster_id": CLUSTER_ID, "controller_id": NODE_ID, "topics": topics}
+
+
+def _one_topic(cluster: Cluster, request: Request, wanted: Any) -> Response:
+    topic = cluster.topic(wanted.name, wanted.topic_id)
+    if topic is not None:
+        return _describe(topic, cluster.leader_epoch)
+    legal, may_make = is_legal_topic(wanted.name or ""), request.body.allow_auto_topic_creation
+    if legal and may_make and cluster.auto_create_topics:
+        return _describe(cluster.create_topic(wanted.name), cluster.leader_epoch)
+    illegal = wanted.name is not None and not legal
+    error = ErrorCode.INVALID_TOPIC_EXCEPTION if illegal else cluster.unknown_topic(wanted.name)
+    return {"error_code": error, "name": wanted.name, "topic_id": wanted.topic_id}
+
+
+def _describe(topic: Topic, leader_epoch: int) -> Response:
+    partitions = [{"partition_index": index, "leader_id": NODE_ID, "leader_epoch": leader_epoch,
+                   "replica_nodes": [NODE_ID], "isr_nodes": [NODE_ID]} for index in range(len(topic.logs))]
+    return {"name": topic.name, "topic_id": topic.id, "partitions": partitions}
 
 
 @serves("CreateTopics", 2, 7)
@@ -164,53 +183,3 @@ def _growth_refusal(topic: Topic | None, wanted: Any) -> Refusal:
         return (ErrorCode.INVALID_REPLICA_ASSIGNMENT, f"Attempted to add {more} additional partition(s), but "
                 f"only {len(wanted.assignments)} assignment(s) were specified.")
     return _placement_refusal(wanted.assignments or ())
-
-
-@serves("DescribeConfigs", 1, 4)
-def handle_describe_configs(cluster: Cluster, request: Request) -> Response:
-    """The settings of topics, and some by which this broker behaves."""
-    return {"results": [{"resource_type": resource.resource_type, "resource_name": resource.resource_name,
-                         "error_message": "", **_configs_of(cluster, resource)}
-                        for resource in request.body.resources]}
-
-
-def _configs_of(cluster: Cluster, resource: Any) -> Response:
-    kind, name = resource.resource_type, resource.resource_name
-    topic = cluster.topic(name) if kind == TOPIC else None
-    if kind == TOPIC and not is_legal_topic(name):
-        return {"error_code": ErrorCode.INVALID_TOPIC_EXCEPTION}
-    if kind == TOPIC and topic is None:
-        return {"error_code": ErrorCode.UNKNOWN_TOPIC_OR_PARTITION}
-    if kind not in KINDS or kind == BROKER and name not in ("", str(NODE_ID)):
-        return {"error_code": ErrorCode.INVALID_REQUEST}
-    settings = SETTINGS if topic else BROKER_SETTINGS if kind == BROKER and name else {}
-    own, asked = topic.configs if topic else _own_of(cluster), resource.configuration_keys
-    return {"configs": [_config(key, setting, own.get(key)) for key, setting in settings.items()
-                        if not asked or key in asked]}
-
-
-def _own_of(cluster: Cluster) -> dict[str, str]:
-    return {"auto.create.topics.enable": str(cluster.auto_create_topics).lower()}
-
-
-def _config(name: str, setting: Setting, own: str | None) -> Response:
-    source = DEFAULT if own is None else SET_ON_TOPIC
-    return {"name": name, "value": setting.default if own is None else own, "read_only": True,
-            "config_source": source, "config_type": setting.kind, "documentation": None}
-
-
-@serves("DescribeLogDirs", 1, 5)
-def handle_describe_log_dirs(cluster: Cluster, request: Request) -> Response:
-    """One folder that holds every log, each as large as its batches; nothing of topics that there are not."""
-    wanted = request.body.topics
-    asked = {topic: range(len(made.logs)) for topic, made in cluster.topics.items()} if wanted is None else {
-        one.topic: one.partitions for one in wanted if one.topic in cluster.topics}
-    topics = [{"name": name, "partitions": [_size(cluster.topics[name], number) for number in numbers
-                                            if 0 <= number < len(cluster.topics[name].logs)]}
-              for name, numbers in asked.items()]
-    return {"results": [{"log_dir": "memory", "topics": topics}]}
-
-
-def _size(topic: Topic, number: int) -> Response:
-    stored = topic.logs[number].batches
-    return {"partition_index": number, "partition_size": sum(len(one.batch.payload) for one in stored)}

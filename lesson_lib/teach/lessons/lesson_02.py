@@ -261,10 +261,9 @@ EXERCISES = (
         id="2.make-log", scenario=scenario(4, in_flight=5, idempotence=False), budget=1,
         goal="the log holds `m0 m1 m3 m2 m1`.", reached=holds("m0", "m1", "m3", "m2", "m1"),
         text="Four records, up to five requests in flight. When a connection drops, the client puts the "
-             "unanswered batches back into its send queue. It takes the oldest first, and puts it at the "
-             "front. Then it puts the next one in front of that, and so on. So the newest ends up at the "
-             "front, and goes out first. Make this log with one fault: `m0 m1 m3 m2 m1`. `task.check({...: "
-             "\"...\"})`",
+             "unanswered batches back into its send queue. First it puts the oldest at the front, then the "
+             "next one in front of that, and so on. So the newest ends up at the very front, and goes out "
+             "first. Make this log with one fault: `m0 m1 m3 m2 m1`. `task.check({...: \"...\"})`",
         hints=("Everything after `m0` was sent again, the newest first.",
                "`m1` was stored before the connection dropped, `m2` and `m3` weren't.",
                "How far had the acks got when the connection dropped?"),

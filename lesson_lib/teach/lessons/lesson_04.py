@@ -83,8 +83,8 @@ RECALL = (
                    "in lesson 3 a broker that did this lost what it had promised."),
             Option("It refuses it.", True),
         ),
-        explanation="Kafka answers with error 45, and the producer sends the batch again when its turn "
-                    "comes.",
+        explanation="Kafka answers with error 45. It stores nothing and keeps nothing, so the batch has to "
+                    "be sent again.",
     ),
 )
 
@@ -186,7 +186,7 @@ FAR = Question(
     options=(
         Option("About as long.", False, "idempotence costs nothing",
                "with idempotence on, this client waits for the ack of each batch before it sends the next."),
-        Option("Three to five times as long.", True),
+        Option("Several times as long.", True),
         Option("About forty times as long.", False, "without idempotence nothing waits",
                "without idempotence up to five requests are in flight, not all forty."),
     ),

@@ -363,11 +363,11 @@ PARTITIONS = Question(
 
 ONE_EPOCH = Question(
     id="6.one-epoch", kind="prediction", scenario=SHARED_EPOCH, control=OWN_NUMBERS,
-    text="Six records take turns between two partitions, with five requests in flight. We run this once with "
-         "librdkafka and once with the Java client. On partition 0 the broker turns a batch away for now. So "
-         "the next one there comes too early, and gets error 45. Each client resends these two batches. The "
-         "Java client keeps its epoch. librdkafka raises its epoch. Meanwhile, on partition 1, the ack of "
-         "`m5` gets lost: `m5` is stored, but the client doesn't know. What does partition 1 hold in the "
+    text="Six records, with five requests in flight: `m0`, `m2` and `m4` go to partition 0, the others to "
+         "partition 1. We run this once with librdkafka and once with the Java client. The broker turns `m2` "
+         "away for now. So `m4` comes too early, and gets error 45. Each client sends both of them again. "
+         "The Java client keeps its epoch. librdkafka raises its epoch. Meanwhile, on partition 1, the ack "
+         "of `m5` gets lost: `m5` is stored, but the client doesn't know. What does partition 1 hold in the "
          "end?",
     options=(
         Option("`m1 m3 m5` with both, and every record gets an ok.",

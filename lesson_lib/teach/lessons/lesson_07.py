@@ -313,7 +313,7 @@ CRASH_QUESTION = Question(
 EVERY_CRASH = Question(
     id="7.every-crash", kind="choice",
     text="Now there are three records, `a`, `b` and `c`. In each run the process crashes once, right after "
-         "one of the steps for `b`. There are three arrangements. Which of them can *lose* a record?",
+         "one of the steps for `b`. Which of these processes can *lose* a record?",
     options=(
         Option("Idempotence, with the offset committed last.", lambda: can_lose(PLAIN["after"]),
                "what is committed last can be lost",

@@ -97,7 +97,7 @@ def refused_without_an_answer(address: str) -> tuple[bool, bool]:
         return bad.hung_up(), good.hung_up()
 
 
-def test_acks_0_has_no_answer_but_an_error_tears_the_connection() -> None:
+def test_acks_0_has_no_answer_but_an_error_drops_the_connection() -> None:
     with EmbeddedBroker() as broker:
         assert refused_without_an_answer(broker.address) == (True, False)
 
