@@ -49,6 +49,11 @@ FETCHES_PACKED = (rf'typeof DecompressionStream=="undefined"?\1(\2+"{WASM}"):'
                   rf'{{response:fetch(\2+"{WASM}.packed").then(packed=>new Response('
                   'packed.body.pipeThrough(new DecompressionStream("gzip")),'
                   '{headers:{"Content-Type":"application/wasm"}}))}')
+# The kernel asks once whether this page keeps files. While the browser still registers what keeps them, as on
+# the second page of a visit, the answer was no, and a learner's answers were gone with the page.
+ASKS_FOR_STORAGE = re.compile(r"!!\(\(null==(\w+)\?void 0:\1\.enabled\)\|\|crossOriginIsolated\)")
+WAITS_FOR_STORAGE = (r"!!(crossOriginIsolated||\1&&navigator.serviceWorker&&"
+                     r"await \1.ready.then(()=>true,()=>false))")
 FRONT, COMPILE = (Path(__file__).with_name(name) for name in ("site_front.html", "compile_wheels.mjs"))
 # In the browser the kernel is Pyodide's; these replace what needs a terminal or a server.
 NEEDED = ["comm", "micropip", "ipython", f"ipywidgets=={version('ipywidgets')}",
@@ -97,7 +102,20 @@ def build(scratch: Path, folder: Path, pyodide: Path | None) -> None:
     print("Building the site ...", flush=True)
     _run(python, "-m", "jupyter", "lite", "build", "--lite-dir", lite, "--contents", scratch / "files",
          "--output-dir", folder, "--no-unused-shared-packages", "--no-sourcemaps", cwd=scratch)
+    wait_for_storage(folder / "extensions" / "@jupyterlite" / "pyodide-kernel-extension" / "static")
     (folder / "index.html").write_text(front_page(lessons()), encoding="utf-8")
+
+
+def wait_for_storage(extension: Path) -> None:
+    """Let the kernel of the built site start once it's known whether the browser keeps its files. LessonError
+    for a kernel that finds out in another way.
+    """
+    places = [path for path in extension.glob("*.js") if ASKS_FOR_STORAGE.search(path.read_text("utf-8"))]
+    if len(places) != 1:
+        raise LessonError(f"The site is made for {LITE[1]}, and this one asks in another way whether it can "
+                          "keep files: see ASKS_FOR_STORAGE in course_tools/site.py.")
+    text = ASKS_FOR_STORAGE.sub(WAITS_FOR_STORAGE, places[0].read_text("utf-8"))
+    places[0].write_text(text, encoding="utf-8")
 
 
 def _copy_published(folder: Path) -> None:

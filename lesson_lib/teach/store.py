@@ -3,13 +3,14 @@
 The folder is `.progress` beside the notebooks, or what LESSON_PROGRESS names. Each entry is only ever added,
 under a lock and through a temporary file, so two kernels lose nothing and a crash leaves the old file. A file
 that cannot be read is renamed, with a word about it, and never overwritten. Where nothing can be written,
-answers last as long as the kernel.
+answers last as long as the kernel; so they do in a web page for which the browser keeps nothing.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -18,6 +19,7 @@ from typing import Any
 
 VERSION = 1
 FILE = "answers.json"
+KEPT_BY_BROWSER = "/drive"  # where JupyterLite puts the browser's storage
 KEPT = 50  # entries kept for one item: the first and the newest
 Entry = dict[str, Any]
 
@@ -60,6 +62,9 @@ def record(item_id: str, entry: Entry) -> None:
             kept = [*answers.get(item_id, []), entry]
             answers[item_id] = kept if len(kept) <= KEPT else [kept[0], *kept[-KEPT + 1:]]
             _write(answers)
+        if sys.platform == "emscripten" and not folder().is_relative_to(KEPT_BY_BROWSER):
+            _say("Your browser keeps nothing for this page, as in a private window: your answers last until "
+                 "you leave it.")
     except OSError as error:
         _unsaved.setdefault(item_id, []).append(entry)
         _say(f"Your answers cannot be saved in {folder()} ({error.strerror}); "

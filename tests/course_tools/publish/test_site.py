@@ -87,6 +87,26 @@ def test_a_pyodide_that_loads_otherwise_is_refused(tmp_path: Path, loader: str) 
     assert (tmp_path / site.LOADER).read_text() == loader
 
 
+ASKS = "a=!!((null==b?void 0:b.enabled)||crossOriginIsolated)"
+
+
+def test_the_kernel_waits_until_it_is_known_whether_files_are_kept(tmp_path: Path) -> None:
+    (tmp_path / "1.js").write_text("let c=1;")
+    (tmp_path / "2.js").write_text(f"let {ASKS};")
+    site.wait_for_storage(tmp_path)
+    assert (tmp_path / "1.js").read_text() == "let c=1;"
+    assert (tmp_path / "2.js").read_text() == (
+        "let a=!!(crossOriginIsolated||b&&navigator.serviceWorker&&await b.ready.then(()=>true,()=>false));")
+
+
+@pytest.mark.parametrize("files", [[], ["let a=b.enabled;"], [ASKS, ASKS]])
+def test_a_kernel_that_asks_otherwise_is_refused(tmp_path: Path, files: list[str]) -> None:
+    for number, text in enumerate(files):
+        (tmp_path / f"{number}.js").write_text(text)
+    with pytest.raises(LessonError, match="asks in another way whether it can keep files"):
+        site.wait_for_storage(tmp_path)
+
+
 def test_without_npm_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(site.shutil, "which", lambda name: None)
     with pytest.raises(LessonError, match="install Node.js, or unpack Pyodide"):
@@ -177,6 +197,26 @@ def test_a_lesson_runs_in_the_browser_with_stepping_and_prediction_and_keeps_the
     ready(page, "07-transactions.ipynb")
     assert page.evaluate(SESSIONS) == ["07-transactions.ipynb"], "a lesson that was open before has not started again"
     assert page.asked == []
+
+
+FOLDER = "import os; print(os.getcwd())"
+
+
+@pytest.mark.browser
+def test_files_are_kept_on_every_page_of_a_visit(page: Any, address: str) -> None:
+    """On the second one the browser registers anew what keeps them, and the kernel doesn't start before."""
+    for lesson in ("01-a-record-an-ack-an-offset.ipynb", "02-one-lost-ack.ipynb", "03-idempotency.ipynb"):
+        opened(page, address, lesson)
+        assert page.evaluate(PRINTED, FOLDER) == "/drive\n", lesson
+
+
+@pytest.mark.browser
+def test_where_the_browser_keeps_nothing_the_learner_is_told(browser: Any, address: str) -> None:
+    page = browser.new_page(service_workers="block")
+    opened(page, address, "02-one-lost-ack.ipynb")
+    told = page.evaluate(PRINTED, "from lesson_lib import exercise; exercise('2.two-copies').check({2: 'lose request'})")
+    page.context.close()
+    assert "Your browser keeps nothing for this page, as in a private window" in told
 
 
 @pytest.mark.browser
