@@ -23,6 +23,15 @@ def check_broker(address: str) -> None:
                           "listener.") from None
 
 
+@contextmanager
+def asking(address: str) -> Iterator[None]:
+    """LessonError where the broker hangs up, or answers what is no answer of Kafka's protocol."""
+    try:
+        yield
+    except (OSError, LookupError) as error:  # the last: an answer without what was asked for
+        raise LessonError(f"The connection to the broker at {address} broke ({error}).") from None
+
+
 def write(path: Path, text: str) -> None:
     """Write a file. LessonError where it cannot be written."""
     try:

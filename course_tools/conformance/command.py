@@ -51,7 +51,9 @@ def main(argv: list[str]) -> int:
     if options.address:
         check_broker(options.address)
         return _judged(options.rule or "4.4", options.address, f"the broker at {options.address}", options)
-    return max([_judged(release, address, f"Apache Kafka {release}", options)
+    given = bool(os.environ.get("KAFKA_BOOTSTRAP_SERVERS"))  # it may be any broker
+    return max([_judged(release, address, f"{'the broker at' if given else 'Apache Kafka'} "
+                        f"{address if given else release}", options)
                 for release, address in _apache_kafkas(options.release)])
 
 

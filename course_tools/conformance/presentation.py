@@ -61,7 +61,7 @@ def _also(one: Difference) -> str:
 
 def _rest(judged: Judgement) -> Iterator[str]:
     for number, one in enumerate(judged.by_number()[MOST_SHOWN:], MOST_SHOWN + 1):
-        yield f"{_heading(number, one)}."
+        yield f"{_heading(number, one)}. Its script: {one.smallest.script if one.smallest else '-'}"
     if judged.once:
         yield f"{judged.once} differed once, and not when they were played again. That counts for nothing."
 

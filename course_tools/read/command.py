@@ -15,7 +15,7 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-from course_tools.command_line import write
+from course_tools.command_line import asking, write
 from course_tools.read import on_disk
 from course_tools.read.findings import LogRead
 from course_tools.read.picture import page, told
@@ -50,5 +50,6 @@ def _logs(options: argparse.Namespace) -> Iterator[tuple[str, LogRead]]:
         path = Path(options.what).absolute()
         yield path.name, LogRead(not path.parent.name.startswith(OFFSETS)).take(on_disk.of_file(path))
         return
-    for partition, found in on_disk.of_topic(options.what, options.topic):
-        yield f"{options.topic}-{partition}", LogRead(options.topic != OFFSETS).take(found)
+    with asking(options.what):
+        for partition, found in on_disk.of_topic(options.what, options.topic):
+            yield f"{options.topic}-{partition}", LogRead(options.topic != OFFSETS).take(found)

@@ -25,7 +25,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from course_tools.command_line import check_broker, on_interrupt, write
+from course_tools.command_line import asking, check_broker, on_interrupt, write
 from course_tools.trace.page import page, verdict, without_values
 from course_tools.trace.wire_history import WireHistory, from_the_wire
 from lesson_lib.broker.embedded import EmbeddedBroker
@@ -55,7 +55,8 @@ def main(argv: list[str]) -> int:
             _let_run(proxy, application, options.env)
             recording.wait_until(lambda: recording.open_attempts == 0, SETTLE_SECONDS)
             recording.close()
-        run = history_of(recording, broker)
+        with asking(broker.text):
+            run = history_of(recording, broker)
     rest = " …" * (len(application) > 1)  # the application's arguments may hold a password
     command = shlex.join(["python", "-m", "lesson_lib", "trace", *argv[:at + 2]]) + rest
     return _report(run if options.values else without_values(run), recording, options, command)
@@ -103,6 +104,8 @@ def _let_run(proxy: FaultProxy, application: list[str], variable: str) -> None:
         process = subprocess.Popen(application, env={**os.environ, variable: proxy.address})
     except OSError as error:
         raise LessonError(f"{application[0]} cannot be started: {error.strerror}.") from None
+    except ValueError:  # of Popen, about its environment
+        raise LessonError(f"{variable!r} is no name for a variable.") from None
     proxy.on_kill = lambda client_id: process.kill()
     with on_interrupt(ended.set):
         while process.poll() is None and not ended.wait(0.05):

@@ -56,11 +56,13 @@ def _died(history: History) -> str:
 
 
 def _place(history: History) -> str:
-    """Client and broker. A real client on a bare release talked to the embedded broker."""
+    """Client and broker. A real client on a bare release talked to the embedded broker; an address is
+    whoever listens there."""
     s = history.settings
     if s.world != "real":
         return f"{s.world}, {broker_name(s.broker)}"
-    return f"real client, {f'embedded broker {s.broker}' if s.broker[:1].isdigit() else s.broker}"
+    is_release = s.broker[:1].isdigit() and ":" not in s.broker
+    return f"real client, {f'embedded broker {s.broker}' if is_release else s.broker}"
 
 
 def broker_name(broker: str) -> str:

@@ -22,13 +22,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 
+from kafka.errors import UnsupportedCodecError
 from kafka.record.default_records import DefaultRecordBatch
 
 from lesson_lib.core.batch import TopicPartition
+from lesson_lib.errors import LessonError
 from lesson_lib.history import Event, History, Kind, LogCell, Settings
 from lesson_lib.proxy.recording import Recording, Report, as_text
 from lesson_lib.wire import requests
-from lesson_lib.wire.record_batch import read_header, split_batches
+from lesson_lib.wire.record_batch import COMPRESSION, COMPRESSIONS, read_header, split_batches
 from lesson_lib.wire.requests import RawClient
 
 NEVER_TOLD = "never told"
@@ -226,7 +228,14 @@ def _cells_of(records: bytes, fate: str, number: int, short_id: Callable[[int], 
     if header.control:
         yield LogCell(header.base_offset, "", -1, header.base_offset, _marker_kind(records), fate, *who)
         return
-    for index, record in enumerate(DefaultRecordBatch(records)):
+    try:
+        unpacked = list(DefaultRecordBatch(records))
+    except UnsupportedCodecError:
+        codec = COMPRESSIONS[header.attributes & COMPRESSION]
+        raise LessonError(f"The log holds records packed with {codec}, and what "
+                          "unpacks them is not installed: pip install lz4 python-snappy zstandard, then "
+                          "do it again.") from None
+    for index, record in enumerate(unpacked):
         sequence = header.base_sequence + index if header.producer_id >= 0 else -1
         yield LogCell(record.offset, as_text(record.value), number, header.base_offset, "data", fate, *who,
                       sequence)

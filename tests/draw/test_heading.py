@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from lesson_lib.draw.heading import Heading, names_by_faults, names_of, script_w
 from lesson_lib.draw.show import LAYOUTS
 from lesson_lib.explorer.wrong_brokers import BufferAndSort
 from lesson_lib.faults import NAMES, parse_script
+from lesson_lib.history import History
 from lesson_lib.sim import simulate
 from tests.draw.collisions import labels, unreadable
 
@@ -52,6 +54,15 @@ def test_two_runs_are_called_by_the_first_setting_that_differs() -> None:
         "Consumer commits after handling", "Consumer commits before handling, read_committed"]
     assert names({"consumer": {"commit": "never"}}, {}) == ["Consumer never commits", "No consumer"]
     assert names({}, {"values_or_count": 1}) == ["4 batches", "1 batch"] and names({}, {}) == ["First run", "Second run"]
+
+
+@pytest.mark.parametrize(("broker", "words"), [
+    ("4.4", "real client, embedded broker 4.4"), ("127.0.0.1:9092", "real client, 127.0.0.1:9092"),
+    ("Apache Kafka 4.4.0", "real client, Apache Kafka 4.4.0")])
+def test_an_address_is_not_called_the_embedded_broker(broker: str, words: str) -> None:
+    run = simulate(1)
+    real = History(run.events, run.logs, replace(run.settings, world="real", broker=broker))
+    assert words in small_print(real, "").split("  ·  ")
 
 
 def test_the_small_print_leaves_out_what_the_name_says() -> None:

@@ -224,6 +224,21 @@ def test_one_script_is_played_again(capsys: pytest.CaptureFixture[str]) -> None:
         assert main([broker.address, "--replay", "send p0 a e1 s0 n1"]) == 0
 
 
+def test_what_is_not_shown_in_full_has_its_script_too(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("course_tools.conformance.presentation.MOST_SHOWN", 0)
+    with broker_with(never_fences) as broker:
+        main([broker.address, "--replay", "send p0 a e1 s0 n1; send p0 a e0 s0 n1"])
+    assert re.search(r"Difference 1, .*\. Its script: v\d+: send p0 a e1 s0 n1; send p0 a e0 s0 n1$", capsys.readouterr().out, re.MULTILINE)
+
+
+def test_whoever_answers_at_the_address_in_the_environment_is_not_called_apache_kafka(monkeypatch: pytest.MonkeyPatch,
+                                                                                     capsys: pytest.CaptureFixture[str]) -> None:
+    with EmbeddedBroker() as broker:
+        monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", broker.address)
+        assert main(["--count", "1"]) == 0
+    assert capsys.readouterr().out.startswith(f"the broker at {broker.address}, judged by the rule of Kafka 4.4")
+
+
 def test_each_difference_has_its_picture(tmp_path: Path) -> None:
     with broker_with(never_fences) as broker:
         main([broker.address, "--name", "theirs", "--html", str(tmp_path / "judged.html"), "--replay",

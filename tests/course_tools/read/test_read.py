@@ -24,6 +24,7 @@ from lesson_lib.draw import show
 from lesson_lib.errors import LessonError
 from lesson_lib.history import Kind
 from lesson_lib.lab.forge import forge
+from lesson_lib.wire.messages import ProtocolError
 from lesson_lib.wire.record_batch import batch_bytes, marker, read_header
 
 ROOT = Path(__file__).parents[3]
@@ -220,6 +221,15 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
 def test_what_cannot_be_read_is_one_sentence(argv: list[str], words: str) -> None:
     with pytest.raises(LessonError, match=words.replace(".", r"\.")):
         main(argv)
+
+
+def test_a_broker_that_answers_garbage_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def garbage(*_: object) -> None:
+        raise ProtocolError("a frame of -5 bytes")
+    with EmbeddedBroker() as broker:
+        monkeypatch.setattr("lesson_lib.wire.requests.RawClient.ask", garbage)
+        with pytest.raises(LessonError, match=rf"broker at {broker.address} broke \(a frame of -5 bytes\)\."):
+            main([broker.address, "orders"])
 
 
 def test_a_snapshot_is_the_last_batch_of_each_producer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,6 +10,7 @@ import pytest
 from course_tools.apache_kafka import maven
 from course_tools.clients.java import SOURCE, VERSION
 from course_tools.trace.command import main
+from lesson_lib.errors import LessonError
 from tests.broker.test_broker_franz_go import go, needs_go
 
 LIBRDKAFKA = """
@@ -45,6 +46,16 @@ def test_a_constant_sent_as_fast_as_it_goes_accuses_nobody(capsys: pytest.Captur
     """Its batches have equal bytes, several are in flight, and nothing goes wrong."""
     assert librdkafka(values=("x",) * 60) == 0
     assert capsys.readouterr().out.startswith("It cannot be told whether there are copies")
+
+
+@pytest.mark.sockets
+def test_records_that_nothing_here_unpacks_are_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And no anomaly: snappy is what franz-go packs with unless told otherwise."""
+    pytest.importorskip("confluent_kafka")
+    monkeypatch.setattr("kafka.codec.has_lz4", lambda: False)
+    packed = LIBRDKAFKA.replace('"log_level": 0', '"log_level": 0, "compression.type": "lz4"')
+    with pytest.raises(LessonError, match="packed with lz4, .* pip install lz4"):
+        main(["--", sys.executable, "-c", packed, "on", "tea" * 100])
 
 
 @pytest.mark.java

@@ -16,6 +16,7 @@ from kafka.admin import KafkaAdminClient, NewTopic
 from course_tools.trace.command import main
 from course_tools.trace.page import NOTHING_CAME
 from lesson_lib.__main__ import main as door
+from lesson_lib.wire.messages import ProtocolError
 
 APPLICATION = (sys.executable, str(Path(__file__).with_name("application.py")))
 LOST = ("--faults", "2: lose ack")
@@ -101,12 +102,21 @@ def test_ctrl_c_ends_an_application_that_does_not() -> None:
     (["--faults", "2: loose ack"], "loose ack"), (["--broker", "127.0.0.1:1"], "No broker answers at 127.0.0.1:1"),
     (["--", "/no/such/program"], "/no/such/program cannot be started: No such file or directory."),
     (["--html", "/no/such/folder/run.html", "--", sys.executable, "-c", ""], "/no/such/folder/run.html cannot be written"),
+    (["--env", "A=B", "--", sys.executable, "-c", ""], "'A=B' is no name for a variable."),
     (["--broker", "nowhere"], "is not host:port, such as")])
 def test_what_cannot_be_done_is_one_sentence_and_no_anomaly(argv: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
     """1 is an anomaly's, so that a typo does not look like one in somebody's CI."""
     assert door(["trace", *argv]) == 2
     err = capsys.readouterr().err
     assert words in err and err.count("\n") == 1
+
+
+def test_so_is_a_broker_that_breaks_off_when_asked_for_the_log(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def garbage(*_: object) -> None:
+        raise ProtocolError("a frame of -5 bytes")
+    monkeypatch.setattr("course_tools.trace.command.read_topic", garbage)
+    assert door(["trace", "--", *APPLICATION, "KAFKA_BOOTSTRAP_SERVERS", "on", "m0"]) == 2
+    assert "broke (a frame of -5 bytes)." in capsys.readouterr().err
 
 
 def test_arguments_that_do_not_fit(capsys: pytest.CaptureFixture[str]) -> None:
