@@ -74,7 +74,7 @@ class Transactions:
         return Consumer(self.world, self.broker, settings, lane)
 
     def wait(self, ms: int) -> None:
-        """Let time pass; transactions open for too long are aborted, and their producers fenced."""
+        """Let time pass; what is open for too long is aborted, and its producer's next send fails."""
         self.world.clock.now += count_of("ms", ms)
         for marker in self.coordinator.abort_timed_out(self.world.clock.now):
             self.world.record(Kind.TXN, "timed out", lane="coordinator", note=marker.transactional_id)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 
 import pytest
+from kafka import TopicPartition
 
 from lesson_lib.history import Kind
 from lesson_lib.lab.forge import fetch_batches, forge
@@ -33,12 +34,14 @@ def test_each_partition_counts_its_offsets(lab: Lab) -> None:
 
 @pytest.mark.fact("record-stays")
 def test_a_record_is_read_as_often_as_anybody_likes(lab: Lab, topic: str) -> None:
-    """Records are appended, stay at their offset, and are read as often as anybody likes."""
-    lab.producer().send(topic, b"m").get()
-    for _ in range(2):
+    """Records are appended, stay at their offset, and are read as often as anybody likes, until somebody deletes them."""
+    with lab.producer() as producer:
+        assert [producer.send(topic, value).get().offset for value in (b"m", b"n")] == [0, 1]
+    for deleted, value in ((0, b"m"), (0, b"m"), (1, b"n")):
+        lab.admin().delete_records({TopicPartition(topic, 0): deleted})
         with lab.consumer(topic, consumer_timeout_ms=10_000) as consumer:
             record = next(consumer)
-            assert (record.offset, record.value) == (0, b"m")
+            assert (record.offset, record.value) == (deleted, value)
 
 
 @pytest.mark.fact("batch-acked-as-one")

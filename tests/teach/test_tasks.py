@@ -326,6 +326,17 @@ def test_a_puzzle_that_only_the_explorer_can_solve_is_the_authors_mistake() -> N
     assert said.outcome == Outcome.CANNOT_RUN and "please report" in said.text
 
 
+@pytest.mark.parametrize(("task", "script", "settings", "untrue"), [
+    ("1.silent-loss", {2: "refuse 19"}, {"acks": 0}, "m1` got lost"),
+    ("1.silent-loss", {2: "lose request silently"}, {"acks": 0}, "dropped"),
+    ("3.beat-content", {1: "lose ack"}, {"values": ["a", "b", "a"]}, "got two oks"),
+    ("3.beat-content", {2: "kill producer"}, {"values": ["coffee", "coffee"]}, "got two oks")])
+def test_what_is_said_of_a_right_script_is_true_of_each(task: str, script: dict[int, str], settings: dict[str, Any], untrue: str) -> None:
+    """Several scripts get there, by other ways than the author had in mind."""
+    said = find(task).check(script, **settings)
+    assert said.outcome == Outcome.RIGHT and untrue not in said.text
+
+
 @pytest.mark.parametrize("rule", [rules_02.by_content, rules_02.takes_everything, rules_02.number_alone])
 def test_the_counterexample_shows_the_learners_rule_and_nothing_of_kafkas(rule: Any) -> None:
     """Played again by hand: each verdict is what the rule returns, each box what it remembers then."""

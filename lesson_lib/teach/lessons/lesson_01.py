@@ -51,7 +51,7 @@ RECALL = (
             Option("It keeps it, at the same offset.", True),
         ),
         explanation="A partition is a log. Records are appended, keep their offset, and can be read as often "
-                    "as you like.",
+                    "as you like, until the topic's retention or somebody deletes them.",
     ),
     Question(
         id="1.recall-partition", kind="recall",
@@ -315,10 +315,10 @@ EXERCISES = (
                given({3: "lose request"}), given("impossible"), given({3: "lose everything"}, acks=0),
                given({9: "lose ack"}, acks=1),
                given({2: "lose request", 3: "lose request"}, acks=0), given({3: "lose request"}, acks=2)),
-        explanation="The application got three oks, and the log holds one record. The request with `m1` got "
-                    "lost because its connection dropped. `m2` was already on its way on that connection, so "
-                    "it got lost too. With `acks=1` or `\"all\"` the producer would have noticed, and "
-                    "nothing would be missing.",
+        explanation="The application got three oks, and the log holds one record. With `acks=0` the producer "
+                    "sent `m2` right behind `m1`, on the same connection, without waiting for an answer. "
+                    "What stopped `m1` stopped `m2` too, and nobody noticed. With `acks=1` or `\"all\"` the "
+                    "producer would have noticed.",
     ),
 )
 

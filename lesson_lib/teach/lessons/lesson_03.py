@@ -258,7 +258,9 @@ EXERCISES = (
                given({}, values=3),
                given({9: "lose ack"}, values=["a", "a"]),
                given({1: "lose ack", 2: "lose ack"}, values=["a", "a"])),
-        explanation="Somebody ordered two coffees, got two oks and one coffee: a lost write.",
+        explanation="The wrong broker took a new record for a copy, because its content had been there "
+                    "before, and didn't store it. If the application gets an ok for it, that's a lost write: "
+                    "a customer who orders two coffees gets one.",
     ),
     MutantTask(
         id="3.beat-page", scenario=scenario(4, **BURST), mutant=lambda: as_the_page_says, budget=1,

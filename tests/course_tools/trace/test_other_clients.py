@@ -79,10 +79,12 @@ def producer(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.sockets
+@pytest.mark.fact("franz-go-on-by-default")
 @pytest.mark.parametrize(("client", "status", "words"), [
     ("idempotent", 0, "Every batch that got an ok"), ("numberless", 1, "Copy: batch 1 is in"),
     ("kafka-go", 1, "Suspected copy: batches 1 and 2")])  # it stamps a retry anew, so its bytes are others
 def test_go_and_a_lost_ack(producer: Path, capfd: pytest.CaptureFixture[str], client: str, status: int, words: str) -> None:
+    """franz-go: on by default, off only with `DisableIdempotentWrite`; kafka-go has none."""
     assert main([*LOST, "--", str(producer), client, "30000", "m0", "m1", "m2"]) == status
     assert capfd.readouterr().out.split("\n", 3)[3].startswith(words)
 
