@@ -3,8 +3,8 @@ behind.
 
 `append` runs the checks in Kafka's order and returns the rule's verdict. The memory can be lost and found
 again as on a real broker: every restart, clean or not, keeps one batch per producer id (that is all a
-snapshot holds), a failover finds all of it at the follower, and idle ids are forgotten by the age of their
-records. A wrong belief about this memory is a subclass (`explorer/wrong_brokers.py`).
+snapshot holds), a failover finds all of it at the follower, and an id is forgotten by the timestamp of its
+last batch. A wrong belief about this memory is a subclass (`explorer/wrong_brokers.py`).
 
 Sources: `UnifiedLog`, `LogValidator.validateBatch`, `ProducerStateManager`, `VerificationStateEntry`. Differs
 from Kafka in: no segments, no compaction, no replication lag (the high watermark is the log end), one leader
