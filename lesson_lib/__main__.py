@@ -112,6 +112,12 @@ def main(argv: list[str]) -> int:
     except LessonError as error:
         print(error, file=sys.stderr)
         return COMMANDS[argv[0]].failed
+    except ModuleNotFoundError as error:
+        if error.name != "course_tools":
+            raise
+        print(f"{argv[0]} isn't part of this installation, which holds lesson_lib alone: run it in a clone "
+              "of the course, after `make setup`.", file=sys.stderr)
+        return COMMANDS[argv[0]].failed
     except KeyboardInterrupt:
         return 130
 

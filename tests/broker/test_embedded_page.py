@@ -29,6 +29,47 @@ def test_the_example_passes(tmp_path: Path) -> None:
     assert "3 passed" in run.stdout, run.stdout + run.stderr
 
 
+ALONE = """
+import sys
+
+class Installed:  # nothing but Python and what the page says
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] not in {*sys.stdlib_module_names, *PACKAGES}:
+            raise ModuleNotFoundError(f"no {name}", name=name)
+
+sys.meta_path.insert(0, Installed())
+"""
+ONE_RECORD = """
+from kafka import KafkaProducer
+from lesson_lib.broker.embedded import EmbeddedBroker
+from lesson_lib.proxy.proxy import FaultProxy
+with EmbeddedBroker(auto_create_topics=True) as broker, FaultProxy(("127.0.0.1", broker.port), broker.hooks) as proxy:
+    KafkaProducer(bootstrap_servers=proxy.address).send("orders", b"tea").get(10)
+    print(broker.log("orders", 0).log_end_offset)
+"""
+COMMAND = "from lesson_lib.__main__ import main; sys.exit(main(['trace']))"
+
+
+def run_alone(code: str) -> subprocess.CompletedProcess[str]:
+    """Where only those packages are installed that the page's pip command names."""
+    named = re.search(r"^pip install --no-deps (.*) path/to/the/clone$", PAGE, re.M).group(1).split()
+    packages = {name.partition("==")[0].removesuffix("-python") for name in named} | {"lesson_lib"}
+    return subprocess.run([sys.executable, "-c", f"PACKAGES = {packages}\n{ALONE}{code}"], capture_output=True, text=True, timeout=60,
+                          check=False)
+
+
+def test_it_can_be_installed_alone() -> None:
+    run = run_alone(ONE_RECORD)
+    assert run.stdout == "1\n", run.stderr
+
+
+def test_a_command_that_is_not_installed_says_where_it_is() -> None:
+    run = run_alone(COMMAND)
+    assert (run.returncode, run.stdout) == (2, "")
+    assert run.stderr == ("trace isn't part of this installation, which holds lesson_lib alone: run it in a clone of the course, after "
+                          "`make setup`.\n")
+
+
 def test_what_is_served_is_in_the_table() -> None:
     rows = re.findall(r"^\| (\w+) \| (\d+) to (\d+) \|$", PAGE, re.M)
     served = {REQUESTS[key].__name__.removesuffix("Request"): versions for key, versions in VERSIONS.items()}
