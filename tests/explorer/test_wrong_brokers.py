@@ -56,6 +56,7 @@ def test_what_is_kept_is_told_apart_from_what_is_stored() -> None:
     assert log.append(batch(1, epoch=0)) == Kept(1) and log.batches == []
 
 
+@pytest.mark.incident(12, "redpanda issue 3039")
 @pytest.mark.parametrize(("name", "anomaly"), [
     ("at or below is duplicate", "lost write"), ("greater is accepted", "hole"), ("window of one", "copy"),
     ("45 to a duplicate", "copy"), ("memory of connection", "copy")])

@@ -20,6 +20,7 @@ from .classes import is_there
 SHORT = {"delivery_timeout_ms": 3_000, "request_timeout_ms": 2_000}  # long enough for a try on a busy machine
 
 
+@pytest.mark.incident(15, "lesson 5")
 @pytest.mark.fact("restart-is-a-new-id")
 def test_three_lives_are_three_ids(lab: Lab, topic: str) -> None:
     """Without a `transactional_id` no id is used twice, however a producer ended; each begins at 0: what is sent again is stored again."""
@@ -93,6 +94,7 @@ def test_a_java_time_out_is_the_same_in_both_worlds(lab: Lab, topic: str, java: 
     assert [cell.value for cell in lab.log(topic)] == stored
 
 
+@pytest.mark.incident(6, "lesson 5")
 @pytest.mark.fact("kafka-python-never-sends-again")
 def test_kafka_python_sends_nothing_more_once_a_retry_expired(lab: Lab, topic: str) -> None:
     """The installed `kafka-python` 3.0.12 never sends again after this; start a new producer."""

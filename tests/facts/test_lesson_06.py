@@ -227,6 +227,7 @@ def values(lab: Lab, topic: str, partition: int = 0) -> list[str]:
     return [cell.value for cell in lab.log(topic, partition)]
 
 
+@pytest.mark.incident(1, "confluentinc/librdkafka issue 4953")
 @pytest.mark.fact("librdkafka-one-epoch")
 @pytest.mark.sockets
 def test_librdkafka_raises_the_epoch_of_all_partitions(lab: Lab) -> None:
@@ -254,6 +255,7 @@ def test_java_and_kafka_python_store_it_once(client: str) -> None:
     assert [run.values(n) for n in (0, 1)] == [["m0", "m2", "m4"], ["m1", "m3", "m5"]]
 
 
+@pytest.mark.incident(2, "KAFKA-15591")
 @pytest.mark.fact("librdkafka-told-ok")
 @pytest.mark.sockets
 def test_librdkafka_tells_ok_for_the_record_that_is_not_there(lab: Lab, topic: str, release: KafkaVersion) -> None:
@@ -291,6 +293,7 @@ def test_deleted_records_leave_the_memory(kafka_address: str, bench: Forge) -> N
     assert answers[3:] == ["duplicate of offset 2: success, nothing stored", "stored at offset 3"]
 
 
+@pytest.mark.incident(11, "librdkafka issue 4898")
 @pytest.mark.kafka
 @pytest.mark.fact("topic-made-again")
 def test_a_topic_that_was_made_again_knows_nobody(kafka_address: str, bench: Forge, kafka_version: str) -> None:
@@ -319,6 +322,7 @@ def make_topic_again(client: RawClient, topic: str) -> None:
     raise LessonError(f"The topic {topic} is still being deleted.")
 
 
+@pytest.mark.incident(13, "python -m lesson_lib judge")
 @pytest.mark.kafka
 @pytest.mark.fact("sequence-wraps")
 def test_after_2147483647_comes_0(bench: Forge) -> None:
@@ -350,6 +354,7 @@ def begun_at_5(client: RawClient, address: str, version: int) -> int:
 
 # Who the hole hits
 
+@pytest.mark.incident(3, "KAFKA-15591")
 @pytest.mark.fact("java-hole-times-out", "one-in-flight-each")
 @pytest.mark.parametrize(("client", "found"), [
     pytest.param("Java", "log m1 m2; told m0 `TimeoutException`, m1 ok, m2 ok", marks=pytest.mark.java),
@@ -371,6 +376,7 @@ def test_a_first_send_that_has_finished_leaves_no_hole(lab: Lab, topic: str) -> 
     assert values(lab, topic) == ["m0", "m1", "m2"]
 
 
+@pytest.mark.incident(7, "aio-libs/aiokafka issue 1017")
 @pytest.mark.fact("each-client-after-45")
 @pytest.mark.parametrize(("client", "told", "then"), [
     pytest.param("Java", "ok; the same id, epoch 1", "ok", marks=pytest.mark.java),

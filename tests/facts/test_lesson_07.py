@@ -195,6 +195,7 @@ def test_who_was_only_too_slow_begins_again(lab: Lab, topic: str) -> None:
     assert words(lab.log(topic)) == "s0 ABORT again COMMIT"
 
 
+@pytest.mark.incident(9, "KIP-588")
 @pytest.mark.java
 @pytest.mark.fact("given-up-java")
 def test_java_that_was_only_too_slow_aborts_and_goes_on(lab: Lab, topic: str, java: Callable[..., list[str]]) -> None:
@@ -546,6 +547,7 @@ def hanging(address: str, reader: Callable[[str], list[str]]) -> tuple[str, list
     return late, reader(topic)
 
 
+@pytest.mark.incident(10, "KAFKA-12671")
 @pytest.mark.fact("late-batch-hangs")
 @pytest.mark.parametrize("lab", ["embedded 3.5", "embedded", pytest.param("kafka", marks=pytest.mark.kafka)], indirect=True)
 def test_a_late_batch_opens_a_transaction_that_nobody_ends(lab: Lab, release: KafkaVersion) -> None:

@@ -7,6 +7,7 @@ import io
 import re
 from contextlib import redirect_stdout
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kafka.errors import KafkaError
@@ -19,23 +20,6 @@ PAGE = ROOT / "notebooks" / "incidents.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 ENTRIES = re.split(r"^## ", TEXT, flags=re.MULTILINE)[1:]
 CITED = {14}  # what a broker with access control answers is nowhere run here
-# Entry -> where its claim is tested: on the real client that it names, or on Apache Kafka where it is about a broker.
-TESTED = {
-    1: "facts/test_lesson_06.py::test_librdkafka_raises_the_epoch_of_all_partitions",
-    2: "facts/test_lesson_06.py::test_librdkafka_tells_ok_for_the_record_that_is_not_there",
-    3: "facts/test_lesson_06.py::test_who_the_hole_hits",
-    4: "course_tools/trace/test_other_clients.py::test_franz_go_is_told_ok_for_a_record_that_is_not_there",
-    5: "notebooks/test_incidents.py::test_one_refused_record_fails_all_later_ones",
-    6: "facts/test_lesson_05.py::test_kafka_python_sends_nothing_more_once_a_retry_expired",
-    7: "facts/test_lesson_06.py::test_what_each_client_does_with_45",
-    8: "sim/test_expired_in_flight.py::test_librdkafka_sends_what_was_in_flight_with_it_in_a_new_epoch",
-    9: "facts/test_lesson_07.py::test_java_that_was_only_too_slow_aborts_and_goes_on",
-    10: "facts/test_lesson_07.py::test_a_late_batch_opens_a_transaction_that_nobody_ends",
-    11: "facts/test_lesson_06.py::test_a_topic_that_was_made_again_knows_nobody",
-    12: "explorer/test_wrong_brokers.py::test_what_a_wrong_belief_costs",
-    13: "facts/test_lesson_06.py::test_after_2147483647_comes_0",
-    15: "facts/test_lesson_05.py::test_three_lives_are_three_ids",
-}
 
 
 def test_every_line_shows_what_the_page_says(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,6 +59,7 @@ def test_each_entry_has_a_symptom_lines_a_picture_versions_an_end_and_a_referenc
             assert entry.count(part) == 1, (entry[:60], part)
 
 
+@pytest.mark.incident(5, "dpkp/kafka-python issue 2426")
 @pytest.mark.kafka
 def test_one_refused_record_fails_all_later_ones(kafka_address: str) -> None:
     """kafka-python itself: in virtual time, and with a record that Apache Kafka refuses because it is too large."""
@@ -94,7 +79,34 @@ def test_one_refused_record_fails_all_later_ones(kafka_address: str) -> None:
     assert told == ["ok", *["MessageSizeTooLargeError"] * 3]
 
 
-@pytest.mark.parametrize("number", sorted(set(range(1, len(ENTRIES) + 1)) - CITED))
-def test_its_claim_is_tested(number: int) -> None:
-    path, _, name = TESTED[number].partition("::")
-    assert re.search(rf"^def {name}\b", (ROOT / "tests" / path).read_text(encoding="utf-8"), re.MULTILINE), TESTED[number]
+def tagged() -> dict[int, str]:
+    """Entry -> the reference that its test is tagged with: `@pytest.mark.incident(4, "twmb/franz-go issue 1217")`."""
+    found = [re.findall(r'^@pytest.mark.incident\((\d+), "(.+)"\)$', path.read_text(encoding="utf-8"), re.MULTILINE)
+             for path in (ROOT / "tests").rglob("test_*.py")]
+    return {int(number): reference for tags in found for number, reference in tags}
+
+
+def test_each_claim_is_tested_under_its_reference() -> None:
+    """On the real client that an entry names, or on Apache Kafka where it is about a broker."""
+    tags = tagged()
+    assert tags.keys() == set(range(1, len(ENTRIES) + 1)) - CITED
+    for number, reference in tags.items():
+        assert reference in ENTRIES[number - 1].rpartition("**Reference**")[2], (number, reference)
+
+
+LINES = {entry.partition(".")[0]: line for entry in ENTRIES for line in re.findall(r"`start_lab\(\)(\.run\(.*?\))`", entry)}
+
+
+@pytest.mark.parametrize("number", LINES)
+def test_the_line_for_kafka_python_does_what_the_toy_does(number: str) -> None:
+    """It is run in virtual time."""
+    assert len(LINES) == 3
+    entry, names = ENTRIES[int(number) - 1], dict[str, Any]()
+    with redirect_stdout(io.StringIO()):
+        lab = start_lab("embedded", world="virtual")
+        real = eval(f"lab{LINES[number]}", {"lab": lab})
+        lab.stop()
+        exec("from lesson_lib import compare, show, simulate", names)
+        exec("\n".join(one.source for one in doctest.DocTestParser().get_examples(entry)), names)
+    toy = names["other"] if "other" in names else names["run"]
+    assert (real.told, real.values()) == (toy.told, toy.values())

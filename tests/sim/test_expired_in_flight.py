@@ -114,6 +114,7 @@ def where(request: pytest.FixtureRequest) -> str:
     return "embedded" if request.param == "embedded" else str(request.getfixturevalue("kafka_address"))
 
 
+@pytest.mark.incident(8, "lesson 5")
 @pytest.mark.fact("librdkafka-copies-after-timeout")
 @pytest.mark.parametrize(("script", "log"), [("1: lose ack silently", ["m0", "m1"]), ("1: delay 6000", ["m0", "m1", "m1"])])
 def test_librdkafka_sends_what_was_in_flight_with_it_in_a_new_epoch(monkeypatch: pytest.MonkeyPatch, where: str, script: str,

@@ -89,6 +89,7 @@ def test_go_and_a_lost_ack(producer: Path, capfd: pytest.CaptureFixture[str], cl
     assert capfd.readouterr().out.split("\n", 3)[3].startswith(words)
 
 
+@pytest.mark.incident(4, "twmb/franz-go issue 1217")
 @pytest.mark.sockets
 def test_franz_go_is_told_ok_for_a_record_that_is_not_there(producer: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """twmb/franz-go issue 1217: m0 is stored and answered with error 7, its caller waits no longer, and m1 goes out under its number."""
