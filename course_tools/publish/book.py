@@ -28,8 +28,8 @@ from lesson_lib.text_table import inline_html
 
 TITLE = "Sent Twice, Stored Once"
 SUBTITLE = ("Kafka's idempotent producer in seven lessons. On these pages you answer the questions, see what "
-            "the runs say to your answers, and step through every picture. To change a run, open the "
-            "notebooks.")
+            "the runs say to your answers, and step through every picture. You can change the run below; to "
+            "change the others, open the notebooks.")
 APPENDICES = tuple(ROOT / "notebooks" / name
                    for name in ("the-article.md", "incidents.md", "in-production.md", "embedded-broker.md",
                                 "judged-brokers.md", "clients-compared.md"))

@@ -37,7 +37,8 @@ def make_from_lessons(what: str, make: Callable[[Path, dict[Path, NotebookNode]]
     parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "build" / what)
     folder = parser.parse_args(argv).folder
     pages = make(folder, run_all(lessons()))
-    print(f"The {what} is ready: open {pages[0]} in a browser; nothing in {folder} needs the network.")
+    are = "are" if what.endswith("s") else "is"
+    print(f"The {what} {are} ready: open {pages[0]} in a browser; nothing in {folder} needs the network.")
     return 0
 
 

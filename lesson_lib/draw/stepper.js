@@ -128,6 +128,7 @@
       large = frame.scrollWidth > frame.clientWidth + 1 || frame.scrollHeight > frame.clientHeight + 1;
       Object.entries({ tabindex: 0, role: "group", "aria-label": "Picture, of which a part is in view", "data-lm-suppress-shortcuts": "true" })
         .forEach(([name, value]) => (large ? frame.setAttribute(name, value) : frame.removeAttribute(name)));
+      say();
       if (large && now < last) follow(now);
       else if (boxes.hidden && frame.clientWidth < PHONE) { follow(told.surprises[0] ?? 0); frame.scrollTop = 0; } // with its title
       pin();
@@ -223,6 +224,12 @@
       if (below > 0 && !page.matches(".slide")) (page.matches("body") ? window : page).scrollBy(0, below + 8); // from under the bar
     }
 
+    // The event, and at the end the finding where the title is not in view.
+    function say() {
+      const words = `${now + 1} of ${last + 1}. ${told.captions[now]}${large && now === last ? ` ${told.finding}` : ""}`;
+      if (caption.textContent !== words) caption.textContent = words;
+    }
+
     function show(wanted) {
       const to = Math.max(0, Math.min(last, wanted));
       for (let i = now + 1; i <= to; i++) groups[i].forEach((g) => { g.style.display = ""; });
@@ -244,7 +251,7 @@
       [first, back].forEach((b) => b.setAttribute("aria-disabled", String(to === 0)));
       [next, end].forEach((b) => b.setAttribute("aria-disabled", String(to === last)));
       caption.className = to === last ? "lesson-steps" : "";
-      caption.textContent = `${to + 1} of ${last + 1}. ${told.captions[to]}${large && to === last ? ` ${told.finding}` : ""}`;
+      say();
       root.dataset.step = to;
       if (large && to < last) follow(to);
     }
@@ -270,6 +277,11 @@
     let begun = told.opens_at >= 0, seen = false;
     show(begun ? told.opens_at : last);
     begun = true;
+    root.addEventListener("lesson-predicted", () => { // on a page, where the picture was made before anybody predicted
+      if (!told.surprises.length) return;
+      seen = false;
+      show(told.surprises[0] - 1);
+    });
     new ResizeObserver(room).observe(player);
     new ResizeObserver(room).observe(frame);
     addEventListener("resize", room);

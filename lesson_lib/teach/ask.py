@@ -144,10 +144,11 @@ class RevealedRun(Message):
 
     item: Question
     lines: Mapping[str, Message]
+    given: str
 
     def rich(self) -> str:
         """On a page without a kernel it waits for an answer."""
-        return reveal_html(self.item, super().rich(), self.lines)
+        return reveal_html(self.item, super().rich(), self.lines, self.given)
 
 
 def reveal(run: History, predict: AskedQuestion, control: History | None = None,
@@ -169,7 +170,7 @@ def reveal(run: History, predict: AskedQuestion, control: History | None = None,
                        "to judge. Run the cell under that question.", picture)
     said = _told_by(runs, item, predict.answered)
     lines = {key: _told_by(runs, item, LastAnswer(key, 0, key)) for key in item.keys}
-    return RevealedRun(said.outcome, said.text, picture, item=item, lines=lines)
+    return RevealedRun(said.outcome, said.text, picture, item=item, lines=lines, given=predict.answered.given)
 
 
 def _runs(run: History, item: Question, control: History | None) -> tuple[History, ...]:

@@ -44,8 +44,11 @@
     run.before(wait);
     run.hidden = true;
     show.addEventListener("click", () => open(""));
-    window.addEventListener(place, () => open(kept().given));
-    if (kept().given) open(kept().given);
+    window.addEventListener(place, () => {
+      if (run.hidden) run.querySelectorAll("[data-picture]").forEach((picture) => picture.dispatchEvent(new Event("lesson-predicted")));
+      open(kept().given);
+    });
+    if (kept().given || data.given) open(kept().given);
   };
 
   const ask = (card) => {

@@ -80,10 +80,13 @@ def _body(item: Question, options: list[str]) -> str:
             f"<details><summary>Answer in code</summary><p>{code}</p></details>")
 
 
-def reveal_html(item: Question, shown: str, lines: Mapping[str, Message]) -> str:
-    """A run with what it says to the answer; on a page it waits for one, and `lines` has one for each."""
+def reveal_html(item: Question, shown: str, lines: Mapping[str, Message], given: str) -> str:
+    """A run with what it says to the answer; on a page it waits for one that was not given yet, and `lines`
+    has one for each.
+    """
     return f'<div class="lesson-reveal">{shown}</div>' + script(
-        "card.js", id=item.id, name=name_of(item), lines={key: line.html for key, line in lines.items()})
+        "card.js", id=item.id, name=name_of(item), given=given,
+        lines={key: line.html for key, line in lines.items()})
 
 
 def name_of(item: Question) -> str:

@@ -1,6 +1,7 @@
 // What a card and a playground share: where they are, whose keys are whose, and the wire to the kernel (see kernel_link.py).
 window.lessonWire ??= (() => {
-  const page = !document.getElementById("jupyter-config-data") && !/vscode/.test(document.body.className);
+  // JupyterLite's settings lie on the site's front page too, which is a page.
+  const page = !document.querySelector("#jupyter-config-data:not([data-jupyter-lite-root='.'])") && !/vscode/.test(document.body.className);
   const make = (tag, attributes, html = "") => {
     const element = Object.assign(document.createElement(tag), { innerHTML: html });
     Object.entries(attributes).forEach(([name, value]) => element.setAttribute(name, value));

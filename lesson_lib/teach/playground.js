@@ -129,6 +129,7 @@
 
   function open(anchor, n, choices, what) {
     close();
+    find(".more").open = false;
     menu = hands.make("div", { class: "menu", role: "menu", "aria-label": what });
     menu.dataset.anchor = anchor;
     const now = faults[n] in choices ? faults[n] : "", full = !(n in faults) && Object.keys(faults).length >= data.most;
@@ -207,7 +208,8 @@
     run.events.forEach((event, n) => {
       const beside = "ofu".includes(event.kind) && run.events[n - 1]?.kind === ">";
       const track = lane(event.kind);
-      time = Math.max(time + (n ? narrow ? 37 : 34 : 0), free[track] + (narrow || beside ? 0 : 44 + more));
+      const room = "knbl".includes(run.events[n - 1]?.kind) ? [66, 130] : [37, 34]; // for the words beside a ragged line
+      time = Math.max(time + (n ? room[narrow ? 0 : 1] : 0), free[track] + (narrow || beside ? 0 : 44 + more));
       places.set(event, time);
       free[track] = time + (narrow ? 0 : event.kind === "d" ? 42 : 36);
     });
@@ -238,7 +240,8 @@
     events.forEach((event, n) => {
       if (!"xy".includes(event.kind)) return;
       const drop = events.slice(0, n).findLast((e) => "tk".includes(e.kind));
-      if (drop && events.indexOf(drop) > events.indexOf(requests[event.request - 1].sent)) drops.set(event, drop);
+      const of = requests[event.request - 1], began = event.kind === "x" ? of.sent : of.arrivals.at(-1);
+      if (drop && events.indexOf(drop) > events.indexOf(began)) drops.set(event, drop);
     });
     const end = (event) => {
       const drop = drops.get(event);
@@ -257,10 +260,10 @@
     });
     events.filter((e) => BEFALLS[e.kind]).forEach((e) => { // a ragged line across
       const teeth = Array.from({ length: 13 }, (_, n) => { const [x, y] = at(e, n / 12), off = n % 2 ? 4 : -4; return narrow ? [x, y + off] : [x + off, y]; });
-      const [x, y] = at(e, narrow ? .5 : .84);
+      const middle = narrow && e.kind === "t", [x, y] = at(e, middle ? .5 : narrow ? .02 : .84); // what goes on passes to the right
       parts.push(`<polyline points="${teeth}" fill="none" stroke="${QUIET}" stroke-width="1.5"/>`, !alive ? "" :
-        text(x + (narrow ? 0 : 10), y + (narrow ? 20 : 0), narrow ? BEFALLS[e.kind] : BEFALLS[e.kind].replace(/ (?=\S+$)/, "\n"), QUIET,
-          `text-anchor="${narrow ? "middle" : "start"}" stroke="#fff" stroke-width="5" paint-order="stroke"`));
+        text(x + (narrow ? 0 : 10), y + (middle ? 20 : narrow ? 27 : 0), middle ? BEFALLS[e.kind] : BEFALLS[e.kind].replace(/ (?=\S+$)/, "\n"), QUIET,
+          `text-anchor="${middle ? "middle" : "start"}" stroke="#fff" stroke-width="5" paint-order="stroke"`));
     });
     requests.forEach((r, i) => {
       const n = i + 1, fault = alive ? faults[n] : undefined, name = `${named(r.batch)}${r.tryNo > 1 ? ` try ${r.tryNo}` : ""}`;
@@ -316,6 +319,9 @@
       const back = menu.dataset.anchor;
       close();
       find(`[data-name="${back}"]`)?.focus();
+    } else if (pressed === "Escape" && find(".more").open) {
+      find(".more").open = false;
+      find("summary").focus();
     } else if (menu && ["ArrowDown", "ArrowUp"].includes(pressed)) {
       const items = [...menu.querySelectorAll("button:not(:disabled)")], i = items.indexOf(document.activeElement);
       items[(i + (pressed === "ArrowDown" ? 1 : items.length - 1)) % items.length].focus();

@@ -83,6 +83,7 @@ def test_on_a_phone_it_stays_legible_and_what_just_happened_comes_into_view(brow
     frame, image = page.locator("[data-picture] > div").first, page.get_by_role("img")
     assert image.bounding_box()["width"] == picture.canvas.width, "a computer has room for all of it"
     page.set_viewport_size({"width": 390, "height": 844})
+    page.wait_for_function("document.querySelector('[data-picture] [role=status]').textContent.includes('m1 is stored twice.')")
     assert image.bounding_box()["width"] == round(READABLE * picture.canvas.width) == page.locator("svg").bounding_box()["width"]
     assert page.evaluate(LEAST_LABEL) >= 11 and page.evaluate("document.documentElement.scrollWidth") <= 390
     page.get_by_role("slider").focus()

@@ -67,6 +67,28 @@ def test_an_answer_opens_the_run_and_is_remembered(page: Any) -> None:
     expect(page.get_by_text("Wrong. You predicted a: m0 m1 m2, and three oks.")).to_be_visible()
 
 
+def test_after_a_prediction_the_run_begins_before_the_fault(page: Any) -> None:
+    picture, asked = page.locator("[data-picture]"), card(page, "2-lost-ack")
+    assert picture.get_attribute("data-step") == "15"
+    asked.get_by_role("button", name="a m0 m1 m2").click()
+    asked.get_by_role("button", name="Sure", exact=True).click()
+    assert picture.get_by_role("status").inner_text() == "6 of 16. The broker stores batch 1 at offset 1."
+    assert picture.locator("img").evaluate("e => e.style.opacity") == "0", "what comes then is not there as a ghost"
+
+
+def test_a_page_of_a_notebook_that_was_answered_shows_the_run(browser: Any, tmp_path: Path) -> None:
+    asked = AskedQuestion(PREDICTION)
+    asked.answer("a", confidence=3)
+    outputs = [asked.rich(), reveal(PREDICTION.scenario.run(), asked).rich()]
+    (tmp_path / "page.html").write_text(f"<!doctype html><meta charset='utf-8'>{''.join(outputs)}", encoding="utf-8")
+    page = browser.new_page()
+    page.goto((tmp_path / "page.html").as_uri())
+    expect(page.get_by_text("You said a, sure. Now look at the run below.")).to_be_visible()
+    expect(page.get_by_text("Wrong. You predicted a (sure)")).to_be_visible()
+    assert page.locator(".lesson-wait").is_hidden()
+    page.close()
+
+
 def test_the_run_is_there_for_those_who_do_not_answer(page: Any) -> None:
     page.get_by_role("button", name="Show it without an answer").click()
     expect(page.get_by_text("The run shows b:")).to_be_visible()

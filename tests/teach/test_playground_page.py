@@ -11,8 +11,9 @@ import pytest
 
 from lesson_lib import simulate
 from lesson_lib.history import Event, History, Kind
-from lesson_lib.teach.playground import ANSWER, MORE, REQUEST, page_part
+from lesson_lib.teach.playground import ANSWER, MORE, REQUEST, page_part, playground_html
 from lesson_lib.teach.runs_ahead import FAULTS, MODES, encoded, key_of, runs_ahead
+from lesson_lib.teach.scenarios import Scenario
 
 CHOICES = sorted(runs_ahead())
 
@@ -225,6 +226,38 @@ def test_no_label_is_cut_or_too_small_in_any_run(page: Any) -> None:
     for width, height in ((1366, 768), (954, 768), (390, 844)):
         page.set_viewport_size({"width": width, "height": height})
         assert page.evaluate(CUT, [script, [started(key) for key in CHOICES]]) == []
+
+
+# The words beside a ragged line that an arrow goes through, and the middle of each cross.
+CROSSED = """() => { const bad = [], svg = document.querySelector('.sheet svg');
+    const through = (line, box) => Array.from({ length: 101 }, (_, n) => line.getPointAtLength(line.getTotalLength() * n / 100))
+        .some((p) => p.x > box.x && p.x < box.x + box.width && p.y > box.y && p.y < box.y + box.height);
+    for (const words of svg.querySelectorAll('text[paint-order]'))
+        for (const line of svg.querySelectorAll('line:not(.hit)')) if (through(line, words.getBBox())) bad.push(words.textContent);
+    return { bad, crosses: [...svg.querySelectorAll('[data-name^=a] path[stroke-width="3.5"]')].map((e) => e.getBBox().x),
+        squares: [...svg.querySelectorAll('rect[height="12"]')].map((e) => e.getBBox().x) }; }"""
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [954, 390])
+@pytest.mark.parametrize("fault", ["kill producer", "restart broker", "fail over"])
+def test_nothing_goes_through_the_words_of_what_befalls_a_request(page: Any, width: int, fault: str) -> None:
+    page.set_viewport_size({"width": width, "height": 768})
+    scenario = Scenario(3, {"idempotence": False, "faults": {2: fault}})
+    page.set_content(f"<meta charset='utf-8'>{playground_html(scenario, scenario.run(), scenario.settings['faults'])}")
+    seen = page.evaluate(CROSSED)
+    assert seen["bad"] == []
+    if fault == "kill producer" and width == 954:
+        assert seen["crosses"][0] > seen["squares"][1], "the answer is lost after the request has arrived"
+
+
+@pytest.mark.browser
+def test_more_closes_by_keyboard_and_lies_over_no_menu(page: Any) -> None:
+    for way in ("Escape", "Enter"):
+        page.get_by_text("more", exact=True).press("Enter")
+        assert page.get_by_label("acks").is_visible()
+        (page.locator("summary") if way == "Escape" else page.locator("[data-name=q1]")).first.press(way)
+        assert page.get_by_label("acks").is_hidden()
 
 
 @pytest.mark.browser

@@ -137,6 +137,22 @@ def test_the_front_page_can_be_read_by_everybody(open_page: Any, tmp_path: Path)
     assert page.evaluate("document.documentElement.scrollWidth") <= 400
 
 
+@pytest.mark.browser
+def test_the_picture_on_the_front_page_knows_that_there_is_no_cell_to_run(open_page: Any, tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text(site.front_page(LESSONS))
+    page = open_page(tmp_path / "index.html", 1366, 768)
+    page.wait_for_timeout(2000)  # a notebook would say so by then
+    assert page.locator(".why").inner_text() == ""
+    page.get_by_label("in flight").select_option("5")
+    page.get_by_label("idempotence").check()
+    page.get_by_role("button", name="Request 3").focus()
+    page.keyboard.press("Enter")
+    assert page.get_by_role("menu").get_by_text("more").count() == 0
+    page.get_by_role("menuitemradio", name="is refused").click()
+    box = page.get_by_role("group", name="Playground").bounding_box()
+    assert box["y"] + box["height"] <= 768, "nothing of it is below the fold"
+
+
 @pytest.fixture
 def address() -> Iterator[str]:
     """Where the site that `make site` has built is served."""

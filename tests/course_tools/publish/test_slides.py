@@ -66,6 +66,17 @@ def test_every_slide_fits_the_screen_and_can_be_read(slides: list[Path], open_pa
 
 
 @pytest.mark.browser
+def test_a_slide_that_was_turned_to_still_fits_when_its_picture_is_stepped(slides: list[Path], open_page: Any) -> None:
+    page, here = open_page(slides[0], 1366, 768), ""
+    while page.locator("#place").inner_text() != here:
+        here = page.locator("#place").inner_text()
+        for _ in range(3 * page.locator(".slide.now [data-picture]").count()):
+            page.keyboard.press("ArrowLeft")
+            assert not page.evaluate(SLIDE)["cut"], here
+        page.keyboard.press("PageDown")
+
+
+@pytest.mark.browser
 @pytest.mark.parametrize("width, height", [(1920, 1080), (1366, 768), (1024, 768)])
 def test_slides_fill_other_screens_too(slides: list[Path], open_page: Any, width: int, height: int) -> None:
     seen = every_slide(open_page(slides[1], width, height))

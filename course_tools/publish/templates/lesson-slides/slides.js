@@ -91,5 +91,8 @@
   addEventListener("hashchange", () => show((parseInt(location.hash.slice(1), 10) || 1) - 1));
   // The pictures of hidden slides have become steppers by now or will: each slide is measured when it is shown.
   new ResizeObserver(() => fit(slides[now])).observe(document.body);
+  // A step has words of its own, and the first one opens two boxes.
+  const words = new MutationObserver(() => { if (!fits(slides[now])) fit(slides[now]); });
+  words.observe(document.getElementById("slides"), { subtree: true, childList: true, attributeFilter: ["data-step"] });
   show((parseInt(location.hash.slice(1), 10) || 1) - 1);
 })();
