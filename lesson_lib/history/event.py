@@ -46,6 +46,7 @@ class Event:
     tries of that batch from 1. `lane` names who it happens to: producer, broker, consumer, coordinator (a
     second one is `producer 2`). `behind`: batches that a broker had kept aside and stores right behind this
     one, in that order. `memory`: what a learner's own rule remembers after its verdict, empty for Kafka's.
+    `content`: a digest of all values, where they came over a wire; `values` has what a picture has room for.
     """
 
     t: int
@@ -69,6 +70,7 @@ class Event:
     note: str = ""
     behind: tuple[int, ...] = ()
     memory: str = ""
+    content: str = ""
 
 
 NOWHERE = -1  # the offset of what a rule took for a duplicate although the log holds nothing like it

@@ -23,15 +23,16 @@ from dataclasses import replace
 from functools import partial
 
 from kafka.errors import UnsupportedCodecError
-from kafka.record.default_records import DefaultRecordBatch
+from kafka.record.default_records import DefaultRecord, DefaultRecordBatch
 
 from lesson_lib.core.batch import TopicPartition
 from lesson_lib.errors import LessonError
 from lesson_lib.history import Event, History, Kind, LogCell, Settings
-from lesson_lib.proxy.recording import Recording, Report, as_text
+from lesson_lib.proxy.recording import Recording, Report
 from lesson_lib.wire import requests
-from lesson_lib.wire.record_batch import COMPRESSION, COMPRESSIONS, read_header, split_batches
+from lesson_lib.wire.record_batch import Header, read_header, split_batches
 from lesson_lib.wire.requests import RawClient
+from lesson_lib.wire.values import UNPACKED_BY, as_text, records_in
 
 NEVER_TOLD = "never told"
 SETTLE_SECONDS, POLL_SECONDS = 5.0, 0.01
@@ -228,14 +229,21 @@ def _cells_of(records: bytes, fate: str, number: int, short_id: Callable[[int], 
     if header.control:
         yield LogCell(header.base_offset, "", -1, header.base_offset, _marker_kind(records), fate, *who)
         return
-    try:
-        unpacked = list(DefaultRecordBatch(records))
-    except UnsupportedCodecError:
-        codec = COMPRESSIONS[header.attributes & COMPRESSION]
-        raise LessonError(f"The log holds records packed with {codec}, and what "
-                          "unpacks them is not installed: pip install lz4 python-snappy zstandard, then "
-                          "do it again.") from None
-    for index, record in enumerate(unpacked):
+    for index, record in enumerate(_unpacked(records, header)):
         sequence = header.base_sequence + index if header.producer_id >= 0 else -1
         yield LogCell(record.offset, as_text(record.value), number, header.base_offset, "data", fate, *who,
                       sequence)
+
+
+def _unpacked(records: bytes, header: Header) -> list[DefaultRecord]:
+    try:
+        return list(records_in(records))
+    except UnsupportedCodecError as error:
+        name = str(error.args[0])
+        if name not in UNPACKED_BY:
+            raise LessonError(f"The log holds a batch of {name}, which Kafka doesn't have.") from None
+        raise LessonError(f"The log holds records packed with {name}, and the package that unpacks them "
+                          f"isn't installed: run make setup, or pip install {UNPACKED_BY[name]}.") from None
+    except Exception as error:  # noqa: BLE001 - each codec has an error of its own for what isn't its
+        raise LessonError(f"The batch at offset {header.base_offset} can't be unpacked ({error}), so there "
+                          "is nothing to say about this log.") from None

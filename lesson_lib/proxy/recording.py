@@ -24,10 +24,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
-from itertools import islice
 from typing import Any, NamedTuple
-
-from kafka.record.default_records import DefaultRecordBatch
 
 from lesson_lib.core.batch import TopicPartition
 from lesson_lib.core.error_codes import ErrorCode
@@ -35,10 +32,10 @@ from lesson_lib.faults import Fault, FaultScript
 from lesson_lib.history import Event, Kind
 from lesson_lib.wire.messages import API_KEYS, Request
 from lesson_lib.wire.record_batch import LOG_OVERHEAD, Header, read_header
+from lesson_lib.wire.values import Values, values_in
 
 INIT_PRODUCER_ID, END_TXN = API_KEYS["InitProducerId"], API_KEYS["EndTxn"]
 ADD_OFFSETS, ADD_PARTITIONS = API_KEYS["AddOffsetsToTxn"], API_KEYS["AddPartitionsToTxn"]
-MOST_VALUES, MOST_BYTES = 64, 64 * 1024  # of a larger batch the picture shows the count, not the values
 MOST_STORED = 10_000
 FENCED = (ErrorCode.INVALID_PRODUCER_EPOCH, ErrorCode.PRODUCER_FENCED)
 
@@ -70,7 +67,7 @@ class KnownBatch:
 
     number: int
     header: Header
-    values: tuple[str, ...]
+    values: Values
     tries: int = 0
     settled: bool = False
 
@@ -153,26 +150,6 @@ class StoredBatches:
         if len(self._offsets) > MOST_STORED:
             self._offsets.popitem(last=False)
         return "stored"
-
-
-def values_in(records: bytes) -> tuple[str, ...]:
-    """The values as text; nothing for a large batch and for one that cannot be unpacked here."""
-    if read_header(records).records_count > MOST_VALUES or len(records) > MOST_BYTES:
-        return ()
-    try:
-        return tuple(as_text(record.value) for record in islice(DefaultRecordBatch(records), MOST_VALUES))
-    except Exception:  # noqa: BLE001 - no codec, wrong checksum, a record cut off: not the proxy's to judge
-        return ()
-
-
-def as_text(value: bytes | None) -> str:
-    """A record's value as a picture shows it: UTF-8, else Python's notation."""
-    if value is None:
-        return "null"
-    try:
-        return value.decode("utf-8")
-    except UnicodeDecodeError:
-        return repr(value)
 
 
 @dataclass(slots=True)
@@ -300,8 +277,9 @@ class Recording:
         self.attempts += 1
         self._introduce(client_id)
         event = Event(0, Kind.SEND, "", self.lane(client_id), self.attempts, batch.number, batch.tries,
-                      batch.values, key.topic, key.partition, conn, self.producer_id(header.producer_id),
-                      header.producer_epoch, header.base_sequence, header.records_count, header.transactional)
+                      batch.values.shown, key.topic, key.partition, conn,
+                      self.producer_id(header.producer_id), header.producer_epoch, header.base_sequence,
+                      header.records_count, header.transactional, content=batch.values.content)
         self.open_attempts += 1
         self.note(event)
         return BatchSent(event, header)

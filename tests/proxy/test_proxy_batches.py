@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import gzip
-
 import pytest
-from kafka.record.default_records import DefaultRecordBatchBuilder
 
-from lesson_lib.proxy.recording import BatchBook, BatchKey, as_text, values_in
+from lesson_lib.proxy.recording import BatchBook, BatchKey
 from lesson_lib.wire.record_batch import batch_bytes
 
 
@@ -93,26 +90,3 @@ def test_a_record_is_found_by_its_timestamp() -> None:
 def test_what_is_no_batch_of_today_is_refused(records: bytes) -> None:
     with pytest.raises(ValueError):
         BatchKey.of("t", 0, records)
-
-
-def test_values_of_a_compressed_batch() -> None:
-    builder = DefaultRecordBatchBuilder(2, 1, False, -1, -1, -1, 1 << 20)
-    for n in range(40):
-        builder.append(n, 1, None, b"value %d" % n, [])
-    data = bytes(builder.build())
-    assert data[61:63] == gzip.compress(b"")[:2]
-    assert values_in(data)[:2] == ("value 0", "value 1")
-
-
-def test_a_large_batch_shows_no_values() -> None:
-    assert values_in(batch_bytes([b"x"] * 65)) == ()
-
-
-def test_a_broken_record_shows_no_values_and_raises_nothing() -> None:
-    data = batch_bytes([b"abc"])
-    assert values_in(data[:-2]) == ()
-
-
-@pytest.mark.parametrize(("value", "text"), [(b"m1", "m1"), ("ä".encode(), "ä"), (b"\xff\x00", "b'\\xff\\x00'"), (None, "null")])
-def test_values_as_text(value: bytes | None, text: str) -> None:
-    assert as_text(value) == text

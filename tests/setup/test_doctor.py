@@ -44,7 +44,7 @@ def test_it_runs_where_no_package_is_installed():
         [sys.executable, "-S", "-m", "lesson_lib", "doctor"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert run.returncode == 1
-    assert "STOP  packages are missing: crc32c, ipywidgets, jupyterlab, kafka-python, matplotlib" in run.stdout
+    assert "STOP  packages are missing: crc32c, ipywidgets, jupyterlab, kafka-python, lz4 and " in run.stdout
     assert "Run make setup" in run.stdout
     assert run.stderr == ""
 
@@ -71,7 +71,8 @@ def test_a_missing_package_stops_lessons_only_when_they_need_it(lessons, level):
 
 
 def test_the_lessons_need_what_pyproject_lists_first():
-    assert doctor.needed() == {"jupyterlab", "ipywidgets", "matplotlib", "kafka-python", "crc32c", "pyyaml"}
+    codecs = {"lz4", "python-snappy", "zstandard"}
+    assert doctor.needed() == {"jupyterlab", "ipywidgets", "matplotlib", "kafka-python", "crc32c", "pyyaml"} | codecs
     assert doctor.needed() <= doctor.locked().keys()
 
 

@@ -49,12 +49,24 @@ def test_a_constant_sent_as_fast_as_it_goes_accuses_nobody(capsys: pytest.Captur
 
 
 @pytest.mark.sockets
+@pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
+@pytest.mark.parametrize(("idempotence", "status", "words"), [("on", 0, "Every batch that got an ok"), ("off", 1, "Copy: batch 1 is in")])
+def test_packed_records_are_judged_as_others(capsys: pytest.CaptureFixture[str], codec: str, idempotence: str, status: int,
+                                             words: str) -> None:
+    pytest.importorskip("confluent_kafka")
+    packed = LIBRDKAFKA.replace('"log_level": 0', f'"log_level": 0, "compression.type": "{codec}"')
+    values = ("waits", "rum" * 100, "salt" * 100)
+    assert main([*LOST, "--", sys.executable, "-c", packed, idempotence, *values]) == status
+    assert capsys.readouterr().out.startswith(words)
+
+
+@pytest.mark.sockets
 def test_records_that_nothing_here_unpacks_are_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     """And no anomaly: snappy is what franz-go packs with unless told otherwise."""
     pytest.importorskip("confluent_kafka")
     monkeypatch.setattr("kafka.codec.has_lz4", lambda: False)
     packed = LIBRDKAFKA.replace('"log_level": 0', '"log_level": 0, "compression.type": "lz4"')
-    with pytest.raises(LessonError, match="packed with lz4, .* pip install lz4"):
+    with pytest.raises(LessonError, match="packed with lz4, .*: run make setup, or pip install lz4.$"):
         main(["--", sys.executable, "-c", packed, "on", "tea" * 100])
 
 
