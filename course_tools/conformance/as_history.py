@@ -9,18 +9,19 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from course_tools.conformance.outcome import ScriptOutcome, StepOutcome
+from course_tools.conformance.outcome import GARBAGE, HUNG_UP, ScriptOutcome, StepOutcome
 from course_tools.conformance.script import Script, Step
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.history import Event, History, Kind, LogCell, Settings
 from lesson_lib.history.history import BY_HAND
 
 TOPIC = "conformance"
+WITHOUT_VALUES = ("empty", "control")  # flaws of a batch that is not told from its values in a log
 
 
 def as_history(script: Script, outcome: ScriptOutcome, broker: str) -> History:
     """What `broker` did with the script, as events and logs."""
-    teller = _StepsAsEvents()
+    teller = _StepsAsEvents(outcome)
     for step, seen in zip(script.steps, outcome.steps, strict=True):
         teller.tell(step, seen)
     logs = {(TOPIC, n): tuple(c for line in part.log for c in teller.cells(line))
@@ -29,7 +30,9 @@ def as_history(script: Script, outcome: ScriptOutcome, broker: str) -> History:
 
 
 class _StepsAsEvents:
-    def __init__(self) -> None:
+    def __init__(self, outcome: ScriptOutcome) -> None:
+        self.ends = outcome.partitions
+        self.offsets: dict[int, set[int]] = {}
         self.events: list[Event] = []
         self.batches: dict[object, int] = {}
         self.tries: dict[int, int] = {}
@@ -58,12 +61,29 @@ class _StepsAsEvents:
                      producer_epoch=epoch if step.producer else -1,
                      base_sequence=step.base_sequence if step.producer else -1,
                      record_count=step.count, transactional=step.transactional, note=step.flaw)
-        answer = {"error": ErrorCode(max(seen.error, 0)),
+        if seen.error in (HUNG_UP, GARBAGE):
+            self._add(sent)
+            self._add(replace(sent, kind=Kind.LOST, what="answer"))
+            return
+        answer = {"error": ErrorCode(seen.error),
                   "offset": seen.base_offset if seen.base_offset >= 0 else None}
-        verdict = "refused" if seen.error else "duplicate" if seen.append_time else "stored"
+        verdict = "refused" if seen.error else "stored" if self._is_stored(step, seen) else "duplicate"
         for event in (sent, replace(sent, kind=Kind.VERDICT, what=verdict, lane="broker", **answer),
                       replace(sent, kind=Kind.ACK, **answer)):
             self._add(event)
+
+    def _is_stored(self, step: Step, seen: StepOutcome) -> bool:
+        """The log decides: each step's records say which step they are of. Where they may be gone from it, an
+        offset that an earlier batch was stored at is that of a duplicate."""
+        taken = self.offsets.setdefault(step.partition, set())
+        is_new = seen.base_offset not in taken
+        taken.add(seen.base_offset)
+        if step.partition >= len(self.ends) or seen.base_offset < self.ends[step.partition].log_start_offset:
+            return is_new and not seen.append_time
+        if step.flaw in WITHOUT_VALUES:
+            return is_new
+        log = " ".join(self.ends[step.partition].log)
+        return f"s{self.steps}r" in log or is_new and "unreadable" in log
 
     def _other(self, step: Step, seen: StepOutcome) -> None:
         what = f"{step} ({seen})"

@@ -22,11 +22,12 @@ from kafka.protocol.metadata import FindCoordinatorRequest
 from kafka.protocol.producer import InitProducerIdRequest
 
 from course_tools.conformance import end_state
-from course_tools.conformance.outcome import Comparison, ScriptOutcome, StepOutcome
+from course_tools.conformance.outcome import GARBAGE, HUNG_UP, Comparison, ScriptOutcome, StepOutcome
 from course_tools.conformance.play import PlayedScript
 from course_tools.conformance.script import Script
 from lesson_lib.errors import LessonError
 from lesson_lib.wire import requests
+from lesson_lib.wire.messages import ProtocolError
 from lesson_lib.wire.requests import RawClient, make_topic
 
 PATIENCE_SECONDS, IMPATIENCE_SECONDS = 15.0, 0.05  # before and after a broker let somebody wait for nothing
@@ -38,6 +39,8 @@ UNFINISHED = ("PrepareCommit", "PrepareAbort", "PrepareEpochFence")
 # script.
 AGE_MS = 3_600_000
 TOGETHER = 400  # scripts at once
+# What an exchange with a broker breaks off with; the last two: an answer without what was asked for.
+BROKEN = (ConnectionError, LookupError, TypeError)
 MADE_UP = 1_000_000  # the first producer id, where the broker hands out none
 
 
@@ -58,29 +61,41 @@ class BrokerUnderTest:
         return self.client.versions[0]
 
     def run(self, scripts: Sequence[Script], *, ends: bool = True) -> list[ScriptOutcome]:
-        """The outcome of each script, what is left at the end only if `ends`. Where the broker hangs up, each
-        script is played alone."""
+        """The outcome of each script, what is left at the end only if `ends`. Where the broker hangs up or
+        answers garbage, each script is played alone, and the step that was asked last says it. LessonError
+        where it does so before the first step, or answers nothing at all."""
+        if not scripts:
+            return []
+        groups: list[list[PlayedScript]] = []
         try:
-            return self._together(scripts, ends) if scripts else []
-        except ConnectionError:
+            groups = self._prepared(scripts)
+            return self._together(groups, ends)
+        except TimeoutError:
+            raise LessonError(f"{self.address} gives no answer within {TIMEOUT_SECONDS:.0f} "
+                              "seconds.") from None
+        except BROKEN as error:
+            if not groups:
+                raise LessonError(f"{self.address} can't be judged: when it was asked for a topic, producer "
+                                  f"ids or a coordinator, {_what_broke(error)[1]}.") from None
             self.close()
             self.client = RawClient(self.address, timeout=TIMEOUT_SECONDS)
-        alone = len(scripts) == 1
-        return [self._hung_up(script) if alone else self.run([script], ends=ends)[0] for script in scripts]
+            if len(scripts) == 1:
+                return [_broken_off(groups[0][0], error)]
+        return [self.run([script], ends=ends)[0] for script in scripts]
 
-    def _hung_up(self, script: Script) -> ScriptOutcome:
-        closed = StepOutcome(-1, note="the broker closed the connection")
-        return ScriptOutcome((closed,) * len(script.steps))
-
-    def _together(self, scripts: Sequence[Script], ends: bool) -> list[ScriptOutcome]:
-        """All scripts on new topics, which are deleted at the end."""
+    def _prepared(self, scripts: Sequence[Script]) -> list[list[PlayedScript]]:
+        """All scripts with what they need before their first step, those that share a topic together."""
         shared = [scripts] if self._creates_topics else [[script] for script in scripts]
         groups = [self._plays(group) for group in shared]
-        plays = [play for group in groups for play in group]
-        self._hand_out_ids(plays)
+        self._hand_out_ids([play for group in groups for play in group])
         if any(step.kind == "init" for script in scripts for step in script.steps):
-            self._find_coordinator(plays[0].topic)
-        for number in range(max(len(s.steps) for s in scripts)):
+            self._find_coordinator(groups[0][0].topic)
+        return groups
+
+    def _together(self, groups: Sequence[list[PlayedScript]], ends: bool) -> list[ScriptOutcome]:
+        """All scripts, step by step in line; their topics are deleted at the end."""
+        plays = [play for group in groups for play in group]
+        for number in range(max(len(play.script.steps) for play in plays)):
             self._wave([p for p in plays if number < len(p.script.steps)])
         outcomes = [one for group in groups for one in end_state.outcomes(self.client, group[0].topic, group)
                     ] if ends else [ScriptOutcome(tuple(play.seen)) for play in plays]
@@ -209,6 +224,21 @@ class BrokerUnderTest:
         for play in plays:
             if any(name in ids for name in play.transactional_ids()):
                 play.seen[-1] = StepOutcome(play.seen[-1].error, note="the markers were never written")
+
+
+def _what_broke(error: Exception) -> tuple[int, str]:
+    """Which of the two it was, and in words."""
+    if isinstance(error, ConnectionError) and not isinstance(error, ProtocolError):
+        return HUNG_UP, "the broker closed the connection"
+    return GARBAGE, "the broker answered garbage, which is no answer of Kafka's protocol"
+
+
+def _broken_off(play: PlayedScript, error: Exception) -> ScriptOutcome:
+    """What came back before it broke; the step that was asked then, and what would follow, says why."""
+    code, why = _what_broke(error)
+    missing = len(play.script.steps) - len(play.seen)
+    steps = (*play.seen, *(StepOutcome(code, note=why),) * missing)
+    return ScriptOutcome(steps, unread="" if missing else why)
 
 
 def in_step(one: BrokerUnderTest, other: BrokerUnderTest) -> None:

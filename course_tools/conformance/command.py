@@ -30,7 +30,7 @@ from course_tools.conformance.outcome import Comparison
 from course_tools.conformance.presentation import Progress, page, told
 from course_tools.conformance.script import Script, parse
 from course_tools.conformance.shrink import smallest
-from lesson_lib.broker.embedded import EmbeddedBroker
+from lesson_lib.broker.embedded import EmbeddedBroker, known_version
 from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.errors import LessonError
 from lesson_lib.lab.compose import read_compose
@@ -48,6 +48,10 @@ def main(argv: list[str]) -> int:
     """0 when every broker agreed in every row that was tried, 1 when one differs. LessonError for an address
     where no broker answers."""
     options = _parser().parse_args(argv)
+    if options.count < 1:
+        raise LessonError(f"--count {options.count} judges nothing; give at least 1.")
+    if options.rule:
+        known_version(options.rule)
     if options.address:
         check_broker(options.address)
         return _judged(options.rule or "4.4", options.address, f"the broker at {options.address}", options)

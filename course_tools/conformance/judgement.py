@@ -20,14 +20,14 @@ from dataclasses import dataclass, field, fields
 
 from course_tools.conformance.decision_table import DECISION_TABLE
 from course_tools.conformance.mirror import rows_by_step
-from course_tools.conformance.outcome import Comparison, EndState, StepOutcome
+from course_tools.conformance.outcome import GARBAGE, HUNG_UP, Comparison, EndState, StepOutcome
 from course_tools.conformance.script import Script
 from lesson_lib.core.kafka_version import DEFAULT_VERSION, KafkaVersion
 from lesson_lib.text_table import aligned
 
 ANSWERS, PLACES, LEFT = "answer", "offsets and times", "state at the end"
 PLACE_NAMES = "base offset", "log start", "time of append"
-HUNG_UP = -1
+NO_ANSWER = {HUNG_UP: "hung up", GARBAGE: "garbage"}
 NOT_SERVED = ("hung up", "error 35")
 HEADINGS = ("row", "tried", "verdict", "what Apache Kafka does")
 ANY_PRODUCER = {"D1", "D16", "D17", "D18"}  # rows on the way to others, of whoever sends
@@ -52,7 +52,7 @@ class Cause:
 
 def in_words(row: str) -> str:
     """A row with its meaning."""
-    return f"{row} ({DECISION_TABLE[row]})" if row in DECISION_TABLE else SEVERAL.get(row, row)
+    return f"{row} ({DECISION_TABLE[row]})" if row in DECISION_TABLE else row
 
 
 @dataclass
@@ -76,7 +76,7 @@ class Difference:
         return len(self.found) + sum(one.histories for one in self.consequences)
 
     def __str__(self) -> str:
-        after = ", and ".join(map(in_words, sorted(self.needs)))
+        after = ", and ".join(SEVERAL.get(one) or in_words(one) for one in sorted(self.needs))
         return f"{self.cause}{' (after ' * bool(after)}{after}{')' * bool(after)}"
 
 
@@ -186,8 +186,8 @@ def _differing(compared: Comparison) -> tuple[str, int]:
 
 
 def _answer(seen: StepOutcome) -> str:
-    if seen.error == HUNG_UP:
-        return "hung up"
+    if seen.error in NO_ANSWER:
+        return NO_ANSWER[seen.error]
     return f"error {seen.error}" if seen.error else "ok"
 
 
@@ -198,6 +198,9 @@ def _places(seen: StepOutcome) -> tuple[str, ...]:
 
 
 def _left_behind(compared: Comparison) -> list[Cause]:
+    if compared.left.unread != compared.right.unread:
+        return [Cause(LEFT, "what is left", *(side.unread or "tells it" for side in
+                                              (compared.left, compared.right)))]
     return [Cause(LEFT, what.name.replace("_", " "), "keeps one" if kafka else "keeps nothing",
                   "keeps another" if theirs else "keeps nothing")
             for one, other in zip(compared.left.partitions, compared.right.partitions, strict=False)

@@ -12,10 +12,13 @@ from dataclasses import dataclass, fields
 
 from course_tools.conformance.script import Script
 
+HUNG_UP, GARBAGE = -1, -2  # instead of an error code: no answer came, or none that can be read
+
 
 @dataclass(frozen=True, slots=True)
 class StepOutcome:
-    """The answer to one step. `append_time`: "", or milliseconds after the first timestamp."""
+    """The answer to one step. `append_time`: "", or milliseconds after the first timestamp
+    (`+1`), or in words where it has nothing to do with the script."""
 
     error: int
     base_offset: int = -1
@@ -24,7 +27,7 @@ class StepOutcome:
     note: str = ""
 
     def __str__(self) -> str:
-        said = f"error {self.error}" if self.error else "ok"
+        said = "" if self.error < 0 and self.note else f"error {self.error}" if self.error else "ok"
         parts = [said, f"offset {self.base_offset}" * (self.base_offset >= 0),
                  f"append time {self.append_time}" * bool(self.append_time),
                  f"log start {self.log_start_offset}" * (self.log_start_offset >= 0), self.note]
@@ -46,10 +49,12 @@ class EndState:
 
 @dataclass(frozen=True, slots=True)
 class ScriptOutcome:
-    """Everything that came back for a script."""
+    """Everything that came back for a script. `unread`: why nothing is known of the end; empty where it is
+    known, or where nobody asked."""
 
     steps: tuple[StepOutcome, ...]
     partitions: tuple[EndState, ...] = ()
+    unread: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,8 @@ class Comparison:
         return "\n".join([*lines, *self._ends_that_differ()])
 
     def _ends_that_differ(self) -> Iterator[str]:
+        if self.left.unread != self.right.unread:
+            yield f"≠ asked what is left: {self.left.unread or 'told'}  |  {self.right.unread or 'told'}"
         for number, (a, b) in enumerate(zip(self.left.partitions, self.right.partitions, strict=False)):
             for name in (f.name for f in fields(EndState) if getattr(a, f.name) != getattr(b, f.name)):
                 what = f"≠ at the end, partition {number}, {name.replace('_', ' ')}"

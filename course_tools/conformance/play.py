@@ -18,6 +18,7 @@ INIT_VERSION, ADD_VERSION, END_VERSION = 4, 3, {1: 3, 2: 5}
 # The longest that a broker allows unless told otherwise: on a slow machine a minute passes within one script,
 # and a coordinator that gives up in between looks like a difference.
 TRANSACTION_TIMEOUT_MS = 900_000
+DAY_MS = 86_400_000
 NEVER_HANDED_OUT = 1 << 40  # the id of a producer that the broker refused to give one
 
 
@@ -162,4 +163,8 @@ class PlayedScript:
         return f"epoch {answer.producer_epoch}" + ("" if same else ", another id")
 
     def _distance(self, milliseconds: int) -> str:
-        return "" if milliseconds == -1 else f"{milliseconds - self.base_time:+}"
+        """As a distance; a time of another day has nothing to do with the script and is told as it came."""
+        distance = milliseconds - self.base_time
+        if milliseconds == -1:
+            return ""
+        return f"{distance:+}" if abs(distance) < DAY_MS else f"{milliseconds} ms since 1970"

@@ -118,6 +118,14 @@ def main(argv: list[str]) -> int:
     return 0
 
 
+def known_version(text: str) -> KafkaVersion:
+    """The release of this name. LessonError for what is no release, or one whose rules aren't known here."""
+    if (version := version_of(text)) > NEWEST:
+        raise LessonError(f"The rules of Kafka {version} are not known here; the newest that are known are "
+                          f"those of {NEWEST}.")
+    return version
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m lesson_lib broker",
                                      description="The embedded broker, in the foreground.")
@@ -135,10 +143,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _broker(arguments: argparse.Namespace) -> EmbeddedBroker:
-    version = version_of(arguments.version)
-    if version > NEWEST:
-        raise LessonError(f"The rules of Kafka {version} are not known here; the newest that are known are "
-                          f"those of {NEWEST}.")
+    version = known_version(arguments.version)
     advertised = (arguments.advertised_host, 0) if arguments.advertised_host else None
     return EmbeddedBroker(version, arguments.port, arguments.host or "0.0.0.0", advertised,
                           arguments.auto_create_topics)

@@ -158,12 +158,14 @@ class RawClient:
         self._socket.sendall(messages.encode_request(message, version, self._correlation_id, CLIENT_ID))
 
     def receive(self) -> Any:
-        """The answer to the oldest request that has none yet. ConnectionError when the broker hung up."""
+        """The answer to the oldest request that has none yet. ConnectionError when the broker hung up,
+        ProtocolError for what is no answer to it."""
         expected, api_key, version = self._waiting.popleft()
         frame = self._exactly(messages.checked_size(self._exactly(4), least=4))
         answer = messages.decode_response(api_key, version, frame)
         if answer.header.correlation_id != expected:
-            raise ConnectionError(f"an answer to request {answer.header.correlation_id}, not to {expected}")
+            raise messages.ProtocolError(f"an answer to request {answer.header.correlation_id}, "
+                                         f"not to {expected}")
         return answer
 
     def ask(self, message: Any, version: int | None = None) -> Any:

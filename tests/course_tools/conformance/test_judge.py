@@ -17,12 +17,16 @@ from course_tools.conformance.broker_under_test import BrokerUnderTest, in_step
 from course_tools.conformance.command import judge, main, scripts
 from course_tools.conformance.judgement import ANSWERS, PLACES, Judgement
 from course_tools.conformance.outcome import Comparison, ScriptOutcome, StepOutcome
+from course_tools.conformance.play import PlayedScript
 from course_tools.conformance.presentation import Progress
 from course_tools.conformance.script import parse
+from lesson_lib.__main__ import main as command
 from lesson_lib.broker.cluster import Topic
 from lesson_lib.broker.embedded import EmbeddedBroker
 from lesson_lib.core.partition_log import PartitionLog
 from lesson_lib.errors import LessonError
+from lesson_lib.wire import messages
+from lesson_lib.wire.requests import RawClient
 from tests.course_tools.conformance.test_planted_rules import never_fences, window_of_four
 from tests.course_tools.conformance.test_script import rows_of
 
@@ -215,6 +219,68 @@ def test_both_are_asked_in_the_same_versions() -> None:
         in_step(kafka, theirs)
         judged = judge(kafka, theirs, [parse("init X; add X p0 e+0; commit X e+1")], "old")
     assert kafka.highest[end_txn] == 1 and not judged.differences
+
+
+def garbage_instead_of(api: int, broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The broker's answers to one API arrive as bytes that are no message."""
+    receive = RawClient.receive
+
+    def garbled(client: RawClient) -> Any:
+        asked, version = client._waiting[0][1:]
+        answer = receive(client)
+        wrong = client.address == broker.address and asked == api
+        return messages.decode_response(asked, version, b"\xff" * 80) if wrong else answer
+    monkeypatch.setattr(RawClient, "receive", garbled)
+
+
+PRODUCE, FETCH, CREATE_TOPICS = 0, 1, 19
+
+
+def test_a_broker_that_answers_garbage_is_not_said_to_close_the_connection(monkeypatch: pytest.MonkeyPatch,
+                                                                           tmp_path: Path,
+                                                                           capsys: pytest.CaptureFixture[str]) -> None:
+    with EmbeddedBroker() as broker:
+        garbage_instead_of(PRODUCE, broker, monkeypatch)
+        assert main([broker.address, "--html", str(tmp_path / "page.html"), "--replay",
+                     "init X; add X p0 e+0; send p0 - n1; send p0 - n2"]) == 1
+    said = capsys.readouterr().out
+    assert "Apache Kafka ok, this broker garbage" in said and "closed the connection" not in said
+    assert re.search(r"^D18 +\d+ +differs, \d+ times", said, re.MULTILINE), "not supported is something else"
+    assert "the broker answered garbage, which is no answer of Kafka's protocol" in said
+
+
+def test_garbage_at_the_end_is_told_of_no_step(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    with EmbeddedBroker() as broker:
+        garbage_instead_of(FETCH, broker, monkeypatch)
+        assert main([broker.address, "--replay", "send p0 - n1"]) == 1
+    said = capsys.readouterr().out
+    assert re.search(r"^D18 +1 +agrees ", said, re.MULTILINE) and "   1. send p0 - n1  ok, offset 0, log start 0\n" in said
+    assert "≠ asked what is left: told  |  the broker answered garbage" in said
+
+
+def test_garbage_before_the_first_step_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    with EmbeddedBroker() as broker:
+        garbage_instead_of(CREATE_TOPICS, broker, monkeypatch)
+        with pytest.raises(LessonError, match="can't be judged: when it was asked for a topic.* answered garbage"):
+            main([broker.address, "--count", "3"])
+
+
+@pytest.mark.parametrize(("argv", "words"), [
+    (["--count", "0"], "--count 0 judges nothing; give at least 1."), (["--count", "-3"], "--count -3 judges nothing; give at least 1."),
+    (["--rule", "9.9"], "The rules of Kafka 9.9 are not known here; the newest that are known are those of 4.5."),
+    (["--rule", "new"], "'new' is not a Kafka release")])
+def test_what_judges_nothing_is_one_sentence_and_status_2(argv: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with EmbeddedBroker() as broker:
+        assert command(["judge", broker.address, *argv]) == 2
+    told = capsys.readouterr()
+    assert told.err.startswith(words) and not told.out
+
+
+def test_a_time_of_another_day_is_told_as_it_came() -> None:
+    """librdkafka's mock gives every batch the time 0."""
+    played = PlayedScript(parse("send p0 - n1"), "t", 0, "t", 1_795_973_316_351)
+    times = (-1, 0, 1_795_973_316_351, 1_795_973_316_353)
+    assert [played._distance(time) for time in times] == ["", "0 ms since 1970", "+0", "+2"]
 
 
 def test_one_script_is_played_again(capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,7 +14,7 @@ from course_tools.conformance.as_history import as_history
 from course_tools.conformance.broker_under_test import BrokerUnderTest, compare
 from course_tools.conformance.end_state import _marker
 from course_tools.conformance.generate import random_script
-from course_tools.conformance.outcome import Comparison, ScriptOutcome, StepOutcome
+from course_tools.conformance.outcome import GARBAGE, Comparison, EndState, ScriptOutcome, StepOutcome
 from course_tools.conformance.script import parse
 from course_tools.conformance.shrink import smallest
 from lesson_lib.broker.cluster import Topic
@@ -22,6 +22,7 @@ from lesson_lib.broker.embedded import EmbeddedBroker
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.partition_log import PartitionLog
 from lesson_lib.core.producer_state import Appended, Duplicate, Refused, judge
+from lesson_lib.history import Kind
 from lesson_lib.wire.record_batch import batch_bytes, marker
 
 OUT_OF_ORDER = Refused(ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER)
@@ -118,6 +119,27 @@ def test_a_counterexample_is_a_history_like_any_other() -> None:
     assert history.verdicts == [(0, "stored", 0), (0, "duplicate", 0), (1, "refused", 45), (2, "stored", 0)]
     assert [(c.value, c.batch) for c in history.log()] == [("s0r0", 0), ("s0r1", 0), ("s5r0", 2), ("", -1)]
     assert "abort" in str(history)
+
+
+def test_a_duplicate_without_a_time_is_drawn_as_one() -> None:
+    """As kfake answers: what is in the log tells it, not the time of append. And where the log's start has moved on, the offset."""
+    for more, end in (("", EndState(0, 1, 1, ("0:a e0 s0..0 s0r0",), (), (), ())), ("; delete p0 1", EndState(1, 1, 1, (), (), (), ()))):
+        script = parse(f"send p0 a e0 s0 n1; send p0 a e0 s0 n1{more}")
+        history = as_history(script, ScriptOutcome((StepOutcome(0, 0),) * len(script.steps), (end,)), "kfake")
+        assert history.verdicts == [(0, "stored", 0), (0, "duplicate", 0)]
+
+
+def test_an_append_with_a_time_is_drawn_as_stored() -> None:
+    """As librdkafka's mock answers: every batch has a time of append."""
+    end = EndState(0, 2, 2, ("0:a e0 s0..0 s0r0", "1:a e0 s0..0 s1r0"), (), (), ())
+    outcome = ScriptOutcome((StepOutcome(0, 0, "0 ms since 1970"), StepOutcome(0, 1, "0 ms since 1970")), (end,))
+    history = as_history(parse("send p0 a e0 s0 n1; send p0 a e0 s0 n1"), outcome, "mock")
+    assert [what for _, what, _ in history.verdicts] == ["stored", "stored"]
+
+
+def test_a_request_that_got_no_answer_is_drawn_as_one() -> None:
+    history = as_history(parse("send p0 a e0 s0 n1"), ScriptOutcome((StepOutcome(GARBAGE, note="garbage"),)), "broken")
+    assert [event.kind for event in history.events] == [Kind.SEND, Kind.LOST]
 
 
 def test_a_control_batch_that_a_broker_let_in_is_told_as_one() -> None:
