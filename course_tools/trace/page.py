@@ -44,7 +44,9 @@ def without_values(run: WireHistory) -> WireHistory:
     events = tuple(replace(event, values=tuple(map(named, event.values))) for event in run.events)
     logs = {key: tuple(replace(cell, value=named(cell.value)) for cell in cells)
             for key, cells in run.logs.items()}
-    return WireHistory(events, logs, run.settings)
+    named_run = WireHistory(events, logs, run.settings)
+    vars(named_run)["anomalies"] = run.anomalies  # found by digests of the values, which names don't have
+    return named_run
 
 
 def page(run: WireHistory, command: str) -> str:

@@ -18,16 +18,15 @@ course makes itself:
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 
+from course_tools.trace.suspected import OF_A_BATCH, note_failure, numbers_of, suspected
 from lesson_lib.core.batch import TopicPartition
 from lesson_lib.history import Anomaly, Event, History, Kind, LogCell, find_anomalies
-
-SUSPECTED = "suspected copy"
-OF_A_BATCH = (Kind.SEND, Kind.LOST, Kind.VERDICT, Kind.ACK, Kind.TIMEOUT)
+from lesson_lib.wire.values import content_of
 
 
 class WireHistory(History):
@@ -51,21 +50,56 @@ class WireHistory(History):
     def anomalies(self) -> list[Anomaly]:
         """As of any run, without holes where the values came another way, and with suspected copies."""
         found = find_anomalies(self.events, self.logs, self.acknowledged)
-        return [*(self._in_words(one) for one in found if not self._is_covered(one)), *_suspected(self)]
+        anomalies = (self._in_words(one) for one in found if not self._is_covered(one))
+        return [*anomalies, *suspected(self.events, self.values_stored)]
 
     @property
     def cannot_be_told(self) -> bool:
         """Whether there are batches without numbers: a copy of one looks like another record."""
         return any(event.producer_id < 0 for event in self.of(Kind.SEND))
 
+    @cached_property
+    def values_stored(self) -> dict[int, tuple[str, ...]]:
+        """Batch -> all its values, however many, where it is in a log and not aborted; taken from there."""
+        found: dict[int, dict[int, list[str]]] = {}
+        for cell in (cell for cells in self.logs.values() for cell in cells):
+            if cell.kind == "data" and cell.txn != "aborted" and cell.batch >= 0:
+                found.setdefault(cell.batch, {}).setdefault(cell.base_offset, []).append(cell.value)
+        return {batch: tuple(next(iter(copies.values()))) for batch, copies in found.items()}
+
     def _is_covered(self, anomaly: Anomaly) -> bool:
-        """A batch that is missing under its own number, while each of its values is in the log."""
+        """A batch that is missing under its own number, while its values are in the log."""
         if anomaly.name != "hole":
             return False
-        sent = next(event for event in self.of(Kind.SEND) if event.batch == anomaly.batches[0])
-        stored = {cell.value for cell in self.logs.get((sent.topic, sent.partition), ())}
-        known = any(e.batch == sent.batch and e.what == "duplicate" for e in self.of(Kind.VERDICT))
-        return known or bool(sent.values) and set(sent.values) <= stored
+        sent = self._first_sends[anomaly.batches[0]]
+        if sent.batch in self._duplicates:
+            return True
+        place = sent.topic, sent.partition
+        if sent.values:
+            return set(sent.values) <= self._values_at[place]
+        return sent.content in self._runs_of(place, sent.record_count)
+
+    @cached_property
+    def _first_sends(self) -> dict[int, Event]:
+        return {event.batch: event for event in reversed(self.of(Kind.SEND))}
+
+    @cached_property
+    def _duplicates(self) -> set[int]:
+        return {event.batch for event in self.of(Kind.VERDICT) if event.what == "duplicate"}
+
+    @cached_property
+    def _values_at(self) -> dict[TopicPartition, set[str]]:
+        """The values in each log; nothing where there is none."""
+        found = {place: {cell.value for cell in cells} for place, cells in self.logs.items()}
+        return defaultdict(set, found)
+
+    def _runs_of(self, place: TopicPartition, count: int) -> Iterator[str]:
+        """The contents of so many records in a row that begin with a smaller batch: the pieces of a batch."""
+        cells = [cell for cell in self.logs.get(place, ()) if cell.kind == "data"]
+        sizes = Counter(cell.base_offset for cell in cells)
+        for at, cell in enumerate(cells[:len(cells) - count + 1]):
+            if cell.offset == cell.base_offset and sizes[cell.base_offset] < count:
+                yield content_of(one.value for one in cells[at:at + count])
 
     @staticmethod
     def _in_words(anomaly: Anomaly) -> Anomaly:
@@ -74,56 +108,6 @@ class WireHistory(History):
         batch = anomaly.batches[0]
         return replace(anomaly, sentence=f"the broker's ok for batch {batch} reached the client, and the "
                        "batch is not in the log.")
-
-
-def _suspected(run: WireHistory) -> Iterator[Anomaly]:
-    """Batches whose values came again after a failure, whole or split or joined, and that are both in the
-    log.
-
-    Only where numbers do not say it (without any, or under another producer id or epoch), and not where the
-    application repeats the value when nothing has failed.
-    """
-    stored = {cell.batch for cells in run.logs.values() for cell in cells if cell.txn != "aborted"}
-    seen: dict[int, Event] = {}
-    failed: set[int] = set()
-    repeated: set[tuple[str, ...]] = set()
-    found: list[tuple[Event, Event]] = []
-    for event in run.events:
-        if event.kind == Kind.SEND and event.batch in stored and event.batch not in seen:
-            alike = [one for one in seen.values() if event.values and _may_be_copy(event, one)]
-            found += [(one, event) for one in alike if one.batch in failed]
-            repeated |= {event.values for one in alike if one.batch not in failed}
-            seen[event.batch] = event
-        failed = _failed_after(event, failed)
-    yield from (_suspicion(*pair) for pair in found if pair[1].values not in repeated)
-
-
-def _failed_after(event: Event, failed: set[int]) -> set[int]:
-    """The batches whose last try has failed, once this has happened too."""
-    if event.kind in (Kind.LOST, Kind.TIMEOUT) or (event.kind == Kind.ACK and event.error):
-        return failed | {event.batch}
-    return failed - {event.batch} if event.kind in (Kind.ACK, Kind.SEND) else failed
-
-
-def _may_be_copy(event: Event, earlier: Event) -> bool:
-    place, numbers = (event.lane, event.topic, event.partition), (event.producer_id, event.producer_epoch)
-    if place != (earlier.lane, earlier.topic, earlier.partition):
-        return False
-    if event.producer_id >= 0 and numbers == (earlier.producer_id, earlier.producer_epoch):
-        return False
-    return _is_part(event.values, earlier.values) or _is_part(earlier.values, event.values)
-
-
-def _is_part(part: tuple[str, ...], whole: tuple[str, ...]) -> bool:
-    """Whether `part` is in `whole` in one piece."""
-    return any(whole[at:at + len(part)] == part for at in range(len(whole) - len(part) + 1))
-
-
-def _suspicion(earlier: Event, event: Event) -> Anomaly:
-    held = "hold the same values" if event.values == earlier.values else "have values in common"
-    return Anomaly(SUSPECTED, (earlier.batch, event.batch),
-                   f"batches {earlier.batch} and {event.batch} of one producer {held}, the second was sent "
-                   "before the first had an ok, and both are in the log.")
 
 
 def from_the_wire(run: History) -> WireHistory:
@@ -146,7 +130,8 @@ class BatchesByContent:
         self.same_bytes: dict[int, list[int]] = {}
         self._tries: Counter[int] = Counter()
         self._of_request: dict[int, tuple[int, int]] = {}  # batch and try
-        self._waiting: dict[int, Event] = {}  # idempotent batches without an ok
+        # Idempotent batches without an ok, those with the same values together.
+        self._waiting: dict[Hashable, dict[int, Event]] = defaultdict(dict)
         self._failed: set[int] = set()
 
     def renumbered(self, event: Event) -> Event:
@@ -159,31 +144,36 @@ class BatchesByContent:
             return event
         batch, try_no = self._of_request[event.attempt]
         event = replace(event, batch=batch, try_no=try_no)
-        self._failed = _failed_after(event, self._failed)
+        note_failure(event, self._failed)
         if event.kind == Kind.ACK and not event.error:
-            self._waiting.pop(batch, None)
+            self._waiting.get(_what_it_holds(event), {}).pop(batch, None)
         return event
 
     def _sent(self, event: Event) -> int:
         alike = self.same_bytes.setdefault(event.batch, [])
+        waiting = self._waiting[_what_it_holds(event)] if event.producer_id >= 0 else {}
         if event.producer_id < 0:
             again = [one for one in alike if one in self._failed]
         else:
-            again = alike or [one for one, first in self._waiting.items() if _is_retry(event, first)]
+            again = alike or [one for one, first in waiting.items() if _is_retry(event, first)]
         batch = again[0] if again else len(self._tries)
         if batch not in alike:
             self.same_bytes[event.batch] = [*alike, batch]
         if event.producer_id >= 0 and not again:
-            self._waiting[batch] = event
+            waiting[batch] = event
         return batch
 
 
+def _what_it_holds(event: Event) -> Hashable:
+    """The same for a batch and for its retry, whatever bytes that has."""
+    return event.lane, event.topic, event.partition, event.record_count, event.content or event.values
+
+
 def _is_retry(event: Event, earlier: Event) -> bool:
-    place = (event.lane, event.topic, event.partition, event.values)
-    if not event.values or place != (earlier.lane, earlier.topic, earlier.partition, earlier.values):
+    """Whether a batch that holds the same is another try of the earlier one."""
+    if not (event.content or event.values):
         return False
-    same_producer = (event.producer_id, event.producer_epoch) == (earlier.producer_id, earlier.producer_epoch)
-    return event.base_sequence == earlier.base_sequence if same_producer else event.producer_id >= 0
+    return numbers_of(event) != numbers_of(earlier) or event.base_sequence == earlier.base_sequence
 
 
 def _with_batch(cells: Iterable[LogCell], key: TopicPartition, events: Iterable[Event],
@@ -195,7 +185,8 @@ def _with_batch(cells: Iterable[LogCell], key: TopicPartition, events: Iterable[
     """
     stored = {event.offset: event.batch for event in events if (event.topic, event.partition) == key
               and event.kind == Kind.VERDICT and event.what == "stored"}
-    left = {data: [one for one in alike if one not in stored.values()] for data, alike in same_bytes.items()}
+    answered = set(stored.values())
+    left = {data: [one for one in alike if one not in answered] for data, alike in same_bytes.items()}
     at: dict[int, int] = {}  # base offset -> batch
     for cell in cells:
         if cell.base_offset not in at:

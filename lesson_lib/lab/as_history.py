@@ -135,8 +135,9 @@ def _insert(events: list[Event], partition: TopicPartition, markers: Iterable[Lo
 def _behind_request(events: list[Event], cell: LogCell, least: int) -> int | None:
     """The place behind the next commit or abort of this producer, None where it never asked."""
     asked = (Kind.TXN, cell.kind, cell.producer_id)
-    return next((place + 1 for place, e in enumerate(events)
-                 if place >= least and (e.kind, e.what, e.producer_id) == asked), None)
+    later = range(least, len(events))  # each marker is behind the one before, so all of them take one walk
+    return next((place + 1 for place in later
+                 if (events[place].kind, events[place].what, events[place].producer_id) == asked), None)
 
 
 def _before_append(events: list[Event], partition: TopicPartition, cell: LogCell) -> int:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
-from course_tools.trace.page import NOTHING_CAME, verdict
-from course_tools.trace.wire_history import SUSPECTED, WireHistory, from_the_wire
+from course_tools.trace.page import NOTHING_CAME, verdict, without_values
+from course_tools.trace.suspected import SUSPECTED
+from course_tools.trace.wire_history import WireHistory, from_the_wire
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.history import Event, History, Kind, LogCell
 from lesson_lib.history.story import as_story
+from lesson_lib.wire.values import MOST_VALUES, content_of
 
 TOPIC = ("orders", 0)
 
@@ -27,8 +30,9 @@ class Wire:
         """A request with one record, or several, under the number `batch` that its bytes have; a duplicate of `offset` if not stored."""
         self.requests += 1
         values = (value,) if isinstance(value, str) else value
-        about = {"attempt": self.requests, "batch": batch, "try_no": 1, "values": values, "topic": "orders",
-                 "producer_id": self.producer_id,
+        shown = values if len(values) <= MOST_VALUES else ()
+        about = {"attempt": self.requests, "batch": batch, "try_no": 1, "values": shown, "content": content_of(values),
+                 "topic": "orders", "producer_id": self.producer_id,
                  "producer_epoch": epoch if self.producer_id >= 0 else -1, "base_sequence": sequence, "record_count": len(values)}
         self._note(Kind.SEND, "", **about)
         at = len(self.log) if stored else offset
@@ -148,3 +152,60 @@ def test_equal_bytes_of_which_one_has_no_answer_are_given_to_both() -> None:
     wire.events = [event for event in wire.events if event.attempt < 3 or event.kind != Kind.VERDICT]
     run = wire.seen()
     assert names(run) == [] and [cell.batch for cell in run.log()] == [0, 1, 2]
+
+
+MANY = tuple(f"value {n}" for n in range(100))  # of such a batch a picture has no room for the values
+
+
+def test_a_large_batch_is_known_again_by_a_digest_of_all_its_values() -> None:
+    """As kafkajs sends it: other bytes, the same numbers and values, and so many that they were not compared."""
+    run = Wire().request(0, MANY, 0, answered=False).request(1, MANY, 0, stored=False, offset=0).seen()
+    assert names(run) == [] and [(a.batch, a.try_no) for a in run.attempts] == [(0, 1), (0, 2)]
+    run = Wire().request(0, MANY, 0, answered=False).request(1, (*MANY[:-1], "other"), 0, stored=False, offset=0).seen()
+    assert names(run) == ["lost write"], "one value of a hundred is another"
+
+
+def test_a_large_batch_without_numbers_is_a_suspected_copy() -> None:
+    run = Wire(-1).request(0, MANY, answered=False).request(1, MANY).seen()
+    assert names(run) == [SUSPECTED] and "hold the same values" in verdict(run)
+    assert names(without_values(run)) == [SUSPECTED]
+    assert names(Wire(-1).request(0, MANY, answered=False).request(1, (*MANY[1:], "other")).seen()) == []
+
+
+def test_the_pieces_of_a_large_batch_are_suspected_too() -> None:
+    run = Wire(-1).request(0, MANY, answered=False).request(1, MANY[:70]).request(2, MANY[70:]).seen()
+    assert [one.batches for one in run.anomalies] == [(0, 1), (0, 2)]
+
+
+@pytest.mark.parametrize("covered", [True, False])
+def test_a_large_batch_is_missing_unless_its_pieces_are_there(covered: bool) -> None:
+    wire = Wire().request(0, MANY, 0, stored=False, error=19)
+    run = wire.request(1, MANY[:70], 0, epoch=1).request(2, MANY[70:] if covered else MANY[69:99], 70, epoch=1).seen()
+    assert names(run) == ([] if covered else ["hole"]) == names(without_values(run))
+
+
+def calls_for(wire: Wire) -> int:
+    """How many functions of Python are called to judge it."""
+    calls = 0
+
+    def count(frame: object, event: str, arg: object) -> None:
+        nonlocal calls
+        calls += event == "call"
+    sys.setprofile(count)
+    try:
+        verdict(wire.seen())
+    finally:
+        sys.setprofile(None)
+    return calls
+
+
+@pytest.mark.parametrize("producer_id", [1, -1])
+@pytest.mark.parametrize("value", ["x", "x{n}", ("head", "{n}"), ("{n}", "tail")], ids=str)
+def test_ten_times_as_many_requests_are_ten_times_the_work(producer_id: int, value: str | tuple[str, ...]) -> None:
+    def so_many(count: int) -> Wire:
+        wire = Wire(producer_id)
+        for n in range(count):
+            values = tuple(part.format(n=n) for part in ((value,) if isinstance(value, str) else value))
+            wire.request(n, values, n * len(values), answered=bool(n % 50), epoch=n // 25)
+        return wire
+    assert calls_for(so_many(1000)) < 12 * calls_for(so_many(100))
