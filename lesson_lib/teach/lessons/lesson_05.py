@@ -208,9 +208,9 @@ RESEND = Question(
                 "whether the broker had stored the old batch, whose sequence was 0. If the broker had stored "
                 "it, a new batch with sequence 0 would look like a duplicate. If it hadn't, a new batch with "
                 "sequence 1 would leave a gap. So the client raised its *epoch*, the version number of its "
-                "producer id, and started again from 0 (KIP-360). The new batch has sequence 0 in epoch 1, "
-                "and the broker has never seen that. The application made this copy, and nothing in Kafka "
-                "can recognise it.",
+                "producer id, and started again from 0. The new batch has sequence 0 in epoch 1, and the "
+                "broker has never seen that. The application made this copy, and nothing in Kafka can "
+                "recognise it: the broker recognises the client's retries, but not yours.",
 )
 
 NEXT_RECORD = Question(
@@ -232,7 +232,9 @@ NEXT_RECORD = Question(
     ),
     explanation="kafka-python 3.0.12 had already sent `m0` twice when it gave up. If it gives up after a "
                 "retry, the producer never sends again, whatever the network does. The application hears "
-                "that `m0` is unknown, but nothing tells it that the producer is finished.",
+                "that `m0` is unknown, but nothing tells it that the producer is finished. So if a record's "
+                "future has failed with `KafkaTimeoutError` or `RequestTimedOutError`, treat that record as "
+                "unknown, and start a new producer.",
 )
 
 CONSUMER = Question(

@@ -280,9 +280,9 @@ EXPIRE = Question(
                "its age doesn't matter: with each batch that the broker stores, the clock starts again."),
     ),
     explanation="There is no session. The setting is `producer.id.expiration.ms`, 24 hours by default. What "
-                "counts is the timestamp in that last batch (`ProducerStateManager.isProducerExpired`). So "
-                "if your program copies old records with their old timestamps, the broker can forget your "
-                "producer's id while the producer is still writing.",
+                "counts is the timestamp in that last batch. So if your program copies old records with "
+                "their old timestamps, the broker can forget your producer's id while the producer is still "
+                "writing.",
 )
 
 OWN = Question(

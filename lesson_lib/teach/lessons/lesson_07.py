@@ -363,11 +363,11 @@ COMMIT_RAISES = Question(
         Option("It may be committed or not.", True),
     ),
     explanation="Lesson 2's two worlds again. With Java, after a timeout, call `commitTransaction()` again, "
-                "and don't abort (`KafkaProducer` javadoc). With kafka-python 3.0.12 you can't do that: "
-                "after such a timeout, its producer can neither commit nor abort. So close it and start a "
-                "new one with the same `transactional_id`. Its `init_transactions()` waits until the old "
-                "transaction is either committed or aborted. In a program that reads, works and writes, the "
-                "committed offset then tells you which.",
+                "and don't abort. With kafka-python 3.0.12 you can't do that: after such a timeout, its "
+                "producer can neither commit nor abort. So close it and start a new one with the same "
+                "`transactional_id`. Its `init_transactions()` waits until the old transaction is either "
+                "committed or aborted. In a program that reads, works and writes, the committed offset then "
+                "tells you which. (The rule for Java is in `KafkaProducer`'s javadoc.)",
 )
 
 EXERCISES = (
