@@ -367,7 +367,7 @@ COMMIT_RAISES = Question(
                 "producer can neither commit nor abort. So close it and start a new one with the same "
                 "`transactional_id`. Its `init_transactions()` waits until the old transaction is either "
                 "committed or aborted. In a program that reads, works and writes, the committed offset then "
-                "tells you which. (The rule for Java is in `KafkaProducer`'s javadoc.)",
+                "tells you which. (For Java: `KafkaProducer` javadoc.)",
 )
 
 EXERCISES = (
