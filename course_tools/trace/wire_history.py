@@ -26,7 +26,7 @@ from functools import cached_property
 from course_tools.trace.suspected import OF_A_BATCH, note_failure, numbers_of, suspected
 from lesson_lib.core.batch import TopicPartition
 from lesson_lib.history import Anomaly, Event, History, Kind, LogCell, find_anomalies
-from lesson_lib.wire.values import content_of
+from lesson_lib.proxy.recording import content_of
 
 
 class WireHistory(History):

@@ -28,11 +28,11 @@ from kafka.record.default_records import DefaultRecord, DefaultRecordBatch
 from lesson_lib.core.batch import TopicPartition
 from lesson_lib.errors import LessonError
 from lesson_lib.history import Event, History, Kind, LogCell, Settings
-from lesson_lib.proxy.recording import Recording, Report
+from lesson_lib.proxy.recording import Recording, Report, as_text
 from lesson_lib.wire import requests
-from lesson_lib.wire.record_batch import Header, read_header, split_batches
+from lesson_lib.wire.record_batch import Header, read_header, records_in, split_batches
 from lesson_lib.wire.requests import RawClient
-from lesson_lib.wire.values import UNPACKED_BY, as_text, records_in
+from lesson_lib.wire.unpack import UNPACKED_BY
 
 NEVER_TOLD = "never told"
 SETTLE_SECONDS, POLL_SECONDS = 5.0, 0.01

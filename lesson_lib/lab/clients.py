@@ -25,8 +25,7 @@ from kafka.structs import TopicPartition
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.errors import LessonError
 from lesson_lib.history.event import outcome_of
-from lesson_lib.proxy.recording import Recording
-from lesson_lib.wire.values import as_text
+from lesson_lib.proxy.recording import Recording, as_text
 
 PRODUCER_OPTIONS = {"request_timeout_ms": 2_000, "delivery_timeout_ms": 4_500, "max_block_ms": 4_000,
                     "bootstrap_timeout_ms": 3_000, "reconnect_backoff_max_ms": 100}

@@ -21,7 +21,7 @@ from __future__ import annotations
 import threading
 from bisect import bisect_right
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Any, NamedTuple
@@ -31,11 +31,11 @@ from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.faults import Fault, FaultScript
 from lesson_lib.history import Event, Kind
 from lesson_lib.wire.messages import API_KEYS, Request
-from lesson_lib.wire.record_batch import LOG_OVERHEAD, Header, read_header
-from lesson_lib.wire.values import Values, values_in
+from lesson_lib.wire.record_batch import LOG_OVERHEAD, Header, read_header, records_in
 
 INIT_PRODUCER_ID, END_TXN = API_KEYS["InitProducerId"], API_KEYS["EndTxn"]
 ADD_OFFSETS, ADD_PARTITIONS = API_KEYS["AddOffsetsToTxn"], API_KEYS["AddPartitionsToTxn"]
+MOST_VALUES, MOST_BYTES = 64, 64 * 1024  # of a larger batch a picture shows the count, not the values
 MOST_STORED = 10_000
 FENCED = (ErrorCode.INVALID_PRODUCER_EPOCH, ErrorCode.PRODUCER_FENCED)
 
@@ -59,6 +59,14 @@ class BatchKey(NamedTuple):
         content = records[27:43] + records[57:LOG_OVERHEAD + header.batch_length]  # no numbers, no checksum
         return cls(topic, partition, header.producer_id, header.producer_epoch, header.base_sequence,
                    blake2b(content, digest_size=16).digest())
+
+
+class Values(NamedTuple):
+    """`shown` as text, nothing for a batch that is too large to show. `content` is the digest of all values
+    and their number, empty for a batch that cannot be unpacked here."""
+
+    shown: tuple[str, ...] = ()
+    content: str = ""
 
 
 @dataclass(slots=True)
@@ -150,6 +158,36 @@ class StoredBatches:
         if len(self._offsets) > MOST_STORED:
             self._offsets.popitem(last=False)
         return "stored"
+
+
+def values_in(records: bytes) -> Values:
+    """The values of a batch, as far as they can be read."""
+    try:
+        values = [as_text(record.value) for record in records_in(records)]
+    except Exception:  # noqa: BLE001 - no codec, wrong checksum, a record cut off: not the proxy's to judge
+        return Values()
+    small = len(values) <= MOST_VALUES and max(len(records), sum(map(len, values))) <= MOST_BYTES
+    return Values(tuple(values) if small else (), content_of(values))
+
+
+def content_of(values: Iterable[str]) -> str:
+    """The digest of these values, in order."""
+    digest = blake2b(digest_size=16)
+    for value in values:
+        data = value.encode("utf-8", "surrogatepass")
+        digest.update(len(data).to_bytes(4, "big"))  # else "ab", "c" would be "a", "bc"
+        digest.update(data)
+    return digest.hexdigest()
+
+
+def as_text(value: bytes | None) -> str:
+    """A record's value as a picture shows it: UTF-8, else Python's notation."""
+    if value is None:
+        return "null"
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return repr(value)
 
 
 @dataclass(slots=True)

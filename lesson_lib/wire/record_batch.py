@@ -6,20 +6,21 @@ off: the idempotent producer adds no byte to what is sent or stored. The checksu
 it came.
 
 Source: `org.apache.kafka.common.record.DefaultRecordBatch`, `MemoryRecords.withEndTransactionMarker`.
-Differs from Kafka in: compressed batches are not unpacked, so their header is believed.
+Differs from Kafka in: a broker doesn't unpack compressed batches, so their header is believed.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from kafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
+from kafka.record.default_records import DefaultRecord, DefaultRecordBatch, DefaultRecordBatchBuilder
 from kafka.record.util import calc_crc32c, decode_varint
 
 from lesson_lib.core.batch import Batch
+from lesson_lib.wire.unpack import unpacked
 
 Bytes = bytes | bytearray | memoryview
 COMPRESSIONS = ("none", "gzip", "snappy", "lz4", "zstd")
@@ -142,6 +143,18 @@ def split_batches(records: Bytes) -> list[Bytes]:
         found.append(records[position:end])
         position = end
     return found
+
+
+def records_in(records: Bytes) -> Iterator[DefaultRecord]:
+    """The records of a batch, in order, whatever it is packed with. Raises what `unpacked` does, and what
+    kafka-python does for broken ones."""
+    header = read_header(records)
+    if number := header.attributes & COMPRESSION:
+        name = COMPRESSIONS[number] if number < len(COMPRESSIONS) else f"codec {number}"
+        plain = bytearray(records[:HEADER_SIZE])
+        struct.pack_into(">h", plain, ATTRIBUTES_AT, header.attributes & ~COMPRESSION)
+        records = plain + unpacked(name, bytes(records[HEADER_SIZE:LOG_OVERHEAD + header.batch_length]))
+    return iter(DefaultRecordBatch(records))
 
 
 # what a broker looks at and writes

@@ -14,7 +14,7 @@ from course_tools.trace.wire_history import WireHistory, from_the_wire
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.history import Event, History, Kind, LogCell
 from lesson_lib.history.story import as_story
-from lesson_lib.wire.values import MOST_VALUES, content_of
+from lesson_lib.proxy.recording import MOST_VALUES, content_of
 
 TOPIC = ("orders", 0)
 

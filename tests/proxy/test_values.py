@@ -9,8 +9,9 @@ import pytest
 from kafka.codec import lz4_encode, snappy_encode, zstd_encode
 from kafka.errors import UnsupportedCodecError
 
-from lesson_lib.wire.record_batch import COMPRESSIONS, HEADER_SIZE, batch_bytes, read_header
-from lesson_lib.wire.values import MOST_UNPACKED, Values, as_text, content_of, records_in, values_in
+from lesson_lib.proxy.recording import Values, as_text, content_of, values_in
+from lesson_lib.wire.record_batch import COMPRESSIONS, HEADER_SIZE, batch_bytes, read_header, records_in
+from lesson_lib.wire.unpack import MOST_UNPACKED
 
 ENCODE = {"gzip": gzip.compress, "lz4": lz4_encode, "zstd": zstd_encode, "snappy": snappy_encode,
           "plain snappy": lambda data: snappy_encode(data, xerial_compatible=False)}

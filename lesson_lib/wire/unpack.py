@@ -1,0 +1,77 @@
+"""Unpacks the records of a batch, in each of Kafka's codecs.
+
+Kafka unpacks what a client says it has packed. So does this, but not to more than `MOST_UNPACKED` bytes: the
+batch is other people's, and 64 KiB can unpack to gigabytes. The codecs are those of kafka-python, which needs
+a package for each but gzip.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import struct
+from collections.abc import Callable, Iterator
+
+from kafka import codec
+from kafka.errors import UnsupportedCodecError
+
+MOST_UNPACKED = 32 * 1024 * 1024
+UNPACKED_BY = {"snappy": "python-snappy", "lz4": "lz4", "zstd": "zstandard"}  # what pip calls the packages
+_XERIAL = b"\x82SNAPPY\x00"  # how Java's snappy begins; its blocks come after 16 bytes
+
+
+def unpacked(name: str, data: bytes) -> bytes:
+    """What was packed with the codec of this name.
+
+    UnsupportedCodecError where the package for it is missing, ValueError for more than `MOST_UNPACKED` bytes;
+    whatever a codec raises for what it has not packed.
+    """
+    if name not in _UNPACK or not getattr(codec, f"has_{name}")():
+        raise UnsupportedCodecError(name)
+    plain = _UNPACK[name](data)
+    if len(plain) > MOST_UNPACKED:
+        raise ValueError(f"more than {MOST_UNPACKED // 2**20} MiB")
+    return plain
+
+
+def _from_snappy(data: bytes) -> bytes:
+    """A snappy block says first how long it will be."""
+    if sum(map(_length_of, _snappy_blocks(data))) > MOST_UNPACKED:
+        return bytes(MOST_UNPACKED + 1)
+    return codec.snappy_decode(data)
+
+
+def _snappy_blocks(data: bytes) -> Iterator[bytes]:
+    """The first bytes of each."""
+    if not data.startswith(_XERIAL):
+        yield data[:5]
+        return
+    at = 16
+    while at < len(data):
+        yield data[at + 4:at + 9]
+        at += 4 + struct.unpack_from(">I", data, at)[0]
+
+
+def _length_of(block: bytes) -> int:
+    return sum((byte & 0x7F) << 7 * place for place, byte in enumerate(_varint(block)))
+
+
+def _varint(data: bytes) -> Iterator[int]:
+    for byte in data:
+        yield byte
+        if byte < 0x80:
+            return
+
+
+def _from_lz4(data: bytes) -> bytes:
+    return codec.lz4.LZ4FrameDecompressor().decompress(data, max_length=MOST_UNPACKED + 1)
+
+
+def _from_zstd(data: bytes) -> bytes:
+    with codec.zstd.ZstdDecompressor().stream_reader(io.BytesIO(data), read_across_frames=True) as reader:
+        return reader.read(MOST_UNPACKED + 1)
+
+
+_UNPACK: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": lambda data: gzip.GzipFile(fileobj=io.BytesIO(data)).read(MOST_UNPACKED + 1),
+    "snappy": _from_snappy, "lz4": _from_lz4, "zstd": _from_zstd}
