@@ -1,8 +1,7 @@
 """What the batches of one log say about their producers: numbers, gaps, transactions, and copies.
 
-A copy that a broker stored twice under one number, and a gap in a producer's numbers, are facts. Two batches
-without numbers, or under different ones, that hold the same bytes are a *suspicion*: the application may have
-meant both. Only the newest `WINDOW` of them are compared, so memory does not grow with the log. Committed
+A copy that a broker stored twice under one number, and a gap in a producer's numbers, are facts. Records
+without numbers, or under different ones, that hold the same are a *suspicion* (`equal_records`). Committed
 offsets (`__consumer_offsets`) are written by the group's coordinator, which begins each at 0: no numbers.
 
 What is worth a picture is kept on the way: the batches around the first thing that is wrong, else around the
@@ -15,17 +14,17 @@ import struct
 from collections import OrderedDict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from hashlib import blake2b
 
 from kafka.record.util import decode_varint
 
+from course_tools.read.equal_records import EqualRecords, Stretch
 from course_tools.read.on_disk import BatchInLog, Broken
 from lesson_lib.core.batch import increment_sequence
 from lesson_lib.history import Anomaly
 from lesson_lib.text_table import TextTable
 from lesson_lib.wire.record_batch import Header
 
-WINDOW, MOST_TOLD, MOST_PRODUCERS = 10_000, 50, 100_000
+MOST_TOLD, MOST_PRODUCERS = 50, 100_000
 KINDS = {0: "abort", 1: "commit"}
 SHOWN, BEFORE = 40, 20  # batches in a picture, and how many of them before what it is about
 NOTHING, SUSPICION, WRONG = range(3)
@@ -51,11 +50,11 @@ class ProducerSeen:
 
 @dataclass(frozen=True, slots=True)
 class ShownBatch:
-    """One batch of a picture. `content` is the same for batches that hold the same bytes; `marker` says
-    commit or abort where it is one."""
+    """One batch of a picture. `content` is the same for batches that hold the same records, compressed or
+    not; `marker` says commit or abort where it is one."""
 
     header: Header
-    content: bytes = b""
+    content: int = 0
     marker: str = ""
 
 
@@ -64,16 +63,14 @@ class LogRead:
     """Everything that was found in one log; `take` reads it, whatever its size."""
 
     numbered: bool = True  # whether producers numbered the batches themselves
+    records: EqualRecords = field(default_factory=EqualRecords)
     producers: OrderedDict[int, ProducerSeen] = field(default_factory=OrderedDict)
     findings: list[Anomaly] = field(default_factory=list)
-    # content -> the offsets of two batches, and how many later ones hold it too
-    alike: dict[bytes, list[int]] = field(default_factory=dict)
     broken: list[Anomaly] = field(default_factory=list)
     shown: list[ShownBatch] = field(default_factory=list)
     about: int = NOTHING
     batches: int = 0
     untold: int = 0
-    _recent: OrderedDict[bytes, ShownBatch] = field(default_factory=OrderedDict)
     _before: deque[ShownBatch] = field(default_factory=lambda: deque(maxlen=BEFORE))
 
     def take(self, batches: Iterable[BatchInLog | Broken]) -> LogRead:
@@ -84,6 +81,7 @@ class LogRead:
             else:
                 self.batches += 1
                 self._show(*self._batch(one))
+        self.records.end()
         return self
 
     def _say(self, where: list[Anomaly], name: str, sentence: str) -> int:
@@ -116,8 +114,8 @@ class LogRead:
             seen.open_since = header.base_offset
         numbered = self.numbered and header.producer_id >= 0 and header.base_sequence >= 0
         rank = self._sequence(seen, one) if numbered else NOTHING
-        before, entry = self._same_bytes(one)
-        return max(rank, SUSPICION * bool(before)), *before, entry
+        content, stretch = self.records.take(one)
+        return max(rank, SUSPICION * bool(stretch)), *_origin(stretch), ShownBatch(header, content)
 
     def _producer(self, producer_id: int, offset: int) -> ProducerSeen:
         seen = self.producers.setdefault(producer_id, ProducerSeen(offset))
@@ -126,7 +124,7 @@ class LogRead:
             self.producers.popitem(last=False)
         return seen
 
-    def _marker(self, seen: ProducerSeen, one: BatchInLog) -> tuple[int, ShownBatch]:
+    def _marker(self, seen: ProducerSeen, one: BatchInLog) -> tuple[int | ShownBatch, ...]:
         try:
             kind = _marker_type(one.records)
         except (IndexError, ValueError, struct.error):
@@ -136,7 +134,9 @@ class LogRead:
         seen.committed += marker == "commit"
         seen.aborted += marker == "abort"
         seen.open_since = None
-        return NOTHING, ShownBatch(one.header, marker=marker)
+        stretch = None if marker == "control" else self.records.ended(one.header.producer_id,
+                                                                      aborted=marker == "abort")
+        return SUSPICION * bool(stretch), *_origin(stretch), ShownBatch(one.header, marker=marker)
 
     def _sequence(self, seen: ProducerSeen, one: BatchInLog) -> int:
         header, rank = one.header, NOTHING
@@ -154,31 +154,6 @@ class LogRead:
         seen.last_sequence = increment_sequence(header.base_sequence, max(0, header.records_count - 1))
         return rank
 
-    def _same_bytes(self, one: BatchInLog) -> tuple[tuple[ShownBatch, ...], ShownBatch]:
-        """The newest batch before it with the same bytes, if there is one, and itself."""
-        entry = ShownBatch(one.header, blake2b(one.records, digest_size=16).digest())
-        before = self._recent.pop(entry.content, None)
-        self._recent[entry.content] = entry
-        if len(self._recent) > WINDOW:
-            self._recent.popitem(last=False)
-        if before is None:
-            return (), entry
-        if entry.content in self.alike:
-            self.alike[entry.content][2] += 1
-        elif len(self.alike) < MOST_TOLD:
-            self.alike[entry.content] = [before.header.base_offset, one.header.base_offset, 0]
-        else:
-            self.untold += 1
-        return (before,), entry
-
-    @property
-    def suspicions(self) -> list[Anomaly]:
-        """A sentence for batches with the same bytes, however many there are."""
-        return [Anomaly("suspected copy", (self.batches,),
-                        f"the batch at offset {second} holds the same keys and values as the one at offset "
-                        f"{first}{f', and {more:,} later ones do' * bool(more)}.")
-                for first, second, more in self.alike.values()]
-
     @property
     def wrong(self) -> list[Anomaly]:
         """Everything but suspicions: broken bytes, copies and gaps, open transactions."""
@@ -195,6 +170,11 @@ class LogRead:
         return [Anomaly("open transaction", (self.batches,), f"producer id {producer_id} since offset "
                         f"{seen.open_since}; read_committed consumers wait there.")
                 for producer_id, seen in self.producers.items() if seen.open_since is not None]
+
+
+def _origin(stretch: Stretch | None) -> list[ShownBatch]:
+    """The batch whose records are repeated, for the picture; none where it is long gone."""
+    return [ShownBatch(*stretch.origin)] if stretch and stretch.origin else []
 
 
 def _marker_type(records: bytes) -> int:

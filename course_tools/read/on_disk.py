@@ -141,6 +141,15 @@ def _next_batch(file: BinaryIO, broken: int, size: int) -> int:
     return size
 
 
+def topics(address: str) -> TextTable:
+    """Which topics the broker at an address has, with their partitions. LessonError without a broker."""
+    with requests.RawClient(address) as client:
+        found = client.ask(requests.request("Metadata", topics=None)).topics
+    rows = tuple(sorted((topic.name, str(len(topic.partitions))) for topic in found))
+    return TextTable(f"The topics of the broker at {address}", ("topic", "partitions"), rows,
+                     f"The broker at {address} has no topic.")
+
+
 def of_topic(address: str, topic: str) -> Iterator[tuple[int, Iterator[BatchInLog | Broken]]]:
     """Each partition of a topic with its batches. LessonError without a broker or such a topic."""
     with requests.at_leaders(address, topic) as leaders:

@@ -18,6 +18,7 @@ from lesson_lib.history.history import FROM_A_LOG
 
 MOST_DRAWN = 10  # partitions of a topic
 CLEAN = "No copy, no gap, no open transaction."
+CLEAN_NUMBERS = "No number is there twice, no gap, no open transaction."
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,8 @@ def sentences(found: Sequence[Anomaly]) -> list[str]:
 def told(read: LogRead) -> list[str]:
     """Everything that is to be said of a log."""
     more = [f"And {read.untold} more."] if read.untold else []
-    return [*sentences([*read.wrong, *read.suspicions]), *more] or [CLEAN]
+    found = [*sentences(read.wrong), *more, *sentences(read.records.suspicions), *read.records.counted()]
+    return [*(found or [CLEAN if read.records.window else CLEAN_NUMBERS]), *read.records.looked_at()]
 
 
 def as_history(read: LogRead, name: str) -> LogHistory:
@@ -66,7 +68,7 @@ def as_history(read: LogRead, name: str) -> LogHistory:
         stored = dict(what="stored", lane="broker", offset=header.base_offset)
         events += send, replace(send, t=2 * n + 1, kind=Kind.VERDICT, **stored)
     return LogHistory(tuple(events), settings=Settings(FROM_A_LOG, broker=name),
-                      found=(*read.wrong, *read.suspicions))
+                      found=(*read.wrong, *read.records.suspicions))
 
 
 def page(logs: Sequence[tuple[str, LogRead]], command: str) -> str:

@@ -1,0 +1,222 @@
+"""Which records of a log hold the key and value of an earlier one, however they were batched or compressed.
+
+That is a *suspicion*, as an application may send the same thing twice on purpose. Records that repeat an
+earlier stretch of the log, in its order, are told as one thing. A key and value that come more than `OFTEN`
+times are only counted: a state, a counter or a heartbeat repeats itself all day.
+
+Each record is compared with at least the newest `window` before it (at most twice as many), so memory does
+not grow with the log: up to 25 MB for 100,000. Records of a transaction wait for its marker: those of an
+aborted one are no copies, and no originals either. A batch that does not unpack counts as its bytes.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from collections import Counter, deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from course_tools.read.on_disk import BatchInLog
+from course_tools.read.records import StaysPackedError, keys_and_values, unpacked
+from lesson_lib.core.batch import increment_sequence
+from lesson_lib.history import Anomaly
+from lesson_lib.wire.record_batch import Header
+
+WINDOW, MOST_PENDING, BATCHES_KNOWN = 100_000, 1_000_000, 10_000
+OFTEN, MOST_TOLD, MARKS = 10, 10, 8
+NOBODY = " (no producer id)"
+
+
+class BatchCompared(NamedTuple):
+    """A batch that was read not long ago; `content` is the same for batches with the same records."""
+
+    header: Header
+    content: int
+
+
+@dataclass
+class Stretch:
+    """Records at the offsets `at` to `until` that repeat those at `first` to `last`. `marks` are the digests
+    of some of them; `origin` and `copy` are the batches where both begin, None for one long gone."""
+
+    first: int
+    last: int
+    at: int
+    until: int
+    origin: BatchCompared | None
+    copy: BatchCompared | None
+    records: int = 1
+    marks: list[int] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        alone = self.records == 1
+        earlier, later, rest = _who(self.origin, self.first), _who(self.copy, self.at), ""
+        if earlier == later == NOBODY:
+            earlier, later, rest = "", "", f", {'both' if alone else 'all'} without a producer id"
+        if alone:
+            return (f"the record at offset {self.at}{later} holds the same key and value as the one at "
+                    f"offset {self.first}{earlier}{rest}.")
+        return (f"the {self.records:,} records at offsets {self.at} to {self.until}{later} hold the same "
+                f"keys and values as those at {self.first} to {self.last}{earlier}, in the same order{rest}.")
+
+
+def _who(batch: BatchCompared | None, offset: int) -> str:
+    """Who sent the record, which says what made a copy of it."""
+    if batch is None:
+        return ""
+    header = batch.header
+    if header.producer_id < 0:
+        return NOBODY
+    sequence = increment_sequence(header.base_sequence, offset - header.base_offset)
+    return f" (producer id {header.producer_id}, epoch {header.producer_epoch}, sequence {sequence})"
+
+
+def _records(number: int) -> str:
+    return f"{number:,} records were" if number != 1 else "1 record was"
+
+
+class EqualRecords:
+    """Takes one batch after another; what was found, and what was looked at, is there at any time."""
+
+    def __init__(self, window: int = WINDOW) -> None:
+        self.window = window
+        self.compared = self.aborted = self.left_out = self.again = 0  # records
+        self.packed: Counter[str] = Counter()  # why a batch stayed packed -> how many did
+        self._newer: dict[int, int] = {}  # digest -> offset of the newest record that has it
+        self._older: dict[int, int] = {}
+        self._times: Counter[int] = Counter()  # digest -> how often it was there again
+        self._found: list[Stretch] = []
+        self._current: Stretch | None = None
+        self._pending: dict[int, tuple[array[int], array[int]]] = {}  # producer id -> digests, offsets
+        self._batches: deque[BatchCompared] = deque(maxlen=BATCHES_KNOWN)
+
+    def take(self, one: BatchInLog) -> tuple[int, Stretch | None]:
+        """A number that batches with the same records share, and the first stretch that began with it."""
+        header = one.header
+        if not self.window:
+            return hash(one.records), None
+        try:
+            data = unpacked(header, one.records)
+            self._batches.append(BatchCompared(header, hash(data)))
+            return hash(data), self._sort(header, keys_and_values(header, data))
+        except StaysPackedError as error:
+            self.packed[str(error)] += 1
+            as_a_whole = hash(one.records)
+            self._batches.append(BatchCompared(header, as_a_whole))
+            return as_a_whole, self._sort(header, [(as_a_whole, header.base_offset)])
+
+    def _sort(self, header: Header, records: Iterable[tuple[int, int]]) -> Stretch | None:
+        if not header.transactional:
+            return self._compare(records)
+        digests, offsets = self._pending.setdefault(header.producer_id, (array("q"), array("q")))
+        room = MOST_PENDING - sum(len(waiting) for waiting, _ in self._pending.values())
+        for digest, offset in records:
+            if room > 0:
+                digests.append(digest)
+                offsets.append(offset)
+            else:
+                self.left_out += 1
+            room -= 1
+        return None
+
+    def ended(self, producer_id: int, *, aborted: bool) -> Stretch | None:
+        """A transaction is over: the first stretch that began with it."""
+        digests, offsets = self._pending.pop(producer_id, ((), ()))
+        if aborted:
+            self.aborted += len(digests)
+            return None
+        return self._compare(zip(digests, offsets, strict=True))
+
+    def end(self) -> None:
+        """The log is over. Transactions that are open there may still be committed: their records count."""
+        for producer_id in [*self._pending]:
+            self.ended(producer_id, aborted=False)
+
+    def _compare(self, records: Iterable[tuple[int, int]]) -> Stretch | None:
+        newer, older, begun = self._newer, self._older, None
+        for digest, offset in records:
+            self.compared += 1
+            if len(newer) >= self.window:
+                self._older = older = newer
+                self._newer = newer = {}
+            before = newer.get(digest)
+            if before is None:
+                before = older.get(digest)
+            newer[digest] = offset
+            if before is None:
+                self._current = None
+            else:
+                stretch = self._repeated(digest, before, offset)
+                begun = begun or stretch
+        return begun
+
+    def _repeated(self, digest: int, before: int, offset: int) -> Stretch | None:
+        """Go on with a stretch, or begin one, which is returned."""
+        self.again += 1
+        if digest in self._times or len(self._times) < self.window:
+            self._times[digest] += 1
+        if self._times[digest] >= OFTEN:
+            return None  # and it does not end a stretch in whose middle it is
+        stretch = self._current
+        if stretch and before > stretch.last:
+            stretch.last, stretch.until, stretch.records = before, offset, stretch.records + 1
+            if len(stretch.marks) < MARKS:
+                stretch.marks.append(digest)
+            return None
+        self._current = stretch = Stretch(before, before, offset, offset, self._batch_at(before),
+                                          self._batch_at(offset), marks=[digest])
+        if len(self._found) >= 100 * MOST_TOLD:
+            self._found = self._longest()
+        self._found.append(stretch)
+        return stretch
+
+    def _batch_at(self, offset: int) -> BatchCompared | None:
+        place = bisect_right(self._batches, offset, key=lambda one: one.header.base_offset) - 1
+        found = self._batches[place] if place >= 0 else None
+        last = found.header.base_offset + found.header.last_offset_delta if found else -1
+        return found if offset <= last else None
+
+    def _longest(self) -> list[Stretch]:
+        """The longest stretches that are not made of what comes all the time, as far as known by now."""
+        rare = [one for one in self._found if any(self._times[digest] < OFTEN for digest in one.marks)]
+        return sorted(rare, key=lambda one: -one.records)[:MOST_TOLD]
+
+    @property
+    def suspicions(self) -> list[Anomaly]:
+        """A sentence for each of the longest stretches, in the order of the log."""
+        return [Anomaly("suspected copy", (one.at,), str(one))
+                for one in sorted(self._longest(), key=lambda one: one.at)]
+
+    def counted(self) -> list[str]:
+        """What is not told one by one, in sentences."""
+        often = [times for times in self._times.values() if times >= OFTEN]
+        again, told = self.again - sum(often), [one.records for one in self._longest()]
+        said = [f"In all, {again:,} records hold the key and value of an earlier one."] * (
+            len(told) > 1 or again > sum(told))
+        if often:
+            they_come = "keys and values come" if len(often) > 1 else "key and value comes"
+            said.append(f"{len(often):,} {they_come} more than {OFTEN} times, in {sum(often) + len(often):,} "
+                        "records: only counted, as a state, a counter or a heartbeat does that.")
+        return said
+
+    def looked_at(self) -> list[str]:
+        """What was compared with what, and what was not, in sentences."""
+        if not self.window:
+            return ["Only numbers were looked at (--window 0): records sent again under other numbers are "
+                    "not found."]
+        whole = sum(self.packed.values())
+        far = (f"with at least the {self.window:,} before it (--window {10 * self.window} looks further back)"
+               if self.compared > self.window else "with all before it")
+        said = [f"Keys and values of {_records(self.compared - whole)} compared, each {far}."] * (
+            self.compared > whole)
+        said += [f"{batches:,} batch{'es were' if batches > 1 else ' was'} compared as a whole only: {why}."
+                 for why, batches in self.packed.items()]
+        if self.aborted:
+            said.append(f"{_records(self.aborted)} left out, of aborted transactions: no read_committed "
+                        "consumer gets them.")
+        if self.left_out:
+            said.append(f"{_records(self.left_out)} not compared: {MOST_PENDING:,} were waiting already for "
+                        "the end of their transactions.")
+        return said
