@@ -57,7 +57,7 @@ def _died(history: History) -> str:
 
 def _place(history: History) -> str:
     """Client and broker. A real client on a bare release talked to the embedded broker; an address is
-    whoever listens there."""
+    that of somebody else's broker."""
     s = history.settings
     if s.world != "real":
         return f"{s.world}, {broker_name(s.broker)}"

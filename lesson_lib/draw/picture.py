@@ -1,4 +1,4 @@
-"""What a learner gets to see: an image with alternative text, and the same run as a text table beneath it.
+"""What a learner gets to see: an image with alternative text, and the same run as a text table below it.
 
 It is an ordinary cell output, so it stays in exported pages, on paper and for a screen reader. Where scripts
 may run, the image becomes a drawing to step through: the script `stepper.js` shows and hides the marks of

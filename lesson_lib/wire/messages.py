@@ -30,7 +30,7 @@ Address = tuple[str, int]
 
 
 class ProtocolError(ConnectionError):
-    """Bytes that are no message of Kafka's protocol; whoever reads them hangs up, as Kafka does."""
+    """Bytes that are no message of Kafka's protocol; their reader hangs up, as Kafka does."""
 
 
 @dataclass(frozen=True, slots=True)

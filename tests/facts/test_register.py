@@ -67,7 +67,7 @@ def test_a_citation_speaks_for_other_cells_with_its_tag() -> None:
 
 def test_what_a_question_says_belongs_to_its_cell() -> None:
     (cell,) = (c for c in all_cells() if c.id == "l06-q-expire")
-    assert "ProducerStateManager.isProducerExpired" in cell.text
+    assert "copies old records with their old timestamps" in cell.text
 
 
 def test_markers_are_found_wherever_pytest_finds_them() -> None:

@@ -38,7 +38,7 @@ class End:
         self._file, self._arriving = next(self._files), deque[bytes | None]()
 
     def connect(self, address: tuple[str, int]) -> Self:
-        """Connect to whoever listens there. ConnectionRefusedError where nobody does."""
+        """Connect to the server that listens there. ConnectionRefusedError where nobody does."""
         host, port = address
         if host != HOST:
             raise ConnectionRefusedError("a virtual world reaches nothing outside of it")

@@ -89,7 +89,7 @@ class VirtualWorld(asyncio.BaseEventLoop):
         """Run everybody else until `done()`, or until `timeout` seconds are over: False then.
 
         LessonError where there is no time-out and nothing came for `PATIENCE`. Within a turn an interrupt
-        would break whoever has it; it strikes between two turns of the outermost wait.
+        would break the one that has it; it strikes between two turns of the outermost wait.
         """
         self.check()
         patient = timeout is None or timeout >= FOREVER

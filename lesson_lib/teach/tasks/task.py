@@ -106,7 +106,7 @@ class Task:
 
     @property
     def wanted(self) -> str:
-        """What to hand in, as a sentence, for whoever has not yet."""
+        """What to hand in, as a sentence, for those who haven't yet."""
         raise NotImplementedError
 
     @property
