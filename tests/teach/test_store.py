@@ -96,6 +96,17 @@ def test_where_nothing_can_be_written_answers_last_as_long_as_the_kernel(
     assert capsys.readouterr().out.count("cannot be saved") == 1
 
 
+@pytest.mark.parametrize(("platform", "kept", "told"), [("emscripten", "", True), ("emscripten", "kept", False), ("linux", "", False)])
+def test_in_a_page_that_keeps_nothing_the_learner_is_told_once(
+        progress: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], platform: str, kept: str, told: bool) -> None:
+    monkeypatch.setattr(store.sys, "platform", platform)
+    monkeypatch.setattr(store, "KEPT_BY_BROWSER", str(progress) if kept else "/drive")
+    store.record("1.one", {"answer": "a"}), store.record("1.two", {"answer": "b"})
+    said = "Your browser keeps nothing for this page, as in a private window: your answers last until you leave it.\n"
+    assert capsys.readouterr().out == said * told
+    assert len(store.everything()) == 2
+
+
 def test_it_lies_beside_the_notebooks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LESSON_PROGRESS")
     monkeypatch.chdir(tmp_path)

@@ -218,6 +218,13 @@ def test_a_lesson_runs_in_the_browser_with_stepping_and_prediction_and_keeps_the
 FOLDER = "import os; print(os.getcwd())"
 
 
+def test_the_kernel_of_the_built_site_waits(address: str) -> None:
+    extension = site.ROOT / "build" / "site" / "extensions" / "@jupyterlite" / "pyodide-kernel-extension" / "static"
+    texts = [path.read_text(encoding="utf-8") for path in extension.glob("*.js")]
+    assert sum(".ready.then(()=>true,()=>false)" in text for text in texts) == 1
+    assert not [text for text in texts if site.ASKS_FOR_STORAGE.search(text)]
+
+
 @pytest.mark.browser
 def test_files_are_kept_on_every_page_of_a_visit(page: Any, address: str) -> None:
     """On the second one the browser registers anew what keeps them, and the kernel doesn't start before."""
