@@ -14,7 +14,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -26,7 +26,9 @@ from lesson_lib.wire.record_batch import Header
 
 WINDOW, MOST_PENDING, BATCHES_KNOWN = 100_000, 1_000_000, 10_000
 OFTEN, MOST_TOLD, MARKS = 10, 10, 8
-NOBODY = " (no producer id)"
+NOBODY, NO_NUMBER = " (no producer id)", (-1, -1, -1)
+ON_PURPOSE = ("Suspected, as an application may send the same thing twice on purpose. Who sent both, by id, "
+              "epoch and sequence, is in notebooks/in-production.md, section 2.")
 
 
 class BatchCompared(NamedTuple):
@@ -66,11 +68,17 @@ def _who(batch: BatchCompared | None, offset: int) -> str:
     """Who sent the record, which says what made a copy of it."""
     if batch is None:
         return ""
+    producer_id, epoch, sequence = _number(batch, offset)
+    return NOBODY if producer_id < 0 else f" (producer id {producer_id}, epoch {epoch}, sequence {sequence})"
+
+
+def _number(batch: BatchCompared, offset: int) -> tuple[int, int, int]:
+    """Producer id, epoch and sequence of the record at that offset of a batch."""
     header = batch.header
-    if header.producer_id < 0:
-        return NOBODY
-    sequence = increment_sequence(header.base_sequence, offset - header.base_offset)
-    return f" (producer id {header.producer_id}, epoch {header.producer_epoch}, sequence {sequence})"
+    if header.producer_id < 0 or header.base_sequence < 0:
+        return NO_NUMBER
+    return (header.producer_id, header.producer_epoch,
+            increment_sequence(header.base_sequence, offset - header.base_offset))
 
 
 def _records(number: int) -> str:
@@ -99,45 +107,43 @@ class EqualRecords:
             return hash(one.records), None
         try:
             data = unpacked(header, one.records)
-            self._batches.append(BatchCompared(header, hash(data)))
-            return hash(data), self._sort(header, keys_and_values(header, data))
+            digests, offsets = keys_and_values(header, data)
+            content = hash(data)
         except StaysPackedError as error:
             self.packed[str(error)] += 1
-            as_a_whole = hash(one.records)
-            self._batches.append(BatchCompared(header, as_a_whole))
-            return as_a_whole, self._sort(header, [(as_a_whole, header.base_offset)])
-
-    def _sort(self, header: Header, records: Iterable[tuple[int, int]]) -> Stretch | None:
+            content = hash(one.records)
+            digests, offsets = array("q", [content]), [header.base_offset]
+        self._batches.append(BatchCompared(header, content))
         if not header.transactional:
-            return self._compare(records)
-        digests, offsets = self._pending.setdefault(header.producer_id, (array("q"), array("q")))
-        room = MOST_PENDING - sum(len(waiting) for waiting, _ in self._pending.values())
-        for digest, offset in records:
-            if room > 0:
-                digests.append(digest)
-                offsets.append(offset)
-            else:
-                self.left_out += 1
-            room -= 1
-        return None
+            return content, self._compare(digests, offsets)
+        self._wait(header.producer_id, digests, offsets)
+        return content, None
+
+    def _wait(self, producer_id: int, digests: array[int], offsets: Sequence[int]) -> None:
+        """Keep what belongs to a transaction until it is over."""
+        room = max(0, MOST_PENDING - sum(len(waiting) for waiting, _ in self._pending.values()))
+        waiting, their_offsets = self._pending.setdefault(producer_id, (array("q"), array("q")))
+        waiting.extend(digests[:room])
+        their_offsets.extend(offsets[:room])
+        self.left_out += len(digests[room:])
 
     def ended(self, producer_id: int, *, aborted: bool) -> Stretch | None:
         """A transaction is over: the first stretch that began with it."""
-        digests, offsets = self._pending.pop(producer_id, ((), ()))
+        digests, offsets = self._pending.pop(producer_id, (array("q"), array("q")))
         if aborted:
             self.aborted += len(digests)
             return None
-        return self._compare(zip(digests, offsets, strict=True))
+        return self._compare(digests, offsets)
 
     def end(self) -> None:
         """The log is over. Transactions that are open there may still be committed: their records count."""
         for producer_id in [*self._pending]:
             self.ended(producer_id, aborted=False)
 
-    def _compare(self, records: Iterable[tuple[int, int]]) -> Stretch | None:
+    def _compare(self, digests: array[int], offsets: Sequence[int]) -> Stretch | None:
         newer, older, begun = self._newer, self._older, None
-        for digest, offset in records:
-            self.compared += 1
+        self.compared += len(digests)
+        for digest, offset in zip(digests, offsets, strict=True):
             if len(newer) >= self.window:
                 self._older = older = newer
                 self._newer = newer = {}
@@ -165,8 +171,11 @@ class EqualRecords:
             if len(stretch.marks) < MARKS:
                 stretch.marks.append(digest)
             return None
-        self._current = stretch = Stretch(before, before, offset, offset, self._batch_at(before),
-                                          self._batch_at(offset), marks=[digest])
+        origin, copy = self._batch_at(before), self._batch_at(offset)
+        if origin and copy and _number(origin, before) == _number(copy, offset) != NO_NUMBER:
+            self.again -= 1  # no suspicion: the number proves it
+            return None
+        self._current = stretch = Stretch(before, before, offset, offset, origin, copy, marks=[digest])
         if len(self._found) >= 100 * MOST_TOLD:
             self._found = self._longest()
         self._found.append(stretch)
@@ -194,7 +203,7 @@ class EqualRecords:
         often = [times for times in self._times.values() if times >= OFTEN]
         again, told = self.again - sum(often), [one.records for one in self._longest()]
         said = [f"In all, {again:,} records hold the key and value of an earlier one."] * (
-            len(told) > 1 or again > sum(told))
+            len(told) > 1 or again > sum(told)) + [ON_PURPOSE] * bool(told)
         if often:
             they_come = "keys and values come" if len(often) > 1 else "key and value comes"
             said.append(f"{len(often):,} {they_come} more than {OFTEN} times, in {sum(often) + len(often):,} "
