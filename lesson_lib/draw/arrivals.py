@@ -3,9 +3,10 @@ band.
 
 Stevens' graph of a TCP connection, for Kafka. The rule becomes geometry: on the dashed line is stored, a bar
 that lies exactly on one in the band is a duplicate, anything else is refused. A batch of n records is a bar
-of length n. Each producer id and epoch has a row of its own that begins at 0, because that is how the broker
-keeps its memory; all rows share the order of arrival. What never arrived stands hollow at the lower edge.
-What happens to the broker is a line through all rows.
+of length n. What is stored although the log holds it already is a copy, and has a mark of its own. Each
+producer id and epoch has a row of its own that begins at 0, because that is how the broker keeps its memory;
+all rows share the order of arrival. What never arrived stands hollow at the lower edge. What happens to the
+broker is a line through all rows.
 
 Above 40 arrivals the sequence itself would be too fine to see. A long run shows how many batches each arrival
 is away from the expected one: a flat row of squares at 0 is what went well, diamonds from -1 to -5 are
@@ -34,8 +35,8 @@ TITLE, PLOT, LEGEND = 24.0, 230.0, 36.6
 LEAST_HIGH, UPRIGHT_HIGH, INSIDE = 66.0, 132.0, 36.0  # of a row: least, with a word in it, what edges take
 WIDEST, HAPPENING, NARROW, FROM_ZERO = 200.0, 24.0, 40.0, 40
 HIGHEST = 24.0  # pixels of one sequence where rows share the page
-NAMES = {"stored": "stored", "duplicate": "duplicate", "refused": "refused", "fenced": "old epoch",
-         "kept": "kept aside"}
+NAMES = {"stored": "stored", "copy": "stored again: a copy", "duplicate": "duplicate", "refused": "refused",
+         "fenced": "old epoch", "kept": "kept aside"}
 DISTANCES = {0: "next", -1: "-1", -5: "-5", FORGOTTEN: "older", 3: "early"}
 
 
@@ -55,6 +56,11 @@ class Arrival:
     lost: bool
     memory: Ranges = ()
     known: Ranges = ()
+
+    @property
+    def shape(self) -> str:
+        """Its mark: that of the verdict, and of its own for a batch that is in the log already."""
+        return "copy" if self.fact.copy > 1 else self.fact.shape
 
     @property
     def residual(self) -> int:
@@ -290,7 +296,7 @@ class ArrivalsPanel:
 
     def _arrival(self, canvas: Canvas, row: ArrivalRow, arrival: Arrival) -> None:
         """The verdict's shape on a bar over the sequences; hollow at the lower edge if it never arrived."""
-        x, shape = self.xs[arrival.column], arrival.fact.shape
+        x, shape = self.xs[arrival.column], arrival.shape
         if arrival.lost:
             canvas.polygon(circle(x, row.bottom, 5.5), fill="white", width=1.6)
         elif self.long:
@@ -315,8 +321,9 @@ class ArrivalsPanel:
             canvas.line([(x, row.bottom), (x, y - 7)], colour=style.BAND, width=0.8, layer=0.4)
         canvas.text(x, y, self.chart.name_of(arrival), bold=True, backed=bool(low))
         code = str(event.error.value)
-        words = {"refused": code, "fenced": code, "duplicate": f"={event.offset}", "kept": "kept"}
-        canvas.text(x, y + 13, "lost" if arrival.lost else words.get(arrival.fact.shape, ""), backed=True)
+        words = {"refused": code, "fenced": code, "duplicate": f"={event.offset}", "kept": "kept",
+                 "copy": "copy"}
+        canvas.text(x, y + 13, "lost" if arrival.lost else words.get(arrival.shape, ""), backed=True)
 
     def _counts(self, canvas: Canvas) -> None:
         """Below the last row of a long run numbers count the arrivals."""
@@ -340,7 +347,7 @@ class ArrivalsPanel:
     def _legend(self, canvas: Canvas, y: float) -> None:
         """What the marks that are there are called; which of them lies where is for the reader to find."""
         x, arrivals = LEFT, [one for row in self.rows for one in row.arrivals]
-        drawn = {one.fact.shape for one in arrivals if not one.lost}
+        drawn = {one.shape for one in arrivals if not one.lost}
         for shape, name in NAMES.items():
             if shape in drawn:
                 verdict_small(canvas, x + 8, y, shape, 6.5)

@@ -11,9 +11,10 @@ from lesson_lib.draw import Picture, show
 from lesson_lib.history import Event, History, Kind, LogCell
 from lesson_lib.sim import simulate
 from tests.draw import runs
-from tests.draw.reading import DARK, MARKS, MEMORY, Drawing, Shape, read
-from tests.draw.truth import WRAP, Memory, Range, as_sent, drawn_events, ids, label, last_sequence
+from tests.draw.reading import AGAIN, DARK, MARKS, MEMORY, Drawing, Shape, read
+from tests.draw.truth import WRAP, Memory, Range, as_sent, copies, drawn_events, ids, label, last_sequence
 
+SHAPES = {**MARKS, AGAIN: "copy"}
 LONG = 40  # arrivals; above that the picture shows distances instead of sequences
 Row = tuple[str, int, int, int]  # topic, partition, producer id, epoch
 
@@ -29,6 +30,7 @@ class Arrivals:
         titles = [w for w in self.drawing.words if w.bold and w.anchor == "start" and w.event is None and not w.upright]
         self.titles = [next(w.text for w in titles if abs(w.y - frame.box[1] + 11) < 2) for frame in self.frames]
         self.names = ids(self.events)
+        self.copies = {n for n, time in copies(self.events).items() if time > 1}
 
     def of(self, n: int) -> Drawing:
         """The marks of an event."""
@@ -84,16 +86,19 @@ def column_x(graph: Arrivals, n: int) -> float:
 
 def mark_of(graph: Arrivals, n: int) -> tuple[str, Shape]:
     """What an arrival's mark says, and the mark; the bar under it that has its colour is the other one."""
-    marks = [s for s in graph.of(n).shapes if s.fill in MARKS and s.kind != "polyline"]
+    marks = [s for s in graph.of(n).shapes if s.fill in SHAPES and s.kind != "polyline"]
     hollow = [s for s in graph.of(n).shapes if s.kind == "polygon" and s.fill == "white" and len(s.points) > 20]
-    return ("lost", hollow[0]) if hollow else (MARKS[marks[-1].fill], marks[-1])
+    return ("lost", hollow[0]) if hollow else (SHAPES[marks[-1].fill], marks[-1])
 
 
 def check_mark(graph: Arrivals, n: int) -> None:
-    """The shape of what the broker did."""
-    event, shape = graph.events[n], mark_of(graph, n)[0]
+    """The shape of what the broker did; a copy has the fill of one in a log, and a heavy edge, and is told apart in the legend."""
+    event, (shape, mark) = graph.events[n], mark_of(graph, n)
     fenced = event.what == "refused" and event.error in (47, 90)
-    assert shape == ("lost" if event.kind == Kind.LOST else "fenced" if fenced else event.what)
+    stored = "copy" if n in graph.copies else event.what
+    assert shape == ("lost" if event.kind == Kind.LOST else "fenced" if fenced else stored)
+    assert (mark.width > 2.4) == (shape == "copy")
+    assert "stored again: a copy" in graph.drawing.texts() or shape != "copy"
 
 
 def check_sequences(graph: Arrivals, columns: list[int], rows: list[Row]) -> None:
@@ -119,7 +124,7 @@ def check_place(graph: Arrivals, n: int, frame: Shape) -> None:
     event, (shape, mark), y = graph.events[n], mark_of(graph, n), graph.scale(frame)
     first, last = (event.base_sequence, last_sequence(event)) if event.producer_id >= 0 else (event.batch, event.batch)
     below = sorted((w for w in graph.of(n).words if 0 < w.y - frame.box[3] < 40), key=lambda w: w.y)
-    result = {"lost": "lost", "duplicate": f"={event.offset}", "stored": ""}.get(shape, str(event.error.value))
+    result = {"lost": "lost", "duplicate": f"={event.offset}", "stored": "", "copy": "copy"}.get(shape, str(event.error.value))
     assert [w.text for w in below] == list(filter(None, [label(event), result]))
     assert abs(mark.middle[1] - (frame.box[3] if shape == "lost" else y((first + max(first, last)) / 2))) < 1.5, event
 
@@ -179,6 +184,16 @@ def test_transactions_beside_each_other(seed: int) -> None:
 def test_a_long_run(seed: int) -> None:
     run = runs.random_long(seed)
     checked(run, show(run, "arrivals"))
+
+
+@pytest.mark.parametrize("run", [
+    simulate(6, client="java", in_flight=6, faults={1: "cut 6 0"}), simulate(3, idempotence=False, faults={2: "repeat"}),
+    simulate(45, client="java", in_flight=6, faults={1: "cut 6 0"})], ids=["6 in flight", "no sequences", "long"])
+def test_a_second_copy_is_told_apart_at_sight(run: History) -> None:
+    """By fill, edge and word: the legend names it, and all copies that the log holds have that mark."""
+    checked(run, picture := show(run, "arrivals"))
+    marks = [s for s in read(picture.svg).filled(AGAIN) if s.event is not None]
+    assert len(marks) == len(run.values()) - len(set(run.values())) > 0
 
 
 def test_parts_of_a_batch_early_in_a_long_run() -> None:
