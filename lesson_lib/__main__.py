@@ -40,7 +40,8 @@ COMMANDS = {
     "trace": Command("course_tools.trace.command",
                      "[-- APPLICATION…]: your own producer between a fault script and a broker, as a page",
                      '--faults "2: lose ack" --html run.html -- java -jar app.jar',
-                     "0 if nothing is wrong, 1 for an anomaly, 2 if it couldn't be tried", failed=2),
+                     "1 for an anomaly, 2 if nothing could be judged, a fault never happened or the "
+                     "application failed, 0 if all was tried and nothing is wrong", failed=2),
     "read": Command("course_tools.read.command",
                     "HOST:PORT TOPIC | FILE: producers, gaps, transactions and copies in a log",
                     "localhost:9092 orders --html log.html",

@@ -128,18 +128,21 @@ class FaultScript:
                 if r.api == api and r.first <= attempt and (r.last is None or attempt <= r.last)]
         return hits[-1] if hits else DELIVER
 
-    def unused(self, attempts: int) -> list[ScriptLine]:
-        """Lines of the script that name only attempts beyond the `attempts` that were made."""
-        return [r for r in self.lines if not r.api and r.first > attempts]
+    def unused(self, attempts: int, asked: Mapping[str, int] | None = None) -> list[ScriptLine]:
+        """Lines of the script that name only attempts beyond the `attempts` that were made, or requests to a
+        coordinator beyond those that were `asked` of it, by their kind.
+        """
+        return [r for r in self.lines if r.first > ((asked or {}).get(r.api, 0) if r.api else attempts)]
 
     def check_used(self, attempts: int, asked: Mapping[str, int] | None = None) -> None:
         """LessonError when the run ended before an attempt that the script names, or before a request to a
         coordinator; `asked` counts those of each kind.
         """
-        if never := [r for r in self.lines if r.api and r.first > (asked or {}).get(r.api, 0)]:
+        unused = self.unused(attempts, asked)
+        if never := [r for r in unused if r.api]:
             raise LessonError(f"The fault '{never[0]}' never happened: nobody sent a coordinator so many "
                               f"{never[0].api} requests.")
-        if missed := self.unused(attempts):
+        if missed := unused:
             if attempts == 0:
                 raise LessonError(f"The fault '{missed[0]}' never happened: nothing was sent.")
             plural = "request was" if attempts == 1 else "requests were"

@@ -2,5 +2,5 @@
 
 Here belongs what a stranger's client needs beyond the lab: what can be known from the wire alone, the page
 that shows it, the command. `command` runs the client and the proxy, `wire_history` knows what can be told
-from the wire, `page` has the verdict and the pictures. The proxy and the pictures are the course's own.
+from the wire, `verdict` says it, `page` shows it. The proxy and the pictures are the course's own.
 """

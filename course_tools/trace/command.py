@@ -3,6 +3,7 @@
 `trace` starts a proxy in front of the broker and starts your application with the proxy's address in its
 environment. Without an application it prints the address. It records until the application ends or you press
 Ctrl-C, then it says in a sentence what came of it. The broker needs a plaintext listener (no TLS, no SASL).
+With acks=0 a client takes for a success what it has sent, so what is lost of that is a lost write.
 
 A fault script is "N: what happens" for the N-th produce request, several separated by semicolons:
   2: lose ack              stored, but the answer gets lost and the connection drops
@@ -26,10 +27,12 @@ from pathlib import Path
 from typing import Any
 
 from course_tools.command_line import asking, check_broker, on_interrupt, write
-from course_tools.trace.page import page, verdict, without_values
+from course_tools.trace.page import page, without_values
+from course_tools.trace.verdict import Circumstances, Verdict
 from course_tools.trace.wire_history import WireHistory, from_the_wire
 from lesson_lib.broker.embedded import EmbeddedBroker
 from lesson_lib.core.batch import TopicPartition
+from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.errors import LessonError
 from lesson_lib.faults import parse_script
 from lesson_lib.history import Kind, LogCell, Settings
@@ -44,7 +47,7 @@ SETTLE_SECONDS, PATIENCE_SECONDS = 1.0, 5.0
 
 
 def main(argv: list[str]) -> int:
-    """0 when nothing is wrong, 1 for an anomaly. LessonError for a broker that does not answer, a port that
+    """`Verdict.status`. LessonError for a broker that does not answer, a port that
     is taken, a program or a fault that there is not, a file that cannot be written."""
     at = argv.index("--") if "--" in argv else len(argv)
     application, options = argv[at + 1:], _parser().parse_args(argv[:at])
@@ -52,14 +55,15 @@ def main(argv: list[str]) -> int:
     with _broker(options.broker) as broker:
         with FaultProxy(broker.address, broker.hooks, options.port) as proxy:
             proxy.record(recording)
-            _let_run(proxy, application, options.env)
+            status = _let_run(proxy, application, options.env)
             recording.wait_until(lambda: recording.open_attempts == 0, SETTLE_SECONDS)
             recording.close()
         with asking(broker.text):
             run = history_of(recording, broker)
     rest = " …" * (len(application) > 1)  # the application's arguments may hold a password
     command = shlex.join(["python", "-m", "lesson_lib", "trace", *argv[:at + 2]]) + rest
-    return _report(run if options.values else without_values(run), recording, options, command)
+    verdict = Verdict(run if options.values else without_values(run), _circumstances(recording, status))
+    return _report(verdict, options, command)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -91,28 +95,33 @@ def _broker(wanted: str) -> Iterator[Choice]:
         yield choose(own, "")
 
 
-def _let_run(proxy: FaultProxy, application: list[str], variable: str) -> None:
-    """Until the application has ended, or until Ctrl-C where somebody starts it elsewhere."""
+def _let_run(proxy: FaultProxy, application: list[str], variable: str) -> int:
+    """Until the application has ended, or until Ctrl-C where somebody starts it elsewhere. The status with
+    which it ended by itself; 0 where Ctrl-C or the script ended it."""
     ended = threading.Event()
     if not application:
         with on_interrupt(ended.set):  # before anybody is told to press it
             print(f"Give {proxy.address} to your application as its bootstrap server, and press Ctrl-C once "
                   "it is done.", file=sys.stderr, flush=True)
             ended.wait()
-        return
+        return 0
     try:
         process = subprocess.Popen(application, env={**os.environ, variable: proxy.address})
     except OSError as error:
         raise LessonError(f"{application[0]} cannot be started: {error.strerror}.") from None
     except ValueError:  # of Popen, about its environment
         raise LessonError(f"{variable!r} is no name for a variable.") from None
-    proxy.on_kill = lambda client_id: process.kill()
+    killed: list[str] = []
+
+    def kill(client_id: str) -> None:
+        killed.append(client_id)
+        process.kill()
+    proxy.on_kill = kill
     with on_interrupt(ended.set):
         while process.poll() is None and not ended.wait(0.05):
             pass
         _end(process)
-    if process.returncode:
-        print(f"Your application ended with status {process.returncode}.", file=sys.stderr)
+    return 0 if killed or ended.is_set() else process.returncode
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -131,7 +140,8 @@ def history_of(recording: Recording, broker: Choice) -> WireHistory:
     idempotence = any(event.producer_id > 0 for event in recording.events)
     settings = Settings("real", idempotence, recording.acks_words, in_flight=0, broker=broker.name,
                         client="your application", faults=str(recording.script))
-    return from_the_wire(as_history(recording, _logs(recording, broker.text), settings, str))
+    run = as_history(recording, _logs(recording, broker.text), settings, str)
+    return from_the_wire(run, recording.unasked)
 
 
 def _logs(recording: Recording, address: str) -> Logs:
@@ -159,19 +169,29 @@ def _first_offsets(recording: Recording) -> dict[TopicPartition, int]:
     return since
 
 
-def _report(run: WireHistory, recording: Recording, options: argparse.Namespace, command: str) -> int:
-    """Write what was asked for, and say what came of it. 0, or 1 for an anomaly, 2 for silence."""
+def _circumstances(recording: Recording, status: int) -> Circumstances:
+    never = []
+    for line in recording.script.unused(recording.attempts, recording.asked):
+        count = recording.asked[line.api] if line.api else recording.attempts
+        sent = f"{count} {line.api}".rstrip() + (" request was sent" if count == 1 else " requests were sent")
+        never.append(f"The fault '{line}' never happened: {sent}.")
+    missing = (name for name, error in recording.topics.items()
+               if error == ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+    return Circumstances(status, tuple(never), frozenset(recording.apis), tuple(missing))
+
+
+def _report(verdict: Verdict, options: argparse.Namespace, command: str) -> int:
+    """Write what was asked for, and say what came of it; the verdict's status."""
     if options.html:
-        write(options.html, page(run, command))
+        write(options.html, page(verdict.run, str(verdict), command))
     if options.json:
-        write(options.json, json.dumps(_as_json(run), ensure_ascii=False, indent=1))
-    for rule in recording.script.unused(recording.attempts):
-        print(f"The fault '{rule}' never happened: {recording.attempts} requests were sent.", file=sys.stderr)
-    print(verdict(run))
-    return int(bool(run.anomalies)) if run.attempts else 2  # in a CI, silence is no success
+        write(options.json, json.dumps(_as_json(verdict), ensure_ascii=False, indent=1))
+    print(verdict)
+    return verdict.status
 
 
-def _as_json(run: WireHistory) -> dict[str, Any]:
+def _as_json(verdict: Verdict) -> dict[str, Any]:
+    run = verdict.run
     requests = [{"request": one.number, "batch": one.batch, "try": one.try_no, "lost": one.lost,
                  "verdict": one.verdict_words, "sequence": one.send.base_sequence,
                  "epoch": one.send.producer_epoch, "records": one.send.record_count,
@@ -180,5 +200,5 @@ def _as_json(run: WireHistory) -> dict[str, Any]:
                  for one in run.anomalies]
     logs = {f"{topic}-{number}": [[cell.offset, cell.value or cell.kind, cell.batch] for cell in cells]
             for (topic, number), cells in sorted(run.logs.items())}
-    return {"verdict": verdict(run), "faults": run.settings.faults, "anomalies": anomalies,
-            "requests": requests, "logs": logs}
+    return {"verdict": str(verdict), "status": verdict.status, "faults": run.settings.faults,
+            "anomalies": anomalies, "requests": requests, "logs": logs}

@@ -1,4 +1,4 @@
-"""The verdict on a trace, and the page that it leaves: three pictures, what is wrong, the log.
+"""The page that a trace leaves: the verdict, three pictures, what is wrong, the log.
 
 The page is one file that needs nothing else.
 """
@@ -16,23 +16,7 @@ from lesson_lib.history import LogCell
 LAYOUTS = {"lanes": "Over time", "space-time": "Event by event", "arrivals": "As the broker saw it"}
 NOT_SEEN = ("What the application was told cannot be seen on the wire: an ok here is an answer without an "
             "error that reached the client.")
-NOTHING_CAME = ("No produce request came by, so there is nothing to judge: the application has to connect "
-                "to the proxy's address, without TLS and SASL.")
 MOST_SHOWN = 60  # requests that lanes and space-time have room for
-
-
-def verdict(run: WireHistory) -> str:
-    """What came out, in a sentence or two."""
-    if not run.attempts:
-        return NOTHING_CAME
-    if run.anomalies:
-        first, rest = run.anomalies[0], len(run.anomalies) - 1
-        more = f" And {rest} more." if rest else ""
-        return f"{first.name.capitalize()}: {first.sentence}{more}"
-    if run.cannot_be_told:
-        return ("It cannot be told whether there are copies: batches of a producer without idempotence carry "
-                "no numbers, so a copy looks like another record. Nothing else is wrong.")
-    return "Every batch that got an ok is in the log, once and in order."
 
 
 def without_values(run: WireHistory) -> WireHistory:
@@ -44,17 +28,17 @@ def without_values(run: WireHistory) -> WireHistory:
     events = tuple(replace(event, values=tuple(map(named, event.values))) for event in run.events)
     logs = {key: tuple(replace(cell, value=named(cell.value)) for cell in cells)
             for key, cells in run.logs.items()}
-    named_run = WireHistory(events, logs, run.settings)
+    named_run = replace(run, events=events, logs=logs)
     vars(named_run)["anomalies"] = run.anomalies  # found by digests of the values, which names don't have
     return named_run
 
 
-def page(run: WireHistory, command: str) -> str:
+def page(run: WireHistory, verdict: str, command: str) -> str:
     """The whole page as HTML; `command` is how it was made."""
     shown = [name for name in LAYOUTS if name == "arrivals" or len(run.attempts) <= MOST_SHOWN]
     pictures = [section(LAYOUTS[name], picture=show(run, name)) for name in shown if run.attempts]
     logs = (f"{topic}-{number}: {_log(cells)}" for (topic, number), cells in sorted(run.logs.items()))
-    return html_page(verdict(run), f"<p>{NOT_SEEN}</p>", made_by(command), items(map(str, run.anomalies)),
+    return html_page(verdict, f"<p>{NOT_SEEN}</p>", made_by(command), items(map(str, run.anomalies)),
                      *pictures, section("The log at the end"), items(logs))
 
 

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from course_tools.trace.suspected import OF_A_BATCH, note_failure, numbers_of, suspected
@@ -29,8 +29,12 @@ from lesson_lib.history import Anomaly, Event, History, Kind, LogCell, find_anom
 from lesson_lib.proxy.recording import content_of
 
 
+@dataclass(frozen=True)
 class WireHistory(History):
-    """What was seen between a client and its broker."""
+    """What was seen between a client and its broker. `unasked`: the requests with acks=0, which the client
+    takes for a success as soon as they are sent."""
+
+    unasked: frozenset[int] = frozenset()
 
     @property
     def told(self) -> dict[int, str]:
@@ -43,8 +47,9 @@ class WireHistory(History):
 
     @cached_property
     def acknowledged(self) -> dict[int, str]:
-        """`ok` for each batch whose ok reached the client."""
-        return {event.batch: "ok" for event in self.of(Kind.ACK) if not event.error}
+        """`ok` for each batch whose ok reached the client, or that was sent with acks=0."""
+        return {event.batch: "ok" for event in self.of(Kind.ACK, Kind.SEND)
+                if event.attempt in self.unasked or event.kind == Kind.ACK and not event.error}
 
     @cached_property
     def anomalies(self) -> list[Anomaly]:
@@ -101,21 +106,22 @@ class WireHistory(History):
             if cell.offset == cell.base_offset and sizes[cell.base_offset] < count:
                 yield content_of(one.value for one in cells[at:at + count])
 
-    @staticmethod
-    def _in_words(anomaly: Anomaly) -> Anomaly:
+    def _in_words(self, anomaly: Anomaly) -> Anomaly:
         if anomaly.name != "lost write":
             return anomaly
         batch = anomaly.batches[0]
-        return replace(anomaly, sentence=f"the broker's ok for batch {batch} reached the client, and the "
-                       "batch is not in the log.")
+        told = f"the broker's ok for batch {batch} reached the client"
+        if self._first_sends[batch].attempt in self.unasked:
+            told = f"batch {batch} was sent with acks=0, which its client takes for a success"
+        return replace(anomaly, sentence=f"{told}, and the batch is not in the log.")
 
 
-def from_the_wire(run: History) -> WireHistory:
+def from_the_wire(run: History, unasked: Iterable[int] = ()) -> WireHistory:
     """The same run with retries recognised by what they are, and cells of the log given to their batches."""
     seen = BatchesByContent()
     events = tuple(map(seen.renumbered, run.events))
     logs = {key: tuple(_with_batch(cells, key, events, seen.same_bytes)) for key, cells in run.logs.items()}
-    return WireHistory(events, logs, run.settings)
+    return WireHistory(events, logs, run.settings, frozenset(unasked))
 
 
 class BatchesByContent:

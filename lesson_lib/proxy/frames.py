@@ -114,6 +114,12 @@ def nodes_in(answer: Any) -> Iterator[Any]:
         yield from answer.node_endpoints or ()
 
 
+def topics_in(answer: Any) -> dict[str, int]:
+    """What the broker says of each topic that was asked about: 0, or an error."""
+    topics = answer.topics if isinstance(answer, MetadataResponse) else ()
+    return {topic.name: topic.error_code for topic in topics or () if topic.name}
+
+
 def readdress(answer: Any, ours: Mapping[messages.Address, messages.Address]) -> bool:
     """Put our address in the place of each node's; True when there was any."""
     nodes = list(nodes_in(answer))

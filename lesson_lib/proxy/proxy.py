@@ -195,6 +195,7 @@ class ProxyConnection:
             while not self.dropped:
                 request = frames.read_request(await messages.read_frame(self._reader))
                 wanted = self.proxy.recording.wants(request.client_id)
+                self.proxy.recording.apis.add(request.api_key)
                 if self.proxy.is_dead(request.client_id):  # asked last: it dies before a recording closes
                     break
                 read = self._with_fate(request) if wanted else ReadRequest(request)
@@ -230,6 +231,8 @@ class ProxyConnection:
         self.recording.acks.add(request.body.acks)
         sent = tuple(self.recording.send(request.client_id, self._number, key, records)
                      for key, (*_, records) in zip(keys, batches, strict=True))
+        if not request.body.acks:
+            self.recording.unasked.update(batch.event.attempt for batch in sent)
         self._unanswered += sent
         return sent
 
@@ -320,6 +323,7 @@ class ProxyConnection:
         if answer is None:
             return frame
         write_down(self.proxy.recording, request, answer)
+        self.proxy.recording.topics.update(frames.topics_in(answer))
         if await self.proxy.rewrite(answer, self.upstream.address):
             return messages.encode_response(answer, request.api_version, request.correlation_id)
         return frame

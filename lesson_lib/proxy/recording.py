@@ -240,6 +240,9 @@ class Recording:
     book: BatchBook = field(default_factory=BatchBook)
     true_ids: dict[int, int] = field(default_factory=dict)
     acks: set[int] = field(default_factory=set)
+    unasked: set[int] = field(default_factory=set)  # attempts with acks=0
+    apis: set[int] = field(default_factory=set)  # what clients asked of the broker
+    topics: dict[str, int] = field(default_factory=dict)  # what it said last of each that they asked about
     attempts: int = 0
     asked: Counter[str] = field(default_factory=Counter)  # requests to coordinators, of each kind
     open_attempts: int = 0

@@ -75,7 +75,7 @@ def test_records_that_nothing_here_unpacks_are_one_sentence(monkeypatch: pytest.
     ("true", 0, "Every batch that got an ok"), ("false", 1, "is in the log twice")])
 def test_java_and_a_lost_ack(capsys: pytest.CaptureFixture[str], idempotence: str, status: int, words: str) -> None:
     path = maven.classpath((f"org.apache.kafka:kafka-clients:{VERSION}", maven.LOGGING))
-    command = f'echo "$KAFKA_BOOTSTRAP_SERVERS orders 1,1,1 {idempotence} 1 30000 10000\n\n\n" | {maven.java()} -cp {path} {SOURCE}'
+    command = f'echo "$KAFKA_BOOTSTRAP_SERVERS orders 1,1,1 {idempotence} 1 30000 10000\n\n" | {maven.java()} -cp {path} {SOURCE}'
     assert main([*LOST, "--", "sh", "-c", command]) == status
     assert words in capsys.readouterr().out
 

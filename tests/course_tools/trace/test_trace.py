@@ -14,9 +14,11 @@ import pytest
 from kafka.admin import KafkaAdminClient, NewTopic
 
 from course_tools.trace.command import main
-from course_tools.trace.page import NOTHING_CAME
+from course_tools.trace.verdict import ALL_WELL, CANNOT_BE_TOLD, NOTHING_CAME, NOTHING_ELSE
 from lesson_lib.__main__ import main as door
-from lesson_lib.wire.messages import ProtocolError
+from lesson_lib.broker.embedded import EmbeddedBroker
+from lesson_lib.proxy.proxy import Upstream
+from lesson_lib.wire.messages import PRODUCE, ProtocolError, Request
 
 APPLICATION = (sys.executable, str(Path(__file__).with_name("application.py")))
 LOST = ("--faults", "2: lose ack")
@@ -48,14 +50,69 @@ def test_without_it_there_is_a_copy_and_values_are_shown_when_asked_for(tmp_path
 
 
 def test_without_numbers_it_says_that_it_cannot_tell(capsys: pytest.CaptureFixture[str]) -> None:
-    assert trace(idempotence="off", values=("m0", "fails")) == 0
-    said = capsys.readouterr()
-    assert said.out.startswith("It cannot be told whether there are copies") and "ended with status 3" in said.err
+    assert trace(idempotence="off", values=("m0",)) == 0
+    assert capsys.readouterr().out == f"{CANNOT_BE_TOLD} {NOTHING_ELSE}\n"
 
 
-def test_a_fault_that_never_came_is_named(capsys: pytest.CaptureFixture[str]) -> None:
-    assert trace("--faults", "9: lose ack", values=("m0",)) == 0
-    assert "The fault '9: lose ack' never happened: 1 requests were sent." in capsys.readouterr().err
+def test_an_application_that_fails_is_no_success(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert trace("--json", str(tmp_path / "run.json"), values=("m0", "fails")) == 2
+    said = f"{ALL_WELL} Your application ended with status 3."
+    assert capsys.readouterr().out == f"{said}\n"
+    told = json.loads((tmp_path / "run.json").read_text())
+    assert (told["verdict"], told["status"]) == (said, 2)
+
+
+@pytest.mark.parametrize(("script", "sent"), [("9: lose ack", "1 request was sent"), ("2-3: refuse 6", "1 request was sent"),
+                                              ("EndTxn 1: lose ack", "0 EndTxn requests were sent")])
+def test_a_fault_that_never_came_was_not_tried(capsys: pytest.CaptureFixture[str], script: str, sent: str) -> None:
+    assert trace("--faults", script, values=("m0",)) == 2
+    assert capsys.readouterr().out == f"{ALL_WELL} The fault '{script}' never happened: {sent}.\n"
+
+
+def test_a_fault_that_came_only_in_part_was_tried() -> None:
+    assert trace("--faults", "1+: delay 1", values=("m0", "m1")) == 0
+
+
+def test_what_was_refused_and_is_nowhere_is_not_fine(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing was stored, so there is nothing that could be said about copies and order."""
+    assert trace("--faults", "1+: refuse 10", values=("m0",)) == 2
+    out = capsys.readouterr().out
+    assert out.startswith("No batch got an ok (1 answered with error 10 message too large): 1 is not in the log.")
+    assert ALL_WELL not in out
+
+
+@pytest.mark.parametrize("answer", [b"another", b""], ids=["to another request", "that is cut off"])
+def test_a_broker_that_answers_garbage_is_not_fine(answer: bytes, monkeypatch: pytest.MonkeyPatch,
+                                                   capsys: pytest.CaptureFixture[str]) -> None:
+    """The batch went to it, and what it did with that nobody can know."""
+    ask = Upstream.ask
+
+    async def garbage(self: Upstream, request: Request, frame: bytes) -> bytes:
+        if request.api_key != PRODUCE:
+            return await ask(self, request, frame)
+        if not answer:
+            return b"\0\0\0\x06" + frame[8:12] + b"\xff\xff"
+        raise ProtocolError("an answer to another request")
+    monkeypatch.setattr(Upstream, "ask", garbage)
+    sends = ("import os; from kafka import KafkaProducer as P\np = P(bootstrap_servers=os.environ['KAFKA_BOOTSTRAP_SERVERS'], retries=0)\n"
+             "try: p.send('orders', b'm').get(2)\nexcept BaseException as error: print(error)\nos._exit(0)")
+    assert main(["--", sys.executable, "-c", sends]) == 2
+    said = capsys.readouterr().out.splitlines()[-1]
+    assert said.startswith("No batch got an ok (1 without an answer") and said.endswith("nobody here can know whether it is in the log.")
+
+
+def test_a_topic_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    """The application did connect: telling it to would send its author the wrong way."""
+    asks = ("import os; from kafka import KafkaProducer\n"
+            "p = KafkaProducer(bootstrap_servers=os.environ['KAFKA_BOOTSTRAP_SERVERS'], max_block_ms=500)\n"
+            "try: p.send('nowhere', b'm')\nexcept Exception as error: print('failed')")
+    with EmbeddedBroker() as broker:
+        assert main(["--broker", broker.address, "--", sys.executable, "-c", asks]) == 2
+        only_looks = "import os; from kafka import KafkaConsumer as C; C(bootstrap_servers=os.environ['KAFKA_BOOTSTRAP_SERVERS']).topics()"
+        assert main(["--broker", broker.address, "--", sys.executable, "-c", only_looks]) == 2
+    said = "Your application connected and sent no produce request, so there is nothing to judge"
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        f"{said}: the broker does not have what it asked for, the topic 'nowhere'. Create it first.", f"{said}."]
 
 
 @pytest.mark.kafka
@@ -95,7 +152,7 @@ def test_ctrl_c_ends_an_application_that_does_not() -> None:
     assert process.stdout.readline() == "up\n"
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=60)
-    assert process.returncode == 2 and "ended with status -15" in err and out.startswith("No produce request")
+    assert (process.returncode, out, err) == (2, f"{NOTHING_CAME}\n", ""), "what it was asked to end with says nothing"
 
 
 @pytest.mark.parametrize(("argv", "words"), [

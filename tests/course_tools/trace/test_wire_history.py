@@ -8,8 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from course_tools.trace.page import NOTHING_CAME, verdict, without_values
+from course_tools.trace.page import without_values
 from course_tools.trace.suspected import SUSPECTED
+from course_tools.trace.verdict import NOTHING_CAME, Verdict
 from course_tools.trace.wire_history import WireHistory, from_the_wire
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.history import Event, History, Kind, LogCell
@@ -52,6 +53,10 @@ class Wire:
 
     def seen(self) -> WireHistory:
         return from_the_wire(History(tuple(self.events), {TOPIC: tuple(self.log)}))
+
+
+def verdict(run: WireHistory) -> str:
+    return str(Verdict(run))
 
 
 def names(run: WireHistory) -> Sequence[str]:
