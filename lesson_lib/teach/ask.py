@@ -9,8 +9,10 @@ honest.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from functools import cached_property
+from io import StringIO
 from typing import Any
 
 from lesson_lib.draw import compare, show
@@ -38,6 +40,7 @@ class AskedQuestion(SelfShowing):
     def __init__(self, item: Question, runs: tuple[History, ...] = ()) -> None:
         self.item = item
         self.runs = runs
+        self.trouble = ""
 
     def answer(self, option: Any = ..., confidence: int | None = None) -> Message:
         """Answer by letter, and say how sure you are: 1 a guess, 2 fairly sure, 3 sure.
@@ -107,7 +110,8 @@ class AskedQuestion(SelfShowing):
     def rich(self) -> str:
         """The card as HTML."""
         judged = "" if self.item.kind == "prediction" else self.item.keys
-        return card_html(self.item, self.answered, {key: self.judge(key) for key in judged})
+        return card_html(self.item, self.answered, {key: self.judge(key) for key in judged},
+                         self.trouble)
 
     def show(self) -> None:
         """Show the card, and the link to it where there is a kernel."""
@@ -116,8 +120,14 @@ class AskedQuestion(SelfShowing):
         self.link.show()
 
     def hear(self, said: str) -> None:
-        """An answer from the card: "b3", or "b" without a confidence."""
-        self.answer(said[:1], int(said[1:]) if said[1:] else None)
+        """An answer from the card: "b3", or "b" without a confidence. Nobody sees what is printed here, such
+        as that answers can't be saved, so the card says it.
+        """
+        with redirect_stdout(StringIO()) as printed:
+            self.answer(said[:1], int(said[1:]) if said[1:] else None)
+        if printed.getvalue():
+            self.trouble = printed.getvalue().strip()
+            self.refresh()
 
 
 def question(item_id: str) -> AskedQuestion:

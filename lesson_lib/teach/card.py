@@ -10,6 +10,7 @@ shows what was answered.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from html import escape
 from typing import NamedTuple
 
 from lesson_lib.teach.content import Question
@@ -51,16 +52,17 @@ def card_text(item: Question, said: str) -> str:
     return f"{asked}\n{said or f'Answer in a cell, such as {_call(item)}.'}"
 
 
-def card_html(item: Question, answered: LastAnswer, verdicts: Mapping[str, Message]) -> str:
-    """The card. `verdicts` has what to say to each option at once.
-
-    For a prediction nothing, the run tells.
+def card_html(item: Question, answered: LastAnswer, verdicts: Mapping[str, Message],
+              trouble: str = "") -> str:
+    """The card. `verdicts` has what to say to each option at once; for a prediction nothing, the run tells.
+    `trouble` is what kept the answer from being saved.
     """
     title, colour, _ = _LOOK[item.kind]
     name, predicts = name_of(item), item.kind == "prediction"
     options = [inline_html(option.text) for option in item.options]
     sures = [] if item.kind == "observation" else [words.capitalize() for words in SURE.values()]
     line = f'<p class="lesson-line">{answered.line}</p>' if answered.given else ""
+    line += f'<p role="alert">{escape(trouble)}</p>' if trouble else ""
     body = (f'<div class="lesson-body"><p id="{name}"><strong>{title}</strong> {inline_html(item.text)}</p>'
             f'{_body(item, options)}</div>{line}<p class="lesson-asleep">Run this cell to answer.</p>')
     return box(body, colour, f'class="lesson-card" role="group" aria-labelledby="{name}"') + script(

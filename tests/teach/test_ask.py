@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -178,6 +179,18 @@ def test_the_wire_takes_what_the_card_writes() -> None:
     assert store.entries("2.lost-ack") == [{"answer": "b", "confidence": 2}, {"answer": "c"}, {"answer": "b"},
                                            {"answer": "a", "confidence": 1}]
     assert asked.link.box.layout.display == "none"
+
+
+def test_a_card_says_what_the_kernel_would_only_print(progress: Path, monkeypatch: pytest.MonkeyPatch,
+                                                      capsys: pytest.CaptureFixture[str]) -> None:
+    asked = AskedQuestion(find("1.acks-0"))
+    asked.hear("b3")
+    assert 'role="alert"' not in asked.rich()
+    (progress / "file").write_text("in the way")
+    monkeypatch.setenv("LESSON_PROGRESS", str(progress / "file" / "folder"))
+    asked.hear("a1")
+    assert '<p role="alert">Your answers cannot be saved in ' in asked.rich() and "You said a, a guess." in asked.rich()
+    assert capsys.readouterr().out == ""
 
 
 def test_a_card_asks_how_sure_one_is_but_not_of_what_was_just_seen() -> None:
