@@ -11,20 +11,17 @@ than `LARGEST_UNPACKED` stays packed, as a batch of a megabyte can hold gigabyte
 
 from __future__ import annotations
 
-import zlib
 from array import array
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from kafka import codec
+from kafka.errors import UnsupportedCodecError
 from kafka.record.util import decode_varint
 
+from lesson_lib.wire import unpack
 from lesson_lib.wire.record_batch import COMPRESSION, COMPRESSIONS, Header
 
 LARGEST_UNPACKED = 64 * 2**20  # bytes of a batch's records
-SNAPPY_RATIO = 22  # a copy of 64 bytes takes three: snappy cannot pack anything smaller than that
 NULL = 1  # the length -1, as it is written
-PACKAGES = {"snappy": "python-snappy", "lz4": "lz4", "zstd": "zstandard"}
 
 
 class StaysPackedError(Exception):
@@ -39,48 +36,14 @@ def unpacked(header: Header, records: bytes) -> bytes:
     if not number:
         return records
     name = COMPRESSIONS[number]
-    if not getattr(codec, f"has_{name}")():
-        raise StaysPackedError(f"{name} is not installed (pip install {PACKAGES[name]})")
-    if name == "snappy" and len(records) * SNAPPY_RATIO > LARGEST_UNPACKED:  # its library has no limit
-        raise StaysPackedError(f"it may unpack to more than {LARGEST_UNPACKED >> 20} MB")
-    data: bytes | None
     try:
-        data = UNPACK[name](records)
+        return unpack.unpacked(name, records, LARGEST_UNPACKED)
+    except UnsupportedCodecError:
+        raise StaysPackedError(f"{name} is not installed (pip install {unpack.UNPACKED_BY[name]})") from None
+    except unpack.TooLargeError as error:
+        raise StaysPackedError(str(error)) from None
     except Exception:  # noqa: BLE001 - each library has errors of its own, some with a place in the bytes
-        data = None
-    if data is None:
-        raise StaysPackedError(f"its {name} does not unpack")
-    if len(data) > LARGEST_UNPACKED:
-        raise StaysPackedError(f"it unpacks to more than {LARGEST_UNPACKED >> 20} MB")
-    return data
-
-
-def _gzip(packed: bytes) -> bytes:
-    return _whole(zlib.decompressobj(31), packed)
-
-
-def _snappy(packed: bytes) -> bytes:
-    return codec.snappy_decode(packed)
-
-
-def _lz4(packed: bytes) -> bytes:
-    from lz4.frame import LZ4FrameDecompressor
-    return _whole(LZ4FrameDecompressor(), packed)
-
-
-def _whole(decompressor: Any, packed: bytes) -> bytes:
-    data = decompressor.decompress(packed, LARGEST_UNPACKED + 1)
-    if not decompressor.eof and len(data) <= LARGEST_UNPACKED:
-        raise ValueError("it is cut off")
-    return data
-
-
-def _zstd(packed: bytes) -> bytes:
-    # kafka-python's own stops at 1 MB where the size is not written down, and Java's client does not write it
-    return codec.zstd.ZstdDecompressor().stream_reader(packed).read(LARGEST_UNPACKED + 1)
-
-
-UNPACK: dict[str, Callable[[bytes], bytes]] = {"gzip": _gzip, "snappy": _snappy, "lz4": _lz4, "zstd": _zstd}
+        raise StaysPackedError(f"its {name} does not unpack") from None
 
 
 def keys_and_values(header: Header, data: bytes) -> tuple[array[int], Sequence[int]]:

@@ -20,24 +20,32 @@ UNPACKED_BY = {"snappy": "python-snappy", "lz4": "lz4", "zstd": "zstandard"}  # 
 _XERIAL = b"\x82SNAPPY\x00"  # how Java's snappy begins; its blocks come after 16 bytes
 
 
-def unpacked(name: str, data: bytes) -> bytes:
+class TooLargeError(ValueError):
+    """A batch that unpacks to more than somebody wants."""
+
+
+def unpacked(name: str, data: bytes, most: int = MOST_UNPACKED) -> bytes:
     """What was packed with the codec of this name.
 
-    UnsupportedCodecError where the package for it is missing, ValueError for more than `MOST_UNPACKED` bytes;
+    UnsupportedCodecError where the package for it is missing, TooLargeError for more than `most` bytes;
     whatever a codec raises for what it has not packed.
     """
     if name not in _UNPACK or not getattr(codec, f"has_{name}")():
         raise UnsupportedCodecError(name)
-    plain = _UNPACK[name](data)
-    if len(plain) > MOST_UNPACKED:
-        raise ValueError(f"more than {MOST_UNPACKED // 2**20} MiB")
+    plain = _UNPACK[name](data, most)
+    if len(plain) > most:
+        raise TooLargeError(f"it unpacks to more than {most >> 20} MB")
     return plain
 
 
-def _from_snappy(data: bytes) -> bytes:
-    """A snappy block says first how long it will be."""
-    if sum(map(_length_of, _snappy_blocks(data))) > MOST_UNPACKED:
-        return bytes(MOST_UNPACKED + 1)
+def _from_gzip(data: bytes, most: int) -> bytes:
+    return gzip.GzipFile(fileobj=io.BytesIO(data)).read(most + 1)
+
+
+def _from_snappy(data: bytes, most: int) -> bytes:
+    """The library has no limit, but each snappy block says first how long it will be."""
+    if sum(map(_length_of, _snappy_blocks(data))) > most:
+        raise TooLargeError(f"it unpacks to more than {most >> 20} MB")
     return codec.snappy_decode(data)
 
 
@@ -63,15 +71,19 @@ def _varint(data: bytes) -> Iterator[int]:
             return
 
 
-def _from_lz4(data: bytes) -> bytes:
-    return codec.lz4.LZ4FrameDecompressor().decompress(data, max_length=MOST_UNPACKED + 1)
+def _from_lz4(data: bytes, most: int) -> bytes:
+    frame = codec.lz4.LZ4FrameDecompressor()
+    plain = frame.decompress(data, max_length=most + 1)
+    if not frame.eof and len(plain) <= most:
+        raise ValueError("it is cut off")
+    return plain
 
 
-def _from_zstd(data: bytes) -> bytes:
+def _from_zstd(data: bytes, most: int) -> bytes:
+    # Not kafka-python's own: that reads to the end, however far it is.
     with codec.zstd.ZstdDecompressor().stream_reader(io.BytesIO(data), read_across_frames=True) as reader:
-        return reader.read(MOST_UNPACKED + 1)
+        return reader.read(most + 1)
 
 
-_UNPACK: dict[str, Callable[[bytes], bytes]] = {
-    "gzip": lambda data: gzip.GzipFile(fileobj=io.BytesIO(data)).read(MOST_UNPACKED + 1),
-    "snappy": _from_snappy, "lz4": _from_lz4, "zstd": _from_zstd}
+_UNPACK: dict[str, Callable[[bytes, int], bytes]] = {
+    "gzip": _from_gzip, "snappy": _from_snappy, "lz4": _from_lz4, "zstd": _from_zstd}

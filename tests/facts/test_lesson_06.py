@@ -267,7 +267,7 @@ def test_librdkafka_tells_ok_for_the_record_that_is_not_there(lab: Lab, topic: s
 
 
 @pytest.mark.fact("numbers-count-records")
-@pytest.mark.parametrize("compression", [None, "gzip"])
+@pytest.mark.parametrize("compression", [None, "gzip", "snappy", "lz4", "zstd"])
 def test_numbers_count_records_whatever_the_batch_looks_like(lab: Lab, topic: str, compression: str | None) -> None:
     """`linger` and compression change nothing: the sequence counts records, so after a batch of three the next one begins at 3."""
     with lab.producer(linger_ms=200, compression_type=compression) as producer:

@@ -25,6 +25,7 @@ from lesson_lib.history import Kind
 from lesson_lib.lab.forge import forge
 from lesson_lib.wire import requests
 from lesson_lib.wire.record_batch import COMPRESSIONS, HEADER_SIZE, marker, read_header
+from lesson_lib.wire.unpack import UNPACKED_BY
 
 Records = Sequence[tuple[bytes | None, bytes | None]]
 FIVE = [(b"k%d" % n, b"order-%d" % n) for n in range(5)]
@@ -228,7 +229,7 @@ def test_without_its_library_it_says_what_to_install(compression: str, monkeypat
     data = bytearray(batch(0, FIVE))
     data[22] |= COMPRESSIONS.index(compression)
     assert read(bytes(data)).records.looked_at() == [
-        f"1 batch was compared as a whole only: {compression} is not installed (pip install {records.PACKAGES[compression]})."]
+        f"1 batch was compared as a whole only: {compression} is not installed (pip install {UNPACKED_BY[compression]})."]
 
 
 @pytest.mark.parametrize("compression", COMPRESSIONS[1:])
