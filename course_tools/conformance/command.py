@@ -23,9 +23,10 @@ from course_tools.apache_kafka import maven
 from course_tools.apache_kafka.process import temporary
 from course_tools.command_line import check_broker, write
 from course_tools.conformance.broker_under_test import BrokerUnderTest, compare, in_step
+from course_tools.conformance.cause import LEFT, Difference
 from course_tools.conformance.decision_table import DECISION_TABLE
 from course_tools.conformance.generate import random_script
-from course_tools.conformance.judgement import LEFT, Difference, Judgement
+from course_tools.conformance.judgement import Judgement
 from course_tools.conformance.outcome import Comparison
 from course_tools.conformance.presentation import Progress, page, told
 from course_tools.conformance.script import Script, parse
@@ -152,9 +153,13 @@ def judge(kafka: BrokerUnderTest, theirs: BrokerUnderTest, made: Iterable[Script
 
 def _as_json(judged: Judgement) -> dict[str, object]:
     rows = {row: {"tried": judged.tried[row], "verdict": judged.verdict(row)} for row in DECISION_TABLE}
-    differences = [{**asdict(one.cause), "histories": one.histories,
-                    "script": str(one.smallest.script if one.smallest else ""),
-                    "consequences": [asdict(each.cause) for each in one.consequences]}
-                   for one in judged.by_number()]
+    differences = [{**_form(one), "subject": subject, "histories": one.times,
+                    "consequences": [_form(each) for each in one.consequences]}
+                   for subject, causes in judged.by_subject().items() for one in causes]
     return {"name": judged.name, "rows": rows, "differences": differences,
             "differed once and not again": judged.once}
+
+
+def _form(one: Difference) -> dict[str, object]:
+    return {**asdict(one.cause), "needs": sorted(one.needs), "found": len(one.found),
+            "script": str(one.smallest.script if one.smallest else "")}

@@ -1,23 +1,34 @@
-"""What a broker does otherwise than Kafka's rule, row by row of the decision table, and why.
+"""What a broker does otherwise than Kafka's rule, row by row of the decision table.
 
 Of a history the first difference counts, as what follows may be its consequence: in the answers, where those
 are all the same in the offsets and times that come with them, and then in what is left at the end. So that a
 frequent one hides no other, the step that differs is taken out of its history and the rest is played again.
 
 Differences are grouped by their cause: the row, and what each of the two did there. A cause counts if its
-script shows it again; what happens once and never again is told apart. The first decision that went another
-way need not be the one that shows: a broker may answer a step as Kafka does, keep something else of it, and
-give that away later, in any row. Everything in a shortest script is needed, so the rows before the last one,
-but for those without which its row cannot be reached, say which step that was. A difference that needs the
-same rows as another and maybe more, and ends in the same answer of this broker, is counted with the other.
+script shows it again; what happens once and never again is told apart. The histories of one cause may have
+two: those that lack what the shortest script needs get a shortest script of their own. A difference that
+needs the same as another and maybe more, and ends in the same answer of this broker, is counted with the
+other, as one more form of it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
+from itertools import zip_longest
+from typing import Any
 
+from course_tools.conformance.cause import (
+    ANSWERS,
+    LEFT,
+    PLACES,
+    Cause,
+    Difference,
+    before,
+    needs_of,
+    subject_of,
+)
 from course_tools.conformance.decision_table import DECISION_TABLE
 from course_tools.conformance.mirror import rows_by_step
 from course_tools.conformance.outcome import GARBAGE, HUNG_UP, Comparison, EndState, StepOutcome
@@ -25,59 +36,15 @@ from course_tools.conformance.script import Script
 from lesson_lib.core.kafka_version import DEFAULT_VERSION, KafkaVersion
 from lesson_lib.text_table import aligned
 
-ANSWERS, PLACES, LEFT = "answer", "offsets and times", "state at the end"
 PLACE_NAMES = "base offset", "log start", "time of append"
 NO_ANSWER = {HUNG_UP: "hung up", GARBAGE: "garbage"}
 NOT_SERVED = ("hung up", "error 35")
 HEADINGS = ("row", "tried", "verdict", "what Apache Kafka does")
-ANY_PRODUCER = {"D1", "D16", "D17", "D18"}  # rows on the way to others, no matter who sends
-TRANSACTION = {"init", "add", "D23 added", "D22"}  # and on the way to the rows of a transaction
-FILLS_THE_LOG = {"producers"}  # whose record makes the partition one that held a record: no cause
-SEVERAL = {"partitions": "a second partition", "producers": "a second producer"}
 OF_A_COORDINATOR = {f"error {code}" for code in (48, 49, 51, 53, 90, 120)}
-
-
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """Why two brokers differ: in what, at which row of the table, and what each of them did there."""
-
-    level: str
-    row: str
-    kafka: str
-    theirs: str
-
-    def __str__(self) -> str:
-        return f"{self.level}, {in_words(self.row)}: Apache Kafka {self.kafka}, this broker {self.theirs}"
-
-
-def in_words(row: str) -> str:
-    """A row with its meaning."""
-    return f"{row} ({DECISION_TABLE[row]})" if row in DECISION_TABLE else row
-
-
-@dataclass
-class Difference:
-    """One cause with the histories that show it first, the shortest script, and what is counted with it.
-
-    `needs`: the rows, and a second partition or producer, that the shortest script needs before the step that
-    differs.
-    """
-
-    cause: Cause
-    found: list[Comparison] = field(default_factory=list)
-    rows: set[str] = field(default_factory=set)
-    smallest: Comparison | None = None
-    needs: frozenset[str] = frozenset()
-    consequences: list[Difference] = field(default_factory=list)
-
-    @property
-    def histories(self) -> int:
-        """How many show it, or what is counted with it."""
-        return len(self.found) + sum(one.histories for one in self.consequences)
-
-    def __str__(self) -> str:
-        after = ", and ".join(SEVERAL.get(one) or in_words(one) for one in sorted(self.needs))
-        return f"{self.cause}{' (after ' * bool(after)}{after}{')' * bool(after)}"
+# How `end_state` tells a producer in a leader's memory, and what each part of it is.
+PARTS_OF_MEMORY = {"last": "the last sequence", "time": "the time", "transaction": "the open transaction",
+                   "marker": "whether a marker was seen", " e": "the epoch"}
+MOST_PARTS = 6  # shortest scripts that are looked for among the histories of one cause
 
 
 @dataclass
@@ -127,37 +94,57 @@ class Judgement:
         """Set aside what does not happen again, give the others their shortest script, and count
         consequences with what they follow from."""
         for one in self.by_number():
-            one.smallest = smallest(one)
-            if one.smallest is None:
-                self.once += len(self.differences.pop(one.cause).found)
-            elif one.cause.level == ANSWERS:
-                one.needs = self._needs(one.smallest)
+            del self.differences[one.cause]
+            self._take_apart(one, smallest)
         origins: list[Difference] = []
         for one in sorted(self.by_number(), key=lambda each: len(each.needs)):
-            origin = next((each for each in origins if each.needs <= one.needs
-                           and each.cause.theirs == one.cause.theirs), None)
-            if origin:
+            if origin := next(filter(one.belongs_to, origins), None):
                 origin.consequences.append(self.differences.pop(one.cause))
-            elif one.needs - FILLS_THE_LOG:
+            else:
                 origins.append(one)
 
-    def _needs(self, small: Comparison) -> frozenset[str]:
-        script, at = small.script, _differing(small)[1]
-        last = script.steps[at]
-        of_a_transaction = last.transactional or last.kind != "send" and last.of_transactional_id
-        before = {row for rows in rows_by_step(script, self.version)[:at] for row in rows}
-        several = {"partitions": script.partitions,
-                   "producers": len({step.producer for step in script.steps})}
-        return frozenset(before | {name for name, number in several.items() if number > 1}
-                         ) - ANY_PRODUCER - (TRANSACTION if of_a_transaction else set())
+    def _take_apart(self, one: Difference, smallest: Callable[[Difference], Comparison | None]) -> None:
+        """Its histories by what they need: those that lack what the shortest script needs have another."""
+        parts: dict[frozenset[str], Difference] = {}
+        rest = one.found
+        for number in range(1, MOST_PARTS + 1):
+            small = smallest(replace(one, found=rest)) if rest else None
+            if small is None:
+                break
+            needs = self._needs(small, one.cause)
+            has = [number == MOST_PARTS or self._has(each, needs) for each in rest]
+            if not any(has):  # rows can change while a script is made short: then it is one of a kind
+                has[min(range(len(rest)), key=lambda n: len(rest[n].script.steps))] = True
+            part = parts.setdefault(needs, replace(one, cause=replace(one.cause, form=len(parts) + 1),
+                                                   found=[], smallest=small, needs=needs,
+                                                   consequences=[]))
+            part.found += [each for each, yes in zip(rest, has, strict=True) if yes]
+            rest = [each for each, yes in zip(rest, has, strict=True) if not yes]
+        self.once += len(rest)
+        self.differences.update((part.cause, part) for part in parts.values())
+
+    def _needs(self, small: Comparison, cause: Cause) -> frozenset[str]:
+        if cause.level != ANSWERS:
+            return frozenset()
+        return needs_of(small.script, _differing(small)[1], cause, self.version)
+
+    def _has(self, compared: Comparison, needs: frozenset[str]) -> bool:
+        return not needs or needs <= before(compared.script, _differing(compared)[1], self.version)
 
     def by_number(self) -> list[Difference]:
         """The differences, the most frequent first."""
-        return sorted(self.differences.values(), key=lambda one: -one.histories)
+        return sorted(self.differences.values(), key=lambda one: -one.times)
+
+    def by_subject(self) -> dict[str, list[Difference]]:
+        """The differences by their subjects; in both the most frequent first."""
+        subjects: dict[str, list[Difference]] = {}
+        for one in self.by_number():
+            subjects.setdefault(subject_of(one), []).append(one)
+        return dict(sorted(subjects.items(), key=lambda item: -sum(one.times for one in item[1])))
 
     def verdict(self, row: str) -> str:
         """How the broker did in a row, its answers before anything else."""
-        every = [each for one in self.differences.values() for each in (one, *one.consequences)]
+        every = [each for one in self.differences.values() for each in one.forms]
         answers = [one for one in every if one.cause.level == ANSWERS and one.cause.row == row]
         if not self.tried[row]:
             return "not tried"
@@ -201,8 +188,21 @@ def _left_behind(compared: Comparison) -> list[Cause]:
     if compared.left.unread != compared.right.unread:
         return [Cause(LEFT, "what is left", *(side.unread or "tells it" for side in
                                               (compared.left, compared.right)))]
-    return [Cause(LEFT, what.name.replace("_", " "), "keeps one" if kafka else "keeps nothing",
+    return [Cause(LEFT, _what_is_kept(what.name, kafka, theirs), "keeps one" if kafka else "keeps nothing",
                   "keeps another" if theirs else "keeps nothing")
             for one, other in zip(compared.left.partitions, compared.right.partitions, strict=False)
             for what in fields(EndState)
             if (kafka := getattr(one, what.name)) != (theirs := getattr(other, what.name))]
+
+
+def _what_is_kept(name: str, kafka: Any, theirs: Any) -> str:
+    """The name of what differs; of the leader's memory, which part of the first producer that differs."""
+    if name != "producers" or not kafka or not theirs:
+        return name.replace("_", " ")
+    one, other = next(((a, b) for a, b in zip_longest(kafka, theirs, fillvalue="") if a != b))
+    if one.split(" ")[0] != other.split(" ")[0]:
+        return "producers"
+    parts = zip_longest(one.replace(" last ", ", last ").split(", "),
+                        other.replace(" last ", ", last ").split(", "), fillvalue="")
+    a, b = next((a, b) for a, b in parts if a != b)
+    return f"producers, {PARTS_OF_MEMORY[next(w for w in PARTS_OF_MEMORY if w in (a or b))]}"
