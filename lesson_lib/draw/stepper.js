@@ -42,7 +42,7 @@
 
   function begin(root) {
     root.dataset.ready = "yes";
-    const image = root.querySelector("img"), frame = image.parentElement;
+    const image = root.querySelector("img"), frame = image.parentElement, alt = image.alt;
     const svg = drawing(image);
     const sheet = document.createElement("div");
     sheet.className = "lesson-sheet";
@@ -235,6 +235,11 @@
       for (let i = now + 1; i <= to; i++) groups[i].forEach((g) => { g.style.display = ""; });
       for (let i = to + 1; i <= now; i++) groups[i].forEach((g) => { g.style.display = "none"; });
       seen ||= to === last;
+      if (root.dataset.seen !== `${seen}`) { // what stands beside the picture may wait for its end
+        root.dataset.seen = seen;
+        image.alt = seen ? alt : "The run so far. Step through it to hear what happens.";
+        root.dispatchEvent(new Event("lesson-seen"));
+      }
       // The drawing over it is whole at the end, and two would look bold. What nobody has seen yet is no ghost.
       image.style.opacity = to === last || !seen ? "0" : "0.22";
       groups[now].forEach((g) => g.classList.remove("new"));
@@ -243,7 +248,7 @@
       line.style.display = x1 === undefined ? "none" : "";
       if (x1 !== undefined) Object.entries({ x1, y1, x2, y2 }).forEach(([key, value]) => line.setAttribute(key, value));
       now = to;
-      if (begun) boxes.hidden = false;
+      boxes.hidden = false;
       fill();
       light();
       slider.value = to;
@@ -274,14 +279,16 @@
     let opened = false;
     addEventListener("beforeprint", () => { opened = !text.open; text.open = true; });
     addEventListener("afterprint", () => { if (opened) text.open = opened = false; });
-    let begun = told.opens_at >= 0, seen = false;
-    show(begun ? told.opens_at : last);
-    begun = true;
-    root.addEventListener("lesson-predicted", () => { // on a page, where the picture was made before anybody predicted
-      if (!told.surprises.length) return;
+    let seen = false;
+    const openAt = (step) => { // -1: its end
       seen = false;
-      show(told.surprises[0] - 1);
-    });
+      show(step < 0 ? last : step);
+      boxes.hidden = step < 0;
+    };
+    openAt(told.opens_at);
+    // A page opens it anew: before the fault when somebody has predicted, or at the step of its choice.
+    const fault = told.surprises.length ? Math.max(0, told.surprises[0] - 1) : -1;
+    root.addEventListener("lesson-open", ({ detail }) => { stop(); openAt(detail ?? fault); });
     new ResizeObserver(room).observe(player);
     new ResizeObserver(room).observe(frame);
     addEventListener("resize", room);

@@ -173,11 +173,11 @@ def reveal(run: History, predict: AskedQuestion, control: History | None = None,
     item, runs = predict.item, _runs(run, predict.item, control)
     named = {} if layout is None else {"layout": layout}
     picture = show(run, **named) if control is None else compare(run, control, **named)
-    if predict.answered.given:  # somebody who has committed can play it and see whether it comes so
-        picture = picture.before_the_fault()
     if item.scenario is not None and not _is_about(item, runs):
         return Message(Outcome.INFO, f"This isn't the run that {item.id} asks about, so there's nothing "
                        "to judge. Run the cell under that question.", picture)
+    if predict.answered.given:  # somebody who has committed can play it and see whether it comes so
+        picture = picture.before_the_fault()
     said = _told_by(runs, item, predict.answered)
     lines = {key: _told_by(runs, item, LastAnswer(key, 0, key)) for key in item.keys}
     return RevealedRun(said.outcome, said.text, picture, item=item, lines=lines, given=predict.answered.given)

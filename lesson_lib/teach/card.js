@@ -20,34 +20,57 @@
 .lesson-card .lesson-fold { border-color: transparent; }
 .lesson-card .lesson-fold::before { content: "▸"; content: "▸" / ""; display: inline-block; min-width: 1.6em; }
 .lesson-card .lesson-fold[aria-expanded=true]::before { content: "▾"; content: "▾" / ""; }
-.lesson-card [hidden], .lesson-reveal[hidden] { display: none; }
+.lesson-card [hidden], .lesson-reveal[hidden], .lesson-hint { display: none; }
+@media screen {
+  .lesson-reveal:has([data-seen=false]) > [data-outcome] { border-left-color: #56B4E9 !important; }
+  .lesson-reveal:has([data-seen=false]) .lesson-hint { display: inline; position: absolute; }
+  .lesson-reveal:has([data-seen=false]) .lesson-verdict { visibility: hidden; }
+}
 @media print {
   .lesson-reveal[hidden], .lesson-card .lesson-body[hidden], .lesson-card ol[hidden] { display: block; }
   .lesson-wait, .lesson-card button, .lesson-card .lesson-sure, .lesson-card details { display: none; }
 }`);
-  const place = `lesson-answer ${data.id}`;
-  const kept = () => {
-    try { return JSON.parse(localStorage.getItem(place)) ?? {}; } catch { return {}; }
+  const place = `lesson-answer ${data.id}`, played = `lesson-played ${data.id}`;
+  const kept = (key = place) => {
+    try { return JSON.parse(localStorage.getItem(key)) ?? {}; } catch { return {}; }
   };
+  const keep = (key, value) => {
+    try { localStorage.setItem(key, JSON.stringify(value)); } catch { /* a browser that keeps nothing forgets it later */ }
+  };
+  const onSlide = here.closest("#slides, .reveal");
 
-  // The run that a prediction is about: on a page it waits for the prediction.
+  // The run that a prediction is about: on a page it waits for the prediction. What it says to one waits, out of sight in its
+  // place, for the picture's last event, once; a page that was made with the answer says it at once.
   const reveal = (run) => {
-    if (!page || !document.getElementById(data.name)) return;
+    const picture = run.querySelector("[data-picture]"), END = -1;
+    const openAt = (step) => picture?.dispatchEvent(new CustomEvent("lesson-open", { detail: step }));
+    const judge = (given) => {
+      if (data.lines[given]) run.querySelector("[data-outcome]").outerHTML = data.lines[given];
+      const line = run.querySelector("[data-outcome]");
+      if (!line.querySelector(".lesson-verdict")) line.innerHTML = `<span class="lesson-hint">${data.hint}</span><span class="lesson-verdict">${line.innerHTML}</span>`;
+    };
+    picture?.addEventListener("lesson-seen", () => {
+      if (picture.dataset.seen === "true" && (data.given || kept().given)) keep(played, true);
+    });
+    judge("");
+    if (data.given && (page || kept(played) === true)) openAt(END);
+    if (!page || onSlide || !document.getElementById(data.name)) return;
     const show = make("button", { type: "button" }, "Show it without an answer");
     const wait = make("p", { class: "lesson-wait" }, "The run opens here once you have answered the question above. ");
     const open = (given) => {
       wait.hidden = true;
       run.hidden = false;
-      if (data.lines[given]) run.querySelector("[data-outcome]").outerHTML = data.lines[given];
+      judge(given);
     };
     wait.append(show);
     run.before(wait);
     run.hidden = true;
     show.addEventListener("click", () => open(""));
     window.addEventListener(place, () => {
-      if (run.hidden) run.querySelectorAll("[data-picture]").forEach((picture) => picture.dispatchEvent(new Event("lesson-predicted")));
+      if (run.hidden) openAt();
       open(kept().given);
     });
+    if (kept().given && !data.given && kept(played) !== true) openAt();
     if (kept().given || data.given) open(kept().given);
   };
 
@@ -81,12 +104,13 @@
     };
     const commit = (number) => {
       if (!page && !wire.awake()) return wake();
+      if (!now.given) keep(played, false); // for those who start over
       Object.assign(now, { given: picked, sure: number });
       show();
       turn(false);
       fold.focus({ preventScroll: true });
       if (page) {
-        try { localStorage.setItem(place, JSON.stringify(now)); } catch { /* a browser that keeps nothing forgets it later */ }
+        keep(place, now);
         window.dispatchEvent(new Event(place));
       } else {
         window.lessonFocus = data.id; // the kernel answers with the card anew
@@ -136,7 +160,7 @@
 
   const what = here.previousElementSibling;
   // On a slide a room answers by a show of hands: the question is there with its options, and the run is on the next slide.
-  if (here.closest("#slides, .reveal")) what.querySelectorAll(".lesson-body details, .lesson-asleep").forEach((part) => part.remove());
-  else if (data.lines) reveal(what);
+  if (data.lines) reveal(what);
+  else if (onSlide) what.querySelectorAll(".lesson-body details, .lesson-asleep").forEach((part) => part.remove());
   else ask(what);
 })

@@ -19,6 +19,7 @@ from lesson_lib.teach.message import Message, box
 from lesson_lib.text_table import inline_html
 
 SURE = {1: "a guess", 2: "fairly sure", 3: "sure"}
+HINT = "Play, or go to the last event, to see whether you were right."
 # What a card is headed by, its colour, and the name that notebooks give to such a question.
 _LOOK = {"recall": ("From before.", "#56B4E9", "recall"),
          "choice": ("Before you read on.", "#CC79A7", "choice"),
@@ -84,10 +85,10 @@ def _body(item: Question, options: list[str]) -> str:
 
 def reveal_html(item: Question, shown: str, lines: Mapping[str, Message], given: str) -> str:
     """A run with what it says to the answer; on a page it waits for one that was not given yet, and `lines`
-    has one for each.
+    has one for each. Where the picture can be played, `card.js` keeps it back until the last event.
     """
     return f'<div class="lesson-reveal">{shown}</div>' + script(
-        "card.js", id=item.id, name=name_of(item), given=given,
+        "card.js", id=item.id, name=name_of(item), given=given, hint=HINT,
         lines={key: line.html for key, line in lines.items()})
 
 

@@ -11,6 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
+from lesson_lib.teach.card import HINT
 from tests.browser.conftest import SCREENSHOTS, Opener, Server
 from tests.browser.jupyterlab import IDLE, TOKEN, run_all, write_notebook
 
@@ -47,6 +48,14 @@ def kept(server: Server) -> dict[str, Any]:
     return json.loads(path.read_text())["answers"] if path.is_file() else {}
 
 
+def assert_written(page: Any, server: Server, item: str, answers: list[dict[str, Any]]) -> None:
+    """Wait for the kernel, which may write a moment after the page has shown the answer."""
+    end = time.monotonic() + 30
+    while kept(server).get(item) != answers and time.monotonic() < end:
+        page.wait_for_timeout(50)
+    assert kept(server).get(item) == answers
+
+
 def test_unanswered_it_says_nothing_more(page: Any) -> None:
     outputs = page.evaluate("jupyterapp.shell.currentWidget.content.widgets[1].model.outputs.toJSON().map(o => Object.keys(o.data))")
     assert ["application/vnd.jupyter.widget-view+json" in kinds for kinds in outputs] == [False, True]
@@ -81,7 +90,7 @@ def test_an_answer_by_keyboard(page: Any, server: Server) -> None:
     page.wait_for_function(IDLE)
     expect(line).to_be_focused()
     assert asked.get_by_role("group", name="Options").is_hidden() and line.get_attribute("aria-expanded") == "false"
-    assert kept(server)["2.lost-ack"] == [{"answer": "b", "confidence": 2}]
+    assert_written(page, server, "2.lost-ack", [{"answer": "b", "confidence": 2}])
     page.screenshot(path=SCREENSHOTS / "card-folded.png")
     page.keyboard.press("Enter")
     assert asked.get_by_role("group", name="Options").is_visible(), "and it opens again"
@@ -101,11 +110,33 @@ def test_an_answer_by_mouse_is_judged_at_once(page: Any, server: Server) -> None
     expect(asked.get_by_text("Right. b: 3.")).to_be_visible()
     expect(asked.get_by_role("button", name="You said b, a guess. Your first answer, a, stays on record.")).to_be_visible()
     page.wait_for_function(IDLE)  # the page judges at once, the kernel writes it down a moment later
-    written = [{"answer": "a", "confidence": 3}, {"answer": "b", "confidence": 1}]
-    end = time.monotonic() + 30
-    while kept(server)["2.recall-batch"] != written and time.monotonic() < end:
-        page.wait_for_timeout(50)
-    assert kept(server)["2.recall-batch"] == written
+    assert_written(page, server, "2.recall-batch", [{"answer": "a", "confidence": 3}, {"answer": "b", "confidence": 1}])
+
+
+def test_the_verdict_comes_with_the_last_event_and_where_it_was_seen_the_run_opens_at_its_end(page: Any) -> None:
+    run, picture = page.locator(".lesson-reveal"), page.locator("[data-picture]").first
+    verdict, hint = run.get_by_text("Right. You predicted b"), run.get_by_text(HINT)
+    run_cell(page, 2)
+    expect(hint).to_be_visible()
+    assert not verdict.is_visible() and picture.get_attribute("data-step") == "5"
+    page.screenshot(path=SCREENSHOTS / "verdict-waits.png")
+    picture.get_by_role("button", name="Last").click()
+    expect(verdict).to_be_visible()
+    assert not hint.is_visible()
+    page.screenshot(path=SCREENSHOTS / "verdict.png")
+    run_cell(page, 2)
+    expect(verdict).to_be_visible()
+    assert not hint.is_visible() and picture.get_attribute("data-step") == "15"
+
+
+def run_cell(page: Any, number: int) -> None:
+    """Run one cell, and wait until its output is the new one."""
+    before = page.locator(".lesson-reveal").element_handle()
+    page.evaluate(f"jupyterapp.shell.currentWidget.content.activeCellIndex = {number}")
+    page.evaluate("jupyterapp.commands.execute('notebook:run-cell')")
+    page.wait_for_function("e => !e.isConnected", arg=before)
+    page.wait_for_function(IDLE)
+    page.wait_for_selector(".lesson-reveal [data-step]")
 
 
 def test_axe_finds_nothing_and_each_control_has_a_name(page: Any) -> None:
@@ -127,9 +158,11 @@ def test_after_a_restart_it_asks_to_be_run(page: Any) -> None:
 def test_the_next_day_it_shows_what_was_answered_and_the_playground_still_plays(page: Any, server: Server, browser: Any) -> None:
     page.evaluate(SAVED)
     page.evaluate(END)
-    later = browser.new_page(viewport={"width": 1366, "height": 768})
+    remembered = page.context.storage_state()  # it is the same browser
+    later = browser.new_context(viewport={"width": 1366, "height": 768}, storage_state=remembered).new_page()
     later.goto(f"{server.address}/lab/tree/card.ipynb?token={TOKEN}&reset")
     asked = card(later, "2-lost-ack")
+    expect(later.get_by_text("Right. You predicted b")).to_be_visible(timeout=60_000)
     expect(asked.get_by_text("Run this cell to answer.")).to_be_visible(timeout=60_000)
     asked.get_by_role("button", name="You said b, fairly sure.").click()
     asked.get_by_role("button", name="a m0 m1 m2").click()
@@ -139,4 +172,4 @@ def test_the_next_day_it_shows_what_was_answered_and_the_playground_still_plays(
     later.wait_for_timeout(4_000)  # as long as the widgets' manager looks for its models
     assert not [text for text in later.get_by_text("displaying widget").all() if text.is_visible()]
     later.screenshot(path=SCREENSHOTS / "card-next-day.png")
-    later.close()
+    later.context.close()

@@ -336,6 +336,8 @@ def test_after_a_prediction_it_opens_before_the_fault(browser: Any, picture: Pic
     assert shown(page)[-1] == picture.surprises[0] - 1 and page.locator(".lesson-boxes").is_visible()
     ghost = page.get_by_role("img")
     assert ghost.evaluate("i => getComputedStyle(i).opacity") == "0", "nobody has seen how it ends"
+    assert "twice" not in ghost.get_attribute("alt"), "nor is told"
     page.get_by_role("button", name="Last").click()
+    assert ghost.get_attribute("alt") == picture.alt
     page.get_by_role("button", name="First").click()
     assert ghost.evaluate("i => getComputedStyle(i).opacity") == "0.22"

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from lesson_lib import misconception_map, observe, progress, question, reveal
+from lesson_lib.draw.picture import AT_ITS_END
 from lesson_lib.errors import LessonError
 from lesson_lib.teach import store
 from lesson_lib.teach.ask import AskedQuestion
@@ -120,6 +121,7 @@ def test_reveal_is_about_the_run_that_it_is_given() -> None:
     for other in (CONTROL, find("2.refused-first").scenario.run()):
         said = reveal(other, predict)
         assert said.outcome == Outcome.INFO and "isn't the run that 2.lost-ack asks about" in said.text and said.picture
+        assert said.picture.playing.opens_at == AT_ITS_END, "nothing was predicted of it"
 
 
 def test_reveal_with_a_control_draws_both() -> None:

@@ -11,6 +11,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from lesson_lib.teach.ask import AskedQuestion, reveal
+from lesson_lib.teach.card import HINT
 from lesson_lib.teach.content import find
 
 pytestmark = pytest.mark.browser
@@ -56,6 +57,8 @@ def test_an_answer_opens_the_run_and_is_remembered(page: Any) -> None:
     page.keyboard.press("Space")
     line = asked.get_by_role("button", name="You said a, sure. Now look at the run below.")
     expect(line).to_be_focused()
+    expect(page.get_by_text(HINT)).to_be_visible()
+    page.get_by_role("button", name="Last").click()
     expect(page.get_by_text("Wrong. You predicted a: m0 m1 m2, and three oks.")).to_be_visible()
     assert page.locator("img").is_visible()
     for _ in range(10):  # a busy browser keeps what a page stored a moment later, and a reload may be quicker
@@ -65,6 +68,57 @@ def test_an_answer_opens_the_run_and_is_remembered(page: Any) -> None:
         page.wait_for_timeout(500)
     expect(line).to_be_visible()
     expect(page.get_by_text("Wrong. You predicted a: m0 m1 m2, and three oks.")).to_be_visible()
+    assert page.locator("[data-picture]").get_attribute("data-step") == "15", "at its end, where it was seen before"
+
+
+def test_the_verdict_comes_with_the_last_event_and_stays(page: Any) -> None:
+    asked, picture = card(page, "2-lost-ack"), page.locator("[data-picture]")
+    verdict, hint, line = page.get_by_text("Wrong. You predicted a"), page.get_by_text(HINT), page.locator(".lesson-reveal > [role=status]")
+    asked.get_by_role("button", name="a m0 m1 m2").click()
+    asked.get_by_role("button", name="Sure", exact=True).click()
+    high = line.bounding_box()["height"]
+    for step in range(5, 15):
+        assert picture.get_attribute("data-step") == str(step)
+        assert hint.is_visible() and not verdict.is_visible(), step
+        assert "The run shows" not in page.locator("main").inner_text()
+        assert "The run shows" not in page.locator("main").aria_snapshot() and "twice" not in page.locator("main").aria_snapshot()
+        assert line.evaluate("e => getComputedStyle(e).borderLeftColor") == "rgb(86, 180, 233)", "nor does its colour tell"
+        assert "The run shows b" in line.text_content(), "the text is in the output all the time"
+        picture.get_by_role("button", name="Next event").click()
+    assert verdict.is_visible() and not hint.is_visible()
+    assert "The run shows b" in page.locator("main").aria_snapshot()
+    assert line.evaluate("e => getComputedStyle(e).borderLeftColor") == "rgb(213, 94, 0)"
+    assert line.bounding_box()["height"] == high, "nothing jumps"
+    picture.get_by_role("button", name="First").click()
+    assert verdict.is_visible() and not hint.is_visible()
+
+
+def test_a_page_opened_again_before_the_end_was_seen_waits_again(page: Any) -> None:
+    asked, picture = card(page, "2-lost-ack"), page.locator("[data-picture]")
+    asked.get_by_role("button", name="a m0 m1 m2").click()
+    asked.get_by_role("button", name="Sure", exact=True).click()
+    for _ in range(10):
+        page.reload()
+        if asked.get_by_role("button", name="You said a, sure.").count():
+            break
+        page.wait_for_timeout(500)
+    assert picture.get_attribute("data-step") == "5" and page.get_by_text(HINT).is_visible()
+
+
+def test_on_paper_the_verdict_is_there_at_once(page: Any) -> None:
+    asked = card(page, "2-lost-ack")
+    asked.get_by_role("button", name="a m0 m1 m2").click()
+    asked.get_by_role("button", name="Sure", exact=True).click()
+    page.emulate_media(media="print")
+    assert page.get_by_text("Wrong. You predicted a").is_visible() and not page.get_by_text(HINT).is_visible()
+
+
+def test_without_script_the_verdict_is_there_at_once(browser: Any, page: Any) -> None:
+    plain = browser.new_context(java_script_enabled=False).new_page()
+    plain.goto(page.url)
+    assert plain.get_by_text("The run shows b:").is_visible() and plain.locator("img").is_visible()
+    assert not plain.get_by_text(HINT).count()
+    plain.context.close()
 
 
 def test_after_a_prediction_the_run_begins_before_the_fault(page: Any) -> None:
@@ -85,6 +139,7 @@ def test_a_page_of_a_notebook_that_was_answered_shows_the_run(browser: Any, tmp_
     page.goto((tmp_path / "page.html").as_uri())
     expect(page.get_by_text("You said a, sure. Now look at the run below.")).to_be_visible()
     expect(page.get_by_text("Wrong. You predicted a (sure)")).to_be_visible()
+    assert page.locator("[data-picture]").get_attribute("data-step") == "15", "it says how it ends, and shows it"
     assert page.locator(".lesson-wait").is_hidden()
     page.close()
 

@@ -13,6 +13,8 @@ import pytest
 
 from course_tools.publish.slides import make_slides
 from lesson_lib.draw import compare
+from lesson_lib.teach.ask import AskedQuestion, reveal
+from lesson_lib.teach.content import find
 from tests.course_tools.publish.conftest import serious
 from tests.draw.runs import lesson
 
@@ -148,9 +150,41 @@ def test_a_picture_that_is_larger_than_its_place_is_scrolled_to_where_something_
                    and b["y"] + b["height"] <= view["y"] + view["height"] + 1 for b in boxes), step
 
 
-def between_two_slides(picture: Any) -> Any:
-    """A notebook of three slides, the picture on the second."""
-    output = nbformat.v4.new_output("display_data", {"text/html": picture.html()})
+@pytest.mark.browser
+@pytest.mark.parametrize("given", ["", "a"])
+def test_what_a_run_says_comes_with_its_last_event(open_page: Any, tmp_path: Path, given: str) -> None:
+    asked = AskedQuestion(find("2.lost-ack"))
+    asked.answer(given or ...)
+    page = open_page(make_slides(tmp_path, {Path("one.ipynb"): between_two_slides(reveal(asked.item.scenario.run(), asked))})[0])
+    verdict, picture = page.get_by_text("The run shows b"), page.locator("[data-picture]")
+    for _ in range(2):  # somebody may begin anew
+        page.keyboard.press("ArrowRight")
+        for step in range(15):
+            assert picture.get_attribute("data-step") == str(step) and not verdict.is_visible(), step
+            assert picture.locator("img").evaluate("e => e.style.opacity") == "0", "no ghost of what nobody has seen"
+            page.keyboard.press("ArrowRight")
+        assert verdict.is_visible() and not page.evaluate(SLIDE)["cut"]
+        page.keyboard.press("PageUp")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("PageUp")
+    page.keyboard.press("PageDown")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert verdict.is_visible(), "on paper"
+
+
+@pytest.mark.browser
+def test_a_slide_turned_to_by_a_clicker_is_finished(open_page: Any, tmp_path: Path) -> None:
+    asked = AskedQuestion(find("2.lost-ack"))
+    asked.answer("a")
+    page = open_page(make_slides(tmp_path, {Path("one.ipynb"): between_two_slides(reveal(asked.item.scenario.run(), asked))})[0])
+    page.keyboard.press("PageDown")
+    assert page.get_by_text("The run shows b").is_visible() and page.locator("[data-picture]").get_attribute("data-step") == "15"
+
+
+def between_two_slides(shown: Any) -> Any:
+    """A notebook of three slides, a picture or a message with one on the second."""
+    html = shown._repr_mimebundle_()["text/html"]
+    output = nbformat.v4.new_output("display_data", {"text/html": html})
     text, code = nbformat.v4.new_markdown_cell, nbformat.v4.new_code_cell
     cells = [text("# One"), code("two", outputs=[output]), text("# Three")]
     for cell in cells:

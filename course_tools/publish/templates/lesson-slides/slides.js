@@ -64,7 +64,8 @@
     slides[now]?.classList.remove("now");
     slides[to].classList.add("now");
     now = to;
-    if (fromStart) slides[now].querySelectorAll("[data-step] input[type=range]").forEach((slider) => set(slider, 0));
+    const fromFirst = new CustomEvent("lesson-open", { detail: 0 }); // nothing of it is seen yet, no ghost and no verdict
+    if (fromStart) slides[now].querySelectorAll("[data-step]").forEach((picture) => picture.dispatchEvent(fromFirst));
     fit(slides[now]);
     slides[now].focus({ preventScroll: true });
     history.replaceState(null, "", `#${now + 1}`);
