@@ -171,7 +171,10 @@ _TXN = {"begin": "begins a transaction", "add partition": "makes a partition par
 def sentence(fact: EventInContext) -> str:
     """What happened, in a sentence that needs no picture."""
     event = fact.event
-    said = _sentence(fact, subject(event.lane), f"batch {event.batch}" if event.batch >= 0 else "the batch")
+    batch = f"batch {event.batch}" if event.batch >= 0 else "the batch"
+    said = _sentence(fact, subject(event.lane), batch)
+    if event.kind == Kind.VERDICT and fact.judged:
+        said = f"The same request with {batch} arrives again. {said}"
     noted = event.note and event.kind not in (Kind.TXN, *_NOTE_IS_SAID)
     return f"{said.removesuffix('.')} ({event.note})." if noted else said
 

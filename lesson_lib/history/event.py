@@ -111,9 +111,10 @@ class Attempt:
     """One produce request from the producer to the broker and back.
 
     `lost` is empty, request or answer. `verdict` is what the broker did (stored, duplicate, refused, or empty
-    when the request never arrived), `error`, `offset` and `behind` belong to it. `answer` is the code that
-    the producer saw, None when it saw none. One wrong broker knows a fourth verdict, kept: it said ok and
-    only kept the batch aside; `behind` are the batches that it had kept and stored behind this one.
+    when the request never arrived), `error`, `offset` and `behind` belong to it; where the network repeated
+    the request, all four are about its first arrival. `answer` is the code that the producer saw, None when
+    it saw none. One wrong broker knows a fourth verdict, kept: it said ok and only kept the batch aside;
+    `behind` are the batches that it had kept and stored behind this one.
     """
 
     number: int
@@ -139,18 +140,27 @@ class Attempt:
 
     @property
     def verdict_words(self) -> str:
-        """What the broker did with it, in words; empty when the request never arrived."""
-        if self.verdict == "refused":
-            return f"refused: {self.error.words}"
-        taken = "taken for a duplicate" if self.offset == NOWHERE else f"duplicate of offset {self.offset}"
-        more = f", behind it the kept {', '.join(map(str, self.behind))}" if self.behind else ""
-        return {"stored": f"stored at offset {self.offset}{more}", "kept": "kept, told ok, not in the log",
-                "dropped": "dropped by your rule", "duplicate": taken}.get(self.verdict, "")
+        """What the broker did with it, in words, each time that it arrived; empty when it never did."""
+        later = [_verdict_words(e.what, e.error, e.offset, e.behind) for e in self._verdicts[1:]]
+        return ", then ".join([_verdict_words(self.verdict, self.error, self.offset, self.behind), *later])
 
     @property
     def arrivals(self) -> int:
         """How often the broker saw this request: 0 where it was lost, 2 where the network repeated it."""
-        return sum(event.kind == Kind.VERDICT for event in self.events)
+        return len(self._verdicts)
+
+    @property
+    def _verdicts(self) -> list[Event]:
+        return [event for event in self.events if event.kind == Kind.VERDICT]
+
+
+def _verdict_words(what: str, error: ErrorCode, offset: int | None, behind: tuple[int, ...]) -> str:
+    if what == "refused":
+        return f"refused: {error.words}"
+    taken = "taken for a duplicate" if offset == NOWHERE else f"duplicate of offset {offset}"
+    more = f", behind it the kept {', '.join(map(str, behind))}" if behind else ""
+    return {"stored": f"stored at offset {offset}{more}", "kept": "kept, told ok, not in the log",
+            "dropped": "dropped by your rule", "duplicate": taken}.get(what, "")
 
 
 def attempts_of(events: Iterable[Event]) -> list[Attempt]:

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from lesson_lib.core.error_codes import ErrorCode
-from lesson_lib.history.anomalies import Anomaly
+from lesson_lib.history.anomalies import Anomaly, split_later
 from lesson_lib.history.event import NOWHERE, Attempt, Kind
 from lesson_lib.history.history import History
 from lesson_lib.text_table import times
@@ -22,6 +22,7 @@ _TURNS = (Kind.BROKER, Kind.PRODUCER, Kind.CONSUMER)
 _SPECIAL = ("kept", "duplicate", "refused")  # verdicts that are told even where nothing was lost
 _OF_READERS = ("read again", "skipped")  # the log is as it should be
 _WRONG = {"lost write": "{} acknowledged, but not in the log",
+          "told ok": "{} not in the log, though the application was told ok",
           "reordered": "{} stored out of order", "hole": "{} missing, though later records are stored"}
 
 
@@ -50,11 +51,14 @@ def _wrong(run: History, anomalies: Sequence[Anomaly]) -> str:
         return ""
     first = anomalies[0]
     same = [anomaly for anomaly in anomalies if anomaly.name == first.name]
-    form = _WRONG.get(first.name, first.sentence.rstrip(".").capitalize())
+    about = [_about(anomaly) for anomaly in same]
+    acknowledged = {attempt.batch for attempt in run.attempts if attempt.answer == ErrorCode.NONE}
+    unanswered = first.name == "lost write" and not acknowledged.issuperset(about)
+    form = _WRONG.get("told ok" if unanswered else first.name, first.sentence.rstrip(".").capitalize())
     if first.name == "copy":
         copies = {_copies(run, anomaly) for anomaly in same}
         form = "{} stored " + (times(copies.pop()) if len(copies) == 1 else "more than once")
-    return form.format(records(run, [_about(anomaly) for anomaly in same]))
+    return form.format(records(run, about))
 
 
 def _about(anomaly: Anomaly) -> int:
@@ -88,13 +92,41 @@ def _transactions(run: History) -> str:
     if any(event.what == "fenced" for event in run.of(Kind.TXN)):
         kept_out = f": {records(run, refused)} refused" if refused else ""
         return f"The old producer is fenced{kept_out}"
+    if once := _committed_of_several(run):
+        return once
     ended = {word: max(sum(cell.kind == kind for cell in log) for log in run.logs.values())
              for kind, word in (("commit", "committed"), ("abort", "aborted"))}
     still = {cell.producer_id for log in run.logs.values() for cell in log if cell.txn == "open"}
     found = [f"{number} {word}" for word, number in [*ended.items(), ("still open", len(still))] if number]
+    left_out = f", but {records(run, left)} not in the log" if (left := _left_out(run)) else ""
     if len(found) == 1 and found[0].startswith("1 "):
-        return f"The transaction is {found[0][2:]}"
-    return f"Transactions: {', '.join(found)}" if found else ""
+        return f"The transaction is {found[0][2:]}{left_out}"
+    return f"Transactions: {', '.join(found)}{left_out}" if found else ""
+
+
+def _committed_of_several(run: History) -> str:
+    """What the application sent several times, and an aborted transaction took back in part."""
+    ended = {cell.batch: cell.txn for log in run.logs.values() for cell in log if cell.kind == "data"}
+    for value, batches in run.sent_again.items():
+        committed = sum(ended.get(batch) == "committed" for batch in batches)
+        if committed and any(ended.get(batch) == "aborted" for batch in batches):
+            often = f"sent {value} {times(len(batches))}"
+            return f"The application {often}, and {value} is committed {times(committed)}"
+    return ""
+
+
+def _left_out(run: History) -> list[int]:
+    """What was sent in a transaction that its producer went on to commit, and is in no log."""
+    stored = {cell.batch for log in run.logs.values() for cell in log} | split_later(run.events)
+    waiting: dict[str, list[int]] = {}
+    found: list[int] = []
+    for event in run.of(Kind.SEND, Kind.TXN):
+        if event.kind == Kind.SEND and event.transactional and event.batch not in stored:
+            waiting.setdefault(event.lane, []).append(event.batch)
+        elif event.kind == Kind.TXN and event.what in ("commit", "abort"):
+            gone = waiting.pop(event.lane, [])
+            found += gone if event.what == "commit" else []
+    return found
 
 
 def half_there(run: History) -> str:
@@ -159,7 +191,8 @@ def _sent(run: History) -> str:
 
 def _trouble(run: History) -> str:
     is_ = ("killed", "stuck")
-    told = [*(_sentence(a) for a in run.attempts if a.lost or a.try_no > 1 or a.verdict in _SPECIAL),
+    told = [*(_sentence(a) for a in run.attempts
+              if a.lost or a.try_no > 1 or a.arrivals > 1 or a.verdict in _SPECIAL),
             *(f"{subject(e.lane)} {'is ' * (e.what in is_)}{e.what}." for e in run.of(*_TURNS)),
             *(f"{subject(e.lane)} receives nothing." for e in run.of(Kind.POLL)),
             *(f"{subject(e.lane)} is fenced." if e.what == "fenced" else
@@ -175,6 +208,8 @@ def _sentence(attempt: Attempt) -> str:
         return f"{which} is {'lost' if attempt.lost else 'still on its way'}."
     lost = f", and its {attempt.lost} is lost" if attempt.lost else ""
     what = attempt.verdict_words
+    if attempt.arrivals > 1:
+        return f"{which} arrives {times(attempt.arrivals)}: {what}{lost}."
     if attempt.verdict == "duplicate":
         known = "" if attempt.offset == NOWHERE else "recognised as a "
         what = f"{known}{what}: nothing is stored for it"

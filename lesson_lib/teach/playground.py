@@ -12,7 +12,7 @@ the front page of the site; for any other the kernel is asked. Both kinds are wr
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import count
 from typing import Any
 
@@ -26,13 +26,13 @@ from lesson_lib.teach.message import Message, Outcome, SelfShowing
 from lesson_lib.teach.runs_ahead import MOST, RECORDS, encoded, key_of, runs_ahead
 
 # What a menu calls a fault; a script calls it by its key. "" is none.
-REQUEST = {"": "arrives", "lose request": "is lost", "repeat": "comes twice", "refuse 6": "is refused"}
+REQUEST = {"": "arrives", "lose request": "is lost", "repeat": "arrives twice", "refuse 6": "is refused"}
 ANSWER = {"": "arrives", "lose ack": "is lost"}
 # Under "more", for a request, where there is a kernel.
 MORE = {"refuse 19": "is refused: too few replicas",
         "store and answer 20": "is stored, the answer is an error",
-        "cut 2 1": "one more is stored, its answer is lost",
-        "cut 3 1": "two more are stored, their answers are lost",
+        "cut 2 1": "the next one is stored, its answer is lost",
+        "cut 3 1": "the next two are stored if both are in flight, their answers are lost",
         "kill producer": "is the producer's last: it is killed",
         "restart broker": "comes after the broker restarts",
         "fail over": "comes after the leader changes"}
@@ -95,7 +95,17 @@ class Playground(SelfShowing):
         chosen = {n: fault for n, fault in named.items() if fault != DELIVER}
         kept = {n: str(fault) for n, fault in chosen.items() if n in (asked, *_happening(bare, chosen))}
         self._go(bare.with_settings(faults=kept or None))
-        return _dropped_words({n: fault for n, fault in chosen.items() if n not in kept})
+        dropped = _dropped_words({n: fault for n, fault in chosen.items() if n not in kept})
+        return " ".join(filter(None, [dropped, *self._spare_cuts()]))
+
+    def _spare_cuts(self) -> Iterator[str]:
+        """Cuts that had fewer requests to let through than they could have, as with 1 in flight."""
+        for n, text in self.faults.items():
+            fault = parse_fault(text)
+            if fault.cut and fault.cut[0] > fault.cut[1]:
+                less = str(Fault("cut", (fault.cut[0] - 1, fault.cut[1])))
+                if encoded(self.scenario.run(faults={**self.faults, n: less})) == encoded(self.run):
+                    yield f"Too few requests are in flight for `{n}: {fault}`. It does what `{less}` does."
 
     def _go(self, changed: Scenario) -> str:
         run = changed.run()

@@ -51,7 +51,7 @@ def choose(page: Any, name: str, *fates: str, number: int = 0) -> None:
     part.locator(f"[data-name={name}]").focus()
     page.keyboard.press("Enter")
     for fate in fates:
-        part.get_by_role("menu").get_by_text(fate).click()
+        part.get_by_role("menu").get_by_text(fate).first.click()
 
 
 def said(page: Any, number: int = 0) -> Any:
@@ -63,7 +63,7 @@ def test_a_run_that_was_computed_ahead_is_there_at_once_while_the_kernel_works(p
     run(page, 2, wait=False)
     choose(page, "a2", "is lost")
     assert said(page).inner_text() == "Log: m0 m1 m1 m2. m1 is stored twice."
-    choose(page, "q3", "comes twice")
+    choose(page, "q3", "arrives twice")
     for fate in ("is lost", "arrives", "is refused"):
         choose(page, "q4", fate)
     expect(sheet(page).locator(".why")).to_contain_text("The kernel is busy; the run follows.")

@@ -49,6 +49,14 @@ def test_what_both_do_is_one_step() -> None:
     assert "Idempotence on: The broker remembers batch 1: a duplicate of offset 1. Nothing is stored." in captions
 
 
+def test_a_second_arrival_of_a_request_is_named() -> None:
+    off, on = (show(simulate(2, idempotence=idempotence, faults={2: "repeat"})).captions for idempotence in (False, True))
+    again = "The same request with batch 1 arrives again. The broker "
+    assert [caption for caption in off if "arrives again" in caption] == [f"{again}stores batch 1 at offset 2: a second copy."]
+    assert [caption for caption in on if "arrives again" in caption] == [
+        f"{again}remembers batch 1: a duplicate of offset 1. Nothing is stored."]
+
+
 def test_the_simulated_and_the_real_run_share_columns_though_their_clocks_differ() -> None:
     toy = lesson("lost ack")
     picture = compare(toy, _on_the_wire(toy))

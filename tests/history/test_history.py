@@ -175,3 +175,12 @@ def test_what_an_application_can_conclude(error: int | None, outcome: str) -> No
 def test_a_range_of_sequences_wraps_to_0(first: int, count: int, words: str) -> None:
     event = Event(0, Kind.SEND, attempt=1, batch=0, try_no=1, producer_id=1, producer_epoch=0, base_sequence=first, record_count=count)
     assert History((event,)).table().splitlines()[1].split()[3] == words
+
+
+@pytest.mark.parametrize(("idempotence", "second"), [(False, "stored at offset 2"), (True, "duplicate of offset 1")])
+def test_a_request_that_arrives_twice_says_what_came_of_both(idempotence: bool, second: str) -> None:
+    run = simulate(3, idempotence=idempotence, faults={2: "repeat"})
+    row = next(line for line in run.table().splitlines() if "arrived twice" in line)
+    assert f"stored at offset 1, then {second}" in row
+    assert f"Request 2 (batch 1, try 1) arrives twice: stored at offset 1, then {second}." in as_story(run)
+    assert [a.verdict_words for a in run.attempts if a.number != 2] == ["stored at offset 0", f"stored at offset {run.attempts[2].offset}"]

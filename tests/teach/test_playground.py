@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from lesson_lib.errors import LessonError
+from lesson_lib.history.story import as_story
 from lesson_lib.sim import simulate
 from lesson_lib.teach.playground import ANSWER, MORE, REQUEST, SWITCHES, Playground, playground
 from lesson_lib.teach.runs_ahead import encoded
@@ -121,6 +122,22 @@ def test_running_the_same_again_keeps_the_run_before() -> None:
 def test_a_change_that_changes_nothing_says_so() -> None:
     said = playground(2, idempotence=False).switch(acks=1)
     assert said.text == "`simulate(2, idempotence=False, acks=1)`\nNothing has changed." and "Before," not in repr(said)
+
+
+def test_a_cut_that_finds_too_little_in_flight_says_so() -> None:
+    """Both lines of the menu do the same then."""
+    ground = playground(3, idempotence=False)
+    said = "Too few requests are in flight for `1: cut 3 1`. It does what `cut 2 1` does."
+    assert said in ground.change(1, "cut 3 1").text and "Too few" not in ground.change(1, "cut 2 1").text
+    assert ground.run.values() == ["m0", "m1", "m1", "m2"]
+    ground.change(1, "cut 3 1")
+    assert "Too few" not in ground.switch(in_flight=5).text
+    assert ground.run.values() == ["m0", "m1", "m2", "m2", "m1"]
+
+
+def test_a_fault_has_one_word_in_menu_table_and_caption() -> None:
+    run = playground(3, idempotence=False, faults={2: "repeat"}).run
+    assert REQUEST["repeat"] == "arrives twice" and "arrived twice" in run.table() and "arrives twice" in as_story(run)
 
 
 @pytest.mark.parametrize(("settings", "word"), [({"acks": 0}, "Idempotence"), ({"faults": {9: "lose ack"}}, "request"),

@@ -128,7 +128,7 @@ def test_what_is_lost_with_its_connection_ends_on_the_drop(page: Any, width: int
 def test_by_mouse(page: Any) -> None:
     assert said(page) == "Log: m0 m1 m1 m2. m1 is stored twice."
     page.locator("[data-name=q3] .hit").click(force=True)
-    page.get_by_role("menuitemradio", name="comes twice").click()
+    page.get_by_role("menuitemradio", name="arrives twice").click()
     assert said(page) == "Log: m0 m1 m1 m1 m2. m1 is stored three times."
     page.get_by_label("idempotence").check()
     assert said(page) == "Log: m0 m1 m2. Each record is stored once."
