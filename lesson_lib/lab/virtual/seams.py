@@ -31,14 +31,17 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.net import selector
 from kafka.net.inet import KafkaNetSocket
 from kafka.producer.sender import Sender
+from kafka.record import default_records
+from kafka.record.default_records import DefaultRecordBatchBuilder
 
 from lesson_lib.errors import LessonError
 from lesson_lib.lab.virtual import connections
 from lesson_lib.lab.virtual.world import EPOCH, Condition, VirtualThread, VirtualWorld, virtual_event
 
 WAITING_ROOMS = ("kafka.", "lesson_lib.lab.", "lesson_lib.proxy.", "lesson_lib.broker.", "lesson_lib.wire.")
-SEAMS = (Sender.run, Sender.run_once, selector.Task, selector.NetworkSelector, KafkaNetSocket)
-KNOWN_VERSION, KNOWN_SEAMS = "3.0.12", "7a0d4575e6f89cd8"
+SEAMS = (Sender.run, Sender.run_once, selector.Task, selector.NetworkSelector, KafkaNetSocket,
+         DefaultRecordBatchBuilder.append)
+KNOWN_VERSION, KNOWN_SEAMS = "3.0.12", "ebf6303c030673e8"
 RANDOM = ("choice", "shuffle", "uniform", "random", "randint")
 _open: list[VirtualWorld] = []
 
@@ -119,6 +122,9 @@ def put_everywhere(world: VirtualWorld) -> None:
         world.put(client, "DEFAULT_CONFIG", {**client.DEFAULT_CONFIG, "selector": choose})
     world.put(NumberedTask, "numbers", itertools.count())
     world.put(selector, "Task", NumberedTask)
+    # it keeps the clock in a default argument
+    world.put(DefaultRecordBatchBuilder, "append",
+              partialmethod(DefaultRecordBatchBuilder.append, time_time=default_records.time.time))
     world.put(Sender, "start", partialmethod(here(world, partial(start_sender, world), Sender.start)))
     world.put(KafkaProducer, "send",
               guarded(world, KafkaProducer.send, lambda producer: producer._sender._client._net))

@@ -9,11 +9,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from kafka import KafkaProducer
 from kafka.errors import KafkaTimeoutError, ProducerFencedError
 
 from lesson_lib import forge
 from lesson_lib.lab.lab import Lab
-from lesson_lib.lab.virtual.world import VirtualWorld
+from lesson_lib.lab.virtual.world import EPOCH, VirtualWorld
 
 Seconds = Callable[[Callable[[], object]], float]
 REQUEST = 0.004
@@ -38,6 +39,13 @@ def warm(lab: Lab, topic: str, **options: Any) -> Any:
 def test_a_send_takes_one_request(lab: Lab, topic: str, seconds: Seconds) -> None:
     producer = warm(lab, topic)
     assert seconds(lambda: producer.send(topic, b"m1").get()) == REQUEST
+
+
+def test_a_record_of_a_plain_producer_is_stamped_by_the_virtual_clock(lab: Lab, topic: str, world: VirtualWorld) -> None:
+    with KafkaProducer(bootstrap_servers=lab.address) as producer:
+        begin = int((EPOCH + world.now) * 1000)
+        stamp = producer.send(topic, b"m1").get().timestamp
+    assert begin <= stamp <= (EPOCH + world.now) * 1000
 
 
 @pytest.mark.parametrize("linger_ms", [50, 1_000])
