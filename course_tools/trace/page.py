@@ -16,7 +16,8 @@ from lesson_lib.history import LogCell
 LAYOUTS = {"lanes": "Over time", "space-time": "Event by event", "arrivals": "As the broker saw it"}
 NOT_SEEN = ("What the application was told cannot be seen on the wire: an ok here is an answer without an "
             "error that reached the client.")
-MOST_SHOWN = 60  # requests that lanes and space-time have room for
+# Requests that a layout has room for. What the broker saw grows downwards, but each request takes longer.
+MOST_SHOWN = {"lanes": 60, "space-time": 60, "arrivals": 2_000}
 
 
 def without_values(run: WireHistory) -> WireHistory:
@@ -35,8 +36,10 @@ def without_values(run: WireHistory) -> WireHistory:
 
 def page(run: WireHistory, verdict: str, command: str) -> str:
     """The whole page as HTML; `command` is how it was made."""
-    shown = [name for name in LAYOUTS if name == "arrivals" or len(run.attempts) <= MOST_SHOWN]
-    pictures = [section(LAYOUTS[name], picture=show(run, name)) for name in shown if run.attempts]
+    shown = [name for name, most in MOST_SHOWN.items() if 0 < len(run.attempts) <= most]
+    pictures = [section(LAYOUTS[name], picture=show(run, name)) for name in shown]
+    if run.attempts and not shown:
+        pictures = [f"<p>There is no picture: {len(run.attempts)} requests are too many for one.</p>"]
     logs = (f"{topic}-{number}: {_log(cells)}" for (topic, number), cells in sorted(run.logs.items()))
     return html_page(verdict, f"<p>{NOT_SEEN}</p>", made_by(command), items(map(str, run.anomalies)),
                      *pictures, section("The log at the end"), items(logs))

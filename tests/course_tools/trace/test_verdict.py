@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from course_tools.trace.page import page
 from course_tools.trace.verdict import ALL_WELL, NOTHING_CAME, Circumstances, Verdict
 from course_tools.trace.wire_history import WireHistory, from_the_wire
 from lesson_lib.history import History, Kind
@@ -86,6 +87,15 @@ def test_what_was_not_tried_to_its_end_is_no_success(about: Circumstances, statu
     assert Verdict(fine, about).status == status and str(Verdict(fine, about)).startswith(ALL_WELL)
     copy = Wire().request(0, "a", 0, answered=False).request(1, "a", 0, epoch=1).seen()
     assert Verdict(copy, about).status == 1, "an anomaly counts first"
+
+
+@pytest.mark.parametrize(("requests", "pictures"), [(3, 3), (61, 1), (2001, 0)])
+def test_a_page_says_so_where_it_has_no_room_for_a_picture(requests: int, pictures: int) -> None:
+    wire = Wire()
+    for n in range(requests):
+        wire.request(n, f"m{n}", n)
+    html = page(wire.seen(), ALL_WELL, "trace")
+    assert html.count('class="lesson-picture"') == pictures and ("too many for one" in html) == (not pictures)
 
 
 @pytest.mark.parametrize(("apis", "missing", "words"), [
