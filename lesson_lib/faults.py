@@ -23,7 +23,7 @@ nothing comes through any more, until the client gives up waiting and closes it.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from lesson_lib.core.error_codes import ErrorCode
@@ -82,6 +82,15 @@ class Fault:
 
 
 DELIVER = Fault("deliver")
+
+
+class NoSuchFault(LessonError):
+    """A text that names no fault: `problem` says so, and the sentence lists what is `offered` instead."""
+
+    def __init__(self, problem: str, offered: Iterable[str] = ()) -> None:
+        names = tuple(offered) or tuple(_EXAMPLES.get(name, name) for name in NAMES)
+        super().__init__(f"{problem} Choose one of: {', '.join(names)}.")
+        self.problem = problem
 
 
 def befall(log: PartitionLog, name: str, now: int = 0) -> None:
@@ -178,15 +187,11 @@ def parse_fault(text: str | Fault) -> Fault:
     found = re.fullmatch(r"([a-z ]+?)((?:\s+\d+)*)\s*", str(text).strip().lower())
     name = found.group(1) if found else ""
     if name in ("late", "delivery timeout"):
-        raise LessonError(f"'{name}' happens in explore(...) alone. No script can ask for it. {_choose()}")
+        raise NoSuchFault(f"'{name}' happens in explore(...) alone. No script can ask for it.")
     if not found or name not in NAMES:
-        raise LessonError(f"There is no fault {text!r}. {_choose()}")
+        raise NoSuchFault(f"There is no fault {text!r}.")
     numbers = tuple(map(int, found.group(2).split()))
     return _checked(Fault(name, numbers))
-
-
-def _choose() -> str:
-    return f"Choose one of: {', '.join(_EXAMPLES.get(name, name) for name in NAMES)}."
 
 
 def _checked(fault: Fault) -> Fault:

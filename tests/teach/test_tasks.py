@@ -78,6 +78,24 @@ def test_a_typo_a_fault_that_does_not_count_and_a_wrong_idea_are_told_apart(
     assert find("2.skip-one").check(answer, **settings).line.startswith(line)
 
 
+@pytest.mark.parametrize(("name", "answer", "line"), [
+    ("2.two-copies", {3: "delay 200"}, "! Not in this exercise. 'delay 200' is a fault, but it doesn't count in this exercise."),
+    ("2.make-log", {2: "delay 300"}, "! Not in this exercise. 'delay 300' is a fault, but it doesn't count in this exercise."),
+    ("2.two-copies", {2: "cut 2 1"}, "✓ Right."),
+    ("2.make-log", {1: "cut 3 1"}, "✗ Wrong. With the script '1: cut 3 1'"),
+    ("6.forget", {2: "lose ack", 3: "fail over"}, "✗ Wrong. With the script"),
+    ("4.one-copy", {2: "lose ack", 3: "forget idle ids"}, "! Not in this exercise. 'forget idle ids' is a fault")])
+def test_a_fault_that_is_not_offered_is_wrong_nowhere_and_right_where_it_does_it(name: str, answer: Any, line: str) -> None:
+    """But where "impossible" is the answer, it isn't judged at all."""
+    assert find(name).check(answer).line.startswith(line)
+
+
+def test_a_typo_is_answered_with_what_the_exercise_offers() -> None:
+    said = find("2.two-copies").check({3: "loose ack"}).text
+    assert said == ("There is no fault 'loose ack'. Choose one of: lose ack, lose request, refuse 19, store and answer 20, repeat.")
+    assert "kill producer" in find("5.twice").check({3: "late"}).text
+
+
 def test_what_was_not_judged_is_not_kept() -> None:
     for answer in ({2: "loose ack"}, {2: "delay 250"}, ...):
         exercise("2.skip-one").check(answer)

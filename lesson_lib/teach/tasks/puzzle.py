@@ -11,7 +11,7 @@ from lesson_lib.core.partition_log import PartitionLog, Rule
 from lesson_lib.draw import compare, show
 from lesson_lib.errors import LessonError
 from lesson_lib.explorer.explore import explore
-from lesson_lib.faults import FaultScript, parse_script
+from lesson_lib.faults import FaultScript, NoSuchFault, parse_script
 from lesson_lib.history import History
 from lesson_lib.teach.content import Scenario
 from lesson_lib.teach.message import Message, counted
@@ -101,24 +101,37 @@ class PuzzleTask(ScriptTask):
         if str(answer).strip().lower() == IMPOSSIBLE:
             return self._claim()
         script = self.script_of(answer, settings)
-        if strange := self._strange(script):
-            raise NotAskedHere(f"'{strange}' is a fault, but it doesn't count in this exercise. Choose from "
-                          f"{', '.join(self.kinds)}.")
+        strange = self._strange(script)
+        if strange and self._is_impossible:  # with one of these it may well be possible
+            raise NotAskedHere(strange)
         run = self.scenario.run(faults=str(script), **settings)
         if self.reached(run):
             return right(self.explanation, show(run))
+        if strange:
+            raise NotAskedHere(strange)
         return wrong(f"With the script '{script or 'no fault'}' the log holds {log_words(run)}, and the "
                      f"application was told {told_words(run)}. The goal: {self.goal}", show(run))
 
-    def _strange(self, script: FaultScript) -> str:
-        """A fault that the claim "impossible" says nothing about.
+    def script_of(self, answer: Any, settings: Mapping[str, Any]) -> FaultScript:
+        """The answer as a script; after a typo only what this exercise offers is listed."""
+        try:
+            return super().script_of(answer, settings)
+        except NoSuchFault as error:
+            raise NoSuchFault(error.problem, self.kinds) from None
 
-        Only of concern where that claim is the answer.
-        """
-        if not any(one.answer == IMPOSSIBLE for one in self.right):
-            return ""
-        faults = [str(rule.fault) for rule in script.lines]
-        return next((fault for fault in faults if fault not in (*self.kinds, "deliver")), "")
+    @property
+    def _is_impossible(self) -> bool:
+        return any(one.answer == IMPOSSIBLE for one in self.right)
+
+    def _strange(self, script: FaultScript) -> str:
+        """What to say of a fault that neither the exercise offers nor a right answer has; empty for none."""
+        known = {rule.fault.name for one in self.right if one.answer != IMPOSSIBLE
+                 for rule in parse_script(one.answer).lines}
+        for fault in (rule.fault for rule in script.lines):
+            if str(fault) not in (*self.kinds, "deliver") and fault.name not in known:
+                return (f"'{fault}' is a fault, but it doesn't count in this exercise. Choose from "
+                        f"{', '.join(self.kinds)}.")
+        return ""
 
     def _claim(self) -> Message:
         values = self.scenario.values
