@@ -3,6 +3,7 @@
 (function (here, data) {
   const hands = window.lessonWire, root = here.previousElementSibling, [FATES, ANSWERS, MORE] = data.fates, { runs, switches } = data;
   const INK = "#1b1b1b", BLUE = "#0072B2", RED = "#D55E00", GREEN = "#009E73", PINK = "#CC79A7", QUIET = "#595959";
+  const RUST = "#b84f00"; // the red of lines is too pale for words
   hands.style("lesson-playground-style", `.lesson-playground{font:15px/1.4 system-ui,"DejaVu Sans",sans-serif;color:${INK};background:#fff;padding:8px 12px;max-width:1180px}
     .lesson-playground .said{font-size:26px;line-height:1.25;margin:6px 0;min-height:33px}.lesson-playground svg{display:block;width:100%;height:auto}
     .lesson-playground button,.lesson-playground label{font:inherit;min-height:44px}.lesson-playground code{background:#f5f6f8;color:${INK};padding:2px 5px}
@@ -111,14 +112,17 @@
   }
   let drawn = [settings, faults];
 
-  // A switch takes the others along that do not go with it.
+  // A switch takes the others along that do not go with it, the client only as long as it has to: the one that was chosen comes
+  // back, where there is a kernel to run it.
+  const forced = (set) => set.idempotence && set.in_flight > 1;
+  let client = forced(data.settings) ? usual("client") : data.settings.client ?? usual("client");
   function switched(from, name, value) {
     const to = { ...from, [name]: value };
     if (name === "idempotence" && value) { delete to.acks; if (to.retries === 0) delete to.retries; }
     if ((name === "acks" && value !== "all") || (name === "retries" && value === 0)) to.idempotence = false;
     if (name === "client" && to.idempotence && value === "kafka-python") delete to.in_flight;
-    else if (to.idempotence && (to.in_flight ?? 1) > 1) to.client = "java";
-    else if (["idempotence", "in_flight", "acks", "retries"].includes(name)) delete to.client;
+    else if (forced(to)) to.client = "java";
+    else if (name !== "client") to.client = awake ? client : usual("client");
     return Object.fromEntries(Object.keys(switches).filter((n) => n in to && (n === "idempotence" || to[n] !== usual(n))).map((n) => [n, to[n]]));
   }
   // Without a kernel what was not computed ahead with the other switches is tried with the usual ones.
@@ -132,7 +136,8 @@
     find(".more").open = false;
     menu = hands.make("div", { class: "menu", role: "menu", "aria-label": what });
     menu.dataset.anchor = anchor;
-    const now = faults[n] in choices ? faults[n] : "", full = !(n in faults) && Object.keys(faults).length >= data.most;
+    const of = parsed(runs[shown]).requests[n - 1], usually = choices === ANSWERS ? !of.gone : !of.lost && !(faults[n] in MORE);
+    const now = faults[n] in choices ? faults[n] : usually ? "" : null, full = !(n in faults) && Object.keys(faults).length >= data.most;
     const sofar = Object.fromEntries(Object.entries(faults).filter(([m]) => +m < n));
     const entry = (words, role, press, why) => {
       const item = menu.appendChild(hands.make("button", { type: "button", role }));
@@ -147,7 +152,7 @@
       entry(fault ? `${word} (${fault})` : word, "menuitemradio", () => {
         const { [n]: _, ...others } = faults;
         close();
-        change(settings, fault ? { ...others, [n]: fault } : others);
+        if (fault !== now) change(settings, fault ? { ...others, [n]: fault } : others);
         find(`[data-name="${anchor}"]`)?.focus();
       }, refused).setAttribute("aria-checked", String(fault === now));
     });
@@ -221,7 +226,7 @@
   function drawing(run, narrow, edge, newer = -1) {
     const { requests, events, named } = run, { places } = axis(run, narrow), alive = newer < 0;
     const at = (event, depth) => (narrow ? [106 + depth * 176, places.get(event)] : [places.get(event), 80 + depth * 148]);
-    const text = (x, y, words, colour = INK, extra = "") => words.split("\n").map((line, n) => `<text x="${x}" y="${y + 16 * n}" fill="${colour}" font-size="14" ${extra}>${safe(line)}</text>`).join("");
+    const text = (x, y, words, colour = INK, extra = "") => words.split("\n").map((line, n) => `<text x="${x}" y="${y + 16 * n}" fill="${colour === RED ? RUST : colour}" font-size="14" ${extra}>${safe(line)}</text>`).join("");
     // Words beside a lane: above or below it in the middle of their place, or left or right of it.
     const label = ([x, y], depth, words, colour) => {
       if (!alive) return "";
@@ -325,15 +330,25 @@
     } else if (menu && ["ArrowDown", "ArrowUp"].includes(pressed)) {
       const items = [...menu.querySelectorAll("button:not(:disabled)")], i = items.indexOf(document.activeElement);
       items[(i + (pressed === "ArrowDown" ? 1 : items.length - 1)) % items.length].focus();
+    } else if (pressed === "Tab" && target.closest(".menu")) { // from the arrow on, to the next or the one before
+      find(`[data-name="${menu.dataset.anchor}"]`).focus();
+      close();
+      return false;
     } else return ["Enter", " "].includes(pressed) && !target.closest(".menu") && press(target);
     return true;
   });
   root.querySelectorAll("[data-switch]").forEach((field) => field.addEventListener("change", () => {
     const name = field.dataset.switch;
+    if (name === "client") client = field.value;
     change(possible(name, name === "idempotence" ? field.checked : switches[name][1].find((value) => `${value}` === field.value)), faults);
   }));
   find(".clear").addEventListener("click", () => change(settings, {}));
-  find(".copy").addEventListener("click", () => navigator.clipboard?.writeText(find("code").textContent));
+  find(".copy").addEventListener("click", async () => {
+    const copied = await navigator.clipboard?.writeText(find("code").textContent).then(() => true, () => false);
+    note = copied ? "Copied." : "Selected. Copy it with your keyboard."; // a browser may not allow it
+    tell();
+    if (!copied) getSelection().selectAllChildren(find("code"));
+  });
   let width = root.clientWidth;
   new ResizeObserver(() => { if (Math.abs(root.clientWidth - width) > 1) { width = root.clientWidth; draw(); } }).observe(root);
   draw();

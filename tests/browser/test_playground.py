@@ -96,6 +96,26 @@ def test_what_is_under_more_is_drawn_by_the_kernel(page: Any) -> None:
     page.screenshot(path=SCREENSHOTS / "playground.png")
 
 
+def test_the_client_that_was_chosen_stays(page: Any) -> None:
+    part, more = sheet(page), sheet(page).get_by_text("more", exact=True)
+    part.get_by_role("button", name="No faults").click()
+    more.click()
+    part.get_by_label("acks").select_option("all")
+    part.get_by_label("client").select_option("java")
+    expect(part.locator("code")).to_have_text("simulate(3, idempotence=False, client='java')")
+    part.get_by_label("in flight").select_option("3")
+    expect(part.locator("code")).to_have_text("simulate(3, idempotence=False, in_flight=3, client='java')")
+    for on in (True, False):
+        part.get_by_label("idempotence").set_checked(on)
+        expect(part.locator("code")).to_have_text(f"simulate(3, idempotence={on}, in_flight=3, client='java')")
+    more.click()
+    part.get_by_label("client").select_option("kafka-python")
+    for on, client in ((True, ", client='java'"), (False, "")):  # taken along, and given back
+        part.get_by_label("idempotence").set_checked(on)
+        expect(part.locator("code")).to_have_text(f"simulate(3, idempotence={on}, in_flight=3{client})")
+    part.get_by_label("in flight").select_option("1")
+
+
 def test_values_of_ones_own(page: Any) -> None:
     choose(page, "a1", "is lost", number=1)
     expect(said(page, 1)).to_have_text("Log: order order payment. order is stored twice.")

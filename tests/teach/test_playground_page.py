@@ -158,6 +158,69 @@ def test_by_keyboard_alone(page: Any) -> None:
 
 
 @pytest.mark.browser
+@pytest.mark.parametrize("key, then", [("Tab", "a2"), ("Shift+Tab", "a1")])
+def test_tab_closes_a_menu_and_goes_on_from_its_arrow(page: Any, key: str, then: str) -> None:
+    names = page.locator("svg > [role=button]").evaluate_all("all => all.map((e) => e.dataset.name)")
+    assert names[names.index("q2") - 1:names.index("q2") + 2] == ["a1", "q2", "a2"]
+    page.locator("[data-name=q2]").press("Enter")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press(key)
+    assert page.get_by_role("menu").count() == 0
+    assert page.evaluate("document.activeElement.dataset.name") == then
+
+
+@pytest.mark.browser
+def test_what_is_so_already_changes_nothing(page: Any) -> None:
+    """The request whose answer is lost arrives; to choose that again takes nothing from the answer."""
+    before = page.locator("code").inner_text()
+    for name, fate in (("q2", "arrives"), ("a2", "is lost"), ("a1", "arrives"), ("q3", "arrives")):
+        page.locator(f"[data-name={name}] .hit").click(force=True)
+        chosen = page.get_by_role("menuitemradio", name=fate)
+        assert chosen.get_attribute("aria-checked") == "true" and page.locator(".menu [aria-checked=true]").count() == 1
+        chosen.click()
+        assert page.locator("code").inner_text() == before and page.get_by_role("menu").count() == 0
+        assert page.evaluate("document.activeElement.dataset.name") == name
+    page.locator("[data-name=a2] .hit").click(force=True)
+    page.get_by_role("menuitemradio", name="arrives").click()
+    assert page.locator("code").inner_text() == "simulate(3, idempotence=False)", "here it's something new"
+
+
+@pytest.mark.browser
+def test_what_is_lost_with_its_connection_is_not_said_to_arrive(page: Any) -> None:
+    page.get_by_label("in flight").select_option("5")
+    lost = page.locator('[role=button][aria-label*="is lost with its connection"]').first
+    lost.press("Enter")
+    assert page.locator(".menu button").count() and page.locator(".menu [aria-checked=true]").count() == 0
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("allowed", [True, False])
+def test_copy_says_that_it_copied(page: Any, allowed: bool) -> None:
+    page.evaluate("""(allowed) => Object.defineProperty(navigator, 'clipboard', { value: allowed
+        ? { writeText: async (words) => { window.copied = words; } } : undefined })""", allowed)
+    page.get_by_role("button", name="Copy").click()
+    code, status = page.locator("code").inner_text(), page.locator("p > [role=status]")
+    status.get_by_text("Copied." if allowed else "Selected. Copy it with your keyboard.").wait_for(timeout=5_000)
+    assert page.evaluate("allowed => allowed ? window.copied : String(getSelection())", allowed) == code
+    page.get_by_label("idempotence").check()
+    assert status.inner_text() == "", "it was said of the line before"
+
+
+PALE = """() => { const part = (n) => (n /= 255) <= .03928 ? n / 12.92 : ((n + .055) / 1.055) ** 2.4;
+    return [...document.querySelectorAll('.sheet svg > :not(g[opacity]) text, .sheet svg > text')].map((text) => {
+        const [r, g, b] = getComputedStyle(text).fill.match(/[0-9]+/g).map(Number).map(part);
+        return [1.05 / (.2126 * r + .7152 * g + .0722 * b + .05), text.textContent]; }).filter(([contrast]) => contrast < 4.5); }"""
+
+
+@pytest.mark.browser
+def test_words_stand_out_from_white(page: Any) -> None:
+    page.locator("[data-name=q3] .hit").click(force=True)
+    page.get_by_role("menuitemradio", name="is refused").click()
+    assert page.locator("svg text", has_text="error").count() and page.locator("svg text", has_text="try 2").count()
+    assert page.evaluate(PALE) == []
+
+
+@pytest.mark.browser
 def test_it_fits_its_screens_and_names_its_parts(page: Any) -> None:
     from axe_playwright_python.sync_playwright import Axe
     assert page.evaluate("document.documentElement.scrollHeight") <= 768
