@@ -72,7 +72,7 @@ def test_the_small_print_leaves_out_what_the_name_says() -> None:
     assert small_print(lost, "Broker restarted before request 3").endswith("faults: 2: lose ack")
     assert "simulated  ·" in small_print(lost, "Kafka 4.4") and "acks" not in small_print(lost, "acks=all")
     wrong = simulate(2, rule=BufferAndSort())
-    assert small_print(wrong, "A wrong broker") == "idempotence on  ·  acks=all  ·  1 in flight  ·  simulated  ·  faults: none"
+    assert small_print(wrong, "A broker with another rule") == "idempotence on  ·  acks=all  ·  1 in flight  ·  simulated  ·  faults: none"
 
 
 def test_the_fault_is_said_once() -> None:

@@ -8,9 +8,11 @@ import pytest
 
 from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.core.partition_log import PartitionLog
+from lesson_lib.core.producer_state import judge
 from lesson_lib.errors import LessonError
 from lesson_lib.explorer.explore import Exploration, explore
 from lesson_lib.explorer.moves import KINDS
+from lesson_lib.explorer.wrong_brokers import DedupeByContent, at_or_below_is_duplicate
 from lesson_lib.history import Kind
 from lesson_lib.sim.run import simulate
 from tests.explorer.beliefs import ForgetOnFailover, window_of_one
@@ -175,6 +177,9 @@ def test_captions_name_the_rule_that_decided() -> None:
     assert explore(1, rule=PartitionLog(rule=window_of_one)).settings.broker == "window of one"
     assert explore(1, rule=PartitionLog(KafkaVersion(2, 4))).settings.broker == "2.4"
     assert explore(1, rule=ForgetOnFailover()).settings.broker == "forget on failover"
+    assert explore(1, rule=DedupeByContent()).settings.broker == "a broker with another rule", "a name of our code says nothing"
+    assert explore(1, rule=at_or_below_is_duplicate).settings.broker == "a broker with another rule"
+    assert explore(1, rule=lambda *known: judge(*known)).settings.broker == "a broker with another rule"
 
 
 def test_an_anomaly_has_to_be_known_by_its_name() -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from lesson_lib import own_rule, show, simulate
+from lesson_lib.draw.heading import names_of, small_print
 from lesson_lib.explorer.explore import explore
 from lesson_lib.history.story import as_story, recognised
 from lesson_lib.teach import store
 from lesson_lib.teach.own_rule import function_in
+from lesson_lib.teach.tasks.learner_rule import RefusingBroker
 from lesson_lib.text_table import WIDTH
 
 EVERY_NUMBER = """def accept(batch, memory):
@@ -47,6 +49,19 @@ def test_the_rule_that_was_kept_decides(capsys: pytest.CaptureFixture[str]) -> N
     store.record("2.own-rule", {"outcome": "right", "answer": EVERY_NUMBER})
     assert refused() == ["m0", "m2", "m3", "m1"]
     assert "the rule that you wrote" in capsys.readouterr().out
+
+
+def test_a_caption_says_whose_rule_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    """The reader's, or that of many where they wrote none; never the name of a class or function of ours."""
+    settings = {"in_flight": 4, "client": "java", "faults": {2: "refuse 6"}}
+    assert "simulated, a rule that many people write" in small_print(simulate(4, rule=own_rule(), **settings))
+    store.record("2.own-rule", {"outcome": "right", "answer": EVERY_NUMBER})
+    assert "simulated, your rule" in small_print(simulate(4, rule=own_rule(), **settings))
+    found = explore(["a", "b"], faults=1, rule=own_rule())
+    assert "simulated, your rule" in small_print(found.history(found.outcomes[0]))
+    refusing = explore(["a", "b"], faults=1, rule=RefusingBroker(accept=lambda batch, memory: True))
+    assert "simulated, your rule" in small_print(refusing.history(refusing.outcomes[0]))
+    assert names_of([simulate(4, rule=own_rule()), simulate(4)]) == ["Your rule", "Kafka 4.4"]
 
 
 def test_what_is_no_rule_is_passed_over() -> None:

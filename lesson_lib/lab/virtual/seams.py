@@ -28,6 +28,7 @@ from typing import Any
 
 import kafka
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
+from kafka.cluster import ClusterMetadata
 from kafka.net import selector
 from kafka.net.inet import KafkaNetSocket
 from kafka.producer.sender import Sender
@@ -40,8 +41,8 @@ from lesson_lib.lab.virtual.world import EPOCH, Condition, VirtualThread, Virtua
 
 WAITING_ROOMS = ("kafka.", "lesson_lib.lab.", "lesson_lib.proxy.", "lesson_lib.broker.", "lesson_lib.wire.")
 SEAMS = (Sender.run, Sender.run_once, selector.Task, selector.NetworkSelector, KafkaNetSocket,
-         DefaultRecordBatchBuilder.append)
-KNOWN_VERSION, KNOWN_SEAMS = "3.0.12", "ebf6303c030673e8"
+         DefaultRecordBatchBuilder.append, ClusterMetadata.partitions_for_broker)
+KNOWN_VERSION, KNOWN_SEAMS = "3.0.12", "7a215483f5ef8b0a"
 RANDOM = ("choice", "shuffle", "uniform", "random", "randint")
 _open: list[VirtualWorld] = []
 
@@ -122,6 +123,10 @@ def put_everywhere(world: VirtualWorld) -> None:
         world.put(client, "DEFAULT_CONFIG", {**client.DEFAULT_CONFIG, "selector": choose})
     world.put(NumberedTask, "numbers", itertools.count())
     world.put(selector, "Task", NumberedTask)
+    # a set: which partition's batch goes first would differ from process to process
+    drained = ClusterMetadata.partitions_for_broker
+    world.put(ClusterMetadata, "partitions_for_broker",
+              lambda cluster, broker_id: sorted(drained(cluster, broker_id) or ()))
     # it keeps the clock in a default argument
     world.put(DefaultRecordBatchBuilder, "append",
               partialmethod(DefaultRecordBatchBuilder.append, time_time=default_records.time.time))
