@@ -95,7 +95,7 @@
         const box = make("div", { tabindex: 0, role: "group", "aria-label": run.name ? `${run.name}: ${what}` : what }, boxes);
         make("b", {}, box).textContent = `${run.name ? `${run.name}: ` : ""}${what}`;
         box.append(" ");
-        return { changes, list: make("span", {}, box), shown: "" };
+        return { changes, list: make("span", {}, box), shown: null };
       }));
     slider.addEventListener("input", () => { stop(); show(+slider.value); });
     surprise.setAttribute("aria-disabled", String(!told.surprises.length));

@@ -10,6 +10,7 @@ from typing import Any
 import nbformat
 import pytest
 
+from lesson_lib import simulate
 from lesson_lib.draw import Picture, compare, show
 from lesson_lib.draw.picture import READABLE
 from tests.draw.runs import lesson
@@ -341,3 +342,10 @@ def test_after_a_prediction_it_opens_before_the_fault(browser: Any, picture: Pic
     assert ghost.get_attribute("alt") == picture.alt
     page.get_by_role("button", name="First").click()
     assert ghost.evaluate("i => getComputedStyle(i).opacity") == "0.22"
+
+
+@pytest.mark.browser
+def test_a_log_that_holds_nothing_yet_says_so(browser: Any, tmp_path: Path) -> None:
+    refused = show(simulate(4, in_flight=5, faults={1: "refuse 19"}, idempotence=False)).before_the_fault()
+    page = opened(browser, bare(refused), tmp_path)
+    assert page.get_by_role("group", name="The log holds").inner_text() == "The log holds nothing yet"
