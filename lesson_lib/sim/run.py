@@ -30,7 +30,7 @@ from lesson_lib.sim.sender import Application
 from lesson_lib.sim.toy_broker import ToyBroker
 from lesson_lib.sim.world import ToyWorld
 
-OTHER_RULE = "a wrong broker"  # in captions, where the rule is not Kafka's
+OTHER_RULE = "a broker with another rule"  # in captions, where the rule is not Kafka's
 CLIENTS: dict[str, tuple[type[Producer], type[Producer]]] = {  # without idempotence, and with it
     "kafka-python": (KafkaPythonProducer, IdempotentKafkaPythonProducer),
     "java": (JavaProducer, IdempotentJavaProducer),
@@ -72,7 +72,7 @@ def simulate(values_or_count: int | Sequence[str] = 3, *, idempotence: bool = Tr
     script.check_used(world.attempts)
     return History(tuple(world.events), toy.cells(), Settings(
         "simulated", idempotence, "all" if settings.acks == -1 else str(settings.acks), in_flight, retries,
-        str(version) if rule is judge else OTHER_RULE, client, str(script), reader.words if reader else ""))
+        name_of(log_of(version, rule), rule), client, str(script), reader.words if reader else ""))
 
 
 def client_of(client: str, idempotence: bool) -> type[Producer]:
@@ -90,12 +90,19 @@ def log_of(version: KafkaVersion, rule: Rule | PartitionLog) -> PartitionLog:
 
 
 def name_of(log: PartitionLog, rule: Rule | PartitionLog) -> str:
-    """Whose rule decides, for captions: Kafka's release, or the name of the rule in words."""
-    if type(log) is not PartitionLog:
-        return re.sub("(?<!^)(?=[A-Z])", " ", type(log).__name__).lower()
-    decides = rule.rule if isinstance(rule, PartitionLog) else rule
-    name = getattr(decides, "__name__", "another rule").replace("_", " ")
-    return str(log.version) if decides is judge else name
+    """Whose rule decides, for captions: Kafka's release, what a broker is `called`, or the name of the rule
+    or the broker in words. What we call a rule in our code says nothing to a reader.
+    """
+    if called := getattr(log, "called", ""):
+        return str(called)
+    decides: Any = rule.rule if isinstance(rule, PartitionLog) else rule
+    if type(log) is PartitionLog and decides is judge:
+        return str(log.version)
+    named = decides if type(log) is PartitionLog else type(log)
+    name, room = getattr(named, "__name__", ""), str(getattr(named, "__module__", ""))
+    if room.partition(".")[0] == __name__.partition(".")[0] or not name.isidentifier():
+        return OTHER_RULE
+    return re.sub("(?<!^)(?=[A-Z])", " ", name).replace("_", " ").lower()
 
 
 def checked(rule: Callable[..., Any], *arguments: Any) -> Verdict:

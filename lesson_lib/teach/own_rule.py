@@ -13,6 +13,7 @@ from lesson_lib.teach.tasks.learner_rule import Accept, LearnerBroker, as_rule
 from lesson_lib.text_table import wrap_output
 
 ITEM = "2.own-rule"
+OF_MANY = "a rule that many people write"
 
 
 def own_rule() -> LearnerBroker:
@@ -20,7 +21,13 @@ def own_rule() -> LearnerBroker:
 
     Prints which it is.
     """
-    return as_rule(_accept())
+    accept = _accept()
+    return rule_of_many() if accept is highest_number else as_rule(accept)
+
+
+def rule_of_many() -> LearnerBroker:
+    """What decides for a learner who wrote no rule; no caption calls it theirs."""
+    return LearnerBroker(accept=highest_number, called=OF_MANY)
 
 
 def _accept() -> Accept:

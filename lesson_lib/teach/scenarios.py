@@ -15,8 +15,7 @@ from lesson_lib.history import History
 from lesson_lib.lab.forge import forge
 from lesson_lib.sim import Transactions, simulate_pipeline
 from lesson_lib.teach.content import Scenario
-from lesson_lib.teach.own_rule import highest_number
-from lesson_lib.teach.tasks.learner_rule import LearnerBroker
+from lesson_lib.teach.own_rule import rule_of_many
 
 Numbers = tuple[int, ...]
 
@@ -72,7 +71,7 @@ class OwnRule(Scenario):
 
     def run(self, **changes: Any) -> History:
         """The run with that rule."""
-        return Scenario.run(self, rule=LearnerBroker(accept=highest_number), **changes)
+        return Scenario.run(self, rule=rule_of_many(), **changes)
 
     def __str__(self) -> str:
         return Scenario.__str__(self).removesuffix(")") + ", rule=own_rule())"

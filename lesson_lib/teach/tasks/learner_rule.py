@@ -34,6 +34,7 @@ from lesson_lib.teach.tasks.task import NotYet, right, wrong
 
 Accept = Callable[["SeenBatch", dict[Any, Any]], bool | str]
 REFUSE = "refuse"
+YOURS = "your rule"  # what captions call the broker that decides by it
 MOST_STATES = 20_000  # twice what a rule that holds needs; one that always refuses has no end of them
 
 
@@ -77,9 +78,10 @@ def _decision(accept: Accept, batch: SeenBatch, memory: dict[Any, Any], first: b
 
 @dataclass
 class LearnerBroker(PartitionLog):
-    """A broker with the learner's rule; `remembered` is the rule's memory."""
+    """A broker with the learner's rule; `remembered` is the rule's memory, `called` its name in captions."""
 
     accept: Accept = bool  # type: ignore[assignment]
+    called: str = YOURS
     remembered: dict[Any, Any] = field(init=False, default_factory=dict)
     refusing: ClassVar[str] = ""
 
