@@ -35,15 +35,15 @@ TITLE, PLOT, LEGEND = 24.0, 230.0, 36.6
 LEAST_HIGH, UPRIGHT_HIGH, INSIDE = 66.0, 132.0, 36.0  # of a row: least, with a word in it, what edges take
 WIDEST, HAPPENING, NARROW, FROM_ZERO = 200.0, 24.0, 40.0, 40
 HIGHEST = 24.0  # pixels of one sequence where rows share the page
-NAMES = {"stored": "stored", "copy": "stored again: a copy", "duplicate": "duplicate", "refused": "refused",
-         "fenced": "old epoch", "kept": "kept aside"}
+NAMES = {"stored": "stored", "copy": "stored again: a copy", "suspected": "same content: perhaps a copy",
+         "duplicate": "duplicate", "refused": "refused", "fenced": "old epoch", "kept": "kept aside"}
 DISTANCES = {0: "next", -1: "-1", -5: "-5", FORGOTTEN: "older", 3: "early"}
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
     """A batch at the broker, or one that was lost on its way there. `first`..`last` is its place on the
-    vertical axis.
+    vertical axis, `shape` its mark.
 
     `column` counts everything that comes to the broker. `memory` and `known` are the ranges remembered after
     and before.
@@ -54,13 +54,9 @@ class Arrival:
     first: int
     last: int
     lost: bool
+    shape: str
     memory: Ranges = ()
     known: Ranges = ()
-
-    @property
-    def shape(self) -> str:
-        """Its mark: that of the verdict, and of its own for a batch that is in the log already."""
-        return "copy" if self.fact.copy > 1 else self.fact.shape
 
     @property
     def residual(self) -> int:
@@ -144,11 +140,21 @@ class ArrivalChart:
     def _arrival(self, fact: EventInContext, row: ArrivalRow) -> Arrival:
         send, column, lost = fact.send, len(self.columns), fact.event.kind == Kind.LOST
         if send.producer_id < 0:
-            return Arrival(fact, column, send.batch, send.batch, lost)
+            return Arrival(fact, column, send.batch, send.batch, lost, self._shape(fact))
         first, last = range_of(send)
         memory, known = (ranges_of(memory, send, of_its_epoch=True) for memory in (fact.after, fact.before))
         # One across the wrap is drawn at its start; of a replaced epoch, what was remembered last counts.
-        return Arrival(fact, column, first, max(first, last), lost, memory, known or row.last_known)
+        return Arrival(fact, column, first, max(first, last), lost, self._shape(fact), memory,
+                       known or row.last_known)
+
+    def _shape(self, fact: EventInContext) -> str:
+        """The verdict's mark, or one of its own for a batch that is in the log already.
+
+        Where nobody saw it being sent and it has no numbers, it may be another one with the same content.
+        """
+        if fact.copy < 2:
+            return fact.shape
+        return "suspected" if self.view.by_hand and fact.send.producer_id < 0 else "copy"
 
     def _title(self, send: Event) -> str:
         where = f"{send.topic}-{send.partition}  " if len(self.view.partitions) > 1 else ""
@@ -322,7 +328,7 @@ class ArrivalsPanel:
         canvas.text(x, y, self.chart.name_of(arrival), bold=True, backed=bool(low))
         code = str(event.error.value)
         words = {"refused": code, "fenced": code, "duplicate": f"={event.offset}", "kept": "kept",
-                 "copy": "copy"}
+                 "copy": "copy", "suspected": "copy?"}
         canvas.text(x, y + 13, "lost" if arrival.lost else words.get(arrival.shape, ""), backed=True)
 
     def _counts(self, canvas: Canvas) -> None:

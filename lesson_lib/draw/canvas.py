@@ -37,7 +37,8 @@ AGAIN = "#FBE3B3"        # a second copy in the log: the retry's orange, pale
 TINT = "#FFF4C2"         # what differs between two runs
 
 VERDICT_COLOURS = {"stored": STORED, "duplicate": DUPLICATE, "refused": REFUSED, "fenced": FENCED,
-                   "kept": KEPT, "dropped": KEPT, "copy": AGAIN}
+                   "kept": KEPT, "dropped": KEPT, "copy": AGAIN,
+                   "suspected": AGAIN}
 
 DOTTED, DASHED, EXPECTED = (0, (1, 2)), (0, (4, 2.2)), (0, (5, 3))  # as matplotlib has them
 

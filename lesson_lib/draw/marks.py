@@ -61,6 +61,8 @@ def verdict_small(canvas: Canvas, x: float, y: float, shape: str, r: float, wide
             canvas.box(*box, fill=style.STORED, line=1.2, layer=5)
         case "copy":  # stored, though it is in the log already: drawn as such a cell of the log is
             canvas.box(*box, fill=style.AGAIN, line=2.4, layer=5)
+        case "suspected":
+            canvas.box(*box, fill=style.AGAIN, line=2.4, style=style.DOTTED, layer=5)
         case "duplicate":
             high, wide = 1.2 * r, 1.2 * r + wider
             diamond = [(x, y - high), (x + wide, y), (x, y + high), (x - wide, y)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -207,6 +208,18 @@ def test_parts_of_a_batch_early_in_a_long_run() -> None:
                                                              offset=n if n < 40 else None, error=verdict[1])]
     run = History(tuple(events), {("toy", 0): tuple(LogCell(n, "", n, n, sequence=n) for n in range(40))})
     checked(run, show(run, "arrivals"))
+
+
+def test_the_same_content_in_a_log_is_no_certain_copy() -> None:
+    """Where nobody saw it being sent; with the same numbers it is one."""
+    run = simulate(3, idempotence=False, faults={2: "lose ack"})
+    found = replace(run, settings=replace(run.settings, world="found in a log"))
+    drawn = read(show(found, "arrivals").svg)
+    assert "same content: perhaps a copy" in drawn.texts() and "copy?" in drawn.texts() and "copy" not in drawn.texts()
+    assert "stored again: a copy" not in drawn.texts() and len([s for s in drawn.filled(AGAIN) if s.dashed]) == 2, "one in the legend"
+    run = simulate(3, client="java", in_flight=6, faults={1: "cut 3 0", 4: "restart broker"})
+    found = replace(run, settings=replace(run.settings, world="found in a log"))
+    assert "stored again: a copy" in read(show(found, "arrivals").svg).texts()
 
 
 def test_real_runs() -> None:
