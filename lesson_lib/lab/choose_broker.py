@@ -31,7 +31,8 @@ CHANGE = (f"For another broker set {VARIABLE}=host:port, or run `make kafka` in 
 class Choice:
     """The broker at (host, port). `name` is for captions, `sentence` for the learner. We stop `embedded`.
 
-    In a virtual world the fault proxy is served by `server`, topics end in `suffix`, and `leave` comes last.
+    In a virtual world the fault proxy is served by `server`, topics end in `suffix`, `check_thread` refuses
+    any thread but the world's own, and `leave` comes last.
     """
 
     address: tuple[str, int]
@@ -40,6 +41,7 @@ class Choice:
     embedded: EmbeddedBroker | None = None
     hooks: dict[str, Callable[[], None]] = field(default_factory=dict)
     server: Callable[..., Server] = ServerThread
+    check_thread: Callable[[], None] = lambda: None
     leave: Callable[[], None] = lambda: None
     suffix: str = ""
 
@@ -173,10 +175,11 @@ def choose_virtual(broker: str | EmbeddedBroker | None, version: str) -> Choice:
     server = partial(Server, loop=world, host=HOST)
     try:
         choice = of_embedded(EmbeddedBroker(version, host=HOST, server=server).start())
-    except LessonError:
+    except BaseException:
         seams.leave(world)
         raise
-    choice.server, choice.suffix, choice.leave = server, "virtual", partial(seams.leave, world)
+    choice.server, choice.suffix, choice.check_thread = server, "virtual", world.check
+    choice.leave = partial(seams.leave, world)
     elsewhere = "`make lab` on a computer" if IN_PAGE else "start_lab(world='sockets')"
     choice.sentence = (f"Live broker: the embedded one, with the rules of Kafka {version}. It runs in a "
                        "virtual world, together with the real client: one thread, in memory, with a clock "

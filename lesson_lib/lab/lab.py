@@ -58,9 +58,11 @@ def start_lab(broker: str | EmbeddedBroker | None = None, version: str = "4.4", 
     LESSON_WORLD, else sockets). LessonError says what to do when the broker does not answer.
     """
     global _current
-    if _current is not None:
-        _current.stop()
-    _current = Lab(choose_virtual(broker, version) if is_virtual(world) else choose(broker, version), port)
+    virtual = is_virtual(world)
+    with kept_interrupts(at_once=False):  # half a lab would be in the way of all later ones
+        if _current is not None:
+            _current.stop()
+        _current = Lab(choose_virtual(broker, version) if virtual else choose(broker, version), port)
     print(wrap_output(_current.choice.sentence))
     return _current
 
@@ -80,7 +82,7 @@ class Lab:
     def _start(self) -> None:
         try:
             self.proxy.start()
-        except LessonError:
+        except BaseException:
             self._stop_broker()
             raise
         self.proxy.on_kill = self._kill
@@ -299,9 +301,12 @@ class Lab:
         time.sleep(seconds)
 
     def check(self) -> None:
-        """LessonError when the lab was stopped or its broker is gone."""
+        """LessonError when the lab was stopped or its broker is gone, or for another thread than a virtual
+        world's own.
+        """
         if not self.proxy.running:
             raise LessonError("This lab was stopped; run the cell with start_lab() again.")
+        self.choice.check_thread()
         if self.proxy.gone_seconds > GONE_SECONDS:
             self.look()
 
@@ -333,16 +338,23 @@ class Lab:
         global _current
         atexit.unregister(self.stop)
         if self.proxy.running:
+            self.choice.check_thread()
+            with kept_interrupts(at_once=False):
+                self._stop()
+        _current = None if _current is self else _current
+
+    def _stop(self) -> None:
+        try:
             self._close_producers(list(self._producers), CLOSE_SECONDS)
             while self._others:
                 _close(self._others.pop())
             wait_for_dropped()
             if self.choice.embedded is None:
                 self.topics.delete_all()
+        finally:  # whatever came in between, such as a second interrupt
             self.proxy.stop()
             self._stop_broker()
             self._log.close()
-        _current = None if _current is self else _current
 
     def _stop_broker(self) -> None:
         if self.choice.embedded is not None:

@@ -24,6 +24,7 @@ from lesson_lib.lab.choose_broker import VARIABLE, WORLD
 from lesson_lib.lab.lab import Lab, start_lab
 from lesson_lib.lab.virtual import seams
 from lesson_lib.lab.virtual.world import VirtualWorld
+from lesson_lib.proxy.proxy import FaultProxy
 from lesson_lib.wire.requests import RawClient
 
 
@@ -372,3 +373,30 @@ def test_clients_of_a_virtual_world_outside_of_it() -> None:
     start = time.monotonic()
     by_hand.close()
     assert time.monotonic() - start < 5
+
+
+def test_an_interrupt_while_a_lab_starts_or_stops_leaves_no_world_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+    for home, name in ((FaultProxy, "start"), (EmbeddedBroker, "start"), (Lab, "_close_producers")):
+        with monkeypatch.context() as patch:
+            patch.setattr(home, name, interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                start_lab("embedded", world="virtual").stop()
+        assert start_lab("embedded", world="virtual").run(1).values() == ["m0"], name
+
+
+def test_another_thread_is_refused_and_the_lab_lives_on() -> None:
+    lab, told = start_lab("embedded", world="virtual"), list[str]()
+
+    def elsewhere() -> None:
+        for call in (lambda: start_lab("embedded", world="virtual"), lab.stop, lambda: lab.run(1), lambda: lab.topic("t")):
+            try:
+                call()
+            except LessonError as refusal:
+                told.append(str(refusal))
+    thread = threading.Thread(target=elsewhere)
+    thread.start()
+    thread.join()
+    assert len(told) == 4 and all("A virtual world has one thread" in sentence for sentence in told), told
+    assert lab.run(1).values() == ["m0"]
