@@ -22,7 +22,7 @@ class LessonError(Exception):
 
     def _render_traceback_(self) -> list[str]:
         """IPython calls this instead of printing a traceback."""
-        return [f"{type(self).__name__}: {self}"]
+        return [f"LessonError: {self}"]
 
 
 def explains_arguments(function: Callable[P, R]) -> Callable[P, R]:

@@ -41,7 +41,7 @@ class Choice:
     embedded: EmbeddedBroker | None = None
     hooks: dict[str, Callable[[], None]] = field(default_factory=dict)
     server: Callable[..., Server] = ServerThread
-    check_thread: Callable[[], None] = lambda: None
+    check_thread: Callable[[], object] = bool  # on sockets any will do
     leave: Callable[[], None] = lambda: None
     suffix: str = ""
 

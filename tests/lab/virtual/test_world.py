@@ -383,7 +383,9 @@ def test_an_interrupt_while_a_lab_starts_or_stops_leaves_no_world_open(monkeypat
             patch.setattr(home, name, interrupted)
             with pytest.raises(KeyboardInterrupt):
                 start_lab("embedded", world="virtual").stop()
-        assert start_lab("embedded", world="virtual").run(1).values() == ["m0"], name
+        lab = start_lab("embedded", world="virtual")
+        assert lab.run(1).values() == ["m0"], name
+        lab.stop()
 
 
 def test_another_thread_is_refused_and_the_lab_lives_on() -> None:
@@ -400,3 +402,4 @@ def test_another_thread_is_refused_and_the_lab_lives_on() -> None:
     thread.join()
     assert len(told) == 4 and all("A virtual world has one thread" in sentence for sentence in told), told
     assert lab.run(1).values() == ["m0"]
+    lab.stop()
