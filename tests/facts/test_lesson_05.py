@@ -139,7 +139,7 @@ def test_a_time_out_of_waiting_says_nothing_about_the_producer(lab: Lab, topic: 
     """`send()` for a topic that is not there, `flush(timeout=...)` and `future.get(timeout=...)` of `kafka-python` raise
     `KafkaTimeoutError` as well; the producer is fine."""
     lab.faults({1: "delay 900"})
-    producer = lab.producer(max_block_ms=400, allow_auto_create_topics=False)
+    producer = lab.producer(max_block_ms=3_000, allow_auto_create_topics=False)
     future = producer.send(topic, b"m0")
     with pytest.raises(KafkaTimeoutError):
         future.get(timeout=0.1)
