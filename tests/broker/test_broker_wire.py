@@ -320,6 +320,12 @@ def test_transaction_version_is_a_feature_of_the_release(client: RawClient, feat
     assert [(f.name, f.max_version_level) for f in answer.finalized_features] == features
 
 
+def test_produce_is_said_to_be_served_from_version_0_on(client: RawClient):
+    """It isn't since 4.0, but librdkafka up to 2.10 doesn't compress for a broker that names a higher one (KAFKA-18659)."""
+    assert client.versions[0][0] == 0
+    assert client.versions[1][0] == 4, "no other API is told otherwise than it is served"
+
+
 def test_requests_sent_ahead_are_answered_in_order(client: RawClient):
     for number in range(50):
         client.send(requests.produce("t", 0, batch(number, number)))

@@ -86,6 +86,11 @@ def test_equal_values_with_an_ok_between_them_are_the_applications_own() -> None
     assert names(run) == [] and not run.cannot_be_told
 
 
+def test_a_failure_that_a_retry_made_good_makes_nothing_later_suspected() -> None:
+    run = Wire().request(0, "a", 0, answered=False).request(1, "a", 0, stored=False, offset=0).request(2, "a", 0, epoch=1).seen()
+    assert [one.batch for one in run.attempts] == [0, 0, 1] and names(run) == []
+
+
 def test_without_numbers_equal_values_are_a_suspected_copy_unless_an_ok_came_between() -> None:
     run = Wire(-1).request(0, "a", answered=False).request(1, "a").request(2, "b").seen()
     assert names(run) == [SUSPECTED] and run.anomalies[0].batches == (0, 1)
