@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -161,6 +162,9 @@ class ProxyConnection:
         self.left, self.dropped = asyncio.Event(), False
         self._reader, self._writer = reader, writer
         self._queue: asyncio.Queue[ReadRequest | None] = asyncio.Queue(READ_AHEAD)
+        # What came while an answer was delayed, and what the broker answered to it, by attempt.
+        self._came_meanwhile: deque[ReadRequest | None] = deque()
+        self._answered_meanwhile: dict[int, bytes] = {}
         self._unanswered: list[BatchSent] = []
         self._lost_with_it: list[tuple[BatchSent, str]] = []
         self._number = 0
@@ -184,7 +188,7 @@ class ProxyConnection:
 
     async def _next(self) -> ReadRequest | None:
         """The next request, once it has come all the way; None after the last one."""
-        read = await self._queue.get()
+        read = self._came_meanwhile.popleft() if self._came_meanwhile else await self._queue.get()
         if read and self.distance:
             await asyncio.sleep(read.at - asyncio.get_running_loop().time())
         return read
@@ -380,6 +384,8 @@ class ProxyConnection:
         return await self._rewritten(read.request, frame)
 
     async def _ask_broker(self, read: ReadRequest) -> bytes:
+        if known := self._answered_meanwhile.pop(read.sent[0].event.attempt, b""):
+            return known
         frame = await self.upstream.ask(read.request, frames.to_broker(read.request))
         self._note_verdicts(read, frame)
         return frame
@@ -430,10 +436,22 @@ class ProxyConnection:
             await asyncio.sleep(QUIET_SECONDS)
 
     async def _delay(self, seconds: float) -> None:
-        try:
-            await asyncio.wait_for(self.left.wait(), seconds)
-        except TimeoutError:
-            pass
+        """Wait, or until the client has left. Only answers wait: the broker gets at once what comes
+        meanwhile, up to the next fault, or it would race with what the client sends on its next connection.
+        """
+        clock, goes_on = asyncio.get_running_loop().time, not (self.fate.drops or self.fate.is_dead)
+        end = clock() + seconds
+        while (left := end - clock()) > 0:
+            try:
+                read = await asyncio.wait_for(self._queue.get(), left)
+            except TimeoutError:
+                return
+            self._came_meanwhile.append(read)
+            if read is None:
+                return
+            goes_on = goes_on and read.fault is DELIVER
+            if goes_on and read.sent:
+                self._answered_meanwhile[read.sent[0].event.attempt] = await self._ask_broker(read)
 
 
 class Upstream:

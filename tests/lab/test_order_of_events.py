@@ -100,3 +100,14 @@ def test_a_burst_is_told_in_the_order_of_its_answers(lab: Lab) -> None:
     events = lab.run(5, in_flight=5, idempotence=False, faults={2: "lose ack"}).events
     acks = [e.batch for e in events if e.kind == Kind.ACK and not e.error]
     assert [e.batch for e in events if e.kind == Kind.REPORT] == acks and sorted(acks) == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("world", ["sockets", "virtual"])
+def test_a_delayed_answer_holds_up_answers_and_no_request(world: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a broker does: the second batch is stored while the answer to the first is on its way, and answered after it."""
+    monkeypatch.delenv("KAFKA_BOOTSTRAP_SERVERS", raising=False)
+    lab = start_lab("embedded", world=world)
+    run = lab.run(2, in_flight=2, idempotence=False, faults={1: "delay 400"})
+    lab.stop()
+    seen = [(event.kind, event.attempt) for event in run.of(Kind.VERDICT, Kind.ACK)]
+    assert seen == [(Kind.VERDICT, 1), (Kind.VERDICT, 2), (Kind.ACK, 1), (Kind.ACK, 2)]
