@@ -98,7 +98,7 @@ def _copies(cells: Sequence[LogCell]) -> list[Anomaly]:
 def _reordered(cells: Sequence[LogCell], sent: Mapping[int, Event]) -> list[Anomaly]:
     order = [batch for batch, _ in _places(cells) if batch in sent]
     pairs = [(a, b) for a, b in zip(order, order[1:], strict=False) if b < a and sent[a].lane == sent[b].lane]
-    return [Anomaly("reordered", (late, early), f"batch {early} lies behind batch {late} in the log.")
+    return [Anomaly("reordered", (late, early), f"batch {early} comes after batch {late} in the log.")
             for late, early in pairs]
 
 
