@@ -1,29 +1,34 @@
-"""`python -m lesson_lib answers`: what notebooks/for-instructors.md says of the lessons, answers and minutes.
+"""`python -m lesson_lib answers`: every letter, solution and reason, in a file that nobody commits.
 
-Also the parts of each lesson and of the plans, with their measured minutes. For maintainers, after a lesson
-was changed. Which option is right is found by making the runs, as in the notebooks, so the page can't say
-anything else than they do.
+Which option is right is found by making the runs, as in the notebooks, so the file can't say anything else
+than they do. Each solution is one of several.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
-import re
 from pathlib import Path
 
-from course_tools.minutes import NOTEBOOKS, LessonPart, minutes_of, sections
+from nbconvert.filters import markdown2html
+
+from course_tools.command_line import write
+from course_tools.minutes import NOTEBOOKS
+from course_tools.page import html_page
 from course_tools.publish import published
 from lesson_lib.teach.content import Question, lesson_items
 from lesson_lib.teach.tasks.task import Task
 
-PAGE = published.NOTEBOOKS / published.FOR_INSTRUCTORS
-BEGIN, END = "<!-- answers: course_tools/answers.py writes from here -->", "<!-- answers: to here -->"
+FILE = published.ROOT / "build" / "answers.md"
+TITLE = "Answers"
+ABOUT = ("The letters, the solutions and the reasons, from the lessons' own content. Which option is right "
+         "was found by making the runs. Each solution is one of several.")
 HEAD = "| item | right | why | the idea behind each wrong answer |\n|---|---|---|---|\n"
 
 
 def answers() -> str:
-    """The section, from the content of all lessons."""
-    return "\n".join(lesson(path) for path in NOTEBOOKS)
+    """All of it as Markdown."""
+    return "\n".join([f"# {TITLE}", "", ABOUT, "", *map(lesson, NOTEBOOKS)])
 
 
 def lesson(path: Path) -> str:
@@ -31,7 +36,7 @@ def lesson(path: Path) -> str:
     items = lesson_items(int(path.name[:2]))
     rows = "".join(row(item) for item in items if isinstance(item, Question))
     tasks = "\n".join(task(item) for item in items if isinstance(item, Task))
-    return f"### Answers: {title(path)}\n\n{HEAD}{rows}\n{tasks}"
+    return f"## {title(path)}\n\n{HEAD}{rows}\n{tasks}"
 
 
 def title(path: Path) -> str:
@@ -55,50 +60,15 @@ def task(exercise: Task) -> str:
     return f"**`{exercise.id}`** {exercise.explanation}\n\n```python\n{code}\n```\n"
 
 
-def parts() -> dict[str, LessonPart]:
-    """Cell id -> part that begins with it, of all lessons."""
-    return {part.cell: part for path in NOTEBOOKS for part in sections(path) if part.cell}
-
-
-def plan_row(row: re.Match[str]) -> str:
-    """A row of a plan, with the headings of the parts whose cells it names and their measured minutes."""
-    found = [parts()[name] for name in row["cells"].split()]
-    minutes = max(1, round(sum(part.core for part in found) / 60))
-    named = "; ".join(part.heading for part in found)
-    return f"| {minutes} | {row['lesson']} | {named} <!-- {row['cells']} --> | {row['why']} |"
-
-
-def parts_table(number: int) -> str:
-    """The parts of one lesson, with minutes of core and exercises. Less than half a minute is left blank."""
-    lines = ["| minutes | exercises | part |", "|---|---|---|"]
-    for part in sections(NOTEBOOKS[number - 1])[1:]:
-        core, exercises = (round(seconds / 60) or "" for seconds in (part.core, part.exercises))
-        lines.append(f"| {core} | {exercises} | {part.heading} |")
-    return "\n".join([f"Alone: {minutes_of(NOTEBOOKS[number - 1]).words}.", "", *lines])
-
-
-def lessons_table() -> str:
-    """All lessons with the minutes of their core."""
-    rows = [f"| {minutes_of(path).core} | {int(path.name[:2])} | {title(path)[4:]} |" for path in NOTEBOOKS]
-    return "\n".join(["| minutes | lesson | |", "|---|---|---|", *rows])
-
-
-PLAN_ROW = re.compile(r"^\| \d+ \| (?P<lesson>\d) \|.*<!-- (?P<cells>[\w -]+) --> \| (?P<why>.*) \|$",
-                      re.MULTILINE)
-PARTS = re.compile(r"(<!-- parts: (\d) -->\n)(?:Alone.*\n\n)?(?:\|.*\n)*")
-LESSONS = re.compile(r"(<!-- lessons -->\n)(?:\|.*\n)*")
-
-
-def with_answers(page: str) -> str:
-    """The page with fresh answers and minutes. ValueError where the marks of the answers are missing."""
-    before, rest = page.split(BEGIN)
-    before = PLAN_ROW.sub(plan_row, before)
-    before = PARTS.sub(lambda m: f"{m[1]}{parts_table(int(m[2]))}\n", before)
-    before = LESSONS.sub(lambda m: f"{m[1]}{lessons_table()}\n", before)
-    return f"{before}{BEGIN}\n\n{answers()}\n{END}{rest.split(END)[1]}"
-
-
 def main(argv: list[str]) -> int:
-    """Write the page anew."""
-    PAGE.write_text(with_answers(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    """Write them and say where. LessonError where that can't be done."""
+    parser = argparse.ArgumentParser("python -m lesson_lib answers", description=__doc__.partition("\n")[0])
+    parser.add_argument("file", nargs="?", type=Path, default=FILE, help="default: build/answers.md")
+    parser.add_argument("--html", action="store_true", help="as a page, which ends in .html")
+    arguments = parser.parse_args(argv)
+    file = arguments.file.with_suffix(".html") if arguments.html else arguments.file
+    text = answers()
+    FILE.parent.mkdir(exist_ok=True)
+    write(file, html_page(TITLE, markdown2html(text.partition("\n")[2])) if arguments.html else text)
+    print(f"The answers are in {file}.")
     return 0

@@ -3,8 +3,8 @@
 The measure: 200 words a minute over everything that is shown (text, questions, options, the explanation of
 the right one), 20 seconds to decide a question, 40 seconds for a picture, 3 minutes for a playground, 5
 seconds for a code cell, 3 minutes to work on an exercise. The core is what a first reader works through;
-sections under a heading "Going deeper" and exercises are counted apart. Headers, README and the page for
-instructors say what comes out here; a test compares them.
+sections under a heading "Going deeper" and exercises are counted apart. Headers, README and the plans for a
+room say what comes out here; a test compares them.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from course_tools.publish.published import lessons
+from course_tools.publish.published import FOR_INSTRUCTORS, heading, lessons
 from course_tools.report.asked_calls import ASKS, calls
 from lesson_lib.teach.content import Question, find
 
 NOTEBOOKS = lessons()
+PAGE = NOTEBOOKS[0].parent / FOR_INSTRUCTORS
 WORD, QUESTION, PICTURE, PLAYGROUND, CELL, EXERCISE = 60 / 200, 20, 40, 180, 5, 180  # seconds
 DEEPER = "Going deeper"
 PICTURES = re.compile(r"\b(?:show|compare|reveal)\(")
@@ -109,8 +110,55 @@ def with_minutes(path: Path) -> str:
                   path.read_text(encoding="utf-8"), count=1)
 
 
+# the page for instructors
+
+PLAN = re.compile(r"(?<=^### )(\d+) minutes\n.*?(?=^##)", re.MULTILINE | re.DOTALL)
+PLAN_ROW = re.compile(r"^\| (\d+) \| (?P<lesson>\d?) \| ?.*<!-- (?P<cells>[\w -]+) --> \|", re.MULTILINE)
+MINUTES = re.compile(r"^\| (\d+) \|.*", re.MULTILINE)
+PARTS = re.compile(r"(<!-- parts: (\d) -->\n)(?:Alone.*\n\n)?(?:\|.*\n)*")
+TALK = "talk"
+
+
+def with_plans(page: str) -> str:
+    """The page for instructors with the measured minutes in its plans and in the parts of each lesson."""
+    page = PLAN.sub(lambda found: _plan(found[0], int(found[1])), page)
+    return PARTS.sub(lambda found: f"{found[1]}{_parts_table(NOTEBOOKS[int(found[2]) - 1])}\n", page)
+
+
+def _plan(text: str, whole: int) -> str:
+    """A plan of so many minutes: what its parts, its break and its buffer leave is for talk."""
+    text = PLAN_ROW.sub(_plan_row, text)
+    rows = (row for row in MINUTES.finditer(text) if f"<!-- {TALK} -->" not in row[0])
+    left = whole - sum(int(row[1]) for row in rows)
+    return re.sub(rf"^\| -?\d+ (\|.*<!-- {TALK} -->)", rf"| {left} \1", text, flags=re.MULTILINE)
+
+
+def _plan_row(row: re.Match[str]) -> str:
+    """A row with its minutes: of a whole lesson, or of the parts whose cells it names."""
+    if row["cells"] == TALK:
+        return row[0]
+    path = NOTEBOOKS[int(row["lesson"]) - 1]
+    if row["cells"] == "lesson":
+        minutes, named = minutes_of(path).core, heading(json.loads(path.read_text(encoding="utf-8")))[4:]
+    else:
+        found = [next(part for part in sections(path) if part.cell == cell) for cell in row["cells"].split()]
+        minutes = max(1, round(sum(part.core for part in found) / 60))
+        named = "; ".join(part.heading for part in found)
+    return f"| {minutes} | {row['lesson']} | {named} <!-- {row['cells']} --> |"
+
+
+def _parts_table(path: Path) -> str:
+    """The parts of one lesson, with minutes of core and exercises. Less than half a minute is left blank."""
+    lines = ["| minutes | exercises | part |", "|---|---|---|"]
+    for part in sections(path)[1:]:
+        core, exercises = (round(seconds / 60) or "" for seconds in (part.core, part.exercises))
+        lines.append(f"| {core} | {exercises} | {part.heading} |")
+    return "\n".join([f"Alone: {minutes_of(path).words}.", "", *lines])
+
+
 def main(argv: list[str]) -> int:
-    """Write the minutes into the headers, and print each part's."""
+    """Write the minutes into the headers and the page for instructors, and print each part's."""
+    PAGE.write_text(with_plans(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
     for path in NOTEBOOKS:
         path.write_text(with_minutes(path), encoding="utf-8")
         print(f"{path.stem}: {minutes_of(path).words}")
