@@ -17,8 +17,8 @@ The map. Read these in this order, and you have read the course's machinery:
 8. `broker/embedded.py`: the same rule behind Kafka's protocol, for any client; `handlers/` has a file for
    each family of requests.
 9. `lab/lab.py`: that broker, a proxy that loses messages (`proxy/proxy.py`), and the real client.
-10. `draw/show.py`: the door to the pictures, which know a history and not the world it came from; every mark
-    is drawn in `draw/marks.py`, every message, the lost ones too, in `draw/messages.py`.
+10. `draw/picture.py`: the door to the pictures, which know a history and not the world it came from; every
+    mark and every message, the lost ones too, is drawn in `draw/marks.py`.
 
 What the lessons ask is in `teach/lessons`; the real client's virtual time in `lab/virtual/world.py`. The
 table in CONTRIBUTING.md says where to begin for a change.

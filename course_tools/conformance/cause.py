@@ -18,8 +18,8 @@ from course_tools.conformance.decision_table import DECISION_TABLE
 from course_tools.conformance.mirror import rows_by_step
 from course_tools.conformance.outcome import Comparison
 from course_tools.conformance.script import Script
-from lesson_lib.core.batch import MAX_SEQUENCE
 from lesson_lib.core.kafka_version import KafkaVersion
+from lesson_lib.core.producer_state import MAX_SEQUENCE
 
 ANSWERS, PLACES, LEFT = "answer", "offsets and times", "state at the end"
 ANY_PRODUCER = {"D1", "D16", "D17", "D18"}  # rows on the way to others, no matter who sends

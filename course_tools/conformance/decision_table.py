@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lesson_lib.core.batch import MAX_SEQUENCE, Batch, increment_sequence
-from lesson_lib.core.producer_state import ProducerStateEntry
+from lesson_lib.core.producer_state import MAX_SEQUENCE, Batch, ProducerStateEntry, increment_sequence
 
 Range = tuple[int, int, int]  # epoch, first sequence, last sequence
 # Rows of a batch that is stored unless an earlier one of its producer still waits for the coordinator.

@@ -12,7 +12,7 @@ from kafka.record.default_records import DefaultRecordBatch
 
 from course_tools.conformance.outcome import EndState, ScriptOutcome
 from course_tools.conformance.play import PlayedScript
-from lesson_lib.core.batch import increment_sequence
+from lesson_lib.core.producer_state import increment_sequence
 from lesson_lib.wire import requests
 from lesson_lib.wire.record_batch import read_header, split_batches
 from lesson_lib.wire.requests import RawClient

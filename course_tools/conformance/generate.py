@@ -12,7 +12,7 @@ from random import Random
 
 from course_tools.conformance.mirror import Mirror
 from course_tools.conformance.script import FLAWS, TRANSACTION_VERSION_2, Script, Step
-from lesson_lib.core.batch import MAX_SEQUENCE, decrement_sequence, increment_sequence
+from lesson_lib.core.producer_state import MAX_SEQUENCE, decrement_sequence, increment_sequence
 
 COUNTS = (1, 1, 1, 1, 2, 2, 3, 5, 12)
 STARTS = (0, 0, 0, 0, 1, 5)

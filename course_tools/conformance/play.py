@@ -8,7 +8,7 @@ from typing import Any
 
 from course_tools.conformance.outcome import StepOutcome
 from course_tools.conformance.script import Script, Step
-from lesson_lib.core.batch import increment_sequence
+from lesson_lib.core.producer_state import increment_sequence
 from lesson_lib.wire import requests
 from lesson_lib.wire.record_batch import batch_bytes
 

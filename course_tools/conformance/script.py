@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from lesson_lib.core.batch import MAX_SEQUENCE
+from lesson_lib.core.producer_state import MAX_SEQUENCE
 from lesson_lib.errors import LessonError
 
 # What can be wrong with a batch before its numbers count: in words under these names in `decision_table`,

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from course_tools.read.on_disk import BatchInLog
 from course_tools.read.records import StaysPackedError, keys_and_values, unpacked
-from lesson_lib.core.batch import increment_sequence
+from lesson_lib.core.producer_state import increment_sequence
 from lesson_lib.history import Anomaly
 from lesson_lib.wire.record_batch import Header
 

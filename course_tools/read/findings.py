@@ -19,7 +19,7 @@ from kafka.record.util import decode_varint
 
 from course_tools.read.equal_records import EqualRecords, Stretch
 from course_tools.read.on_disk import BatchInLog, Broken
-from lesson_lib.core.batch import increment_sequence
+from lesson_lib.core.producer_state import increment_sequence
 from lesson_lib.history import Anomaly
 from lesson_lib.text_table import TextTable
 from lesson_lib.wire.record_batch import Header

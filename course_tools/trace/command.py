@@ -31,8 +31,8 @@ from course_tools.trace.page import page, without_values
 from course_tools.trace.verdict import Circumstances, Verdict
 from course_tools.trace.wire_history import WireHistory, from_the_wire
 from lesson_lib.broker.embedded import EmbeddedBroker
-from lesson_lib.core.batch import TopicPartition
 from lesson_lib.core.error_codes import ErrorCode
+from lesson_lib.core.producer_state import TopicPartition
 from lesson_lib.errors import LessonError
 from lesson_lib.faults import parse_script
 from lesson_lib.history import Kind, LogCell, Settings

@@ -15,7 +15,7 @@ from functools import cached_property
 from course_tools.trace.wire_history import WireHistory
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.history import Attempt, Kind
-from lesson_lib.history.anomalies import split_later
+from lesson_lib.history.event import split_later
 from lesson_lib.wire.messages import PRODUCE
 
 NOTHING_CAME = ("No produce request came by, so there is nothing to judge: the application has to connect "

@@ -24,7 +24,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from course_tools.trace.suspected import OF_A_BATCH, note_failure, numbers_of, suspected
-from lesson_lib.core.batch import TopicPartition
+from lesson_lib.core.producer_state import TopicPartition
 from lesson_lib.history import Anomaly, Event, History, Kind, LogCell, find_anomalies
 from lesson_lib.proxy.recording import content_of
 

@@ -17,8 +17,8 @@ import asyncio
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from lesson_lib.core.batch import TopicPartition
 from lesson_lib.core.error_codes import ErrorCode
+from lesson_lib.core.producer_state import TopicPartition
 
 Waiting = asyncio.Future[ErrorCode] | None
 

@@ -19,10 +19,17 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from lesson_lib.core.batch import NO_SEQUENCE, Batch
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.kafka_version import DEFAULT_VERSION, KafkaVersion
-from lesson_lib.core.producer_state import Appended, ProducerStateEntry, Refused, Verdict, judge
+from lesson_lib.core.producer_state import (
+    NO_SEQUENCE,
+    Appended,
+    Batch,
+    ProducerStateEntry,
+    Refused,
+    Verdict,
+    judge,
+)
 
 Rule = Callable[[ProducerStateEntry | None, Batch, int, KafkaVersion], Verdict]
 PRODUCER_ID_EXPIRATION_MS = 86_400_000

@@ -19,10 +19,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from lesson_lib.core.batch import NO_PRODUCER_EPOCH, NO_PRODUCER_ID, TopicPartition
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.kafka_version import DEFAULT_VERSION, KafkaVersion
-from lesson_lib.core.producer_state import MAX_EPOCH
+from lesson_lib.core.producer_state import MAX_EPOCH, NO_PRODUCER_EPOCH, NO_PRODUCER_ID, TopicPartition
 
 MAX_TIMEOUT_MS = 900_000  # transaction.max.timeout.ms
 EXHAUSTED_EPOCH = MAX_EPOCH - 1  # the last one that a producer is given

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from lesson_lib.core.batch import MAX_SEQUENCE, increment_sequence
+from lesson_lib.core.producer_state import MAX_SEQUENCE, increment_sequence
 from lesson_lib.draw import canvas as style
 from lesson_lib.draw.canvas import MARGIN, WIDTH, Canvas, text_width
 from lesson_lib.draw.marks import circle, verdict_small

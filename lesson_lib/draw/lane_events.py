@@ -10,11 +10,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 
-from lesson_lib.core.batch import TopicPartition
+from lesson_lib.core.producer_state import TopicPartition
 from lesson_lib.draw import marks, words
 from lesson_lib.draw.canvas import BAND, LANE, QUIET, SMALL, STORED, TINT, Canvas, line_height, text_width
-from lesson_lib.draw.marks import RowMark
-from lesson_lib.draw.messages import ASIDE, DROPS, LOST
+from lesson_lib.draw.marks import ASIDE, DROPS, LOST, RowMark
 from lesson_lib.draw.run_view import CONSUMER, NOTES, EventInContext, RunView
 from lesson_lib.history import Event, Kind
 

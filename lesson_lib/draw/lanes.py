@@ -18,8 +18,7 @@ from statistics import median
 
 from lesson_lib.draw.canvas import DOTTED, LANE, MARGIN, PALE, QUIET, WIDTH, Canvas, line_height, text_width
 from lesson_lib.draw.lane_events import LOG, MIDDLE, TOLD, TRY, LaneEvents, TimePlace, row_of_log
-from lesson_lib.draw.marks import RowMark
-from lesson_lib.draw.messages import DROPS, MessageArrow, Segment, draw_messages
+from lesson_lib.draw.marks import DROPS, MessageArrow, RowMark, Segment, draw_messages
 from lesson_lib.draw.run_view import EventInContext, RunView
 from lesson_lib.draw.words import Telling
 from lesson_lib.history import Kind

@@ -1,15 +1,27 @@
-"""The shapes of the pictures: one for each thing that can become of a batch, each with a dark edge."""
+"""What is drawn: a shape for each thing that can become of a batch, each with a dark edge; and messages
+between two lanes: requests, answers, the ones that were lost on the way, the end of a connection.
+
+A lost message ends on the drop of its connection. One that vanishes without a trace has its cross where it
+and its word lie on nobody else's arrow and on no other word: a spot is tried where it is by default, then
+further and further from there, and the least bad one is taken. All in pixels.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from math import cos, pi, sin
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from math import cos, hypot, inf, pi, sin
 
 from lesson_lib.draw import canvas as style
-from lesson_lib.draw.canvas import EDGE, NORMAL, SMALL, Canvas, Point, line_height, text_width
+from lesson_lib.draw.canvas import Canvas, Point, Rectangle, Text, line_height, overlap, text_width
 
 R = 11.0  # half the size of a verdict's mark, in pixels
+
+Segment = tuple[Point, Point]
+LOST, DROPS = "lost", "connection\ndrops"
+HALF, ASIDE, APART = 8.0, 11.0, 17.0  # half the cross; from there to a word beside it, to one above or below
+NEAR = 30.0, 15.0  # two words that are nearer, along a level or an upright drop, would collide
+ON_TEXT, ON_LINE, WORD_ON_LINE, WORD_ON_OWN = 100.0, 10.0, 6.0, 4.0  # how bad it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +55,13 @@ def verdict_half(shape: str, label: str) -> float:
 
 def verdict_width(shape: str, label: str) -> float:
     """Pixels that a verdict's mark and its label need to the right."""
-    beside = 0 if shape in ("stored", "duplicate") else text_width(label, SMALL, True) + 4
+    beside = 0 if shape in ("stored", "duplicate") else text_width(label, style.SMALL, True) + 4
     return verdict_half(shape, label) + beside
 
 
 def _wider(shape: str, label: str) -> float:
     """Pixels by which a shape grows to either side, so that its label lies on it."""
-    half = text_width(label, SMALL, True) / 2
+    half = text_width(label, style.SMALL, True) / 2
     return max(0.0, {"stored": half + 3 - 0.9 * R, "duplicate": 1.25 * half + 2 - 0.8 * R}.get(shape, 0.0))
 
 
@@ -99,12 +111,12 @@ def send_box(canvas: Canvas, x: float, y: float, label: str, retry: bool) -> Non
     half, fill = send_width(label), style.RETRY if retry else style.FIRST_SEND
     canvas.box(x - half, y - 10, 2 * half, 20, fill=fill, style=style.DASHED if retry else "-",
                line=1.4 if retry else 1.0, round_by=4, layer=5)
-    canvas.text(x, y, label, size=NORMAL, bold=True, colour=EDGE if retry else "white", layer=7)
+    canvas.text(x, y, label, size=style.NORMAL, bold=True, colour=style.EDGE if retry else "white", layer=7)
 
 
 def send_width(label: str) -> float:
     """Half the width of a send box."""
-    return max(12.0, text_width(label, NORMAL, True) / 2 + 6)
+    return max(12.0, text_width(label, style.NORMAL, True) / 2 + 6)
 
 
 def belief(canvas: Canvas, x: float, y: float, what: str) -> None:
@@ -123,9 +135,9 @@ def belief(canvas: Canvas, x: float, y: float, what: str) -> None:
 def reading(canvas: Canvas, x: float, y: float, kind: str) -> None:
     """A consumer's record (grey), position (white), work (disc), empty poll (empty set), or itself (bar)."""
     if kind == "consumer":
-        canvas.box(x - 3, y - 9, 6, 18, fill=EDGE, edge=None)
+        canvas.box(x - 3, y - 9, 6, 18, fill=style.EDGE, edge=None)
     elif kind == "work":
-        canvas.polygon(circle(x, y, 5.5), fill=EDGE)
+        canvas.polygon(circle(x, y, 5.5), fill=style.EDGE)
     elif kind == "poll":
         canvas.polygon(circle(x, y, 6), fill="white", width=1.4)
         canvas.line([(x - 7, y + 7), (x + 7, y - 7)], width=1.4, layer=5.5)
@@ -137,7 +149,7 @@ def reading(canvas: Canvas, x: float, y: float, kind: str) -> None:
 def log_cell(canvas: Canvas, x: float, y: float, half: float, high: float, text: str, again: bool,
              fill: str = "white", edge: str | None = style.STORED, aborted: bool = False) -> None:
     """Records in a log, around (x, y): a copy of what lies there already is orange with a heavy edge."""
-    fill, edge, line = (style.AGAIN, EDGE, 2.6) if again else (fill, edge, 1.8)
+    fill, edge, line = (style.AGAIN, style.EDGE, 2.6) if again else (fill, edge, 1.8)
     canvas.box(x - half, y - high / 2, 2 * half, high, fill=fill, edge=edge, line=line)
     canvas.text(x, y, text, bold=again)
     if aborted:
@@ -154,3 +166,184 @@ def memory(canvas: Canvas, left: float, y: float, words: str) -> None:
     wide, high = text_width(words) + 6, (words.count("\n") + 1) * line_height() + 4.5
     canvas.box(left, y - high / 2, wide, high, fill=style.MEMORY, edge=style.MEMORY_EDGE, line=0.8)
     canvas.text(left + wide / 2, y, words)
+
+
+@dataclass(frozen=True)
+class LabelSpot:
+    """The middle of a cross, the side on which its word stands: above, below, left, right. What both take."""
+
+    x: float
+    y: float
+    side: str
+    cross: Rectangle = field(init=False, compare=False)
+    word: Rectangle = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        x, y, wide, high = self.x, self.y, text_width(LOST, bold=True) + 3, line_height()
+        middle = y + {"above": -APART, "below": APART}.get(self.side, 0.0)
+        left = {"left": x - ASIDE - wide, "right": x + ASIDE}.get(self.side, x - wide / 2)
+        object.__setattr__(self, "cross", (x - HALF, y - HALF, x + HALF, y + HALF))
+        object.__setattr__(self, "word", (left, middle - high / 2, left + wide, middle + high / 2))
+
+
+def through(line: Segment, box: Rectangle) -> bool:
+    """Whether a line has a part inside a rectangle."""
+    (x, y), (to_x, to_y) = line
+    left, top, right, bottom = box
+    if max(x, to_x) <= left or min(x, to_x) >= right or max(y, to_y) <= top or min(y, to_y) >= bottom:
+        return False
+    least, most = 0.0, 1.0
+    for start, step, low, high in ((x, to_x - x, left, right), (y, to_y - y, top, bottom)):
+        if step:
+            first, last = sorted(((low - start) / step, (high - start) / step))
+            least, most = max(least, first), min(most, last)
+    return least < most
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MessageArrow:
+    """A request or an answer on its way from `start`: its line ends at `end`, its head at `tip`.
+
+    `words` (the error that an answer carries) stand at a `share` of its way. One that is lost has no end: it
+    went with the `drop` of its connection, or it vanished. Then its cross may be at any of `crosses`, the
+    best first, and its word on one of `sides`, within `edges`. A drop counts as a message; its words stand at
+    `tip`.
+    """
+
+    what: str  # request, answer or drop
+    step: int | None
+    start: Point
+    end: Point = (0.0, 0.0)
+    tip: Point = (0.0, 0.0)
+    retry: bool = False
+    words: str = ""
+    share: float = 0.5
+    drop: Segment | None = None
+    crosses: Sequence[Point] = ()
+    sides: Sequence[str] = ()
+    edges: Rectangle = (0.0, 0.0, 0.0, 0.0)
+
+    @property
+    def words_at(self) -> Point:
+        """Where its words stand."""
+        (x, y), (to_x, to_y) = self.start, self.tip
+        if self.what == "drop":
+            return self.tip
+        return x + (to_x - x) * self.share, y + (to_y - y) * self.share
+
+    def draw(self, canvas: Canvas) -> None:
+        """Its line, its head, its words."""
+        if self.what == "drop":
+            _drop_line(canvas, self.start, self.end)
+        else:
+            self._line(canvas, self.end)
+            _head(canvas, self.start, self.tip, {"answer": "white"}.get(self.what, self._colour))
+        canvas.text(*self.words_at, self.words, bold=self.what != "drop", backed=True)
+
+    def draw_lost(self, canvas: Canvas, spot: LabelSpot) -> None:
+        """Only as far as it came: there its line ends in a bold black cross, with the word beside it."""
+        x, y, (left, top, _, bottom) = spot.x, spot.y, spot.word
+        self._line(canvas, (x, y))
+        for slope in (1, -1):
+            ends = [(x - 7, y - 7 * slope), (x + 7, y + 7 * slope)]
+            canvas.line(ends, colour=style.FENCED, width=3.6, layer=6.6)
+        at, align = {"right": (left, "left"), "left": (x - ASIDE, "right")}.get(spot.side, (x, "center"))
+        canvas.text(at, (top + bottom) / 2, LOST, bold=True, align=align, backed=True, layer=6.5)
+
+    def best_spot(self, lines: Sequence[Segment], boxes: Sequence[Rectangle]) -> LabelSpot:
+        """Where it may vanish and is in the way of the fewest, the earlier of two as good."""
+        least, best = inf, None
+        for spot in (LabelSpot(x, y, side) for x, y in self.crosses for side in self.sides):
+            bad = self._badness(spot, lines, boxes)
+            if bad < least:
+                least, best = bad, spot
+            if bad == 0:
+                break
+        assert best is not None
+        return best
+
+    def _badness(self, spot: LabelSpot, lines: Sequence[Segment], boxes: Sequence[Rectangle]) -> float:
+        left, top, right, bottom = spot.word
+        least, highest, most, lowest = self.edges
+        outside = left < least or top < highest or right > most or bottom > lowest
+        hits = sum(overlap(mine, box) for box in boxes for mine in (spot.cross, spot.word))
+        crossed = sum(through(line, spot.cross) for line in lines)
+        struck = sum(through(line, spot.word) for line in lines)
+        own = through((self.start, (spot.x, spot.y)), spot.word)
+        return ON_TEXT * (hits + outside) + ON_LINE * crossed + WORD_ON_LINE * struck + WORD_ON_OWN * own
+
+    @property
+    def _colour(self) -> str:
+        return style.RETRY if self.retry else style.FIRST_SEND
+
+    def _line(self, canvas: Canvas, end: Point) -> None:
+        """Solid and blue for a request, dashed and orange for a retry; an answer is grey and dotted."""
+        ends = [self.start, end]
+        if self.what == "answer":
+            canvas.line(ends, colour=style.ACK, width=1.5, style=style.DOTTED, layer=2.3)
+        elif self.retry:
+            canvas.line(ends, width=3.4, layer=2.5)
+            canvas.line(ends, colour="white", width=2.2, layer=2.6)
+            canvas.line(ends, colour=self._colour, width=2.2, style=style.DASHED, layer=2.7)
+        else:
+            canvas.line(ends, colour=self._colour, width=1.8, layer=2.7)
+
+
+def draw_messages(canvas: Canvas, messages: Sequence[MessageArrow]) -> list[Rectangle]:
+    """All messages of a run; the crosses of the lost ones keep off the others. What their words take."""
+    with_drop, vanished = [one for one in messages if one.drop], [one for one in messages if one.crosses]
+    arrived = [one for one in messages if not (one.drop or one.crosses)]
+    words = [Text(*one.words_at, one.words, bold=True).box for one in arrived if one.words]
+    lines = [(one.start, one.end) for one in arrived]
+    for one in arrived:
+        canvas.event = one.step
+        one.draw(canvas)
+    spots = _on_drop_lines(with_drop)
+    for one in vanished * 2 if vanished[1:] else vanished:  # a second look, when each can see all the others
+        others = {other: spot for other, spot in spots.items() if other is not one}
+        ways = [(other.start, (spot.x, spot.y)) for other, spot in others.items()]
+        taken = [box for spot in others.values() for box in (spot.cross, spot.word)]
+        spots[one] = one.best_spot([*lines, *ways], [*words, *taken])
+    for one, spot in spots.items():
+        canvas.event = one.step
+        one.draw_lost(canvas, spot)
+    canvas.event = None
+    return [*words, *(spot.word for spot in spots.values())]
+
+
+def _on_drop_lines(lost: Sequence[MessageArrow]) -> dict[MessageArrow, LabelSpot]:
+    """A spot on its drop for each: what was on the way for longer got further, so that no two ways cross."""
+    found = {}
+    for drop in dict.fromkeys(one.drop for one in lost if one.drop):
+        those = [one for one in lost if one.drop == drop]
+        requests = [one for one in those if one.what == "request"]
+        from_the_producer = [*reversed(requests), *(one for one in those if one.what == "answer")]
+        (x, y), (to_x, to_y) = drop
+        upright, long = x == to_x, hypot(to_x - x, to_y - y)
+        widest, sides = (26.0, ("right", "left")) if upright else (34.0, ("below", "above"))
+        step = min(widest, (long - 40) / max(1, len(those) - 1))
+        for place, one in enumerate(from_the_producer):
+            share = 0.5 + (place - (len(those) - 1) / 2) * step / long
+            side = sides[place % 2 if step < NEAR[upright] else 0]
+            found[one] = LabelSpot(x + (to_x - x) * share, y + (to_y - y) * share, side)
+    return found
+
+
+def _head(canvas: Canvas, start: Point, tip: Point, fill: str) -> None:
+    """An arrow's head at `tip`."""
+    (x, y), dx, dy = tip, tip[0] - start[0], tip[1] - start[1]
+    long = hypot(dx, dy) or 1
+    ux, uy = 9 * dx / long, 9 * dy / long
+    left, right = (x - ux - uy * 0.45, y - uy + ux * 0.45), (x - ux + uy * 0.45, y - uy - ux * 0.45)
+    canvas.polygon([tip, left, right], fill=fill, layer=4.5)
+
+
+def _drop_line(canvas: Canvas, start: Point, end: Point) -> None:
+    """The ragged end of a connection: two jagged lines."""
+    (x, y), wide, high = start, end[0] - start[0], end[1] - start[1]
+    teeth = max(2, round(hypot(wide, high) / 9))
+    for aside, width in ((-2.5, 1.6), (2.5, 0.9)):
+        jags = [(i / teeth, aside + (3 if i % 2 else -3)) for i in range(teeth + 1)]
+        across, down = bool(high), not high
+        points = [(x + wide * part + jag * across, y + high * part + jag * down) for part, jag in jags]
+        canvas.line(points, width=width, layer=3)

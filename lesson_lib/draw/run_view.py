@@ -8,11 +8,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import compress
 
-from lesson_lib.core.batch import Batch, TopicPartition
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.core.partition_log import PartitionLog
-from lesson_lib.core.producer_state import Appended, ProducerStateEntry
+from lesson_lib.core.producer_state import Appended, Batch, ProducerStateEntry, TopicPartition
 from lesson_lib.faults import BROKER_FAULTS, befall
 from lesson_lib.history import Event, History, Kind, LogCell
 

@@ -13,13 +13,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from lesson_lib.core.batch import TopicPartition
+from lesson_lib.core.producer_state import TopicPartition
 from lesson_lib.draw import canvas as style
 from lesson_lib.draw import marks, words
 from lesson_lib.draw.canvas import Canvas, Point, Rectangle, Text, line_height, overlap, text_width
 from lesson_lib.draw.heading import wrap
-from lesson_lib.draw.marks import RowMark
-from lesson_lib.draw.messages import DROPS, MessageArrow, Segment, draw_messages
+from lesson_lib.draw.marks import DROPS, MessageArrow, RowMark, Segment, draw_messages
 from lesson_lib.draw.run_view import NOTES, EventInContext, RunView
 from lesson_lib.draw.words import Telling
 from lesson_lib.history import Event, Kind

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any, NamedTuple
 
-from lesson_lib.core.batch import Batch
 from lesson_lib.core.error_codes import ErrorCode
+from lesson_lib.core.producer_state import Batch
 from lesson_lib.sim.messages import ProduceAnswer, ProducerBatch, ProducerSettings
 from lesson_lib.sim.producer import Producer, ProducerHost
 

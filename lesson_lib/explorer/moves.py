@@ -20,10 +20,9 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, NamedTuple
 
-from lesson_lib.core.batch import Batch
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.partition_log import PartitionLog, StoredBatch
-from lesson_lib.core.producer_state import Refused
+from lesson_lib.core.producer_state import Batch, Refused
 from lesson_lib.explorer.client import PENDING, ExploredClient, SentBatch
 from lesson_lib.faults import BROKER_WORDS, befall
 

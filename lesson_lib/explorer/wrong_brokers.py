@@ -12,11 +12,18 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from lesson_lib.core.batch import Batch
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.kafka_version import DEFAULT_VERSION, KafkaVersion
 from lesson_lib.core.partition_log import PartitionLog
-from lesson_lib.core.producer_state import Appended, Duplicate, ProducerStateEntry, Refused, Verdict, judge
+from lesson_lib.core.producer_state import (
+    Appended,
+    Batch,
+    Duplicate,
+    ProducerStateEntry,
+    Refused,
+    Verdict,
+    judge,
+)
 
 
 def at_or_below_is_duplicate(entry: ProducerStateEntry | None, batch: Batch, log_end_offset: int,

@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from lesson_lib.core.batch import Batch
 from lesson_lib.core.error_codes import ErrorCode
+from lesson_lib.core.producer_state import Batch
 from lesson_lib.history.event import Event, Kind, LogCell
 from lesson_lib.history.history import BY_HAND, History, Settings
 

@@ -11,17 +11,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from lesson_lib.core.batch import TopicPartition
-from lesson_lib.history.anomalies import Anomaly, find_anomalies, split_later
+from lesson_lib.core.producer_state import TopicPartition
 from lesson_lib.history.event import (
     NOWHERE,
+    Anomaly,
     Attempt,
     Event,
     Kind,
     LogCell,
     attempts_of,
+    find_anomalies,
     range_of,
     range_words,
+    split_later,
 )
 from lesson_lib.text_table import aligned
 
@@ -125,7 +127,7 @@ class History:
 
     @cached_property
     def anomalies(self) -> list[Anomaly]:
-        """What went wrong, by name: see `anomalies`. A forger leaves gaps on purpose."""
+        """What went wrong, by name: see `Anomaly`. A forger leaves gaps on purpose."""
         return [] if self.settings.by_hand else find_anomalies(self.events, self.logs, self.told)
 
     @property

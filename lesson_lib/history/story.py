@@ -11,8 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from lesson_lib.core.error_codes import ErrorCode
-from lesson_lib.history.anomalies import Anomaly, split_later
-from lesson_lib.history.event import NOWHERE, Attempt, Kind
+from lesson_lib.history.event import NOWHERE, Anomaly, Attempt, Kind, split_later
 from lesson_lib.history.history import History
 from lesson_lib.text_table import times
 

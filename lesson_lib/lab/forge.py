@@ -17,10 +17,9 @@ from dataclasses import dataclass, field
 from time import time  # by name: the toy's clock is that on the wall, in every world
 from typing import Any
 
-from lesson_lib.core.batch import Batch
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.partition_log import PartitionLog
-from lesson_lib.core.producer_state import Appended, Duplicate, Verdict
+from lesson_lib.core.producer_state import Appended, Batch, Duplicate, Verdict
 from lesson_lib.errors import LessonError, version_of
 from lesson_lib.history import History
 from lesson_lib.history.by_hand import JudgedBatch, history_by_hand

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
 
-from lesson_lib.core.batch import Batch
+from lesson_lib.core.producer_state import Batch
 from lesson_lib.errors import LessonError
 from lesson_lib.text_table import aligned, html_table
 from lesson_lib.wire import record_batch

@@ -19,7 +19,7 @@ from kafka import KafkaAdminClient
 from kafka.errors import KafkaConfigurationError, KafkaError
 
 from lesson_lib.broker.embedded import EmbeddedBroker
-from lesson_lib.core.batch import TopicPartition
+from lesson_lib.core.producer_state import TopicPartition
 from lesson_lib.errors import LessonError, acks_of, count_of, values_of
 from lesson_lib.faults import FaultScript, Script, parse_script
 from lesson_lib.history import History, Kind, LogCell, Settings

@@ -18,7 +18,7 @@ from kafka.protocol.admin import DescribeClusterResponse
 from kafka.protocol.metadata import FindCoordinatorResponse, MetadataResponse
 from kafka.protocol.producer import ProduceResponse
 
-from lesson_lib.core.batch import TopicPartition
+from lesson_lib.core.producer_state import TopicPartition
 from lesson_lib.faults import COORDINATOR_APIS
 from lesson_lib.wire import messages
 from lesson_lib.wire.messages import API_KEYS, API_VERSIONS, PRODUCE, RESPONSES, ProtocolError, Request

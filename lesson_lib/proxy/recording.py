@@ -26,8 +26,8 @@ from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from lesson_lib.core.batch import TopicPartition
 from lesson_lib.core.error_codes import ErrorCode
+from lesson_lib.core.producer_state import TopicPartition
 from lesson_lib.faults import Fault, FaultScript
 from lesson_lib.history import Event, Kind
 from lesson_lib.wire.messages import API_KEYS, Request

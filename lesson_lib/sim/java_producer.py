@@ -12,8 +12,8 @@ from __future__ import annotations
 from itertools import takewhile
 from typing import Any
 
-from lesson_lib.core.batch import Batch, increment_sequence
 from lesson_lib.core.error_codes import ErrorCode
+from lesson_lib.core.producer_state import Batch, increment_sequence
 from lesson_lib.sim.messages import ProduceAnswer, ProducerBatch
 from lesson_lib.sim.producer import FORGOTTEN, GAP, Producer
 

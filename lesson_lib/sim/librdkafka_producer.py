@@ -23,8 +23,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from lesson_lib.core.batch import Batch, increment_sequence
 from lesson_lib.core.error_codes import ErrorCode
+from lesson_lib.core.producer_state import Batch, increment_sequence
 from lesson_lib.history import Kind
 from lesson_lib.sim.messages import ProduceAnswer, ProducerBatch, ProducerSettings
 from lesson_lib.sim.producer import FORGOTTEN, GAP, Producer, ProducerHost

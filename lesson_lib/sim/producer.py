@@ -26,8 +26,8 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from lesson_lib.core.batch import Batch, increment_sequence
 from lesson_lib.core.error_codes import ErrorCode
+from lesson_lib.core.producer_state import Batch, increment_sequence
 from lesson_lib.history import Kind
 from lesson_lib.history.event import outcome_of
 from lesson_lib.sim.messages import ProduceAnswer, ProducerBatch, ProducerSettings

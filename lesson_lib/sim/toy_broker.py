@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lesson_lib.core.batch import Batch, TopicPartition
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.partition_log import PartitionLog, StoredBatch
-from lesson_lib.core.producer_state import Refused, Verdict
+from lesson_lib.core.producer_state import Batch, Refused, TopicPartition, Verdict
 from lesson_lib.faults import BROKER_WORDS, befall
 from lesson_lib.history import Kind, LogCell
 from lesson_lib.sim.messages import ProduceAnswer, ProduceRequest

@@ -23,10 +23,10 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
-from lesson_lib.core.batch import NO_PRODUCER_EPOCH, NO_PRODUCER_ID, Batch, TopicPartition
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.core.partition_log import PartitionLog
+from lesson_lib.core.producer_state import NO_PRODUCER_EPOCH, NO_PRODUCER_ID, Batch, TopicPartition
 from lesson_lib.core.transactions import CoordinatorAnswer, Marker, TransactionCoordinator
 from lesson_lib.errors import LessonError, count_of, version_of
 from lesson_lib.faults import Script, parse_script

@@ -19,7 +19,7 @@ from typing import NamedTuple
 from kafka.record.default_records import DefaultRecord, DefaultRecordBatch, DefaultRecordBatchBuilder
 from kafka.record.util import calc_crc32c, decode_varint
 
-from lesson_lib.core.batch import Batch
+from lesson_lib.core.producer_state import Batch
 from lesson_lib.wire.unpack import unpacked
 
 Bytes = bytes | bytearray | memoryview

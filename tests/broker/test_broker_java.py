@@ -12,7 +12,7 @@ from kafka import KafkaProducer
 from course_tools.apache_kafka import maven
 from lesson_lib.broker.cluster import wall_clock
 from lesson_lib.broker.embedded import EmbeddedBroker
-from lesson_lib.core.batch import Batch
+from lesson_lib.core.producer_state import Batch
 
 from .logs import make_topic, values
 

@@ -13,7 +13,7 @@ from kafka.protocol.producer import ProduceRequest
 from kafka.record import MemoryRecords
 
 from lesson_lib.broker.embedded import EmbeddedBroker
-from lesson_lib.core.batch import MAX_SEQUENCE
+from lesson_lib.core.producer_state import MAX_SEQUENCE
 from lesson_lib.wire import requests
 from lesson_lib.wire.record_batch import batch_bytes, read_header, split_batches
 from lesson_lib.wire.requests import RawClient, make_topic

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lesson_lib.core.batch import MAX_SEQUENCE, Batch, decrement_sequence, increment_sequence
 from lesson_lib.core.error_codes import ErrorCode
+from lesson_lib.core.producer_state import MAX_SEQUENCE, Batch, decrement_sequence, increment_sequence
 
 sequences = st.integers(0, MAX_SEQUENCE)
 counts = st.integers(0, MAX_SEQUENCE)

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import pytest
 
-from lesson_lib.core.batch import MAX_SEQUENCE, Batch
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.partition_log import PartitionLog
-from lesson_lib.core.producer_state import Appended, Duplicate, Refused
+from lesson_lib.core.producer_state import MAX_SEQUENCE, Appended, Batch, Duplicate, Refused
 
 E = 3
 OUT_OF_ORDER = Refused(ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER)

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from lesson_lib.core.batch import MAX_SEQUENCE, Batch
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.kafka_version import DEFAULT_VERSION, KafkaVersion
 from lesson_lib.core.partition_log import PartitionLog
-from lesson_lib.core.producer_state import Appended, BatchMetadata, ProducerStateEntry, Refused, Verdict
+from lesson_lib.core.producer_state import (
+    MAX_SEQUENCE,
+    Appended,
+    Batch,
+    BatchMetadata,
+    ProducerStateEntry,
+    Refused,
+    Verdict,
+)
 
 OUT_OF_ORDER, UNKNOWN = (Refused(ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER), Refused(ErrorCode.UNKNOWN_PRODUCER_ID))
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from lesson_lib.core.batch import Batch
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.partition_log import AbortedTxn, PartitionLog
-from lesson_lib.core.producer_state import MAX_EPOCH, Appended, Duplicate, Refused
+from lesson_lib.core.producer_state import MAX_EPOCH, Appended, Batch, Duplicate, Refused
 
 
 def data(sequence: int, pid: int = 7, epoch: int = 2, transactional: bool = True) -> Batch:

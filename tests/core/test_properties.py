@@ -5,9 +5,16 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lesson_lib.core.batch import MAX_SEQUENCE, Batch, increment_sequence
 from lesson_lib.core.partition_log import PartitionLog
-from lesson_lib.core.producer_state import BATCHES_TO_RETAIN, Appended, Duplicate, judge
+from lesson_lib.core.producer_state import (
+    BATCHES_TO_RETAIN,
+    MAX_SEQUENCE,
+    Appended,
+    Batch,
+    Duplicate,
+    increment_sequence,
+    judge,
+)
 
 near_zero_and_the_end = st.integers(-12, 12).map(lambda n: n % (MAX_SEQUENCE + 1))
 batches = st.builds(Batch, st.integers(1, 4), st.sampled_from([-1, 1, 2]), st.integers(0, 2), near_zero_and_the_end)

@@ -6,11 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from lesson_lib.core.batch import Batch
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.core.partition_log import PRODUCER_ID_EXPIRATION_MS, PartitionLog
-from lesson_lib.core.producer_state import Appended, Duplicate, Refused
+from lesson_lib.core.producer_state import Appended, Batch, Duplicate, Refused
 
 OUT_OF_ORDER = Refused(ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER)
 DAY = PRODUCER_ID_EXPIRATION_MS

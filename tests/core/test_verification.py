@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from lesson_lib.core.batch import Batch
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.partition_log import PartitionLog
-from lesson_lib.core.producer_state import Appended, Refused
+from lesson_lib.core.producer_state import Appended, Batch, Refused
 
 OUT_OF_ORDER = Refused(ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER)
 

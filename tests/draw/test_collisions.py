@@ -6,8 +6,7 @@ import pytest
 
 from lesson_lib.draw import compare, show
 from lesson_lib.draw.canvas import WIDTH, Canvas
-from lesson_lib.draw.picture import READABLE
-from lesson_lib.draw.show import LAYOUTS
+from lesson_lib.draw.picture import LAYOUTS, READABLE
 from lesson_lib.sim import simulate
 from tests.draw.collisions import labels, unreadable
 from tests.draw.runs import LESSONS, lesson, pipeline, random_pair, transactions

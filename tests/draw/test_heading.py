@@ -9,7 +9,7 @@ import pytest
 
 from lesson_lib.draw import compare
 from lesson_lib.draw.heading import Heading, names_by_faults, names_of, script_words, small_print, wrap
-from lesson_lib.draw.show import LAYOUTS
+from lesson_lib.draw.picture import LAYOUTS
 from lesson_lib.explorer.wrong_brokers import BufferAndSort
 from lesson_lib.faults import NAMES, parse_script
 from lesson_lib.history import History

@@ -11,7 +11,7 @@ import pytest
 from lesson_lib.draw import compare, show
 from lesson_lib.draw.canvas import Line as Drawn
 from lesson_lib.draw.canvas import Rectangle, Text, overlap, text_width
-from lesson_lib.draw.messages import LabelSpot, MessageArrow, Segment, through
+from lesson_lib.draw.marks import LabelSpot, MessageArrow, Segment, through
 from lesson_lib.history import History, Kind
 from lesson_lib.sim import simulate
 from tests.draw.reading import BLUE, DARK, GREY, MARKS, ORANGE, Drawing, began, crosses, drop_line, read

@@ -11,7 +11,7 @@ import matplotlib
 import pytest
 
 from lesson_lib.draw import Picture, compare, show
-from lesson_lib.draw.show import LAYOUTS
+from lesson_lib.draw.picture import LAYOUTS
 from lesson_lib.errors import LessonError
 from tests.draw.collisions import labels
 from tests.draw.runs import lesson

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from lesson_lib.core.batch import Batch
-from lesson_lib.core.producer_state import ProducerStateEntry, Verdict, judge
+from lesson_lib.core.producer_state import Batch, ProducerStateEntry, Verdict, judge
 from lesson_lib.history import Kind
 from lesson_lib.sim import simulate
 from tests.draw import runs

@@ -6,10 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from lesson_lib.core.batch import Batch
 from lesson_lib.core.kafka_version import DEFAULT_VERSION, KafkaVersion
 from lesson_lib.core.partition_log import PartitionLog
-from lesson_lib.core.producer_state import Appended, Duplicate, ProducerStateEntry, Verdict, judge
+from lesson_lib.core.producer_state import Appended, Batch, Duplicate, ProducerStateEntry, Verdict, judge
 from lesson_lib.explorer.wrong_brokers import (
     BufferAndSort,
     DedupeByContent,

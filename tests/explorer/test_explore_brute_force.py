@@ -11,10 +11,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from lesson_lib.core.batch import Batch
 from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.core.partition_log import PartitionLog
-from lesson_lib.core.producer_state import Refused
+from lesson_lib.core.producer_state import Batch, Refused
 from lesson_lib.explorer.explore import explore
 from lesson_lib.explorer.moves import USUAL_KINDS
 

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from lesson_lib.core.batch import Batch
 from lesson_lib.core.kafka_version import DEFAULT_VERSION, KafkaVersion
 from lesson_lib.core.partition_log import PartitionLog
-from lesson_lib.core.producer_state import Appended, Duplicate, judge
+from lesson_lib.core.producer_state import Appended, Batch, Duplicate, judge
 from lesson_lib.errors import LessonError
 from lesson_lib.explorer.explore import explore
 from lesson_lib.explorer.wrong_brokers import BufferAndSort, DedupeByContent, Kept, at_or_below_is_duplicate

@@ -26,8 +26,8 @@ from course_tools.clients.bench import ClientBench
 from course_tools.clients.command import open_client
 from course_tools.clients.experiments import after_45, answer_45, hole
 from course_tools.clients.librdkafka import QUICK, quiet, reporter
-from lesson_lib.core.batch import Batch
 from lesson_lib.core.kafka_version import KafkaVersion
+from lesson_lib.core.producer_state import Batch
 from lesson_lib.errors import LessonError
 from lesson_lib.lab.every_schedule import every_schedule
 from lesson_lib.lab.forge import Forge, forge

@@ -8,8 +8,8 @@ import pytest
 
 from lesson_lib.draw import compare, show
 from lesson_lib.draw.arrivals import ArrivalChart
+from lesson_lib.draw.picture import LAYOUTS
 from lesson_lib.draw.run_view import RunView
-from lesson_lib.draw.show import LAYOUTS
 from lesson_lib.explorer.explore import explore
 from lesson_lib.explorer.wrong_brokers import BufferAndSort
 from lesson_lib.history import History, Kind

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from lesson_lib import simulate
 from lesson_lib.broker.embedded import EmbeddedBroker
-from lesson_lib.core.batch import Batch
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.partition_log import PRODUCER_ID_EXPIRATION_MS, PartitionLog
+from lesson_lib.core.producer_state import Batch
 from lesson_lib.errors import LessonError
 from lesson_lib.faults import BROKER_WORDS, NAMES, Fault, FaultScript, befall, parse_fault, parse_script
 

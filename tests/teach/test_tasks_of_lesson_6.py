@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from lesson_lib.core.batch import Batch
-from lesson_lib.core.producer_state import Appended, Duplicate, Refused
+from lesson_lib.core.producer_state import Appended, Batch, Duplicate, Refused
 from lesson_lib.errors import LessonError
 from lesson_lib.teach.content import find
 from lesson_lib.teach.lessons.rules_06 import accept, only_next, refuses_all

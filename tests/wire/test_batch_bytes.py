@@ -5,7 +5,7 @@ import struct
 import pytest
 from kafka.record.default_records import DefaultRecordBatch
 
-from lesson_lib.core.batch import Batch
+from lesson_lib.core.producer_state import Batch
 from lesson_lib.errors import LessonError
 from lesson_lib.lab.header_table import explain_header
 from lesson_lib.wire.record_batch import FIELDS, HEADER_SIZE, attribute_words, batch_bytes, header_bytes, split_batches

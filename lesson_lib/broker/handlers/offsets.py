@@ -12,8 +12,8 @@ from lesson_lib.broker.cluster import OFFSETS_PARTITION, Cluster
 from lesson_lib.broker.connection import Response, serves
 from lesson_lib.broker.groups import CommittedOffset, GroupState
 from lesson_lib.broker.handlers.groups import membership_error
-from lesson_lib.core.batch import TopicPartition
 from lesson_lib.core.error_codes import ErrorCode
+from lesson_lib.core.producer_state import TopicPartition
 from lesson_lib.wire.messages import Request
 
 MAX_METADATA_BYTES = 4096

@@ -17,10 +17,9 @@ from typing import Any
 
 from lesson_lib.broker.cluster import Cluster, Topic
 from lesson_lib.broker.connection import Response, serves
-from lesson_lib.core.batch import Batch, TopicPartition
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.partition_log import PartitionLog
-from lesson_lib.core.producer_state import Appended, Duplicate
+from lesson_lib.core.producer_state import Appended, Batch, Duplicate, TopicPartition
 from lesson_lib.wire import record_batch
 from lesson_lib.wire.messages import ProtocolError, Request
 

@@ -17,9 +17,14 @@ from typing import Any
 
 from lesson_lib.broker.cluster import OFFSETS_PARTITION, Cluster, is_legal_topic
 from lesson_lib.broker.connection import Response, serves
-from lesson_lib.core.batch import NO_PRODUCER_EPOCH, NO_PRODUCER_ID, TopicPartition
 from lesson_lib.core.error_codes import ErrorCode
-from lesson_lib.core.producer_state import ProducerStateEntry, Refused
+from lesson_lib.core.producer_state import (
+    NO_PRODUCER_EPOCH,
+    NO_PRODUCER_ID,
+    ProducerStateEntry,
+    Refused,
+    TopicPartition,
+)
 from lesson_lib.core.transactions import Marker, TransactionMetadata, TxnState
 from lesson_lib.wire import record_batch
 from lesson_lib.wire.messages import Request

@@ -18,9 +18,8 @@ Where the notebook uses what, in this order:
 
 from __future__ import annotations
 
-from lesson_lib.core.batch import Batch
 from lesson_lib.core.kafka_version import KafkaVersion
-from lesson_lib.core.producer_state import Appended, Duplicate, ProducerStateEntry, Verdict
+from lesson_lib.core.producer_state import Appended, Batch, Duplicate, ProducerStateEntry, Verdict
 from lesson_lib.explorer.wrong_brokers import BufferAndSort, DedupeByContent
 from lesson_lib.history import History
 from lesson_lib.teach.content import Option, Question, scenario

@@ -16,10 +16,9 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
-from lesson_lib.core.batch import Batch
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.partition_log import PartitionLog
-from lesson_lib.core.producer_state import Appended, Duplicate, Refused, Verdict
+from lesson_lib.core.producer_state import Appended, Batch, Duplicate, Refused, Verdict
 from lesson_lib.draw import show
 from lesson_lib.errors import LessonError
 from lesson_lib.explorer.explore import explore
