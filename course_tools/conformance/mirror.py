@@ -15,7 +15,13 @@ from course_tools.conformance.script import Script, Step
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.kafka_version import DEFAULT_VERSION, KafkaVersion
 from lesson_lib.core.partition_log import PartitionLog
-from lesson_lib.core.producer_state import NO_PRODUCER_EPOCH, NO_PRODUCER_ID, Appended, Batch, ProducerStateEntry
+from lesson_lib.core.producer_state import (
+    NO_PRODUCER_EPOCH,
+    NO_PRODUCER_ID,
+    Appended,
+    Batch,
+    ProducerStateEntry,
+)
 from lesson_lib.core.transactions import CoordinatorAnswer, TransactionCoordinator, TxnState
 
 NOBODY = NO_PRODUCER_ID, NO_PRODUCER_EPOCH
