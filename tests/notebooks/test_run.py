@@ -14,6 +14,7 @@ from lesson_lib.draw.canvas import WIDTH
 from lesson_lib.draw.picture import READABLE
 from lesson_lib.teach.content import Question, find
 from tests.notebooks.conftest import VIRTUAL
+from tests.teach.wrong_answers import WRONG
 
 
 def right_answer(call: ItemCall) -> str:
@@ -33,7 +34,7 @@ def wrong_answers() -> Callable[[ItemCall], str]:
         if isinstance(item, Question):
             key = next(k for k in item.keys if k != item.truth(*item.runs()))
             return f'{call.variable}.answer("{key}"{sure(item)})'
-        given = next(pools.setdefault(item.id, cycle(item.wrong)))
+        given = next(pools.setdefault(item.id, cycle(WRONG[item.id])))
         return str(given).replace("task.check", f"{call.variable}.check")
     return wrong_answer
 

@@ -12,6 +12,7 @@ from lesson_lib.teach.content import Question, Scenario, all_items, find, lesson
 from lesson_lib.teach.message import Message, Outcome
 from lesson_lib.teach.tasks.task import SampleAnswer, Task
 from lesson_lib.text_table import inline_html
+from tests.teach.wrong_answers import WRONG
 
 QUESTIONS = [item for item in all_items() if isinstance(item, Question)]
 TASKS = [item for item in all_items() if isinstance(item, Task)]
@@ -21,14 +22,20 @@ LESSONS = [number for number in range(10) if lesson_items(number)]
 def cases(which: str) -> list:
     """(task, number of the answer) for each right or wrong answer that an author wrote down."""
     return [pytest.param(task, number, id=f"{task.id}-{number}")
-            for task in TASKS for number in range(len(getattr(task, which)))]
+            for task in TASKS for number in range(len(answers(task, which)))]
+
+
+def answers(task: Task, which: str) -> tuple[SampleAnswer, ...]:
+    """Those that must pass, or those that must not."""
+    return task.right if which == "right" else WRONG[task.id]
 
 
 @cache
 def said_to(task_id: str, which: str, number: int) -> Message:
     """What is said to one of the author's answers; each is checked once."""
-    given: SampleAnswer = getattr(find(task_id), which)[number]
-    return find(task_id).check(given.answer, **given.settings)
+    task = find(task_id)
+    given = answers(task, which)[number]
+    return task.check(given.answer, **given.settings)
 
 
 def test_ids_are_unique_and_say_their_lesson() -> None:
@@ -112,7 +119,7 @@ def test_wrong_answers_fail_with_a_sentence(task: Task, number: int) -> None:
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda t: t.id)
 def test_wrong_ideas_are_among_the_wrong_answers(task: Task) -> None:
-    outcomes = [said_to(task.id, "wrong", number).outcome for number in range(len(task.wrong))]
+    outcomes = [said_to(task.id, "wrong", number).outcome for number in range(len(WRONG[task.id]))]
     assert outcomes[0] == Outcome.WRONG and outcomes.count(Outcome.WRONG) >= 2
 
 
@@ -120,7 +127,7 @@ def test_wrong_ideas_are_among_the_wrong_answers(task: Task) -> None:
 def test_placeholders_are_not_attempts(task: Task) -> None:
     for dots in (..., None, "..."):
         assert task.check(dots).outcome == Outcome.NOT_ATTEMPTED
-    assert task.hints and len(task.wrong) >= 3
+    assert task.hints and len(WRONG[task.id]) >= 3
 
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda t: t.id)

@@ -14,15 +14,15 @@ from lesson_lib.errors import LessonError
 from lesson_lib.sim import simulate
 from lesson_lib.teach import store
 from lesson_lib.teach.content import all_items, find, scenario
-from lesson_lib.teach.lessons import rules_02
 from lesson_lib.teach.message import Outcome
 from lesson_lib.teach.tasks import bounded
 from lesson_lib.teach.tasks.learner_rule import SeenBatch
 from lesson_lib.teach.tasks.puzzle import FAULTS, MutantTask, PuzzleTask, schedules
 from lesson_lib.teach.tasks.task import Task, given
 from tests.draw.collisions import labels
+from tests.teach import wrong_answers
 
-TASK = {"id": "0.x", "text": "", "hints": ("one", "two"), "right": (given({}),), "wrong": (), "explanation": "Because."}
+TASK = {"id": "0.x", "text": "", "hints": ("one", "two"), "right": (given({}),), "explanation": "Because."}
 
 
 def takes_all() -> Any:
@@ -355,7 +355,7 @@ def test_what_is_said_of_a_right_script_is_true_of_each(task: str, script: dict[
     assert said.outcome == Outcome.RIGHT and untrue not in said.text
 
 
-@pytest.mark.parametrize("rule", [rules_02.by_content, rules_02.takes_everything, rules_02.number_alone])
+@pytest.mark.parametrize("rule", [wrong_answers.by_content, wrong_answers.takes_everything, wrong_answers.number_alone])
 def test_the_counterexample_shows_the_learners_rule_and_nothing_of_kafkas(rule: Any) -> None:
     """Played again by hand: each verdict is what the rule returns, each box what it remembers then."""
     picture = find("2.own-rule").judge_function(rule).picture
@@ -364,10 +364,10 @@ def test_the_counterexample_shows_the_learners_rule_and_nothing_of_kafkas(rule: 
     answers = [text for _, text in sorted(words) if text.startswith("your rule\n")]
     boxes = [text for _, text in sorted(words) if text.startswith("{")]
     memory: dict[Any, Any] = {}
-    sent = [("a", 1, 0), ("a", 1, 1)] if rule is rules_02.by_content else []
+    sent = [("a", 1, 0), ("a", 1, 1)] if rule is wrong_answers.by_content else []
     for (value, producer, number), answer, box in zip(sent, answers, boxes, strict=False):
         assert answer == f"your rule\nreturns {bool(rule(SeenBatch(value, producer, number), memory))}"
         assert box == repr(memory)
     assert answers and len(boxes) == len(answers)
-    if rule is rules_02.takes_everything:
+    if rule is wrong_answers.takes_everything:
         assert set(answers) == {"your rule\nreturns True"}

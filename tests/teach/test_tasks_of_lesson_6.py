@@ -9,9 +9,10 @@ import pytest
 from lesson_lib.core.producer_state import Appended, Batch, Duplicate, Refused
 from lesson_lib.errors import LessonError
 from lesson_lib.teach.content import find
-from lesson_lib.teach.lessons.rules_06 import accept, only_next, refuses_all
+from lesson_lib.teach.lessons.lesson_06 import accept
 from lesson_lib.teach.message import Outcome
 from lesson_lib.teach.tasks.learner_rule import LearnerBroker, RefusingBroker
+from tests.teach.wrong_answers import only_next, refuses_all
 
 BOUND = {"batches": 2, "in_flight": 2, "faults": 1}
 

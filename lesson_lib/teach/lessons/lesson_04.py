@@ -221,28 +221,6 @@ def cases() -> list[Mapping[str, Any]]:
             {"enable_idempotence": True}]
 
 
-def forgets_retries(settings: Mapping[str, Any]) -> str:
-    """Looks at acks only."""
-    if settings.get("enable_idempotence") is False:
-        return "off"
-    return "on" if settings.get("acks", "all") == "all" else "off"
-
-
-def as_the_page_says(settings: Mapping[str, Any]) -> str:
-    """Off unless asked for."""
-    return "on" if settings.get("enable_idempotence") else "off"
-
-
-def always_on(settings: Mapping[str, Any]) -> str:
-    """Whatever is set."""
-    return "on"
-
-
-def only_the_word_all(settings: Mapping[str, Any]) -> str:
-    """Does not know that -1 means all."""
-    return "off" if settings.get("acks") == -1 else decision(settings)
-
-
 EXERCISES = (
     FunctionTask(
         id="4.decides", name="decide", truth=decision, inputs=cases, show=str,
@@ -255,8 +233,6 @@ EXERCISES = (
                "If a setting conflicts and you didn't set idempotence: off. If you set it to True: refused. "
                "Set to False: always off."),
         right=(given(decision),),
-        wrong=(given(as_the_page_says), given(forgets_retries), given(always_on), given(only_the_word_all),
-                                     given("on")),
         explanation="`retries=3` leaves it on. With this client you fall into the article's pitfall 1 only "
                     "if you switch idempotence off: knowingly with `False`, or unknowingly, for example with "
                     "`acks=1`.",
@@ -269,9 +245,6 @@ EXERCISES = (
         hints=("Try the faults of lesson 2.",
                "The check runs every script of up to three faults before it agrees with you."),
         right=(given("impossible"),),
-        wrong=(given({2: "lose ack"}), given({2: "repeat"}), given({"2-4": "lose ack"}),
-                                             given({2: "store and answer 20", 3: "lose ack"}), given({}),
-                                             given({2: "lose ack", 3: "forget idle ids"})),
         explanation="You can't, as long as there's one batch in flight, the producer stays alive, and these "
                     "are the only faults. Lesson 5 kills the producer, and lesson 6 looks for what the "
                     "broker forgets.",

@@ -27,10 +27,10 @@ Where the notebook uses what, in this order; what is marked * belongs to a secti
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 from lesson_lib.history import History, Kind
 from lesson_lib.teach.content import Option, Question, scenario
-from lesson_lib.teach.lessons import rules_02, rules_06
 from lesson_lib.teach.readings import copies, log_words, logs_are, told_words, twice, verdict_list, verdicts
 from lesson_lib.teach.scenarios import Explored, forged
 from lesson_lib.teach.tasks.function import BoundTask, ValueTask
@@ -403,6 +403,15 @@ LINE = Question(
                 "falls through to the last line: error 45.",
 )
 
+def accept(batch: Any, memory: dict[Any, Any]) -> bool | str:
+    """Stores what is exactly next, refuses what comes too early."""
+    last = memory.get(batch.producer, -1)
+    if batch.number > last + 1:
+        return "refuse"
+    memory[batch.producer] = max(last, batch.number)
+    return batch.number > last
+
+
 EXERCISES = (
     ValueTask(
         id="6.verdicts", scenario=forged(*FORGED_TASK),
@@ -417,10 +426,6 @@ EXERCISES = (
                "`0:3-3` begins like a remembered range, but isn't one.",
                "A newer epoch clears the ranges of the older one."),
         right=(given([STORED, STORED, DUPLICATE, REFUSED, STORED, STORED, REFUSED, DUPLICATE]),),
-        wrong=(given([STORED, STORED, DUPLICATE, DUPLICATE, STORED, STORED, DUPLICATE, DUPLICATE]),
-               given([STORED, STORED, REFUSED, REFUSED, STORED, STORED, REFUSED, DUPLICATE]), given([STORED]),
-               given("stored"),
-               given([STORED, STORED, DUPLICATE, REFUSED, STORED, STORED, DUPLICATE, DUPLICATE])),
         explanation="The broker recognises exactly those ranges that it remembers in the current epoch. The "
                     "second `0:5-5` would have been one of them, if epoch 1 hadn't come in between.",
     ),
@@ -440,8 +445,6 @@ EXERCISES = (
                "Which of the three leaves nothing at all in the memory? The retry is request 3, so the "
                "broker has to forget just before that."),
         right=(given({2: "lose ack", 3: "forget idle ids"}),),
-        wrong=(given({2: "lose ack", 3: "restart broker"}), given({2: "lose ack", 3: "fail over"}),
-               given({2: "lose ack"}), given({2: "forget idle ids"}), given("impossible"), given({})),
         explanation="It takes a retry that is a day late. With the defaults a client gives up long before "
                     "that. So in production it also takes a raised `delivery.timeout.ms`, a lowered "
                     "`producer.id.expiration.ms`, or records with old timestamps. A restart doesn't do it: "
@@ -455,11 +458,6 @@ EXERCISES = (
              "\"in_flight\": ..., \"faults\": ...})`",
         hints=("One batch has to overtake another.", "Without any fault none overtakes another."),
         right=(given({"batches": 2, "in_flight": 2, "faults": 1}),),
-        wrong=(given({"batches": 3, "in_flight": 2, "faults": 1}),
-               given({"batches": 2, "in_flight": 1, "faults": 1}),
-               given({"batches": 2, "in_flight": 2, "faults": 2}), given({"batches": 2}),
-               given({"batches": 0, "in_flight": 2, "faults": 1}),
-               given({"batches": 2, "in_flight": 2, "faults": 0})),
         explanation="Two batches, two in flight, one refusal. A client with one in flight, such as "
                     "`kafka-python`, never meets it.",
     ),
@@ -475,11 +473,7 @@ EXERCISES = (
         hints=("What did the rule of lesson 2 do with a batch that came too early?",
                "Remember the last number of each producer.",
                "Next is `last + 1`. Below that: drop. Above that: refuse."),
-        right=(given(rules_06.accept),),
-        wrong=tuple(given(rule) for rule in (
-            rules_02.accept, rules_02.last_number, rules_02.by_content, rules_02.takes_everything,
-            rules_06.only_next, rules_06.greater_is_stored, rules_06.refuses_all, rules_06.another_word,
-            "accept")),
+        right=(given(accept),),
         explanation="One number is enough here. Nothing was ever stored above a gap, so whatever is at or "
                     "below that number is in the log. Kafka also has to answer with the offset of the first "
                     "copy. For that it keeps five ranges, and answers anything older with error 45.",

@@ -1,9 +1,9 @@
 """What every exercise has, and the object that a learner holds: `check`, `hint`, `solution`.
 
-An exercise is data. Its author writes down answers that must pass and answers that must not; the tests hand
-in both. A kind of exercise is a `Task` with a `judge`; what all kinds have in common stands in `Task.check`:
-dots are no attempt, what cannot be run is not called wrong, and neither is what the exercise does not ask
-about.
+An exercise is data. Its author writes down answers that must pass, and in `tests/teach/wrong_answers.py`
+those that must not; the tests hand in both. A kind of exercise is a `Task` with a `judge`; what all kinds
+have in common stands in `Task.check`: dots are no attempt, what cannot be run is not called wrong, and
+neither is what the exercise does not ask about.
 """
 
 from __future__ import annotations
@@ -74,16 +74,12 @@ def _untyped(source: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """An exercise as data.
-
-    `right` (the first is the solution) must pass its check, each of `wrong` must not pass.
-    """
+    """An exercise as data. Each of `right` must pass its check; the first is the solution."""
 
     id: str
     text: str
     hints: tuple[str, ...]
     right: tuple[SampleAnswer, ...]
-    wrong: tuple[SampleAnswer, ...]
     explanation: str
     kind: str = "exercise"
 

@@ -12,6 +12,7 @@ import pytest
 from course_tools.report import wall
 from course_tools.report.copies import Checker
 from lesson_lib.teach.content import Question, lesson_items
+from tests.teach.wrong_answers import WRONG
 
 SETUP = "from lesson_lib import exercise, observe, question, simulate"
 
@@ -36,7 +37,7 @@ class Copies:
             wrong = next(key for key in item.keys if key != right)
             answer = {"right": f'"{right}"', "wrong": f'"{wrong}"', "empty": "..."}[how]
             return f'asked = question("{item.id}")\nasked.answer({answer})'
-        calls = {"right": str(item.right[0]), "wrong": str(item.wrong[0]), "empty": "task.check(...)"}
+        calls = {"right": str(item.right[0]), "wrong": str(WRONG[item.id][0]), "empty": "task.check(...)"}
         return f'task = exercise("{item.id}")\n{calls[how]}'
 
     @staticmethod
