@@ -58,7 +58,7 @@ def folder(tmp_path):
         shutil.copy(ROOT / name, tmp_path / name)
     shutil.copytree(ROOT / "share", tmp_path / "share")
     (tmp_path / "bin").mkdir()
-    for name in ("sh", "cat", "cksum", "dirname", "rm", "mkdir", "chmod"):
+    for name in ("sh", "cat", "cksum", "dirname", "rm", "mkdir", "chmod", "grep", "sleep"):
         (tmp_path / "bin" / name).symlink_to(shutil.which(name))
     return tmp_path
 
@@ -87,6 +87,11 @@ def test_an_older_python_does_not_count(folder):
     assert "No Python 3.11 or newer was found" in set_up(folder).stderr
 
 
+def test_what_is_too_old_is_named(folder):
+    pretend_python(folder, "python3", 'test "$1" = --version && echo Python 3.9.2')
+    assert set_up(folder).stderr.startswith("No Python 3.11 or newer was found (python3 is Python 3.9.2): install one ")
+
+
 def test_a_newer_python_under_another_name_is_found(folder):
     pretend_python(folder, "python3", "exit 1")
     pretend_python(folder, "python3.13", 'case "$*" in *ensurepip*) exit 1;; esac')
@@ -106,12 +111,49 @@ VENV = """case "$*" in
 esac"""
 
 
-def test_packages_that_cannot_be_had_are_one_sentence_and_the_next_run_tries_again(folder):
-    pretend_python(folder, "python3", VENV.format(pip="exit 1"))
+@pytest.mark.parametrize(("said", "why"), [
+    ("WARNING: Retrying (Retry(total=4)) after connection broken by NewConnectionError", "the package index can't be reached. Once it answers"),
+    ("WARNING: Retrying (Retry(total=4))\\nERROR: No matching distribution found for attrs", "the package index can't be reached. Once it answers"),
+    ("pip._vendor.urllib3.exceptions.ReadTimeoutError: Read timed out.", "the package index can't be reached. Once it answers"),
+    ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device", "the disk is full (all of it takes about"),
+    ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.", "a package arrived incomplete or altered. Once the network"),
+    ("ERROR: Failed to build 'numpy' when getting requirements", "one of them has no build for this Python. Once you have chosen"),
+    ("ERROR: something else\\nERROR: and more", "something else. Once that is fixed"),
+    ("", "pip was stopped. Once that is fixed"),
+])
+def test_packages_that_cannot_be_had_are_one_sentence_and_the_next_run_tries_again(folder, said, why):
+    pretend_python(folder, "python3", VENV.format(pip=f'printf "{said}\\n"; exit 1'))
     for _ in range(2):
         run = set_up(folder)
         assert run.returncode == 1
-        assert "The packages could not be installed: is the package index reachable?" in run.stderr
+        assert run.stderr.startswith(f"The packages could not be installed: {why}") and run.stderr.count("\n") == 1
+        assert run.stderr.endswith("run make again: it goes on from here.\n")
+
+
+FETCHED = "".join(f"Collecting p{n}==1\\n  Downloading p{n}.whl (1.{n} MB)\\n" for n in range(3))
+
+
+def test_progress_is_lines_where_there_is_no_terminal(folder):
+    """The tenth second is played by a `sleep` that doesn't wait, and pip by one that waits until ten seconds were counted."""
+    pip = f'printf "Ignoring appnope\\n{FETCHED}"; until [ -e counted ]; do /bin/sleep 0.1; done'
+    pretend_python(folder, "python3", VENV.format(pip=f'case "$*" in *--editable*) exit;; esac; {pip}'))
+    (folder / "bin" / "sleep").unlink()
+    pretend_python(folder, "sleep", "n=$(($(cat n 2>/dev/null || echo 0) + 1)); echo $n > n; [ $n -le 20 ] || : > counted; /bin/sleep 0.05")
+    pins = sum(line[:1].isalnum() for line in (folder / "requirements.lock").read_text().splitlines())
+    said = set_up(folder).stdout.splitlines()
+    assert re.fullmatch(rf"Fetching 3 of {pins - 1}: p2==1 \(1\.2 MB\), 10 s", said[1])
+    assert said[-1] == "3 packages are in .venv."
+
+
+def test_what_an_earlier_run_left_half_installed_is_installed_again(folder):
+    pretend_python(folder, "python3", VENV.format(pip=":"))
+    for name, installer in (("whole", "pip"), ("half", "")):
+        (folder / f".venv/lib/python3.12/site-packages/{name}.dist-info").mkdir(parents=True)
+        (folder / f".venv/lib/python3.12/site-packages/{name}.dist-info/INSTALLER").write_text(installer)
+    (folder / ".venv/bin").mkdir()
+    shutil.copy(folder / "bin/python3", folder / ".venv/bin/python")
+    assert set_up(folder).returncode == 0
+    assert [path.name for path in folder.glob(".venv/lib/*/*/*")] == ["whole.dist-info"]
 
 
 def test_a_second_set_up_does_nothing_until_the_lock_changes(folder):
