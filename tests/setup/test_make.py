@@ -111,13 +111,17 @@ VENV = """case "$*" in
 esac"""
 
 
+NO_ANSWER = "the package index can't be reached. Once it answers"
+
+
 @pytest.mark.parametrize(("said", "why"), [
-    ("WARNING: Retrying (Retry(total=4)) after connection broken by NewConnectionError", "the package index can't be reached. Once it answers"),
-    ("WARNING: Retrying (Retry(total=4))\\nERROR: No matching distribution found for attrs", "the package index can't be reached. Once it answers"),
-    ("pip._vendor.urllib3.exceptions.ReadTimeoutError: Read timed out.", "the package index can't be reached. Once it answers"),
-    ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device", "the disk is full (all of it takes about"),
-    ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.", "a package arrived incomplete or altered. Once the network"),
-    ("ERROR: Failed to build 'numpy' when getting requirements", "one of them has no build for this Python. Once you have chosen"),
+    ("WARNING: Retrying (Retry(total=4)) after connection broken by NewConnectionError", NO_ANSWER),
+    ("WARNING: Retrying (Retry(total=4))\\nERROR: No matching distribution found for attrs", NO_ANSWER),
+    ("pip._vendor.urllib3.exceptions.ReadTimeoutError: Read timed out.", NO_ANSWER),
+    ("WARNING: Retrying (Retry(total=4))\\nCollecting attrs==1\\nERROR: another", "another. Once that is fixed"),
+    ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device", "the disk is full (all of it takes"),
+    ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM", "a package arrived incomplete or altered. Once the network"),
+    ("ERROR: Failed to build 'numpy'", "one of them has no build for this Python. Once you have chosen"),
     ("ERROR: something else\\nERROR: and more", "something else. Once that is fixed"),
     ("", "pip was stopped. Once that is fixed"),
 ])
