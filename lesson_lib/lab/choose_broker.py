@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from threading import Thread  # by name: whoever asks a broker is outside of every virtual world
 
 from lesson_lib.broker.embedded import EmbeddedBroker
-from lesson_lib.errors import LessonError
+from lesson_lib.errors import LessonError, version_of
 from lesson_lib.lab.compose import compose_address
+from lesson_lib.lab.virtual import seams
+from lesson_lib.lab.virtual.connections import HOST
 from lesson_lib.wire import probe
 from lesson_lib.wire.server import Server, ServerThread
 
@@ -31,8 +33,8 @@ CHANGE = (f"For another broker set {VARIABLE}=host:port, or run `make kafka` in 
 class Choice:
     """The broker at (host, port). `name` is for captions, `sentence` for the learner. We stop `embedded`.
 
-    In a virtual world the fault proxy is served by `server`, topics end in `suffix`, `check_thread` refuses
-    any thread but the world's own, and `leave` comes last.
+    In a virtual world the fault proxy is served by `server`, topics end in `suffix`, and `leave` comes last.
+    `check_thread` refuses a thread of the other world.
     """
 
     address: tuple[str, int]
@@ -41,7 +43,7 @@ class Choice:
     embedded: EmbeddedBroker | None = None
     hooks: dict[str, Callable[[], None]] = field(default_factory=dict)
     server: Callable[..., Server] = ServerThread
-    check_thread: Callable[[], object] = bool  # on sockets any will do
+    check_thread: Callable[[], object] = seams.check_outside
     leave: Callable[[], None] = lambda: None
     suffix: str = ""
 
@@ -64,19 +66,25 @@ class Choice:
 
 def choose(broker: str | EmbeddedBroker | None, version: str) -> Choice:
     """The broker to use. LessonError when the one that was asked for does not answer."""
+    return find(broker, version)()
+
+
+def find(broker: str | EmbeddedBroker | None, version: str) -> Callable[[], Choice]:
+    """The broker to use, which starts at the call where it is an embedded one. LessonError as `choose`."""
     if isinstance(broker, EmbeddedBroker):
-        return of_embedded(broker, owned=False)
+        return partial(of_embedded, broker, owned=False)
     if not (broker is None or isinstance(broker, str)):
         raise LessonError("start_lab takes 'embedded', 'compose', host:port or an EmbeddedBroker, "
                           f"not {broker!r}.")
     wanted = broker or os.environ.get(VARIABLE, "").strip()
-    if wanted == "embedded":
-        return of_embedded(EmbeddedBroker(version).start())
     if wanted == "compose":
-        return _compose(PATIENCE_SECONDS) or _missing_compose()
-    if wanted:
-        return _given(wanted, VARIABLE if not broker else "start_lab")
-    return _compose(COMPOSE_SECONDS) or of_embedded(EmbeddedBroker(version).start())
+        found = _compose(PATIENCE_SECONDS) or _missing_compose()
+    elif wanted and wanted != "embedded":
+        found = _given(wanted, VARIABLE if not broker else "start_lab")
+    else:
+        found = None if wanted else _compose(COMPOSE_SECONDS)
+    own = None if found else EmbeddedBroker(version)
+    return lambda: found or of_embedded(own.start())
 
 
 def of_embedded(broker: EmbeddedBroker, owned: bool = True) -> Choice:
@@ -125,7 +133,7 @@ def _missing_compose() -> Choice:
 def _first_answering(addresses: list[tuple[str, int]], seconds: float) -> tuple[str, int] | None:
     """The first where a Kafka broker answers. A name that cannot be looked up keeps nobody waiting."""
     found: list[tuple[str, int]] = []
-    threads = [threading.Thread(target=_ask, args=(address, seconds, found), daemon=True)
+    threads = [Thread(target=_ask, args=(address, seconds, found), daemon=True)
                for address in addresses]
     for thread in threads:
         thread.start()
@@ -159,9 +167,9 @@ def is_virtual(world: str | None) -> bool:
     return wanted == "virtual"
 
 
-def choose_virtual(broker: str | EmbeddedBroker | None, version: str) -> Choice:
-    """A broker in a virtual world, which is opened for it. LessonError where another broker is asked for,
-    and for no release of Kafka.
+def find_virtual(broker: str | EmbeddedBroker | None, version: str) -> Callable[[], Choice]:
+    """A broker in a virtual world, which the call opens for it. LessonError where another broker is asked
+    for, for no release of Kafka, and for another kafka-python.
     """
     if broker not in (None, "embedded"):
         raise LessonError(f"A virtual world has a broker of its own and reaches no other, so not {broker!r}: "
@@ -169,8 +177,12 @@ def choose_virtual(broker: str | EmbeddedBroker | None, version: str) -> Choice:
     if broker is None and os.environ.get(VARIABLE, "").strip() not in ("", "embedded"):
         raise LessonError(f"{VARIABLE} names a broker, and a virtual world reaches none: take the variable "
                           f"away with %env {VARIABLE}=, or take start_lab(world='sockets').")
-    from lesson_lib.lab.virtual import seams  # with all of kafka-python
-    from lesson_lib.lab.virtual.connections import HOST
+    version_of(version)
+    seams.check_client()
+    return partial(_start_virtual, version)
+
+
+def _start_virtual(version: str) -> Choice:
     world = seams.enter()
     server = partial(Server, loop=world, host=HOST)
     try:

@@ -9,6 +9,7 @@ are equal up to where they part, and no schedule names a request that never come
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
@@ -32,7 +33,7 @@ from lesson_lib.lab.on_every_core import on_every_core
 from lesson_lib.text_table import wrap_output
 
 KINDS = ("lose request", "lose ack")
-MOST_RUNS = 5_000
+MOST_RUNS, LOOK_AHEAD = 5_000, 5
 LEARNT = ("committed", "aborted", "unknown")
 
 
@@ -68,7 +69,7 @@ class Schedules:
     @property
     def sentence(self) -> str:
         """What the walk has shown, with its bound."""
-        bound = f"at most {self.faults} fault{'s' * (self.faults != 1)} ({', '.join(self.kinds)})"
+        bound = f"at most {_faults(self.faults)} ({', '.join(self.kinds)})"
         if not self.anomaly_names:
             return ("kafka-python's own code, in every one of the "
                     f"{len(self.histories):,} schedules of {bound}: no anomaly.")
@@ -119,38 +120,40 @@ def every_schedule(lab: Lab, values_or_count: int | Sequence[str] = 3, faults: i
     apis = COORDINATOR_APIS if settings.get("transaction") else ()
     found: list[History] = []
     level: list[tuple[ScriptLine, ...]] = [()]
-    sizes: list[int] = []
+    sizes = [1]
     run = partial(_run, lab, partial(lab.run, values_or_count, **settings), wanted, apis)
     with on_every_core(run) as run_all:
         for number in range(faults + 1):
             runs = list(run_all(level))
             found += [history for history, _ in runs]
             level = [schedule for _, longer in runs for schedule in longer]
+            sizes.append(len(level))
+            if not level:
+                break
             if number < faults:
-                sizes = sizes or _expected_sizes(level, faults)
-                sizes[number + 1] = len(level)
-                _check_bound(sizes, most_runs)
+                _check_bound(sizes, faults, len(wanted), most_runs)
     return Schedules(tuple(sorted(found, key=partial(_place, wanted))), faults, tuple(map(str, wanted)))
 
 
-def _expected_sizes(level: list[tuple[ScriptLine, ...]], faults: int) -> list[int]:
-    """About how many schedules have 0, 1, 2 ... faults, from those with one: as if no fault led to another
-    request, or to one less.
+def _check_bound(sizes: list[int], faults: int, kinds: int, most_runs: int) -> None:
+    """LessonError where more schedules than `most_runs` are to come, as those so far have grown: each fault
+    leads to as many further ones as before, or first to none.
     """
-    sizes = [1] + [0] * faults
-    for kinds in Counter((rule.first, rule.api) for (rule,) in level).values():
-        for number in range(faults, 0, -1):
-            sizes[number] += kinds * sizes[number - 1]
-    return sizes
+    last, first = len(sizes) - 1, sizes[1]
+    added = (last * sizes[-1] / sizes[-2] - first) / (last - 1) if last > 1 else -kinds
+    sizes = list(sizes)
+    for number in range(last + 1, min(faults, last + LOOK_AHEAD) + 1):
+        sizes.append(max(0, round(sizes[-1] * (first + (number - 1) * added) / number)))
+    totals = list(accumulate(sizes))
+    if totals[-1] > most_runs:
+        fits = bisect_right(totals, most_runs) - 1
+        raise LessonError(f"There are about {totals[fits + 1]:,} schedules of at most {_faults(fits + 1)}, "
+                          f"more than most_runs={most_runs:,}. faults={fits} has {totals[fits]:,}: take "
+                          "that, fewer kinds or batches, or raise most_runs.")
 
 
-def _check_bound(sizes: list[int], most_runs: int) -> None:
-    *fitting, total = accumulate(sizes)
-    if total > most_runs:
-        fits, runs = max((number, runs) for number, runs in enumerate(fitting) if runs <= most_runs)
-        raise LessonError(f"There are about {total:,} schedules of at most {len(sizes) - 1} faults, more "
-                          f"than most_runs={most_runs:,}. faults={fits} has {runs:,}: take that, fewer "
-                          "kinds or batches, or raise most_runs.")
+def _faults(number: int) -> str:
+    return f"{number} fault{'s' * (number != 1)}"
 
 
 def _run(lab: Lab, run: Callable[..., History], kinds: tuple[Fault, ...], apis: tuple[str, ...],

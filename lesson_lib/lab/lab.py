@@ -24,7 +24,7 @@ from lesson_lib.errors import LessonError, acks_of, count_of, values_of
 from lesson_lib.faults import FaultScript, Script, parse_script
 from lesson_lib.history import History, Kind, LogCell, Settings
 from lesson_lib.lab.as_history import Logs, as_history, read_topic, settled
-from lesson_lib.lab.choose_broker import Choice, choose, choose_virtual, is_virtual
+from lesson_lib.lab.choose_broker import Choice, find, find_virtual, is_virtual
 from lesson_lib.lab.clients import (
     ADMIN_OPTIONS,
     CLOSE_SECONDS,
@@ -43,7 +43,7 @@ from lesson_lib.text_table import wrap_output
 
 Client = TypeVar("Client", LabProducer, LabConsumer, KafkaAdminClient)
 RUN_TOPIC = "toy"  # its name in simulated runs, so that both look the same
-GONE_SECONDS, RUN_CLOSE_SECONDS = 1.0, 0.2
+GONE_SECONDS, RUN_CLOSE_SECONDS, LONGEST_SLEEP = 1.0, 0.2, 31 * 86_400
 MOST_OPEN = 16  # consumers and admin clients; a cell that is run again and again leaves one each time
 _current: Lab | None = None
 
@@ -55,14 +55,17 @@ def start_lab(broker: str | EmbeddedBroker | None = None, version: str = "4.4", 
     `broker`: None (KAFKA_BOOTSTRAP_SERVERS, else the one of docker-compose.yml if it answers, else embedded),
     "embedded", "compose", host:port, or an EmbeddedBroker. `version` is the release whose rules the embedded
     broker follows; `port` is the fault proxy's, 0 for any. `world` is "sockets" or "virtual" (None:
-    LESSON_WORLD, else sockets). LessonError says what to do when the broker does not answer.
+    LESSON_WORLD, else sockets). LessonError for what is refused, before anything is stopped, and when the
+    broker does not answer.
     """
     global _current
-    virtual = is_virtual(world)
+    if not (type(port) is int and 0 <= port < 65_536):
+        raise LessonError(f"port must be a whole number from 0 to 65535, 0 for any free one, not {port!r}.")
+    start = (find_virtual if is_virtual(world) else find)(broker, version)
     with kept_interrupts(at_once=False):  # half a lab would be in the way of all later ones
         if _current is not None:
             _current.stop()
-        _current = Lab(choose_virtual(broker, version) if virtual else choose(broker, version), port)
+        _current = Lab(start(), port)
     print(wrap_output(_current.choice.sentence))
     return _current
 
@@ -296,14 +299,17 @@ class Lab:
     # life
 
     def sleep(self, seconds: float) -> None:
-        """Let so much time pass: as `time.sleep`, or in a virtual world at once, for everybody in it."""
+        """Let so much time pass, a month at most: as `time.sleep`, or in a virtual world at once, for all
+        in it.
+        """
+        if not (isinstance(seconds, (int, float)) and 0 <= seconds <= LONGEST_SLEEP):
+            raise LessonError(f"lab.sleep takes how many seconds are to pass, a number from 0 to "
+                              f"{LONGEST_SLEEP:,} (a month), not {seconds!r}.")
         self.check()
         time.sleep(seconds)
 
     def check(self) -> None:
-        """LessonError when the lab was stopped or its broker is gone, or for another thread than a virtual
-        world's own.
-        """
+        """LessonError when the lab was stopped or its broker is gone, or for a thread of the other world."""
         if not self.proxy.running:
             raise LessonError("This lab was stopped; run the cell with start_lab() again.")
         self.choice.check_thread()

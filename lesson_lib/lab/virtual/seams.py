@@ -47,17 +47,26 @@ RANDOM = ("choice", "shuffle", "uniform", "random", "randint")
 _open: list[VirtualWorld] = []
 
 
-def enter() -> VirtualWorld:
-    """Open a virtual world. LessonError where one is open, and for a kafka-python with other seams than
-    those that we know.
-    """
-    if _open:
-        raise LessonError("A virtual world is open already; stop its lab first: lab.stop().")
+def check_client() -> None:
+    """LessonError for a kafka-python with other seams than those that we know."""
     text = "".join(map(inspect.getsource, SEAMS))
     if hashlib.blake2b(text.encode(), digest_size=8).hexdigest() != KNOWN_SEAMS:
         raise LessonError(f"The virtual world was made for kafka-python {KNOWN_VERSION}, and the inside of "
                           f"kafka-python {kafka.__version__} is another: install "
                           f"kafka-python=={KNOWN_VERSION}, or use start_lab(world='sockets').")
+
+
+def check_outside() -> None:
+    """LessonError in the thread of an open virtual world, for what is on sockets."""
+    if any(world.is_here() for world in _open):
+        raise LessonError("This client uses sockets and the time of the wall, and here a virtual world "
+                          "is open, where neither is: stop its lab with lab.stop(), then run the cell again.")
+
+
+def enter() -> VirtualWorld:
+    """Open a virtual world. LessonError where one is open."""
+    if _open:
+        raise LessonError("A virtual world is open already; stop its lab first: lab.stop().")
     world = VirtualWorld()
     _open.append(world)
     try:
@@ -70,8 +79,10 @@ def enter() -> VirtualWorld:
 
 def leave(world: VirtualWorld) -> None:
     """End what is left of the world, and put the real one back everywhere."""
-    world.close()
-    _open.remove(world)
+    try:
+        world.close()
+    finally:
+        _open.remove(world)
 
 
 def stand_ins(world: VirtualWorld) -> dict[ModuleType, dict[str, Callable[..., Any]]]:
@@ -121,8 +132,7 @@ def put_everywhere(world: VirtualWorld) -> None:
     choose = here(world, partial(connections.VirtualSelector, world), selectors.DefaultSelector)
     for client in (KafkaProducer, KafkaConsumer, KafkaAdminClient, selector.NetworkSelector):
         world.put(client, "DEFAULT_CONFIG", {**client.DEFAULT_CONFIG, "selector": choose})
-    world.put(NumberedTask, "numbers", itertools.count())
-    world.put(selector, "Task", NumberedTask)
+    number_tasks(world)
     # a set: which partition's batch goes first would differ from process to process
     drained = ClusterMetadata.partitions_for_broker
     world.put(ClusterMetadata, "partitions_for_broker",
@@ -136,22 +146,19 @@ def put_everywhere(world: VirtualWorld) -> None:
     world.put(selector.NetworkSelector, "run", guarded(world, selector.NetworkSelector.run, lambda net: net))
 
 
-class NumberedTask(selector.Task):
-    """A task of kafka-python's loop. Of two that are due at one moment the older goes first; kafka-python
-    leaves that to chance.
+def number_tasks(world: VirtualWorld) -> None:
+    """Of two tasks of kafka-python's loop that are due at one moment the older goes first; kafka-python
+    leaves that to chance. One that is older than the world, of a client on sockets, has no number.
     """
+    numbers, begin = itertools.count(1), selector.Task.__init__
 
-    numbers = itertools.count()
+    def begin_numbered(task: Any, coro: Any) -> None:
+        begin(task, coro)
+        task.number = next(numbers)
 
-    def __init__(self, coro: Any) -> None:
-        super().__init__(coro)
-        self._number = next(self.numbers)
-
-    def __lt__(self, other: NumberedTask) -> bool:
-        return self._number < other._number
-
-    def __hash__(self) -> int:
-        return self._number
+    world.put(selector.Task, "__init__", begin_numbered)
+    world.put(selector.Task, "__lt__",
+              lambda task, other: getattr(task, "number", 0) < getattr(other, "number", 0))
 
 
 def start_sender(world: VirtualWorld, sender: Sender) -> None:
@@ -168,9 +175,7 @@ def guarded(world: VirtualWorld, method: Callable[..., Any],
     def call(client: Any, *args: Any, **options: Any) -> Any:
         if isinstance(net_of(client)._selector, connections.VirtualSelector):
             world.check()
-        elif world.is_here():
-            raise LessonError("This client uses sockets and the time of the wall, and here a virtual world "
-                              "is open, where neither is: stop its lab with lab.stop(), then run the cell "
-                              "again.")
+        else:
+            check_outside()
         return method(client, *args, **options)
     return call

@@ -55,6 +55,7 @@ class VirtualWorld(asyncio.BaseEventLoop):
         self._queue: list[tuple[float, int, asyncio.Handle]] = []  # all that is to be called
         self._numbers = itertools.count()
         self._undo = ExitStack()
+        self._undo.callback(super().close)
 
     def put(self, home: Any, name: str, value: Any) -> None:
         """Put a value under a name of a module or class, until the world is closed."""
@@ -65,11 +66,14 @@ class VirtualWorld(asyncio.BaseEventLoop):
         setattr(home, name, value)
 
     def close(self) -> None:
-        """Let nobody wait here any more, end every thread, and take away what was put somewhere."""
-        super().close()
+        """End every thread and task, let nobody wait here any more, and take away what was put somewhere."""
         with self._undo:
             for thread in list(self.threads):
                 thread.abandon()
+            if late := asyncio.all_tasks(self):  # who was just being let in
+                for task in late:
+                    task.cancel()
+                self.run_until_complete(asyncio.wait(late))
 
     def is_here(self) -> bool:
         """Whether this code runs in the world: in its one thread, while it is open."""
@@ -250,6 +254,7 @@ class VirtualThread:
         elif isinstance(self._owner, Sender):
             self._owner._client._net._exception = LessonError(OVER)
             self._owner.force_close()
+            self._owner._accumulator.abort_batches(LessonError(OVER))  # else `__del__` would wait for them
 
 
 def turn_of_sender(sender: Sender) -> bool:

@@ -214,7 +214,7 @@ def test_bad_input(lab: Lab) -> None:
 @pytest.mark.parametrize(("arguments", "options", "sentence"), [
     ((3, 3), {"kinds": ALL_KINDS}, "about 12,167 schedules of at most 3 faults, more than most_runs=5,000. faults=2 has 1,519"),
     ((3, 2), {"most_runs": 10}, "about 19 schedules of at most 2 faults, more than most_runs=10. faults=1 has 7: take that, fewer"),
-    ((3, 1), {"most_runs": 6}, "about 7 schedules of at most 1 faults, more than most_runs=6. faults=0 has 1: take"),
+    ((3, 1), {"most_runs": 6}, "about 7 schedules of at most 1 fault, more than most_runs=6. faults=0 has 1: take"),
     ((2, 2), {"most_runs": 18, "transaction": "commit"}, "more than most_runs=18. faults=1 has"),
 ])
 def test_a_bound_that_is_too_large_is_refused_after_one_run(
@@ -235,6 +235,20 @@ def test_a_bound_that_turns_out_too_large_is_refused_too(lab: Lab) -> None:
     assert len(everything.histories) == 31
     with pytest.raises(LessonError, match="about 31 schedules of at most 2 faults, more than most_runs=30. faults=1 has 7"):
         every_schedule(lab, 3, 2, most_runs=30)
+
+
+def test_a_bound_far_too_large_is_refused_early_and_one_that_runs_out_is_walked(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each lost request makes a further one, so a bound of 99 would go on for ever; a delay makes none."""
+    monkeypatch.setattr(on_every_core, "CAN_FORK", False)
+    runs: list[Any] = []
+    run = Lab.run
+    monkeypatch.setattr(Lab, "run", lambda *args, **settings: runs.append(settings) or run(*args, **settings))
+    with pytest.raises(LessonError, match="about 7,423 schedules of at most 7 faults, more than most_runs=5,000. faults=6 has 2,815: take"):
+        every_schedule(lab, 3, 99)
+    assert len(runs) == 7
+    assert "every one of the 8 schedules of at most 99 faults" in " ".join(every_schedule(lab, 3, 99, kinds="delay 50").sentence.split())
+    retried_once = every_schedule(lab, 3, 99, kinds="lose ack", retries=1, idempotence=False)
+    assert len(retried_once.histories) == 27 and retried_once.anomaly_names == ["copy"]
 
 
 def test_a_kind_by_itself_or_twice_is_one_kind(lab: Lab) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import gc
+import subprocess
 import sys
 import threading
 import time
@@ -20,7 +21,7 @@ from lesson_lib.broker.embedded import EmbeddedBroker
 from lesson_lib.errors import LessonError
 from lesson_lib.lab import clients
 from lesson_lib.lab import lab as lab_module
-from lesson_lib.lab.choose_broker import VARIABLE, WORLD
+from lesson_lib.lab.choose_broker import VARIABLE, WORLD, find
 from lesson_lib.lab.lab import Lab, start_lab
 from lesson_lib.lab.virtual import seams
 from lesson_lib.lab.virtual.world import VirtualWorld
@@ -293,9 +294,45 @@ def refusal(*args: Any, **options: Any) -> str:
     (("127.0.0.1:9092",), {"world": "virtual"}, "reaches no other, so not '127.0.0.1:9092'"),
     (("compose",), {"world": "virtual"}, "reaches no other"),
     ((), {"world": "virtual", "version": "x"}, "'x'"),
+    *((("embedded",), {"world": world, "port": port}, f"whole number from 0 to 65535, 0 for any free one, not {port!r}")
+      for world in ("virtual", "sockets") for port in (-1, 70_000, "a", 1.5, True, None)),
 ])
-def test_bad_arguments(args: tuple[str, ...], options: dict[str, str], words: str) -> None:
+def test_bad_arguments(args: tuple[str, ...], options: dict[str, Any], words: str) -> None:
     assert words in refusal(*args, **options)
+
+
+@pytest.mark.parametrize("before", ["virtual", "sockets"])
+def test_what_is_refused_takes_nothing_away(before: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lab that was there goes on, whichever world it is in."""
+    lab = start_lab("embedded", world=before)
+    topic, producer = lab.topic("orders"), lab.producer()
+    for args, options in [((), {"world": "imaginary"}), (("compose",), {}), (("nonsense",), {}), (("127.0.0.1:1",), {}), ((17,), {}),
+                          (("embedded", "x"), {}), (("embedded", "0.9"), {"world": "virtual"}), (("embedded", "4.4", -1), {}),
+                          (("127.0.0.1:1",), {"world": "virtual"})]:
+        with pytest.raises(LessonError):
+            start_lab(*args, **options)
+    with monkeypatch.context() as patch, pytest.raises(LessonError, match="made for kafka-python"):
+        patch.setattr(seams, "KNOWN_SEAMS", "another")
+        start_lab(world="virtual")
+    assert producer.send(topic, b"m0").get(5).offset == 0
+    lab.stop()
+
+
+def test_a_broker_on_sockets_is_found_from_a_virtual_world(embedded: EmbeddedBroker) -> None:
+    start_lab(world="virtual")
+    lab = start_lab(embedded.address, world="sockets")
+    assert lab.choice.text == embedded.address and lab.run(1).told == {0: "ok"}
+    lab.stop()
+
+
+@pytest.mark.parametrize("world", ["virtual", "sockets"])
+@pytest.mark.parametrize("seconds", [float("nan"), float("inf"), -1, "x", None, 1e9])
+def test_a_sleep_that_is_none(world: str, seconds: Any) -> None:
+    lab = start_lab("embedded", world=world)
+    with pytest.raises(LessonError, match="a number from 0 to 2,678,400 .a month., not"):
+        lab.sleep(seconds)
+    lab.sleep(0)
+    lab.stop()
 
 
 def test_bad_variables(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -332,6 +369,24 @@ def test_no_way_out(lab: Lab, embedded: EmbeddedBroker) -> None:
         lab.producer(bootstrap_servers=embedded.address)
     with pytest.raises(LessonError, match="reaches no other"):
         start_lab(embedded, world="virtual")
+
+
+def test_a_lab_on_sockets_in_the_virtual_world() -> None:
+    """Which only one that was not started by `start_lab` can be."""
+    sockets = Lab(find("embedded", "4.4")())
+    topic, producer = sockets.topic("orders"), sockets.producer()
+    virtual = start_lab(world="virtual")
+    told: list[int] = []
+    elsewhere = threading.Thread(target=lambda: told.append(producer.send(topic, b"m0").get(10).offset))
+    elsewhere.start()
+    elsewhere.join()
+    for use in (lambda: sockets.run(1), lambda: sockets.topic("t"), lambda: sockets.log(topic), sockets.producer, sockets.stop,
+                lambda: producer.send(topic, b"m1"), lambda: sockets.sleep(0), lambda: sockets.consumer(topic), sockets.admin):
+        with pytest.raises(LessonError, match="uses sockets .*, and here a virtual world is open"):
+            use()
+    virtual.stop()
+    assert told == [0] and producer.send(topic, b"m1").get(10).offset == 1
+    sockets.stop()
 
 
 def test_clients_of_sockets_in_the_virtual_world(embedded: EmbeddedBroker) -> None:
@@ -373,6 +428,41 @@ def test_clients_of_a_virtual_world_outside_of_it() -> None:
     start = time.monotonic()
     by_hand.close()
     assert time.monotonic() - start < 5
+
+
+LEFT_OPEN = """import gc, sys
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
+from lesson_lib import start_lab
+lab = start_lab("embedded", world="virtual")
+topic, address = lab.topic("orders"), lab.address
+plain, shop = KafkaProducer(bootstrap_servers=address), KafkaProducer(bootstrap_servers=address, transactional_id="shop")
+shop.init_transactions()
+shop.begin_transaction()
+reader, admin = KafkaConsumer(topic, bootstrap_servers=address, group_id="readers"), KafkaAdminClient(bootstrap_servers=address)
+reader.poll(0)
+for producer in (plain, shop):
+    producer.partitions_for(topic)
+sent = [producer.send(topic, b"m0") for producer in (plain, shop)]
+lab.stop()
+for future in sent:
+    try:
+        future.get()
+    except Exception as error:
+        print(error, file=sys.stderr)
+if sys.argv[1] == "dropped":
+    del plain, shop, reader, admin, producer, sent, future
+    gc.collect()
+elif sys.argv[1] == "closed":
+    plain.close()
+    shop.close()
+"""
+
+
+@pytest.mark.parametrize("how", ["dropped", "closed", "left"])
+def test_clients_that_are_open_when_their_world_ends_print_nothing(how: str) -> None:
+    """Neither where Python drops them nor at the end of the process; a record that was waiting says why in one sentence."""
+    done = subprocess.run([sys.executable, "-c", LEFT_OPEN, how], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stderr == 2 * "This client belongs to a virtual world that is over; make a new one with the lab of now.\n"
 
 
 def test_an_interrupt_while_a_lab_starts_or_stops_leaves_no_world_open(monkeypatch: pytest.MonkeyPatch) -> None:
