@@ -29,7 +29,7 @@ progress() {
     while read -r word rest; do
         case "$word $rest" in
             Ignoring*) of=$((of - 1)) ;;
-            Collecting*) got=$((got + 1)) why="" name=${rest%% *} now="Fetching $got of $of: $name" ;;
+            Collecting*) got=$((got + 1)) why="" once="that is fixed" name=${rest%% *} now="Fetching $got of $of: $name" ;;
             Requirement*) got=$((got + 1)) ;;
             Downloading*) now="Fetching $got of $of: $name (${rest##*(}" ;;
             Installing*) now="Installing" ;;
