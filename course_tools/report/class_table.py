@@ -1,4 +1,6 @@
-"""Many copies as one table: learners down, items across, the most missed first; then why they were missed."""
+"""Many copies as one table: learners down, items across, the most missed first; then why they were missed,
+and what the class learned.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from course_tools.report.learned import learned
 from course_tools.report.markdown import SIGNS, code, table, text
 from course_tools.report.model import CopyReport, ItemResult, ItemState
 from lesson_lib.errors import LessonError
@@ -60,6 +63,7 @@ def class_table(reports: list[CopyReport]) -> str:
     headings = ("item", "wrong", "not attempted", "wrong answers", "ideas behind them")
     lines += ["", "## Most missed", *table(headings, list(_misses(rows, order)))]
     lines += ["", "## Ideas behind the misses", *table(("idea", "times", "where"), list(_ideas(rows)))]
+    lines += learned(reports)
     return "\n".join(lines) + "\n"
 
 

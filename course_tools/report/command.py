@@ -13,6 +13,7 @@ from typing import TextIO
 
 from course_tools.command_line import on_interrupt, write
 from course_tools.report import formats, markdown, wall
+from course_tools.report.anonymous import aliases, anonymous
 from course_tools.report.class_table import HandedInCopy, class_table, copies_in
 from course_tools.report.confined import Bounds
 from course_tools.report.copies import Checker, CheckStopped
@@ -43,9 +44,10 @@ def main(argv: list[str]) -> int:
         print(why, file=sys.stderr)
     checker = Checker(Bounds(**{name: getattr(options, name) for name in _BOUNDS}), options.execute)
     reports, written = {}, time.monotonic()
+    names = aliases(one.learner for one in todo)
     with on_interrupt(checker.stop):
         for number, report in _judged(todo, checker, options.jobs):
-            reports[number] = report
+            reports[number] = report = anonymous(report, names) if options.anonymous else report
             _say(f"{len(reports)} of {len(todo)}: {report.learner or report.notebook}")
             if time.monotonic() > written + _EVERY:
                 _write_files(_in_order(reports), options)
@@ -65,6 +67,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--class", dest="folder", type=Path, help="a folder with many copies: one table")
     parser.add_argument("--strict", action="store_true",
                         help="exit 1 also for anything wrong or not attempted")
+    parser.add_argument("--anonymous", action="store_true",
+                        help="numbers for names, and no words of learners: a report to publish")
     parser.add_argument("--no-execute", dest="execute", action="store_false",
                         help="judge the answers, do not run the copies")
     parser.add_argument("--output", type=Path, help="where the Markdown goes; without it, it is printed")

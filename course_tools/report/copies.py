@@ -6,13 +6,14 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from queue import Empty, LifoQueue
 from typing import Any
 
 from course_tools.report.confined import Bounds, Confined, ProcessEnded
 from course_tools.report.model import CopyReport, ItemResult, ItemState
+from lesson_lib.teach.concepts import sittings
 
 _LARGEST = 50 * 2**20  # bytes of a notebook
 _START = 60  # seconds for a process to be there
@@ -100,13 +101,14 @@ class Checker:
         was stopped on the way."""
         if self.stopped:
             raise CheckStopped
+        kept = kept_beside(path) if alone else {}
         try:
-            report = self.notebook(read(path), path.stem, learner, kept_beside(path) if alone else {})
+            report = self.notebook(read(path), path.stem, learner, kept)
         except NotANotebook as error:
             report = CopyReport(path.stem, learner, errors=(str(error),))
         if self.stopped:
             raise CheckStopped
-        return report
+        return replace(report, forms=sittings(kept))
 
     def notebook(self, notebook: dict[str, Any], name: str, learner: str = "",
                  kept: dict[str, Any] | None = None) -> CopyReport:

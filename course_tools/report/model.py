@@ -48,6 +48,7 @@ class CopyReport:
     errors: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
     code: dict[str, str] = field(default_factory=dict)  # the learner's functions, by item
+    forms: dict[str, dict[str, str]] = field(default_factory=dict)  # letters of the two forms, by sitting
 
     def count(self) -> dict[str, int]:
         """How many items there are of each state, all states named."""

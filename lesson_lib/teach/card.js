@@ -3,33 +3,7 @@
 // Where an answer goes: in a notebook through the wire to the kernel, on a page into the browser's own storage.
 (function (here, data) {
   const { make, page, style, wired } = window.lessonWire;
-  style("lesson-card-style", `
-.lesson-card, .lesson-card button { font-size: var(--jp-content-font-size1, 1em); line-height: 1.45; }
-.lesson-card button { display: block; box-sizing: border-box; width: 100%; min-height: 44px; margin: 6px 0; padding: 8px 12px;
-  font-family: inherit; text-align: left; color: inherit; background: transparent; cursor: pointer; border-radius: 4px;
-  border: 1px solid color-mix(in srgb, currentColor 60%, transparent); }
-.lesson-card button:hover { background: color-mix(in srgb, currentColor 9%, transparent); }
-.lesson-card button:focus-visible { outline: 3px solid #0072B2; outline-offset: 2px; }
-.lesson-card button[aria-pressed=true] { border: 2px solid currentColor; padding: 7px 11px; font-weight: 600;
-  background: color-mix(in srgb, currentColor 9%, transparent); }
-.lesson-card .lesson-key { display: inline-block; min-width: 1.6em; font-weight: 600; }
-.lesson-card .lesson-sure { display: flex; flex-wrap: wrap; gap: 0 8px; align-items: center; }
-.lesson-card .lesson-sure span { flex: 0 0 100%; margin-top: 6px; }
-.lesson-card .lesson-sure button { flex: 1 1 8em; width: auto; text-align: center; }
-.lesson-wait button { min-height: 44px; padding: 8px 12px; font: inherit; }
-.lesson-card .lesson-fold { border-color: transparent; }
-.lesson-card .lesson-fold::before { content: "▸"; content: "▸" / ""; display: inline-block; min-width: 1.6em; }
-.lesson-card .lesson-fold[aria-expanded=true]::before { content: "▾"; content: "▾" / ""; }
-.lesson-card [hidden], .lesson-reveal[hidden], .lesson-hint { display: none; }
-@media screen {
-  .lesson-reveal:has([data-seen=false]) > [data-outcome] { border-left-color: #56B4E9 !important; }
-  .lesson-reveal:has([data-seen=false]) .lesson-hint { display: inline; position: absolute; }
-  .lesson-reveal:has([data-seen=false]) .lesson-verdict { visibility: hidden; }
-}
-@media print {
-  .lesson-reveal[hidden], .lesson-card .lesson-body[hidden], .lesson-card ol[hidden] { display: block; }
-  .lesson-wait, .lesson-card button, .lesson-card .lesson-sure, .lesson-card details { display: none; }
-}`);
+  style("lesson-card-style", data.css);
   const place = `lesson-answer ${data.id}`, played = `lesson-played ${data.id}`;
   const kept = (key = place) => {
     try { return JSON.parse(localStorage.getItem(key)) ?? {}; } catch { return {}; }

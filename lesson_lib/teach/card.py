@@ -14,7 +14,7 @@ from html import escape
 from typing import NamedTuple
 
 from lesson_lib.teach.content import Question
-from lesson_lib.teach.kernel_link import script
+from lesson_lib.teach.kernel_link import script, source
 from lesson_lib.teach.message import Message, box
 from lesson_lib.text_table import inline_html
 
@@ -67,8 +67,8 @@ def card_html(item: Question, answered: LastAnswer, verdicts: Mapping[str, Messa
     body = (f'<div class="lesson-body"><p id="{name}"><strong>{title}</strong> {inline_html(item.text)}</p>'
             f'{_body(item, options)}</div>{line}<p class="lesson-asleep">Run this cell to answer.</p>')
     return box(body, colour, f'class="lesson-card" role="group" aria-labelledby="{name}"') + script(
-        "card.js", id=item.id, name=name, options=options, sures=sures, **answered._asdict(),
-        verdicts={key: said.html for key, said in verdicts.items()},
+        "card.js", css=source("card.css"), id=item.id, name=name, options=options, sures=sures,
+        **answered._asdict(), verdicts={key: said.html for key, said in verdicts.items()},
         then="Now run the next cell." if predicts else "",
         onPage="Now look at the run below." if predicts else "")
 
@@ -88,7 +88,7 @@ def reveal_html(item: Question, shown: str, lines: Mapping[str, Message], given:
     has one for each. Where the picture can be played, `card.js` keeps it back until the last event.
     """
     return f'<div class="lesson-reveal">{shown}</div>' + script(
-        "card.js", id=item.id, name=name_of(item), given=given, hint=HINT,
+        "card.js", css=source("card.css"), id=item.id, name=name_of(item), given=given, hint=HINT,
         lines={key: line.html for key, line in lines.items()})
 
 

@@ -22,11 +22,12 @@ from lesson_lib.teach.message import has_kernel, show_now
 def script(name: str, /, **data: Any) -> str:
     """The script of that name for the element before it, with its data."""
     told = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
-    return f"<script>{_source('kernel_link.js')}\n{_source(name)}(document.currentScript, {told});</script>"
+    return f"<script>{source('kernel_link.js')}\n{source(name)}(document.currentScript, {told});</script>"
 
 
 @cache
-def _source(name: str) -> str:
+def source(name: str) -> str:
+    """The text of a script or a style sheet of this room."""
     return resources.files("lesson_lib.teach").joinpath(name).read_text(encoding="utf-8").strip()
 
 

@@ -1,0 +1,174 @@
+"""Made-up classes whose gain is known, and a report that names nobody."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from course_tools.report import command, learned
+from course_tools.report.class_table import class_table
+from course_tools.report.learned import BothForms, gain, in_words, interval
+from course_tools.report.model import CopyReport
+from lesson_lib.teach.concepts import question_of, right_keys
+from lesson_lib.teach.lessons.concept_questions import CONCEPTS
+
+
+def answers(sitting: str, right: int, wrong: int = 0) -> dict[str, str]:
+    """So many right answers to the first questions, then so many wrong ones."""
+    found = {}
+    for number, concept in enumerate(CONCEPTS[:right + wrong]):
+        question = question_of(concept, sitting)
+        key = right_keys()[question.id]
+        found[concept.id] = key if number < right else next(k for k in question.keys if k != key)
+    return found
+
+
+def learner(name: str, **sittings: tuple[int, int]) -> CopyReport:
+    """A copy of somebody who had so many right and wrong in each sitting."""
+    return CopyReport("07-transactions", name, forms={sitting: answers(sitting, *numbers) for sitting, numbers in sittings.items()})
+
+
+def section(*reports: CopyReport) -> str:
+    """The section of a class."""
+    return "\n".join(learned.learned(reports))
+
+
+@pytest.mark.parametrize("name, before, after, said", [
+    ("all", (0, 12), (12, 0), "0 right before, 24 right after. Normalised gain +1.00 (95 % interval +1.00 to +1.00"),
+    ("none", (3, 9), (3, 9), "6 right before, 6 right after. Normalised gain +0.00 (95 % interval +0.00 to +0.00"),
+    ("half", (4, 8), (8, 4), "8 right before, 16 right after. Normalised gain +0.50 "),
+    ("worse", (6, 6), (3, 9), "12 right before, 6 right after. Normalised gain -0.50 "),
+    ("nothing to gain", (12, 0), (12, 0), "24 right before, 24 right after. All was right before, so there's no gain to measure."),
+])
+def test_two_alike(name: str, before: tuple[int, int], after: tuple[int, int], said: str) -> None:
+    words = section(*(learner(one, before=before, after=after) for one in ("ada", "bob")))
+    assert f"2 learners gave 24 answers in both forms: {said}" in words
+
+
+def test_the_gain_of_a_mixed_class_is_that_of_its_sums() -> None:
+    """Ada 2 to 8, Bob 6 to 9, Cy 4 to 4: 12 before, 21 after, of 36."""
+    words = section(learner("ada", before=(2, 10), after=(8, 4)), learner("bob", before=(6, 6), after=(9, 3)),
+                    learner("cy", before=(4, 8), after=(4, 8)))
+    assert "3 learners gave 36 answers in both forms: 12 right before, 21 right after. Normalised gain +0.38 " in words
+    low, high = interval([BothForms(12, 2, 8), BothForms(12, 6, 9), BothForms(12, 4, 4)]) or (9.0, 9.0)
+    assert 0 <= low < 9 / 24 < high <= 0.6
+
+
+def test_the_interval_is_the_same_each_time_and_narrows_with_the_class() -> None:
+    few = [BothForms(12, 2, 8), BothForms(12, 6, 9), BothForms(12, 4, 4)]
+    assert interval(few) == interval(few)
+    width = {len(some): high - low for some in (few, few * 10) for low, high in [interval(some) or (0.0, 0.0)]}
+    assert 0 < width[30] < width[3]
+
+
+def test_one_learner_has_a_gain_and_no_interval() -> None:
+    words = section(learner("ada", before=(6, 6), after=(9, 3)))
+    assert "1 learner gave 12 answers in both forms: 6 right before, 9 right after. Normalised gain +0.50 (too few learners for an interval)." in words
+
+
+def test_a_class_that_is_all_but_perfect_has_no_interval() -> None:
+    """Most classes drawn from it have nothing to gain."""
+    assert gain([BothForms(12, 12, 12), BothForms(12, 11, 12)]) == 1
+    assert interval([BothForms(12, 12, 12), BothForms(12, 11, 12)]) is None
+
+
+def test_whoever_answered_one_form_counts_there_and_in_no_gain() -> None:
+    words = section(learner("ada", before=(2, 10), after=(7, 5)), learner("bob", before=(12, 0)), learner("cy", after=(0, 12)),
+                    learner("dee"), learner("eve", later=(1, 0)))
+    assert "Learners who answered a form: 2 before, 2 after, 1 later." in words
+    assert "1 learner gave 12 answers in both forms: 2 right before, 7 right after. Normalised gain +0.50 " in words
+    row = next(line for line in words.splitlines() if line.startswith("| a retry never makes a copy"))
+    assert row.startswith("| a retry never makes a copy | 2 of 2 | 1 of 2 | 1 of 1 | 1 → 1 of 1 |  | ")
+
+
+def test_a_form_half_done_counts_as_far_as_it_goes() -> None:
+    words = section(learner("ada", before=(1, 3), after=(12, 0)), learner("bob", before=(0, 12), after=(2, 0)))
+    assert "2 learners gave 6 answers in both forms: 1 right before, 6 right after. Normalised gain +1.00 " in words
+
+
+def test_forms_that_do_not_meet_have_no_gain() -> None:
+    words = section(learner("ada", before=(2, 2)), learner("bob", after=(2, 2)))
+    assert "Nobody answered a question in both forms, so there's no gain to measure." in words and "Normalised" not in words
+    assert in_words([]).startswith("Nobody")
+
+
+def test_without_forms_it_says_where_they_are() -> None:
+    for words in (section(), section(learner("ada")), class_table([learner("ada")])):
+        assert learned.NONE in words and "| belief |" not in words
+
+
+def test_what_stayed_is_named_the_most_frequent_first() -> None:
+    concept = CONCEPTS[0]
+    ideas = {option.misconception: key for key in concept.after.keys if (option := concept.after.option(key)).misconception}
+    (belief, often), (other, once) = sorted(ideas.items(), key=lambda pair: pair[0] != concept.belief)
+    reports = [CopyReport("07", name, forms={"after": {concept.id: key}}) for name, key in zip("abc", (once, often, often), strict=True)]
+    row = next(line for line in section(*reports).splitlines() if line.startswith(f"| {concept.belief} "))
+    assert row.endswith(f"| {belief} (2), {other} (1) |")
+
+
+def test_several_copies_of_one_learner_are_one_learner() -> None:
+    words = section(learner("ada", before=(2, 10)), learner("ada", after=(7, 5)), learner("ada", before=(2, 10), after=(7, 5)))
+    assert "1 before, 1 after" in words and "1 learner gave 12 answers" in words
+
+
+# from folder to page
+
+SECRET = "wilhelmina"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, copies: Any) -> Path:
+    """Ada and Bob answered both forms on their cards; a third copy is no notebook, its `.progress` is bad; a fourth is hostile."""
+    for name, before, after in ((SECRET, 3, 9), ("bob", 6, 12)):
+        kept = {**{f"before.{c}": [{"answer": k}, {"answer": "a"}] for c, k in answers("before", before, 12 - before).items()},
+                **{f"after.{c}": [{"answer": k}] for c, k in answers("after", after, 12 - after).items()},
+                "after.finished": [{"on": "2026-11-29"}], "1.acks-0": [{"answer": "b"}]}
+        copies.write(tmp_path / "copies" / name / f"01-{name}.ipynb", copies.lesson(1, "wrong", f"raise RuntimeError('{name}')"))
+        copies.write(tmp_path / "copies" / name / f"{name}-07-transactions.ipynb", copies.lesson(7, "empty"))
+        copies.write(tmp_path / "copies" / name / ".progress" / "answers.json", {"version": 1, "answers": kept})
+    for name, kept in (("cy", "[]"), ("dee", json.dumps({"version": 1, "answers": {"before.retry": [{"answer": ["a"]}, {"answer": 5}],
+                                                                                  "after.retry": [{"answer": SECRET}], "later": 3}}))):
+        (tmp_path / "copies" / name / ".progress").mkdir(parents=True)
+        (tmp_path / "copies" / name / ".progress" / "answers.json").write_text(kept)
+        (tmp_path / "copies" / name / "07-transactions.ipynb").write_text("no notebook")
+    return tmp_path / "copies"
+
+
+def report_of(folder: Path, *options: str) -> tuple[int, str]:
+    """Everything that a report writes, and its status."""
+    files = [folder.parent / name for name in ("class.md", "class.json", "class.xml")]
+    named = [word for option, file in zip(("--output", "--json", "--junit"), files, strict=True) for word in (option, str(file))]
+    status = command.main(["--class", str(folder), "--no-execute", *named, *options])
+    return status, "\n".join(file.read_text(encoding="utf-8") for file in files)
+
+
+def test_answers_on_the_card_reach_the_class_table(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _, written = report_of(folder)
+    assert "2 learners gave 24 answers in both forms: 9 right before, 21 right after. Normalised gain +0.80 " in written
+    assert "Learners who answered a form: 2 before, 2 after, 0 later." in written
+    assert SECRET in written and SECRET in capsys.readouterr().err
+    assert "\n| cy | 0 | 0 | 0 |" in written and "The file isn't a notebook" in written
+
+
+def test_an_anonymous_report_names_nobody(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _, written = report_of(folder, "--anonymous")
+    said = capsys.readouterr()
+    for name in (SECRET, "bob"):
+        assert name not in written + said.out + said.err
+    assert "learner 1" in written and "learner 4" in written and "learner 2" in said.err
+    assert "2 learners gave 24 answers in both forms: 9 right before, 21 right after. Normalised gain +0.80 " in written
+    assert {one["learner"] for one in json.loads(written[written.index('{\n "version"'):written.index("<?xml")])["reports"]} == {
+        f"learner {number}" for number in range(1, 5)}
+
+
+def test_an_anonymous_report_has_no_words_of_a_learner(copies: Any, tmp_path: Path) -> None:
+    copies.write(tmp_path / "copies" / "ada" / "02-ada.ipynb", copies.notebook(
+        'task = exercise("2.two-copies")\ntask.check("by ada")', 'task = exercise("2.own-rule")\n\ndef ada(batch, memory):\n    return True\n\n'
+        'task.check(ada)', 'asked = question("2.lost-ack")\nasked.answer("b")'))
+    _, named = report_of(tmp_path / "copies")
+    assert "by ada" in named and "def ada" in named
+    _, written = report_of(tmp_path / "copies", "--anonymous")
+    assert "ada" not in written.lower() and "2.own-rule" in written and '"answer": "b"' in written
