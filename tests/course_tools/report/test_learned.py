@@ -66,7 +66,8 @@ def test_the_interval_is_the_same_each_time_and_narrows_with_the_class() -> None
 
 def test_one_learner_has_a_gain_and_no_interval() -> None:
     words = section(learner("ada", before=(6, 6), after=(9, 3)))
-    assert "1 learner gave 12 answers in both forms: 6 right before, 9 right after. Normalised gain +0.50 (too few learners for an interval)." in words
+    assert "1 learner gave 12 answers in both forms: 6 right before, 9 right after. Normalised gain +0.50 " in words
+    assert "(too few learners for an interval)." in words
 
 
 def test_a_class_that_is_all_but_perfect_has_no_interval() -> None:
@@ -129,8 +130,8 @@ def folder(tmp_path: Path, copies: Any) -> Path:
         copies.write(tmp_path / "copies" / name / f"01-{name}.ipynb", copies.lesson(1, "wrong", f"raise RuntimeError('{name}')"))
         copies.write(tmp_path / "copies" / name / f"{name}-07-transactions.ipynb", copies.lesson(7, "empty"))
         copies.write(tmp_path / "copies" / name / ".progress" / "answers.json", {"version": 1, "answers": kept})
-    for name, kept in (("cy", "[]"), ("dee", json.dumps({"version": 1, "answers": {"before.retry": [{"answer": ["a"]}, {"answer": 5}],
-                                                                                  "after.retry": [{"answer": SECRET}], "later": 3}}))):
+    hostile = {"before.retry": [{"answer": ["a"]}, {"answer": 5}], "after.retry": [{"answer": SECRET}], "later": 3}
+    for name, kept in (("cy", "[]"), ("dee", json.dumps({"version": 1, "answers": hostile}))):
         (tmp_path / "copies" / name / ".progress").mkdir(parents=True)
         (tmp_path / "copies" / name / ".progress" / "answers.json").write_text(kept)
         (tmp_path / "copies" / name / "07-transactions.ipynb").write_text("no notebook")
@@ -166,8 +167,9 @@ def test_an_anonymous_report_names_nobody(folder: Path, capsys: pytest.CaptureFi
 
 def test_an_anonymous_report_has_no_words_of_a_learner(copies: Any, tmp_path: Path) -> None:
     copies.write(tmp_path / "copies" / "ada" / "02-ada.ipynb", copies.notebook(
-        'task = exercise("2.two-copies")\ntask.check("by ada")', 'task = exercise("2.own-rule")\n\ndef ada(batch, memory):\n    return True\n\n'
-        'task.check(ada)', 'asked = question("2.lost-ack")\nasked.answer("b")'))
+        'task = exercise("2.two-copies")\ntask.check("by ada")',
+        'task = exercise("2.own-rule")\n\ndef ada(batch, memory):\n    return True\n\ntask.check(ada)',
+        'asked = question("2.lost-ack")\nasked.answer("b")'))
     _, named = report_of(tmp_path / "copies")
     assert "by ada" in named and "def ada" in named
     _, written = report_of(tmp_path / "copies", "--anonymous")
