@@ -26,7 +26,6 @@ class Aiokafka(ClientDriver):
         self.version = version("aiokafka")
 
     def send(self, plan: SendPlan) -> list[str]:
-        """See `ClientDriver`."""
         logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
         return asyncio.run(self._send(plan))
 

@@ -29,7 +29,6 @@ class Java(ClientDriver):
                                          text=True, bufsize=1)
 
     def send(self, plan: SendPlan) -> list[str]:
-        """See `ClientDriver`."""
         print(plan.address, plan.topic, ",".join(map(str, plan.bursts)), word(plan.idempotence),
               word(plan.in_flight), plan.delivery_timeout_ms, plan.request_timeout_ms,
               file=self._process.stdin, flush=True)

@@ -28,7 +28,6 @@ class KafkaPython(ClientDriver):
         self.version = version("kafka-python")
 
     def send(self, plan: SendPlan) -> list[str]:
-        """See `ClientDriver`."""
         try:
             producer = LabProducer(Recording, lambda: None, bootstrap_servers=plan.address, **QUICK,
                                    **plan.settings(NAMES))

@@ -35,7 +35,6 @@ class Librdkafka(ClientDriver):
         self.version = confluent_kafka.libversion()[0]
 
     def send(self, plan: SendPlan) -> list[str]:
-        """See `ClientDriver`."""
         settings = {**QUICK, **plan.settings(NAMES), "bootstrap.servers": plan.address,
                     "socket.timeout.ms": plan.request_timeout_ms, "error_cb": lambda error: None,
                     "logger": quiet()}

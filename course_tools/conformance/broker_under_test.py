@@ -127,7 +127,6 @@ class BrokerUnderTest:
         return topic
 
     def close(self) -> None:
-        """Close the connection."""
         self.client.close()
 
     def _plays(self, scripts: Sequence[Script]) -> list[PlayedScript]:

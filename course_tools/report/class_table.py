@@ -52,7 +52,6 @@ def _learner(path: Path) -> str:
 
 
 def class_table(reports: list[CopyReport]) -> str:
-    """The table as Markdown."""
     learners = sorted({report.learner for report in reports})
     rows = {name: _results([r for r in reports if r.learner == name]) for name in learners}
     order = _most_missed(rows)
@@ -68,7 +67,6 @@ def class_table(reports: list[CopyReport]) -> str:
 
 
 def legend() -> str:
-    """What the signs mean."""
     return ", ".join(f"{sign} {state}" for state, sign in SIGNS.items()) + "."
 
 

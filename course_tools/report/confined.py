@@ -138,7 +138,6 @@ class Confined:
 
     @property
     def runs(self) -> bool:
-        """Whether it has not ended."""
         return self._process.poll() is None
 
     def close(self) -> None:

@@ -227,7 +227,6 @@ def _errors(ran: CellsRun, head: dict[str, Any]) -> Iterator[str]:
 
 
 def _why(ended: ProcessEnded, cell: int, bounds: Bounds, over: bool) -> str:
-    """Why a run ended before its end."""
     place = f"code cell {cell + 1}" if cell >= 0 else "its start"
     if over:
         return f"Its run did not end within {bounds.run:g} seconds."

@@ -24,12 +24,10 @@ def report(one: CopyReport) -> str:
 
 
 def title(one: CopyReport) -> str:
-    """Notebook and learner in one line."""
     return text(f"{one.learner}: {one.notebook}" if one.learner else one.notebook)
 
 
 def counts(one: CopyReport) -> str:
-    """The figures in one line."""
     figures = [f"{number} {state}" for state, number in one.count().items()]
     return f"{', '.join(figures)}, of {len(one.results)}.\n"
 
@@ -61,6 +59,5 @@ def code(source: str, longest: int = 80) -> str:
 
 
 def fenced(source: str) -> str:
-    """Source as a block."""
     fence = "`" * max(3, 1 + max(map(len, re.findall("`+", source)), default=0))
     return f"{fence}python\n{shown(source).rstrip()}\n{fence}"

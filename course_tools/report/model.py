@@ -61,7 +61,6 @@ class CopyReport:
         return bool(self.results) and all(result.state == ItemState.RIGHT for result in self.results)
 
     def as_dict(self) -> dict[str, Any]:
-        """The same for JSON."""
         return {**asdict(self), "counts": self.count()}
 
 

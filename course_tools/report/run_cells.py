@@ -58,7 +58,6 @@ class NotebookShell(InteractiveShell):
         """`%matplotlib inline`."""
 
     def ask_exit(self) -> None:
-        """`exit` and `quit`."""
         sys.exit(0)
 
 

@@ -46,7 +46,6 @@ class StoredBatch:
 
     @property
     def last_offset(self) -> int:
-        """Offset of the last record."""
         return self.base_offset + self.batch.record_count - 1
 
 
@@ -225,7 +224,6 @@ class PartitionLog:
         return tuple(sorted(self.producers.items()))
 
     def recall(self, memory: Any) -> None:
-        """Remember that."""
         self.producers = dict(memory)
 
     def forget_idle_ids(self, now: int, expiration_ms: int = PRODUCER_ID_EXPIRATION_MS) -> list[int]:

@@ -124,7 +124,6 @@ class BatchMetadata:
 
     @property
     def last_offset(self) -> int:
-        """Offset of its last record."""
         return self.base_offset + decrement_sequence(self.last_sequence, self.first_sequence)
 
 

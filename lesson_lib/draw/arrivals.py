@@ -187,7 +187,6 @@ def _arrives(event: Event) -> bool:
 
 
 def arrival_panels(views: Sequence[RunView], telling: Telling) -> list[ArrivalsPanel]:
-    """A panel for each run."""
     return [ArrivalsPanel(view, telling.steps(n)) for n, view in enumerate(views)]
 
 
@@ -217,7 +216,6 @@ class ArrivalsPanel:
         return ()
 
     def _place_rows(self) -> None:
-        """From the top downward."""
         y, spans = 0.0, [(FORGOTTEN, EARLY) if self.long else _span(row) for row in self.rows]
         heights = _heights(spans, bool(self.chart.happenings))
         for row, tall, (low, high) in zip(self.rows, heights, spans, strict=True):

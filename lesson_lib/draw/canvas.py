@@ -175,20 +175,16 @@ class Canvas:
         self.marks: list[Mark] = []
 
     def text(self, x: float, y: float, text: str, **look: Any) -> None:
-        """Write at (x, y)."""
         if text:
             self.marks.append(Text(x, self.top + y, text, event=self.event, **look))
 
     def line(self, points: Sequence[Point], **look: Any) -> None:
-        """A line through the points."""
         self.marks.append(Line(self._below_top(points), event=self.event, **look))
 
     def polygon(self, points: Sequence[Point], *, fill: str | None, **look: Any) -> None:
-        """A closed shape."""
         self.marks.append(Polygon(self._below_top(points), fill, event=self.event, **look))
 
     def box(self, x: float, y: float, width: float, height: float, **look: Any) -> None:
-        """A rectangle with its upper left corner at (x, y)."""
         self.marks.append(Box(x, self.top + y, width, height, event=self.event, **look))
 
     def _below_top(self, points: Sequence[Point]) -> list[Point]:
@@ -215,7 +211,6 @@ def _in_layers(marks: Sequence[Mark]) -> str:
 
 
 def _element(mark: Mark) -> str:
-    """One mark as an element."""
     match mark:
         case Text():
             return _text(mark)

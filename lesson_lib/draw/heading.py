@@ -142,7 +142,6 @@ class LastLines:
         self.height = 6 + len(self.lines) * line_height(NORMAL)
 
     def draw(self, canvas: Canvas) -> None:
-        """Write it."""
         for n, line in enumerate(self.lines):
             canvas.text(MARGIN, 9 + n * line_height(NORMAL), line, size=NORMAL, bold=True, align="left")
 

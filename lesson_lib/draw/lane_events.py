@@ -25,7 +25,6 @@ AFTER_ALL, CELLS_AFTER_ALL = 900, 899   # ranks at the end: batches without a re
 
 
 def row_of_log(key: TopicPartition | None) -> str:
-    """The row of a partition's log."""
     return f"log {key[0]} {key[1]}" if key else ""
 
 
@@ -48,7 +47,6 @@ class LaneEvents:
         self.at_the_end = [*self._told_nothing(), *self._cells_of_others()]
 
     def everything(self) -> Iterator[tuple[TimePlace, RowMark]]:
-        """Every mark with its place."""
         for index, row_marks in self.row_marks.items():
             yield from ((self.places[index], mark) for mark in row_marks)
         yield from self.at_the_end
@@ -224,7 +222,6 @@ def _group_of(event: Event) -> str:
 
 
 def _room(track: str, text: str) -> Iterator[RowMark]:
-    """As much room as a text takes."""
     half = text_width(text) / 2 + 3
     yield from [RowMark(track, half, half)] * bool(text)
 

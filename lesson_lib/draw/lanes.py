@@ -112,7 +112,6 @@ class LanesPanel:
         return self.x(fact), 0.0, self.x(fact), self.height
 
     def lane(self, name: str) -> float:
-        """The line of a lane."""
         return self.y(name, BROKER / 2 if name == "broker" else MIDDLE)
 
     def draw(self, canvas: Canvas) -> None:

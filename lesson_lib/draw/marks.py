@@ -99,7 +99,6 @@ def cross_points(x: float, y: float, r: float, thick: float) -> list[Point]:
 
 
 def circle(x: float, y: float, r: float) -> list[Point]:
-    """The points of a circle."""
     return [(x + r * dx, y + r * dy) for dx, dy in _CIRCLE]
 
 
@@ -157,7 +156,6 @@ def log_cell(canvas: Canvas, x: float, y: float, half: float, high: float, text:
 
 
 def cell_width(text: str) -> float:
-    """Pixels of a log's cell."""
     return text_width(text) + 12
 
 
@@ -225,7 +223,6 @@ class MessageArrow:
 
     @property
     def words_at(self) -> Point:
-        """Where its words stand."""
         (x, y), (to_x, to_y) = self.start, self.tip
         if self.what == "drop":
             return self.tip

@@ -79,7 +79,6 @@ class Picture:
 
     @property
     def surprises(self) -> tuple[int, ...]:
-        """The steps at which something goes otherwise than planned."""
         return self.playing.surprises if self.playing else ()
 
     def before_the_fault(self) -> Picture:

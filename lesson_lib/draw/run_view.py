@@ -62,7 +62,6 @@ def _stored(entry: ProducerStateEntry | None, batch: Batch, end: int, version: K
 
 
 def memory_key(send: Event) -> MemoryKey:
-    """Whose memory it is."""
     return send.topic, send.partition, send.producer_id
 
 
@@ -133,7 +132,6 @@ class EventInContext:
 
 
 def shape_of(what: str, error: ErrorCode) -> str:
-    """Which mark a verdict gets."""
     return "fenced" if what == "refused" and error in _FENCES else what
 
 
@@ -173,11 +171,9 @@ class RunView:
         return self._by_number.get(event.partition) if not event.topic else None
 
     def cell_at(self, event: Event, offset: int | None) -> LogCell | None:
-        """The cell of that log at an offset."""
         return self._cells.get((self.log_of(event), offset))
 
     def is_aborted(self, fact: EventInContext) -> bool:
-        """Whether the batch is of a transaction that was aborted."""
         cell = self.cell_at(fact.send, fact.event.offset)
         return cell is not None and cell.txn == "aborted"
 

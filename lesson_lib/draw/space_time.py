@@ -277,7 +277,6 @@ class LogColumn:
         return 20.0 + more if _in_log(fact) else 0.0
 
     def draw_head(self, canvas: Canvas, bottom: float, name: str) -> None:
-        """The column's name and its spine."""
         canvas.text(self.x, 12, name, bold=True)
         canvas.line([(self.x, HEAD), (self.x, bottom)], colour=style.BAND, width=3, layer=1)
 

@@ -38,7 +38,6 @@ class RunByBatch:
             self.reads[event.batch][event.lane] += 1
 
     def values(self, batch: int) -> tuple[str, ...]:
-        """The values of its records."""
         return self.attempts[batch][0].send.values
 
     def sent(self) -> dict[tuple[object, ...], int]:

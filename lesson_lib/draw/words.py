@@ -266,7 +266,6 @@ class Telling:
         return len(self.order) - 1 if self.order else None
 
     def steps(self, run: int) -> dict[int, int]:
-        """The step of each event of a run."""
         return {fact.index: n for n, step in enumerate(self.order) for number, fact in step if number == run}
 
     def clock(self, run: int) -> dict[int, int]:
@@ -284,7 +283,6 @@ class Telling:
         return tuple(found)
 
     def surprises(self) -> tuple[int, ...]:
-        """The steps at which something goes otherwise than planned."""
         return tuple(n for n, step in enumerate(self.order) if any(fact.surprising for _, fact in step))
 
 

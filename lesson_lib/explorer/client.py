@@ -67,7 +67,6 @@ class ExploredClient:
 
     @cached_property
     def settings(self) -> ProducerSettings:
-        """Those of the producer."""
         return ProducerSettings(self.idempotence, in_flight=self.in_flight)
 
     def start(self) -> ClientState:

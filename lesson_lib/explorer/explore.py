@@ -58,7 +58,6 @@ class RunEnd:
 
     @property
     def words(self) -> str:
-        """Logs and reports."""
         logs = " | ".join(" ".join(log) or "empty" for log in self.logs)
         return f"log{'s' * (len(self.logs) > 1)}: {logs}; told: {' '.join(self.told)}"
 

@@ -98,7 +98,6 @@ class Interned(list[Any]):
         self.numbers: dict[Hashable, int] = {}
 
     def number(self, value: Hashable) -> int:
-        """The number of a value."""
         number = self.numbers.setdefault(value, len(self))  # hashed once: that costs more than all the rest
         if number == len(self):
             self.append(value)

@@ -43,7 +43,6 @@ class Replay:
         self.late: list[tuple[Connection, list[ProduceRequest]]] = []
 
     def walk(self, start: SearchState, path: Steps) -> None:
-        """Every step from the start on."""
         before = start
         for step, after in ((step, SearchState(*after)) for step, after in path):
             self._take(step, before, after)

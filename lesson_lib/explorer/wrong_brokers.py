@@ -61,7 +61,6 @@ class DedupeByContent(PartitionLog):
         return Appended(self.batches[-1].base_offset)
 
     def memory(self) -> Hashable:
-        """None."""
         return ()
 
 
@@ -96,16 +95,13 @@ class BufferAndSort(PartitionLog):
         self.kept = []
 
     def fail_over(self) -> None:
-        """What was kept is lost, and was promised."""
         super().fail_over()
         self.kept = []
 
     def memory(self) -> Hashable:
-        """And what is kept."""
         return super().memory(), tuple(self.kept)
 
     def recall(self, memory: Any) -> None:
-        """Remember that."""
         producers, kept = memory
         super().recall(producers)
         self.kept = list(kept)

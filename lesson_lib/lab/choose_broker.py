@@ -54,7 +54,6 @@ class Choice:
 
     @property
     def is_virtual(self) -> bool:
-        """Whether it is in a virtual world."""
         return bool(self.suffix)
 
     @property

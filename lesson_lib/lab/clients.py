@@ -291,7 +291,6 @@ class ClientLog(logging.Handler):
         self._before = (self._logger.propagate, self._logger.level)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep one line."""
         self.lines.append(f"{record.levelname:<7} {record.name}: {record.getMessage()}")
 
     def open(self) -> None:

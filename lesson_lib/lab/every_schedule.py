@@ -181,7 +181,6 @@ class AskedScript(FaultScript):
         self.asked: list[tuple[int, str]] = []
 
     def at(self, attempt: int, api: str = "") -> Fault:
-        """As the script says."""
         self.asked.append((attempt, api))
         return super().at(attempt, api)
 

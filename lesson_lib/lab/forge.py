@@ -72,7 +72,6 @@ class MemoryRow:
 
     @property
     def cells(self) -> tuple[str, ...]:
-        """The row in words."""
         opened = "none open" if self.txn_start_offset < 0 else str(self.txn_start_offset)
         last = "none in this epoch" if self.last_sequence < 0 else str(self.last_sequence)
         return (str(self.producer_id), str(self.epoch), last, opened)
@@ -123,8 +122,6 @@ class ToyBench:
 
 @dataclass
 class BrokerBench:
-    """A bench on one partition of a broker."""
-
     client: RawClient
     topic: str
     partition: int = 0

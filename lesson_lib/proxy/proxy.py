@@ -494,7 +494,6 @@ class Upstream:
             pass
 
     def close(self) -> None:
-        """Hang up."""
         if self._streams is not None:
             self._streams[1].transport.abort()
             self._streams = None

@@ -200,7 +200,6 @@ class BatchSent:
 
     @property
     def partition(self) -> TopicPartition:
-        """Where it should go."""
         return self.event.topic, self.event.partition
 
 
@@ -313,7 +312,6 @@ class Recording:
     # what becomes of a batch
 
     def send(self, client_id: str, conn: int, key: BatchKey, records: bytes) -> BatchSent:
-        """A batch was sent."""
         batch, header = self.book.sent(client_id, key, records), read_header(records)
         self.attempts += 1
         self._introduce(client_id)

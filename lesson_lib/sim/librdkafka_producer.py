@@ -178,7 +178,6 @@ class IdempotentLibrdkafkaProducer(LibrdkafkaProducer):
                 self.first.get(partition), draining, uncertain, self.raising, self.fatal)
 
     def recall(self, partition: int, memory: tuple[Any, ...], unanswered: list[ProducerBatch]) -> None:
-        """Remember it again."""
         acked, failed, first, draining, uncertain, self.raising, self.fatal = memory
         self.next_ack[partition], self.next_error[partition] = acked, failed
         self.first |= {} if first is None else {partition: first}

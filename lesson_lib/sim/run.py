@@ -76,7 +76,6 @@ def simulate(values_or_count: int | Sequence[str] = 3, *, idempotence: bool = Tr
 
 
 def client_of(client: str, idempotence: bool) -> type[Producer]:
-    """The producer that behaves as that client."""
     if client not in CLIENTS:
         raise LessonError(f"There is no simulated client {client!r}; choose one of: {', '.join(CLIENTS)}.")
     return CLIENTS[client][bool(idempotence)]

@@ -194,11 +194,9 @@ class Sender(ProducerHost, Caller):
     # what the producer wants from the world
 
     def new_producer_id(self) -> tuple[int, int]:
-        """A producer id and its epoch."""
         return self.new_id(self.lane)
 
     def told(self, batch: ProducerBatch, what: str, offset: int | None, error: ErrorCode, note: str) -> None:
-        """The application learns how a batch ended."""
         self.expiries.pop(batch).cancel()
         self.world.record(Kind.REPORT, what, lane=self.lane, batch=batch.number, values=batch.values,
                           partition=batch.partition, offset=offset, error=error, note=note)
@@ -217,5 +215,4 @@ class Sender(ProducerHost, Caller):
                 return
 
     def happened(self, kind: Kind, what: str, **fields: Any) -> None:
-        """Write it down."""
         self.world.record(kind, what, lane=self.lane, **fields)

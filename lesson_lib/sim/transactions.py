@@ -222,7 +222,6 @@ class TransactionalSession(IdempotentSession):
 
     @property
     def producer(self) -> TransactionalProducer:
-        """The client of this process."""
         assert isinstance(self.sender.producer, TransactionalProducer)
         return self.sender.producer
 

@@ -73,7 +73,6 @@ class Option:
         return self.text if self.text[-1] in ".?!" else f"{self.text}."
 
     def is_true(self, *runs: History) -> bool:
-        """Whether the option describes the runs."""
         return self.holds if isinstance(self.holds, bool) else bool(self.holds(*runs))
 
     def contradiction(self, *runs: History) -> str:
@@ -107,7 +106,6 @@ class Question:
         return "abcd"[:len(self.options)]
 
     def option(self, key: str) -> Option:
-        """The option with that letter."""
         return self.options[self.keys.index(key)]
 
     def truth(self, *runs: History) -> str:

@@ -138,7 +138,6 @@ class Playground(SelfShowing):
         return f"{self.call}\n\n{self.message().picture}"
 
     def rich(self) -> str:
-        """The picture, to be pressed."""
         return playground_html(self.scenario, self.run, self.faults, self.name)
 
     def show(self) -> None:

@@ -30,7 +30,6 @@ class Forged(Scenario):
     batches: tuple[Numbers, ...] = ()
 
     def run(self, **changes: Any) -> History:
-        """Hand all of them to an empty log, one after the other."""
         bench = forge(PartitionLog())
         for numbers in self.batches:
             bench.send(*numbers)
@@ -53,7 +52,6 @@ class Explored(Scenario):
     end: int = 0
 
     def run(self, **changes: Any) -> History:
-        """Explore, and tell how it comes to that end."""
         found = explore(**{**self.arguments, **changes})
         return found.history(found.outcomes[self.end])
 
@@ -70,7 +68,6 @@ class OwnRule(Scenario):
     """
 
     def run(self, **changes: Any) -> History:
-        """The run with that rule."""
         return Scenario.run(self, rule=rule_of_many(), **changes)
 
     def __str__(self) -> str:
@@ -87,7 +84,6 @@ class Story(Scenario):
     lines: tuple[str, ...] = ()
 
     def run(self, **changes: Any) -> History:
-        """Play it from the start."""
         kafka = Transactions(**{**self.settings, **changes})
         exec("\n".join(self.lines), {"kafka": kafka})  # the author's own lines, as a cell would run them
         return kafka.history()

@@ -63,7 +63,6 @@ def add_partitions(transactional_id: str, producer_id: int, producer_epoch: int,
 
 
 def end_txn(transactional_id: str, producer_id: int, producer_epoch: int, *, commit: bool) -> Any:
-    """Commit or abort."""
     return request("EndTxn", committed=commit, **_of((transactional_id, producer_id, producer_epoch)))
 
 
@@ -200,7 +199,6 @@ class RawClient:
         return bytes(data)
 
     def close(self) -> None:
-        """Close the connection."""
         self._socket.close()
 
     def __enter__(self) -> RawClient:

@@ -125,7 +125,6 @@ class ServerThread(Server):
 
     @property
     def running(self) -> bool:
-        """Whether the thread is there and serving."""
         return self._thread is not None and self._thread.is_alive()
 
     def _start(self) -> None:
@@ -207,7 +206,6 @@ class Served:
 
     @property
     def port(self) -> int:
-        """The port it listens on."""
         return self._server.port
 
     @property

@@ -69,7 +69,6 @@ class End:
             self.receive(data)
 
     def receive(self, data: bytes | None) -> None:
-        """Let it be read."""
         self.reader.feed_eof() if data is None else self.reader.feed_data(data)
         self.readable = True
         if self.selector and self.selector.sleeper:
@@ -100,7 +99,6 @@ class End:
         return self.closed or self.reader._eof
 
     def close(self) -> None:
-        """Hang up."""
         if not self.closed and hasattr(self, "other"):
             self.transmit(None)
         self.closed = self.readable = True  # it reads the end
@@ -154,7 +152,6 @@ class VirtualSelector(selectors.SelectSelector):
         self._world = world
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
-        """As a selector does."""
         fileobj.selector = self
         return super().register(fileobj, events, data)
 

@@ -34,11 +34,9 @@ class ValueTask(Task):
 
     @property
     def wanted(self) -> str:
-        """What to hand in."""
         return f"Put {self.expects} in place of the dots."
 
     def judge(self, answer: Any, **settings: Any) -> Message:
-        """Compare with the run."""
         run = self.scenario.run()
         truth = self.truth(run)
         if isinstance(truth, list) and isinstance(answer, (list, tuple)):
@@ -67,7 +65,6 @@ class BoundTask(Task):
 
     @property
     def wanted(self) -> str:
-        """What to hand in."""
         return 'Put numbers in place of the dots: {"batches": ..., "in_flight": ..., "faults": ...}.'
 
     def judge(self, answer: Any, **settings: Any) -> Message:
@@ -101,7 +98,6 @@ class TaskWithFunction(Task):
 
     @property
     def wanted(self) -> str:
-        """What to hand in."""
         return f"Hand in your function itself: task.check({self.name})."
 
     def judge(self, answer: Any, **settings: Any) -> Message:
@@ -112,7 +108,6 @@ class TaskWithFunction(Task):
         return self.judge_function(answer)
 
     def judge_function(self, function: Callable[..., Any]) -> Message:
-        """What its calls show."""
         raise NotImplementedError
 
 
@@ -125,7 +120,6 @@ class FunctionTask(TaskWithFunction):
     show: Callable[[Any], str] = repr
 
     def judge_function(self, function: Callable[..., Any]) -> Message:
-        """Call it on each input."""
         for value in self.inputs():
             got, expected = bounded.call(function, value), self.truth(value)
             if got is None or got is ...:

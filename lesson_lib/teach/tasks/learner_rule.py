@@ -113,7 +113,6 @@ class LearnerBroker(PartitionLog):
         return _frozen(self.remembered) if self.remembered else b""
 
     def recall(self, memory: Any) -> None:
-        """Remember that."""
         self.remembered = pickle.loads(memory) if memory else {}
 
 

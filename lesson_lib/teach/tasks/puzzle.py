@@ -48,7 +48,6 @@ class ScriptTask(Task):
 
     @property
     def wanted(self) -> str:
-        """What to hand in."""
         return 'Put a fault script in place of the dots, such as {9: "lose ack"}; {} means no fault.'
 
     def script_of(self, answer: Any, settings: Mapping[str, Any]) -> FaultScript:

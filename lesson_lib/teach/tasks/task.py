@@ -165,11 +165,9 @@ class Exercise(SelfShowing):
         return Message(Outcome.INFO, f"One solution. {self.task.explanation}", code=self.task.solution)
 
     def plain(self) -> str:
-        """The task as text."""
         return f"Exercise {self.task.id}: {self.task.asked}".replace("`", "")
 
     def rich(self) -> str:
-        """The same as HTML."""
         return box(f"<strong>Exercise {self.task.id}.</strong> {inline_html(self.task.asked)}", "#CC79A7")
 
 
