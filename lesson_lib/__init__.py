@@ -41,6 +41,7 @@ _HOMES = {
     "exercise": "teach.tasks.task", "as_rule": "teach.tasks.learner_rule", "own_rule": "teach.own_rule",
     "progress": "teach.progress", "misconception_map": "teach.progress",
     "before": "teach.concepts", "afterwards": "teach.concepts", "playground": "teach.playground",
+    "hand_in": "teach.hand_in",
     "start_lab": "lab", "forge": "lab.forge", "fetch_batches": "lab.forge",
     "explain_header": "lab.header_table",
     "measure_cost": "lab.cost", "measure_distance": "lab.cost",

@@ -34,10 +34,11 @@ STOP_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class KafkaProcess:
-    """One Apache Kafka on `port`; `state` is the folder that holds a folder for each port."""
+    """One Apache Kafka on `port` of `host`, an address of this machine; `state` has a folder a port."""
 
     port: int
     state: Path = STATE
+    host: str = HOST
 
     @property
     def folder(self) -> Path:
@@ -52,7 +53,7 @@ class KafkaProcess:
     @property
     def address(self) -> str:
         """`host:port`, for `bootstrap_servers`."""
-        return f"{HOST}:{self.port}"
+        return f"{self.host}:{self.port}"
 
     def pid(self) -> int | None:
         """The process id while it runs; None when it does not."""
@@ -71,8 +72,8 @@ class KafkaProcess:
 
         Raises LessonError when a port is taken, Java is missing, or Kafka stops or stays silent.
         """
-        for port in (self.port, self.port + 1):
-            if not probe.is_free(port):
+        for port, host in (self.port, self.host), (self.port + 1, HOST):
+            if not probe.is_free(port, host):
                 raise LessonError(f"Port {port} is taken by another program: stop it, or choose another port "
                                   "with `python -m lesson_lib kafka up --port N` and set "
                                   f"KAFKA_BOOTSTRAP_SERVERS={HOST}:N.")
@@ -101,9 +102,12 @@ class KafkaProcess:
         pid = self.pid()
         if pid:
             os.kill(pid, signal.SIGTERM)
-            if not self._gone_within(STOP_SECONDS):
-                os.kill(pid, signal.SIGKILL)
+            try:
                 self._gone_within(STOP_SECONDS)
+            finally:  # also where the one who waits is interrupted
+                if self.pid():
+                    os.kill(pid, signal.SIGKILL)
+                    self._gone_within(STOP_SECONDS)
         shutil.rmtree(self.folder / "data", ignore_errors=True)
         (self.folder / "pid").unlink(missing_ok=True)
         return pid is not None
@@ -113,7 +117,8 @@ class KafkaProcess:
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
         environment = read_compose().environment
-        properties = outside_a_container(properties_from(environment), self.folder / "data", self.port)
+        properties = outside_a_container(properties_from(environment), self.folder / "data", self.port,
+                                         self.host)
         self.settings.write_text(as_text(properties), encoding="utf-8")
         (self.folder / "version").write_text(version)
         command = self._java(version, "kafka.tools.StorageTool")
@@ -147,7 +152,7 @@ class KafkaProcess:
     def _wait(self, process: subprocess.Popen[bytes]) -> None:
         """Return when clients can use the broker."""
         deadline = time.monotonic() + START_SECONDS
-        while not probe.is_usable(HOST, self.port):
+        while not probe.is_usable(self.host, self.port):
             if process.poll() is not None:
                 raise LessonError(f"Kafka stopped while it started: the reason is in {self.folder}/log.")
             if time.monotonic() > deadline:

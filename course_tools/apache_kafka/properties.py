@@ -31,10 +31,11 @@ def properties_from(environment: Mapping[str, str]) -> dict[str, str]:
     return {property_name(name): environment[name] for name in names}
 
 
-def outside_a_container(properties: Mapping[str, str], data: Path, port: int) -> dict[str, str]:
+def outside_a_container(properties: Mapping[str, str], data: Path, port: int,
+                        host: str = "127.0.0.1") -> dict[str, str]:
     """The same settings for a process on this machine: only what a container had provided is changed.
 
-    The controller takes the port above `port`.
+    Clients reach it at `host`; the controller takes the port above `port`, for this machine only.
     """
     controller = port + 1
     return {
@@ -42,10 +43,10 @@ def outside_a_container(properties: Mapping[str, str], data: Path, port: int) ->
         # The container has a file system of its own; here the data goes to the ignored folder.
         "log.dirs": str(data),
         # In the container "://:9092" is every interface of a private network, and Docker publishes one port
-        # of it on 127.0.0.1. Here nothing stands in front, so Kafka itself binds to 127.0.0.1. The ports move
-        # together with `port`.
-        "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}",
-        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
+        # of it on 127.0.0.1. Here nothing stands in front, so Kafka itself binds to one address. The ports
+        # move together with `port`.
+        "listeners": f"PLAINTEXT://{host}:{port},CONTROLLER://127.0.0.1:{controller}",
+        "advertised.listeners": f"PLAINTEXT://{host}:{port}",
         "controller.quorum.voters": f"{properties['node.id']}@127.0.0.1:{controller}",
     }
 

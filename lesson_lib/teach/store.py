@@ -31,8 +31,13 @@ def folder() -> Path:
     """Where the answers are: LESSON_PROGRESS, or `.progress` beside the notebooks."""
     if named := os.environ.get("LESSON_PROGRESS"):
         return Path(named).expanduser()
+    return notebooks() / ".progress"
+
+
+def notebooks() -> Path:
+    """Where the notebooks are: the kernel's folder, or the one below it."""
     here = Path.cwd()
-    return (here / "notebooks" if (here / "notebooks").is_dir() else here) / ".progress"
+    return here / "notebooks" if (here / "notebooks").is_dir() else here
 
 
 def entries(item_id: str) -> list[Entry]:

@@ -130,7 +130,7 @@ def test_a_kafka_that_stops_while_starting_says_where_the_reason_is(port, own_st
     assert KafkaProcess(port, own_state).pid() is None
 
 
-def broken_settings(properties, data, port):
+def broken_settings(properties, data, port, host):
     """Settings that Kafka refuses."""
     return {**properties, "log.dirs": str(data), "process.roles": "teapot"}
 
