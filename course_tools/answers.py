@@ -17,6 +17,7 @@ from course_tools.minutes import NOTEBOOKS
 from course_tools.page import html_page
 from course_tools.publish import published
 from lesson_lib.teach.content import Question, lesson_items
+from lesson_lib.teach.lessons.concept_questions import CONCEPTS
 from lesson_lib.teach.tasks.task import Task
 
 FILE = published.ROOT / "build" / "answers.md"
@@ -28,7 +29,13 @@ HEAD = "| item | right | why | the idea behind each wrong answer |\n|---|---|---
 
 def answers() -> str:
     """All of it as Markdown."""
-    return "\n".join([f"# {TITLE}", "", ABOUT, "", *map(lesson, NOTEBOOKS)])
+    return "\n".join([f"# {TITLE}", "", ABOUT, "", *map(lesson, NOTEBOOKS), forms()])
+
+
+def forms() -> str:
+    """The twelve questions before lesson 1 and the twelve after lesson 7."""
+    asked = "".join(map(row, (*(c.before for c in CONCEPTS), *(c.after for c in CONCEPTS))))
+    return f"## The forms before lesson 1 and after lesson 7\n\n{HEAD}{asked}"
 
 
 def lesson(path: Path) -> str:

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from course_tools.report.asked_calls import ANSWERS, ASKS, UNREADABLE, ItemCall, calls
+from lesson_lib.teach.lessons.concept_questions import CONCEPTS
 
 LONGEST = 2000  # characters of an answer, or of what is said about it
+_FORMS = {"before": "before", "afterwards": "after"}  # call -> sitting
 _MAGIC = re.compile(r"^(\s*)[%!?].*$", re.MULTILINE)
 
 
@@ -52,6 +54,26 @@ def given(cells: Sequence[str]) -> dict[str, list[WrittenAnswer]]:
         if call.role in ANSWERS and (answer := _given(call, cells[call.cell])) is not None:
             found.setdefault(call.item_id, []).insert(0, answer)
     return found
+
+
+def in_forms(cells: Sequence[str]) -> dict[str, list[dict[str, str]]]:
+    """Answers to the two forms that are written in cells, as `before().answer(3, "b")`; by item, like kept
+    ones.
+    """
+    found: dict[str, list[dict[str, str]]] = {}
+    for form, number, key in (one for source in cells for one in _form_calls(source)):
+        for concept in CONCEPTS[number - 1:number]:
+            found.setdefault(f"{form}.{concept.id}", []).append({"answer": key.strip().lower()})
+    return found
+
+
+def _form_calls(source: str) -> Iterator[tuple[str, int, str]]:
+    with suppress(*UNREADABLE):
+        for node in ast.walk(ast.parse(plain(source))):
+            match node:
+                case ast.Call(ast.Attribute(ast.Call(ast.Name(form)), "answer"),
+                              [ast.Constant(int(number)), ast.Constant(str(key))]) if form in _FORMS:
+                    yield _FORMS[form], number, key
 
 
 def _given(call: ItemCall, source: str) -> WrittenAnswer | None:

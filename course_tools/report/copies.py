@@ -11,6 +11,7 @@ from pathlib import Path
 from queue import Empty, LifoQueue
 from typing import Any
 
+from course_tools.report import answers
 from course_tools.report.confined import Bounds, Confined, ProcessEnded
 from course_tools.report.model import CopyReport, ItemResult, ItemState
 from lesson_lib.teach.concepts import sittings
@@ -102,13 +103,16 @@ class Checker:
         if self.stopped:
             raise CheckStopped
         kept = kept_beside(path) if alone else {}
+        written: dict[str, Any] = {}
         try:
-            report = self.notebook(read(path), path.stem, learner, kept)
+            notebook = read(path)
+            written = answers.in_forms(sources(notebook))
+            report = self.notebook(notebook, path.stem, learner, kept)
         except NotANotebook as error:
             report = CopyReport(path.stem, learner, errors=(str(error),))
         if self.stopped:
             raise CheckStopped
-        return replace(report, forms=sittings(kept))
+        return replace(report, forms=sittings(written | kept))
 
     def notebook(self, notebook: dict[str, Any], name: str, learner: str = "",
                  kept: dict[str, Any] | None = None) -> CopyReport:

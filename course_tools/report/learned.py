@@ -96,8 +96,8 @@ def in_words(learners: Sequence[BothForms]) -> str:
     if not both:
         return "Nobody answered a question in both forms, so there's no gain to measure."
     asked, before, after = map(sum, zip(*both, strict=True))
-    said = (f"{_times(len(both), 'learner')} gave {_times(asked, 'answer')} in both forms: {before} right "
-            f"before, {after} right after.")
+    said = (f"{_times(len(both), 'learner')} answered in both forms. Of {_times(asked, 'pair')} of answers "
+            f"{before} were right before, {after} after.")
     found, around = gain(both), interval(both)
     if found is None:
         return f"{said} All was right before, so there's no gain to measure."

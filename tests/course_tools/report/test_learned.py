@@ -37,22 +37,22 @@ def section(*reports: CopyReport) -> str:
 
 
 @pytest.mark.parametrize("name, before, after, said", [
-    ("all", (0, 12), (12, 0), "0 right before, 24 right after. Normalised gain +1.00 (95 % interval +1.00 to +1.00"),
-    ("none", (3, 9), (3, 9), "6 right before, 6 right after. Normalised gain +0.00 (95 % interval +0.00 to +0.00"),
-    ("half", (4, 8), (8, 4), "8 right before, 16 right after. Normalised gain +0.50 "),
-    ("worse", (6, 6), (3, 9), "12 right before, 6 right after. Normalised gain -0.50 "),
-    ("nothing to gain", (12, 0), (12, 0), "24 right before, 24 right after. All was right before, so there's no gain to measure."),
+    ("all", (0, 12), (12, 0), "0 were right before, 24 after. Normalised gain +1.00 (95 % interval +1.00 to +1.00"),
+    ("none", (3, 9), (3, 9), "6 were right before, 6 after. Normalised gain +0.00 (95 % interval +0.00 to +0.00"),
+    ("half", (4, 8), (8, 4), "8 were right before, 16 after. Normalised gain +0.50 "),
+    ("worse", (6, 6), (3, 9), "12 were right before, 6 after. Normalised gain -0.50 "),
+    ("nothing to gain", (12, 0), (12, 0), "24 were right before, 24 after. All was right before, so there's no gain to measure."),
 ])
 def test_two_alike(name: str, before: tuple[int, int], after: tuple[int, int], said: str) -> None:
     words = section(*(learner(one, before=before, after=after) for one in ("ada", "bob")))
-    assert f"2 learners gave 24 answers in both forms: {said}" in words
+    assert f"2 learners answered in both forms. Of 24 pairs of answers {said}" in words
 
 
 def test_the_gain_of_a_mixed_class_is_that_of_its_sums() -> None:
     """Ada 2 to 8, Bob 6 to 9, Cy 4 to 4: 12 before, 21 after, of 36."""
     words = section(learner("ada", before=(2, 10), after=(8, 4)), learner("bob", before=(6, 6), after=(9, 3)),
                     learner("cy", before=(4, 8), after=(4, 8)))
-    assert "3 learners gave 36 answers in both forms: 12 right before, 21 right after. Normalised gain +0.38 " in words
+    assert "3 learners answered in both forms. Of 36 pairs of answers 12 were right before, 21 after. Normalised gain +0.38 " in words
     low, high = interval([BothForms(12, 2, 8), BothForms(12, 6, 9), BothForms(12, 4, 4)]) or (9.0, 9.0)
     assert 0 <= low < 9 / 24 < high <= 0.6
 
@@ -66,7 +66,7 @@ def test_the_interval_is_the_same_each_time_and_narrows_with_the_class() -> None
 
 def test_one_learner_has_a_gain_and_no_interval() -> None:
     words = section(learner("ada", before=(6, 6), after=(9, 3)))
-    assert "1 learner gave 12 answers in both forms: 6 right before, 9 right after. Normalised gain +0.50 " in words
+    assert "1 learner answered in both forms. Of 12 pairs of answers 6 were right before, 9 after. Normalised gain +0.50 " in words
     assert "(too few learners for an interval)." in words
 
 
@@ -80,14 +80,14 @@ def test_whoever_answered_one_form_counts_there_and_in_no_gain() -> None:
     words = section(learner("ada", before=(2, 10), after=(7, 5)), learner("bob", before=(12, 0)), learner("cy", after=(0, 12)),
                     learner("dee"), learner("eve", later=(1, 0)))
     assert "Learners who answered a form: 2 before, 2 after, 1 later." in words
-    assert "1 learner gave 12 answers in both forms: 2 right before, 7 right after. Normalised gain +0.50 " in words
+    assert "1 learner answered in both forms. Of 12 pairs of answers 2 were right before, 7 after. Normalised gain +0.50 " in words
     row = next(line for line in words.splitlines() if line.startswith("| a retry never makes a copy"))
     assert row.startswith("| a retry never makes a copy | 2 of 2 | 1 of 2 | 1 of 1 | 1 → 1 of 1 |  | ")
 
 
 def test_a_form_half_done_counts_as_far_as_it_goes() -> None:
     words = section(learner("ada", before=(1, 3), after=(12, 0)), learner("bob", before=(0, 12), after=(2, 0)))
-    assert "2 learners gave 6 answers in both forms: 1 right before, 6 right after. Normalised gain +1.00 " in words
+    assert "2 learners answered in both forms. Of 6 pairs of answers 1 were right before, 6 after. Normalised gain +1.00 " in words
 
 
 def test_forms_that_do_not_meet_have_no_gain() -> None:
@@ -112,7 +112,7 @@ def test_what_stayed_is_named_the_most_frequent_first() -> None:
 
 def test_several_copies_of_one_learner_are_one_learner() -> None:
     words = section(learner("ada", before=(2, 10)), learner("ada", after=(7, 5)), learner("ada", before=(2, 10), after=(7, 5)))
-    assert "1 before, 1 after" in words and "1 learner gave 12 answers" in words
+    assert "1 before, 1 after" in words and "1 learner answered in both forms. Of 12 pairs" in words
 
 
 # from folder to page
@@ -148,10 +148,21 @@ def report_of(folder: Path, *options: str) -> tuple[int, str]:
 
 def test_answers_on_the_card_reach_the_class_table(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _, written = report_of(folder)
-    assert "2 learners gave 24 answers in both forms: 9 right before, 21 right after. Normalised gain +0.80 " in written
+    assert "2 learners answered in both forms. Of 24 pairs of answers 9 were right before, 21 after. Normalised gain +0.80 " in written
     assert "Learners who answered a form: 2 before, 2 after, 0 later." in written
     assert SECRET in written and SECRET in capsys.readouterr().err
     assert "\n| cy | 0 | 0 | 0 |" in written and "The file isn't a notebook" in written
+
+
+def test_answers_in_a_cell_count_where_nothing_was_kept_beside_it(copies: Any, tmp_path: Path) -> None:
+    """Files of a class in one folder have no `.progress` of their own; what isn't an answer there is passed over."""
+    cells = ["before().answer(1, \"C\")\n# before().answer(2, 'a')", "%time before().answer(3, 'a')", "before().answer(99, 'a')",
+             "afterwards().answer(1, 'b')", "before().answer(0, 'a'), before().answer(-1, 'a')",
+             "before().answer(4, ...)", "before().answer(1, 'a'"]
+    copies.write(tmp_path / "copies" / "ada-01-a-record-an-ack-an-offset.ipynb", copies.lesson(1, "empty", *cells))
+    _, written = report_of(tmp_path / "copies")
+    forms = json.loads(written[written.index('{\n "version"'):written.index("<?xml")])["reports"][0]["forms"]
+    assert forms == {"before": {"retry": "c"}, "after": {"retry": "b"}, "later": {}}
 
 
 def test_an_anonymous_report_names_nobody(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -160,7 +171,7 @@ def test_an_anonymous_report_names_nobody(folder: Path, capsys: pytest.CaptureFi
     for name in (SECRET, "bob"):
         assert name not in written + said.out + said.err
     assert "learner 1" in written and "learner 4" in written and "learner 2" in said.err
-    assert "2 learners gave 24 answers in both forms: 9 right before, 21 right after. Normalised gain +0.80 " in written
+    assert "2 learners answered in both forms. Of 24 pairs of answers 9 were right before, 21 after. Normalised gain +0.80 " in written
     assert {one["learner"] for one in json.loads(written[written.index('{\n "version"'):written.index("<?xml")])["reports"]} == {
         f"learner {number}" for number in range(1, 5)}
 
