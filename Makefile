@@ -20,7 +20,7 @@ setup: ## make .venv from requirements.lock (a second run does nothing)
 	@PYTHON="$(PYTHON)" tools/setup.sh
 
 lab: setup ## open JupyterLab on lesson 1 (LAB_ARGS="--no-browser --port 8890" passes options)
-	@$(PY) -m jupyterlab --LabApp.default_url=/lab/tree/$(LESSON_1) $(ROOT_ARGS) $(LAB_ARGS)
+	@$(PY) -m course_tools.lab --LabApp.default_url=/lab/tree/$(LESSON_1) $(ROOT_ARGS) $(LAB_ARGS)
 
 test: setup ## run every test that can run here, and name those that cannot (TEST_ARGS="-k core")
 	@$(PY) -m pytest $(TEST_ARGS)

@@ -46,7 +46,7 @@ def test_root_is_let_in_as_in_a_container(user, let_in, tmp_path, monkeypatch):
 def test_lab_passes_options_to_jupyterlab_and_opens_lesson_1():
     shown = make("--dry-run", "lab", "LAB_ARGS=--no-browser --port 8890")
     assert re.search(
-        r"-m jupyterlab --LabApp\.default_url=/lab/tree/notebooks/01-\S+\.ipynb (--allow-root)? --no-browser --port 8890$", shown
+        r"-m course_tools\.lab --LabApp\.default_url=/lab/tree/notebooks/01-\S+\.ipynb (--allow-root)? --no-browser --port 8890$", shown
     )
 
 
