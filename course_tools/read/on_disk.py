@@ -32,7 +32,6 @@ from lesson_lib.wire.record_batch import (
     SMALLEST_LENGTH,
     Header,
     read_header,
-    split_batches,
 )
 
 LARGEST = 128 * 2**20  # bytes of a batch; a length beyond is no length
@@ -160,19 +159,11 @@ def of_topic(address: str, topic: str) -> Iterator[tuple[int, Iterator[BatchInLo
 
 
 def _of_partition(leader: requests.RawClient, topic: str, partition: int) -> Iterator[BatchInLog | Broken]:
-    start = leader.ask(requests.list_offsets(topic, [partition], requests.EARLIEST))
-    offset = start.topics[0].partitions[0].offset
-    while True:
-        answer = leader.ask(requests.fetch(topic, {partition: offset})).responses[0].partitions[0]
-        batches = split_batches(bytes(answer.records or b""))
-        if answer.error_code or not batches:
-            return
-        for data in map(bytes, batches):
-            header = read_header(data)
-            right = calc_crc32c(data[ATTRIBUTES_AT:]) == header.crc
-            yield (BatchInLog(header, data[HEADER_SIZE:]) if right
-                   else Broken(f"offset {header.base_offset}", len(data), CHECKSUM))
-            offset = header.base_offset + header.last_offset_delta + 1
+    for data in requests.batches(leader, topic, partition):
+        header = read_header(data)
+        right = calc_crc32c(data[ATTRIBUTES_AT:]) == header.crc
+        yield (BatchInLog(header, data[HEADER_SIZE:]) if right
+               else Broken(f"offset {header.base_offset}", len(data), CHECKSUM))
 
 
 _HEAD, _ENTRY = struct.Struct(">hIi"), struct.Struct(">qhiqiqiq")

@@ -32,10 +32,6 @@ class LogHistory(History):
         """What was found wrong with the whole log."""
         return list(self.found)
 
-    def story(self) -> str:
-        """What was found, in sentences."""
-        return " ".join([f"{len(self.attempts)} batches of a log.", *sentences(self.found)])
-
 
 def sentences(found: Sequence[Anomaly]) -> list[str]:
     """One for each thing that was found."""

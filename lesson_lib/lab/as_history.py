@@ -30,7 +30,7 @@ from lesson_lib.errors import LessonError
 from lesson_lib.history import Event, History, Kind, LogCell, Settings
 from lesson_lib.proxy.recording import Recording, Report, as_text
 from lesson_lib.wire import requests
-from lesson_lib.wire.record_batch import Header, read_header, records_in, split_batches
+from lesson_lib.wire.record_batch import Header, read_header, records_in
 from lesson_lib.wire.requests import RawClient
 from lesson_lib.wire.unpack import UNPACKED_BY
 
@@ -173,31 +173,9 @@ def read_topic(leaders: Mapping[int, RawClient], topic: str, number_of: NumberOf
 
     `since`: partition -> the offset to begin with, where that is not the start.
     """
-    return {partition: _cells(_batches(leader, topic, partition, (since or {}).get(partition)),
+    return {partition: _cells([*requests.batches(leader, topic, partition, (since or {}).get(partition))],
                               partial(number_of, topic, partition), short_id)
             for partition, leader in leaders.items()}
-
-
-def _batches(client: RawClient, topic: str, partition: int, offset: int | None) -> list[bytes]:
-    """Every batch from an offset, or from the start of the log, to its end."""
-    if offset is None:
-        start = client.ask(requests.list_offsets(topic, [partition], requests.EARLIEST))
-        offset = start.topics[0].partitions[0].offset
-    found: list[bytes] = []
-    while True:
-        part = client.ask(requests.fetch(topic, {partition: offset})).responses[0].partitions[0]
-        batches = split_batches(bytes(part.records or b""))
-        if part.error_code or not batches:
-            return found
-        found += batches
-        offset = _next_offset(batches[-1])
-        if offset >= part.high_watermark:
-            return found
-
-
-def _next_offset(records: bytes) -> int:
-    header = read_header(records)
-    return header.base_offset + header.last_offset_delta + 1
 
 
 def _cells(batches: list[bytes], number_of: Callable[[bytes], int],

@@ -6,14 +6,19 @@ never asks whether a producer id was given to the client that uses it, so every 
 On the wire "stored" and "duplicate" look almost alike: error 0 and an offset. Apache Kafka gives the
 difference away by the append time: it stays -1 for what was just stored (on a topic with timestamps by the
 client) and is set for a duplicate.
+
+In the history of a bench there is no application: nobody is told anything, and a batch that is missing from
+the log is no anomaly. A batch is the same batch again, another try of it, when it has the same producer id,
+epoch and range.
 """
 
 from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from time import time  # by name: the toy's clock is that on the wall, in every world
 from typing import Any
 
@@ -21,13 +26,14 @@ from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.partition_log import PartitionLog
 from lesson_lib.core.producer_state import Appended, Batch, Duplicate, Verdict
 from lesson_lib.errors import LessonError, version_of
-from lesson_lib.history import History
-from lesson_lib.history.by_hand import JudgedBatch, history_by_hand
+from lesson_lib.history import Event, History, Kind, LogCell, Settings
+from lesson_lib.history.history import BY_HAND
 from lesson_lib.text_table import aligned, html_table
 from lesson_lib.wire import requests
-from lesson_lib.wire.record_batch import batch_bytes, split_batches
+from lesson_lib.wire.record_batch import batch_bytes
 from lesson_lib.wire.requests import RawClient, make_topic
 
+TOPIC = "forged"
 MEMORY_HEADINGS = ("producer id", "epoch", "last sequence", "transaction open since offset")
 
 
@@ -148,6 +154,23 @@ class BrokerBench:
                 for p in answer.topics[0].partitions[0].active_producers]
 
 
+@dataclass(frozen=True, slots=True)
+class JudgedBatch:
+    """One batch that was handed to a broker, with the broker's verdict: stored, duplicate or refused."""
+
+    batch: Batch
+    values: tuple[str, ...]
+    verdict: str
+    offset: int | None = None
+    error: ErrorCode = ErrorCode.NONE
+
+    @property
+    def identity(self) -> tuple[int, int, int, int]:
+        """What makes two of them the same batch to a broker."""
+        batch = self.batch
+        return batch.producer_id, batch.producer_epoch, batch.base_sequence, batch.record_count
+
+
 @dataclass
 class Forge:
     """Sends hand-made batches to one partition and says what the broker made of each. `bench.name` is for
@@ -203,6 +226,42 @@ class Forge:
         return fetch_batches(self.bench.client, self.bench.topic, self.bench.partition)
 
 
+def history_by_hand(handed: Sequence[JudgedBatch], broker: str = "4.4") -> History:
+    """Everything that was handed over, in order, and the log as far as these batches are in it."""
+    numbers: dict[object, int] = {}
+    tries: Counter[int] = Counter()
+    events: list[Event] = []
+    log: list[LogCell] = []
+    for n, one in enumerate(handed):
+        # Plain batches are never the same.
+        number = numbers.setdefault(one.identity if one.batch.has_producer_id else n, len(numbers))
+        tries[number] += 1
+        events += _events(one, n, number, tries[number])
+        log += _cells(one, number) if one.verdict == "stored" else ()
+    idempotence = any(one.batch.has_producer_id for one in handed)
+    settings = Settings(BY_HAND, idempotence, broker=broker, client="by hand")
+    return History(tuple(events), {(TOPIC, 0): tuple(log)}, settings)
+
+
+def _events(one: JudgedBatch, n: int, number: int, try_no: int) -> Iterator[Event]:
+    """The request, the verdict and the answer."""
+    batch = one.batch
+    send = Event(3 * n, Kind.SEND, attempt=n + 1, batch=number, try_no=try_no, values=one.values, topic=TOPIC,
+                 producer_id=batch.producer_id, producer_epoch=batch.producer_epoch,
+                 base_sequence=batch.base_sequence, record_count=batch.record_count,
+                 transactional=batch.transactional)
+    answered = replace(send, t=3 * n + 2, kind=Kind.ACK, offset=one.offset, error=one.error)
+    yield from (send, replace(answered, t=3 * n + 1, kind=Kind.VERDICT, what=one.verdict, lane="broker"),
+                answered)
+
+
+def _cells(one: JudgedBatch, number: int) -> Iterator[LogCell]:
+    first, batch = one.offset or 0, one.batch
+    for i, value in enumerate(one.values):
+        yield LogCell(first + i, value, number, first, producer_id=batch.producer_id,
+                      producer_epoch=batch.producer_epoch, sequence=batch.sequence_of(i))
+
+
 def forge(target: Any, topic: str | None = None, partition: int = 0) -> Forge:
     """A bench on a `PartitionLog`, a release whose rule the toy follows ("4.5"), a lab, or `host:port`.
 
@@ -219,7 +278,7 @@ def forge(target: Any, topic: str | None = None, partition: int = 0) -> Forge:
 
 
 def fetch_batches(target: Any, topic: str, partition: int = 0) -> list[bytes]:
-    """The bytes of every batch of a partition as the broker serves them, oldest first (up to 1 MiB).
+    """The bytes of every batch of a partition as the broker serves them, oldest first.
 
     `target` is a lab, an address or a `RawClient`. LessonError when the broker does not know the partition.
     """
@@ -229,8 +288,7 @@ def fetch_batches(target: Any, topic: str, partition: int = 0) -> list[bytes]:
     start = target.ask(requests.list_offsets(topic, [partition], requests.EARLIEST)).topics[0].partitions[0]
     if start.error_code:
         raise LessonError(f"The broker does not show {topic}-{partition}: {error_words(start.error_code)}.")
-    answer = target.ask(requests.fetch(topic, {partition: start.offset}))
-    return split_batches(bytes(answer.responses[0].partitions[0].records or b""))
+    return list(requests.batches(target, topic, partition, start.offset))
 
 
 def _new_topic(target: Any, client: RawClient) -> str:

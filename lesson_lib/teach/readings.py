@@ -77,6 +77,11 @@ def read(run: History, lane: str = "consumer") -> list[str]:
     return [value for e in run.of(Kind.READ) if e.lane == lane for value in e.values]
 
 
+def ids(run: History) -> set[int]:
+    """The producer ids that the broker gave out."""
+    return {event.producer_id for event in run.of(Kind.INIT)}
+
+
 def logs_are(one: History, other: History) -> str:
     """What contradicts a wrong idea of two logs."""
     return f"one log holds {log_words(one)}, the other {log_words(other)}."

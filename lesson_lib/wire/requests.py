@@ -18,6 +18,7 @@ from typing import Any
 from lesson_lib.errors import LessonError
 from lesson_lib.wire import messages
 from lesson_lib.wire.messages import API_KEYS, REQUESTS, filled
+from lesson_lib.wire.record_batch import read_header, split_batches
 
 READ_UNCOMMITTED, READ_COMMITTED = 0, 1
 EARLIEST, LATEST = -2, -1
@@ -222,6 +223,22 @@ def at_leaders(address: str, topic: str, timeout: float = 15.0,
         for leader in {*leaders.values()} - {address}:
             clients[leader] = opened.enter_context(RawClient(leader, timeout))
         yield {partition: clients[leader] for partition, leader in sorted(leaders.items())}
+
+
+def batches(client: RawClient, topic: str, partition: int, offset: int | None = None) -> Iterator[bytes]:
+    """Every batch of a partition as its leader serves it, from an offset or from the start of the log."""
+    if offset is None:
+        offset = client.ask(list_offsets(topic, [partition], EARLIEST)).topics[0].partitions[0].offset
+    while True:
+        part = client.ask(fetch(topic, {partition: offset})).responses[0].partitions[0]
+        found = [bytes(data) for data in split_batches(bytes(part.records or b""))]
+        if part.error_code or not found:
+            return
+        yield from found
+        last = read_header(found[-1])
+        offset = last.base_offset + last.last_offset_delta + 1
+        if offset >= part.high_watermark:
+            return
 
 
 def make_topic(client: RawClient, name: str, partitions: int = 1, configs: dict[str, str] | None = None,

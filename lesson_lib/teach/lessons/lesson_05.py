@@ -21,9 +21,9 @@ from __future__ import annotations
 
 from collections import Counter
 
-from lesson_lib.history import History, Kind
+from lesson_lib.history import History
 from lesson_lib.teach.content import Option, Question, scenario
-from lesson_lib.teach.readings import copies, log_is, log_words, told_words
+from lesson_lib.teach.readings import copies, ids, log_is, log_words, read, told_words
 from lesson_lib.teach.tasks.function import ValueTask
 from lesson_lib.teach.tasks.puzzle import FAULTS, PuzzleTask
 from lesson_lib.teach.tasks.task import given
@@ -37,18 +37,8 @@ COMMITS_AFTER = scenario(4, consumer={"commit": "after", "crash_at": 2})
 COMMITS_BEFORE = scenario(4, consumer={"commit": "before", "crash_at": 2})
 
 
-def ids(run: History) -> list[int]:
-    """The producer ids that were given out."""
-    return [e.producer_id for e in run.of(Kind.INIT)]
-
-
-def read(run: History) -> list[str]:
-    """The values that the consumer's application received, in order."""
-    return [value for e in run.of(Kind.READ) for value in e.values]
-
-
 def read_words(run: History) -> str:
-    """The same in words."""
+    """What the consumer's application received, in words."""
     return f"`{' '.join(read(run))}`"
 
 
@@ -138,9 +128,9 @@ SAW_IDS = Question(
     text="What happened to the producer id?",
     options=(
         Option("The second producer got the same id, and its numbers started again.",
-               lambda run: len(set(ids(run))) == 1, "a restart reuses the producer id",
-               lambda run: f"the broker assigned {len(set(ids(run)))} different ids."),
-        Option("The second producer got a different id.", lambda run: len(set(ids(run))) == 2),
+               lambda run: len(ids(run)) == 1, "a restart reuses the producer id",
+               lambda run: f"the broker assigned {len(ids(run))} different ids."),
+        Option("The second producer got a different id.", lambda run: len(ids(run)) == 2),
         Option("The broker assigned no id.", lambda run: not ids(run), "ids are the client's own",
                lambda run: f"it assigned {len(ids(run))}."),
     ),

@@ -29,9 +29,18 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from lesson_lib.history import History, Kind
+from lesson_lib.history import History
 from lesson_lib.teach.content import Option, Question, scenario
-from lesson_lib.teach.readings import copies, log_words, logs_are, told_words, twice, verdict_list, verdicts
+from lesson_lib.teach.readings import (
+    copies,
+    ids,
+    log_words,
+    logs_are,
+    told_words,
+    twice,
+    verdict_list,
+    verdicts,
+)
 from lesson_lib.teach.scenarios import Explored, forged
 from lesson_lib.teach.tasks.function import BoundTask, ValueTask
 from lesson_lib.teach.tasks.learner_rule import RefusingBroker, RuleTask
@@ -73,11 +82,6 @@ def sequences(run: History) -> list[int]:
 def sequence_words(run: History) -> str:
     """The same as a contradiction."""
     return f"they carry {', '.join(map(str, sequences(run)))}."
-
-
-def ids(run: History) -> int:
-    """How many producer ids were given out."""
-    return len({event.producer_id for event in run.of(Kind.INIT)})
 
 
 def in_partition(run: History, number: int) -> str:
@@ -130,13 +134,13 @@ RECALL = (
         text="A producer without a `transactional_id` dies, and you start it again. What does the new one "
              "look like to the broker?",
         options=(
-            Option("Like the old one, starting over at sequence 0.", lambda run: ids(run) == 1,
+            Option("Like the old one, starting over at sequence 0.", lambda run: len(ids(run)) == 1,
                    "a restart reuses the producer id",
-                   lambda run: f"the broker gave out {ids(run)} different ids."),
+                   lambda run: f"the broker gave out {len(ids(run))} different ids."),
             Option("Like the old one, carrying on where it stopped.",
                    lambda run: run.values() == ["m0", "m1", "m2"], "the promise outlives the producer",
                    lambda run: f"the log holds {log_words(run)}."),
-            Option("Like a stranger.", lambda run: ids(run) == 2),
+            Option("Like a stranger.", lambda run: len(ids(run)) == 2),
         ),
         explanation="The new one has a new id, and its sequences start at 0. The promise ends with the "
                     "process.",

@@ -29,7 +29,7 @@ from typing import Any
 from lesson_lib.history import History, Kind
 from lesson_lib.teach.content import Option, Question, scenario
 from lesson_lib.teach.lessons.crash_table import PLAIN, TRANSACTIONS, can_lose
-from lesson_lib.teach.readings import cells_words, read, told_words
+from lesson_lib.teach.readings import cells_words, ids, read, told_words
 from lesson_lib.teach.scenarios import pipeline, story
 from lesson_lib.teach.tasks.function import PlayTask, ValueTask
 from lesson_lib.teach.tasks.task import given
@@ -89,11 +89,6 @@ def fate(run: History, value: str) -> str:
     return next((c.txn for cells in run.logs.values() for c in cells if c.value == value), "")
 
 
-def ids(run: History) -> int:
-    """How many producer ids were given out."""
-    return len({event.producer_id for event in run.of(Kind.INIT)})
-
-
 def missing(run: History) -> str:
     """What a run lacks of the log `a ABORT b COMMIT` without a call of abort."""
     if any(e.kind == Kind.TXN and e.what == "abort" for e in run.events):
@@ -119,7 +114,7 @@ RECALL = (
             Option("It came too late: the broker had forgotten the first.", False,
                    "a broker forgets within seconds",
                    "the broker still remembered the first producer. The copy came from another one."),
-            Option("It came under a new producer id.", lambda run: ids(run) == 2),
+            Option("It came under a new producer id.", lambda run: len(ids(run)) == 2),
             Option("Its sequence number was lower.", False, "sequences are compared across producers",
                    "sequences are compared within one producer id only."),
         ),
