@@ -22,7 +22,6 @@ from nbformat import v4
 
 from lesson_lib.errors import LessonError
 
-LARGEST = 8 * 2**20  # bytes of one hand-in
 MOST_LEARNERS, MOST_NOTEBOOKS = 300, 20
 MOST_BYTES = 2**30  # of the folder
 EARLIER, WHO, ANSWERS = ".earlier", ".who", ".progress/answers.json"

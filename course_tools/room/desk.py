@@ -17,8 +17,9 @@ from string import Template
 from threading import BoundedSemaphore, Thread, Timer
 from typing import Any
 
-from course_tools.room.copy_folder import LARGEST, CopyFolder, NotTaken
+from course_tools.room.copy_folder import CopyFolder, NotTaken
 from lesson_lib.errors import LessonError
+from lesson_lib.teach.hand_in import LARGEST
 
 PAGE = Template(Path(__file__).with_name("page.html").read_text(encoding="utf-8"))
 SECONDS = 60.0  # for one request, whatever it is
@@ -50,7 +51,7 @@ class Desk(ThreadingTCPServer):
 
     def open(self, words: Mapping[str, str]) -> None:
         """Fill in the page, and serve in a thread until `shutdown`."""
-        self.page = PAGE.substitute(words).encode()
+        self.page = PAGE.substitute(words, largest=LARGEST).encode()
         Thread(target=self.serve_forever, args=(0.1,), daemon=True, name="desk").start()
 
     def verify_request(self, request: Any, client_address: Any) -> bool:

@@ -19,6 +19,7 @@ from lesson_lib.lab.topics import learner
 from lesson_lib.teach import store
 
 PATIENCE_SECONDS = 20
+LARGEST = 8 * 2**20  # bytes that a room takes at once
 
 
 def hand_in(room: str, name: str) -> None:
@@ -42,7 +43,11 @@ def hand_in(room: str, name: str) -> None:
                                    for cell in notebook["cells"]]} for path, notebook in worked_in.items()}
     order = {"learner": name if isinstance(name, str) else "", "who": learner(), "answers": answers,
              "notebooks": texts}
-    print(_sent(host, port, json.dumps(order).encode()))
+    body = json.dumps(order).encode()
+    if len(body) > LARGEST:
+        raise LessonError(f"Your notebooks have {len(body) / 2**20:.0f} MB of text, and a room takes "
+                          f"{LARGEST // 2**20}. Is there a file pasted into a cell?")
+    print(_sent(host, port, body))
     saved = max(path.stat().st_mtime for path in worked_in)
     print(f"Last saved at {time.strftime('%H:%M', time.localtime(saved))}. If you've changed something "
           "since, save it (Ctrl+S) and run this again.")

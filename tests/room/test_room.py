@@ -508,6 +508,13 @@ def test_the_line_says_in_a_sentence_what_is_wrong(at_desk: Desk, worked: Path, 
     assert tree(at_desk.copies) == set()
 
 
+def test_the_line_and_the_page_send_nothing_that_is_too_large(at_desk: Desk, worked: Path) -> None:
+    (worked / "01-x.ipynb").write_text(json.dumps({"cells": [{"cell_type": "code", "source": "x" * 9_000_000, "execution_count": 1}]}))
+    with pytest.raises(LessonError, match="9 MB of text, and a room takes 8"):
+        hand_in(at_desk.at, "ada")
+    assert f"body.size > {8 * 2**20})" in text_of(at_desk.at)
+
+
 def test_the_line_says_so_where_there_is_nothing_yet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "03-x.ipynb").write_text(json.dumps(NOTEBOOK))
