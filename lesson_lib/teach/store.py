@@ -1,4 +1,4 @@
-"""The learner's answers: one JSON file beside the notebooks, which nothing ever sends anywhere.
+"""The learner's answers: one JSON file beside the notebooks, which leaves the machine by `hand_in` alone.
 
 The folder is `.progress` beside the notebooks, or what LESSON_PROGRESS names. Each entry is only ever added,
 under a lock and through a temporary file, so two kernels lose nothing and a crash leaves the old file. A file
