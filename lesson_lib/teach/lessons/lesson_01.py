@@ -1,20 +1,4 @@
-"""Lesson 1, "A record, an ack, an offset": a producer when nothing goes wrong, and what an ack is worth.
-
-Where the notebook uses what, in this order:
-
-| id | where |
-|---|---|
-| 1.recall-network, 1.recall-log, 1.recall-partition | opening: what you need to know before |
-| 1.offsets | before the first run, three orders; `reveal(run, predict)` shows it |
-| 1.saw-messages | after that run, `observe("1.saw-messages", run)` |
-| 1.batches | before `simulate(4, records_per_batch=2)` |
-| 1.acks-0 | before `simulate(3, acks=0, faults={3: "lose request"}, idempotence=False)` |
-| 1.saw-answers | after that run |
-| 1.acks-1 | before the same with `acks=1` |
-| 1.one-log | before what the settings are worth: a leader dies with the only copy of an acked record |
-| 1.header-off | before a header without idempotence |
-| 1.last-offset, 1.header, 1.silent-loss | exercises: a value, a function that reads a header, a puzzle |
-"""
+"""Lesson 1, "A record, an ack, an offset": a producer when nothing goes wrong, and what an ack is worth."""
 
 from __future__ import annotations
 

@@ -1,19 +1,4 @@
-"""Lesson 2, "One lost ack": what a retry does after a lost request, and after a lost ack.
-
-Where the notebook uses what, in this order:
-
-| id | where |
-|---|---|
-| 2.recall-batch, 2.recall-acks-0, 2.recall-ack | warm-up: three questions on lesson 1 |
-| 2.lost-request | before `simulate(3, faults={2: "lose request"}, idempotence=False)` |
-| 2.lost-ack | before `simulate(3, faults={2: "lose ack"}, idempotence=False)`; its control is the run above |
-| 2.copies | after that run, `observe("2.copies", run)`: what the application knows of the copy |
-| 2.second-lost-ack | before the same with a second lost ack |
-| 2.two-worlds | before two runs with `retries=0`: `reveal(lost_ack, predict, control=lost_request)` |
-| 2.refused-first | before `simulate(4, in_flight=5, faults={1: "refuse 19"}, idempotence=False)` |
-| 2.saw-order | after that run |
-| 2.two-copies, 2.make-log, 2.skip-one, 2.own-rule | exercises: puzzles, one impossible; your own rule |
-"""
+"""Lesson 2, "One lost ack": what a retry does after a lost request, and after a lost ack."""
 
 from __future__ import annotations
 

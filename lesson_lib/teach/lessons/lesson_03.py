@@ -1,20 +1,4 @@
-"""Lesson 3, "Idempotency": the same content twice against one send twice, and brokers that confuse them.
-
-Where the notebook uses what, in this order:
-
-| id | where |
-|---|---|
-| 3.recall-unknown, 3.recall-offset, 3.recall-order | warm-up: three questions on lessons 1 and 2 |
-| 3.same-content | before `simulate(["coffee", "coffee"])` |
-| 3.same-attempt | before the same with a lost ack; its control is idempotence off |
-| 3.saw-numbers | after that run |
-| 3.order | before four requests in flight, one of them refused |
-| 3.meaning, 3.seat | the article's own question; which operations may be repeated? |
-| 3.own | before the learner's own rule of lesson 2 meets a refusal |
-| 3.http | going deeper: the same idea outside Kafka |
-| 3.other-bytes | before the forged replay on the live broker |
-| 3.count-numbers, 3.beat-content, 3.beat-page, 3.beat-buffer | exercises: three mutants, and a sequence |
-"""
+"""Lesson 3, "Idempotency": the same content twice against one send twice, and brokers that confuse them."""
 
 from __future__ import annotations
 

@@ -1,18 +1,5 @@
 """Lesson 4, "Switching it on": who has idempotence on without asking, what switches it off, what it costs.
 
-Where the notebook uses what, in this order:
-
-| id | where |
-|---|---|
-| 4.recall-number, 4.recall-copies, 4.recall-early | warm-up: three questions on lessons 1 to 3 |
-| 4.default | the article's own question; revealed with a run of the installed client |
-| 4.acks-1 | before the same producer with `acks=1` |
-| 4.saw-sequence | after that run, and before any text says where to look |
-| 4.explicit | before asking for both, idempotence and `acks=1` |
-| 4.lost-ack | before one lost ack for a producer with `acks=1`, on the real client |
-| 4.cost, 4.far | before the measurements, near and far |
-| 4.decides, 4.one-copy | exercises: a function, and a puzzle |
-
 What `decision` says of the installed client is held against that client by tests/facts/test_lesson_04.py.
 """
 

@@ -1,21 +1,4 @@
-"""Lesson 5, "What is promised": a producer dies, a wait ends, an application sends again, a consumer crashes.
-
-Where the notebook uses what, in this order:
-
-| id | where |
-|---|---|
-| 5.recall-retries-0, 5.recall-content, 5.recall-worlds | warm-up: three questions on lessons 2 to 4 |
-| 5.scope | the article's own question |
-| 5.restart | before `simulate(3, faults={2: "kill producer"}, resend=True)` |
-| 5.saw-ids | after that run |
-| 5.close | before the two producers on the real client, one closed and one killed |
-| 5.timeout | before two runs without any answer; `reveal(lost_acks, predict, control=lost_requests)` |
-| 5.resend | before the application answers that exception with another send |
-| 5.next-record | before two lost acks on the installed client |
-| 5.consumer | before a consumer that crashes between reading and committing; its control commits first |
-| 5.saw-consumer | after these runs |
-| 5.twice, 5.no-resend, 5.told | exercises: two puzzles, one of them impossible, and a value |
-"""
+"""Lesson 5, "What is promised": a producer dies, a wait ends, an application sends again, a consumer crashes."""
 
 from __future__ import annotations
 

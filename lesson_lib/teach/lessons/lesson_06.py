@@ -1,27 +1,5 @@
 """Lesson 6, "Inside the broker": batches made by hand, what the broker remembers and where, and every
 outcome of it.
-
-Where the notebook uses what, in this order; what is marked * belongs to a section "Going deeper":
-
-| id | where |
-|---|---|
-| 6.recall-number, 6.recall-acks-1, 6.recall-restart | opening: three questions on lessons 3 to 5 |
-| 6.replay | before the forged batches 0 to 6 are sent again, newest first |
-| 6.saw-old | after that |
-| 6.cuts | before a gap and a batch that is cut differently |
-| 6.epochs | before three other epochs, on the live broker |
-| 6.six | before six in flight; the control has five |
-| 6.failover | before a new leader; the control is a clean restart |
-| 6.expire | before the toy forgets an id |
-| 6.every | before idempotence on is explored; 4.4 leaves a hole |
-| 6.told | before librdkafka meets the same hole |
-| 6.verdicts, 6.forget | exercises |
-| 6.partitions* | the article's own question, before `simulate(4, partitions=2)` |
-| 6.one-epoch* | before librdkafka raises the epoch of two partitions; the control is Java |
-| 6.line* | after the source of `judge` was printed |
-| 6.smallest* | an exercise on the hole |
-| 6.own* | before the learner's own rule is explored |
-| 6.own-rule* | an exercise: fix that rule |
 """
 
 from __future__ import annotations

@@ -1,24 +1,5 @@
 """Lesson 7, "Transactions": several writes that count together or not at all, and what even they don't cover.
 
-Where the notebook uses what, in this order; what is marked * belongs to a section "Going deeper":
-
-| id | where |
-|---|---|
-| 7.recall-restart, 7.recall-unknown, 7.recall-epoch | opening: three questions on lessons 5 and 6 |
-| 7.alone | the article's own question |
-| 7.two-partitions | before an idempotent producer that dies between two partitions |
-| 7.commit | before the first transaction, on two partitions |
-| 7.abort, 7.saw-abort | before and after an aborted transaction with two consumers |
-| 7.open | before a transaction that stays open |
-| 7.zombie | before two producers with one transactional id |
-| 7.id | after that: which id for which process |
-| 7.crash | before consume, transform, produce without transactions; its control has them |
-| 7.every-crash | before the table of every crash |
-| 7.unread-future | before a real commit after a send that failed (live; the scenario stands in for it) |
-| 7.commit-raises | before what a commit that raises means |
-| 7.make-log | an exercise: play the producers |
-| 7.lag* | an exercise: count offsets |
-
 `kafka` in the stories is a `Transactions(...)`, as in the notebook.
 """
 
