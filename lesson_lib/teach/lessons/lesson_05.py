@@ -1,4 +1,5 @@
-"""Lesson 5, "What is promised": a producer dies, a wait ends, an application sends again, a consumer crashes."""
+"""Lesson 5, "What is promised": a producer dies, a wait ends, an application sends again, a consumer crashes.
+"""
 
 from __future__ import annotations
 
