@@ -1,7 +1,8 @@
 """A white sheet measured in pixels, y downward, on which the layouts draw; how things look; the sheet as SVG.
 
-A sheet is a list of marks and nothing more, and `svg` writes them as a drawing. That loads nothing, so a page
-in which Python runs in the browser draws the same.
+A sheet is a list of marks and nothing more. `svg` writes them as a drawing, which is what lessons show;
+matplotlib paints them (`png`) only for files and for places where a drawing will not do. So drawing a lesson
+loads no matplotlib, and a page in which Python runs in the browser draws the same.
 
 Whatever is drawn belongs to the event that `event` names at that moment (None: to the picture as a whole).
 

@@ -89,17 +89,23 @@ class Picture:
         return replace(self, playing=replace(self.playing, opens_at=opens_at))
 
     @cached_property
+    def png(self) -> bytes:
+        """The image as PNG, 100 dots an inch. LessonError where there is no matplotlib."""
+        from lesson_lib.draw.png import painted
+        return painted(self.canvas)
+
+    @cached_property
     def svg(self) -> str:
         """The image as one `<svg>` element."""
         return self.canvas.svg()
 
     def save(self, path: str | Path) -> Path:
-        """Write the image to `path`, which ends in .svg. LessonError for any other ending."""
+        """Write the image to `path`, as PNG or SVG by its ending. LessonError for any other ending."""
         path = Path(path)
-        if path.suffix != ".svg":
+        if path.suffix not in (".png", ".svg"):
             ending = path.suffix or "a file without an ending"
-            raise LessonError(f"A picture can be saved as .svg, not as {ending!r}.")
-        path.write_text(self.svg, encoding="utf-8")
+            raise LessonError(f"A picture can be saved as .png or .svg, not as {ending!r}.")
+        path.write_bytes(self.png if path.suffix == ".png" else self.svg.encode())
         return path
 
     def html(self) -> str:

@@ -18,11 +18,10 @@ from tests.browser.jupyterlab import jupyterlab, open_in, run_all, write_noteboo
 PRESSES = 28  # the shorter run has 33 events
 CELLS = [
     "from ipywidgets import interact, IntSlider\nfrom IPython.display import Image, display\n"
-    "from lesson_lib import show, simulate\nfrom lesson_lib.history import History\nfrom tests.draw.png import painted",
+    "from lesson_lib import show, simulate\nfrom lesson_lib.history import History",
     "few, many = simulate(7, faults={2: 'lose ack'}), simulate(48, faults={2: 'lose ack'})\nlen(few.events), len(many.events)",
     "show(few)", "show(many, \"lanes\")",
-    "def picture(run, step):\n    so_far = History(run.events[:step], run.logs, run.settings)\n"
-    "    return Image(painted(show(so_far, 'lanes', step=False).canvas))",
+    "def picture(run, step):\n    return Image(show(History(run.events[:step], run.logs, run.settings), 'lanes', step=False).png)",
     "interact(lambda step: display(picture(few, step)), step=IntSlider(len(few.events) - 16, 1, len(few.events)))\nNone",
     "interact(lambda step: display(picture(many, step)), step=IntSlider(len(many.events) - 16, 1, len(many.events)))\nNone",
 ]

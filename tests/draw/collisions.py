@@ -10,7 +10,7 @@ from matplotlib.text import Text
 
 from lesson_lib.draw import canvas as sheet
 from lesson_lib.draw.canvas import Canvas, Rectangle
-from tests.draw.png import figure_of
+from lesson_lib.draw.png import figure_of
 
 TOUCH = 1.0  # pixels that two boxes may share: a box is a little larger than its ink
 

@@ -1,4 +1,4 @@
-"""The drawing that lessons show, and the PNG that tests look at: the same marks, and matplotlib for the tests alone."""
+"""The drawing that lessons show, and the PNG that matplotlib paints of it: the same marks, and no matplotlib where none is asked for."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import pytest
 
 from lesson_lib.draw import canvas as style
 from lesson_lib.draw import compare, marks, show
+from lesson_lib.draw import png as canvas_png
 from lesson_lib.draw.canvas import Box, Canvas, Polygon, text_width
 from lesson_lib.draw.picture import Picture
-from tests.draw.png import figure_of
 from tests.draw.runs import lesson
 
 ROOT = Path(__file__).parents[2]
@@ -35,7 +35,7 @@ def written_in(svg: str) -> list[str]:
 
 @pytest.mark.parametrize("picture", pictures(), ids=["lanes", "space-time", "arrivals", "two runs"])
 def test_drawing_and_painting_hold_the_same_marks(picture: Picture) -> None:
-    figure = figure_of(picture.canvas)
+    figure = canvas_png.figure_of(picture.canvas)
     texts = [label.get_text() for label in figure.findobj(matplotlib.text.Text, include_self=False)]
     assert written_in(picture.svg) == sorted(" ".join(line.split()) for text in texts for line in text.split("\n"))
     drawn = [e for e in ElementTree.fromstring(picture.svg).iter() if e.tag.removeprefix(f"{{{SVG}}}") in ("polyline", "polygon")]
@@ -89,6 +89,8 @@ def test_layers_lie_in_their_order_whatever_was_drawn_first() -> None:
 def test_nothing_of_matplotlib_is_imported_to_draw() -> None:
     code = ("import sys; sys.modules['matplotlib'] = None; from lesson_lib import show, simulate\n"
             "picture = show(simulate(3)); assert 'data-event=' in picture.svg\n"
-            "assert not [m for m in sys.modules if m.startswith('numpy')]")
+            "assert not [m for m in sys.modules if m.startswith('numpy')]\n"
+            "try: picture.png\nexcept Exception as error: print(error)")
     run: Any = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
+    assert "A PNG needs matplotlib" in run.stdout

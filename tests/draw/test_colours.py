@@ -12,7 +12,7 @@ from PIL import Image
 from lesson_lib.draw import canvas as style
 from lesson_lib.draw import marks
 from lesson_lib.draw.canvas import Canvas
-from tests.draw.png import painted
+from lesson_lib.draw.png import painted
 
 STATES = {"first send": style.FIRST_SEND, "retry": style.RETRY, "stored": style.STORED, "duplicate": style.DUPLICATE,
           "refused": style.REFUSED, "fenced": style.FENCED}

@@ -19,7 +19,6 @@ from PIL import Image
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.draw import Picture, compare, show
 from lesson_lib.history import Event, History, Kind, LogCell, Settings
-from tests.draw.png import painted
 
 FOLDER = Path(__file__).parent / "golden"
 
@@ -65,7 +64,7 @@ def difference(one: Image.Image, other: Image.Image) -> float:
 @pytest.mark.parametrize("name", PICTURES)
 def test_it_looks_as_it_did(name: str) -> None:
     kept = Image.open(FOLDER / f"{name}.png").convert("RGB")
-    assert difference(small(painted(PICTURES[name]().canvas)), kept) < 0.004
+    assert difference(small(PICTURES[name]().png), kept) < 0.004
 
 
 @pytest.mark.browser
@@ -83,16 +82,16 @@ def test_the_drawing_looks_like_that_in_a_browser(browser: Any, name: str) -> No
 
 def test_another_fault_is_seen_from_further_away() -> None:
     kept, other = Image.open(FOLDER / "lanes.png").convert("RGB"), compare(kept_run("lost-ack-off"), kept_run("lost-request-on"))
-    assert difference(smaller(small(painted(other.canvas)), 3), smaller(kept, 3)) > 0.06
+    assert difference(smaller(small(other.png), 3), smaller(kept, 3)) > 0.06
 
 
 def test_another_run_looks_different() -> None:
     kept = Image.open(FOLDER / "lanes-burst.png").convert("RGB")
-    assert difference(small(painted(show(kept_run("lost-ack-on")).canvas)), kept) > 0.02
+    assert difference(small(show(kept_run("lost-ack-on")).png), kept) > 0.02
 
 
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
     for title, draw in PICTURES.items():
-        small(painted(draw().canvas)).quantize(64).save(FOLDER / f"{title}.png", optimize=True)
+        small(draw().png).quantize(64).save(FOLDER / f"{title}.png", optimize=True)
         print(FOLDER / f"{title}.png")

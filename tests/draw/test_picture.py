@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
+import matplotlib
 import pytest
 
 from lesson_lib.draw import Picture, compare, show
@@ -52,7 +55,14 @@ def test_values_cannot_break_out_of_the_html() -> None:
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_the_same_run_gives_the_same_bytes(layout: str) -> None:
     one, two = (show(lesson("burst"), layout) for _ in range(2))
-    assert one.html() == two.html()
+    assert one.png == two.png and one.html() == two.html()
+
+
+def test_a_learners_matplotlib_settings_do_not_reach_it() -> None:
+    before = show(lesson("lost ack"))
+    with matplotlib.rc_context({"path.sketch": (3, 100, 2), "font.size": 30, "lines.linewidth": 9, "font.family": ["serif"]}):
+        after = show(lesson("lost ack"))
+        assert after.svg == before.svg and after.png == before.png
 
 
 def test_two_pictures_in_a_page_share_no_id() -> None:
@@ -65,9 +75,10 @@ def test_every_event_has_marks_or_a_sentence_of_its_own(picture: Picture) -> Non
     assert drawn == set(range(len(picture.captions)))
 
 
-def test_it_can_be_saved_as_svg_and_as_nothing_else(picture: Picture, tmp_path: Path) -> None:
+def test_it_can_be_saved_as_png_and_svg_and_as_nothing_else(picture: Picture, tmp_path: Path) -> None:
+    assert picture.save(tmp_path / "run.png").read_bytes().startswith(b"\x89PNG")
     assert picture.save(tmp_path / "run.svg").read_text().startswith("<svg")
-    with pytest.raises(LessonError, match=r"saved as .svg"):
+    with pytest.raises(LessonError, match=r"saved as .png or .svg"):
         picture.save(tmp_path / "run.gif")
 
 
@@ -76,6 +87,13 @@ def test_a_layout_that_there_is_not_and_a_thing_that_is_no_run() -> None:
         show(lesson("lost ack"), "circles")
     with pytest.raises(LessonError, match="Only a run can be drawn"):
         show("m0 m1")  # type: ignore[arg-type]
+
+
+def test_importing_draws_in_no_matplotlib_and_drawing_no_pyplot() -> None:
+    code = ("import sys, lesson_lib.draw; assert 'matplotlib' not in sys.modules\n"
+            "from lesson_lib.sim import simulate; lesson_lib.draw.show(simulate(2)).html()\n"
+            "assert 'matplotlib.pyplot' not in sys.modules")
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_a_long_capture_is_drawn_as_arrivals_unless_told_otherwise() -> None:

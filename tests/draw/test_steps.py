@@ -158,7 +158,7 @@ def test_every_event_has_a_sentence(history: History) -> None:
 @pytest.mark.parametrize("kind", Kind)
 def test_no_kind_of_event_stops_a_picture(kind: Kind) -> None:
     history = History((Event(0, Kind.SEND, attempt=1, batch=0, try_no=1), Event(1, kind, "stored", attempt=1, batch=0)))
-    assert show(history).svg and show(history, "space-time").svg and show(history, "arrivals").svg
+    assert show(history).png and show(history, "space-time").png and show(history, "arrivals").png
 
 
 def test_a_run_in_which_nothing_happened_can_be_drawn() -> None:

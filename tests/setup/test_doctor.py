@@ -72,7 +72,7 @@ def test_a_missing_package_stops_lessons_only_when_they_need_it(lessons, level):
 
 def test_the_lessons_need_what_pyproject_lists_first():
     codecs = {"lz4", "python-snappy", "zstandard"}
-    assert doctor.needed() == {"jupyterlab", "ipywidgets", "kafka-python", "crc32c", "pyyaml"} | codecs
+    assert doctor.needed() == {"jupyterlab", "ipywidgets", "matplotlib", "kafka-python", "crc32c", "pyyaml"} | codecs
     assert doctor.needed() <= doctor.locked().keys()
 
 

@@ -1,18 +1,24 @@
-"""A sheet as PNG: matplotlib paints the marks, without pyplot, to see what is drawn and where words lie on each other."""
+"""A sheet as PNG: matplotlib paints the marks, without pyplot. Loaded only when somebody asks for a PNG."""
 
 from __future__ import annotations
 
 from io import BytesIO
 
-import matplotlib
-from matplotlib import lines, patches, text
-from matplotlib.artist import Artist
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.transforms import Affine2D
-
 from lesson_lib.draw.canvas import DPI, FAMILY, Box, Canvas, Line, Mark, Polygon, Text
+from lesson_lib.errors import LessonError
 
+try:
+    import matplotlib
+    from matplotlib import lines, patches, text
+    from matplotlib.artist import Artist
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.transforms import Affine2D
+except ModuleNotFoundError:
+    missing = "A PNG needs matplotlib, which is not here; picture.svg is the same picture as a drawing."
+    raise LessonError(missing) from None
+
+# A learner's own settings (usetex, xkcd, fonts) must not change the course's pictures.
 _RC = {"text.usetex": False, "path.sketch": None, "path.effects": [], "text.parse_math": False,
        "text.antialiased": True, "lines.antialiased": True, "font.family": [FAMILY], "text.hinting": "none",
        "savefig.bbox": None}
