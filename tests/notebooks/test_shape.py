@@ -91,7 +91,7 @@ def test_has_nothing_that_hangs(notebook: Any) -> None:
 
 def test_asks_all_of_its_lesson_and_nothing_else(notebook: Any, path: Path) -> None:
     asked = [c.item_id for c in calls(code_of(notebook)) if c.role in ("question", "observe", "exercise")]
-    assert Counter(asked) == Counter(item.id for item in lesson_items(lesson_of(path)))
+    assert asked == [item.id for item in lesson_items(lesson_of(path))], "in the order of the notebook"
 
 
 def test_asks_with_the_call_that_fits(notebook: Any) -> None:
