@@ -286,7 +286,7 @@ class ArrivalsPanel:
             return None
         y = row.y(expected)
         start = [(x, before)] if before is not None and before != y else []
-        canvas.line([*start, (x, y), (end, y)], style=style.EXPECTED)
+        canvas.line([*start, (x, y), (end, y)], dashes=style.EXPECTED)
         return y
 
     def _long_row(self, canvas: Canvas, row: ArrivalRow) -> None:
@@ -296,7 +296,7 @@ class ArrivalsPanel:
             canvas.text(LEFT - 8, row.y(number), word, align="right", colour=style.QUIET, pinned=True)
         top, low = row.y(-0.5), row.y(-5.5)
         canvas.box(LEFT, top, self.right - LEFT, low - top, fill=style.MEMORY, edge=None, layer=0.5)
-        canvas.line([(LEFT, row.y(0)), (self.right, row.y(0))], style=style.EXPECTED)
+        canvas.line([(LEFT, row.y(0)), (self.right, row.y(0))], dashes=style.EXPECTED)
 
     def _arrival(self, canvas: Canvas, row: ArrivalRow, arrival: Arrival) -> None:
         """The verdict's shape on a bar over the sequences; hollow at the lower edge if it never arrived."""
@@ -312,7 +312,7 @@ class ArrivalsPanel:
                 fill = style.VERDICT_COLOURS[shape]
                 canvas.box(x - wide / 2, top + 1, wide, bottom - top - 2, fill=fill, layer=3)
             ends = [(x, min(bottom, row.bottom)), (x, row.bottom)]
-            canvas.line(ends, colour=style.LANE, width=0.6, style=(0, (1, 3)), layer=0.8)
+            canvas.line(ends, colour=style.LANE, width=0.6, dashes=(1, 3), layer=0.8)
             verdict_small(canvas, x, (top + bottom) / 2, shape, min(8.0, self.step * 0.42))
         if not self.long:
             self._below(canvas, row, arrival)
@@ -362,7 +362,7 @@ class ArrivalsPanel:
         if any(band for row in self.rows for band in row.bands.values()):
             canvas.box(x, y - 7, 16, 14, fill=style.MEMORY, edge=style.MEMORY_EDGE, line=0.8)
             x = _entry(canvas, x, y, "last five batches")
-            canvas.line([(x - 2, y), (x + 17, y)], colour=style.EDGE, style=style.EXPECTED)
+            canvas.line([(x - 2, y), (x + 17, y)], colour=style.EDGE, dashes=style.EXPECTED)
             _entry(canvas, x + 2, y, "next expected")
 
 

@@ -40,7 +40,7 @@ VERDICT_COLOURS = {"stored": STORED, "duplicate": DUPLICATE, "refused": REFUSED,
                    "kept": KEPT, "dropped": KEPT, "copy": AGAIN,
                    "suspected": AGAIN}
 
-DOTTED, DASHED, EXPECTED = (0, (1, 2)), (0, (4, 2.2)), (0, (5, 3))  # as matplotlib has them
+DOTTED, DASHED, EXPECTED = (1, 2), (4, 2.2), (5, 3)  # dash and gap, in widths of the line
 
 FAMILY = "DejaVu Sans"
 DPI = 100
@@ -72,7 +72,6 @@ Rectangle = tuple[float, float, float, float]  # left, top, right, bottom
 
 PIXELS = DPI / 72            # a point, in which widths and sizes of type are given
 BASELINE = 0.36              # from the middle of a line of type down to its baseline, in sizes of the type
-DASHES = {"--": (3.7, 1.6), ":": (1.0, 1.65)}  # in widths of the line, as matplotlib has them
 ANCHORS = {"left": "start", "center": "middle", "right": "end"}
 # DejaVu Sans and Verdana are cut alike; without either, letters are stretched to the same length.
 FONTS = f"{FAMILY}, Verdana, sans-serif"
@@ -129,12 +128,12 @@ class Text(Mark):
 
 @dataclass(slots=True)
 class Line(Mark):
-    """A line through points; `style` as matplotlib has it."""
+    """A line through points; `dashes` and gaps in turn, in widths of the line."""
 
     points: Sequence[Point]
     colour: str = EDGE
     width: float = 1.2
-    style: Any = "-"
+    dashes: tuple[float, ...] = ()
 
 
 @dataclass(slots=True)
@@ -158,7 +157,7 @@ class Box(Mark):
     height: float
     fill: str | None = None
     edge: str | None = EDGE
-    style: Any = "-"
+    dashes: tuple[float, ...] = ()
     line: float = 1.0
     round_by: float = 0
     layer: float = field(default=4, kw_only=True)
@@ -217,14 +216,14 @@ def _element(mark: Mark) -> str:
             return _text(mark)
         case Line():
             drawn = f'polyline points="{_points(mark.points)}"'
-            return f'<{drawn} fill="none" {_stroke(mark.colour, mark.width, mark.style)}/>'
+            return f'<{drawn} fill="none" {_stroke(mark.colour, mark.width, mark.dashes)}/>'
         case Polygon():
             drawn = f'polygon points="{_points(mark.points)}" fill="{mark.fill or "none"}"'
             return f"<{drawn} {_stroke(mark.edge, mark.width)}/>"
         case Box():
             place = f'x="{mark.x:.2f}" y="{mark.y:.2f}" width="{mark.width:.2f}" height="{mark.height:.2f}"'
             drawn = f'rect {place} rx="{mark.round_by}" fill="{mark.fill or "none"}"'
-            return f'<{drawn} {_stroke(mark.edge or "none", mark.line, mark.style)}/>'
+            return f'<{drawn} {_stroke(mark.edge or "none", mark.line, mark.dashes)}/>'
     raise TypeError(mark)
 
 
@@ -256,9 +255,7 @@ def _points(points: Sequence[Point]) -> str:
     return " ".join([f"{x:.2f},{y:.2f}" for x, y in points])
 
 
-def _stroke(colour: str, width: float, style: Any = "-") -> str:
-    """Colour, width in pixels, and dashes, which grow with the width as in matplotlib."""
-    dashes = DASHES.get(style, ()) if isinstance(style, str) else style[1]
+def _stroke(colour: str, width: float, dashes: tuple[float, ...] = ()) -> str:
     lengths = " ".join([f"{part * width * PIXELS:.2f}" for part in dashes])
     dashed = f' stroke-dasharray="{lengths}"' if dashes and width else ""
     return f'stroke="{colour if width else "none"}" stroke-width="{width * PIXELS:.2f}"{dashed}'

@@ -133,7 +133,7 @@ class LanesPanel:
         for x, words in self.axis.breaks:
             for shift in (-3, 3):
                 ends = [(x + shift, self.y("told")), (x + shift, self.y("waits"))]
-                canvas.line(ends, colour=LANE, width=0.9, style=(0, (2, 3)), layer=0.5)
+                canvas.line(ends, colour=LANE, width=0.9, dashes=(2, 3), layer=0.5)
             canvas.text(x, self.y("waits", line_height()), words, colour=QUIET)
         if self.note:
             canvas.text(self.width - RIGHT, self.y("axis", 7), self.note, colour=QUIET, align="right")
@@ -194,9 +194,9 @@ class LanesPanel:
                 if fact.event.kind == Kind.REPORT or fact.index in self.run.doubts]
         if any(start < x < end - 1 for x in told):
             above = [(start - 3, y - 5), (start + 2, y - 10), (end - 2, y - 10), (end + 3, y - 5)]
-            canvas.line(above if report else above[:3], colour=QUIET, style=DOTTED, layer=1.5)
+            canvas.line(above if report else above[:3], colour=QUIET, dashes=DOTTED, layer=1.5)
         else:
-            canvas.line([(start, y), (end, y)], colour=QUIET, style=DOTTED, layer=1.5)
+            canvas.line([(start, y), (end, y)], colour=QUIET, dashes=DOTTED, layer=1.5)
 
     def _message(self, fact: EventInContext) -> MessageArrow | None:
         """What arrives with an event, or does not: the cross is as high as the others let it."""

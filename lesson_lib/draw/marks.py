@@ -74,7 +74,7 @@ def verdict_small(canvas: Canvas, x: float, y: float, shape: str, r: float, wide
         case "copy":  # stored, though it is in the log already: drawn as such a cell of the log is
             canvas.box(*box, fill=style.AGAIN, line=2.4, layer=5)
         case "suspected":
-            canvas.box(*box, fill=style.AGAIN, line=2.4, style=style.DOTTED, layer=5)
+            canvas.box(*box, fill=style.AGAIN, line=2.4, dashes=style.DOTTED, layer=5)
         case "duplicate":
             high, wide = 1.2 * r, 1.2 * r + wider
             diamond = [(x, y - high), (x + wide, y), (x, y + high), (x - wide, y)]
@@ -85,7 +85,7 @@ def verdict_small(canvas: Canvas, x: float, y: float, shape: str, r: float, wide
             canvas.box(*box, fill="white", line=1.6, layer=5)
             canvas.box(x - 0.9 * r, y - 0.28 * r, 1.8 * r, 0.56 * r, fill=style.FENCED, line=0, layer=5.5)
         case "dropped":
-            canvas.box(*box, fill="white", line=1.6, style=style.DASHED, layer=5)
+            canvas.box(*box, fill="white", line=1.6, dashes=style.DASHED, layer=5)
         case _:  # kept aside: an hourglass, it waits
             hourglass = [(x - r, y - r), (x + r, y - r), (x - r, y + r), (x + r, y + r)]
             canvas.polygon(hourglass, fill=style.KEPT, width=1.6)
@@ -108,7 +108,7 @@ _CIRCLE = [(cos(n * pi / 12), sin(n * pi / 12)) for n in range(25)]
 def send_box(canvas: Canvas, x: float, y: float, label: str, retry: bool) -> None:
     """A batch as it leaves the producer: blue the first time, orange with a dashed edge later."""
     half, fill = send_width(label), style.RETRY if retry else style.FIRST_SEND
-    canvas.box(x - half, y - 10, 2 * half, 20, fill=fill, style=style.DASHED if retry else "-",
+    canvas.box(x - half, y - 10, 2 * half, 20, fill=fill, dashes=style.DASHED if retry else (),
                line=1.4 if retry else 1.0, round_by=4, layer=5)
     canvas.text(x, y, label, size=style.NORMAL, bold=True, colour=style.EDGE if retry else "white", layer=7)
 
@@ -277,11 +277,11 @@ class MessageArrow:
         """Solid and blue for a request, dashed and orange for a retry; an answer is grey and dotted."""
         ends = [self.start, end]
         if self.what == "answer":
-            canvas.line(ends, colour=style.ACK, width=1.5, style=style.DOTTED, layer=2.3)
+            canvas.line(ends, colour=style.ACK, width=1.5, dashes=style.DOTTED, layer=2.3)
         elif self.retry:
             canvas.line(ends, width=3.4, layer=2.5)
             canvas.line(ends, colour="white", width=2.2, layer=2.6)
-            canvas.line(ends, colour=self._colour, width=2.2, style=style.DASHED, layer=2.7)
+            canvas.line(ends, colour=self._colour, width=2.2, dashes=style.DASHED, layer=2.7)
         else:
             canvas.line(ends, colour=self._colour, width=1.8, layer=2.7)
 

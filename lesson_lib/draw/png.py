@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from io import BytesIO
+from typing import Any
 
 from lesson_lib.draw.canvas import DPI, FAMILY, Box, Canvas, Line, Mark, Polygon, Text
 from lesson_lib.errors import LessonError
@@ -56,16 +57,20 @@ def _artist(mark: Mark) -> Artist:
                              parse_math=False, usetex=False)
         case Line():
             xs, ys = zip(*mark.points, strict=True)
-            return lines.Line2D(xs, ys, color=mark.colour, lw=mark.width, ls=mark.style,
+            return lines.Line2D(xs, ys, color=mark.colour, lw=mark.width, ls=_dashed(mark.dashes),
                                 solid_capstyle="butt", dash_capstyle="butt")
         case Polygon():
             return patches.Polygon(mark.points, closed=True, facecolor=mark.fill or "none",
                                    edgecolor=mark.edge, lw=mark.width, joinstyle="miter")
         case Box():
             look = {"facecolor": mark.fill or "none", "edgecolor": mark.edge or "none",
-                    "linestyle": mark.style, "linewidth": mark.line if mark.edge else 0}
+                    "linestyle": _dashed(mark.dashes), "linewidth": mark.line if mark.edge else 0}
             if not mark.round_by:
                 return patches.Rectangle((mark.x, mark.y), mark.width, mark.height, **look)
             style = f"round,pad=0,rounding_size={mark.round_by}"
             return patches.FancyBboxPatch((mark.x, mark.y), mark.width, mark.height, boxstyle=style, **look)
     raise TypeError(mark)
+
+
+def _dashed(dashes: tuple[float, ...]) -> Any:
+    return (0, dashes) if dashes else "-"

@@ -142,7 +142,7 @@ class SpaceTimePanel:
         if column and fact.copy:
             edge = x + marks.verdict_half(fact.shape, fact.label)
             ends = [(edge, y), (column.x - column.half, y)]
-            canvas.line(ends, colour=style.STORED, width=1.0, style=style.DOTTED, layer=1.5)
+            canvas.line(ends, colour=style.STORED, width=1.0, dashes=style.DOTTED, layer=1.5)
         if column:
             column.draw_cell(canvas, fact, y)
         if event.kind in NOTES:
@@ -185,14 +185,14 @@ class SpaceTimePanel:
 
     def _told(self, canvas: Canvas, x: float, y: float, said: str, event: Event) -> None:
         ends = [(x + 14, y), (self.x(event.lane) - 4, y)]
-        canvas.line(ends, colour=style.ACK, width=0.8, style=style.DOTTED, layer=1)
+        canvas.line(ends, colour=style.ACK, width=0.8, dashes=style.DOTTED, layer=1)
         marks.belief(canvas, x + 22, y, event.what)
         canvas.text(x + 10, y, said, align="right", backed=True)
 
     def _reading(self, canvas: Canvas, x: float, y: float, event: Event) -> None:
         if event.kind == Kind.READ:
             ends = [(self.broker(event) + 4, y), (x - 8, y)]
-            canvas.line(ends, colour=style.ACK, style=style.DOTTED, layer=1.5)
+            canvas.line(ends, colour=style.ACK, dashes=style.DOTTED, layer=1.5)
         marks.reading(canvas, x, y, event.kind)
 
     def _from_coordinator(self, canvas: Canvas, x: float, y: float) -> None:
@@ -201,7 +201,7 @@ class SpaceTimePanel:
 
     def _to_coordinator(self, canvas: Canvas, x: float, y: float) -> None:
         ends = [(self.x("producer"), y), (x - 5, y)]
-        canvas.line(ends, colour=style.ACK, width=1.5, style=style.DOTTED, layer=2.3)
+        canvas.line(ends, colour=style.ACK, width=1.5, dashes=style.DOTTED, layer=2.3)
 
     def _message(self, fact: EventInContext) -> MessageArrow | None:
         """What arrives with an event, or does not: the cross is as far to the right as the others let it."""
@@ -298,9 +298,9 @@ class LogColumn:
             x, top, end = self.x - self.half - 8 - BAR * one.lane, ys[one.first.index] - 9, one.last
             low = ys[end.index] + 9 if end else bottom
             canvas.event = steps[(end or one.first).index]
-            dashes = {"committed": "-", "aborted": (0, (1, 1))}.get(one.word, (0, (4, 3)))
+            dashes = {"committed": (), "aborted": (1, 1)}.get(one.word, (4, 3))
             colour = {"committed": style.STORED}.get(one.word, style.EDGE)
-            canvas.line([(x, top), (x, low)], width=4.0, colour=colour, style=dashes, layer=3)
+            canvas.line([(x, top), (x, low)], width=4.0, colour=colour, dashes=dashes, layer=3)
             canvas.text(x - 11, (top + low) / 2, one.word, upright=True, backed=True)
         before = None
         for fact in self.facts if self.transactions else ():
