@@ -10,6 +10,7 @@ import pytest
 
 from course_tools import answers, minutes
 from lesson_lib.teach.content import Question, all_items, find
+from lesson_lib.teach.lessons.concept_questions import CONCEPTS, FORMS
 from lesson_lib.teach.tasks.task import Task
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,6 +52,7 @@ def test_the_answers_are_written_where_nobody_commits_them(tmp_path: Path, capsy
     page = (tmp_path / "mine.html").read_text(encoding="utf-8")
     assert page.count("<table>") == ANSWERS.count("\n## ") == 8
     assert page.count("<h1>") == 1 and "<code>2.lost-ack</code>" in page and "<pre>" in page
+    assert all(f"<code>{form}.{concept.id}</code>" in page for concept in CONCEPTS for form in FORMS)
     assert str(tmp_path / "mine.html") in capsys.readouterr().out
     assert "build/" in (ROOT / ".gitignore").read_text(encoding="utf-8")
 
