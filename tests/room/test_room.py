@@ -293,6 +293,16 @@ def test_only_the_text_of_cells_is_kept(copies: CopyFolder) -> None:
     assert [(copy.learner, copy.alone) for copy in copies_in(copies.path)] == [("ada", True)]
 
 
+def test_a_copy_runs_where_its_room_is_gone(copies: CopyFolder) -> None:
+    lines = ["%env KAFKA_BOOTSTRAP_SERVERS=192.0.2.2:9092", "if lab:", '    from lesson_lib import hand_in; hand_in("192.0.2.2:8080", "a")',
+             "x = hand_in", 'hand_in(\n    "192.0.2.2:8080", "ada")']
+    copies.take(order(notebooks={"x.ipynb": {"cells": [{"cell_type": "code", "source": "\n".join(lines)}]}}))
+    kept = json.loads((copies.path / "ada" / "x.ipynb").read_text())["cells"][0]["source"]
+    gone = "pass  # a line of the room"
+    assert kept.splitlines() == [gone, "if lab:", f"    {gone}", "x = hand_in", gone]
+    compile(kept, "x", "exec")
+
+
 @pytest.mark.parametrize(("body", "words"), [
     (b"", "Only notebooks"), (b"PK\x03\x04", "Only notebooks"), (b"[" * 100_000, "Only notebooks"), (b"5", "Only notebooks"),
     (order(notebooks=[]), "Only notebooks"), (order(notebooks={}), "1 to 20"),
