@@ -13,12 +13,11 @@ from __future__ import annotations
 
 import statistics
 from contextlib import ExitStack
-from dataclasses import dataclass
 from time import perf_counter  # by name: what is measured on this machine takes real time in every world
 from typing import Any
 
 from lesson_lib.lab.forge import fetch_batches
-from lesson_lib.text_table import TextTable, wrap_output
+from lesson_lib.text_table import TextTable
 from lesson_lib.wire.requests import RawClient
 
 SETTINGS: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -30,37 +29,20 @@ VALUE = b"x" * 100
 # Each record is a batch of its own; the last one waits for all others, so a busy machine needs patience.
 SINGLY = {"batch_size": 0, "delivery_timeout_ms": 60_000, "request_timeout_ms": 30_000}
 ROUNDS = 5
+COST_HEADINGS = ("settings", "relative time of a send", "bytes of a batch")
 UNTIMED = ("In a virtual world only the network takes time, so computing time can't be measured here. On "
            "your own computer (`make lab`), start_lab(world='sockets') measures it.")
 
 
-@dataclass(frozen=True, slots=True)
-class CostTable:
-    """For each setting: its name, the time of a send against the first's, the bytes of a batch of one record.
-
-    The time is the median of the rounds, with the least and the greatest; None in a virtual world.
-    """
-
-    rows: tuple[tuple[str, tuple[float, float, float] | None, int], ...]
-
-    def __str__(self) -> str:
-        lines = [f"{'settings':<30}relative time of a send   bytes of a batch"]
-        lines += [f"{name:<30}{_ratio_words(ratios):<23}   {size:^16}" for name, ratios, size in self.rows]
-        return "\n".join(lines if self.rows[0][1] else [*lines, wrap_output(UNTIMED)])
-
-    __repr__ = __str__
-
-
-def _ratio_words(ratios: tuple[float, float, float] | None) -> str:
-    if ratios is None:
-        return "not measured"
+def _ratio_words(ratios: tuple[float, float, float]) -> str:
     middle, least, most = ratios
     return f"{middle:.2f}   ({least:.2f} to {most:.2f})" if least != most else f"{middle:.2f}"
 
 
-def measure_cost(lab: Any, records: int = 100) -> CostTable:
+def measure_cost(lab: Any, records: int = 100) -> TextTable:
     """Send `records` of 100 bytes with each setting, in five rounds, waiting for each ack.
 
+    The time is the median of the rounds, with the least and the greatest; not measured in a virtual world.
     LessonError when the broker is gone.
     """
     topics = [lab.topic("cost") for _ in SETTINGS]
@@ -68,9 +50,12 @@ def measure_cost(lab: Any, records: int = 100) -> CostTable:
         producers = [stack.enter_context(lab.producer(**options)) for _, options in SETTINGS]
         turns = list(zip(producers, topics, strict=True))
         times = [[_seconds(*turn) for turn in turns] for _ in range(records + 1)][1:]  # the first warms up
-    names, sizes = [name for name, _ in SETTINGS], [len(fetch_batches(lab, topic)[0]) for topic in topics]
-    ratios = [None] * len(names) if lab.choice.is_virtual else _ratios(times)
-    return CostTable(tuple(zip(names, ratios, sizes, strict=True)))
+    virtual = lab.choice.is_virtual
+    words = ["not measured"] * len(SETTINGS) if virtual else map(_ratio_words, _ratios(times))
+    sizes = [str(len(fetch_batches(lab, topic)[0])) for topic in topics]
+    rows = tuple((name, *row) for (name, _), *row in zip(SETTINGS, words, sizes, strict=True))
+    caption = "The relative time of a send, and the bytes of a batch of one record"
+    return TextTable(f"{caption}. {UNTIMED}" if virtual else caption, COST_HEADINGS, rows)
 
 
 def _ratios(times: list[list[float]]) -> list[tuple[float, float, float]]:
