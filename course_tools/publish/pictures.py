@@ -1,5 +1,5 @@
-"""The README's pictures: the lost ack of lessons 2 and 3, and those of `trace`, `judge` and `read`, made by
-these commands' own code.
+"""The README's pictures: the lost ack of lesson 2, alone and with lesson 3's, and those of `trace`, `judge` and
+`read`, made by these commands' own code.
 
     python -m course_tools.publish.pictures
 
@@ -38,8 +38,9 @@ SENT = (b"tea", b"rum", b"salt")
 
 
 def pictures() -> Iterator[tuple[str, Picture]]:
-    """Each with the name of its file, which for three of them is that of a command."""
+    """Each with the name of its file, which for the last three of them is that of a command."""
     on, off = (simulate(3, faults={2: "lose ack"}, idempotence=idempotence) for idempotence in (True, False))
+    yield "stored-twice", draw.show(off)
     yield "lost-ack", draw.show(on, control=off)
     with EmbeddedBroker(auto_create_topics=True) as broker:
         recording = Recording(parse_script("2: lose ack"))

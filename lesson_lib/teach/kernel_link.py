@@ -55,4 +55,5 @@ class KernelLink:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         """As an output that says nothing where there is no kernel, instead of the name of a class."""
-        return {**self.box._repr_mimebundle_(), "text/plain": "", "text/html": ""}
+        widget = getattr(self.box, "_repr_mimebundle_", dict)()  # not in ipywidgets 7, which Colab has
+        return {**widget, "text/plain": "", "text/html": ""}

@@ -13,6 +13,7 @@ from lesson_lib.errors import LessonError
 from lesson_lib.teach import store
 from lesson_lib.teach.ask import AskedQuestion
 from lesson_lib.teach.content import find
+from lesson_lib.teach.kernel_link import KernelLink
 from lesson_lib.teach.message import Outcome, QuietMessage
 
 RUN = find("2.lost-ack").scenario.run()
@@ -231,3 +232,11 @@ def test_answers_of_another_edition_do_no_harm() -> None:
     store.record("2.own-rule", {"outcome": 5})
     assert repr(progress()) and repr(misconception_map())
     assert reveal(RUN, question("2.lost-ack")).text
+
+
+def test_a_link_says_nothing_where_widgets_are_older_ones() -> None:
+    """ipywidgets 7, which Colab has, shows a widget in another way."""
+    link = KernelLink("card", lambda words: None)
+    assert link._repr_mimebundle_().keys() > {"text/plain", "text/html"}
+    link.box = object()
+    assert link._repr_mimebundle_() == {"text/plain": "", "text/html": ""}
