@@ -1,5 +1,5 @@
-"""The README's pictures: the lost ack of lesson 2, alone and with lesson 3's, and those of `trace`, `judge` and
-`read`, made by these commands' own code.
+"""The README's pictures: the lost ack of lesson 2, alone and with that of lesson 3, and those of `trace`,
+`judge` and `read`, made by these commands' own code.
 
     python -m course_tools.publish.pictures
 
