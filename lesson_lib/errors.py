@@ -36,7 +36,7 @@ def explains_arguments(function: Callable[P, R]) -> Callable[P, R]:
         except TypeError:
             if why := _misfit(known, arguments, named):  # looked at afterwards, as it takes longer than a run
                 raise LessonError(f"{function.__name__}(...) {why}; its arguments are "
-                                  f"{', '.join(known.parameters)}.") from None
+                                  f"{', '.join(known.parameters).removeprefix('self, ')}.") from None
             raise
     return called
 

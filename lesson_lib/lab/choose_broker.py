@@ -16,9 +16,9 @@ from threading import Thread  # by name: whoever asks a broker is outside of eve
 
 from lesson_lib.broker.embedded import EmbeddedBroker
 from lesson_lib.errors import LessonError, version_of
+from lesson_lib.lab import virtual
+from lesson_lib.lab.clients import check_outside
 from lesson_lib.lab.compose import compose_address
-from lesson_lib.lab.virtual import seams
-from lesson_lib.lab.virtual.connections import HOST
 from lesson_lib.wire import probe
 from lesson_lib.wire.server import Server, ServerThread
 
@@ -43,7 +43,7 @@ class Choice:
     embedded: EmbeddedBroker | None = None
     hooks: dict[str, Callable[[], None]] = field(default_factory=dict)
     server: Callable[..., Server] = ServerThread
-    check_thread: Callable[[], object] = seams.check_outside
+    check_thread: Callable[[], object] = check_outside
     leave: Callable[[], None] = lambda: None
     suffix: str = ""
 
@@ -177,11 +177,13 @@ def find_virtual(broker: str | EmbeddedBroker | None, version: str) -> Callable[
         raise LessonError(f"{VARIABLE} names a broker, and a virtual world reaches none: take the variable "
                           f"away with %env {VARIABLE}=, or take start_lab(world='sockets').")
     version_of(version)
-    seams.check_client()
+    virtual.check_client()
     return partial(_start_virtual, version)
 
 
 def _start_virtual(version: str) -> Choice:
+    from lesson_lib.lab.virtual import seams  # which leans on the inside of kafka-python
+    from lesson_lib.lab.virtual.connections import HOST
     world = seams.enter()
     server = partial(Server, loop=world, host=HOST)
     try:

@@ -35,7 +35,15 @@ CONSUMER_OPTIONS = {"auto_offset_reset": "earliest", "consumer_timeout_ms": 1_00
 ADMIN_OPTIONS = {"request_timeout_ms": 4_000, "bootstrap_timeout_ms": 3_000}
 CLOSE_SECONDS, LOOK_SECONDS, BREATH_SECONDS, PATIENCE_SECONDS = 1.0, 0.1, 0.001, 300.0
 MOST_LOG_LINES = 2_000
+open_worlds: list[Any] = []  # virtual ones, of which there is one at most
 DROPPED = "closes a producer that was dropped"
+
+
+def check_outside() -> None:
+    """LessonError in the thread of an open virtual world, for what is on sockets."""
+    if any(world.is_here() for world in open_worlds):
+        raise LessonError("This client uses sockets and the time of the wall, and here a virtual world "
+                          "is open, where neither is: stop its lab with lab.stop(), then run the cell again.")
 
 
 class Stamps:

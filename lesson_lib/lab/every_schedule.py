@@ -17,7 +17,7 @@ from functools import partial
 from itertools import accumulate
 from typing import Any
 
-from lesson_lib.errors import LessonError, count_of
+from lesson_lib.errors import LessonError, count_of, explains_arguments
 from lesson_lib.faults import (
     COORDINATOR_APIS,
     LOSSES,
@@ -103,6 +103,7 @@ def fault_count(history: History) -> int:
     return len(parse_script(history.settings.faults).lines)
 
 
+@explains_arguments
 def every_schedule(lab: Lab, values_or_count: int | Sequence[str] = 3, faults: int = 1, *,
                    kinds: str | Collection[str] = KINDS, most_runs: int = MOST_RUNS,
                    **settings: Any) -> Schedules:
@@ -114,9 +115,10 @@ def every_schedule(lab: Lab, values_or_count: int | Sequence[str] = 3, faults: i
         raise LessonError("Every schedule takes a lab in a virtual world, lab = start_lab(world='virtual'); "
                           "on sockets it would take hours.")
     count_of("most_runs", most_runs)
-    if not isinstance(faults, int) or faults < 0:
+    if type(faults) is not int or faults < 0:
         raise LessonError(f"faults must be a whole number from 0, not {faults!r}.")
-    wanted = tuple(dict.fromkeys(map(parse_fault, [kinds] if isinstance(kinds, str) else kinds)))
+    given = kinds if isinstance(kinds, (list, tuple, set)) else [kinds]
+    wanted = tuple(dict.fromkeys(map(parse_fault, given)))
     apis = COORDINATOR_APIS if settings.get("transaction") else ()
     found: list[History] = []
     level: list[tuple[ScriptLine, ...]] = [()]

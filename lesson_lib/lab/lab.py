@@ -20,7 +20,7 @@ from kafka.errors import KafkaConfigurationError, KafkaError
 
 from lesson_lib.broker.embedded import EmbeddedBroker
 from lesson_lib.core.producer_state import TopicPartition
-from lesson_lib.errors import LessonError, acks_of, count_of, values_of
+from lesson_lib.errors import LessonError, acks_of, count_of, explains_arguments, values_of
 from lesson_lib.faults import FaultScript, Script, parse_script
 from lesson_lib.history import History, Kind, LogCell, Settings
 from lesson_lib.lab.as_history import Logs, as_history, read_topic, settled
@@ -48,6 +48,7 @@ MOST_OPEN = 16  # consumers and admin clients; a cell that is run again and agai
 _current: Lab | None = None
 
 
+@explains_arguments
 def start_lab(broker: str | EmbeddedBroker | None = None, version: str = "4.4", port: int = 0,
               world: str | None = None) -> Lab:
     """Start this kernel's lab and say in one line which broker it talks to; the lab before it is stopped.
@@ -101,6 +102,7 @@ class Lab:
 
     # the experiment in one line
 
+    @explains_arguments
     def run(self, values_or_count: int | Sequence[str] = 3, *, faults: Script = None,
             idempotence: bool = True, acks: str | int = "all", retries: int | None = None, in_flight: int = 1,
             records_per_batch: int = 1, partitions: int = 1, resend: bool = False,

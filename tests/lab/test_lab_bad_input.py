@@ -147,6 +147,8 @@ def test_a_broker_that_is_gone_when_a_consumer_polls(mortal: Mortal) -> None:
     (lambda lab: lab.run(3, faults={0: "lose ack"}), "Requests are counted from 1"),
     (lambda lab: lab.run(0), "whole number from 1"),
     (lambda lab: lab.run("abc"), "Pass how many values"),
+    (lambda lab: lab.run(3, colour="red"), "unexpected keyword argument 'colour'; its arguments are values_or_count, faults"),
+    (lambda lab: start_lab(colour="red"), "unexpected keyword argument 'colour'; its arguments are broker, version, port, world"),
     (lambda lab: lab.run(3, acks=2), "acks must be"),
     (lambda lab: lab.run(3, acks=1), "incompatible"),
     (lambda lab: lab.run(3, retries=0), "incompatible"),

@@ -1,19 +1,17 @@
 """Connections in memory: sockets for kafka-python with the selector that it waits in, streams for broker and
 proxy.
 
-What one end sends arrives at the other in order, `LATENCY` later. Differs from TCP in: no buffer is ever
-full, and a connection is made or refused at once.
+What one end sends arrives at the other in order, `LATENCY` later. No buffer is ever full, and a connection is
+made or refused at once.
 """
 
 from __future__ import annotations
 
 import asyncio
 import errno
-import itertools
 import selectors
-from collections import deque
 from types import SimpleNamespace
-from typing import Any, Self
+from typing import Any
 
 from lesson_lib.lab.virtual.world import NEVER, VirtualThread, VirtualWorld
 
@@ -22,66 +20,53 @@ LATENCY = 0.001  # seconds from one end of a connection to the other
 
 
 class End:
-    """One end of a connection. It is asyncio's `StreamWriter` with a transport and a `reader`, and it is
-    `socket.socket`: kafka-python's, which never waits, or with a `timeout` in seconds one for requests
-    by hand.
+    """One end of a connection: asyncio's `StreamWriter` with a transport and a `reader`, and `socket.socket`.
+    Kafka-python's never waits; one for requests by hand has a `timeout` in seconds.
     """
 
     other: End
-    selector: VirtualSelector | None = None
-    _files = itertools.count(1_000)
 
-    def __init__(self, world: VirtualWorld, timeout: float | None = 0) -> None:
-        self.world, self.timeout = world, timeout
+    def __init__(self, world: VirtualWorld, timeout: float | None = 0, address: Any = None) -> None:
+        self.world, self.timeout, self.closed = world, timeout, False
         self.reader, self.transport = asyncio.StreamReader(loop=world), self
-        self.readable = self.closed = False
-        self._file, self._arriving = next(self._files), deque[bytes | None]()
+        if address:
+            self.connect_ex(address)
 
-    def connect(self, address: tuple[str, int]) -> Self:
-        """Connect to the server that listens there. ConnectionRefusedError where nobody does."""
-        host, port = address
-        if host != HOST:
-            raise ConnectionRefusedError("a virtual world reaches nothing outside of it")
-        if port not in self.world.listeners:
-            raise ConnectionRefusedError("nobody listens")
-        self.other = far = End(self.world)
-        far.other = self
-        self.world.create_task(self.world.listeners[port](far.reader, far))
-        return self
-
-    def connect_ex(self, address: tuple[str, int]) -> int:
-        try:
-            self.connect(address[:2])
-        except ConnectionRefusedError:
-            return errno.ECONNREFUSED
-        return 0
+    def connect_ex(self, address: Any) -> None:
+        host, port = address[:2]
+        if host != HOST or port not in self.world.listeners:
+            refused = ConnectionRefusedError("nobody listens" if host == HOST else
+                                             "a virtual world reaches nothing outside of it")
+            refused.errno = errno.ECONNREFUSED  # at which kafka-python looks
+            raise refused
+        self.other = End(self.world)
+        self.other.other = self
+        self.world.create_task(self.world.listeners[port](self.other.reader, self.other))
 
     def transmit(self, data: bytes | None) -> None:
         """Send to the other end; None hangs up, which arrives later than what was sent at the same moment:
         kafka-python throws an answer away that it reads together with the end of its connection.
         """
-        self.other._arriving.append(data)
-        self.world.call_later(2 * LATENCY if data is None else LATENCY, self.other._arrive)
-
-    def _arrive(self) -> None:
-        data = self._arriving.popleft()  # in order; what hangs up was sent before what overtakes it
-        if not self.closed:
-            self.receive(data)
+        self.world.call_later(2 * LATENCY if data is None else LATENCY, self.other.receive, data)
 
     def receive(self, data: bytes | None) -> None:
+        if self.closed:
+            return
         self.reader.feed_eof() if data is None else self.reader.feed_data(data)
-        self.readable = True
-        if self.selector and self.selector.sleeper:
-            self.selector.sleeper.wake()
+        for thread in self.world.threads:
+            thread.look()
+
+    def is_readable(self) -> bool:
+        """Whether there are bytes or the end to read."""
+        return bool(self.reader._buffer or self.reader._eof)
 
     def recv(self, size: int) -> bytes:
-        if not self.readable and self.timeout == 0:
+        if self.timeout == 0 and not self.is_readable():
             raise BlockingIOError
-        if not self.readable and not self.world.wait(lambda: self.readable, self.timeout):
+        if not (self.is_readable() or self.world.wait(self.is_readable, self.timeout)):
             raise TimeoutError("timed out")
         data = bytes(self.reader._buffer[:size])
         del self.reader._buffer[:size]
-        self.readable = bool(self.reader._buffer) or self.reader.at_eof()
         return data
 
     def send(self, data: Any) -> int:
@@ -89,7 +74,11 @@ class End:
             self.transmit(bytes(data))
         return len(data)
 
-    sendall = write = send
+    write = send
+
+    def sendall(self, data: bytes) -> None:
+        self.world.check()
+        self.send(data)
 
     async def drain(self) -> None:
         if self.is_closing():
@@ -101,23 +90,17 @@ class End:
     def close(self) -> None:
         if not self.closed and hasattr(self, "other"):
             self.transmit(None)
-        self.closed = self.readable = True  # it reads the end
+        self.closed = True
         self.reader.feed_eof()
 
     abort = close
 
+    # what else is asked of a socket; there is nothing to set
     def fileno(self) -> int:
-        return self._file
+        return id(self)
 
-    def getpeername(self) -> tuple[str, int]:
-        return HOST, 0
-
-    getsockname = getpeername
-
-    def setblocking(self, *_: Any) -> None:
-        """There is nothing to set."""
-
-    setsockopt = shutdown = setblocking
+    getsockname = getpeername = lambda self: (HOST, 0)
+    setblocking = setsockopt = shutdown = lambda *_: None
 
 
 class WakeUp(End):
@@ -128,7 +111,7 @@ class WakeUp(End):
 
 async def open_connection(world: VirtualWorld, *address: Any) -> tuple[asyncio.StreamReader, End]:
     """`asyncio.open_connection`."""
-    made = End(world).connect(address)
+    made = End(world, address=address)
     return made.reader, made
 
 
@@ -143,26 +126,17 @@ async def start_server(world: VirtualWorld, served: Any, host: str, port: int, *
 
 
 class VirtualSelector(selectors.SelectSelector):
-    """`selectors.DefaultSelector`. `sleeper` is the thread that sleeps in `select`."""
-
-    sleeper: VirtualThread | None = None
+    """`selectors.DefaultSelector`."""
 
     def __init__(self, world: VirtualWorld) -> None:
         super().__init__()
         self._world = world
 
-    def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
-        fileobj.selector = self
-        return super().register(fileobj, events, data)
-
     def ready(self) -> list[tuple[selectors.SelectorKey, int]]:
         """What can be read or written now, without waiting."""
-        found = []
-        for key in self._fd_to_key.values():
-            can = selectors.EVENT_WRITE | selectors.EVENT_READ * key.fileobj.readable
-            if key.events & can:
-                found.append((key, key.events & can))
-        return found
+        can = [(key, key.events & (selectors.EVENT_WRITE | selectors.EVENT_READ * key.fileobj.is_readable()))
+               for key in self._fd_to_key.values()]
+        return [(key, events) for key, events in can if events]
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """What is ready. Where nothing is, the thread falls asleep and gets nothing; where it did before

@@ -1,24 +1,25 @@
 """One thread, one clock, one event loop. Whoever waits lets everybody else run; where nobody can, the clock
 goes on to what is due next.
 
-Broker and proxy run on that loop as they are. A thread is a function that the loop calls for each of its
-turns: nobody has a stack of their own, so a wait within a turn runs the others on top of it, and what waits
-further down waits for it too.
+Broker and proxy run on that loop as they are. A thread has turns, which the loop calls: nobody has a stack of
+their own, so a wait within a turn runs the others on top of it, and what waits further down waits for it too.
 """
 
 from __future__ import annotations
 
 import asyncio
 import heapq
+import inspect
 import itertools
 import logging
 import math
 import random
-import sys
+import textwrap
 import threading
+import traceback
 from asyncio import events
-from collections.abc import Callable, Coroutine
-from contextlib import ExitStack, nullcontext
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import ExitStack, nullcontext, suppress
 from functools import partial
 from typing import Any
 
@@ -47,22 +48,18 @@ class VirtualWorld(asyncio.BaseEventLoop):
 
     def __init__(self) -> None:
         super().__init__()
-        self.now, self.random = BEGIN, random.Random(SEED)
+        self.now, self.random, self.owner = BEGIN, random.Random(SEED), threading.get_ident()
         self.current: Any = None
-        self.identity, self.threads = self, list[VirtualThread]()
+        self.threads = list[VirtualThread]()
         self.listeners: dict[int, Callable[..., Coroutine[Any, Any, None]]] = {}  # port -> who serves there
-        self.owner, self._turns_now, self._moment = threading.get_ident(), 0, MOMENT
-        self._queue: list[tuple[float, int, asyncio.Handle]] = []  # all that is to be called
-        self._numbers = itertools.count()
+        self._queue, self._numbers = list[tuple[float, int, asyncio.Handle]](), itertools.count()
+        self._turns_now, self._moment = 0, MOMENT
         self._undo = ExitStack()
         self._undo.callback(super().close)
 
     def put(self, home: Any, name: str, value: Any) -> None:
-        """Put a value under a name of a module or class, until the world is closed."""
-        if name in vars(home):
-            self._undo.callback(setattr, home, name, vars(home)[name])
-        else:  # it is inherited
-            self._undo.callback(delattr, home, name)
+        """Put a value under a name that a module or class has, until the world is closed."""
+        self._undo.callback(setattr, home, name, vars(home)[name])
         setattr(home, name, value)
 
     def close(self) -> None:
@@ -84,10 +81,9 @@ class VirtualWorld(asyncio.BaseEventLoop):
         if self.is_closed():
             raise LessonError(OVER)
         if not self.is_here():
-            raise LessonError("A virtual world has one thread: use its clients in the cell itself, or "
-                              "start_lab(world='sockets').")
-
-    # waiting
+            raise LessonError("A virtual world has one thread, the one that opened it: use its clients "
+                              "and stop its lab there. For several threads open start_lab(world='sockets') "
+                              "there.")
 
     def wait(self, done: Callable[[], Any], timeout: float | None = None) -> bool:
         """Run everybody else until `done()`, or until `timeout` seconds are over: False then.
@@ -96,9 +92,9 @@ class VirtualWorld(asyncio.BaseEventLoop):
         would break the one that has it; it strikes between two turns of the outermost wait.
         """
         self.check()
+        self.count_turn()
         patient = timeout is None or timeout >= FOREVER
         end = self.now + (PATIENCE if patient else timeout)
-        self.count_turn()
         outer = events._get_running_loop()  # a kernel's loop runs the cell, and makes room for so long
         task = outer and asyncio.current_task(outer)
         if task:
@@ -106,16 +102,14 @@ class VirtualWorld(asyncio.BaseEventLoop):
         events._set_running_loop(self)
         try:
             with nullcontext(bool) if self.current else kept_interrupts(at_once=False) as strike:
-                while not done():
-                    if self.now >= end:
-                        if patient:
-                            raise LessonError(f"{_who_waits()} without a time-out, and a quarter of an hour "
-                                              "of virtual time brought nothing: nobody will ever answer. "
-                                              "Give that call a time-out.")
-                        return False
+                while not done() and self.now < end:
                     self._call_next(end)
                     strike()
-            return True
+                if not (came := done()) and patient:
+                    raise LessonError(f"{_who_waits()} without a time-out, and a quarter of an hour of "
+                                      "virtual time brought nothing: nobody will ever answer. Give that call "
+                                      "a time-out.")
+            return bool(came)
         finally:
             events._set_running_loop(outer)
             if task:
@@ -126,14 +120,11 @@ class VirtualWorld(asyncio.BaseEventLoop):
         self.wait(task.done)
         return task.result()
 
-    def _next_at(self) -> float:
-        while self._queue and self._queue[0][-1].cancelled():
-            heapq.heappop(self._queue)
-        return self._queue[0][0] if self._queue else NEVER
-
     def _call_next(self, end: float) -> None:
         """Call what is due; where nothing is, the clock goes on, to `end` at most."""
-        at = self._next_at()
+        while self._queue and self._queue[0][-1].cancelled():
+            heapq.heappop(self._queue)
+        at = self._queue[0][0] if self._queue else NEVER
         if at > self.now:
             self.now, self._turns_now, self._moment = min(at, end), 0, MOMENT
             return
@@ -151,8 +142,6 @@ class VirtualWorld(asyncio.BaseEventLoop):
         if self._turns_now > TURNS_AT_ONCE:
             self.now += self._moment
             self._moment = min(2 * self._moment, LONGEST_MOMENT)
-
-    # the event loop
 
     def time(self) -> float:
         return self.now
@@ -172,143 +161,110 @@ class VirtualWorld(asyncio.BaseEventLoop):
 
 def _who_waits() -> str:
     """The call of kafka-python that waits, and within what; from the stack."""
-    frame, names = sys._getframe(), list[str]()
-    while frame is not None:
-        if frame.f_globals.get("__name__", "").startswith("kafka."):
-            names.append(frame.f_code.co_qualname)
-        frame = frame.f_back
+    names = [frame.f_code.co_qualname for frame, _ in traceback.walk_stack(None)
+             if frame.f_globals.get("__name__", "").startswith("kafka.")]
     return f"{names[-1]} waits in {names[0]}" if names else "A call waits"
 
 
-class VirtualThread:
-    """`threading.Thread`. A target that kafka-python loops in gets turns, each until it would sleep in
-    `select`; any other is run to its end in its first one. `identity` is what `current_thread` says.
+def in_turns(loop: Callable[..., None], step: str) -> Callable[..., Iterator[None]]:
+    """A loop of kafka-python as a generator that gives way after each such step; by its own text."""
+    text, made = textwrap.dedent(inspect.getsource(loop)), dict[str, Any]()
+    exec(text.replace(f"self.{step}()", f"yield self.{step}()"), loop.__globals__, made)
+    return made[loop.__name__]
+
+
+LOOPS = {Sender.run: in_turns(Sender.run, "run_once"),
+         NetworkSelector.run_forever: in_turns(NetworkSelector.run_forever, "_poll_once")}
+
+
+class VirtualThread(threading.Thread):
+    """A thread of this `world`. One in which kafka-python loops has a turn for each round, and sleeps where
+    it would in `select`; any other is run to its end in one.
     """
 
-    def __init__(self, world: VirtualWorld, target: Callable[..., Any], name: str = "",
-                 args: tuple[Any, ...] = (), daemon: bool = True) -> None:
-        self.name, self.daemon, self._world = name, daemon, world
-        self._owner, turn = getattr(target, "__self__", None), TURNS.get(getattr(target, "__func__", None))
-        self._goes_on = partial(turn, self._owner) if turn else partial(target, *args)
-        self._selector, self._until = None, NEVER  # where it sleeps, and until when
-        self.identity = self._owner if isinstance(self._owner, threading.Thread) else self
+    world: VirtualWorld
+    _selector, _until = None, NEVER  # where it sleeps, and until when
 
     def start(self) -> None:
-        self._world.threads.append(self)
-        self._next = self._world.call_soon(self._turn)
+        target = self._target or self.run
+        self._owner, rounds = getattr(target, "__self__", None), LOOPS.get(getattr(target, "__func__", None))
+        self._rounds = rounds(self._owner) if rounds else iter(partial(target, *self._args), None)
+        self.world.threads.append(self)
+        self._next = self.world.call_soon(self._turn)
 
     def is_alive(self) -> bool:
-        return self in self._world.threads
+        return self in self.world.threads
 
     def join(self, timeout: float | None = None) -> None:
-        if self._world.current is self:
+        if self.world.current is self:
             raise RuntimeError("cannot join current thread")
         if self.is_alive():
-            self._world.wait(lambda: not self.is_alive(), timeout)
+            self.world.wait(lambda: not self.is_alive(), timeout)
 
     def sleep(self, selector: Any, until: float) -> bool:
         """Sleep in this `select` from the end of the turn until then. False where it is to sleep already: it
         waits in the midst of a turn, nobody knows for what next, and has another at once.
         """
         awake = self._selector is None
-        self._selector, self._until = selector, until if awake else self._world.now
+        self._selector, self._until = selector, until if awake else self.world.now
         return awake
 
-    def wake(self) -> None:
-        """Something came to where it sleeps."""
-        self._next.cancel()
-        self._next = self._world.call_soon(self._turn)
-
-    def _get_up(self) -> None:
-        if self._selector:
-            self._selector.sleeper = self._selector = None
+    def look(self) -> None:
+        """Get up if something came to where it sleeps."""
+        if self._next and self._selector and self._selector.ready():
+            self._next.cancel()
+            self._next = self.world.call_soon(self._turn)
 
     def _turn(self) -> None:
         """Run until it sleeps, or to its end. An exception ends it, and is logged."""
-        self._get_up()
-        self._world.current = self
+        self._next = self._selector = None
+        self.world.current = self
         try:
-            goes_on = self._goes_on()
-        except BaseException:
-            log.exception("%s died", self.name)
-            goes_on = False
-        if not goes_on:
-            self._end()
-        elif self._selector and self._until > self._world.now and not self._selector.ready():
-            self._selector.sleeper = self
-            self._next = self._world.call_at(self._until, self._turn)
+            next(self._rounds)
+        except BaseException as end:
+            if not isinstance(end, StopIteration):
+                log.exception("%s died", self.name)
+            with suppress(ValueError):  # the world is over
+                self.world.threads.remove(self)
+            return
+        if self._selector and self._until > self.world.now and not self._selector.ready():
+            self._next = self.world.call_at(self._until, self._turn)
         else:  # it is busy, or wants to sleep for less than the clock can show
-            self._world.count_turn()
-            self._next = self._world.call_soon(self._turn)
-
-    def _end(self) -> None:
-        self._get_up()
-        self._next.cancel()
-        self._world.threads.remove(self)
+            self.world.count_turn()
+            self._next = self.world.call_soon(self._turn)
 
     def abandon(self) -> None:
         """Have no further turn; who waits for what kafka-python loops in, or uses it later, is told."""
-        self._end()
-        if isinstance(self._owner, NetworkSelector):
-            self._owner._exception = LessonError(OVER)
-        elif isinstance(self._owner, Sender):
-            self._owner._client._net._exception = LessonError(OVER)
-            self._owner.force_close()
-            self._owner._accumulator.abort_batches(LessonError(OVER))  # else `__del__` would wait for them
+        self.world.threads.remove(self)
+        if self._next:
+            self._next.cancel()
+        over, net = LessonError(OVER), self._owner
+        if isinstance(self, Sender):
+            net = self._client._net
+            self.force_close()
+            self._accumulator.abort_batches(over)  # else `__del__` would wait for them
+            self._accumulator.append = lambda *_, **__: self.world.check()
+            if self._transaction_manager:
+                self._transaction_manager.transition_to_fatal_error(over)
+        if isinstance(net, NetworkSelector):
+            net._exception = over
+            for task in list(net._pending_tasks):
+                net.cancel(task)
 
 
-def turn_of_sender(sender: Sender) -> bool:
-    """One round of `Sender.run`'s two loops; once they are over it is called for what comes after them."""
-    client, batches = sender._client, sender._accumulator
-    goes_on = sender._running or not sender._force_close and (
-        batches.has_undrained() or client.in_flight_request_count() > 0)
-    try:
-        sender.run_once() if goes_on else sender.run()
-    except Exception:
-        log.exception("%s: Uncaught error in kafka producer I/O thread", sender.name)
-    return goes_on
+class VirtualEvent(threading.Event):
+    """An event in whose `wait` everybody else runs."""
 
-
-def turn_of_selector(net: NetworkSelector) -> bool:
-    """One round of `NetworkSelector.run_forever`."""
-    goes_on = not net._stop
-    try:
-        net._poll_once() if goes_on else net.drain()
-    except Exception as error:
-        net._exception = error
-        net._fail_pending_waiters(error)
-        raise
-    return goes_on
-
-
-TURNS: dict[Any, Callable[[Any], bool]] = {
-    Sender.run: turn_of_sender, NetworkSelector.run_forever: turn_of_selector}
-
-
-class Condition(threading.Condition):
-    """`threading.Condition`, in whose `wait` the others run. Its lock is one that a thread may take again, as
-    all of them are one: who runs changes only in a wait, and kafka-python holds no lock in one that those
-    need for whom it waits.
-    """
-
-    def __init__(self, world: VirtualWorld) -> None:
-        super().__init__(threading.RLock())
-        self._world, self._notices = world, 0
-
-    def notify(self, n: int = 1) -> None:
-        self._notices += 1
+    world: VirtualWorld
 
     def wait(self, timeout: float | None = None) -> bool:
-        before = self._notices
-        return self._world.wait(lambda: self._notices != before, timeout)
+        return self.world.wait(self.is_set, timeout)
+
+
+class VirtualCondition(threading.Condition):
+    """The same for a condition, of which our rooms and kafka-python ask nothing else."""
+
+    world: VirtualWorld
 
     def wait_for(self, predicate: Callable[[], bool], timeout: float | None = None) -> bool:
-        self._world.wait(predicate, timeout)
-        return predicate()
-
-
-def virtual_event(world: VirtualWorld) -> threading.Event:
-    """`threading.Event`, on a condition of ours."""
-    event = threading.Event()
-    event._cond = Condition(world)
-    return event
+        return self.world.wait(predicate, timeout)

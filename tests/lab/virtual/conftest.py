@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from lesson_lib.lab.clients import open_worlds
 from lesson_lib.lab.lab import Lab, start_lab
-from lesson_lib.lab.virtual import seams
 from lesson_lib.lab.virtual.world import VirtualWorld
 
 
@@ -29,7 +29,7 @@ def lab() -> Iterator[Lab]:
 @pytest.fixture
 def world(lab: Lab) -> VirtualWorld:
     """Its world."""
-    return seams._open[0]
+    return open_worlds[0]
 
 
 @pytest.fixture

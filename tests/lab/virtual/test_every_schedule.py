@@ -20,10 +20,10 @@ from lesson_lib import simulate
 from lesson_lib.errors import LessonError
 from lesson_lib.history import History
 from lesson_lib.lab import on_every_core
+from lesson_lib.lab.clients import open_worlds
 from lesson_lib.lab.every_schedule import ending, every_schedule
 from lesson_lib.lab.lab import Lab, start_lab
 from lesson_lib.lab.on_every_core import CAN_FORK
-from lesson_lib.lab.virtual import seams
 from lesson_lib.lab.virtual.connections import LATENCY, End
 from lesson_lib.sim.transactions import Transactions
 
@@ -102,8 +102,7 @@ def test_an_answer_that_is_read_together_with_the_end_of_its_connection_is_throw
         lab: Lab, monkeypatch: pytest.MonkeyPatch, hang_up: int, log: str) -> None:
     """An ack that kafka-python reads together with the end of its connection is thrown away, and the batch sent again: a copy."""
     def transmit(end: End, data: bytes | None) -> None:
-        end.other._arriving.append(data)
-        end.world.call_later(hang_up * LATENCY if data is None else LATENCY, end.other._arrive)
+        end.world.call_later(hang_up * LATENCY if data is None else LATENCY, end.other.receive, data)
 
     monkeypatch.setattr(End, "transmit", transmit)
     assert " ".join(lab.run(2, faults={1: "cut 1 1"}, idempotence=False).values()) == log
@@ -128,9 +127,9 @@ def test_on_every_core_it_is_what_it_is_in_one_process(lab: Lab, monkeypatch: py
 
 @pytest.mark.skipif(not CAN_FORK, reason="without a fork a walk is a row of ordinary runs")
 def test_a_walk_leaves_the_lab_as_it_was(lab: Lab) -> None:
-    before = lab.client_log(), seams._open[0].now, lab.topics._made
+    before = lab.client_log(), open_worlds[0].now, lab.topics._made
     every_schedule(lab, 1, 1)
-    assert (lab.client_log(), seams._open[0].now, lab.topics._made) == before
+    assert (lab.client_log(), open_worlds[0].now, lab.topics._made) == before
 
 
 def test_a_walk_in_one_process_leaves_no_topic_and_no_line_in_the_log(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,8 +198,14 @@ def test_bad_input(lab: Lab) -> None:
         every_schedule(lab, 3, 1, retries=0, acks=1, idempotence=True)
     with pytest.raises(LessonError, match="transaction is 'commit', 'abort' or None, not 'perhaps'"):
         every_schedule(lab, 3, 1, transaction="perhaps")
-    with pytest.raises(LessonError, match="whole number from 0, not -1"):
-        every_schedule(lab, 3, -1)
+    for faults in (-1, 1.0, "1", True, None):
+        with pytest.raises(LessonError, match=f"whole number from 0, not {faults!r}"):
+            every_schedule(lab, 3, faults)
+    for kinds in (None, 5, "", ["lose ack", 5]):
+        with pytest.raises(LessonError, match="There is no fault"):
+            every_schedule(lab, 3, 1, kinds=kinds)
+    with pytest.raises(LessonError, match=r"run\(...\) got an unexpected .* 'colour'; its arguments are values_or_count, faults"):
+        every_schedule(lab, 1, 1, colour="red")
     on_sockets = start_lab("embedded", world="sockets")
     with pytest.raises(LessonError, match="start_lab\\(world='virtual'\\)"):
         every_schedule(on_sockets)

@@ -13,9 +13,9 @@ import sys
 
 import pytest
 
+from lesson_lib.lab.clients import open_worlds
 from lesson_lib.lab.forge import fetch_batches
 from lesson_lib.lab.lab import start_lab
-from lesson_lib.lab.virtual import seams
 
 RUNS, SEEDS = 3, ("0", "1", "4711")
 
@@ -43,7 +43,7 @@ def cell() -> str:
         seen += [f"{m.config['client_id']}: {sorted(m.assignment())} {sorted(m.poll(300).items())}" for m in members]
     seen += [lab.log(topic, partition) for partition in range(3)]
     seen += [fetch_batches(lab, topic, partition) for partition in range(3)]
-    seen += [seams._open[0].now]
+    seen += [open_worlds[0].now]
     lab.stop()
     return "\n".join(map(str, seen))
 

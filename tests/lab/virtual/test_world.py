@@ -8,13 +8,15 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import kafka
 import pytest
-from kafka import KafkaConsumer, KafkaProducer
-from kafka.errors import KafkaTimeoutError
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import KafkaError, KafkaTimeoutError
 
 from lesson_lib import forge
 from lesson_lib.broker.embedded import EmbeddedBroker
@@ -22,6 +24,8 @@ from lesson_lib.errors import LessonError
 from lesson_lib.lab import clients
 from lesson_lib.lab import lab as lab_module
 from lesson_lib.lab.choose_broker import VARIABLE, WORLD, find
+from lesson_lib.lab.clients import open_worlds
+from lesson_lib.lab.every_schedule import every_schedule
 from lesson_lib.lab.lab import Lab, start_lab
 from lesson_lib.lab.virtual import seams
 from lesson_lib.lab.virtual.world import VirtualWorld
@@ -59,7 +63,7 @@ def test_a_lab_that_does_not_start_leaves_no_world() -> None:
     before = names_of_kafka()
     with pytest.raises(LessonError, match="x"):
         start_lab(version="x", world="virtual")
-    assert names_of_kafka() == before and seams._open == []
+    assert names_of_kafka() == before and open_worlds == []
 
 
 def test_no_thread_and_no_socket(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -284,7 +288,7 @@ def refusal(*args: Any, **options: Any) -> str:
     """What `start_lab` says."""
     with pytest.raises(LessonError) as refused:
         start_lab(*args, **options)
-    assert seams._open == [] and lab_module._current is None
+    assert open_worlds == [] and lab_module._current is None
     assert str(refused.value).count("\n") == 0
     return str(refused.value)
 
@@ -311,8 +315,8 @@ def test_what_is_refused_takes_nothing_away(before: str, monkeypatch: pytest.Mon
                           (("127.0.0.1:1",), {"world": "virtual"})]:
         with pytest.raises(LessonError):
             start_lab(*args, **options)
-    with monkeypatch.context() as patch, pytest.raises(LessonError, match="made for kafka-python"):
-        patch.setattr(seams, "KNOWN_SEAMS", "another")
+    with monkeypatch.context() as patch, pytest.raises(LessonError, match="made for the inside of kafka-python"):
+        patch.setattr(kafka, "__version__", "3.1.0")
         start_lab(world="virtual")
     assert producer.send(topic, b"m0").get(5).offset == 0
     lab.stop()
@@ -358,8 +362,7 @@ def test_two_worlds_at_once(lab: Lab) -> None:
 
 def test_another_kafka_python(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kafka, "__version__", "3.1.0")
-    monkeypatch.setattr(seams, "SEAMS", seams.SEAMS[1:])
-    assert "made for kafka-python 3.0.12, and the inside of kafka-python 3.1.0 is another" in refusal(world="virtual")
+    assert "made for the inside of kafka-python 3.0.12, and this is 3.1.0" in refusal(world="virtual")
 
 
 def test_no_way_out(lab: Lab, embedded: EmbeddedBroker) -> None:
@@ -389,45 +392,82 @@ def test_a_lab_on_sockets_in_the_virtual_world() -> None:
     sockets.stop()
 
 
+Use = Callable[[], object]
+
+
+def refusals(calls: list[Use]) -> set[str]:
+    """What these calls say, at once; kafka-python puts what it says of a transactional producer before a sentence of ours."""
+    told = set[str]()
+    for call in calls:
+        begin = time.monotonic()
+        with pytest.raises((LessonError, KafkaError)) as refused:
+            call()
+        assert time.monotonic() - begin < 5
+        told.add(str(refused.value).removeprefix("KafkaError: Cannot execute transactional method because we are in an error state: "))
+    return told
+
+
+def in_a_thread(work: Use) -> None:
+    """Do it there, to the end, and raise what it raises."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(work).result(60)
+
+
+@contextmanager
+def plain_clients(address: str) -> Iterator[tuple[list[Use], Use]]:
+    """What asks a broker of kafka-python's own clients, and a send that goes on once the others were refused."""
+    with KafkaProducer(bootstrap_servers=address) as producer, KafkaProducer(bootstrap_servers=address, transactional_id="s") as shop:
+        consumer, admin = KafkaConsumer(bootstrap_servers=address, group_id="readers"), KafkaAdminClient(bootstrap_servers=address)
+        shop.init_transactions()
+        shop.begin_transaction()
+        topic = sorted(consumer.topics())[0]
+        consumer.assign([TopicPartition(topic, 0)])
+        yield [lambda: producer.send(topic, b"m0"), lambda: producer.partitions_for("another"),
+               lambda: shop.init_transactions(), lambda: shop.commit_transaction(), lambda: shop.abort_transaction(),
+               lambda: shop.send_offsets_to_transaction({}, "readers"),
+               lambda: consumer.poll(10), consumer.topics, admin.list_topics], lambda: producer.send(topic, b"m1").get(10)
+        for client in (admin, consumer):
+            with suppress(LessonError):  # its world is over
+                client.close()
+
+
 def test_clients_of_sockets_in_the_virtual_world(embedded: EmbeddedBroker) -> None:
     embedded.cluster.create_topic("t")
-    with KafkaProducer(bootstrap_servers=embedded.address) as producer, \
-            KafkaConsumer("t", bootstrap_servers=embedded.address) as consumer:
+    with plain_clients(embedded.address) as (calls, send):
         lab = start_lab(world="virtual")
-        with pytest.raises(LessonError, match="uses sockets"):
-            producer.send("t", b"m0")
-        with pytest.raises(LessonError, match="uses sockets"):
-            consumer.poll(10)
+        (told,) = refusals(calls)
+        assert told.startswith("This client uses sockets and the time of the wall, and here a virtual world is open")
+        in_a_thread(send)
         lab.stop()
-        assert producer.send("t", b"m0").get(10).offset == 0
+        assert send().offset == 1
 
 
 def test_clients_of_a_virtual_world_outside_of_it() -> None:
     lab = start_lab(world="virtual")
-    topic, address = lab.topic("orders"), lab.address
-    made = lab.producer()
-    by_hand, reader = KafkaProducer(bootstrap_servers=address), KafkaConsumer(topic, bootstrap_servers=address)
-    failures: list[Exception] = []
-
-    def elsewhere() -> None:
-        try:
-            by_hand.send(topic, b"m0")
-        except LessonError as error:
-            failures.append(error)
-
-    thread = threading.Thread(target=elsewhere)
-    thread.start()
-    thread.join(5)
-    assert "one thread" in str(failures[0])
-    lab.stop()
-    with pytest.raises(LessonError, match="was stopped"):
-        made.send(topic, b"m0")
-    for use in (lambda: by_hand.send(topic, b"m0"), lambda: reader.poll(100)):
-        with pytest.raises(LessonError, match="virtual world that is over"):
-            use()
-    start = time.monotonic()
-    by_hand.close()
-    assert time.monotonic() - start < 5
+    topic, made, bench = lab.topic("orders"), lab.producer(), forge(lab)
+    with plain_clients(lab.address) as (calls, send):
+        made.send(topic, b"m0").get()
+        waiting = made.send(topic, b"m1")
+        of_the_lab = [lambda: made.send(topic, b"m0"), lambda: lab.run(1), lambda: lab.topic("t"), lab.producer, lab.admin, lab.stop,
+                      lambda: lab.sleep(1), lambda: lab.log(topic), lambda: every_schedule(lab, 1, 1), waiting.get,
+                      lambda: start_lab("embedded", world="virtual"), lambda: start_lab("embedded", world="sockets")]
+        told = set[str]()
+        in_a_thread(lambda: told.update(refusals([*calls, *of_the_lab, bench.describe_producers])))
+        assert told == {"A virtual world has one thread, the one that opened it: use its clients and stop its lab there. "
+                        "For several threads open start_lab(world='sockets') there."}
+        assert send().offset == 0 and lab.run(1).values() == ["m0"]
+        lab.stop()
+        (over,) = refusals([*calls, bench.describe_producers])
+        assert "belongs to a virtual world that is over" in over
+        again = start_lab(world="virtual")
+        assert refusals(calls) == {over}
+        again.stop()
+        sockets = start_lab("embedded", world="sockets")
+        assert refusals(calls) == {over}
+        (stopped,) = refusals([lambda: made.send(topic, b"m0"), lambda: lab.run(1), lambda: lab.topic("t"), lab.producer])
+        assert "was stopped" in stopped
+        assert sockets.run(1).values() == ["m0"]
+        sockets.stop()
 
 
 LEFT_OPEN = """import gc, sys
@@ -476,20 +516,3 @@ def test_an_interrupt_while_a_lab_starts_or_stops_leaves_no_world_open(monkeypat
         lab = start_lab("embedded", world="virtual")
         assert lab.run(1).values() == ["m0"], name
         lab.stop()
-
-
-def test_another_thread_is_refused_and_the_lab_lives_on() -> None:
-    lab, told = start_lab("embedded", world="virtual"), list[str]()
-
-    def elsewhere() -> None:
-        for call in (lambda: start_lab("embedded", world="virtual"), lab.stop, lambda: lab.run(1), lambda: lab.topic("t")):
-            try:
-                call()
-            except LessonError as refusal:
-                told.append(str(refusal))
-    thread = threading.Thread(target=elsewhere)
-    thread.start()
-    thread.join()
-    assert len(told) == 4 and all("A virtual world has one thread" in sentence for sentence in told), told
-    assert lab.run(1).values() == ["m0"]
-    lab.stop()
