@@ -15,7 +15,7 @@ from lesson_lib.history import History
 from lesson_lib.lab.forge import forge
 from lesson_lib.sim import Transactions, simulate_pipeline
 from lesson_lib.teach.content import Scenario
-from lesson_lib.teach.own_rule import rule_of_many
+from lesson_lib.teach.tasks.learner_rule import rule_of_many
 
 Numbers = tuple[int, ...]
 

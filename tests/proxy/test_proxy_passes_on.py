@@ -78,7 +78,7 @@ def test_acks_0_of_a_client_that_nobody_watches_is_stored_and_not_answered(broke
 
 def test_a_connection_that_both_the_broker_and_a_fault_end_is_dropped_once(broker: EmbeddedBroker) -> None:
     with FaultProxy(("127.0.0.1", broker.port)) as proxy:
-        recording = proxy.play(parse_script("1: lose ack"))
+        recording = proxy.record(Recording(parse_script("1: lose ack")))
         with RawClient(proxy.address) as client:
             client.versions  # noqa: B018 - so that nothing else is asked in between
             wrong = batch_bytes([b"m"], producer_id=7, producer_epoch=0, base_sequence=0, wrong={"crc": 1})

@@ -9,8 +9,7 @@ from lesson_lib.draw.heading import names_of, small_print
 from lesson_lib.explorer.explore import explore
 from lesson_lib.history.story import as_story, recognised
 from lesson_lib.teach import store
-from lesson_lib.teach.own_rule import function_in
-from lesson_lib.teach.tasks.learner_rule import RefusingBroker
+from lesson_lib.teach.tasks.learner_rule import RefusingBroker, function_in
 from lesson_lib.text_table import WIDTH
 
 EVERY_NUMBER = """def accept(batch, memory):

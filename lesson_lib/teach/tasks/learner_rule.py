@@ -1,6 +1,8 @@
 """A learner's own rule, `accept(batch, memory)`, in place of Kafka's: in the simulation, and in the explorer.
 
-`RuleTask` is the exercise: every schedule is walked with the rule, and its shortest failure is drawn.
+`RuleTask` is the exercise: every schedule is walked with the rule, and its shortest failure is drawn. Later
+lessons bring the rule back with `own_rule`, from the answer that was kept. A learner who wrote none still sees
+the later run: with a rule that many write, and a sentence that says so.
 
 Differs from Kafka in: the learner's rule sees less than Kafka's (who sent it, which number, what is in it),
 keeps whatever it likes in `memory`, one dict per partition, and may drop a batch silently (the producer is
@@ -14,6 +16,7 @@ import pickle
 import textwrap
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
+from types import FunctionType
 from typing import Any, ClassVar
 
 from lesson_lib.core.error_codes import ErrorCode
@@ -25,15 +28,19 @@ from lesson_lib.explorer.explore import explore
 from lesson_lib.explorer.search import TooManyStates
 from lesson_lib.history import History, Kind
 from lesson_lib.sim import simulate
+from lesson_lib.teach import store
 from lesson_lib.teach.message import Message, counted
 from lesson_lib.teach.readings import log_words
 from lesson_lib.teach.tasks import bounded
 from lesson_lib.teach.tasks.function import TaskWithFunction
 from lesson_lib.teach.tasks.task import NotYet, right, wrong
+from lesson_lib.text_table import wrap_output
 
 Accept = Callable[["SeenBatch", dict[Any, Any]], bool | str]
 REFUSE = "refuse"
-YOURS = "your rule"  # what captions call the broker that decides by it
+# What captions call the broker that decides by it.
+YOURS, OF_MANY = "your rule", "a rule that many people write"
+ITEM = "2.own-rule"
 MOST_STATES = 20_000  # twice what a rule that holds needs; one that always refuses has no end of them
 
 
@@ -244,3 +251,44 @@ def _no_end(world: Mapping[str, Any], faults: int) -> str:
     script = f"With {faults} fault{'s' * (faults != 1)}" if faults else "With no fault at all,"
     return (f"{script} `{_values(world)}` can go on for ever: your rule refuses the same batch each time, so "
             "the producer sends it again each time and never gets an ok.")
+
+
+def own_rule() -> LearnerBroker:
+    """The rule last handed in for 2.own-rule, for `simulate(..., rule=own_rule())` and `explore`.
+
+    Prints which it is.
+    """
+    accept = _accept()
+    return rule_of_many() if accept is highest_number else as_rule(accept)
+
+
+def rule_of_many() -> LearnerBroker:
+    """What decides for a learner who wrote no rule; no caption calls it theirs."""
+    return LearnerBroker(accept=highest_number, called=OF_MANY)
+
+
+def _accept() -> Accept:
+    for entry in reversed(store.entries(ITEM)):
+        if accept := function_in(str(entry.get("answer", ""))):
+            print("The broker decides by the rule that you wrote in lesson 2.")
+            return accept
+    print(wrap_output("There's no rule of yours from lesson 2, so the broker uses one that many people "
+                      "write: it remembers each producer's highest number."))
+    return highest_number
+
+
+def function_in(source: str) -> FunctionType | None:
+    """The first function that a source defines; None where it defines none, or isn't Python on its own."""
+    names: dict[str, Any] = {}
+    try:
+        exec(source, names)  # the learner's own cell, in the learner's own kernel
+    except Exception:  # noqa: BLE001 - it may need names of a notebook that isn't open
+        return None
+    return next((value for value in names.values() if isinstance(value, FunctionType)), None)
+
+
+def highest_number(batch: Any, memory: dict[Any, Any]) -> bool:
+    """Store what is above the highest number of its producer."""
+    new = batch.number > memory.get(batch.producer, -1)
+    memory[batch.producer] = max(batch.number, memory.get(batch.producer, -1))
+    return new
