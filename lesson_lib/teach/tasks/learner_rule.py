@@ -1,8 +1,8 @@
 """A learner's own rule, `accept(batch, memory)`, in place of Kafka's: in the simulation, and in the explorer.
 
 `RuleTask` is the exercise: every schedule is walked with the rule, and its shortest failure is drawn. Later
-lessons bring the rule back with `own_rule`, from the answer that was kept. A learner who wrote none still sees
-the later run: with a rule that many write, and a sentence that says so.
+lessons bring the rule back with `own_rule`, from the answer that was kept. A learner who wrote none still
+sees the later run: with a rule that many write, and a sentence that says so.
 
 Differs from Kafka in: the learner's rule sees less than Kafka's (who sent it, which number, what is in it),
 keeps whatever it likes in `memory`, one dict per partition, and may drop a batch silently (the producer is
