@@ -38,6 +38,7 @@
     if (!wire.awake()) return wake();
     window.lessonFocus = data.name; // the kernel answers with the card anew
     wire.send(`${given.join("")}!`);
+    view.replaceChildren(make("p", { role: "status" }, "One moment. A busy kernel answers when it's done."));
   };
   const pick = (key) => {
     if (!wire.awake()) return wake();
