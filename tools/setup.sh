@@ -19,7 +19,7 @@ pip_lines() {
     status=0
     .venv/bin/python -m pip install --progress-bar off --disable-pip-version-check --require-hashes \
         --requirement requirements.lock 2>&1 || status=$?
-    kill $counting
+    kill $counting 2>/dev/null || :
     echo "Ended $status"
 }
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import pty
 import re
 import shutil
+import signal
 import subprocess
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -147,6 +151,36 @@ def test_progress_is_lines_where_there_is_no_terminal(folder):
     said = set_up(folder).stdout.splitlines()
     assert re.fullmatch(rf"Fetching 3 of {pins - 1}: p2==1 \(1\.2 MB\), 10 s", said[1])
     assert said[-1] == "3 packages are in .venv."
+
+
+def test_on_a_terminal_it_is_one_line_that_is_written_over(folder):
+    pip = f'printf "{FETCHED}Installing collected packages\\n"'
+    pretend_python(folder, "python3", VENV.format(pip=f'case "$*" in *--editable*) exit;; esac; {pip}'))
+    ours, theirs = pty.openpty()
+    environment = {"PATH": str(folder / "bin"), "HOME": os.devnull}
+    subprocess.run([folder / "tools/setup.sh"], env=environment, stdout=theirs, stderr=theirs, check=True)
+    os.close(theirs)
+    said = b""
+    with suppress(OSError), open(ours, "rb", buffering=0) as terminal:  # the end of a terminal is an error
+        while piece := terminal.read(4096):
+            said += piece
+    _, line, *rest = said.decode().split("\r\n")
+    frames = line.split("\r")
+    assert re.fullmatch(r"Fetching 1 of \d+: p0==1, 0:00\x1b\[K", frames[1])
+    assert re.fullmatch(r"Fetching 1 of \d+: p0==1 \(1\.0 MB\), 0:00\x1b\[K", frames[2])
+    assert frames[-1] == "\x1b[K3 packages are in .venv." and rest == [""]
+
+
+def test_interrupted_it_says_that_the_next_run_goes_on(folder):
+    pretend_python(folder, "python3", VENV.format(pip=": > started; exec /bin/sleep 60"))
+    run = subprocess.Popen([folder / "tools/setup.sh"], env={"PATH": str(folder / "bin")}, text=True,
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+    while not (folder / "started").exists():
+        time.sleep(0.05)
+    os.killpg(run.pid, signal.SIGINT)  # as Ctrl-C does
+    _, said = run.communicate(timeout=30)
+    assert run.returncode == 1 and said == "Stopped. Run make again: it goes on from here.\n"
+    assert not (folder / ".venv/.ready").exists()
 
 
 def test_what_an_earlier_run_left_half_installed_is_installed_again(folder):
