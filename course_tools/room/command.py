@@ -29,7 +29,7 @@ from lesson_lib.lab.compose import read_compose
 from lesson_lib.wire import probe, requests
 from lesson_lib.wire.requests import RawClient
 
-LOOK_SECONDS = 2.0
+LOOK_SECONDS = 1.0
 CLEARED = "\r\033[K"  # the terminal's line, empty
 OF_A_LAB = re.compile(r".+-([0-9a-f]{8})-\d+-\d+")  # a topic's name: its learner, process and lab
 
@@ -143,7 +143,10 @@ class Room:
         return f"{_count(learners, 'learner')} handed in {_count(notebooks, 'notebook')}"
 
     def _on_the_broker(self) -> str:
-        """By the topics of their labs, which every broker tells; those of closed labs are remembered."""
+        """By the topics of their labs, which every broker tells; those of closed labs are remembered.
+
+        Who opens and closes a lab within a second isn't seen.
+        """
         try:
             with RawClient(self.broker) as client:
                 wanted = requests.request("Metadata", topics=None, allow_auto_topic_creation=False)
@@ -152,7 +155,7 @@ class Room:
             return "the broker doesn't answer"
         now = {match[1] for match in found if match}
         self._learners |= now
-        return f"{_count(len(self._learners), 'learner')} used the broker, {len(now)} now"
+        return f"{_count(len(self._learners), 'learner')} seen on the broker, {len(now)} now"
 
     def say_above(self, sentence: str) -> None:
         """A sentence above the line that changes."""

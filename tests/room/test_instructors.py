@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -99,6 +102,40 @@ def test_a_plan_names_parts_that_are_there_and_have_slides(whole: int) -> None:
         for cell in re.findall(r"l\d\d-[\w-]+", parts):
             heading = sections(LESSONS[int(lesson) - 1])[cell]
             assert heading in parts and not heading.startswith("Going deeper")
+
+
+RUN = """import contextlib, io, json, sys
+space = {}
+for cell, source in json.load(sys.stdin):
+    with contextlib.redirect_stdout(io.StringIO()):
+        exec(compile(source, cell, "exec"), space)
+"""
+
+
+def plan_cells(path: Path, parts: set[str], lab: bool) -> list[tuple[str, str]]:
+    """Id and source: the first code cell, those of the parts, and if wanted the one that starts the lab."""
+    found, inside = [], False
+    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+        source = "".join(cell["source"])
+        if re.search("^## ", source, re.MULTILINE) and cell["cell_type"] == "markdown":
+            inside = cell["id"] in parts
+        if cell["cell_type"] == "code" and (inside or not found or lab and source.startswith("lab = start_lab(")):
+            found.append((cell["id"], source))
+    return found
+
+
+@pytest.mark.parametrize(("whole", "lesson"), [(whole, lesson) for whole in (45, 90) for lesson in range(1, 7)
+                                               if any(cells[1] == str(lesson) for cells in rows(f"{whole} minutes"))])
+def test_the_parts_of_a_plan_run_by_themselves(whole: int, lesson: int, tmp_path: Path) -> None:
+    """With the cells that the page names, and no others."""
+    parts = {cell for cells in rows(f"{whole} minutes") if cells[1] == str(lesson) for cell in re.findall(r"l\d\d-[\w-]+", cells[2])}
+    named = re.search(r"which the 90 minutes leave out(.*?)\. A comparison", PLAN, re.DOTALL)[1]
+    cells = plan_cells(LESSONS[lesson - 1], parts, whole == 90 and bool(re.search(rf"lesson {lesson}|and {lesson}", named)))
+    done = subprocess.run([sys.executable, "-c", RUN], input=json.dumps(cells), capture_output=True, text=True, cwd=ROOT,
+                          env={**os.environ, "LESSON_WORLD": "virtual", "LESSON_PROGRESS": str(tmp_path)})
+    assert done.returncode == 0, done.stderr
+    known = {heading for path in LESSONS for heading in sections(path).values()}
+    assert set(re.findall(r"\*([^*]+)\*", " ".join(named.split()))) <= known
 
 
 def test_the_long_plan_has_all_lessons() -> None:

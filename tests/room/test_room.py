@@ -115,7 +115,7 @@ def test_a_room_from_its_opening_to_its_report(opened: Callable[..., OpenRoom]) 
     room.process.send_signal(signal.SIGINT)
     rest = room.rest()
     assert room.process.returncode == 0
-    assert "2 learners used the broker, 2 now" in rest
+    assert "2 learners seen on the broker, 2 now" in rest
     assert "ada handed in 02-one-lost-ack and 1 answer\n" in rest
     assert f"1 learner handed in 1 notebook, in {room.folder}" in rest and f"report --class {room.folder}" in rest
     table = subprocess.run([sys.executable, "-m", "lesson_lib", "report", "--class", str(room.folder), "--no-execute"], cwd=ROOT,
