@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,18 +21,29 @@ from traitlets.config import Config
 
 from course_tools.publish import incidents
 from course_tools.publish.execute import TEMPLATES, make_from_lessons
-from course_tools.publish.published import ROOT
+from course_tools.publish.published import NOTEBOOKS, TITLE
 from lesson_lib import __version__
 from lesson_lib.teach.playground import page_part
 from lesson_lib.text_table import inline_html
 
-TITLE = "Sent Twice, Stored Once"
 SUBTITLE = ("Kafka's idempotent producer in seven lessons. On these pages you answer the questions, see what "
             "the runs say to your answers, and step through every picture. You can change the run below; to "
             "change the others, open the notebooks.")
-APPENDICES = tuple(ROOT / "notebooks" / name
-                   for name in ("the-article.md", "incidents.md", "in-production.md", "embedded-broker.md",
-                                "judged-brokers.md", "clients-compared.md"))
+APPENDICES = {
+    "the-article.md": "What the course grew out of, part by part, and which lesson takes up which part.",
+    "incidents.md": "What happened to people in public, each with the run that replays it.",
+    "in-production.md": "A copy, a gap, an error 45, a stuck consumer: where to look, and in which order.",
+    "embedded-broker.md": "The course's broker alone, for clients in any language.",
+    "judged-brokers.md": "Which brokers decide as Apache Kafka does, and how to find out about yours.",
+    "clients-compared.md": "Four clients, the same faults.",
+}
+HOW_ID, HOW = "l01-how", """### How a lesson works
+
+You predict, you look, then you say what you saw. Press an option, and how sure you are: the run opens below
+it. You can open it without an answer too. Each picture steps event by event.
+
+Your answers stay in this browser. The exercises need the notebooks.
+"""
 
 _BLOCKS = ("p", "li", "div", "td", "th", "pre", "br", "blockquote")
 # Of details, because the text twin of a picture says what its alt text says.
@@ -42,12 +53,14 @@ _NEW_SECTION, _NEXT_PART = "\x01", "\x02"  # neither is in a page
 
 @dataclass(frozen=True)
 class LessonPage:
-    """One page. `name` is the notebook's heading, `goals` what its first cell promises, as HTML."""
+    """One page. `name` is the notebook's heading, `goals` what its first cell promises, as HTML; `beside`
+    says in a sentence what a page is for that is no lesson."""
 
     file: str
     name: str
     goals: tuple[str, ...]
     notebook: NotebookNode
+    beside: str = ""
 
     @property
     def title(self) -> str:
@@ -57,8 +70,9 @@ class LessonPage:
 
 def make_book(folder: Path, notebooks: dict[Path, NotebookNode]) -> list[Path]:
     """Write executed lessons as a book into `folder`; returns the pages, the list of contents first."""
-    book = [_lesson(path, notebook)
-            for path, notebook in {**notebooks, **{page: _as_notebook(page) for page in APPENDICES}}.items()]
+    book = [_lesson(path, notebook) for path, notebook in notebooks.items()]
+    book += [replace(_lesson(page, _as_notebook(page)), beside=beside)
+             for page, beside in ((NOTEBOOKS / name, beside) for name, beside in APPENDICES.items())]
     exporter = _exporter()
     pages = {lesson.file: _page(exporter, book, number) for number, lesson in enumerate(book)}
     index = [asdict(section) for lesson in book
@@ -73,6 +87,8 @@ def make_book(folder: Path, notebooks: dict[Path, NotebookNode]) -> list[Path]:
 
 def _lesson(path: Path, notebook: NotebookNode) -> LessonPage:
     heading, *rest = notebook.cells[0].source.splitlines()
+    for cell in notebook.cells:
+        cell.source = HOW if cell.id == HOW_ID else cell.source
     goals = tuple(inline_html(line.removeprefix("- ")) for line in rest if line.startswith("- "))
     return LessonPage(path.with_suffix(".html").name, heading.lstrip("# "), goals, notebook)
 
@@ -95,18 +111,21 @@ def _exporter() -> HTMLExporter:
 
 
 def _page(exporter: HTMLExporter, book: list[LessonPage], number: int) -> str:
-    told: dict[str, Any] = {"title": TITLE, "previous": book[number - 1] if number else None,
-                            "next": book[number + 1] if number + 1 < len(book) else None}
     lesson = book[number]
-    where = {"name": lesson.title, "path": str(ROOT / "notebooks")}  # the images of Markdown cells lie there
-    return exporter.from_notebook_node(lesson.notebook, resources={"book": told, "metadata": where})[0]
+    told: dict[str, Any] = {"title": TITLE, "pages": book, "file": lesson.file,
+                            "previous": book[number - 1] if number else None,
+                            "next": book[number + 1] if number + 1 < len(book) else None}
+    where = {"name": lesson.title, "path": str(NOTEBOOKS)}  # the images of Markdown cells lie there
+    html = exporter.from_notebook_node(lesson.notebook, resources={"book": told, "metadata": where})[0]
+    sections = re.findall(r'<h2 id="([^"]+)">(.*?)<a class="anchor-link"', html)
+    links = "".join(f'<li><a href="#{to}">{said}</a></li>' for to, said in sections)
+    return html.replace("<!-- sections -->", links, 1)
 
 
 def _contents(exporter: HTMLExporter, book: list[LessonPage]) -> str:
-    told = {"title": TITLE, "subtitle": SUBTITLE,
+    told = {"title": TITLE, "subtitle": SUBTITLE, "pages": book,
             "made": inline_html(f"Made by `make book` from version {__version__} of the course.")}
-    return exporter.environment.get_template("contents.html.j2").render(book=told, lessons=book,
-                                                                        touch=page_part())
+    return exporter.environment.get_template("contents.html.j2").render(book=told, touch=page_part())
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from typing import Any
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from course_tools.publish.published import NOTEBOOKS
+from course_tools.publish.published import NOTEBOOKS, as_published
 
 PAGE = NOTEBOOKS / "incidents.md"
 BLOCK = re.compile(r"(```pycon\n(.*?)```\n)", re.DOTALL)
@@ -77,5 +77,5 @@ def _shown(example: Example) -> str:
 
 
 def read(page: Path = PAGE) -> str:
-    """The text, without the comment on its top, which is for people who edit it."""
-    return re.sub(r"<!--.*?-->\s*", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    """The committed text, without the comment on its top, which is for people who edit it."""
+    return re.sub(r"<!--.*?-->\s*", "", as_published(page).decode(), flags=re.DOTALL)

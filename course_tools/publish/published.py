@@ -16,14 +16,15 @@ import nbformat
 
 from course_tools.report.asked_calls import ItemCall, answered
 
+TITLE = "Sent Twice, Stored Once"
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = ROOT / "notebooks"
 FOR_INSTRUCTORS = "for-instructors.md"  # every answer is in it
 
 
-def lessons() -> list[Path]:
+def lessons(folder: Path = NOTEBOOKS) -> list[Path]:
     """The notebooks of the course, in order."""
-    return sorted(NOTEBOOKS.glob("[0-9][0-9]-*.ipynb"))
+    return [path for path in published_files(folder) if path.match("[0-9][0-9]-*.ipynb")]
 
 
 def heading(notebook: Mapping[str, Any]) -> str:

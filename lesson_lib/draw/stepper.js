@@ -129,8 +129,8 @@
       Object.entries({ tabindex: 0, role: "group", "aria-label": "Picture, of which a part is in view", "data-lm-suppress-shortcuts": "true" })
         .forEach(([name, value]) => (large ? frame.setAttribute(name, value) : frame.removeAttribute(name)));
       say();
-      if (large && now < last) follow(now);
-      else if (boxes.hidden && frame.clientWidth < PHONE) { follow(told.surprises[0] ?? 0); frame.scrollTop = 0; } // with its title
+      if (large && now < last) follow(now, false);
+      else if (boxes.hidden && frame.clientWidth < PHONE) { follow(told.surprises[0] ?? 0, false); frame.scrollTop = 0; } // with its title
       pin();
     };
     const pin = () => {
@@ -208,8 +208,8 @@
       }
     }
 
-    // Scroll to where something just happened: to all of it, else to its first mark.
-    function follow(to) {
+    // Scroll to where something just happened: to all of it, else to its first mark. The page comes along only where somebody stepped.
+    function follow(to, stepped = true) {
       const marks = groups[to].filter(solid).map((g) => g.getBoundingClientRect()), view = frame.getBoundingClientRect();
       if (!marks.length) return;
       const left = view.left + edge * svg.clientWidth / svg.viewBox.baseVal.width;
@@ -221,7 +221,7 @@
       frame.scrollBy(by("left", "right", left, view.right), by("top", "bottom", view.top, view.bottom));
       const low = Math.max(...groups[to].filter(solid).map((g) => g.getBoundingClientRect().bottom));
       const below = Math.min(low, view.bottom) - player.getBoundingClientRect().top;
-      if (below > 0 && !page.matches(".slide")) (page.matches("body") ? window : page).scrollBy(0, below + 8); // from under the bar
+      if (stepped && below > 0 && !page.matches(".slide")) (page.matches("body") ? window : page).scrollBy(0, below + 8); // from under the bar
     }
 
     // The event, and at the end the finding where the title is not in view.

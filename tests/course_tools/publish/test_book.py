@@ -85,11 +85,52 @@ def test_a_section_that_goes_deeper_is_folded_and_opens_for_its_anchor(book: lis
     assert page.locator("main > .text_cell h2").count() > deeper.count()
 
 
+@pytest.mark.browser
+@pytest.mark.parametrize("width, height", [(1366, 768), PHONE])
+def test_contents_say_where_one_is_and_lead_to_each_section(book: list[Path], open_page: Any, width: int, height: int) -> None:
+    page = open_page(book[6], width, height)
+    contents = page.get_by_role("navigation", name="Contents")
+    lists, current = contents.locator("ol").first, contents.locator("[aria-current=true]")
+    assert lists.is_visible() == (width > 1240) and current.count() == 0
+    for heading in ("Why five?", "Going deeper: several partitions"):
+        if width < 1240:
+            contents.locator("summary").click()
+        contents.get_by_role("link", name=heading).click()
+        page.wait_for_function("words => document.querySelector('.sections [aria-current=true]')?.textContent === words", arg=heading)
+        at = page.get_by_role("heading", name=heading).bounding_box()["y"]
+        assert contents.locator("summary").bounding_box()["height"] <= at < height / 3 if width < 1240 else 0 <= at < height / 3
+        assert contents.bounding_box()["y"] == 0, "in view on a long page"
+        assert width > 1240 or (not lists.is_visible() and heading in contents.locator("summary").inner_text())
+    assert page.locator("main > h2, main .text_cell h2").count() == contents.locator("ol ol a").count()
+
+
+@pytest.mark.browser
+def test_nobody_is_told_to_type_into_a_cell(book: list[Path], open_page: Any) -> None:
+    typing = re.compile(r"Not attempted|place of the dots|three dots|Shift\+Enter|\.answer\(|Run this cell|Choose the kernel")
+    for path in book:
+        page = open_page(path)
+        page.evaluate("document.querySelectorAll('details').forEach(part => { part.open = true; })")
+        assert typing.findall(page.locator("main").inner_text()) == [], path.name
+
+
 def test_the_front_page_has_a_picture_to_touch(book: list[Path], open_page: Any) -> None:
     page = open_page(book[0])
     assert page.locator(".said").inner_text() == "Log: m0 m1 m1 m2. m1 is stored twice."
     page.get_by_label("idempotence").check()
     assert page.locator(".said").inner_text() == "Log: m0 m1 m2. Each record is stored once."
+
+
+def test_its_front_leads_to_every_page(book: list[Path]) -> None:
+    front = book[0].read_text().partition("<main>")[2]
+    assert [page.name for page in book[1:]] == re.findall(r'<a href="([^"]+\.html)">', front)
+    assert {"incidents.html", "in-production.html", "clients-compared.html", "the-article.html", "judged-brokers.html"} <= {
+        page.name for page in book}
+
+
+def test_each_incident_has_the_picture_of_its_run(book: list[Path]) -> None:
+    page = next(page for page in book if page.name == "incidents.html").read_text()
+    incidents = re.split(r"<h2 ", page)[1:]
+    assert len(incidents) >= 10 and [one[:60] for one in incidents if "lesson-picture" not in one] == []
 
 
 def test_the_table_of_clients_is_its_last_page_and_lesson_4_leads_there(book: list[Path]) -> None:
@@ -130,6 +171,7 @@ def test_a_page_is_not_wider_than_a_phone_and_its_letters_are_large_enough(book:
         page = open_page(path, *PHONE)
         assert page.evaluate(OVERHANG) <= 0, path.name
         assert page.evaluate(SMALL, LEAST) == [], path.name
+        assert page.evaluate("scrollY") == 0, f"{path.name} opens at its top"
 
 
 @pytest.mark.browser
