@@ -173,23 +173,10 @@ class RawClient:
         self.send(message, version)
         return self.receive()
 
-    def send_bytes(self, frame: bytes) -> None:
-        """Send bytes as they are; nothing is expected back."""
-        self._socket.sendall(frame)
-
     @staticmethod
     def now() -> int:
         """Milliseconds since 1970 on the clock of the world that the connection is in."""
         return int(time.time() * 1000)
-
-    def hung_up(self) -> bool:
-        """Whether the broker closes the connection; False when it sends something, or stays silent."""
-        try:
-            return self._socket.recv(1) == b""
-        except ConnectionError:
-            return True
-        except TimeoutError:
-            return False
 
     def _exactly(self, size: int) -> bytes:
         data = bytearray()

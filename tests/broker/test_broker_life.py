@@ -20,6 +20,7 @@ from lesson_lib.errors import LessonError
 from lesson_lib.wire import requests
 from lesson_lib.wire.record_batch import batch_bytes
 from lesson_lib.wire.requests import RawClient, make_topic
+from tests.raw import hung_up
 
 SECONDS = 20
 
@@ -39,7 +40,7 @@ def test_command_serves_until_it_is_interrupted(number: signal.Signals):
         with RawClient(words[2], timeout=SECONDS) as client:
             make_topic(client, "t")
             process.send_signal(number)
-            assert client.hung_up()
+            assert hung_up(client)
         out, err = process.communicate(timeout=SECONDS)
         assert (process.returncode, out, err) == (0, "", "")
     finally:
@@ -132,7 +133,7 @@ def test_a_waiting_fetch_does_not_hold_up_the_stop():
         fetch.max_wait_ms, fetch.min_bytes = 25_000, 1
         client.send(fetch)
         broker.stop()
-        assert client.hung_up()
+        assert hung_up(client)
     assert not [thread for thread in threading.enumerate() if thread.name == "embedded broker"]
 
 
@@ -159,7 +160,7 @@ def test_a_mistake_in_a_handler_ends_one_connection_and_prints_nothing(capfd: py
         make_topic(client, "t")
         monkeypatch.setitem(HANDLERS, 61, broken)
         client.send(requests.describe_producers("t", [0]))
-        assert client.hung_up()
+        assert hung_up(client)
         assert other.ask(requests.metadata("t")).topics[0].error_code == ErrorCode.NONE
         assert [type(failure) for failure in broker.cluster.failures] == [ZeroDivisionError]
     assert capfd.readouterr() == ("", "")

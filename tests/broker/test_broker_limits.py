@@ -18,6 +18,7 @@ from lesson_lib.broker.embedded import EmbeddedBroker
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.wire import requests
 from lesson_lib.wire.requests import RawClient
+from tests.raw import hung_up, send_bytes
 
 SECONDS = 20
 
@@ -126,15 +127,15 @@ def test_a_static_member_that_lost_its_place_is_fenced(client: RawClient) -> Non
 
 def test_produce_is_named_from_version_0_and_served_from_3(client: RawClient) -> None:
     assert client.versions[0] == (0, 13)
-    client.send_bytes(struct.pack(">ihhih", 10, 0, 2, 7, -1))
-    assert client.hung_up()
+    send_bytes(client, struct.pack(">ihhih", 10, 0, 2, 7, -1))
+    assert hung_up(client)
 
 
 def test_an_idle_connection_is_closed(broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "IDLE_SECONDS", 0.05)
     with RawClient(broker.address, SECONDS) as client:
         assert client.ask(requests.metadata("t")).topics
-        assert client.hung_up()
+        assert hung_up(client)
 
 
 def test_a_waiting_request_is_not_idle(broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch) -> None:

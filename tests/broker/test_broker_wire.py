@@ -17,6 +17,7 @@ from lesson_lib.core.producer_state import MAX_SEQUENCE
 from lesson_lib.wire import requests
 from lesson_lib.wire.record_batch import batch_bytes, read_header, split_batches
 from lesson_lib.wire.requests import RawClient, make_topic
+from tests.raw import hung_up, send_bytes
 
 from .logs import add_offsets, txn_offset_commit
 
@@ -264,7 +265,7 @@ def test_acks_0_is_not_answered_and_an_error_hangs_up(embedded: EmbeddedBroker, 
     client.send(requests.produce("t", 0, batch(0, 0), acks=0))
     assert client.ask(requests.list_offsets("t", [0])).topics[0].partitions[0].offset == 1
     client.send(requests.produce("t", 0, batch(7, 7), acks=0))
-    assert client.hung_up()
+    assert hung_up(client)
     assert embedded.log("t").log_end_offset == 1
 
 
@@ -272,7 +273,7 @@ def test_acks_0_hangs_up_also_where_only_one_of_its_batches_is_refused(embedded:
     request = requests.produce("t", 0, batch(0, 0), acks=0)
     request.topic_data[0].partition_data += requests.produce("t", 1, batch(7, 7, wrong={"crc": 1})).topic_data[0].partition_data
     client.send(request)
-    assert client.hung_up()
+    assert hung_up(client)
     assert [embedded.log("t", partition).log_end_offset for partition in (0, 1)] == [1, 0]
 
 
@@ -302,13 +303,13 @@ def test_partitions_of_one_request_are_judged_each_by_itself(client: RawClient):
 @pytest.mark.parametrize("key, version", [(0, 2), (0, 14), (1, 3), (999, 0), (4, 0), (68, 0), (-1, 0)])
 def test_what_is_not_served_hangs_up(client: RawClient, key: int, version: int):
     header = key.to_bytes(2, "big", signed=True) + version.to_bytes(2, "big") + bytes(4) + b"\xff\xff"
-    client.send_bytes(len(header).to_bytes(4, "big") + header)
-    assert client.hung_up()
+    send_bytes(client, len(header).to_bytes(4, "big") + header)
+    assert hung_up(client)
 
 
 def test_api_versions_of_a_version_to_come_is_answered_in_version_0(client: RawClient):
     frame = (18).to_bytes(2, "big") + (99).to_bytes(2, "big") + (7).to_bytes(4, "big") + b"\xff\xff\x00"
-    client.send_bytes(len(frame).to_bytes(4, "big") + frame)
+    send_bytes(client, len(frame).to_bytes(4, "big") + frame)
     size = int.from_bytes(client._exactly(4), "big")
     answer = client._exactly(size)
     assert (int.from_bytes(answer[:4], "big"), int.from_bytes(answer[4:6], "big")) == (7, 35)

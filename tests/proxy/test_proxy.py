@@ -24,6 +24,7 @@ from lesson_lib.proxy.recording import Recording
 from lesson_lib.wire import messages, requests
 from lesson_lib.wire.record_batch import batch_bytes
 from lesson_lib.wire.requests import RawClient, make_topic
+from tests.raw import hung_up, send_bytes
 
 Record = Callable[[str], Recording]
 
@@ -114,7 +115,7 @@ def test_what_is_lost_on_the_way_from_a_coordinator_is_done(proxy: FaultProxy, r
         for _ in range(2):
             client.ask(requests.add_partitions(*who, "t", [0]))
         client.send(requests.end_txn(*who, commit=True))
-        assert client.hung_up()
+        assert hung_up(client)
     assert broker.cluster.coordinator.entries["x"].state == state
     assert [e.producer_epoch for e in recording.events if e.kind == Kind.INIT] == [first.producer_epoch, again.producer_epoch] == [0, 1]
     steps = [e.what for e in recording.events if e.kind == Kind.TXN]
@@ -164,7 +165,7 @@ def test_a_refused_batch_with_acks_0_costs_the_connection(proxy: FaultProxy, rec
     record("1: refuse 19")
     with RawClient(proxy.address) as client:
         produce(client, acks=0)
-        assert client.hung_up()
+        assert hung_up(client)
 
 
 def test_a_batch_that_is_none_is_the_brokers_to_refuse(proxy: FaultProxy, record: Record) -> None:
@@ -192,7 +193,7 @@ def test_what_a_buried_client_still_sends_does_not_arrive(proxy: FaultProxy, rec
         proxy.bury(["forge"])
         recording.close()
         produce(client, "late")
-        assert client.hung_up()
+        assert hung_up(client)
         produce(direct, "first")
         assert answer(direct) == (0, 0)
 
@@ -295,14 +296,14 @@ def test_no_bytes_stop_it(proxy: FaultProxy, record: Record) -> None:
 
 def test_a_frame_that_claims_to_be_huge_closes_the_connection(proxy: FaultProxy) -> None:
     with RawClient(proxy.address) as client:
-        client.send_bytes(struct.pack(">i", messages.MAX_FRAME_BYTES + 1))
-        assert client.hung_up()
+        send_bytes(client, struct.pack(">i", messages.MAX_FRAME_BYTES + 1))
+        assert hung_up(client)
 
 
 def test_a_frame_that_never_ends_keeps_nobody_else_waiting(proxy: FaultProxy, record: Record) -> None:
     record("")
     with RawClient(proxy.address) as stuck, RawClient(proxy.address) as client:
-        stuck.send_bytes(struct.pack(">i", 1000) + b"only this much")
+        send_bytes(stuck, struct.pack(">i", 1000) + b"only this much")
         produce(client)
         assert answer(client) == (0, 0)
 
@@ -311,7 +312,7 @@ def test_a_broker_that_is_not_there_closes_the_connection() -> None:
     proxy = FaultProxy(("127.0.0.1", 1)).start()
     with RawClient(proxy.address) as client:
         client.send(ApiVersionsRequest(), 0)
-        assert client.hung_up()
+        assert hung_up(client)
     assert proxy.gone_seconds > 0
     proxy.stop()
 

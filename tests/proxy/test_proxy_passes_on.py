@@ -19,6 +19,7 @@ from lesson_lib.wire import messages, requests
 from lesson_lib.wire.record_batch import batch_bytes, read_header
 from lesson_lib.wire.requests import RawClient, make_topic
 from lesson_lib.wire.server import ServerThread
+from tests.raw import hung_up
 
 
 @contextmanager
@@ -55,7 +56,7 @@ def test_an_answer_that_it_cannot_read_passes_as_it_is() -> None:
 def test_an_answer_to_another_request_goes_to_nobody() -> None:
     with in_front_of(lambda request: messages.framed((7_777).to_bytes(4, "big") + bytes(30))) as proxy, RawClient(proxy.address) as client:
         client.send(MetadataRequest(topics=[]), 1)
-        assert client.hung_up()
+        assert hung_up(client)
 
 
 @pytest.fixture
@@ -83,7 +84,7 @@ def test_a_connection_that_both_the_broker_and_a_fault_end_is_dropped_once(broke
             client.versions  # noqa: B018 - so that nothing else is asked in between
             wrong = batch_bytes([b"m"], producer_id=7, producer_epoch=0, base_sequence=0, wrong={"crc": 1})
             client.send(requests.produce("t", 0, wrong, acks=0))
-            assert client.hung_up()
+            assert hung_up(client)
     assert [(e.kind, e.what) for e in recording.events] == [(Kind.SEND, ""), (Kind.VERDICT, "refused"), (Kind.DROP, "")]
 
 

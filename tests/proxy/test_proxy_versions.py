@@ -21,6 +21,7 @@ from lesson_lib.wire import messages, probe, requests
 from lesson_lib.wire.messages import API_VERSIONS, PRODUCE, REQUESTS, RESPONSES
 from lesson_lib.wire.record_batch import batch_bytes
 from lesson_lib.wire.requests import RawClient, make_topic
+from tests.raw import send_bytes
 
 TOPIC_ID = UUID(int=7)
 BATCH = batch_bytes([b"m"])
@@ -77,7 +78,7 @@ def proxy() -> Iterator[FaultProxy]:
 def test_who_asks_for_versions_in_a_newer_version_is_told_an_older_one(proxy: FaultProxy, version: int) -> None:
     """KIP-511. Passed on, the answer could not be read, and the client would be offered Produce 13."""
     with RawClient(proxy.address) as client:
-        client.send_bytes(messages.framed(struct.pack(">hhih", API_VERSIONS, version, 3, 1) + b"c\0\2x\2y\0"))
+        send_bytes(client, messages.framed(struct.pack(">hhih", API_VERSIONS, version, 3, 1) + b"c\0\2x\2y\0"))
         client._waiting.append((3, API_VERSIONS, 0))
         answer = client.receive()
         assert (answer.error_code, [(a.api_key, a.max_version) for a in answer.api_keys]) == (35, [(API_VERSIONS, 4)])

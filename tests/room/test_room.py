@@ -33,6 +33,7 @@ from lesson_lib.teach import store
 from lesson_lib.teach.hand_in import hand_in
 from lesson_lib.wire import probe
 from lesson_lib.wire.requests import RawClient, make_topic
+from tests.raw import hung_up
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 20
@@ -155,7 +156,7 @@ def test_it_ends_and_leaves_nothing(opened: Callable[..., OpenRoom], numbers: li
         hanging.sendall(b"POST /copies HTTP/1.1\r\n")
         for number in numbers:
             room.process.send_signal(number)
-        assert client.hung_up()
+        assert hung_up(client)
     rest = room.rest()
     assert len(numbers) > 1 or (room.process.returncode == 0 and "Traceback" not in rest)
     for address in (room.broker, room.page):
@@ -196,7 +197,7 @@ def test_apache_kafka_is_there_for_other_machines_and_gone_afterwards(tmp_path: 
         with RawClient(f"{host}:{port}", timeout=SECONDS) as client:
             make_topic(client, "t")
             process.send_signal(signal.SIGTERM)
-            assert client.hung_up()
+            assert hung_up(client)
         assert process.wait(60) == 0
         assert probe.is_free(port, host) and probe.is_free(port + 1)
     finally:

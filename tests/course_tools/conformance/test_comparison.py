@@ -19,6 +19,7 @@ from lesson_lib.lab.compose import read_compose
 from lesson_lib.wire.record_batch import batch_bytes
 from lesson_lib.wire.requests import RawClient, make_topic, produce
 from tests.course_tools.conformance.test_script import rows_of
+from tests.raw import hung_up
 
 LATEST = ".".join(read_compose().version.split(".")[:2])
 OLDER = ".".join(OLDER_RELEASE.split(".")[:2])
@@ -94,7 +95,7 @@ def refused_without_an_answer(address: str) -> tuple[bool, bool]:
         make_topic(good, topic := f"acks-{uuid.uuid4().hex[:8]}")
         bad.send(produce(topic, 0, b"", acks=0), 9)
         good.send(produce(topic, 0, batch_bytes([b"m0"]), acks=0), 9)
-        return bad.hung_up(), good.hung_up()
+        return hung_up(bad), hung_up(good)
 
 
 def test_acks_0_has_no_answer_but_an_error_drops_the_connection() -> None:
