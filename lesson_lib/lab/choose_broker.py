@@ -189,10 +189,10 @@ def _start_virtual(version: str) -> Choice:
     try:
         choice = of_embedded(EmbeddedBroker(version, host=HOST, server=server).start())
     except BaseException:
-        seams.leave(world)
+        world.close()
         raise
     choice.server, choice.suffix, choice.check_thread = server, "virtual", world.check
-    choice.leave = partial(seams.leave, world)
+    choice.leave = world.close
     elsewhere = "`make lab` on a computer" if IN_PAGE else "start_lab(world='sockets')"
     choice.sentence = (f"Live broker: the embedded one, with the rules of Kafka {version}. It runs in a "
                        "virtual world, together with the real client: one thread, in memory, with a clock "

@@ -139,12 +139,16 @@ class VirtualSelector(selectors.SelectSelector):
         return [(key, events) for key, events in can if events]
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        """What is ready. Where nothing is, the thread falls asleep and gets nothing; where it did before
-        in this turn, the others run here.
+        """What is ready. Where nothing is, the thread falls asleep and gets nothing; where it did before in
+        this turn, it waits for nobody knows what next: the others run here, and it has another turn at once.
         """
         if (found := self.ready()) or (timeout is not None and timeout <= 0):
             return found
-        thread, until = self._world.current, NEVER if timeout is None else self._world.now + timeout
-        if not (isinstance(thread, VirtualThread) and thread.sleep(self, until)):
-            self._world.wait(self.ready, timeout)
+        thread = self._world.current
+        if isinstance(thread, VirtualThread):
+            if thread.selector is None:
+                thread.selector, thread.until = self, NEVER if timeout is None else self._world.now + timeout
+                return []
+            thread.until = self._world.now
+        self._world.wait(self.ready, timeout)
         return self.ready()

@@ -46,21 +46,13 @@ def enter() -> VirtualWorld:
     """Open a virtual world. LessonError where one is open."""
     if open_worlds:
         raise LessonError("A virtual world is open already; stop its lab first: lab.stop().")
-    open_worlds.append(world := VirtualWorld())
+    world = VirtualWorld()
     try:
         put_everywhere(world)
     except BaseException:
-        leave(world)
+        world.close()
         raise
     return world
-
-
-def leave(world: VirtualWorld) -> None:
-    """End what is left of the world, and put the real one back everywhere."""
-    try:
-        world.close()
-    finally:
-        open_worlds.remove(world)
 
 
 def stand_ins(world: VirtualWorld) -> dict[ModuleType, dict[str, Callable[..., Any]]]:
@@ -72,7 +64,7 @@ def stand_ins(world: VirtualWorld) -> dict[ModuleType, dict[str, Callable[..., A
         threading: {"Thread": in_world(world, VirtualThread), "Event": in_world(world, VirtualEvent),
                     "Lock": threading.RLock, "Condition": in_world(world, VirtualCondition),
                     "current_thread": lambda: world.current or threading.current_thread(),
-                    "enumerate": lambda: world.threads},
+                    "enumerate": lambda: list(world.threads)},
         socket: {"socket": lambda *_: connections.End(world),
                  "socketpair": lambda: [connections.WakeUp(world)] * 2,
                  "create_connection": lambda address, wait: connections.End(world, wait, address),

@@ -19,7 +19,7 @@ import threading
 import traceback
 from asyncio import events
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import ExitStack, nullcontext, suppress
+from contextlib import ExitStack, nullcontext
 from functools import partial
 from typing import Any
 
@@ -27,7 +27,7 @@ from kafka.net.selector import NetworkSelector
 from kafka.producer.sender import Sender
 
 from lesson_lib.errors import LessonError
-from lesson_lib.lab.clients import kept_interrupts
+from lesson_lib.lab.clients import kept_interrupts, open_worlds
 
 SEED = 1
 # What the clocks show at first: monotonic; seconds since 1970 (2026-01-01, UTC).
@@ -50,12 +50,14 @@ class VirtualWorld(asyncio.BaseEventLoop):
         super().__init__()
         self.now, self.random, self.owner = BEGIN, random.Random(SEED), threading.get_ident()
         self.current: Any = None
-        self.threads = list[VirtualThread]()
+        self.threads = dict[VirtualThread, None]()
         self.listeners: dict[int, Callable[..., Coroutine[Any, Any, None]]] = {}  # port -> who serves there
         self._queue, self._numbers = list[tuple[float, int, asyncio.Handle]](), itertools.count()
         self._turns_now, self._moment = 0, MOMENT
         self._undo = ExitStack()
         self._undo.callback(super().close)
+        open_worlds.append(self)
+        self._undo.callback(open_worlds.remove, self)
 
     def put(self, home: Any, name: str, value: Any) -> None:
         """Put a value under a name that a module or class has, until the world is closed."""
@@ -183,13 +185,13 @@ class VirtualThread(threading.Thread):
     """
 
     world: VirtualWorld
-    _selector, _until = None, NEVER  # where it sleeps, and until when
+    selector, until = None, NEVER  # where it sleeps from the end of its turn, and until when
 
     def start(self) -> None:
         target = self._target or self.run
         self._owner, rounds = getattr(target, "__self__", None), LOOPS.get(getattr(target, "__func__", None))
         self._rounds = rounds(self._owner) if rounds else iter(partial(target, *self._args), None)
-        self.world.threads.append(self)
+        self.world.threads[self] = None
         self._next = self.world.call_soon(self._turn)
 
     def is_alive(self) -> bool:
@@ -201,41 +203,32 @@ class VirtualThread(threading.Thread):
         if self.is_alive():
             self.world.wait(lambda: not self.is_alive(), timeout)
 
-    def sleep(self, selector: Any, until: float) -> bool:
-        """Sleep in this `select` from the end of the turn until then. False where it is to sleep already: it
-        waits in the midst of a turn, nobody knows for what next, and has another at once.
-        """
-        awake = self._selector is None
-        self._selector, self._until = selector, until if awake else self.world.now
-        return awake
-
     def look(self) -> None:
         """Get up if something came to where it sleeps."""
-        if self._next and self._selector and self._selector.ready():
+        if self._next and self.selector and self.selector.ready():
             self._next.cancel()
             self._next = self.world.call_soon(self._turn)
 
     def _turn(self) -> None:
         """Run until it sleeps, or to its end. An exception ends it, and is logged."""
-        self._next = self._selector = None
+        self._next = self.selector = None
         self.world.current = self
         try:
             next(self._rounds)
         except BaseException as end:
             if not isinstance(end, StopIteration):
                 log.exception("%s died", self.name)
-            with suppress(ValueError):  # the world is over
-                self.world.threads.remove(self)
+            self.world.threads.pop(self, None)
             return
-        if self._selector and self._until > self.world.now and not self._selector.ready():
-            self._next = self.world.call_at(self._until, self._turn)
+        if self.selector and self.until > self.world.now and not self.selector.ready():
+            self._next = self.world.call_at(self.until, self._turn)
         else:  # it is busy, or wants to sleep for less than the clock can show
             self.world.count_turn()
             self._next = self.world.call_soon(self._turn)
 
     def abandon(self) -> None:
         """Have no further turn; who waits for what kafka-python loops in, or uses it later, is told."""
-        self.world.threads.remove(self)
+        del self.world.threads[self]
         if self._next:
             self._next.cancel()
         over, net = LessonError(OVER), self._owner

@@ -228,7 +228,7 @@ def test_a_producer_that_is_dropped_in_the_turn_of_another(lab: Lab, world: Virt
     lab.sleep(2)
     assert sorted(cell.value for cell in lab.log(topic)) == ["m0", "m1"]
     lab.stop()
-    assert world.threads == []
+    assert list(world.threads) == []
 
 
 @pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
@@ -240,7 +240,7 @@ def test_a_producer_that_is_dropped_in_the_turn_of_the_broker(lab: Lab, world: V
     world.call_soon(lambda: (seen.append(clients.threading.current_thread()), dropped.clear()))
     lab.sleep(2)
     assert seen == [world]
-    assert world.threads == []
+    assert list(world.threads) == []
 
 
 def test_garbage_is_collected_in_a_wait(lab: Lab) -> None:
