@@ -56,6 +56,16 @@ def test_the_model_of_kafka_python_is_kafka_python(lab: Lab, faults: int, kinds:
     assert [h.settings.faults for h in walked.histories if seen(h) != seen(model[h.settings.faults])] == []
 
 
+def test_several_in_flight_are_those_of_the_model(lab: Lab) -> None:
+    """Of one partition, without idempotence; with it kafka-python sends one at a time."""
+    settings: dict[str, Any] = {"idempotence": False, "in_flight": 3}
+    walked = every_schedule(lab, 3, 2, **settings)
+    assert len(walked.histories) == 43 and walked.anomaly_names == ["copy", "reordered"]
+    for history in walked.histories:
+        script = history.settings.faults or None
+        assert seen(history) == seen(simulate(3, faults=script, client="kafka-python", **settings, **TIMES)), script
+
+
 def transaction(script: str, end: str, partitions: int) -> History:
     """The model of it: three batches, one after the other, and an abort where one fails."""
     kafka = Transactions(partitions=partitions, faults=script, topic="toy")
