@@ -31,8 +31,10 @@ book: setup ## run every lesson and make a book of it that needs no network: bui
 slides: setup ## run every lesson and make slides of it that need no network: build/slides
 	@$(PY) -m lesson_lib slides
 
+# Where the site will be, for links to runs: SITE_ADDRESS=https://example.org/course
+SITE_ADDRESS ?=
 site: setup ## make a static site in which the lessons run in the reader's browser: build/site (needs npm and the network to build)
-	@$(PY) -m lesson_lib site
+	@$(PY) -m lesson_lib site $(if $(SITE_ADDRESS),--address "$(SITE_ADDRESS)")
 
 kafka: setup ## start Apache Kafka for the live exercises (Docker, or else Java 17 and Maven)
 	@$(PY) -m lesson_lib kafka up

@@ -37,6 +37,7 @@ from packaging.utils import canonicalize_name
 from course_tools.publish import incidents
 from course_tools.publish.published import NOTEBOOKS, ROOT, as_published, heading, lessons, published_files
 from lesson_lib.errors import LessonError
+from lesson_lib.history.link import PAGE, SITE
 from lesson_lib.teach.playground import page_part
 
 LITE = ["jupyterlite-core==0.8.6", "jupyterlite-pyodide-kernel==0.8.6"]
@@ -54,7 +55,8 @@ FETCHES_PACKED = (rf'typeof DecompressionStream=="undefined"?\1(\2+"{WASM}"):'
 ASKS_FOR_STORAGE = re.compile(r"!!\(\(null==(\w+)\?void 0:\1\.enabled\)\|\|crossOriginIsolated\)")
 WAITS_FOR_STORAGE = (r"!!(crossOriginIsolated||\1&&navigator.serviceWorker&&"
                      r"await \1.ready.then(()=>true,()=>false))")
-FRONT, COMPILE = (Path(__file__).with_name(name) for name in ("site_front.html", "compile_wheels.mjs"))
+FRONT, OPENS, COMPILE = (Path(__file__).with_name(name)
+                         for name in ("site_front.html", "site_open.html", "compile_wheels.mjs"))
 # In the browser the kernel is Pyodide's; these replace what needs a terminal or a server.
 NEEDED = ["comm", "micropip", "ipython", f"ipywidgets=={version('ipywidgets')}",
           f"kafka-python=={version('kafka-python')}"]
@@ -70,18 +72,20 @@ def main(argv: list[str]) -> int:
                                       description=(__doc__ or "").splitlines()[0])
     options.add_argument("folder", type=Path, nargs="?", default=ROOT / "build" / "site")
     options.add_argument("--pyodide", type=Path, help="an unpacked Pyodide, instead of fetching it with npm")
+    options.add_argument("--address", default="", help="where the site will be: links to runs lead there "
+                         "(default: to wherever they are made)")
     chosen = options.parse_args(argv)
     if chosen.pyodide is None and not shutil.which("npm"):
         raise LessonError("make site fetches Pyodide with npm, which is not here: install Node.js, or unpack "
                           f"Pyodide {PYODIDE} yourself and run: python -m lesson_lib site --pyodide FOLDER")
     with tempfile.TemporaryDirectory() as scratch:
-        build(Path(scratch), chosen.folder.resolve(), chosen.pyodide)
+        build(Path(scratch), chosen.folder.resolve(), chosen.pyodide, chosen.address)
     serve = f"{sys.executable} -m http.server --bind 127.0.0.1 --directory {chosen.folder}"
     print(f"The site is in {chosen.folder}. To try it: {serve}")
     return 0
 
 
-def build(scratch: Path, folder: Path, pyodide: Path | None) -> None:
+def build(scratch: Path, folder: Path, pyodide: Path | None, address: str = "") -> None:
     """Put together what `jupyter lite build` takes, and run it."""
     print("Fetching JupyterLite, Pyodide and the packages ...", flush=True)
     python = _environment(scratch / "env")
@@ -96,7 +100,7 @@ def build(scratch: Path, folder: Path, pyodide: Path | None) -> None:
     write_lock(home / "pyodide-lock.json", packages)
     for wheel in wheels.glob("*.whl"):
         shutil.copy(wheel, home / wheel.name)
-    _settings(lite / "jupyter-lite.json", [package["name"] for package in packages])
+    _settings(lite / "jupyter-lite.json", [package["name"] for package in packages], address)
     _copy_published(scratch / "files")
     shutil.rmtree(folder, ignore_errors=True)
     print("Building the site ...", flush=True)
@@ -104,6 +108,7 @@ def build(scratch: Path, folder: Path, pyodide: Path | None) -> None:
          "--output-dir", folder, "--no-unused-shared-packages", "--no-sourcemaps", cwd=scratch)
     wait_for_storage(folder / "extensions" / "@jupyterlite" / "pyodide-kernel-extension" / "static")
     (folder / "index.html").write_text(front_page(lessons()), encoding="utf-8")
+    shutil.copy(OPENS, folder / PAGE)
 
 
 def wait_for_storage(extension: Path) -> None:
@@ -123,6 +128,8 @@ def _copy_published(folder: Path) -> None:
     for path in published_files():
         (folder / path.relative_to(NOTEBOOKS)).parent.mkdir(parents=True, exist_ok=True)
         (folder / path.relative_to(NOTEBOOKS)).write_bytes(as_published(path))
+    cells = [nbformat.v4.new_code_cell(id=f"run-{number}") for number in (1, 2)]  # `site_open.html` fills one
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=incidents.KERNEL), folder / "a-run.ipynb")
     nbformat.write(incidents.to_run(incidents.read()), folder / f"{incidents.PAGE.stem}.ipynb")
 
 
@@ -228,13 +235,13 @@ def write_lock(path: Path, packages: list[dict[str, Any]]) -> None:
     path.write_text(json.dumps(lock), encoding="utf-8")
 
 
-def _settings(path: Path, packages: list[str]) -> None:
+def _settings(path: Path, packages: list[str], address: str) -> None:
     """Load every package with Python itself, from this site and from nowhere else."""
     # Without PYTHONSAFEPATH every import first asks the site's contents whether there is such a file: minutes
     # instead of seconds.
-    options = {"packages": packages, "env": {"HOME": "/home/pyodide", "PYTHONSAFEPATH": "1"}}
+    options = {"packages": packages, "env": {"HOME": "/home/pyodide", "PYTHONSAFEPATH": "1", SITE: address}}
     kernel = {"disablePyPIFallback": True, "loadPyodideOptions": options}
     path.write_text(json.dumps({"jupyter-lite-schema-version": 0, "jupyter-config-data": {
-        "appName": "Sent Twice, Stored Once",
+        "appName": "Sent Twice, Stored Once", "exposeAppInBrowser": True,  # to `site_open.html`
         "litePluginSettings": {"@jupyterlite/pyodide-kernel-extension:kernel": kernel}}}), encoding="utf-8")
 

@@ -46,7 +46,7 @@ _HOMES = {
     "start_lab": "lab", "forge": "lab.forge", "fetch_batches": "lab.forge",
     "explain_header": "lab.header_table",
     "measure_cost": "lab.cost", "measure_distance": "lab.cost",
-    "every_schedule": "lab.every_schedule",
+    "every_schedule": "lab.every_schedule", "open_link": "teach.open_link",
 }
 __all__ = ["__version__", *_HOMES]
 

@@ -23,7 +23,9 @@ from course_tools.publish.published import NOTEBOOKS, as_published
 
 PAGE = NOTEBOOKS / "incidents.md"
 BLOCK = re.compile(r"(```pycon\n(.*?)```\n)", re.DOTALL)
-KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}}
+# Without the second JupyterLite asks the reader which kernel it is to start.
+KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"},
+          "language_info": {"name": "python"}}
 DRAWN, OUTPUT_ALONE = "picture", "output-alone"
 
 

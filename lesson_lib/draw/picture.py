@@ -30,6 +30,7 @@ from lesson_lib.draw.two_runs import counted_times, differing, side_by_side, tol
 from lesson_lib.draw.words import Telling, boxes
 from lesson_lib.errors import LessonError
 from lesson_lib.history import History
+from lesson_lib.history.link import around, is_readable, link_to
 from lesson_lib.history.story import as_story
 
 READABLE = 0.991  # of its size: smaller, its labels have less than 11 pixels, and it is scrolled instead
@@ -71,6 +72,7 @@ class Picture:
     alt: str
     table: str
     playing: StepperData | None = field(default=None, repr=False)  # None: nothing to step through
+    call: str = field(default="", repr=False)  # the Python that makes it, where that is known
 
     @property
     def captions(self) -> tuple[str, ...]:
@@ -113,8 +115,16 @@ class Picture:
         if self.playing is None or not self.captions:
             return f'<div class="lesson-picture">{self._image()}{self._table_html()}</div>'
         name = "picture-" + hashlib.sha256(self.svg.encode()).hexdigest()[:10]
-        parts = f"{self._image()}{self._table_html()}{_script_for(name, self.playing)}"
+        parts = f"{self._image()}{self._table_html()}{_script_for(name, self.playing, self._copied)}"
         return f'<div class="lesson-picture" data-picture="{name}">{parts}</div>'
+
+    @property
+    def _copied(self) -> tuple[str, str] | None:
+        """What the button that shares it is called, and what it copies: its address, else its Python."""
+        if not is_readable(self.call):
+            return None
+        link = link_to(self.call)
+        return ("Copy link", link.address) if link.address else ("Copy as Python", link.call)
 
     def _image(self) -> str:
         source = f"data:image/svg+xml;base64,{base64.b64encode(self.svg.encode()).decode()}"
@@ -143,9 +153,10 @@ def _source() -> str:
     return files("lesson_lib.draw").joinpath("stepper.js").read_text(encoding="utf-8")
 
 
-def _script_for(name: str, playing: StepperData) -> str:
+def _script_for(name: str, playing: StepperData, copied: tuple[str, str] | None) -> str:
     """The `<script>` that makes the picture called `name` step."""
-    told = json.dumps(asdict(playing), ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    data = {**asdict(playing), "copied": copied}
+    told = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     source = _source().replace('/*NAME*/""', json.dumps(name)).replace("/*TOLD*/{}", told)
     return f"<script>{source}</script>"
 
@@ -189,7 +200,9 @@ def _picture(runs: Sequence[History], layout: str | None, step: bool, tint: bool
     panels = LAYOUTS[layout or ("arrivals" if many else "lanes")](views, telling)
     canvas, tops = _page(panels, telling)
     playing = _playing(panels, tops, telling) if step else None
-    return Picture(canvas, _alt(views), _table(views), playing)
+    call = runs[0].call if len(runs) == 1 and not layout else around(
+        "compare" if tint else "show", [run.call for run in runs], layout=layout)
+    return Picture(canvas, _alt(views), _table(views), playing, call)
 
 
 def _check(runs: Sequence[History], layout: str | None) -> None:

@@ -87,6 +87,16 @@
     const slider = make("input", { type: "range", min: 0, max: last, value: last, step: 1, "aria-label": "Event",
       "data-lm-suppress-shortcuts": "true", style: "flex:1 1 120px;min-width:100px" }, bar);
     const surprise = button("Next surprise", () => show(told.surprises.find((n) => n > now) ?? told.surprises[0] ?? last));
+    if (told.copied) {
+      const share = button(told.copied[0], async () => {
+        const copied = await navigator.clipboard?.writeText(told.copied[1]).then(() => true, () => false);
+        if (copied) share.textContent = "Copied";
+        else { // a browser may not allow it
+          caption.textContent = told.copied[1];
+          getSelection().selectAllChildren(caption);
+        }
+      });
+    }
     const caption = make("p", { role: "status", "aria-live": "polite", style: "margin:4px 0;min-height:1.4em" }, player);
     const boxes = make("div", { class: "lesson-boxes lesson-steps" }, player);
     boxes.hidden = true; // until somebody steps

@@ -29,6 +29,7 @@ from lesson_lib.explorer.moves import KINDS, USUAL_KINDS, Moves, SearchState
 from lesson_lib.explorer.replay import replay
 from lesson_lib.explorer.search import MAX_STATES, SearchGraph, search, too_large
 from lesson_lib.history import Event, History, Kind, LogCell, Settings, find_anomalies
+from lesson_lib.history.link import Link, link_to, noted
 from lesson_lib.sim.run import client_of, log_of, name_of
 from lesson_lib.sim.world import TOPIC
 from lesson_lib.text_table import wrap_output
@@ -72,6 +73,11 @@ class Exploration:
     graph: SearchGraph = field(repr=False)
     faults: int
     settings: Settings
+    call: str = ""
+
+    def link(self) -> Link:
+        """An address that opens this exploration in a browser copy."""
+        return link_to(self.call)
 
     @property
     def states(self) -> int:
@@ -120,10 +126,14 @@ class Exploration:
         found = next((one for names, one in self.firsts.items() if anomaly in names), None)
         return found and self.history(found)
 
-    def history(self, outcome: RunEnd) -> History:
-        """A shortest history that ends so. Its `settings.faults` says in a script's words what went wrong."""
-        path = self.graph.path_to(outcome.state)
-        return replay(self.graph.moves, self.graph.start, path, self.settings)
+    def history(self, outcome: RunEnd | int) -> History:
+        """A shortest history that ends so, or as the n-th of `outcomes` does. Its `settings.faults` says in a
+        script's words what went wrong.
+        """
+        end = self.outcomes[outcome] if isinstance(outcome, int) else outcome
+        run = replay(self.graph.moves, self.graph.start, self.graph.path_to(end.state), self.settings)
+        number = next((n for n, one in enumerate(self.outcomes) if one is end), None)
+        return run if number is None else replace(run, call=f"{self.call}.history({number})")
 
     @property
     def sentence(self) -> str:
@@ -164,6 +174,7 @@ def anomaly_names(moves: Moves, state: SearchState) -> Names:
 
 
 @explains_arguments
+@noted
 def explore(batches: int | Sequence[str] = 3, in_flight: int = 1, faults: int = 1, *,
             partitions: int = 1, idempotence: bool = True, broker: str | KafkaVersion = "4.4",
             rule: Rule | PartitionLog = judge, client: str = "java", kinds: Collection[str] = USUAL_KINDS,

@@ -25,6 +25,7 @@ from lesson_lib.history.event import (
     range_words,
     split_later,
 )
+from lesson_lib.history.link import Link, link_to
 from lesson_lib.text_table import aligned
 
 HEADINGS = ("request", "batch", "try", "sequence", "arrival", "broker", "answer")
@@ -60,12 +61,18 @@ class Settings:
 class History:
     """Everything that one run left behind.
 
-    `events` in the order in which they happened; `logs`: (topic, partition) to the final log's cells.
+    `events` in the order in which they happened; `logs`: (topic, partition) to the final log's cells; `call`
+    is the Python that made it, where that is known.
     """
 
     events: tuple[Event, ...]
     logs: Mapping[TopicPartition, tuple[LogCell, ...]] = field(default_factory=dict)
     settings: Settings = field(default_factory=Settings)
+    call: str = field(default="", repr=False, compare=False)
+
+    def link(self) -> Link:
+        """An address that opens this run, its picture and a playground on it, in a browser copy."""
+        return link_to(self.call)
 
     def of(self, *kinds: Kind) -> list[Event]:
         """The events of these kinds, in order."""

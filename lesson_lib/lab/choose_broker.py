@@ -57,10 +57,14 @@ class Choice:
         return bool(self.suffix)
 
     @property
+    def is_release(self) -> bool:
+        """Whether its name is a bare release: that of an embedded broker."""
+        return self.name[:1].isdigit() and ":" not in self.name
+
+    @property
     def who(self) -> str:
-        """The broker in a sentence; a name that is a bare release is that of an embedded one."""
-        is_release = self.name[:1].isdigit() and ":" not in self.name
-        return f"the embedded broker ({self.name})" if is_release else self.name
+        """The broker in a sentence."""
+        return f"the embedded broker ({self.name})" if self.is_release else self.name
 
 
 def choose(broker: str | EmbeddedBroker | None, version: str) -> Choice:

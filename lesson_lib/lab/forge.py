@@ -28,6 +28,7 @@ from lesson_lib.core.producer_state import Appended, Batch, Duplicate, Verdict
 from lesson_lib.errors import LessonError, version_of
 from lesson_lib.history import Event, History, Kind, LogCell, Settings
 from lesson_lib.history.history import BY_HAND
+from lesson_lib.history.link import call_text
 from lesson_lib.text_table import aligned, html_table
 from lesson_lib.wire import requests
 from lesson_lib.wire.record_batch import batch_bytes
@@ -212,7 +213,26 @@ class Forge:
 
     def history(self) -> History:
         """Everything that was sent from this bench, for `show(bench.history(), layout="arrivals")`."""
-        return history_by_hand(self.handed, broker=self.bench.name)
+        return replace(history_by_hand(self.handed, broker=self.bench.name), call=self._call())
+
+    def _call(self) -> str:
+        """The Python that does the same to the toy; "" where the toy says something else."""
+        version = self.bench.name if re.fullmatch(r"[\d.]+", self.bench.name) else "4.4"
+        again, lines = forge(version), [f"bench = {call_text('forge', [version], {})}"]
+        for one in self.handed:
+            batch, more = one.batch, dict[str, Any]()
+            numbers = (batch.producer_id, batch.producer_epoch, batch.base_sequence)
+            if batch.transactional:
+                more["transactional"] = True
+            if tuple(again._values(numbers, batch.record_count)) != one.values:
+                more["values"] = list(one.values)
+            elif batch.record_count > 1:
+                more["count"] = batch.record_count
+            given = numbers if batch.has_producer_id else ()
+            again.send(*given, **more)
+            lines.append(call_text("bench.send", given, more))
+        answers = [[(one.verdict, one.offset) for one in bench.handed] for bench in (self, again)]
+        return "\n".join([*lines, "bench.history()"]) if answers[0] == answers[1] else ""
 
     def describe_producers(self) -> MemoryTable:
         """What the broker remembers of each producer id on this partition."""

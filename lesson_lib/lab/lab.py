@@ -23,6 +23,7 @@ from lesson_lib.core.producer_state import TopicPartition
 from lesson_lib.errors import LessonError, acks_of, count_of, explains_arguments, values_of
 from lesson_lib.faults import FaultScript, Script, parse_script
 from lesson_lib.history import History, Kind, LogCell, Settings
+from lesson_lib.history.link import noted
 from lesson_lib.lab.as_history import Logs, as_history, read_topic, settled
 from lesson_lib.lab.choose_broker import Choice, find, find_virtual, is_virtual
 from lesson_lib.lab.clients import (
@@ -96,6 +97,12 @@ class Lab:
             self.topics.delete_leftovers()
 
     @property
+    def name_in_call(self) -> str:
+        """How the Python behind a link names this lab: as lessons do, or with the release it follows."""
+        release = self.choice.name if self.choice.is_release else "4.4"
+        return "lab" if release == "4.4" else f"start_lab(version={release!r})"
+
+    @property
     def address(self) -> str:
         """`host:port` of the fault proxy."""
         return self.proxy.address
@@ -103,6 +110,7 @@ class Lab:
     # the experiment in one line
 
     @explains_arguments
+    @noted
     def run(self, values_or_count: int | Sequence[str] = 3, *, faults: Script = None,
             idempotence: bool = True, acks: str | int = "all", retries: int | None = None, in_flight: int = 1,
             records_per_batch: int = 1, partitions: int = 1, resend: bool = False,

@@ -20,6 +20,7 @@ from typing import Any
 from lesson_lib.core.partition_log import PartitionLog
 from lesson_lib.errors import LessonError
 from lesson_lib.history import Kind
+from lesson_lib.history.link import noted_line
 from lesson_lib.sim.toy_broker import ToyBroker
 from lesson_lib.sim.world import BURST_MS, THINK_MS, ToyWorld
 
@@ -69,6 +70,7 @@ class Consumer:
     def __init__(self, world: ToyWorld, broker: ToyBroker, settings: ConsumerSettings,
                  lane: str = "consumer") -> None:
         self.world, self.broker, self.settings, self.lane = world, broker, settings, lane
+        self.lines, self.name_in_call = list[str](), lane  # see `Transactions.consumer`
         self.committed: dict[int, int] = {}
         self.position: dict[int, int] = {}
         self.dealt_with = 0
@@ -85,6 +87,7 @@ class Consumer:
             raise LessonError(f"The consumer never crashed: it handled only {self.dealt_with} records. "
                               f"Choose crash_at from 1 to {self.dealt_with}.")
 
+    @noted_line
     def poll(self) -> list[str]:
         """Every record that became visible since; read_committed stops at the last stable offset."""
         records = self._visible()

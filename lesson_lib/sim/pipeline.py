@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 
 from lesson_lib.errors import LessonError, explains_arguments, values_of
 from lesson_lib.history import History, Kind, LogCell
+from lesson_lib.history.link import noted
 from lesson_lib.sim.transactions import INPUT_TOPIC, IdempotentSession, Transactions
 from lesson_lib.sim.world import THINK_MS
 
@@ -74,6 +75,7 @@ class PipelineProcess:
 
 
 @explains_arguments
+@noted
 def simulate_pipeline(values_or_count: int | Sequence[str] = 3, *, transactions: bool = True,
                       crash: Mapping[int, str] | None = None, isolation: str = "read_committed",
                       transaction_version: int = 1, commit: str = "after") -> History:

@@ -21,6 +21,7 @@ from lesson_lib.core.producer_state import Appended, Duplicate, Refused, Verdict
 from lesson_lib.errors import LessonError, acks_of, count_of, explains_arguments, values_of, version_of
 from lesson_lib.faults import Script, parse_script
 from lesson_lib.history import History, Settings
+from lesson_lib.history.link import noted
 from lesson_lib.sim.consumer import Consumer, ConsumerSettings
 from lesson_lib.sim.java_producer import IdempotentJavaProducer, JavaProducer
 from lesson_lib.sim.librdkafka_producer import IdempotentLibrdkafkaProducer, LibrdkafkaProducer
@@ -38,6 +39,7 @@ CLIENTS: dict[str, tuple[type[Producer], type[Producer]]] = {  # without idempot
 
 
 @explains_arguments
+@noted
 def simulate(values_or_count: int | Sequence[str] = 3, *, idempotence: bool = True, acks: str | int = "all",
              retries: int | None = None, in_flight: int = 1, records_per_batch: int = 1,
              faults: Script = None, broker: str | KafkaVersion = "4.4", client: str = "kafka-python",

@@ -32,6 +32,7 @@ class Application:
         self.client, self.resend = client, resend
         self.todo = deque(batches)
         self.untold: dict[ProducerBatch, None] = {}
+        self.died: dict[ProducerBatch, None] = {}  # with a killed producer, untold
         self.started = self.resends = 0
         self.start()
 
@@ -57,10 +58,7 @@ class Application:
         """The producer tells how a batch ended."""
         self.untold.pop(batch, None)
         if self.resend and what != "ok":
-            self.resends += 1
-            if self.resends > RESENDS_LIMIT:
-                raise LessonError(f"The application sent {' '.join(batch.values)} again and again, because "
-                                  "the fault never ends. Give it an end, such as '1-3: lose ack'.")
+            self._check_end(batch)
             self.todo.appendleft((batch.values, batch.partition))
         if self.settings.in_flight == 1 or self.resend:
             self.world.clock.after(THINK_MS if self.settings.acks else BURST_MS, self.go_on)
@@ -68,12 +66,22 @@ class Application:
     def on_killed(self) -> None:
         """A new process starts; it knows what is still to be sent and, with `resend`, what was untold."""
         if self.resend:
-            self.todo.extendleft((b.values, b.partition) for b in reversed(self.untold))
+            for batch in reversed(self.untold):
+                self._check_end(batch)
+                self.todo.appendleft((batch.values, batch.partition))
+        self.died |= self.untold
+        self.untold = {}
         self.world.clock.after(3 * THINK_MS, self.start)
+
+    def _check_end(self, batch: ProducerBatch) -> None:
+        self.resends += 1
+        if self.resends > RESENDS_LIMIT + self.settings.in_flight:
+            raise LessonError(f"The application sent {' '.join(batch.values)} again and again, because "
+                              "the fault never ends. Give it an end, such as '1-3: lose ack'.")
 
     def close(self) -> None:
         """The run is over; of what is left nobody will be told."""
-        for batch in self.untold:
+        for batch in (*self.died, *self.untold):
             self.world.record(Kind.REPORT, "unknown", lane=self.lane, batch=batch.number, values=batch.values,
                               partition=batch.partition, note="never told")
 

@@ -31,6 +31,7 @@ from lesson_lib.core.transactions import CoordinatorAnswer, Marker, TransactionC
 from lesson_lib.errors import LessonError, count_of, version_of
 from lesson_lib.faults import Script, parse_script
 from lesson_lib.history import History, Kind, Settings
+from lesson_lib.history.link import call_text, noted_line
 from lesson_lib.sim.consumer import Consumer, ConsumerSettings
 from lesson_lib.sim.messages import ProducerBatch, ProducerSettings
 from lesson_lib.sim.producer import IdempotentKafkaPythonProducer, Producer
@@ -55,6 +56,10 @@ class Transactions:
         self.coordinator = TransactionCoordinator(next_producer_id=1, version=self.version)
         self.sessions: list[IdempotentSession] = []
         self.consumers = self.position = 0
+        given = {"partitions": (partitions, 1), "broker": (broker, "4.4"), "faults": (faults, None),
+                 "transaction_version": (transaction_version, 1)}
+        told = {name: value for name, (value, usual) in given.items() if value != usual}
+        self.lines, self.name_in_call = [f"kafka = {call_text('Transactions', (), told)}"], "kafka"
         self.pending_position: dict[str, int] = {}
 
     def producer(self, transactional_id: str | None = None, timeout_ms: int = 60_000) -> IdempotentSession:
@@ -64,6 +69,9 @@ class Transactions:
         session = IdempotentSession(self, lane) if not transactional_id else (
             TransactionalSession(self, lane, transactional_id, timeout_ms))
         self.sessions.append(session)
+        session.name_in_call = f"p{len(self.sessions)}"
+        given = [transactional_id, timeout_ms][:1 + (timeout_ms != 60_000)] if transactional_id else []
+        self.lines.append(f"{session.name_in_call} = {call_text('kafka.producer', given, {})}")
         return session
 
     def consumer(self, isolation: str = "read_uncommitted") -> Consumer:
@@ -71,8 +79,12 @@ class Transactions:
         settings = ConsumerSettings.of({"isolation": isolation, "commit": "never"})
         self.consumers += 1
         lane = "consumer" if self.consumers == 1 else f"consumer {self.consumers}"
-        return Consumer(self.world, self.broker, settings, lane)
+        consumer = Consumer(self.world, self.broker, settings, lane)
+        consumer.lines, consumer.name_in_call = self.lines, f"c{self.consumers}"
+        self.lines.append(f"{consumer.name_in_call} = {call_text('kafka.consumer', [isolation], {})}")
+        return consumer
 
+    @noted_line
     def wait(self, ms: int) -> None:
         """Let time pass; what is open for too long is aborted, and its producer's next send fails."""
         self.world.clock.now += count_of("ms", ms)
@@ -115,8 +127,10 @@ class Transactions:
     def history(self) -> History:
         """The run so far."""
         self.world.script.check_used(self.world.attempts)
-        return History(tuple(self.world.events), self.broker.cells(), Settings(
-            "simulated", True, "all", 1, None, str(self.version), "kafka-python", str(self.world.script)))
+        settings = Settings("simulated", True, "all", 1, None, str(self.version), "kafka-python",
+                            str(self.world.script))
+        call = "\n".join([*self.lines, "kafka.history()"])
+        return History(tuple(self.world.events), self.broker.cells(), settings, call)
 
 
 class IdempotentSession:
@@ -128,9 +142,10 @@ class IdempotentSession:
 
     client: type[Producer] = IdempotentKafkaPythonProducer
     again = "kafka.producer()"
+    name_in_call = ""
 
     def __init__(self, kafka: Transactions, lane: str) -> None:
-        self.kafka, self.world = kafka, kafka.world
+        self.kafka, self.world, self.lines = kafka, kafka.world, kafka.lines
         self.sender = Sender(kafka.world, kafka.broker, ProducerSettings(), self.client, lane,
                             new_id=self.new_id)
 
@@ -143,6 +158,7 @@ class IdempotentSession:
                           producer_epoch=answer.producer_epoch, note=note)
         return answer.producer_id, answer.producer_epoch
 
+    @noted_line
     def send(self, *values: str, partition: int = 0) -> str:
         """Send one batch and wait; returns what the application is told."""
         self._check_alive()
@@ -156,16 +172,19 @@ class IdempotentSession:
         self.world.settle()
         return batch.told or "unknown"  # where its producer died before that
 
+    @noted_line
     def send_offsets(self, position: int) -> None:
         """Commit the position in the input, a step of its own."""
         self._takes_a_while()
         self.kafka.commit_position(position)
 
+    @noted_line
     def kill(self) -> None:
         """The process dies; a transaction stays open until it times out or a successor starts."""
         self._takes_a_while()
         self.sender.kill()
 
+    @noted_line
     def begin(self, killed: bool = False) -> None:
         """LessonError: there is no transaction without a transactional id."""
         raise LessonError("A transaction needs a transactional id: start the producer with "
@@ -238,6 +257,7 @@ class TransactionalSession(IdempotentSession):
             answer = self.coordinator.init_producer_id(*mine)
         return answer
 
+    @noted_line
     def begin(self) -> None:
         """Begin a transaction; no request is sent."""
         if self.open:
@@ -247,6 +267,7 @@ class TransactionalSession(IdempotentSession):
         self.open = True
         self._say("begin")
 
+    @noted_line
     def send(self, *values: str, partition: int = 0) -> str:
         """Send one batch in the transaction and wait; returns what the application is told."""
         self._check_open()
@@ -264,6 +285,7 @@ class TransactionalSession(IdempotentSession):
         later = self.kafka.sessions[self.kafka.sessions.index(self) + 1:]
         return any(getattr(one, "transactional_id", None) == self.transactional_id for one in later)
 
+    @noted_line
     def send_offsets(self, position: int) -> None:
         """Make the position in the input part of the transaction (`sendOffsetsToTransaction`)."""
         self._check_open()
@@ -273,6 +295,7 @@ class TransactionalSession(IdempotentSession):
             self.kafka.pending_position[self.transactional_id] = position
             self._say("offsets", topic=INPUT_TOPIC, offset=position)
 
+    @noted_line
     def commit(self, killed: bool = False) -> None:
         """Commit: the records become visible to read_committed. `killed`: it dies before the answer.
 
@@ -284,6 +307,7 @@ class TransactionalSession(IdempotentSession):
                               "only abort() is possible now.")
         self._end(commit=True, killed=killed)
 
+    @noted_line
     def abort(self) -> None:
         """Abort: read_committed never shows the records. LessonError where the producer is fenced."""
         if self.producer.error is ErrorCode.INVALID_PRODUCER_EPOCH and not self.producer.fatal:

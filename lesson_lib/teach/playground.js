@@ -70,7 +70,7 @@
   root.innerHTML = `<div class="row">${first}${second}<details class="more"><summary>more</summary><div>${rest.join("")}</div></details>
     <button type="button" class="clear">No faults</button><span class="hint">Press a request or an answer to choose what becomes of it.</span></div>
     <p class="said" role="status"></p><div class="sheet"></div>
-    <p class="row"><span>In Python: <code></code></span><button type="button" class="copy">Copy</button><small class="why" role="status"></small></p>`;
+    <p class="row"><span>In Python: <code></code></span><button type="button" class="copy">Copy</button>${data.opens ? '<button type="button" class="link">Copy link</button>' : ""}<small class="why" role="status"></small></p>`;
   const find = (selector) => root.querySelector(selector), sheet = find(".sheet");
 
   // `settings` and `faults` are what was chosen, `shown` is the name of what is drawn, `note` what there is to say to it.
@@ -343,12 +343,19 @@
     change(possible(name, name === "idempotence" ? field.checked : switches[name][1].find((value) => `${value}` === field.value)), faults);
   }));
   find(".clear").addEventListener("click", () => change(settings, {}));
-  find(".copy").addEventListener("click", async () => {
-    const copied = await navigator.clipboard?.writeText(find("code").textContent).then(() => true, () => false);
+  const copy = async (words) => {
+    const copied = await navigator.clipboard?.writeText(words).then(() => true, () => false);
     note = copied ? "Copied." : "Selected. Copy it with your keyboard."; // a browser may not allow it
     tell();
-    if (!copied) getSelection().selectAllChildren(find("code"));
-  });
+    if (copied) return;
+    find("code").textContent = words;
+    getSelection().selectAllChildren(find("code"));
+  };
+  find(".copy").addEventListener("click", () => copy(find("code").textContent));
+  // The line of Python behind the # of an address, as lesson_lib/history/link.py writes it.
+  const dense = (line) => line.replace(/('[^']*')|([,:]) /g, (_, text, mark) => text ?? mark);
+  find(".link")?.addEventListener("click", () => copy(data.opens + encodeURIComponent(dense(find("code").textContent))
+    .replace(/%2C|%3A|%3D|%3B/g, decodeURIComponent).replace(/%20/g, "+")));
   let width = root.clientWidth;
   new ResizeObserver(() => { if (Math.abs(root.clientWidth - width) > 1) { width = root.clientWidth; draw(); } }).observe(root);
   draw();

@@ -20,6 +20,7 @@ from lesson_lib.draw import compare, show
 from lesson_lib.errors import LessonError
 from lesson_lib.faults import DELIVER, Fault, parse_fault, parse_script
 from lesson_lib.history import History, Kind
+from lesson_lib.history.link import PAGE, Link, link_to, site
 from lesson_lib.teach.content import Scenario
 from lesson_lib.teach.kernel_link import KernelLink, script
 from lesson_lib.teach.message import Message, Outcome, SelfShowing
@@ -65,6 +66,10 @@ class Playground(SelfShowing):
     def call(self) -> str:
         """The run as one line that can be pasted into a cell."""
         return str(self.scenario)
+
+    def link(self) -> Link:
+        """An address that opens the run as it stands, with a playground on it, in a browser copy."""
+        return link_to(self.run.call)
 
     def change(self, attempt: int, fault: str) -> Message:
         """Let something else happen to one request ("deliver": nothing), and see what follows from there."""
@@ -156,7 +161,8 @@ def playground_html(scenario: Scenario, run: History, faults: Mapping[int, str],
                 if key == "idempotence" or value != SWITCHES[key][1][0]}
     switches = {key: (label, values if chosen[key] in values else (*values, chosen[key]))
                 for key, (label, values) in SWITCHES.items()}
-    told = script("playground.js", name=name, settings=settings, faults=faults, switches=switches,
+    opens = f"{site()}/{PAGE}#" if site() else ""
+    told = script("playground.js", name=name, opens=opens, settings=settings, faults=faults, switches=switches,
                   fates=[REQUEST, ANSWER, MORE], most=MOST, values=str(Scenario(scenario.values)),
                   others=[f"{key}={value!r}" for key, value in others.items()],
                   runs={**(runs_ahead() if usual else {}), key_of(faults, settings): drawn(run)})

@@ -8,11 +8,11 @@ from lesson_lib.history import Kind
 from lesson_lib.sim import simulate
 from tests.way import rooms
 
-ROOMS = {"errors", "faults", "core/kafka_version", "core/partition_log", "core/producer_state",
+ROOMS = {"errors", "faults", "history/link", "core/kafka_version", "core/partition_log", "core/producer_state",
          "sim/network", "sim/producer", "sim/run", "sim/sender", "sim/toy_broker", "sim/world"}
 
 
-def test_a_run_goes_through_eleven_rooms() -> None:
+def test_a_run_goes_through_twelve_rooms() -> None:
     with rooms() as seen:
         simulate(3, faults={2: "lose ack"})
     assert seen == ROOMS

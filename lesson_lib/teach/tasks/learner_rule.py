@@ -11,9 +11,12 @@ leaders do.
 """
 
 from __future__ import annotations
+import __future__
 
+import linecache
 import pickle
 import textwrap
+import zlib
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from types import FunctionType
@@ -33,7 +36,7 @@ from lesson_lib.teach.message import Message, counted
 from lesson_lib.teach.readings import log_words
 from lesson_lib.teach.tasks import bounded
 from lesson_lib.teach.tasks.function import TaskWithFunction
-from lesson_lib.teach.tasks.task import NotYet, right, wrong
+from lesson_lib.teach.tasks.task import NotYet, right, source_of, wrong
 from lesson_lib.text_table import wrap_output
 
 Accept = Callable[["SeenBatch", dict[Any, Any]], bool | str]
@@ -61,9 +64,27 @@ def as_seen(batch: Batch) -> SeenBatch:
     return SeenBatch(" ".join(map(str, batch.payload)), batch.producer_id, batch.base_sequence)
 
 
-def as_rule(accept: Accept) -> LearnerBroker:
-    """For `simulate(..., rule=...)` and `explore`, from a function that says True (store) or False (drop)."""
-    return LearnerBroker(accept=accept)
+def as_rule(accept: Accept | str, refuse: bool = False) -> LearnerBroker:
+    """For `simulate(..., rule=...)` and `explore`, from a function that says True (store) or False (drop), or
+    from its source. `refuse`: it may also say "refuse". LessonError for a source without a function.
+    """
+    function = function_in(accept) if isinstance(accept, str) else accept
+    if function is None:
+        raise LessonError("There is no function in that text that Python could run on its own.")
+    return (RefusingBroker if refuse else LearnerBroker)(accept=function)
+
+
+def function_in(source: str) -> FunctionType | None:
+    """The first function that a source defines; None where it defines none, or isn't Python on its own."""
+    names: dict[str, Any] = {}
+    name = f"<rule {zlib.crc32(source.encode()):x}>"
+    try:
+        # The learner's own text, in the learner's own kernel; what its types are called doesn't matter.
+        exec(compile(source, name, "exec", __future__.annotations.compiler_flag), names)
+    except Exception:  # noqa: BLE001 - it may need names of a notebook that isn't open
+        return None
+    linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)  # for `source_of`
+    return next((value for value in names.values() if isinstance(value, FunctionType)), None)
 
 
 def _decision(accept: Accept, batch: SeenBatch, memory: dict[Any, Any], first: bool,
@@ -82,7 +103,7 @@ def _decision(accept: Accept, batch: SeenBatch, memory: dict[Any, Any], first: b
     return bool(answer) if isinstance(answer, bool) else also
 
 
-@dataclass
+@dataclass(repr=False)
 class LearnerBroker(PartitionLog):
     """A broker with the learner's rule; `remembered` is the rule's memory, `called` its name in captions."""
 
@@ -90,6 +111,11 @@ class LearnerBroker(PartitionLog):
     called: str = YOURS
     remembered: dict[Any, Any] = field(init=False, default_factory=dict)
     refusing: ClassVar[str] = ""
+
+    def __repr__(self) -> str:
+        source = source_of(self.accept).strip()
+        more = ", refuse=True" if self.refusing else ""
+        return f"as_rule({source!r}{more})" if source.startswith("def ") else super().__repr__()
 
     def append(self, batch: Batch) -> Verdict:
         """Ask the rule; what it refuses leaves memory and log as they are."""
@@ -123,7 +149,7 @@ class LearnerBroker(PartitionLog):
         self.remembered = pickle.loads(memory) if memory else {}
 
 
-@dataclass
+@dataclass(repr=False)
 class RefusingBroker(LearnerBroker):
     """The rule may also return "refuse": error 45.
 
@@ -275,16 +301,6 @@ def _accept() -> Accept:
     print(wrap_output("There's no rule of yours from lesson 2, so the broker uses one that many people "
                       "write: it remembers each producer's highest number."))
     return highest_number
-
-
-def function_in(source: str) -> FunctionType | None:
-    """The first function that a source defines; None where it defines none, or isn't Python on its own."""
-    names: dict[str, Any] = {}
-    try:
-        exec(source, names)  # the learner's own cell, in the learner's own kernel
-    except Exception:  # noqa: BLE001 - it may need names of a notebook that isn't open
-        return None
-    return next((value for value in names.values() if isinstance(value, FunctionType)), None)
 
 
 def highest_number(batch: Any, memory: dict[Any, Any]) -> bool:

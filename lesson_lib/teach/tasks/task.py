@@ -18,6 +18,7 @@ from typing import Any
 
 from lesson_lib.draw.picture import Picture
 from lesson_lib.errors import LessonError
+from lesson_lib.history.link import Link, link_to
 from lesson_lib.teach import store
 from lesson_lib.teach.content import find
 from lesson_lib.teach.message import Message, Outcome, SelfShowing, box
@@ -156,6 +157,10 @@ class Exercise(SelfShowing):
         number = self._hints = min(self._hints + 1, len(self.task.hints))
         hint = self.task.hints[number - 1]
         return Message(Outcome.INFO, f"Hint {number} of {len(self.task.hints)} for {self.task.id}: {hint}")
+
+    def link(self) -> Link:
+        """An address that opens this exercise in a browser copy."""
+        return link_to(f"exercise({self.task.id!r})")
 
     def solution(self) -> Message:
         """A cell that passes, unless SOLUTIONS=off is set, as in a workshop."""

@@ -118,7 +118,7 @@ def test_the_site_opens_what_was_committed(monkeypatch: pytest.MonkeyPatch, own_
     monkeypatch.setattr(site, "published_files", lambda: published_files(own_work))
     site._copy_published(tmp_path / "files")
     assert sorted(p.relative_to(tmp_path / "files").as_posix() for p in (tmp_path / "files").rglob("*") if p.is_file()) == [
-        "02-one.ipynb", "images/a.svg", "incidents.ipynb"]
+        "02-one.ipynb", "a-run.ipynb", "images/a.svg", "incidents.ipynb"]
     assert "SECRET" not in (tmp_path / "files" / "02-one.ipynb").read_text()
 
 
