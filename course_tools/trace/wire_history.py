@@ -121,7 +121,7 @@ def from_the_wire(run: History, unasked: Iterable[int] = ()) -> WireHistory:
     seen = BatchesByContent()
     events = tuple(map(seen.renumbered, run.events))
     logs = {key: tuple(_with_batch(cells, key, events, seen.same_bytes)) for key, cells in run.logs.items()}
-    return WireHistory(events, logs, run.settings, frozenset(unasked))
+    return WireHistory(events, logs, run.settings, unasked=frozenset(unasked))
 
 
 class BatchesByContent:
