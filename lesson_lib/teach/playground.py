@@ -162,7 +162,8 @@ def playground_html(scenario: Scenario, run: History, faults: Mapping[int, str],
     switches = {key: (label, values if chosen[key] in values else (*values, chosen[key]))
                 for key, (label, values) in SWITCHES.items()}
     opens = f"{site()}/{PAGE}#" if site() else ""
-    told = script("playground.js", name=name, opens=opens, settings=settings, faults=faults, switches=switches,
+    told = script("playground.js", name=name, opens=opens,
+                  settings=settings, faults=faults, switches=switches,
                   fates=[REQUEST, ANSWER, MORE], most=MOST, values=str(Scenario(scenario.values)),
                   others=[f"{key}={value!r}" for key, value in others.items()],
                   runs={**(runs_ahead() if usual else {}), key_of(faults, settings): drawn(run)})
