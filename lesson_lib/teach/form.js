@@ -5,10 +5,10 @@
   style("lesson-card-style", data.css);
   const card = here.previousElementSibling;
   const asleep = card.querySelector(".lesson-asleep");
-  const back = () => card.focus({ preventScroll: true });
   if (!data.questions.length) {
-    if (window.lessonFocus === data.name) setTimeout(back);
+    if (window.lessonFocus !== data.name) return;
     window.lessonFocus = "";
+    setTimeout(() => card.focus({ preventScroll: true }));
     return;
   }
   if (page) {
