@@ -19,7 +19,7 @@ from course_tools.report.asked_calls import ItemCall, answered
 TITLE = "Sent Twice, Stored Once"
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = ROOT / "notebooks"
-FOR_INSTRUCTORS = "for-instructors.md"  # every answer is in it
+FOR_INSTRUCTORS = "for-instructors.md"  # it says which wrong answers to expect
 
 
 def lessons(folder: Path = NOTEBOOKS) -> list[Path]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import shutil
 import signal
 import sys
 import time
@@ -133,10 +134,11 @@ class Room:
             time.sleep(LOOK_SECONDS)
 
     def _now(self) -> str:
-        said = [f"{_count(len(self.desk.visitors), 'machine')} opened the page"]
+        """Who is here, short enough for a line."""
+        said = [f"{len(self.desk.visitors)} opened the page"]
         if self.broker:
             said.append(self._on_the_broker())
-        return " · ".join([*said, self._handed_in()])
+        return " · ".join([*said, f"{len(self.copies.learners())} handed in"])
 
     def _handed_in(self) -> str:
         learners, notebooks = len(self.copies.learners()), self.copies.notebooks()
@@ -155,7 +157,7 @@ class Room:
             return "the broker doesn't answer"
         now = {match[1] for match in found if match}
         self._learners |= now
-        return f"{_count(len(self._learners), 'learner')} seen on the broker, {len(now)} now"
+        return f"{len(self._learners)} used the broker, {len(now)} of them now"
 
     def say_above(self, sentence: str) -> None:
         """A sentence above the line that changes."""
@@ -166,7 +168,8 @@ class Room:
     def _draw(self) -> None:
         """The line that changes: in place in a terminal, else as a new line."""
         self._drawn = sys.stdout.isatty()
-        _say(CLEARED * self._drawn + self._status, end="" if self._drawn else "\n")
+        short = self._status[:shutil.get_terminal_size().columns - 1]  # a longer one couldn't be cleared
+        _say(f"{CLEARED}{short}" if self._drawn else self._status, end="" if self._drawn else "\n")
 
     def say_goodbye(self) -> None:
         """Where everything is."""
