@@ -119,6 +119,7 @@ def every_schedule(lab: Lab, values_or_count: int | Sequence[str] = 3, faults: i
         raise LessonError(f"faults must be a whole number from 0, not {faults!r}.")
     given = kinds if isinstance(kinds, (list, tuple, set)) else [kinds]
     wanted = tuple(dict.fromkeys(map(parse_fault, given)))
+    lab.check()
     apis = COORDINATOR_APIS if settings.get("transaction") else ()
     found: list[History] = []
     level: list[tuple[ScriptLine, ...]] = [()]

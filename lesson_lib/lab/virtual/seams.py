@@ -82,8 +82,8 @@ def in_world(world: VirtualWorld, *kinds: type[Any]) -> type[Any]:
 
 def here(world: VirtualWorld, ours: Callable[..., Any], theirs: Callable[..., Any]) -> Callable[..., Any]:
     """One for the world's thread, the other for everybody else."""
-    owner, ident = world.owner, threading.get_ident
-    return lambda *args, **options: (ours if ident() == owner else theirs)(*args, **options)
+    ident = threading.get_ident
+    return lambda *args, **options: (ours if ident() == world.owner else theirs)(*args, **options)
 
 
 def put_everywhere(world: VirtualWorld) -> None:

@@ -83,9 +83,11 @@ class VirtualWorld(asyncio.BaseEventLoop):
         if self.is_closed():
             raise LessonError(OVER)
         if not self.is_here():
-            raise LessonError("A virtual world has one thread, the one that opened it: use its clients "
-                              "and stop its lab there. For several threads open start_lab(world='sockets') "
-                              "there.")
+            if self.owner in {thread.ident for thread in threading.enumerate()}:
+                raise LessonError("A virtual world has one thread, the one that opened it: use its clients "
+                                  "and stop its lab there. For several threads open "
+                                  "start_lab(world='sockets') there.")
+            self.owner = threading.get_ident()  # that thread has ended, and nobody else could close its world
 
     def wait(self, done: Callable[[], Any], timeout: float | None = None) -> bool:
         """Run everybody else until `done()`, or until `timeout` seconds are over: False then.
