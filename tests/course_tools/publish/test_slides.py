@@ -13,6 +13,7 @@ from typing import Any
 import nbformat
 import pytest
 
+from course_tools.publish.published import NOTEBOOKS
 from course_tools.publish.slides import address, make_slides
 from lesson_lib.draw import compare
 from lesson_lib.teach.ask import AskedQuestion, reveal
@@ -97,6 +98,14 @@ def test_the_list_of_headings_leads_to_their_slides(contents: Path, open_page: A
         page.goto(f"{(contents.parent / file).as_uri()}#{anchor}")
         page.wait_for_function("(at) => document.getElementById('place').innerText.startsWith(at)", arg=f"{number} /")
         assert page.locator(".slide.now :is(h1, h2, h3)").first.inner_text().rstrip("¶") == html.unescape(heading)
+
+
+def test_the_plans_name_headings_that_have_slides(contents: Path) -> None:
+    plans = (NOTEBOOKS / "for-instructors.md").read_text().partition("## Three plans")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| \d+ \| (\d) \| (.*?) <!-- l\d", plans, re.M)
+    named = {(lesson, part) for lesson, parts in rows for part in parts.split("; ")}
+    listed = re.findall(r'href="0(\d)-[^"]+#[^"]+">([^<]+)', html.unescape(contents.read_text()))
+    assert len(named) > 15 and named - set(listed) == set()
 
 
 @pytest.mark.parametrize("heading, anchor", [("Then let's not retry", "then-lets-not-retry"), ("Why five?", "why-five"),
