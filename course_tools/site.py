@@ -109,6 +109,7 @@ def build(scratch: Path, folder: Path, pyodide: Path | None, address: str = "") 
     wait_for_storage(folder / "extensions" / "@jupyterlite" / "pyodide-kernel-extension" / "static")
     (folder / "index.html").write_text(front_page(lessons()), encoding="utf-8")
     shutil.copy(OPENS, folder / PAGE)
+    shutil.rmtree(folder / "repl")  # JupyterLite's console runs whatever code its address holds
 
 
 def wait_for_storage(extension: Path) -> None:

@@ -15,6 +15,7 @@ import pytest
 from course_tools import site
 from course_tools.publish.published import published_files
 from lesson_lib.errors import LessonError
+from lesson_lib.history.link import PAGE, packed
 from tests.course_tools.publish.conftest import serious
 from tests.course_tools.publish.served_site import (
     LESSONS,
@@ -249,3 +250,57 @@ def test_run_all(page: Any, address: str, lesson: Path) -> None:
     run_all(page)
     assert errors(page) == [] and page.asked == []
     assert any("in a virtual world" in text for text in outputs(page))
+
+
+def test_no_page_of_the_built_site_runs_the_code_of_an_address(address: str) -> None:
+    assert (site.ROOT / "build" / "site" / PAGE).is_file() and not (site.ROOT / "build" / "site" / "repl").exists()
+
+
+OPENED = "() => document.querySelector('iframe')?.contentDocument.querySelector('[data-picture][data-ready]')"
+
+
+@pytest.mark.browser
+def test_a_link_opens_its_run_with_a_playground_and_its_button_copies_a_link(page: Any, address: str) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto(f"{address}/{PAGE}#simulate(3,faults=%7B2:'lose+ack'%7D,idempotence=False)")
+    page.wait_for_function(OPENED, timeout=180_000)
+    run = page.frame_locator("iframe")
+    run.get_by_role("button", name="Copy link").first.click()
+    run.get_by_role("button", name="Copied").wait_for()
+    assert page.evaluate("navigator.clipboard.readText()") == page.url
+    run.get_by_role("button", name="Answer to request 2").click()
+    run.get_by_role("menuitemradio", name="arrives").click()
+    run.get_by_text("Log: m0 m1 m2.").wait_for()
+    run.locator(".link").click()
+    run.get_by_text("Copied.", exact=False).wait_for()
+    assert page.evaluate("navigator.clipboard.readText()") == f"{address}/{PAGE}#simulate(3,idempotence=False)"
+    assert page.asked == []
+
+
+@pytest.mark.browser
+def test_somebodys_rule_is_text_until_it_is_run(page: Any, address: str) -> None:
+    code = "def accept(batch, memory):\n    # <img src=x onerror=alert(1)>\n    return True"
+    page.goto(f"{address}/{PAGE}#{packed(f'simulate(2, faults={{1: {chr(39)}lose ack{chr(39)}}}, rule=as_rule({code!r}))')}")
+    run = page.frame_locator("iframe")
+    run.get_by_text("This code is somebody else's").wait_for(timeout=180_000)
+    run.get_by_text("# <img src=x onerror=alert(1)>").first.wait_for()
+    assert run.locator("img[src=x]").count() == run.locator("[data-picture]").count() == 0
+    run.get_by_role("button", name="Run it").click()
+    page.wait_for_function(OPENED)
+    assert page.asked == []
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("text", "said"), [
+    ("", "This address holds no run."), ("simulate(3,faults=%7B2:'lose", "This link is broken."), ("%E0%A4%A", "This link is broken."),
+    ("z.", "This link is broken."), ("<img src=x onerror=alert(1)>", "This link is broken."), ("(" * 5000, "This link is broken.")])
+def test_a_broken_link_says_so_and_loads_no_python(page: Any, address: str, text: str, said: str) -> None:
+    page.goto(f"{address}/{PAGE}#{text}")
+    page.get_by_role("status").get_by_text(said).wait_for()
+    assert page.locator("iframe, img").count() == 0
+
+
+@pytest.mark.browser
+def test_what_looks_whole_and_is_not_is_a_sentence_in_the_notebook(page: Any, address: str) -> None:
+    page.goto(f"{address}/{PAGE}#exec('import os')")
+    page.frame_locator("iframe").get_by_text("This link is broken. Perhaps a part of it is missing").wait_for(timeout=180_000)
