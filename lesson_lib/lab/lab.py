@@ -77,6 +77,9 @@ class Lab:
 
     def __init__(self, choice: Choice, port: int = 0) -> None:
         self.choice, self.broker = choice, choice.text
+        # How the Python behind a link names this lab: as lessons do, or with the release it follows.
+        release = choice.name if choice.is_release else "4.4"
+        self.name_in_call = "lab" if release == "4.4" else f"start_lab(version={release!r})"
         self.proxy = FaultProxy(choice.address, choice.hooks, port, choice.server)
         self.topics = Topics(choice.text, choice.suffix, choice.embedded is not None)
         self._producers: weakref.WeakValueDictionary[str, LabProducer] = weakref.WeakValueDictionary()
@@ -95,12 +98,6 @@ class Lab:
         atexit.register(self.stop)
         if self.choice.embedded is None:
             self.topics.delete_leftovers()
-
-    @property
-    def name_in_call(self) -> str:
-        """How the Python behind a link names this lab: as lessons do, or with the release it follows."""
-        release = self.choice.name if self.choice.is_release else "4.4"
-        return "lab" if release == "4.4" else f"start_lab(version={release!r})"
 
     @property
     def address(self) -> str:
