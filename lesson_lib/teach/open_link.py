@@ -117,7 +117,7 @@ class Opened(SelfShowing):
         if self.rules and self.result is None:
             return box(f"<p>{ASKS}</p>{code}", "#E69F00")
         call = box(code, "#56B4E9")
-        text = f"<pre>{html.escape(str(self.result))}</pre>" if not isinstance(self.result, History) else ""
+        text = f"<pre>{html.escape(str(self.result))}</pre>" if isinstance(self.result, Exploration) else ""
         return call + text + (self.picture.html() if self.picture else "")
 
 
