@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import tempfile
 import time
 from collections.abc import Callable
@@ -23,9 +24,12 @@ from nbconvert.preprocessors import ExecutePreprocessor
 from nbformat import NotebookNode
 
 from course_tools.publish.published import ROOT, as_published, lessons
+from lesson_lib.lab.choose_broker import CHANGE
 
 TEMPLATES = Path(__file__).parent / "templates"
 CELL_SECONDS = 120
+# What the lab tells somebody who could run the cell again, in lines of any length.
+FOR_THE_KEYBOARD = re.compile(r"\s+".join(["", *map(re.escape, CHANGE.split())]))
 _get_msg = AsyncZMQSocketChannel.get_msg
 
 
@@ -52,7 +56,8 @@ def run_all(paths: list[Path]) -> dict[Path, NotebookNode]:
 
 
 def executed(path: Path) -> NotebookNode:
-    """The published notebook after Run All. Raises nbclient's CellExecutionError."""
+    """The published notebook after Run All, for readers who have no kernel. Raises nbclient's
+    CellExecutionError."""
     notebook = nbformat.reads(as_published(path).decode(), as_version=4)
     runner = ExecutePreprocessor(timeout=CELL_SECONDS, store_widget_state=False, record_timing=False,
                                  shutdown_kernel="immediate")
@@ -60,6 +65,9 @@ def executed(path: Path) -> NotebookNode:
     with tempfile.TemporaryDirectory() as no_answers, patch.dict(
             os.environ, KAFKA_BOOTSTRAP_SERVERS="embedded", LESSON_PROGRESS=no_answers):
         runner.preprocess(notebook, {"metadata": {"path": str(path.parent)}})
+    for output in (output for cell in notebook.cells for output in cell.get("outputs", ())):
+        if output.output_type == "stream":
+            output.text = FOR_THE_KEYBOARD.sub("", output.text)
     return notebook
 
 

@@ -33,6 +33,11 @@ SLIDE = """() => {
     const out = (box) => box.width && box.height && (box.bottom > floor + 1 || box.right > innerWidth + 1 || box.left < -1 || box.top < -1);
     const looked = [...slide.querySelectorAll(':not(svg *)')].filter((e) => !inFrame(e) && !e.closest('.lesson-steps'));
     const cut = looked.filter((e) => out(e.getBoundingClientRect())).map((e) => e.outerHTML.slice(0, 120));
+    const turn = document.querySelector('nav.turn').getBoundingClientRect();
+    for (const button of slide.querySelectorAll('.lesson-player:not(.off) button')) {
+        const box = button.getBoundingClientRect();
+        if (box.bottom > innerHeight || box.right > turn.left) cut.push(button.innerText);
+    }
     const wide = [...slide.querySelectorAll('pre')].filter((pre) => pre.scrollWidth > pre.clientWidth + 1).map((pre) => pre.innerText);
     const played = frames.filter((f) => f.parentElement.querySelector('.lesson-player:not(.off)')).map((f) => {
         const svg = f.querySelector('svg'), {width, height} = f.getBoundingClientRect(), box = svg.getBoundingClientRect();
