@@ -353,7 +353,7 @@
   };
   find(".copy").addEventListener("click", () => copy(find("code").textContent));
   // The line of Python behind the # of an address, as lesson_lib/history/link.py writes it.
-  const dense = (line) => line.replace(/('[^']*')|([,:]) /g, (_, text, mark) => text ?? mark);
+  const dense = (line) => line.replace(/('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|([,:]) /g, (_, text, mark) => text ?? mark);
   find(".link")?.addEventListener("click", () => copy(data.opens + encodeURIComponent(dense(find("code").textContent))
     .replace(/%2C|%3A|%3D|%3B/g, decodeURIComponent).replace(/%20/g, "+")));
   let width = root.clientWidth;

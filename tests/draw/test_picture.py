@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib
@@ -13,6 +14,7 @@ import pytest
 from lesson_lib.draw import Picture, compare, show
 from lesson_lib.draw.picture import LAYOUTS
 from lesson_lib.errors import LessonError
+from lesson_lib.sim import simulate
 from tests.draw.collisions import labels
 from tests.draw.runs import lesson
 
@@ -118,3 +120,13 @@ def test_two_pipelines_are_called_by_their_transactions() -> None:
     runs = [simulate_pipeline(1), simulate_pipeline(1, transactions=False)]
     assert names_of(runs) == ["With transactions", "Without transactions"]
     assert names_of([runs[0], runs[0]]) == ["First run", "Second run"]
+
+
+def test_a_picture_is_shared_as_a_link_or_as_python_or_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = simulate(2, faults={1: "lose ack"})
+    monkeypatch.delenv("LESSON_SITE", raising=False)
+    assert '"copied":["Copy as Python","simulate(2, faults={1: \'lose ack\'})"]' in show(run).html()
+    monkeypatch.setenv("LESSON_SITE", "https://example.org")
+    assert '"copied":["Copy link","https://example.org/open.html#simulate(2,faults=%7B1:\'lose+ack\'%7D)"]' in show(run).html()
+    assert '"copied":["Copy link","https://example.org/open.html#compare(' in compare(run, run).html()
+    assert '"copied":null' in show(replace(run, call="")).html() and '"copied":null' in compare(run, replace(run, call="")).html()

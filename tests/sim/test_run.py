@@ -196,6 +196,7 @@ def test_killed_with_several_in_flight() -> None:
     ({"faults": {99: "lose ack"}}, "Choose a request from 1 to 3"),
     ({"faults": {1: "loose ack"}}, "There is no fault"),
     ({"faults": {"1+": "refuse 45"}, "resend": True}, "the fault never ends"),
+    ({"faults": {"1+": "kill producer"}, "resend": True}, "the fault never ends"),
     ({"consumer": {"crash": 1}}, "consumer is True or a dict"),
     ({"consumer": {"commit": "later"}}, "after, before, never"),
     ({"consumer": {"isolation": "committed"}}, "read_committed"),
@@ -209,6 +210,12 @@ def test_a_mistake_is_one_sentence(arguments: dict, words: str | None) -> None:
         simulate(**arguments)
     assert words in str(mistake.value)
     assert "\n" not in str(mistake.value)
+
+
+def test_a_second_kill_sends_again_only_what_the_second_process_was_not_told() -> None:
+    run = simulate(3, faults={2: "kill producer", 4: "kill producer"}, resend=True)
+    assert run.values() == ["m0", "m1", "m1", "m2", "m2"]
+    assert list(run.told.values()).count("unknown") == 2
 
 
 # the same every time
