@@ -15,8 +15,6 @@ from __future__ import annotations
 
 import argparse
 import gzip
-import hashlib
-import html
 import json
 import os
 import re
@@ -25,25 +23,24 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from email.parser import Parser
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import nbformat
-from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from course_tools.publish import incidents
-from course_tools.publish.published import NOTEBOOKS, ROOT, as_published, heading, lessons, published_files
+from course_tools.publish.published import NOTEBOOKS, ROOT, as_published, published_files
+from course_tools.visit.pages import LOADER, PACKAGES, add_pages, begin_early
 from lesson_lib.errors import LessonError
 from lesson_lib.history.link import PAGE, SITE
-from lesson_lib.teach.playground import page_part
 
 LITE = ["jupyterlite-core==0.8.6", "jupyterlite-pyodide-kernel==0.8.6"]
 PYODIDE, PYTHON = "314.0.6", "3.14"  # what that kernel was made for
-LOADER, WASM = "pyodide.mjs", "pyodide.asm.wasm"
-PYODIDE_FILES = (LOADER, "pyodide.asm.mjs", WASM, "python_stdlib.zip", "pyodide-lock.json")
+WASM = "pyodide.asm.wasm"
+LOCK = "pyodide-lock.json"
+PYODIDE_FILES = (LOADER, "pyodide.asm.mjs", WASM, "python_stdlib.zip", LOCK)
 FETCHES_WASM = re.compile(rf'(\w+)\((\w+)\+"{re.escape(WASM)}"\)')
 # The other name keeps hosts from saying that it's compressed, and browsers from unpacking it on the way.
 FETCHES_PACKED = (rf'typeof DecompressionStream=="undefined"?\1(\2+"{WASM}"):'
@@ -55,15 +52,14 @@ FETCHES_PACKED = (rf'typeof DecompressionStream=="undefined"?\1(\2+"{WASM}"):'
 ASKS_FOR_STORAGE = re.compile(r"!!\(\(null==(\w+)\?void 0:\1\.enabled\)\|\|crossOriginIsolated\)")
 WAITS_FOR_STORAGE = (r"!!(crossOriginIsolated||\1&&navigator.serviceWorker&&"
                      r"await \1.ready.then(()=>true,()=>false))")
-FRONT, OPENS, COMPILE = (Path(__file__).with_name(name)
-                         for name in ("site_front.html", "site_open.html", "compile_wheels.mjs"))
+OPENS, COMPILE = (Path(__file__).with_name(name) for name in ("site_open.html", "compile_wheels.mjs"))
 # In the browser the kernel is Pyodide's; these replace what needs a terminal or a server.
 NEEDED = ["comm", "micropip", "ipython", f"ipywidgets=={version('ipywidgets')}",
           f"kafka-python=={version('kafka-python')}"]
 NOT_THERE = {"pexpect", "ptyprocess", "widgetsnbextension", "jupyterlab-widgets", "crc32c", "matplotlib",
-             "jupyterlab", "pyyaml", "psutil", "parso"}
-EMPTY = "jedi"  # five megabytes; the kernel asks for it by name, and IPython completes names without it
-FROM_KERNEL = {"piplite", "pyodide-kernel", "ipykernel", "widgetsnbextension"}
+             "jupyterlab", "pyyaml", "psutil", "parso", "jedi"}
+# What the kernel would install. jedi isn't there, five megabytes: IPython completes names without it.
+ASKED_FOR = ["ipykernel", "comm", "pyodide-kernel", "jedi", "ipython", "micropip", "piplite"]
 
 
 def main(argv: list[str]) -> int:
@@ -95,21 +91,20 @@ def build(scratch: Path, folder: Path, pyodide: Path | None, address: str = "") 
     _fetch_wheels(python, wheels)
     if node := shutil.which("node"):
         _run(node, COMPILE, home, wheels)
+    pack_packages(sorted(wheels.glob("*.whl")), home / PACKAGES)
+    empty_lock(home / LOCK)
     pack(home)
-    packages = [_package(wheel) for wheel in sorted(wheels.glob("*.whl"))]
-    write_lock(home / "pyodide-lock.json", packages)
-    for wheel in wheels.glob("*.whl"):
-        shutil.copy(wheel, home / wheel.name)
-    _settings(lite / "jupyter-lite.json", [package["name"] for package in packages], address)
+    begin_early(home, {"HOME": "/home/pyodide", SITE: address})
+    _settings(lite / "jupyter-lite.json")
     _copy_published(scratch / "files")
     shutil.rmtree(folder, ignore_errors=True)
     print("Building the site ...", flush=True)
     _run(python, "-m", "jupyter", "lite", "build", "--lite-dir", lite, "--contents", scratch / "files",
          "--output-dir", folder, "--no-unused-shared-packages", "--no-sourcemaps", cwd=scratch)
     wait_for_storage(folder / "extensions" / "@jupyterlite" / "pyodide-kernel-extension" / "static")
-    (folder / "index.html").write_text(front_page(lessons()), encoding="utf-8")
     shutil.copy(OPENS, folder / PAGE)
     shutil.rmtree(folder / "repl")  # JupyterLite's console runs whatever code its address holds
+    add_pages(folder)
 
 
 def wait_for_storage(extension: Path) -> None:
@@ -132,16 +127,6 @@ def _copy_published(folder: Path) -> None:
     cells = [nbformat.v4.new_code_cell(id=f"run-{number}") for number in (1, 2)]  # `site_open.html` fills one
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=incidents.KERNEL), folder / "a-run.ipynb")
     nbformat.write(incidents.to_run(incidents.read()), folder / f"{incidents.PAGE.stem}.ipynb")
-
-
-def front_page(notebooks: list[Path]) -> str:
-    """The page with a link to each lesson, alone in a page of its own."""
-    names = {path.name: html.escape(heading(json.loads(as_published(path)))) for path in notebooks}
-    names[f"{incidents.PAGE.stem}.ipynb"] = "Incidents"
-    links = "\n".join(f'<li><a href="notebooks/index.html?path={file}">{name}</a></li>'
-                      for file, name in names.items())
-    page = FRONT.read_text(encoding="utf-8").replace("<!-- lessons -->", links)
-    return page.replace("<!-- touch -->", page_part())
 
 
 def _run(*command: Any, cwd: Path = ROOT) -> None:
@@ -193,56 +178,39 @@ def _fetch_wheels(python: Path, wheels: Path) -> None:
     _run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir",
          wheels, ROOT)
     for wheel in wheels.glob("*.whl"):
-        if (name := _package(wheel)["name"]) in NOT_THERE:
+        if canonicalize_name(wheel.name.split("-")[0]) in NOT_THERE:
             wheel.unlink()
-        elif name == EMPTY:
-            _empty(wheel)
     share = python.parents[1] / "share/jupyter/labextensions/@jupyterlite/pyodide-kernel-extension"
     for wheel in share.glob("static/pypi/*.whl"):
         if not wheel.name.startswith("widgetsnbextension-3."):  # for ipywidgets 7
             shutil.copy(wheel, wheels)
 
 
-def _empty(wheel: Path) -> None:
-    """Leave nothing of a wheel but its name."""
-    with zipfile.ZipFile(wheel) as archive:
-        about = {name: archive.read(name) for name in archive.namelist() if name.endswith("METADATA")}
-    with zipfile.ZipFile(wheel, "w") as archive:
-        for name, text in about.items():
-            archive.writestr(name, text)
+def pack_packages(wheels: list[Path], packed: Path) -> None:
+    """Put the packages into one file that a page unpacks without Python. Pyodide takes six times as long.
+
+    An index comes first: its size in 4 bytes, then each file and its size.
+    """
+    files: dict[str, bytes] = {}
+    for wheel in wheels:
+        with zipfile.ZipFile(wheel) as archive:
+            files |= {name: archive.read(name) for name in archive.namelist() if ".data/" not in name}
+    index = json.dumps({name: len(text) for name, text in files.items()}).encode()
+    whole = b"".join([len(index).to_bytes(4, "little"), index, *files.values()])
+    packed.write_bytes(gzip.compress(whole, mtime=0))
 
 
-def _package(wheel: Path) -> dict[str, Any]:
-    """One wheel as Pyodide's lock describes it."""
-    with zipfile.ZipFile(wheel) as archive:
-        names = archive.namelist()
-        about = Parser().parsestr(archive.read(next(n for n in names
-                                                    if n.endswith(".dist-info/METADATA"))).decode())
-    required = [canonicalize_name(Requirement(each).name) for each in about.get_all("Requires-Dist", [])
-                if "extra ==" not in each]
-    modules = {n.split("/")[0].removesuffix(".py") for n in names
-               if n.endswith(".py") and ".dist-info" not in n and ".data/" not in n}
-    return {"name": canonicalize_name(about["Name"]), "version": about["Version"], "file_name": wheel.name,
-            "install_dir": "site", "package_type": "package", "unvendored_tests": False,
-            "sha256": hashlib.sha256(wheel.read_bytes()).hexdigest(),
-            "imports": sorted(modules), "depends": sorted(set(required))}
-
-
-def write_lock(path: Path, packages: list[dict[str, Any]]) -> None:
-    """Replace what Pyodide's lock lists; a dependency that is not here is not there in a browser."""
+def empty_lock(path: Path) -> None:
+    """Leave no package in the list of what Pyodide could fetch."""
     lock = json.loads(path.read_text(encoding="utf-8"))
-    here = {package["name"] for package in packages}
-    lock["packages"] = {p["name"]: {**p, "depends": [d for d in p["depends"] if d in here]} for p in packages}
-    path.write_text(json.dumps(lock), encoding="utf-8")
+    path.write_text(json.dumps({**lock, "packages": {}}), encoding="utf-8")
 
 
-def _settings(path: Path, packages: list[str], address: str) -> None:
-    """Load every package with Python itself, from this site and from nowhere else."""
-    # Without PYTHONSAFEPATH every import first asks the site's contents whether there is such a file: minutes
-    # instead of seconds.
-    options = {"packages": packages, "env": {"HOME": "/home/pyodide", "PYTHONSAFEPATH": "1", SITE: address}}
-    kernel = {"disablePyPIFallback": True, "loadPyodideOptions": options}
+def _settings(path: Path) -> None:
+    """Take every package from this site and from nowhere else."""
+    kernel = {"disablePyPIFallback": True, "loadPyodideOptions": {"packages": ASKED_FOR}}
     path.write_text(json.dumps({"jupyter-lite-schema-version": 0, "jupyter-config-data": {
-        "appName": "Sent Twice, Stored Once", "exposeAppInBrowser": True,  # to `site_open.html`
+        "appName": "Sent Twice, Stored Once",
+        "exposeAppInBrowser": True,  # to `site_open.html` and `visit/waiting.html`
         "litePluginSettings": {"@jupyterlite/pyodide-kernel-extension:kernel": kernel}}}), encoding="utf-8")
 

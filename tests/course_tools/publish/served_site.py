@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,20 +23,10 @@ NO_NETWORK = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 
 
 class Pages(SimpleHTTPRequestHandler):
-    """Serves the site as any web server would, except that the page lets a test look inside."""
+    """Serves the site as any web server would, and knows what it has sent."""
 
     sent: list[Path] = []  # by all of them
     extensions_map = {**SimpleHTTPRequestHandler.extensions_map, ".mjs": "text/javascript", ".wasm": "application/wasm"}
-
-    def do_GET(self) -> None:
-        if self.path.split("?")[0] != "/jupyter-lite.json":
-            return super().do_GET()
-        told = json.loads((SITE / "jupyter-lite.json").read_text())
-        told["jupyter-config-data"]["exposeAppInBrowser"] = True
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.end_headers()
-        self.wfile.write(json.dumps(told).encode())
 
     def copyfile(self, source: Any, outputfile: Any) -> None:
         Pages.sent.append(Path(source.name))
@@ -60,15 +49,17 @@ def served() -> Iterator[str]:
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(Pages, directory=SITE)) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def opened(page: Any, address: str, lesson: str) -> None:
     """Go from the front page to a lesson and wait until it can be run."""
     page.goto(address)
-    page.locator(f'a[href$="={lesson}"]').click()
+    page.locator(f'h3 a[href$="={lesson}"]').click()
     ready(page, lesson)
 
 

@@ -16,7 +16,6 @@ from course_tools import site
 from course_tools.publish.published import published_files
 from lesson_lib.errors import LessonError
 from lesson_lib.history.link import PAGE, packed
-from tests.course_tools.publish.conftest import serious
 from tests.course_tools.publish.served_site import (
     LESSONS,
     NO_NETWORK,
@@ -40,32 +39,30 @@ PRINTED = """async (code) => {
 }"""
 
 
-def wheel(folder: Path, name: str, *requirements: str) -> Path:
-    """A wheel with a package and a module."""
+def wheel(folder: Path, name: str, *more: str) -> Path:
+    """A wheel with a package."""
     path = folder / f"{name}-1.0-py3-none-any.whl"
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr(f"{name}/__init__.py", "")
-        archive.writestr("lonely.py", "")
-        about = "\n".join(["Metadata-Version: 2.1", f"Name: {name}", "Version: 1.0", *(f"Requires-Dist: {r}" for r in requirements)])
-        archive.writestr(f"{name}-1.0.dist-info/METADATA", about + "\n")
+        for file in (f"{name}/__init__.py", f"{name}-1.0.dist-info/METADATA", *more):
+            archive.writestr(file, f"text of {file}")
     return path
 
 
-def test_the_lock_names_what_is_there_and_nothing_else(tmp_path: Path) -> None:
-    one = site._package(wheel(tmp_path, "My_One", "two>=1", "gone", 'three; extra == "test"'))
-    two = site._package(wheel(tmp_path, "two"))
-    assert one["imports"] == ["My_One", "lonely"] and one["name"] == "my-one" and len(one["sha256"]) == 64
-    (tmp_path / "pyodide-lock.json").write_text('{"info": {"python": "3.14"}, "packages": {"numpy": {}}}')
-    site.write_lock(tmp_path / "pyodide-lock.json", [one, two])
-    lock = json.loads((tmp_path / "pyodide-lock.json").read_text())
-    assert lock["info"] == {"python": "3.14"}
-    assert {name: package["depends"] for name, package in lock["packages"].items()} == {"my-one": ["two"], "two": []}
+def test_all_packages_are_in_one_file(tmp_path: Path) -> None:
+    site.pack_packages([wheel(tmp_path, "one", "one-1.0.data/share/a"), wheel(tmp_path, "two")], tmp_path / "packed")
+    whole = gzip.decompress((tmp_path / "packed").read_bytes())
+    at = 4 + int.from_bytes(whole[:4], "little")
+    found = {}
+    for name, length in json.loads(whole[4:at]).items():
+        found[name], at = whole[at:at + length].decode(), at + length
+    assert at == len(whole) and found == {name: f"text of {name}" for name in (
+        "one/__init__.py", "one-1.0.dist-info/METADATA", "two/__init__.py", "two-1.0.dist-info/METADATA")}
 
 
-def test_a_package_can_be_there_by_name_alone(tmp_path: Path) -> None:
-    path = wheel(tmp_path, "jedi")
-    site._empty(path)
-    assert site._package(path)["imports"] == [] and site._package(path)["name"] == "jedi"
+def test_pyodide_is_told_of_no_package(tmp_path: Path) -> None:
+    (tmp_path / "lock.json").write_text('{"info": {"python": "3.14"}, "packages": {"numpy": {}}}')
+    site.empty_lock(tmp_path / "lock.json")
+    assert json.loads((tmp_path / "lock.json").read_text()) == {"info": {"python": "3.14"}, "packages": {}}
 
 
 def test_python_is_fetched_compressed_by_whoever_can_unpack_it(tmp_path: Path) -> None:
@@ -121,37 +118,6 @@ def test_the_site_opens_what_was_committed(monkeypatch: pytest.MonkeyPatch, own_
     assert sorted(p.relative_to(tmp_path / "files").as_posix() for p in (tmp_path / "files").rglob("*") if p.is_file()) == [
         "02-one.ipynb", "a-run.ipynb", "images/a.svg", "incidents.ipynb"]
     assert "SECRET" not in (tmp_path / "files" / "02-one.ipynb").read_text()
-
-
-def test_the_front_page_leads_to_each_lesson_and_nowhere_else() -> None:
-    links = re.findall(r'(?:href|src)="(?!data:)([^"]+)"', site.front_page(LESSONS))
-    names = [*(path.name for path in LESSONS), "incidents.ipynb"]
-    assert links == ["icon-120x120.png", *(f"notebooks/index.html?path={name}" for name in names)]
-    assert "2 · One lost ack</a>" in site.front_page(LESSONS)
-
-
-@pytest.mark.browser
-def test_the_front_page_can_be_read_by_everybody(open_page: Any, tmp_path: Path) -> None:
-    (tmp_path / "index.html").write_text(site.front_page(LESSONS))
-    page = open_page(tmp_path / "index.html", width=400)
-    assert serious(page) == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= 400
-
-
-@pytest.mark.browser
-def test_the_picture_on_the_front_page_knows_that_there_is_no_cell_to_run(open_page: Any, tmp_path: Path) -> None:
-    (tmp_path / "index.html").write_text(site.front_page(LESSONS))
-    page = open_page(tmp_path / "index.html", 1366, 768)
-    page.wait_for_timeout(2000)  # a notebook would say so by then
-    assert page.locator(".why").inner_text() == ""
-    page.get_by_label("in flight").select_option("5")
-    page.get_by_label("idempotence").check()
-    page.get_by_role("button", name="Request 3").focus()
-    page.keyboard.press("Enter")
-    assert page.get_by_role("menu").get_by_text("more").count() == 0
-    page.get_by_role("menuitemradio", name="is refused").click()
-    box = page.get_by_role("group", name="Playground").bounding_box()
-    assert box["y"] + box["height"] <= 768, "nothing of it is below the fold"
 
 
 @pytest.fixture
