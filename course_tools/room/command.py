@@ -68,8 +68,9 @@ def _parser() -> argparse.ArgumentParser:
 @contextmanager
 def _ends_as_interrupt() -> Iterator[None]:
     """SIGTERM and the end of the terminal are as Ctrl-C; under nohup the latter is ignored."""
-    numbers = [number for number in (signal.SIGTERM, signal.SIGHUP)
-               if signal.getsignal(number) != signal.SIG_IGN]
+    numbers = [signal.SIGINT, signal.SIGTERM]  # a script's background jobs ignore the first
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
     before = {number: signal.signal(number, signal.default_int_handler) for number in numbers}
     try:
         yield

@@ -163,6 +163,19 @@ def test_it_ends_and_leaves_nothing(opened: Callable[..., OpenRoom], numbers: li
         assert probe.is_free(probe.split_address(address)[1])
 
 
+def test_it_ends_in_the_background_of_a_script_too(tmp_path: Path) -> None:
+    """There the shell has SIGINT ignored. Under nohup the end of the terminal is no end of the room."""
+    options = f"--host 127.0.0.1 --port 0 --page-port 0 --folder {tmp_path / 'room'}"
+    script = f"nohup {sys.executable} -m lesson_lib room {options} 2>&1 & echo $!; wait $!; echo ended $?"
+    with subprocess.Popen(["sh", "-c", script], cwd=ROOT, stdout=subprocess.PIPE, text=True) as shell:
+        number = int(shell.stdout.readline())
+        while " handed in\n" not in shell.stdout.readline():
+            assert shell.poll() is None
+        os.kill(number, signal.SIGHUP)
+        os.kill(number, signal.SIGINT)
+        assert "The room is closing." in (said := shell.communicate(timeout=SECONDS)[0]) and said.endswith("ended 0\n")
+
+
 def test_it_ends_with_its_terminal(tmp_path: Path) -> None:
     """The terminal is closed: nothing can be printed any more, and that's no trouble."""
     ours, theirs = pty.openpty()
