@@ -112,8 +112,8 @@ CONCEPTS = (
             Option("It stores nothing and answers ok.", lambda run: last(run) == "duplicate", NUMBERS_BELOW),
             run=forged(*((7, 0, number) for number in range(8)), (7, 0, 0))),
         after=ask(
-            f"{NUMBERED} A warehouse's numbers 0 to 19 are in the log. A router had held up a second copy "
-            "of the batch with number 3, and delivers it only now. What happens?",
+            f"{NUMBERED} A warehouse's numbers 0 to 19 are in the log. A proxy had held up a second copy of "
+            "the batch with number 3, and delivers it only now. What happens?",
             Option("The broker answers ok, and the log stays as it is.",
                    lambda run: last(run) == "duplicate", NUMBERS_BELOW),
             Option("The record is in the log a second time.", lambda run: last(run) == "stored",
@@ -169,9 +169,9 @@ CONCEPTS = (
         "close", CLOSE_FENCES,
         "`close()` tells the broker nothing about the producer. It only waits for what is still on its way.",
         before=ask(
-            "A job with an idempotent producer sends `bill`, but the request is held up on its way. The job "
-            "calls `close()`, which soon gives up waiting, and ends. Then the request reaches the broker. "
-            "What does the broker do with it?",
+            "A job with an idempotent producer sends `bill`, and a proxy holds the request up. The job calls "
+            "`close()`, which soon gives up waiting, and the job ends. Then the proxy passes the request on "
+            "to the broker. What does the broker do with it?",
             Option("It refuses it, because the producer is closed.",
                    lambda run: last(run) == "refused", CLOSE_FENCES),
             Option("It stores it like any other.", lambda run: last(run) == "stored"),
@@ -218,16 +218,16 @@ CONCEPTS = (
         "If the request gets lost, no answer comes. If only the answer gets lost, none comes either. The "
         "timeout is the same.",
         before=ask(
-            "A call of `send` ends with a timeout, because no answer came from the broker. Is the record in "
-            "the log?",
+            "A producer has sent a record, and no answer comes from the broker. In the end the application "
+            "gets a timeout for it. Is the record in the log?",
             Option("No.", lambda a, b: not a.values() and not b.values(), NOT_STORED),
             Option("Yes.", lambda a, b: bool(a.values() and b.values()), "what was sent is stored"),
             Option("It may be there or not.", lambda a, b: bool(a.values()) != bool(b.values())),
             run=scenario(1, faults={1: "lose ack"}, retries=0, idempotence=False),
             control=scenario(1, faults={1: "lose request"}, retries=0, idempotence=False)),
         after=ask(
-            "An idempotent producer has tried for two minutes to send `debit`. Then the application gets a "
-            "timeout. What can it say about the log?",
+            "For two minutes an idempotent producer has sent `debit` again and again, and no answer came. "
+            "Then the application gets a timeout. What can it say about the log?",
             Option("Nothing: `debit` may be in it or not.",
                    lambda a, b: bool(a.values()) != bool(b.values())),
             Option("`debit` isn't in it.", lambda a, b: not a.values() and not b.values(), NOT_STORED),
@@ -241,7 +241,8 @@ CONCEPTS = (
         "partitions count together.",
         before=ask(
             "An idempotent producer moves money with two records: `debit` to partition 0, then `credit` to "
-            "partition 1. Its process dies after the first. What do the two logs hold?",
+            "partition 1. The broker answers the first, and the process dies before it sends the second. "
+            "What do the two logs hold?",
             Option("Nothing.", lambda run: not run.values(0) and not run.values(1), TOGETHER),
             Option("`debit` and `credit`.", lambda run: bool(run.values(1)),
                    "the broker completes what was begun"),
@@ -290,7 +291,7 @@ CONCEPTS = (
         before=ask(
             "In kafka-python 3, idempotence is on by default. A program creates its producer with one "
             "setting, `acks=1`. Is that producer idempotent?",
-            Option("No, and there's no error.", lambda: decision({"acks": 1}) == "off"),
+            Option("No, and it raises nothing.", lambda: decision({"acks": 1}) == "off"),
             Option("Yes.", lambda: decision({"acks": 1}) == "on", ON_EVERYWHERE),
             Option("There is no producer: it raises an error when it starts.",
                    lambda: decision({"acks": 1}) == "refused", "a conflict is always an error")),
