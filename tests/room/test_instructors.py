@@ -129,8 +129,8 @@ def plan_cells(path: Path, parts: set[str], lab: bool) -> list[tuple[str, str]]:
 def test_the_parts_of_a_plan_run_by_themselves(whole: int, lesson: int, tmp_path: Path) -> None:
     """With the cells that the page names, and no others."""
     parts = {cell for cells in rows(f"{whole} minutes") if cells[1] == str(lesson) for cell in re.findall(r"l\d\d-[\w-]+", cells[2])}
-    named = re.search(r"which the 90 minutes leave out(.*?)\. A comparison", PLAN, re.DOTALL)[1]
-    cells = plan_cells(LESSONS[lesson - 1], parts, whole == 90 and bool(re.search(rf"lesson {lesson}|and {lesson}", named)))
+    named = re.search(r"The 90 minutes leave its section out(.*?)\n- ", PLAN, re.DOTALL)[1]
+    cells = plan_cells(LESSONS[lesson - 1], parts, whole == 90 and bool(re.search(rf"lessons? {lesson}\b|and {lesson}\b", named)))
     done = subprocess.run([sys.executable, "-c", RUN], input=json.dumps(cells), capture_output=True, text=True, cwd=ROOT,
                           env={**os.environ, "LESSON_WORLD": "virtual", "LESSON_PROGRESS": str(tmp_path)})
     assert done.returncode == 0, done.stderr
