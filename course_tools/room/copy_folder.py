@@ -15,6 +15,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple
@@ -24,10 +25,12 @@ from nbformat import v4
 from lesson_lib.errors import LessonError
 
 MOST_LEARNERS, MOST_NOTEBOOKS = 300, 20
+MOST_CELLS = 2_000  # of a hand-in: each takes a moment of the computer that everybody's broker runs on
 MOST_BYTES = 2**30  # of the folder
 EARLIER, WHO, ANSWERS = ".earlier", ".who", ".progress/answers.json"
-_LINE_OF_A_ROOM = re.compile(r"^(\s*).*(?:\bhand_in\([^)]*\)|%env\s+KAFKA_BOOTSTRAP_SERVERS).*$",
-                             re.MULTILINE)
+# Read in time that grows with the text, whatever the text: nothing in it may look on without a bound.
+_LINE_OF_A_ROOM = re.compile(
+    r"^([ \t]*+).*(?:\bhand_in\([^)]{0,400}\)|%env[ \t]++KAFKA_BOOTSTRAP_SERVERS).*$", re.MULTILINE)
 _KINDS = {"code": v4.new_code_cell, "markdown": v4.new_markdown_cell, "raw": v4.new_raw_cell}
 
 
@@ -83,7 +86,7 @@ class CopyFolder:
         with self._one_at_a_time:
             order = _order(body)
             files = dict(_files(order))
-            home = self._home(_safe(order.get("learner")), str(order.get("who"))[:64])
+            home = self._home(_safe(order.get("learner")), files[WHO])
             if self._bytes + sum(map(len, files.values())) > MOST_BYTES:
                 raise NotTaken("The room's folder is full. Tell your instructor.", 507)
             try:
@@ -94,7 +97,7 @@ class CopyFolder:
             notebooks = tuple(name for name in files if name.endswith(".ipynb"))
             return HandIn(home.name, notebooks, len(order.get("answers") or ()))
 
-    def _home(self, name: str, who: str) -> Path:
+    def _home(self, name: str, who: bytes) -> Path:
         """The learner's folder: of this name, and of nobody else's."""
         known = {folder.casefold(): folder for folder in self.learners()}
         for number in range(1, MOST_LEARNERS):
@@ -102,7 +105,7 @@ class CopyFolder:
             if folder is None:
                 break
             with suppress(OSError):
-                if (self.path / folder / WHO).read_text() == who:
+                if (self.path / folder / WHO).read_bytes() == who:
                     return self.path / folder
         if len(known) >= MOST_LEARNERS:
             raise NotTaken(f"The room has {MOST_LEARNERS} learners already. Tell your instructor.", 507)
@@ -153,18 +156,20 @@ def _order(body: bytes) -> dict[str, Any]:
 
 def _files(order: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
     """Path in the learner's folder -> content, of all that was handed in. NotTaken for anything else."""
-    yield WHO, str(order.get("who"))[:64].encode()
+    yield WHO, str(order.get("who"))[:64].encode(errors="replace")
     notebooks = order["notebooks"]
     if not 1 <= len(notebooks) <= MOST_NOTEBOOKS:
         raise NotTaken(f"Hand in 1 to {MOST_NOTEBOOKS} notebooks, not {len(notebooks)}.")
-    names = set()
+    names, left = set(), MOST_CELLS
     for name, notebook in notebooks.items():
         if not name.endswith(".ipynb"):
             raise NotTaken(f"{name[:60]!r} isn't taken: only notebooks (.ipynb) are.")
         safe = _safe(name.removesuffix(".ipynb"), "One of your notebooks has no name.")
         names.add(safe.casefold())
-        cells = [_KINDS[kind](text, id=str(number)) for number, (kind, text) in
-                 enumerate(_cells(name, notebook))]
+        texts = list(islice(_cells(name, notebook), left + 1))
+        if (left := left - len(texts)) < 0:
+            raise NotTaken(f"That's more than {MOST_CELLS:,} cells, which is more than is taken at once.")
+        cells = [_KINDS[kind](text, id=str(number)) for number, (kind, text) in enumerate(texts)]
         text = json.dumps(v4.new_notebook(cells=cells), ensure_ascii=False, indent=1)
         yield f"{safe}.ipynb", text.encode(errors="replace")
     if len(names) < len(notebooks):

@@ -30,6 +30,7 @@ P, R = ParamSpec("P"), TypeVar("R")
 SITE, PAGE = "LESSON_SITE", "open.html"
 MOST, READABLE = 300, 220  # characters of an address; a longer one than the second is packed
 MOST_TEXT, MOST_ITEMS, MOST_NUMBER, DEEPEST = 4_000, 60, 1_000_000, 8
+HALVES = re.compile("[\ud800-\udfff]")  # no character: nothing that can be drawn or saved
 PACKED = "z."  # begins an address that is not in plain text
 READS_WELL = "(),;=:'*"  # what may stay as it is behind a #
 BETWEEN = re.compile(r"""('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|(?<=[,:]) |( = )|\n""")
@@ -217,7 +218,8 @@ _MAY_BE = (ast.Expr, ast.Assign, ast.Name, ast.Call, ast.keyword, ast.Attribute,
 def _check(node: ast.AST, deep: int) -> None:
     parts = list(ast.iter_child_nodes(node))
     if isinstance(node, ast.Constant):
-        fine = node.value is None or isinstance(node.value, str) or (
+        fine = node.value is None or (
+            isinstance(node.value, str) and not HALVES.search(node.value)) or (
             isinstance(node.value, int) and abs(node.value) <= MOST_NUMBER)
     else:
         fine = isinstance(node, _MAY_BE) and len(parts) <= 2 * MOST_ITEMS

@@ -92,7 +92,8 @@ def test_a_broken_one_says_so_in_a_sentence(text: str) -> None:
 @pytest.mark.parametrize("text", [
     "lambda: 1", "[x for x in (1,)]", "simulate(3) if 1 else 2", "1 + 1", "import os", "def f(): pass", "f'{simulate}'", "a[0]",
     "simulate(*[3])", "simulate(3.5)", "simulate(b'')", "simulate(1000001)", "simulate(-1000001)", "(a := 1)", "await x", "del x", "...",
-    "while 1: pass", "simulate([[[[[[[[[[1]]]]]]]]]])", f"simulate({[1] * 200})", "{1}", "x: int = 3", "x += 1", "a < b", "not a", "~1"])
+    "while 1: pass", "simulate([[[[[[[[[[1]]]]]]]]]])", f"simulate({[1] * 200})", "{1}", "x: int = 3", "x += 1", "a < b", "not a", "~1",
+    r"simulate(['\ud800'])"])
 def test_nothing_but_calls_and_literals_is_read(text: str) -> None:
     with pytest.raises(LessonError):
         tree_of(unpacked(plain(text)))

@@ -317,7 +317,19 @@ def test_a_copy_runs_where_its_room_is_gone(copies: CopyFolder) -> None:
     compile(kept, "x", "exec")
 
 
+@pytest.mark.parametrize("text", ["\n" * 10**6, " " * 10**6, "hand_in(\n" * 10**5, "hand_in(" * 10**5, "%env" + " " * 10**6])
+def test_no_text_keeps_the_room_busy(copies: CopyFolder, text: str) -> None:
+    begun = time.monotonic()
+    copies.take(order(notebooks={"x.ipynb": {"cells": [{"cell_type": "code", "source": text}]}}))
+    assert time.monotonic() - begun < 5
+
+
+def test_a_learner_of_half_a_character_is_one_too(copies: CopyFolder) -> None:
+    assert copies.take(order(who="\ud800")).learner == copies.take(order(who="\ud800")).learner == "ada"
+
+
 @pytest.mark.parametrize(("body", "words"), [
+    (order(notebooks={f"{n}.ipynb": {"cells": [{"cell_type": "raw"}] * 1001} for n in (1, 2)}), "more than 2,000 cells"),
     (b"", "Only notebooks"), (b"PK\x03\x04", "Only notebooks"), (b"[" * 100_000, "Only notebooks"), (b"5", "Only notebooks"),
     (order(notebooks=[]), "Only notebooks"), (order(notebooks={}), "1 to 20"),
     (order(notebooks={f"{n:02}-x.ipynb": NOTEBOOK for n in range(21)}), "1 to 20"),

@@ -185,6 +185,12 @@ def test_a_rule_of_a_cell_and_one_that_refuses_have_their_source() -> None:
         as_rule("1 +")
 
 
+@pytest.mark.parametrize("hides", ["\r", "\x1b[2J", "\u202e", "\u2066", "\b\b"])
+def test_a_rule_that_looks_other_than_it_is_isnt_run(hides: str) -> None:
+    with pytest.raises(LessonError, match="change how its text looks"):
+        open_link(packed(f"simulate(2, rule=as_rule({RULE + hides!r}))"))
+
+
 @pytest.mark.parametrize("text", [
     "print(1)", "open('x')", "__import__('os').system('true')", "simulate.__globals__", "simulate(3).__class__", "simulate(3).link()",
     "simulate(3).events", "kafka=Transactions();kafka.world.clock.run()", "kafka=Transactions();kafka.__init__()",

@@ -15,7 +15,8 @@ import pytest
 from course_tools import site
 from course_tools.publish.published import published_files
 from lesson_lib.errors import LessonError
-from lesson_lib.history.link import PAGE, packed
+from lesson_lib.history.link import PAGE, packed, plain
+from lesson_lib.sim import simulate
 from tests.course_tools.publish.served_site import (
     LESSONS,
     NO_NETWORK,
@@ -264,6 +265,13 @@ def test_a_broken_link_says_so_and_loads_no_python(page: Any, address: str, text
     page.goto(f"{address}/{PAGE}#{text}")
     page.get_by_role("status").get_by_text(said).wait_for()
     assert page.locator("iframe, img").count() == 0
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("value", [":(", "it's :)", '"(', "\\("])
+def test_brackets_and_quotes_in_a_value_break_nothing(page: Any, address: str, value: str) -> None:
+    page.goto(f"{address}/{PAGE}#{plain(simulate([value]).call)}")
+    page.get_by_role("status").get_by_text("Python is loading").wait_for()
 
 
 @pytest.mark.browser
