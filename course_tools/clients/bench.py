@@ -27,8 +27,7 @@ class HoldingRecording(Recording):
 
     hold: Sequence[int] = ()
 
-    @property
-    def window_full(self) -> bool:
+    def window_full(self, others: int = 0) -> bool:
         """Whether they were."""
         settled = self.attempts - self.open_attempts
         wanted = min((count for count in self.hold if count > settled), default=0)

@@ -69,6 +69,15 @@ class LiveApplication:
         self.started += 1
         self.producer = self.new_producer()
         self._stuck = False
+        if self.recording.slots > 1:
+            self._let_metadata_age()
+
+    def _let_metadata_age(self) -> None:
+        """Wait until the client may ask for Metadata again. After error 6 it then asks at once, ahead of the
+        batch that it sends again; else it's a race for the last slot.
+        """
+        self.producer.partitions_for(self.topic)
+        time.sleep(self.producer.config["retry_backoff_ms"] / 1000)
 
     def _restart(self, todo: deque[Part], sent: list[Sent]) -> None:
         """The process is gone; a new one starts."""
@@ -121,7 +130,7 @@ class LiveApplication:
             waiting.discard(one := self.answers.popleft())
             self._look_whether_stuck(one)
         if not self.recording.asks_for_answers:  # the client says ok before anything was sent
-            self.recording.wait_until(lambda: self.recording.window_full, IDLE_SECONDS)
+            self.recording.wait_until(self.recording.window_full, IDLE_SECONDS)
 
     def _look_whether_stuck(self, sent: Sent) -> None:
         """Once a retried batch expires, kafka-python drops its id, asks for no other, and sends no more."""

@@ -162,6 +162,7 @@ class ProxyConnection:
         self._came_meanwhile: deque[ReadRequest | None] = deque()
         self._answered_meanwhile: dict[int, bytes] = {}
         self._unanswered: list[BatchSent] = []
+        self._others = 0  # requests without a batch that were read and are not answered
         self._lost_with_it: list[tuple[BatchSent, str]] = []
         self._number = 0
 
@@ -199,6 +200,7 @@ class ProxyConnection:
                 if self.proxy.is_dead(request.client_id):  # asked last: it dies before a recording closes
                     break
                 read = self._with_fate(request) if wanted else ReadRequest(request)
+                self._others += not read.sent
                 await self._queue.put(read._replace(at=self.distance + asyncio.get_running_loop().time()))
                 if read.fault.name == "kill producer":
                     break
@@ -214,6 +216,7 @@ class ProxyConnection:
         fault = next((fault for fault in faults if fault is not DELIVER), DELIVER)
         if fault.name == "kill producer":
             self.proxy.kill(request.client_id, self.recording)
+            self.left.set()  # what is under way arrives, and nobody reads the answers
         return ReadRequest(request, sent, fault)
 
     def _note_sent(self, request: Request) -> tuple[BatchSent, ...]:
@@ -291,6 +294,7 @@ class ProxyConnection:
             return
         elif read.fault is DELIVER:
             await self._pass_on(read.request)
+            self._others -= 1
         else:
             await self._lose_at_coordinator(read)
 
@@ -350,6 +354,8 @@ class ProxyConnection:
         else:
             self._note_lost(read, "request", self.fate.drops)
         if self.fate.drops_now:
+            if answered and self.recording.slots > 1:  # that answer lets the client send one more
+                await self._wait_for_more()
             await self._wait_until_quiet()
             self._drop()
 
@@ -421,7 +427,7 @@ class ProxyConnection:
         """Wait until a run's client has sent what it can: what a fault meets must not depend on luck."""
         clock = asyncio.get_running_loop().time
         end = clock() + WINDOW_SECONDS
-        while not (self.recording.window_full or self.left.is_set()) and clock() < end:
+        while not (self.recording.window_full(self._others) or self.left.is_set()) and clock() < end:
             await asyncio.sleep(TICK)
 
     async def _wait_until_quiet(self) -> None:

@@ -224,13 +224,15 @@ class Recording:
     """One stretch of traffic under one fault script.
 
     `client_ids` restricts it to these clients. `in_flight`: how many batches the application of a run keeps
-    unanswered, None where nobody knows. It has `handed_over` so many to its client, and was told about
+    unanswered, None where nobody knows; `slots`: how many requests of any kind its client keeps unanswered on
+    a connection. The application has `handed_over` so many batches to its client, and was told about
     `reported` of them. `true_ids` has the real producer ids.
     """
 
     script: FaultScript = field(default_factory=FaultScript)
     client_ids: set[str] | None = None
     in_flight: int | None = None
+    slots: int = 0
     asks_for_answers: bool = True
     handed_over: int = 0
     reported: int = 0
@@ -274,13 +276,18 @@ class Recording:
         with self.changed:
             return self.changed.wait_for(condition, seconds)
 
-    @property
-    def window_full(self) -> bool:
-        """Whether the client has sent all it can before it sees another answer; True where nobody knows."""
+    def window_full(self, others: int = 0) -> bool:
+        """Whether the client has sent all it can before it sees another answer; True where nobody knows.
+
+        `others` are its unanswered requests that carry no batch. Each takes a slot: after error 6 kafka-python
+        asks for Metadata, and a batch that is to be sent again may have to wait for that answer.
+        """
         if self.in_flight is None or self.killed or self.closed:
             return True
         if not self.asks_for_answers:
             return len(self.book) >= self.handed_over
+        if others and self.open_attempts + others >= self.slots:
+            return True
         return self.open_attempts >= min(self.in_flight, self.handed_over - self.reported)
 
     # numbers and names

@@ -11,13 +11,14 @@ Differs from Kafka in: a restarting broker keeps its connections.
 from __future__ import annotations
 
 from collections import deque
+from functools import partial
 from typing import Protocol
 
 from lesson_lib.faults import Fate
 from lesson_lib.history import Kind
 from lesson_lib.sim.messages import ProduceAnswer, ProduceRequest
 from lesson_lib.sim.toy_broker import ToyBroker
-from lesson_lib.sim.world import HALF_WAY_MS, ONE_WAY_MS, ToyWorld
+from lesson_lib.sim.world import BURST_MS, HALF_WAY_MS, ONE_WAY_MS, ToyWorld
 
 
 class Caller(Protocol):
@@ -89,7 +90,7 @@ class Connection:
         elif not self.closed:
             self.unanswered.popleft()
             self.caller.on_answer(request, answer)
-            self._drop_if_due()
+            self._drop_when_quiet()
 
     def _stop_half_way(self, request: ProduceRequest) -> None:
         """Lost in the middle, or with the connection: that drops when this should have come through."""
@@ -97,6 +98,15 @@ class Connection:
             self.clock.after(ONE_WAY_MS, self._drop_if_due)
         else:
             self.clock.after(HALF_WAY_MS, lambda: self.lose(request))
+
+    def _drop_when_quiet(self, sent: int = -1) -> None:
+        """An answer lets the producer send one more: the connection drops once it has sent what it can, as
+        behind the proxy. `sent`: how many requests of the cut there were a moment ago.
+        """
+        if not self.fate.drops_now or self.fate.since == sent:
+            self._drop_if_due()
+        else:
+            self.clock.after(BURST_MS, partial(self._drop_when_quiet, self.fate.since))
 
     def _drop_if_due(self) -> None:
         """Drop it once all that the cut lets through is through."""

@@ -338,7 +338,14 @@ def test_who_leaves_with_all_its_answers_has_given_up_nothing(proxy: FaultProxy,
 @pytest.mark.parametrize("open_attempts, reported, full", [(0, 0, False), (1, 0, False), (2, 0, True), (1, 2, True), (0, 2, False)])
 def test_a_window_is_full_when_the_client_has_sent_all_it_can(open_attempts: int, reported: int, full: bool) -> None:
     recording = Recording(in_flight=2, handed_over=3, open_attempts=open_attempts, reported=reported)
-    assert recording.window_full is full
+    assert recording.window_full() is full
+
+
+@pytest.mark.parametrize("open_attempts, others, full", [(2, 0, False), (2, 1, True), (1, 1, False), (1, 2, True), (3, 0, True)])
+def test_a_request_without_a_batch_takes_a_slot_too(open_attempts: int, others: int, full: bool) -> None:
+    """After error 6 kafka-python asks for Metadata; who waited for its next batch now would wait for ever."""
+    recording = Recording(in_flight=3, slots=3, handed_over=9, open_attempts=open_attempts)
+    assert recording.window_full(others) is full
 
 
 @pytest.mark.parametrize("heard, ended", [

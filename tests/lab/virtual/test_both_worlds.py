@@ -15,6 +15,8 @@ SCRIPTS: list[dict[str, Any]] = [
       for row in [*ROWS, *BROKER_FAULTS] for idempotence in (True, False)),
     *({"values_or_count": 5, "faults": faults, "idempotence": idempotence, "in_flight": 5, **patience(faults)}
       for faults, _, _ in BURSTS for idempotence in (True, False)),
+    *({"faults": {number: fault}, "idempotence": False, "in_flight": in_flight} for number, in_flight, fault in (
+        (1, 3, "refuse 6"), (1, 2, "refuse 6"), (2, 2, "lose request"), (1, 2, "cut 1 1"), (2, 3, "kill producer"))),
     *({"retries": 0, "idempotence": False, "faults": {2: fault}} for fault in ("lose ack", "lose request", "refuse 19")),
     *({"acks": acks, "idempotence": False, "faults": {2: fault}} for acks in (0, 1) for fault in ("lose request", "refuse 19")),
     {"acks": 0, "idempotence": False}, {"acks": 1, "idempotence": False, "faults": {2: "lose ack"}},

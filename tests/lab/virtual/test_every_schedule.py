@@ -31,7 +31,9 @@ ALL_KINDS = ("lose request", "lose ack", "lose request silently", "lose ack sile
              "refuse 59", "store and answer 20", "store and answer 45", "store and answer 46", "repeat", "delay 50", "delay 2500",
              "cut 1 1", "cut 2 0", "kill producer", "restart broker", "crash broker", "fail over", "forget idle ids")
 NO_ABORT_AT_ONCE = ("refuse 45", "refuse 47", "refuse 59", "store and answer 45")  # see "Differs from Kafka in" of the model
-SETTINGS: list[dict[str, Any]] = [{"idempotence": on, "partitions": partitions} for on in (True, False) for partitions in (1, 2)]
+SETTINGS: list[dict[str, Any]] = [
+    {"idempotence": on, "partitions": partitions, "in_flight": in_flight}
+    for on in (True, False) for partitions, in_flight in ((1, 1), (1, 2), (1, 3), (2, 1))]
 TIMES = {"delivery_timeout_ms": 5_000, "request_timeout_ms": 1_000}  # those of `lab.run`
 
 
