@@ -130,7 +130,7 @@ class Lab:
         parts = in_parts(values_of(values_or_count), count_of("records_per_batch", records_per_batch),
                          count_of("partitions", partitions))
         options = producer_options(settings, records_per_batch, delivery_timeout_ms, request_timeout_ms)
-        recording = self._recording_for_run(script, settings, partitions, bool(resend or transaction))
+        recording = self._recording_for_run(script, settings, bool(resend or transaction))
         try:
             with self._asking():
                 topic = self.topics.make(RUN_TOPIC, partitions)
@@ -146,16 +146,15 @@ class Lab:
             raise LessonError("The run was interrupted, and everything it had started is closed. "
                               "Run the cell again.") from None
 
-    def _recording_for_run(self, script: FaultScript, settings: Settings, partitions: int,
-                           one_by_one: bool) -> Recording:
+    def _recording_for_run(self, script: FaultScript, settings: Settings, one_by_one: bool) -> Recording:
         """kafka-python with idempotence keeps one batch of a partition unanswered, whatever it is told.
 
         `one_by_one`: the application waits for each answer, however many requests the client would take.
         """
         self.check()
-        slots = 1 if one_by_one else settings.in_flight
-        in_flight = min(slots, partitions) if settings.idempotence else slots
-        return self.proxy.record(Recording(script, set(), in_flight, slots, settings.acks != "0"))
+        in_flight = 1 if one_by_one else settings.in_flight
+        return self.proxy.record(Recording(script, set(), in_flight, settings.idempotence,
+                                           settings.acks != "0"))
 
     def _producer_for_run(self, recording: Recording, options: dict[str, Any]) -> LabProducer:
         client_id = self._new_id("run")

@@ -69,7 +69,7 @@ class LiveApplication:
         self.started += 1
         self.producer = self.new_producer()
         self._stuck = False
-        if self.recording.slots > 1:
+        if (self.recording.in_flight or 0) > 1:
             self._let_metadata_age()
 
     def _let_metadata_age(self) -> None:
@@ -85,7 +85,7 @@ class LiveApplication:
         if self.resend:
             todo.extendleft(s.part for s in reversed(sent) if not s.done)
         self.recording.killed = False
-        self.recording.reported = self.recording.handed_over
+        self.recording.untold.clear()
         if todo:
             self.recording.note(Event(0, Kind.PRODUCER, "started", f"producer {self.started + 1}"))
             self._start()
@@ -94,7 +94,7 @@ class LiveApplication:
         """The next batch, or where nothing is waited for all of them."""
         one_by_one = self.resend or (self.in_flight == 1 and self.recording.asks_for_answers)
         parts = [todo.popleft() for _ in range(1 if one_by_one else len(todo))]
-        self.recording.handed_over += len(parts)
+        self.recording.hand_over(partition for _, partition in parts)
         sent = []
         for index, part in enumerate(parts):
             try:
@@ -117,6 +117,8 @@ class LiveApplication:
     def _answered(self, sent: Sent, error: Exception | None) -> None:
         sent.done, sent.error = not self.producer.killed, error
         with self.recording.changed:
+            if sent.done:
+                self.recording.untold[sent.part[1]] -= 1
             self.answers.append(sent)
             self.recording.changed.notify_all()
 
@@ -180,7 +182,7 @@ class LiveTransaction:
         self.recording.wait_until(lambda: self.recording.open_attempts == 0, IDLE_SECONDS)
 
     def _send(self, producer: LabProducer, values: tuple[str, ...], partition: int) -> None:
-        self.recording.handed_over += 1
+        self.recording.hand_over([partition])
         futures = [producer.send(self.topic, value.encode(), partition=partition) for value in values]
         producer.seal(self.topic, partition)
         futures[0].get()

@@ -232,7 +232,7 @@ class ProxyConnection:
             self.recording, self._number = self.proxy.recording, 0
         self._number = self._number or self.recording.next_connection()
         self.recording.acks.add(request.body.acks)
-        sent = tuple(self.recording.send(request.client_id, self._number, key, records)
+        sent = tuple(self.recording.send(request.client_id, self._number, key, records, key is not keys[0])
                      for key, (*_, records) in zip(keys, batches, strict=True))
         if not request.body.acks:
             self.recording.unasked.update(batch.event.attempt for batch in sent)
@@ -354,7 +354,7 @@ class ProxyConnection:
         else:
             self._note_lost(read, "request", self.fate.drops)
         if self.fate.drops_now:
-            if answered and self.recording.slots > 1:  # that answer lets the client send one more
+            if answered and (self.recording.in_flight or 0) > 1:  # that answer lets the client send one more
                 await self._wait_for_more()
             await self._wait_until_quiet()
             self._drop()

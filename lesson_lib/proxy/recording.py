@@ -192,10 +192,13 @@ def as_text(value: bytes | None) -> str:
 
 @dataclass(slots=True)
 class BatchSent:
-    """One batch on its way, once: the template of its events. `settled`: nothing more will become of it."""
+    """One batch on its way, once: the template of its events. `rides_along`: it's not the first batch of its
+    request. `settled`: nothing more will become of it.
+    """
 
     event: Event
     header: Header
+    rides_along: bool = False
     settled: bool = False
 
     @property
@@ -223,19 +226,19 @@ class Report:
 class Recording:
     """One stretch of traffic under one fault script.
 
-    `client_ids` restricts it to these clients. `in_flight`: how many batches the application of a run keeps
-    unanswered, None where nobody knows; `slots`: how many requests of any kind its client keeps unanswered on
-    a connection. The application has `handed_over` so many batches to its client, and was told about
-    `reported` of them. `true_ids` has the real producer ids.
+    `client_ids` restricts it to these clients. `in_flight`: how many requests the client of a run keeps
+    unanswered, None where nobody knows; `one_of_each`: of each partition one batch at a time. The application
+    has `handed_over` so many batches to it, and still waits to be told about `untold` of each partition.
+    `true_ids` has the real producer ids.
     """
 
     script: FaultScript = field(default_factory=FaultScript)
     client_ids: set[str] | None = None
     in_flight: int | None = None
-    slots: int = 0
+    one_of_each: bool = False
     asks_for_answers: bool = True
     handed_over: int = 0
-    reported: int = 0
+    untold: Counter[int] = field(default_factory=Counter)
     events: list[Event] = field(default_factory=list)
     reports: list[Report] = field(default_factory=list)
     book: BatchBook = field(default_factory=BatchBook)
@@ -247,6 +250,7 @@ class Recording:
     attempts: int = 0
     asked: Counter[str] = field(default_factory=Counter)  # requests to coordinators, of each kind
     open_attempts: int = 0
+    open_requests: int = 0
     killed: bool = False
     closed: bool = False
     changed: threading.Condition = field(default_factory=lambda: threading.Condition())
@@ -279,16 +283,23 @@ class Recording:
     def window_full(self, others: int = 0) -> bool:
         """Whether the client has sent all it can before it sees another answer; True where nobody knows.
 
-        `others` are its unanswered requests that carry no batch. Each takes a slot: after error 6 kafka-python
-        asks for Metadata, and a batch that is to be sent again may have to wait for that answer.
+        `others` are its unanswered requests that carry no batch. Each counts as one in flight: after error 6
+        kafka-python asks for Metadata, and a batch that is to be sent again may have to wait for that answer.
         """
         if self.in_flight is None or self.killed or self.closed:
             return True
         if not self.asks_for_answers:
             return len(self.book) >= self.handed_over
-        if others and self.open_attempts + others >= self.slots:
-            return True
-        return self.open_attempts >= min(self.in_flight, self.handed_over - self.reported)
+        left = [count for count in self.untold.values() if count > 0]
+        most = len(left) if self.one_of_each else sum(left)
+        return self.open_requests + others >= self.in_flight or self.open_attempts >= most
+
+    def hand_over(self, partitions: Iterable[int]) -> None:
+        """The application hands over a batch for each of these."""
+        with self.changed:
+            before = self.untold.total()
+            self.untold.update(partitions)
+            self.handed_over += self.untold.total() - before
 
     # numbers and names
 
@@ -318,7 +329,9 @@ class Recording:
 
     # what becomes of a batch
 
-    def send(self, client_id: str, conn: int, key: BatchKey, records: bytes) -> BatchSent:
+    def send(self, client_id: str, conn: int, key: BatchKey, records: bytes,
+             rides_along: bool = False) -> BatchSent:
+        """A batch is on its way, in a request of its own, or as one more in that of the batch before it."""
         batch, header = self.book.sent(client_id, key, records), read_header(records)
         self.attempts += 1
         self._introduce(client_id)
@@ -327,8 +340,9 @@ class Recording:
                       self.producer_id(header.producer_id), header.producer_epoch, header.base_sequence,
                       header.records_count, header.transactional, content=batch.values.content)
         self.open_attempts += 1
+        self.open_requests += not rides_along
         self.note(event)
-        return BatchSent(event, header)
+        return BatchSent(event, header, rides_along)
 
     def note_about(self, sent: BatchSent, kind: Kind, what: str = "") -> None:
         """An event of this kind about a batch that was sent."""
@@ -355,7 +369,9 @@ class Recording:
     def settle(self, sent: BatchSent) -> None:
         """Nothing more will become of it."""
         with self.changed:
-            self.open_attempts -= not sent.settled
+            if not sent.settled:
+                self.open_attempts -= 1
+                self.open_requests -= not sent.rides_along
             sent.settled = True
             self.changed.notify_all()
 
@@ -365,7 +381,6 @@ class Recording:
         """The application was told about a record."""
         with self.changed:
             if self.wants(client_id):
-                self.reported += 1
                 self.reports.append(Report(client_id, topic, partition, timestamp, what, offset, error, note,
                                            len(self.events), values))
             self.changed.notify_all()

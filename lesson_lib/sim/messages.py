@@ -1,7 +1,7 @@
 """What passes between application, producer, network and broker: a batch in the producer's hands, a request,
 an answer.
 
-Differs from Kafka in: one batch is one request.
+Differs from Kafka in: one batch is one request, which has one fate together with those that leave with it.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ class ProducerBatch:
     `position` counts the records that were sent to its partition before it. `told`: what the application was
     told of its end, empty before that.
 
+    `rides_along`: it is in one request with the batch that was sent before it, and takes no slot of its own.
+
     `numbered` is the batch with its numbers, None until it is first sent: `send` assigns none. `retried`: it
     was put back into the queue at least once. `renumbered`: it has new numbers, of a new epoch, and was not
     sent with them yet.
@@ -48,6 +50,7 @@ class ProducerBatch:
     told: str = ""
     retried: bool = False
     renumbered: bool = False
+    rides_along: bool = False
 
     @property
     def sequence(self) -> int:
@@ -58,7 +61,8 @@ class ProducerBatch:
 @dataclass(eq=False, slots=True)
 class ProduceRequest:
     """A produce request under way: a batch as it is sent this time. `handled`, `answered`: whether it will
-    be; the rest says how far it came.
+    be; the rest says how far it came. Where a client sends the batches of several partitions together, each
+    has one of these, with the number of an attempt of its own, and all have one fate.
     """
 
     attempt: int

@@ -11,6 +11,7 @@ Differs from Kafka in: a restarting broker keeps its connections.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from functools import partial
 from typing import Protocol
 
@@ -45,42 +46,59 @@ class Connection:
         self.closed = False
         self._last_answer = 0
 
-    def send(self, request: ProduceRequest) -> None:
-        """Put a request on its way; what will become of it is settled by the order of requests alone."""
-        request.handled, request.answered = self.fate.take(request.fault)
-        self.unanswered.append(request)
-        if request.handled:
-            self.clock.after(ONE_WAY_MS, lambda: self._arrive(request))
-        else:
-            self._stop_half_way(request)
+    def send(self, *together: ProduceRequest) -> None:
+        """Put a request on its way, one for each of the batches that it carries `together`; what will become
+        of it is settled by the order of requests alone.
+        """
+        handled, answered = self.fate.take(together[0].fault)
+        self.unanswered.extend(together)
+        for request in together:
+            request.handled, request.answered = handled, answered
+            if not handled:
+                self._stop_half_way(request)
+        if handled:
+            self.clock.after(ONE_WAY_MS, lambda: self._arrive(together))
 
-    def _arrive(self, request: ProduceRequest) -> None:
-        """The broker reads a request, decides, and answers."""
+    def _arrive(self, together: Sequence[ProduceRequest]) -> None:
+        """The broker reads a request, decides on each batch, and answers."""
         if self.closed:
             return
-        request.arrived = True
-        answer = self.broker.handle(request)
-        if request.fault.name == "repeat":
-            self.clock.after(1, lambda: self._answer(request, self.broker.handle(request)))
+        answers = self._decide(together)
+        if together[0].fault.name == "repeat":
+            self.clock.after(1, lambda: self._answer(together, self._decide(together)))
         else:
-            self._answer(request, answer)
+            self._answer(together, answers)
 
-    def _answer(self, request: ProduceRequest, answer: ProduceAnswer) -> None:
-        if request.acks == 0:
-            self._settle_unanswered(request, answer)
-        elif request.answered:
+    def _decide(self, together: Sequence[ProduceRequest]) -> list[ProduceAnswer]:
+        answers = []
+        for request in together:
+            request.arrived = True
+            answers.append(self.broker.handle(request))
+        return answers
+
+    def _answer(self, together: Sequence[ProduceRequest], answers: Sequence[ProduceAnswer]) -> None:
+        if together[0].acks == 0:
+            self._settle_unanswered(together, answers)
+            return
+        for request, answer in zip(together, answers, strict=True):
+            self._answer_one(request, answer)
+
+    def _answer_one(self, request: ProduceRequest, answer: ProduceAnswer) -> None:
+        if request.answered:
             delay = request.fault.numbers[0] if request.fault.name == "delay" else 0
             self._last_answer = max(self._last_answer, self.clock.now + ONE_WAY_MS + delay)
             self.clock.at(self._last_answer, lambda: self.deliver(request, answer))
         else:
             self._stop_half_way(request)
 
-    def _settle_unanswered(self, request: ProduceRequest, answer: ProduceAnswer) -> None:
+    def _settle_unanswered(self, together: Sequence[ProduceRequest],
+                           answers: Sequence[ProduceAnswer]) -> None:
         """acks=0: no answer; where there was an error, the broker closes the connection."""
-        self.unanswered.remove(request)
-        if answer.error:
+        for request in together:
+            self.unanswered.remove(request)
+        if any(answer.error for answer in answers):
             self.drop("the broker closed it")
-        elif not request.answered:
+        elif not together[0].answered:
             self.clock.after(ONE_WAY_MS, self._drop_if_due)
 
     def deliver(self, request: ProduceRequest, answer: ProduceAnswer) -> None:

@@ -16,8 +16,9 @@ What follows from them (somebody is told, an epoch is raised, a batch waits for 
 must go again is put, which errors are tried again, what a failure costs. kafka-python's are here;
 `java_producer` and `librdkafka_producer` have the others.
 
-Differs from Kafka in: no metadata, no memory limit, a batch is one request, too large a batch is not split;
-more than five in flight are allowed with idempotence, so that one can see why a real client refuses that.
+Differs from Kafka in: no metadata, no memory limit, too large a batch is not split, a batch is one request
+(but kafka-python's first batches of all partitions leave together); more than five in flight are allowed with
+idempotence, so that one can see why a real client refuses that.
 """
 
 from __future__ import annotations
@@ -59,12 +60,14 @@ class Producer:
 
     `disconnect_error` and `timeout_error` are what the client raises where the connection broke, and where a
     batch expired; `error_names` where a broker's error has not that error's own name with `error_ending`.
+    `shares_requests`: the first batches of all partitions leave together, in one request.
     `successes`: the answers after which a batch is in the log; 46 says that the broker has it already.
     """
 
     client = disconnect_error = timeout_error = error_ending = ""
     error_names: Mapping[ErrorCode, str] = {}
     successes: tuple[ErrorCode, ...] = (ErrorCode.NONE, ErrorCode.DUPLICATE_SEQUENCE_NUMBER)
+    shares_requests = False
     fatal: ErrorCode | None = None
 
     def __init__(self, settings: ProducerSettings, host: ProducerHost) -> None:
@@ -92,7 +95,7 @@ class Producer:
 
     def heads(self) -> list[ProducerBatch]:
         """The first batch of each queue, in the order of `send`; none while the window is full."""
-        if self.stuck or len(self.in_flight) >= self.settings.in_flight:
+        if self.stuck or sum(not batch.rides_along for batch in self.in_flight) >= self.settings.in_flight:
             return []
         return sorted((queue[0] for queue in self.queues.values() if queue), key=lambda batch: batch.number)
 
@@ -225,7 +228,7 @@ class KafkaPythonProducer(Producer):
     proxy.
     """
 
-    client = "kafka-python"
+    client, shares_requests = "kafka-python", True
     disconnect_error, timeout_error, error_ending = "KafkaConnectionError", "KafkaTimeoutError", "Error"
     error_names = {ErrorCode.CORRUPT_MESSAGE: "CorruptRecordError",
                    ErrorCode.NOT_LEADER_OR_FOLLOWER: "NotLeaderForPartitionError",
@@ -240,7 +243,8 @@ class KafkaPythonProducer(Producer):
 class IdempotentKafkaPythonProducer(KafkaPythonProducer):
     """With idempotence: one batch of a partition in flight, a new id after 45.
 
-    Errors 45, 47 and 59 fail the batch, and a new producer id is asked for; any other error that is not
+    Errors 45, 47 and 59 fail the batch, and a new producer id is asked for, once for all batches that had the
+    old one; any other error that is not
     retriable ends the producer. A retried batch that expires leaves it stuck: it drops its id and never asks
     for another.
     """
@@ -254,8 +258,9 @@ class IdempotentKafkaPythonProducer(KafkaPythonProducer):
         if error is None or self.is_retriable(error):
             return
         if error in (GAP, FORGOTTEN, ErrorCode.INVALID_PRODUCER_EPOCH):
-            self.host.happened(Kind.EPOCH, "asks for a new producer id", producer_id=self.producer_id)
-            self.init_producer_id()
+            if batch.numbered and batch.numbered.producer_id == self.producer_id:
+                self.host.happened(Kind.EPOCH, "asks for a new producer id", producer_id=self.producer_id)
+                self.init_producer_id()
             return
         self.fatal = error
         for waiting in [b for queue in self.queues.values() for b in queue]:

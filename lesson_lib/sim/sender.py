@@ -13,6 +13,7 @@ from typing import Any
 
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.errors import LessonError
+from lesson_lib.faults import DELIVER
 from lesson_lib.history import Kind
 from lesson_lib.sim.messages import ProduceAnswer, ProducerBatch, ProduceRequest, ProducerSettings
 from lesson_lib.sim.network import Caller, Connection
@@ -132,39 +133,55 @@ class Sender(ProducerHost, Caller):
     def _pump(self, asked_for: int) -> None:
         if self._wake_time == asked_for:
             self._wake_time = None
-            if not self.killed and (batch := self._next()):
-                self.transmit(batch)
+            if not self.killed and (batches := self._next()):
+                self.transmit(*batches)
                 self.wake()
 
-    def _next(self) -> ProducerBatch | None:
+    def _next(self) -> list[ProducerBatch]:
+        """What leaves next: one batch, or one of each partition."""
+        found: list[ProducerBatch] = []
         for head in self.producer.heads():
             if head.not_before > self.clock.now:
                 self.wake(head.not_before)
             elif self.producer.may_drain(head):
-                return head
-        return None
+                found.append(head)
+                if not self.producer.shares_requests:
+                    break
+        return sorted(found, key=lambda batch: batch.partition)
 
-    def transmit(self, batch: ProducerBatch) -> None:
-        """A batch leaves, on a new connection where there is none."""
-        sent = self.producer.transmit(batch)
-        attempt, fault = self.world.next_attempt()
-        request = ProduceRequest(attempt, batch, sent, batch.tries, fault, self.settings.acks)
+    def transmit(self, *together: ProducerBatch) -> None:
+        """A request leaves with these batches, on a new connection where there is none."""
+        requests = [self._request(batch, rides_along=batch is not together[0]) for batch in together]
+        fault = next((request.fault for request in requests if request.fault is not DELIVER), DELIVER)
         if self.connection is None or self.connection.closed:
             self.connection = Connection(self.world, self.broker, self)
-        self.world.record_request(Kind.SEND, request, lane=self.lane, conn=self.connection.number)
+        for request in requests:
+            request.fault = fault
+            self.world.record_request(Kind.SEND, request, lane=self.lane, conn=self.connection.number)
         self._free_at = self.clock.now + BURST_MS
-        self._dispatch(request, self.connection)
+        self._dispatch(requests, self.connection)
         if fault.name == "kill producer":
             self.clock.after(1, self.kill)
 
-    def _dispatch(self, request: ProduceRequest, connection: Connection) -> None:
+    def _request(self, batch: ProducerBatch, rides_along: bool) -> ProduceRequest:
+        sent = self.producer.transmit(batch)
+        batch.rides_along = rides_along
+        attempt, fault = self.world.next_attempt()
+        return ProduceRequest(attempt, batch, sent, batch.tries, fault, self.settings.acks)
+
+    def _dispatch(self, requests: Sequence[ProduceRequest], connection: Connection) -> None:
         if self.settings.acks:
-            wait = self.settings.request_timeout_ms
-            why = f"no answer in {wait} ms"
-            self.timers[request.batch] = self.clock.after(wait, lambda: self.time_out(request, why))
-        connection.send(request)
+            for request in requests:
+                self._wait_for(request)
+        connection.send(*requests)
         if not self.settings.acks:
-            self.producer.tell(request.batch, "ok", note="no answer was asked for")
+            for request in requests:
+                self.producer.tell(request.batch, "ok", note="no answer was asked for")
+
+    def _wait_for(self, request: ProduceRequest) -> None:
+        wait = self.settings.request_timeout_ms
+        why = f"no answer in {wait} ms"
+        self.timers[request.batch] = self.clock.after(wait, lambda: self.time_out(request, why))
 
     def expire(self, batch: ProducerBatch) -> None:
         """The delivery timeout is over."""

@@ -8,6 +8,7 @@ import socket
 import struct
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -335,16 +336,24 @@ def test_who_leaves_with_all_its_answers_has_given_up_nothing(proxy: FaultProxy,
     assert [event.kind for event in recording.events] == [Kind.SEND, Kind.VERDICT, Kind.ACK]
 
 
-@pytest.mark.parametrize("open_attempts, reported, full", [(0, 0, False), (1, 0, False), (2, 0, True), (1, 2, True), (0, 2, False)])
-def test_a_window_is_full_when_the_client_has_sent_all_it_can(open_attempts: int, reported: int, full: bool) -> None:
-    recording = Recording(in_flight=2, handed_over=3, open_attempts=open_attempts, reported=reported)
+@pytest.mark.parametrize("sent, untold, full", [(0, 3, False), (1, 3, False), (2, 3, True), (1, 1, True), (0, 1, False)])
+def test_a_window_is_full_when_the_client_has_sent_all_it_can(sent: int, untold: int, full: bool) -> None:
+    recording = Recording(in_flight=2, open_attempts=sent, open_requests=sent, untold=Counter({0: untold}))
     assert recording.window_full() is full
 
 
-@pytest.mark.parametrize("open_attempts, others, full", [(2, 0, False), (2, 1, True), (1, 1, False), (1, 2, True), (3, 0, True)])
-def test_a_request_without_a_batch_takes_a_slot_too(open_attempts: int, others: int, full: bool) -> None:
+@pytest.mark.parametrize("one_of_each, requests, batches, full", [
+    (False, 1, 2, False), (False, 2, 3, True), (False, 2, 4, True), (True, 1, 2, True), (True, 1, 1, False), (True, 2, 2, True)])
+def test_batches_that_share_a_request_take_one_slot(one_of_each: bool, requests: int, batches: int, full: bool) -> None:
+    recording = Recording(in_flight=2, one_of_each=one_of_each, open_attempts=batches, open_requests=requests,
+                          untold=Counter({0: 2, 1: 2, 2: 0}))
+    assert recording.window_full() is full
+
+
+@pytest.mark.parametrize("sent, others, full", [(2, 0, False), (2, 1, True), (1, 1, False), (1, 2, True), (3, 0, True)])
+def test_a_request_without_a_batch_takes_a_slot_too(sent: int, others: int, full: bool) -> None:
     """After error 6 kafka-python asks for Metadata; who waited for its next batch now would wait for ever."""
-    recording = Recording(in_flight=3, slots=3, handed_over=9, open_attempts=open_attempts)
+    recording = Recording(in_flight=3, open_attempts=sent, open_requests=sent, untold=Counter({0: 9}))
     assert recording.window_full(others) is full
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import count
+from typing import Any
+
 import pytest
 
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.history import Kind
 from lesson_lib.sim import simulate
 from lesson_lib.sim.java_producer import JavaProducer
-from lesson_lib.sim.producer import KafkaPythonProducer
+from lesson_lib.sim.messages import ProduceAnswer, ProducerBatch, ProducerSettings
+from lesson_lib.sim.producer import IdempotentKafkaPythonProducer, KafkaPythonProducer, ProducerHost
 
 CLIENTS = ["kafka-python", "java", "librdkafka"]
 
@@ -52,9 +56,39 @@ def test_a_stuck_producer_tells_nothing_of_what_it_holds() -> None:
 
 def test_kafka_python_does_not_try_again_what_has_an_old_id() -> None:
     """Error 45 on one partition brings a new id; what the other partition lost meanwhile had the old one."""
-    run = simulate(2, partitions=2, in_flight=2, faults="1: refuse 45; 2: lose request")
-    assert [a.batch for a in run.attempts] == [0, 1]
-    assert run.told == {0: "failed", 1: "unknown"}
+    told: dict[int, str] = {}
+
+    class Host(ProducerHost):
+        """Gives out ids, and keeps what the application is told."""
+
+        ids = count(1)
+
+        def new_producer_id(self) -> tuple[int, int]:
+            return next(self.ids), 0
+
+        def told(self, batch: ProducerBatch, what: str, *_: Any) -> None:
+            told[batch.number] = what
+
+    producer = IdempotentKafkaPythonProducer(ProducerSettings(in_flight=2), Host())
+    batches = [ProducerBatch(number, (f"m{number}",), number) for number in (0, 1)]
+    for batch in batches:
+        producer.send(batch)
+        producer.transmit(batch)
+    producer.answered(batches[0], ProduceAnswer(ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER))
+    producer.disconnected()
+    assert told == {0: "failed", 1: "unknown"} and producer.heads() == [] and producer.producer_id == 2
+
+
+@pytest.mark.parametrize("idempotence", [True, False])
+def test_kafka_python_sends_the_first_batches_of_all_partitions_in_one_request(idempotence: bool) -> None:
+    """They take one slot, and a fault meets them together; held against the real client in tests/lab/virtual/test_every_schedule.py."""
+    run = simulate(6, partitions=3, in_flight=2, idempotence=idempotence)
+    assert [[e.batch for e in run.of(Kind.SEND) if e.t == t] for t in sorted({e.t for e in run.of(Kind.SEND)})] == [[0, 1, 2], [3, 4, 5]]
+    lost = simulate(3, partitions=3, in_flight=2, idempotence=idempotence, faults={2: "lose ack"})
+    assert [a.lost for a in lost.attempts] == ["answer"] * 3 + [""] * 3
+    refused = simulate(4, partitions=2, in_flight=2, idempotence=idempotence, faults={1: "refuse 45"})
+    assert [a.answer == 45 for a in refused.attempts] == [True, True, False, False]
+    assert {e.producer_id for e in refused.of(Kind.SEND)} == ({1, 2} if idempotence else {-1})  # one new id, not two
 
 
 def test_exceptions_have_the_names_of_their_client() -> None:
