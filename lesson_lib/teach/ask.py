@@ -42,6 +42,7 @@ class AskedQuestion(SelfShowing):
         self.runs = runs
         self.trouble = ""
 
+    @store.read_once()
     def answer(self, option: Any = ..., confidence: int | None = None) -> Message:
         """Answer by letter, and say how sure you are: 1 a guess, 2 fairly sure, 3 sure.
 
@@ -130,6 +131,7 @@ class AskedQuestion(SelfShowing):
             self.refresh()
 
 
+@store.read_once()
 def question(item_id: str) -> AskedQuestion:
     """Show a question and return it, to be answered on its card or with `.answer("b", confidence=3)`."""
     asked = AskedQuestion(find(item_id, Question))
@@ -137,6 +139,7 @@ def question(item_id: str) -> AskedQuestion:
     return asked
 
 
+@store.read_once()
 def observe(item_id: str, *runs: History) -> AskedQuestion:
     """Ask what was to be seen in the run(s); the answer is checked against what happened in them."""
     asked = AskedQuestion(find(item_id, Question), runs)
@@ -161,6 +164,7 @@ class RevealedRun(Message):
         return reveal_html(self.item, super().rich(), self.lines, self.given)
 
 
+@store.read_once()
 def reveal(run: History, predict: AskedQuestion, control: History | None = None,
            layout: str | None = None) -> Message:
     """The prediction beside what happened, then the picture; with `control`, both runs on one axis.

@@ -116,6 +116,7 @@ class ConceptForm(SelfShowing):
         html = "".join(f"<p>{inline_html(line)}</p>" for line in lines)
         return HtmlOutput("\n".join(map(wrap_output, lines)).replace("`", ""), box(html, _GREY))
 
+    @store.read_once()
     def answer(self, number: int, option: str) -> Message:
         """Answer a question by number and letter. Only the first answer counts, and nothing is said to it."""
         if self._over():
@@ -180,7 +181,8 @@ class ConceptForm(SelfShowing):
     @property
     def _given(self) -> str:
         """The letters by question, a dot for none."""
-        return "".join(self.answers.get(concept.id, ".") for concept in CONCEPTS)
+        answers = self.answers
+        return "".join(answers.get(concept.id, ".") for concept in CONCEPTS)
 
     def _questions(self) -> list[dict[str, Any]]:
         asked = (question_of(concept, self.sitting) for concept in CONCEPTS)
@@ -199,6 +201,7 @@ class ConceptForm(SelfShowing):
         if not self._over():
             self.link.show()
 
+    @store.read_once()
     def hear(self, said: str) -> None:
         """All answers so far from the card, such as "b.ca........", with "!" behind them to finish."""
         with redirect_stdout(StringIO()) as printed:
@@ -213,11 +216,13 @@ class ConceptForm(SelfShowing):
             self.refresh()
 
 
+@store.read_once()
 def before() -> ConceptForm:
     """Show the first form, for before lesson 1."""
     return _shown("before")
 
 
+@store.read_once()
 def afterwards() -> ConceptForm:
     """Show the second form; from a week after it was finished, once more, as "later"."""
     finished = finished_on("after")

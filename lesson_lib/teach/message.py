@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from lesson_lib.draw.picture import Picture
+from lesson_lib.teach.store import read_once
 from lesson_lib.text_table import inline_html
 
 Thing = TypeVar("Thing")
@@ -103,12 +104,16 @@ class SelfShowing:
     def show(self) -> None:
         """Put it under the running cell."""
         self._cell = cell_number()
-        self._handle = show_now(HtmlOutput(self.plain(), self.rich()))
+        self._handle = show_now(self._output())
 
     def refresh(self) -> None:
         """Put it anew where it was shown last."""
         if self._handle is not None:
-            self._handle.update(HtmlOutput(self.plain(), self.rich()))
+            self._handle.update(self._output())
+
+    @read_once()
+    def _output(self) -> HtmlOutput:
+        return HtmlOutput(self.plain(), self.rich())
 
     @property
     def is_in_this_cell(self) -> bool:

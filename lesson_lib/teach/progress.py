@@ -18,6 +18,7 @@ from lesson_lib.text_table import TextTable
 MOST_CHARACTERS = 90  # of a question in the map
 
 
+@store.read_once()
 def progress(lesson: int | None = None) -> TextTable:
     """Every question and exercise, of one lesson or of all, with what came of it."""
     items = all_items() if lesson is None else lesson_items(lesson)
@@ -42,6 +43,7 @@ def _judged(item: Any, entry: store.Entry) -> str:
     return str(Outcome.RIGHT if entry.get("answer") == item.truth(*item.runs()) else Outcome.WRONG)
 
 
+@store.read_once()
 def misconception_map() -> TextTable:
     """Where your first answers and the runs disagreed, the surest on top, grouped by the idea behind them."""
     missed: dict[str, list[tuple[int, Question, str]]] = defaultdict(list)

@@ -25,6 +25,7 @@ Entry = dict[str, Any]
 
 _unsaved: dict[str, list[Entry]] = {}
 _said: set[str] = set()
+_looking: list[dict[str, list[Entry]] | None] = []  # what the outermost `read_once` has read; empty outside
 
 
 def folder() -> Path:
@@ -35,9 +36,29 @@ def folder() -> Path:
 
 
 def notebooks() -> Path:
-    """Where the notebooks are: the kernel's folder, or the one below it."""
+    """Where the notebooks are: the kernel's folder, or the one below it; in a web page always the former."""
     here = Path.cwd()
+    if sys.platform == "emscripten":
+        return here
     return here / "notebooks" if (here / "notebooks").is_dir() else here
+
+
+@contextmanager
+def read_once() -> Iterator[None]:
+    """Within it the file is read once, and once more after each `record`.
+
+    A card looks for its answer many times, and in a web page each look asks the browser and takes 30 ms or
+    more. From one card to the next nothing is remembered: the folder may be gone, or another kernel have
+    written.
+    """
+    if _looking:
+        yield
+        return
+    _looking.append(None)
+    try:
+        yield
+    finally:
+        _looking.clear()
 
 
 def entries(item_id: str) -> list[Entry]:
@@ -47,7 +68,7 @@ def entries(item_id: str) -> list[Entry]:
 
 def everything() -> dict[str, list[Entry]]:
     """What was recorded, by item."""
-    merged = {item: list(kept) for item, kept in _read().items()}
+    merged = {item: list(kept) for item, kept in _kept().items()}
     for item, added in _unsaved.items():
         merged.setdefault(item, []).extend(added)
     return merged
@@ -67,6 +88,7 @@ def record(item_id: str, entry: Entry) -> None:
             kept = [*answers.get(item_id, []), entry]
             answers[item_id] = kept if len(kept) <= KEPT else [kept[0], *kept[-KEPT + 1:]]
             _write(answers)
+            _looking[:] = [None for _ in _looking]
         if sys.platform == "emscripten" and not folder().is_relative_to(KEPT_BY_BROWSER):
             _say("Your browser keeps nothing for this page, as in a private window: your answers last until "
                  "you leave it.")
@@ -74,6 +96,16 @@ def record(item_id: str, entry: Entry) -> None:
         _unsaved.setdefault(item_id, []).append(entry)
         _say(f"Your answers cannot be saved in {folder()} ({error.strerror}); "
              "they are kept until the kernel stops.")
+
+
+def _kept() -> dict[str, list[Entry]]:
+    """What is in the file, or what was when `read_once` read it."""
+    if not _looking:
+        return _read()
+    kept = _looking[0]
+    if kept is None:
+        kept = _looking[0] = _read()
+    return kept
 
 
 def _read() -> dict[str, list[Entry]]:

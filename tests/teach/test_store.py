@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from lesson_lib import before, question
 from lesson_lib.teach import store
 
 WRITER = """
@@ -36,6 +37,29 @@ def test_the_same_answer_again_is_one_entry() -> None:
 def test_reading_makes_nothing(progress: Path) -> None:
     assert store.everything() == {}
     assert not progress.exists()
+
+
+def test_a_card_reads_the_file_once_and_the_next_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    read, times = store._read, []
+    monkeypatch.setattr(store, "_read", lambda: times.append(1) or read())
+    for card in (before, lambda: question("1.offsets")):
+        times.clear()
+        card()
+        assert len(times) == 1
+        card()
+        assert len(times) == 2
+
+
+def test_what_is_recorded_while_the_file_is_read_once_is_there(progress: Path) -> None:
+    with store.read_once():
+        assert store.entries("2.x") == []
+        store.record("2.x", {"answer": "a"})
+        assert store.entries("2.x") == [{"answer": "a"}]
+        with store.read_once():
+            store.record("2.x", {"answer": "b"})
+        assert len(store.entries("2.x")) == 2
+    (progress / store.FILE).unlink()
+    assert store.everything() == {}
 
 
 def test_a_long_history_keeps_its_first_and_its_newest() -> None:
