@@ -16,8 +16,9 @@ from course_tools.report.asked_calls import ANSWERS, ASKS, UNREADABLE, ItemCall,
 from lesson_lib.teach.lessons.concept_questions import CONCEPTS
 
 LONGEST = 2000  # characters of an answer, or of what is said about it
+LONGEST_CELL = 50_000  # characters of one that may answer a form; a longer one could take gigabytes to read
 _FORMS = {"before": "before", "afterwards": "after"}  # call -> sitting
-_MAGIC = re.compile(r"^(\s*)[%!?].*$", re.MULTILINE)
+_MAGIC = re.compile(r"^([^\S\n]*+)[%!?].*$", re.MULTILINE)  # in time that grows with the text
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,8 @@ def in_forms(cells: Sequence[str]) -> dict[str, list[dict[str, str]]]:
 
 
 def _form_calls(source: str) -> Iterator[tuple[str, int, str]]:
+    if "answer" not in source or len(source) > LONGEST_CELL:
+        return
     with suppress(*UNREADABLE):
         for node in ast.walk(ast.parse(plain(source))):
             match node:

@@ -44,7 +44,8 @@ def _files(folder: Path) -> Iterator[Path]:
     yield from (path for path in links if path.is_symlink() and path.is_dir())
     for parent, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (Path(parent, name) for name in names if name.endswith(".ipynb"))
+        yield from (Path(parent, name) for name in names
+                    if name.endswith(".ipynb") and not name.startswith("."))  # ._x is macOS's, not a copy
 
 
 def _learner(path: Path) -> str:

@@ -79,7 +79,7 @@ class CopyFolder:
 
     def notebooks(self) -> int:
         """How many notebooks are there."""
-        return sum(1 for _ in self.path.glob("*/*.ipynb"))
+        return sum(1 for _ in self.path.glob("*/[!.]*.ipynb"))
 
     def take(self, body: bytes) -> HandIn:
         """Keep a hand-in. NotTaken says why not; then nothing of it is kept, and nothing earlier is lost."""

@@ -118,7 +118,7 @@ def _read() -> dict[str, list[Entry]]:
             return kept
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         pass  # not one of ours, or not to be read
     return _set_aside(path)
 

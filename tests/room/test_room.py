@@ -379,6 +379,12 @@ def test_a_room_opened_again_goes_on(tmp_path: Path) -> None:
     assert tree(folder) == {"ada/.who", f"ada/{LESSON_2.name}", "bob/.who", f"bob/{LESSON_2.name}"}
 
 
+def test_half_a_copy_of_a_killed_room_counts_nowhere(copies: CopyFolder) -> None:
+    copies.take(order())
+    (copies.path / "ada" / f".new-{LESSON_2.name}").write_text('{"cells": [')
+    assert copies.notebooks() == len(copies_in(copies.path)) == 1
+
+
 def test_a_full_disk_loses_nothing(copies: CopyFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     copies.take(order())
     before = tree(copies)

@@ -76,7 +76,7 @@ def test_two_kernels_at_once_lose_nothing() -> None:
     assert len(store.entries("both")) == 50
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"version": 1}', b'{"version": 2, "answers": {}}', b"\xff\xfe\x00",
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"version": 1}', b'{"version": 2, "answers": {}}', b"\xff\xfe\x00", b"[" * 100_000,
                                      b'{"version": 1, "answers": {"2.x": "a"}}', b'{"version": 1, "answers": {"2.x": [3]}}'])
 def test_a_file_that_cannot_be_read_is_set_aside(progress: Path, content: bytes, capsys: pytest.CaptureFixture[str]) -> None:
     progress.mkdir()

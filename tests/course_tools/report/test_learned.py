@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from course_tools.report import command, learned
+from course_tools.report.answers import in_forms, plain
 from course_tools.report.class_table import class_table
 from course_tools.report.learned import BothForms, gain, in_words, interval
 from course_tools.report.model import CopyReport
@@ -152,6 +154,13 @@ def test_answers_on_the_card_reach_the_class_table(folder: Path, capsys: pytest.
     assert "Learners who answered a form: 2 before, 2 after, 0 later." in written
     assert SECRET in written and SECRET in capsys.readouterr().err
     assert "\n| cy | 0 | 0 | 0 |" in written and "The file isn't a notebook" in written
+
+
+@pytest.mark.parametrize("text", ["\n" * 10**6, " " * 10**6, "a," * 10**6 + "answer"])
+def test_no_cell_keeps_the_report_busy(text: str) -> None:
+    begun = time.monotonic()
+    assert in_forms([text, "before().answer(1, 'a')"]) == {f"before.{CONCEPTS[0].id}": [{"answer": "a"}]}
+    assert len(plain(text)) == len(text) and time.monotonic() - begun < 5
 
 
 def test_answers_in_a_cell_count_where_nothing_was_kept_beside_it(copies: Any, tmp_path: Path) -> None:
