@@ -8,8 +8,8 @@ own file, under ids of their own, so they count neither in `progress()` nor in t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from contextlib import redirect_stdout
+from collections.abc import Mapping
+from contextlib import redirect_stdout, suppress
 from datetime import date, timedelta
 from functools import cache
 from html import escape
@@ -241,11 +241,10 @@ def _second_is_begun() -> bool:
 
 def finished_on(sitting: str) -> date | None:
     """The day on which a sitting was finished, None while it is open."""
-    entries: Iterable[store.Entry] = store.entries(f"{sitting}.{FINISHED}")
-    try:
-        return next((date.fromisoformat(str(entry.get("on"))) for entry in entries), None)
-    except ValueError:
-        return None
+    for entry in store.entries(f"{sitting}.{FINISHED}"):
+        with suppress(ValueError):  # not a day: as if it weren't there
+            return date.fromisoformat(str(entry.get("on")))
+    return None
 
 
 def change() -> TextTable:

@@ -211,3 +211,11 @@ def test_a_form_that_is_finished_empty_shows_what_is_so() -> None:
 
 def test_forms_are_the_two_that_the_questions_have() -> None:
     assert FORMS == SITTINGS[:2]
+
+
+def test_a_day_that_is_none_does_not_keep_a_form_open() -> None:
+    store.record("after.finished", {"on": "never"})
+    form = afterwards()
+    assert not form.finished
+    form.finish()
+    assert form.finished
