@@ -16,9 +16,10 @@ What follows from them (somebody is told, an epoch is raised, a batch waits for 
 must go again is put, which errors are tried again, what a failure costs. kafka-python's are here;
 `java_producer` and `librdkafka_producer` have the others.
 
-Differs from Kafka in: no metadata, no memory limit, too large a batch is not split, a batch is one request
-(but kafka-python's first batches of all partitions leave together); more than five in flight are allowed with
-idempotence, so that one can see why a real client refuses that.
+Differs from Kafka in: no metadata, no memory limit, too large a batch is not split; a batch is one request,
+where kafka-python sends the first batches of all partitions together (`shares_requests`, with which the tests
+compare the two: pictures and explorer leave it off); more than five in flight are allowed with idempotence,
+so that one can see why a real client refuses that.
 """
 
 from __future__ import annotations
@@ -228,7 +229,7 @@ class KafkaPythonProducer(Producer):
     proxy.
     """
 
-    client, shares_requests = "kafka-python", True
+    client = "kafka-python"
     disconnect_error, timeout_error, error_ending = "KafkaConnectionError", "KafkaTimeoutError", "Error"
     error_names = {ErrorCode.CORRUPT_MESSAGE: "CorruptRecordError",
                    ErrorCode.NOT_LEADER_OR_FOLLOWER: "NotLeaderForPartitionError",

@@ -80,8 +80,10 @@ def test_kafka_python_does_not_try_again_what_has_an_old_id() -> None:
 
 
 @pytest.mark.parametrize("idempotence", [True, False])
-def test_kafka_python_sends_the_first_batches_of_all_partitions_in_one_request(idempotence: bool) -> None:
+def test_kafka_python_sends_the_first_batches_of_all_partitions_in_one_request(idempotence: bool,
+                                                                               monkeypatch: pytest.MonkeyPatch) -> None:
     """They take one slot, and a fault meets them together; held against the real client in tests/lab/virtual/test_every_schedule.py."""
+    monkeypatch.setattr(KafkaPythonProducer, "shares_requests", True)
     run = simulate(6, partitions=3, in_flight=2, idempotence=idempotence)
     assert [[e.batch for e in run.of(Kind.SEND) if e.t == t] for t in sorted({e.t for e in run.of(Kind.SEND)})] == [[0, 1, 2], [3, 4, 5]]
     lost = simulate(3, partitions=3, in_flight=2, idempotence=idempotence, faults={2: "lose ack"})

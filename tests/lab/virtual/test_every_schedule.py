@@ -25,6 +25,7 @@ from lesson_lib.lab.every_schedule import ending, every_schedule
 from lesson_lib.lab.lab import Lab, start_lab
 from lesson_lib.lab.on_every_core import CAN_FORK
 from lesson_lib.lab.virtual.connections import LATENCY, End
+from lesson_lib.sim.producer import KafkaPythonProducer
 from lesson_lib.sim.transactions import Transactions
 
 ALL_KINDS = ("lose request", "lose ack", "lose request silently", "lose ack silently", "refuse 6", "refuse 19", "refuse 45", "refuse 47",
@@ -50,7 +51,8 @@ def seen(history: History) -> list[Any]:
 @pytest.mark.parametrize(("faults", "kinds", "count"), [(2, ("lose request", "lose ack"), 31), (1, ALL_KINDS, 67)],
                          ids=["two faults", "all kinds"])
 def test_the_model_of_kafka_python_is_kafka_python(lab: Lab, faults: int, kinds: tuple[str, ...], count: int,
-                                                   settings: dict[str, Any]) -> None:
+                                                   settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(KafkaPythonProducer, "shares_requests", True)
     walked = every_schedule(lab, 3, faults, kinds=kinds, **settings)
     assert len(walked.histories) >= count
     model = {h.settings.faults: simulate(3, faults=h.settings.faults or None, client="kafka-python", **settings, **TIMES)
