@@ -50,11 +50,11 @@ def main(argv: list[str]) -> int:
             reports[number] = report = anonymous(report, names) if options.anonymous else report
             _say(f"{len(reports)} of {len(todo)}: {report.learner or report.notebook}")
             if time.monotonic() > written + _EVERY:
-                _write_files(_in_order(reports), options)
+                _write_files(_in_order(reports, options), options)
                 written = time.monotonic()
     if checker.stopped:
         _say(f"Stopped; {len(reports)} of {len(todo)} copies were judged.")
-    done = _in_order(reports)
+    done = _in_order(reports, options)
     _write_files(done, options)
     if options.output is None:
         _print(_text(done, options))
@@ -108,8 +108,10 @@ def _judged(todo: list[HandedInCopy], checker: Checker, jobs: int) -> Iterator[t
             raise
 
 
-def _in_order(reports: dict[int, CopyReport]) -> list[CopyReport]:
-    return [reports[number] for number in sorted(reports)]
+def _in_order(reports: dict[int, CopyReport], options: argparse.Namespace) -> list[CopyReport]:
+    """As the files are; without names by number, as the files' order would tell who is who."""
+    done = [reports[number] for number in sorted(reports)]
+    return sorted(done, key=lambda report: report.learner) if options.anonymous else done
 
 
 def _text(reports: list[CopyReport], options: argparse.Namespace) -> str:

@@ -194,3 +194,13 @@ def test_an_anonymous_report_has_no_words_of_a_learner(copies: Any, tmp_path: Pa
     assert "by ada" in named and "def ada" in named
     _, written = report_of(tmp_path / "copies", "--anonymous")
     assert "ada" not in written.lower() and "2.own-rule" in written and '"answer": "b"' in written
+
+
+def test_the_order_of_the_files_tells_no_name(tmp_path: Path) -> None:
+    for name in "abcdefghijkl":
+        (tmp_path / "copies" / name).mkdir(parents=True)
+        (tmp_path / "copies" / name / "07-x.ipynb").write_text("{}")
+    command.main(["--class", str(tmp_path / "copies"), "--anonymous", "--no-execute",
+                  "--json", str(tmp_path / "j"), "--output", str(tmp_path / "o")])
+    numbers = [report["learner"] for report in json.loads((tmp_path / "j").read_text())["reports"]]
+    assert numbers == sorted(numbers)
