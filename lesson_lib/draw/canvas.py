@@ -15,8 +15,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from html import escape
 from typing import Any
-from xml.sax.saxutils import escape
 
 FIRST_SEND = "#0072B2"
 RETRY = "#E69F00"
@@ -235,7 +235,7 @@ def _text(mark: Text) -> str:
         wide = text_width(line, mark.size, mark.bold)
         length = f' textLength="{wide:.1f}" lengthAdjust="spacingAndGlyphs"' if line.strip() else ""
         at = f'x="{mark.x:.1f}" y="{y + n * high:.1f}"{length}'
-        found.append(f'<text {at} xml:space="preserve">{escape(line)}</text>')
+        found.append(f'<text {at} xml:space="preserve">{escape(line, quote=False)}</text>')
     font = f'font-size="{size:.2f}"' + ' font-weight="bold"' * mark.bold
     turned = f' transform="rotate(-90 {mark.x:.1f} {mark.y:.1f})"' if mark.upright else ""
     look_of_it = f'{font} text-anchor="{ANCHORS[mark.align]}" fill="{mark.colour}"'

@@ -7,7 +7,6 @@ copy a process; there it does all the work, in the same order.
 from __future__ import annotations
 
 import gc
-import multiprocessing
 import os
 import signal
 import sys
@@ -29,7 +28,8 @@ def on_every_core(work: Callable[[Any], Any]) -> Iterator[Map]:
     if not CAN_FORK:
         yield lambda arguments: map(work, arguments)
         return
-    from concurrent.futures import ProcessPoolExecutor  # which a web page lacks
+    import multiprocessing  # of no use in a web page, where each visit would load it
+    from concurrent.futures import ProcessPoolExecutor
     with warnings.catch_warnings():  # of threads, from Python 3.12 on: a kernel's aren't in the copies
         warnings.simplefilter("ignore", DeprecationWarning)
         with ProcessPoolExecutor(mp_context=multiprocessing.get_context("fork"), initializer=_begin,
