@@ -48,7 +48,9 @@ def main(argv: list[str]) -> int:
     with on_interrupt(checker.stop):
         for number, report in _judged(todo, checker, options.jobs):
             reports[number] = report = anonymous(report, names) if options.anonymous else report
-            _say(f"{len(reports)} of {len(todo)}: {report.learner or report.notebook}")
+            # the order of the files is that of their names
+            who = "" if options.anonymous else f": {report.learner or report.notebook}"
+            _say(f"{len(reports)} of {len(todo)}{who}")
             if time.monotonic() > written + _EVERY:
                 _write_files(_in_order(reports, options), options)
                 written = time.monotonic()

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from course_tools.report.markdown import table, text
+from course_tools.report.markdown import table
 from course_tools.report.model import CopyReport
 from lesson_lib.teach.concepts import SITTINGS, Answers, said_to
 from lesson_lib.teach.lessons.concept_questions import CONCEPTS, Concept
@@ -42,7 +42,7 @@ def learned(reports: Sequence[CopyReport]) -> list[str]:
     answered = ", ".join(f"{sum(bool(one[sitting]) for one in learners)} {sitting}" for sitting in SITTINGS)
     rows = [_row(concept, learners) for concept in CONCEPTS]
     head = ("belief", *(f"right {sitting}" for sitting in SITTINGS), "of those with both", "gain",
-            "wrong ideas that stayed")
+            "wrong before and after")
     return ["", HEADING, "", f"Learners who answered a form: {answered}.",
             in_words(list(map(matched, learners))), *table(head, rows)]
 
@@ -111,15 +111,17 @@ def _times(number: int, what: str) -> str:
 
 
 def _row(concept: Concept, learners: Sequence[Learner]) -> tuple[str, ...]:
-    """A belief: right of those who answered, by sitting; those who answered both; their gain; what stayed."""
+    """A belief: right of those who answered, by sitting; those who answered both; their gain; the
+    ideas afterwards of those who were wrong both times.
+    """
     both = [one for one in (matched(learner, [concept]) for learner in learners) if one.asked]
     found = gain(both)
     _, before, after = map(sum, zip((0, 0, 0), *both, strict=True))
     moved = f"{before} → {after} of {len(both)}" if both else ""
-    stayed = Counter(idea for learner in learners if (key := learner["after"].get(concept.id))
-                     if (idea := said_to(concept, "after", key)))
-    ideas = ", ".join(f"{text(idea)} ({number})" for idea, number in stayed.most_common())
-    return (text(concept.belief), *(_share(concept, sitting, learners) for sitting in SITTINGS), moved,
+    stayed = Counter(said_to(concept, "after", learner["after"][concept.id]) for learner in learners
+                     if matched(learner, [concept]) == BothForms(1, 0, 0))
+    ideas = ", ".join(f"{idea} ({number})" for idea, number in stayed.most_common())
+    return (concept.belief, *(_share(concept, sitting, learners) for sitting in SITTINGS), moved,
             "" if found is None else f"{found:+.2f}", ideas)
 
 
