@@ -31,7 +31,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from lesson_lib.errors import LessonError
-from lesson_lib.faults import BROKER_WORDS, DELIVER, Fate, Fault
+from lesson_lib.faults import BROKER_WORDS, DELIVER, Fate, Fault, Script, parse_script
 from lesson_lib.history import Event, Kind
 from lesson_lib.proxy import frames
 from lesson_lib.proxy.recording import BatchKey, BatchSent, Recording, StoredBatches, write_down
@@ -76,6 +76,10 @@ class FaultProxy(Served):
             self.check_can(rule.fault.name)
         self.recording = recording
         return recording
+
+    def play(self, script: Script) -> Recording:
+        """Do what a fault script says, counted from the next request on. LessonError as for `record`."""
+        return self.record(Recording(parse_script(script)))
 
     def check_can(self, name: str) -> None:
         """LessonError for a fault that happens to a broker, where the broker is not ours."""
