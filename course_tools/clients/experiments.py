@@ -11,7 +11,7 @@ from lesson_lib.history import Attempt, History
 
 SHORT = {"delivery_timeout_ms": 2_500, "request_timeout_ms": 2_500}
 # The end comes during the second try, however late that began.
-EXPIRES = {"delivery_timeout_ms": 1_150, "request_timeout_ms": 600}
+EXPIRES = {"delivery_timeout_ms": 2_300, "request_timeout_ms": 1_200}
 # Time enough for a second request after the first has got no answer.
 PATIENT = {"delivery_timeout_ms": 5_000, "request_timeout_ms": 600}
 BURST = 5
