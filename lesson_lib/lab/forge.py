@@ -16,15 +16,14 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from time import time  # by name: the toy's clock is that on the wall, in every world
-from typing import Any
+from typing import Any, NamedTuple
 
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.partition_log import PartitionLog
-from lesson_lib.core.producer_state import Appended, Batch, Duplicate, Verdict
+from lesson_lib.core.producer_state import Appended, Batch, Duplicate
 from lesson_lib.errors import LessonError, version_of
 from lesson_lib.history import Event, History, Kind, LogCell, Settings
 from lesson_lib.history.history import BY_HAND
@@ -36,6 +35,8 @@ from lesson_lib.wire.requests import RawClient, make_topic
 
 TOPIC = "forged"
 MEMORY_HEADINGS = ("producer id", "epoch", "last sequence", "transaction open since offset")
+ROOM = {"producer_id": 2**63, "producer_epoch": 2**15, "base_sequence": 2**31}  # of a field in the header
+Numbers = tuple[int, int, int]
 
 
 def error_words(code: int) -> str:
@@ -45,12 +46,11 @@ def error_words(code: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ForgeAnswer:
-    """What a broker answered to one forged batch. Offsets and times are -1 where there is none."""
+    """What a broker answered to one forged batch. Offset and time are -1 where there is none."""
 
     error: int
     base_offset: int = -1
     log_append_time_ms: int = -1
-    log_start_offset: int = -1
 
     @property
     def verdict(self) -> str:
@@ -58,30 +58,27 @@ class ForgeAnswer:
         return "refused" if self.error else "stored" if self.log_append_time_ms == -1 else "duplicate"
 
     def __str__(self) -> str:
-        if self.error:
-            return f"refused: {error_words(self.error)}"
-        return f"stored at offset {self.base_offset}" if self.verdict == "stored" else (
-            f"duplicate of offset {self.base_offset}: success, nothing stored")
+        return {"refused": f"refused: {error_words(self.error)}",
+                "stored": f"stored at offset {self.base_offset}",
+                "duplicate": f"duplicate of offset {self.base_offset}: success, nothing stored"}[self.verdict]
 
     __repr__ = __str__
 
 
-@dataclass(frozen=True, slots=True)
-class MemoryRow:
-    """One producer id on one partition. -1 stands for none; `last_timestamp` in milliseconds since 1970."""
+class MemoryRow(NamedTuple):
+    """One producer id on one partition. -1 stands for none."""
 
     producer_id: int
     epoch: int
     last_sequence: int
-    last_timestamp: int = -1
-    coordinator_epoch: int = -1
-    txn_start_offset: int = -1
+    txn_start_offset: int
 
     @property
     def cells(self) -> tuple[str, ...]:
+        """What the table shows."""
         opened = "none open" if self.txn_start_offset < 0 else str(self.txn_start_offset)
         last = "none in this epoch" if self.last_sequence < 0 else str(self.last_sequence)
-        return (str(self.producer_id), str(self.epoch), last, opened)
+        return str(self.producer_id), str(self.epoch), last, opened
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +111,13 @@ class ToyBench:
 
     def produce(self, batch: Batch, values: Sequence[bytes], transactional_id: str | None) -> ForgeAnswer:
         """Let the toy's rule decide."""
-        return _as_answer(self.log.append(batch.again(payload=tuple(v.decode() for v in values))), self.log)
+        match self.log.append(batch.again(payload=tuple(value.decode() for value in values))):
+            case Appended(base_offset):
+                return ForgeAnswer(0, base_offset)
+            case Duplicate(base_offset, timestamp):
+                return ForgeAnswer(0, base_offset, timestamp)
+            case refused:
+                return ForgeAnswer(refused.error)
 
     def now(self) -> int:
         """The time of the cell: the toy is in no world."""
@@ -122,13 +125,15 @@ class ToyBench:
 
     def memory(self) -> list[MemoryRow]:
         """The toy's memory; unlike a broker's answer it could show all five ranges (`log.producers`)."""
-        return [MemoryRow(pid, e.producer_epoch, e.last_sequence, e.last_timestamp, e.coordinator_epoch,
-                          -1 if e.current_txn_first_offset is None else e.current_txn_first_offset)
-                for pid, e in self.log.producers.items()]
+        return [MemoryRow(producer_id, known.producer_epoch, known.last_sequence,
+                          -1 if known.current_txn_first_offset is None else known.current_txn_first_offset)
+                for producer_id, known in self.log.producers.items()]
 
 
 @dataclass
 class BrokerBench:
+    """A bench on a partition of a real broker."""
+
     client: RawClient
     topic: str
     partition: int = 0
@@ -141,7 +146,7 @@ class BrokerBench:
                            timestamp=batch.max_timestamp)
         request = requests.produce(self.topic, self.partition, data, transactional_id=transactional_id)
         part = self.client.ask(request).responses[0].partition_responses[0]
-        return ForgeAnswer(part.error_code, part.base_offset, part.log_append_time_ms, part.log_start_offset)
+        return ForgeAnswer(part.error_code, part.base_offset, part.log_append_time_ms)
 
     def now(self) -> int:
         """The time in the broker's world."""
@@ -150,37 +155,21 @@ class BrokerBench:
     def memory(self) -> list[MemoryRow]:
         """The broker's memory, by DescribeProducers."""
         answer = self.client.ask(requests.describe_producers(self.topic, [self.partition]))
-        return [MemoryRow(p.producer_id, p.producer_epoch, p.last_sequence, p.last_timestamp,
-                          p.coordinator_epoch, p.current_txn_start_offset)
+        return [MemoryRow(p.producer_id, p.producer_epoch, p.last_sequence, p.current_txn_start_offset)
                 for p in answer.topics[0].partitions[0].active_producers]
-
-
-@dataclass(frozen=True, slots=True)
-class JudgedBatch:
-    """One batch that was handed to a broker, with the broker's verdict: stored, duplicate or refused."""
-
-    batch: Batch
-    values: tuple[str, ...]
-    verdict: str
-    offset: int | None = None
-    error: ErrorCode = ErrorCode.NONE
-
-    @property
-    def identity(self) -> tuple[int, int, int, int]:
-        """What makes two of them the same batch to a broker."""
-        batch = self.batch
-        return batch.producer_id, batch.producer_epoch, batch.base_sequence, batch.record_count
 
 
 @dataclass
 class Forge:
     """Sends hand-made batches to one partition and says what the broker made of each. `bench.name` is for
-    captions.
+    captions. `events` and `cells` are its history so far, `calls` the arguments that make the same again.
     """
 
     bench: ToyBench | BrokerBench
     sent: int = 0
-    handed: list[JudgedBatch] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    cells: list[LogCell] = field(default_factory=list)
+    calls: list[tuple[tuple[int, ...], dict[str, Any]]] = field(default_factory=list)
 
     def close(self) -> None:
         """Let go of the connection, if there is one."""
@@ -197,46 +186,62 @@ class Forge:
              values: Sequence[str] | None = None) -> ForgeAnswer:
         """Send one batch of `count` records; without a producer id a plain one, as with idempotence off."""
         numbers = (producer_id, epoch, base_sequence) if producer_id >= 0 else (-1, -1, -1)
-        given = self._values(numbers, count) if values is None else values
-        self.sent += len(given)
-        batch = _checked(Batch(len(given), *numbers, transactional=transactional,
-                               max_timestamp=self.bench.now()))
+        count = max(0, count) if values is None else len(values)
+        tries = self._tries(numbers, count)
+        usual = tries[0].values if tries else tuple(f"f{self.sent + n}" for n in range(count))
+        given = usual if values is None else tuple(values)
+        batch = Batch(count, *numbers, transactional=transactional, max_timestamp=self.bench.now())
+        _check(batch)
         answer = self.bench.produce(batch, [value.encode() for value in given], transactional_id)
-        offset = None if answer.error else answer.base_offset
-        self.handed.append(JudgedBatch(batch, tuple(given), answer.verdict, offset, ErrorCode(answer.error)))
+        self.sent += count
+        self._note(batch, given, tries, answer)
+        more: dict[str, Any] = {"transactional": True} if transactional else {}
+        more |= {"values": list(given)} if given != usual else {"count": count} if count > 1 else {}
+        self.calls.append((numbers if batch.has_producer_id else (), more))
         return answer
 
-    def _values(self, numbers: tuple[int, int, int], count: int) -> Sequence[str]:
-        """New ones; those of the first time for a batch that was sent before."""
-        before = (h.values for h in self.handed if h.identity == (*numbers, count) and numbers[0] >= 0)
-        return next(before, [f"f{self.sent + n}" for n in range(count)])
+    def _tries(self, numbers: Numbers, count: int) -> list[Event]:
+        """Those of this batch so far. Plain batches are never the same."""
+        return [e for e in self.events if e.kind == Kind.SEND and numbers[0] >= 0 and (*numbers, count) == (
+            e.producer_id, e.producer_epoch, e.base_sequence, e.record_count)]
+
+    def _note(self, batch: Batch, values: tuple[str, ...], tries: list[Event], answer: ForgeAnswer) -> None:
+        """The request, the verdict, the answer, and what is in the log with it."""
+        t, who = len(self.events), (batch.producer_id, batch.producer_epoch)
+        number = tries[0].batch if tries else 1 + max((event.batch for event in self.events), default=-1)
+        send = Event(t, Kind.SEND, attempt=len(self.calls) + 1, batch=number, try_no=len(tries) + 1,
+                     values=values, topic=TOPIC, producer_id=batch.producer_id,
+                     producer_epoch=batch.producer_epoch, base_sequence=batch.base_sequence,
+                     record_count=batch.record_count, transactional=batch.transactional)
+        answered = replace(send, t=t + 2, kind=Kind.ACK, error=ErrorCode(answer.error),
+                           offset=None if answer.error else answer.base_offset)
+        verdict = replace(answered, t=t + 1, kind=Kind.VERDICT, what=answer.verdict, lane="broker")
+        self.events += send, verdict, answered
+        if answer.verdict == "stored":
+            first = answer.base_offset
+            self.cells += [LogCell(first + n, value, number, first, "data", "", *who, batch.sequence_of(n))
+                           for n, value in enumerate(values)]
 
     def history(self) -> History:
         """Everything that was sent from this bench, for `show(bench.history(), layout="arrivals")`."""
-        return replace(history_by_hand(self.handed, broker=self.bench.name), call=self._call())
+        settings = Settings(BY_HAND, any(event.producer_id >= 0 for event in self.events),
+                            broker=self.bench.name, client="by hand")
+        return History(tuple(self.events), {(TOPIC, 0): tuple(self.cells)}, settings, self._call())
 
     def _call(self) -> str:
         """The Python that does the same to the toy; "" where the toy says something else."""
         version = self.bench.name if re.fullmatch(r"[\d.]+", self.bench.name) else "4.4"
-        again, lines = forge(version), [f"bench = {call_text('forge', [version], {})}"]
-        for one in self.handed:
-            batch, more = one.batch, dict[str, Any]()
-            numbers = (batch.producer_id, batch.producer_epoch, batch.base_sequence)
-            if batch.transactional:
-                more["transactional"] = True
-            if tuple(again._values(numbers, batch.record_count)) != one.values:
-                more["values"] = list(one.values)
-            elif batch.record_count > 1:
-                more["count"] = batch.record_count
-            given = numbers if batch.has_producer_id else ()
+        again = forge(version)
+        for given, more in self.calls:
             again.send(*given, **more)
-            lines.append(call_text("bench.send", given, more))
-        answers = [[(one.verdict, one.offset) for one in bench.handed] for bench in (self, again)]
-        return "\n".join([*lines, "bench.history()"]) if answers[0] == answers[1] else ""
+        ours, theirs = ([(event.what, event.offset) for event in bench.events] for bench in (self, again))
+        lines = [call_text("bench.send", given, more) for given, more in self.calls]
+        return "\n".join([f"bench = {call_text('forge', [version], {})}", *lines, "bench.history()"]
+                         ) if ours == theirs else ""
 
     def describe_producers(self) -> MemoryTable:
         """What the broker remembers of each producer id on this partition."""
-        return MemoryTable(tuple(sorted(self.bench.memory(), key=lambda row: row.producer_id)))
+        return MemoryTable(tuple(sorted(self.bench.memory())))
 
     def batches(self) -> list[bytes]:
         """The bytes of every batch in the log, oldest first, for `explain_header`. The toy has none."""
@@ -246,40 +251,13 @@ class Forge:
         return fetch_batches(self.bench.client, self.bench.topic, self.bench.partition)
 
 
-def history_by_hand(handed: Sequence[JudgedBatch], broker: str = "4.4") -> History:
-    """Everything that was handed over, in order, and the log as far as these batches are in it."""
-    numbers: dict[object, int] = {}
-    tries: Counter[int] = Counter()
-    events: list[Event] = []
-    log: list[LogCell] = []
-    for n, one in enumerate(handed):
-        # Plain batches are never the same.
-        number = numbers.setdefault(one.identity if one.batch.has_producer_id else n, len(numbers))
-        tries[number] += 1
-        events += _events(one, n, number, tries[number])
-        log += _cells(one, number) if one.verdict == "stored" else ()
-    idempotence = any(one.batch.has_producer_id for one in handed)
-    settings = Settings(BY_HAND, idempotence, broker=broker, client="by hand")
-    return History(tuple(events), {(TOPIC, 0): tuple(log)}, settings)
-
-
-def _events(one: JudgedBatch, n: int, number: int, try_no: int) -> Iterator[Event]:
-    """The request, the verdict and the answer."""
-    batch = one.batch
-    send = Event(3 * n, Kind.SEND, attempt=n + 1, batch=number, try_no=try_no, values=one.values, topic=TOPIC,
-                 producer_id=batch.producer_id, producer_epoch=batch.producer_epoch,
-                 base_sequence=batch.base_sequence, record_count=batch.record_count,
-                 transactional=batch.transactional)
-    answered = replace(send, t=3 * n + 2, kind=Kind.ACK, offset=one.offset, error=one.error)
-    yield from (send, replace(answered, t=3 * n + 1, kind=Kind.VERDICT, what=one.verdict, lane="broker"),
-                answered)
-
-
-def _cells(one: JudgedBatch, number: int) -> Iterator[LogCell]:
-    first, batch = one.offset or 0, one.batch
-    for i, value in enumerate(one.values):
-        yield LogCell(first + i, value, number, first, producer_id=batch.producer_id,
-                      producer_epoch=batch.producer_epoch, sequence=batch.sequence_of(i))
+def _check(batch: Batch) -> None:
+    """LessonError for numbers that do not fit into their header fields."""
+    for name, room in ROOM.items():
+        number = getattr(batch, name)
+        if not -room <= number < room:
+            raise LessonError(f"{name.removeprefix('producer_')} must be from {-room} to {room - 1}: "
+                              f"the field in the header has no room for {number}.")
 
 
 def forge(target: Any, topic: str | None = None, partition: int = 0) -> Forge:
@@ -320,21 +298,3 @@ def _new_topic(target: Any, client: RawClient) -> str:
     except (RuntimeError, OSError, LookupError) as error:
         raise LessonError(f"{error}. Name a topic that exists: forge(…, topic='orders').") from None
     return name
-
-
-def _checked(batch: Batch) -> Batch:
-    """LessonError for numbers that do not fit into their header fields."""
-    for name, bits in (("producer_id", 63), ("producer_epoch", 15), ("base_sequence", 31)):
-        number, most = getattr(batch, name), (1 << bits) - 1
-        if not -most - 1 <= number <= most:
-            raise LessonError(f"{name.removeprefix('producer_')} must be from {-most - 1} to {most}: "
-                              f"the field in the header has no room for {number}.")
-    return batch
-
-
-def _as_answer(verdict: Verdict, log: PartitionLog) -> ForgeAnswer:
-    if isinstance(verdict, Appended):
-        return ForgeAnswer(0, verdict.base_offset, -1, log.log_start_offset)
-    if isinstance(verdict, Duplicate):
-        return ForgeAnswer(0, verdict.base_offset, verdict.timestamp, log.log_start_offset)
-    return ForgeAnswer(verdict.error, log_start_offset=log.log_start_offset)
