@@ -18,7 +18,7 @@ from __future__ import annotations
 import struct
 import time
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -60,9 +60,9 @@ def _numbered(recording: Recording, reports: list[Report]) -> dict[int, Report]:
     unseen: dict[tuple[str, int], int] = {}
     found: dict[int, Report] = {}
     for report in reports:
-        number = recording.book.number_at(report.client_id, report.topic, report.partition, report.timestamp)
+        told, who = report.told, (report.client_id, report.timestamp)
+        number = recording.book.number_at(report.client_id, told.topic, told.partition, report.timestamp)
         if number < 0:
-            who = report.client_id, report.timestamp
             number = unseen.setdefault(who, len(recording.book) + len(unseen))
         found.setdefault(number, report)
     return found
@@ -72,8 +72,10 @@ def _with_reports(events: list[Event], reports: dict[int, Report]) -> list[Event
     causes = _causes(events)
     behind: dict[int, list[Event]] = {}
     for number, report in reports.items():
-        place = _place(causes.get(number, []), report, len(events))
-        behind.setdefault(place, []).append(_as_event(events, causes.get(number, []), report, number))
+        told, known = replace(report.told, batch=number), causes.get(number, [])
+        if known:
+            told = replace(told, lane=events[known[0]].lane, values=events[known[0]].values)
+        behind.setdefault(_place(known, report, len(events)), []).append(told)
     merged = (event for place, seen in enumerate(events) for event in (seen, *behind.get(place, [])))
     return [*behind.get(-1, []), *merged]
 
@@ -98,17 +100,10 @@ def _causes(events: list[Event]) -> dict[int, list[int]]:
 
 def _place(causes: list[int], report: Report, end: int) -> int:
     """Behind the last event that can have caused it, else the first on its batch, else the last before it."""
-    if report.note == NEVER_TOLD:
+    if report.told.note == NEVER_TOLD:
         return end - 1
     before = causes[:bisect_left(causes, report.after)]
     return before[-1] if before else causes[0] if causes else report.after - 1
-
-
-def _as_event(events: list[Event], causes: list[int], report: Report, number: int) -> Event:
-    sent = events[causes[0]] if causes else None
-    lane, values = (sent.lane, sent.values) if sent else ("producer", report.values)
-    return Event(0, Kind.REPORT, report.what, lane, batch=number, values=values, topic=report.topic,
-                 partition=report.partition, offset=report.offset, error=report.error, note=report.note)
 
 
 # markers
@@ -118,29 +113,23 @@ def with_markers(events: list[Event], logs: Logs) -> list[Event]:
     """The events with one for every marker in the logs."""
     found = list(events)
     for partition, cells in logs.items():
-        _insert(found, partition, [cell for cell in cells if cell.kind in ("commit", "abort")])
+        least = 0  # each marker is behind the one before, so all of them take one walk
+        for cell in cells:
+            if cell.kind in ("commit", "abort"):
+                place = _place_of_marker(found, partition, cell, least)
+                found.insert(place, Event(0, Kind.MARKER, cell.kind, "broker", topic=partition[0],
+                                          partition=partition[1], offset=cell.offset,
+                                          producer_id=cell.producer_id, producer_epoch=cell.producer_epoch))
+                least = place + 1
     return found
 
 
-def _insert(events: list[Event], partition: TopicPartition, markers: Iterable[LogCell]) -> None:
-    least = 0
-    for cell in markers:
-        place = _behind_request(events, cell, least) or _before_append(events, partition, cell)
-        events.insert(place, Event(0, Kind.MARKER, cell.kind, "broker", topic=partition[0],
-                                   partition=partition[1], offset=cell.offset, producer_id=cell.producer_id,
-                                   producer_epoch=cell.producer_epoch))
-        least = place + 1
-
-
-def _behind_request(events: list[Event], cell: LogCell, least: int) -> int | None:
-    """The place behind the next commit or abort of this producer, None where it never asked."""
+def _place_of_marker(events: list[Event], partition: TopicPartition, cell: LogCell, least: int) -> int:
+    """Behind the next commit or abort of this producer; where it never asked, before the next append."""
     asked = (Kind.TXN, cell.kind, cell.producer_id)
-    later = range(least, len(events))  # each marker is behind the one before, so all of them take one walk
-    return next((place + 1 for place in later
-                 if (events[place].kind, events[place].what, events[place].producer_id) == asked), None)
-
-
-def _before_append(events: list[Event], partition: TopicPartition, cell: LogCell) -> int:
+    for place in range(least, len(events)):
+        if (events[place].kind, events[place].what, events[place].producer_id) == asked:
+            return place + 1
     later = (place for place, e in enumerate(events)
              if e.kind in (Kind.VERDICT, Kind.MARKER) and (e.topic, e.partition) == partition
              and e.what != "duplicate" and e.offset is not None and e.offset > cell.offset)
@@ -161,12 +150,8 @@ def settled(recording: Recording, read: Callable[[], Logs]) -> Logs:
         time.sleep(POLL_SECONDS)
 
 
-def nobody(topic: str, partition: int, records: bytes) -> int:
-    """Numbers no batch."""
-    return -1
-
-
-def read_topic(leaders: Mapping[int, RawClient], topic: str, number_of: NumberOf = nobody,
+def read_topic(leaders: Mapping[int, RawClient], topic: str,
+               number_of: NumberOf = lambda topic, partition, records: -1,
                short_id: Callable[[int], int] = int,
                since: Mapping[int, int] | None = None) -> dict[int, tuple[LogCell, ...]]:
     """Partition -> its log. `number_of` knows which batch is which, `short_id` shortens producer ids.
@@ -180,21 +165,15 @@ def read_topic(leaders: Mapping[int, RawClient], topic: str, number_of: NumberOf
 
 def _cells(batches: list[bytes], number_of: Callable[[bytes], int],
            short_id: Callable[[int], int]) -> tuple[LogCell, ...]:
-    fates = _fates(batches)
-    return tuple(cell for records, fate in zip(batches, fates, strict=True)
-                 for cell in _cells_of(records, fate, number_of(records), short_id))
-
-
-def _fates(batches: list[bytes]) -> list[str]:
-    """For each batch: empty, or what became of its transaction, looking from the end of the log backwards."""
+    fates: list[str] = []  # for each batch, from the last one on: empty, or what became of its transaction
     later: dict[int, str] = {}
-    fates = []
     for records in reversed(batches):
         header = read_header(records)
         if header.control:
             later[header.producer_id] = "committed" if _marker_kind(records) == "commit" else "aborted"
         fates.append(later.get(header.producer_id, "open") if header.transactional else "")
-    return fates[::-1]
+    return tuple(cell for records in batches
+                 for cell in _cells_of(records, fates.pop(), number_of(records), short_id))
 
 
 def _marker_kind(records: bytes) -> str:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from functools import partial
 from threading import Thread  # by name: whoever asks a broker is outside of every virtual world
 
@@ -20,6 +21,7 @@ from lesson_lib.lab import virtual
 from lesson_lib.lab.clients import check_outside
 from lesson_lib.lab.compose import compose_address
 from lesson_lib.wire import probe
+from lesson_lib.wire.messages import Address
 from lesson_lib.wire.server import Server, ServerThread
 
 VARIABLE, WORLD = "KAFKA_BOOTSTRAP_SERVERS", "LESSON_WORLD"
@@ -29,7 +31,7 @@ CHANGE = (f"For another broker set {VARIABLE}=host:port, or run `make kafka` in 
           "and run this cell again.")
 
 
-@dataclass
+@dataclass(frozen=True)
 class Choice:
     """The broker at (host, port). `name` is for captions, `sentence` for the learner. We stop `embedded`.
 
@@ -37,7 +39,7 @@ class Choice:
     `check_thread` refuses a thread of the other world.
     """
 
-    address: tuple[str, int]
+    address: Address
     name: str
     sentence: str
     embedded: EmbeddedBroker | None = None
@@ -75,44 +77,44 @@ def choose(broker: str | EmbeddedBroker | None, version: str) -> Choice:
 def find(broker: str | EmbeddedBroker | None, version: str) -> Callable[[], Choice]:
     """The broker to use, which starts at the call where it is an embedded one. LessonError as `choose`."""
     if isinstance(broker, EmbeddedBroker):
-        return partial(of_embedded, broker, owned=False)
+        return lambda: replace(of_embedded(broker), embedded=None)  # who started it stops it
     if not (broker is None or isinstance(broker, str)):
         raise LessonError("start_lab takes 'embedded', 'compose', host:port or an EmbeddedBroker, "
                           f"not {broker!r}.")
-    wanted = broker or os.environ.get(VARIABLE, "").strip()
-    if wanted == "compose":
-        found = _compose(PATIENCE_SECONDS) or _missing_compose()
-    elif wanted and wanted != "embedded":
-        found = _given(wanted, VARIABLE if not broker else "start_lab")
-    else:
-        found = None if wanted else _compose(COMPOSE_SECONDS)
+    wanted, found = broker or os.environ.get(VARIABLE, "").strip(), None
+    if wanted in ("", "compose"):
+        found = _compose(PATIENCE_SECONDS if wanted else COMPOSE_SECONDS)
+        if wanted and not found:
+            _, host, port = compose_address()
+            raise LessonError(f"No Kafka broker answers at {host}:{port}; run `make kafka` in a terminal, "
+                              "or leave the broker out of start_lab().")
+    elif wanted != "embedded":
+        found = _given(wanted, "start_lab" if broker else VARIABLE)
     own = None if found else EmbeddedBroker(version)
     return lambda: found or of_embedded(own.start())
 
 
-def of_embedded(broker: EmbeddedBroker, owned: bool = True) -> Choice:
+def of_embedded(broker: EmbeddedBroker) -> Choice:
     """An embedded broker, which can have the faults that happen to a broker."""
     version = broker.cluster.version
     sentence = ("Live broker: the embedded one, in this Python process, "
                 f"with the rules of Kafka {version}. {CHANGE}")
-    address = probe.split_address(broker.address)
-    return Choice(address, str(version), sentence, broker if owned else None, broker.hooks)
+    return Choice(probe.split_address(broker.address), str(version), sentence, broker, broker.hooks)
 
 
 def _given(wanted: str, said_by: str) -> Choice:
+    clear = f"or clear it with %env {VARIABLE}= for the embedded broker, and run this cell again."
     try:
         addresses = [probe.split_address(part) for part in wanted.split(",") if part.strip()]
     except ValueError:
         addresses = []
     if not addresses:
         raise LessonError(f"{said_by} says {wanted!r}, which is not host:port, such as 127.0.0.1:9092; "
-                          f"correct it, or clear it with %env {VARIABLE}= for the embedded broker, "
-                          "and run this cell again.")
+                          f"correct it, {clear}")
     answering = _first_answering(addresses, PATIENCE_SECONDS)
     if answering is None:
         raise LessonError(f"{said_by} says {wanted!r}, but no Kafka broker answers there; start it, correct "
-                          f"the address, or clear it with %env {VARIABLE}= for the embedded broker, "
-                          "and run this cell again.")
+                          f"the address, {clear}")
     name = f"{answering[0]}:{answering[1]}"
     return Choice(answering, name, f"Live broker: the one at {name}, as {said_by} says. To change it set "
                   f"{VARIABLE} to another host:port, or to embedded, and run this cell again.")
@@ -127,30 +129,21 @@ def _compose(seconds: float) -> Choice | None:
                   f"For another one set {VARIABLE} to host:port, or to embedded, and run this cell again.")
 
 
-def _missing_compose() -> Choice:
-    version, host, port = compose_address()
-    raise LessonError(f"No Kafka broker answers at {host}:{port}; run `make kafka` in a terminal, "
-                      "or leave the broker out of start_lab().")
-
-
-def _first_answering(addresses: list[tuple[str, int]], seconds: float) -> tuple[str, int] | None:
+def _first_answering(addresses: list[Address], seconds: float) -> Address | None:
     """The first where a Kafka broker answers. A name that cannot be looked up keeps nobody waiting."""
-    found: list[tuple[str, int]] = []
-    threads = [Thread(target=_ask, args=(address, seconds, found), daemon=True)
-               for address in addresses]
+    found: list[Address] = []
+
+    def ask(address: Address) -> None:
+        with suppress(OSError):
+            probe.api_versions(*address, timeout=seconds)
+            found.append(address)
+
+    threads = [Thread(target=ask, args=(address,), daemon=True) for address in addresses]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(seconds + 1)
     return next((address for address in addresses if address in found), None)
-
-
-def _ask(address: tuple[str, int], seconds: float, found: list[tuple[str, int]]) -> None:
-    try:
-        probe.api_versions(*address, timeout=seconds)
-        found.append(address)
-    except OSError:
-        pass
 
 
 # the world
@@ -195,10 +188,9 @@ def _start_virtual(version: str) -> Choice:
     except BaseException:
         world.close()
         raise
-    choice.server, choice.suffix, choice.check_thread = server, "virtual", world.check
-    choice.leave = world.close
     elsewhere = "`make lab` on a computer" if IN_PAGE else "start_lab(world='sockets')"
-    choice.sentence = (f"Live broker: the embedded one, with the rules of Kafka {version}. It runs in a "
-                       "virtual world, together with the real client: one thread, in memory, with a clock "
-                       f"that doesn't wait. For sockets and real time: {elsewhere}.")
-    return choice
+    sentence = (f"Live broker: the embedded one, with the rules of Kafka {version}. It runs in a "
+                "virtual world, together with the real client: one thread, in memory, with a clock "
+                f"that doesn't wait. For sockets and real time: {elsewhere}.")
+    return replace(choice, sentence=sentence, server=server, suffix="virtual", check_thread=world.check,
+                   leave=world.close)

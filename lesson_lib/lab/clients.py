@@ -16,6 +16,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 from kafka import KafkaConsumer, KafkaProducer
@@ -24,6 +25,7 @@ from kafka.structs import TopicPartition
 
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.errors import LessonError
+from lesson_lib.history import Event, Kind
 from lesson_lib.history.event import outcome_of
 from lesson_lib.proxy.recording import Recording, as_text
 
@@ -117,25 +119,28 @@ class LabProducer(KafkaProducer):
         except KafkaTimeoutError:
             self._check()
             raise
-        sent = (recording, stamp, (as_text(_bytes(value)),))
+        data = value if value is None or isinstance(value, bytes) else str(value).encode()
+        sent = recording, stamp, (as_text(data),)
         inner.add_callback(lambda meta: self._tell(*sent, meta.topic_partition, offset=meta.offset))
-        inner.add_errback(lambda error: self._tell(*sent, _partition_of(inner, topic), error))
+        inner.add_errback(lambda error: self._tell(*sent, inner._produce_future.topic_partition, error))
         patience = PATIENCE_SECONDS + self.config["delivery_timeout_ms"] / 1000
         return LabFuture(inner, stamp, self._check, patience)
 
     def _tell(self, recording: Recording, stamp: int, values: tuple[str, ...], where: TopicPartition,
-              error: Exception | None = None, offset: int | None = None) -> None:
+              error: Exception | None = None, offset: int = -1) -> None:
         if self.killed:
             return
-        if error is None:
-            unanswered = self.config["acks"] == 0
-            recording.report(self.client_id, where.topic, where.partition, stamp, "ok",
-                             None if unanswered or offset < 0 else offset,
-                             note="no answer was asked for" if unanswered else "", values=values)
-        else:
+        told = Event(0, Kind.REPORT, "ok", values=values, topic=where.topic,
+                     partition=where.partition or 0)  # None where the topic's leader was never found
+        if error:
             code = broker_error(error)
-            recording.report(self.client_id, where.topic, where.partition, stamp, outcome_of(code), None,
-                             code or ErrorCode.NONE, type(error).__name__, values)
+            told = replace(told, what=outcome_of(code), error=code or ErrorCode.NONE,
+                           note=type(error).__name__)
+        elif self.config["acks"] == 0:
+            told = replace(told, note="no answer was asked for")
+        elif offset >= 0:
+            told = replace(told, offset=offset)
+        recording.report(self.client_id, stamp, told)
 
     def _check(self) -> None:
         if self.killed:
@@ -239,15 +244,6 @@ def broker_error(error: Exception) -> ErrorCode | None:
     return None
 
 
-def _bytes(value: Any) -> bytes | None:
-    return value if value is None or isinstance(value, bytes) else str(value).encode()
-
-
-def _partition_of(future: Any, topic: str) -> TopicPartition:
-    where = future._produce_future.topic_partition
-    return where if where.partition is not None else TopicPartition(topic, 0)
-
-
 @contextmanager
 def kept_interrupts(at_once: bool = True) -> Iterator[Callable[[], None]]:
     """KeyboardInterrupt at the end of the block, for one that came in it and did not leave it; what the block
@@ -290,23 +286,21 @@ def kept_interrupts(at_once: bool = True) -> Iterator[Callable[[], None]]:
 
 
 class ClientLog(logging.Handler):
-    """Collects what the logger `kafka` says at `level` and above."""
+    """Collects what the logger `kafka` says at `level` and above, in the place of the handlers that would
+    write it into the cell.
+    """
 
     def __init__(self, level: int = logging.INFO) -> None:
         super().__init__(level)
         self.lines: deque[str] = deque(maxlen=MOST_LOG_LINES)
         self._logger = logging.getLogger("kafka")
         self._before = (self._logger.propagate, self._logger.level)
+        self._logger.propagate = False
+        self._logger.setLevel(level)
+        self._logger.addHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:
         self.lines.append(f"{record.levelname:<7} {record.name}: {record.getMessage()}")
-
-    def open(self) -> None:
-        """Take over from the handlers that would write into the cell."""
-        self._before = (self._logger.propagate, self._logger.level)
-        self._logger.propagate = False
-        self._logger.setLevel(self.level)
-        self._logger.addHandler(self)
 
     @contextmanager
     def silence(self) -> Iterator[None]:

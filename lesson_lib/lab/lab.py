@@ -21,7 +21,7 @@ from kafka.errors import KafkaConfigurationError, KafkaError
 from lesson_lib.broker.embedded import EmbeddedBroker
 from lesson_lib.core.producer_state import TopicPartition
 from lesson_lib.errors import LessonError, acks_of, count_of, explains_arguments, values_of
-from lesson_lib.faults import FaultScript, Script, parse_script
+from lesson_lib.faults import Script, parse_script
 from lesson_lib.history import History, Kind, LogCell, Settings
 from lesson_lib.history.link import noted
 from lesson_lib.lab.as_history import Logs, as_history, read_topic, settled
@@ -84,19 +84,16 @@ class Lab:
         self.topics = Topics(choice.text, choice.suffix, choice.embedded is not None)
         self._producers: weakref.WeakValueDictionary[str, LabProducer] = weakref.WeakValueDictionary()
         self._others: list[LabConsumer | KafkaAdminClient] = []
-        self._stamps, self._numbers, self._log = Stamps(), itertools.count(1), ClientLog()
-        self._start()
-
-    def _start(self) -> None:
+        self._stamps, self._numbers = Stamps(), itertools.count(1)
         try:
             self.proxy.start()
         except BaseException:
             self._stop_broker()
             raise
         self.proxy.on_kill = self._kill
-        self._log.open()
+        self._log = ClientLog()
         atexit.register(self.stop)
-        if self.choice.embedded is None:
+        if choice.embedded is None:
             self.topics.delete_leftovers()
 
     @property
@@ -130,34 +127,26 @@ class Lab:
         parts = in_parts(values_of(values_or_count), count_of("records_per_batch", records_per_batch),
                          count_of("partitions", partitions))
         options = producer_options(settings, records_per_batch, delivery_timeout_ms, request_timeout_ms)
-        recording = self._recording_for_run(script, settings, bool(resend or transaction))
+        self.check()
+        # kafka-python with idempotence keeps one batch of a partition unanswered, whatever it is told
+        recording = self.proxy.record(Recording(script, set(), 1 if resend or transaction else in_flight,
+                                                idempotence, settings.acks != "0"))
+        start = partial(self._producer_for_run, recording, options)
         try:
             with self._asking():
                 topic = self.topics.make(RUN_TOPIC, partitions)
-                # a transactional id that no other run has
-                mine = options | {"transactional_id": topic} if transaction else options
-                start = partial(self._producer_for_run, recording, mine)
-                seconds = delivery_timeout_ms / 1000
+                if transaction:
+                    options["transactional_id"] = topic  # which no other run has
                 self._run(LiveTransaction(topic, recording, start, transaction) if transaction else
-                          LiveApplication(topic, recording, start, in_flight, seconds, resend), parts)
+                          LiveApplication(topic, recording, start, delivery_timeout_ms / 1000, resend), parts)
                 recording.check_used()
                 return self._history_of(recording, {topic}, settings)
         except KeyboardInterrupt:
             raise LessonError("The run was interrupted, and everything it had started is closed. "
                               "Run the cell again.") from None
 
-    def _recording_for_run(self, script: FaultScript, settings: Settings, one_by_one: bool) -> Recording:
-        """kafka-python with idempotence keeps one batch of a partition unanswered, whatever it is told.
-
-        `one_by_one`: the application waits for each answer, however many requests the client would take.
-        """
-        self.check()
-        in_flight = 1 if one_by_one else settings.in_flight
-        return self.proxy.record(Recording(script, set(), in_flight, settings.idempotence,
-                                           settings.acks != "0"))
-
     def _producer_for_run(self, recording: Recording, options: dict[str, Any]) -> LabProducer:
-        client_id = self._new_id("run")
+        client_id = f"lab-run-{next(self._numbers)}"
         recording.client_ids.add(client_id)
         return self.producer(client_id=client_id, **options)
 
@@ -180,14 +169,13 @@ class Lab:
 
     def faults(self, script: Script = None) -> None:
         """What goes wrong with the next produce attempts, counted from 1 again; also begins a new history."""
-        before, fresh = self.proxy.recording, Recording(parse_script(script))
-        self.proxy.record(fresh)
-        fresh.adopt_ids(before)
+        before = self.proxy.recording
+        self.proxy.play(script).adopt_ids(before)
 
     def history(self) -> History:
         """Everything since the last `faults(...)`. LessonError when one named an attempt that never was."""
         recording = self.proxy.recording
-        recording.wait_until(lambda: recording.open_attempts == 0, GONE_SECONDS)
+        recording.wait_until_idle(GONE_SECONDS)
         recording.check_used()
         topics = {event.topic for event in recording.events if event.kind == Kind.SEND}
         idempotence = any(event.producer_id > 0 for event in recording.events)
@@ -226,10 +214,8 @@ class Lab:
     def producer(self, **options: Any) -> LabProducer:
         """A KafkaProducer through the fault proxy; `options` are kafka-python's own. The lab closes it."""
         settings = self._settings("producer", options, "transactional_id")
-        with kept_interrupts(at_once=False):
-            producer = self._open(lambda: LabProducer(self._recording, self.check, self._stamps, **settings))
-            self._producers[producer.client_id] = producer
-        return producer
+        return self._open(lambda: LabProducer(lambda: self.proxy.recording, self.check, self._stamps,
+                                              **settings))
 
     def starts(self, **options: Any) -> str:
         """Whether a producer starts with these options, in a sentence: idempotence on, off, or why not."""
@@ -243,14 +229,12 @@ class Lab:
     def consumer(self, *topics: str, **options: Any) -> LabConsumer:
         """A KafkaConsumer through the fault proxy, from the first record on, until a second brings none."""
         settings = self._settings("consumer", options, "group_id")
-        with kept_interrupts(at_once=False):
-            return self._keep(self._open(lambda: LabConsumer(self.look, *topics, **settings)))
+        return self._open(lambda: LabConsumer(self.look, *topics, **settings))
 
     def admin(self, **options: Any) -> KafkaAdminClient:
         """A KafkaAdminClient through the fault proxy."""
         settings = self._settings("admin", ADMIN_OPTIONS | options)
-        with kept_interrupts(at_once=False):
-            return self._keep(self._open(lambda: KafkaAdminClient(**settings)))
+        return self._open(lambda: KafkaAdminClient(**settings))
 
     def client_log(self) -> str:
         """What kafka-python's clients have logged, oldest first."""
@@ -262,15 +246,10 @@ class Lab:
         with self._log.silence(), self.topics.for_a_while():
             yield
 
-    def _recording(self) -> Recording:
-        return self.proxy.recording
-
-    def _new_id(self, what: str) -> str:
-        return f"lab-{what}-{next(self._numbers)}"
-
     def _settings(self, what: str, options: dict[str, Any], private: str = "") -> dict[str, Any]:
         """kafka-python's options with ours; the name under `private` gets the learner's suffix."""
-        settings = {"client_id": self._new_id(what), "bootstrap_servers": self.address, **options}
+        settings = {"client_id": f"lab-{what}-{next(self._numbers)}", "bootstrap_servers": self.address,
+                    **options}
         acks = settings.get("acks", "all")
         if isinstance(acks, str) and acks != "all":  # kafka-python takes it, and nothing arrives
             raise LessonError(f"acks is a number, 0 or 1, or the text 'all'; you gave the text {acks!r}.")
@@ -281,7 +260,8 @@ class Lab:
     def _open(self, make: Callable[[], Client]) -> Client:
         self.check()
         try:
-            return make()
+            with kept_interrupts(at_once=False):
+                return self._keep(make())
         except KafkaConfigurationError as error:
             raise LessonError(f"kafka-python refuses these settings: {_text(error)}.") from None
         except (ValueError, TypeError, AssertionError) as error:
@@ -292,9 +272,12 @@ class Lab:
                               "check whether it's still running.") from None
 
     def _keep(self, client: Client) -> Client:
-        self._others.append(client)
-        if len(self._others) > MOST_OPEN:
-            _close(self._others.pop(0))
+        if isinstance(client, LabProducer):
+            self._producers[client.client_id] = client
+        else:
+            self._others.append(client)
+            if len(self._others) > MOST_OPEN:
+                _close(self._others.pop(0))
         return client
 
     def _kill(self, client_id: str) -> None:
@@ -303,8 +286,8 @@ class Lab:
 
     def _close_producers(self, client_ids: Iterable[str], seconds: float) -> None:
         """What is unfinished after so many seconds is given up."""
-        for producer in [self._producers.get(client_id) for client_id in client_ids]:
-            if producer is not None:
+        for client_id in client_ids:
+            if producer := self._producers.get(client_id):
                 producer.close(seconds)
 
     # life

@@ -17,13 +17,21 @@ from kafka.errors import IllegalStateError, KafkaError, KafkaTimeoutError
 from lesson_lib.errors import LessonError
 from lesson_lib.history import Event, Kind, Settings
 from lesson_lib.lab.as_history import NEVER_TOLD
-from lesson_lib.lab.clients import LabProducer
+from lesson_lib.lab.clients import LabFuture, LabProducer
 from lesson_lib.proxy.recording import Recording
 
 TICK, IDLE_SECONDS, GRACE_SECONDS = 0.02, 5.0, 1.5
 ENDS = {"commit": "committed", "abort": "aborted"}
 TROUBLE = (KafkaError, LessonError)  # the second: a wait that nobody ends, or a producer that was killed
 Part = tuple[tuple[str, ...], int]  # the values of one batch, and its partition
+
+
+def send_batch(producer: LabProducer, topic: str, part: Part) -> LabFuture:
+    """Hand over these values as one batch; the future of the first."""
+    values, partition = part
+    futures = [producer.send(topic, value.encode(), partition=partition) for value in values]
+    producer.seal(topic, partition)
+    return futures[0]
 
 
 @dataclass(eq=False)
@@ -44,7 +52,6 @@ class LiveApplication:
     topic: str
     recording: Recording
     new_producer: Callable[[], LabProducer]
-    in_flight: int
     timeout_seconds: float
     resend: bool = False
     started: int = 0
@@ -62,26 +69,21 @@ class LiveApplication:
                 self._restart(todo, sent)
             elif self.resend:
                 todo.extendleft(s.part for s in reversed(sent) if s.error is not None)
-        self.recording.wait_until(lambda: self.recording.open_attempts == 0, IDLE_SECONDS)
+        self.recording.wait_until_idle(IDLE_SECONDS)
         self._never_told(todo)
 
     def _start(self) -> None:
         self.started += 1
-        self.producer = self.new_producer()
-        self._stuck = False
+        self._stuck, self.producer = False, self.new_producer()
         if (self.recording.in_flight or 0) > 1:
-            self._let_metadata_age()
-
-    def _let_metadata_age(self) -> None:
-        """Wait until the client may ask for Metadata again. After error 6 it then asks at once, ahead of the
-        batch that it sends again; else it's a race for the last slot.
-        """
-        self.producer.partitions_for(self.topic)
-        time.sleep(self.producer.config["retry_backoff_ms"] / 1000)
+            # Until the client may ask for Metadata again. After error 6 it then asks at once, ahead of the
+            # batch that it sends again; else it's a race for the last slot.
+            self.producer.partitions_for(self.topic)
+            time.sleep(self.producer.config["retry_backoff_ms"] / 1000)
 
     def _restart(self, todo: deque[Part], sent: list[Sent]) -> None:
         """The process is gone; a new one starts."""
-        self.recording.wait_until(lambda: self.recording.open_attempts == 0, IDLE_SECONDS)
+        self.recording.wait_until_idle(IDLE_SECONDS)
         if self.resend:
             todo.extendleft(s.part for s in reversed(sent) if not s.done)
         self.recording.killed = False
@@ -92,7 +94,7 @@ class LiveApplication:
 
     def _send(self, todo: deque[Part]) -> list[Sent]:
         """The next batch, or where nothing is waited for all of them."""
-        one_by_one = self.resend or (self.in_flight == 1 and self.recording.asks_for_answers)
+        one_by_one = self.resend or (self.recording.in_flight == 1 and self.recording.asks_for_answers)
         parts = [todo.popleft() for _ in range(1 if one_by_one else len(todo))]
         self.recording.hand_over(partition for _, partition in parts)
         sent = []
@@ -105,13 +107,11 @@ class LiveApplication:
         return sent
 
     def _send_one(self, part: Part) -> Sent:
-        values, partition = part
-        futures = [self.producer.send(self.topic, value.encode(), partition=partition) for value in values]
-        self.producer.seal(self.topic, partition)
-        sent = Sent(part, self.producer.client_id, futures[0].timestamp)
+        future = send_batch(self.producer, self.topic, part)
+        sent = Sent(part, self.producer.client_id, future.timestamp)
         self.handed_over.append(sent)
-        futures[0].add_callback(lambda _: self._answered(sent, None))
-        futures[0].add_errback(lambda error: self._answered(sent, error))
+        future.add_callback(lambda _: self._answered(sent, None))
+        future.add_errback(lambda error: self._answered(sent, error))
         return sent
 
     def _answered(self, sent: Sent, error: Exception | None) -> None:
@@ -136,9 +136,8 @@ class LiveApplication:
 
     def _look_whether_stuck(self, sent: Sent) -> None:
         """Once a retried batch expires, kafka-python drops its id, asks for no other, and sends no more."""
-        retried = any(e.kind == Kind.SEND and e.try_no > 1 for e in self.recording.events)
         expired = isinstance(sent.error, KafkaTimeoutError) and self.producer.config["enable_idempotence"]
-        if expired and retried:
+        if expired and any(e.kind == Kind.SEND and e.try_no > 1 for e in self.recording.events):
             self._stuck = True
             self.recording.note(Event(0, Kind.PRODUCER, "stuck", self.recording.lane(self.producer.client_id),
                                       note="it dropped its id and never asks for a new one"))
@@ -150,8 +149,9 @@ class LiveApplication:
         for sent in self.handed_over:
             if not sent.done:
                 values, partition = sent.part
-                self.recording.report(sent.client_id, self.topic, partition, sent.timestamp, "unknown",
-                                      note=NEVER_TOLD, values=values)
+                self.recording.report(sent.client_id, sent.timestamp, Event(
+                    0, Kind.REPORT, "unknown", values=values, topic=self.topic, partition=partition,
+                    note=NEVER_TOLD))
 
 
 @dataclass
@@ -174,26 +174,20 @@ class LiveTransaction:
         try:
             producer.init_transactions()
             producer.begin_transaction()
-            for values, partition in parts:
-                self._send(producer, values, partition)
+            for part in parts:
+                self.recording.hand_over([part[1]])
+                send_batch(producer, self.topic, part).get()
             self._finish(producer, self.end)
         except TROUBLE as error:
-            self._give_up(producer, error)
-        self.recording.wait_until(lambda: self.recording.open_attempts == 0, IDLE_SECONDS)
-
-    def _send(self, producer: LabProducer, values: tuple[str, ...], partition: int) -> None:
-        self.recording.hand_over([partition])
-        futures = [producer.send(self.topic, value.encode(), partition=partition) for value in values]
-        producer.seal(self.topic, partition)
-        futures[0].get()
+            if not self.recording.killed:  # then nobody is left to give up
+                self._give_up(producer, error)
+        self.recording.wait_until_idle(IDLE_SECONDS)
 
     def _finish(self, producer: LabProducer, end: str) -> None:
         producer.commit_transaction() if end == "commit" else producer.abort_transaction()
         self._learns(producer, ENDS[end])
 
     def _give_up(self, producer: LabProducer, why: Exception) -> None:
-        if self.recording.killed:  # then nobody is left to give up
-            return
         self._learns(producer, "failed", type(why).__name__)
         try:
             self._finish(producer, "abort")

@@ -206,20 +206,15 @@ class BatchSent:
         return self.event.topic, self.event.partition
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What the application was told about the record of this timestamp, once `after` events were written."""
+class Report(NamedTuple):
+    """What the application was told about the record of this timestamp (ms), once `after` events were
+    written.
+    """
 
     client_id: str
-    topic: str
-    partition: int
     timestamp: int
-    what: str
-    offset: int | None
-    error: ErrorCode
-    note: str
+    told: Event
     after: int
-    values: tuple[str, ...] = ()
 
 
 @dataclass
@@ -279,6 +274,10 @@ class Recording:
         """Wait for something that events change; False when the time is over."""
         with self.changed:
             return self.changed.wait_for(condition, seconds)
+
+    def wait_until_idle(self, seconds: float) -> bool:
+        """Wait until nothing that was sent is on its way any more; False when the time is over."""
+        return self.wait_until(lambda: self.open_attempts == 0, seconds)
 
     def window_full(self, others: int = 0) -> bool:
         """Whether the client has sent all it can before it sees another answer; True where nobody knows.
@@ -375,14 +374,11 @@ class Recording:
             sent.settled = True
             self.changed.notify_all()
 
-    def report(self, client_id: str, topic: str, partition: int, timestamp: int, what: str,
-               offset: int | None = None, error: ErrorCode = ErrorCode.NONE, note: str = "",
-               values: tuple[str, ...] = ()) -> None:
-        """The application was told about a record."""
+    def report(self, client_id: str, timestamp: int, told: Event) -> None:
+        """The application was told about the record of this timestamp (ms)."""
         with self.changed:
             if self.wants(client_id):
-                self.reports.append(Report(client_id, topic, partition, timestamp, what, offset, error, note,
-                                           len(self.events), values))
+                self.reports.append(Report(client_id, timestamp, told, len(self.events)))
             self.changed.notify_all()
 
     # who a producer is
