@@ -80,7 +80,7 @@ class Option:
         return self.against if isinstance(self.against, str) else self.against(*runs)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Question:
     """Something to decide by letter.
 
@@ -115,6 +115,12 @@ class Question:
     def runs(self) -> tuple[History, ...]:
         """The run(s) that the question is about, made again."""
         return tuple(s.run() for s in (self.scenario, self.control) if s is not None)
+
+
+def ask(kind: Kind, item_id: str, text: str, *options: Option, because: str, run: Scenario | None = None,
+        control: Scenario | None = None, live: bool = False) -> Question:
+    """Write a question down; `because` is its explanation, `run` its scenario."""
+    return Question(item_id, kind, text, options, because, run, control, live)
 
 
 class Item(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 from lesson_lib.history import History, Kind
 
@@ -17,6 +18,11 @@ def log_is(*runs: History) -> str:
     return f"the log holds {log_words(runs[0])}."
 
 
+def holds(*values: str) -> Callable[[History], bool]:
+    """The claim that the log holds exactly these values, in this order."""
+    return lambda run: run.values() == list(values)
+
+
 def copies(run: History, value: str) -> int:
     """How often a value lies in the log."""
     return Counter(run.values())[value]
@@ -28,6 +34,11 @@ def told_words(run: History) -> str:
     told = {word: [f"`{names.get(batch, batch)}`" for batch, what in run.told.items() if what == word]
             for word in run.told.values()}
     return "; ".join(f"{word} for {', '.join(values)}" for word, values in told.items())
+
+
+def told_is(run: History) -> str:
+    """What contradicts a wrong idea of what the application was told."""
+    return f"the application was told {told_words(run)}."
 
 
 def offsets_told(run: History) -> list[int | None]:
@@ -46,9 +57,19 @@ def requests(run: History) -> int:
     return len(run.attempts)
 
 
+def told(run: History) -> list[tuple[str, str]]:
+    """What the application was told, in order: word and exception."""
+    return [(e.what, e.note) for e in run.reports]
+
+
 def all_ok(run: History) -> bool:
     """Whether the application was told ok for everything."""
     return set(run.told.values()) == {"ok"}
+
+
+def sequences(run: History) -> list[int]:
+    """The sequence that each request carried."""
+    return [a.send.base_sequence for a in run.attempts]
 
 
 def verdicts(run: History) -> list[str]:
@@ -75,6 +96,11 @@ def cells_words(run: History, partition: int = 0) -> str:
 def read(run: History, lane: str = "consumer") -> list[str]:
     """What a consumer's application was handed."""
     return [value for e in run.of(Kind.READ) if e.lane == lane for value in e.values]
+
+
+def results(run: History) -> list[str]:
+    """What the reader of a pipeline's output received."""
+    return read(run, "reader")
 
 
 def ids(run: History) -> set[int]:

@@ -9,12 +9,13 @@ is decided by a run, as everywhere; where a client decides, by what lesson 4 mea
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 from lesson_lib.history import History
-from lesson_lib.teach.content import Option, Question, Scenario, scenario
+from lesson_lib.teach.content import Option, Question, ask, scenario
 from lesson_lib.teach.lessons.lesson_04 import decision
-from lesson_lib.teach.readings import all_ok, copies, read, verdicts
+from lesson_lib.teach.readings import all_ok, copies, read, results, verdicts
 from lesson_lib.teach.scenarios import forged, pipeline, story
 
 FORMS = ("before", "after")
@@ -37,11 +38,8 @@ def concept(name: str, belief: str, so: str, before: Question, after: Question) 
     return Concept(name, belief, so, *named)
 
 
-def ask(text: str, *options: Option, run: Scenario | None = None,
-        control: Scenario | None = None) -> Question:
-    """One question; `run` and `control` decide it."""
-    return Question(id="", kind="choice", text=text, options=options, explanation="", scenario=run,
-                    control=control)
+# Id and explanation come from its concept.
+asked = partial(ask, "choice", "", because="")
 
 
 def last(run: History) -> str:
@@ -52,11 +50,6 @@ def last(run: History) -> str:
 def stored(run: History) -> list[int]:
     """The numbers of the batches in the log, in its order."""
     return [attempt.send.base_sequence for attempt in run.attempts if attempt.verdict == "stored"]
-
-
-def results(run: History) -> list[str]:
-    """What the output of a pipeline holds for its reader."""
-    return read(run, "reader")
 
 
 NEVER_A_COPY = "a retry never makes a copy"
@@ -84,7 +77,7 @@ CONCEPTS = (
         "retry", NEVER_A_COPY,
         "Without idempotence nothing in a request says that it's a second try. If only the answer was lost, "
         "the broker stores the record again.",
-        before=ask(
+        before=asked(
             "A producer without idempotence sends the record `pay`. The broker stores it, but its answer "
             "gets lost on the way back. So the client library sends `pay` again. How often is `pay` in the "
             "log?",
@@ -92,7 +85,7 @@ CONCEPTS = (
             Option("Not at all.", lambda run: copies(run, "pay") == 0, NO_ACK),
             Option("Twice.", lambda run: copies(run, "pay") == 2),
             run=scenario(("pay",), faults={1: "lose ack"}, idempotence=False)),
-        after=ask(
+        after=asked(
             "Idempotence is off. A gateway sends the readings `t1`, `t2` and `t3`, one after the other. The "
             "broker's answer to `t2` gets lost, the client library tries again, and that answer gets lost "
             "too. The third try is answered. What does the log hold?",
@@ -104,14 +97,14 @@ CONCEPTS = (
         "highest", NUMBERS_BELOW,
         "For each producer and partition, the broker remembers the last five batches. It answers a repeat "
         "of those with an ok. A repeat of anything older gets an error.",
-        before=ask(
+        before=asked(
             f"{NUMBERED} The broker has stored the numbers 0 to 7. Now the batch with number 0 reaches it "
             "once more. What does the broker do with it?",
             Option("It stores it again.", lambda run: last(run) == "stored", "what is forgotten is new"),
             Option("It stores nothing and answers with an error.", lambda run: last(run) == "refused"),
             Option("It stores nothing and answers ok.", lambda run: last(run) == "duplicate", NUMBERS_BELOW),
             run=forged(*((7, 0, number) for number in range(8)), (7, 0, 0))),
-        after=ask(
+        after=asked(
             f"{NUMBERED} A warehouse's numbers 0 to 19 are in the log. A proxy had held up a second copy of "
             "the batch with number 3, and delivers it only now. What happens?",
             Option("The broker answers ok, and the log stays as it is.",
@@ -124,7 +117,7 @@ CONCEPTS = (
     concept(
         "content", BY_CONTENT,
         "The broker never compares content. Every call of `send` makes a record of its own.",
-        before=ask(
+        before=asked(
             "Two guests order the same, so the application calls `send(\"latte\")` twice. Its producer is "
             "idempotent, and nothing goes wrong. What comes of it?",
             Option("`latte` is in the log twice.", lambda run: copies(run, "latte") == 2),
@@ -133,7 +126,7 @@ CONCEPTS = (
             Option("`latte` is in the log once, and the second call gets an error.",
                    lambda run: copies(run, "latte") == 1 and not all_ok(run), IS_AN_ERROR),
             run=scenario(("latte", "latte"))),
-        after=ask(
+        after=asked(
             "A thermometer reports `21.5` three times in a row, each time with a call of `send`. Its "
             "producer is idempotent, and the network is fine. What comes of it?",
             Option("One `21.5` in the log, and an error for each of the other two calls.",
@@ -146,7 +139,7 @@ CONCEPTS = (
         "process", KEEPS_ITS_ID,
         "Without a `transactional_id`, every start of a producer gets a new producer id. To the broker, a "
         "restarted process is a stranger.",
-        before=ask(
+        before=asked(
             "A producer is idempotent. Its process dies right after it sent `order`, and the broker stores "
             "`order`. The application starts again, doesn't know that, and sends `order` once more. What "
             "does the log hold?",
@@ -156,7 +149,7 @@ CONCEPTS = (
                    lambda run: run.values() == ["order"] and not all_ok(run), IS_AN_ERROR),
             Option("`order` twice.", lambda run: copies(run, "order") == 2),
             run=scenario(("order",), faults={1: "kill producer"}, resend=True)),
-        after=ask(
+        after=asked(
             "A pod sends the invoices `i1`, `i2` and `i3`, one after the other, with an idempotent producer. "
             "Kubernetes kills the pod right after the request with `i2` has left, which the broker stores. "
             "The new pod has no answer for `i2`, so it goes on with `i2`. What does the log hold?",
@@ -168,7 +161,7 @@ CONCEPTS = (
     concept(  # `close()` sends nothing about the producer (lesson 5), so no run has anything in its place
         "close", CLOSE_FENCES,
         "`close()` tells the broker nothing about the producer. It only waits for what is still on its way.",
-        before=ask(
+        before=asked(
             "A job with an idempotent producer sends `bill`, and a proxy holds the request up. The job calls "
             "`close()`, which soon gives up waiting, and the job ends. Then the proxy passes the request on "
             "to the broker. What does the broker do with it?",
@@ -178,7 +171,7 @@ CONCEPTS = (
             Option("It refuses it, because the job is no longer connected.",
                    lambda run: last(run) == "refused", "a producer lives as long as its connection"),
             run=forged((7, 0, 0))),
-        after=ask(
+        after=asked(
             "In a deployment, version 1 of a service calls `close()` and ends, and version 2 starts. Both "
             "have an idempotent producer. A record of version 1 that was held up in the network reaches the "
             "broker only now, for the first time. What happens to it?",
@@ -192,7 +185,7 @@ CONCEPTS = (
         "consumer", CLEAN_READING,
         "A consumer that crashes between handling a record and committing its offset gets the record again. "
         "No setting of the producer changes that.",
-        before=ask(
+        before=asked(
             "An idempotent producer has written `m0` to `m3`, each once. A consumer handles `m1`. Before it "
             "commits its offset, that is, before it notes how far it has read, it crashes. It starts again. "
             "How often does its application handle `m1`?",
@@ -203,7 +196,7 @@ CONCEPTS = (
             Option("Once, because reading a record moves the offset on.",
                    lambda run: read(run).count("m1") == 1, "reading moves the committed offset"),
             run=scenario(4, consumer={"commit": "after", "crash_at": 2})),
-        after=ask(
+        after=asked(
             "Each order is in a topic once, from an idempotent producer. A mail service takes an order, "
             "sends a mail, commits its offset and takes the next. Its process dies after the mail for `o3` "
             "and before the commit, and starts again. How many mails go out for `o3`?",
@@ -217,7 +210,7 @@ CONCEPTS = (
         "timeout", NOT_STORED,
         "If the request gets lost, no answer comes. If only the answer gets lost, none comes either. The "
         "timeout is the same.",
-        before=ask(
+        before=asked(
             "A producer has sent a record, and no answer comes from the broker. In the end the application "
             "gets a timeout for it. Is the record in the log?",
             Option("No.", lambda a, b: not a.values() and not b.values(), NOT_STORED),
@@ -225,7 +218,7 @@ CONCEPTS = (
             Option("It may be there or not.", lambda a, b: bool(a.values()) != bool(b.values())),
             run=scenario(1, faults={1: "lose ack"}, retries=0, idempotence=False),
             control=scenario(1, faults={1: "lose request"}, retries=0, idempotence=False)),
-        after=ask(
+        after=asked(
             "For two minutes an idempotent producer has sent `debit` again and again, and no answer came. "
             "Then the application gets a timeout. What can it say about the log?",
             Option("Nothing: `debit` may be in it or not.",
@@ -239,7 +232,7 @@ CONCEPTS = (
         "partitions", TOGETHER,
         "Every partition has a log and numbers of its own. Only a transaction makes writes to several "
         "partitions count together.",
-        before=ask(
+        before=asked(
             "An idempotent producer moves money with two records: `debit` to partition 0, then `credit` to "
             "partition 1. The broker answers the first, and the process dies before it sends the second. "
             "What do the two logs hold?",
@@ -249,7 +242,7 @@ CONCEPTS = (
             Option("`debit` alone.", lambda run: run.values(0) == ["debit"] and not run.values(1)),
             run=story("bank = kafka.producer()", 'bank.send("debit", partition=0)', "bank.kill()",
                       partitions=2)),
-        after=ask(
+        after=asked(
             "A booking is three records on three partitions: `seat`, `meal` and `bill`. An idempotent "
             "producer has sent the first two, and the broker has answered. Then the machine loses power. "
             "What do the three logs hold?",
@@ -264,7 +257,7 @@ CONCEPTS = (
         "abort", ABORT_DELETES,
         "An abort takes nothing out of the log. The consumer leaves aborted records out, and only if it "
         "reads with `read_committed`, which isn't the default of Java's client.",
-        before=ask(
+        before=asked(
             f"{TRANSACTION} A producer sends `x` in a transaction, and then aborts it. Later a Java consumer "
             "with default settings reads the partition from its beginning. What does it receive?",
             Option("Nothing: `x` is no longer in the log.", lambda run: "x" not in run.values(),
@@ -274,7 +267,7 @@ CONCEPTS = (
                    lambda run: bool(run.values()) and not read(run), LEFT_OUT),
             run=story('shop = kafka.producer("shop")', "shop.begin()", 'shop.send("x")', "shop.abort()",
                       "kafka.consumer().poll()")),
-        after=ask(
+        after=asked(
             f"{TRANSACTION} A producer writes `seat-12` and `seat-13` in a transaction, and aborts it. Then "
             "somebody reads the topic from its beginning, with Java's consumer and no settings. What do they "
             "see?",
@@ -288,14 +281,14 @@ CONCEPTS = (
         "default", ON_EVERYWHERE,
         "Where idempotence is on by default, another setting can switch it off without an error. And some "
         "clients have it off by default.",
-        before=ask(
+        before=asked(
             "In kafka-python 3, idempotence is on by default. A program creates its producer with one "
             "setting, `acks=1`. Is that producer idempotent?",
             Option("No, and it raises nothing.", lambda: decision({"acks": 1}) == "off"),
             Option("Yes.", lambda: decision({"acks": 1}) == "on", ON_EVERYWHERE),
             Option("There is no producer: it raises an error when it starts.",
                    lambda: decision({"acks": 1}) == "refused", "a conflict is always an error")),
-        after=ask(
+        after=asked(
             "Somebody wants to retry in their own code, so they create a producer of kafka-python 3 with "
             "`retries=0` and nothing else. Idempotence is on by default in this client. What about this "
             "producer?",
@@ -308,14 +301,14 @@ CONCEPTS = (
         "order", SORTS,
         "The broker keeps nothing back. It refuses a batch that comes too early, and the producer has to "
         "send that batch again.",
-        before=ask(
+        before=asked(
             f"{NUMBERED} The broker has stored 0 and 1. Then 3 arrives, and after it 2. Nothing has been "
             "sent again yet. Which numbers does the log hold?",
             Option("`0 1 2 3`", lambda run: stored(run) == [0, 1, 2, 3], SORTS),
             Option("`0 1 2`", lambda run: stored(run) == [0, 1, 2]),
             Option("`0 1 3 2`", lambda run: stored(run) == [0, 1, 3, 2], "the broker stores what comes"),
             run=forged((7, 0, 0), (7, 0, 1), (7, 0, 3), (7, 0, 2))),
-        after=ask(
+        after=asked(
             f"{NUMBERED} The log holds 0 to 3. On a bad line, 6 arrives next, then 4, then 5. So far the "
             "producer has sent nothing again. Which numbers does the log hold now?",
             Option("`0 1 2 3 6 4 5`", lambda run: stored(run) == [0, 1, 2, 3, 6, 4, 5],
@@ -327,7 +320,7 @@ CONCEPTS = (
         "end", END_TO_END,
         "An idempotent producer covers its own retries. A program that crashes between writing a result and "
         "committing its offset does that step again.",
-        before=ask(
+        before=asked(
             "A program reads `m`, writes the result `M` with an idempotent producer, and commits its offset. "
             "It crashes after `M` is written and before the commit, and starts again. What does the output "
             "topic hold?",
@@ -335,7 +328,7 @@ CONCEPTS = (
             Option("Nothing.", lambda run: not results(run), "the output waits for the commit of the offset"),
             Option("`M M`", lambda run: results(run) == ["M", "M"]),
             run=pipeline("m", transactions=False, crash={1: "send"})),
-        after=ask(
+        after=asked(
             "A converter reads `a`, `b` and `c` from one topic and writes `A`, `B` and `C` to another, with "
             "an idempotent producer. It commits its offset after each record. It crashes once, after writing "
             "`B` and before that commit, and starts again. What does the output topic hold?",
