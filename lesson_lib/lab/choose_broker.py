@@ -15,10 +15,11 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from threading import Thread  # by name: whoever asks a broker is outside of every virtual world
 
+import kafka
+
 from lesson_lib.broker.embedded import EmbeddedBroker
 from lesson_lib.errors import LessonError, version_of
-from lesson_lib.lab import virtual
-from lesson_lib.lab.clients import check_outside
+from lesson_lib.lab.clients import check_outside, open_worlds
 from lesson_lib.lab.compose import compose_address
 from lesson_lib.wire import probe
 from lesson_lib.wire.messages import Address
@@ -27,6 +28,7 @@ from lesson_lib.wire.server import Server, ServerThread
 VARIABLE, WORLD = "KAFKA_BOOTSTRAP_SERVERS", "LESSON_WORLD"
 IN_PAGE, WORLDS = sys.platform == "emscripten", ("sockets", "virtual")
 PATIENCE_SECONDS, COMPOSE_SECONDS = 2.0, 0.5
+KNOWN_CLIENT = "3.0.12"  # the kafka-python on whose inside all of the virtual world leans
 CHANGE = (f"For another broker set {VARIABLE}=host:port, or run `make kafka` in a terminal, "
           "and run this cell again.")
 
@@ -174,16 +176,23 @@ def find_virtual(broker: str | EmbeddedBroker | None, version: str) -> Callable[
         raise LessonError(f"{VARIABLE} names a broker, and a virtual world reaches none: take the variable "
                           f"away with %env {VARIABLE}=, or take start_lab(world='sockets').")
     version_of(version)
-    virtual.check_client()
+    if kafka.__version__ != KNOWN_CLIENT:
+        raise LessonError(f"The virtual world was made for the inside of kafka-python {KNOWN_CLIENT}, and "
+                          f"this is {kafka.__version__}: install kafka-python=={KNOWN_CLIENT}, or use "
+                          "start_lab(world='sockets').")
     return partial(_start_virtual, version)
 
 
 def _start_virtual(version: str) -> Choice:
-    from lesson_lib.lab.virtual import seams  # which leans on the inside of kafka-python
-    from lesson_lib.lab.virtual.connections import HOST
-    world = seams.enter()
+    from lesson_lib.lab.virtual.connections import HOST  # which lean on the inside of kafka-python
+    from lesson_lib.lab.virtual.seams import put_everywhere
+    from lesson_lib.lab.virtual.world import VirtualWorld
+    if open_worlds:
+        raise LessonError("A virtual world is open already; stop its lab first: lab.stop().")
+    world = VirtualWorld()
     server = partial(Server, loop=world, host=HOST)
     try:
+        put_everywhere(world)
         choice = of_embedded(EmbeddedBroker(version, host=HOST, server=server).start())
     except BaseException:
         world.close()

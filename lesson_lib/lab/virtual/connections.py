@@ -1,8 +1,5 @@
 """Connections in memory: sockets for kafka-python with the selector that it waits in, streams for broker and
-proxy.
-
-What one end sends arrives at the other in order, `LATENCY` later. No buffer is ever full, and a connection is
-made or refused at once.
+proxy. What one end sends arrives at the other in order, `LATENCY` later; no buffer is ever full.
 """
 
 from __future__ import annotations
@@ -35,10 +32,8 @@ class End:
     def connect_ex(self, address: Any) -> None:
         host, port = address[:2]
         if host != HOST or port not in self.world.listeners:
-            refused = ConnectionRefusedError("nobody listens" if host == HOST else
-                                             "a virtual world reaches nothing outside of it")
-            refused.errno = errno.ECONNREFUSED  # at which kafka-python looks
-            raise refused
+            raise ConnectionRefusedError(errno.ECONNREFUSED, "nobody listens" if host == HOST else
+                                         "a virtual world reaches nothing outside of it")
         self.other = End(self.world)
         self.other.other = self
         self.world.create_task(self.world.listeners[port](self.other.reader, self.other))
@@ -103,12 +98,6 @@ class End:
     setblocking = setsockopt = shutdown = lambda *_: None
 
 
-class WakeUp(End):
-    """Both ends of the pair by which a selector is woken; what is sent arrives at once."""
-
-    transmit = End.receive
-
-
 async def open_connection(world: VirtualWorld, *address: Any) -> tuple[asyncio.StreamReader, End]:
     """`asyncio.open_connection`."""
     made = End(world, address=address)
@@ -128,9 +117,7 @@ async def start_server(world: VirtualWorld, served: Any, host: str, port: int, *
 class VirtualSelector(selectors.SelectSelector):
     """`selectors.DefaultSelector`."""
 
-    def __init__(self, world: VirtualWorld) -> None:
-        super().__init__()
-        self._world = world
+    world: VirtualWorld
 
     def ready(self) -> list[tuple[selectors.SelectorKey, int]]:
         """What can be read or written now, without waiting."""
@@ -144,11 +131,11 @@ class VirtualSelector(selectors.SelectSelector):
         """
         if (found := self.ready()) or (timeout is not None and timeout <= 0):
             return found
-        thread = self._world.current
+        thread = self.world.current
         if isinstance(thread, VirtualThread):
             if thread.selector is None:
-                thread.selector, thread.until = self, NEVER if timeout is None else self._world.now + timeout
+                thread.selector, thread.until = self, NEVER if timeout is None else self.world.now + timeout
                 return []
-            thread.until = self._world.now
-        self._world.wait(self.ready, timeout)
+            thread.until = self.world.now
+        self.world.wait(self.ready, timeout)
         return self.ready()

@@ -19,7 +19,7 @@ import time
 import uuid
 from collections.abc import Callable
 from functools import partial, partialmethod, wraps
-from operator import attrgetter, lt
+from operator import lt
 from types import ModuleType
 from typing import Any
 
@@ -29,30 +29,14 @@ from kafka.net import selector
 from kafka.producer import kafka as producer_module
 from kafka.producer.sender import Sender
 from kafka.record import default_records
-from kafka.record.default_records import DefaultRecordBatchBuilder
 
-from lesson_lib.errors import LessonError
-from lesson_lib.lab.clients import check_outside, open_worlds
+from lesson_lib.lab.clients import check_outside
 from lesson_lib.lab.virtual import connections
-from lesson_lib.lab.virtual.world import EPOCH, VirtualCondition, VirtualEvent, VirtualThread, VirtualWorld
+from lesson_lib.lab.virtual.world import EPOCH, VirtualThread, VirtualWorld
 
 WAITING_ROOMS = ("kafka.", "lesson_lib.lab.", "lesson_lib.proxy.", "lesson_lib.broker.", "lesson_lib.wire.")
 PRODUCER_WAITS = ("send", "partitions_for", "init_transactions", "send_offsets_to_transaction",
                   "commit_transaction", "abort_transaction")
-RANDOM = ("choice", "shuffle", "uniform")  # what kafka-python asks of it
-
-
-def enter() -> VirtualWorld:
-    """Open a virtual world. LessonError where one is open."""
-    if open_worlds:
-        raise LessonError("A virtual world is open already; stop its lab first: lab.stop().")
-    world = VirtualWorld()
-    try:
-        put_everywhere(world)
-    except BaseException:
-        world.close()
-        raise
-    return world
 
 
 def stand_ins(world: VirtualWorld) -> dict[ModuleType, dict[str, Callable[..., Any]]]:
@@ -61,23 +45,27 @@ def stand_ins(world: VirtualWorld) -> dict[ModuleType, dict[str, Callable[..., A
         time: {"monotonic": world.time, "time": lambda: EPOCH + world.now,
                "time_ns": lambda: int((EPOCH + world.now) * 1e9),
                "sleep": partial(world.wait, lambda: False)},
-        threading: {"Thread": in_world(world, VirtualThread), "Event": in_world(world, VirtualEvent),
-                    "Lock": threading.RLock, "Condition": in_world(world, VirtualCondition),
+        threading: {"Thread": like(VirtualThread, world=world), "Lock": threading.RLock,
+                    "Event": like(threading.Event, wait=lambda event, timeout=None:
+                                  world.wait(event.is_set, timeout)),
+                    "Condition": like(threading.Condition, wait_for=lambda _, predicate, timeout=None:
+                                      world.wait(predicate, timeout)),
                     "current_thread": lambda: world.current or threading.current_thread(),
                     "enumerate": lambda: list(world.threads)},
         socket: {"socket": lambda *_: connections.End(world),
-                 "socketpair": lambda: [connections.WakeUp(world)] * 2,
+                 # by which a selector is woken, at once
+                 "socketpair": lambda: [like(connections.End, transmit=connections.End.receive)(world)] * 2,
                  "create_connection": lambda address, wait: connections.End(world, wait, address),
                  "getaddrinfo": lambda *address: [(socket.AF_INET, socket.SOCK_STREAM, 6, "", address[:2])]},
         asyncio: {"open_connection": partial(connections.open_connection, world),
                   "start_server": partial(connections.start_server, world)},
-        random: {name: getattr(world.random, name) for name in RANDOM},
+        random: {name: getattr(world.random, name) for name in ("choice", "shuffle", "uniform")},
         uuid: {"uuid4": lambda: uuid.UUID(int=world.random.getrandbits(128), version=4)}}
 
 
-def in_world(world: VirtualWorld, *kinds: type[Any]) -> type[Any]:
-    """Those of a kind that are in this world."""
-    return type(kinds[-1].__name__, kinds, {"world": world})
+def like(*kinds: type[Any], **members: Any) -> type[Any]:
+    """A class like these, with some members of its own."""
+    return type(kinds[-1].__name__, kinds, members)
 
 
 def here(world: VirtualWorld, ours: Callable[..., Any], theirs: Callable[..., Any]) -> Callable[..., Any]:
@@ -97,10 +85,10 @@ def put_everywhere(world: VirtualWorld) -> None:
         for module in waiting:
             for name in [name for name, value in vars(module).items() if value is real]:
                 world.put(module, name, stand_in)
-    choose = here(world, partial(connections.VirtualSelector, world), selectors.DefaultSelector)
+    choose = here(world, like(connections.VirtualSelector, world=world), selectors.DefaultSelector)
     for client in (KafkaProducer, KafkaConsumer, KafkaAdminClient, selector.NetworkSelector):
         world.put(client, "DEFAULT_CONFIG", {**client.DEFAULT_CONFIG, "selector": choose})
-    world.put(producer_module, "Sender", here(world, in_world(world, VirtualThread, Sender), Sender))
+    world.put(producer_module, "Sender", here(world, like(VirtualThread, Sender, world=world), Sender))
     # of two tasks that are due at one moment the older goes first; kafka-python leaves that to chance
     numbers, begin = itertools.count(1), selector.Task.__init__  # one that is older than the world has none
 
@@ -114,20 +102,17 @@ def put_everywhere(world: VirtualWorld) -> None:
     world.put(ClusterMetadata, "partitions_for_broker",
               lambda cluster, broker_id: sorted(drained(cluster, broker_id) or ()))
     # it keeps the clock in a default argument
-    world.put(DefaultRecordBatchBuilder, "append",
-              partialmethod(DefaultRecordBatchBuilder.append, time_time=default_records.time.time))
-    for name in PRODUCER_WAITS:
-        world.put(KafkaProducer, name,
-                  guarded(world, getattr(KafkaProducer, name), attrgetter("_sender._client._net")))
-    world.put(selector.NetworkSelector, "run", guarded(world, selector.NetworkSelector.run, lambda net: net))
+    builder = default_records.DefaultRecordBatchBuilder
+    world.put(builder, "append", partialmethod(builder.append, time_time=default_records.time.time))
+    for home, name in (selector.NetworkSelector, "run"), *((KafkaProducer, wait) for wait in PRODUCER_WAITS):
+        world.put(home, name, guarded(world, getattr(home, name)))
 
 
-def guarded(world: VirtualWorld, method: Callable[..., Any],
-            net_of: Callable[[Any], selector.NetworkSelector]) -> Callable[..., Any]:
+def guarded(world: VirtualWorld, method: Callable[..., Any]) -> Callable[..., Any]:
     """The method, with one sentence for a client of the other world."""
     @wraps(method)
     def call(client: Any, *args: Any, **options: Any) -> Any:
-        is_virtual = isinstance(net_of(client)._selector, connections.VirtualSelector)
-        world.check() if is_virtual else check_outside()
+        net = client._sender._client._net if isinstance(client, KafkaProducer) else client
+        world.check() if isinstance(net._selector, connections.VirtualSelector) else check_outside()
         return method(client, *args, **options)
     return call

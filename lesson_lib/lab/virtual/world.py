@@ -17,7 +17,6 @@ import random
 import textwrap
 import threading
 import traceback
-from asyncio import events
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import ExitStack, nullcontext
 from functools import partial
@@ -30,14 +29,12 @@ from lesson_lib.errors import LessonError
 from lesson_lib.lab.clients import kept_interrupts, open_worlds
 
 SEED = 1
-# What the clocks show at first: monotonic; seconds since 1970 (2026-01-01, UTC).
-BEGIN, EPOCH = 1.0, 1_767_225_600.0
+BEGIN, EPOCH = 1.0, 1_767_225_600.0  # what the clocks show at first: monotonic; since 1970 (2026-01-01, UTC)
 # Seconds; who asks for such a time-out wants none (kafka-python asks for threading.TIMEOUT_MAX).
 FOREVER, NEVER = 1e8, float("inf")
 PATIENCE = 900.0  # virtual seconds after which a wait without a time-out is given up
 TURNS_AT_ONCE, MOMENT, LONGEST_MOMENT = 30, 1e-6, 0.001
 OVER = "This client belongs to a virtual world that is over; make a new one with the lab of now."
-log = logging.getLogger("kafka")
 
 
 class VirtualWorld(asyncio.BaseEventLoop):
@@ -53,7 +50,7 @@ class VirtualWorld(asyncio.BaseEventLoop):
         self.threads = dict[VirtualThread, None]()
         self.listeners: dict[int, Callable[..., Coroutine[Any, Any, None]]] = {}  # port -> who serves there
         self._queue, self._numbers = list[tuple[float, int, asyncio.Handle]](), itertools.count()
-        self._turns_now, self._moment = 0, MOMENT
+        self._turns_now = 0
         self._undo = ExitStack()
         self._undo.callback(super().close)
         open_worlds.append(self)
@@ -69,10 +66,7 @@ class VirtualWorld(asyncio.BaseEventLoop):
         with self._undo:
             for thread in list(self.threads):
                 thread.abandon()
-            if late := asyncio.all_tasks(self):  # who was just being let in
-                for task in late:
-                    task.cancel()
-                self.run_until_complete(asyncio.wait(late))
+            asyncio.runners._cancel_all_tasks(self)  # who was just being let in
 
     def is_here(self) -> bool:
         """Whether this code runs in the world: in its one thread, while it is open."""
@@ -99,11 +93,11 @@ class VirtualWorld(asyncio.BaseEventLoop):
         self.count_turn()
         patient = timeout is None or timeout >= FOREVER
         end = self.now + (PATIENCE if patient else timeout)
-        outer = events._get_running_loop()  # a kernel's loop runs the cell, and makes room for so long
+        outer = asyncio.events._get_running_loop()  # a kernel's makes room for so long
         task = outer and asyncio.current_task(outer)
         if task:
             asyncio._leave_task(outer, task)
-        events._set_running_loop(self)
+        asyncio.events._set_running_loop(self)
         try:
             with nullcontext(bool) if self.current else kept_interrupts(at_once=False) as strike:
                 while not done() and self.now < end:
@@ -115,7 +109,7 @@ class VirtualWorld(asyncio.BaseEventLoop):
                                       "a time-out.")
             return bool(came)
         finally:
-            events._set_running_loop(outer)
+            asyncio.events._set_running_loop(outer)
             if task:
                 asyncio._enter_task(outer, task)
 
@@ -130,7 +124,7 @@ class VirtualWorld(asyncio.BaseEventLoop):
             heapq.heappop(self._queue)
         at = self._queue[0][0] if self._queue else NEVER
         if at > self.now:
-            self.now, self._turns_now, self._moment = min(at, end), 0, MOMENT
+            self.now, self._turns_now = min(at, end), 0
             return
         before, self.current = self.current, self
         try:
@@ -139,13 +133,10 @@ class VirtualWorld(asyncio.BaseEventLoop):
             self.current = before
 
     def count_turn(self) -> None:
-        """Where somebody is busy without end at one moment, real time would pass by itself; here it does
-        so after many turns, first a little, and then more and more.
-        """
+        """After many turns at one moment time passes, first a little, then more: somebody is busy."""
         self._turns_now += 1
-        if self._turns_now > TURNS_AT_ONCE:
-            self.now += self._moment
-            self._moment = min(2 * self._moment, LONGEST_MOMENT)
+        if (more := self._turns_now - TURNS_AT_ONCE) > 0:
+            self.now += min(MOMENT * 2 ** min(more - 1, 10), LONGEST_MOMENT)
 
     def time(self) -> float:
         return self.now
@@ -219,7 +210,7 @@ class VirtualThread(threading.Thread):
             next(self._rounds)
         except BaseException as end:
             if not isinstance(end, StopIteration):
-                log.exception("%s died", self.name)
+                logging.getLogger("kafka").exception("%s died", self.name)
             self.world.threads.pop(self, None)
             return
         if self.selector and self.until > self.world.now and not self.selector.ready():
@@ -245,21 +236,3 @@ class VirtualThread(threading.Thread):
             net._exception = over
             for task in list(net._pending_tasks):
                 net.cancel(task)
-
-
-class VirtualEvent(threading.Event):
-    """An event in whose `wait` everybody else runs."""
-
-    world: VirtualWorld
-
-    def wait(self, timeout: float | None = None) -> bool:
-        return self.world.wait(self.is_set, timeout)
-
-
-class VirtualCondition(threading.Condition):
-    """The same for a condition, of which our rooms and kafka-python ask nothing else."""
-
-    world: VirtualWorld
-
-    def wait_for(self, predicate: Callable[[], bool], timeout: float | None = None) -> bool:
-        return self.world.wait(predicate, timeout)

@@ -24,7 +24,7 @@ from lesson_lib.broker.embedded import EmbeddedBroker
 from lesson_lib.errors import LessonError
 from lesson_lib.lab import clients
 from lesson_lib.lab import lab as lab_module
-from lesson_lib.lab.choose_broker import VARIABLE, WORLD, find
+from lesson_lib.lab.choose_broker import VARIABLE, WORLD, find, find_virtual
 from lesson_lib.lab.clients import open_worlds
 from lesson_lib.lab.every_schedule import every_schedule
 from lesson_lib.lab.lab import Lab, start_lab
@@ -358,7 +358,7 @@ def test_the_variable_chooses_the_world(monkeypatch: pytest.MonkeyPatch, capsys:
 
 def test_two_worlds_at_once(lab: Lab) -> None:
     with pytest.raises(LessonError, match="open already"):
-        seams.enter()
+        find_virtual(None, "4.4.0")()
 
 
 def test_another_kafka_python(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -483,9 +483,9 @@ def test_a_world_whose_thread_has_ended_is_taken_over() -> None:
 
 
 def test_the_room_stays_small() -> None:
-    """What stands in for clock, threads, sockets and event loop; 500 lines were asked for."""
+    """What stands in for clock, threads, sockets and event loop."""
     files = Path(seams.__file__).parent.glob("*.py")
-    assert sum(len(file.read_text(encoding="utf-8").splitlines()) for file in files) <= 570
+    assert sum(len(file.read_text(encoding="utf-8").splitlines()) for file in files) <= 500
 
 
 LEFT_OPEN = """import gc, sys
