@@ -155,7 +155,7 @@ class Lab:
         try:
             application.run(parts)
         finally:
-            self.proxy.bury(client_ids)
+            self.proxy.dead.update(client_ids)
             application.recording.close()
             self._close_producers(client_ids, RUN_CLOSE_SECONDS)
 

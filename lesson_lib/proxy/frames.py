@@ -10,7 +10,7 @@ Source: KIP-511 (ApiVersions), KIP-699 (several coordinators), KIP-951 (leaders 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -118,14 +118,6 @@ def topics_in(answer: Any) -> dict[str, int]:
     """What the broker says of each topic that was asked about: 0, or an error."""
     topics = answer.topics if isinstance(answer, MetadataResponse) else ()
     return {topic.name: topic.error_code for topic in topics or () if topic.name}
-
-
-def readdress(answer: Any, ours: Mapping[messages.Address, messages.Address]) -> bool:
-    """Put our address in the place of each node's; True when there was any."""
-    nodes = list(nodes_in(answer))
-    for node in nodes:
-        node.host, node.port = ours[node.host, node.port]
-    return bool(nodes)
 
 
 def own_answer(request: Request) -> bytes | None:

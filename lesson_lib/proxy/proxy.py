@@ -27,7 +27,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from lesson_lib.errors import LessonError
@@ -50,17 +51,17 @@ class FaultProxy(Served):
 
     `hooks` do the faults that happen to a broker, by name. `distance` is how many seconds everything takes
     each way, on connections made from now on; `trouble` is why the broker did not answer when last asked.
+    Nothing that a `dead` client still sends comes through: it was killed, or its run is over and its log must
+    not change.
     """
 
     def __init__(self, upstream: Address, hooks: Mapping[str, Callable[[], None]] | None = None,
                  port: int = 0, server: Callable[..., Server] = ServerThread) -> None:
         self.upstream, self.hooks = upstream, dict(hooks or {})
-        self.distance, self.trouble = 0.0, ""
-        self.stored = StoredBatches()
-        self.recording = Recording()
+        self.distance, self.trouble, self.dead = 0.0, "", set[str]()
+        self.stored, self.recording = StoredBatches(), Recording()
         self.on_kill: Callable[[str], None] = lambda client_id: None
         self.addresses: dict[Address, Address] = {}  # a node's own -> where we stand for it
-        self._dead: set[str] = set()
         self._gone_since: float | None = None
         self._server = server(self._serve(upstream), port=port, name="fault proxy")
 
@@ -88,18 +89,10 @@ class FaultProxy(Served):
                 f"The fault '{name}' needs a broker of the course's own: start_lab(broker='embedded') or "
                 f"simulate(...) can do it, a broker at {':'.join(map(str, self.upstream))} cannot.")
 
-    def bury(self, client_ids: Iterable[str]) -> None:
-        """Nothing that these clients still send comes through: their run is over, its log must not change."""
-        self._dead.update(client_ids)
-
-    def is_dead(self, client_id: str) -> bool:
-        """Whether that producer was killed, or its run is over."""
-        return client_id in self._dead
-
     def kill(self, client_id: str, recording: Recording) -> None:
         """The producer's process dies: nothing of what it sends from now on comes through."""
-        self._dead.add(client_id)
-        recording.kill(Event(0, Kind.PRODUCER, "killed", recording.lane(client_id)))
+        self.dead.add(client_id)
+        recording.kill(client_id)
         self.on_kill(client_id)
 
     @property
@@ -125,18 +118,17 @@ class FaultProxy(Served):
         return lambda reader, writer: ProxyConnection(self, node, reader, writer).run()
 
     async def rewrite(self, answer: Any, came_from: Address) -> bool:
-        """Put our addresses into an answer; True when it was changed."""
+        """Put our addresses into an answer; True when there were any in it."""
         nodes = list(frames.nodes_in(answer))
         for node in nodes:
-            await self._make_known((node.host, node.port), came_from if len(nodes) == 1 else None)
-        return frames.readdress(answer, self.addresses)
-
-    async def _make_known(self, node: Address, only_node: Address | None) -> None:
-        """Stand somewhere for this node. A cluster's only node is the one that we are talking to."""
-        if node not in self.addresses:
-            ours = self.addresses.get(only_node) if only_node else None
-            self.addresses[node] = ours or (self._server.host,
-                                            await self._server.listen_also(self._serve(node)))
+            address = node.host, node.port
+            if address not in self.addresses:
+                # a cluster's only node is the one that we are talking to
+                known = self.addresses.get(came_from) if len(nodes) == 1 else None
+                self.addresses[address] = known or (
+                    self._server.host, await self._server.listen_also(self._serve(address)))
+            node.host, node.port = self.addresses[address]
+        return bool(nodes)
 
 
 class ReadRequest(NamedTuple):
@@ -178,7 +170,8 @@ class ProxyConnection:
                 await self._handle(read)
         except GONE:
             self._drop("the broker is gone")
-            await self.upstream.look_whether_it_is_there()
+            with suppress(OSError):
+                await self.upstream.connect()  # so that the proxy knows whether it can
         finally:
             reading.cancel()
             self._end()
@@ -201,7 +194,7 @@ class ProxyConnection:
                 request = frames.read_request(await messages.read_frame(self._reader))
                 wanted = self.proxy.recording.wants(request.client_id)
                 self.proxy.recording.apis.add(request.api_key)
-                if self.proxy.is_dead(request.client_id):  # asked last: it dies before a recording closes
+                if request.client_id in self.proxy.dead:  # asked last: it dies before a recording closes
                     break
                 read = self._with_fate(request) if wanted else ReadRequest(request)
                 self._others += not read.sent
@@ -234,7 +227,7 @@ class ProxyConnection:
             return ()
         if self.recording is not self.proxy.recording:
             self.recording, self._number = self.proxy.recording, 0
-        self._number = self._number or self.recording.next_connection()
+        self._number = self._number or next(self.recording.connections)
         self.recording.acks.add(request.body.acks)
         sent = tuple(self.recording.send(request.client_id, self._number, key, records, key is not keys[0])
                      for key, (*_, records) in zip(keys, batches, strict=True))
@@ -280,7 +273,7 @@ class ProxyConnection:
         self.left.set()
         if self._unanswered and not (self.dropped or self.recording.killed):
             for batch in self._unanswered:
-                self.recording.note_about(batch, Kind.TIMEOUT)
+                self.recording.note(batch.event, kind=Kind.TIMEOUT)
             self._note_drop("the producer closed it")
             self._end()
 
@@ -308,8 +301,8 @@ class ProxyConnection:
         handled, _ = self.fate.take(read.fault)
         if handled:
             await self._answer(request)
-        what = f"the answer to {api}" if handled else f"the request {api}"
-        self.proxy.recording.note_coordinator_loss(request.client_id, what)
+        recording, what = self.proxy.recording, f"the answer to {api}" if handled else f"the request {api}"
+        recording.note(Event(0, Kind.PRODUCER, f"loses {what}", recording.lane(request.client_id)))
         if self.fate.drops_now:
             self._drop()
 
@@ -478,28 +471,22 @@ class Upstream:
     async def tell(self, frame: bytes) -> None:
         """Send a framed request."""
         if self._streams is None or self._streams[0].at_eof():
-            self.close()
-            self._streams = await self._connect()
+            await self.connect()
         self._streams[1].write(frame)
         await self._streams[1].drain()
 
-    async def _connect(self) -> Streams:
+    async def connect(self) -> None:
+        """Connect anew, and tell the proxy whether the broker takes connections. OSError where not."""
+        self.close()
         try:
-            streams = await asyncio.wait_for(asyncio.open_connection(*self.address), CONNECT_SECONDS)
+            self._streams = await asyncio.wait_for(asyncio.open_connection(*self.address), CONNECT_SECONDS)
         except (OSError, TimeoutError) as error:
             self.proxy.reached(False)
             raise ConnectionError(str(error)) from error
         self.proxy.reached(True)
-        return streams
-
-    async def look_whether_it_is_there(self) -> None:
-        """Tell the proxy whether the broker still takes connections."""
-        try:
-            (await self._connect())[1].transport.abort()
-        except OSError:
-            pass
 
     def close(self) -> None:
+        """Be connected to nobody."""
         if self._streams is not None:
             self._streams[1].transport.abort()
             self._streams = None

@@ -24,6 +24,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
+from itertools import count
 from typing import Any, NamedTuple
 
 from lesson_lib.core.error_codes import ErrorCode
@@ -33,8 +34,9 @@ from lesson_lib.history import Event, Kind
 from lesson_lib.wire.messages import API_KEYS, Request
 from lesson_lib.wire.record_batch import LOG_OVERHEAD, Header, read_header, records_in
 
-INIT_PRODUCER_ID, END_TXN = API_KEYS["InitProducerId"], API_KEYS["EndTxn"]
-ADD_OFFSETS, ADD_PARTITIONS = API_KEYS["AddOffsetsToTxn"], API_KEYS["AddPartitionsToTxn"]
+INIT_PRODUCER_ID, END_TXN, ADD_PARTITIONS = (
+    API_KEYS[api] for api in ("InitProducerId", "EndTxn", "AddPartitionsToTxn"))
+STEPS = {ADD_PARTITIONS: "add partition", API_KEYS["AddOffsetsToTxn"]: "offsets", END_TXN: "commit"}
 MOST_VALUES, MOST_BYTES = 64, 64 * 1024  # of a larger batch a picture shows the count, not the values
 MOST_STORED = 10_000
 FENCED = (ErrorCode.INVALID_PRODUCER_EPOCH, ErrorCode.PRODUCER_FENCED)
@@ -118,19 +120,17 @@ class BatchBook:
         return batches[index].number if found else -1
 
     def _known(self, client_id: str, key: BatchKey) -> KnownBatch | None:
-        found, numbered = self._by_key.get(key), key.producer_id >= 0
-        if found and (numbered or not found.settled):
-            return found
-        return self._renumbered(client_id, key) if numbered else None
-
-    def _renumbered(self, client_id: str, key: BatchKey) -> KnownBatch | None:
-        batch = self._by_content.get((client_id, key.topic, key.partition, key.content))
-        if batch is None or batch.settled:
-            return None
-        if (batch.header.producer_id, batch.header.producer_epoch) == (key.producer_id, key.producer_epoch):
-            return None
-        self._by_key[key] = batch
-        return batch
+        found = self._by_key.get(key)
+        if key.producer_id < 0:
+            return None if found and found.settled else found
+        if found is None:  # perhaps under new numbers
+            found = self._by_content.get((client_id, key.topic, key.partition, key.content))
+            if found is None or found.settled or (
+                    found.header.producer_id == key.producer_id and
+                    found.header.producer_epoch == key.producer_epoch):
+                return None
+            self._by_key[key] = found
+        return found
 
     def _add(self, client_id: str, key: BatchKey, records: bytes) -> KnownBatch:
         batch = KnownBatch(len(self._batches), read_header(records), values_in(records))
@@ -224,7 +224,8 @@ class Recording:
     `client_ids` restricts it to these clients. `in_flight`: how many requests the client of a run keeps
     unanswered, None where nobody knows; `one_of_each`: of each partition one batch at a time. The application
     has `handed_over` so many batches to it, and still waits to be told about `untold` of each partition.
-    `true_ids` has the real producer ids.
+    `short_ids`: 1, 2 ... for the real producer ids, in the order in which they are met; `connections` numbers
+    those on which a batch is sent.
     """
 
     script: FaultScript = field(default_factory=FaultScript)
@@ -237,7 +238,8 @@ class Recording:
     events: list[Event] = field(default_factory=list)
     reports: list[Report] = field(default_factory=list)
     book: BatchBook = field(default_factory=BatchBook)
-    true_ids: dict[int, int] = field(default_factory=dict)
+    short_ids: dict[int, int] = field(default_factory=dict)
+    connections: Iterator[int] = field(default_factory=lambda: count(1))
     acks: set[int] = field(default_factory=set)
     unasked: set[int] = field(default_factory=set)  # attempts with acks=0
     apis: set[int] = field(default_factory=set)  # what clients asked of the broker
@@ -252,13 +254,12 @@ class Recording:
     _lanes: dict[str, str] = field(default_factory=dict)
     _ids: dict[str, tuple[int, int, str]] = field(default_factory=dict)
     _introduced: set[str] = field(default_factory=set)
-    _connections: int = 0
 
-    def note(self, event: Event) -> None:
-        """Write one event down, its `t` being its place."""
+    def note(self, event: Event, **changes: Any) -> None:
+        """Write one event down, with these fields changed; its `t` is its place."""
         with self.changed:
             if not self.closed:
-                self.events.append(replace(event, t=len(self.events)))
+                self.events.append(replace(event, t=len(self.events), **changes))
             self.changed.notify_all()
 
     def close(self) -> None:
@@ -307,19 +308,9 @@ class Recording:
         number = len(self._lanes) + 1
         return self._lanes.setdefault(client_id, "producer" if number == 1 else f"producer {number}")
 
-    def next_connection(self) -> int:
-        """The number of a connection on which a batch is sent for the first time, from 1."""
-        self._connections += 1
-        return self._connections
-
     def producer_id(self, true_id: int) -> int:
-        """1, 2 ... for the producer ids in the order in which they are met; -1 stays -1."""
-        if true_id < 0:
-            return -1
-        known = next((short for short, true in self.true_ids.items() if true == true_id), None)
-        short = known or len(self.true_ids) + 1
-        self.true_ids[short] = true_id
-        return short
+        """The short form of a real producer id; -1 stays -1."""
+        return -1 if true_id < 0 else self.short_ids.setdefault(true_id, len(self.short_ids) + 1)
 
     @property
     def acks_words(self) -> str:
@@ -343,26 +334,21 @@ class Recording:
         self.note(event)
         return BatchSent(event, header, rides_along)
 
-    def note_about(self, sent: BatchSent, kind: Kind, what: str = "") -> None:
-        """An event of this kind about a batch that was sent."""
-        self.note(replace(sent.event, kind=kind, what=what))
-
     def verdict(self, sent: BatchSent, what: str, error: int, base_offset: int) -> None:
         """The broker decided: stored, duplicate or refused."""
-        self.note(replace(sent.event, kind=Kind.VERDICT, what=what, lane="broker", error=ErrorCode(error),
-                          offset=None if error else base_offset))
+        self.note(sent.event, kind=Kind.VERDICT, what=what, lane="broker", error=ErrorCode(error),
+                  offset=None if error else base_offset)
 
     def ack(self, sent: BatchSent, error: int, base_offset: int) -> None:
         """The answer goes to the producer."""
         if not error:
             self.book.settle(sent.event.batch)
-        self.note(replace(sent.event, kind=Kind.ACK, error=ErrorCode(error),
-                          offset=None if error else base_offset))
+        self.note(sent.event, kind=Kind.ACK, error=ErrorCode(error), offset=None if error else base_offset)
         self.settle(sent)
 
     def note_lost(self, sent: BatchSent, what: str) -> None:
         """The request or the answer is lost."""
-        self.note_about(sent, Kind.LOST, what)
+        self.note(sent.event, kind=Kind.LOST, what=what)
         self.settle(sent)
 
     def settle(self, sent: BatchSent) -> None:
@@ -383,9 +369,9 @@ class Recording:
 
     # who a producer is
 
-    def kill(self, event: Event) -> None:
+    def kill(self, client_id: str) -> None:
         """The producer is dead; nobody will be told anything."""
-        self.note(event)
+        self.note(Event(0, Kind.PRODUCER, "killed", self.lane(client_id)))
         with self.changed:
             self.killed = True
             self.changed.notify_all()
@@ -419,10 +405,6 @@ class Recording:
         self.asked[api] += 1
         return self.script.at(self.asked[api], api)
 
-    def note_coordinator_loss(self, client_id: str, what: str) -> None:
-        """A request to a coordinator is lost, or the answer to it."""
-        self.note(Event(0, Kind.PRODUCER, f"loses {what}", self.lane(client_id)))
-
     def check_used(self) -> None:
         """LessonError for a fault of the script that never happened."""
         self.script.check_used(self.attempts, self.asked)
@@ -437,41 +419,34 @@ def write_down(recording: Recording, request: Request, answer: Any) -> None:
     """Note what a request to a coordinator and its answer mean; nothing for any other request."""
     if request.body is None or not recording.wants(request.client_id):
         return
-    if request.api_key == INIT_PRODUCER_ID:
-        _write_init(recording, request.client_id, request.body.transactional_id or "", answer)
-    for event in _txn_events(recording, request, answer):
-        recording.note(event)
+    if request.api_key in STEPS:
+        _write_step(recording, request, answer)
+    elif request.api_key == INIT_PRODUCER_ID:
+        who, name = request.client_id, request.body.transactional_id or ""
+        if answer.error_code in FENCED:
+            recording.note(Event(0, Kind.TXN, "fenced", recording.lane(who),
+                                 error=ErrorCode(answer.error_code), note=name))
+        elif not answer.error_code:
+            recording.init(who, answer.producer_id, answer.producer_epoch, name)
 
 
-def _write_init(recording: Recording, client_id: str, transactional_id: str, answer: Any) -> None:
-    if answer.error_code in FENCED:
-        recording.note(Event(0, Kind.TXN, "fenced", recording.lane(client_id),
-                             error=ErrorCode(answer.error_code), note=transactional_id))
-    elif not answer.error_code:
-        recording.init(client_id, answer.producer_id, answer.producer_epoch, transactional_id)
-
-
-def _txn_events(recording: Recording, request: Request, answer: Any) -> Iterator[Event]:
-    what, error = _step(request, answer)
-    if not what or (error and error not in FENCED):
-        return
-    lane, prefix = recording.lane(request.client_id), "v3_and_below_" * (request.api_key == ADD_PARTITIONS)
-    true_id, epoch = (getattr(request.body, f"{prefix}{name}") for name in ("producer_id", "producer_epoch"))
-    about = Event(0, Kind.TXN, "fenced", lane, producer_id=recording.producer_id(true_id),
-                  producer_epoch=epoch, transactional=True, error=ErrorCode(error))
-    if not error and what == "add partition" and not recording.in_transaction(lane):
-        yield replace(about, what="begin")
-    yield about if error else replace(about, what=what)
-
-
-def _step(request: Request, answer: Any) -> tuple[str, int]:
-    """The step of a transaction that this request is, if any, and its error."""
-    if request.api_key == END_TXN:
-        return "commit" if request.body.committed else "abort", answer.error_code
-    if request.api_key == ADD_OFFSETS:
-        return "offsets", answer.error_code
+def _write_step(recording: Recording, request: Request, answer: Any) -> None:
+    """A step of a transaction; no error but a fence says anything about it."""
     if request.api_key == ADD_PARTITIONS:
-        codes = [partition.partition_error_code for topic in answer.results_by_topic_v3_and_below
-                 for partition in topic.results_by_partition]
-        return "add partition", next(filter(None, codes), 0)
-    return "", 0
+        prefix, errors = "v3_and_below_", [
+            partition.partition_error_code for topic in answer.results_by_topic_v3_and_below
+            for partition in topic.results_by_partition]
+    else:
+        prefix, errors = "", [answer.error_code]
+    error = next(filter(None, errors), 0)
+    if error and error not in FENCED:
+        return
+    aborts = request.api_key == END_TXN and not request.body.committed
+    what = "fenced" if error else "abort" if aborts else STEPS[request.api_key]
+    true_id, epoch = (getattr(request.body, prefix + name) for name in ("producer_id", "producer_epoch"))
+    about = Event(0, Kind.TXN, what, recording.lane(request.client_id),
+                  producer_id=recording.producer_id(true_id), producer_epoch=epoch, transactional=True,
+                  error=ErrorCode(error))
+    if what == "add partition" and not recording.in_transaction(about.lane):
+        recording.note(about, what="begin")
+    recording.note(about)

@@ -184,14 +184,14 @@ def test_forged_verdicts_are_written_down(proxy: FaultProxy, record: Record) -> 
             produce(client, producer_id=7, producer_epoch=0, base_sequence=sequence)
         assert [answer(client)[0] for _ in range(3)] == [0, 45, 0]
     assert [(e.what, int(e.error)) for e in recording.events if e.kind == Kind.VERDICT] == [("stored", 0), ("refused", 45), ("stored", 0)]
-    assert recording.true_ids == {1: 7}
+    assert recording.short_ids == {7: 1}
 
 
 def test_what_a_buried_client_still_sends_does_not_arrive(proxy: FaultProxy, record: Record, broker: EmbeddedBroker) -> None:
     recording = record("1+: lose request")
     with RawClient(proxy.address) as client, RawClient(broker.address) as direct:
         client.versions  # noqa: B018 - so that the connection was there before
-        proxy.bury(["forge"])
+        proxy.dead.add("forge")
         recording.close()
         produce(client, "late")
         assert hung_up(client)
