@@ -9,7 +9,7 @@ from lesson_lib.draw.heading import names_of, small_print
 from lesson_lib.explorer.explore import explore
 from lesson_lib.history.story import as_story, recognised
 from lesson_lib.teach import store
-from lesson_lib.teach.tasks.learner_rule import RefusingBroker, function_in
+from lesson_lib.teach.tasks.learner_rule import LearnerBroker, function_in
 from lesson_lib.text_table import WIDTH
 
 EVERY_NUMBER = """def accept(batch, memory):
@@ -58,7 +58,7 @@ def test_a_caption_says_whose_rule_it_is(capsys: pytest.CaptureFixture[str]) -> 
     assert "simulated, your rule" in small_print(simulate(4, rule=own_rule(), **settings))
     found = explore(["a", "b"], faults=1, rule=own_rule())
     assert "simulated, your rule" in small_print(found.history(found.outcomes[0]))
-    refusing = explore(["a", "b"], faults=1, rule=RefusingBroker(accept=lambda batch, memory: True))
+    refusing = explore(["a", "b"], faults=1, rule=LearnerBroker(accept=lambda batch, memory: True, refusing=True))
     assert "simulated, your rule" in small_print(refusing.history(refusing.outcomes[0]))
     assert names_of([simulate(4, rule=own_rule()), simulate(4)]) == ["Your rule", "Kafka 4.4"]
 

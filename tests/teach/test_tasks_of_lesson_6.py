@@ -11,7 +11,7 @@ from lesson_lib.errors import LessonError
 from lesson_lib.teach.content import find
 from lesson_lib.teach.lessons.lesson_06 import accept
 from lesson_lib.teach.message import Outcome
-from lesson_lib.teach.tasks.learner_rule import LearnerBroker, RefusingBroker
+from lesson_lib.teach.tasks.learner_rule import LearnerBroker
 from tests.teach.wrong_answers import only_next, refuses_all
 
 BOUND = {"batches": 2, "in_flight": 2, "faults": 1}
@@ -33,9 +33,9 @@ def batch(number: int) -> Batch:
     return Batch(1, 7, 0, number, payload=(f"m{number}",))
 
 
-def after(*numbers: int) -> RefusingBroker:
+def after(*numbers: int) -> LearnerBroker:
     """The broker after these batches."""
-    broker = RefusingBroker(accept=accept)
+    broker = LearnerBroker(accept=accept, refusing=True)
     for number in numbers:
         broker.append(batch(number))
     return broker
@@ -50,7 +50,7 @@ def test_what_a_rule_refuses_leaves_memory_and_log_as_they_are() -> None:
         memory["asked"] = memory.get("asked", 0) + 1
         return "refuse" if memory["asked"] > 1 else True
 
-    broker = RefusingBroker(accept=counts_and_refuses)
+    broker = LearnerBroker(accept=counts_and_refuses, refusing=True)
     assert [type(broker.append(batch(number))) for number in (0, 1, 2)] == [Appended, Refused, Refused]
     assert (broker.remembered, len(broker.batches)) == ({"asked": 1}, 1)
 

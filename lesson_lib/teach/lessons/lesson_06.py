@@ -24,7 +24,7 @@ from lesson_lib.teach.readings import (
 )
 from lesson_lib.teach.scenarios import Explored, forged
 from lesson_lib.teach.tasks.function import BoundTask, ValueTask
-from lesson_lib.teach.tasks.learner_rule import RefusingBroker, RuleTask
+from lesson_lib.teach.tasks.learner_rule import RuleTask
 from lesson_lib.teach.tasks.puzzle import FAULTS, PuzzleTask
 from lesson_lib.teach.tasks.task import given
 
@@ -358,7 +358,7 @@ ITEMS = (
                 "or no. So it stores the others, and then it's too late for the refused batch, which should "
                 "have come before them."),
     RuleTask(
-        id="6.own-rule", faults=2, worlds=OWN_WORLDS, broker=RefusingBroker,
+        id="6.own-rule", faults=2, worlds=OWN_WORLDS, refusing=True,
         forbidden=("copy", "lost write", "reordered", "hole"),
         text="Fix your rule of lesson 2, so that it also holds with up to five requests in flight. You get "
              "`batch.producer`, `batch.number` and `batch.value` as before. Two things are new. First, "

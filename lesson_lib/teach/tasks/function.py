@@ -22,10 +22,7 @@ MOST_STATES = 30_000  # five batches, five in flight and two faults have 11,668
 
 @dataclass(frozen=True, kw_only=True)
 class ValueTask(Task):
-    """Predict a number, a list or a word (`expects`).
-
-    `truth` reads it off the run, `against` says what contradicts another.
-    """
+    """Predict what `expects` names; `truth` reads it off the run, `against` says what contradicts another."""
 
     scenario: Scenario
     truth: Callable[[History], Any]
@@ -55,10 +52,7 @@ def _kinds(value: Any) -> set[type]:
 
 @dataclass(frozen=True, kw_only=True)
 class BoundTask(Task):
-    """Find the smallest bound within which `anomaly` can happen.
-
-    `world` are the other arguments of `explore`.
-    """
+    """Find the smallest bound within which `anomaly` can happen; `world` is what else `explore` is told."""
 
     anomaly: str
     world: Mapping[str, Any] = field(default_factory=dict)
@@ -77,14 +71,11 @@ class BoundTask(Task):
         found = self._explored(bound)
         if self.anomaly not in found.anomaly_names:
             return wrong(found.sentence)
-        for name in BOUNDS:
-            smallest = 0 if name == "faults" else 1
-            if bound[name] > smallest and self._can_happen(bound | {name: bound[name] - 1}):
+        for name, least in zip(BOUNDS, (1, 1, 0), strict=True):
+            less = bound | {name: bound[name] - 1}
+            if less[name] >= least and self.anomaly in self._explored(less).anomaly_names:
                 return wrong(f"A {self.anomaly} can happen, but it can with a smaller number for {name} too.")
         return right(self.explanation, show(found.find(self.anomaly)))
-
-    def _can_happen(self, bound: Mapping[str, int]) -> bool:
-        return self.anomaly in self._explored(bound).anomaly_names
 
     def _explored(self, bound: Mapping[str, int]) -> Exploration:
         return explore(**bound, max_states=MOST_STATES, **self.world)
@@ -134,10 +125,7 @@ class FunctionTask(TaskWithFunction):
 
 @dataclass(frozen=True, kw_only=True)
 class PlayTask(TaskWithFunction):
-    """The function plays a part: it gets a new `Transactions`.
-
-    `missing` says what the run lacks, "" for nothing.
-    """
+    """The function plays on a new `Transactions`; `missing` says what the run lacks, "" for nothing."""
 
     missing: Callable[[History], str]
 

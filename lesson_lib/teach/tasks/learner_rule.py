@@ -6,7 +6,7 @@ sees the later run: with a rule that many write, and a sentence that says so.
 
 Differs from Kafka in: the learner's rule sees less than Kafka's (who sent it, which number, what is in it),
 keeps whatever it likes in `memory`, one dict per partition, and may drop a batch silently (the producer is
-told ok) or store it. A `RefusingBroker` may also refuse it, and builds its memory from the log as Kafka's new
+told ok) or store it. A `refusing` one may also refuse it, and its memory is built from the log as Kafka's new
 leaders do.
 """
 
@@ -20,7 +20,7 @@ import zlib
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from types import FunctionType
-from typing import Any, ClassVar
+from typing import Any
 
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.partition_log import PartitionLog
@@ -49,10 +49,7 @@ MOST_STATES = 20_000  # twice what a rule that holds needs; one that always refu
 
 @dataclass(frozen=True, slots=True)
 class SeenBatch:
-    """A batch as the learner's rule sees it.
-
-    Its value, the producer that sent it, and the number that producer gave it.
-    """
+    """A batch as the learner's rule sees it: `number` is what `producer` gave it."""
 
     value: str
     producer: int
@@ -71,7 +68,7 @@ def as_rule(accept: Accept | str, refuse: bool = False) -> LearnerBroker:
     function = function_in(accept) if isinstance(accept, str) else accept
     if function is None:
         raise LessonError("There is no function in that text that Python could run on its own.")
-    return (RefusingBroker if refuse else LearnerBroker)(accept=function)
+    return LearnerBroker(accept=function, refusing=refuse)
 
 
 def function_in(source: str) -> FunctionType | None:
@@ -87,30 +84,17 @@ def function_in(source: str) -> FunctionType | None:
     return next((value for value in names.values() if isinstance(value, FunctionType)), None)
 
 
-def _decision(accept: Accept, batch: SeenBatch, memory: dict[Any, Any], first: bool,
-              also: str = "") -> bool | str:
-    """True, False, or the word `also` where there is one."""
-    answer = bounded.call(accept, batch, memory)
-    name = getattr(accept, "__name__", "accept")
-    refusing = f", {also!r} to refuse it" if also else ""
-    advice = f"for {batch}; return True to store the batch, False to drop it{refusing}."
-    if answer is None or answer is ...:
-        if first:
-            raise NotYet(f"{name} returns nothing yet.")
-        raise LessonError(f"{name} returned nothing {advice}")
-    if not isinstance(answer, bool) and not (also and answer == also):
-        raise LessonError(f"{name} returned {answer!r} {advice}")
-    return bool(answer) if isinstance(answer, bool) else also
-
-
 @dataclass(repr=False)
 class LearnerBroker(PartitionLog):
-    """A broker with the learner's rule; `remembered` is the rule's memory, `called` its name in captions."""
+    """A broker with the learner's rule; `remembered` is the rule's memory, `called` its name in captions.
+
+    `refusing`: the rule may also return "refuse" (error 45), and who has the log builds the memory from it.
+    """
 
     accept: Accept = bool  # type: ignore[assignment]
     called: str = YOURS
+    refusing: bool = False
     remembered: dict[Any, Any] = field(init=False, default_factory=dict)
-    refusing: ClassVar[str] = ""
 
     def __repr__(self) -> str:
         source = source_of(self.accept).strip()
@@ -120,71 +104,52 @@ class LearnerBroker(PartitionLog):
     def append(self, batch: Batch) -> Verdict:
         """Ask the rule; what it refuses leaves memory and log as they are."""
         seen, before = as_seen(batch), self.memory()
-        first = not (self.remembered or self.batches)
-        answer = _decision(self.accept, seen, self.remembered, first=first, also=self.refusing)
+        answer = self._decision(seen)
         if answer == REFUSE:
             self.recall(before)
             return Refused(ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER)
-        if not answer:
-            return Duplicate(_first_like(seen, self._stored()))
-        self.store(batch)
-        return Appended(self.batches[-1].base_offset)
+        if answer:
+            self.store(batch)
+            return Appended(self.batches[-1].base_offset)
+        stored = [as_seen(one.batch) for one in self.batches]
+        values = [one.value for one in stored]  # of the same batch, else of the same value, else unknown
+        return Duplicate(stored.index(seen) if seen in stored else
+                         values.index(seen.value) if seen.value in values else -1)
 
-    def _stored(self) -> list[SeenBatch]:
-        return [as_seen(one.batch) for one in self.batches]
+    def _decision(self, seen: SeenBatch) -> bool | str:
+        """True, False or, where it may be, "refuse"."""
+        first = not (self.remembered or self.batches)
+        answer = bounded.call(self.accept, seen, self.remembered)
+        if isinstance(answer, bool) or (self.refusing and answer == REFUSE):
+            return answer
+        name = getattr(self.accept, "__name__", "accept")
+        nothing = answer is None or answer is ...
+        if nothing and first:
+            raise NotYet(f"{name} returns nothing yet.")
+        refusing = f", {REFUSE!r} to refuse it" if self.refusing else ""
+        raise LessonError(f"{name} returned {'nothing' if nothing else repr(answer)} for {seen}; return True "
+                          f"to store the batch, False to drop it{refusing}.")
 
     def restart_clean(self, now: int = 0) -> None:
-        """What is kept in memory alone is gone."""
+        """What is kept in memory alone is gone; a refusing rule reads the log again."""
         self.remembered = {}
+        for one in self.batches if self.refusing else ():
+            bounded.call(self.accept, as_seen(one.batch), self.remembered)
 
     def fail_over(self) -> None:
         """Another broker has the log, and not this memory."""
-        self.remembered = {}
+        self.restart_clean()
 
     def memory(self) -> Hashable:
         """As bytes, so that equal memories are one state."""
-        return _frozen(self.remembered) if self.remembered else b""
+        try:
+            return pickle.dumps(self.remembered) if self.remembered else b""
+        except Exception as error:  # noqa: BLE001 - and pickle may raise anything over what a learner remembers
+            raise LessonError("memory can hold numbers, texts, tuples, lists, sets and dicts, but not this: "
+                              f"{error}") from None
 
     def recall(self, memory: Any) -> None:
         self.remembered = pickle.loads(memory) if memory else {}
-
-
-@dataclass(repr=False)
-class RefusingBroker(LearnerBroker):
-    """The rule may also return "refuse": error 45.
-
-    Whoever has the log builds the memory from it, by the same rule.
-    """
-
-    refusing: ClassVar[str] = REFUSE
-
-    def restart_clean(self, now: int = 0) -> None:
-        """Read the log again through the rule."""
-        self.remembered = {}
-        for seen in self._stored():
-            bounded.call(self.accept, seen, self.remembered)
-
-    def fail_over(self) -> None:
-        """The same at another broker."""
-        self.restart_clean()
-
-
-def _first_like(seen: SeenBatch, log: list[SeenBatch]) -> int:
-    """The offset that a dropped batch is answered with.
-
-    Of the same batch, else of its value, else -1 for unknown.
-    """
-    same = [i for i, one in enumerate(log) if one == seen]
-    same = same or [i for i, one in enumerate(log) if one.value == seen.value]
-    return same[0] if same else -1
-
-
-def _frozen(memory: dict[Any, Any]) -> bytes:
-    try:
-        return pickle.dumps(memory)
-    except Exception as error:  # noqa: BLE001 - and pickle may raise anything over what a learner remembers
-        raise LessonError("memory can hold numbers, texts, tuples, lists, sets and dicts, but not this: "
-                          f"{error}") from None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,15 +158,15 @@ class RuleTask(TaskWithFunction):
 
     `forbidden` names what fails the rule.
 
-    `broker` says what the rule may answer and what becomes of its memory. `second_producer`: also try it on a
-    producer that dies and is followed by another, whose numbers begin again.
+    `refusing` is as in `LearnerBroker`. `second_producer`: also try it on a producer that dies and is
+    followed by another, whose numbers begin again.
     """
 
     name: str = "accept"
     worlds: tuple[Mapping[str, Any], ...]
     forbidden: tuple[str, ...] = ("copy", "lost write")
     faults: int = 2
-    broker: type[LearnerBroker] = LearnerBroker
+    refusing: bool = False
     second_producer: bool = False
 
     def judge_function(self, function: Callable[..., Any]) -> Message:
@@ -210,8 +175,8 @@ class RuleTask(TaskWithFunction):
         walks = [(faults, world) for faults in range(self.faults + 1) for world in self.worlds]
         for faults, world in counted(walks, "searches"):
             try:
-                found = explore(faults=faults, rule=self.broker(accept=function), max_states=MOST_STATES,
-                                **world)
+                found = explore(faults=faults, rule=as_rule(function, self.refusing),
+                                max_states=MOST_STATES, **world)
             except TooManyStates:
                 return wrong(_no_end(world, faults))
             states += found.states if faults == self.faults else 0
@@ -238,7 +203,7 @@ class RuleTask(TaskWithFunction):
 
     def _failed(self, world: Mapping[str, Any], run: History, accept: Accept) -> Message:
         """The script that breaks the rule, drawn; nothing of Kafka's rule is in it before that is taught."""
-        drawn = as_the_rule_saw_it(run, accept) if self.broker is LearnerBroker else run
+        drawn = run if self.refusing else as_the_rule_saw_it(run, accept)
         script = f"the faults '{run.settings.faults}'" if run.settings.faults else "no fault at all"
         found = " ".join(f"{a.name.capitalize()}: {a.sentence}" for a in run.anomalies)
         return wrong(f"Your rule breaks with {script}: `{_values(world)}` was sent, and the log holds "
@@ -284,23 +249,18 @@ def own_rule() -> LearnerBroker:
 
     Prints which it is.
     """
-    accept = _accept()
-    return rule_of_many() if accept is highest_number else as_rule(accept)
+    for entry in reversed(store.entries(ITEM)):
+        if accept := function_in(str(entry.get("answer", ""))):
+            print("The broker decides by the rule that you wrote in lesson 2.")
+            return as_rule(accept)
+    print(wrap_output("There's no rule of yours from lesson 2, so the broker uses one that many people "
+                      "write: it remembers each producer's highest number."))
+    return rule_of_many()
 
 
 def rule_of_many() -> LearnerBroker:
     """What decides for a learner who wrote no rule; no caption calls it theirs."""
     return LearnerBroker(accept=highest_number, called=OF_MANY)
-
-
-def _accept() -> Accept:
-    for entry in reversed(store.entries(ITEM)):
-        if accept := function_in(str(entry.get("answer", ""))):
-            print("The broker decides by the rule that you wrote in lesson 2.")
-            return accept
-    print(wrap_output("There's no rule of yours from lesson 2, so the broker uses one that many people "
-                      "write: it remembers each producer's highest number."))
-    return highest_number
 
 
 def highest_number(batch: Any, memory: dict[Any, Any]) -> bool:

@@ -23,12 +23,7 @@ IMPOSSIBLE = "impossible"
 
 
 def schedules(attempts: int, most: int, faults: Sequence[str] = FAULTS) -> Iterator[dict[int, str]]:
-    """Every script with at most `most` faults at the attempts 1..`attempts`.
-
-    None first, then one fault, then two.
-
-    So that "impossible" and "shortest" are found and not claimed.
-    """
+    """Every script with at most `most` faults at the attempts 1..`attempts`, the shortest first."""
     for number in range(most + 1):
         for places in combinations(range(1, attempts + 1), number):
             for chosen in product(faults, repeat=number):
@@ -51,10 +46,7 @@ class ScriptTask(Task):
         return 'Put a fault script in place of the dots, such as {9: "lose ack"}; {} means no fault.'
 
     def script_of(self, answer: Any, settings: Mapping[str, Any]) -> FaultScript:
-        """The answer as a script.
-
-        Outside for more faults than the budget has, or a setting that is not free.
-        """
+        """The answer as a script. NotAskedHere for more faults than the budget, or a setting not free."""
         script = parse_script(answer)
         for name, value in settings.items():
             if name not in self.free:
@@ -62,15 +54,11 @@ class ScriptTask(Task):
                 raise NotAskedHere(f"You can't choose {name}= here. You choose {known}.")
             if value not in self.free[name]:
                 raise NotAskedHere(f"{name}={value!r} is not one of {', '.join(map(repr, self.free[name]))}.")
-        if (number := _faults_in(script)) > self.budget:
+        number = sum(1000 if line.last is None else line.last - line.first + 1  # 1000: it has no end
+                     for line in script.lines if line.fault.name != "deliver")
+        if number > self.budget:
             raise NotAskedHere(f"Your script has {number} faults. You may use {self.budget}.")
         return script
-
-
-def _faults_in(script: FaultScript) -> int:
-    """How many attempts a script names; a script without an end counts as a thousand."""
-    return sum(1000 if rule.last is None else rule.last - rule.first + 1
-               for rule in script.lines if rule.fault.name != "deliver")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,10 +77,7 @@ class PuzzleTask(ScriptTask):
 
     @property
     def asked(self) -> str:
-        """The text.
-
-        That no script does it may be said of every puzzle, or the offer would give the answer away.
-        """
+        """The text. Every puzzle offers "impossible", or the offer would give the answer away."""
         return f"{self.text} If you think that no script does it: `task.check(\"{IMPOSSIBLE}\")`"
 
     def judge(self, answer: Any, **settings: Any) -> Message:
@@ -101,7 +86,8 @@ class PuzzleTask(ScriptTask):
             return self._claim()
         script = self.script_of(answer, settings)
         strange = self._strange(script)
-        if strange and self._is_impossible:  # with one of these it may well be possible
+        impossible = any(one.answer == IMPOSSIBLE for one in self.right)
+        if strange and impossible:  # with one of these it may well be possible
             raise NotAskedHere(strange)
         run = self.scenario.run(faults=str(script), **settings)
         if self.reached(run):
@@ -117,10 +103,6 @@ class PuzzleTask(ScriptTask):
             return super().script_of(answer, settings)
         except NoSuchFault as error:
             raise NoSuchFault(error.problem, self.kinds) from None
-
-    @property
-    def _is_impossible(self) -> bool:
-        return any(one.answer == IMPOSSIBLE for one in self.right)
 
     def _strange(self, script: FaultScript) -> str:
         """What to say of a fault that neither the exercise offers nor a right answer has; empty for none."""
@@ -147,10 +129,7 @@ class PuzzleTask(ScriptTask):
                      f"{self._walk()}{self.explanation}")
 
     def _walk(self) -> str:
-        """What the explorer says.
-
-        LessonError when it knows a way, for then the puzzle is wrong, not the learner.
-        """
+        """What the explorer says. LessonError when it knows a way: then the puzzle is wrong."""
         if self.world is None:
             return ""
         found = explore(faults=self.budget, **self.world)
@@ -180,15 +159,13 @@ class MutantTask(ScriptTask):
     breaks: str = ""
 
     def judge(self, answer: Any, values: Any = None, **settings: Any) -> Message:
-        """Run both brokers under the script and compare log and reports.
-
-        `values` may be chosen where the task says so.
-        """
+        """Run both brokers under the script; compare the logs, and what the application was told."""
         script, one = self.script_of(answer, settings), self._scenario(values)
         kafka = one.run(faults=str(script), **settings)
         mutant = one.run(faults=str(script), rule=self.mutant(), **settings)
         drawn = compare(mutant, kafka)
-        if _ends(kafka) == _ends(mutant):
+        ends, others = ((run.values(), list(run.told.items())) for run in (kafka, mutant))
+        if ends == others:
             return wrong(f"With the script '{script or 'no fault'}' both brokers hold {log_words(kafka)} and "
                          f"the application is told {told_words(kafka)}, so it can't tell them apart. Look "
                          "for a script that changes the log, or what the application is told.", drawn)
@@ -204,8 +181,3 @@ class MutantTask(ScriptTask):
         if not self.choose_values:
             raise NotAskedHere("You can't choose values= here. You choose the faults.")
         return Scenario(values if isinstance(values, int) else tuple(values), self.scenario.settings)
-
-
-def _ends(run: History) -> tuple[list[str], list[tuple[int, str]]]:
-    """What anybody could see from outside: the log, and what the application was told."""
-    return run.values(), list(run.told.items())

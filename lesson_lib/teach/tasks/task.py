@@ -30,12 +30,13 @@ _LONGEST = 2000  # characters of an answer that are kept
 class NotYet(LessonError):
     """Nothing to judge yet, such as a function that returns nothing."""
 
+    outcome = Outcome.NOT_ATTEMPTED
+
 
 class NotAskedHere(LessonError):
-    """It can be run, but the exercise does not ask about it.
+    """It can be run, but the exercise does not ask about it, such as a fault that does not count here."""
 
-    Too many faults, or one that does not count here.
-    """
+    outcome = Outcome.OUTSIDE
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +91,8 @@ class Task:
             if self.is_placeholder(answer):
                 raise NotYet(self.wanted)
             return self.judge(answer, **settings)
-        except NotYet as error:
-            return Message(Outcome.NOT_ATTEMPTED, str(error))
-        except NotAskedHere as error:
-            return Message(Outcome.OUTSIDE, str(error))
         except LessonError as error:
-            return Message(Outcome.CANNOT_RUN, str(error))
+            return Message(getattr(error, "outcome", Outcome.CANNOT_RUN), str(error))
 
     def judge(self, answer: Any, **settings: Any) -> Message:
         """Right, or wrong with what the history shows. LessonError for what cannot be run."""
