@@ -144,7 +144,7 @@ class LearnerBroker(PartitionLog):
         """As bytes, so that equal memories are one state."""
         try:
             return pickle.dumps(self.remembered) if self.remembered else b""
-        except Exception as error:  # noqa: BLE001 - and pickle may raise anything over what a learner remembers
+        except Exception as error:  # noqa: BLE001 - pickle may raise anything over what is remembered
             raise LessonError("memory can hold numbers, texts, tuples, lists, sets and dicts, but not this: "
                               f"{error}") from None
 
