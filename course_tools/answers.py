@@ -43,12 +43,8 @@ def lesson(path: Path) -> str:
     items = lesson_items(int(path.name[:2]))
     rows = "".join(row(item) for item in items if isinstance(item, Question))
     tasks = "\n".join(task(item) for item in items if isinstance(item, Task))
-    return f"## {title(path)}\n\n{HEAD}{rows}\n{tasks}"
-
-
-def title(path: Path) -> str:
-    """The first heading of a notebook."""
-    return published.heading(json.loads(path.read_text(encoding="utf-8")))
+    title = published.heading(json.loads(path.read_text(encoding="utf-8")))
+    return f"## {title}\n\n{HEAD}{rows}\n{tasks}"
 
 
 def row(question: Question) -> str:

@@ -1,12 +1,16 @@
-"""What several commands need: the address of a broker, a file to write, and an end that Ctrl-C asks for."""
+"""What several commands need: the address of a broker, a file to write, something to say, and an end that
+Ctrl-C asks for.
+"""
 
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from lesson_lib.errors import LessonError
 from lesson_lib.wire import probe
@@ -38,6 +42,13 @@ def write(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise LessonError(f"{path} cannot be written: {error.strerror}.") from None
+
+
+def say(words: str, stream: TextIO | None = None, end: str = "\n") -> None:
+    """Print it as far as the stream, standard output if none is named, can hold it."""
+    stream = stream or sys.stdout
+    encoding = stream.encoding or "utf-8"
+    print(words.encode(encoding, "backslashreplace").decode(encoding), end=end, file=stream, flush=True)
 
 
 @contextmanager

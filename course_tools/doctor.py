@@ -12,7 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -33,10 +33,16 @@ class Finding:
 
 def main(argv: list[str]) -> int:
     """Print the findings; 1 when the lessons cannot run here, else 0."""
-    findings = list(examine())
+    return told(examine(), print)
+
+
+def told(findings: Iterable[Finding], say: Callable[[str], object]) -> int:
+    """Say each as it is found; 1 when one of them is in the way, else 0."""
+    levels = set()
     for finding in findings:
-        print(f"{finding.level:<5} {finding.text}")
-    return int(any(finding.level == "STOP" for finding in findings))
+        say(f"{finding.level:<5} {finding.text}")
+        levels.add(finding.level)
+    return int("STOP" in levels)
 
 
 def examine() -> Iterator[Finding]:
@@ -64,18 +70,11 @@ def locked() -> dict[str, str]:
     """Name -> version of each package of the lock that this machine should have."""
     lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
     pins = (re.match(r"([a-z0-9.-]+)==(\S+)(?: ; (.*?))? \\$", line) for line in lines)
-    return {pin[1]: pin[2] for pin in pins if pin and _applies(pin[3])}
-
-
-def _applies(marker: str | None) -> bool:
-    """True when a pin is for this machine; without the means to tell, only a pin for every machine is."""
-    if marker is None:
-        return True
     try:
         from packaging.markers import Marker
-    except ImportError:
-        return False
-    return Marker(marker).evaluate()
+    except ImportError:  # without the means to tell, only a pin for every machine is for this one
+        Marker = None
+    return {pin[1]: pin[2] for pin in pins if pin and (not pin[3] or Marker and Marker(pin[3]).evaluate())}
 
 
 def needed() -> set[str]:
@@ -91,16 +90,16 @@ def compare_packages(lock: dict[str, str], lessons: set[str]) -> Iterator[Findin
     versions = {name: installed(name) for name in lock}
     missing = sorted((name for name in lock if versions[name] is None),
                      key=lambda name: (name not in lessons, name))
-    other = sorted(name for name in lock if versions[name] not in (None, lock[name]))
+    other = [f"{name} {versions[name]} (locked: {pin})" for name, pin in sorted(lock.items())
+             if versions[name] not in (None, pin)]
     if lessons.intersection(missing):
         yield Finding("STOP",
                       f"packages are missing: {_some(missing)}. Run make setup, and use .venv/bin/python")
     elif missing:
         yield Finding("note", f"packages for tests are missing: {_some(missing)}. make setup installs them")
     if other:
-        differences = [f"{name} {versions[name]} (locked: {lock[name]})" for name in other]
         yield Finding("note",
-                      f"packages in other versions: {_some(differences)}. make setup installs the right ones")
+                      f"packages in other versions: {_some(other)}. make setup installs the right ones")
     if not missing and not other:
         yield Finding("ok", f"packages: {len(lock)}, all as in requirements.lock")
 
@@ -125,10 +124,8 @@ def docker() -> Finding:
         return Finding("note",
                        "Docker: not installed. Only make kafka would use it, and can use Java instead")
     try:
-        answer = subprocess.run(["docker", "info"], capture_output=True, timeout=20, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        answer = None
-    if answer is None or answer.returncode:
+        subprocess.run(["docker", "info"], capture_output=True, timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError):
         return Finding("note",
                        "Docker: installed, but no engine answers. Start one, or let make kafka use Java")
     return Finding("ok", "Docker: an engine answers; make kafka uses it")
@@ -196,5 +193,4 @@ def lab_port() -> Finding:
 
     if probe.is_free(LAB_PORT):
         return Finding("ok", f"port {LAB_PORT} is free for JupyterLab")
-    return Finding("note",
-                   f"port {LAB_PORT} is taken: JupyterLab uses the next one, or LAB_ARGS='--port N'")
+    return Finding("note", f"port {LAB_PORT} is taken: JupyterLab uses the next one, or LAB_ARGS='--port N'")

@@ -27,14 +27,14 @@ PICTURES = re.compile(r"\b(?:show|compare|reveal)\(")
 PLAYED = re.compile(r"\b(?:playground|touch)\(")
 
 
-@dataclass(frozen=True)
+@dataclass
 class LessonPart:
     """A part of a lesson, between two headings of the second level. Seconds, exercises apart."""
 
-    heading: str
-    cell: str
-    core: float
-    exercises: float
+    heading: str = ""
+    cell: str = ""
+    core: float = 0.0
+    exercises: float = 0.0
 
     @property
     def deeper(self) -> bool:
@@ -53,31 +53,26 @@ def seconds_of(cell: dict[str, Any]) -> tuple[float, float]:
     if cell["cell_type"] == "markdown":
         return words(source) * WORD, 0.0
     asked = [find(call.item_id) for call in calls([source]) if call.role in ASKS]
-    core = CELL + sum(map(_to_answer, (item for item in asked if isinstance(item, Question))))
-    core += PICTURE * len(PICTURES.findall(source)) + PLAYGROUND * len(PLAYED.findall(source))
-    tasks = [item for item in asked if not isinstance(item, Question)]
-    return (0.0 if tasks else core), sum(words(item.asked) * WORD + EXERCISE for item in tasks)
-
-
-def _to_answer(item: Question) -> float:
-    """Seconds to read a question, to decide, and to read why."""
-    options = " ".join(option.text for option in item.options)
-    return QUESTION + words(f"{item.text} {options} {item.explanation}") * WORD
+    if tasks := [item for item in asked if not isinstance(item, Question)]:
+        return 0.0, sum(words(item.asked) * WORD + EXERCISE for item in tasks)
+    core = CELL + PICTURE * len(PICTURES.findall(source)) + PLAYGROUND * len(PLAYED.findall(source))
+    for item in asked:  # to read it, to decide, and to read why
+        options = " ".join(option.text for option in item.options)
+        core += QUESTION + words(f"{item.text} {options} {item.explanation}") * WORD
+    return core, 0.0
 
 
 def sections(path: Path) -> list[LessonPart]:
     """The parts of a lesson in its order; of what comes before the first heading only the seconds."""
-    found: list[LessonPart] = []
-    heading, name, core, exercises = "", "", 0.0, 0.0
+    parts = [LessonPart()]
     for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
-        new = cell["cell_type"] == "markdown" and re.search(r"^## (.*)$", "".join(cell["source"]),
-                                                            re.MULTILINE)
-        if new:
-            found.append(LessonPart(heading, name, core, exercises))
-            heading, name, core, exercises = new[1], cell["id"], 0.0, 0.0
-        more = seconds_of(cell)
-        core, exercises = core + more[0], exercises + more[1]
-    return [*found, LessonPart(heading, name, core, exercises)]
+        new = re.search(r"^## (.*)$", "".join(cell["source"]), re.MULTILINE)
+        if new and cell["cell_type"] == "markdown":
+            parts.append(LessonPart(new[1], cell["id"]))
+        core, exercises = seconds_of(cell)
+        parts[-1].core += core
+        parts[-1].exercises += exercises
+    return parts
 
 
 @dataclass(frozen=True)
@@ -98,10 +93,10 @@ class Minutes:
 def minutes_of(path: Path) -> Minutes:
     """The measured minutes of a lesson."""
     parts = sections(path)
-    core = sum(part.core for part in parts if not part.deeper)
-    deeper = sum(part.core + part.exercises for part in parts if part.deeper)
-    return Minutes(*(round(seconds / 60) for seconds in
-                     (core, deeper, sum(part.exercises for part in parts if not part.deeper))))
+    first, deeper = ([part for part in parts if part.deeper == left_out] for left_out in (False, True))
+    return Minutes(*(round(seconds / 60) for seconds in (
+        sum(part.core for part in first), sum(part.core + part.exercises for part in deeper),
+        sum(part.exercises for part in first))))
 
 
 def with_minutes(path: Path) -> str:

@@ -17,10 +17,9 @@ from bs4 import BeautifulSoup
 from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell, new_notebook
-from traitlets.config import Config
 
 from course_tools.publish import incidents
-from course_tools.publish.execute import TEMPLATES, make_from_lessons
+from course_tools.publish.execute import exporter_with, make_from_lessons
 from course_tools.publish.published import NOTEBOOKS, TITLE
 from lesson_lib import __version__
 from lesson_lib.teach.playground import page_part
@@ -71,9 +70,11 @@ class LessonPage:
 def make_book(folder: Path, notebooks: dict[Path, NotebookNode]) -> list[Path]:
     """Write executed lessons as a book into `folder`; returns the pages, the list of contents first."""
     book = [_lesson(path, notebook) for path, notebook in notebooks.items()]
-    book += [replace(_lesson(page, _as_notebook(page)), beside=beside)
-             for page, beside in ((NOTEBOOKS / name, beside) for name, beside in APPENDICES.items())]
-    exporter = _exporter()
+    for name, beside in APPENDICES.items():
+        text = incidents.read(NOTEBOOKS / name)
+        cells = (incidents.with_pictures(text) if name == incidents.PAGE.name else [new_markdown_cell(text)])
+        book.append(replace(_lesson(Path(name), new_notebook(cells=cells)), beside=beside))
+    exporter = exporter_with("lesson-page", HTMLExporter, (incidents.OUTPUT_ALONE,))
     pages = {lesson.file: _page(exporter, book, number) for number, lesson in enumerate(book)}
     index = [asdict(section) for lesson in book
              for section in sections_of(pages[lesson.file], lesson.file, lesson.name)]
@@ -91,23 +92,6 @@ def _lesson(path: Path, notebook: NotebookNode) -> LessonPage:
         cell.source = HOW if cell.id == HOW_ID else cell.source
     goals = tuple(inline_html(line.removeprefix("- ")) for line in rest if line.startswith("- "))
     return LessonPage(path.with_suffix(".html").name, heading.lstrip("# "), goals, notebook)
-
-
-def _as_notebook(page: Path) -> NotebookNode:
-    """A text as a notebook of one cell; that of the incidents with its pictures."""
-    text = incidents.read(page)
-    cells = incidents.with_pictures(text) if page == incidents.PAGE else [new_markdown_cell(text)]
-    return new_notebook(cells=cells)
-
-
-def _exporter() -> HTMLExporter:
-    config = Config()
-    config.TemplateExporter.extra_template_basedirs = [str(TEMPLATES)]
-    config.HTMLExporter.template_name = "lesson-page"
-    config.HTMLExporter.embed_images = True
-    config.TagRemovePreprocessor.enabled = True
-    config.TagRemovePreprocessor.remove_input_tags = {incidents.OUTPUT_ALONE}
-    return HTMLExporter(config=config)
 
 
 def _page(exporter: HTMLExporter, book: list[LessonPage], number: int) -> str:

@@ -12,7 +12,7 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from queue import Empty
 from typing import Any
@@ -20,8 +20,10 @@ from unittest.mock import patch
 
 import nbformat
 from jupyter_client.channels import AsyncZMQSocketChannel
+from nbconvert import HTMLExporter
 from nbconvert.preprocessors import ExecutePreprocessor
 from nbformat import NotebookNode
+from traitlets.config import Config
 
 from course_tools.publish.published import ROOT, as_published, lessons
 from lesson_lib.lab.choose_broker import CHANGE
@@ -44,6 +46,17 @@ def make_from_lessons(what: str, make: Callable[[Path, dict[Path, NotebookNode]]
     are = "are" if what.endswith("s") else "is"
     print(f"The {what} {are} ready: open {pages[0]} in a browser; nothing in {folder} needs the network.")
     return 0
+
+
+def exporter_with(template: str, kind: type[HTMLExporter],
+                  without_input: Collection[str] = ()) -> HTMLExporter:
+    """An exporter with one of the templates here; cells with one of the tags in `without_input` show their
+    output alone, and images are in the page.
+    """
+    config = Config()
+    config.TemplateExporter.extra_template_basedirs = [str(TEMPLATES)]
+    config.TagRemovePreprocessor.update(enabled=True, remove_input_tags=set(without_input))
+    return kind(config=config, template_name=template, embed_images=True)
 
 
 def run_all(paths: list[Path]) -> dict[Path, NotebookNode]:

@@ -16,16 +16,15 @@ from pathlib import Path
 from bs4 import BeautifulSoup
 from nbconvert import SlidesExporter
 from nbformat import NotebookNode
-from traitlets.config import Config
 
-from course_tools.publish.execute import TEMPLATES, make_from_lessons
+from course_tools.publish.execute import exporter_with, make_from_lessons
 from course_tools.publish.published import TITLE
 
 
 def make_slides(folder: Path, notebooks: dict[Path, NotebookNode]) -> list[Path]:
     """Write the slides of executed lessons into `folder`; returns the pages, the list of headings first."""
     folder.mkdir(parents=True, exist_ok=True)
-    exporter = _exporter()
+    exporter = exporter_with("lesson-slides", SlidesExporter)
     pages, lessons = [folder / "index.html"], []
     for path, notebook in notebooks.items():
         page = folder / path.with_suffix(".slides.html").name
@@ -43,22 +42,15 @@ def make_slides(folder: Path, notebooks: dict[Path, NotebookNode]) -> list[Path]
 def headings_of(html: str) -> list[tuple[int, str, str]]:
     """The number of its slide, the words and the address of each heading; the title of the lesson is the
     first."""
-    slides = BeautifulSoup(html, "html.parser").select(".slide")
-    words = [(number, heading.get_text().replace("¶", ""))
-             for number, slide in enumerate(slides, 1) for heading in slide.find_all(("h1", "h2", "h3"))]
+    slides = enumerate(BeautifulSoup(html, "html.parser").select(".slide"), 1)
+    words = ((number, heading.get_text().replace("¶", "")) for number, slide in slides
+             for heading in slide.find_all(("h1", "h2", "h3")))
     return [(number, heading, address(heading)) for number, heading in words]
 
 
 def address(heading: str) -> str:
     """A heading as GitHub and the plans of the instructors' page write its anchor; `slides.js` reads it."""
     return re.sub(r"[^\w\s-]", "", heading.lower()).strip().replace(" ", "-")
-
-
-def _exporter() -> SlidesExporter:
-    config = Config()
-    config.TemplateExporter.extra_template_basedirs = [str(TEMPLATES)]
-    config.SlidesExporter.template_name = "lesson-slides"
-    return SlidesExporter(config=config, embed_images=True)
 
 
 def main(argv: list[str]) -> int:

@@ -1,5 +1,5 @@
 """What a notebook asks and answers, and where: found by the calls in its cells, never by metadata, which
-copies lose.
+copies lose. Nothing is run.
 
 A learner may move, copy or split cells; a name stands for the item that was last assigned to it.
 """
@@ -7,84 +7,104 @@ A learner may move, copy or split cells; a name stands for the item that was las
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Collection, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeGuard
 
 ASKS = ("question", "observe", "exercise")
 ANSWERS = ("answer", "check")
 # What Python raises for a source that it cannot read: nested too deeply, half a character, no Python at all.
 UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
+_MAGIC = re.compile(r"^([^\S\n]*+)[%!?].*$", re.MULTILINE)  # in time that grows with the text
 
 
 @dataclass(frozen=True, slots=True)
 class ItemCall:
     """A call that has to do with an item.
 
-    `role` is question, observe, exercise, answer, check, hint, solution, explain or reveal. `start` and `end`
-    are where the call stands in the source of cell number `cell`; `variable` is the name it goes through.
+    `role` is question, observe, exercise, answer, check, hint, solution, explain or reveal. `node` is the
+    call in the source of cell number `cell`; `variable` is the name it goes through.
     """
 
     item_id: str
     role: str
     cell: int
     variable: str
-    start: int
-    end: int
+    node: ast.Call
+
+    @property
+    def arguments(self) -> list[tuple[str | None, ast.expr]]:
+        """Each with its name; those that have none come first."""
+        named = [(one.arg, one.value) for one in self.node.keywords if one.arg is not None]
+        return [*((None, one) for one in self.node.args), *named]
+
+    @property
+    def written(self) -> str:
+        """The first argument as the learner wrote it, "" when there is none."""
+        return next((ast.unparse(value) for _, value in self.arguments), "")
+
+    @property
+    def answers(self) -> bool:
+        """Whether it holds an answer, and no placeholder: dots, None, or a dict with dots in it."""
+        wanted = (None, "option" if self.role == "answer" else "answer")
+        first = next((value for name, value in self.arguments if name in wanted), ast.Constant(None))
+        parts = [first, *first.keys, *first.values] if isinstance(first, ast.Dict) else [first]
+        values = [part.value for part in parts if isinstance(part, ast.Constant)]
+        nothing = isinstance(first, ast.Constant) and first.value is None
+        return self.role in ANSWERS and not nothing and all(value not in (..., "...") for value in values)
+
+
+def plain(source: str) -> str:
+    """A cell as Python without its magics (`%%time`, `!ls`), each line in its place."""
+    return _MAGIC.sub(r"\1pass", source)
+
+
+def statements(source: str) -> list[ast.stmt]:
+    """The top-level statements of a cell; none where it isn't Python."""
+    try:
+        return ast.parse(source).body
+    except UNREADABLE:
+        return []
 
 
 def calls(cells: Sequence[str]) -> list[ItemCall]:
-    """Every such call in these code cells, in order; cells that are not Python are passed over."""
+    """Every such call in these code cells, in order."""
     names: dict[str, str] = {}
-    return [call for number, source in enumerate(cells) for call in _in_cell(number, source, names)]
+    return [call for number, source in enumerate(cells) for statement in statements(source)
+            for call in _calls_in(statement, number, names)]
 
 
-def _in_cell(number: int, source: str, names: dict[str, str]) -> Iterator[ItemCall]:
-    try:
-        tree = ast.parse(source)
-    except UNREADABLE:
-        return
-    for statement in tree.body:
-        for node in (n for n in ast.walk(statement) if isinstance(n, ast.Call)):
-            if found := _call(node, names, statement):
-                role, item_id, variable = found
-                yield ItemCall(item_id, role, number, variable, *_span(source, node))
+def _calls_in(statement: ast.stmt, cell: int, names: dict[str, str]) -> Iterator[ItemCall]:
+    """The calls of a statement; learns `names` of items from what it assigns."""
+    for node in (node for node in ast.walk(statement) if isinstance(node, ast.Call)):
+        match node:
+            case ast.Call(ast.Name(role), [ast.Constant(item_id), *_]) if role in ASKS:
+                match statement:
+                    case ast.Assign([ast.Name(variable), *_]):
+                        pass
+                    case _:
+                        variable = "_"
+                names[variable] = str(item_id)
+            case ast.Call(ast.Name("reveal" as role), [_, ast.Name(variable), *_]):
+                pass
+            case ast.Call(ast.Name("reveal" as role)):
+                predicted = [one.value for one in node.keywords if one.arg == "predict"]
+                variable = next((one.id for one in predicted if isinstance(one, ast.Name)), "")
+            case ast.Call(ast.Attribute(ast.Name(variable), role)):
+                pass
+            case _:
+                continue
+        if variable in names:
+            yield ItemCall(names[variable], role, cell, variable, node)
 
 
-def _call(node: ast.Call, names: dict[str, str], statement: ast.stmt) -> tuple[str, str, str] | None:
-    """Role, item and variable of a call; None for any other call. Learns names from assignments."""
-    function = node.func
-    if _is(function, ASKS) and node.args and isinstance(node.args[0], ast.Constant):
-        item_id = str(node.args[0].value)
-        variable = _assigned(statement)
-        names[variable] = item_id
-        return function.id, item_id, variable
-    if _is(function, ("reveal",)):
-        predicted = (*node.args[1:2], *(k.value for k in node.keywords if k.arg == "predict"))
-        asked = [one.id for one in predicted if isinstance(one, ast.Name)]
-        return ("reveal", names[asked[0]], asked[0]) if asked and asked[0] in names else None
-    if isinstance(function, ast.Attribute) and _is(function.value, names):
-        return function.attr, names[function.value.id], function.value.id
-    return None
-
-
-def _is(function: ast.expr, names: Collection[str]) -> TypeGuard[ast.Name]:
-    return isinstance(function, ast.Name) and function.id in names
-
-
-def _assigned(statement: ast.stmt) -> str:
-    targets = statement.targets if isinstance(statement, ast.Assign) else []
-    return targets[0].id if targets and isinstance(targets[0], ast.Name) else "_"
-
-
-def _span(source: str, node: ast.Call) -> tuple[int, int]:
-    """Where the call starts and ends, counted in characters."""
-    lines = source.splitlines(keepends=True)
-
-    def place(line: int, column: int) -> int:
-        return sum(map(len, lines[:line - 1])) + len(lines[line - 1].encode()[:column].decode())
-    end = place(node.end_lineno or node.lineno, node.end_col_offset or 0)
-    return place(node.lineno, node.col_offset), end
+def given(cells: Sequence[str]) -> dict[str, list[ItemCall]]:
+    """The answers to each item that has any, the last one first."""
+    found: dict[str, list[ItemCall]] = {}
+    for call in calls(cells):
+        if call.answers:
+            found.setdefault(call.item_id, []).insert(0, call)
+    return found
 
 
 def answered(cells: Sequence[str], answer: Callable[[ItemCall], str | None]) -> list[str]:
@@ -92,6 +112,16 @@ def answered(cells: Sequence[str], answer: Callable[[ItemCall], str | None]) -> 
     written = list(cells)
     for call in reversed([c for c in calls(cells) if c.role in ANSWERS]):
         if (new := answer(call)) is not None:
-            source = written[call.cell]
-            written[call.cell] = source[:call.start] + new + source[call.end:]
+            source = written[call.cell].encode()
+            start, end = _span(source, call.node)
+            written[call.cell] = (source[:start] + new.encode() + source[end:]).decode()
     return written
+
+
+def _span(source: bytes, node: ast.Call) -> tuple[int, int]:
+    """The bytes at which the call starts and ends."""
+    starts = [0]
+    for line in source.splitlines(keepends=True):
+        starts.append(starts[-1] + len(line))
+    end = starts[(node.end_lineno or node.lineno) - 1] + (node.end_col_offset or 0)
+    return starts[node.lineno - 1] + node.col_offset, end

@@ -5,27 +5,23 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from contextlib import closing
+from dataclasses import fields
 from pathlib import Path
-from typing import TextIO
 
-from course_tools.command_line import on_interrupt, write
-from course_tools.report import formats, markdown, wall
-from course_tools.report.anonymous import aliases, anonymous
-from course_tools.report.class_table import HandedInCopy, class_table, copies_in
-from course_tools.report.confined import Bounds
-from course_tools.report.copies import Checker, CheckStopped
-from course_tools.report.model import CopyReport, exit_status, shown
+from course_tools.command_line import on_interrupt, say, write
+from course_tools.report.checker import Checker
+from course_tools.report.class_table import class_table
+from course_tools.report.confined import Bounds, no_wall
+from course_tools.report.copies import HandedInCopy, copies_in
+from course_tools.report.formats import as_json, as_junit, as_markdown
+from course_tools.report.model import CopyReport, aliases, anonymous, exit_status, shown
 from lesson_lib.errors import LessonError
 
 _GLANCE = 0.5  # seconds between two looks at whether a signal came
 _EVERY = 2.0  # seconds between two times that the files are written while copies are judged
-_BOUNDS = {"cell": "seconds for one cell", "run": "seconds for one copy",
-           "item": "seconds for the check of one item",
-           "memory": "MB for one process", "printed": "MB of output of one copy",
-           "disk": "MB of files of one copy"}
 STOPPED = 130
 
 
@@ -40,9 +36,10 @@ def main(argv: list[str]) -> int:
     except SystemExit as end:
         return int(end.code or 0)
     todo = _todo(options)
-    if why := wall.missing():
+    if why := no_wall():
         print(why, file=sys.stderr)
-    checker = Checker(Bounds(**{name: getattr(options, name) for name in _BOUNDS}), options.execute)
+    bounds = Bounds(**{one.name: getattr(options, one.name) for one in fields(Bounds)})
+    checker = Checker(bounds, options.execute)
     reports, written = {}, time.monotonic()
     names = aliases(one.learner for one in todo)
     with on_interrupt(checker.stop):
@@ -50,16 +47,16 @@ def main(argv: list[str]) -> int:
             reports[number] = report = anonymous(report, names) if options.anonymous else report
             # the order of the files is that of their names
             who = "" if options.anonymous else f": {report.learner or report.notebook}"
-            _say(f"{len(reports)} of {len(todo)}{who}")
+            say(shown(f"{len(reports)} of {len(todo)}{who}"), sys.stderr)
             if time.monotonic() > written + _EVERY:
                 _write_files(_in_order(reports, options), options)
                 written = time.monotonic()
     if checker.stopped:
-        _say(f"Stopped; {len(reports)} of {len(todo)} copies were judged.")
+        say(f"Stopped; {len(reports)} of {len(todo)} copies were judged.", sys.stderr)
     done = _in_order(reports, options)
     _write_files(done, options)
     if options.output is None:
-        _print(_text(done, options))
+        say(_markdown(options)(done))
     return STOPPED if checker.stopped else exit_status(done, options.strict)
 
 
@@ -77,9 +74,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--junit", type=Path)
     parser.add_argument("--jobs", type=int, default=1, help="copies at the same time")
-    for name, unit in _BOUNDS.items():
-        default = getattr(Bounds, name)
-        parser.add_argument(f"--{name}", type=type(default), default=default, help=f"{unit} ({default:g})")
+    for one in fields(Bounds):
+        parser.add_argument(f"--{one.name}", type=type(one.default), default=one.default,
+                            help=f"{one.metadata['words']} ({one.default:g})")
     return parser
 
 
@@ -88,26 +85,23 @@ def _todo(options: argparse.Namespace) -> list[HandedInCopy]:
     if bool(options.folder) == bool(options.notebooks):
         raise LessonError("Name notebooks, or a folder of copies with --class; "
                           "python -m lesson_lib report --help lists the rest.")
-    return copies_in(options.folder) if options.folder else [HandedInCopy("", path, True)
-                                                             for path in options.notebooks]
+    return copies_in(options.folder) if options.folder else list(map(HandedInCopy, options.notebooks))
 
 
 def _judged(todo: list[HandedInCopy], checker: Checker, jobs: int) -> Iterator[tuple[int, CopyReport]]:
     """Each copy's place and report, as they come, none after a stop; nothing is left running."""
     with closing(checker), ThreadPoolExecutor(max(1, jobs)) as pool:
-        places: dict[Future[CopyReport], int] = {
-            pool.submit(checker.file, one.path, one.learner, one.alone): place
-            for place, one in enumerate(todo)}
+        places = {pool.submit(checker.file, copy): place for place, copy in enumerate(todo)}
+        left = set(places)
         try:
-            left = set(places)
-            while left:  # a signal that comes just before the wait is only looked at after it
+            while left and not checker.stopped:  # a signal just before the wait is only looked at after it
                 done, left = wait(left, _GLANCE, FIRST_COMPLETED)
-                for future in done:
-                    with suppress(CheckStopped):
-                        yield places[future], future.result()
+                yield from ((places[one], one.result()) for one in done if not checker.stopped)
         except BaseException:
             checker.stop()
             raise
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _in_order(reports: dict[int, CopyReport], options: argparse.Namespace) -> list[CopyReport]:
@@ -116,24 +110,13 @@ def _in_order(reports: dict[int, CopyReport], options: argparse.Namespace) -> li
     return sorted(done, key=lambda report: report.learner) if options.anonymous else done
 
 
-def _text(reports: list[CopyReport], options: argparse.Namespace) -> str:
-    return class_table(reports) if options.folder else "\n".join(map(markdown.report, reports))
+def _markdown(options: argparse.Namespace) -> Callable[[Sequence[CopyReport]], str]:
+    return class_table if options.folder else lambda reports: "\n".join(map(as_markdown, reports))
 
 
 def _write_files(reports: list[CopyReport], options: argparse.Namespace) -> None:
     """What there is so far, into each file that was asked for."""
-    forms = {"output": lambda done: _text(done, options), "json": formats.as_json, "junit": formats.as_junit}
-    for name, form in forms.items():
-        if path := getattr(options, name):
+    for path, form in ((options.output, _markdown(options)), (options.json, as_json),
+                       (options.junit, as_junit)):
+        if path:
             write(path, form(reports))
-
-
-def _say(sentence: str) -> None:
-    _print(shown(sentence), sys.stderr)
-
-
-def _print(text: str, stream: TextIO | None = None) -> None:
-    """Print it as far as the stream can hold it."""
-    stream = stream or sys.stdout
-    encoding = stream.encoding or "utf-8"
-    print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)

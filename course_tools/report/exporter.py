@@ -9,21 +9,28 @@ so little is loaded before there is a notebook.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from nbconvert.exporters import Exporter
 from nbconvert.postprocessors import PostProcessorBase
-from traitlets import Bool, Float, Int, Unicode
+from traitlets import Bool, Float, HasTraits, Int, Unicode
 
-from course_tools.report import formats, markdown, wall
-from course_tools.report.confined import Bounds
-from course_tools.report.copies import Checker
+from course_tools.report.checker import Checker
+from course_tools.report.confined import Bounds, no_wall
+from course_tools.report.copies import HandedInCopy
+from course_tools.report.formats import as_json, as_junit, as_markdown
 from course_tools.report.model import CopyReport, exit_status
 
+_KINDS = {int: Int, float: Float}
+# An option for each bound, as the command has.
+_Bounded: type = type("_Bounded", (HasTraits,), {one.name: _KINDS[type(one.default)](
+    one.default, help=f"{one.metadata['words'].capitalize()}.").tag(config=True) for one in fields(Bounds)})
 
-class LessonReportExporter(Exporter):
+
+class LessonReportExporter(_Bounded, Exporter):
     """What was predicted, observed and solved, judged again, as Markdown; JSON and JUnit XML on request."""
 
     export_from_notebook = "Lesson report"
@@ -32,12 +39,6 @@ class LessonReportExporter(Exporter):
     strict = Bool(False, help="Exit with 1 also for anything wrong or not attempted.").tag(config=True)
     json = Unicode("", help="A file for all reports as JSON.").tag(config=True)
     junit = Unicode("", help="A file for all reports as JUnit XML.").tag(config=True)
-    cell = Float(Bounds.cell, help="Seconds for one cell.").tag(config=True)
-    run = Float(Bounds.run, help="Seconds for one copy.").tag(config=True)
-    item = Float(Bounds.item, help="Seconds for the check of one item.").tag(config=True)
-    memory = Int(Bounds.memory, help="Megabytes of memory for one process.").tag(config=True)
-    printed = Float(Bounds.printed, help="Megabytes of output of one copy.").tag(config=True)
-    disk = Int(Bounds.disk, help="Megabytes of files of one copy.").tag(config=True)
 
     def __init__(self, **kw: Any) -> None:
         super().__init__(**kw)
@@ -45,9 +46,9 @@ class LessonReportExporter(Exporter):
 
     @cached_property
     def _checker(self) -> Checker:
-        if why := wall.missing():
+        if why := no_wall():
             self.log.warning(why)
-        bounds = Bounds(self.cell, self.run, self.item, self.memory, self.printed, self.disk)
+        bounds = Bounds(**{one.name: getattr(self, one.name) for one in fields(Bounds)})
         return Checker(bounds, execute=bool(self.config.ExecutePreprocessor.get("enabled", False)))
 
     def _file_extension_default(self) -> str:
@@ -57,7 +58,7 @@ class LessonReportExporter(Exporter):
         """The report of a file, also of one that is no notebook."""
         resources = self._init_resources(resources)
         resources["metadata"] |= {"name": Path(filename).stem, "path": str(Path(filename).parent)}
-        return self._reported(self._checker.file(Path(filename))), resources
+        return self._reported(self._checker.file(HandedInCopy(Path(filename)))), resources
 
     def from_notebook_node(self, nb: Any, resources: Any = None, **kw: Any) -> tuple[str, Any]:
         """The report of a notebook that was read already."""
@@ -67,19 +68,18 @@ class LessonReportExporter(Exporter):
 
     def _reported(self, report: CopyReport) -> str:
         self._reports.append(report)
-        for path, form in ((self.json, formats.as_json), (self.junit, formats.as_junit)):
+        for path, form in ((self.json, as_json), (self.junit, as_junit)):
             if path:
                 Path(path).write_text(form(self._reports), encoding="utf-8")
         self._watch_the_end()
-        return markdown.report(report)
+        return as_markdown(report)
 
     def _watch_the_end(self) -> None:
         """Under the nbconvert command, and once."""
         from nbconvert.nbconvertapp import NbConvertApp  # it loads the exporters while it is loaded
         app = NbConvertApp.instance() if NbConvertApp.initialized() else None
         if app is not None and app.exporter is self and len(self._reports) == 1:
-            number = max(1, len(app.notebooks))
-            app.postprocessor = _ExitStatus(app.postprocessor, number,
+            app.postprocessor = _ExitStatus(app.postprocessor, max(1, len(app.notebooks)),
                                             lambda: exit_status(self._reports, self.strict))
 
 

@@ -7,78 +7,78 @@ is replaced by a new one.
 
 from __future__ import annotations
 
+import ast
 import re
-import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
-from course_tools.report import answers
-from course_tools.report.answers import LONGEST, WrittenAnswer
-from course_tools.report.confined import Bounds, begin
+from course_tools.report.asked_calls import ASKS, ItemCall, calls, given, plain, statements
+from course_tools.report.confined import Bounds
 from course_tools.report.learner_values import FunctionFailed, LearnerFunction, LearnerValues, NoAnswer
+from course_tools.report.line import LONGEST, JsonLine
 from course_tools.report.model import ItemState
 from lesson_lib.teach.ask import SURE, AskedQuestion
-from lesson_lib.teach.content import Question, all_items, find, lesson_items
+from lesson_lib.teach.content import Question, all_items, lesson_items
+from lesson_lib.teach.lessons.concept_questions import CONCEPTS
 from lesson_lib.teach.message import Message, Outcome
 
 _STATES = {Outcome.RIGHT: ItemState.RIGHT, Outcome.WRONG: ItemState.WRONG,
-           Outcome.CANNOT_RUN: ItemState.WRONG,
-           Outcome.OUTSIDE: ItemState.WRONG, Outcome.NOT_ATTEMPTED: ItemState.NOT_ATTEMPTED}
+           Outcome.CANNOT_RUN: ItemState.WRONG, Outcome.OUTSIDE: ItemState.WRONG,
+           Outcome.NOT_ATTEMPTED: ItemState.NOT_ATTEMPTED}
+_FORMS = {"before": "before", "afterwards": "after"}  # call -> sitting
+_LONGEST_CELL = 50_000  # characters of one that may answer a form
 Found = dict[str, Any]
 
 
-class JudgedCopy:
-    """One copy before the judge. `order` holds its cells, its name, and what the learner's controls kept."""
+def serve(line: JsonLine) -> None:
+    """An order is a copy, answered with what it asks, and then with what came of each item.
 
-    def __init__(self, order: dict[str, Any]) -> None:
-        self._cells = [answers.plain(source) for source in order["cells"]]
-        self._given, self._kept = answers.given(self._cells), order["kept"]
-        self._values = LearnerValues(self._cells, Bounds(**order["bounds"]))
-        asked = answers.asked(self._cells)
-        self.items = [{"id": item.id, "kind": item.kind}
-                      for item in lesson_items(_lesson(order["notebook"], asked))]
-        self.missing = [item["id"] for item in self.items if item["id"] not in set(asked)]
-
-    def judged(self, item_id: str, known: dict[str, Found]) -> Found:
-        """What came of one item: of the last answer in the cells, else of what the controls kept."""
-        item, found = find(item_id), {"state": ItemState.NOT_ATTEMPTED}
-        for given in self._given.get(item_id, []):
-            found = self._result(item, given, known)
-            if found["state"] != ItemState.NOT_ATTEMPTED:
-                return found
-        kept = self._kept.get(item_id, [])
-        if isinstance(item, Question) and kept:
-            return _question(item, [kept[-1].get("answer")], {"confidence": kept[-1].get("confidence")})
-        return found
-
-    def _result(self, item: Any, given: WrittenAnswer, known: dict[str, Found]) -> Found:
-        """What comes of one answer; `known` is what came of others that were literals."""
-        place = {"cell": given.cell}
-        try:
-            place["answer"] = given.written[:LONGEST]
-            arguments, named, made_of = self._values.arguments(given)
-            code = {"code": "\n\n".join(s.source for s in made_of)} if made_of else {}
-            check = _question if isinstance(item, Question) else _task
-            if any(isinstance(one, LearnerFunction) for one in (*arguments, *named.values())):
-                return place | check(item, arguments, named) | code
-            return place | _once(f"{item.id} {arguments!r} {named!r}", known,
-                                 lambda: check(item, arguments, named)) | code
-        except (NoAnswer, FunctionFailed) as error:
-            said = str(error)
-        except Exception as error:  # noqa: BLE001 - it costs this item, and no other
-            said = f"The check broke off: {type(error).__name__}."
-        return place | {"state": ItemState.NOT_CHECKED, "said": said[:LONGEST]}
-
-    def close(self) -> None:
-        """End what was started for it."""
-        self._values.close()
+    It holds its cells, its name, what the learner's controls kept, bounds, and the items to pass over.
+    """
+    all_items()
+    known: dict[str, Found] = {}
+    while True:
+        for told in judged(line.receive(), known):
+            line.send(told)
 
 
-def _once(key: str, known: dict[str, Found], check: Callable[[], Found]) -> Found:
-    if key not in known and len(key) < LONGEST:
-        known[key] = check()
-    return known[key] if key in known else check()
+def judged(order: dict[str, Any], known: dict[str, Found]) -> Iterator[Found]:
+    """What a copy asks, and its answers to the forms; then each item's result. `known` is what came of
+    answers in literals so far.
+    """
+    cells = [plain(source) for source in order["cells"]]
+    asked = dict.fromkeys(call.item_id for call in calls(cells) if call.role in ASKS)
+    items, answers = lesson_items(_lesson(order["notebook"], list(asked))), given(cells)
+    yield {"items": [{"id": item.id, "kind": item.kind} for item in items],
+           "missing": [item.id for item in items if item.id not in asked], "forms": in_forms(cells)}
+    with closing(LearnerValues(cells, Bounds(**order["bounds"]))) as values:
+        for item in (one for one in items if one.id not in order["done"]):
+            found: Found = {"state": ItemState.NOT_ATTEMPTED}
+            for answer in answers.get(item.id, ()):  # the last one that is an attempt counts
+                if found["state"] == ItemState.NOT_ATTEMPTED:
+                    found = _result(item, answer, values, known)
+            kept = order["kept"].get(item.id)
+            if found["state"] == ItemState.NOT_ATTEMPTED and kept and isinstance(item, Question):
+                found = _question(item, kept[-1].get("answer"), kept[-1].get("confidence"))
+            yield found
+
+
+def in_forms(cells: list[str]) -> dict[str, list[dict[str, str]]]:
+    """Answers to the two forms that are written in cells, as `before().answer(3, "b")`; by item, like kept
+    ones.
+    """
+    found: dict[str, list[dict[str, str]]] = {}
+    likely = (source for source in cells if "answer" in source and len(source) <= _LONGEST_CELL)
+    for node in (node for source in likely for top in statements(plain(source)) for node in ast.walk(top)):
+        match node:
+            case ast.Call(ast.Attribute(ast.Call(ast.Name(form)), "answer"),
+                          [ast.Constant(int(number)), ast.Constant(str(key))]) if form in _FORMS:
+                for concept in CONCEPTS[number - 1:number]:
+                    item = f"{_FORMS[form]}.{concept.id}"
+                    found.setdefault(item, []).append({"answer": key.strip().lower()})
+    return found
 
 
 def _lesson(name: str, asked: list[str]) -> int:
@@ -89,10 +89,41 @@ def _lesson(name: str, asked: list[str]) -> int:
     return int(likely[0][:9]) if likely else int(named[1]) if named else -1
 
 
-def _question(item: Question, arguments: list[Any], named: dict[str, Any]) -> Found:
+def _result(item: Any, answer: ItemCall, values: LearnerValues, known: dict[str, Found]) -> Found:
+    """What comes of one answer."""
+    place: Found = {"cell": answer.cell}
+    try:
+        place["answer"] = answer.written[:LONGEST]
+        arguments, named, made_of = values.arguments(answer)
+        if made_of:
+            place["code"] = "\n\n".join(s.source for s in made_of)
+        if any(isinstance(one, LearnerFunction) for one in (*arguments, *named.values())):
+            return place | _checked(item, arguments, named)
+        if (key := f"{item.id} {arguments!r} {named!r}") not in known:
+            found = _checked(item, arguments, named)
+            if len(key) >= LONGEST:
+                return place | found
+            known[key] = found
+        return place | known[key]
+    except FunctionFailed as failed:
+        return place | {"state": ItemState.WRONG, "said": str(failed)[:LONGEST]}
+    except NoAnswer as error:
+        said = str(error)
+    except Exception as error:  # noqa: BLE001 - it costs this item, and no other
+        said = f"The check broke off: {type(error).__name__}."
+    return place | {"state": ItemState.NOT_CHECKED, "said": said[:LONGEST]}
+
+
+def _checked(item: Any, arguments: list[Any], named: dict[str, Any]) -> Found:
+    if not isinstance(item, Question):
+        return _said(item.check(*arguments, **named))
+    told = dict(zip(("option", "confidence"), arguments, strict=False)) | named
+    return _question(item, told.get("option"), told.get("confidence"))
+
+
+def _question(item: Question, option: Any, sure: Any) -> Found:
     """Judge a letter against the run that the question is about."""
-    named = dict(zip(("option", "confidence"), arguments, strict=False)) | named
-    key, sure = str(named.get("option")).strip().lower(), named.get("confidence")
+    key = str(option).strip().lower()
     found = {"answer": key[:LONGEST], "confidence": sure if type(sure) is int and sure in SURE else 0}
     if key not in tuple(item.keys):
         return found | {"state": ItemState.NOT_ATTEMPTED, "said": f"{key[:40]!r} is none of the options."}
@@ -101,31 +132,5 @@ def _question(item: Question, arguments: list[Any], named: dict[str, Any]) -> Fo
     return found | _said(message) | ({"misconception": item.option(key).misconception} if wrong else {})
 
 
-def _task(item: Any, arguments: list[Any], named: dict[str, Any]) -> Found:
-    try:
-        return _said(item.check(*arguments, **named))
-    except FunctionFailed as failed:
-        return {"state": ItemState.WRONG, "said": str(failed)[:LONGEST]}
-
-
 def _said(message: Message) -> Found:
     return {"state": _STATES.get(message.outcome, ItemState.NOT_CHECKED), "said": message.text[:LONGEST]}
-
-
-def main(argv: list[str]) -> int:
-    """An order is a copy, answered with what it asks, or an item's id, with what came of it."""
-    line, copy, known = begin(argv), None, {}
-    all_items()
-    while True:
-        order = line.receive()
-        if "cells" in order:
-            if copy:
-                copy.close()
-            copy = JudgedCopy(order)
-            line.send({"items": copy.items, "missing": copy.missing})
-        else:
-            line.send(copy.judged(order["item"], known))
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from course_tools.report.markdown import table
+from course_tools.report.formats import table
 from course_tools.report.model import CopyReport
 from lesson_lib.teach.concepts import SITTINGS, Answers, said_to
 from lesson_lib.teach.lessons.concept_questions import CONCEPTS, Concept
@@ -34,27 +34,21 @@ class BothForms(NamedTuple):
     after: int
 
 
-def learned(reports: Sequence[CopyReport]) -> list[str]:
+def learned(reports: Iterable[CopyReport]) -> list[str]:
     """The section, as lines of Markdown."""
-    learners = [one for one in _by_learner(reports) if any(one.values())]
+    by_name: dict[str, Learner] = {}
+    for report in reports:  # of two answers to one question the first counts
+        mine = by_name.setdefault(report.learner or report.notebook, {sitting: {} for sitting in SITTINGS})
+        for sitting, answers in report.forms.items():
+            mine[sitting] = {**answers, **mine[sitting]}
+    learners = [one for one in by_name.values() if any(one.values())]
     if not learners:
         return ["", HEADING, "", NONE]
     answered = ", ".join(f"{sum(bool(one[sitting]) for one in learners)} {sitting}" for sitting in SITTINGS)
-    rows = [_row(concept, learners) for concept in CONCEPTS]
     head = ("belief", *(f"right {sitting}" for sitting in SITTINGS), "of those with both", "gain",
             "wrong before and after")
     return ["", HEADING, "", f"Learners who answered a form: {answered}.",
-            in_words(list(map(matched, learners))), *table(head, rows)]
-
-
-def _by_learner(reports: Iterable[CopyReport]) -> list[Learner]:
-    """Each learner's answers, out of all their copies; of two answers to one question the first."""
-    found: dict[str, Learner] = {}
-    for report in reports:
-        mine = found.setdefault(report.learner or report.notebook, {sitting: {} for sitting in SITTINGS})
-        for sitting, answers in report.forms.items():
-            mine[sitting] = {**answers, **mine[sitting]}
-    return list(found.values())
+            in_words(list(map(matched, learners))), *table(head, (_row(one, learners) for one in CONCEPTS))]
 
 
 def _right(concept: Concept, sitting: str, learner: Learner) -> bool:
@@ -96,18 +90,14 @@ def in_words(learners: Sequence[BothForms]) -> str:
     if not both:
         return "Nobody answered a question in both forms, so there's no gain to measure."
     asked, before, after = map(sum, zip(*both, strict=True))
-    said = (f"{_times(len(both), 'learner')} answered in both forms. Of {_times(asked, 'pair')} of answers "
-            f"{before} were right before, {after} after.")
+    said = (f"{len(both)} learner{'s' * (len(both) != 1)} answered in both forms. Of {asked} "
+            f"pair{'s' * (asked != 1)} of answers {before} were right before, {after} after.")
     found, around = gain(both), interval(both)
     if found is None:
         return f"{said} All was right before, so there's no gain to measure."
     width = (f"95 % interval {around[0]:+.2f} to {around[1]:+.2f}, by resampling the learners" if around
              else "too few learners for an interval")
     return f"{said} Normalised gain {found:+.2f} ({width})."
-
-
-def _times(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _row(concept: Concept, learners: Sequence[Learner]) -> tuple[str, ...]:
@@ -126,5 +116,5 @@ def _row(concept: Concept, learners: Sequence[Learner]) -> tuple[str, ...]:
 
 
 def _share(concept: Concept, sitting: str, learners: Sequence[Learner]) -> str:
-    answered = [one for one in learners if concept.id in one[sitting]]
-    return f"{sum(_right(concept, sitting, one) for one in answered)} of {len(answered)}" if answered else ""
+    answered = [_right(concept, sitting, one) for one in learners if concept.id in one[sitting]]
+    return f"{sum(answered)} of {len(answered)}" if answered else ""

@@ -1,7 +1,7 @@
-"""The judge's end of a worker: asks it for a learner's values, and calls a learner's function in it.
+"""The values of a copy's answers: literals are read, everything else is worked out by a worker, behind the
+wall. A function that was handed in stays there, and is called by a message for each call.
 
-What comes back is only ever read as a literal, so a worker that lies can do no more than give another answer.
-What a function remembers (the dicts after its first argument) stays with the judge as text that it never
+What a rule remembers (the dicts after its first argument) stays with the judge as text that it never
 opens. So does the simulation that a function plays on: the worker asks for each call.
 """
 
@@ -13,8 +13,9 @@ from dataclasses import is_dataclass
 from types import FunctionType
 from typing import Any
 
-from course_tools.report.answers import LONGEST, WrittenAnswer, as_reply, literal, read
-from course_tools.report.confined import Bounds, Confined, ProcessEnded
+from course_tools.report.asked_calls import UNREADABLE, ItemCall
+from course_tools.report.confined import Bounds, Confined
+from course_tools.report.line import LONGEST, ProcessEnded, as_reply, read
 from course_tools.report.slices import Statement, slice_for
 from lesson_lib.errors import LessonError
 
@@ -42,22 +43,26 @@ class LearnerValues:
             self._worker.close()
         self._worker = None
 
-    def arguments(self, given: WrittenAnswer) -> tuple[list[Any], dict[str, Any], list[Statement]]:
+    def arguments(self, answer: ItemCall) -> tuple[list[Any], dict[str, Any], list[Statement]]:
         """What the check is called with, and the statements it is made of. NoAnswer for none."""
-        expressions = [*given.arguments, *(value for _, value in given.named)]
+        expressions = [expression for _, expression in answer.arguments]
         made_of: list[Statement] = []
         try:
-            values = [literal(one) for one in expressions]
-        except ValueError:
-            made_of = slice_for(self._cells, given)
+            values = [ast.literal_eval(one) for one in expressions]
+        except (TypeError, *UNREADABLE):
+            made_of = slice_for(self._cells, answer)
             values = self._worked_out([ast.unparse(one) for one in expressions], made_of)
-        number = len(given.arguments)
-        named = zip((name for name, _ in given.named), values[number:], strict=True)
-        return values[:number], dict(named), made_of
+        told = [(name, value) for (name, _), value in zip(answer.arguments, values, strict=True)]
+        return ([value for name, value in told if name is None],
+                {name: value for name, value in told if name is not None}, made_of)
 
     def _worked_out(self, expressions: list[str], made_of: list[Statement]) -> list[Any]:
         program = [(s.cell, self._cells[s.cell], s.index) for s in made_of]
-        match self.ask({"program": program, "expressions": expressions}):
+        try:
+            reply = self.ask({"program": program, "expressions": expressions})
+        except FunctionFailed as failed:
+            raise NoAnswer(str(failed)) from None
+        match reply:
             case {"failed": str(why)}:
                 raise NoAnswer(f"{expressions[0]} cannot be worked out from the cells above it. {why}")
             case {"values": [*values]} if len(values) == len(expressions):
@@ -75,7 +80,7 @@ class LearnerValues:
         if self._worker is None:
             self._worker = Confined("worker", self._bounds, self._bounds.run)
         try:
-            return self._worker.line.ask(order)
+            return self._worker.ask(order)
         except ProcessEnded:
             self.close()
             raise FunctionFailed("The process that runs this answer ended on the way: too much memory, time "

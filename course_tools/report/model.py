@@ -1,10 +1,14 @@
-"""What a report knows: one result for each item, one `CopyReport` for each copy of a notebook."""
+"""What a report knows: one result for each item, one `CopyReport` for each copy of a notebook; and the same
+without the names of learners, and without anything else that a learner wrote in their own words.
+"""
 
 from __future__ import annotations
 
+import random
 import re
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -55,18 +59,41 @@ class CopyReport:
         found = Counter(result.state for result in self.results)
         return {str(state): found[state] for state in ItemState}
 
-    @property
-    def all_right(self) -> bool:
-        """Whether everything was answered, and rightly."""
-        return bool(self.results) and all(result.state == ItemState.RIGHT for result in self.results)
-
     def as_dict(self) -> dict[str, Any]:
+        """Everything, and the figures."""
         return {**asdict(self), "counts": self.count()}
 
 
 def exit_status(reports: list[CopyReport], strict: bool) -> int:
     """0 good; 1 for errors or an answer that was not checked, if `strict` for anything not right."""
-    unchecked = any(result.state == ItemState.NOT_CHECKED for report in reports for result in report.results)
-    if unchecked or any(report.errors for report in reports):
+    states = [result.state for report in reports for result in report.results]
+    if ItemState.NOT_CHECKED in states or any(report.errors for report in reports):
         return 1
-    return int(strict and not all(report.all_right for report in reports))
+    all_right = all(report.results for report in reports) and set(states) <= {ItemState.RIGHT}
+    return int(strict and not all_right)
+
+
+def aliases(learners: Iterable[str]) -> dict[str, str]:
+    """Name -> learner 01, learner 02 and so on, drawn by lot, so that neither the order of a list nor that of
+    the files gives a name away; "" stays.
+    """
+    names = sorted(set(learners) - {""})
+    random.SystemRandom().shuffle(names)
+    wide = len(str(len(names)))
+    return {"": "", **{name: f"learner {number:0{wide}}" for number, name in enumerate(names, 1)}}
+
+
+def anonymous(report: CopyReport, names: dict[str, str]) -> CopyReport:
+    """The report with a number in place of the learner, and letters alone of the answers. The notebook is
+    called after its lesson, and of errors and remarks it says how many there are.
+    """
+    lessons = Counter(result.id.partition(".")[0] for result in report.results).most_common(1)
+    return CopyReport(
+        f"lesson {lessons[0][0]}" if lessons else "a notebook", names[report.learner],
+        tuple(replace(one, said="", answer=_letter(one.answer)) for one in report.results),
+        (f"{len(report.errors)} errors in this copy.",) if report.errors else (),
+        (f"{len(report.remarks)} remarks on this copy.",) if report.remarks else (), forms=report.forms)
+
+
+def _letter(answer: str) -> str:
+    return "…" if answer and not re.fullmatch("[a-d]", answer) else answer

@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
-from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
-from course_tools.report.confined import begin
+from course_tools.report.line import JsonLine
 
 _VERDICT = re.compile(r"^(?:Out\[\d+\]: )?[✓✗] (Right|Wrong)\. ", re.MULTILINE)
 
@@ -61,20 +59,22 @@ class NotebookShell(InteractiveShell):
         sys.exit(0)
 
 
-def ran(cells: list[str], printed: float) -> Iterator[dict[str, Any]]:
-    """A line before each cell, for its error, for its verdicts, and at the end."""
+def serve(line: JsonLine) -> None:
+    """Say which cell begins, its error, its verdicts, and the end. The order holds the sources, and how many
+    megabytes they may print.
+    """
+    order = line.receive()
     no_history = Config({"HistoryManager": {"enabled": False}})  # it would be a data base, and a thread
-    shell = NotebookShell.instance(config=no_history)
-    output = CountedOutput(printed)
-    for number, source in enumerate(cells):
-        yield {"cell": number}
+    shell, output = NotebookShell.instance(config=no_history), CountedOutput(order["printed"])
+    for number, source in enumerate(order["cells"]):
+        line.send({"cell": number})
         with redirect_stdout(output), redirect_stderr(output):
             error = _error(shell, source)
         if error is not None:
-            yield {"cell": number, "raises": f"{type(error).__name__}: {str(error)[:200]}"}
+            line.send({"cell": number, "raises": f"{type(error).__name__}: {str(error)[:200]}"})
         if verdicts := _VERDICT.findall(output.taken()):
-            yield {"cell": number, "verdicts": [verdict.lower() for verdict in verdicts]}
-    yield {"ended": True}
+            line.send({"cell": number, "verdicts": [verdict.lower() for verdict in verdicts]})
+    line.send({"ended": True})
 
 
 def _error(shell: NotebookShell, source: str) -> BaseException | None:
@@ -83,16 +83,3 @@ def _error(shell: NotebookShell, source: str) -> BaseException | None:
     except PrintsTooMuch as error:  # raised by what the shell itself had to say
         return error
     return result.error_before_exec or result.error_in_exec
-
-
-def main(argv: list[str]) -> int:
-    """The order holds the sources, and how many megabytes they may print."""
-    line = begin(argv)
-    order = line.receive()
-    for told in ran(order["cells"], order["printed"]):
-        line.send(told)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -11,76 +11,70 @@ from __future__ import annotations
 import ast
 import base64
 import pickle
-import sys
 from collections.abc import Callable
 from dataclasses import make_dataclass
 from functools import partial
 from typing import Any
 
-from course_tools.report.answers import LONGEST, as_reply, read
-from course_tools.report.confined import JsonLine, begin
+from course_tools.report.line import LONGEST, JsonLine, as_reply, read
 from lesson_lib.errors import LessonError
 from lesson_lib.teach.tasks import bounded
 
 # As in `teach.tasks.learner_rule`, which would load half of the course for each copy.
 SeenBatch = make_dataclass("SeenBatch", ("value", "producer", "number"), frozen=True, slots=True,
                            namespace={"__module__": __name__})
-Reply = dict[str, Any]
+Functions = list[Callable[..., Any]]
 _MEMORY = "memory can hold numbers, texts, tuples, lists, sets and dicts, but not this"
 
 
-def main(argv: list[str]) -> int:
+def serve(line: JsonLine) -> None:
     """An order is a program with expressions, or a call of a function that one of them was."""
-    line = begin(argv)
-    functions: list[Callable[..., Any]] = []
+    functions: Functions = []
     while True:
         order = line.receive()
-        line.send(_values(order, functions) if "program" in order
-                  else _called(functions[order["function"]], order["arguments"], line))
+        try:
+            reply = (_values(order, functions) if "program" in order
+                     else _called(functions[order["function"]], order["arguments"], line))
+        except BaseException as error:  # noqa: BLE001 - a learner's code may raise anything, SystemExit too
+            told = isinstance(error, LessonError) and "function" in order
+            reply = {"failed": f"{'' if told else f'{type(error).__name__}: '}{error}"[:LONGEST]}
+        line.send(reply)
 
 
-def _values(order: Any, functions: list[Callable[..., Any]]) -> Reply:
+def _values(order: Any, functions: Functions) -> dict[str, Any]:
     """Run the statements, then the expressions of the answer."""
     names: dict[str, Any] = {"__name__": "__main__"}
-    try:
-        for number, source, index in order["program"]:
-            exec(_compiled(ast.Module([ast.parse(source).body[index]], []), number, "exec"), names)
-        values = [eval(_compiled(ast.parse(e, mode="eval"), "the answer", "eval"), names)
-                  for e in order["expressions"]]
-        return {"values": [_shown(value, functions) for value in values]}
-    except BaseException as error:  # noqa: BLE001 - a learner's code may raise anything, SystemExit too
-        return {"failed": f"{type(error).__name__}: {error}"[:LONGEST]}
+    for number, source, index in order["program"]:
+        exec(_compiled(ast.Module([ast.parse(source).body[index]], []), number, "exec"), names)
+    values = [eval(_compiled(ast.parse(e, mode="eval"), "the answer", "eval"), names)
+              for e in order["expressions"]]
+    return {"values": [_shown(value, functions) for value in values]}
 
 
 def _compiled(tree: Any, number: Any, mode: str) -> Any:
     return compile(tree, f"<cell {number}>", mode)
 
 
-def _shown(value: Any, functions: list[Callable[..., Any]]) -> Reply:
+def _shown(value: Any, functions: Functions) -> dict[str, Any]:
     if not callable(value):
         return as_reply(value)
     functions.append(value)
     return {"function": len(functions) - 1, "name": str(getattr(value, "__name__", "your function"))}
 
 
-def _called(function: Callable[..., Any], arguments: list[Reply], line: JsonLine) -> Reply:
-    """Call the function; also what its memories hold then."""
-    try:
-        values = [_argument(one, line) for one in arguments]
-        reply = as_reply(bounded.call(function, *values))
-    except LessonError as error:
-        return {"failed": str(error)[:LONGEST]}
-    except BaseException as error:  # noqa: BLE001 - whatever gets past `bounded`
-        return {"failed": f"{type(error).__name__}: {error}"[:LONGEST]}
+def _called(function: Callable[..., Any], arguments: list[Any], line: JsonLine) -> dict[str, Any]:
+    """What the function returns; also what its memories hold then."""
+    values = [_argument(one, line) for one in arguments]
+    reply = as_reply(bounded.call(function, *values))
     try:
         return reply | {"kept": {str(place): base64.b64encode(pickle.dumps(value)).decode()
                                  for place, value in enumerate(values)
                                  if place and value and isinstance(value, dict)}}
     except Exception as error:  # noqa: BLE001 - pickle may raise anything
-        return {"failed": f"{_MEMORY}: {error}"[:LONGEST]}
+        raise LessonError(f"{_MEMORY}: {error}") from None
 
 
-def _argument(sent: Reply, line: JsonLine) -> Any:
+def _argument(sent: dict[str, Any], line: JsonLine) -> Any:
     """An argument as the judge sends it: as Python writes it, as was kept here before, or to be played on."""
     match sent:
         case {"written": text}:
@@ -111,7 +105,3 @@ class PlayedOn:
                 return PlayedOn(self._line, number)
             case done:
                 return read(done)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -18,8 +18,10 @@ from contextlib import ExitStack, contextmanager, suppress
 from datetime import date
 from pathlib import Path
 
+from course_tools import doctor
 from course_tools.apache_kafka import maven
 from course_tools.apache_kafka.process import HOST, KafkaProcess
+from course_tools.command_line import say
 from course_tools.report.model import shown
 from course_tools.room import machine
 from course_tools.room.copy_folder import CopyFolder
@@ -39,7 +41,7 @@ def main(argv: list[str]) -> int:
     """Keep the room open until Ctrl-C, SIGTERM or the end of the terminal; 0 then, 1 where it can't open."""
     options = _parser().parse_args(argv)
     with _ends_as_interrupt(), suppress(KeyboardInterrupt), ExitStack() as closing:
-        if not _checked(options.folder):
+        if doctor.told(machine.examine(options.folder), _say):
             return 1
         room = Room(options, closing)
         try:
@@ -79,14 +81,6 @@ def _ends_as_interrupt() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _checked(folder: Path) -> bool:
-    """Whether this machine can hold a room. Says what it found."""
-    findings = list(machine.examine(folder))
-    for finding in findings:
-        _say(f"{finding.level:<5} {finding.text}")
-    return all(finding.level != "STOP" for finding in findings)
-
-
 class Room:
     """An open room; `closing` closes what it has opened, in the other order."""
 
@@ -107,7 +101,7 @@ class Room:
 
     def invite(self) -> None:
         """What the room needs to know, the one line last."""
-        notebook = f"%env KAFKA_BOOTSTRAP_SERVERS={self.broker}" if self.broker else ""
+        notebook = f"%env KAFKA_BOOTSTRAP_SERVERS={self.broker}"
         hand_in = f'from lesson_lib import hand_in; hand_in("{self.page}", "your name")'
         if self.broker:
             _say(f"The broker is at {self.broker}. There's no password: whoever reaches it can read, write "
@@ -116,13 +110,13 @@ class Room:
             _say(f"  a notebook:  {notebook}")
         _say(f"  to hand in:  {hand_in}")
         _say(f"Copies go to {self.copies.path}. Ctrl-C closes the room.\n")
-        if self.page.startswith(("127.", "localhost")):  # the learners' browsers may be elsewhere
+        if not self.page.startswith(("127.", "localhost")):
+            words = "Everybody opens this page. It has these lines to copy, and takes notebooks:"
+            line = f"http://{self.page}"
+        elif self.broker:  # the learners' browsers may be elsewhere
             words, line = "Everybody runs this in each notebook, above start_lab():", notebook
-            if not self.broker:
-                words, line = "At the end everybody runs this in a notebook:", hand_in
         else:
-            words, line = ("Everybody opens this page. It has these lines to copy, and takes notebooks:",
-                           f"http://{self.page}")
+            words, line = "At the end everybody runs this in a notebook:", hand_in
         frame, bold = "=" * (len(line) + 8), ("\033[1m", "\033[0m") if sys.stdout.isatty() else ("", "")
         _say(f"{words}\n\n  {frame}\n\n      {line.join(bold)}\n\n  {frame}\n")
 
@@ -136,14 +130,9 @@ class Room:
 
     def _now(self) -> str:
         """Who is here, short enough for a line."""
-        said = [f"{len(self.desk.visitors)} opened the page"]
-        if self.broker:
-            said.append(self._on_the_broker())
-        return " · ".join([*said, f"{len(self.copies.learners())} handed in"])
-
-    def _handed_in(self) -> str:
-        learners, notebooks = len(self.copies.learners()), self.copies.notebooks()
-        return f"{_count(learners, 'learner')} handed in {_count(notebooks, 'notebook')}"
+        said = [f"{len(self.desk.visitors)} opened the page", self._on_the_broker() if self.broker else "",
+                f"{len(self.copies.learners())} handed in"]
+        return " · ".join(filter(None, said))
 
     def _on_the_broker(self) -> str:
         """By the topics of their labs, which every broker tells; those of closed labs are remembered.
@@ -174,16 +163,15 @@ class Room:
 
     def say_goodbye(self) -> None:
         """Where everything is."""
+        learners, notebooks = len(self.copies.learners()), self.copies.notebooks()
+        handed_in = (f"{learners} learner{'s' * (learners != 1)} handed in "
+                     f"{notebooks} notebook{'s' * (notebooks != 1)}")
         if self._drawn:
             _say("")
-        _say(f"The room is closing. {self._handed_in()}, in {self.copies.path}.")
-        if self.copies.learners():
+        _say(f"The room is closing. {handed_in}, in {self.copies.path}.")
+        if learners:
             _say(f"The table: .venv/bin/python -m lesson_lib report --class {self.copies.path} "
                  "--output class.md")
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def _broker(host: str, options: argparse.Namespace, closing: ExitStack) -> str:
@@ -204,7 +192,6 @@ def _broker(host: str, options: argparse.Namespace, closing: ExitStack) -> str:
 
 
 def _say(sentence: str, end: str = "\n") -> None:
-    """Print it as far as the terminal can hold it, and go on where there's none any more."""
+    """As `say`, and go on where there's no terminal any more."""
     with suppress(OSError, ValueError):
-        encoding = sys.stdout.encoding or "utf-8"
-        print(sentence.encode(encoding, "backslashreplace").decode(encoding), end=end, flush=True)
+        say(sentence, end=end)

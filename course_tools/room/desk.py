@@ -24,8 +24,9 @@ from lesson_lib.teach.hand_in import LARGEST
 PAGE = Template(Path(__file__).with_name("page.html").read_text(encoding="utf-8"))
 SECONDS = 60.0  # for one request, whatever it is
 AT_ONCE = 60
-ONLY_HERE = ("default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; "
-             "frame-ancestors 'none'")
+HEADERS = (("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"),
+           ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; "
+            "script-src 'unsafe-inline'; connect-src 'self'; frame-ancestors 'none'"))
 
 
 class Desk(ThreadingTCPServer):
@@ -101,17 +102,18 @@ class _Visit(BaseHTTPRequestHandler):
             named = ", ".join(name.removesuffix(".ipynb") for name in taken.notebooks)
             answers = f" and {taken.answers} answer{'s' * (taken.answers != 1)}" * bool(taken.answers)
             self.server.say(f"{taken.learner} handed in {named}{answers}")
-            self._answer(200, f"Handed in as {taken.learner}: {named}{answers}.".encode(), "text/plain")
+            status, said = 200, f"Handed in as {taken.learner}: {named}{answers}."
         except NotTaken as why:
-            self._answer(why.status, str(why).encode(), "text/plain")
+            status, said = why.status, str(why)
+        self._answer(status, said.encode(), "text/plain")
 
     def _body(self) -> bytes:
         """NotTaken for what can't be a hand-in, before any of it is read."""
         length = self.headers.get("Content-Length") or ""
-        if not self.headers.get("Content-Type", "").startswith("application/json"):
-            raise NotTaken("Hand in on the page, or with hand_in(...) in a notebook.", 415)
-        if not length.isascii() or not length.isdigit():
-            raise NotTaken("Hand in on the page, or with hand_in(...) in a notebook.", 411)
+        is_json = self.headers.get("Content-Type", "").startswith("application/json")
+        if not (is_json and length.isascii() and length.isdigit()):
+            status = 411 if is_json else 415
+            raise NotTaken("Hand in on the page, or with hand_in(...) in a notebook.", status)
         if len(length) > 12 or int(length) > LARGEST:
             self.close_connection = True
             raise NotTaken(f"That's too large: at most {LARGEST // 2**20} MB are taken.", 413)
@@ -122,11 +124,9 @@ class _Visit(BaseHTTPRequestHandler):
 
     def _answer(self, status: int, content: bytes, kind: str) -> None:
         self.send_response(status)
-        self.send_header("Content-Type", f"{kind}; charset=utf-8")
-        self.send_header("Content-Length", str(len(content)))
-        self.send_header("Cache-Control", "no-store")
-        self.send_header("Content-Security-Policy", ONLY_HERE)
-        self.send_header("X-Content-Type-Options", "nosniff")
+        about = ("Content-Type", f"{kind}; charset=utf-8"), ("Content-Length", str(len(content)))
+        for name, value in (*about, *HEADERS):
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(content)
 

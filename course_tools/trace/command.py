@@ -120,19 +120,13 @@ def _let_run(proxy: FaultProxy, application: list[str], variable: str) -> int:
     with on_interrupt(ended.set):
         while process.poll() is None and not ended.wait(0.05):
             pass
-        _end(process)
-    return 0 if killed or ended.is_set() else process.returncode
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """What has not ended by itself is asked to, and then made to."""
-    if process.poll() is None:
-        process.terminate()
+        process.terminate()  # which does nothing to one that has ended
         try:
             process.wait(PATIENCE_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+    return 0 if killed or ended.is_set() else process.returncode
 
 
 def history_of(recording: Recording, broker: Choice) -> WireHistory:

@@ -65,17 +65,15 @@ class Verdict:
         if not self.run.attempts:
             yield self._why_nothing_came()
         elif self.run.anomalies:
-            yield self._anomaly()
+            first, *rest = self.run.anomalies
+            yield f"{first.name.capitalize()}: {first.sentence}"
+            if rest:
+                yield f"And {len(rest)} more."
         else:
             doubts = [*self._without_ok(), *self._open()]
             if self.run.acknowledged:
                 yield CANNOT_BE_TOLD if self.run.cannot_be_told else ALL_WELL
             yield from doubts or [NOTHING_ELSE] * self.run.cannot_be_told
-
-    def _anomaly(self) -> str:
-        first, rest = self.run.anomalies[0], len(self.run.anomalies) - 1
-        more = f" And {rest} more." if rest else ""
-        return f"{first.name.capitalize()}: {first.sentence}{more}"
 
     def _why_nothing_came(self) -> str:
         if not self.about.apis:
@@ -116,8 +114,8 @@ class Verdict:
         who = f"{count} of {total} batches got no ok" if self.run.acknowledged else "No batch got an ok"
         answers = Counter(_answer(tries[-1]) for tries in self._tries.values())
         why = ", ".join(f"{number} {words}" for words, number in answers.items())
-        fates = Counter(self._fates.values())
-        yield f"{who} ({why}): {'; '.join(_fate_words(fate, fates[fate]) for fate in sorted(fates))}."
+        fates = sorted(Counter(self._fates.values()).items())
+        yield f"{who} ({why}): {'; '.join(_fate_words(fate, number) for fate, number in fates)}."
 
     def _open(self) -> Iterator[str]:
         """Transactions that nobody has ended."""

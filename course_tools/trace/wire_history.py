@@ -55,16 +55,15 @@ class WireHistory(History):
     def anomalies(self) -> list[Anomaly]:
         """As of any run, without holes where the values came another way, and with suspected copies."""
         found = find_anomalies(self.events, self.logs, self.acknowledged)
-        anomalies = (self._in_words(one) for one in found if not self._is_covered(one))
-        return [*anomalies, *suspected(self.events, self.values_stored)]
+        found = [self._in_words(one) for one in found if not self._is_covered(one)]
+        return [*found, *suspected(self.events, self._values_stored())]
 
     @property
     def cannot_be_told(self) -> bool:
         """Whether there are batches without numbers: a copy of one looks like another record."""
         return any(event.producer_id < 0 for event in self.of(Kind.SEND))
 
-    @cached_property
-    def values_stored(self) -> dict[int, tuple[str, ...]]:
+    def _values_stored(self) -> dict[int, tuple[str, ...]]:
         """Batch -> all its values, however many, where it is in a log and not aborted; taken from there."""
         found: dict[int, dict[int, list[str]]] = {}
         for cell in (cell for cells in self.logs.values() for cell in cells):
@@ -81,7 +80,7 @@ class WireHistory(History):
             return True
         place = sent.topic, sent.partition
         if sent.values:
-            return set(sent.values) <= self._values_at[place]
+            return set(sent.values) <= self._values_at.get(place, set())
         return sent.content in self._runs_of(place, sent.record_count)
 
     @cached_property
@@ -94,9 +93,7 @@ class WireHistory(History):
 
     @cached_property
     def _values_at(self) -> dict[TopicPartition, set[str]]:
-        """The values in each log; nothing where there is none."""
-        found = {place: {cell.value for cell in cells} for place, cells in self.logs.items()}
-        return defaultdict(set, found)
+        return {place: {cell.value for cell in cells} for place, cells in self.logs.items()}
 
     def _runs_of(self, place: TopicPartition, count: int) -> Iterator[str]:
         """The contents of so many records in a row that begin with a smaller batch: the pieces of a batch."""
@@ -157,16 +154,16 @@ class BatchesByContent:
 
     def _sent(self, event: Event) -> int:
         alike = self.same_bytes.setdefault(event.batch, [])
-        waiting = self._waiting[_what_it_holds(event)] if event.producer_id >= 0 else {}
         if event.producer_id < 0:
             again = [one for one in alike if one in self._failed]
         else:
+            waiting = self._waiting[_what_it_holds(event)]
             again = alike or [one for one, first in waiting.items() if _is_retry(event, first)]
+            if not again:
+                waiting[len(self._tries)] = event
         batch = again[0] if again else len(self._tries)
         if batch not in alike:
-            self.same_bytes[event.batch] = [*alike, batch]
-        if event.producer_id >= 0 and not again:
-            waiting[batch] = event
+            alike.append(batch)
         return batch
 
 
@@ -195,13 +192,13 @@ def _with_batch(cells: Iterable[LogCell], key: TopicPartition, events: Iterable[
     left = {data: [one for one in alike if one not in answered] for data, alike in same_bytes.items()}
     at: dict[int, int] = {}  # base offset -> batch
     for cell in cells:
-        if cell.base_offset not in at:
+        if (base := cell.base_offset) not in at:
             alike = same_bytes.get(cell.batch, ())
             if alike and cell.producer_id >= 0:
-                at[cell.base_offset] = alike[0]
-            elif cell.base_offset in stored:
-                at[cell.base_offset] = stored[cell.base_offset]
+                at[base] = alike[0]
+            elif base in stored:
+                at[base] = stored[base]
             else:
-                free = left.get(cell.batch) or list(alike[:1]) or [-1]
-                at[cell.base_offset] = free.pop(0)
-        yield replace(cell, batch=at[cell.base_offset])
+                free = left.get(cell.batch) or [*alike[:1], -1]
+                at[base] = free.pop(0)
+        yield replace(cell, batch=at[base])

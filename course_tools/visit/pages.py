@@ -10,13 +10,7 @@ import shutil
 from pathlib import Path
 
 from course_tools.publish import incidents
-from course_tools.publish.published import (
-    NOTEBOOKS,
-    ROOT,
-    as_published,
-    heading,
-    lessons,
-)
+from course_tools.publish.published import NOTEBOOKS, ROOT, as_published, heading, lessons
 from course_tools.visit import reading
 from course_tools.visit.shown import INCIDENTS, SHOWN, TEXTS, Shown
 from lesson_lib.draw import show
@@ -30,8 +24,6 @@ FILES = "files.json"
 BEGINS_WITH = (RENAMED, LOADER, "pyodide.asm.mjs", "pyodide.asm.wasm.packed", "python_stdlib.zip", PACKAGES,
                "pyodide-lock.json")
 MEGABYTES = 22  # to the first lesson; `make bench BENCH_ARGS=site` measures it
-
-
 BOOK = ROOT / "build" / "book"
 MINUTES = re.compile(r"about (\d+) minutes(?:, plus (\d+) for the exercises)?")
 
@@ -90,12 +82,9 @@ def keep_files(site: Path) -> None:
     parts = [path.read_text(encoding="utf-8") for path in (HERE / "offline.js", worker)]
     worker.write_text("\n".join(parts), encoding="utf-8")
     files = sorted(path for path in site.rglob("*") if path.is_file() and path != worker)
-    marks = {path.relative_to(site).as_posix(): _mark(path) for path in files}
+    marks = {path.relative_to(site).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+             for path in files}
     (site / FILES).write_text(json.dumps(marks, indent=0), encoding="utf-8")
-
-
-def _mark(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
 
 
 def picture_page(shown: Shown) -> str:
@@ -129,8 +118,7 @@ def _lesson_card(opened: str, path: Path) -> str:
     minutes = MINUTES.search("".join(notebook["cells"][0]["source"]))
     if not minutes:
         raise LessonError(f"{path.name} doesn't say in its first cell how many minutes it takes.")
-    exercises = f", and {minutes[2]} for the exercises" if minutes[2] else ""
-    takes = f"{minutes[1]} minutes{exercises}"
+    takes = f"{minutes[1]} minutes" + (f", and {minutes[2]} for the exercises" if minutes[2] else "")
     return _card(f"{opened}{path.name}", heading(notebook), SHOWN[path.stem[:2]].does, takes)
 
 

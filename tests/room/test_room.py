@@ -22,7 +22,7 @@ from typing import Any
 
 import pytest
 
-from course_tools.report.class_table import copies_in
+from course_tools.report.copies import copies_in
 from course_tools.room import copy_folder, desk, machine
 from course_tools.room.copy_folder import CopyFolder, NotTaken
 from course_tools.room.desk import Desk

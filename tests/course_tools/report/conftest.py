@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from course_tools.report import wall
-from course_tools.report.copies import Checker
+from course_tools.report.checker import Checker
+from course_tools.report.confined import no_wall
 from lesson_lib.teach.content import Question, lesson_items
 from tests.teach.wrong_answers import WRONG
 
@@ -72,5 +72,5 @@ def judged(checker: Checker) -> Callable[..., dict[str, Any]]:
 @pytest.fixture(scope="session")
 def behind_a_wall() -> None:
     """For tests of what only the system's wall can hold back."""
-    if why := wall.missing():
+    if why := no_wall():
         pytest.skip(why)

@@ -20,10 +20,10 @@ from xml.etree import ElementTree
 import pytest
 
 from course_tools.apache_kafka.process import command_line
-from course_tools.report import command, confined, wall
-from course_tools.report.class_table import copies_in
-from course_tools.report.confined import Bounds
-from course_tools.report.copies import Checker
+from course_tools.report import command, confined
+from course_tools.report.checker import Checker
+from course_tools.report.confined import Bounds, find_wall
+from course_tools.report.copies import copies_in
 from lesson_lib.errors import LessonError
 from lesson_lib.teach.content import Question, lesson_items
 
@@ -169,7 +169,7 @@ def left_over() -> list[str]:
 def of_a_report() -> list[str]:
     """The command lines of what a report starts."""
     lines = [command_line(int(entry.name)) for entry in Path("/proc").glob("[0-9]*")]
-    return [line for line in lines if sys.executable in line and ("course_tools.report.run_cells" in line or ".worker" in line)]
+    return [line for line in lines if sys.executable in line and ("run_cells.serve" in line or "worker.serve" in line)]
 
 
 def test_a_stopped_report_shows_what_it_has(copies: Any, tmp_path: Path) -> None:
@@ -192,7 +192,7 @@ def no_wall(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Checker,
     """A checker where there is no bubblewrap, and the folder for temporary files."""
     checker, folder = Checker(Bounds(disk=5), execute=True), tmp_path_factory.mktemp("no-wall")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(confined, "wall", lambda: None)
+        patch.setattr(confined, "find_wall", lambda: (None, ""))
         patch.setattr(tempfile, "tempdir", str(folder))
         yield checker, folder
     checker.close()
@@ -203,20 +203,20 @@ def no_wall(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Checker,
 def test_without_a_wall_there_are_bounds_still(copies: Any, no_wall: tuple[Checker, Path], cells: str, error: str) -> None:
     checker, folder = no_wall
     report = checker.notebook(copies.lesson(3, "right", cells), "copy")
-    assert report.all_right and error in " ".join(report.errors) and bool(report.errors) == bool(error)
+    assert report.count()["right"] == len(ITEMS) and error in " ".join(report.errors) and bool(report.errors) == bool(error)
     assert not list(folder.iterdir())
 
 
 @pytest.mark.parametrize(("found", "why"), [(None, "bubblewrap is missing"), ("/bin/false", "bubblewrap fails")])
 def test_one_sentence_says_that_there_is_no_wall(found: str | None, why: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wall.shutil, "which", lambda name: found)
-    looked, said = wall._found.__wrapped__()
+    monkeypatch.setattr(confined.shutil, "which", lambda name: found)
+    looked, said = find_wall.__wrapped__()
     assert looked is None and why in said and "container of notebooks/for-instructors.md" in said
 
 
 def test_a_stream_that_holds_ascii_alone_gets_what_it_can_hold() -> None:
     stream = TextIOWrapper(BytesIO(), encoding="ascii")
-    command._print("✓ ann\udcff", stream)
+    command.say("✓ ann\udcff", stream)
     assert stream.buffer.getvalue() == b"\\u2713 ann\\udcff\n"
 
 

@@ -12,7 +12,7 @@ import pytest
 from nbconvert.nbconvertapp import NbConvertApp
 
 from course_tools.report import command, exporter
-from course_tools.report.copies import Checker
+from course_tools.report.checker import Checker
 
 
 def nbconvert(*arguments: Any) -> int:

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 from nbconvert.filters import markdown2html
 
-from course_tools.report import formats, markdown
+from course_tools.report import formats
 from course_tools.report.class_table import class_table
 from course_tools.report.model import CopyReport, ItemResult, ItemState, exit_status
 
@@ -27,7 +27,7 @@ def test_the_figures_are_the_same_everywhere() -> None:
     assert data["counts"] == {"right": 2, "wrong": 2, "not attempted": 2, "not checked": 2}
     assert data["reports"][0]["counts"] == {"right": 1, "wrong": 1, "not attempted": 1, "not checked": 1}
     assert (root.get("tests"), root.get("failures"), root.get("skipped"), root.get("errors")) == ("10", "2", "2", "4")
-    assert "1 right, 1 wrong, 1 not attempted, 1 not checked, of 4." in markdown.report(ONE)
+    assert "1 right, 1 wrong, 1 not attempted, 1 not checked, of 4." in formats.as_markdown(ONE)
 
 
 def test_json_holds_the_answers_as_they_are() -> None:
@@ -35,7 +35,7 @@ def test_json_holds_the_answers_as_they_are() -> None:
 
 
 def test_markdown_keeps_its_rows_and_shows_no_markup() -> None:
-    for text, rows in ((markdown.report(ONE), 5), (class_table([ONE]), 8)):
+    for text, rows in ((formats.as_markdown(ONE), 5), (class_table([ONE]), 8)):
         page = markdown2html(text)
         assert page.count("<tr>") == rows
         assert "<script" not in page and "alert(1)" in page and "an idea" in page + "an idea" * (rows == 5)
@@ -51,7 +51,7 @@ def test_of_two_copies_the_later_counts_where_it_answers(states: tuple[ItemState
 
 
 def test_a_function_cannot_end_its_block() -> None:
-    assert "````python" in markdown.report(ONE)
+    assert "````python" in formats.as_markdown(ONE)
 
 
 def test_exit_status() -> None:

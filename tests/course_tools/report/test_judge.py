@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from course_tools.report.checker import Checker
 from course_tools.report.confined import Bounds
-from course_tools.report.copies import Checker, read
+from course_tools.report.copies import read
 from course_tools.report.learner_values import LearnerFunction, _done
 from course_tools.report.model import ItemState
 from lesson_lib import draw

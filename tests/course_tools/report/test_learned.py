@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from course_tools.report import command, learned
-from course_tools.report.answers import in_forms, plain
+from course_tools.report.asked_calls import plain
 from course_tools.report.class_table import class_table
+from course_tools.report.judge import in_forms
 from course_tools.report.learned import BothForms, gain, in_words, interval
 from course_tools.report.model import CopyReport
 from lesson_lib.teach.concepts import question_of, right_keys

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from course_tools.report.answers import given
+from course_tools.report.asked_calls import given
 from course_tools.report.slices import slice_for
 
 
