@@ -8,16 +8,15 @@ honest.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import redirect_stdout
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import replace
+from functools import cached_property, partial
 from io import StringIO
 from typing import Any
 
 from lesson_lib.draw import compare, show
 from lesson_lib.errors import LessonError
-from lesson_lib.history import History, Kind, Settings
+from lesson_lib.history import History, Kind
 from lesson_lib.teach import store
 from lesson_lib.teach.card import SURE, LastAnswer, card_html, card_text, name_of, reveal_html
 from lesson_lib.teach.content import Question, find
@@ -48,14 +47,20 @@ class AskedQuestion(SelfShowing):
 
         `...` is no answer yet.
         """
-        if option is ... or option is None:
-            return self._said()
-        if problem := self._problem(option, confidence):
-            return Message(Outcome.CANNOT_RUN, problem)
-        sure = {} if confidence is None else {"confidence": int(confidence)}
-        store.record(self.item.id, {"answer": str(option).strip().lower(), **sure})
-        self.refresh()
-        return self._said() if self.is_in_this_cell else self._said().aloud()
+        if option is not ... and option is not None:
+            key = str(option).strip().lower()
+            if key not in tuple(self.item.keys):
+                return Message(Outcome.CANNOT_RUN, f"{option!r} isn't one of the options. {self._how}")
+            if confidence is not None and (type(confidence) is not int or confidence not in SURE):
+                return Message(Outcome.CANNOT_RUN, "confidence is 1 (a guess), 2 (fairly sure) or 3 (sure), "
+                               f"not {confidence!r}.")
+            sure = {} if confidence is None else {"confidence": confidence}
+            store.record(self.item.id, {"answer": key, **sure})
+            self.refresh()
+            if not self.is_in_this_cell:
+                return self._said()
+        said = self._said()  # the card says it
+        return QuietMessage(said.outcome, said.text)
 
     @property
     def given(self) -> str:
@@ -87,22 +92,18 @@ class AskedQuestion(SelfShowing):
     def _looked_at(self) -> tuple[History, ...]:
         return self.runs or self.item.runs()
 
-    def _problem(self, option: Any, confidence: Any) -> str:
-        """Why this cannot be an answer, "" when it can."""
-        if str(option).strip().lower() not in tuple(self.item.keys):
-            return f"{option!r} isn't one of the options. Answer with {_listed(self.item.keys)}."
-        if confidence is not None and (type(confidence) is not int or confidence not in SURE):
-            return f"confidence is 1 (a guess), 2 (fairly sure) or 3 (sure), not {confidence!r}."
-        return ""
+    @property
+    def _how(self) -> str:
+        keys = [f'"{key}"' for key in self.item.keys]
+        return f"Answer with {', '.join(keys[:-1])} or {keys[-1]}."
 
-    def _said(self) -> QuietMessage:
-        """What there is to say to the answer given last; the card says it, so it is not shown once more."""
+    def _said(self) -> Message:
+        """What there is to say to the answer given last."""
         if not self.given:
-            return QuietMessage(Outcome.NOT_ATTEMPTED, f"Answer with {_listed(self.item.keys)}.")
+            return Message(Outcome.NOT_ATTEMPTED, self._how)
         if self.item.kind != "prediction":
-            said = self.judge(self.given)
-            return QuietMessage(said.outcome, said.text)
-        return QuietMessage(Outcome.NOTED, f"{self.answered.line} The run will tell.")
+            return self.judge(self.given)
+        return Message(Outcome.NOTED, f"{self.answered.line} The run will tell.")
 
     def plain(self) -> str:
         """The card as text."""
@@ -111,8 +112,7 @@ class AskedQuestion(SelfShowing):
     def rich(self) -> str:
         """The card as HTML."""
         judged = "" if self.item.kind == "prediction" else self.item.keys
-        return card_html(self.item, self.answered, {key: self.judge(key) for key in judged},
-                         self.trouble)
+        return card_html(self.item, self.answered, {key: self.judge(key) for key in judged}, self.trouble)
 
     def show(self) -> None:
         """Show the card, and the link to it where there is a kernel."""
@@ -134,34 +134,13 @@ class AskedQuestion(SelfShowing):
 @store.read_once()
 def question(item_id: str) -> AskedQuestion:
     """Show a question and return it, to be answered on its card or with `.answer("b", confidence=3)`."""
-    asked = AskedQuestion(find(item_id, Question))
-    asked.show()
-    return asked
+    return AskedQuestion(find(item_id, Question)).shown()
 
 
 @store.read_once()
 def observe(item_id: str, *runs: History) -> AskedQuestion:
     """Ask what was to be seen in the run(s); the answer is checked against what happened in them."""
-    asked = AskedQuestion(find(item_id, Question), runs)
-    asked.show()
-    return asked
-
-
-def _listed(keys: str) -> str:
-    return " or ".join((", ".join(f'"{key}"' for key in keys[:-1]), f'"{keys[-1]}"'))
-
-
-@dataclass(frozen=True, kw_only=True, repr=False)
-class RevealedRun(Message):
-    """A run, and what it says to the prediction; `lines` is what it says to each option."""
-
-    item: Question
-    lines: Mapping[str, Message]
-    given: str
-
-    def rich(self) -> str:
-        """On a page without a kernel it waits for an answer."""
-        return reveal_html(self.item, super().rich(), self.lines, self.given)
+    return AskedQuestion(find(item_id, Question), runs).shown()
 
 
 @store.read_once()
@@ -174,38 +153,30 @@ def reveal(run: History, predict: AskedQuestion, control: History | None = None,
     if not isinstance(predict, AskedQuestion):
         raise LessonError("reveal takes the run and the question, as in reveal(run, predict) after "
                           'predict = question("...").')
-    item, runs = predict.item, _runs(run, predict.item, control)
+    item, answered = predict.item, predict.answered
+    if item.control and control is None:
+        raise LessonError(f"The question {item.id} compares two runs: "
+                          "reveal(run, predict, control=the_other_run).")
+    runs = (run, control) if item.control else (run,)
     named = {} if layout is None else {"layout": layout}
     picture = show(run, **named) if control is None else compare(run, control, **named)
     if item.scenario is not None and not _is_about(item, runs):
         return Message(Outcome.INFO, f"This isn't the run that {item.id} asks about, so there's nothing "
                        "to judge. Run the cell under that question.", picture)
-    if predict.answered.given:  # somebody who has committed can play it and see whether it comes so
+    if answered.given:  # somebody who has committed can play it and see whether it comes so
         picture = picture.before_the_fault()
-    said = _told_by(runs, item, predict.answered)
     lines = {key: _told_by(runs, item, LastAnswer(key, 0, key)) for key in item.keys}
-    return RevealedRun(said.outcome, said.text, picture, item=item, lines=lines, given=predict.answered.given)
-
-
-def _runs(run: History, item: Question, control: History | None) -> tuple[History, ...]:
-    """The runs that the question's options are about."""
-    if item.control is None:
-        return (run,)
-    if control is None:
-        raise LessonError(f"The question {item.id} compares two runs: "
-                          "reveal(run, predict, control=the_other_run).")
-    return (run, control)
+    return replace(_told_by(runs, item, answered), picture=picture,
+                   frame=partial(reveal_html, item, lines, answered.given))
 
 
 def _is_about(item: Question, runs: tuple[History, ...]) -> bool:
     """Whether these are the runs that it asks about: a cell further up may have been run again in between."""
     if item.live:
         return all(run.settings.world != "simulated" for run in runs)
-    return [_what_was_tried(run) for run in item.runs()] == [_what_was_tried(run) for run in runs]
-
-
-def _what_was_tried(run: History) -> tuple[Settings, frozenset[tuple[str, ...]]]:
-    return run.settings, frozenset(event.values for event in run.of(Kind.SEND))
+    meant, tried = ([(run.settings, {event.values for event in run.of(Kind.SEND)}) for run in some]
+                    for some in (item.runs(), runs))
+    return meant == tried
 
 
 def _told_by(runs: tuple[History, ...], item: Question, answered: LastAnswer) -> Message:

@@ -83,7 +83,7 @@ def _body(item: Question, options: list[str]) -> str:
             f"<details><summary>Answer in code</summary><p>{code}</p></details>")
 
 
-def reveal_html(item: Question, shown: str, lines: Mapping[str, Message], given: str) -> str:
+def reveal_html(item: Question, lines: Mapping[str, Message], given: str, shown: str) -> str:
     """A run with what it says to the answer; on a page it waits for one that was not given yet, and `lines`
     has one for each. Where the picture can be played, `card.js` keeps it back until the last event.
     """

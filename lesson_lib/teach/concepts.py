@@ -92,7 +92,7 @@ class ConceptForm(SelfShowing):
 
     def __init__(self, sitting: str) -> None:
         self.sitting = sitting
-        self._trouble = ""
+        self._name, self._trouble = f"concepts-{sitting}", ""
         self.link = KernelLink(self._name, self.hear)
 
     @property
@@ -172,11 +172,9 @@ class ConceptForm(SelfShowing):
                    ) + script(
             "form.js", css=source("card.css"), name=self._name, how=inline_html(_HOW),
             begin=_BEGIN[self.sitting], end=_END[self.sitting], ends=self.sitting == "later",
-            given=self._given, questions=[] if over else self._questions())
-
-    @property
-    def _name(self) -> str:
-        return f"concepts-{self.sitting}"
+            given=self._given, questions=[] if over else [
+                {"text": inline_html(one.text), "options": [inline_html(o.text) for o in one.options]}
+                for one in (question_of(concept, self.sitting) for concept in CONCEPTS)])
 
     @property
     def _given(self) -> str:
@@ -184,16 +182,12 @@ class ConceptForm(SelfShowing):
         answers = self.answers
         return "".join(answers.get(concept.id, ".") for concept in CONCEPTS)
 
-    def _questions(self) -> list[dict[str, Any]]:
-        asked = (question_of(concept, self.sitting) for concept in CONCEPTS)
-        return [{"text": inline_html(one.text), "options": [inline_html(o.text) for o in one.options]}
-                for one in asked]
-
     def _over(self) -> str | TextTable:
         """What there is to say in place of questions, "" while there are any."""
-        if self.sitting == "before":
-            return _KEPT if self.finished else _TOO_LATE if _second_is_begun() else ""
-        return change() if self.finished else ""
+        if self.sitting != "before":
+            return change() if self.finished else ""
+        second_is_begun = finished_on("after") or sittings(store.everything())["after"]
+        return _KEPT if self.finished else _TOO_LATE if second_is_begun else ""
 
     def show(self) -> None:
         """Show the card, and the link to it where there is a kernel."""
@@ -219,24 +213,14 @@ class ConceptForm(SelfShowing):
 @store.read_once()
 def before() -> ConceptForm:
     """Show the first form, for before lesson 1."""
-    return _shown("before")
+    return ConceptForm("before").shown()
 
 
 @store.read_once()
 def afterwards() -> ConceptForm:
     """Show the second form; from a week after it was finished, once more, as "later"."""
     finished = finished_on("after")
-    return _shown("later" if finished and today() - finished >= WEEK else "after")
-
-
-def _shown(sitting: str) -> ConceptForm:
-    form = ConceptForm(sitting)
-    form.show()
-    return form
-
-
-def _second_is_begun() -> bool:
-    return bool(finished_on("after") or sittings(store.everything())["after"])
+    return ConceptForm("later" if finished and today() - finished >= WEEK else "after").shown()
 
 
 def finished_on(sitting: str) -> date | None:
@@ -250,7 +234,7 @@ def finished_on(sitting: str) -> date | None:
 def change() -> TextTable:
     """What is so, and what the learner said to it in each sitting that has answers."""
     found = {sitting: answers for sitting, answers in sittings(store.everything()).items() if answers}
-    rows = tuple((concept.so, *(_said(concept, sitting, answers) for sitting, answers in found.items()))
+    rows = tuple((concept.so, *(_came_of(concept, sitting, answers) for sitting, answers in found.items()))
                  for concept in CONCEPTS)
     counts = [f"{sum(row[column] == 'right' for row in rows)} {sitting}"
               for column, sitting in enumerate(found, 1)]
@@ -258,7 +242,7 @@ def change() -> TextTable:
                      ("what is so", *found), rows)
 
 
-def _said(concept: Concept, sitting: str, answers: Answers) -> str:
+def _came_of(concept: Concept, sitting: str, answers: Answers) -> str:
     """What came of one question: right, left out, or the idea behind a wrong answer."""
     if (key := answers.get(concept.id)) is None:
         return "left out"

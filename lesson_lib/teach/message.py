@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import html
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from lesson_lib.draw.picture import Picture
 from lesson_lib.teach.store import read_once
@@ -45,12 +45,15 @@ _LOOK = {Outcome.NOT_ATTEMPTED: ("…", "#999999", "Not attempted yet. "),
 
 @dataclass(frozen=True)
 class Message:
-    """A sentence or two with its outcome; shows itself as the last expression of a cell."""
+    """A sentence or two with its outcome; shows itself as the last expression of a cell. `frame` is what a
+    page has around it.
+    """
 
     outcome: Outcome
     text: str
     picture: Picture | None = None
     code: str = ""
+    frame: Callable[[str], str] = str
 
     @property
     def line(self) -> str:
@@ -67,7 +70,7 @@ class Message:
 
     def rich(self) -> str:
         """The line and the picture as HTML."""
-        return self.html + (self.picture.html() if self.picture else "")
+        return self.frame(self.html + (self.picture.html() if self.picture else ""))
 
     def __repr__(self) -> str:
         return "\n\n".join(filter(None, (self.line, self.code, str(self.picture or ""))))
@@ -81,10 +84,6 @@ class QuietMessage(Message):
 
     def _ipython_display_(self) -> None:
         pass
-
-    def aloud(self) -> Message:
-        """The same, to be shown."""
-        return Message(self.outcome, self.text, self.picture, self.code)
 
 
 class SelfShowing:
@@ -105,6 +104,11 @@ class SelfShowing:
         """Put it under the running cell."""
         self._cell = cell_number()
         self._handle = show_now(self._output())
+
+    def shown(self) -> Self:
+        """Show it, and return it."""
+        self.show()
+        return self
 
     def refresh(self) -> None:
         """Put it anew where it was shown last."""
@@ -174,21 +178,17 @@ def counted(things: Sequence[Thing], what: str) -> Iterator[Thing]:
     try:
         for number, thing in enumerate(things):
             now = time.monotonic()
-            if now - begin > QUIET_SECONDS and now - last > EVERY_SECONDS:
-                shown, last = _put(f"Checking: {number:,} of {len(things):,} {what}.", shown), now
+            if now - begin > QUIET_SECONDS and now - last > EVERY_SECONDS and has_kernel():
+                words, last = f"Checking: {number:,} of {len(things):,} {what}.", now
+                said = HtmlOutput(words, box(words, "#56B4E9", 'role="status"'))
+                if shown is None:
+                    shown = show_now(said)
+                else:
+                    shown.update(said)
             yield thing
     finally:  # also where the search ends before its last
         if shown is not None:
             shown.update(HtmlOutput("", ""))
-
-
-def _put(words: str, shown: Any) -> Any:
-    """Show words under the running cell, in place of those shown before; nothing where there is no kernel."""
-    said = HtmlOutput(words, box(words, "#56B4E9", 'role="status"'))
-    if shown is None:
-        return show_now(said) if has_kernel() else None
-    shown.update(said)
-    return shown
 
 
 def has_kernel() -> bool:

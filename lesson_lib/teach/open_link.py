@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import html
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from functools import wraps
@@ -57,10 +57,9 @@ def open_link(address: str) -> Opened:
     a broken one.
     """
     opened = Opened(unpacked(address))
-    if not opened.rules:
-        opened.run()
-    else:
-        opened.show()
+    if opened.rules:
+        return opened.shown()
+    opened.run()
     return opened
 
 
@@ -95,10 +94,14 @@ class Opened(SelfShowing):
     def show(self) -> None:
         """Show it, and a button where there is somebody's code to run."""
         super().show()
-        if self.rules and self.result is None and has_kernel():
+        if self._waits and has_kernel():
             button = w.Button(description="Run it")
             button.on_click(lambda _: (button.close(), self.run()))
             show_now(button)
+
+    @property
+    def _waits(self) -> bool:
+        return bool(self.rules) and self.result is None
 
     @property
     def _short(self) -> str:
@@ -110,18 +113,17 @@ class Opened(SelfShowing):
 
     def plain(self) -> str:
         """The call, and what came of it as text."""
-        if self.rules and self.result is None:
+        if self._waits:
             return "\n\n".join([ASKS, *self.rules, self._short])
         return f"{self._short}\n\n{self.picture or self.result}"
 
     def rich(self) -> str:
         """The same as HTML; what came from the address as text and nothing else."""
         code = "".join(f"<pre>{html.escape(text)}</pre>" for text in (*self.rules, self._short))
-        if self.rules and self.result is None:
+        if self._waits:
             return box(f"<p>{ASKS}</p>{code}", "#E69F00")
-        call = box(code, "#56B4E9")
         text = f"<pre>{html.escape(str(self.result))}</pre>" if isinstance(self.result, Exploration) else ""
-        return call + text + (self.picture.html() if self.picture else "")
+        return box(code, "#56B4E9") + text + (self.picture.html() if self.picture else "")
 
 
 @dataclass
@@ -157,13 +159,11 @@ class Reading:
         try:
             return self._value(line.value)
         except LessonError:
-            if isinstance(line.value, ast.Call) and self._is_step(line.value):
-                return None  # as where a fenced producer commits: it was refused, and the story goes on
+            match line.value:
+                case ast.Call(func=ast.Attribute(value=ast.Name(id=name))) if isinstance(
+                        self.names.get(name), IdempotentSession):
+                    return None  # as where a fenced producer commits: it was refused, and the story goes on
             raise
-
-    def _is_step(self, call: ast.Call) -> bool:
-        owner = call.func.value if isinstance(call.func, ast.Attribute) else None
-        return isinstance(owner, ast.Name) and isinstance(self.names.get(owner.id), IdempotentSession)
 
     def _value(self, node: ast.expr) -> Any:
         match node:
@@ -178,7 +178,12 @@ class Reading:
         arguments = [self._value(one) for one in node.args]
         named = {str(one.arg): self._value(one.value) for one in node.keywords}
         given = signature(function).bind(*arguments, **named).arguments
-        _check_limits(given)
+        for name, most in LIMITS.items():
+            value = given.get(name)
+            size = len(value) if isinstance(value, list | tuple) else value
+            if isinstance(size, int) and size > most:
+                raise LessonError(f"This link asks for {name}={value!r:.20}. A link may ask for {most:,} at "
+                                  "most; run it in a cell of your own.")
         if getattr(function, "__name__", "") in ("simulate", "run") and not self.playable:
             self.playable = {"values": 3, **given}
             self.playable["values"] = self.playable.pop("values_or_count", 3)
@@ -199,15 +204,6 @@ class Reading:
         lab = start_lab("embedded", version, world="virtual")
         self.stack.callback(lab.stop)
         return lab
-
-
-def _check_limits(given: Mapping[str, Any]) -> None:
-    for name, most in LIMITS.items():
-        value = given.get(name)
-        size = len(value) if isinstance(value, list | tuple) else value
-        if isinstance(size, int) and size > most:
-            raise LessonError(f"This link asks for {name}={value!r:.20}. A link may ask for {most:,} at "
-                              "most; run it in a cell of your own.")
 
 
 def _rules_in(lines: list[ast.stmt]) -> Iterator[str]:

@@ -136,7 +136,7 @@ class Playground(SelfShowing):
             told = {"faults": self.faults, "run": drawn(self.run)}
         except LessonError as error:
             said = str(error)
-        self.link.tell(asked=wanted["key"], said=said.replace("`", ""), **told)
+        self.wire.tell(asked=wanted["key"], said=said.replace("`", ""), **told)
 
     def plain(self) -> str:
         """The call, and the run as text."""
@@ -148,8 +148,8 @@ class Playground(SelfShowing):
     def show(self) -> None:
         """Show it, and the link to it where there is a kernel."""
         super().show()
-        self.link = KernelLink(self.name, self.hear)
-        self.link.show()
+        self.wire = KernelLink(self.name, self.hear)
+        self.wire.show()
 
 
 def playground_html(scenario: Scenario, run: History, faults: Mapping[int, str], name: str = "") -> str:
@@ -187,13 +187,11 @@ def _happening(bare: Scenario, faults: Mapping[int, Fault]) -> list[int]:
 
 def _dropped_words(dropped: Mapping[int, Fault]) -> str:
     """Which faults were dropped, and why; nothing for none."""
-    if not dropped:
-        return ""
+    numbers = ", ".join(map(str, dropped))
     faults = "; ".join(f"{n}: {fault}" for n, fault in dropped.items())
-    if len(dropped) == 1:
-        return f"There is no request {next(iter(dropped))} any more, so its fault is dropped: `{faults}`."
-    return (f"There are no requests {', '.join(map(str, dropped))} any more, so their faults are dropped: "
-            f"`{faults}`.")
+    if len(dropped) > 1:
+        return f"There are no requests {numbers} any more, so their faults are dropped: `{faults}`."
+    return f"There is no request {numbers} any more, so its fault is dropped: `{faults}`." if dropped else ""
 
 
 def page_part() -> str:
@@ -212,5 +210,4 @@ def playground(values: int | list[str] = 3, *, faults: Mapping[int, str] | str |
     if len(shown.run.attempts) > MOST_ATTEMPTS:
         raise LessonError(f"The playground has room for {MOST_ATTEMPTS} requests, and this run takes "
                           f"{len(shown.run.attempts)}; send less, or use simulate(...).")
-    shown.show()
-    return shown
+    return shown.shown()

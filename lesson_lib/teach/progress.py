@@ -32,15 +32,11 @@ def progress(lesson: int | None = None) -> TextTable:
 
 def _state(item: Any, entries: list[store.Entry]) -> tuple[str, str, str]:
     """State, last answer and number of tries."""
-    if not entries:
-        return str(Outcome.NOT_ATTEMPTED), "", "0"
-    return (_judged(item, entries[-1]), str(entries[-1].get("answer", ""))[:40], str(len(entries)))
-
-
-def _judged(item: Any, entry: store.Entry) -> str:
-    if not isinstance(item, Question):
-        return str(entry.get("outcome", Outcome.NOT_ATTEMPTED))
-    return str(Outcome.RIGHT if entry.get("answer") == item.truth(*item.runs()) else Outcome.WRONG)
+    last = entries[-1] if entries else {}
+    state = last.get("outcome", Outcome.NOT_ATTEMPTED)
+    if entries and isinstance(item, Question):
+        state = Outcome.RIGHT if last.get("answer") == item.truth(*item.runs()) else Outcome.WRONG
+    return str(state), str(last.get("answer", ""))[:40], str(len(entries))
 
 
 @store.read_once()

@@ -20,7 +20,7 @@ from lesson_lib.history.link import SITE, packed, plain, unpacked
 from lesson_lib.lab.forge import forge
 from lesson_lib.sim import Transactions, simulate, simulate_pipeline
 from lesson_lib.teach.open_link import ASKS, THEIRS, Opened, Reading, open_link
-from lesson_lib.teach.playground import Playground, Scenario
+from lesson_lib.teach.playground import playground
 from lesson_lib.teach.tasks.learner_rule import as_rule
 from lesson_lib.teach.tasks.task import Exercise, exercise
 
@@ -150,7 +150,7 @@ def test_a_puzzle_and_a_playground_are_links() -> None:
     link = exercise("2.skip-one").link()
     assert str(link) == "https://example.org/course/open.html#exercise('2.skip-one')"
     assert isinstance(open_link(str(link)).result, Exercise)
-    ground = Playground(Scenario(2))
+    ground = playground(2)
     ground.change(1, "lose ack")
     assert str(ground.link()).endswith("#simulate(2,faults=%7B1:'lose+ack'%7D)")
 

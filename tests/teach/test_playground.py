@@ -20,8 +20,8 @@ FAULTS = [fault for fault in (*REQUEST, *ANSWER, *MORE) if fault]
 
 def asked(ground: Playground, faults: dict[int, str], **settings: Any) -> dict[str, Any]:
     """What the playground sends back when the picture asks for that."""
-    ground.link.asked.value = json.dumps({"key": str(faults), "faults": faults, "settings": {"idempotence": False, **settings}})
-    told = json.loads(unescape(ground.link.told.value))
+    ground.wire.asked.value = json.dumps({"key": str(faults), "faults": faults, "settings": {"idempotence": False, **settings}})
+    told = json.loads(unescape(ground.wire.told.value))
     assert told["asked"] == str(faults)
     return told
 

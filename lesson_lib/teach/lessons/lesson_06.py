@@ -44,11 +44,6 @@ OWN_WORLDS = ({"batches": ("a", "b", "a"), "in_flight": 5, "kinds": KINDS},
 STORED, DUPLICATE, REFUSED = "stored", "duplicate", "refused"
 
 
-def errors(run: History, last: int) -> list[int]:
-    """The error codes of the last so many verdicts; 0 where there was none."""
-    return [error for _, _, error in run.verdicts[-last:]]
-
-
 def sequence_words(run: History) -> str:
     """What contradicts a wrong idea of the sequences."""
     return f"they carry {', '.join(map(str, sequences(run)))}."
@@ -126,7 +121,8 @@ ITEMS = (
         run=forged(*SEVEN, *BACK), live=True),
     ask("observation", "6.saw-old",
         "What became of the last two, sequences 1 and 0?",
-        Option("The broker refused them with an error.", lambda run: errors(run, 2) == [45, 45]),
+        Option("The broker refused them with an error.",
+               lambda run: [error for _, _, error in run.verdicts[-2:]] == [45, 45]),
         Option("It ignored them: success, and nothing stored.",
                lambda run: verdicts(run)[-2:] == ["duplicate"] * 2, "at or below is duplicate",
                lambda run: f"its answer to the last one is {verdict_list(run, 1)}."),

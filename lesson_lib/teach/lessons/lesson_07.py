@@ -23,19 +23,14 @@ MIXED = story('shop = kafka.producer("shop")', "shop.begin()", 'shop.send("a", "
               "shop.commit()", 'kafka.consumer("read_committed").poll()')
 
 
-def logs_words(run: History) -> str:
-    """What each partition holds, markers in capitals."""
-    return ", ".join(f"partition {number} holds {cells_words(run, number)}" for _, number in run.partitions)
-
-
 def log_is(*runs: History) -> str:
     """What contradicts a wrong idea of the log."""
     return f"the log holds {cells_words(runs[0])}."
 
 
 def logs_are(run: History) -> str:
-    """What contradicts a wrong idea of several partitions."""
-    return f"{logs_words(run)}."
+    """What each partition holds, markers in capitals, as a contradiction."""
+    return ", ".join(f"partition {n} holds {cells_words(run, n)}" for _, n in run.partitions) + "."
 
 
 def read_is(run: History, lane: str = "consumer") -> str:
@@ -151,7 +146,7 @@ ITEMS = (
         Option("1", lambda run: len(run.log(0)) == 1, "a commit leaves no trace", logs_are),
         Option("2", lambda run: len(run.log(0)) == 2),
         Option("3", lambda run: len(run.log(0)) == 3, "begin is written too",
-               lambda run: f"only the end is written down: {logs_words(run)}."),
+               lambda run: f"only the end is written down: {logs_are(run)}"),
         because="The coordinator writes \"committed\" into a log of its own. From then on the outcome is "
                 "settled, and the coordinator tells the producer. Then it asks the leader of each partition "
                 "in the transaction to write a marker into that partition's log. A marker takes an offset, "

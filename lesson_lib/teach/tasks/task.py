@@ -175,6 +175,4 @@ class Exercise(SelfShowing):
 
 def exercise(item_id: str) -> Exercise:
     """Show an exercise and return it: `.check(...)`, `.hint()`, `.solution()`."""
-    shown = Exercise(find(item_id, Task))
-    shown.show()
-    return shown
+    return Exercise(find(item_id, Task)).shown()
