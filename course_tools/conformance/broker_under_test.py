@@ -12,18 +12,17 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from itertools import groupby, islice
 from typing import Any
 
 from kafka.protocol.admin import CreateTopicsRequest, DeleteTopicsRequest, DescribeTransactionsRequest
 from kafka.protocol.metadata import FindCoordinatorRequest
 from kafka.protocol.producer import InitProducerIdRequest
 
-from course_tools.conformance import end_state
 from course_tools.conformance.outcome import GARBAGE, HUNG_UP, Comparison, ScriptOutcome, StepOutcome
-from course_tools.conformance.play import PlayedScript
+from course_tools.conformance.play import PlayedScript, outcomes
 from course_tools.conformance.script import Script
 from lesson_lib.errors import LessonError
 from lesson_lib.wire import requests
@@ -31,7 +30,7 @@ from lesson_lib.wire.messages import ProtocolError
 from lesson_lib.wire.requests import RawClient, make_topic
 
 PATIENCE_SECONDS, IMPATIENCE_SECONDS = 15.0, 0.05  # before and after a broker let somebody wait for nothing
-TIMEOUT_SECONDS = 60.0
+START_SECONDS, TIMEOUT_SECONDS = 60.0, 60.0
 CONCURRENT_TRANSACTIONS, UNSUPPORTED_VERSION = 51, 35
 NOT_READY = (14, 15, 16, CONCURRENT_TRANSACTIONS)
 UNFINISHED = ("PrepareCommit", "PrepareAbort", "PrepareEpochFence")
@@ -51,157 +50,151 @@ class BrokerUnderTest:
         self.address = address
         self.client = RawClient(address, timeout=TIMEOUT_SECONDS)
         self.highest = {api: high for api, (_, high) in self.client.versions.items()}
-        self._coordinator_ready = False
+        self.has_coordinator = False
         self.patience = PATIENCE_SECONDS
         self.meant: set[int] = set()  # errors that no waiting ends: the broker means them
-
-    @property
-    def produce_versions(self) -> tuple[int, int]:
-        """The lowest and highest version of Produce that the broker serves."""
-        return self.client.versions[0]
 
     def run(self, scripts: Sequence[Script], *, ends: bool = True) -> list[ScriptOutcome]:
         """The outcome of each script, what is left at the end only if `ends`. Where the broker hangs up or
         answers garbage, each script is played alone, and the step that was asked last says it. LessonError
         where it does so before the first step, or answers nothing at all."""
-        if not scripts:
-            return []
-        groups: list[list[PlayedScript]] = []
+        plays: list[PlayedScript] = []
         try:
-            groups = self._prepared(scripts)
-            return self._together(groups, ends)
+            plays = self._prepared(scripts)
+            return self._together(plays, ends)
         except TimeoutError:
             raise LessonError(f"{self.address} gives no answer within {TIMEOUT_SECONDS:.0f} "
                               "seconds.") from None
         except BROKEN as error:
-            if not groups:
+            code, why = GARBAGE, "the broker answered garbage, which is no answer of Kafka's protocol"
+            if isinstance(error, ConnectionError) and not isinstance(error, ProtocolError):
+                code, why = HUNG_UP, "the broker closed the connection"
+            if not plays:
                 raise LessonError(f"{self.address} can't be judged: when it was asked for a topic, producer "
-                                  f"ids or a coordinator, {_what_broke(error)[1]}.") from None
+                                  f"ids or a coordinator, {why}.") from None
             self.close()
             self.client = RawClient(self.address, timeout=TIMEOUT_SECONDS)
             if len(scripts) == 1:
-                return [_broken_off(groups[0][0], error)]
+                missing = len(scripts[0].steps) - len(plays[0].seen)
+                return [ScriptOutcome((*plays[0].seen, *(StepOutcome(code, note=why),) * missing),
+                                      unread="" if missing else why)]
         return [self.run([script], ends=ends)[0] for script in scripts]
 
-    def _prepared(self, scripts: Sequence[Script]) -> list[list[PlayedScript]]:
-        """All scripts with what they need before their first step, those that share a topic together."""
-        shared = [scripts] if self._creates_topics else [[script] for script in scripts]
-        groups = [self._plays(group) for group in shared]
-        self._hand_out_ids([play for group in groups for play in group])
-        if any(step.kind == "init" for script in scripts for step in script.steps):
-            self._find_coordinator(groups[0][0].topic)
-        return groups
+    def close(self) -> None:
+        self.client.close()
 
-    def _together(self, groups: Sequence[list[PlayedScript]], ends: bool) -> list[ScriptOutcome]:
-        """All scripts, step by step in line; their topics are deleted at the end."""
-        plays = [play for group in groups for play in group]
-        for number in range(max(len(play.script.steps) for play in plays)):
-            self._wave([p for p in plays if number < len(p.script.steps)])
-        outcomes = [one for group in groups for one in end_state.outcomes(self.client, group[0].topic, group)
-                    ] if ends else [ScriptOutcome(tuple(play.seen)) for play in plays]
-        if DeleteTopicsRequest.API_KEY in self.client.versions:
-            for group in groups:
-                self.client.ask(requests.delete_topic(group[0].topic))
-        return outcomes
+    def _serves(self, request: Any) -> bool:
+        return request.API_KEY in self.client.versions
 
-    @property
-    def _creates_topics(self) -> bool:
-        return CreateTopicsRequest.API_KEY in self.client.versions
+    def _prepared(self, scripts: Sequence[Script]) -> list[PlayedScript]:
+        """All scripts with what they need before their first step."""
+        base_time, plays = int(time.time() * 1000) - AGE_MS, []
+        for group in [scripts] if self._serves(CreateTopicsRequest) else [[script] for script in scripts]:
+            topic, first = self._new_topic(sum(script.partitions for script in group)), 0
+            for script in group:
+                plays.append(PlayedScript(script, topic, first, base_time))
+                first += script.partitions
+        self._hand_out_ids([(play, name) for play in plays for name in play.idempotent_names()])
+        if not self.has_coordinator and any(step.kind == "init" for script in scripts
+                                            for step in script.steps):
+            self._find_coordinator(plays[0].topic)
+        return plays
 
     def _new_topic(self, partitions: int) -> str:
         """A topic with so many partitions, or more. LessonError where the broker makes none."""
         topic = f"conformance-{uuid.uuid4().hex[:12]}"
-        if self._creates_topics:
+        if self._serves(CreateTopicsRequest):
             make_topic(self.client, topic, partitions)
             return topic
         asked = requests.request("Metadata", topics=[{"name": topic}], allow_auto_topic_creation=True)
-        deadline = time.monotonic() + self.patience
-        while not (found := self.client.ask(asked).topics[0].partitions):
-            if time.monotonic() > deadline:
-                raise LessonError(f"{self.address} serves no CreateTopics, and makes no topic when it is "
-                                  "asked for one; let it make topics by itself (auto.create.topics.enable).")
-            time.sleep(0.05)
+        found = list[Any]()
+
+        def is_made() -> bool:
+            found[:] = self.client.ask(asked).topics[0].partitions
+            return bool(found)
+        if not _comes_true(is_made, self.patience, pause=0.05):
+            raise LessonError(f"{self.address} serves no CreateTopics, and makes no topic when it is "
+                              "asked for one; let it make topics by itself (auto.create.topics.enable).")
         if len(found) < partitions:
             raise LessonError(f"{self.address} makes topics of one partition; set two or more "
                               "(num.partitions).")
         return topic
 
-    def close(self) -> None:
-        self.client.close()
-
-    def _plays(self, scripts: Sequence[Script]) -> list[PlayedScript]:
-        topic = self._new_topic(sum(script.partitions for script in scripts))
-        plays, first, base_time = [], 0, int(time.time() * 1000) - AGE_MS
-        for number, script in enumerate(scripts):
-            plays.append(PlayedScript(script, topic, first, f"{topic}-{number}", base_time))
-            first += script.partitions
-        return plays
-
-    def _hand_out_ids(self, plays: Sequence[PlayedScript]) -> None:
+    def _hand_out_ids(self, wanted: Sequence[tuple[PlayedScript, str]]) -> None:
         """A producer id for each idempotent producer and each of its restarts, asked for in one go."""
-        wanted = [(play, name) for play in plays for name in play.idempotent_names()]
-        if InitProducerIdRequest.API_KEY not in self.client.versions:  # a broker takes any number
+        def are_handed_out() -> bool:
+            """A broker fetches ids in blocks of 1000; while it waits for the next block it answers 14."""
+            missing = [(play, name) for play, name in wanted if name not in play.ids]
+            for _ in missing:
+                self.client.send(requests.init_producer_id())
+            for play, name in missing:
+                answer = self.client.receive()
+                if not answer.error_code:
+                    play.ids[name] = answer.producer_id
+            return all(name in play.ids for play, name in missing)
+        if not self._serves(InitProducerIdRequest):  # a broker takes any number
             for number, (play, name) in enumerate(wanted, MADE_UP):
                 play.ids[name] = number
-            return
-        deadline = time.monotonic() + PATIENCE_SECONDS * 4
-        while wanted:
-            for _ in wanted:
-                self.client.send(requests.init_producer_id())
-            wanted = [(play, name) for play, name in wanted
-                      if not self._handed_out(play, name, self.client.receive())]
-            # A broker fetches ids in blocks of 1000; while it waits for the next block it answers 14.
-            if wanted and time.monotonic() > deadline:
-                raise LessonError(f"{self.address} hands out no producer ids.")
-
-    def _handed_out(self, play: PlayedScript, name: str, answer: Any) -> bool:
-        if not answer.error_code:
-            play.ids[name] = answer.producer_id
-        return not answer.error_code
+        elif not _comes_true(are_handed_out, START_SECONDS):
+            raise LessonError(f"{self.address} hands out no producer ids.")
 
     def _find_coordinator(self, name: str) -> None:
         """Make the broker create its transaction log: it does when somebody asks for a coordinator."""
-        deadline = time.monotonic() + PATIENCE_SECONDS * 4
-        while not self._coordinator_ready:
-            answer = self.client.ask(FindCoordinatorRequest(key=name, key_type=1),
-                                     min(2, self.client.versions[10][1]))
-            self._coordinator_ready = not answer.error_code
-            if time.monotonic() > deadline:
-                raise LessonError(f"{self.address} has no coordinator (error {answer.error_code}).")
-            time.sleep(0.0 if self._coordinator_ready else 0.1)
+        request, errors = FindCoordinatorRequest(key=name, key_type=1), [0]
+        version = min(2, self.client.versions[request.API_KEY][1])
+
+        def is_there() -> bool:
+            errors.append(self.client.ask(request, version).error_code)
+            return not errors[-1]
+        self.has_coordinator = _comes_true(is_there, START_SECONDS, pause=0.1)
+        if not self.has_coordinator:
+            raise LessonError(f"{self.address} has no coordinator (error {errors[-1]}).")
+
+    def _together(self, plays: Sequence[PlayedScript], ends: bool) -> list[ScriptOutcome]:
+        """All scripts, step by step in line; their topics are deleted at the end."""
+        for number in range(max(len(play.script.steps) for play in plays)):
+            self._wave([play for play in plays if number < len(play.script.steps)])
+        found = []
+        for topic, of_topic in groupby(plays, lambda play: play.topic):
+            group = [*of_topic]
+            found += outcomes(self.client, group) if ends else [ScriptOutcome(tuple(p.seen)) for p in group]
+            if self._serves(DeleteTopicsRequest):
+                self.client.ask(requests.delete_topic(topic))
+        return found
 
     def _wave(self, plays: Sequence[PlayedScript]) -> None:
-        again = [play for play in plays if self._is_served(play)]
-        kinds = [(play, play.step.kind) for play in again]
+        """The next step of each; again where the coordinator is still busy with what came before."""
+        asked = []
+        for play in plays:
+            if request := self._request(play):
+                asked.append((play, request))
+            else:
+                play.seen.append(StepOutcome(UNSUPPORTED_VERSION, note="not served"))
+        ends = [play for play, _ in asked if play.step.kind in ("init", "bump", "commit", "abort")]
         deadline = time.monotonic() + self.patience
-        while again:
-            for play in again:
-                self.client.send(*self._request(play))
+        while asked:
+            for _, request in asked:
+                self.client.send(*request)
             late = time.monotonic() > deadline
-            again = [play for play in again if not self._noted(play, self.client.receive(), final=late)]
-            time.sleep(0.002 if again else 0)
-        self._wait_for_markers([play for play, kind in kinds if kind in ("init", "bump", "commit", "abort")])
+            asked = [(play, request) for play, request in asked
+                     if not self._noted(play, self.client.receive(), final=late)]
+            time.sleep(0.002 if asked else 0)
+        self._wait_for_markers(ends)
 
-    def _request(self, play: PlayedScript) -> tuple[Any, int | None]:
-        """The next one, in the highest version that all of these brokers serve."""
+    def _request(self, play: PlayedScript) -> tuple[Any, int | None] | None:
+        """The next one, in the highest version that all of these brokers serve; None where that won't do."""
         message, version = play.next_request()
-        if version is None or play.script.transaction_version_2 or play.step.kind == "send":
-            return message, version
-        return message, min(version, self.highest[message.API_KEY])
+        if not self._serves(message):
+            return None
+        highest = self.highest[message.API_KEY]
+        if play.script.transaction_version_2:
+            return (message, version) if (version or 0) <= highest else None
+        free = version is None or play.step.kind == "send"
+        return message, version if free else min(version, highest)
 
-    def _is_served(self, play: PlayedScript) -> bool:
-        """Whether the broker serves the next request; where it does not, that is its outcome."""
-        message, version = play.next_request()
-        served = message.API_KEY in self.client.versions
-        if served and play.script.transaction_version_2:
-            served = (version or 0) <= self.highest[message.API_KEY]
-        if not served:
-            play.seen.append(StepOutcome(UNSUPPORTED_VERSION, note="not served"))
-        return served
-
-    def _noted(self, play: PlayedScript, answer: Any, *, final: bool = False) -> bool:
+    def _noted(self, play: PlayedScript, answer: Any, *, final: bool) -> bool:
         """Note an answer, unless it only says that the coordinator is still busy with what came before."""
-        error = play.error_of(answer)
+        error = play.seen_in(answer).error
         if final and error in NOT_READY:
             self.meant.add(error)
         if error in NOT_READY and error not in self.meant:
@@ -210,34 +203,27 @@ class BrokerUnderTest:
         return True
 
     def _wait_for_markers(self, plays: Sequence[PlayedScript]) -> None:
-        ids = [name for play in plays for name in play.transactional_ids()]
-        if not ids or DescribeTransactionsRequest.API_KEY not in self.client.versions:
-            return
+        """Until no transaction of theirs is about to end. Who waits for nothing says so in his outcome."""
+        ids = {play.transactional_id(letter): play for play in plays for letter in play.epochs}
         deadline = time.monotonic() + self.patience
-        while ids and time.monotonic() < deadline:
-            states = self.client.ask(requests.describe_transactions(ids)).transaction_states
-            ids = [s.transactional_id for s in states if s.transaction_state in UNFINISHED]
+        while ids and self._serves(DescribeTransactionsRequest):
+            states = self.client.ask(requests.describe_transactions([*ids])).transaction_states
+            ids = {s.transactional_id: ids[s.transactional_id] for s in states
+                   if s.transaction_state in UNFINISHED}
+            if ids and time.monotonic() > deadline:
+                self.patience = IMPATIENCE_SECONDS
+                for play in ids.values():
+                    play.seen[-1] = StepOutcome(play.seen[-1].error, note="the markers were never written")
+                return
             time.sleep(0.002 if ids else 0)
-        if ids:
-            self.patience = IMPATIENCE_SECONDS
-        for play in plays:
-            if any(name in ids for name in play.transactional_ids()):
-                play.seen[-1] = StepOutcome(play.seen[-1].error, note="the markers were never written")
 
 
-def _what_broke(error: Exception) -> tuple[int, str]:
-    """Which of the two it was, and in words."""
-    if isinstance(error, ConnectionError) and not isinstance(error, ProtocolError):
-        return HUNG_UP, "the broker closed the connection"
-    return GARBAGE, "the broker answered garbage, which is no answer of Kafka's protocol"
-
-
-def _broken_off(play: PlayedScript, error: Exception) -> ScriptOutcome:
-    """What came back before it broke; the step that was asked then, and what would follow, says why."""
-    code, why = _what_broke(error)
-    missing = len(play.script.steps) - len(play.seen)
-    steps = (*play.seen, *(StepOutcome(code, note=why),) * missing)
-    return ScriptOutcome(steps, unread="" if missing else why)
+def _comes_true(holds: Callable[[], bool], seconds: float, pause: float = 0.0) -> bool:
+    """Whether it does within so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not (held := holds()) and time.monotonic() < deadline:
+        time.sleep(pause)
+    return held
 
 
 def in_step(one: BrokerUnderTest, other: BrokerUnderTest) -> None:
@@ -253,5 +239,5 @@ def compare(left: BrokerUnderTest, right: BrokerUnderTest, scripts: Iterable[Scr
     waiting = iter(scripts)
     with ThreadPoolExecutor(2) as pool:
         while chunk := list(islice(waiting, together)):
-            outcomes = pool.map(lambda side, chunk=chunk: side.run(chunk, ends=ends), (left, right))
-            yield from (Comparison(*found) for found in zip(chunk, *outcomes, strict=True))
+            outcomes_of = pool.map(lambda side, chunk=chunk: side.run(chunk, ends=ends), (left, right))
+            yield from (Comparison(*found) for found in zip(chunk, *outcomes_of, strict=True))

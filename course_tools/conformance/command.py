@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import closing, nullcontext
 from dataclasses import asdict
 from pathlib import Path
@@ -23,10 +23,9 @@ from course_tools.apache_kafka import maven
 from course_tools.apache_kafka.process import temporary
 from course_tools.command_line import check_broker, write
 from course_tools.conformance.broker_under_test import BrokerUnderTest, compare, in_step
-from course_tools.conformance.cause import LEFT, Difference
 from course_tools.conformance.decision_table import DECISION_TABLE
 from course_tools.conformance.generate import random_script
-from course_tools.conformance.judgement import Judgement
+from course_tools.conformance.judgement import LEFT, Difference, Judgement
 from course_tools.conformance.outcome import Comparison
 from course_tools.conformance.presentation import Progress, page, told
 from course_tools.conformance.script import Script, parse
@@ -40,6 +39,7 @@ from lesson_lib.wire import probe
 # Drawn with equal chance: 9 is what kafka-python speaks, 3 the oldest, 11 the newest of transaction version
 # 1, 12 has version 2.
 PRODUCE_VERSIONS = (9, 9, 9, 3, 11, 12, 12)
+PRODUCE = 0
 OLDER_RELEASE = "3.9.1"  # the last line of Kafka before transaction version 2
 ROUNDS = 4  # so many differences are looked for in one history
 TRIES = 3  # histories in which a difference has to happen again, before it counts for nothing
@@ -48,61 +48,54 @@ TRIES = 3  # histories in which a difference has to happen again, before it coun
 def main(argv: list[str]) -> int:
     """0 when every broker agreed in every row that was tried, 1 when one differs. LessonError for an address
     where no broker answers."""
-    options = _parser().parse_args(argv)
+    parser = argparse.ArgumentParser("python -m lesson_lib judge", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add("address", metavar="HOST:PORT", nargs="?", help="the broker (plaintext)")
+    add("--name", default="", help="what to call it in the table")
+    add("--count", type=int, default=1_000, help="how many histories (1000)")
+    add("--seed", type=int, default=1, help="the same seed gives the same table (1)")
+    add("--rule", help="the release whose rule counts (4.4, or the release that is started)")
+    add("--release", action="append", default=[],
+        help="without an address: a release such as 3.9.1; may be given more than once")
+    add("--replay", metavar="SCRIPT", help="play this one script and say what each one did")
+    add("--html", type=Path, metavar="FILE", help="write a page, each difference with its picture")
+    add("--json", type=Path, metavar="FILE", help="write the same for a program")
+    options = parser.parse_args(argv)
     if options.count < 1:
         raise LessonError(f"--count {options.count} judges nothing; give at least 1.")
     if options.rule:
         known_version(options.rule)
     if options.address:
         check_broker(options.address)
-        return _judged(options.rule or "4.4", options.address, f"the broker at {options.address}", options)
-    given = bool(os.environ.get("KAFKA_BOOTSTRAP_SERVERS"))  # it may be any broker
-    return max([_judged(release, address, f"{'the broker at' if given else 'Apache Kafka'} "
-                        f"{address if given else release}", options)
-                for release, address in _apache_kafkas(options.release)])
+    return max([_judged(options, *kafka) for kafka in _apache_kafkas(options)])
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python -m lesson_lib judge", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("address", metavar="HOST:PORT", nargs="?", help="the broker (plaintext)")
-    parser.add_argument("--name", default="", help="what to call it in the table")
-    parser.add_argument("--count", type=int, default=1_000, help="how many histories (1000)")
-    parser.add_argument("--seed", type=int, default=1, help="the same seed gives the same table (1)")
-    parser.add_argument("--rule", help="the release whose rule counts (4.4, or the release that is started)")
-    parser.add_argument("--release", action="append", default=[],
-                        help="without an address: a release such as 3.9.1; may be given more than once")
-    parser.add_argument("--replay", metavar="SCRIPT", help="play this one script and say what each one did")
-    parser.add_argument("--html", type=Path, metavar="FILE",
-                        help="write a page, each difference with its picture")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the same for a program")
-    return parser
-
-
-def _apache_kafkas(releases: Sequence[str]) -> list[tuple[str, str | None]]:
-    """Release and address: of KAFKA_BOOTSTRAP_SERVERS, or each release to be started on Java (no address), or
-    compose's."""
-    compose = read_compose()
-    if given := os.environ.get("KAFKA_BOOTSTRAP_SERVERS"):
-        return [(releases[0] if releases else compose.version, given)]
+def _apache_kafkas(options: argparse.Namespace) -> list[tuple[str, str, str | None]]:
+    """What to call it, release and address: of the broker that is asked for, of KAFKA_BOOTSTRAP_SERVERS, or
+    each release to be started on Java (no address), or compose's."""
+    if options.address:
+        return [(f"the broker at {options.address}", "4.4", options.address)]
+    compose, releases = read_compose(), options.release
+    if given := os.environ.get("KAFKA_BOOTSTRAP_SERVERS"):  # it may be any broker
+        return [(f"the broker at {given}", releases[0] if releases else compose.version, given)]
     if maven.java():
-        return [(release, None) for release in releases or (compose.version, OLDER_RELEASE)]
+        return [(f"Apache Kafka {release}", release, None)
+                for release in releases or (compose.version, OLDER_RELEASE)]
     if probe.is_usable(compose.host, compose.port):
-        return [(compose.version, f"{compose.host}:{compose.port}")]
+        return [(f"Apache Kafka {compose.version}", compose.version, f"{compose.host}:{compose.port}")]
     raise LessonError("There is no Apache Kafka to compare with: install Java 17 and Maven, "
                       "or start one with make kafka.")
 
 
-def _judged(release: str, known: str | None, name: str, options: argparse.Namespace) -> int:
+def _judged(options: argparse.Namespace, name: str, release: str, known: str | None) -> int:
     """Judge one broker and say what came of it; without a known address it is started for it."""
     rule, name = ".".join((options.rule or release).split(".")[:2]), options.name or name
     with (nullcontext(known) if known else temporary(release) as address, EmbeddedBroker(rule) as broker,
           closing(BrokerUnderTest(broker.address)) as kafka, closing(BrokerUnderTest(address)) as theirs):
         in_step(kafka, theirs)
-        if options.replay:
-            made: Iterator[Script] = iter([parse(options.replay)])
-        else:
-            made = scripts(options.seed, options.count, kafka, theirs)
+        made = ([parse(options.replay)] if options.replay
+                else scripts(options.seed, options.count, kafka, theirs))
         bar = Progress(1 if options.replay else options.count)
         judged = judge(kafka, theirs, made, name, rule, bar)
     how = "one script" if options.replay else f"{options.count} histories, seed {options.seed}"
@@ -117,8 +110,8 @@ def _judged(release: str, known: str | None, name: str, options: argparse.Namesp
 
 def scripts(seed: int, count: int, *sides: BrokerUnderTest) -> Iterator[Script]:
     """`count` random scripts, in versions of Produce and on as many partitions as every side allows."""
-    versions = tuple(v for v in PRODUCE_VERSIONS
-                     if all(low <= v <= high for low, high in (s.produce_versions for s in sides)))
+    allowed = [side.client.versions[PRODUCE] for side in sides]
+    versions = tuple(v for v in PRODUCE_VERSIONS if all(low <= v <= high for low, high in allowed))
     return (random_script(Random(f"{seed}-{number}"), versions) for number in range(count))
 
 
@@ -136,7 +129,6 @@ def judge(kafka: BrokerUnderTest, theirs: BrokerUnderTest, made: Iterable[Script
             if bar and not number:
                 bar.add(len(judged.differences))
         waiting = again
-
     several = len(judged.differences)
 
     def small(one: Difference) -> Comparison | None:
@@ -152,14 +144,12 @@ def judge(kafka: BrokerUnderTest, theirs: BrokerUnderTest, made: Iterable[Script
 
 
 def _as_json(judged: Judgement) -> dict[str, object]:
+    def form(one: Difference) -> dict[str, object]:
+        return {**asdict(one.cause), "needs": sorted(one.needs), "found": len(one.found),
+                "script": str(one.smallest.script if one.smallest else "")}
     rows = {row: {"tried": judged.tried[row], "verdict": judged.verdict(row)} for row in DECISION_TABLE}
-    differences = [{**_form(one), "subject": subject, "histories": one.times,
-                    "consequences": [_form(each) for each in one.consequences]}
+    differences = [{**form(one), "subject": subject, "histories": one.times,
+                    "consequences": list(map(form, one.consequences))}
                    for subject, causes in judged.by_subject().items() for one in causes]
     return {"name": judged.name, "rows": rows, "differences": differences,
             "differed once and not again": judged.once}
-
-
-def _form(one: Difference) -> dict[str, object]:
-    return {**asdict(one.cause), "needs": sorted(one.needs), "found": len(one.found),
-            "script": str(one.smallest.script if one.smallest else "")}

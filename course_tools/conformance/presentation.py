@@ -1,20 +1,33 @@
-"""What a reader sees: how far it is, and each difference with its shortest script and its picture."""
+"""What a reader sees: how far it is, and each difference with its shortest script and its picture.
+
+For that a played script becomes a history by hand, drawn like any other run. A batch is what carries the same
+numbers; each time it is sent is a try. Nobody waits behind a forged frame, so there is nothing that an
+application was told.
+"""
 
 from __future__ import annotations
 
+import re
 import sys
 import time
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from html import escape
 
-from course_tools.conformance.as_history import as_history
-from course_tools.conformance.cause import Cause, Difference
-from course_tools.conformance.judgement import Judgement
+from course_tools.conformance.judgement import Cause, Difference, Judgement
+from course_tools.conformance.outcome import GARBAGE, HUNG_UP, EndState, ScriptOutcome, StepOutcome
+from course_tools.conformance.script import Script, Step
 from course_tools.page import html_page, items, section
 from lesson_lib import draw
+from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.draw.picture import Picture
+from lesson_lib.history import Event, History, Kind, LogCell, Settings
+from lesson_lib.history.history import BY_HAND
 
 MOST_DRAWN = 100  # differences with their picture, of some 40 kB each
+TOPIC = "conformance"
+WITHOUT_VALUES = ("empty", "control")  # flaws of a batch that is not told from its values in a log
 
 
 class Progress:
@@ -43,10 +56,9 @@ def told(judged: Judgement) -> Iterator[str]:
     for number, (subject, causes) in enumerate(judged.by_subject().items(), 1):
         yield f"\n{_chapter(number, subject, causes)}"
         for place, one in enumerate(causes, 1):
-            yield f"\nDifference {number}.{place}, {_counted(one)}: {one}.\nApache Kafka  |  {judged.name}"
-            yield from _script_of(one)
+            yield f"\n{_heading(number, place, one)}.\nApache Kafka  |  {judged.name}\n{_script_of(one)}"
             for form in one.forms[1:]:
-                yield f"{_as_form(form)}\n    its script: {_line(form)}"
+                yield f"  {_as_form(form)}\n    its script: {_line(form)}"
     yield from ("", *_once(judged))
     if not judged.differences:
         yield "No differences."
@@ -54,13 +66,13 @@ def told(judged: Judgement) -> Iterator[str]:
 
 def _chapter(number: int, subject: str, causes: Sequence[Difference]) -> str:
     forms = sum(len(one.forms) for one in causes)
-    return f"{number}. {subject}: {len(causes)} cause{'s' * (len(causes) > 1)}" + (
-        f" in {forms} forms" if forms > len(causes) else "")
+    said = f"{number}. {subject}: {len(causes)} cause{'s' * (len(causes) > 1)}"
+    return said + f" in {forms} forms" * (forms > len(causes))
 
 
-def _counted(one: Difference) -> str:
+def _heading(number: int, place: int, one: Difference) -> str:
     also = f", in {len(one.forms)} forms" if one.consequences else ""
-    return f"{_times(one.times)}{also}"
+    return f"Difference {number}.{place}, {_times(one.times)}{also}: {one}"
 
 
 def _times(number: int) -> str:
@@ -68,53 +80,47 @@ def _times(number: int) -> str:
 
 
 def _as_form(form: Difference) -> str:
-    return f"  counted with it, {_times(len(form.found))}: {form}."
+    return f"counted with it, {_times(len(form.found))}: {form}."
 
 
-def _script_of(one: Difference) -> Iterator[str]:
-    yield str(one.smallest)
-    yield f'play it again: python -m lesson_lib judge HOST:PORT --replay "{_line(one)}"'
+def _script_of(one: Difference) -> str:
+    return f'{one.smallest}\nplay it again: python -m lesson_lib judge HOST:PORT --replay "{_line(one)}"'
 
 
 def _line(one: Difference) -> str:
     return str(one.smallest.script) if one.smallest else "-"
 
 
-def _once(judged: Judgement) -> Iterator[str]:
-    if judged.once:
-        yield f"{judged.once} differed once, and not when they were played again. That counts for nothing."
+def _once(judged: Judgement) -> list[str]:
+    said = f"{judged.once} differed once, and not when they were played again. That counts for nothing."
+    return [said] if judged.once else []
 
 
 def page(judged: Judgement, head: str) -> str:
     """The table, and each difference with its picture: Apache Kafka's answers above, this broker's below.
-    What is counted with another is folded."""
-    subjects, drawn = judged.by_subject(), _with_a_picture(judged)
+    What is counted with another is folded. There is room for one of each cause first, and then for forms,
+    the rarest first: those are least likely to be seen elsewhere."""
+    subjects, causes = judged.by_subject(), judged.by_number()
+    forms = sorted((form for one in causes for form in one.consequences), key=lambda one: len(one.found))
+    drawn = {one.cause for one in (*causes, *forms)[:MOST_DRAWN]}
     parts = [f"<pre>{escape(judged.table())}</pre>",
              items(_chapter(number, *one) for number, one in enumerate(subjects.items(), 1))]
-    for number, (subject, causes) in enumerate(subjects.items(), 1):
-        parts.append(section(_chapter(number, subject, causes)))
-        for place, one in enumerate(causes, 1):
-            parts.append(f"<h3>{escape(f'Difference {number}.{place}, {_counted(one)}: {one}')}</h3>"
-                         + _shown(one, judged.name, drawn))
-            parts += [f"<details><summary>{escape(_as_form(form).strip())}</summary>"
+    for number, (subject, of_subject) in enumerate(subjects.items(), 1):
+        parts.append(section(_chapter(number, subject, of_subject)))
+        for place, one in enumerate(of_subject, 1):
+            parts.append(f"<h3>{escape(_heading(number, place, one))}</h3>{_shown(one, judged.name, drawn)}")
+            parts += [f"<details><summary>{escape(_as_form(form))}</summary>"
                       f"{_shown(form, judged.name, drawn)}</details>" for form in one.forms[1:]]
     if not judged.differences:
         parts.append("<p>No differences.</p>")
     return html_page(head, *parts, items(_once(judged)))
 
 
-def _with_a_picture(judged: Judgement) -> set[Cause]:
-    """One of each cause, and then forms, the rarest first: those are least likely to be seen elsewhere."""
-    causes = judged.by_number()
-    forms = sorted((form for one in causes for form in one.consequences), key=lambda one: len(one.found))
-    return {one.cause for one in (*causes, *forms)[:MOST_DRAWN]}
-
-
 def _shown(one: Difference, name: str, drawn: set[Cause]) -> str:
     """The picture, the script step by step, and the line with which it is played again."""
     picture = picture_of(one, name) if one.cause in drawn else None
     missing = "" if one.cause in drawn else f"<p>No picture: the page has {MOST_DRAWN} already.</p>"
-    return f"{picture.html() if picture else missing}<pre>{escape(chr(10).join(_script_of(one)))}</pre>"
+    return f"{picture.html() if picture else missing}<pre>{escape(_script_of(one))}</pre>"
 
 
 def picture_of(one: Difference, name: str) -> Picture | None:
@@ -124,3 +130,77 @@ def picture_of(one: Difference, name: str) -> Picture | None:
     kafka, theirs = (as_history(one.smallest.script, outcome, broker) for outcome, broker
                      in ((one.smallest.left, "Apache Kafka"), (one.smallest.right, name)))
     return None if kafka.table() == theirs.table() else draw.compare(kafka, theirs, layout="lanes")
+
+
+def as_history(script: Script, outcome: ScriptOutcome, broker: str) -> History:
+    """What `broker` did with the script, as events and logs."""
+    teller = _StepsAsEvents(outcome.partitions)
+    for number, (step, seen) in enumerate(zip(script.steps, outcome.steps, strict=True)):
+        teller.tell(number, step, seen)
+    logs = {(TOPIC, n): tuple(cell for line in part.log for cell in teller.cells(line))
+            for n, part in enumerate(outcome.partitions)}
+    return History(tuple(teller.events), logs, Settings(BY_HAND, broker=broker, client="by hand"))
+
+
+class _StepsAsEvents:
+    def __init__(self, ends: Sequence[EndState]) -> None:
+        self.ends = ends
+        self.offsets: defaultdict[int, set[int]] = defaultdict(set)
+        self.events: list[Event] = []
+        self.batches: dict[object, int] = {}
+        self.batch_of_step: dict[int, int] = {}
+        self.tries: Counter[int] = Counter()
+        self.epochs: dict[str, int] = {}
+
+    def tell(self, number: int, step: Step, seen: StepOutcome) -> None:
+        """Add the events of one step."""
+        if handed_out := re.match(r"epoch (\d+)", seen.note):
+            self.epochs[step.producer] = int(handed_out.group(1))
+        lane = f"producer {step.producer}" if step.producer else "broker"
+        events = self._sent(number, step, seen) if step.kind == "send" else [
+            Event(0, Kind.TXN if step.of_transactional_id else Kind.BROKER, f"{step} ({seen})", lane,
+                  error=ErrorCode(max(seen.error, 0)))]
+        self.events += [replace(event, t=t) for t, event in enumerate(events, len(self.events))]
+
+    def _sent(self, number: int, step: Step, seen: StepOutcome) -> list[Event]:
+        epoch = step.epoch + (self.epochs.get(step.producer, 0) if step.of_transactional_id else 0)
+        numbers = (step.producer, step.partition, epoch, step.base_sequence,
+                   step.count) if step.producer else number
+        batch = self.batch_of_step[number] = self.batches.setdefault(numbers, len(self.batches))
+        self.tries[batch] += 1
+        who = (dict(producer_id=ord(step.producer), producer_epoch=epoch, base_sequence=step.base_sequence)
+               if step.producer else {})
+        sent = Event(0, Kind.SEND, lane=f"producer {step.producer}".strip(), attempt=self.tries.total(),
+                     batch=batch, try_no=self.tries[batch], topic=TOPIC, partition=step.partition,
+                     values=tuple(f"s{number}r{n}" for n in range(step.count)), **who,
+                     record_count=step.count, transactional=step.transactional, note=step.flaw)
+        if seen.error in (HUNG_UP, GARBAGE):
+            return [sent, replace(sent, kind=Kind.LOST, what="answer")]
+        answer = {"error": ErrorCode(seen.error),
+                  "offset": seen.base_offset if seen.base_offset >= 0 else None}
+        is_stored = not seen.error and self._is_stored(number, step, seen)
+        verdict = "refused" if seen.error else "stored" if is_stored else "duplicate"
+        return [sent, replace(sent, kind=Kind.VERDICT, what=verdict, lane="broker", **answer),
+                replace(sent, kind=Kind.ACK, **answer)]
+
+    def _is_stored(self, number: int, step: Step, seen: StepOutcome) -> bool:
+        """The log decides: each step's records say which step they are of. Where they may be gone from it, an
+        offset that an earlier batch was stored at is that of a duplicate."""
+        is_new = seen.base_offset not in self.offsets[step.partition]
+        self.offsets[step.partition].add(seen.base_offset)
+        if step.partition >= len(self.ends) or seen.base_offset < self.ends[step.partition].log_start_offset:
+            return is_new and not seen.append_time
+        if step.flaw in WITHOUT_VALUES:
+            return is_new
+        log = " ".join(self.ends[step.partition].log)
+        return f"s{number}r" in log or is_new and "unreadable" in log
+
+    def cells(self, line: str) -> list[LogCell]:
+        """The offsets of one line of a log, such as `3..4:a e0 s7..8 s2r0 s2r1`."""
+        span, _, rest = line.partition(":")
+        first, words = int(span.split("..")[0]), rest.split()
+        if words[0] in ("ABORT", "COMMIT", "CONTROL"):
+            return [LogCell(first, "", base_offset=first, kind=words[0].lower())]
+        values = [word for word in words if re.fullmatch(r"s\d+r\d+", word)]
+        return [LogCell(first + n, value, self.batch_of_step.get(int(value[1:].split("r")[0]), -1), first)
+                for n, value in enumerate(values)]

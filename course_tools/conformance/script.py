@@ -105,16 +105,14 @@ def parse(text: str) -> Script:
 
 
 def _step(text: str) -> Step:
-    words = text.split()
-    numbers = {w[0]: int(w[1:]) for w in words[1:] if re.fullmatch(r"[pesn][+-]?\d+", w)}
-    letters = [w for w in words[1:] if re.fullmatch(r"[A-Za-z]", w)]
-    flaws = [w for w in words if w in FLAWS]
-    bare = [int(w) for w in words[1:] if re.fullmatch(r"-?\d+", w)]
-    understood = 1 + sum(map(len, (numbers, letters, flaws, bare))) + words.count("-") + words.count("txn")
-    letter, flaw, offset = next(iter(letters), ""), next(iter(flaws), ""), next(iter(bare), 0)
-    step = Step(words[0], letter, numbers.get("p", 0), numbers.get("e", 0), numbers.get("s", 0),
-                numbers.get("n", 1), "txn" in words, flaw, offset)
-    if step.kind not in KINDS or understood != len(words) or not -1 <= step.base_sequence <= MAX_SEQUENCE:
+    kind, *words = text.split()
+    numbers = {w[0]: int(w[1:]) for w in words if re.fullmatch(r"[pesn][+-]?\d+", w)}
+    letter, flaw, offset = ([w for w in words if re.fullmatch(form, w)]
+                            for form in ("[A-Za-z]", "|".join(FLAWS), r"-?\d+"))
+    understood = sum(map(len, (numbers, letter, flaw, offset))) + words.count("-") + words.count("txn")
+    step = Step(kind, "".join(letter[:1]), numbers.get("p", 0), numbers.get("e", 0), numbers.get("s", 0),
+                numbers.get("n", 1), "txn" in words, "".join(flaw[:1]), int((offset or ["0"])[0]))
+    if kind not in KINDS or understood != len(words) or not -1 <= step.base_sequence <= MAX_SEQUENCE:
         raise LessonError(f"The step {text!r} cannot be read; write it like 'send p0 a e0 s0 n1' "
                           "or 'commit X e+0'.")
     return step

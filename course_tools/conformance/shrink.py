@@ -40,13 +40,13 @@ def shrink(script: Script, happens: Happens) -> Script:
 
 def _without_what_can_go(script: Script, happens: Happens) -> Script:
     """Without all steps that can each be left out, or half of them, or a quarter; as it is where none can."""
-    alone = [script.with_steps(script.steps[:n] + script.steps[n + 1:]) for n in range(len(script.steps))]
-    playable = [n for n, one in enumerate(alone) if one.playable]
-    can_go = [n for n, yes in zip(playable, happens([alone[n] for n in playable]), strict=True) if yes]
+    alone = {n: script.with_steps(script.steps[:n] + script.steps[n + 1:]) for n in range(len(script.steps))}
+    alone = {n: one for n, one in alone.items() if one.playable}
+    can_go = [n for n, yes in zip(alone, happens([*alone.values()]), strict=True) if yes]
     tried = []
     while can_go:
         tried.append(script.with_steps(tuple(s for n, s in enumerate(script.steps) if n not in can_go)))
-        can_go = can_go[len(can_go) // 2 + len(can_go) % 2:]
+        can_go = can_go[(len(can_go) + 1) // 2:]
     return _first([one for one in tried if one.playable], happens) or script
 
 
@@ -91,47 +91,37 @@ def _plainer(script: Script) -> Iterator[Script]:
         for new in (x for x in (*letters, "a", "X") if x < old and x.isupper() == old.isupper()):
             yield script.with_steps(tuple(replace(s, producer=new) if s.producer == old else s
                                           for s in script.steps))
-        yield from _shifted(script, old)
-        yield from _without_transactional_id(script, old)
+        yield from _lowered(script, old)
     for step in dict.fromkeys(script.steps):
         for plainer in _plainer_step(step):  # a replay stays a replay: equal steps change together
             yield script.with_steps(tuple(plainer if s == step else s for s in script.steps))
 
 
-def _shifted(script: Script, letter: str) -> Iterator[Script]:
-    """All sequences of one producer lowered together, all its epochs lowered together."""
+def _lowered(script: Script, letter: str) -> Iterator[Script]:
+    """All sequences of one producer lowered together; all its epochs; and the sends of a transactional
+    producer as those of an idempotent one."""
     mine = [s for s in script.steps if s.producer == letter and s.kind == "send"]
-    if mine and (lowest := min(s.base_sequence for s in mine)) > 0:
+    lowest, oldest = (min((getattr(s, what) for s in mine), default=0) for what in ("base_sequence", "epoch"))
+    if lowest > 0:
         yield script.with_steps(tuple(
             replace(s, base_sequence=s.base_sequence - lowest) if s in mine else s for s in script.steps))
-    if mine and not letter.isupper() and (oldest := min(s.epoch for s in mine)) > 0:
-        yield script.with_steps(tuple(replace(s, epoch=s.epoch - oldest) if s in mine else s
-                                      for s in script.steps))
-
-
-def _without_transactional_id(script: Script, letter: str) -> Iterator[Script]:
-    """The sends of a transactional producer as those of an idempotent one."""
-    oldest = min((s.epoch for s in script.steps if s.producer == letter and s.kind == "send"), default=0)
+    if oldest > 0 and letter.islower():
+        yield script.with_steps(tuple(
+            replace(s, epoch=s.epoch - oldest) if s in mine else s for s in script.steps))
     if letter.isupper():
         yield script.with_steps(tuple(
-            s if s.producer != letter
-            else replace(s, producer=letter.lower(), epoch=s.epoch - oldest, transactional=False)
-            for s in script.steps if s.producer != letter or s.kind == "send"))
+            replace(s, producer=letter.lower(), epoch=s.epoch - oldest, transactional=False)
+            if s in mine else s for s in script.steps if s in mine or s.producer != letter))
 
 
 def _plainer_step(step: Step) -> Iterator[Step]:
-    yield replace(step, flaw="", transactional=False)
-    yield replace(step, flaw="")
-    yield replace(step, transactional=False)
-    yield replace(step, epoch=0)
-    for count in (1, *_nearer(step.count)):
-        yield replace(step, count=count)
-    for epoch in () if step.of_transactional_id else _nearer(step.epoch):
-        yield replace(step, epoch=epoch)
-    for sequence in (0, 1, 2, 3, *_nearer(step.base_sequence)):
-        yield replace(step, base_sequence=sequence)
-    for offset in (0, step.offset - 1):
-        yield replace(step, offset=offset)
+    for less in ({"flaw": "", "transactional": False}, {"flaw": ""}, {"transactional": False}, {"epoch": 0}):
+        yield replace(step, **less)
+    numbers = {"count": (1, *_nearer(step.count)),
+               "epoch": () if step.of_transactional_id else _nearer(step.epoch),
+               "base_sequence": (0, 1, 2, 3, *_nearer(step.base_sequence)), "offset": (0, step.offset - 1)}
+    for name, smaller in numbers.items():
+        yield from (replace(step, **{name: number}) for number in smaller)
 
 
 def _nearer(number: int) -> Iterator[int]:

@@ -14,9 +14,8 @@ from typing import Any
 import pytest
 
 from course_tools.conformance.broker_under_test import BrokerUnderTest, in_step
-from course_tools.conformance.cause import ANSWERS, PLACES
 from course_tools.conformance.command import judge, main, scripts
-from course_tools.conformance.judgement import Judgement
+from course_tools.conformance.judgement import ANSWERS, PLACES, Judgement
 from course_tools.conformance.outcome import Comparison, EndState, ScriptOutcome, StepOutcome
 from course_tools.conformance.play import PlayedScript
 from course_tools.conformance.presentation import Progress, page, told
@@ -373,9 +372,9 @@ def test_what_judges_nothing_is_one_sentence_and_status_2(argv: list[str], words
 
 def test_a_time_of_another_day_is_told_as_it_came() -> None:
     """librdkafka's mock gives every batch the time 0."""
-    played = PlayedScript(parse("send p0 - n1"), "t", 0, "t", 1_795_973_316_351)
+    played = PlayedScript(parse("send p0 - n1"), "t", 0, 1_795_973_316_351)
     times = (-1, 0, 1_795_973_316_351, 1_795_973_316_353)
-    assert [played._distance(time) for time in times] == ["", "0 ms since 1970", "+0", "+2"]
+    assert [played.distance(time) for time in times] == ["", "0 ms since 1970", "+0", "+2"]
 
 
 def test_one_script_is_played_again(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,12 +9,13 @@ from random import Random
 from typing import Any
 
 import pytest
+from kafka.record.default_records import DefaultRecordBatch
 
-from course_tools.conformance.as_history import as_history
 from course_tools.conformance.broker_under_test import BrokerUnderTest, compare
-from course_tools.conformance.end_state import _marker
 from course_tools.conformance.generate import random_script
 from course_tools.conformance.outcome import GARBAGE, Comparison, EndState, ScriptOutcome, StepOutcome
+from course_tools.conformance.play import marker_in
+from course_tools.conformance.presentation import as_history
 from course_tools.conformance.script import parse
 from course_tools.conformance.shrink import smallest
 from lesson_lib.broker.cluster import Topic
@@ -145,4 +146,4 @@ def test_a_request_that_got_no_answer_is_drawn_as_one() -> None:
 def test_a_control_batch_that_a_broker_let_in_is_told_as_one() -> None:
     """librdkafka's mock stores what Kafka refuses; its records are no markers."""
     control, right = batch_bytes([b"x"], control=True), marker(7, 0, commit=False, coordinator_epoch=0, timestamp=0)
-    assert _marker(control) == "CONTROL" and _marker(right) == "ABORT"
+    assert [marker_in(DefaultRecordBatch(data)) for data in (control, right)] == ["CONTROL", "ABORT"]

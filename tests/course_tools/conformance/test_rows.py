@@ -12,9 +12,8 @@ from random import Random
 import pytest
 
 from course_tools.conformance.broker_under_test import BrokerUnderTest
-from course_tools.conformance.decision_table import DECISION_TABLE
+from course_tools.conformance.decision_table import DECISION_TABLE, rows_by_step
 from course_tools.conformance.generate import random_script
-from course_tools.conformance.mirror import rows_by_step
 from course_tools.conformance.outcome import ScriptOutcome
 from course_tools.conformance.script import parse
 from lesson_lib.broker.embedded import EmbeddedBroker

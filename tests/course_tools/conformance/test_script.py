@@ -8,9 +8,8 @@ from random import Random
 
 import pytest
 
-from course_tools.conformance.decision_table import DECISION_TABLE
+from course_tools.conformance.decision_table import DECISION_TABLE, rows_by_step
 from course_tools.conformance.generate import random_script
-from course_tools.conformance.mirror import rows_by_step
 from course_tools.conformance.script import FLAWS, Script, parse
 from course_tools.conformance.shrink import shrink, size
 from lesson_lib.errors import LessonError
