@@ -57,7 +57,8 @@ class StepDrawer:
         opened = self.entry is not None and self.entry.current_txn_first_offset is not None
         self.in_transaction = opened or self.mirror.has_added(self.letter, self.partition)
 
-    def _send(self, base_sequence: int, count: int = 0, epoch: int | None = None, flaw: str = "") -> Step | None:
+    def _send(self, base_sequence: int, count: int = 0, epoch: int | None = None,
+              flaw: str = "") -> Step | None:
         """A batch with these numbers, and a count at random unless told; None where they are no numbers for a
         header."""
         count = count or self.dice.choice(COUNTS)

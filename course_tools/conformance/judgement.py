@@ -125,8 +125,10 @@ class Difference:
     def subject(self) -> str:
         """The chapter that it belongs to."""
         row, theirs = self.cause.row, self.cause.theirs
-        if self.cause.level != ANSWERS:
-            return "Offsets and times in the answers" if self.cause.level == PLACES else "What is left at the end"
+        if self.cause.level == PLACES:
+            return "Offsets and times in the answers"
+        if self.cause.level == LEFT:
+            return "What is left at the end"
         if row in WRONG_IN_ITSELF:
             return "Batches that are wrong in themselves"
         if row in ASKED_FIRST | WAITING:

@@ -1,4 +1,4 @@
-"""One script on its way through one broker: the next request, what its answer says, and what is left behind."""
+"""One script on its way through one broker: the next request, what its answer says, what is left."""
 
 from __future__ import annotations
 
