@@ -23,7 +23,6 @@ from course_tools.read import on_disk
 from course_tools.read.equal_records import WINDOW, EqualRecords
 from course_tools.read.findings import LogRead
 from course_tools.read.picture import page, told
-from lesson_lib.text_table import TextTable
 from lesson_lib.wire import probe
 
 OFFSETS = "__consumer_offsets"
@@ -41,22 +40,15 @@ def main(argv: list[str]) -> int:
                         "up to 250 MB of memory; 0 looks at numbers only, which is faster)")
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with arrival graphs")
     options = parser.parse_args(argv)
-    asked = f"{options.what} {options.topic or ''}".strip()
-    if options.topic is None and options.what.endswith(".snapshot"):
-        return _one_table(on_disk.snapshot(Path(options.what)), asked, options.html)
-    if options.topic is None and _is_address(options.what):
-        with asking(options.what):
-            topics = on_disk.topics(options.what)
-        status = _one_table(topics, asked, options.html)
-        if topics.rows:
-            print(f"Name one of them: python -m lesson_lib read {options.what} TOPIC")
-        return status
+    made = f"python -m lesson_lib read {options.what} {options.topic or ''}".strip()
+    if options.topic is None and (options.what.endswith(".snapshot") or _is_address(options.what)):
+        return _table(options, made)
     logs = []
     for name, read in _logs(options):
         print("\n".join([str(read.table(f"{name}: {read.batches} batches")), *told(read)]), flush=True)
         logs.append((name, read))
     if options.html:
-        write(options.html, page(logs, f"python -m lesson_lib read {asked}"))
+        write(options.html, page(logs, made))
     return int(any(read.wrong for _, read in logs))
 
 
@@ -75,11 +67,18 @@ def _is_address(what: str) -> bool:
     return not Path(what).exists()
 
 
-def _one_table(table: TextTable, asked: str, html: Path | None) -> int:
-    """Print what is a table and no log; there is nothing in it to draw, so the page has the table alone."""
+def _table(options: argparse.Namespace, made: str) -> int:
+    """A snapshot, or which topics there are. Nothing in it can be drawn, so the page has a table alone."""
+    if is_snapshot := options.what.endswith(".snapshot"):
+        table = on_disk.snapshot(Path(options.what))
+    else:
+        with asking(options.what):
+            table = on_disk.topics(options.what)
     print(table)
-    if html:
-        write(html, html_page(table.caption, made_by(f"python -m lesson_lib read {asked}"), table_of(table)))
+    if options.html:
+        write(options.html, html_page(table.caption, made_by(made), table_of(table)))
+    if table.rows and not is_snapshot:
+        print(f"Name one of them: {made} TOPIC")
     return 0
 
 

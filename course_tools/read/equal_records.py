@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -26,16 +26,25 @@ from lesson_lib.wire.record_batch import Header
 
 WINDOW, MOST_PENDING, BATCHES_KNOWN = 100_000, 1_000_000, 10_000
 OFTEN, MOST_TOLD, MARKS = 10, 10, 8
-NOBODY, NO_NUMBER = " (no producer id)", (-1, -1, -1)
+NOBODY = " (no producer id)"
 ON_PURPOSE = ("Suspected, as an application may send the same thing twice on purpose. Who sent both, by id, "
               "epoch and sequence, is in notebooks/in-production.md, section 2.")
 
 
-class BatchCompared(NamedTuple):
-    """A batch that was read not long ago; `content` is the same for batches with the same records."""
+class SeenBatch(NamedTuple):
+    """A batch that was read not long ago. `content` is the same for batches that hold the same records,
+    compressed or not; `marker` says commit or abort where it is one."""
 
     header: Header
-    content: int
+    content: int = 0
+    marker: str = ""
+
+    def numbers_at(self, offset: int) -> tuple[int, int, int] | None:
+        """Producer id, epoch and sequence of the record at an offset of it; None where it has none."""
+        first, producer_id, epoch, sequence = self.header.base_offset, *self.header[9:12]
+        if producer_id < 0 or sequence < 0:
+            return None
+        return producer_id, epoch, increment_sequence(sequence, offset - first)
 
 
 @dataclass
@@ -47,8 +56,8 @@ class Stretch:
     last: int
     at: int
     until: int
-    origin: BatchCompared | None
-    copy: BatchCompared | None
+    origin: SeenBatch | None
+    copy: SeenBatch | None
     records: int = 1
     marks: list[int] = field(default_factory=list)
 
@@ -64,25 +73,12 @@ class Stretch:
                 f"keys and values as those at {self.first} to {self.last}{earlier}, in the same order{rest}.")
 
 
-def _who(batch: BatchCompared | None, offset: int) -> str:
+def _who(batch: SeenBatch | None, offset: int) -> str:
     """Who sent the record, which says what made a copy of it."""
     if batch is None:
         return ""
-    producer_id, epoch, sequence = _number(batch, offset)
-    return NOBODY if producer_id < 0 else f" (producer id {producer_id}, epoch {epoch}, sequence {sequence})"
-
-
-def _number(batch: BatchCompared, offset: int) -> tuple[int, int, int]:
-    """Producer id, epoch and sequence of the record at that offset of a batch."""
-    header = batch.header
-    if header.producer_id < 0 or header.base_sequence < 0:
-        return NO_NUMBER
-    return (header.producer_id, header.producer_epoch,
-            increment_sequence(header.base_sequence, offset - header.base_offset))
-
-
-def _records(number: int) -> str:
-    return f"{number:,} records were" if number != 1 else "1 record was"
+    numbers = batch.numbers_at(offset)
+    return " (producer id {}, epoch {}, sequence {})".format(*numbers) if numbers else NOBODY
 
 
 class EqualRecords:
@@ -97,8 +93,10 @@ class EqualRecords:
         self._times: Counter[int] = Counter()  # digest -> how often it was there again
         self._found: list[Stretch] = []
         self._current: Stretch | None = None
-        self._pending: dict[int, tuple[array[int], array[int]]] = {}  # producer id -> digests, offsets
-        self._batches: deque[BatchCompared] = deque(maxlen=BATCHES_KNOWN)
+        # producer id -> digests and offsets of what belongs to a transaction that is not over
+        self._pending: defaultdict[int, tuple[array[int], array[int]]] = defaultdict(
+            lambda: (array("q"), array("q")))
+        self._batches: deque[SeenBatch] = deque(maxlen=BATCHES_KNOWN)
 
     def take(self, one: BatchInLog) -> tuple[int, Stretch | None]:
         """A number that batches with the same records share, and the first stretch that began with it."""
@@ -113,34 +111,27 @@ class EqualRecords:
             self.packed[str(error)] += 1
             content = hash(one.records)
             digests, offsets = array("q", [content]), [header.base_offset]
-        self._batches.append(BatchCompared(header, content))
+        self._batches.append(SeenBatch(header, content))
         if not header.transactional:
             return content, self._compare(digests, offsets)
-        self._wait(header.producer_id, digests, offsets)
-        return content, None
-
-    def _wait(self, producer_id: int, digests: array[int], offsets: Sequence[int]) -> None:
-        """Keep what belongs to a transaction until it is over."""
         room = max(0, MOST_PENDING - sum(len(waiting) for waiting, _ in self._pending.values()))
-        waiting, their_offsets = self._pending.setdefault(producer_id, (array("q"), array("q")))
-        waiting.extend(digests[:room])
-        their_offsets.extend(offsets[:room])
+        for waiting, more in zip(self._pending[header.producer_id], (digests, offsets), strict=True):
+            waiting.extend(more[:room])
         self.left_out += len(digests[room:])
+        return content, None
 
     def ended(self, producer_id: int, *, aborted: bool) -> Stretch | None:
         """A transaction is over: the first stretch that began with it."""
-        digests, offsets = self._pending.pop(producer_id, (array("q"), array("q")))
-        if aborted:
-            self.aborted += len(digests)
-            return None
-        return self._compare(digests, offsets)
+        digests, offsets = self._pending.pop(producer_id, ((), ()))
+        self.aborted += len(digests) * aborted
+        return None if aborted else self._compare(digests, offsets)
 
     def end(self) -> None:
         """The log is over. Transactions that are open there may still be committed: their records count."""
         for producer_id in [*self._pending]:
             self.ended(producer_id, aborted=False)
 
-    def _compare(self, digests: array[int], offsets: Sequence[int]) -> Stretch | None:
+    def _compare(self, digests: Sequence[int], offsets: Sequence[int]) -> Stretch | None:
         newer, older, begun = self._newer, self._older, None
         self.compared += len(digests)
         for digest, offset in zip(digests, offsets, strict=True):
@@ -172,7 +163,7 @@ class EqualRecords:
                 stretch.marks.append(digest)
             return None
         origin, copy = self._batch_at(before), self._batch_at(offset)
-        if origin and copy and _number(origin, before) == _number(copy, offset) != NO_NUMBER:
+        if origin and copy and origin.numbers_at(before) == copy.numbers_at(offset) is not None:
             self.again -= 1  # no suspicion: the number proves it
             return None
         self._current = stretch = Stretch(before, before, offset, offset, origin, copy, marks=[digest])
@@ -181,11 +172,12 @@ class EqualRecords:
         self._found.append(stretch)
         return stretch
 
-    def _batch_at(self, offset: int) -> BatchCompared | None:
+    def _batch_at(self, offset: int) -> SeenBatch | None:
         place = bisect_right(self._batches, offset, key=lambda one: one.header.base_offset) - 1
-        found = self._batches[place] if place >= 0 else None
-        last = found.header.base_offset + found.header.last_offset_delta if found else -1
-        return found if offset <= last else None
+        if place < 0:
+            return None
+        header = self._batches[place].header
+        return self._batches[place] if offset <= header.base_offset + header.last_offset_delta else None
 
     def _longest(self) -> list[Stretch]:
         """The longest stretches that are not made of what comes all the time, as far as known by now."""
@@ -202,13 +194,13 @@ class EqualRecords:
         """What is not told one by one, in sentences."""
         often = [times for times in self._times.values() if times >= OFTEN]
         again, told = self.again - sum(often), [one.records for one in self._longest()]
-        said = [f"In all, {again:,} records hold the key and value of an earlier one."] * (
-            len(told) > 1 or again > sum(told)) + [ON_PURPOSE] * bool(told)
-        if often:
-            they_come = "keys and values come" if len(often) > 1 else "key and value comes"
-            said.append(f"{len(often):,} {they_come} more than {OFTEN} times, in {sum(often) + len(often):,} "
-                        "records: only counted, as a state, a counter or a heartbeat does that.")
-        return said
+        they_come = "keys and values come" if len(often) > 1 else "key and value comes"
+        return _those_that_hold({
+            f"In all, {again:,} records hold the key and value of an earlier one.":
+                len(told) > 1 or again > sum(told),
+            ON_PURPOSE: told,
+            f"{len(often):,} {they_come} more than {OFTEN} times, in {sum(often) + len(often):,} records: "
+            "only counted, as a state, a counter or a heartbeat does that.": often})
 
     def looked_at(self) -> list[str]:
         """What was compared with what, and what was not, in sentences."""
@@ -218,14 +210,20 @@ class EqualRecords:
         whole = sum(self.packed.values())
         far = (f"with at least the {self.window:,} before it (--window {10 * self.window} looks further back)"
                if self.compared > self.window else "with all before it")
-        said = [f"Keys and values of {_records(self.compared - whole)} compared, each {far}."] * (
-            self.compared > whole)
-        said += [f"{batches:,} batch{'es were' if batches > 1 else ' was'} compared as a whole only: {why}."
-                 for why, batches in self.packed.items()]
-        if self.aborted:
-            said.append(f"{_records(self.aborted)} left out, of aborted transactions: no read_committed "
-                        "consumer gets them.")
-        if self.left_out:
-            said.append(f"{_records(self.left_out)} not compared: {MOST_PENDING:,} were waiting already for "
-                        "the end of their transactions.")
-        return said
+        return _those_that_hold({
+            f"Keys and values of {_records(self.compared - whole)} compared, each {far}.":
+                self.compared > whole,
+            **{f"{times:,} batch{'es were' if times > 1 else ' was'} compared as a whole only: {why}.": times
+               for why, times in self.packed.items()},
+            f"{_records(self.aborted)} left out, of aborted transactions: no read_committed consumer gets "
+            "them.": self.aborted,
+            f"{_records(self.left_out)} not compared: {MOST_PENDING:,} were waiting already for the end of "
+            "their transactions.": self.left_out})
+
+
+def _records(number: int) -> str:
+    return f"{number:,} records were" if number != 1 else "1 record was"
+
+
+def _those_that_hold(said: dict[str, object]) -> list[str]:
+    return [sentence for sentence, holds in said.items() if holds]

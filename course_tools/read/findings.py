@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 from kafka.record.util import decode_varint
 
-from course_tools.read.equal_records import EqualRecords, Stretch
+from course_tools.read.equal_records import EqualRecords, SeenBatch, Stretch
 from course_tools.read.on_disk import BatchInLog, Broken
 from lesson_lib.core.producer_state import increment_sequence
 from lesson_lib.history import Anomaly
@@ -47,15 +47,17 @@ class ProducerSeen:
     aborted: int = 0
     open_since: int | None = None
 
-
-@dataclass(frozen=True, slots=True)
-class ShownBatch:
-    """One batch of a picture. `content` is the same for batches that hold the same records, compressed or
-    not; `marker` says commit or abort where it is one."""
-
-    header: Header
-    content: int = 0
-    marker: str = ""
+    def row(self, producer_id: int) -> tuple[str, ...]:
+        """Its cells, under `HEADINGS`."""
+        name, epochs = str(producer_id), ", ".join(map(str, sorted(self.epochs)))
+        if len(self.epochs) > 5:
+            epochs = f"{len(self.epochs)} of them"
+        if producer_id < 0:
+            name, epochs = "none", ""
+        following = str(increment_sequence(self.last_sequence, 1)) if self.last_sequence >= 0 else ""
+        ends = (self.committed, "committed"), (self.aborted, "aborted"), (self.open_since is not None, "open")
+        return (name, epochs, str(self.batches), str(self.records), f"{self.first} to {self.last}", following,
+                ", ".join(f"{int(times)} {end}" for times, end in ends if times))
 
 
 @dataclass
@@ -67,11 +69,11 @@ class LogRead:
     producers: OrderedDict[int, ProducerSeen] = field(default_factory=OrderedDict)
     findings: list[Anomaly] = field(default_factory=list)
     broken: list[Anomaly] = field(default_factory=list)
-    shown: list[ShownBatch] = field(default_factory=list)
+    shown: list[SeenBatch] = field(default_factory=list)
     about: int = NOTHING
     batches: int = 0
     untold: int = 0
-    _before: deque[ShownBatch] = field(default_factory=lambda: deque(maxlen=BEFORE))
+    _before: deque[SeenBatch] = field(default_factory=lambda: deque(maxlen=BEFORE))
 
     def take(self, batches: Iterable[BatchInLog | Broken]) -> LogRead:
         """Read them all, and return itself."""
@@ -80,7 +82,7 @@ class LogRead:
                 self._say(self.broken, "broken", str(one))
             else:
                 self.batches += 1
-                self._show(*self._batch(one))
+                self._batch(one)
         self.records.end()
         return self
 
@@ -91,56 +93,56 @@ class LogRead:
             self.untold += 1
         return WRONG
 
-    def _show(self, rank: int, *entries: ShownBatch) -> None:
-        """Keep a batch for the picture, if it is near enough to what the picture is about."""
-        self._before.append(entries[-1])
-        if rank > self.about:
-            earlier = (entry for entry in entries[:-1] if entry not in self._before)
-            self.about, self.shown = rank, [*earlier, *self._before]
-        elif len(self.shown) < SHOWN:
-            self.shown.append(entries[-1])
-
-    def _batch(self, one: BatchInLog) -> tuple[int | ShownBatch, ...]:
-        """How grave what is wrong with it is, and the batch, an earlier one that is like it before it."""
+    def _batch(self, one: BatchInLog) -> None:
         header = one.header
-        seen = self._producer(header.producer_id, header.base_offset)
+        seen = self.producers.setdefault(header.producer_id, ProducerSeen(header.base_offset))
+        self.producers.move_to_end(header.producer_id)
+        if len(self.producers) > MOST_PRODUCERS:
+            self.producers.popitem(last=False)
         seen.last = header.base_offset + header.last_offset_delta
         seen.epochs.add(header.producer_epoch)
         if header.control:
-            return self._marker(seen, one)
+            self._marker(seen, one)
+            return
         seen.batches += 1
         seen.records += header.records_count
         if header.transactional and seen.open_since is None:
             seen.open_since = header.base_offset
         numbered = self.numbered and header.producer_id >= 0 and header.base_sequence >= 0
-        rank = self._sequence(seen, one) if numbered else NOTHING
+        rank = self._sequence(seen, header) if numbered else NOTHING
         content, stretch = self.records.take(one)
-        return max(rank, SUSPICION * bool(stretch)), *_origin(stretch), ShownBatch(header, content)
+        self._show(rank, SeenBatch(header, content), stretch)
 
-    def _producer(self, producer_id: int, offset: int) -> ProducerSeen:
-        seen = self.producers.setdefault(producer_id, ProducerSeen(offset))
-        self.producers.move_to_end(producer_id)
-        if len(self.producers) > MOST_PRODUCERS:
-            self.producers.popitem(last=False)
-        return seen
+    def _show(self, rank: int, batch: SeenBatch, stretch: Stretch | None) -> None:
+        """Keep a batch for the picture, if it is near enough to what the picture is about. `rank`: how grave
+        what is wrong with it is; where records of an earlier batch are in it again, that is kept as well."""
+        self._before.append(batch)
+        rank = max(rank, SUSPICION * bool(stretch))
+        if rank > self.about:
+            origin = [stretch.origin] if stretch and stretch.origin else []  # not where it is long gone
+            self.shown = [*(one for one in origin if one not in self._before), *self._before]
+            self.about = rank
+        elif len(self.shown) < SHOWN:
+            self.shown.append(batch)
 
-    def _marker(self, seen: ProducerSeen, one: BatchInLog) -> tuple[int | ShownBatch, ...]:
+    def _marker(self, seen: ProducerSeen, one: BatchInLog) -> None:
+        header, stretch = one.header, None
         try:
-            kind = _marker_type(one.records)
+            kind = KINDS.get(_marker_type(one.records), "control")
         except (IndexError, ValueError, struct.error):
-            why = f"at offset {one.header.base_offset} a marker is cut off."
-            return self._say(self.broken, "broken", why), ShownBatch(one.header, marker="cut off")
-        marker = KINDS.get(kind, "control")  # a metadata log has others, which end no transaction
-        seen.committed += marker == "commit"
-        seen.aborted += marker == "abort"
+            rank = self._say(self.broken, "broken", f"at offset {header.base_offset} a marker is cut off.")
+            self._show(rank, SeenBatch(header, marker="cut off"), None)
+            return
+        seen.committed += kind == "commit"
+        seen.aborted += kind == "abort"
         seen.open_since = None
-        stretch = None if marker == "control" else self.records.ended(one.header.producer_id,
-                                                                      aborted=marker == "abort")
-        return SUSPICION * bool(stretch), *_origin(stretch), ShownBatch(one.header, marker=marker)
+        if kind != "control":  # a metadata log has those, which end no transaction
+            stretch = self.records.ended(header.producer_id, aborted=kind == "abort")
+        self._show(NOTHING, SeenBatch(header, marker=kind), stretch)
 
-    def _sequence(self, seen: ProducerSeen, one: BatchInLog) -> int:
-        header, rank = one.header, NOTHING
-        who = f"producer id {header.producer_id}, epoch {header.producer_epoch}"
+    def _sequence(self, seen: ProducerSeen, header: Header) -> int:
+        """Compare its number with the one that is next; how grave it is."""
+        who, rank = f"producer id {header.producer_id}, epoch {header.producer_epoch}", NOTHING
         if header.producer_epoch == seen.epoch:
             wanted = increment_sequence(seen.last_sequence, 1)
             ahead = (header.base_sequence - wanted) % 2**31
@@ -156,25 +158,16 @@ class LogRead:
 
     @property
     def wrong(self) -> list[Anomaly]:
-        """Everything but suspicions: broken bytes, copies and gaps, open transactions."""
-        return [*self.broken, *self.findings, *self.open_transactions]
+        """Everything but suspicions: broken bytes, copies and gaps, transactions that have no marker yet."""
+        opened = [Anomaly("open transaction", (self.batches,), f"producer id {producer_id} since offset "
+                          f"{seen.open_since}; read_committed consumers wait there.")
+                  for producer_id, seen in self.producers.items() if seen.open_since is not None]
+        return [*self.broken, *self.findings, *opened]
 
     def table(self, caption: str) -> TextTable:
         """A row for each producer id, in the order of its last batch."""
-        rows = tuple(_row(producer_id, seen) for producer_id, seen in self.producers.items())
+        rows = tuple(seen.row(producer_id) for producer_id, seen in self.producers.items())
         return TextTable(caption, HEADINGS, rows, f"{caption}\n(nothing)")
-
-    @property
-    def open_transactions(self) -> list[Anomaly]:
-        """A sentence for each transaction that has no marker yet."""
-        return [Anomaly("open transaction", (self.batches,), f"producer id {producer_id} since offset "
-                        f"{seen.open_since}; read_committed consumers wait there.")
-                for producer_id, seen in self.producers.items() if seen.open_since is not None]
-
-
-def _origin(stretch: Stretch | None) -> list[ShownBatch]:
-    """The batch whose records are repeated, for the picture; none where it is long gone."""
-    return [ShownBatch(*stretch.origin)] if stretch and stretch.origin else []
 
 
 def _marker_type(records: bytes) -> int:
@@ -183,14 +176,3 @@ def _marker_type(records: bytes) -> int:
     for _ in range(3):
         at = decode_varint(records, at)[1]  # timestamp delta, offset delta, key length
     return struct.unpack_from(">h", records, at + 2)[0]
-
-
-def _row(producer_id: int, seen: ProducerSeen) -> tuple[str, ...]:
-    numbered = producer_id >= 0
-    transactions = [f"{seen.committed} committed"] * bool(seen.committed) + [
-        f"{seen.aborted} aborted"] * bool(seen.aborted) + ["1 open"] * (seen.open_since is not None)
-    few = len(seen.epochs) < 6
-    epochs = ", ".join(map(str, sorted(seen.epochs))) if few else f"{len(seen.epochs)} of them"
-    following = str(increment_sequence(seen.last_sequence, 1)) if seen.last_sequence >= 0 else ""
-    return (str(producer_id) if numbered else "none", epochs if numbered else "", str(seen.batches),
-            str(seen.records), f"{seen.first} to {seen.last}", following, ", ".join(transactions))

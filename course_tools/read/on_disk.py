@@ -15,9 +15,9 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from kafka.record.util import calc_crc32c
 
@@ -41,20 +41,19 @@ CHUNK = 2**20
 # The first 17 bytes of a batch: an offset below 2**56, a length up to LARGEST, any leader, the format.
 LIKELY = re.compile(rb"(?=\x00.{7}[\x00-\x08].{7}\x02)", re.DOTALL)
 CUT_OFF, NO_BATCH, CHECKSUM = "the last batch is cut off", "no batch begins here", "its checksum is wrong"
+SNAPSHOT_HEAD, SNAPSHOT_ENTRY = struct.Struct(">hIi"), struct.Struct(">qhiqiqiq")
+SNAPSHOT_HEADINGS = ("producer id", "epoch", "last sequence", "last offset", "coordinator epoch",
+                     "open since offset")
 
 
-@dataclass(frozen=True, slots=True)
-class BatchInLog:
-    """One batch in a log. `place` is its first byte in the file, -1 from a broker; `records` are its records'
-    bytes, compressed as they lie there."""
+class BatchInLog(NamedTuple):
+    """One batch in a log; `records` are its records' bytes, compressed as they lie there."""
 
     header: Header
     records: bytes
-    place: int = -1
 
 
-@dataclass(frozen=True, slots=True)
-class Broken:
+class Broken(NamedTuple):
     """`size` bytes that were passed over: where they begin, and why."""
 
     where: str
@@ -65,29 +64,31 @@ class Broken:
         return f"at {self.where} {self.why}; {self.size:,} byte{'s' * (self.size != 1)} passed over."
 
 
-def of_file(path: Path) -> Iterator[BatchInLog | Broken]:
-    """Every batch of a segment, in order. LessonError for a file that cannot be read."""
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
     try:
         with path.open("rb") as file:
-            yield from _of_stream(file, path.stat().st_size)
+            yield file
     except OSError as error:
         raise LessonError(f"{path} cannot be read: {error.strerror}.") from None
 
 
-def _of_stream(file: BinaryIO, size: int) -> Iterator[BatchInLog | Broken]:
-    place = 0
-    while place < size:
-        found = _batch_at(file, place, size)
-        if isinstance(found, BatchInLog):
-            yield found
-            place += HEADER_SIZE + len(found.records)
-            continue
-        if found == NO_BATCH and _only_zeros(file, place):
-            return  # Kafka sets room aside at the end of the active segment
-        following = _next_batch(file, place, size)
-        why = "its length goes beyond the file" if found == CUT_OFF and following < size else found
-        yield Broken(f"byte {place}", following - place, why)
-        place = following
+def of_file(path: Path) -> Iterator[BatchInLog | Broken]:
+    """Every batch of a segment, in order. LessonError for a file that cannot be read."""
+    with _opened(path) as file:
+        place, size = 0, path.stat().st_size
+        while place < size:
+            found = _batch_at(file, place, size)
+            if isinstance(found, BatchInLog):
+                yield found
+                place += HEADER_SIZE + len(found.records)
+                continue
+            if found == NO_BATCH and _only_zeros(file, place):
+                return  # Kafka sets room aside at the end of the active segment
+            following = _next_batch(file, place, size)
+            why = "its length goes beyond the file" if found == CUT_OFF and following < size else found
+            yield Broken(f"byte {place}", following - place, why)
+            place = following
 
 
 def _batch_at(file: BinaryIO, place: int, size: int) -> BatchInLog | str:
@@ -103,11 +104,13 @@ def _batch_at(file: BinaryIO, place: int, size: int) -> BatchInLog | str:
         return NO_BATCH
     if place + LOG_OVERHEAD + length > size:
         return CUT_OFF
-    records = file.read(LOG_OVERHEAD + length - HEADER_SIZE)
+    return _checked(head, file.read(LOG_OVERHEAD + length - HEADER_SIZE))
+
+
+def _checked(head: bytes, records: bytes) -> BatchInLog | str:
     header = read_header(head)
-    if calc_crc32c(head[ATTRIBUTES_AT:] + records) != header.crc:
-        return CHECKSUM
-    return BatchInLog(header, records, place)
+    right = calc_crc32c(head[ATTRIBUTES_AT:] + records) == header.crc
+    return BatchInLog(header, records) if right else CHECKSUM
 
 
 def _is_likely(head: bytes) -> bool:
@@ -154,40 +157,26 @@ def of_topic(address: str, topic: str) -> Iterator[tuple[int, Iterator[BatchInLo
     with requests.at_leaders(address, topic) as leaders:
         if not leaders:
             raise LessonError(f"The broker at {address} has no topic {topic!r} with a leader.")
-        for partition, leader in sorted(leaders.items()):
-            yield partition, _of_partition(leader, topic, partition)
+        for partition, leader in leaders.items():
+            yield partition, map(_served, requests.batches(leader, topic, partition))
 
 
-def _of_partition(leader: requests.RawClient, topic: str, partition: int) -> Iterator[BatchInLog | Broken]:
-    for data in requests.batches(leader, topic, partition):
-        header = read_header(data)
-        right = calc_crc32c(data[ATTRIBUTES_AT:]) == header.crc
-        yield (BatchInLog(header, data[HEADER_SIZE:]) if right
-               else Broken(f"offset {header.base_offset}", len(data), CHECKSUM))
-
-
-_HEAD, _ENTRY = struct.Struct(">hIi"), struct.Struct(">qhiqiqiq")
-SNAPSHOT_HEADINGS = ("producer id", "epoch", "last sequence", "last offset", "coordinator epoch",
-                     "open since offset")
+def _served(data: bytes) -> BatchInLog | Broken:
+    found = _checked(data[:HEADER_SIZE], data[HEADER_SIZE:])
+    return Broken(f"offset {read_header(data).base_offset}", len(data), found) if found == CHECKSUM else found
 
 
 def snapshot(path: Path) -> TextTable:
     """What the broker remembered of each producer id: its last batch only. LessonError for any other file."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise LessonError(f"{path} cannot be read: {error.strerror}.") from None
-    if len(data) < _HEAD.size or (len(data) - _HEAD.size) % _ENTRY.size:
+    with _opened(path) as file:
+        data = file.read()
+    head, entries = data[:SNAPSHOT_HEAD.size], data[SNAPSHOT_HEAD.size:]
+    if len(head) < SNAPSHOT_HEAD.size or len(entries) % SNAPSHOT_ENTRY.size:
         raise LessonError(f"{path} is no snapshot of producers: its length does not fit.")
-    version, _, count = _HEAD.unpack_from(data)
-    if version not in (1, 2) or count * _ENTRY.size != len(data) - _HEAD.size:
+    version, _, count = SNAPSHOT_HEAD.unpack(head)
+    if version not in (1, 2) or count * SNAPSHOT_ENTRY.size != len(entries):
         raise LessonError(f"{path} is no snapshot of producers, or one of a newer version ({version}).")
-    rows = tuple(_row(*entry) for entry in _ENTRY.iter_unpack(data[_HEAD.size:]))
+    rows = tuple((*map(str, (*known, coordinator)), str(open_since) if open_since >= 0 else "")
+                 for *known, _, _, coordinator, open_since in SNAPSHOT_ENTRY.iter_unpack(entries))
     return TextTable(f"{path.name}: what the broker remembered", SNAPSHOT_HEADINGS, rows,
                      f"{path.name}: the broker remembered nobody.")
-
-
-def _row(producer_id: int, epoch: int, sequence: int, offset: int, _delta: int, _time: int, coordinator: int,
-         open_since: int) -> tuple[str, ...]:
-    return (str(producer_id), str(epoch), str(sequence), str(offset), str(coordinator),
-            str(open_since) if open_since >= 0 else "")

@@ -33,15 +33,12 @@ class LogHistory(History):
         return list(self.found)
 
 
-def sentences(found: Sequence[Anomaly]) -> list[str]:
-    """One for each thing that was found."""
-    return [f"{one.name.capitalize()}: {one.sentence}" for one in found]
-
-
 def told(read: LogRead) -> list[str]:
     """Everything that is to be said of a log."""
+    wrong, suspected = ([f"{one.name.capitalize()}: {one.sentence}" for one in found]
+                        for found in (read.wrong, read.records.suspicions))
     more = [f"And {read.untold} more."] if read.untold else []
-    found = [*sentences(read.wrong), *more, *sentences(read.records.suspicions), *read.records.counted()]
+    found = [*wrong, *more, *suspected, *read.records.counted()]
     return [*(found or [CLEAN if read.records.window else CLEAN_NUMBERS]), *read.records.looked_at()]
 
 
