@@ -17,7 +17,9 @@ CACHE = ROOT / ".kafka" / "classpath"
 OLDEST_JAVA = 17
 # Kafka logs through slf4j and its artifacts bring no backend for it; this one writes to standard error.
 LOGGING = "org.slf4j:slf4j-simple:1.7.36"
-
+# For Java programs that live for seconds: compiling for speed, and collecting in parallel, costs them more
+# than it brings.
+BRIEF = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 POM = """<project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion>
   <groupId>lesson</groupId><artifactId>kafka</artifactId><version>1</version><packaging>pom</packaging>
@@ -30,11 +32,6 @@ DEPENDENCY = ("<dependency><groupId>{0}</groupId><artifactId>{1}</artifactId>"
               "<version>{2}</version></dependency>")
 
 
-# For Java programs that live for seconds: compiling for speed, and collecting in parallel, costs them more
-# than it brings.
-BRIEF = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
-
-
 def kafka_server(version: str) -> tuple[str, ...]:
     """The coordinates of Apache Kafka's server and tools."""
     return (f"org.apache.kafka:kafka_2.13:{version}", LOGGING)
@@ -43,16 +40,14 @@ def kafka_server(version: str) -> tuple[str, ...]:
 def java() -> str | None:
     """The Java command, from JAVA_HOME or the path; None when there is none of version 17 or newer."""
     home = os.environ.get("JAVA_HOME")
-    command = shutil.which("java", path=f"{home}/bin") if home else None
-    command = command or shutil.which("java")
+    command = (shutil.which("java", path=f"{home}/bin") if home else None) or shutil.which("java")
     return command if command and java_version(command) >= OLDEST_JAVA else None
 
 
 def java_version(command: str) -> int:
     """The major version of a Java command; 0 when it does not run."""
     answer = subprocess.run([command, "-version"], capture_output=True, text=True, check=False)
-    _, _, version = answer.stderr.partition('version "')
-    major = version.partition(".")[0].strip('"')
+    major = answer.stderr.partition('version "')[2].partition(".")[0].strip('"')
     return int(major) if major.isdigit() else 0
 
 
@@ -63,12 +58,11 @@ def classpath(coordinates: Sequence[str], cache: Path = CACHE) -> str:
     """
     folder = cache / hashlib.sha256(" ".join(coordinates).encode()).hexdigest()[:12]
     answer = folder / "classpath.txt"
-    if answer.exists() and all(map(os.path.exists, answer.read_text().split(os.pathsep))):
-        return answer.read_text()
-    folder.mkdir(parents=True, exist_ok=True)
-    dependencies = "\n".join(DEPENDENCY.format(*coordinate.split(":")) for coordinate in coordinates)
-    (folder / "pom.xml").write_text(POM.format(dependencies=dependencies), encoding="utf-8")
-    _run_maven(folder, answer)
+    if not answer.exists() or not all(map(os.path.exists, answer.read_text().split(os.pathsep))):
+        folder.mkdir(parents=True, exist_ok=True)
+        dependencies = "\n".join(DEPENDENCY.format(*coordinate.split(":")) for coordinate in coordinates)
+        (folder / "pom.xml").write_text(POM.format(dependencies=dependencies), encoding="utf-8")
+        _run_maven(folder, answer)
     return answer.read_text()
 
 
@@ -83,5 +77,5 @@ def _run_maven(folder: Path, answer: Path) -> None:
     run = subprocess.run([maven, "-B", "-q", *goal], cwd=folder, capture_output=True, text=True, check=False)
     if run.returncode:
         errors = [line for line in run.stdout.splitlines() if "[ERROR]" in line] or ["no reason given"]
-        reason = errors[0].partition("[ERROR] ")[2] or errors[0]
-        raise LessonError(f"Maven could not fetch Apache Kafka: {reason}")
+        raise LessonError("Maven could not fetch Apache Kafka: "
+                          f"{errors[0].partition('[ERROR] ')[2] or errors[0]}")

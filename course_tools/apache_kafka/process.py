@@ -15,7 +15,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,8 +28,7 @@ from lesson_lib.wire import probe
 
 STATE = ROOT / ".kafka"
 HOST = "127.0.0.1"
-START_SECONDS = 90.0
-STOP_SECONDS = 20.0
+START_SECONDS, STOP_SECONDS = 90.0, 20.0
 
 
 @dataclass(frozen=True)
@@ -77,17 +76,38 @@ class KafkaProcess:
                 raise LessonError(f"Port {port} is taken by another program: stop it, or choose another port "
                                   "with `python -m lesson_lib kafka up --port N` and set "
                                   f"KAFKA_BOOTSTRAP_SERVERS={HOST}:N.")
-        self._prepare(version)
-        self._run(version)
+        self._format(version)
+        self.resume()
+
+    def _format(self, version: str) -> None:
+        """Write the settings and format an empty storage, as the image does when a container starts."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
+        environment = read_compose().environment
+        properties = outside_a_container(properties_from(environment), self.folder / "data", self.port,
+                                         self.host)
+        self.settings.write_text(as_text(properties), encoding="utf-8")
+        (self.folder / "version").write_text(version)
+        command = [*self._java("kafka.tools.StorageTool"), "format", "-t", environment["CLUSTER_ID"], "-c"]
+        run = subprocess.run([*command, str(self.settings)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                             text=True, check=False)
+        (self.folder / "format.log").write_text(run.stdout)
+        if run.returncode:
+            raise LessonError(f"Kafka {version} could not format its storage: see {self.folder}/format.log.")
 
     def resume(self) -> None:
-        """Start it once more with the data and the settings that it left when its process ended."""
-        self._run(self.version())
-
-    def _run(self, version: str) -> None:
-        process = self._launch(version)
+        """Start it with the data and the settings that it has, also once more when its process has ended. It
+        has a session of its own, so that Ctrl-C in the shell does not end it."""
+        with (self.folder / "log").open("wb") as log:
+            process = subprocess.Popen([*self._java("kafka.Kafka"), str(self.settings)],
+                                       stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+                                       cwd=self.folder, start_new_session=True)
+        (self.folder / "pid").write_text(str(process.pid))
         try:
-            self._wait(process)
+            if not _within(START_SECONDS, lambda: process.poll() is not None or self._is_usable()):
+                raise LessonError(f"Kafka did not answer in {START_SECONDS:.0f} s: see {self.folder}/log.")
+            if process.poll() is not None:
+                raise LessonError(f"Kafka stopped while it started: the reason is in {self.folder}/log.")
         except BaseException:
             process.kill()
             process.wait()
@@ -97,48 +117,7 @@ class KafkaProcess:
         # alone.
         process.returncode = 0
 
-    def stop(self) -> bool:
-        """Stop it and forget its data; False when it was not running."""
-        pid = self.pid()
-        if pid:
-            os.kill(pid, signal.SIGTERM)
-            try:
-                self._gone_within(STOP_SECONDS)
-            finally:  # also where the one who waits is interrupted
-                if self.pid():
-                    os.kill(pid, signal.SIGKILL)
-                    self._gone_within(STOP_SECONDS)
-        shutil.rmtree(self.folder / "data", ignore_errors=True)
-        (self.folder / "pid").unlink(missing_ok=True)
-        return pid is not None
-
-    def _prepare(self, version: str) -> None:
-        """Write the settings and format an empty storage, as the image does when a container starts."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder.mkdir(parents=True)
-        environment = read_compose().environment
-        properties = outside_a_container(properties_from(environment), self.folder / "data", self.port,
-                                         self.host)
-        self.settings.write_text(as_text(properties), encoding="utf-8")
-        (self.folder / "version").write_text(version)
-        command = self._java(version, "kafka.tools.StorageTool")
-        command += ["format", "-t", environment["CLUSTER_ID"], "-c", str(self.settings)]
-        run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                             check=False)
-        (self.folder / "format.log").write_text(run.stdout)
-        if run.returncode:
-            raise LessonError(f"Kafka {version} could not format its storage: see {self.folder}/format.log.")
-
-    def _launch(self, version: str) -> subprocess.Popen[bytes]:
-        """Start the Java process in a session of its own, so that Ctrl-C in the shell does not end it."""
-        with (self.folder / "log").open("wb") as log:
-            process = subprocess.Popen([*self._java(version, "kafka.Kafka"), str(self.settings)],
-                                       stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-                                       cwd=self.folder, start_new_session=True)
-        (self.folder / "pid").write_text(str(process.pid))
-        return process
-
-    def _java(self, version: str, main_class: str) -> list[str]:
+    def _java(self, main_class: str) -> list[str]:
         """The command line that runs one of Kafka's programs."""
         java = maven.java()
         if not java:
@@ -146,27 +125,34 @@ class KafkaProcess:
         heap = read_compose().environment["KAFKA_HEAP_OPTS"].split()
         # Kafka's own start script takes it from there as well.
         tuning = os.environ.get("KAFKA_JVM_PERFORMANCE_OPTS", "").split()
-        path = maven.classpath(maven.kafka_server(version), self.state / "classpath")
+        path = maven.classpath(maven.kafka_server(self.version()), self.state / "classpath")
         return [java, *heap, *tuning, "-cp", path, main_class]
 
-    def _wait(self, process: subprocess.Popen[bytes]) -> None:
-        """Return when clients can use the broker."""
-        deadline = time.monotonic() + START_SECONDS
-        while not probe.is_usable(self.host, self.port):
-            if process.poll() is not None:
-                raise LessonError(f"Kafka stopped while it started: the reason is in {self.folder}/log.")
-            if time.monotonic() > deadline:
-                raise LessonError(f"Kafka did not answer in {START_SECONDS:.0f} s: see {self.folder}/log.")
-            time.sleep(0.1)
+    def _is_usable(self) -> bool:
+        return probe.is_usable(self.host, self.port)
 
-    def _gone_within(self, seconds: float) -> bool:
-        """True as soon as the process has ended, False when it has not after `seconds`."""
-        deadline = time.monotonic() + seconds
-        while self.pid() is not None:
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(0.05)
-        return True
+    def stop(self) -> bool:
+        """Stop it and forget its data; False when it was not running."""
+        pid = self.pid()
+        if pid:
+            os.kill(pid, signal.SIGTERM)
+            try:
+                _within(STOP_SECONDS, lambda: not self.pid())
+            finally:  # also where the one who waits is interrupted
+                if self.pid():
+                    os.kill(pid, signal.SIGKILL)
+                    _within(STOP_SECONDS, lambda: not self.pid())
+        shutil.rmtree(self.folder / "data", ignore_errors=True)
+        (self.folder / "pid").unlink(missing_ok=True)
+        return pid is not None
+
+
+def _within(seconds: float, holds: Callable[[], bool]) -> bool:
+    """True as soon as it holds, False when it does not after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not (held := holds()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return held
 
 
 @contextmanager
@@ -188,11 +174,10 @@ def started(state: Path = STATE) -> list[KafkaProcess]:
 
 def command_line(pid: int) -> str:
     """The command line of a process; empty when there is none, or when it has ended."""
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
-    except OSError:
-        pass
     if Path("/proc/self").exists():
-        return ""
+        try:
+            return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
+        except OSError:
+            return ""
     return subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True,
                           check=False).stdout

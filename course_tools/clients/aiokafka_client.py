@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from importlib.metadata import version
 
 import aiokafka
@@ -19,11 +20,8 @@ STOP_SECONDS = 1.0
 class Aiokafka(ClientDriver):
     """In this process, an event loop for each plan."""
 
-    name = "aiokafka"
+    name, version = "aiokafka", version("aiokafka")
     lacks = frozenset({"in_flight", "delivery_timeout_ms"})
-
-    def __init__(self) -> None:
-        self.version = version("aiokafka")
 
     def send(self, plan: SendPlan) -> list[str]:
         logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
@@ -36,19 +34,17 @@ class Aiokafka(ClientDriver):
         except ValueError as refusal:
             return [f"{REFUSED} {type(refusal).__name__}"]
         await producer.start()
+        told = []
         try:
-            return [told for burst in plan.numbers() for told in await self._burst(producer, plan, burst)]
+            for burst in plan.numbers():
+                futures = [await producer.send(plan.topic, f"m{n}".encode(), KEY.encode(), partition=0)
+                           for n in burst]
+                await asyncio.wait(futures, timeout=plan.patience)
+                told += map(told_by, futures)
+            return told
         finally:
-            try:
+            with suppress(TimeoutError, KafkaError):
                 await asyncio.wait_for(producer.stop(), STOP_SECONDS)
-            except (TimeoutError, KafkaError):
-                pass
-
-    async def _burst(self, producer: aiokafka.AIOKafkaProducer, plan: SendPlan, burst: range) -> list[str]:
-        futures = [await producer.send(plan.topic, f"m{n}".encode(), KEY.encode(), partition=0)
-                   for n in burst]
-        await asyncio.wait(futures, timeout=plan.patience)
-        return [told_by(future) for future in futures]
 
 
 def told_by(future: asyncio.Future) -> str:

@@ -50,23 +50,14 @@ class ClientBench:
         def between() -> None:
             if then_all_is_well:
                 recording.script = parse_script(None)
-
         topic = self.lab.topic("toy")
         self.lab.proxy.record(recording)
         told = self.client.send(SendPlan(self.lab.address, topic, tuple(bursts), between=between, **settings))
         return ClientRun(told, self.lab.history())
 
     @cached_property
-    def in_flight_on(self) -> int:
-        """How many batches of a partition it leaves unanswered with idempotence, at most `MOST`."""
-        return self._in_flight(True)
-
-    @cached_property
-    def in_flight_off(self) -> int:
-        """The same without."""
-        return self._in_flight(False)
-
-    def _in_flight(self, idempotence: bool) -> int:
-        run = self.play(f"1: delay {LATE_MS}", [MOST], idempotence=idempotence).history
-        kinds = [event.kind for event in run.of(Kind.SEND, Kind.ACK)]
-        return kinds.index(Kind.ACK)
+    def in_flight(self) -> dict[bool, int]:
+        """How many batches of a partition it leaves unanswered, at most `MOST`: with idempotence, without."""
+        runs = {on: self.play(f"1: delay {LATE_MS}", [MOST], idempotence=on).history for on in (True, False)}
+        return {on: [event.kind for event in run.of(Kind.SEND, Kind.ACK)].index(Kind.ACK)
+                for on, run in runs.items()}

@@ -18,9 +18,11 @@ from course_tools.clients.driver import ClientDriver
 from course_tools.clients.experiments import EXPERIMENTS
 from lesson_lib.lab.lab import Lab, start_lab
 
-# Each client with the module and the class of its driver, which is loaded where the client is installed.
-_DRIVERS = {"kafka-python": ("kafka_python", "KafkaPython"), "librdkafka": ("librdkafka", "Librdkafka"),
-            "aiokafka": ("aiokafka_client", "Aiokafka"), "Java": ("java", "Java")}
+# Each client with the module and the class of its driver, which is loaded where the client is installed, and
+# the package that it takes.
+_DRIVERS = {"kafka-python": ("kafka_python", "KafkaPython", "kafka"),
+            "librdkafka": ("librdkafka", "Librdkafka", "confluent_kafka"),
+            "aiokafka": ("aiokafka_client", "Aiokafka", "aiokafka"), "Java": ("java", "Java", "")}
 NAMES = tuple(_DRIVERS)
 PAGE = """\
 <!-- Written by `python -m lesson_lib clients > notebooks/clients-compared.md`. \
@@ -42,13 +44,13 @@ def missing(name: str) -> str:
     """What it would take to have that client, empty when it is here."""
     if name == "Java":
         return "" if maven.java() and shutil.which("mvn") else "Java 17 or newer, and Maven"
-    package = {"librdkafka": "confluent_kafka", "aiokafka": "aiokafka"}.get(name)
-    return f"`pip install {package.replace('_', '-')}`" if package and not find_spec(package) else ""
+    package = _DRIVERS[name][2]
+    return "" if find_spec(package) else f"`pip install {package.replace('_', '-')}`"
 
 
 def open_client(name: str) -> ClientDriver:
     """Its driver, to be closed."""
-    module, driver = _DRIVERS[name]
+    module, driver, _ = _DRIVERS[name]
     return getattr(import_module(f"course_tools.clients.{module}"), driver)()
 
 
@@ -65,7 +67,10 @@ def main(argv: list[str]) -> int:
             columns = dict(column(lab, name) for name in NAMES if name not in absent)
         finally:
             lab.stop()
-    print(page(columns, broker_words(lab), absent), end="")
+    # In words that do not change with a port.
+    broker = ("Apache Kafka" if lab.choice.embedded is None
+              else f"the embedded broker with the rules of Kafka {lab.choice.name}")
+    print(page(columns, broker, absent), end="")
     return 0
 
 
@@ -78,12 +83,6 @@ def column(lab: Lab, name: str) -> tuple[str, list[str]]:
             print(f"{name}: {experiment.question}", file=sys.stderr, flush=True)
             cells.append(experiment.answer(bench))
     return f"{client.name} {client.version}", cells
-
-
-def broker_words(lab: Lab) -> str:
-    """Which broker, in words that do not change with a port."""
-    rules = f"the embedded broker with the rules of Kafka {lab.choice.name}"
-    return "Apache Kafka" if lab.choice.embedded is None else rules
 
 
 def page(columns: Mapping[str, Sequence[str]], broker: str, missing: Mapping[str, str]) -> str:

@@ -7,7 +7,7 @@ client that refuses the settings answers with `REFUSED` and the name of its erro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -31,8 +31,8 @@ class SendPlan:
 
     def numbers(self) -> Iterator[range]:
         """The numbers of the records of each burst, when it is time for it."""
-        for place, (end, size) in enumerate(zip(accumulate(self.bursts), self.bursts, strict=True)):
-            if place:
+        for end, size in zip(accumulate(self.bursts), self.bursts, strict=True):
+            if end > size:
                 self.between()
             yield range(end - size, end)
 
@@ -41,12 +41,9 @@ class SendPlan:
         """How many seconds to wait for the end of a burst."""
         return self.delivery_timeout_ms / 1000 + PATIENCE_SECONDS
 
-    def settings(self, names: dict[str, str]) -> dict[str, bool | int]:
-        """What is set, under the client's names; what the client does not have is left out."""
-        asked = {"idempotence": self.idempotence, "in_flight": self.in_flight,
-                 "delivery_timeout_ms": self.delivery_timeout_ms,
-                 "request_timeout_ms": self.request_timeout_ms}
-        return {names[key]: value for key, value in asked.items() if value is not None and key in names}
+    def settings(self, names: Mapping[str, str]) -> dict[str, bool | int]:
+        """What is set of the fields in `names`, under the client's names for them."""
+        return {name: value for field, name in names.items() if (value := getattr(self, field)) is not None}
 
 
 class ClientDriver:

@@ -18,8 +18,7 @@ END_SECONDS = 20
 class Java(ClientDriver):
     """Starts Java with the first plan; downloads the client with Maven where it is not there yet."""
 
-    name = "Java"
-    version = VERSION
+    name, version = "Java", VERSION
 
     def __init__(self) -> None:
         path = maven.classpath((f"org.apache.kafka:kafka-clients:{VERSION}", maven.LOGGING))
@@ -29,31 +28,23 @@ class Java(ClientDriver):
                                          text=True, bufsize=1)
 
     def send(self, plan: SendPlan) -> list[str]:
-        print(plan.address, plan.topic, ",".join(map(str, plan.bursts)), word(plan.idempotence),
-              word(plan.in_flight), plan.delivery_timeout_ms, plan.request_timeout_ms,
+        asked = (plan.idempotence, plan.in_flight, plan.delivery_timeout_ms, plan.request_timeout_ms)
+        print(plan.address, plan.topic, ",".join(map(str, plan.bursts)),
+              *("default" if setting is None else str(setting).lower() for setting in asked),
               file=self._process.stdin, flush=True)
-        lines: list[str] = []
-        while (line := self._read()) != "end":
+        told: list[str] = []
+        while (line := self._process.stdout.readline().strip()) != "end":
+            if not line:
+                raise LessonError("The Java process has ended; run the command again.")
             if line == "next":
                 plan.between()
                 print(file=self._process.stdin, flush=True)
             else:
-                lines.append(line)
-        return lines
-
-    def _read(self) -> str:
-        line = self._process.stdout.readline().strip()
-        if not line:
-            raise LessonError("The Java process has ended; run the command again.")
-        return line
+                told.append(line)
+        return told
 
     def close(self) -> None:
         """End the Java process."""
         self._process.stdin.close()
         self._process.wait(END_SECONDS)
         self._process.stdout.close()
-
-
-def word(setting: bool | int | None) -> str:
-    """A setting as Sends.java reads it."""
-    return "default" if setting is None else str(setting).lower()

@@ -22,10 +22,7 @@ CLOSE_SECONDS = 0.2
 class KafkaPython(ClientDriver):
     """In this process."""
 
-    name = "kafka-python"
-
-    def __init__(self) -> None:
-        self.version = version("kafka-python")
+    name, version = "kafka-python", version("kafka-python")
 
     def send(self, plan: SendPlan) -> list[str]:
         try:
@@ -33,16 +30,17 @@ class KafkaPython(ClientDriver):
                                    **plan.settings(NAMES))
         except KafkaConfigurationError as refusal:
             return [f"{REFUSED} {type(refusal).__name__}"]
+        told = []
         try:
             producer.partitions_for(plan.topic)
-            return [told for burst in plan.numbers() for told in self._burst(producer, plan, burst)]
+            for burst in plan.numbers():
+                futures = [producer.send(plan.topic, f"m{n}".encode(), KEY.encode(), partition=0)
+                           for n in burst]
+                end = time.monotonic() + plan.patience
+                told += [told_by(future, end) for future in futures]
+            return told
         finally:
             producer.close(CLOSE_SECONDS)
-
-    def _burst(self, producer: LabProducer, plan: SendPlan, burst: range) -> list[str]:
-        futures = [producer.send(plan.topic, f"m{n}".encode(), KEY.encode(), partition=0) for n in burst]
-        end = time.monotonic() + plan.patience
-        return [told_by(future, end) for future in futures]
 
 
 def told_by(future: Any, end: float) -> str:

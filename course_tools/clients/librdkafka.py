@@ -21,18 +21,14 @@ NAMES = {"idempotence": "enable.idempotence", "in_flight": "max.in.flight.reques
 # too, and all on it is sent a third time.
 QUICK = {"linger.ms": 0, "batch.num.messages": 1, "retry.backoff.ms": 1_000, "retry.backoff.max.ms": 1,
          "topic.metadata.refresh.fast.interval.ms": 60_000, "reconnect.backoff.ms": 20,
-         "reconnect.backoff.max.ms": 20,
-         "metadata.recovery.strategy": "none"}
+         "reconnect.backoff.max.ms": 20, "metadata.recovery.strategy": "none"}
 TICK = 0.05
 
 
 class Librdkafka(ClientDriver):
     """In this process; the version is librdkafka's."""
 
-    name = "librdkafka"
-
-    def __init__(self) -> None:
-        self.version = confluent_kafka.libversion()[0]
+    name, version = "librdkafka", confluent_kafka.libversion()[0]
 
     def send(self, plan: SendPlan) -> list[str]:
         settings = {**QUICK, **plan.settings(NAMES), "bootstrap.servers": plan.address,
@@ -45,21 +41,18 @@ class Librdkafka(ClientDriver):
         producer.list_topics(plan.topic)
         told: dict[int, str] = {}
         for burst in plan.numbers():
-            self._burst(producer, plan, burst, told)
+            for n in burst:
+                try:
+                    producer.produce(plan.topic, f"m{n}", KEY, 0, reporter(told, n))
+                except confluent_kafka.KafkaException as error:
+                    told[n] = error.args[0].name()
+            end = time.monotonic() + plan.patience
+            while not told.keys() >= {*burst} and time.monotonic() < end:
+                # A fatal error comes up here, once; each record has its own report.
+                with suppress(confluent_kafka.KafkaException):
+                    producer.poll(TICK)
         producer.purge()
         return [told.get(n, NEVER_TOLD) for n in range(sum(plan.bursts))]
-
-    def _burst(self, producer: Any, plan: SendPlan, burst: range, told: dict[int, str]) -> None:
-        for n in burst:
-            try:
-                producer.produce(plan.topic, f"m{n}", KEY, 0, reporter(told, n))
-            except confluent_kafka.KafkaException as error:
-                told[n] = error.args[0].name()
-        end = time.monotonic() + plan.patience
-        while any(n not in told for n in burst) and time.monotonic() < end:
-            # A fatal error comes up here, once; each record has its own report.
-            with suppress(confluent_kafka.KafkaException):
-                producer.poll(TICK)
 
 
 def reporter(told: dict[int, str], n: int) -> Callable[[Any, Any], None]:

@@ -31,7 +31,7 @@ ON_PURPOSE = ("Suspected, as an application may send the same thing twice on pur
               "epoch and sequence, is in notebooks/in-production.md, section 2.")
 
 
-class SeenBatch(NamedTuple):
+class KeptBatch(NamedTuple):
     """A batch that was read not long ago. `content` is the same for batches that hold the same records,
     compressed or not; `marker` says commit or abort where it is one."""
 
@@ -56,8 +56,8 @@ class Stretch:
     last: int
     at: int
     until: int
-    origin: SeenBatch | None
-    copy: SeenBatch | None
+    origin: KeptBatch | None
+    copy: KeptBatch | None
     records: int = 1
     marks: list[int] = field(default_factory=list)
 
@@ -73,7 +73,7 @@ class Stretch:
                 f"keys and values as those at {self.first} to {self.last}{earlier}, in the same order{rest}.")
 
 
-def _who(batch: SeenBatch | None, offset: int) -> str:
+def _who(batch: KeptBatch | None, offset: int) -> str:
     """Who sent the record, which says what made a copy of it."""
     if batch is None:
         return ""
@@ -96,7 +96,7 @@ class EqualRecords:
         # producer id -> digests and offsets of what belongs to a transaction that is not over
         self._pending: defaultdict[int, tuple[array[int], array[int]]] = defaultdict(
             lambda: (array("q"), array("q")))
-        self._batches: deque[SeenBatch] = deque(maxlen=BATCHES_KNOWN)
+        self._batches: deque[KeptBatch] = deque(maxlen=BATCHES_KNOWN)
 
     def take(self, one: BatchInLog) -> tuple[int, Stretch | None]:
         """A number that batches with the same records share, and the first stretch that began with it."""
@@ -111,7 +111,7 @@ class EqualRecords:
             self.packed[str(error)] += 1
             content = hash(one.records)
             digests, offsets = array("q", [content]), [header.base_offset]
-        self._batches.append(SeenBatch(header, content))
+        self._batches.append(KeptBatch(header, content))
         if not header.transactional:
             return content, self._compare(digests, offsets)
         room = max(0, MOST_PENDING - sum(len(waiting) for waiting, _ in self._pending.values()))
@@ -172,7 +172,7 @@ class EqualRecords:
         self._found.append(stretch)
         return stretch
 
-    def _batch_at(self, offset: int) -> SeenBatch | None:
+    def _batch_at(self, offset: int) -> KeptBatch | None:
         place = bisect_right(self._batches, offset, key=lambda one: one.header.base_offset) - 1
         if place < 0:
             return None

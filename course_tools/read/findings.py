@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 from kafka.record.util import decode_varint
 
-from course_tools.read.equal_records import EqualRecords, SeenBatch, Stretch
+from course_tools.read.equal_records import EqualRecords, KeptBatch, Stretch
 from course_tools.read.on_disk import BatchInLog, Broken
 from lesson_lib.core.producer_state import increment_sequence
 from lesson_lib.history import Anomaly
@@ -69,11 +69,11 @@ class LogRead:
     producers: OrderedDict[int, ProducerSeen] = field(default_factory=OrderedDict)
     findings: list[Anomaly] = field(default_factory=list)
     broken: list[Anomaly] = field(default_factory=list)
-    shown: list[SeenBatch] = field(default_factory=list)
+    shown: list[KeptBatch] = field(default_factory=list)
     about: int = NOTHING
     batches: int = 0
     untold: int = 0
-    _before: deque[SeenBatch] = field(default_factory=lambda: deque(maxlen=BEFORE))
+    _before: deque[KeptBatch] = field(default_factory=lambda: deque(maxlen=BEFORE))
 
     def take(self, batches: Iterable[BatchInLog | Broken]) -> LogRead:
         """Read them all, and return itself."""
@@ -111,9 +111,9 @@ class LogRead:
         numbered = self.numbered and header.producer_id >= 0 and header.base_sequence >= 0
         rank = self._sequence(seen, header) if numbered else NOTHING
         content, stretch = self.records.take(one)
-        self._show(rank, SeenBatch(header, content), stretch)
+        self._show(rank, KeptBatch(header, content), stretch)
 
-    def _show(self, rank: int, batch: SeenBatch, stretch: Stretch | None) -> None:
+    def _show(self, rank: int, batch: KeptBatch, stretch: Stretch | None) -> None:
         """Keep a batch for the picture, if it is near enough to what the picture is about. `rank`: how grave
         what is wrong with it is; where records of an earlier batch are in it again, that is kept as well."""
         self._before.append(batch)
@@ -131,14 +131,14 @@ class LogRead:
             kind = KINDS.get(_marker_type(one.records), "control")
         except (IndexError, ValueError, struct.error):
             rank = self._say(self.broken, "broken", f"at offset {header.base_offset} a marker is cut off.")
-            self._show(rank, SeenBatch(header, marker="cut off"), None)
+            self._show(rank, KeptBatch(header, marker="cut off"), None)
             return
         seen.committed += kind == "commit"
         seen.aborted += kind == "abort"
         seen.open_since = None
         if kind != "control":  # a metadata log has those, which end no transaction
             stretch = self.records.ended(header.producer_id, aborted=kind == "abort")
-        self._show(NOTHING, SeenBatch(header, marker=kind), stretch)
+        self._show(NOTHING, KeptBatch(header, marker=kind), stretch)
 
     def _sequence(self, seen: ProducerSeen, header: Header) -> int:
         """Compare its number with the one that is next; how grave it is."""

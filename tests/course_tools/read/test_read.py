@@ -16,7 +16,7 @@ from kafka.admin import KafkaAdminClient, NewTopic
 from kafka.record.util import calc_crc32c
 
 from course_tools.read.command import main
-from course_tools.read.equal_records import ON_PURPOSE, EqualRecords, SeenBatch
+from course_tools.read.equal_records import ON_PURPOSE, EqualRecords, KeptBatch
 from course_tools.read.findings import LogRead
 from course_tools.read.on_disk import BatchInLog, of_file
 from course_tools.read.picture import as_history
@@ -198,7 +198,7 @@ def test_a_log_as_a_history() -> None:
     ended = BatchInLog(read_header(numbered(4, -1)), b"")
     found = [BatchInLog(read_header(one), one[61:]) for one in (numbered(0, 0), numbered(1, 0), stored(2, b"tea"), stored(3, b"tea"))]
     read = LogRead().take(found)
-    read.shown.append(SeenBatch(ended.header, marker="commit"))
+    read.shown.append(KeptBatch(ended.header, marker="commit"))
     run = as_history(read, "orders-0")
     assert [(e.batch, e.try_no) for e in run.of(Kind.SEND)] == [(0, 1), (0, 2), (1, 1), (1, 2)]
     assert [e.offset for e in run.of(Kind.VERDICT)] == [0, 1, 2, 3] and [e.what for e in run.of(Kind.MARKER)] == ["commit"]
