@@ -18,7 +18,7 @@ from __future__ import annotations
 import struct
 import time
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -28,7 +28,7 @@ from kafka.record.default_records import DefaultRecord, DefaultRecordBatch
 from lesson_lib.core.producer_state import TopicPartition
 from lesson_lib.errors import LessonError
 from lesson_lib.history import Event, History, Kind, LogCell, Settings
-from lesson_lib.proxy.recording import Recording, Report, as_text
+from lesson_lib.proxy.recording import BatchBook, Recording, Report, as_text
 from lesson_lib.wire import requests
 from lesson_lib.wire.record_batch import Header, read_header, records_in
 from lesson_lib.wire.requests import RawClient
@@ -46,7 +46,7 @@ def as_history(recording: Recording, logs: Logs, settings: Settings,
     """Everything that was recorded so far, and an event for each marker of which only the log tells."""
     with recording.changed:
         events, reports = list(recording.events), list(recording.reports)
-    placed = with_markers(_with_reports(events, _numbered(recording, reports)), logs)
+    placed = with_markers(_with_reports(events, reports, recording.book), logs)
     numbered = tuple(replace(e, t=t, topic=short_name(e.topic), note=short_name(e.note))
                      for t, e in enumerate(placed))
     return History(numbered, {(short_name(topic), p): cells for (topic, p), cells in logs.items()}, settings)
@@ -55,27 +55,22 @@ def as_history(recording: Recording, logs: Logs, settings: Settings,
 # reports
 
 
-def _numbered(recording: Recording, reports: list[Report]) -> dict[int, Report]:
-    """Batch -> the first report on it; batches that were never on the wire have the last numbers."""
-    unseen: dict[tuple[str, int], int] = {}
-    found: dict[int, Report] = {}
-    for report in reports:
-        told, who = report.told, (report.client_id, report.timestamp)
-        number = recording.book.number_at(report.client_id, told.topic, told.partition, report.timestamp)
-        if number < 0:
-            number = unseen.setdefault(who, len(recording.book) + len(unseen))
-        found.setdefault(number, report)
-    return found
-
-
-def _with_reports(events: list[Event], reports: dict[int, Report]) -> list[Event]:
-    causes = _causes(events)
+def _with_reports(events: list[Event], reports: list[Report], book: BatchBook) -> list[Event]:
+    """The first report on each batch; batches that were never on the wire have the last numbers."""
+    causes, unseen = _causes(events), dict[tuple[str, int], int]()
     behind: dict[int, list[Event]] = {}
-    for number, report in reports.items():
-        told, known = replace(report.told, batch=number), causes.get(number, [])
-        if known:
-            told = replace(told, lane=events[known[0]].lane, values=events[known[0]].values)
-        behind.setdefault(_place(known, report, len(events)), []).append(told)
+    told: set[int] = set()
+    for report in reports:
+        event, who = report.told, (report.client_id, report.timestamp)
+        number = book.number_at(report.client_id, event.topic, event.partition, report.timestamp)
+        if number < 0:
+            number = unseen.setdefault(who, len(book) + len(unseen))
+        if number not in told:
+            told.add(number)
+            known, event = causes.get(number, []), replace(event, batch=number)
+            if known:
+                event = replace(event, lane=events[known[0]].lane, values=events[known[0]].values)
+            behind.setdefault(_place(known, report, len(events)), []).append(event)
     merged = (event for place, seen in enumerate(events) for event in (seen, *behind.get(place, [])))
     return [*behind.get(-1, []), *merged]
 
@@ -172,25 +167,24 @@ def _cells(batches: list[bytes], number_of: Callable[[bytes], int],
         if header.control:
             later[header.producer_id] = "committed" if _marker_kind(records) == "commit" else "aborted"
         fates.append(later.get(header.producer_id, "open") if header.transactional else "")
-    return tuple(cell for records in batches
-                 for cell in _cells_of(records, fates.pop(), number_of(records), short_id))
+    cells: list[LogCell] = []
+    for records in batches:
+        header, fate = read_header(records), fates.pop()
+        first, who = header.base_offset, (short_id(header.producer_id), header.producer_epoch)
+        if header.control:
+            cells.append(LogCell(first, "", -1, first, _marker_kind(records), fate, *who))
+            continue
+        number = number_of(records)
+        for index, record in enumerate(_unpacked(records, header)):
+            sequence = header.base_sequence + index if header.producer_id >= 0 else -1
+            cells.append(LogCell(record.offset, as_text(record.value), number, first, "data", fate, *who,
+                                 sequence))
+    return tuple(cells)
 
 
 def _marker_kind(records: bytes) -> str:
     key = next(iter(DefaultRecordBatch(records))).key
     return "commit" if struct.unpack_from(">hh", key)[1] == 1 else "abort"
-
-
-def _cells_of(records: bytes, fate: str, number: int, short_id: Callable[[int], int]) -> Iterator[LogCell]:
-    header = read_header(records)
-    who = (short_id(header.producer_id), header.producer_epoch)
-    if header.control:
-        yield LogCell(header.base_offset, "", -1, header.base_offset, _marker_kind(records), fate, *who)
-        return
-    for index, record in enumerate(_unpacked(records, header)):
-        sequence = header.base_sequence + index if header.producer_id >= 0 else -1
-        yield LogCell(record.offset, as_text(record.value), number, header.base_offset, "data", fate, *who,
-                      sequence)
 
 
 def _unpacked(records: bytes, header: Header) -> list[DefaultRecord]:

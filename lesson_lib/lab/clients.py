@@ -77,10 +77,8 @@ class LabFuture:
         end = time.monotonic() + (self._patience if timeout is None else timeout)
         while not self._inner.is_done and time.monotonic() < end:
             self._check()
-            try:
+            with suppress(KafkaError):  # not yet, or for good; told apart below
                 return self._inner.get(max(0.0, min(LOOK_SECONDS, end - time.monotonic())))
-            except KafkaError:
-                pass  # not yet, or for good; told apart below
         if not self._inner.is_done or self._inner.failed():
             self._check()
         if not self._inner.is_done:
@@ -164,10 +162,8 @@ class LabProducer(KafkaProducer):
 
     def close(self, timeout: float | None = None, null_logger: bool = False) -> None:
         """Close for sure: an unfinished batch is given up after `timeout` seconds."""
-        try:
+        with suppress(KafkaError):
             super().close(timeout, null_logger)
-        except KafkaError:
-            pass
         sender = getattr(self, "_sender", None)
         if sender is not None and sender.is_alive():
             sender.force_close()

@@ -34,11 +34,6 @@ UNTIMED = ("In a virtual world only the network takes time, so computing time ca
            "your own computer (`make lab`), start_lab(world='sockets') measures it.")
 
 
-def _ratio_words(ratios: tuple[float, float, float]) -> str:
-    middle, least, most = ratios
-    return f"{middle:.2f}   ({least:.2f} to {most:.2f})" if least != most else f"{middle:.2f}"
-
-
 def measure_cost(lab: Any, records: int = 100) -> TextTable:
     """Send `records` of 100 bytes with each setting, in five rounds, waiting for each ack.
 
@@ -51,21 +46,23 @@ def measure_cost(lab: Any, records: int = 100) -> TextTable:
         turns = list(zip(producers, topics, strict=True))
         times = [[_seconds(*turn) for turn in turns] for _ in range(records + 1)][1:]  # the first warms up
     virtual = lab.choice.is_virtual
-    words = ["not measured"] * len(SETTINGS) if virtual else map(_ratio_words, _ratios(times))
+    words = ["not measured"] * len(SETTINGS) if virtual else _ratios(times)
     sizes = [str(len(fetch_batches(lab, topic)[0])) for topic in topics]
     rows = tuple((name, *row) for (name, _), *row in zip(SETTINGS, words, sizes, strict=True))
     caption = "The relative time of a send, and the bytes of a batch of one record"
     return TextTable(f"{caption}. {UNTIMED}" if virtual else caption, COST_HEADINGS, rows)
 
 
-def _ratios(times: list[list[float]]) -> list[tuple[float, float, float]]:
+def _ratios(times: list[list[float]]) -> list[str]:
     """For each setting the middle, least and greatest of its rounds, against the first's middle."""
     size = max(1, len(times) // ROUNDS)
     parts = (times[n:n + size] for n in range(0, len(times), size))
     rounds = [[statistics.median(column) for column in zip(*part, strict=True)] for part in parts]
     base = statistics.median(row[0] for row in rounds)
-    return [(statistics.median(found) / base, min(found) / base, max(found) / base)
-            for found in zip(*rounds, strict=True)]
+    found = [(statistics.median(column) / base, min(column) / base, max(column) / base)
+             for column in zip(*rounds, strict=True)]
+    return [f"{middle:.2f}" + f"   ({least:.2f} to {most:.2f})" * (least != most)
+            for middle, least, most in found]
 
 
 def _seconds(producer: Any, topic: str) -> float:

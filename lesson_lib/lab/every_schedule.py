@@ -53,7 +53,8 @@ class Schedules:
         requests.
         """
         found: dict[tuple[str, ...], History] = {}
-        for history in sorted(self.histories, key=lambda h: (fault_count(h), len(h.attempts))):
+        for history in sorted(self.histories, key=lambda h: (len(parse_script(h.settings.faults).lines),
+                                                             len(h.attempts))):
             found.setdefault(ending(history), history)
         return found
 
@@ -69,12 +70,11 @@ class Schedules:
     @property
     def sentence(self) -> str:
         """What the walk has shown, with its bound."""
+        names, count = self.anomaly_names, f"{len(self.histories):,} schedules"
         bound = f"at most {_faults(self.faults)} ({', '.join(self.kinds)})"
-        if not self.anomaly_names:
-            return ("kafka-python's own code, in every one of the "
-                    f"{len(self.histories):,} schedules of {bound}: no anomaly.")
-        return (f"kafka-python's own code, in {len(self.histories):,} schedules of {bound}: "
-                f"there can be {', '.join(self.anomaly_names)}.")
+        if not names:
+            return f"kafka-python's own code, in every one of the {count} of {bound}: no anomaly."
+        return f"kafka-python's own code, in {count} of {bound}: there can be {', '.join(names)}."
 
     def __str__(self) -> str:
         counts = Counter(map(ending, self.histories))
@@ -96,11 +96,6 @@ def ending(history: History) -> tuple[str, ...]:
     fates = sorted({cell.txn for cells in history.logs.values() for cell in cells})
     end = f"told {learnt[-1] if learnt else 'nothing'}, is {' and '.join(fates) or 'empty'}"
     return end, *history.anomaly_names
-
-
-def fault_count(history: History) -> int:
-    """How many faults the script of a run has."""
-    return len(parse_script(history.settings.faults).lines)
 
 
 @explains_arguments
@@ -176,14 +171,12 @@ def _place(kinds: tuple[Fault, ...], history: History) -> tuple[int, list[tuple[
     return len(rules), [(rule.api, rule.first, kinds.index(rule.fault)) for rule in rules]
 
 
+@dataclass(frozen=True)
 class AskedScript(FaultScript):
     """A script that keeps the requests it was asked about, in their order."""
 
-    def __init__(self, rules: tuple[ScriptLine, ...]) -> None:
-        object.__setattr__(self, "lines", rules)
-        self.asked: list[tuple[int, str]] = []
+    asked: list[tuple[int, str]] = field(default_factory=list)
 
     def at(self, attempt: int, api: str = "") -> Fault:
         self.asked.append((attempt, api))
         return super().at(attempt, api)
-

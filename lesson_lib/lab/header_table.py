@@ -45,8 +45,9 @@ class HeaderTable:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        caption = f"The {HEADER_SIZE} bytes in front of the records"
-        return html_table(caption, HEADINGS, (_html_cells(*row) for row in self.rows()))
+        rows = ((start, f"<code>{data}</code>", f"<b>{name}</b>" if name in IDEMPOTENCE else name,
+                 escape(value), escape(meaning)) for start, data, name, value, meaning in self.rows())
+        return html_table(f"The {HEADER_SIZE} bytes in front of the records", HEADINGS, rows)
 
 
 def explain_header(batch: bytes | Batch) -> HeaderTable:
@@ -73,8 +74,3 @@ def _date(milliseconds: int) -> str:
     except (ValueError, OverflowError, OSError):
         return ""
     return f" ({date:%Y-%m-%d %H:%M:%S} UTC)" if milliseconds > 0 else ""
-
-
-def _html_cells(start: str, data: str, field: str, value: str, meaning: str) -> tuple[str, ...]:
-    name = f"<b>{field}</b>" if field in IDEMPOTENCE else field
-    return start, f"<code>{data}</code>", name, escape(value), escape(meaning)

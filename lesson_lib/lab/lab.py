@@ -11,7 +11,7 @@ import itertools
 import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -140,7 +140,7 @@ class Lab:
                 self._run(LiveTransaction(topic, recording, start, transaction) if transaction else
                           LiveApplication(topic, recording, start, delivery_timeout_ms / 1000, resend), parts)
                 recording.check_used()
-                return self._history_of(recording, {topic}, settings)
+                return as_history(recording, self._logs(recording, {topic}), settings, self.topics.short)
         except KeyboardInterrupt:
             raise LessonError("The run was interrupted, and everything it had started is closed. "
                               "Run the cell again.") from None
@@ -181,9 +181,6 @@ class Lab:
         idempotence = any(event.producer_id > 0 for event in recording.events)
         settings = Settings("real", idempotence, recording.acks_words, broker=self.choice.name,
                             client="kafka-python", faults=str(recording.script))
-        return self._history_of(recording, topics, settings)
-
-    def _history_of(self, recording: Recording, topics: set[str], settings: Settings) -> History:
         return as_history(recording, self._logs(recording, topics), settings, self.topics.short)
 
     def log(self, topic: str, partition: int = 0) -> tuple[LogCell, ...]:
@@ -213,9 +210,8 @@ class Lab:
 
     def producer(self, **options: Any) -> LabProducer:
         """A KafkaProducer through the fault proxy; `options` are kafka-python's own. The lab closes it."""
-        settings = self._settings("producer", options, "transactional_id")
-        return self._open(lambda: LabProducer(lambda: self.proxy.recording, self.check, self._stamps,
-                                              **settings))
+        make = partial(LabProducer, lambda: self.proxy.recording, self.check, self._stamps)
+        return self._open(make, "producer", options, "transactional_id")
 
     def starts(self, **options: Any) -> str:
         """Whether a producer starts with these options, in a sentence: idempotence on, off, or why not."""
@@ -228,13 +224,11 @@ class Lab:
 
     def consumer(self, *topics: str, **options: Any) -> LabConsumer:
         """A KafkaConsumer through the fault proxy, from the first record on, until a second brings none."""
-        settings = self._settings("consumer", options, "group_id")
-        return self._open(lambda: LabConsumer(self.look, *topics, **settings))
+        return self._open(partial(LabConsumer, self.look, *topics), "consumer", options, "group_id")
 
     def admin(self, **options: Any) -> KafkaAdminClient:
         """A KafkaAdminClient through the fault proxy."""
-        settings = self._settings("admin", ADMIN_OPTIONS | options)
-        return self._open(lambda: KafkaAdminClient(**settings))
+        return self._open(KafkaAdminClient, "admin", ADMIN_OPTIONS | options)
 
     def client_log(self) -> str:
         """What kafka-python's clients have logged, oldest first."""
@@ -246,7 +240,7 @@ class Lab:
         with self._log.silence(), self.topics.for_a_while():
             yield
 
-    def _settings(self, what: str, options: dict[str, Any], private: str = "") -> dict[str, Any]:
+    def _settings(self, what: str, options: dict[str, Any], private: str) -> dict[str, Any]:
         """kafka-python's options with ours; the name under `private` gets the learner's suffix."""
         settings = {"client_id": f"lab-{what}-{next(self._numbers)}", "bootstrap_servers": self.address,
                     **options}
@@ -257,11 +251,12 @@ class Lab:
             settings[private] = self.topics.private(settings[private])
         return settings
 
-    def _open(self, make: Callable[[], Client]) -> Client:
+    def _open(self, make: Callable[..., Client], what: str, options: dict[str, Any],
+              private: str = "") -> Client:
         self.check()
         try:
             with kept_interrupts(at_once=False):
-                return self._keep(make())
+                return self._keep(make(**self._settings(what, options, private)))
         except KafkaConfigurationError as error:
             raise LessonError(f"kafka-python refuses these settings: {_text(error)}.") from None
         except (ValueError, TypeError, AssertionError) as error:
@@ -367,7 +362,5 @@ def _text(error: Exception) -> str:
 
 
 def _close(client: LabConsumer | KafkaAdminClient) -> None:
-    try:
+    with suppress(KafkaError, LessonError, OSError, RuntimeError):  # closed by hand, or its broker is gone
         client.close()
-    except (KafkaError, LessonError, OSError, RuntimeError):  # it was closed by hand, or its broker is gone
-        pass

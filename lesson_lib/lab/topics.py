@@ -54,7 +54,9 @@ class Topics:
                               "and underscores.")
         if not isinstance(partitions, int) or not 1 <= partitions <= 64:
             raise LessonError(f"A topic of the lab has 1 to 64 partitions, not {partitions!r}.")
-        real = self._free_name(name)
+        real = self.private(name)
+        while real in self._made:
+            real = f"{name}-{next(self._numbers)}-{self.suffix}"
         self._made[real] = name  # before it is there: an interrupt may come before the broker's answer
         try:
             with self._connect() as client:
@@ -62,12 +64,6 @@ class Topics:
         except (RuntimeError, OSError, LookupError) as why:  # the last: an answer without what was asked for
             raise LessonError(f"The broker at {self.address} made no topic: {why}. Check whether it's still "
                               "running, then run this cell again.") from None
-        return real
-
-    def _free_name(self, name: str) -> str:
-        real = self.private(name)
-        while real in self._made:
-            real = f"{name}-{next(self._numbers)}-{self.suffix}"
         return real
 
     def private(self, name: str) -> str:
@@ -80,7 +76,10 @@ class Topics:
 
     def delete_all(self) -> None:
         """Delete what this lab made, its groups too; a broker that is gone keeps it until the next lab."""
-        self._delete_groups()
+        with suppress(*GONE), self._connect() as client:
+            groups = [group.group_id for group in client.ask(requests.request("ListGroups")).groups]
+            if ours := [name for name in groups if name.endswith(f"-{self.suffix}")]:
+                client.ask(requests.request("DeleteGroups", groups_names=ours))
         self._delete(list(self._made))
         self._made.clear()
 
@@ -117,18 +116,12 @@ class Topics:
             for name in names:
                 client.ask(requests.delete_topic(name))
 
-    def _delete_groups(self) -> None:
-        with suppress(*GONE), self._connect() as client:
-            names = [group.group_id for group in client.ask(requests.request("ListGroups")).groups]
-            if ours := [name for name in names if name.endswith(f"-{self.suffix}")]:
-                client.ask(requests.request("DeleteGroups", groups_names=ours))
-
 
 def _is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    except OSError:
-        return True
+    except OSError:  # somebody else's
+        pass
     return True

@@ -11,6 +11,7 @@ Source: KIP-511 (ApiVersions), KIP-699 (several coordinators), KIP-951 (leaders 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
@@ -34,21 +35,17 @@ HIGHEST = {key: RESPONSES[key].max_version for key in OPENED_ANSWERS} | {
 def read_request(frame: bytes) -> Request:
     """A request; its body is None where the proxy does not look inside, or cannot: it passes as it is."""
     request = messages.first_fields(frame)
-    if request.api_key not in OPENED_REQUESTS:
-        return request
-    try:
-        return messages.decode_request(frame)
-    except ProtocolError:
-        return request
+    with suppress(ProtocolError):
+        return messages.decode_request(frame) if request.api_key in OPENED_REQUESTS else request
+    return request
 
 
 def read_answer(request: Request, frame: bytes) -> Any:
     """The decoded answer to `request` from its framed bytes, None where the proxy does not look inside."""
-    try:
-        wanted = request.api_key in OPENED_ANSWERS
-        return messages.decode_response(request.api_key, request.api_version, frame[4:]) if wanted else None
-    except ProtocolError:
-        return None
+    with suppress(ProtocolError):
+        if request.api_key in OPENED_ANSWERS:
+            return messages.decode_response(request.api_key, request.api_version, frame[4:])
+    return None
 
 
 # Produce

@@ -73,27 +73,17 @@ class FaultProxy(Served):
 
     def record(self, recording: Recording) -> Recording:
         """Write into this recording from now on, under its script. LessonError for a fault it cannot do."""
-        for rule in recording.script.lines:
-            self.check_can(rule.fault.name)
+        for name in (line.fault.name for line in recording.script.lines):
+            if name in BROKER_WORDS and name not in self.hooks:
+                raise LessonError(
+                    f"The fault '{name}' needs a broker of the course's own: start_lab(broker='embedded') or "
+                    f"simulate(...) can do it, a broker at {':'.join(map(str, self.upstream))} cannot.")
         self.recording = recording
         return recording
 
     def play(self, script: Script) -> Recording:
         """Do what a fault script says, counted from the next request on. LessonError as for `record`."""
         return self.record(Recording(parse_script(script)))
-
-    def check_can(self, name: str) -> None:
-        """LessonError for a fault that happens to a broker, where the broker is not ours."""
-        if name in BROKER_WORDS and name not in self.hooks:
-            raise LessonError(
-                f"The fault '{name}' needs a broker of the course's own: start_lab(broker='embedded') or "
-                f"simulate(...) can do it, a broker at {':'.join(map(str, self.upstream))} cannot.")
-
-    def kill(self, client_id: str, recording: Recording) -> None:
-        """The producer's process dies: nothing of what it sends from now on comes through."""
-        self.dead.add(client_id)
-        recording.kill(client_id)
-        self.on_kill(client_id)
 
     @property
     def gone_seconds(self) -> float:
@@ -212,7 +202,9 @@ class ProxyConnection:
         faults = [self.recording.script.at(batch.event.attempt) for batch in sent]
         fault = next((fault for fault in faults if fault is not DELIVER), DELIVER)
         if fault.name == "kill producer":
-            self.proxy.kill(request.client_id, self.recording)
+            self.proxy.dead.add(request.client_id)
+            self.recording.kill(request.client_id)
+            self.proxy.on_kill(request.client_id)
             self.left.set()  # what is under way arrives, and nobody reads the answers
         return ReadRequest(request, sent, fault)
 
@@ -242,12 +234,12 @@ class ProxyConnection:
             self.recording.settle(batch)
             self._unanswered.remove(batch)
 
-    def _note_lost(self, read: ReadRequest, what: str, drops: bool) -> None:
+    def _lose(self, read: ReadRequest, what: str) -> None:
         """The request or its answer is lost, at once or where the connection drops with that; the client
         still waits for it.
         """
         self._lost_with_it += [(batch, what) for batch in read.sent]
-        if not drops or self.left.is_set():
+        if not self.fate.drops or self.left.is_set():
             self._end()
 
     def _drop(self, note: str = "") -> None:
@@ -349,7 +341,7 @@ class ProxyConnection:
         if handled:
             await self._let_through(read, answered and read.fault.name != "kill producer")
         else:
-            self._note_lost(read, "request", self.fate.drops)
+            self._lose(read, "request")
         if self.fate.drops_now:
             if answered and (self.recording.in_flight or 0) > 1:  # that answer lets the client send one more
                 await self._wait_for_more()
@@ -361,17 +353,24 @@ class ProxyConnection:
         if read.fault.name == "delay":
             await self._delay(read.fault.numbers[0] / 1000)
         if not frames.wants_answer(read.request):
-            self._finish_unanswered(read, frame)
+            self._settle(read)
+            if any(answer.error_code for _, answer in self._pairs(read, frame)):  # as a broker does
+                self._drop("the broker closed it")
         elif answered and not self.left.is_set():
-            await self._deliver(read, frame)
+            for batch, answer in self._pairs(read, frame):
+                self.recording.ack(batch, answer.error_code, answer.base_offset)
+            self._settle(read)
+            await self._write(frame)
         else:
-            self._note_lost(read, "answer", self.fate.drops)
+            self._lose(read, "answer")
 
     async def _decide(self, read: ReadRequest) -> bytes:
         """The answer: the broker's, or our own in its place."""
         fault = read.fault
         if fault.name in BROKER_WORDS:
-            self._happen(fault.name)
+            self.upstream.close()
+            self.proxy.hooks[fault.name]()
+            self.recording.note(Event(0, Kind.BROKER, BROKER_WORDS[fault.name], "broker"))
         if fault.name == "refuse":
             self._note_verdicts(read, answer := frames.produce_answer(read.request, fault.numbers[0]))
             return answer
@@ -400,23 +399,6 @@ class ProxyConnection:
         """Each batch with the answer to it, where there is one."""
         answers = frames.batch_answers(read.request.api_version, frame)
         return [(batch, answers[batch.partition]) for batch in read.sent if batch.partition in answers]
-
-    def _happen(self, name: str) -> None:
-        self.upstream.close()
-        self.proxy.hooks[name]()
-        self.recording.note(Event(0, Kind.BROKER, BROKER_WORDS[name], "broker"))
-
-    async def _deliver(self, read: ReadRequest, frame: bytes) -> None:
-        for batch, answer in self._pairs(read, frame):
-            self.recording.ack(batch, answer.error_code, answer.base_offset)
-        self._settle(read)
-        await self._write(frame)
-
-    def _finish_unanswered(self, read: ReadRequest, frame: bytes) -> None:
-        """acks=0: no answer; where there was an error, the broker closes the connection."""
-        self._settle(read)
-        if any(answer.error_code for _, answer in self._pairs(read, frame)):
-            self._drop("the broker closed it")
 
     # waiting
 
