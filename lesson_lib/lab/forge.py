@@ -36,7 +36,6 @@ from lesson_lib.wire.requests import RawClient, make_topic
 TOPIC = "forged"
 MEMORY_HEADINGS = ("producer id", "epoch", "last sequence", "transaction open since offset")
 ROOM = {"producer_id": 2**63, "producer_epoch": 2**15, "base_sequence": 2**31}  # of a field in the header
-Numbers = tuple[int, int, int]
 
 
 def error_words(code: int) -> str:
@@ -162,13 +161,15 @@ class BrokerBench:
 @dataclass
 class Forge:
     """Sends hand-made batches to one partition and says what the broker made of each. `bench.name` is for
-    captions. `events` and `cells` are its history so far, `calls` the arguments that make the same again.
+    captions. `events` and `cells` are its history so far, `tries` the requests of each batch, `calls` the
+    arguments that make the same again.
     """
 
     bench: ToyBench | BrokerBench
     sent: int = 0
     events: list[Event] = field(default_factory=list)
     cells: list[LogCell] = field(default_factory=list)
+    tries: dict[tuple[int, ...], list[Event]] = field(default_factory=dict)
     calls: list[tuple[tuple[int, ...], dict[str, Any]]] = field(default_factory=list)
 
     def close(self) -> None:
@@ -187,28 +188,24 @@ class Forge:
         """Send one batch of `count` records; without a producer id a plain one, as with idempotence off."""
         numbers = (producer_id, epoch, base_sequence) if producer_id >= 0 else (-1, -1, -1)
         count = max(0, count) if values is None else len(values)
-        tries = self._tries(numbers, count)
+        identity = (*numbers, count) if producer_id >= 0 else (len(self.calls),)  # a plain batch is no other
+        tries = self.tries.get(identity)
         usual = tries[0].values if tries else tuple(f"f{self.sent + n}" for n in range(count))
         given = usual if values is None else tuple(values)
         batch = Batch(count, *numbers, transactional=transactional, max_timestamp=self.bench.now())
         _check(batch)
         answer = self.bench.produce(batch, [value.encode() for value in given], transactional_id)
         self.sent += count
-        self._note(batch, given, tries, answer)
+        self._note(batch, given, self.tries.setdefault(identity, []), answer)
         more: dict[str, Any] = {"transactional": True} if transactional else {}
         more |= {"values": list(given)} if given != usual else {"count": count} if count > 1 else {}
         self.calls.append((numbers if batch.has_producer_id else (), more))
         return answer
 
-    def _tries(self, numbers: Numbers, count: int) -> list[Event]:
-        """Those of this batch so far. Plain batches are never the same."""
-        return [e for e in self.events if e.kind == Kind.SEND and numbers[0] >= 0 and (*numbers, count) == (
-            e.producer_id, e.producer_epoch, e.base_sequence, e.record_count)]
-
     def _note(self, batch: Batch, values: tuple[str, ...], tries: list[Event], answer: ForgeAnswer) -> None:
         """The request, the verdict, the answer, and what is in the log with it."""
         t, who = len(self.events), (batch.producer_id, batch.producer_epoch)
-        number = tries[0].batch if tries else 1 + max((event.batch for event in self.events), default=-1)
+        number = tries[0].batch if tries else len(self.tries) - 1
         send = Event(t, Kind.SEND, attempt=len(self.calls) + 1, batch=number, try_no=len(tries) + 1,
                      values=values, topic=TOPIC, producer_id=batch.producer_id,
                      producer_epoch=batch.producer_epoch, base_sequence=batch.base_sequence,
@@ -217,6 +214,7 @@ class Forge:
                            offset=None if answer.error else answer.base_offset)
         verdict = replace(answered, t=t + 1, kind=Kind.VERDICT, what=answer.verdict, lane="broker")
         self.events += send, verdict, answered
+        tries.append(send)
         if answer.verdict == "stored":
             first = answer.base_offset
             self.cells += [LogCell(first + n, value, number, first, "data", "", *who, batch.sequence_of(n))
@@ -235,9 +233,10 @@ class Forge:
         for given, more in self.calls:
             again.send(*given, **more)
         ours, theirs = ([(event.what, event.offset) for event in bench.events] for bench in (self, again))
+        if ours != theirs:
+            return ""
         lines = [call_text("bench.send", given, more) for given, more in self.calls]
-        return "\n".join([f"bench = {call_text('forge', [version], {})}", *lines, "bench.history()"]
-                         ) if ours == theirs else ""
+        return "\n".join([f"bench = {call_text('forge', [version], {})}", *lines, "bench.history()"])
 
     def describe_producers(self) -> MemoryTable:
         """What the broker remembers of each producer id on this partition."""

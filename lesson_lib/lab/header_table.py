@@ -7,6 +7,7 @@ request, in a fetch response or in a log segment on disk: they are the same byte
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
@@ -65,12 +66,7 @@ def _shown(field: str, value: int) -> str:
         return f"{value:#010x}"
     if field == "attributes":
         return f"{value} ({record_batch.attribute_words(value)})"
-    return f"{value}{_date(value)}" if field.endswith("timestamp") else str(value)
-
-
-def _date(milliseconds: int) -> str:
-    try:
-        date = datetime.fromtimestamp(milliseconds / 1000, UTC)
-    except (ValueError, OverflowError, OSError):
-        return ""
-    return f" ({date:%Y-%m-%d %H:%M:%S} UTC)" if milliseconds > 0 else ""
+    if field.endswith("timestamp") and value > 0:
+        with suppress(ValueError, OverflowError, OSError):  # further away than a date can be
+            return f"{value} ({datetime.fromtimestamp(value / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC)"
+    return str(value)
