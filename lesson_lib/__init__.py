@@ -43,7 +43,7 @@ _HOMES = {
     "progress": "teach.progress", "misconception_map": "teach.progress",
     "before": "teach.concepts", "afterwards": "teach.concepts", "playground": "teach.playground",
     "hand_in": "teach.hand_in",
-    "start_lab": "lab", "forge": "lab.forge", "fetch_batches": "lab.forge",
+    "start_lab": "lab.lab", "forge": "lab.forge", "fetch_batches": "lab.forge",
     "explain_header": "lab.header_table",
     "measure_cost": "lab.cost", "measure_distance": "lab.cost",
     "every_schedule": "lab.every_schedule", "open_link": "teach.open_link",

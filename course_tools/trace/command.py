@@ -147,7 +147,7 @@ def _logs(recording: Recording, address: str) -> Logs:
         for topic in sorted({topic for topic, _ in since}):
             first = {number: offset for (name, number), offset in since.items() if name == topic}
             with at_leaders(address, topic) as leaders:
-                logs = read_topic(leaders, topic, recording.book.number_of, recording.producer_id, first)
+                logs = read_topic(leaders, topic, recording, first)
             found |= {(topic, number): logs[number] for number in first}
         return found
     return settled(recording, read)

@@ -20,7 +20,6 @@ import time
 from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial
 
 from kafka.errors import UnsupportedCodecError
 from kafka.record.default_records import DefaultRecord, DefaultRecordBatch
@@ -37,7 +36,6 @@ from lesson_lib.wire.unpack import UNPACKED_BY
 NEVER_TOLD = "never told"
 SETTLE_SECONDS, POLL_SECONDS = 5.0, 0.01
 CAUSES = (Kind.ACK, Kind.TIMEOUT, Kind.LOST, Kind.SEND)
-NumberOf = Callable[[str, int, bytes], int]
 Logs = Mapping[TopicPartition, tuple[LogCell, ...]]
 
 
@@ -145,21 +143,18 @@ def settled(recording: Recording, read: Callable[[], Logs]) -> Logs:
         time.sleep(POLL_SECONDS)
 
 
-def read_topic(leaders: Mapping[int, RawClient], topic: str,
-               number_of: NumberOf = lambda topic, partition, records: -1,
-               short_id: Callable[[int], int] = int,
+def read_topic(leaders: Mapping[int, RawClient], topic: str, recording: Recording | None = None,
                since: Mapping[int, int] | None = None) -> dict[int, tuple[LogCell, ...]]:
-    """Partition -> its log. `number_of` knows which batch is which, `short_id` shortens producer ids.
+    """Partition -> its log, with the numbers that batches and producers have in the recording.
 
     `since`: partition -> the offset to begin with, where that is not the start.
     """
     return {partition: _cells([*requests.batches(leader, topic, partition, (since or {}).get(partition))],
-                              partial(number_of, topic, partition), short_id)
+                              (topic, partition), recording or Recording())
             for partition, leader in leaders.items()}
 
 
-def _cells(batches: list[bytes], number_of: Callable[[bytes], int],
-           short_id: Callable[[int], int]) -> tuple[LogCell, ...]:
+def _cells(batches: list[bytes], place: TopicPartition, recording: Recording) -> tuple[LogCell, ...]:
     fates: list[str] = []  # for each batch, from the last one on: empty, or what became of its transaction
     later: dict[int, str] = {}
     for records in reversed(batches):
@@ -170,11 +165,11 @@ def _cells(batches: list[bytes], number_of: Callable[[bytes], int],
     cells: list[LogCell] = []
     for records in batches:
         header, fate = read_header(records), fates.pop()
-        first, who = header.base_offset, (short_id(header.producer_id), header.producer_epoch)
+        first, who = header.base_offset, (recording.producer_id(header.producer_id), header.producer_epoch)
         if header.control:
             cells.append(LogCell(first, "", -1, first, _marker_kind(records), fate, *who))
             continue
-        number = number_of(records)
+        number = recording.book.number_of(*place, records)
         for index, record in enumerate(_unpacked(records, header)):
             sequence = header.base_sequence + index if header.producer_id >= 0 else -1
             cells.append(LogCell(record.offset, as_text(record.value), number, first, "data", fate, *who,

@@ -201,7 +201,7 @@ class Lab:
             found: dict[TopicPartition, tuple[LogCell, ...]] = {}
             for topic in sorted(topics):
                 with self._asking(), self.topics.leaders(topic) as leaders:
-                    logs = read_topic(leaders, topic, recording.book.number_of, recording.producer_id)
+                    logs = read_topic(leaders, topic, recording)
                 found |= {(topic, partition): cells for partition, cells in logs.items()}
             return found
         return settled(recording, read)

@@ -25,9 +25,8 @@ from lesson_lib.errors import LessonError, version_of
 from lesson_lib.explorer.explore import Exploration, explore
 from lesson_lib.history import History
 from lesson_lib.history.link import BROKEN, call_text, tree_of, unpacked
-from lesson_lib.lab import start_lab
 from lesson_lib.lab.forge import Forge, forge
-from lesson_lib.lab.lab import Lab
+from lesson_lib.lab.lab import Lab, start_lab
 from lesson_lib.sim import Transactions, simulate, simulate_pipeline
 from lesson_lib.sim.consumer import Consumer
 from lesson_lib.sim.transactions import IdempotentSession

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lesson_lib.history.story import as_story, finding, half_there
-from lesson_lib.lab import start_lab
+from lesson_lib.lab.lab import start_lab
 from lesson_lib.sim import Transactions, simulate
 from lesson_lib.sim.pipeline import simulate_pipeline
 
