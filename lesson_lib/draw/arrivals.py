@@ -15,19 +15,18 @@ recognised duplicates.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from lesson_lib.core.producer_state import MAX_SEQUENCE, increment_sequence
 from lesson_lib.draw import canvas as style
 from lesson_lib.draw.canvas import MARGIN, WIDTH, Canvas, text_width
 from lesson_lib.draw.marks import circle, verdict_small
-from lesson_lib.draw.run_view import EventInContext, Ranges, RunView, ranges_of
-from lesson_lib.draw.words import Telling, broker_words
-from lesson_lib.history import Event, Kind
+from lesson_lib.draw.run_view import EventInContext, Ranges, RunView
+from lesson_lib.draw.words import broker_words
+from lesson_lib.history import Kind
 from lesson_lib.history.event import range_of, range_words
 
-Key = tuple[str, int, int, int]  # topic, partition, producer id, epoch
 EARLY, FORGOTTEN = 6, -6  # batches from the expected one: what is further away counts as that
 LONG_RUN = 40  # arrivals
 LEFT, RIGHT = 74.0, 16.0
@@ -36,27 +35,45 @@ LEAST_HIGH, UPRIGHT_HIGH, INSIDE = 66.0, 132.0, 36.0  # of a row: least, with a 
 WIDEST, HAPPENING, NARROW, FROM_ZERO = 200.0, 24.0, 40.0, 40
 HIGHEST = 24.0  # pixels of one sequence where rows share the page
 NAMES = {"stored": "stored", "copy": "stored again: a copy", "suspected": "same content: perhaps a copy",
-         "duplicate": "duplicate", "refused": "refused", "fenced": "old epoch", "kept": "kept aside"}
+         "duplicate": "duplicate", "refused": "refused", "fenced": "old epoch", "kept": "kept aside",
+         "lost": "lost on the way"}
 DISTANCES = {0: "next", -1: "-1", -5: "-5", FORGOTTEN: "older", 3: "early"}
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A batch at the broker, or one that was lost on its way there. `first`..`last` is its place on the
-    vertical axis, `shape` its mark.
+    """A batch at the broker, or one that was lost on its way there.
 
-    `column` counts everything that comes to the broker. `memory` and `known` are the ranges remembered after
-    and before.
+    `first`..`last` is its place on the vertical axis; `column` counts everything that comes to the broker.
+    `memory` and `known` are the ranges remembered after and before.
     """
 
     fact: EventInContext
     column: int
     first: int
     last: int
-    lost: bool
-    shape: str
     memory: Ranges = ()
     known: Ranges = ()
+
+    @property
+    def lost(self) -> bool:
+        return self.fact.event.kind == Kind.LOST
+
+    @property
+    def shape(self) -> str:
+        """The verdict's mark, or one of its own for a batch that is in the log already.
+
+        Where nobody saw it being sent and it has no numbers, it may be another one with the same content.
+        """
+        if self.fact.copy < 2:
+            return self.fact.shape
+        return "suspected" if self.fact.view.by_hand and self.fact.send.producer_id < 0 else "copy"
+
+    @property
+    def name(self) -> str:
+        """What stands below it; batches made by hand have no numbers but their sequences."""
+        by_sequence = self.fact.view.by_hand and self.fact.send.producer_id >= 0
+        return range_words(self.first, self.last) if by_sequence else self.fact.label
 
     @property
     def residual(self) -> int:
@@ -86,9 +103,21 @@ class ArrivalRow:
     arrivals: list[Arrival] = field(default_factory=list)
     bands: dict[int, Ranges] = field(default_factory=dict)
     top: float = 0.0
-    tall: float = 0.0
-    low: float = 0.0
-    high: float = 0.0
+    tall: float = PLOT
+    low: float = FORGOTTEN
+    high: float = EARLY
+
+    def add(self, fact: EventInContext, column: int) -> None:
+        """Its next arrival."""
+        if not self.numbered:
+            self.arrivals.append(Arrival(fact, column, fact.send.batch, fact.send.batch))
+            return
+        first, last = range_of(fact.send)
+        # Of a replaced epoch, what was remembered last counts.
+        before = self.arrivals[-1].memory or self.arrivals[-1].known if self.arrivals else ()
+        memory, known = (fact.ranges(memory, of_its_epoch=True) for memory in (fact.after, fact.before))
+        # One across the wrap is drawn at its start.
+        self.arrivals.append(Arrival(fact, column, first, max(first, last), memory, known or before))
 
     @property
     def bottom(self) -> float:
@@ -105,145 +134,107 @@ class ArrivalRow:
         band = self.bands.get(column)
         return increment_sequence(band[-1][1], 1) if band else None
 
-    @property
-    def last_known(self) -> Ranges:
-        """What was remembered of it last."""
-        return self.arrivals[-1].memory or self.arrivals[-1].known if self.arrivals else ()
+    def show_all(self) -> None:
+        """Least and greatest number to show, the next expected one included; small numbers begin at 0."""
+        expected = [number for column in self.bands if (number := self.expected(column)) is not None]
+        numbers = [number for one in self.arrivals for number in (one.first, one.last)] + expected
+        self.high = max(numbers, default=1)
+        self.low = 0 if max(numbers, default=0) <= FROM_ZERO else min(numbers)
 
 
-class ArrivalChart:
-    """Rows by partition, by id as they turn up, and by epoch.
-
-    `columns` are arrivals and what happened to the broker.
-    """
-
-    def __init__(self, view: RunView) -> None:
-        self.view = view
-        self.columns: list[EventInContext] = []
-        found: dict[Key, ArrivalRow] = {}
-        for fact in view.events:
-            arrives = _arrives(fact.event)
-            if arrives:
-                send = fact.send
-                key = send.topic, send.partition, send.producer_id, send.producer_epoch
-                row = found.setdefault(key, ArrivalRow(self._title(send), send.producer_id >= 0))
-                row.arrivals.append(self._arrival(fact, row))
-            if arrives or self._happens(fact.event):
-                for each in found.values():
-                    own = ranges_of(fact.after, each.arrivals[-1].fact.send, of_its_epoch=True)
-                    each.bands[len(self.columns)] = own if each.numbered else ()
-                self.columns.append(fact)
-        ids = list(dict.fromkeys(producer_id for _, _, producer_id, _ in found))
-        in_order = sorted(found, key=lambda key: (key[:2], ids.index(key[2]), key[3]))
-        self.rows = [found[key] for key in in_order] or [ArrivalRow("", True)]
-
-    def _arrival(self, fact: EventInContext, row: ArrivalRow) -> Arrival:
-        send, column, lost = fact.send, len(self.columns), fact.event.kind == Kind.LOST
-        if send.producer_id < 0:
-            return Arrival(fact, column, send.batch, send.batch, lost, self._shape(fact))
-        first, last = range_of(send)
-        memory, known = (ranges_of(memory, send, of_its_epoch=True) for memory in (fact.after, fact.before))
-        # One across the wrap is drawn at its start; of a replaced epoch, what was remembered last counts.
-        return Arrival(fact, column, first, max(first, last), lost, self._shape(fact), memory,
-                       known or row.last_known)
-
-    def _shape(self, fact: EventInContext) -> str:
-        """The verdict's mark, or one of its own for a batch that is in the log already.
-
-        Where nobody saw it being sent and it has no numbers, it may be another one with the same content.
-        """
-        if fact.copy < 2:
-            return fact.shape
-        return "suspected" if self.view.by_hand and fact.send.producer_id < 0 else "copy"
-
-    def _title(self, send: Event) -> str:
-        where = f"{send.topic}-{send.partition}  " if len(self.view.partitions) > 1 else ""
-        name = f"{self.view.ids.get(send.producer_id)} epoch {send.producer_epoch}"
-        return where + (name if send.producer_id >= 0 else "no producer id")
-
-    def name_of(self, arrival: Arrival) -> str:
-        """What stands below an arrival; batches made by hand have no numbers but their sequences."""
-        by_sequence = self.view.by_hand and arrival.fact.send.producer_id >= 0
-        return range_words(arrival.first, arrival.last) if by_sequence else arrival.fact.label
-
-    @property
-    def arrivals(self) -> int:
-        """How many batches arrived or were lost."""
-        return sum(len(row.arrivals) for row in self.rows)
-
-    @property
-    def happenings(self) -> dict[int, EventInContext]:
-        """Columns in which nothing arrived and something happened to the broker."""
-        return {column: fact for column, fact in enumerate(self.columns) if self._happens(fact.event)}
-
-    def _happens(self, event: Event) -> bool:
-        """What happens to the broker has a column, and the markers of a log that nobody saw being written."""
-        return event.kind == Kind.BROKER or (event.kind == Kind.MARKER and self.view.by_hand)
-
-
-def _arrives(event: Event) -> bool:
-    """Whether it is an arrival, or a request that was lost."""
-    return event.kind == Kind.VERDICT or (event.kind == Kind.LOST and event.what == "request")
-
-
-def arrival_panels(views: Sequence[RunView], telling: Telling) -> list[ArrivalsPanel]:
-    return [ArrivalsPanel(view, telling.steps(n)) for n, view in enumerate(views)]
+def arrival_panels(views: Sequence[RunView]) -> list[ArrivalsPanel]:
+    return list(map(ArrivalsPanel, views))
 
 
 class ArrivalsPanel:
-    """One run: `xs` are its columns, `step` pixels wide each."""
+    """One run: rows by partition, by id as they turn up, and by epoch.
+
+    `columns` are arrivals, and what happened to the broker (`happenings`); `xs` are their places, `step`
+    pixels wide for an arrival.
+    """
 
     width = WIDTH
 
-    def __init__(self, view: RunView, steps: Mapping[int, int]) -> None:
-        self.view, self.steps = view, steps
-        self.chart = chart = ArrivalChart(view)
-        self.rows, happenings = chart.rows, chart.happenings
-        self.long = chart.arrivals > LONG_RUN
-        room = WIDTH - LEFT - RIGHT - HAPPENING * len(happenings)
-        self.step = min(WIDEST, room / max(2, chart.arrivals))
-        self.xs, self.right = [], LEFT
-        for column in range(len(chart.columns)):
-            wide = HAPPENING if column in happenings else self.step
+    def __init__(self, view: RunView) -> None:
+        self.view, self.columns = view, list[EventInContext]()
+        self.happenings: dict[int, EventInContext] = {}
+        self.rows = self._rows()
+        arrivals = len(self.columns) - len(self.happenings)
+        self.long = arrivals > LONG_RUN
+        room = WIDTH - LEFT - RIGHT - HAPPENING * len(self.happenings)
+        self.step = min(WIDEST, room / max(2, arrivals))
+        self.xs, self.right = list[float](), LEFT
+        for column in range(len(self.columns)):
+            wide = HAPPENING if column in self.happenings else self.step
             self.xs.append(self.right + wide / 2)
             self.right += wide
         self.right = max(self.right, LEFT + 2 * self.step)
         self._place_rows()
-        self.height = self._bottom + LEGEND
+
+    def _rows(self) -> list[ArrivalRow]:
+        """What happens to the broker has a column, and the markers of a log that nobody saw being written."""
+        found: dict[tuple[str, int, int, int], ArrivalRow] = {}
+        for fact in self.view.events:
+            event, send, column = fact.event, fact.send, len(self.columns)
+            if event.kind == Kind.VERDICT or (event.kind == Kind.LOST and event.what == "request"):
+                key = send.topic, send.partition, send.producer_id, send.producer_epoch
+                row = found.setdefault(key, ArrivalRow(self._title(fact), send.producer_id >= 0))
+                row.add(fact, column)
+            elif event.kind == Kind.BROKER or (event.kind == Kind.MARKER and self.view.by_hand):
+                self.happenings[column] = fact
+            else:
+                continue
+            self.columns.append(fact)
+            for row in found.values():
+                remembered = row.arrivals[-1].fact.ranges(fact.after, of_its_epoch=True)
+                row.bands[column] = remembered if row.numbered else ()
+        ids = list(dict.fromkeys(producer_id for _, _, producer_id, _ in found))
+        in_order = sorted(found, key=lambda key: (key[:2], ids.index(key[2]), key[3]))
+        return [found[key] for key in in_order] or [ArrivalRow("", True)]
+
+    def _title(self, fact: EventInContext) -> str:
+        send = fact.send
+        where = f"{send.topic}-{send.partition}  " if len(self.view.partitions) > 1 else ""
+        name = f"{self.view.ids.get(send.producer_id)} epoch {send.producer_epoch}"
+        return where + (name if send.producer_id >= 0 else "no producer id")
+
+    def _place_rows(self) -> None:
+        """A lone row is as high as a plot; several share that, as far as their marks can be told apart.
+
+        Below each are names and words in one height, or in two where arrivals are narrow.
+        """
+        foot = 26.0 if self.long else 40.0 if self.step >= NARROW else 74.0
+        if not self.long:
+            for row in self.rows:
+                row.show_all()
+        long = [max(1.0, row.high - row.low) for row in self.rows]
+        one = min(HIGHEST, max(9.0, (PLOT - INSIDE) / sum(long)))
+        bottom = 0.0
+        for n, row in enumerate(self.rows):
+            least = UPRIGHT_HIGH if self.happenings and n == 0 else LEAST_HIGH
+            row.top, row.tall = bottom + TITLE, max(least, INSIDE + one * long[n]) if long[1:] else PLOT
+            bottom = row.bottom + foot
+        self.legend_at, self.height = bottom + 10, bottom + LEGEND
 
     def moment(self, fact: EventInContext) -> tuple[float, ...]:
         """None: here is an order of arrivals, in which most events have no place."""
         return ()
 
-    def _place_rows(self) -> None:
-        y, spans = 0.0, [(FORGOTTEN, EARLY) if self.long else _span(row) for row in self.rows]
-        heights = _heights(spans, bool(self.chart.happenings))
-        for row, tall, (low, high) in zip(self.rows, heights, spans, strict=True):
-            row.top, row.tall, row.low, row.high = y + TITLE, tall, low, high
-            y += TITLE + tall + self._foot
-
-    @property
-    def _foot(self) -> float:
-        """Pixels below a row: names and words in one height, or in two where arrivals are narrow."""
-        return 26.0 if self.long else 40.0 if self.step >= NARROW else 74.0
-
-    @property
-    def _bottom(self) -> float:
-        return self.rows[-1].bottom + self._foot
-
     def draw(self, canvas: Canvas) -> None:
         """Rows, what happened to the broker, legend."""
         for row in self.rows:
+            canvas.event = None
             self._frame(canvas, row)
             (self._long_row if self.long else self._plain_row)(canvas, row)
             for arrival in row.arrivals:
-                canvas.event = self.steps[arrival.fact.index]
+                canvas.event = arrival.fact.step
                 self._arrival(canvas, row, arrival)
-            canvas.event = None
+        canvas.event = None
         if self.long:
             self._counts(canvas)
         self._happenings(canvas)
-        self._legend(canvas, self._bottom + 10)
+        canvas.event = None
+        self._legend(canvas)
 
     def _frame(self, canvas: Canvas, row: ArrivalRow) -> None:
         """The frame of a row, with its name above, and above the first what goes to the right."""
@@ -259,8 +250,7 @@ class ArrivalsPanel:
     def _plain_row(self, canvas: Canvas, row: ArrivalRow) -> None:
         """Numbers at the left, as many as there is room for, a dozen at most; the broker's memory behind."""
         whole = "sequence" if row.numbered else "batch (no sequence)"
-        fits = text_width(whole) < row.tall + TITLE
-        words = whole if fits else whole.split(" ")[0]
+        words = whole if text_width(whole) < row.tall + TITLE else whole.split(" ")[0]
         canvas.text(MARGIN + 6, (row.top + row.bottom) / 2, words, upright=True)
         room = min(11, max(1, int((row.tall - INSIDE) / 15)))
         for number in range(int(row.low), int(row.high) + 1, max(1, -(-int(row.high - row.low) // room))):
@@ -268,14 +258,12 @@ class ArrivalsPanel:
             canvas.line([(LEFT - 6, row.y(number)), (LEFT, row.y(number))], colour=style.LANE, width=0.8)
         before: float | None = None
         for column in row.bands:
-            canvas.event = self.steps[self.chart.columns[column].index]
+            canvas.event = self.columns[column].step
             before = self._band(canvas, row, column, before)
-        canvas.event = None
 
     def _band(self, canvas: Canvas, row: ArrivalRow, column: int, before: float | None) -> float | None:
         """What is remembered up to the next column, and the dashed line of what would be next; its height."""
-        x, expected = self.xs[column], row.expected(column)
-        end = self.xs[column + 1] if column + 1 < len(self.xs) else self.right
+        x, end, expected = self.xs[column], [*self.xs, self.right][column + 1], row.expected(column)
         for first, last in row.bands[column]:
             if first <= last:  # not one across the wrap
                 y = row.y(last + 0.5)
@@ -323,7 +311,7 @@ class ArrivalsPanel:
         y = row.bottom + (46 if low else 12)
         if low:
             canvas.line([(x, row.bottom), (x, y - 7)], colour=style.BAND, width=0.8, layer=0.4)
-        canvas.text(x, y, self.chart.name_of(arrival), bold=True, backed=bool(low))
+        canvas.text(x, y, arrival.name, bold=True, backed=bool(low))
         code = str(event.error.value)
         words = {"refused": code, "fenced": code, "duplicate": f"={event.offset}", "kept": "kept",
                  "copy": "copy", "suspected": "copy?"}
@@ -333,7 +321,7 @@ class ArrivalsPanel:
         """Below the last row of a long run numbers count the arrivals."""
         every = next(n for n in (10, 20, 50, 100, 200, 500, 10**9) if n * self.step >= 44)
         bottom = self.rows[-1].bottom
-        xs = [x for column, x in enumerate(self.xs) if column not in self.chart.happenings]
+        xs = [x for column, x in enumerate(self.xs) if column not in self.happenings]
         for n in range(every, len(xs) + 1, every):
             canvas.line([(xs[n - 1], bottom), (xs[n - 1], bottom + 5)], colour=style.LANE, width=0.8)
             canvas.text(xs[n - 1], bottom + 14, f"{n}.")
@@ -341,46 +329,28 @@ class ArrivalsPanel:
     def _happenings(self, canvas: Canvas) -> None:
         """What happened to the broker between two arrivals: a line through all rows, with its words."""
         top, bottom = self.rows[0].top, self.rows[-1].bottom
-        for column, fact in self.chart.happenings.items():
-            canvas.event = self.steps[fact.index]
+        for column, fact in self.happenings.items():
+            canvas.event = fact.step
             x, words = self.xs[column], broker_words(fact.event).replace("\n", " ")
             canvas.line([(x, top), (x, bottom)], width=2.4, layer=4)
             canvas.text(x, top + 8 + text_width(words) / 2, words, upright=True, backed=True)
-        canvas.event = None
 
-    def _legend(self, canvas: Canvas, y: float) -> None:
+    def _legend(self, canvas: Canvas) -> None:
         """What the marks that are there are called; which of them lies where is for the reader to find."""
-        x, arrivals = LEFT, [one for row in self.rows for one in row.arrivals]
-        drawn = {one.shape for one in arrivals if not one.lost}
+        x, y, arrivals = LEFT, self.legend_at, [one for row in self.rows for one in row.arrivals]
+        drawn = {"lost" if one.lost else one.shape for one in arrivals}
         for shape, name in NAMES.items():
             if shape in drawn:
-                verdict_small(canvas, x + 8, y, shape, 6.5)
+                if shape == "lost":
+                    canvas.polygon(circle(x + 8, y, 5.5), fill="white", width=1.6)
+                else:
+                    verdict_small(canvas, x + 8, y, shape, 6.5)
                 x = _entry(canvas, x, y, name)
-        if any(one.lost for one in arrivals):
-            canvas.polygon(circle(x + 8, y, 5.5), fill="white", width=1.6)
-            x = _entry(canvas, x, y, "lost on the way")
         if any(band for row in self.rows for band in row.bands.values()):
             canvas.box(x, y - 7, 16, 14, fill=style.MEMORY, edge=style.MEMORY_EDGE, line=0.8)
             x = _entry(canvas, x, y, "last five batches")
             canvas.line([(x - 2, y), (x + 17, y)], colour=style.EDGE, dashes=style.EXPECTED)
             _entry(canvas, x + 2, y, "next expected")
-
-
-def _span(row: ArrivalRow) -> tuple[float, float]:
-    """Least and greatest number to show, the next expected one included; small numbers begin at 0."""
-    expected = [number for column in row.bands if (number := row.expected(column)) is not None]
-    numbers = [number for arrival in row.arrivals for number in (arrival.first, arrival.last)] + expected
-    return 0 if max(numbers, default=0) <= FROM_ZERO else min(numbers), max(numbers, default=1)
-
-
-def _heights(spans: Sequence[tuple[float, float]], words: bool) -> list[float]:
-    """A lone row is as high as a plot; several share that, as far as their marks can be told apart."""
-    if len(spans) == 1:
-        return [PLOT]
-    long = [max(1.0, high - low) for low, high in spans]
-    one = min(HIGHEST, max(9.0, (PLOT - INSIDE) / sum(long)))
-    return [max(UPRIGHT_HIGH if words and n == 0 else LEAST_HIGH, INSIDE + one * each)
-            for n, each in enumerate(long)]
 
 
 def _entry(canvas: Canvas, x: float, y: float, words: str) -> float:

@@ -72,7 +72,7 @@ Rectangle = tuple[float, float, float, float]  # left, top, right, bottom
 
 PIXELS = DPI / 72            # a point, in which widths and sizes of type are given
 BASELINE = 0.36              # from the middle of a line of type down to its baseline, in sizes of the type
-ANCHORS = {"left": "start", "center": "middle", "right": "end"}
+ANCHORS = {"left": ("start", 0.0), "center": ("middle", 0.5), "right": ("end", 1.0)}  # what lies left of x
 # DejaVu Sans and Verdana are cut alike; without either, letters are stretched to the same length.
 FONTS = f"{FAMILY}, Verdana, sans-serif"
 
@@ -90,12 +90,26 @@ def line_height(size: float = SMALL) -> float:
     return size * PIXELS * 1.25
 
 
+def text_height(text: str, size: float = SMALL) -> float:
+    """Height in pixels of all its lines."""
+    return (text.count("\n") + 1) * line_height(size)
+
+
+def more_lines(text: str) -> float:
+    """Height in pixels of all its lines but the first, in small type."""
+    return text.count("\n") * line_height()
+
+
 @dataclass(slots=True)
 class Mark:
     """Later marks lie on top of earlier ones within one `layer`. Widths are in points (1/72 in)."""
 
     event: int | None = field(default=None, kw_only=True)
     layer: float = field(default=2, kw_only=True)
+
+    def svg(self) -> str:
+        """It as an element of an `<svg>`."""
+        raise NotImplementedError
 
 
 @dataclass(slots=True)
@@ -120,10 +134,31 @@ class Text(Mark):
     @property
     def box(self) -> Rectangle:
         """What it takes, for one that is not upright."""
-        wide = text_width(self.text, self.size, self.bold)
-        high = (self.text.count("\n") + 1) * line_height(self.size)
-        left = self.x - wide * {"left": 0.0, "center": 0.5, "right": 1.0}[self.align]
+        wide, high = text_width(self.text, self.size, self.bold), text_height(self.text, self.size)
+        left = self.x - wide * ANCHORS[self.align][1]
         return left, self.y - high / 2, left + wide, self.y + high / 2
+
+    def svg(self) -> str:
+        """Each line is told how long it must be, so that the layout holds with whatever font there is."""
+        lines, high, size = self.text.split("\n"), line_height(self.size), self.size * PIXELS
+        y, found = self.y - (len(lines) - 1) / 2 * high + BASELINE * size, ""
+        for n, line in enumerate(lines):
+            wide = text_width(line, self.size, self.bold)
+            length = f' textLength="{wide:.1f}" lengthAdjust="spacingAndGlyphs"' if line.strip() else ""
+            at = f'x="{self.x:.1f}" y="{y + n * high:.1f}"{length}'
+            found += f'<text {at} xml:space="preserve">{escape(line, quote=False)}</text>'
+        anchor, bold = ANCHORS[self.align][0], ' font-weight="bold"' * self.bold
+        turned = f' transform="rotate(-90 {self.x:.1f} {self.y:.1f})"' if self.upright else ""
+        look = f'font-size="{size:.2f}"{bold} text-anchor="{anchor}" fill="{self.colour}"'
+        held, ground = ' data-pinned="yes"' * self.pinned, self._ground() if self.backed else ""
+        return f"<g{turned}{held}>{ground}<g {look}>{found}</g></g>"
+
+    def _ground(self) -> str:
+        """White behind it, and a little around it."""
+        (left, top, right, bottom), around = self.box, PIXELS * 1.2
+        size = f'width="{right - left + 2 * around:.1f}" height="{bottom - top:.1f}"'
+        left -= 2 * around * ANCHORS[self.align][1]
+        return f'<rect x="{left:.1f}" y="{top:.1f}" {size} fill="#ffffff"/>'
 
 
 @dataclass(slots=True)
@@ -135,6 +170,10 @@ class Line(Mark):
     width: float = 1.2
     dashes: tuple[float, ...] = ()
 
+    def svg(self) -> str:
+        stroke = _stroke(self.colour, self.width, self.dashes)
+        return f'<polyline points="{_points(self.points)}" fill="none" {stroke}/>'
+
 
 @dataclass(slots=True)
 class Polygon(Mark):
@@ -145,6 +184,10 @@ class Polygon(Mark):
     edge: str = EDGE
     width: float = 1.0
     layer: float = field(default=5, kw_only=True)
+
+    def svg(self) -> str:
+        stroke = _stroke(self.edge, self.width)
+        return f'<polygon points="{_points(self.points)}" fill="{self.fill or "none"}" {stroke}/>'
 
 
 @dataclass(slots=True)
@@ -161,6 +204,21 @@ class Box(Mark):
     line: float = 1.0
     round_by: float = 0
     layer: float = field(default=4, kw_only=True)
+
+    def svg(self) -> str:
+        place = f'x="{self.x:.2f}" y="{self.y:.2f}" width="{self.width:.2f}" height="{self.height:.2f}"'
+        stroke = _stroke(self.edge or "none", self.line, self.dashes)
+        return f'<rect {place} rx="{self.round_by}" fill="{self.fill or "none"}" {stroke}/>'
+
+
+def _points(points: Sequence[Point]) -> str:
+    return " ".join([f"{x:.2f},{y:.2f}" for x, y in points])
+
+
+def _stroke(colour: str, width: float, dashes: tuple[float, ...] = ()) -> str:
+    lengths = " ".join([f"{part * width * PIXELS:.2f}" for part in dashes])
+    dashed = f' stroke-dasharray="{lengths}"' if dashes and width else ""
+    return f'stroke="{colour if width else "none"}" stroke-width="{width * PIXELS:.2f}"{dashed}'
 
 
 class Canvas:
@@ -194,68 +252,12 @@ class Canvas:
         """The picture as one `<svg>`, the same text each time; marks of event n are `<g data-event="n">`."""
         size = f'width="{self.width:.0f}" height="{self.height:.0f}"'
         box = f'viewBox="0 0 {self.width:.2f} {self.height:.2f}"'
+        marks = "".join(mark.svg() if mark.event is None else f'<g data-event="{mark.event}">{mark.svg()}</g>'
+                        for mark in sorted(self.marks, key=lambda mark: mark.layer))
         return (f'<svg xmlns="http://www.w3.org/2000/svg" {size} {box} font-family="{FONTS}">'
-                '<g data-paper="yes">'
-                f'<rect {size} fill="#ffffff"/></g>'
-                f"{_in_layers(self.marks)}</svg>")
+                f'<g data-paper="yes"><rect {size} fill="#ffffff"/></g>{marks}</svg>')
 
 
 def overlap(one: Rectangle, other: Rectangle) -> bool:
     """Whether two rectangles share more than an edge."""
     return min(one[2], other[2]) > max(one[0], other[0]) and min(one[3], other[3]) > max(one[1], other[1])
-
-
-def _in_layers(marks: Sequence[Mark]) -> str:
-    elements = ((mark.event, _element(mark)) for mark in sorted(marks, key=lambda mark: mark.layer))
-    return "".join(svg if event is None else f'<g data-event="{event}">{svg}</g>' for event, svg in elements)
-
-
-def _element(mark: Mark) -> str:
-    match mark:
-        case Text():
-            return _text(mark)
-        case Line():
-            drawn = f'polyline points="{_points(mark.points)}"'
-            return f'<{drawn} fill="none" {_stroke(mark.colour, mark.width, mark.dashes)}/>'
-        case Polygon():
-            drawn = f'polygon points="{_points(mark.points)}" fill="{mark.fill or "none"}"'
-            return f"<{drawn} {_stroke(mark.edge, mark.width)}/>"
-        case Box():
-            place = f'x="{mark.x:.2f}" y="{mark.y:.2f}" width="{mark.width:.2f}" height="{mark.height:.2f}"'
-            drawn = f'rect {place} rx="{mark.round_by}" fill="{mark.fill or "none"}"'
-            return f'<{drawn} {_stroke(mark.edge or "none", mark.line, mark.dashes)}/>'
-    raise TypeError(mark)
-
-
-def _text(mark: Text) -> str:
-    """Each line is told how long it must be, so that the layout holds with whatever font the reader has."""
-    lines, high, size = mark.text.split("\n"), line_height(mark.size), mark.size * PIXELS
-    y, found = mark.y - (len(lines) - 1) / 2 * high + BASELINE * size, []
-    for n, line in enumerate(lines):
-        wide = text_width(line, mark.size, mark.bold)
-        length = f' textLength="{wide:.1f}" lengthAdjust="spacingAndGlyphs"' if line.strip() else ""
-        at = f'x="{mark.x:.1f}" y="{y + n * high:.1f}"{length}'
-        found.append(f'<text {at} xml:space="preserve">{escape(line, quote=False)}</text>')
-    font = f'font-size="{size:.2f}"' + ' font-weight="bold"' * mark.bold
-    turned = f' transform="rotate(-90 {mark.x:.1f} {mark.y:.1f})"' if mark.upright else ""
-    look_of_it = f'{font} text-anchor="{ANCHORS[mark.align]}" fill="{mark.colour}"'
-    held = ' data-pinned="yes"' * mark.pinned
-    return f"<g{turned}{held}>{_ground(mark) if mark.backed else ''}<g {look_of_it}>{''.join(found)}</g></g>"
-
-
-def _ground(mark: Text) -> str:
-    """White behind a text, and a little around it."""
-    (left, top, right, bottom), around = mark.box, PIXELS * 1.2
-    size = f'width="{right - left + 2 * around:.1f}" height="{bottom - top:.1f}"'
-    left -= around * {"left": 0.0, "center": 1.0, "right": 2.0}[mark.align]
-    return f'<rect x="{left:.1f}" y="{top:.1f}" {size} fill="#ffffff"/>'
-
-
-def _points(points: Sequence[Point]) -> str:
-    return " ".join([f"{x:.2f},{y:.2f}" for x, y in points])
-
-
-def _stroke(colour: str, width: float, dashes: tuple[float, ...] = ()) -> str:
-    lengths = " ".join([f"{part * width * PIXELS:.2f}" for part in dashes])
-    dashed = f' stroke-dasharray="{lengths}"' if dashes and width else ""
-    return f'stroke="{colour if width else "none"}" stroke-width="{width * PIXELS:.2f}"{dashed}'

@@ -5,25 +5,23 @@ A fault script is told in words here: `2: lose ack` is "ack lost at request 2".
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from lesson_lib.draw.canvas import LARGE, MARGIN, NORMAL, QUIET, SMALL, Canvas, line_height, text_width
 from lesson_lib.errors import LessonError
 from lesson_lib.faults import ScriptLine, parse_script
-from lesson_lib.history import History, Kind, LogCell
+from lesson_lib.history import History, Kind
 from lesson_lib.history.story import finding, recognised, subject, verdict_on
 
 MANY = 24  # records that one still reads one by one
 LINE = line_height(LARGE)
 BETWEEN = "  ·  "
 CLIENTS = ("kafka-python", "librdkafka", "aiokafka")
-_DIFFERENCES = {"world": "{} run", "broker": "{}", "in_flight": "{} in flight", "acks": "acks={}",
-                "retries": "retries={}", "client": "{}", "consumer": "{}", "faults": "faults: {}"}
-
-
-def switch(history: History) -> str:
-    """Idempotence on or off."""
-    return f"idempotence {'on' if history.settings.idempotence else 'off'}"
+# What differs, in which words, and what stands there where a run has none.
+_DIFFERENCES = {"world": ("{} run", ""), "broker": ("{}", ""), "in_flight": ("{} in flight", ""),
+                "acks": ("acks={}", ""), "retries": ("retries={}", "no limit"), "client": ("{}", "none"),
+                "consumer": ("{}", "no consumer"), "faults": ("faults: {}", "none")}
 
 
 def title(history: History, name: str) -> str:
@@ -34,35 +32,26 @@ def title(history: History, name: str) -> str:
 
 def small_print(history: History, name: str = "") -> str:
     """The other settings, without the one that the run's name says already."""
-    s, named, where = history.settings, name.lower(), _place(history)
+    s, named = history.settings, name.lower()
     if s.by_hand:
         return f"batches {s.world}{BETWEEN}{broker_name(s.broker)}"
+    # A real client on a bare release talked to the embedded broker; an address is somebody else's broker.
+    is_release = s.broker[:1].isdigit() and ":" not in s.broker
+    where = (f"{s.world}, {broker_name(s.broker)}" if s.world != "real"
+             else f"real client, {'embedded broker ' * is_release}{s.broker}")
+    where = where[:-len(named) - 2] if where.lower().endswith(f", {named}") else where
+    ends = {Kind.PRODUCER: "killed", Kind.CONSUMER: "crashed"}
+    died = dict.fromkeys(f"{e.lane} {e.what}" for e in history.of(*ends) if e.what == ends[e.kind])
+    faults, transactions = s.faults or ", ".join(died), bool(history.of(Kind.TXN))
     # Without answers there is no limit, and on the wire nobody can know it (0).
     waits = "" if s.acks == "0" or not s.in_flight else f"{s.in_flight} in flight"
-    where = where[:-len(named) - 2] if where.lower().endswith(f", {named}") else where
-    died, transactions = s.faults or _died(history), bool(history.of(Kind.TXN))
-    switched = switch(history) if s.idempotence else ""  # lesson 1 comes before the word
-    producer = ["transactions"] if transactions else [switched, f"acks={s.acks}", waits]
-    parts = [part for part in (*producer, s.consumer, where) if part and part.lower() != named]
-    said = f"faults: {died or 'none'}" in name or (transactions and not died)
-    said = said or (bool(named) and script_words(s.faults) == named)
-    return BETWEEN.join(parts + [f"faults: {died or 'none'}"] * (not said))
-
-
-def _died(history: History) -> str:
-    """Who died in a run without a fault script."""
-    ends = {Kind.PRODUCER: "killed", Kind.CONSUMER: "crashed"}
-    return ", ".join(dict.fromkeys(f"{e.lane} {e.what}" for e in history.of(*ends) if e.what == ends[e.kind]))
-
-
-def _place(history: History) -> str:
-    """Client and broker. A real client on a bare release talked to the embedded broker; an address is
-    that of somebody else's broker."""
-    s = history.settings
-    if s.world != "real":
-        return f"{s.world}, {broker_name(s.broker)}"
-    is_release = s.broker[:1].isdigit() and ":" not in s.broker
-    return f"real client, {f'embedded broker {s.broker}' if is_release else s.broker}"
+    switched = "idempotence on" if s.idempotence else ""  # lesson 1 comes before the word
+    producer = [switched, f"acks={s.acks}", waits]
+    parts = [part for part in (*(["transactions"] if transactions else producer), s.consumer, where)
+             if part and part.lower() != named]
+    said = (f"faults: {faults or 'none'}" in name or (transactions and not faults)
+            or (bool(named) and script_words(s.faults) == named))
+    return BETWEEN.join(parts + [f"faults: {faults or 'none'}"] * (not said))
 
 
 def broker_name(broker: str) -> str:
@@ -88,12 +77,11 @@ def names_of(histories: Sequence[History]) -> list[str]:
 
 def _in_words(history: History) -> Iterable[str]:
     """Every setting by which two runs can be told apart, the switch that matters first."""
-    yield switch(history)
-    for field, form in _DIFFERENCES.items():
+    yield f"idempotence {'on' if history.settings.idempotence else 'off'}"
+    for field, (form, missing) in _DIFFERENCES.items():
         value = getattr(history.settings, field)
-        missing = {"retries": "no limit", "consumer": "no consumer"}.get(field, "none")
         value = broker_name(value) if field == "broker" else value
-        yield form.format(missing if value is None or value == "" else value)
+        yield form.format(missing if value in (None, "") else value)
 
 
 def _capital(text: str) -> str:
@@ -109,8 +97,7 @@ class Heading:
     """
 
     def __init__(self, history: History, name: str, width: float) -> None:
-        room = 0.95 * (width - 2 * MARGIN)
-        words = small_print(history, name)
+        room, words = 0.95 * (width - 2 * MARGIN), small_print(history, name)
         self.bold = wrap(title(history, name), room, LARGE, True)
         # Letters on a grid of pixels are a little wider than measured.
         wide = text_width(self.bold[-1], LARGE, True)
@@ -121,54 +108,42 @@ class Heading:
 
     def draw(self, canvas: Canvas, last: int | None) -> None:
         """Write it; the title gives the end away, so it comes with the step `last`."""
-        y, canvas.event = 13, last
+        y, canvas.event = 13.0, last
         for n, line in enumerate(self.bold):
             canvas.text(MARGIN, y + n * LINE, line, size=LARGE, bold=True, align="left")
-        canvas.event = None
-        last = y + (len(self.bold) - 1) * LINE
-        for n, line in enumerate(self.small):
-            left = self.after if self.beside else MARGIN
-            canvas.text(left, last + 0.5 + (n + (not self.beside)) * LINE, line, colour=QUIET, align="left")
+        y, canvas.event = y + (len(self.bold) - 1) * LINE + 0.5, None
+        left = self.after if self.beside else MARGIN
+        for n, line in enumerate(self.small, 0 if self.beside else 1):
+            canvas.text(left, y + n * LINE, line, colour=QUIET, align="left")
 
 
 class LastLines:
-    """What a run came to, in bold lines: the log and the anomalies. `height` is in pixels."""
+    """What a run came to, in bold lines: the log, the anomalies by name (of several alike the first, and how
+    many more), and what each of several consumers received. `height` is in pixels.
+    """
 
     def __init__(self, history: History, width: float) -> None:
-        logs = [_contents(cells) for cells in history.logs.values()]
-        first = f"The log holds {logs[0]}. " if len(logs) == 1 else ""
-        calm = " ".join(filter(None, (recognised(history), verdict_on(history))))
-        self.lines = wrap(first + (_wrong(history) or calm) + _handed(history), 0.95 * width - 2 * MARGIN)
+        logs = [[c.value if c.kind == "data" else c.kind.upper() for c in cells]
+                for cells in history.logs.values()]
+        held = [f"{len(log)} records" if len(log) > MANY else " ".join(log) or "nothing" for log in logs]
+        said = [f"The log holds {held[0]}."] if len(logs) == 1 else []
+        named: dict[str, list[str]] = defaultdict(list)
+        for anomaly in history.anomalies:
+            named[anomaly.name].append(anomaly.sentence)
+        for name, (first, *rest) in named.items():
+            said.append(f"{name.capitalize()}: {first}" + f" And {len(rest)} more of these." * bool(rest))
+        said += [] if named else [recognised(history), verdict_on(history)]
+        reads: dict[str, list[str]] = {}
+        for event in history.of(Kind.READ):
+            reads.setdefault(event.lane, []).extend(event.values)
+        if len({event.lane for event in history.of(Kind.READ, Kind.POLL)}) > 1:
+            said += [f"{subject(lane)} received {' '.join(those[:MANY])}." for lane, those in reads.items()]
+        self.lines = wrap(" ".join(said), 0.95 * width - 2 * MARGIN)
         self.height = 6 + len(self.lines) * line_height(NORMAL)
 
     def draw(self, canvas: Canvas) -> None:
         for n, line in enumerate(self.lines):
             canvas.text(MARGIN, 9 + n * line_height(NORMAL), line, size=NORMAL, bold=True, align="left")
-
-
-def _wrong(history: History) -> str:
-    """The anomalies by name; of several alike the first, and how many more there are."""
-    named: dict[str, list[str]] = {}
-    for anomaly in history.anomalies:
-        named.setdefault(anomaly.name, []).append(anomaly.sentence)
-    more = {name: f" And {len(those) - 1} more of these." * (len(those) > 1) for name, those in named.items()}
-    return " ".join(f"{name.capitalize()}: {those[0]}{more[name]}"
-                    for name, those in named.items())
-
-
-def _handed(history: History) -> str:
-    """What each consumer received, where there are several to tell apart."""
-    reads: dict[str, list[str]] = {}
-    for event in history.of(Kind.READ):
-        reads.setdefault(event.lane, []).extend(event.values)
-    several = {event.lane for event in history.of(Kind.READ, Kind.POLL)}
-    return "".join(f" {subject(lane)} received {' '.join(values[:MANY])}."
-                   for lane, values in reads.items() if len(several) > 1)
-
-
-def _contents(cells: Sequence[LogCell]) -> str:
-    words = [c.value if c.kind == "data" else c.kind.upper() for c in cells]
-    return f"{len(words)} records" if len(words) > MANY else " ".join(words) or "nothing"
 
 
 def wrap(text: str, width: float, size: float = NORMAL, bold: bool = True) -> list[str]:
@@ -199,7 +174,7 @@ _BEFORE = {"restart broker": "broker restarted", "crash broker": "broker crashed
 def script_words(script: str) -> str:
     """A whole script; "no fault" for an empty one, and as it is where it is none that can be run."""
     rules = _rules(script)
-    return f"faults: {script}" if rules is None else _listed(rules) or "no fault"
+    return f"faults: {script}" if rules is None else ", ".join(rules) or "no fault"
 
 
 def names_by_faults(left: str, right: str) -> tuple[str, str]:
@@ -209,23 +184,20 @@ def names_by_faults(left: str, right: str) -> tuple[str, str]:
         return script_words(left), script_words(right)
     # Where all that a run has, the other one has too, it has only that.
     only = ["only " * bool(script) + script_words(script) for script in (left, right)]
-    return (_listed([rule for rule in ours if rule not in theirs]) or only[0],
-            _listed([rule for rule in theirs if rule not in ours]) or only[1])
+    return (", ".join(rule for rule in ours if rule not in theirs) or only[0],
+            ", ".join(rule for rule in theirs if rule not in ours) or only[1])
 
 
-def _rules(script: str) -> Sequence[ScriptLine] | None:
+def _rules(script: str) -> list[str] | None:
+    """The lines of a script in words; None for a path of the explorer, told in words of its own."""
     try:
-        return parse_script(script).lines
-    except LessonError:  # a path of the explorer, told in words of its own
+        return list(map(_rule_words, parse_script(script).lines))
+    except LessonError:
         return None
 
 
-def _listed(rules: Iterable[ScriptLine]) -> str:
-    return ", ".join(map(_rule_words, rules))
-
-
 def _rule_words(rule: ScriptLine) -> str:
-    """One line of a script: what goes wrong, and at which attempt."""
+    """What goes wrong, and at which attempt."""
     name, first, last = rule.fault.name, rule.first, rule.last
     if not rule.api and first == 1 and last is None and name.startswith("lose"):
         return f"every {_AT[name]}"

@@ -6,13 +6,15 @@ and `code` are no rows, but what is between the lanes takes room there.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterator
 from functools import cached_property
+from itertools import accumulate
 
 from lesson_lib.core.producer_state import TopicPartition
+from lesson_lib.draw import canvas as style
 from lesson_lib.draw import marks, words
-from lesson_lib.draw.canvas import BAND, LANE, QUIET, SMALL, STORED, TINT, Canvas, line_height, text_width
+from lesson_lib.draw.canvas import TINT, Canvas, more_lines, text_height, text_width
 from lesson_lib.draw.marks import ASIDE, DROPS, LOST, RowMark
 from lesson_lib.draw.run_view import CONSUMER, NOTES, EventInContext, RunView
 from lesson_lib.history import Event, Kind
@@ -29,25 +31,27 @@ def row_of_log(key: TopicPartition | None) -> str:
 
 
 class LaneEvents:
-    """`clock` gives the time of the n-th event where it is not the event's own.
+    """`narrow` breaks words into more lines, and sets those of neighbours in a consumer's row in two heights.
 
-    `narrow` breaks words into more lines, and sets those of neighbours in a consumer's row in two heights.
+    `lanes` are the producer's lanes that each event is written above: its own, else that of the last event.
     """
 
-    def __init__(self, view: RunView, clock: Mapping[int, int] | None = None, narrow: bool = False) -> None:
-        self.view, self.clock, self.narrow = view, clock, narrow
+    def __init__(self, view: RunView, narrow: bool = False) -> None:
+        self.view, self.narrow = view, narrow
         self.brief = len(view.history.attempts) > MANY_ATTEMPTS
         found = view.history.exceptions
         self.exceptions = found if len(found) <= MANY_EXCEPTIONS else {}
+        self.lanes = list(accumulate((fact.event.lane for fact in view.events), lambda before, lane: (
+            lane if lane in view.producers else before), initial=view.producers[0]))[1:]
         self.places = dict(self._placed())
         times = [t for t, _ in self.places.values()] or [0]
         self.start, self.end = min(times), max(times)
         self.readings: Counter[str] = Counter()
-        self.row_marks = {fact.index: list(self._marks_of(fact)) for fact in view.events}
+        self.row_marks = [list(self._marks_of(fact)) for fact in view.events]
         self.at_the_end = [*self._told_nothing(), *self._cells_of_others()]
 
     def everything(self) -> Iterator[tuple[TimePlace, RowMark]]:
-        for index, row_marks in self.row_marks.items():
+        for index, row_marks in enumerate(self.row_marks):
             yield from ((self.places[index], mark) for mark in row_marks)
         yield from self.at_the_end
 
@@ -56,7 +60,7 @@ class LaneEvents:
         acks: dict[tuple[int, int], int] = {}
         drop = (0, 0)
         for fact in self.view.events:
-            event, t = fact.event, self.clock[fact.index] if self.clock else fact.event.t
+            event, t = fact.event, self.view.clock[fact.index] if self.view.clock else fact.event.t
             group = _group_of(event)
             rank = max(taken[t, group], acks.get((t, event.batch), 0) if event.kind == Kind.REPORT else 0)
             if event.kind == Kind.DROP:  # behind the answer that came through last
@@ -73,22 +77,13 @@ class LaneEvents:
             yield fact.index, (t, rank)
 
     @cached_property
-    def lanes(self) -> list[str]:
-        """The producer's lane that each event is written above: its own, else that of the last event."""
-        found, lane = [], self.view.producers[0]
-        for fact in self.view.events:
-            lane = fact.event.lane if fact.event.lane in self.view.producers else lane
-            found.append(lane)
-        return found
-
-    @cached_property
-    def doubts(self) -> dict[int, int | None]:
-        """First loss of each batch (an event's index) -> index of the report that ends the doubt, if any."""
-        reports = {f.event.batch: f.index for f in self.view.events if f.event.kind == Kind.REPORT}
+    def doubts(self) -> dict[int, EventInContext | None]:
+        """First loss of each batch (an event's index) -> the report that ends the doubt, if any."""
+        reports = {f.event.batch: f for f in self.view.events if f.event.kind == Kind.REPORT}
         first: dict[int, int] = {}
         for fact in self.view.events:
             batch = fact.event.batch
-            if fact.event.kind == Kind.LOST and reports.get(batch, fact.index + 1) > fact.index:
+            if fact.event.kind == Kind.LOST and reports.get(batch, fact).index >= fact.index:
                 first.setdefault(batch, fact.index)
         return {index: reports.get(batch) for batch, index in first.items()}
 
@@ -96,10 +91,10 @@ class LaneEvents:
         event, lane = fact.event, self.lanes[fact.index]
         match event.kind:
             case Kind.SEND:
-                half, label, retry = marks.send_width(fact.label), fact.label, fact.retry
-                yield RowMark(event.lane, half, half,
-                            lambda canvas, x, y: marks.send_box(canvas, x, y + MIDDLE, label, retry))
-                yield from _words("try" + event.lane, TRY / 2, words.send_words(event), bold=retry)
+                half = marks.send_width(fact.label)
+                yield RowMark(event.lane, half, half, lambda canvas, x, y: marks.send_box(
+                    canvas, x, y + MIDDLE, fact.label, fact.retry))
+                yield from _words("try" + event.lane, TRY / 2, words.send_words(event), bold=fact.retry)
             case Kind.VERDICT:
                 yield from self._verdict(fact)
             case Kind.ACK:
@@ -114,61 +109,64 @@ class LaneEvents:
                 yield RowMark("lost", 10, ASIDE + text_width(LOST, bold=True) + 6)
                 yield from (RowMark("broker", 6, 6), RowMark(lane, 6, 6))  # it touches nobody's mark
             case Kind.REPORT:
-                yield self._told(event.batch, event.what, words.offset_words(event))
+                yield self._told(event.batch, event.what, words.offset_words(event), fact.is_marked("told"))
             case Kind.BROKER:
                 yield from _words("words", 11, words.broker_words(event))
                 yield RowMark("broker", 8, 8, lambda canvas, x, y: canvas.line(
                     [(x, y + 2), (x, y + 32)], width=3.0, layer=4))
             case Kind.MARKER:
-                yield RowMark(row_of_log(self.view.log_of(event)), 22, 22,
-                            lambda canvas, x, y: _marker(canvas, x, y, event.what))
+                yield RowMark(row_of_log(fact.log), 22, 22,
+                              lambda canvas, x, y: _marker(canvas, x, y, event.what))
             case _ if event.kind in CONSUMER:
-                yield from self._reading(event)
+                self.readings[event.lane] += 1
+                lower = self.narrow and self.readings[event.lane] % 2 == 0
+                track, down = ("low" + event.lane, 0) if lower else (event.lane, 32)
+                tint = (down - 8, 17) if event.kind == Kind.READ and fact.is_marked("read") else None
+                yield from _words(track, down, words.reading_words(fact), tint=tint)
+                yield RowMark(event.lane, 8, 8, lambda canvas, x, y: marks.reading(
+                    canvas, x, y + 14, event.kind))
             case _ if event.kind in NOTES:
-                said = words.note_words(fact, self.view)
-                said = said.replace(" ", "\n", 1) if self.narrow else said
+                said = words.note_words(fact).replace(" ", "\n", 1 if self.narrow else 0)
                 yield from _words("try" + lane, TRY / 2 + 5 * ("\n" not in said), said, backed=True)
                 yield RowMark(lane, 4, 4, lambda canvas, x, y: canvas.line(
                     [(x, y - 1), (x, y + 20)], width=1.4, layer=3))
 
     def _verdict(self, fact: EventInContext) -> Iterator[RowMark]:
-        shape, label = fact.shape, fact.label
+        shape, label, marked = fact.shape, fact.label, fact.is_marked("fate", fact.event.try_no)
         yield RowMark("broker", marks.verdict_half(shape, label) + 2, marks.verdict_width(shape, label) + 2,
-                    lambda canvas, x, y: marks.verdict(canvas, x, y + 17, shape, label))
-        marked = self.view.is_marked("fate", fact.event.batch, fact.event.try_no)
+                      lambda canvas, x, y: marks.verdict(canvas, x, y + 17, shape, label))
         said = words.verdict_words(fact, self.brief)
         yield from _words("words", 11, said, tint=(-2, 28) if marked else None)
         if remembered := words.memory_words(fact):
             if self.narrow:
                 remembered = remembered.replace(" epoch", "\nepoch").replace(" as before", "\nas before")
-            half, high = text_width(remembered) / 2 + 3, (remembered.count("\n") + 1) * line_height()
+            half, high = text_width(remembered) / 2 + 3, text_height(remembered)
             yield RowMark("memory", half, half, lambda canvas, x, y: marks.memory(
                 canvas, x - half, y + 6.5 + high / 2, remembered), high + 14)
         if fact.event.what in ("stored", "kept"):
             yield self._cell(fact, marked)
 
     def _cell(self, fact: EventInContext, marked: bool) -> RowMark:
-        text, below = words.cell_text(fact), words.below_cell(fact, self.view)
-        half, more = marks.cell_width(text) / 2, text.count("\n") * line_height()
-        edge, fill = STORED if self.view.in_log(fact) else None, TINT if marked else "white"
+        text, below = words.cell_text(fact), words.below_cell(fact)
+        half, more = marks.cell_width(text) / 2, more_lines(text)
 
         def draw(canvas: Canvas, x: float, y: float) -> None:
             if fact.event.what == "kept":
-                canvas.text(x, y + 15, below, colour=QUIET)
-            else:
-                middle = y + 15 + more / 2
-                again, undone = bool(words.copy_words(fact)), self.view.is_aborted(fact)
-                marks.log_cell(canvas, x, middle, half, more + 22, text, again, fill, edge, undone)
-                canvas.text(x, middle + 20 + more / 2, below, bold=True)
-        wide = max(half, text_width(below, SMALL, True) / 2)
-        return RowMark(row_of_log(self.view.log_of(fact.send)), wide, wide, draw, LOG + more)
+                canvas.text(x, y + 15, below, colour=style.QUIET)
+                return
+            middle, edge = y + 15 + more / 2, style.STORED if fact.in_log else None
+            marks.log_cell(canvas, x, middle, half, more + 22, text, bool(words.copy_words(fact)),
+                           TINT if marked else "white", edge, fact.aborted)
+            canvas.text(x, middle + 20 + more / 2, below, bold=True)
+        wide = max(half, text_width(below, style.SMALL, True) / 2)
+        return RowMark(row_of_log(fact.log), wide, wide, draw, LOG + more)
 
-    def _told(self, batch: int, what: str, offset: str = "") -> RowMark:
-        said = words.told_words(batch, what, self.exceptions.get(batch, "") if what != "ok" else offset)
-        return self._belief(what, said, self.view.is_marked("told", batch))
+    def _told(self, batch: int, what: str, offset: str, marked: bool) -> RowMark:
+        more = offset if what == "ok" else self.exceptions.get(batch, "")
+        return self._belief(what, words.told_words(batch, what, more), marked)
 
     def _belief(self, what: str, said: str, marked: bool) -> RowMark:
-        half, more = text_width(said) / 2 + 3, said.count("\n") * line_height()
+        half, more = text_width(said) / 2 + 3, more_lines(said)
 
         def draw(canvas: Canvas, x: float, y: float) -> None:
             if marked:
@@ -177,39 +175,31 @@ class LaneEvents:
             canvas.text(x, y + 31 + more / 2, said)
         return RowMark("told", half, half, draw, TOLD + more)
 
-    def _reading(self, event: Event) -> Iterator[RowMark]:
-        marked = event.kind == Kind.READ and self.view.is_marked("read", event.batch)
-        said = words.reading_words(event, self.view)
-        self.readings[event.lane] += 1
-        lower = self.narrow and self.readings[event.lane] % 2 == 0
-        track, down = ("low" + event.lane, 0) if lower else (event.lane, 32)
-        yield from _words(track, down, said, tint=(down - 8, 17) if marked else None)
-        yield RowMark(event.lane, 8, 8, lambda canvas, x, y: marks.reading(canvas, x, y + 14, event.kind))
-
     def _told_nothing(self) -> Iterator[tuple[TimePlace, RowMark]]:
         """A ring for each batch that nobody reported on."""
         told = {event.batch for event in self.view.history.reports}
         unknown = [batch for batch in self.view.history.told if batch >= 0 and batch not in told]
         for n, batch in enumerate(unknown):
-            yield (self.end, AFTER_ALL + n), self._told(batch, "unknown")
+            marked = ("told", batch, 0) in self.view.marked
+            yield (self.end, AFTER_ALL + n), self._told(batch, "unknown", "", marked)
 
     def _cells_of_others(self) -> Iterator[tuple[TimePlace, RowMark]]:
         """Cells that no event of this run wrote, as one text before and one behind the run's own.
 
         Where the run wrote nothing, all was there before: it can only have read it.
         """
-        seen: dict[TopicPartition | None, set[int]] = {}
+        seen: dict[TopicPartition | None, set[int]] = defaultdict(set)
         for fact in self.view.events:
-            seen.setdefault(self.view.log_of(fact.send), set()).update(_offsets(fact))
+            if fact.event.offset is not None and (fact.copy or fact.event.kind == Kind.MARKER):
+                records = max(1, sum(max(1, len(one.values)) for one in fact.arrived))
+                seen[fact.log].update(range(fact.event.offset, fact.event.offset + records))
         for key in self.view.partitions:
-            own = seen.get(key) or set()
-            rest = [cell for cell in self.view.history.logs[key] if cell.offset not in own]
-            before = [cell for cell in rest if not own or cell.offset < min(own)]
-            if before:
-                yield (self.start - 1, 0), _foreign(row_of_log(key), words.cells_text(before))
-            if rest[len(before):]:
-                place = self.end, CELLS_AFTER_ALL
-                yield place, _foreign(row_of_log(key), words.cells_text(rest[len(before):]))
+            rest = [cell for cell in self.view.history.logs[key] if cell.offset not in seen[key]]
+            before = [cell for cell in rest if not seen[key] or cell.offset < min(seen[key])]
+            places = (self.start - 1, 0), (self.end, CELLS_AFTER_ALL)
+            for place, cells in zip(places, (before, rest[len(before):]), strict=True):
+                if cells:
+                    yield place, _foreign(row_of_log(key), words.cells_text(cells))
 
 
 def _group_of(event: Event) -> str:
@@ -229,7 +219,7 @@ def _room(track: str, text: str) -> Iterator[RowMark]:
 def _words(track: str, down: float, text: str, *, bold: bool = False, backed: bool = False,
            tint: tuple[float, float] | None = None) -> Iterator[RowMark]:
     """A text `down` pixels below the upper edge of its row; `tint`: how far down, how high its mark is."""
-    half = text_width(text, SMALL, bold) / 2 + 3
+    half = text_width(text, style.SMALL, bold) / 2 + 3
 
     def draw(canvas: Canvas, x: float, y: float) -> None:
         if tint:
@@ -239,7 +229,7 @@ def _words(track: str, down: float, text: str, *, bold: bool = False, backed: bo
 
 
 def _marker(canvas: Canvas, x: float, y: float, what: str) -> None:
-    canvas.box(x - 9, y + 4, 18, 22, fill=BAND, line=1.4)
+    canvas.box(x - 9, y + 4, 18, 22, fill=style.BAND, line=1.4)
     canvas.text(x, y + 15, what[:1].upper(), bold=True)
     canvas.text(x, y + 35, what)
 
@@ -248,14 +238,6 @@ def _foreign(row: str, text: str) -> RowMark:
     half = marks.cell_width(text) / 2
 
     def draw(canvas: Canvas, x: float, y: float) -> None:
-        canvas.box(x - half, y + 4, 2 * half, 22, fill="white", edge=LANE, line=1.2)
-        canvas.text(x, y + 15, text, colour=QUIET)
+        canvas.box(x - half, y + 4, 2 * half, 22, fill="white", edge=style.LANE, line=1.2)
+        canvas.text(x, y + 15, text, colour=style.QUIET)
     return RowMark(row, half, half, draw, LOG)
-
-
-def _offsets(fact: EventInContext) -> range:
-    """The offsets that this event put into the log."""
-    event = fact.event
-    if event.offset is None or not (fact.copy or event.kind == Kind.MARKER):
-        return range(0)
-    return range(event.offset, event.offset + max(1, sum(max(1, len(one.values)) for one in fact.arrived)))

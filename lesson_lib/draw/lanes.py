@@ -11,16 +11,15 @@ ms becomes a break, with its real length written under it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import chain, groupby
 from statistics import median
 
 from lesson_lib.draw.canvas import DOTTED, LANE, MARGIN, PALE, QUIET, WIDTH, Canvas, line_height, text_width
 from lesson_lib.draw.lane_events import LOG, MIDDLE, TOLD, TRY, LaneEvents, TimePlace, row_of_log
-from lesson_lib.draw.marks import DROPS, MessageArrow, RowMark, Segment, draw_messages
+from lesson_lib.draw.marks import MessageArrow, RowMark, Segment, draw_messages
 from lesson_lib.draw.run_view import EventInContext, RunView
-from lesson_lib.draw.words import Telling
 from lesson_lib.history import Kind
 
 LEFT, RIGHT = 122.0, 18.0
@@ -39,69 +38,61 @@ DOWN = tuple(sorted(range(-36, 44, 4), key=abs))  # pixels up and down from ther
 ASIDE = (0, 8, -8, 15, -15)  # and, where nothing else is free, to the right and to the left
 
 
-def lane_panels(views: Sequence[RunView], telling: Telling) -> list[LanesPanel]:
+def lane_panels(views: Sequence[RunView]) -> list[LanesPanel]:
     """A panel for each run, all as wide as the widest."""
     for narrow in (False, True):
-        runs = [LaneEvents(view, telling.clock(n), narrow) for n, view in enumerate(views)]
+        runs = [LaneEvents(view, narrow) for view in views]
         axes = _axes(runs)
         width = max(WIDTH, *(axis.end + RIGHT for axis in axes))
         if width == WIDTH:
             break
-    return [LanesPanel(run, axis, width, telling.steps(n), telling.last, _notes(run, axes))
-            for n, (run, axis) in enumerate(zip(runs, axes, strict=True))]
-
-
-def _notes(run: LaneEvents, axes: Sequence[Axis]) -> str:
-    """What must be known of the axis: that it counts, that it is another one than that of the other run."""
-    apart = any(axis is not axes[0] for axis in axes)
-    return "  ·  ".join([COUNTS] * bool(run.clock or not run.view.timed) + [APART] * apart)
+    apart = axes[0] is not axes[-1]
+    return [LanesPanel(run, axis, width, apart) for run, axis in zip(runs, axes, strict=True)]
 
 
 def _axes(runs: Sequence[LaneEvents]) -> list[Axis]:
     """One axis for all; an axis for each where one for all is too wide."""
-    row_marks = [(n, *each) for n, run in enumerate(runs) for each in run.everything()]
     gap = GAPS[runs[0].narrow]
-    shared = lay_out([(place, f"{n} {p.track}", p.left, p.right + gap) for n, place, p in row_marks])
+    each = [[(place, f"{n} {p.track}", p.left, p.right + gap) for place, p in run.everything()]
+            for n, run in enumerate(runs)]
+    shared = lay_out(chain(*each))
     if len(runs) > 1 and shared.end > TOO_WIDE:
-        own = [lay_out([(place, p.track, p.left, p.right + gap) for place, p in run.everything()])
-               for run in runs]
+        own = list(map(lay_out, each))
         if max(axis.end for axis in own) < 0.85 * shared.end:
             return own
     return [shared] * len(runs)
 
 
 class LanesPanel:
-    """One run in rows; `y`, `x` and `lane` give pixels."""
+    """One run in rows, whose upper edges are in `rows`; all in pixels.
 
-    def __init__(self, run: LaneEvents, axis: Axis, width: float, steps: Mapping[int, int], last: int | None,
-                 note: str) -> None:
-        self.run, self.view, self.axis, self.width = run, run.view, axis, width
-        self.steps, self.last, self.note, self.height = steps, last, note, 0.0
+    `apart`: its axis of time is another one than that of the other run.
+    """
+
+    def __init__(self, run: LaneEvents, axis: Axis, width: float, apart: bool) -> None:
+        self.run, self.view, self.axis, self.width, self.height = run, run.view, axis, width, 0.0
+        counts = bool(self.view.clock or not self.view.timed)
+        self.note = "  ·  ".join([COUNTS] * counts + [APART] * apart)
         self.rows: dict[str, float] = {}
         for name, height in self._rows():
             self.rows[name] = self.height
             self.height += height
 
-    def _rows(self) -> Iterable[tuple[str, float]]:
+    def _rows(self) -> Iterator[tuple[str, float]]:
         """Each row with its height: what is usual, or what the highest mark in it needs."""
-        view, highest = self.view, dict[str, float]()
+        highest = dict[str, float]()
         for _, mark in self.run.everything():
             highest[mark.track] = max(mark.high, highest.get(mark.track, 0.0))
         yield "told", max(TOLD, highest.get("told", 0.0))
-        for lane in view.producers:
+        for lane in self.view.producers:
             yield from (("try" + lane, TRY), (lane, PRODUCER))
         yield from (("network", NETWORK), ("broker", BROKER), ("words", WORDS))
         yield from [("memory", highest.get("memory", 0.0))] * ("memory" in highest)
-        for row in map(row_of_log, view.partitions):
-            yield row, max(LOG, highest.get(row, 0.0))
-        for lane in view.consumers:
+        yield from ((row, max(LOG, highest.get(row, 0.0))) for row in map(row_of_log, self.view.partitions))
+        for lane in self.view.consumers:
             yield from [(lane, CONSUMER), *[("low" + lane, LOWER)] * ("low" + lane in highest)]
         yield from [("waits", 2 * line_height() + 4)] * bool(self.axis.breaks)
         yield from [("axis", 16.0)] * bool(self.note)
-
-    def y(self, row: str, down: float = 0.0) -> float:
-        """Pixels to `down` pixels below the upper edge of a row."""
-        return self.rows[row] + down
 
     def x(self, fact: EventInContext) -> float:
         """Pixels from the left edge of the page."""
@@ -112,12 +103,21 @@ class LanesPanel:
         return self.x(fact), 0.0, self.x(fact), self.height
 
     def lane(self, name: str) -> float:
-        return self.y(name, BROKER / 2 if name == "broker" else MIDDLE)
+        """The height of a producer's line or the broker's."""
+        return self.rows[name] + (BROKER / 2 if name == "broker" else MIDDLE)
 
     def draw(self, canvas: Canvas) -> None:
         """Rows, then the events from the left to the right, then what is known only at the end."""
         self._frame(canvas)
-        self._events(canvas)
+        draw_messages(canvas, map(self._message, self.view.events))
+        for fact in self.view.events:
+            canvas.event = fact.step
+            self._draw_marks(canvas, self.run.places[fact.index], self.run.row_marks[fact.index])
+        canvas.event = self.view.last
+        for place, mark in self.run.at_the_end:
+            self._draw_marks(canvas, place, [mark])
+        for loss, report in self.run.doubts.items():
+            self._doubt(canvas, self.view.events[loss], report)
 
     def _frame(self, canvas: Canvas) -> None:
         for name, y in self._names():
@@ -132,101 +132,82 @@ class LanesPanel:
             self._connections(canvas)
         for x, words in self.axis.breaks:
             for shift in (-3, 3):
-                ends = [(x + shift, self.y("told")), (x + shift, self.y("waits"))]
+                ends = [(x + shift, self.rows["told"]), (x + shift, self.rows["waits"])]
                 canvas.line(ends, colour=LANE, width=0.9, dashes=(2, 3), layer=0.5)
-            canvas.text(x, self.y("waits", line_height()), words, colour=QUIET)
+            canvas.text(x, self.rows["waits"] + line_height(), words, colour=QUIET)
         if self.note:
-            canvas.text(self.width - RIGHT, self.y("axis", 7), self.note, colour=QUIET, align="right")
+            canvas.text(self.width - RIGHT, self.rows["axis"] + 7, self.note, colour=QUIET, align="right")
 
-    def _names(self) -> Iterable[tuple[str, float]]:
-        several = sum(row.startswith("log ") for row in self.rows) > 1
-        yield from (("application is told", self.y("told", 14)), ("network", self.y("network", NETWORK / 2)))
-        yield from ((lane, self.lane(lane)) for lane in ("broker", *self.view.producers))
-        if "memory" in self.rows:
-            own = any(event.memory for event in self.view.history.events)
-            yield "your rule's memory" if own else "broker remembers", self.y("memory", 12)
-        for topic, number in self.view.partitions:
-            name = f"log {topic}-{number}" if several else "log"
-            yield name, self.y(row_of_log((topic, number)), 15)
-        yield from ((lane, self.y(lane, 14)) for lane in self.view.consumers)
+    def _names(self) -> Iterator[tuple[str, float]]:
+        view, rows = self.view, self.rows
+        yield from (("application is told", rows["told"] + 14), ("network", rows["network"] + NETWORK / 2))
+        yield from ((lane, self.lane(lane)) for lane in ("broker", *view.producers))
+        if "memory" in rows:
+            own = any(event.memory for event in view.history.events)
+            yield "your rule's memory" if own else "broker remembers", rows["memory"] + 12
+        for topic, number in view.partitions:
+            name = f"log {topic}-{number}" if len(view.partitions) > 1 else "log"
+            yield name, rows[row_of_log((topic, number))] + 15
+        yield from ((lane, rows[lane] + 14) for lane in view.consumers)
 
     def _connections(self, canvas: Canvas) -> None:
         """A pale band for each connection, from its first request to its drop or the end."""
-        first: EventInContext | None = None
-        for fact in self.view.events:
-            if fact.event.kind == Kind.SEND and first is None:
-                first = fact
-            elif fact.event.kind == Kind.DROP and first is not None:
-                self._band(canvas, first, self.x(fact))
+        top, first = self.lane(self.view.producers[0]), None
+        for fact in [*self.view.events, None]:
+            if first and (fact is None or fact.event.kind == Kind.DROP):
+                start, end = self.x(first) - 16, self.x(fact) if fact else self.width - RIGHT
+                canvas.event = first.step
+                canvas.box(start, top, end - start, self.lane("broker") - top, fill=PALE, edge=None, layer=0)
                 first = None
-        if first is not None:
-            self._band(canvas, first, self.width - RIGHT)
-
-    def _band(self, canvas: Canvas, first: EventInContext, end: float) -> None:
-        start, top = self.x(first) - 16, self.lane(self.view.producers[0])
-        canvas.event = self.steps[first.index]
-        canvas.box(start, top, end - start, self.lane("broker") - top, fill=PALE, edge=None, layer=0)
-        canvas.event = None
-
-    def _events(self, canvas: Canvas) -> None:
-        draw_messages(canvas, list(filter(None, map(self._message, self.view.events))))
-        for fact in self.view.events:
-            canvas.event = self.steps[fact.index]
-            self._draw_marks(canvas, self.run.places[fact.index], self.run.row_marks[fact.index])
-        canvas.event = self.last
-        for place, mark in self.run.at_the_end:
-            self._draw_marks(canvas, place, [mark])
-        for loss, report in self.run.doubts.items():
-            canvas.event = self.last if report is None else self.steps[report]
-            self._doubt(canvas, self.view.events[loss], None if report is None else self.view.events[report])
+            elif fact and fact.event.kind == Kind.SEND:
+                first = first or fact
         canvas.event = None
 
     def _draw_marks(self, canvas: Canvas, place: TimePlace, row_marks: Iterable[RowMark]) -> None:
         for mark in row_marks:
             if mark.draw and mark.track in self.rows:
-                mark.draw(canvas, self.axis.xs[place], self.y(mark.track))
+                mark.draw(canvas, self.axis.xs[place], self.rows[mark.track])
 
     def _doubt(self, canvas: Canvas, loss: EventInContext, report: EventInContext | None) -> None:
         """The time that the application could not know; over what it is told of other batches meanwhile."""
-        start, y = self.x(loss) + 8, self.y("told", 13)
+        start, y = self.x(loss) + 8, self.rows["told"] + 13
         end = self.x(report) - 10 if report else self.width - RIGHT
         told = [self.x(fact) for fact in self.view.events
                 if fact.event.kind == Kind.REPORT or fact.index in self.run.doubts]
+        ends = [(start, y), (end, y)]
         if any(start < x < end - 1 for x in told):
             above = [(start - 3, y - 5), (start + 2, y - 10), (end - 2, y - 10), (end + 3, y - 5)]
-            canvas.line(above if report else above[:3], colour=QUIET, dashes=DOTTED, layer=1.5)
-        else:
-            canvas.line([(start, y), (end, y)], colour=QUIET, dashes=DOTTED, layer=1.5)
+            ends = above if report else above[:3]
+        canvas.event = report.step if report else self.view.last
+        canvas.line(ends, colour=QUIET, dashes=DOTTED, layer=1.5)
 
     def _message(self, fact: EventInContext) -> MessageArrow | None:
         """What arrives with an event, or does not: the cross is as high as the others let it."""
-        event, x, broker, step = fact.event, self.x(fact), self.lane("broker"), self.steps[fact.index]
-        send = fact.sent
-        sent = (self.x(send), self.lane(send.event.lane) + 10) if send else (x, self.y("network"))
-        judged, lane = (self.x(fact.judged or fact), broker - 13), self.lane(self.run.lanes[fact.index])
-        if event.kind == Kind.VERDICT:
-            return MessageArrow("request", step, sent, (x, broker - 14), (x, broker - 12), fact.retry)
-        if event.kind == Kind.ACK:
-            code = str(event.error.value) if event.error else ""
-            return MessageArrow("answer", step, judged, (x, lane + 8), (x, lane + 1), words=code)
-        if event.kind == Kind.DROP:
-            at = x, self.y("try" + self.run.lanes[fact.index], TRY / 2)
-            return MessageArrow("drop", step, *self._drop_line(fact), at, words=DROPS)
-        if event.kind != Kind.LOST:
-            return None
-        what, start = ("request", sent) if event.what == "request" else ("answer", judged)
-        if fact.drop:
-            return MessageArrow(what, step, start, retry=fact.retry, drop=self._drop_line(fact.drop))
-        y, edges = self.y("network"), (0.0, self.y("network", -6), self.width, self.y("network", NETWORK + 2))
-        share = NETWORK * SHARES[what]
-        crosses = [(x + aside, y + share + down) for aside in ASIDE for down in DOWN if share + down > 8]
-        return MessageArrow(what, step, start, retry=fact.retry, crosses=crosses, sides=SIDES[what],
-                            edges=edges)
+        x, own, network = self.x(fact), self.run.lanes[fact.index], self.rows["network"]
+        lane, broker = self.lane(own), self.lane("broker")
+        judged = self.x(fact.judged or fact), broker - 13
+        sent = (self.x(fact.sent), self.lane(fact.send.lane) + 10) if fact.sent else (x, network)
+        match fact.event.kind:
+            case Kind.VERDICT:
+                return MessageArrow(fact, sent, (x, broker - 14), (x, broker - 12))
+            case Kind.ACK:
+                return MessageArrow(fact, judged, (x, lane + 8), (x, lane + 1))
+            case Kind.DROP:
+                return MessageArrow(fact, *self._drop_line(fact), (x, self.rows["try" + own] + TRY / 2), 1)
+            case Kind.LOST:
+                what, share = fact.message, NETWORK * SHARES[fact.message]
+                return MessageArrow(
+                    fact, sent if what == "request" else judged,
+                    drop=self._drop_line(fact.drop) if fact.drop else None,
+                    crosses=[(x + aside, network + share + down) for aside in ASIDE for down in DOWN
+                             if share + down > 8],
+                    sides=SIDES[what], edges=(0.0, network - 6, self.width, network + NETWORK + 2))
+            case _:
+                return None
 
     def _drop_line(self, drop: EventInContext) -> Segment:
         """Where a connection ends, from its producer down to the broker."""
-        x = self.x(drop)
-        return (x, self.lane(self.run.lanes[drop.index])), (x, self.lane("broker"))
+        return (self.x(drop), self.lane(self.run.lanes[drop.index])), (self.x(drop), self.lane("broker"))
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,26 @@ further and further from there, and the least bad one is taken. All in pixels.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from math import cos, hypot, inf, pi, sin
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import cos, hypot, pi, sin
+from typing import Any
 
 from lesson_lib.draw import canvas as style
 from lesson_lib.draw.canvas import Canvas, Point, Rectangle, Text, line_height, overlap, text_width
+from lesson_lib.draw.run_view import EventInContext
+from lesson_lib.history import Kind
 
 R = 11.0  # half the size of a verdict's mark, in pixels
+LABELLED_INSIDE = {"stored": 0.9, "duplicate": 1.2}  # shapes with room for a number: half their width, in R
+# A copy, stored though it is in the log already, is drawn as such a cell of the log is.
+BOXES: dict[str, dict[str, Any]] = {
+    "stored": {"fill": style.STORED, "line": 1.2}, "copy": {"fill": style.AGAIN, "line": 2.4},
+    "suspected": {"fill": style.AGAIN, "line": 2.4, "dashes": style.DOTTED},
+    "fenced": {"fill": "white", "line": 1.6},
+    "dropped": {"fill": "white", "line": 1.6, "dashes": style.DASHED}}
+_CIRCLE = [(cos(n * pi / 12), sin(n * pi / 12)) for n in range(25)]
 
 Segment = tuple[Point, Point]
 LOST, DROPS = "lost", "connection\ndrops"
@@ -42,7 +54,7 @@ class RowMark:
 def verdict(canvas: Canvas, x: float, y: float, shape: str, label: str) -> None:
     """What the broker did, as a shape, with the batch's number on it or at it."""
     verdict_small(canvas, x, y, shape, R, _wider(shape, label))
-    if shape in ("stored", "duplicate"):
+    if shape in LABELLED_INSIDE:
         canvas.text(x, y, label, bold=True, layer=7)
     else:
         canvas.text(x + R + 3, y - R - 2, label, bold=True, align="left", backed=True, layer=7)
@@ -50,12 +62,12 @@ def verdict(canvas: Canvas, x: float, y: float, shape: str, label: str) -> None:
 
 def verdict_half(shape: str, label: str) -> float:
     """Pixels from the middle of a verdict's mark to its edges, the label beside it left out."""
-    return {"stored": 0.9, "duplicate": 1.2}.get(shape, 1.0) * R + _wider(shape, label)
+    return LABELLED_INSIDE.get(shape, 1.0) * R + _wider(shape, label)
 
 
 def verdict_width(shape: str, label: str) -> float:
     """Pixels that a verdict's mark and its label need to the right."""
-    beside = 0 if shape in ("stored", "duplicate") else text_width(label, style.SMALL, True) + 4
+    beside = 0 if shape in LABELLED_INSIDE else text_width(label, style.SMALL, True) + 4
     return verdict_half(shape, label) + beside
 
 
@@ -67,28 +79,19 @@ def _wider(shape: str, label: str) -> float:
 
 def verdict_small(canvas: Canvas, x: float, y: float, shape: str, r: float, wider: float = 0.0) -> None:
     """The shape of a verdict alone, `r` pixels to each side; a square and a diamond may be `wider`."""
-    box = x - 0.9 * r - wider, y - 0.9 * r, 1.8 * r + 2 * wider, 1.8 * r
-    match shape:
-        case "stored":
-            canvas.box(*box, fill=style.STORED, line=1.2, layer=5)
-        case "copy":  # stored, though it is in the log already: drawn as such a cell of the log is
-            canvas.box(*box, fill=style.AGAIN, line=2.4, layer=5)
-        case "suspected":
-            canvas.box(*box, fill=style.AGAIN, line=2.4, dashes=style.DOTTED, layer=5)
-        case "duplicate":
-            high, wide = 1.2 * r, 1.2 * r + wider
-            diamond = [(x, y - high), (x + wide, y), (x, y + high), (x - wide, y)]
-            canvas.polygon(diamond, fill=style.DUPLICATE, width=1.2)
-        case "refused":
-            canvas.polygon(cross_points(x, y, r, r / 2), fill=style.REFUSED, width=1.2)
-        case "fenced":
-            canvas.box(*box, fill="white", line=1.6, layer=5)
+    high, wide = 1.2 * r, 1.2 * r + wider
+    diamond = [(x, y - high), (x + wide, y), (x, y + high), (x - wide, y)]
+    hourglass = [(x - r, y - r), (x + r, y - r), (x - r, y + r), (x + r, y + r)]
+    if look := BOXES.get(shape):
+        canvas.box(x - 0.9 * r - wider, y - 0.9 * r, 1.8 * r + 2 * wider, 1.8 * r, **look, layer=5)
+        if shape == "fenced":
             canvas.box(x - 0.9 * r, y - 0.28 * r, 1.8 * r, 0.56 * r, fill=style.FENCED, line=0, layer=5.5)
-        case "dropped":
-            canvas.box(*box, fill="white", line=1.6, dashes=style.DASHED, layer=5)
-        case _:  # kept aside: an hourglass, it waits
-            hourglass = [(x - r, y - r), (x + r, y - r), (x - r, y + r), (x + r, y + r)]
-            canvas.polygon(hourglass, fill=style.KEPT, width=1.6)
+    elif shape == "duplicate":
+        canvas.polygon(diamond, fill=style.DUPLICATE, width=1.2)
+    elif shape == "refused":
+        canvas.polygon(cross_points(x, y, r, r / 2), fill=style.REFUSED, width=1.2)
+    else:  # kept aside: it waits
+        canvas.polygon(hourglass, fill=style.KEPT, width=1.6)
 
 
 def cross_points(x: float, y: float, r: float, thick: float) -> list[Point]:
@@ -100,9 +103,6 @@ def cross_points(x: float, y: float, r: float, thick: float) -> list[Point]:
 
 def circle(x: float, y: float, r: float) -> list[Point]:
     return [(x + r * dx, y + r * dy) for dx, dy in _CIRCLE]
-
-
-_CIRCLE = [(cos(n * pi / 12), sin(n * pi / 12)) for n in range(25)]
 
 
 def send_box(canvas: Canvas, x: float, y: float, label: str, retry: bool) -> None:
@@ -161,7 +161,7 @@ def cell_width(text: str) -> float:
 
 def memory(canvas: Canvas, left: float, y: float, words: str) -> None:
     """What the broker remembers, around the height `y`."""
-    wide, high = text_width(words) + 6, (words.count("\n") + 1) * line_height() + 4.5
+    wide, high = text_width(words) + 6, style.text_height(words) + 4.5
     canvas.box(left, y - high / 2, wide, high, fill=style.MEMORY, edge=style.MEMORY_EDGE, line=0.8)
     canvas.text(left + wide / 2, y, words)
 
@@ -173,15 +173,17 @@ class LabelSpot:
     x: float
     y: float
     side: str
-    cross: Rectangle = field(init=False, compare=False)
-    word: Rectangle = field(init=False, compare=False)
 
-    def __post_init__(self) -> None:
-        x, y, wide, high = self.x, self.y, text_width(LOST, bold=True) + 3, line_height()
-        middle = y + {"above": -APART, "below": APART}.get(self.side, 0.0)
-        left = {"left": x - ASIDE - wide, "right": x + ASIDE}.get(self.side, x - wide / 2)
-        object.__setattr__(self, "cross", (x - HALF, y - HALF, x + HALF, y + HALF))
-        object.__setattr__(self, "word", (left, middle - high / 2, left + wide, middle + high / 2))
+    @cached_property
+    def cross(self) -> Rectangle:
+        return self.x - HALF, self.y - HALF, self.x + HALF, self.y + HALF
+
+    @cached_property
+    def word(self) -> Rectangle:
+        wide, high = text_width(LOST, bold=True) + 3, line_height()
+        middle = self.y + {"above": -APART, "below": APART}.get(self.side, 0.0)
+        left = {"left": self.x - ASIDE - wide, "right": self.x + ASIDE}.get(self.side, self.x - wide / 2)
+        return left, middle - high / 2, left + wide, middle + high / 2
 
 
 def through(line: Segment, box: Rectangle) -> bool:
@@ -200,21 +202,18 @@ def through(line: Segment, box: Rectangle) -> bool:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MessageArrow:
-    """A request or an answer on its way from `start`: its line ends at `end`, its head at `tip`.
+    """The message of an event: a request that arrives with it, an answer, or what is lost. A drop is one too.
 
-    `words` (the error that an answer carries) stand at a `share` of its way. One that is lost has no end: it
-    went with the `drop` of its connection, or it vanished. Then its cross may be at any of `crosses`, the
-    best first, and its word on one of `sides`, within `edges`. A drop counts as a message; its words stand at
-    `tip`.
+    It leaves at `start`; its line ends at `end`, its head at `tip`. Its words (the error that an answer
+    carries) stand at a `share` of its way. One that is lost has no end: it went with the `drop` of its
+    connection, or it vanished. Then its cross may be at any of `crosses`, the best first, and its word on one
+    of `sides`, within `edges`.
     """
 
-    what: str  # request, answer or drop
-    step: int | None
+    fact: EventInContext
     start: Point
     end: Point = (0.0, 0.0)
     tip: Point = (0.0, 0.0)
-    retry: bool = False
-    words: str = ""
     share: float = 0.5
     drop: Segment | None = None
     crosses: Sequence[Point] = ()
@@ -222,20 +221,21 @@ class MessageArrow:
     edges: Rectangle = (0.0, 0.0, 0.0, 0.0)
 
     @property
-    def words_at(self) -> Point:
-        (x, y), (to_x, to_y) = self.start, self.tip
-        if self.what == "drop":
-            return self.tip
-        return x + (to_x - x) * self.share, y + (to_y - y) * self.share
+    def words(self) -> Text:
+        error, (x, y), (to_x, to_y) = self.fact.event.error, self.start, self.tip
+        said = {"drop": DROPS, "answer": str(error.value) if error else ""}.get(self.fact.message, "")
+        return Text(x + (to_x - x) * self.share, y + (to_y - y) * self.share, said, bold=True)
 
     def draw(self, canvas: Canvas) -> None:
-        """Its line, its head, its words."""
-        if self.what == "drop":
+        """One that arrives, or a drop: its line, its head, its words."""
+        words = self.words
+        if self.fact.message == "drop":
             _drop_line(canvas, self.start, self.end)
         else:
             self._line(canvas, self.end)
-            _head(canvas, self.start, self.tip, {"answer": "white"}.get(self.what, self._colour))
-        canvas.text(*self.words_at, self.words, bold=self.what != "drop", backed=True)
+            fill = "white" if self.fact.message == "answer" else self._colour
+            arrow_head(canvas, self.start, self.tip, fill)
+        canvas.text(words.x, words.y, words.text, bold=self.fact.message != "drop", backed=True)
 
     def draw_lost(self, canvas: Canvas, spot: LabelSpot) -> None:
         """Only as far as it came: there its line ends in a bold black cross, with the word beside it."""
@@ -249,15 +249,12 @@ class MessageArrow:
 
     def best_spot(self, lines: Sequence[Segment], boxes: Sequence[Rectangle]) -> LabelSpot:
         """Where it may vanish and is in the way of the fewest, the earlier of two as good."""
-        least, best = inf, None
+        found: dict[LabelSpot, float] = {}
         for spot in (LabelSpot(x, y, side) for x, y in self.crosses for side in self.sides):
-            bad = self._badness(spot, lines, boxes)
-            if bad < least:
-                least, best = bad, spot
-            if bad == 0:
-                break
-        assert best is not None
-        return best
+            found[spot] = self._badness(spot, lines, boxes)
+            if not found[spot]:
+                return spot
+        return min(found, key=found.__getitem__)
 
     def _badness(self, spot: LabelSpot, lines: Sequence[Segment], boxes: Sequence[Rectangle]) -> float:
         left, top, right, bottom = spot.word
@@ -271,40 +268,41 @@ class MessageArrow:
 
     @property
     def _colour(self) -> str:
-        return style.RETRY if self.retry else style.FIRST_SEND
+        return style.RETRY if self.fact.retry else style.FIRST_SEND
 
     def _line(self, canvas: Canvas, end: Point) -> None:
         """Solid and blue for a request, dashed and orange for a retry; an answer is grey and dotted."""
         ends = [self.start, end]
-        if self.what == "answer":
-            canvas.line(ends, colour=style.ACK, width=1.5, dashes=style.DOTTED, layer=2.3)
-        elif self.retry:
+        if self.fact.message == "answer":
+            answer_line(canvas, *ends)
+        elif self.fact.retry:
             canvas.line(ends, width=3.4, layer=2.5)
             canvas.line(ends, colour="white", width=2.2, layer=2.6)
-            canvas.line(ends, colour=self._colour, width=2.2, dashes=style.DASHED, layer=2.7)
+            canvas.line(ends, colour=style.RETRY, width=2.2, dashes=style.DASHED, layer=2.7)
         else:
-            canvas.line(ends, colour=self._colour, width=1.8, layer=2.7)
+            canvas.line(ends, colour=style.FIRST_SEND, width=1.8, layer=2.7)
 
 
-def draw_messages(canvas: Canvas, messages: Sequence[MessageArrow]) -> list[Rectangle]:
+def draw_messages(canvas: Canvas, found: Iterable[MessageArrow | None]) -> list[Rectangle]:
     """All messages of a run; the crosses of the lost ones keep off the others. What their words take."""
-    with_drop, vanished = [one for one in messages if one.drop], [one for one in messages if one.crosses]
-    arrived = [one for one in messages if not (one.drop or one.crosses)]
-    words = [Text(*one.words_at, one.words, bold=True).box for one in arrived if one.words]
+    messages = [one for one in found if one]
+    lost = [one for one in messages if one.fact.event.kind == Kind.LOST]
+    vanished = [one for one in lost if not one.drop]
+    arrived = [one for one in messages if one not in lost]
     lines = [(one.start, one.end) for one in arrived]
+    words = [one.words.box for one in arrived if one.words.text]
     for one in arrived:
-        canvas.event = one.step
+        canvas.event = one.fact.step
         one.draw(canvas)
-    spots = _on_drop_lines(with_drop)
+    spots = _on_drop_lines([one for one in lost if one.drop])
     for one in vanished * 2 if vanished[1:] else vanished:  # a second look, when each can see all the others
         others = {other: spot for other, spot in spots.items() if other is not one}
         ways = [(other.start, (spot.x, spot.y)) for other, spot in others.items()]
         taken = [box for spot in others.values() for box in (spot.cross, spot.word)]
         spots[one] = one.best_spot([*lines, *ways], [*words, *taken])
     for one, spot in spots.items():
-        canvas.event = one.step
+        canvas.event = one.fact.step
         one.draw_lost(canvas, spot)
-    canvas.event = None
     return [*words, *(spot.word for spot in spots.values())]
 
 
@@ -313,8 +311,8 @@ def _on_drop_lines(lost: Sequence[MessageArrow]) -> dict[MessageArrow, LabelSpot
     found = {}
     for drop in dict.fromkeys(one.drop for one in lost if one.drop):
         those = [one for one in lost if one.drop == drop]
-        requests = [one for one in those if one.what == "request"]
-        from_the_producer = [*reversed(requests), *(one for one in those if one.what == "answer")]
+        requests = [one for one in those if one.fact.message == "request"]
+        from_the_producer = [*reversed(requests), *(one for one in those if one.fact.message == "answer")]
         (x, y), (to_x, to_y) = drop
         upright, long = x == to_x, hypot(to_x - x, to_y - y)
         widest, sides = (26.0, ("right", "left")) if upright else (34.0, ("below", "above"))
@@ -326,8 +324,11 @@ def _on_drop_lines(lost: Sequence[MessageArrow]) -> dict[MessageArrow, LabelSpot
     return found
 
 
-def _head(canvas: Canvas, start: Point, tip: Point, fill: str) -> None:
-    """An arrow's head at `tip`."""
+def answer_line(canvas: Canvas, start: Point, end: Point) -> None:
+    canvas.line([start, end], colour=style.ACK, width=1.5, dashes=style.DOTTED, layer=2.3)
+
+
+def arrow_head(canvas: Canvas, start: Point, tip: Point, fill: str) -> None:
     (x, y), dx, dy = tip, tip[0] - start[0], tip[1] - start[1]
     long = hypot(dx, dy) or 1
     ux, uy = 9 * dx / long, 9 * dy / long
@@ -341,6 +342,6 @@ def _drop_line(canvas: Canvas, start: Point, end: Point) -> None:
     teeth = max(2, round(hypot(wide, high) / 9))
     for aside, width in ((-2.5, 1.6), (2.5, 0.9)):
         jags = [(i / teeth, aside + (3 if i % 2 else -3)) for i in range(teeth + 1)]
-        across, down = bool(high), not high
-        points = [(x + wide * part + jag * across, y + high * part + jag * down) for part, jag in jags]
+        points = [(x + wide * part + jag * bool(high), y + high * part + jag * (not high))
+                  for part, jag in jags]
         canvas.line(points, width=width, layer=3)

@@ -18,16 +18,16 @@ from functools import cache, cached_property
 from html import escape
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from lesson_lib.draw.arrivals import arrival_panels
+from lesson_lib.draw.arrivals import ArrivalsPanel, arrival_panels
 from lesson_lib.draw.canvas import LANE, MARGIN, Canvas
 from lesson_lib.draw.heading import Heading, LastLines, names_of, small_print, title
-from lesson_lib.draw.lanes import lane_panels
+from lesson_lib.draw.lanes import LanesPanel, lane_panels
 from lesson_lib.draw.run_view import EventInContext, RunView
-from lesson_lib.draw.space_time import space_time_panels
-from lesson_lib.draw.two_runs import counted_times, differing, side_by_side, told_together
-from lesson_lib.draw.words import Telling, boxes
+from lesson_lib.draw.space_time import SpaceTimePanel, space_time_panels
+from lesson_lib.draw.two_runs import differing, side_by_side, told_together
+from lesson_lib.draw.words import ToldStep, boxes, caption
 from lesson_lib.errors import LessonError
 from lesson_lib.history import History
 from lesson_lib.history.link import around, is_readable, link_to
@@ -40,6 +40,7 @@ ON_PAPER = ("@media print{.lesson-picture details::details-content"
 
 CAPTURE = 20  # attempts that lanes have room for
 LAYOUTS = {"lanes": lane_panels, "space-time": space_time_panels, "arrivals": arrival_panels}
+Panel = LanesPanel | SpaceTimePanel | ArrivalsPanel
 AT_ITS_END = -1  # the step with which a picture opens
 
 
@@ -112,19 +113,23 @@ class Picture:
 
     def html(self) -> str:
         """Image and table as one piece of HTML that needs nothing from anywhere."""
-        if self.playing is None or not self.captions:
-            return f'<div class="lesson-picture">{self._image()}{self._table_html()}</div>'
-        name = "picture-" + hashlib.sha256(self.svg.encode()).hexdigest()[:10]
-        parts = f"{self._image()}{self._table_html()}{_script_for(name, self.playing, self._copied)}"
-        return f'<div class="lesson-picture" data-picture="{name}">{parts}</div>'
+        parts, name = self._image() + self._table_html(), ""
+        if self.playing and self.captions:
+            digest = hashlib.sha256(self.svg.encode()).hexdigest()[:10]
+            name = f' data-picture="picture-{digest}"'
+            parts += self._script(f"picture-{digest}", self.playing)
+        return f'<div class="lesson-picture"{name}>{parts}</div>'
 
-    @property
-    def _copied(self) -> tuple[str, str] | None:
-        """What the button that shares it is called, and what it copies: its address, else its Python."""
-        if not is_readable(self.call):
-            return None
-        link = link_to(self.call)
-        return ("Copy link", link.address) if link.address else ("Copy as Python", link.call)
+    def _script(self, name: str, playing: StepperData) -> str:
+        """What makes it step, under that name; the button that shares it copies its address or its Python."""
+        copied = None
+        if is_readable(self.call):
+            link = link_to(self.call)
+            copied = ("Copy link", link.address) if link.address else ("Copy as Python", link.call)
+        told = json.dumps({**asdict(playing), "copied": copied}, ensure_ascii=False, separators=(",", ":"))
+        told = told.replace("<", "\\u003c")
+        source = _source().replace('/*NAME*/""', json.dumps(name))
+        return f"<script>{source.replace('/*TOLD*/{}', told)}</script>"
 
     def _image(self) -> str:
         source = f"data:image/svg+xml;base64,{base64.b64encode(self.svg.encode()).decode()}"
@@ -153,28 +158,6 @@ def _source() -> str:
     return files("lesson_lib.draw").joinpath("stepper.js").read_text(encoding="utf-8")
 
 
-def _script_for(name: str, playing: StepperData, copied: tuple[str, str] | None) -> str:
-    """The `<script>` that makes the picture called `name` step."""
-    data = {**asdict(playing), "copied": copied}
-    told = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
-    source = _source().replace('/*NAME*/""', json.dumps(name)).replace("/*TOLD*/{}", told)
-    return f"<script>{source}</script>"
-
-
-class Panel(Protocol):
-    """One run in a layout, between its heading and its last line. Sizes are in pixels."""
-
-    view: RunView
-    width: float
-    height: float
-
-    def draw(self, canvas: Canvas) -> None:
-        """Draw it."""
-
-    def moment(self, fact: EventInContext) -> tuple[float, ...]:
-        """Both ends of the line through everything that is now, below the panel's top; none without time."""
-
-
 def show(history: History, layout: str | None = None, control: History | None = None,
          step: bool = True) -> Picture:
     """Draw a run, and under it its control on the same axis of time.
@@ -192,51 +175,40 @@ def compare(left: History, right: History, layout: str | None = None, step: bool
 
 
 def _picture(runs: Sequence[History], layout: str | None, step: bool, tint: bool = False) -> Picture:
-    _check(runs, layout)
-    marked = differing(*runs) if tint else [frozenset()] * len(runs)
-    views = [RunView(*each) for each in zip(runs, names_of(runs), marked, strict=True)]
-    telling = _telling(views)
-    many = max(len(run.attempts) for run in runs) > CAPTURE
-    panels = LAYOUTS[layout or ("arrivals" if many else "lanes")](views, telling)
-    canvas, tops = _page(panels, telling)
-    playing = _playing(panels, tops, telling) if step else None
-    call = runs[0].call if len(runs) == 1 and not layout else around(
-        "compare" if tint else "show", [run.call for run in runs], layout=layout)
-    return Picture(canvas, _alt(views), _table(views), playing, call)
-
-
-def _check(runs: Sequence[History], layout: str | None) -> None:
     if layout not in (None, *LAYOUTS):
         raise LessonError(f"There is no layout {layout!r}. Choose one of: {', '.join(LAYOUTS)}.")
     for run in runs:
         if not isinstance(run, History):
             made = "such as what simulate(...) or lab.run(...) returns"
             raise LessonError(f"Only a run can be drawn, {made}, not {run!r:.60}.")
+    marked = differing(*runs) if tint else [frozenset()] * len(runs)
+    views = [RunView(*each) for each in zip(runs, names_of(runs), marked, range(len(runs)), strict=True)]
+    order = told_together(*views) if len(views) > 1 else [(fact,) for fact in views[0].events]
+    many = max(len(run.attempts) for run in runs) > CAPTURE
+    panels = LAYOUTS[layout or ("arrivals" if many else "lanes")](views)
+    canvas, tops = _page(panels)
+    call = runs[0].call if len(runs) == 1 and not layout else around(
+        "compare" if tint else "show", [run.call for run in runs], layout=layout)
+    return Picture(canvas, *_in_words(views), _playing(panels, tops, order) if step else None, call)
 
 
-def _telling(views: Sequence[RunView]) -> Telling:
-    names = [view.name for view in views]
-    if len(views) == 1:
-        return Telling([((0, fact),) for fact in views[0].events], names)
-    order = told_together(*views)
-    return Telling(order, names, {} if all(view.timed for view in views) else counted_times(order))
+def _playing(panels: Sequence[Panel], tops: Sequence[float], order: Sequence[ToldStep]) -> StepperData:
+    def now(fact: EventInContext) -> tuple[int, ...]:
+        """The ends of the line through a moment, as x and y in turn on the page."""
+        run = fact.view.number
+        return tuple(round(at + tops[run] * (n % 2)) for n, at in enumerate(panels[run].moment(fact)))
+
+    views = [panel.view for panel in panels]
+    return StepperData(
+        tuple(map(caption, order)),
+        tuple(n for n, step in enumerate(order) if any(fact.surprising for fact in step)),
+        tuple(now(step[0]) for step in order),
+        tuple(tuple((fact.view.number, fact.event.attempt) for fact in step if fact.event.attempt)
+              for step in order),
+        tuple(map(boxes, views)), finding=" ".join(f"{title(view.history, view.name)}." for view in views))
 
 
-def _playing(panels: Sequence[Panel], tops: Sequence[float], telling: Telling) -> StepperData:
-    now = tuple(_now(panels[run], tops[run], fact) for run, fact in (step[0] for step in telling.order))
-    rows = tuple(tuple((run, fact.event.attempt) for run, fact in step if fact.event.attempt)
-                 for step in telling.order)
-    found = boxes([panel.view for panel in panels], telling)
-    finding = " ".join(f"{title(panel.view.history, panel.view.name)}." for panel in panels)
-    return StepperData(telling.captions(), telling.surprises(), now, rows, tuple(found), finding=finding)
-
-
-def _now(panel: Panel, top: float, fact: EventInContext) -> tuple[int, ...]:
-    """The ends of the line through a moment, as x and y in turn on the page."""
-    return tuple(round(at + top * (n % 2)) for n, at in enumerate(panel.moment(fact)))
-
-
-def _page(panels: Sequence[Panel], telling: Telling) -> tuple[Canvas, list[float]]:
+def _page(panels: Sequence[Panel]) -> tuple[Canvas, list[float]]:
     """All panels under each other, each with its heading above it and below it what the run came to; and
     where each panel begins.
     """
@@ -246,34 +218,26 @@ def _page(panels: Sequence[Panel], telling: Telling) -> tuple[Canvas, list[float
     heights = [sum(part.height for part in parts) for parts in zip(headings, panels, endings, strict=True)]
     canvas = Canvas(width, top + sum(heights) + MARGIN * (len(panels) - 1) + 8)
     for heading, panel, ending, height in zip(headings, panels, endings, heights, strict=True):
-        canvas.top, last = top, telling.last if panel.view.events else None
+        canvas.top = top
         if tops:
             canvas.line([(MARGIN, -7), (width - MARGIN, -7)], colour=LANE, width=1.0)
-        heading.draw(canvas, last)
+        heading.draw(canvas, panel.view.last)
         tops.append(top + heading.height)
         canvas.top = tops[-1]
         panel.draw(canvas)
-        canvas.top, canvas.event = top + height - ending.height, last
+        canvas.top, canvas.event = top + height - ending.height, panel.view.last
         ending.draw(canvas)
         canvas.event = None
         top += height + MARGIN
     return canvas, tops
 
 
-def _alt(views: Sequence[RunView]) -> str:
-    """The story of one run, or of two with their names before them."""
-    if len(views) == 1:
-        return as_story(views[0].history)
-    return " ".join(["Two runs.", *(f"{view.name}: {as_story(view.history)}" for view in views)])
-
-
-def _table(views: Sequence[RunView]) -> str:
-    """The tables of all runs, each under its settings where there are two, and these beside each other."""
+def _in_words(views: Sequence[RunView]) -> tuple[str, str]:
+    """The story and the table of one run; of two with their names, and then both beside each other."""
     runs, names = [view.history for view in views], [view.name for view in views]
     if len(runs) == 1:
-        return runs[0].table()
-    tables = []
-    for run, name in zip(runs, names, strict=True):
-        head = f"{title(run, name)}, {small_print(run, name)}".replace("  ·  ", ", ")
-        tables.append(f"{head}\n{run.table()}")
-    return "\n\n".join([*tables, side_by_side(*runs, names)])
+        return as_story(runs[0]), runs[0].table()
+    stories = [f"{name}: {as_story(run)}" for run, name in zip(runs, names, strict=True)]
+    tables = [f"{title(run, name)}, {small_print(run, name)}".replace("  ·  ", ", ") + f"\n{run.table()}"
+              for run, name in zip(runs, names, strict=True)]
+    return " ".join(["Two runs.", *stories]), "\n\n".join([*tables, side_by_side(*runs, names)])

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import compress
 
 from lesson_lib.core.error_codes import ErrorCode
-from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.core.partition_log import PartitionLog
 from lesson_lib.core.producer_state import Appended, Batch, ProducerStateEntry, TopicPartition
 from lesson_lib.faults import BROKER_FAULTS, befall
@@ -26,80 +25,42 @@ _SURPRISES = (Kind.CONSUMER, Kind.POLL, Kind.LOST, Kind.DROP, Kind.TIMEOUT, Kind
               Kind.BROKER)
 
 
-class BrokerMemory:
-    """What the broker remembers: `core`'s own memory, a log for each partition, fed with the run's events.
-
-    What was stored is appended again whatever the rule would say, so it is right for a wrong broker too.
-    """
-
-    def __init__(self) -> None:
-        self._logs: dict[TopicPartition, PartitionLog] = {}
-        self._now: Memory = {}
-
-    def see(self, event: Event, send: Event) -> Memory:
-        """Follow the next event, which belongs to the request `send`; what is remembered from then on."""
-        if event.kind == Kind.VERDICT and event.what == "stored" and send.producer_id >= 0:
-            self._log(send).append(Batch(max(1, send.record_count), send.producer_id, send.producer_epoch,
-                                         send.base_sequence, send.transactional))
-        elif event.kind == Kind.MARKER:
-            commit = event.what == "commit"
-            self._log(event).append_marker(event.producer_id, event.producer_epoch, commit=commit)
-        elif event.kind == Kind.BROKER and event.what in BROKER_FAULTS:
-            for log in self._logs.values():
-                befall(log, BROKER_FAULTS[event.what])
-        else:
-            return self._now
-        self._now = {(*key, producer_id): entry for key, log in self._logs.items()
-                     for producer_id, entry in log.producers.items()}
-        return self._now
-
-    def _log(self, event: Event) -> PartitionLog:
-        return self._logs.setdefault((event.topic, event.partition), PartitionLog(rule=_stored))
-
-
-def _stored(entry: ProducerStateEntry | None, batch: Batch, end: int, version: KafkaVersion) -> Appended:
-    return Appended(end)
-
-
 def memory_key(send: Event) -> MemoryKey:
     return send.topic, send.partition, send.producer_id
 
 
-def ranges_of(memory: Memory, send: Event, *, of_its_epoch: bool = False) -> Ranges:
-    """What is remembered of a producer id; `of_its_epoch`: nothing where another epoch took its place."""
-    entry = memory.get(memory_key(send))
-    if entry is None or (of_its_epoch and entry.producer_epoch != send.producer_epoch):
-        return ()
-    return tuple((batch.first_sequence, batch.last_sequence) for batch in entry.batches)
+def shape_of(what: str, error: ErrorCode) -> str:
+    """Which mark a verdict gets: stored, kept, duplicate, refused, or fenced for two of the errors."""
+    return "fenced" if what == "refused" and error in _FENCES else what
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class EventInContext:
-    """The n-th event, from 0.
+    """The n-th event of a run, from 0.
 
     `sent` is the send of its attempt, `judged` the last verdict on that attempt before it. `before` and
-    `after` are what the broker remembers, `memory` what it remembers then of this producer id, `whose` the
-    name of that where a run has several, `others` the ids that it remembers on that partition as well.
-    `arrived` are the batches that come into the log with it, `copy` is 1 for the first time that this batch
-    is stored, 2 for the second, 0 where nothing is stored. `again`: its values are in that log already, from
-    an earlier batch: the application sent them again. `awaited`: the producer waits for answers. `drop`: a
-    lost message went with its connection.
+    `after` are what the broker remembers. `arrived` are the batches that come into the log with it, `copy` is
+    1 for the first time that this batch is stored, 2 for the second, 0 where nothing is stored. `again`: its
+    values are in that log already, from an earlier batch: the application sent them again. `drop`: a lost
+    message went with its connection.
     """
 
+    view: RunView
     index: int
     event: Event
     sent: EventInContext | None
     judged: EventInContext | None
     before: Memory
     after: Memory
-    memory: Ranges
-    whose: str
-    others: tuple[str, ...]
     arrived: tuple[Event, ...]
     copy: int
     again: bool
-    awaited: bool
     drop: EventInContext | None
+
+    @property
+    def step(self) -> int:
+        """The step at which it is told."""
+        return self.view.steps[self.index]
 
     @property
     def send(self) -> Event:
@@ -119,125 +80,132 @@ class EventInContext:
 
     @property
     def shape(self) -> str:
-        """Which mark a verdict gets: stored, kept, duplicate, refused, or fenced for two of the errors."""
         return shape_of(self.event.what, self.event.error)
+
+    @property
+    def log(self) -> TopicPartition | None:
+        """The log that it is about; where it names no topic the first with its number."""
+        wanted, view = (self.send.topic, self.send.partition), self.view
+        if wanted in view.history.logs:
+            return wanted
+        return next((key for key in view.partitions if key[1] == wanted[1] and not wanted[0]), None)
+
+    @property
+    def cell(self) -> LogCell | None:
+        """What lies at its offset in the end."""
+        return self.view.cells.get((self.log, self.event.offset))
+
+    @property
+    def aborted(self) -> bool:
+        return self.cell is not None and self.cell.txn == "aborted"
+
+    @property
+    def in_log(self) -> bool:
+        """Whether the batch lies in the final log: a wrong broker may say so of one that it never wrote."""
+        logs = self.view.history.logs
+        return not logs or any(cell.batch == self.send.batch for cell in logs.get(self.log or ("", 0), ()))
+
+    @property
+    def message(self) -> str:
+        """What arrives with it, or is lost: a request or an answer; a drop is one too."""
+        lost = "request" if self.event.what == "request" else "answer"
+        return {Kind.VERDICT: "request", Kind.ACK: "answer", Kind.DROP: "drop"}.get(self.event.kind, lost)
 
     @property
     def surprising(self) -> bool:
         """Whether something goes otherwise than planned."""
-        event = self.event
-        expected = {Kind.VERDICT: event.what == "stored" and self.copy <= 1, Kind.REPORT: event.what == "ok",
-                    Kind.TXN: event.what not in ("fenced", "refused", "timed out")}
-        return not expected.get(event.kind, event.kind not in _SURPRISES)
+        what = self.event.what
+        expected = {Kind.VERDICT: what == "stored" and self.copy <= 1, Kind.REPORT: what == "ok",
+                    Kind.TXN: what not in ("fenced", "refused", "timed out")}
+        return not expected.get(self.event.kind, self.event.kind not in _SURPRISES)
 
+    def is_marked(self, aspect: str, try_no: int = 0) -> bool:
+        """Whether something about its batch is to be tinted."""
+        return (aspect, self.event.batch, try_no) in self.view.marked
 
-def shape_of(what: str, error: ErrorCode) -> str:
-    return "fenced" if what == "refused" and error in _FENCES else what
+    def ranges(self, memory: Memory, *, of_its_epoch: bool = False) -> Ranges:
+        """What a memory has of its producer id; `of_its_epoch`: nothing where another epoch is there now."""
+        entry = memory.get(memory_key(self.send))
+        if entry is None or (of_its_epoch and entry.producer_epoch != self.send.producer_epoch):
+            return ()
+        return tuple((batch.first_sequence, batch.last_sequence) for batch in entry.batches)
+
+    @property
+    def whose(self) -> str:
+        """What to call the memory of its producer id where a run has several."""
+        key = memory_key(self.send)
+        return self.view.memory_names.get((*key, self.after.get(key, self.send).producer_epoch), "")
+
+    @property
+    def others(self) -> list[str]:
+        """Who else has batches in the memory of its partition."""
+        ids, (*where, own) = self.view.ids, memory_key(self.send)
+        return [ids[owner] for (*there, owner), entry in self.after.items()
+                if there == where and owner != own and entry.batches and owner in ids]
 
 
 class RunView:
-    """One run, called `name` beside another; what is in `marked` differs between the two."""
+    """One run, the n-th of a picture, called `name` beside another; what is in `marked` differs between them.
 
-    def __init__(self, history: History, name: str = "", marked: Marked = frozenset()) -> None:
-        self.history, self.name, self.marked = history, name, marked
+    `steps` are those at which its events are told, `clock` has their times where these only count: both are
+    set when two runs are told together.
+    """
+
+    def __init__(self, history: History, name: str = "", marked: Marked = frozenset(),
+                 number: int = 0) -> None:
+        self.history, self.name, self.marked, self.number = history, name, marked, number
         self.partitions = history.partitions
         self.timed = history.settings.world == "simulated"  # in milliseconds; elsewhere times only count
         self.by_hand = history.settings.by_hand
+        self.awaits_answers = history.settings.acks != "0"
         ids = dict.fromkeys(e.producer_id for e in history.events if e.producer_id >= 0)
         # An id that somebody made up keeps its number, the others are called as they turn up.
         self.ids = {one: f"P{one if self.by_hand else n}" for n, one in enumerate(ids, 1)}
+        self.cells = {(key, cell.offset): cell for key, cells in history.logs.items() for cell in cells}
+        lanes = dict.fromkeys(e.lane for e in history.events if e.lane.startswith("producer"))
+        self.producers = list(lanes) or ["producer"]
+        self.consumers = list(dict.fromkeys(e.lane for e in history.of(*CONSUMER)))
         self.events = list(self._in_context())
+        self.steps: Sequence[int] = range(len(self.events))
+        self.last = len(self.events) - 1 if self.events else None  # the step at which the end is known
+        self.clock: Sequence[int] = ()
 
     @cached_property
-    def producers(self) -> list[str]:
-        """Their lanes, in order of appearance."""
-        lanes = dict.fromkeys(e.lane for e in self.history.events if e.lane.startswith("producer"))
-        return list(lanes) or ["producer"]
-
-    @cached_property
-    def consumers(self) -> list[str]:
-        """Their lanes, if any reads."""
-        return list(dict.fromkeys(e.lane for e in self.history.events if e.kind in CONSUMER))
-
-    def is_marked(self, aspect: str, batch: int, try_no: int = 0) -> bool:
-        """Whether something about a batch is to be tinted."""
-        return (aspect, batch, try_no) in self.marked
-
-    def log_of(self, event: Event) -> TopicPartition | None:
-        """The log that an event is about; one that names no topic is about the first with its number."""
-        wanted = event.topic, event.partition
-        if wanted in self.history.logs:
-            return wanted
-        return self._by_number.get(event.partition) if not event.topic else None
-
-    def cell_at(self, event: Event, offset: int | None) -> LogCell | None:
-        return self._cells.get((self.log_of(event), offset))
-
-    def is_aborted(self, fact: EventInContext) -> bool:
-        cell = self.cell_at(fact.send, fact.event.offset)
-        return cell is not None and cell.txn == "aborted"
-
-    def in_log(self, fact: EventInContext) -> bool:
-        """Whether the batch lies in the final log: a wrong broker may say so of one that it never wrote."""
-        cells = self.history.logs.get(self.log_of(fact.send) or ("", 0), ())
-        return not self.history.logs or any(cell.batch == fact.send.batch for cell in cells)
-
-    @cached_property
-    def _by_number(self) -> dict[int, TopicPartition]:
-        return {key[1]: key for key in reversed(self.partitions)}
-
-    @cached_property
-    def _cells(self) -> dict[tuple[TopicPartition | None, int | None], LogCell]:
-        return {(key, cell.offset): cell for key, cells in self.history.logs.items() for cell in cells}
-
-    def _memory_names(self) -> dict[tuple[str, int, int, int], str]:
+    def memory_names(self) -> dict[tuple[str, int, int, int], str]:
         """What to call the memory of a partition, id and epoch: by what is not the same for all of them."""
         sent = [attempt.send for attempt in self.history.attempts if attempt.send.producer_id >= 0]
         owners = dict.fromkeys((*memory_key(send), send.producer_epoch) for send in sent)
-        several = [len({owner[part] for owner in owners}) > 1 for part in range(4)]
-        shown = several[0] or several[1], several[2], several[3]
-        return {(t, n, p, e): " ".join(compress((f"{t}-{n}", self.ids[p], f"epoch {e}"), shown))
-                for t, n, p, e in owners}
-
-    def _others(self, memory: Memory, send: Event) -> tuple[str, ...]:
-        """Who else has batches in the memory of a partition."""
-        return tuple(self.ids[owner[2]] for owner, entry in memory.items()
-                     if owner[:2] == (send.topic, send.partition) and owner[2] != send.producer_id
-                     and entry.batches and owner[2] in self.ids)
+        topics, numbers, *shown = [len(set(part)) > 1 for part in zip(*owners, strict=True)] or [False] * 4
+        return {(t, n, p, e): " ".join(compress((f"{t}-{n}", self.ids[p], f"epoch {e}"),
+                                                (topics or numbers, *shown))) for t, n, p, e in owners}
 
     def _in_context(self) -> Iterator[EventInContext]:
-        broker, names, awaited = BrokerMemory(), self._memory_names(), self.history.settings.acks != "0"
-        sent: dict[int, EventInContext] = {}
-        judged: dict[int, EventInContext] = {}
-        kept: dict[int, Event] = {}
+        logs: Logs = defaultdict(lambda: PartitionLog(rule=lambda entry, batch, end, version: Appended(end)))
+        sent, judged = dict[int, EventInContext](), dict[int, EventInContext]()
+        kept, first_with = dict[int, Event](), dict[tuple[object, ...], int]()
         copies: Counter[int] = Counter()
-        values: dict[tuple[object, ...], int] = {}
         after: Memory = {}
         drop: EventInContext | None = None
         for index, event in enumerate(self.history.events):
             own = sent.get(event.attempt)
             send, before = own.event if own else event, after
-            if event.kind == Kind.VERDICT and event.what == "kept":
-                kept[event.batch] = event
-            stored = event.kind == Kind.VERDICT and event.what == "stored"
+            what = event.what if event.kind == Kind.VERDICT else ""
+            if what == "kept":
+                kept[event.batch] = replace(event, what="stored")
             # What was kept aside is remembered once it is in the log, behind the one that it waited for.
-            behind = tuple(replace(kept[batch], what="stored") for batch in event.behind if batch in kept)
-            after = broker.see(event, send)
-            for one in behind:
-                after = broker.see(one, one)
-            arrived = (event, *behind) if stored else ()
+            behind = [kept[batch] for batch in event.behind if batch in kept]
+            for one, request in ((event, send), *zip(behind, behind, strict=True)):
+                after = remembered(logs, one, request, after)
+            arrived = (event, *behind) if what == "stored" else ()
             copies.update(one.batch for one in arrived)
             # One made by hand is only its numbers; a transaction may be a second try of an aborted one.
-            told_apart = self.by_hand or send.transactional or not (send.values and stored)
+            compared = arrived and send.values and not (self.by_hand or send.transactional)
             where = send.topic, send.partition, send.values
-            first = send.batch if told_apart else values.setdefault(where, send.batch)
-            entry = after.get(memory_key(send), send)
-            name = names.get((*memory_key(send), entry.producer_epoch), "")
+            again = bool(compared) and first_with.setdefault(where, send.batch) != send.batch
             # What goes with a connection is told right behind its drop.
             drop = drop if drop and event.kind == Kind.LOST and event.conn == drop.event.conn else None
-            fact = EventInContext(index, event, own, judged.get(event.attempt), before, after,
-                                  ranges_of(after, send), name, self._others(after, send), arrived,
-                                  copies[event.batch] * stored, first != send.batch, awaited, drop)
+            fact = EventInContext(self, index, event, own, judged.get(event.attempt), before, after, arrived,
+                                  copies[event.batch] if arrived else 0, again, drop)
             if event.kind == Kind.SEND:
                 sent.setdefault(event.attempt, fact)
             elif event.kind == Kind.VERDICT:
@@ -245,3 +213,28 @@ class RunView:
             elif event.kind == Kind.DROP:
                 drop = fact
             yield fact
+
+
+Logs = defaultdict[TopicPartition, PartitionLog]
+
+
+def remembered(logs: Logs, event: Event, send: Event, before: Memory) -> Memory:
+    """What the broker remembers after the next event, which belongs to the request `send`.
+
+    `logs` are `core`'s own, fed with the run's events. What was stored is appended again whatever the rule
+    would say, so it is right for a wrong broker too.
+    """
+    if event.kind == Kind.VERDICT and event.what == "stored" and send.producer_id >= 0:
+        logs[send.topic, send.partition].append(Batch(
+            max(1, send.record_count), send.producer_id, send.producer_epoch, send.base_sequence,
+            send.transactional))
+    elif event.kind == Kind.MARKER:
+        logs[event.topic, event.partition].append_marker(
+            event.producer_id, event.producer_epoch, commit=event.what == "commit")
+    elif event.kind == Kind.BROKER and event.what in BROKER_FAULTS:
+        for log in logs.values():
+            befall(log, BROKER_FAULTS[event.what])
+    else:
+        return before
+    return {(*key, producer_id): entry for key, log in logs.items()
+            for producer_id, entry in log.producers.items()}

@@ -10,17 +10,16 @@ read_committed consumer sees what lies before it (`LogManager`'s lastStableOffse
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from lesson_lib.core.producer_state import TopicPartition
 from lesson_lib.draw import canvas as style
 from lesson_lib.draw import marks, words
-from lesson_lib.draw.canvas import Canvas, Point, Rectangle, Text, line_height, overlap, text_width
+from lesson_lib.draw.canvas import Canvas, Point, Rectangle, Text, overlap, text_height, text_width
 from lesson_lib.draw.heading import wrap
 from lesson_lib.draw.marks import DROPS, MessageArrow, RowMark, Segment, draw_messages
-from lesson_lib.draw.run_view import NOTES, EventInContext, RunView
-from lesson_lib.draw.words import Telling
+from lesson_lib.draw.run_view import CONSUMER, NOTES, EventInContext, RunView
 from lesson_lib.history import Event, Kind
 
 HEAD, LANE_STEP, NARROWEST, WORDS = 24.0, 170.0, 80.0, 224.0
@@ -33,29 +32,33 @@ SHARES = {"request": (45, 35, 55, 25, 65, 20, 75, 15, 85), "answer": (55, 65, 45
 SIDES = {"request": ("right", "left"), "answer": ("left", "right")}
 
 
-def space_time_panels(views: Sequence[RunView], telling: Telling) -> list[SpaceTimePanel]:
+def space_time_panels(views: Sequence[RunView]) -> list[SpaceTimePanel]:
     """A panel for each run; their sentences begin at the same distance from the left."""
-    panels = [SpaceTimePanel(view, telling.steps(n)) for n, view in enumerate(views)]
+    panels = list(map(SpaceTimePanel, views))
     for panel in panels:
         panel.write_from(max(one.words_at for one in panels))
     return panels
 
 
 class SpaceTimePanel:
-    """One run: `xs` gives the lanes, `ys` the rows of the events, in pixels."""
+    """One run: `xs` gives the lanes of all who take part, with one for each partition's broker, `ys` the rows
+    of the events, in pixels.
+    """
 
-    def __init__(self, view: RunView, steps: Mapping[int, int]) -> None:
-        self.view, self.steps = view, steps
-        self.row_marks = {fact.index: list(self._marks_of(fact)) for fact in view.events}
-        self.lanes = _lanes(view)
-        told = [mark.left for row_marks in self.row_marks.values() for mark in row_marks
-                if mark.track == "application"]
-        first = max(52.0, style.MARGIN - 10 + max(told, default=0.0))
+    def __init__(self, view: RunView) -> None:
+        self.view = view
+        self.brokers = [f"broker {topic}-{number}" for topic, number in view.partitions] or ["broker"]
+        coordinates = any(event.lane == "coordinator" for event in view.history.events)
+        self.lanes = ["application", *view.producers, *["coordinator"] * coordinates, *self.brokers,
+                      *view.consumers]
+        self.row_marks = [list(self._marks_of(fact)) for fact in view.events]
+        told = max([0.0, *(mark.left for row_marks in self.row_marks for mark in row_marks)])
+        first = max(52.0, style.MARGIN - 10 + told)
         step = min(LANE_STEP, max(NARROWEST, 520 / len(self.lanes)))
         self.xs = {lane: first + NARROWEST + (n - 1) * step for n, lane in enumerate(self.lanes)}
         self.xs["application"] = first
         ends = [self.lane_of(fact) + mark.right for fact in view.events
-                for mark in self.row_marks[fact.index] if mark.right]
+                for mark in self.row_marks[fact.index]]
         left = max([*self.xs.values(), *ends]) + 24
         self.columns = {key: LogColumn(view, key) for key in view.partitions}
         for column in self.columns.values():
@@ -66,22 +69,15 @@ class SpaceTimePanel:
         """Where the sentences begin; they decide how high the rows are."""
         self.words_at, self.width = words_at, max(style.WIDTH, words_at + WORDS)
         room = 0.95 * (self.width - style.MARGIN - words_at)
-        self.texts = {fact.index: wrap(words.sentence(fact), room, style.SMALL, False)
-                      for fact in self.view.events}
-        self.ys: dict[int, float] = {}
-        y = HEAD
-        for fact in self.view.events:
-            half = self.half_row(fact)
-            self.ys[fact.index] = y + half
+        self.ys, self.texts, y = list[float](), list[str](), HEAD
+        for fact, row_marks in zip(self.view.events, self.row_marks, strict=True):
+            text = "\n".join(wrap(words.sentence(fact), room, style.SMALL, False))
+            cell = cell_height(fact) if fact.log else 0.0
+            half = max(13.0, max(text_height(text) + 2, cell, *(mark.high for mark in row_marks)) / 2 + 2)
+            self.texts.append(text)
+            self.ys.append(y + half)
             y += 2 * half
         self.height = y + 16
-
-    def half_row(self, fact: EventInContext) -> float:
-        """Half the height that an event needs."""
-        column = self.columns.get(self.view.log_of(fact.send))
-        words_high = len(self.texts[fact.index]) * line_height() + 2
-        cell = column.cell_height(fact) if column else 0.0
-        return max(13.0, max(words_high, cell, *(mark.high for mark in self.row_marks[fact.index])) / 2 + 2)
 
     def x(self, lane: str) -> float:
         """Pixels of a lane; a name that has none counts as the first producer."""
@@ -89,8 +85,7 @@ class SpaceTimePanel:
 
     def broker(self, event: Event) -> float:
         """Pixels of the lane of the partition that an event is about."""
-        name = f"broker {event.topic}-{event.partition}"
-        return self.xs.get(name) or self.xs[next(lane for lane in self.lanes if lane.startswith("broker"))]
+        return self.xs.get(f"broker {event.topic}-{event.partition}", self.xs[self.brokers[0]])
 
     def place(self, fact: EventInContext) -> Point:
         """Where an event is: in its own row, on its own lane or on its broker's."""
@@ -108,53 +103,43 @@ class SpaceTimePanel:
 
     def draw(self, canvas: Canvas) -> None:
         """Lanes, then events from top to bottom, then what stands beside the logs."""
-        bottom = self.height - 3
-        self._frame(canvas, bottom)
-        taken = draw_messages(canvas, list(filter(None, map(self._message, self.view.events))))
-        for fact in self.view.events:
-            canvas.event = self.steps[fact.index]
-            self._event(canvas, fact, taken)
-        for column in self.columns.values():
-            column.draw_transactions(canvas, self.ys, bottom, self.steps)
-        canvas.event = None
-
-    def _frame(self, canvas: Canvas, bottom: float) -> None:
-        several = len(self.columns) > 1
+        bottom, several = self.height - 3, len(self.columns) > 1
         for lane, x in self.xs.items():
             names = "\n".join(lane.split(" ", 1)) if several or not lane.startswith("broker") else "broker"
             canvas.text(x, 12, names, bold=True)
             if lane != "application":
                 canvas.line([(x, HEAD), (x, bottom)], colour=style.LANE, width=1.4, layer=1)
         for (topic, partition), column in self.columns.items():
-            column.draw_head(canvas, bottom, f"log {topic}-{partition}" if several else "log")
+            canvas.text(column.x, 12, f"log {topic}-{partition}" if several else "log", bold=True)
+            canvas.line([(column.x, HEAD), (column.x, bottom)], colour=style.BAND, width=3, layer=1)
+        taken = draw_messages(canvas, map(self._message, self.view.events))
+        for fact in self.view.events:
+            canvas.event = fact.step
+            self._event(canvas, fact, taken)
+        for column in self.columns.values():
+            column.draw_transactions(canvas, self.ys, bottom)
 
     def _event(self, canvas: Canvas, fact: EventInContext, taken: Sequence[Rectangle]) -> None:
-        x, y = self.place(fact)
-        event, aspect = fact.event, ASPECTS.get(fact.event.kind, "")
-        column = self.columns.get(self.view.log_of(fact.send))
-        if self.view.is_marked(aspect, event.batch, event.try_no if aspect == "fate" else 0):
+        (x, y), event, aspect = self.place(fact), fact.event, ASPECTS.get(fact.event.kind, "")
+        if fact.is_marked(aspect, event.try_no if aspect == "fate" else 0):
             left = self.words_at - 4
             canvas.box(left, y - 9, self.width - left - 10, 18, fill=style.TINT, edge=None, layer=0.5)
-        canvas.text(self.words_at, y, "\n".join(self.texts[fact.index]), align="left")
+        canvas.text(self.words_at, y, self.texts[fact.index], align="left")
         for mark in self.row_marks[fact.index]:
             if mark.draw:
-                mark.draw(canvas, x if mark.track != "application" else self.x("application"), y)
-        if column and fact.copy:
-            edge = x + marks.verdict_half(fact.shape, fact.label)
-            ends = [(edge, y), (column.x - column.half, y)]
-            canvas.line(ends, colour=style.STORED, width=1.0, dashes=style.DOTTED, layer=1.5)
-        if column:
+                mark.draw(canvas, x, y)
+        if column := self.columns.get(fact.log):
+            if fact.copy:
+                edge = x + marks.verdict_half(fact.shape, fact.label)
+                ends = [(edge, y), (column.x - column.half, y)]
+                canvas.line(ends, colour=style.STORED, width=1.0, dashes=style.DOTTED, layer=1.5)
             column.draw_cell(canvas, fact, y)
-        if event.kind in NOTES:
-            self._note(canvas, fact, taken)
-
-    def _note(self, canvas: Canvas, fact: EventInContext, taken: Sequence[Rectangle]) -> None:
-        """What happens to one lane alone, to the right of its bar or to its left, if there is room."""
-        said, (x, y) = words.note_words(fact, self.view).removeprefix("coordinator: "), self.place(fact)
-        aside = 14 + text_width(said, bold=True) / 2
-        free = [at for at in (x + aside, x - aside)
-                if not any(overlap(Text(at, y, said, bold=True).box, box) for box in taken)]
-        canvas.text(*[*free, x][:1], y, said if free else "", backed=True)
+        if event.kind in NOTES:  # to the right of its bar or to its left, if there is room
+            said = words.note_words(fact).removeprefix("coordinator: ")
+            aside = 14 + text_width(said, bold=True) / 2
+            free = [at for at in (x + aside, x - aside)
+                    if not any(overlap(Text(at, y, said, bold=True).box, box) for box in taken)]
+            canvas.text(*[*free, x][:1], y, said if free else "", backed=True)
 
     def _marks_of(self, fact: EventInContext) -> Iterator[RowMark]:
         event, kind = fact.event, fact.event.kind
@@ -165,29 +150,30 @@ class SpaceTimePanel:
             if said := words.memory_words(fact):
                 aside = 7 + marks.verdict_width(fact.shape, fact.label)
                 yield RowMark("", 0, aside + text_width(said),
-                            lambda canvas, x, y: marks.memory(canvas, x + aside, y, said),
-                            (said.count("\n") + 1) * line_height() + 4)
+                              lambda canvas, x, y: marks.memory(canvas, x + aside, y, said),
+                              text_height(said) + 4)
         elif kind == Kind.REPORT:
-            said = words.told_words(event.batch, event.what, words.offset_words(event)).replace("\n", " ")
-            yield RowMark("application", text_width(said), 0,
-                        lambda canvas, x, y: self._told(canvas, x, y, said, event))
-        elif kind in (Kind.READ, Kind.POLL, Kind.WORK, Kind.POSITION, Kind.CONSUMER):
+            told = words.told_words(event.batch, event.what, words.offset_words(event)).replace("\n", " ")
+            yield RowMark("", text_width(told), 0,
+                          lambda canvas, x, y: self._told(canvas, x, y, told, event.what))
+        elif kind in CONSUMER:
             yield RowMark("", 0, 0, lambda canvas, x, y: self._reading(canvas, x, y, event))
-        elif kind == Kind.MARKER:
-            yield RowMark("", 0, 0, lambda canvas, x, y: self._from_coordinator(canvas, x, y))
-        elif kind == Kind.TXN and event.lane == "coordinator":
-            yield RowMark("", 0, 0, lambda canvas, x, y: self._to_coordinator(canvas, x, y))
         elif kind == Kind.DROP:
-            yield RowMark("", 0, 0, high=2 * line_height() + 2)
+            yield RowMark("", 0, 0, high=text_height(DROPS) + 2)
+        elif kind == Kind.MARKER and "coordinator" in self.lanes:
+            yield RowMark("", 0, 0, self._from_coordinator)
+        elif kind == Kind.TXN and event.lane == "coordinator":
+            yield RowMark("", 0, 0, lambda canvas, x, y: marks.answer_line(
+                canvas, (self.x("producer"), y), (x - 5, y)))
         if kind in (*NOTES, Kind.BROKER):  # what happens to one lane alone: a bar across it
             fill = "white" if kind == Kind.TXN else style.EDGE
             yield RowMark("", 0, 0, lambda canvas, x, y: canvas.box(x - 10, y - 3.5, 20, 7, fill=fill))
 
-    def _told(self, canvas: Canvas, x: float, y: float, said: str, event: Event) -> None:
-        ends = [(x + 14, y), (self.x(event.lane) - 4, y)]
-        canvas.line(ends, colour=style.ACK, width=0.8, dashes=style.DOTTED, layer=1)
-        marks.belief(canvas, x + 22, y, event.what)
-        canvas.text(x + 10, y, said, align="right", backed=True)
+    def _told(self, canvas: Canvas, x: float, y: float, said: str, what: str) -> None:
+        at = self.xs["application"]
+        canvas.line([(at + 14, y), (x - 4, y)], colour=style.ACK, width=0.8, dashes=style.DOTTED, layer=1)
+        marks.belief(canvas, at + 22, y, what)
+        canvas.text(at + 10, y, said, align="right", backed=True)
 
     def _reading(self, canvas: Canvas, x: float, y: float, event: Event) -> None:
         if event.kind == Kind.READ:
@@ -196,49 +182,36 @@ class SpaceTimePanel:
         marks.reading(canvas, x, y, event.kind)
 
     def _from_coordinator(self, canvas: Canvas, x: float, y: float) -> None:
-        if "coordinator" in self.xs:
-            MessageArrow("answer", None, (self.xs["coordinator"], y), (x - 6, y), (x - 2, y)).draw(canvas)
-
-    def _to_coordinator(self, canvas: Canvas, x: float, y: float) -> None:
-        ends = [(self.x("producer"), y), (x - 5, y)]
-        canvas.line(ends, colour=style.ACK, width=1.5, dashes=style.DOTTED, layer=2.3)
+        marks.answer_line(canvas, (self.xs["coordinator"], y), (x - 6, y))
+        marks.arrow_head(canvas, (self.xs["coordinator"], y), (x - 2, y), "white")
 
     def _message(self, fact: EventInContext) -> MessageArrow | None:
         """What arrives with an event, or does not: the cross is as far to the right as the others let it."""
-        event, (x, y), origin, step = fact.event, self.place(fact), fact.sent or fact, self.steps[fact.index]
-        sent = self.x(origin.event.lane) + marks.send_width(origin.label), self.place(origin)[1]
-        judged = self.broker(fact.send) - 14, self.place(fact.judged or fact)[1]
-        if event.kind == Kind.VERDICT:
-            return MessageArrow("request", step, sent, (x - 14, y), (x - 14, y), fact.retry)
-        if event.kind == Kind.ACK:
-            code = str(event.error.value) if event.error else ""
-            first = min(at for lane, at in self.xs.items() if lane.startswith("broker"))
-            share = 1 - (first - x) / 2 / (judged[0] - x)  # between the producer and the first broker's lane
-            return MessageArrow("answer", step, judged, (x + 9, y), (x + 1, y), words=code, share=share)
-        if event.kind == Kind.DROP:
-            aside = x - 14 - text_width(DROPS) / 2, y
-            return MessageArrow("drop", step, *self._drop_line(fact), aside, words=DROPS)
-        if event.kind != Kind.LOST:
-            return None
-        what, start = ("request", sent) if event.what == "request" else ("answer", judged)
-        left, right = self.x(fact.send.lane), self.broker(fact.send)
-        if fact.drop:
-            return MessageArrow(what, step, start, retry=fact.retry, drop=self._drop_line(fact.drop))
-        crosses = [(left + (right - left) * share / 100, y) for share in SHARES[what]]
-        return MessageArrow(what, step, start, retry=fact.retry, crosses=crosses, sides=SIDES[what],
-                            edges=(left + 2, y - 20, right - 2, y + 20))
+        (x, y), origin, broker = self.place(fact), fact.sent or fact, self.broker(fact.send)
+        sent = self.x(origin.event.lane) + marks.send_width(origin.label), self.ys[origin.index]
+        judged = broker - 14, self.ys[(fact.judged or fact).index]
+        match fact.event.kind:
+            case Kind.VERDICT:
+                return MessageArrow(fact, sent, (x - 14, y), (x - 14, y))
+            case Kind.ACK:  # its error between the producer and the first broker's lane
+                share = 1 - (self.xs[self.brokers[0]] - x) / 2 / (judged[0] - x)
+                return MessageArrow(fact, judged, (x + 9, y), (x + 1, y), share)
+            case Kind.DROP:
+                return MessageArrow(fact, *self._drop_line(fact), (x - 14 - text_width(DROPS) / 2, y), 1)
+            case Kind.LOST:
+                what, left = fact.message, self.x(fact.send.lane)
+                return MessageArrow(
+                    fact, sent if what == "request" else judged,
+                    drop=self._drop_line(fact.drop) if fact.drop else None,
+                    crosses=[(left + (broker - left) * share / 100, y) for share in SHARES[what]],
+                    sides=SIDES[what], edges=(left + 2, y - 20, broker - 2, y + 20))
+            case _:
+                return None
 
     def _drop_line(self, drop: EventInContext) -> Segment:
         """Where a connection ends, from its producer to the last of the brokers."""
         x, y = self.place(drop)
-        return (x, y), (max(at for lane, at in self.xs.items() if lane.startswith("broker")), y)
-
-
-def _lanes(view: RunView) -> list[str]:
-    """Everyone who takes part, from the application to the consumers; a broker's lane for each partition."""
-    coordinates = any(event.lane == "coordinator" for event in view.history.events)
-    brokers = [f"broker {topic}-{number}" for topic, number in view.partitions] or ["broker"]
-    return ["application", *view.producers, *["coordinator"] * coordinates, *brokers, *view.consumers]
+        return (x, y), (self.xs[self.brokers[-1]], y)
 
 
 class Transaction(NamedTuple):
@@ -254,14 +227,21 @@ class Transaction(NamedTuple):
         return self.first.index <= fact.index < (self.last.index if self.last else NEVER)
 
 
+def cell_height(fact: EventInContext) -> float:
+    """Pixels of an event's cell in its log, 0 where it has none."""
+    if fact.copy:
+        return 20.0 + style.more_lines(words.cell_text(fact))
+    return 20.0 if fact.event.kind == Kind.MARKER else 0.0
+
+
 class LogColumn:
     """All at and around the cells of one partition. `x` is their middle, `half` their half width."""
 
     def __init__(self, view: RunView, key: TopicPartition) -> None:
-        self.x, self.view = 0.0, view
-        self.facts = [fact for fact in view.events if view.log_of(fact.send) == key and _in_log(fact)]
-        self.half = max([22.0] if not any(f.copy for f in self.facts) else
-                        [marks.cell_width(words.cell_text(fact)) / 2 for fact in self.facts if fact.copy])
+        self.x = 0.0
+        self.facts = [fact for fact in view.events if cell_height(fact) and fact.log == key]
+        widths = [marks.cell_width(words.cell_text(fact)) for fact in self.facts if fact.copy]
+        self.half = max(widths, default=44.0) / 2
         self.transactions = _transactions(self.facts)
 
     def stand(self, left: float) -> float:
@@ -271,43 +251,34 @@ class LogColumn:
         copies = [text_width(words.copy_words(fact), bold=True) + 6 for fact in self.facts]
         return self.x + self.half + max([0.0, *copies, LSO * bool(bars)]) + 6
 
-    def cell_height(self, fact: EventInContext) -> float:
-        """Pixels of an event's cell, 0 where it has none."""
-        more = words.cell_text(fact).count("\n") * line_height() if fact.copy else 0.0
-        return 20.0 + more if _in_log(fact) else 0.0
-
-    def draw_head(self, canvas: Canvas, bottom: float, name: str) -> None:
-        canvas.text(self.x, 12, name, bold=True)
-        canvas.line([(self.x, HEAD), (self.x, bottom)], colour=style.BAND, width=3, layer=1)
-
     def draw_cell(self, canvas: Canvas, fact: EventInContext, y: float) -> None:
         """The records of a stored batch; a control record is a cell of its own, narrower and grey."""
         if fact.copy:
-            marks.log_cell(canvas, self.x, y, self.half, self.cell_height(fact), words.cell_text(fact),
-                           bool(words.copy_words(fact)), aborted=self.view.is_aborted(fact))
+            marks.log_cell(canvas, self.x, y, self.half, cell_height(fact), words.cell_text(fact),
+                           bool(words.copy_words(fact)), aborted=fact.aborted)
             canvas.text(self.x + self.half + 6, y, words.copy_words(fact), bold=True, align="left")
-        elif _in_log(fact):
+        elif fact.event.kind == Kind.MARKER:
             canvas.box(self.x - 16, y - 9, 32, 18, fill=style.BAND, line=1.4)
             offset = "" if fact.event.offset is None else f"{fact.event.offset}: "
             canvas.text(self.x, y, f"{offset}{fact.event.what[:1].upper()}", bold=True)
 
-    def draw_transactions(self, canvas: Canvas, ys: Mapping[int, float], bottom: float,
-                          steps: Mapping[int, int]) -> None:
+    def draw_transactions(self, canvas: Canvas, ys: Sequence[float], bottom: float) -> None:
         """Open, committed or aborted, from first record to marker; the last stable offset where it moves."""
         for one in self.transactions:
             x, top, end = self.x - self.half - 8 - BAR * one.lane, ys[one.first.index] - 9, one.last
             low = ys[end.index] + 9 if end else bottom
-            canvas.event = steps[(end or one.first).index]
+            canvas.event = (end or one.first).step
             dashes = {"committed": (), "aborted": (1, 1)}.get(one.word, (4, 3))
             colour = {"committed": style.STORED}.get(one.word, style.EDGE)
             canvas.line([(x, top), (x, low)], width=4.0, colour=colour, dashes=dashes, layer=3)
             canvas.text(x - 11, (top + low) / 2, one.word, upright=True, backed=True)
-        before = None
+        before, right = None, self.x + self.half
         for fact in self.facts if self.transactions else ():
-            stable = self.stable_offset(fact)
+            stable, y = self.stable_offset(fact), ys[fact.index] + cell_height(fact) / 2 + 1.5
             if stable != before:
-                canvas.event = steps[fact.index]
-                self._stable_line(canvas, ys[fact.index] + self.cell_height(fact) / 2 + 1.5, stable)
+                canvas.event, look = fact.step, {"colour": style.FIRST_SEND}
+                canvas.line([(self.x - self.half, y), (right + 14, y)], width=2.2, layer=5, **look)
+                canvas.text(right + 17, y, f"LSO {stable}", align="left", bold=True, **look)
             before = stable
 
     def stable_offset(self, fact: EventInContext) -> int:
@@ -315,16 +286,6 @@ class LogColumn:
         opened = [one.first.event.offset or 0 for one in self.transactions if one.is_open_after(fact)]
         records = max(1, len(fact.send.values)) if fact.copy else 1
         return min(opened, default=(fact.event.offset or 0) + records)
-
-    def _stable_line(self, canvas: Canvas, y: float, stable: int) -> None:
-        right = self.x + self.half
-        canvas.line([(self.x - self.half, y), (right + 14, y)], colour=style.FIRST_SEND, width=2.2, layer=5)
-        canvas.text(right + 17, y, f"LSO {stable}", align="left", colour=style.FIRST_SEND, bold=True)
-
-
-def _in_log(fact: EventInContext) -> bool:
-    """Whether something of it lies in the log."""
-    return bool(fact.copy) or fact.event.kind == Kind.MARKER
 
 
 def _transactions(facts: Sequence[EventInContext]) -> list[Transaction]:

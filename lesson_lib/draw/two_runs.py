@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from difflib import SequenceMatcher
-from itertools import zip_longest
+from itertools import accumulate, zip_longest
 
 from lesson_lib.draw.run_view import Marked, RunView
 from lesson_lib.draw.words import COMPARED, ToldStep, verdict_in_words
@@ -36,29 +36,34 @@ class RunByBatch:
             self.cells[cell.batch].append(cell)
         for event in history.of(Kind.READ):
             self.reads[event.batch][event.lane] += 1
-
-    def values(self, batch: int) -> tuple[str, ...]:
-        return self.attempts[batch][0].send.values
+        self.values = {batch: those[0].send.values for batch, those in self.attempts.items()}
 
     def sent(self) -> dict[tuple[object, ...], int]:
         """The number of each batch by what makes it the same in another run."""
         times: Counter[tuple[object, ...]] = Counter()
         found = {}
         for number in sorted(self.attempts):
-            what = self.values(number), self.attempts[number][0].send.partition
+            what = self.values[number], self.attempts[number][0].send.partition
             found[*what, times[what]] = number
             times[what] += 1
         return found
 
     def aspects(self, batch: int | None) -> dict[str, str]:
-        """All that two runs are compared by; without offsets, as they shift with every copy before them."""
+        """All that two runs are compared by; without offsets, as they shift with every copy before them.
+
+        Of its readers is said how much they read where it was not each record once.
+        """
         if batch is None:
             return dict.fromkeys(ASPECTS, "")
         tries = "; ".join(words for words, *_ in self.tries(batch))
         undone, copies = ", aborted" * self._undone(batch), len({c.base_offset for c in self.cells[batch]})
-        readers = ", ".join(self._how_read(batch, *reader) for reader in sorted(self.reads[batch].items()))
+        readers, size = [], max(1, len(self.values[batch]))
+        for lane, records in sorted(self.reads[batch].items()):
+            times = f" ({records // size} times)" * (records > size)
+            part = f" ({records} {'record' if records == 1 else 'records'})"
+            readers.append(lane + (part if records % size else times))
         return {"fate": f"{tries}; {copies} in the log{undone}", "told": self.answers.get(batch, ""),
-                "read": readers}
+                "read": ", ".join(readers)}
 
     def tries(self, batch: int | None) -> list[tuple[str, int, bool]]:
         """What became of each try, how often it was stored (it may arrive twice), whether it was aborted."""
@@ -72,13 +77,6 @@ class RunByBatch:
 
     def _undone(self, batch: int) -> bool:
         return any(cell.txn == "aborted" for cell in self.cells[batch])
-
-    def _how_read(self, batch: int, lane: str, records: int) -> str:
-        """By which consumer, and how much where it was not each record once."""
-        times, rest = divmod(records, max(1, len(self.values(batch))))
-        if rest:
-            return f"{lane} ({records} {'record' if records == 1 else 'records'})"
-        return lane + f" ({times} times)" * (times > 1)
 
 
 def pairs_of(left: RunByBatch, right: RunByBatch) -> list[BatchPair]:
@@ -115,34 +113,39 @@ def side_by_side(left: History, right: History, names: Sequence[str]) -> str:
     """Both runs beside each other, a line a batch; lines that differ begin with a sign."""
     runs, rows = (RunByBatch(left), RunByBatch(right)), [("  batch", *names)]
     for pair in pairs_of(*runs):
-        one, other = (_in_a_line(run.aspects(batch)) for run, batch in zip(runs, pair, strict=True))
-        values = next(" ".join(run.values(n)) for run, n in zip(runs, pair, strict=True) if n is not None)
+        lines = []
+        for run, batch in zip(runs, pair, strict=True):
+            says = run.aspects(batch)
+            read = f"; read by {says['read']}" if says["read"] else ""
+            line = f"{says['fate']}; told {says['told'] or 'nothing'}{read}"
+            lines.append("not sent" if batch is None else line)
+        values = next(" ".join(run.values[n]) for run, n in zip(runs, pair, strict=True) if n is not None)
         numbers = [str(n) if n is not None else "–" for n in (pair if pair[0] != pair[1] else pair[:1])]
         name = " | ".join(numbers) + f" ({values})" * bool(values)
-        rows.append((f"{'≠' if one != other else ' '} {name}", one, other))
+        rows.append((f"{'≠' if lines[0] != lines[1] else ' '} {name}", *lines))
     return "\n".join(aligned(rows))
 
 
-def _in_a_line(says: dict[str, str]) -> str:
-    read = f"; read by {says['read']}" if says["read"] else ""
-    return f"{says['fate']}; told {says['told'] or 'nothing'}{read}" if says["fate"] else "not sent"
-
-
 def told_together(left: RunView, right: RunView) -> list[ToldStep]:
-    """The order in which two runs are told: what both do is one step.
+    """The order in which two runs are told: what both do is one step. From then on both views know it.
 
     Where both have a clock only events of the same time are the same; else the two lists are laid beside each
-    other as a text comparison does it.
+    other as a text comparison does it, and times only count the steps.
     """
     timed, found = left.timed and right.timed, list[ToldStep]()
     keys = [[_key(fact.event, timed) for fact in view.events] for view in (left, right)]
     for tag, a, b, c, d in SequenceMatcher(None, *keys, autojunk=False).get_opcodes():
-        ours, theirs = ([(0, fact) for fact in left.events[a:b]], [(1, fact) for fact in right.events[c:d]])
+        ours, theirs = left.events[a:b], right.events[c:d]
         if tag == "equal":
             found += zip(ours, theirs, strict=True)
         else:
-            order = [*ours, *theirs]
-            found += [(one,) for one in sorted(order, key=lambda one: one[1].event.t if timed else 0)]
+            in_order = sorted([*ours, *theirs], key=lambda fact: fact.event.t if timed else 0)
+            found += [(fact,) for fact in in_order]
+    times = _counted(found)
+    for view in (left, right):
+        own = [n for n, step in enumerate(found) if any(fact.view is view for fact in step)]
+        view.steps, view.last = own, len(found) - 1 if own else None
+        view.clock = [] if timed else [times[n] for n in own]
     return found
 
 
@@ -152,13 +155,8 @@ def _key(event: Event, timed: bool) -> tuple[object, ...]:
     return event.kind, what, event.batch, try_no, event.t if timed else 0
 
 
-def counted_times(steps: Sequence[ToldStep]) -> dict[tuple[int, int], int]:
-    """(run, event) -> a time that only counts steps; a report shares that of the answer before it."""
-    found: dict[tuple[int, int], int] = {}
-    time, before = 0, None
-    for step in steps:
-        kind = step[0][1].event.kind
-        time += not (kind == Kind.REPORT and before == Kind.ACK)
-        found.update({(run, fact.index): time for run, fact in step})
-        before = kind
-    return found
+def _counted(steps: Sequence[ToldStep]) -> list[int]:
+    """A time for each step that only counts them; a report shares that of the answer before it."""
+    kinds = [None, *(step[0].event.kind for step in steps)]
+    return list(accumulate(not (kind == Kind.REPORT and before == Kind.ACK)
+                           for before, kind in zip(kinds, kinds[1:], strict=False)))

@@ -8,8 +8,7 @@ every change with the step at which it comes, so the script that plays it works 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from lesson_lib.core.error_codes import ErrorCode
@@ -82,9 +81,9 @@ def send_words(send: Event) -> str:
     return f"R{send.attempt}{again}{number}"
 
 
-def note_words(fact: EventInContext, view: RunView) -> str:
+def note_words(fact: EventInContext) -> str:
     """Above a producer's lane: the id that it got, what became of it or of its transaction."""
-    event, who = fact.event, view.ids.get(fact.event.producer_id, "")
+    event, who = fact.event, fact.view.ids.get(fact.event.producer_id, "")
     if event.kind in (Kind.INIT, Kind.EPOCH):
         has_epoch = event.producer_epoch >= 0
         return f"{who} epoch {event.producer_epoch}".strip() if has_epoch else event.what or "asks for an id"
@@ -105,10 +104,12 @@ def memory_words(fact: EventInContext) -> str:
     """
     if fact.event.memory:
         return fact.event.memory
-    words = [range_words(*one) for one in fact.memory]
+    words = [range_words(*one) for one in fact.ranges(fact.after)]
+    if not words:
+        return ""
     ranges = ("\n" if any(".." in word for word in words) or len("".join(words)) > 10 else " ").join(words)
-    beside = f"\n{' '.join(fact.others)} as before" if fact.others and ranges else ""
-    return (f"{fact.whose}\n{ranges}" if fact.whose and ranges else ranges) + beside
+    others = " ".join(fact.others)
+    return "\n".join(filter(None, (fact.whose, ranges, f"{others} as before" if others else "")))
 
 
 def cell_text(fact: EventInContext) -> str:
@@ -132,27 +133,23 @@ def copy_words(fact: EventInContext) -> str:
     return {2: "second copy", 3: "third copy"}.get(fact.copy, f"{fact.copy}th copy")
 
 
-def below_cell(fact: EventInContext, view: RunView) -> str:
+def below_cell(fact: EventInContext) -> str:
     """Under a log cell: that it is a copy, or what became of its transaction."""
-    if fact.event.what == "kept" or not view.in_log(fact):
+    if fact.event.what == "kept" or not fact.in_log:
         return "not in the log"
     if fact.copy > 1 or not fact.send.transactional:
         return copy_words(fact)
-    cell = view.cell_at(fact.send, fact.event.offset)
-    return cell.txn if cell else ""
+    return fact.cell.txn if fact.cell else ""
 
 
-def reading_words(event: Event, view: RunView) -> str:
+def reading_words(fact: EventInContext) -> str:
     """Under a consumer's mark."""
-    if event.kind == Kind.CONSUMER:
-        return event.what
-    if event.kind in _READERS:
-        return _READERS[event.kind].format(event.offset)
-    cell = view.cell_at(event, event.offset)
-    return f"{event.offset}: {cell.value}" if cell and cell.value else f"{event.offset}"
+    value = f": {fact.cell.value}" if fact.cell and fact.cell.value else ""
+    forms = {Kind.CONSUMER: fact.event.what, Kind.POSITION: "commits {}", Kind.POLL: "receives nothing",
+             Kind.WORK: "works"}
+    return forms.get(fact.event.kind, "{}{}").format(fact.event.offset, value)
 
 
-_READERS = {Kind.POSITION: "commits {}", Kind.POLL: "receives nothing", Kind.WORK: "works"}
 _DONE = {"killed": "is killed", "started": "starts", "closed": "is closed", "stuck": "is stuck",
          "crashed": "crashes"}
 _TXN = {"begin": "begins a transaction", "add partition": "makes a partition part of the transaction",
@@ -166,167 +163,119 @@ _TXN = {"begin": "begins a transaction", "add partition": "makes a partition par
         "failed": "cannot commit the transaction any more",
         "unknown": "gives the transaction up and cannot know what became of it",
         "fenced": "is fenced: another producer has its transactional id"}
+_SENTENCES = {
+    Kind.SEND: "{who} sends {batch}{sent}{again}{sequence}.",
+    Kind.ACK: "The answer for {batch} arrives: {answer}.",
+    Kind.TIMEOUT: "{who} stops waiting for the answer for {batch}.",
+    Kind.INIT: "{who} gets a producer id, with epoch {epoch}.", Kind.EPOCH: "{who} {raised}.",
+    Kind.PRODUCER: "{who} {done}.", Kind.CONSUMER: "{who} {done}.", Kind.BROKER: "The broker {what}.",
+    Kind.TXN: "{who} {txn}.",
+    Kind.MARKER: "{article} {what} marker is written to the log at offset {offset}.",
+    Kind.READ: "{who} reads offset {offset}{read}.",
+    Kind.POLL: "{who} asks for records and receives nothing.",
+    Kind.WORK: "{who}'s application works on {record}.",
+    Kind.POSITION: "{who} commits {offset} as the next offset to read."}
+_NOTE_IS_SAID = (Kind.SEND, Kind.LOST, Kind.VERDICT, Kind.ACK, Kind.REPORT, Kind.TXN, Kind.MARKER, Kind.READ)
 
 
 def sentence(fact: EventInContext) -> str:
     """What happened, in a sentence that needs no picture."""
     event = fact.event
     batch = f"batch {event.batch}" if event.batch >= 0 else "the batch"
-    said = _sentence(fact, subject(event.lane), batch)
+    said = _sentence(fact, batch)
     if event.kind == Kind.VERDICT and fact.judged:
         said = f"The same request with {batch} arrives again. {said}"
-    noted = event.note and event.kind not in (Kind.TXN, *_NOTE_IS_SAID)
+    noted = event.note and event.kind not in _NOTE_IS_SAID
     return f"{said.removesuffix('.')} ({event.note})." if noted else said
 
 
-_NOTE_IS_SAID = (Kind.SEND, Kind.LOST, Kind.VERDICT, Kind.ACK, Kind.REPORT, Kind.MARKER, Kind.READ)
-
-
-def _sentence(fact: EventInContext, who: str, batch: str) -> str:
-    event, values = fact.event, " ".join(fact.event.values)
+def _sentence(fact: EventInContext, batch: str) -> str:
+    event = fact.event
     match event.kind:
-        case Kind.SEND:
-            return f"{who} sends {batch}{_what_is_sent(event)}."
         case Kind.LOST if event.what == "request":
             return f"The request with {batch} is lost: it never reaches the broker."
         case Kind.LOST:
             return f"The answer for {batch} is lost: the broker has decided, the producer cannot know."
-        case Kind.DROP:
-            if not fact.awaited:
-                return "The connection drops. No answer was expected, so nobody notices."
+        case Kind.DROP if fact.view.awaits_answers:
             return "The connection drops. Nobody can tell what became of the requests without an answer."
+        case Kind.DROP:
+            return "The connection drops. No answer was expected, so nobody notices."
         case Kind.VERDICT:
             kept = ", ".join(map(str, event.behind))
             return verdict_in_words(SENTENCE, event.what, event.error, batch=batch, offset=event.offset,
                                     behind=f", and behind it what it had kept: {kept}" if kept else "",
                                     copy=f": a {copy_words(fact)}" if fact.copy > 1 else "",
                                     why=event.error.words if event.error else "")
-        case Kind.ACK:
-            said = f"error {event.error.words}" if event.error else f"offset {event.offset}"
-            return f"The answer for {batch} arrives: {said}."
-        case Kind.TIMEOUT:
-            return f"{who} stops waiting for the answer for {batch}."
+        case Kind.REPORT if event.what != "unknown":
+            offset = f", {offset_words(event)}" if offset_words(event) else ""
+            detail = f" ({event.note})" if event.note else ""
+            return f"The application is told: {batch} {event.what}{offset}{detail}."
         case Kind.REPORT:
-            if event.what != "unknown":
-                offset = f", {offset_words(event)}" if offset_words(event) else ""
-                detail = f" ({event.note})" if event.note else ""
-                return f"The application is told: {batch} {event.what}{offset}{detail}."
             gets = f"gets {event.note}: it " if event.note and " " not in event.note else ""
             return f"The application {gets}cannot know whether {batch} is in the log."
-        case Kind.INIT:
-            return f"{who} gets a producer id, with epoch {event.producer_epoch}."
-        case Kind.EPOCH:
-            return f"{who} {event.what or f'goes on with epoch {event.producer_epoch}'}."
-        case Kind.PRODUCER | Kind.CONSUMER:
-            return f"{who} {_DONE.get(event.what, event.what)}."
-        case Kind.BROKER:
-            return f"The broker {event.what}."
-        case Kind.TXN:
-            return f"{who} {_TXN.get(event.what, event.what)}."
-        case Kind.MARKER:
-            article = "An" if event.what == "abort" else "A"
-            return f"{article} {event.what} marker is written to the log at offset {event.offset}."
-        case Kind.READ:
-            return f"{who} reads offset {event.offset}{f' ({values})' if values else ''}."
-        case Kind.POLL:
-            return f"{who} asks for records and receives nothing."
-        case Kind.WORK:
-            return f"{who}'s application works on {values or 'the record'}."
-        case _:
-            return f"{who} commits {event.offset} as the next offset to read."
-
-
-def _what_is_sent(send: Event) -> str:
-    values = f" ({' '.join(send.values[:4])}{' …' if send.values[4:] else ''})" if send.values else ""
-    again = f" again, try {send.try_no}" if send.try_no > 1 else ""
-    number = f", sequence {range_words(*range_of(send))}" if send.base_sequence >= 0 else ""
-    return f"{values}{again}{number}"
+    values, first = " ".join(event.values), " ".join(event.values[:4]) + " …" * bool(event.values[4:])
+    return _SENTENCES[event.kind].format(
+        who=subject(event.lane), batch=batch, sent=f" ({first})" if event.values else "",
+        read=f" ({values})" if values else "",
+        again=f" again, try {event.try_no}" if event.try_no > 1 else "",
+        sequence=f", sequence {range_words(*range_of(event))}" if event.base_sequence >= 0 else "",
+        answer=f"error {event.error.words}" if event.error else f"offset {event.offset}",
+        epoch=event.producer_epoch, raised=event.what or f"goes on with epoch {event.producer_epoch}",
+        done=_DONE.get(event.what, event.what), what=event.what, txn=_TXN.get(event.what, event.what),
+        article="An" if event.what == "abort" else "A", offset=event.offset, record=values or "the record")
 
 
 BoxChange = tuple[int, str, str]  # step; name of the entry; its words from then on
+ToldStep = tuple[EventInContext, ...]  # an event, or one of each run where both do the same
 WAITING = "no news yet"
-ToldStep = tuple[tuple[int, EventInContext], ...]  # (number of the run, its event)
 
 
-@dataclass(frozen=True)
-class Telling:
-    """The order in which a picture is told: at each step an event, or one of each run where both do the same.
+def caption(step: ToldStep) -> str:
+    """What is told at a step; after the run's name where there are two, once where both say the same."""
+    texts = [sentence(fact) for fact in step]
+    if len(texts) > 1 and texts[0] == texts[1]:
+        return f"Both: {texts[0]}"
+    names = [fact.view.name for fact in step]
+    return "  ".join(f"{name}: {text}" if name else text for name, text in zip(names, texts, strict=True))
 
-    `names` are those of the runs. `times` is a time for each (run, event) that only counts, where clocks
-    differ.
+
+def boxes(view: RunView) -> dict[str, Any]:
+    """The `name` of a run, the changes that the application `believes` and those that the log `holds`.
+
+    Of batches made by hand the application believes nothing.
     """
-
-    order: Sequence[ToldStep]
-    names: Sequence[str]
-    times: Mapping[tuple[int, int], int] = field(default_factory=dict)
-
-    @property
-    def last(self) -> int | None:
-        """The last step, at which all is known that is known only at the end."""
-        return len(self.order) - 1 if self.order else None
-
-    def steps(self, run: int) -> dict[int, int]:
-        return {fact.index: n for n, step in enumerate(self.order) for number, fact in step if number == run}
-
-    def clock(self, run: int) -> dict[int, int]:
-        """The time of each event of a run; empty where the event's own is meant."""
-        return {index: time for (number, index), time in self.times.items() if number == run}
-
-    def captions(self) -> tuple[str, ...]:
-        """A sentence a step; after the run's name where there are two, once where both say the same."""
-        found = []
-        for step in self.order:
-            texts = [sentence(fact) for _, fact in step]
-            named = [f"{self.names[run]}: " * bool(self.names[run]) for run, _ in step]
-            each = "  ".join(map("".join, zip(named, texts, strict=True)))
-            found.append(f"Both: {texts[0]}" if len(texts) > 1 and texts[0] == texts[1] else each)
-        return tuple(found)
-
-    def surprises(self) -> tuple[int, ...]:
-        return tuple(n for n, step in enumerate(self.order) if any(fact.surprising for _, fact in step))
+    return {"name": view.name, "believes": [] if view.by_hand else list(_believed(view)),
+            "holds": list(_held(view))}
 
 
-def boxes(views: Sequence[RunView], telling: Telling) -> list[dict[str, Any]]:
-    """For each run its `name`, the changes that the application `believes` and those that the log `holds`."""
-    return [{"name": view.name, "believes": list(_believed(view, telling.steps(number))),
-             "holds": list(_held(view, telling.steps(number)))} for number, view in enumerate(views)]
+def _believed(view: RunView) -> Iterator[BoxChange]:
+    """What was sent, and what the application was told of it.
 
-
-def _believed(view: RunView, steps: dict[int, int]) -> Iterator[BoxChange]:
-    """What was sent, and what the application was told of it; nothing where batches are made by hand."""
-    names = _names(view)
-    for fact in [] if view.by_hand else view.events:
-        event, step = fact.event, steps[fact.index]
-        if event.kind == Kind.SEND and event.try_no == 1 and fact.awaited:
-            yield step, names[event.batch], WAITING
-        elif event.kind == Kind.REPORT:
-            said = ", ".join(filter(None, (event.what, offset_words(event))))
-            yield step, names.get(event.batch, "the send"), said
-
-
-def _names(view: RunView) -> dict[int, str]:
-    """Batches by their values; one with the values of an earlier one is called so again."""
-    found, seen = dict[int, str](), Counter[str]()
+    Batches are called by their values; one with the values of an earlier one is called so again.
+    """
+    names, seen = dict[int, str](), Counter[str]()
     for event in view.history.of(Kind.SEND, Kind.REPORT):
-        if event.batch >= 0 and event.batch not in found:
+        if event.batch >= 0 and event.batch not in names:
             values = " ".join(event.values) or f"batch {event.batch}"
             seen[values] += 1
-            found[event.batch] = f"{values} ({seen[values]})" if seen[values] > 1 else values
-    return found
+            names[event.batch] = f"{values} ({seen[values]})" if seen[values] > 1 else values
+    for fact in view.events:
+        event = fact.event
+        if event.kind == Kind.SEND and event.try_no == 1 and view.awaits_answers:
+            yield fact.step, names[event.batch], WAITING
+        elif event.kind == Kind.REPORT:
+            said = ", ".join(filter(None, (event.what, offset_words(event))))
+            yield fact.step, names.get(event.batch, "the send"), said
 
 
-def _held(view: RunView, steps: dict[int, int]) -> Iterator[BoxChange]:
+def _held(view: RunView) -> Iterator[BoxChange]:
     """Each record and marker with its offset, as it comes into its log."""
     for fact in view.events:
-        log, first = view.log_of(fact.send), fact.event.offset or 0
+        event, log = fact.event, fact.log
         where = f"{log[0]}-{log[1]} " if log and len(view.partitions) > 1 else ""
-        for offset, words in enumerate(_arriving(fact), first):
-            yield steps[fact.index], f"{where}{offset}", words
-
-
-def _arriving(fact: EventInContext) -> Iterator[str]:
-    if fact.event.kind == Kind.MARKER:
-        yield f"{fact.event.what} marker"
-    for batch in fact.arrived:
-        again = f" ({copy_words(fact)})" if copy_words(fact) and batch is fact.event else ""
-        yield from (value + again for value in batch.values or ("a record",))
+        again = f" ({copy_words(fact)})" * bool(copy_words(fact))
+        arriving = [value + again * (batch is event) for batch in fact.arrived
+                    for value in batch.values or ("a record",)]
+        arriving += [f"{event.what} marker"] * (event.kind == Kind.MARKER)
+        for offset, words in enumerate(arriving, event.offset or 0):
+            yield fact.step, f"{where}{offset}", words

@@ -7,9 +7,11 @@ may be the second try of batch 1. Fields that do not apply keep their default.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.producer_state import increment_sequence
@@ -142,8 +144,7 @@ class Attempt:
     @property
     def verdict_words(self) -> str:
         """What the broker did with it, in words, each time that it arrived; empty when it never did."""
-        later = [_verdict_words(e.what, e.error, e.offset, e.behind) for e in self._verdicts[1:]]
-        return ", then ".join([_verdict_words(self.verdict, self.error, self.offset, self.behind), *later])
+        return ", then ".join(map(_verdict_words, self._verdicts))
 
     @property
     def arrivals(self) -> int:
@@ -155,34 +156,30 @@ class Attempt:
         return [event for event in self.events if event.kind == Kind.VERDICT]
 
 
-def _verdict_words(what: str, error: ErrorCode, offset: int | None, behind: tuple[int, ...]) -> str:
-    if what == "refused":
-        return f"refused: {error.words}"
-    taken = "taken for a duplicate" if offset == NOWHERE else f"duplicate of offset {offset}"
-    more = f", behind it the kept {', '.join(map(str, behind))}" if behind else ""
-    return {"stored": f"stored at offset {offset}{more}", "kept": "kept, told ok, not in the log",
-            "dropped": "dropped by your rule", "duplicate": taken}.get(what, "")
+def _verdict_words(verdict: Event) -> str:
+    known = "taken for a duplicate" if verdict.offset == NOWHERE else f"duplicate of offset {verdict.offset}"
+    more = f", behind it the kept {', '.join(map(str, verdict.behind))}" if verdict.behind else ""
+    return {"stored": f"stored at offset {verdict.offset}{more}", "kept": "kept, told ok, not in the log",
+            "dropped": "dropped by your rule", "duplicate": known,
+            "refused": f"refused: {verdict.error.words}"}.get(verdict.what, "")
 
 
 def attempts_of(events: Iterable[Event]) -> list[Attempt]:
     """Every produce request among the events, in the order in which they were sent."""
-    grouped: dict[int, list[Event]] = {}
+    grouped: dict[int, list[Event]] = defaultdict(list)
     for event in events:
         if event.attempt:
-            grouped.setdefault(event.attempt, []).append(event)
-    return [_attempt(number, tuple(those)) for number, those in sorted(grouped.items())]
+            grouped[event.attempt].append(event)
+    return [_attempt(number, those) for number, those in sorted(grouped.items())]
 
 
-def _attempt(number: int, events: tuple[Event, ...]) -> Attempt:
-    first: dict[Kind, Event] = {}
-    for event in events:
-        first.setdefault(event.kind, event)
-    send, lost = first.get(Kind.SEND, events[0]), first[Kind.LOST].what if Kind.LOST in first else ""
-    verdict, ack = first.get(Kind.VERDICT), first.get(Kind.ACK)
-    decided = (verdict.what, verdict.error, verdict.offset, verdict.behind) if verdict else (
-        "", ErrorCode.NONE, None, ())
-    heard = (ack.error, ack.offset) if ack else (None, None)
-    return Attempt(number, send, lost, *decided, *heard, events)
+def _attempt(number: int, events: Sequence[Event]) -> Attempt:
+    first = {event.kind: event for event in reversed(events)}
+    none = Event(0, Kind.LOST)
+    verdict, ack = first.get(Kind.VERDICT, none), first.get(Kind.ACK)
+    return Attempt(number, first.get(Kind.SEND, events[0]), first.get(Kind.LOST, none).what,
+                   verdict.what, verdict.error, verdict.offset, verdict.behind,
+                   ack.error if ack else None, ack.offset if ack else None, tuple(events))
 
 
 def outcome_of(error: ErrorCode | None) -> str:
@@ -193,6 +190,9 @@ def outcome_of(error: ErrorCode | None) -> str:
     """
     maybe = (ErrorCode.REQUEST_TIMED_OUT, ErrorCode.NOT_ENOUGH_REPLICAS_AFTER_APPEND)
     return "unknown" if error is None or error in maybe else "failed"
+
+
+Logs = Mapping[tuple[str, int], Sequence[LogCell]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,24 +223,14 @@ class Anomaly:
         return f"{self.name}: {self.sentence}"
 
 
-def find_anomalies(events: Sequence[Event], logs: Mapping[tuple[str, int], Sequence[LogCell]],
-                   told: Mapping[int, str]) -> list[Anomaly]:
+def find_anomalies(events: Sequence[Event], logs: Logs, told: Mapping[int, str]) -> list[Anomaly]:
     """Every anomaly of a finished run, in the order of the table."""
     split = split_later(events)
-    sent = {batch: first for batch, first in _batches_sent(events).items() if batch not in split}
+    sent = {e.batch: e for e in reversed(events) if e.kind == Kind.SEND and e.batch not in split}
     stored = {cell.batch for cells in logs.values() for cell in cells if cell.kind == "data"}
-    found = [a for cells in logs.values() for a in (*_copies(cells), *_reordered(cells, sent))]
-    return [*found, *_lost_writes(stored, told, sent), *_failed_and_stored(stored, told),
-            *_aborted_reads(events, logs), *_holes(stored, sent), *_polls(events), *_skips(events, logs)]
-
-
-def _batches_sent(events: Iterable[Event]) -> dict[int, Event]:
-    """The first send of each batch."""
-    sent: dict[int, Event] = {}
-    for event in events:
-        if event.kind == Kind.SEND:
-            sent.setdefault(event.batch, event)
-    return sent
+    return [*(found for cells in logs.values() for found in _of_one_log(cells, sent)),
+            *_told_wrongly(told, sent, stored), *_aborted_reads(events, logs), *_holes(sent, stored),
+            *_read_again(events), *_skipped(events, logs)]
 
 
 def split_later(events: Iterable[Event]) -> set[int]:
@@ -267,48 +257,43 @@ def _begins_as(small: Event, large: Event) -> bool:
     return same and begins and small.record_count < large.record_count
 
 
-def _places(cells: Iterable[LogCell]) -> list[tuple[int, int]]:
-    """(batch, offset of its first record) for each time that a batch is in the log, in order."""
-    return list(dict.fromkeys((c.batch, c.base_offset) for c in cells if c.kind == "data" and c.batch >= 0))
+def _of_one_log(cells: Iterable[LogCell], sent: Mapping[int, Event]) -> Iterator[Anomaly]:
+    """Copies, and then what changed places."""
+    places = dict.fromkeys((c.batch, c.base_offset) for c in cells if c.kind == "data" and c.batch >= 0)
+    offsets: dict[int, list[str]] = defaultdict(list)
+    for batch, offset in places:
+        offsets[batch].append(str(offset))
+    for batch, where in offsets.items():
+        if len(where) > 1:
+            said = f"batch {batch} is in the log {times(len(where))}, at offsets {', '.join(where)}."
+            yield Anomaly("copy", (batch,), said)
+    for late, early in pairwise(batch for batch, _ in places if batch in sent):
+        if early < late and sent[early].lane == sent[late].lane:
+            yield Anomaly("reordered", (late, early), f"batch {early} comes after batch {late} in the log.")
 
 
-def _copies(cells: Sequence[LogCell]) -> list[Anomaly]:
-    offsets: dict[int, list[str]] = {}
-    for batch, offset in _places(cells):
-        offsets.setdefault(batch, []).append(str(offset))
-    return [Anomaly("copy", (batch,),
-                    f"batch {batch} is in the log {times(len(where))}, at offsets {', '.join(where)}.")
-            for batch, where in offsets.items() if len(where) > 1]
+def _told_wrongly(told: Mapping[int, str], sent: Container[int], stored: Container[int]) -> Iterator[Anomaly]:
+    for batch, answer in told.items():
+        if answer == "ok" and batch in sent and batch not in stored:
+            said = f"the application was told ok for batch {batch}, and it is not in the log."
+            yield Anomaly("lost write", (batch,), said)
+    for batch, answer in told.items():
+        if answer == "failed" and batch in stored:
+            said = f"batch {batch} was reported failed, and it is in the log."
+            yield Anomaly("aborted read", (batch,), said)
 
 
-def _reordered(cells: Sequence[LogCell], sent: Mapping[int, Event]) -> list[Anomaly]:
-    order = [batch for batch, _ in _places(cells) if batch in sent]
-    pairs = [(a, b) for a, b in zip(order, order[1:], strict=False) if b < a and sent[a].lane == sent[b].lane]
-    return [Anomaly("reordered", (late, early), f"batch {early} comes after batch {late} in the log.")
-            for late, early in pairs]
-
-
-def _lost_writes(stored: Container[int], told: Mapping[int, str], sent: Mapping[int, Event]) -> list[Anomaly]:
-    return [Anomaly("lost write", (batch,),
-                    f"the application was told ok for batch {batch}, and it is not in the log.")
-            for batch, answer in told.items() if answer == "ok" and batch in sent and batch not in stored]
-
-
-def _failed_and_stored(stored: Container[int], told: Mapping[int, str]) -> list[Anomaly]:
-    return [Anomaly("aborted read", (batch,), f"batch {batch} was reported failed, and it is in the log.")
-            for batch, answer in told.items() if answer == "failed" and batch in stored]
-
-
-def _aborted_reads(events: Iterable[Event],
-                   logs: Mapping[tuple[str, int], Sequence[LogCell]]) -> list[Anomaly]:
+def _aborted_reads(events: Iterable[Event], logs: Logs) -> Iterator[Anomaly]:
     aborted = {(*where, cell.offset): cell.batch for where, cells in logs.items() for cell in cells
                if cell.txn == "aborted" and cell.kind == "data"}
-    return [Anomaly("aborted read", (aborted[e.topic, e.partition, e.offset],),
-                    f"{e.lane} read offset {e.offset}, which was aborted.")
-            for e in events if e.kind == Kind.READ and (e.topic, e.partition, e.offset) in aborted]
+    for e in events:
+        where = e.topic, e.partition, e.offset
+        if e.kind == Kind.READ and where in aborted:
+            said = f"{e.lane} read offset {e.offset}, which was aborted."
+            yield Anomaly("aborted read", (aborted[where],), said)
 
 
-def _holes(stored: Container[int], sent: Mapping[int, Event]) -> list[Anomaly]:
+def _holes(sent: Mapping[int, Event], stored: Container[int]) -> list[Anomaly]:
     later: dict[tuple[str, str, int], int] = {}
     found = []
     for batch, first in sorted(sent.items(), reverse=True):
@@ -316,34 +301,31 @@ def _holes(stored: Container[int], sent: Mapping[int, Event]) -> list[Anomaly]:
         if batch in stored:
             later[key] = batch
         elif key in later:
-            found.append(Anomaly("hole", (batch,),
-                                 f"batch {batch} is missing, while the later batch {later[key]} is stored."))
+            said = f"batch {batch} is missing, while the later batch {later[key]} is stored."
+            found.append(Anomaly("hole", (batch,), said))
     return found[::-1]
 
 
-def _skips(events: Iterable[Event], logs: Mapping[tuple[str, int], Sequence[LogCell]]) -> list[Anomaly]:
-    ends: dict[tuple[str, int], int] = {}
-    read: set[tuple[str, int, int | None]] = set()
-    for event in events:
-        where = event.topic, event.partition
-        if event.kind == Kind.POSITION:
-            ends[where] = max(event.offset or 0, ends.get(where, 0))
-        elif event.kind == Kind.READ:
-            read.add((*where, event.offset))
-    missed = [cell for where, end in ends.items() for cell in logs.get(where, ()) if cell.offset < end
-              and cell.kind == "data" and cell.txn != "aborted" and (*where, cell.offset) not in read]
-    return [Anomaly("skipped", (cell.batch,), f"offset {cell.offset} was passed over: no consumer read it.")
-            for cell in missed]
-
-
-def _polls(events: Iterable[Event]) -> list[Anomaly]:
-    seen: set[tuple[str, str, int, int | None]] = set()
-    found = []
+def _read_again(events: Iterable[Event]) -> Iterator[Anomaly]:
+    seen = set()
     for event in events:
         if event.kind == Kind.READ:
-            key = (event.lane, event.topic, event.partition, event.offset)
+            key = event.lane, event.topic, event.partition, event.offset
             if key in seen:
-                found.append(Anomaly("read again", (event.batch,),
-                                     f"offset {event.offset} was read more than once."))
+                yield Anomaly("read again", (event.batch,), f"offset {event.offset} was read more than once.")
             seen.add(key)
-    return found
+
+
+def _skipped(events: Iterable[Event], logs: Logs) -> Iterator[Anomaly]:
+    ends: dict[tuple[str, int], int] = {}
+    read = {(e.topic, e.partition, e.offset) for e in events if e.kind == Kind.READ}
+    for event in events:
+        if event.kind == Kind.POSITION:
+            where = event.topic, event.partition
+            ends[where] = max(event.offset or 0, ends.get(where, 0))
+    for where, end in ends.items():
+        for cell in logs.get(where, ()):
+            passed = cell.offset < end and cell.kind == "data" and cell.txn != "aborted"
+            if passed and (*where, cell.offset) not in read:
+                said = f"offset {cell.offset} was passed over: no consumer read it."
+                yield Anomaly("skipped", (cell.batch,), said)

@@ -7,6 +7,7 @@ a run never changes. The table is selectable, testable, and the same wherever a 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -156,43 +157,46 @@ class History:
         told.
         """
         head, *lines = aligned([HEADINGS, *map(_row, self.attempts)])
-        return "\n".join([head, *_in_order(self, lines), *_logs(self), *_told(self), *_read(self)])
+        return "\n".join([head, *_in_order(self, lines), *_at_the_end(self)])
 
     def __str__(self) -> str:
         return self.table()
 
 
 def _row(attempt: Attempt) -> tuple[str, ...]:
-    send = attempt.send
+    send, answer = attempt.send, "lost" if attempt.lost == "answer" else ""
     name = f"{send.batch} ({' '.join(send.values)})" if send.values else str(send.batch)
     epoch = f" epoch {send.producer_epoch}" if send.producer_epoch > 0 else ""
     sequence = "none" if send.base_sequence < 0 else range_words(*range_of(send)) + epoch
     arrived = ("no news", "arrived", "arrived twice")[min(attempt.arrivals, 2)]
-    arrival = "lost" if attempt.lost == "request" else arrived
-    return (str(attempt.number), name, str(attempt.try_no), sequence, arrival, attempt.verdict_words,
-            _answer(attempt))
-
-
-def _answer(attempt: Attempt) -> str:
-    if attempt.answer is None:
-        return "lost" if attempt.lost == "answer" else ""
     if attempt.answer:
-        return attempt.answer.words
-    return "ok, no offset" if attempt.answer_offset == NOWHERE else f"ok, offset {attempt.answer_offset}"
+        answer = attempt.answer.words
+    elif attempt.answer is not None:
+        offset = attempt.answer_offset
+        answer = "ok, no offset" if offset == NOWHERE else f"ok, offset {offset}"
+    return (str(attempt.number), name, str(attempt.try_no), sequence,
+            "lost" if attempt.lost == "request" else arrived, attempt.verdict_words, answer)
 
 
 _HAPPENS = (Kind.BROKER, Kind.WORK, Kind.PRODUCER, Kind.CONSUMER, Kind.EPOCH, Kind.TXN)
 
 
 def _in_order(run: History, lines: Sequence[str]) -> Iterator[str]:
-    """The lines of the attempts, and between them what else a reader must know, each at its place in time."""
-    happened: dict[int, list[str]] = {}
+    """The lines of the attempts, and between them what else a reader must know, each at its place in time.
+
+    Only a simulation has a clock, elsewhere the attempts around it must do.
+    """
+    happened: dict[int, list[str]] = defaultdict(list)
     for index, event in enumerate(run.events):
         if event.kind in _HAPPENS:
-            place = _place(run, index)
-            happened.setdefault(place, []).append(f"  {_when(run, event, place)}: {_happening(event)}")
+            place, when = _place(run, index), f"at {event.t} ms"
+            if run.settings.world != "simulated":
+                before, after = run.attempts[place:], run.attempts[-1:]
+                when = (f"before request {before[0].number}" if before
+                        else f"after request {after[0].number}" if after else "before any request")
+            happened[place].append(f"  {when}: {_happening(event)}")
     for place in range(len(lines) + 1):
-        yield from happened.get(place, ())
+        yield from happened[place]
         yield from lines[place:place + 1]
 
 
@@ -205,15 +209,6 @@ def _place(run: History, index: int) -> int:
     return next(late, len(run.attempts))
 
 
-def _when(run: History, event: Event, place: int) -> str:
-    """The moment of an event; only a simulation has a clock, elsewhere the attempts around it must do."""
-    if run.settings.world == "simulated":
-        return f"at {event.t} ms"
-    if place < len(run.attempts):
-        return f"before request {run.attempts[place].number}"
-    return f"after request {run.attempts[-1].number}" if run.attempts else "before any request"
-
-
 def _happening(event: Event) -> str:
     note = f" ({event.note})" if event.note else ""
     words = {Kind.BROKER: f"the broker {event.what}",
@@ -222,29 +217,19 @@ def _happening(event: Event) -> str:
     return words.get(event.kind, f"{event.lane} {event.what}") + note
 
 
-def _logs(run: History) -> list[str]:
-    several = len(run.partitions) > 1
-    return [f"log{f' {topic}-{number}' if several else ''}:  " + ("  ".join(map(_cell, cells)) or "empty")
-            for (topic, number), cells in sorted(run.logs.items())]
-
-
-def _cell(cell: LogCell) -> str:
-    return f"{cell.offset}:{cell.value if cell.kind == 'data' else cell.kind.upper()}"
-
-
-def _told(run: History) -> list[str]:
-    if run.settings.by_hand:
-        return []
-    why = {batch: f": {name}" for batch, name in run.exceptions.items()}
-    words = (f"{run.contents.get(b, b)} {what}{why.get(b, '')}" for b, what in run.told.items())
-    return ["told: " + ("  ".join(words) or "nothing")]
-
-
-def _read(run: History) -> list[str]:
-    """What each consumer read, in the order in which it did, and where it got nothing."""
-    found: dict[str, list[str]] = {}
+def _at_the_end(run: History) -> Iterator[str]:
+    """The logs; what the application was told; what each consumer read, and where it got nothing."""
+    for (topic, number), log in sorted(run.logs.items()):
+        cells = (f"{cell.offset}:{cell.value if cell.kind == 'data' else cell.kind.upper()}" for cell in log)
+        name = f" {topic}-{number}" if len(run.logs) > 1 else ""
+        yield f"log{name}:  {'  '.join(cells) or 'empty'}"
+    if not run.settings.by_hand:
+        why = {batch: f": {name}" for batch, name in run.exceptions.items()}
+        told = (f"{run.contents.get(b, b)} {what}{why.get(b, '')}" for b, what in run.told.items())
+        yield f"told: {'  '.join(told) or 'nothing'}"
+    read: dict[str, list[str]] = defaultdict(list)
     for event in run.of(Kind.READ, Kind.POLL):
-        values = " ".join(event.values)
-        record = f"{event.offset}:{values}" if event.kind == Kind.READ else "(receives nothing)"
-        found.setdefault(event.lane, []).append(record)
-    return [f"{lane} read:  {'  '.join(records)}" for lane, records in sorted(found.items())]
+        record = f"{event.offset}:{' '.join(event.values)}"
+        read[event.lane].append(record if event.kind == Kind.READ else "(receives nothing)")
+    for lane, records in sorted(read.items()):
+        yield f"{lane} read:  {'  '.join(records)}"

@@ -28,7 +28,8 @@ _WRONG = {"lost write": "{} acknowledged, but not in the log",
 def finding(run: History) -> str:
     """The one thing to see in a run, without a full stop."""
     if run.settings.by_hand:
-        return _wrong(run, run.anomalies) or _verdicts(run)
+        decided = Counter(event.what for event in run.of(Kind.VERDICT))
+        return _wrong(run, run.anomalies) or ", ".join(f"{n} {what}" for what, n in decided.items())
     in_log = [anomaly for anomaly in run.anomalies if anomaly.name not in _OF_READERS]
     of_readers = [anomaly for anomaly in run.anomalies if anomaly.name in _OF_READERS]
     return (_wrong(run, in_log) or _copies_asked_for(run) or _transactions(run) or _wrong(run, of_readers)
@@ -45,12 +46,12 @@ def records(run: History, batches: Iterable[int]) -> str:
 
 
 def _wrong(run: History, anomalies: Sequence[Anomaly]) -> str:
-    """The first anomaly, with all batches that have the same one."""
+    """The first anomaly, with all batches that have the same one: of two that changed places the late one."""
     if not anomalies:
         return ""
     first = anomalies[0]
     same = [anomaly for anomaly in anomalies if anomaly.name == first.name]
-    about = [_about(anomaly) for anomaly in same]
+    about = [anomaly.batches[-1] for anomaly in same]
     acknowledged = {attempt.batch for attempt in run.attempts if attempt.answer == ErrorCode.NONE}
     unanswered = first.name == "lost write" and not acknowledged.issuperset(about)
     form = _WRONG.get("told ok" if unanswered else first.name, first.sentence.rstrip(".").capitalize())
@@ -58,11 +59,6 @@ def _wrong(run: History, anomalies: Sequence[Anomaly]) -> str:
         copies = {_copies(run, anomaly) for anomaly in same}
         form = "{} stored " + (times(copies.pop()) if len(copies) == 1 else "more than once")
     return form.format(records(run, about))
-
-
-def _about(anomaly: Anomaly) -> int:
-    """The batch that a title names: of two that changed places the one that came too late."""
-    return anomaly.batches[-1]
 
 
 def _copies(run: History, anomaly: Anomaly) -> int:
@@ -74,44 +70,41 @@ def _copies(run: History, anomaly: Anomaly) -> int:
 
 
 def _copies_asked_for(run: History) -> str:
-    stored = {cell.batch for log in run.logs.values() for cell in log
-              if cell.kind == "data" and cell.txn != "aborted"}
+    """What the application sent several times, and all of it is there."""
+    ended = _ended(run)
     for value, batches in run.sent_again.items():
-        if stored.issuperset(batches):
+        if all(ended.get(batch, "aborted") != "aborted" for batch in batches):
             often = times(len(batches))
             return f"The application sent {value} {often}, and {value} is stored {often}"
     return ""
+
+
+def _ended(run: History) -> dict[int, str]:
+    """What became of the transaction of each batch in a log."""
+    return {cell.batch: cell.txn for log in run.logs.values() for cell in log if cell.kind == "data"}
 
 
 def _transactions(run: History) -> str:
     """How the transactions of a run ended, and who was fenced."""
     if not any(attempt.send.transactional for attempt in run.attempts):
         return ""
-    refused = [attempt.batch for attempt in run.attempts if attempt.verdict == "refused"]
     if any(event.what == "fenced" for event in run.of(Kind.TXN)):
-        kept_out = f": {records(run, refused)} refused" if refused else ""
-        return f"The old producer is fenced{kept_out}"
-    if once := _committed_of_several(run):
-        return once
-    ended = {word: max(sum(cell.kind == kind for cell in log) for log in run.logs.values())
-             for kind, word in (("commit", "committed"), ("abort", "aborted"))}
+        refused = [attempt.batch for attempt in run.attempts if attempt.verdict == "refused"]
+        return "The old producer is fenced" + (f": {records(run, refused)} refused" if refused else "")
+    ended = _ended(run)
+    for value, batches in run.sent_again.items():  # an aborted transaction took some of them back
+        became = [ended.get(batch) for batch in batches]
+        if "committed" in became and "aborted" in became:
+            often, kept = times(len(batches)), times(became.count("committed"))
+            return f"The application sent {value} {often}, and {value} is committed {kept}"
+    numbers = {word: max(sum(cell.kind == kind for cell in log) for log in run.logs.values())
+               for kind, word in (("commit", "committed"), ("abort", "aborted"))}
     still = {cell.producer_id for log in run.logs.values() for cell in log if cell.txn == "open"}
-    found = [f"{number} {word}" for word, number in [*ended.items(), ("still open", len(still))] if number]
+    found = [f"{number} {word}" for word, number in [*numbers.items(), ("still open", len(still))] if number]
     left_out = f", but {records(run, left)} not in the log" if (left := _left_out(run)) else ""
     if len(found) == 1 and found[0].startswith("1 "):
         return f"The transaction is {found[0][2:]}{left_out}"
     return f"Transactions: {', '.join(found)}{left_out}" if found else ""
-
-
-def _committed_of_several(run: History) -> str:
-    """What the application sent several times, and an aborted transaction took back in part."""
-    ended = {cell.batch: cell.txn for log in run.logs.values() for cell in log if cell.kind == "data"}
-    for value, batches in run.sent_again.items():
-        committed = sum(ended.get(batch) == "committed" for batch in batches)
-        if committed and any(ended.get(batch) == "aborted" for batch in batches):
-            often = f"sent {value} {times(len(batches))}"
-            return f"The application {often}, and {value} is committed {times(committed)}"
-    return ""
 
 
 def _left_out(run: History) -> list[int]:
@@ -159,12 +152,6 @@ def _all_is_well(run: History) -> str:
     return "Each record is stored once" if any(run.logs.values()) else "Nothing is stored"
 
 
-def _verdicts(run: History) -> str:
-    """Of batches made by hand: what the broker did with how many."""
-    found = Counter(event.what for event in run.of(Kind.VERDICT))
-    return ", ".join(f"{number} {what}" for what, number in found.items())
-
-
 def named(lane: str) -> str:
     """The owner of that lane, within a sentence: the producer, producer 2."""
     return lane if lane[-1:].isdigit() else f"the {lane}"
@@ -177,15 +164,14 @@ def subject(lane: str) -> str:
 
 def as_story(run: History) -> str:
     """What was sent, what went wrong on the way, what the log holds and what the application believes."""
-    return " ".join(filter(None, (_sent(run), _trouble(run), _end(run), _anomalies(run))))
-
-
-def _sent(run: History) -> str:
     batches, requests = len({a.batch for a in run.attempts}), len(run.attempts)
     transactions = any(a.send.transactional for a in run.attempts)
     how = " with transactions" if transactions else " with idempotence" * run.settings.idempotence
-    return (f"A producer{how} sends {batches} batch{'es' * (batches != 1)} "
+    sent = (f"A producer{how} sends {batches} batch{'es' * (batches != 1)} "
             f"in {requests} request{'s' * (requests != 1)}.")
+    names = run.anomaly_names
+    verdict = f"Anomalies: {', '.join(names)}." if names else verdict_on(run)
+    return " ".join(filter(None, (sent, _trouble(run), _end(run), verdict)))
 
 
 def _trouble(run: History) -> str:
@@ -225,27 +211,19 @@ def _end(run: History) -> str:
     return f"{words}. The application was told {told}." if logs and told else ""
 
 
-def _anomalies(run: History) -> str:
-    names = run.anomaly_names
-    return f"Anomalies: {', '.join(names)}." if names else verdict_on(run)
-
-
 def verdict_on(run: History) -> str:
     """On a run without anomalies: copies that the application made, and what it cannot know."""
     unknown = [batch for batch, what in run.told.items() if what == "unknown"]
     which = f"batch{'es' * (len(unknown) > 1)} {_and(unknown)}" if unknown else ""
     doubt = [f"The application doesn't know what became of {which}."] if unknown else []
-    calm = "" if run.settings.by_hand else _calm(run)
-    return " ".join([*_early(run), *_again(run), *doubt]) or calm
-
-
-def _calm(run: History) -> str:
-    """Where something is missing, a log in order is only half the truth."""
-    if len(run.partitions) < 2:
-        return "No anomaly."
-    if half := half_there(run):
-        return f"Each log is in order, but only half is there: {half}."
-    return "No anomaly within any one partition."
+    if found := [*_early(run), *_again(run), *doubt]:
+        return " ".join(found)
+    if run.settings.by_hand or len(run.partitions) < 2:
+        return "" if run.settings.by_hand else "No anomaly."
+    # Where something is missing, a log in order is only half the truth.
+    half = half_there(run)
+    return (f"Each log is in order, but only half is there: {half}." if half
+            else "No anomaly within any one partition.")
 
 
 def recognised(run: History) -> str:

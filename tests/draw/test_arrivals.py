@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lesson_lib.draw import heading, show
-from lesson_lib.draw.arrivals import LONG_RUN, ArrivalChart, ArrivalsPanel
+from lesson_lib.draw.arrivals import LONG_RUN, ArrivalsPanel
 from lesson_lib.draw.run_view import Ranges, RunView
 from lesson_lib.history import History
 from lesson_lib.sim import simulate
@@ -14,12 +14,8 @@ from tests.draw.collisions import labels
 from tests.draw.runs import random_pair
 
 
-def chart_of(history: History) -> ArrivalChart:
-    return ArrivalChart(RunView(history))
-
-
 def panel_of(history: History) -> ArrivalsPanel:
-    return ArrivalsPanel(RunView(history), {})
+    return ArrivalsPanel(RunView(history))
 
 
 def _own_refusals(history: History) -> bool:
@@ -34,7 +30,7 @@ def test_on_the_line_is_stored_in_the_band_is_a_duplicate_elsewhere_is_refused(f
         history = random_pair(seed)[0]
         if not history.settings.idempotence or _own_refusals(history):
             continue
-        for group in chart_of(history).rows:
+        for group in panel_of(history).rows:
             for arrival in group.arrivals:
                 where, what = arrival.residual, arrival.fact.event.what
                 if not arrival.lost:
@@ -45,9 +41,9 @@ def test_on_the_line_is_stored_in_the_band_is_a_duplicate_elsewhere_is_refused(f
 
 def test_a_new_epoch_is_a_new_row_that_begins_at_0() -> None:
     history = simulate(6, faults={2: "refuse 45"}, in_flight=5, client="java")
-    titles = [group.title for group in chart_of(history).rows]
+    titles = [group.title for group in panel_of(history).rows]
     assert titles == ["P1 epoch 0", "P1 epoch 1"]
-    assert chart_of(history).rows[1].arrivals[0].first == 0
+    assert panel_of(history).rows[1].arrivals[0].first == 0
 
 
 def interleaved() -> History:
@@ -58,8 +54,8 @@ def interleaved() -> History:
 def test_batches_made_by_hand_go_by_what_was_written_on_them() -> None:
     """Id and sequence as they were chosen; nobody is told anything, and no setting is named."""
     run = forged((7, 0, 0), (7, 0, 1), (7, 0, 5, 2)).run()
-    chart, picture = chart_of(run), show(run, layout="arrivals")
-    assert [chart.rows[0].title, *map(chart.name_of, chart.rows[0].arrivals)] == ["P7 epoch 0", "0", "1", "5..6"]
+    panel, picture = panel_of(run), show(run, layout="arrivals")
+    assert [panel.rows[0].title, *(arrival.name for arrival in panel.rows[0].arrivals)] == ["P7 epoch 0", "0", "1", "5..6"]
     assert heading.title(run, "") == "2 stored, 1 refused"
     assert heading.small_print(run) == "batches made by hand  ·  Kafka 4.4"
     assert "told" not in run.table() and "No anomaly" not in repr(picture)
@@ -78,7 +74,7 @@ def test_all_rows_share_one_order_of_arrival() -> None:
 
 
 def test_the_band_of_an_epoch_ends_where_another_takes_its_place() -> None:
-    old, new, _ = chart_of(interleaved()).rows
+    old, new, _ = panel_of(interleaved()).rows
     assert [bool(old.bands[column]) for column in range(5)] == [True, True, True, False, False]
     assert list(new.bands) == [3, 4] and new.expected(4) == 1 and old.expected(2) == 2 and old.expected(4) is None
 
@@ -89,8 +85,8 @@ def test_the_band_of_an_epoch_ends_where_another_takes_its_place() -> None:
 def test_what_happens_to_the_broker_is_a_line_between_two_arrivals(fault: str, words: str, left: Ranges) -> None:
     history = simulate(3, faults={1: "cut 3 0", 4: fault}, client="java", in_flight=5)
     sheet = panel_of(history)
-    (column, fact), = sheet.chart.happenings.items()
-    assert column == 3 and sheet.chart.rows[0].bands[2] == ((0, 0), (1, 1), (2, 2)) and sheet.chart.rows[0].bands[3] == left
+    (column, fact), = sheet.happenings.items()
+    assert column == 3 and sheet.rows[0].bands[2] == ((0, 0), (1, 1), (2, 2)) and sheet.rows[0].bands[3] == left
     picture = show(history, "arrivals")
     assert [label.text for label in labels(picture.canvas)].count(words) == 1
     assert f'data-event="{fact.index}"' in picture.svg
@@ -107,12 +103,12 @@ def test_the_legend_names_the_marks_and_keeps_the_rule_to_itself() -> None:
 
 
 def test_without_idempotence_there_is_one_row_and_no_memory() -> None:
-    group, = chart_of(simulate(4, faults={2: "lose ack"}, idempotence=False)).rows
+    group, = panel_of(simulate(4, faults={2: "lose ack"}, idempotence=False)).rows
     assert not group.numbered and not any(a.memory for a in group.arrivals)
 
 
 def test_a_lost_request_is_in_it() -> None:
-    group, = chart_of(simulate(3, faults={2: "lose request"})).rows
+    group, = panel_of(simulate(3, faults={2: "lose request"})).rows
     assert [a.lost for a in group.arrivals] == [False, True, False, False]
 
 

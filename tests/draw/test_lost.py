@@ -12,6 +12,7 @@ from lesson_lib.draw import compare, show
 from lesson_lib.draw.canvas import Line as Drawn
 from lesson_lib.draw.canvas import Rectangle, Text, overlap, text_width
 from lesson_lib.draw.marks import LabelSpot, MessageArrow, Segment, through
+from lesson_lib.draw.run_view import RunView
 from lesson_lib.history import History, Kind
 from lesson_lib.sim import simulate
 from tests.draw.reading import BLUE, DARK, GREY, MARKS, ORANGE, Drawing, began, crosses, drop_line, read
@@ -28,8 +29,10 @@ def test_a_line_through_a_rectangle(line: Segment, inside: bool) -> None:
 
 
 def test_a_spot_with_nothing_in_its_way_is_taken_and_else_the_next() -> None:
+    loss = next(fact for fact in RunView(simulate(1, faults={1: "lose request silently"})).events if fact.event.kind == Kind.LOST)
+
     def lost(edges: Rectangle = (0, 0, 200, 200)) -> MessageArrow:
-        return MessageArrow("request", 0, (0, 0), crosses=[(50, 50), (50, 90)], sides=("below", "right"), edges=edges)
+        return MessageArrow(loss, (0, 0), crosses=[(50, 50), (50, 90)], sides=("below", "right"), edges=edges)
     spots = [LabelSpot(50, 50, "below"), LabelSpot(50, 50, "right"), LabelSpot(50, 90, "below")]
     assert lost().best_spot([], []) == spots[0]
     assert lost().best_spot([((0, 67), (100, 67))], []) == spots[1], "a line where the word would be"

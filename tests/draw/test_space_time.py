@@ -11,7 +11,7 @@ from tests.draw.runs import lesson, pipeline, transactions
 
 
 def panel_of(history: History) -> SpaceTimePanel:
-    return SpaceTimePanel(RunView(history), {})
+    return SpaceTimePanel(RunView(history))
 
 
 def test_every_event_has_its_sentence_in_the_picture() -> None:
@@ -29,7 +29,7 @@ def test_a_producer_that_gets_an_id_has_its_name_beside_it() -> None:
 
 
 def test_time_runs_downward() -> None:
-    ys = list(panel_of(lesson("burst")).ys.values())
+    ys = panel_of(lesson("burst")).ys
     assert ys == sorted(ys) and len(set(ys)) == len(ys)
 
 

@@ -33,9 +33,11 @@ def test_a_run_is_told_in_its_order() -> None:
 def test_two_runs_are_told_together_each_in_its_order() -> None:
     for seed in range(60):
         runs = [random_pair(seed)[0], random_pair(seed)[-1]]
-        steps = told_together(*map(RunView, runs))
-        for number, run in enumerate(runs):
-            assert [f.index for step in steps for r, f in step if r == number] == list(range(len(run.events)))
+        views = [RunView(run) for run in runs]
+        steps = told_together(*views)
+        for view, run in zip(views, runs, strict=True):
+            assert [fact.index for step in steps for fact in step if fact.view is view] == list(range(len(run.events)))
+            assert all(fact in steps[fact.step] for fact in view.events)
 
 
 def pairs(left: History, right: History) -> list[tuple[int | None, int | None]]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lesson_lib.draw import compare, show
-from lesson_lib.draw.arrivals import ArrivalChart
+from lesson_lib.draw.arrivals import ArrivalsPanel
 from lesson_lib.draw.picture import LAYOUTS
 from lesson_lib.draw.run_view import RunView
 from lesson_lib.explorer.explore import explore
@@ -99,7 +99,7 @@ def test_the_picture_has_it_in_the_log_only_when_it_is_there() -> None:
     assert texts.count("kept,\ntold ok") == texts.count("not in the log") == 2
     assert "1: m1\n2: m2\n3: m3" in texts and not {"2: m2", "3: m3"} & set(texts)
     assert "0 1 2 3" in texts and "0 2" not in texts, "what was kept is remembered when it is stored"
-    (group,) = ArrivalChart(RunView(buffered({2: "refuse 19"}))).rows
+    (group,) = ArrivalsPanel(RunView(buffered({2: "refuse 19"}))).rows
     assert [group.bands[column] for column in (2, 3, 4)] == [((0, 0),), ((0, 0),), ((0, 0), (1, 1), (2, 2), (3, 3))]
     arrivals = [label.text for label in labels(show(buffered({2: "refuse 19"}), "arrivals").canvas)]
     assert arrivals.count("kept") == 2 and arrivals.count("kept aside") == 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lesson_lib.core.partition_log import PartitionLog
-from lesson_lib.draw.arrivals import ArrivalChart
+from lesson_lib.draw.arrivals import ArrivalsPanel
 from lesson_lib.draw.run_view import RunView
 from lesson_lib.lab.forge import Forge, forge
 from lesson_lib.teach.scenarios import forged
@@ -52,6 +52,6 @@ def test_a_scenario_comes_to_the_same_as_the_bench() -> None:
 
 
 def test_each_epoch_has_a_memory_of_its_own_in_the_arrival_graph() -> None:
-    old, new = ArrivalChart(RunView(bench().history())).rows
+    old, new = ArrivalsPanel(RunView(bench().history())).rows
     assert old.arrivals[-1].memory == () and old.arrivals[-2].memory == ((0, 0), (1, 3))
     assert new.arrivals[0].memory == ((0, 0),)
