@@ -1,6 +1,7 @@
 """What the embedded broker knows: its topics with their settings and their logs, its address, its clock.
 
-Handlers read and change a `Cluster`; only the broker's own thread touches it. Differs from Kafka in: one
+Handlers read and change a `Cluster`, and raise `ApiException` where a request, or a part of it, is refused;
+only the broker's own thread touches it. Differs from Kafka in: one
 node, which is leader of everything, controller and every coordinator at once; nothing is written to disk. Of
 a topic's settings `cleanup.policy` (whether records need a key), `max.message.bytes`,
 `message.timestamp.type` and `message.timestamp.after.max.ms` have an effect; all others are kept and told.
@@ -32,10 +33,22 @@ MAX_PARTITIONS = 1000
 OFFSETS_PARTITION = ("__consumer_offsets", 0)
 _LEGAL_NAME = re.compile(r"[a-zA-Z0-9._-]{1,249}")
 BOOLEAN, STRING, INT, LONG, DOUBLE, LIST = 1, 2, 3, 5, 6, 7  # kinds, by their numbers in DescribeConfigs
-_KINDS = {INT: "INT", LONG: "LONG", DOUBLE: "DOUBLE"}
-_WHOLE = {INT: 2**31, LONG: 2**63}
-_REPLICAS = re.compile(r"\*|([0-9]+:[0-9]+(,[0-9]+:[0-9]+)*)?")
 _LONGEST = 2**63 - 1
+_FORMS = {  # what a value of a kind looks like, and what Kafka says of one that does not
+    BOOLEAN: (r"(?i:true|false)", "Expected value to be either true or false"),
+    LIST: (r"\*|([0-9]+:[0-9]+(,[0-9]+:[0-9]+)*)?", "it must be the literal '*' or a list of replicas"),
+    INT: (r"[+-]?[0-9]{1,20}", "Not a number of type INT"),
+    LONG: (r"[+-]?[0-9]{1,20}", "Not a number of type LONG"),
+    DOUBLE: (r"[+-]?[0-9]{1,20}(\.[0-9]{1,20})?", "Not a number of type DOUBLE"),
+}
+_WHOLE = {INT: range(-2**31, 2**31), LONG: range(-2**63, 2**63)}
+
+
+class ApiException(Exception):
+    """Why a request, or a part of one, is refused: its error code, and what else the answer then has."""
+
+    def __init__(self, error: int, **fields: Any) -> None:
+        self.fields = {"error_code": error, **fields}
 
 
 def wall_clock() -> int:
@@ -46,10 +59,6 @@ def wall_clock() -> int:
 def is_legal_topic(name: str) -> bool:
     """`Topic.isValid`: 1 to 249 characters of a-z A-Z 0-9 . _ - and not one of the two directory names."""
     return bool(_LEGAL_NAME.fullmatch(name)) and name not in (".", "..")
-
-
-def _in_metrics(name: str) -> str:
-    return name.replace(".", "_")
 
 
 @dataclass
@@ -104,7 +113,7 @@ class Cluster:
     def create_topic(self, name: str, partitions: int = 1, configs: dict[str, str] | None = None) -> Topic:
         """Add an empty topic; the caller has checked that the name is legal and free."""
         topic = self.topics[name] = Topic(name, [], configs=configs or {})
-        self._names[topic.id] = self._in_metrics[_in_metrics(name)] = name
+        self._names[topic.id] = self._in_metrics[name.replace(".", "_")] = name
         self.add_partitions(topic, partitions)
         return topic
 
@@ -114,11 +123,11 @@ class Cluster:
 
     def delete_topic(self, topic: Topic) -> None:
         """Logs and the memory of producers go with it."""
-        del self.topics[topic.name], self._names[topic.id], self._in_metrics[_in_metrics(topic.name)]
+        del self.topics[topic.name], self._names[topic.id], self._in_metrics[topic.name.replace(".", "_")]
 
     def colliding_topic(self, name: str) -> str | None:
         """`Topic.hasCollision`: another topic whose name differs in dots and underscores alone."""
-        return self._in_metrics.get(_in_metrics(name))
+        return self._in_metrics.get(name.replace(".", "_"))
 
     def topic(self, name: str | None, topic_id: uuid.UUID | None = None) -> Topic | None:
         """The topic of that name, or of that id where the request has no name."""
@@ -134,10 +143,18 @@ class Cluster:
         topic = self.topic(named.name, getattr(named, "topic_id", None))
         return topic.name if topic else named.name or ""
 
-    def log(self, name: str | None, partition: int, topic_id: uuid.UUID | None = None) -> PartitionLog | None:
+    def find_log(self, name: str | None, partition: int,
+                 topic_id: uuid.UUID | None = None) -> PartitionLog | None:
         """The log of a partition, None where there is no such topic or partition."""
         topic = self.topic(name, topic_id)
         return topic.logs[partition] if topic and 0 <= partition < len(topic.logs) else None
+
+    def log(self, name: str | None, partition: int, topic_id: uuid.UUID | None = None) -> PartitionLog:
+        """As `find_log`. ApiException where there is none."""
+        log = self.find_log(name, partition, topic_id)
+        if log is None:
+            raise ApiException(self.unknown_topic(name))
+        return log
 
     def logs(self) -> list[PartitionLog]:
         """The log of every partition."""
@@ -152,12 +169,11 @@ class Cluster:
         self.groups = {name: group for name, group in self.groups.items()
                        if group.generation or group.members or group.expected}
 
-    def leader_epoch_error(self, current: int) -> ErrorCode:
-        """What is wrong with the leader epoch that a client takes for the newest; -1: nothing (KIP-320)."""
-        if current < 0 or current == self.leader_epoch:
-            return ErrorCode.NONE
-        older = current < self.leader_epoch
-        return ErrorCode.FENCED_LEADER_EPOCH if older else ErrorCode.UNKNOWN_LEADER_EPOCH
+    def check_leader_epoch(self, current: int) -> None:
+        """ApiException where a client takes another leader epoch for the newest, -1: none (KIP-320)."""
+        if current >= 0 and current != self.leader_epoch:
+            older = current < self.leader_epoch
+            raise ApiException(ErrorCode.FENCED_LEADER_EPOCH if older else ErrorCode.UNKNOWN_LEADER_EPOCH)
 
     def announce_change(self) -> None:
         """Wake every fetch that waits for new records."""
@@ -179,21 +195,14 @@ class Setting(NamedTuple):
 
     def why_not(self, value: str) -> str:
         """What is wrong with this value, in Kafka's words; nothing where it is right."""
-        if self.kind == BOOLEAN:
-            wrong = value.strip().lower() not in ("true", "false")
-            return "Expected value to be either true or false" * wrong
         if self.words:
             given = [word.strip() for word in value.split(",") if word] if self.kind == LIST else [value]
             return "" if set(given) <= set(self.words) else f"String must be one of: {', '.join(self.words)}"
-        if self.kind == LIST:
-            return "" if _REPLICAS.fullmatch(value) else "it must be the literal '*' or a list of replicas"
-        return self._why_no_number(value.strip())
-
-    def _why_no_number(self, value: str) -> str:
-        pattern = r"[+-]?[0-9]{1,20}" + r"(\.[0-9]{1,20})?" * (self.kind == DOUBLE)
-        number = float(value) if re.fullmatch(pattern, value) else None
-        if number is None or self.kind in _WHOLE and not -_WHOLE[self.kind] <= int(value) < _WHOLE[self.kind]:
-            return f"Not a number of type {_KINDS[self.kind]}"
+        form, why = _FORMS[self.kind]
+        whole = _WHOLE.get(self.kind)
+        if not re.fullmatch(form, value.strip()) or (whole and int(value) not in whole):
+            return why
+        number = 0 if self.kind in (BOOLEAN, LIST) else float(value)
         if number < self.least:
             return f"Value must be at least {self.least}"
         return f"Value must be no more than {self.most}" if number > self.most else ""

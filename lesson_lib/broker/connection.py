@@ -12,19 +12,20 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import cache
 from typing import Any
 
 from kafka.protocol.broker_version_data import BROKER_API_VERSIONS
 
-from lesson_lib.broker.cluster import Cluster
+from lesson_lib.broker.cluster import ApiException, Cluster
 from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.wire import messages
 from lesson_lib.wire.messages import API_KEYS, API_VERSIONS, PRODUCE, ProtocolError, Request
 
 # By Kafka's names, where a field that is left out has the protocol's default; or encoded already.
-Response = dict[str, Any] | bytes
+Fields = dict[str, Any]
+Response = Fields | bytes
 Handler = Callable[[Cluster, Request], Response | None | Awaitable[Response]]
 IDLE_SECONDS = 600  # connections.max.idle.ms
 TRANSACTION_VERSION = {"name": "transaction.version", "max_version": 2}
@@ -39,6 +40,35 @@ def serves(api: str, lowest: int, highest: int) -> Callable[[Handler], Handler]:
         HANDLERS[API_KEYS[api]], VERSIONS[API_KEYS[api]] = handler, (lowest, highest)
         return handler
     return register
+
+
+def answered(answer: Callable[..., Fields], *arguments: Any) -> Fields:
+    """What `answer` says of its part of a request, or the error where it refuses that part."""
+    try:
+        return answer(*arguments)
+    except ApiException as refusal:
+        return refusal.fields
+
+
+def by_partition(topics: Iterable[Any], answer: Callable[[Any, Any], Fields],
+                 rows: str = "partitions", index: str = "partition_index", **unset: Any) -> list[Fields]:
+    """A row for each partition of a request: its number, and what `answer(topic, partition)` says of it.
+
+    `partition` is what the request has in the last field of the topic: a structure that begins with the
+    number, or the number. `rows` and `index` are the response's names for the rows and the number, `unset`
+    are fields of a row that is refused.
+    """
+    answers = []
+    for topic in topics:
+        *names, last = topic.fields
+        found = [{index: _number(part), **unset, **answered(answer, topic, part)}
+                 for part in getattr(topic, last)]
+        answers.append({**{name: getattr(topic, name) for name in names}, rows: found})
+    return answers
+
+
+def _number(partition: Any) -> int:
+    return partition if isinstance(partition, int) else getattr(partition, next(iter(partition.fields)))
 
 
 @cache
@@ -104,13 +134,13 @@ async def answer(cluster: Cluster, frame: bytes) -> bytes | None:
         return messages.ask_older(request, high)
     else:
         raise ProtocolError(f"API {request.api_key} version {request.api_version} is not served")
-    fields = HANDLERS[request.api_key](cluster, request)
-    if inspect.isawaitable(fields):
-        fields = await fields
-    return None if fields is None else _encoded(request, fields)
-
-
-def _encoded(request: Request, fields: Response) -> bytes:
+    try:
+        fields = HANDLERS[request.api_key](cluster, request)
+        fields = await fields if inspect.isawaitable(fields) else fields
+    except ApiException as refusal:
+        fields = refusal.fields
+    if fields is None:
+        return None
     if isinstance(fields, bytes):
         return messages.answer_again(fields, request.correlation_id)
     response = messages.filled(messages.RESPONSES[request.api_key], fields)

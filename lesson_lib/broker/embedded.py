@@ -72,7 +72,7 @@ class EmbeddedBroker(Served):
 
     def log(self, topic: str, partition: int = 0) -> PartitionLog:
         """The log of a partition, to look at. LessonError where there is none."""
-        log = self.cluster.log(topic, partition)
+        log = self.cluster.find_log(topic, partition)
         if log is None:
             raise LessonError(f"The broker has no partition {partition} of a topic {topic!r}.")
         return log

@@ -14,8 +14,10 @@ its timers.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.producer_state import TopicPartition
@@ -63,6 +65,10 @@ def settle(future: Waiting, code: ErrorCode) -> None:
         future.set_result(code)
 
 
+def _after(ms: int, act: Callable[..., object], *arguments: Any) -> asyncio.TimerHandle:
+    return asyncio.get_running_loop().call_later(ms / 1000, act, *arguments)
+
+
 @dataclass(eq=False)
 class ClassicGroup:
     """One group. `members` in the order in which they joined first."""
@@ -77,62 +83,60 @@ class ClassicGroup:
     expected: set[str] = field(default_factory=set)  # ids given out with error 79, not yet back
     deadline: asyncio.TimerHandle | None = None
 
-    def accepts(self, protocol_type: str, protocols: dict[str, bytes]) -> bool:
+    def accepts(self, protocol_type: str, protocols: set[str]) -> bool:
         """Whether a member with these assignors fits: one of them must be known to every other member."""
-        if not protocol_type or not protocols:
-            return False
-        others = [set(member.protocols) for member in self.members.values()]
-        common = set(protocols).intersection(*others)
-        return not others or (protocol_type == self.protocol_type and bool(common))
+        others = [member.protocols.keys() for member in self.members.values()]
+        fits = not others or (protocol_type == self.protocol_type and bool(protocols.intersection(*others)))
+        return bool(protocol_type and protocols) and fits
 
     def with_instance(self, instance_id: str | None) -> Member | None:
         """The static member of that name (KIP-345)."""
         named = (member for member in self.members.values() if member.instance_id == instance_id)
         return None if instance_id is None else next(named, None)
 
-    def expect(self, member_id: str, session_timeout_ms: int) -> None:
+    def expect(self, member: Member) -> None:
         """The client was given this id and should come back with it before the session would end."""
-        self.expected.add(member_id)
-        asyncio.get_running_loop().call_later(session_timeout_ms / 1000, self.expected.discard, member_id)
+        self.expected.add(member.id)
+        _after(member.session_timeout_ms, self.expected.discard, member.id)
 
     def join(self, member: Member) -> asyncio.Future[ErrorCode]:
         """The member wants to be in the next generation; the future is done when that has begun."""
         former = self.with_instance(member.instance_id)
         if former is not None and former.id != member.id:
-            return self._take_place(former, member)
-        known = self.members.get(member.id)
-        unchanged = known is not None and known.protocols == member.protocols
-        if known is not None:
-            member.assignment, member.expiry = known.assignment, known.expiry
-            settle(known.joining, ErrorCode.UNKNOWN_MEMBER_ID)
-        self.expected.discard(member.id)
-        self.members[member.id] = member
+            may_stay = self._take_place(former, member)
+        else:
+            may_stay = self._come_in(member, self.members.get(member.id))
         member.joining = asyncio.get_running_loop().create_future()
         self.touch(member)
-        settled = self.state is GroupState.COMPLETING_REBALANCE or (
-            self.state is GroupState.STABLE and member.id != self.leader)
-        if unchanged and settled:  # the answer was lost, or the client asks again: nothing has changed
+        if may_stay:
             settle(member.joining, ErrorCode.NONE)
         else:
             self._prepare_rebalance()
         return member.joining
 
-    def _take_place(self, former: Member, member: Member) -> asyncio.Future[ErrorCode]:
+    def _come_in(self, member: Member, known: Member | None) -> bool:
+        """Whether nothing has changed: the answer was lost, or the client asks again."""
+        self.expected.discard(member.id)
+        self.members[member.id] = member
+        if known is None:
+            return False
+        member.assignment, member.expiry = known.assignment, known.expiry
+        settle(known.joining, ErrorCode.UNKNOWN_MEMBER_ID)
+        settled = self.state is GroupState.COMPLETING_REBALANCE or (
+            self.state is GroupState.STABLE and member.id != self.leader)
+        return settled and known.protocols == member.protocols
+
+    def _take_place(self, former: Member, member: Member) -> bool:
         """A static member that comes back takes the place of its former self, which is fenced (KIP-345).
 
-        In a stable group whose assignor stays the same nobody else notices: no rebalance.
+        Whether nobody else notices: a stable group whose assignor stays the same needs no rebalance.
         """
         self._drop(former, ErrorCode.FENCED_INSTANCE_ID)
         self.members[member.id], member.assignment = member, former.assignment
         self.leader = member.id if self.leader == former.id else self.leader
-        member.joining = asyncio.get_running_loop().create_future()
-        self.touch(member)
-        if self.state is GroupState.STABLE and self._choose_protocol() == self.protocol:
-            member.former_id = former.id
-            settle(member.joining, ErrorCode.NONE)
-        else:
-            self._prepare_rebalance()
-        return member.joining
+        unnoticed = self.state is GroupState.STABLE and self._choose_protocol() == self.protocol
+        member.former_id = former.id if unnoticed else ""
+        return unnoticed
 
     def _prepare_rebalance(self) -> None:
         if self.state is not GroupState.PREPARING_REBALANCE:
@@ -140,7 +144,7 @@ class ClassicGroup:
             for member in self.members.values():
                 settle(member.syncing, ErrorCode.REBALANCE_IN_PROGRESS)
             longest = max(member.rebalance_timeout_ms for member in self.members.values())
-            self.deadline = asyncio.get_running_loop().call_later(longest / 1000, self._complete_join)
+            self.deadline = _after(longest, self._complete_join)
         if all(member.waits_to_join for member in self.members.values()):
             self._complete_join()
 
@@ -177,21 +181,17 @@ class ClassicGroup:
         elif self.state is GroupState.STABLE:
             settle(member.syncing, ErrorCode.NONE)
         elif member.id == self.leader:
-            self._assign(assignments)
+            self.state = GroupState.STABLE
+            for one in self.members.values():
+                one.assignment = assignments.get(one.id, b"")
+                settle(one.syncing, ErrorCode.NONE)
         return member.syncing
-
-    def _assign(self, assignments: dict[str, bytes]) -> None:
-        self.state = GroupState.STABLE
-        for member in self.members.values():
-            member.assignment = assignments.get(member.id, b"")
-            settle(member.syncing, ErrorCode.NONE)
 
     def touch(self, member: Member) -> None:
         """The member is alive: it has its session timeout again, from now."""
         if member.expiry is not None:
             member.expiry.cancel()
-        after = member.session_timeout_ms / 1000
-        member.expiry = asyncio.get_running_loop().call_later(after, self._expire, member)
+        member.expiry = _after(member.session_timeout_ms, self._expire, member)
 
     def _expire(self, member: Member) -> None:
         if member.waits_to_join:  # its heartbeats are not due while the broker owes it an answer

@@ -13,12 +13,12 @@ from lesson_lib.broker.cluster import (
     INT,
     NODE_ID,
     SETTINGS,
+    ApiException,
     Cluster,
     Setting,
-    Topic,
     is_legal_topic,
 )
-from lesson_lib.broker.connection import Response, serves
+from lesson_lib.broker.connection import Fields, Response, answered, serves
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.wire.messages import Request
 
@@ -47,9 +47,8 @@ def handle_find_coordinator(cluster: Cluster, request: Request) -> Response:
 def handle_describe_cluster(cluster: Cluster, request: Request) -> Response:
     """The same broker once more, for admin clients; it is not a controller's endpoint."""
     if request.api_version and request.body.endpoint_type != BROKERS:
-        controllers = request.body.endpoint_type == CONTROLLERS
-        return {"error_code": ErrorCode.MISMATCHED_ENDPOINT_TYPE if controllers
-                else ErrorCode.UNSUPPORTED_ENDPOINT_TYPE}
+        raise ApiException(ErrorCode.MISMATCHED_ENDPOINT_TYPE if request.body.endpoint_type == CONTROLLERS
+                           else ErrorCode.UNSUPPORTED_ENDPOINT_TYPE)
     broker = {"broker_id": NODE_ID, "host": cluster.host, "port": cluster.port}
     return {"cluster_id": CLUSTER_ID, "controller_id": NODE_ID, "brokers": [broker]}
 
@@ -58,47 +57,36 @@ def handle_describe_cluster(cluster: Cluster, request: Request) -> Response:
 def handle_describe_configs(cluster: Cluster, request: Request) -> Response:
     """The settings of topics, and some by which this broker behaves."""
     return {"results": [{"resource_type": resource.resource_type, "resource_name": resource.resource_name,
-                         "error_message": "", **_configs_of(cluster, resource)}
+                         "error_message": "", **answered(_configs_of, cluster, resource)}
                         for resource in request.body.resources]}
 
 
-def _configs_of(cluster: Cluster, resource: Any) -> Response:
-    kind, name = resource.resource_type, resource.resource_name
-    topic = cluster.topic(name) if kind == TOPIC else None
+def _configs_of(cluster: Cluster, resource: Any) -> Fields:
+    kind, name, asked = resource.resource_type, resource.resource_name, resource.configuration_keys
+    settings, own = {}, {"auto.create.topics.enable": str(cluster.auto_create_topics).lower()}
     if kind == TOPIC and not is_legal_topic(name):
-        return {"error_code": ErrorCode.INVALID_TOPIC_EXCEPTION}
-    if kind == TOPIC and topic is None:
-        return {"error_code": ErrorCode.UNKNOWN_TOPIC_OR_PARTITION}
+        raise ApiException(ErrorCode.INVALID_TOPIC_EXCEPTION)
     if kind not in KINDS or kind == BROKER and name not in ("", str(NODE_ID)):
-        return {"error_code": ErrorCode.INVALID_REQUEST}
-    settings = SETTINGS if topic else BROKER_SETTINGS if kind == BROKER and name else {}
-    own, asked = topic.configs if topic else _own_of(cluster), resource.configuration_keys
-    return {"configs": [_config(key, setting, own.get(key)) for key, setting in settings.items()
-                        if not asked or key in asked]}
-
-
-def _own_of(cluster: Cluster) -> dict[str, str]:
-    return {"auto.create.topics.enable": str(cluster.auto_create_topics).lower()}
-
-
-def _config(name: str, setting: Setting, own: str | None) -> Response:
-    source = DEFAULT if own is None else SET_ON_TOPIC
-    return {"name": name, "value": setting.default if own is None else own, "read_only": True,
-            "config_source": source, "config_type": setting.kind, "documentation": None}
+        raise ApiException(ErrorCode.INVALID_REQUEST)
+    if kind == TOPIC:
+        if name not in cluster.topics:
+            raise ApiException(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+        settings, own = SETTINGS, cluster.topics[name].configs
+    elif kind == BROKER and name:
+        settings = BROKER_SETTINGS
+    return {"configs": [
+        {"name": key, "value": own.get(key, setting.default), "read_only": True, "config_type": setting.kind,
+         "config_source": SET_ON_TOPIC if key in own else DEFAULT, "documentation": None}
+        for key, setting in settings.items() if not asked or key in asked]}
 
 
 @serves("DescribeLogDirs", 1, 5)
 def handle_describe_log_dirs(cluster: Cluster, request: Request) -> Response:
     """One folder that holds every log, each as large as its batches; nothing of topics that there are not."""
     wanted = request.body.topics
-    asked = {topic: range(len(made.logs)) for topic, made in cluster.topics.items()} if wanted is None else {
-        one.topic: one.partitions for one in wanted if one.topic in cluster.topics}
-    topics = [{"name": name, "partitions": [_size(cluster.topics[name], number) for number in numbers
-                                            if 0 <= number < len(cluster.topics[name].logs)]}
-              for name, numbers in asked.items()]
+    asked = {one.topic: set(one.partitions) for one in wanted or ()}
+    topics = [{"name": name, "partitions": [
+        {"partition_index": number, "partition_size": sum(len(one.batch.payload) for one in log.batches)}
+        for number, log in enumerate(topic.logs) if wanted is None or number in asked[name]]}
+        for name, topic in cluster.topics.items() if wanted is None or name in asked]
     return {"results": [{"log_dir": "memory", "topics": topics}]}
-
-
-def _size(topic: Topic, number: int) -> Response:
-    stored = topic.logs[number].batches
-    return {"partition_index": number, "partition_size": sum(len(one.batch.payload) for one in stored)}

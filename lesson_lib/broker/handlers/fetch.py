@@ -9,14 +9,15 @@ Kafka in: a time that lies in a compressed batch is answered with the start of t
 from __future__ import annotations
 
 import asyncio
-import struct
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
+from contextlib import suppress
+from math import inf
 from typing import Any
 
 from kafka.record.default_records import DefaultRecordBatch
 
-from lesson_lib.broker.cluster import Cluster
-from lesson_lib.broker.connection import Response, serves
+from lesson_lib.broker.cluster import ApiException, Cluster
+from lesson_lib.broker.connection import Fields, Response, by_partition, serves
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.partition_log import PartitionLog, StoredBatch
 from lesson_lib.wire.messages import Request
@@ -32,100 +33,73 @@ MAX_WAIT_MS = 30_000
 @serves("Fetch", 4, 18)
 async def handle_fetch(cluster: Cluster, request: Request) -> Response:
     """Long poll: answer when `min_bytes` are there, when a partition has an error, or after `max_wait_ms`."""
-    if request.body.session_id and request.body.session_epoch > 0:
-        return {"error_code": ErrorCode.FETCH_SESSION_ID_NOT_FOUND, "responses": []}
+    body = request.body
+    if body.session_id and body.session_epoch > 0:
+        raise ApiException(ErrorCode.FETCH_SESSION_ID_NOT_FOUND, responses=[])
     clock = asyncio.get_running_loop().time
-    deadline = clock() + min(request.body.max_wait_ms, MAX_WAIT_MS) / 1000
+    deadline = clock() + min(body.max_wait_ms, MAX_WAIT_MS) / 1000
     while True:
         changed = cluster.changed
-        topics, ready = _read_all(cluster, request.body)
+        topics, ready = _read_all(cluster, body)
         if ready or clock() >= deadline:
             return {"responses": topics}
-        await _wait(changed, deadline - clock())
+        with suppress(TimeoutError):
+            await asyncio.wait_for(changed.wait(), deadline - clock())
 
 
-async def _wait(changed: asyncio.Event, seconds: float) -> None:
-    try:
-        await asyncio.wait_for(changed.wait(), seconds)
-    except TimeoutError:
-        pass
-
-
-def _read_all(cluster: Cluster, body: Any) -> tuple[list[Response], bool]:
+def _read_all(cluster: Cluster, body: Any) -> tuple[list[Fields], bool]:
     """The answer for every partition asked for, and whether it need not wait."""
-    committed, topics = body.isolation_level == READ_COMMITTED, []
-    found, most, failed = 0, min(body.max_bytes, MAX_BYTES), False
-    for topic in body.topics:
-        rows = []
-        for wanted in topic.partitions:
-            row = _read(cluster, topic, wanted, committed, most - found, first=not found)
-            found, failed = found + len(row["records"]), failed or "error_code" in row
-            rows.append({"partition_index": wanted.partition, **row})
-        topics.append({"topic": topic.topic, "topic_id": topic.topic_id, "partitions": rows})
+    found, most, committed = 0, min(body.max_bytes, MAX_BYTES), body.isolation_level == READ_COMMITTED
+
+    def read(topic: Any, wanted: Any) -> Fields:
+        nonlocal found
+        row = _read(cluster, topic, wanted, committed, most - found, not found)
+        found += len(row["records"])
+        return row
+
+    topics = by_partition(body.topics, read, high_watermark=-1, records=b"")
+    failed = any("error_code" in row for topic in topics for row in topic["partitions"])
     return topics, failed or found >= body.min_bytes
 
 
-def _read(cluster: Cluster, topic: Any, wanted: Any, committed: bool, budget: int, first: bool) -> Response:
+def _read(cluster: Cluster, topic: Any, wanted: Any, committed: bool, budget: int,
+          first: bool) -> Fields:
+    """Whole batches, at most `budget` bytes; where it is the `first`, one batch may be larger (KIP-74)."""
     log = cluster.log(topic.topic, wanted.partition, topic.topic_id)
-    if error := _fetch_error(cluster, topic, log, wanted):
-        absent = {"aborted_transactions": None} if error is ErrorCode.OFFSET_OUT_OF_RANGE else {}
-        return {"error_code": error, "high_watermark": -1, "records": b"", **absent}
-    end = log.last_stable_offset if committed else log.log_end_offset
+    cluster.check_leader_epoch(wanted.current_leader_epoch)
+    if not log.log_start_offset <= wanted.fetch_offset <= log.log_end_offset:
+        raise ApiException(ErrorCode.OFFSET_OUT_OF_RANGE, aborted_transactions=None)
+    records, next_offset = [], wanted.fetch_offset
     budget = min(budget, wanted.partition_max_bytes)
-    records, next_offset = read_bytes(log, wanted.fetch_offset, end, budget, first)
-    aborted = log.aborted_between(wanted.fetch_offset, next_offset) if records and committed else []
-    rows = [{"producer_id": txn.producer_id, "first_offset": txn.first_offset} for txn in aborted]
-    return {"high_watermark": log.log_end_offset, "last_stable_offset": log.last_stable_offset,
-            "log_start_offset": log.log_start_offset, "aborted_transactions": rows if committed else None,
-            "records": records}
-
-
-def _fetch_error(cluster: Cluster, topic: Any, log: PartitionLog | None, wanted: Any) -> ErrorCode:
-    if log is None:
-        return cluster.unknown_topic(topic.topic)
-    if error := cluster.leader_epoch_error(wanted.current_leader_epoch):
-        return error
-    inside = log.log_start_offset <= wanted.fetch_offset <= log.log_end_offset
-    return ErrorCode.NONE if inside else ErrorCode.OFFSET_OUT_OF_RANGE
-
-
-def read_bytes(log: PartitionLog, offset: int, end: int, budget: int, first: bool) -> tuple[bytes, int]:
-    """Whole batches in `offset`..`end`, at most `budget` bytes; `first`: one batch may be larger (KIP-74)."""
-    index = bisect_left(log.batches, offset, key=lambda stored: stored.last_offset)
-    chunks: list[bytearray] = []
-    next_offset = offset
-    while offset < end and index < len(log.batches) and log.batches[index].base_offset < end:
-        payload = log.batches[index].batch.payload
-        if len(payload) > budget and not (first and not chunks):
+    for stored in log.read(wanted.fetch_offset, read_committed=committed):
+        budget -= len(stored.batch.payload)
+        if budget < 0 and (records or not first):
             break
-        chunks.append(payload)
-        budget -= len(payload)
-        next_offset = log.batches[index].last_offset + 1
-        index += 1
-    return b"".join(chunks), next_offset
+        records.append(stored.batch.payload)
+        next_offset = stored.last_offset + 1
+    aborted = [{"producer_id": txn.producer_id, "first_offset": txn.first_offset}
+               for txn in log.aborted_between(wanted.fetch_offset, next_offset) if records]
+    return {"high_watermark": log.log_end_offset, "last_stable_offset": log.last_stable_offset,
+            "log_start_offset": log.log_start_offset, "aborted_transactions": aborted if committed else None,
+            "records": b"".join(records)}
 
 
 @serves("ListOffsets", 1, 11)
 def handle_list_offsets(cluster: Cluster, request: Request) -> Response:
     """Earliest, latest (under read_committed: last stable offset), or the first offset of a time or later."""
     committed = request.body.isolation_level == READ_COMMITTED
-    return {"topics": [{"name": topic.name, "partitions": [
-        {"partition_index": wanted.partition_index, **_list(cluster, request, topic.name, wanted, committed)}
-        for wanted in topic.partitions]} for topic in request.body.topics]}
 
+    def find(topic: Any, wanted: Any) -> Fields:
+        known_from = FIRST_VERSION_WITH.get(wanted.timestamp, inf if wanted.timestamp < EARLIEST else 0)
+        if request.api_version < known_from:
+            raise ApiException(ErrorCode.UNSUPPORTED_VERSION)
+        log = cluster.log(topic.name, wanted.partition_index)
+        cluster.check_leader_epoch(wanted.current_leader_epoch)
+        offset, timestamp = _offset_for(log, wanted.timestamp, committed)
+        return {"offset": offset, "timestamp": timestamp,
+                "leader_epoch": cluster.leader_epoch if offset >= 0 else -1}
 
-def _list(cluster: Cluster, request: Request, name: str, wanted: Any, committed: bool) -> Response:
-    log = cluster.log(name, wanted.partition_index)
-    never = request.api_version + 1
-    if wanted.timestamp < EARLIEST and FIRST_VERSION_WITH.get(wanted.timestamp, never) > request.api_version:
-        return {"error_code": ErrorCode.UNSUPPORTED_VERSION}
-    if log is None:
-        return {"error_code": ErrorCode.UNKNOWN_TOPIC_OR_PARTITION}
-    if error := cluster.leader_epoch_error(wanted.current_leader_epoch):
-        return {"error_code": error}
-    offset, timestamp = _offset_for(log, wanted.timestamp, committed)
-    leader_epoch = cluster.leader_epoch if offset >= 0 else -1
-    return {"offset": offset, "timestamp": timestamp, "leader_epoch": leader_epoch}
+    return {"topics": by_partition(request.body.topics, find)}
 
 
 def _offset_for(log: PartitionLog, timestamp: int, committed: bool) -> tuple[int, int]:
@@ -154,47 +128,32 @@ def _first_record(stored: StoredBatch, timestamp: int) -> tuple[int, int]:
 @serves("OffsetForLeaderEpoch", 2, 4)
 def handle_offset_for_leader_epoch(cluster: Cluster, request: Request) -> Response:
     """Where a leader epoch ends, so that a consumer can tell whether the log was cut behind it (KIP-320)."""
-    return {"topics": [{"topic": topic.topic, "partitions": [
-        {"partition": row.partition, **_end_of(cluster, topic.topic, row)} for row in topic.partitions]}
-        for topic in request.body.topics]}
+    def find(topic: Any, row: Any) -> Fields:
+        log = cluster.log(topic.topic, row.partition)
+        cluster.check_leader_epoch(row.current_leader_epoch)
+        if not 0 <= row.leader_epoch <= cluster.leader_epoch:
+            return {}
+        newer = bisect_right(log.batches, row.leader_epoch, key=_leader_epoch)
+        end = log.batches[newer].base_offset if newer < len(log.batches) else log.log_end_offset
+        wrote = newer and newer < len(log.batches)  # the newest epoch up to this one that wrote here
+        return {"leader_epoch": _leader_epoch(log.batches[newer - 1]) if wrote else row.leader_epoch,
+                "end_offset": end}
 
-
-def _end_of(cluster: Cluster, name: str, row: Any) -> Response:
-    log = cluster.log(name, row.partition)
-    if log is None:
-        return {"error_code": ErrorCode.UNKNOWN_TOPIC_OR_PARTITION}
-    error = cluster.leader_epoch_error(row.current_leader_epoch)
-    if error or not 0 <= row.leader_epoch <= cluster.leader_epoch:
-        return {"error_code": error}
-    epoch, end = _epoch_end(log, row.leader_epoch)
-    return {"leader_epoch": epoch, "end_offset": end}
-
-
-def _epoch_end(log: PartitionLog, leader_epoch: int) -> tuple[int, int]:
-    """The newest epoch up to `leader_epoch` that wrote here, and the offset where the next one began."""
-    after = bisect_right(log.batches, leader_epoch, key=_leader_epoch)
-    if after == len(log.batches):
-        return leader_epoch, log.log_end_offset
-    return _leader_epoch(log.batches[after - 1]) if after else leader_epoch, log.batches[after].base_offset
+    return {"topics": by_partition(request.body.topics, find, index="partition")}
 
 
 def _leader_epoch(stored: StoredBatch) -> int:
-    return struct.unpack_from(">i", stored.batch.payload, 12)[0]
+    return read_header(stored.batch.payload).partition_leader_epoch
 
 
 @serves("DeleteRecords", 0, 2)
 def handle_delete_records(cluster: Cluster, request: Request) -> Response:
     """Raise the log start offset; -1 means up to the end. The memory of producers stays."""
-    return {"topics": [{"name": topic.name, "partitions": [
-        {"partition_index": row.partition_index, **_delete(cluster, topic.name, row)}
-        for row in topic.partitions]} for topic in request.body.topics]}
+    def delete(topic: Any, row: Any) -> Fields:
+        log = cluster.log(topic.name, row.partition_index)
+        before = log.log_end_offset if row.offset == -1 else row.offset
+        if not 0 <= before <= log.log_end_offset:
+            raise ApiException(ErrorCode.OFFSET_OUT_OF_RANGE)
+        return {"low_watermark": log.delete_records(before)}
 
-
-def _delete(cluster: Cluster, name: str, row: Any) -> Response:
-    log, offset = cluster.log(name, row.partition_index), row.offset
-    if log is None:
-        return {"low_watermark": -1, "error_code": ErrorCode.UNKNOWN_TOPIC_OR_PARTITION}
-    before = log.log_end_offset if offset == -1 else offset
-    if not 0 <= before <= log.log_end_offset:
-        return {"low_watermark": -1, "error_code": ErrorCode.OFFSET_OUT_OF_RANGE}
-    return {"low_watermark": log.delete_records(before)}
+    return {"topics": by_partition(request.body.topics, delete, low_watermark=-1)}

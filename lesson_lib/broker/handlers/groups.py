@@ -10,8 +10,8 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from lesson_lib.broker.cluster import Cluster
-from lesson_lib.broker.connection import Response, serves
+from lesson_lib.broker.cluster import ApiException, Cluster
+from lesson_lib.broker.connection import Fields, Response, answered, serves
 from lesson_lib.broker.groups import ClassicGroup, GroupState, Member
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.wire.messages import Request
@@ -25,61 +25,50 @@ FIRST_VERSION_WITH_PROTOCOL_IN_SYNC, FIRST_VERSION_WITH_SKIPPED_ASSIGNMENT = 5, 
 async def handle_join_group(cluster: Cluster, request: Request) -> Response:
     """Answered when the group's next generation begins, with all members for its leader."""
     body = request.body
-    group = cluster.groups.get(body.group_id) or ClassicGroup(body.group_id)
-    member_id = body.member_id or f"{request.client_id}-{uuid.uuid4()}"
-    if error := _join_error(group, body):
-        return _not_joined(error, body.member_id, request.api_version)
-    cluster.groups[body.group_id] = group
-    named = body.member_id or body.group_instance_id is not None
-    if not named and request.api_version >= FIRST_VERSION_WITH_MEMBER_ID:
-        group.expect(member_id, body.session_timeout_ms)
-        return _not_joined(ErrorCode.MEMBER_ID_REQUIRED, member_id, request.api_version)
-    group.protocol_type = group.protocol_type if group.members else body.protocol_type
-    return await _join(group, _member(request, member_id), request.api_version)
+    try:
+        group = _group_to_join(cluster, body)
+        member = _member(request)
+        named = body.member_id or body.group_instance_id is not None
+        if not named and request.api_version >= FIRST_VERSION_WITH_MEMBER_ID:
+            group.expect(member)
+            raise ApiException(ErrorCode.MEMBER_ID_REQUIRED, member_id=member.id)
+        group.protocol_type = group.protocol_type if group.members else body.protocol_type
+        return await _join(group, member, request.api_version)
+    except ApiException as refusal:
+        no_protocol = None if request.api_version >= FIRST_VERSION_WITH_NULL_PROTOCOL else ""
+        return {"generation_id": -1, "protocol_name": no_protocol, "member_id": body.member_id,
+                **refusal.fields}
 
 
-def _join_error(group: ClassicGroup, body: Any) -> ErrorCode:
+def _group_to_join(cluster: Cluster, body: Any) -> ClassicGroup:
     if not body.group_id:
-        return ErrorCode.INVALID_GROUP_ID
+        raise ApiException(ErrorCode.INVALID_GROUP_ID)
     if body.session_timeout_ms not in SESSION_TIMEOUT_MS:
-        return ErrorCode.INVALID_SESSION_TIMEOUT
-    if not group.accepts(body.protocol_type, _protocols(body)):
-        return ErrorCode.INCONSISTENT_GROUP_PROTOCOL
-    if not body.member_id:
-        return ErrorCode.NONE
-    if body.group_instance_id is not None:
-        return _instance_error(group, body)
-    known = body.member_id in group.members or body.member_id in group.expected
-    return ErrorCode.NONE if known else ErrorCode.UNKNOWN_MEMBER_ID
-
-
-def _protocols(body: Any) -> dict[str, bytes]:
-    return {protocol.name: bytes(protocol.metadata) for protocol in body.protocols}
-
-
-def _instance_error(group: ClassicGroup, body: Any) -> ErrorCode:
-    """A static member whose place was taken is fenced."""
+        raise ApiException(ErrorCode.INVALID_SESSION_TIMEOUT)
+    group = cluster.groups.get(body.group_id) or ClassicGroup(body.group_id)
+    if not group.accepts(body.protocol_type, {protocol.name for protocol in body.protocols}):
+        raise ApiException(ErrorCode.INCONSISTENT_GROUP_PROTOCOL)
     named = group.with_instance(body.group_instance_id)
-    if named is None:
-        return ErrorCode.UNKNOWN_MEMBER_ID
-    return ErrorCode.NONE if named.id == body.member_id else ErrorCode.FENCED_INSTANCE_ID
+    if body.member_id and named and named.id != body.member_id:  # a static member whose place was taken
+        raise ApiException(ErrorCode.FENCED_INSTANCE_ID)
+    given_out = body.group_instance_id is None and body.member_id in {*group.members, *group.expected}
+    if body.member_id and not (named or given_out):
+        raise ApiException(ErrorCode.UNKNOWN_MEMBER_ID)
+    cluster.groups[body.group_id] = group
+    return group
 
 
-def _member(request: Request, member_id: str) -> Member:
+def _member(request: Request) -> Member:
     body, session_ms = request.body, request.body.session_timeout_ms
     rebalance_ms = session_ms if body.rebalance_timeout_ms < 0 else body.rebalance_timeout_ms
-    return Member(member_id, body.group_instance_id, request.client_id, session_ms, rebalance_ms,
-                  _protocols(body))
-
-
-def _not_joined(error: ErrorCode, member_id: str, api_version: int) -> Response:
-    no_protocol = None if api_version >= FIRST_VERSION_WITH_NULL_PROTOCOL else ""
-    return {"error_code": error, "generation_id": -1, "protocol_name": no_protocol, "member_id": member_id}
+    return Member(body.member_id or f"{request.client_id}-{uuid.uuid4()}", body.group_instance_id,
+                  request.client_id, session_ms, rebalance_ms,
+                  {protocol.name: bytes(protocol.metadata) for protocol in body.protocols})
 
 
 async def _join(group: ClassicGroup, member: Member, api_version: int) -> Response:
     if error := await group.join(member):
-        return _not_joined(error, member.id, api_version)
+        raise ApiException(error, member_id=member.id)
     protocol, leader = group.protocol or "", group.leader or ""
     resumes = member.id == leader and bool(member.former_id)  # its assignment stands
     can_skip = api_version >= FIRST_VERSION_WITH_SKIPPED_ASSIGNMENT
@@ -91,19 +80,21 @@ async def _join(group: ClassicGroup, member: Member, api_version: int) -> Respon
             "members": members if member.id == leader and (can_skip or not resumes) else []}
 
 
-def _membership_error(cluster: Cluster, body: Any) -> ErrorCode:
-    who = body.member_id, body.generation_id, body.group_instance_id
-    return membership_error(cluster, body.group_id, *who) if body.group_id else ErrorCode.INVALID_GROUP_ID
+def known_member(cluster: Cluster, body: Any, generation: int) -> tuple[ClassicGroup, Member]:
+    """The group, and who says to be a member of this generation of it. ApiException where that is not so."""
+    group = cluster.groups.get(body.group_id)
+    if group is None or body.member_id not in group.members:
+        taken = group is not None and group.with_instance(body.group_instance_id) is not None
+        raise ApiException(ErrorCode.FENCED_INSTANCE_ID if taken else ErrorCode.UNKNOWN_MEMBER_ID)
+    if generation != group.generation:
+        raise ApiException(ErrorCode.ILLEGAL_GENERATION)
+    return group, group.members[body.member_id]
 
 
-def membership_error(cluster: Cluster, group_id: str, member_id: str, generation: int,
-                     instance_id: str | None) -> ErrorCode:
-    """What is wrong with a request of somebody who says to be a member of this generation."""
-    group = cluster.groups.get(group_id)
-    if group is None or member_id not in group.members:
-        taken = group is not None and group.with_instance(instance_id) is not None
-        return ErrorCode.FENCED_INSTANCE_ID if taken else ErrorCode.UNKNOWN_MEMBER_ID
-    return ErrorCode.NONE if generation == group.generation else ErrorCode.ILLEGAL_GENERATION
+def _asking_member(cluster: Cluster, body: Any) -> tuple[ClassicGroup, Member]:
+    if not body.group_id:
+        raise ApiException(ErrorCode.INVALID_GROUP_ID)
+    return known_member(cluster, body, body.generation_id)
 
 
 @serves("SyncGroup", 0, 5)
@@ -112,14 +103,11 @@ async def handle_sync_group(cluster: Cluster, request: Request) -> Response:
     body = request.body
     unnamed = None in (body.protocol_type, body.protocol_name)
     if unnamed and request.api_version >= FIRST_VERSION_WITH_PROTOCOL_IN_SYNC:
-        return {"error_code": ErrorCode.INCONSISTENT_GROUP_PROTOCOL}
-    if error := _membership_error(cluster, body):
-        return {"error_code": error}
-    group = cluster.groups[body.group_id]
+        raise ApiException(ErrorCode.INCONSISTENT_GROUP_PROTOCOL)
+    group, member = _asking_member(cluster, body)
     same_type = body.protocol_type in (None, group.protocol_type)
     if not same_type or body.protocol_name not in (None, group.protocol):
-        return {"error_code": ErrorCode.INCONSISTENT_GROUP_PROTOCOL}
-    member = group.members[body.member_id]
+        raise ApiException(ErrorCode.INCONSISTENT_GROUP_PROTOCOL)
     error = await group.sync(member, {a.member_id: bytes(a.assignment) for a in body.assignments})
     return {"error_code": error, "protocol_type": group.protocol_type, "protocol_name": group.protocol,
             "assignment": b"" if error else member.assignment}
@@ -128,10 +116,8 @@ async def handle_sync_group(cluster: Cluster, request: Request) -> Response:
 @serves("Heartbeat", 0, 4)
 def handle_heartbeat(cluster: Cluster, request: Request) -> Response:
     """Keeps the session; 27 tells the member to join again."""
-    if error := _membership_error(cluster, request.body):
-        return {"error_code": error}
-    group = cluster.groups[request.body.group_id]
-    group.touch(group.members[request.body.member_id])
+    group, member = _asking_member(cluster, request.body)
+    group.touch(member)
     rebalancing = group.state is GroupState.PREPARING_REBALANCE
     return {"error_code": ErrorCode.REBALANCE_IN_PROGRESS if rebalancing else ErrorCode.NONE}
 
@@ -141,24 +127,22 @@ def handle_leave_group(cluster: Cluster, request: Request) -> Response:
     """One member up to version 2, a list from 3, in which a static member may be named by its instance id."""
     body, group = request.body, cluster.groups.get(request.body.group_id)
     if not body.group_id:
-        return {"error_code": ErrorCode.INVALID_GROUP_ID}
+        raise ApiException(ErrorCode.INVALID_GROUP_ID)
     if request.api_version < 3:
-        return {"error_code": _leave(group, body.member_id, None)}
+        return _leave(group, body.member_id, None)
     return {"members": [{"member_id": m.member_id, "group_instance_id": m.group_instance_id,
-                         "error_code": _leave(group, m.member_id, m.group_instance_id)}
-                        for m in body.members]}
+                         **answered(_leave, group, m.member_id, m.group_instance_id)} for m in body.members]}
 
 
-def _leave(group: ClassicGroup | None, member_id: str, instance_id: str | None) -> ErrorCode:
-    if group is None:
-        return ErrorCode.UNKNOWN_MEMBER_ID
-    member = group.members.get(member_id) or (None if member_id else group.with_instance(instance_id))
-    if member is not None:
+def _leave(group: ClassicGroup | None, member_id: str, instance_id: str | None) -> Fields:
+    named = group.with_instance(instance_id) if group and not member_id else None
+    if group and (member := group.members.get(member_id) or named):
         group.leave(member)
-        return ErrorCode.NONE
-    known = member_id in group.expected
-    group.expected.discard(member_id)
-    return ErrorCode.NONE if known else ErrorCode.UNKNOWN_MEMBER_ID
+    elif group and member_id in group.expected:
+        group.expected.discard(member_id)
+    else:
+        raise ApiException(ErrorCode.UNKNOWN_MEMBER_ID)
+    return {}
 
 
 @serves("DescribeGroups", 0, 6)
@@ -194,16 +178,14 @@ def handle_list_groups(cluster: Cluster, request: Request) -> Response:
 @serves("DeleteGroups", 0, 2)
 def handle_delete_groups(cluster: Cluster, request: Request) -> Response:
     """A group without members goes, with its offsets."""
-    return {"results": [{"group_id": name, "error_code": _delete(cluster, name)}
-                        for name in request.body.groups_names]}
+    def delete(name: str) -> Fields:
+        group = cluster.group(name)
+        if group is None:
+            raise ApiException(ErrorCode.GROUP_ID_NOT_FOUND)
+        if group.members:
+            raise ApiException(ErrorCode.NON_EMPTY_GROUP)
+        cluster.groups.pop(name, None)
+        cluster.offsets.committed.pop(name, None)
+        return {}
 
-
-def _delete(cluster: Cluster, name: str) -> ErrorCode:
-    group = cluster.group(name)
-    if group is None:
-        return ErrorCode.GROUP_ID_NOT_FOUND
-    if group.members:
-        return ErrorCode.NON_EMPTY_GROUP
-    cluster.groups.pop(name, None)
-    cluster.offsets.committed.pop(name, None)
-    return ErrorCode.NONE
+    return {"results": [{"group_id": name, **answered(delete, name)} for name in request.body.groups_names]}

@@ -12,14 +12,13 @@ question always gets its answer, and never while markers are still to be written
 
 from __future__ import annotations
 
-import struct
 from typing import Any
 
-from lesson_lib.broker.cluster import Cluster, Topic
-from lesson_lib.broker.connection import Response, serves
+from lesson_lib.broker.cluster import ApiException, Cluster, Topic
+from lesson_lib.broker.connection import Fields, Response, answered, by_partition, serves
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.partition_log import PartitionLog
-from lesson_lib.core.producer_state import Appended, Batch, Duplicate, TopicPartition
+from lesson_lib.core.producer_state import Batch, Duplicate, Refused, TopicPartition
 from lesson_lib.wire import record_batch
 from lesson_lib.wire.messages import ProtocolError, Request
 
@@ -30,18 +29,13 @@ NO_KEY = "Compacted topic cannot accept message without key"
 NOT_ADDED = "Partition was not added to the transaction"
 
 
-def refused(error: int, **fields: Any) -> Response:
-    """One partition's part of the response; an error leaves what it does not name unset."""
-    return {"error_code": error, "base_offset": -1, **fields}
-
-
 @serves("Produce", 3, 13)
 def handle_produce(cluster: Cluster, request: Request) -> Response | None:
     """Answer each partition by itself. With acks=0 there is no response; an error closes the connection."""
-    error = whole_request_error(request)
-    topics = [{"name": topic.name, "topic_id": topic.topic_id, "partition_responses": [
-        {"index": data.index, **(refused(error) if error else _partition(cluster, request, topic, data))}
-        for data in topic.partition_data]} for topic in request.body.topic_data]
+    refused = answered(check_whole_request, request)
+    topics = by_partition(
+        request.body.topic_data, lambda topic, data: refused or _produce(cluster, request, topic, data),
+        rows="partition_responses", index="index", base_offset=-1)
     cluster.announce_change()
     if request.body.acks != 0:
         return {"responses": topics}
@@ -50,14 +44,15 @@ def handle_produce(cluster: Cluster, request: Request) -> Response | None:
     return None
 
 
-def whole_request_error(request: Request) -> int:
+def check_whole_request(request: Request) -> Fields:
     """53 for transactional records without a transactional id, 49 for those of more than one producer."""
     batches = [batch for topic in request.body.topic_data for data in topic.partition_data
                if (batch := _transactional(data.records))]
     if batches and request.body.transactional_id is None:
-        return ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
-    producers = {(batch.producer_id, batch.producer_epoch) for batch in batches if batch.has_producer_id}
-    return ErrorCode.INVALID_PRODUCER_ID_MAPPING if len(producers) > 1 else ErrorCode.NONE
+        raise ApiException(ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
+    if len({(batch.producer_id, batch.producer_epoch) for batch in batches if batch.has_producer_id}) > 1:
+        raise ApiException(ErrorCode.INVALID_PRODUCER_ID_MAPPING)
+    return {}
 
 
 def _transactional(records: Any) -> Batch | None:
@@ -68,130 +63,104 @@ def _transactional(records: Any) -> Batch | None:
     return record_batch.to_batch(header, b"") if header.magic == 2 and header.transactional else None
 
 
-def _partition(cluster: Cluster, request: Request, topic: Any, data: Any) -> Response:
+def _produce(cluster: Cluster, request: Request, topic: Any, data: Any) -> Fields:
     log = cluster.log(topic.name, data.index, topic.topic_id)
-    if log is None:
-        return refused(cluster.unknown_topic(topic.name))
-    try:
-        batches = record_batch.split_batches(data.records or b"")
-    except ValueError:
-        return refused(ErrorCode.CORRUPT_MESSAGE)
-    if error := request_error(batches, request.api_version):
-        return refused(error)
-    (records,) = batches
     where = cluster.topic(topic.name, topic.topic_id)
-    if refusal := _refused_by_coordinator(cluster, request, log, (where.name, data.index), records):
-        return refusal
+    records = only_batch(data.records or b"", request.api_version)
+    batch = _transactional(records)
+    if batch and batch.has_producer_id and cluster.version.verifies_transactions:
+        check_transaction(cluster, request, log, (where.name, data.index), batch)
     if request.body.acks not in (-1, 0, 1):
-        return refused(ErrorCode.INVALID_REQUIRED_ACKS)
+        raise ApiException(ErrorCode.INVALID_REQUIRED_ACKS)
     return append(cluster, where, log, records)
 
 
-def request_error(batches: list[Any], api_version: int) -> int:
+def only_batch(records: Any, api_version: int) -> Any:
     """`ProduceRequest.validateRecords`: exactly one batch, of format 2."""
+    try:
+        batches = record_batch.split_batches(records)
+    except ValueError:
+        raise ApiException(ErrorCode.CORRUPT_MESSAGE) from None
     if len(batches) != 1 or batches[0][record_batch.MAGIC_AT] != 2:
-        return ErrorCode.INVALID_RECORD
+        raise ApiException(ErrorCode.INVALID_RECORD)
     attributes = batches[0][record_batch.ATTRIBUTES_AT:record_batch.ATTRIBUTES_AT + 2]
     zstd = len(attributes) == 2 and attributes[1] & record_batch.COMPRESSION == record_batch.ZSTD
-    too_old = zstd and api_version < FIRST_VERSION_WITH_ZSTD
-    return ErrorCode.UNSUPPORTED_COMPRESSION_TYPE if too_old else ErrorCode.NONE
+    if zstd and api_version < FIRST_VERSION_WITH_ZSTD:
+        raise ApiException(ErrorCode.UNSUPPORTED_COMPRESSION_TYPE)
+    return batches[0]
 
 
-# the transaction
-
-
-def _refused_by_coordinator(cluster: Cluster, request: Request, log: PartitionLog, partition: TopicPartition,
-                            records: Any) -> Response | None:
-    """None where the batch may go on to the log."""
-    batch = _transactional(records)
-    asked = batch is not None and batch.has_producer_id and cluster.version.verifies_transactions
-    if not asked or not log.needs_verification(batch):
-        return None
+def check_transaction(cluster: Cluster, request: Request, log: PartitionLog, partition: TopicPartition,
+                      batch: Batch) -> None:
+    """Ask the coordinator about a batch that would open a transaction. From version 12 the leader adds the
+    partition, before it only asks whether the client did."""
+    if not log.needs_verification(batch):
+        return
     entry = log.producers.get(batch.producer_id)
     is_old = entry is not None and batch.producer_epoch < entry.producer_epoch
     if is_old and cluster.version.checks_epoch_before_verification:
-        return refused(ErrorCode.INVALID_PRODUCER_EPOCH)
+        raise ApiException(ErrorCode.INVALID_PRODUCER_EPOCH)
     epoch_bump = request.api_version >= FIRST_VERSION_WITH_EPOCH_BUMP
     log.start_verification(batch, epoch_bump)
-    return _translated(_ask(cluster, request, partition, batch, epoch_bump), request.api_version)
-
-
-def _ask(cluster: Cluster, request: Request, partition: TopicPartition, batch: Batch,
-         epoch_bump: bool) -> ErrorCode:
-    """From version 12 the leader adds the partition, before it only asks whether the client did."""
     who = request.body.transactional_id, batch.producer_id, batch.producer_epoch
-    if epoch_bump:
-        return cluster.coordinator.add_partitions(*who, [partition], cluster.now())
-    return cluster.coordinator.verify(*who, partition)
-
-
-def _translated(error: ErrorCode, api_version: int) -> Response | None:
-    """The coordinator's error in the words of a produce response."""
-    if error is ErrorCode.NONE:
-        return None
+    error = (cluster.coordinator.add_partitions(*who, [partition], cluster.now()) if epoch_bump
+             else cluster.coordinator.verify(*who, partition))
     if error is ErrorCode.PRODUCER_FENCED:
-        return refused(ErrorCode.INVALID_PRODUCER_EPOCH)
-    not_added = (ErrorCode.TRANSACTION_ABORTABLE, ErrorCode.INVALID_TXN_STATE)
-    if error in not_added and api_version < FIRST_VERSION_WITH_ABORTABLE:
-        return refused(ErrorCode.INVALID_TXN_STATE, error_message=NOT_ADDED)
-    return refused(error)
+        raise ApiException(ErrorCode.INVALID_PRODUCER_EPOCH)
+    not_added = error in (ErrorCode.TRANSACTION_ABORTABLE, ErrorCode.INVALID_TXN_STATE)
+    if not_added and request.api_version < FIRST_VERSION_WITH_ABORTABLE:
+        raise ApiException(ErrorCode.INVALID_TXN_STATE, error_message=NOT_ADDED)
+    if error:
+        raise ApiException(error)
 
 
 # the log
 
 
-def append(cluster: Cluster, topic: Topic, log: PartitionLog, records: Any) -> Response:
+def append(cluster: Cluster, topic: Topic, log: PartitionLog, records: Any) -> Fields:
     """`UnifiedLog.append`: the batch's bytes are checked, then the rule decides."""
-    now, start = cluster.now(), log.log_start_offset
-    if error := _bytes_error(records, topic.number("max.message.bytes")):
-        return refused(error, log_start_offset=start if error == ErrorCode.INVALID_RECORD else -1)
-    header = record_batch.read_header(records)
-    if invalid := _refused_by_records(topic, log, records, header, now):
-        return invalid
-    batch = record_batch.to_batch(header, records)
-    if topic.stamps_on_append:
-        batch = record_batch.stamped(batch, now)
+    now, start = cluster.now(), {"log_start_offset": log.log_start_offset}
+    _check_bytes(records, topic.number("max.message.bytes"), start)
+    batch = _checked_batch(cluster, topic, records, now, start)
     verdict = log.append(batch)
-    if isinstance(verdict, Appended):
-        record_batch.place(batch.payload, verdict.base_offset, cluster.leader_epoch)
-        return {"base_offset": verdict.base_offset, "log_start_offset": start,
-                "log_append_time_ms": now if topic.stamps_on_append else -1}
+    if isinstance(verdict, Refused):
+        raise ApiException(verdict.error, **start)
     if isinstance(verdict, Duplicate):
-        return {"base_offset": verdict.base_offset, "log_start_offset": start,
-                "log_append_time_ms": verdict.timestamp}
-    return refused(verdict.error, log_start_offset=start)
+        return {"base_offset": verdict.base_offset, "log_append_time_ms": verdict.timestamp, **start}
+    record_batch.place(batch.payload, verdict.base_offset, cluster.leader_epoch)
+    appended = now if topic.stamps_on_append else -1
+    return {"base_offset": verdict.base_offset, "log_append_time_ms": appended, **start}
 
 
-def _bytes_error(records: Any, max_message_bytes: int) -> int:
+def _check_bytes(records: Any, max_message_bytes: int, start: Fields) -> None:
     if len(records) < record_batch.HEADER_SIZE:  # Kafka reads the producer id unseen
         unread = len(records) < record_batch.PRODUCER_ID_END
-        return ErrorCode.UNKNOWN_SERVER_ERROR if unread else ErrorCode.CORRUPT_MESSAGE
-    if struct.unpack_from(">q", records)[0] != 0:
-        return ErrorCode.INVALID_RECORD
+        raise ApiException(ErrorCode.UNKNOWN_SERVER_ERROR if unread else ErrorCode.CORRUPT_MESSAGE)
+    if record_batch.read_header(records).base_offset != 0:
+        raise ApiException(ErrorCode.INVALID_RECORD, **start)
     if len(records) > max_message_bytes:
-        return ErrorCode.MESSAGE_TOO_LARGE
-    return ErrorCode.NONE if record_batch.crc_is_valid(records) else ErrorCode.CORRUPT_MESSAGE
+        raise ApiException(ErrorCode.MESSAGE_TOO_LARGE)
+    if not record_batch.crc_is_valid(records):
+        raise ApiException(ErrorCode.CORRUPT_MESSAGE)
 
 
-def _refused_by_records(topic: Topic, log: PartitionLog, records: Any, header: record_batch.Header,
-                        now: int) -> Response | None:
+def _checked_batch(cluster: Cluster, topic: Topic, records: Any, now: int, start: Fields) -> Batch:
     """`LogValidator`: header and records must fit; none may be an hour ahead, or lack a key that it needs."""
-    start, newest = log.log_start_offset, record_batch.newest_timestamp(records, header)
+    header = record_batch.read_header(records)
+    newest = record_batch.newest_timestamp(records, header)
     if header.last_offset_delta != header.records_count - 1 or newest is None:
-        return refused(ErrorCode.INVALID_RECORD, log_start_offset=start)
+        raise ApiException(ErrorCode.INVALID_RECORD, **start)
     if header.attributes & record_batch.COMPRESSION > record_batch.ZSTD:
-        return refused(ErrorCode.UNKNOWN_SERVER_ERROR, log_start_offset=start)
-    keyless = record_batch.first_without_key(records, header) if topic.needs_keys else None
-    if keyless is not None:
-        return _rejected(ErrorCode.INVALID_RECORD, start, REJECTED, keyless, NO_KEY)
+        raise ApiException(ErrorCode.UNKNOWN_SERVER_ERROR, **start)
+    if topic.needs_keys and (keyless := record_batch.first_without_key(records, header)) is not None:
+        raise ApiException(ErrorCode.INVALID_RECORD, error_message=REJECTED, record_errors=[
+            {"batch_index": keyless, "batch_index_error_message": NO_KEY}], **start)
+    batch = record_batch.to_batch(header, records)
+    if topic.stamps_on_append:
+        return record_batch.stamped(batch, now)
     latest = now + topic.number("message.timestamp.after.max.ms")
-    ahead = newest > latest and not topic.stamps_on_append
-    if ahead and log.version.refuses_timestamps_ahead:
-        words = f"Timestamp {newest} is out of range. It should be at most {latest}"
-        return _rejected(ErrorCode.INVALID_TIMESTAMP, start, REJECTED_TIMESTAMP, 0, words)
-    return None
-
-
-def _rejected(error: ErrorCode, start: int, message: str, index: int, why: str) -> Response:
-    return refused(error, log_start_offset=start, error_message=message, record_errors=[
-        {"batch_index": index, "batch_index_error_message": why}])
+    if newest > latest and cluster.version.refuses_timestamps_ahead:
+        why = f"Timestamp {newest} is out of range. It should be at most {latest}"
+        raise ApiException(ErrorCode.INVALID_TIMESTAMP, error_message=REJECTED_TIMESTAMP, record_errors=[
+            {"batch_index": 0, "batch_index_error_message": why}], **start)
+    return batch

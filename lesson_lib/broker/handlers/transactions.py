@@ -15,17 +15,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from lesson_lib.broker.cluster import OFFSETS_PARTITION, Cluster, is_legal_topic
-from lesson_lib.broker.connection import Response, serves
+from lesson_lib.broker.cluster import OFFSETS_PARTITION, ApiException, Cluster, is_legal_topic
+from lesson_lib.broker.connection import Fields, Response, answered, by_partition, serves
 from lesson_lib.core.error_codes import ErrorCode
-from lesson_lib.core.producer_state import (
-    NO_PRODUCER_EPOCH,
-    NO_PRODUCER_ID,
-    ProducerStateEntry,
-    Refused,
-    TopicPartition,
-)
-from lesson_lib.core.transactions import Marker, TransactionMetadata, TxnState
+from lesson_lib.core.producer_state import NO_PRODUCER_EPOCH, NO_PRODUCER_ID, Refused, TopicPartition
+from lesson_lib.core.transactions import CoordinatorAnswer, Marker, TransactionMetadata, TxnState
 from lesson_lib.wire import record_batch
 from lesson_lib.wire.messages import Request
 
@@ -39,18 +33,22 @@ def known_to(request: Request, error: int) -> int:
     return ErrorCode.INVALID_PRODUCER_EPOCH if old and error == ErrorCode.PRODUCER_FENCED else error
 
 
+def _told(cluster: Cluster, request: Request, answer: CoordinatorAnswer) -> Response:
+    """The coordinator's answer, once the markers that follow from the request are in the logs."""
+    write_markers(cluster, answer.marker)
+    return {"error_code": known_to(request, answer.error), "producer_id": answer.producer_id,
+            "producer_epoch": answer.producer_epoch}
+
+
 @serves("InitProducerId", 0, 6)
 def handle_init_producer_id(cluster: Cluster, request: Request) -> Response:
     """Without a transactional id a new producer id; with one the next epoch, after aborting what was open."""
     body = request.body
     half_known = (body.producer_id == NO_PRODUCER_ID) != (body.producer_epoch == NO_PRODUCER_EPOCH)
     if body.transactional_id == "" or half_known:
-        return {"error_code": ErrorCode.INVALID_REQUEST, "producer_id": -1, "producer_epoch": -1}
-    answer = cluster.coordinator.init_producer_id(body.transactional_id, body.transaction_timeout_ms,
-                                                  body.producer_id, body.producer_epoch)
-    write_markers(cluster, answer.marker)
-    return {"error_code": known_to(request, answer.error), "producer_id": answer.producer_id,
-            "producer_epoch": answer.producer_epoch}
+        raise ApiException(ErrorCode.INVALID_REQUEST, producer_id=-1, producer_epoch=-1)
+    return _told(cluster, request, cluster.coordinator.init_producer_id(
+        body.transactional_id, body.transaction_timeout_ms, body.producer_id, body.producer_epoch))
 
 
 @serves("AddPartitionsToTxn", 0, 5)
@@ -68,24 +66,23 @@ def handle_add_partitions_to_txn(cluster: Cluster, request: Request) -> Response
 
 
 def _add(cluster: Cluster, request: Request, who: tuple[str, int, int], topics: Any,
-         verify_only: bool = False) -> list[Response]:
-    partitions = [(topic.name, partition) for topic in topics for partition in topic.partitions]
-    errors = _errors_of_adding(cluster, who, partitions, verify_only)
-    return [{"name": topic.name, "results_by_partition": [
-        {"partition_index": p, "partition_error_code": known_to(request, errors[topic.name, p])}
-        for p in topic.partitions]} for topic in topics]
-
-
-def _errors_of_adding(cluster: Cluster, who: tuple[str, int, int], partitions: list[TopicPartition],
-                      verify_only: bool) -> dict[TopicPartition, ErrorCode]:
+         verify_only: bool = False) -> list[Fields]:
     """All or nothing: where one partition does not exist, the others get 55."""
-    missing = {partition for partition in partitions if cluster.log(*partition) is None}
-    if missing:
-        found = dict.fromkeys(partitions, ErrorCode.OPERATION_NOT_ATTEMPTED)
-        return found | dict.fromkeys(missing, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
-    if verify_only:
-        return {partition: cluster.coordinator.verify(*who, partition) for partition in partitions}
-    return dict.fromkeys(partitions, cluster.coordinator.add_partitions(*who, partitions, cluster.now()))
+    partitions = [(topic.name, partition) for topic in topics for partition in topic.partitions]
+    all_there = all(cluster.find_log(*partition) for partition in partitions)
+    if all_there and not verify_only:
+        added = cluster.coordinator.add_partitions(*who, partitions, cluster.now())
+
+    def error(topic: Any, partition: int) -> Fields:
+        if not cluster.find_log(topic.name, partition):
+            code = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+        elif not all_there:
+            code = ErrorCode.OPERATION_NOT_ATTEMPTED
+        else:
+            code = cluster.coordinator.verify(*who, (topic.name, partition)) if verify_only else added
+        return {"partition_error_code": known_to(request, code)}
+
+    return by_partition(topics, error, rows="results_by_partition")
 
 
 @serves("AddOffsetsToTxn", 0, 4)
@@ -99,13 +96,10 @@ def handle_add_offsets_to_txn(cluster: Cluster, request: Request) -> Response:
 @serves("EndTxn", 0, 5)
 def handle_end_txn(cluster: Cluster, request: Request) -> Response:
     """Commit or abort. From version 5 the response carries the epoch of the next transaction (KIP-890)."""
-    body = request.body
-    answer = cluster.coordinator.end(body.transactional_id, body.producer_id, body.producer_epoch,
-                                     commit=body.committed,
-                                     epoch_bump=request.api_version >= FIRST_VERSION_WITH_NEXT_EPOCH)
-    write_markers(cluster, answer.marker)
-    return {"error_code": known_to(request, answer.error), "producer_id": answer.producer_id,
-            "producer_epoch": answer.producer_epoch}
+    body, epoch_bump = request.body, request.api_version >= FIRST_VERSION_WITH_NEXT_EPOCH
+    return _told(cluster, request, cluster.coordinator.end(
+        body.transactional_id, body.producer_id, body.producer_epoch, commit=body.committed,
+        epoch_bump=epoch_bump))
 
 
 # markers
@@ -124,37 +118,33 @@ def write_markers(cluster: Cluster, marker: Marker | None) -> None:
     for partition in marker.partitions:
         if partition == OFFSETS_PARTITION:
             cluster.offsets.settle(marker.producer_id, commit=marker.commit)
-        else:
-            append_marker(cluster, partition, (marker.producer_id, marker.producer_epoch), marker.commit)
+        else:  # where the topic is gone, or the producer fenced, there is nothing to end
+            answered(append_marker, cluster, partition, (marker.producer_id, marker.producer_epoch),
+                     marker.commit)
     cluster.coordinator.complete(marker.transactional_id)
     cluster.announce_change()
 
 
 def append_marker(cluster: Cluster, partition: TopicPartition, producer: tuple[int, int], commit: bool,
-                  coordinator_epoch: int = 0, transaction_version: int = 1) -> int:
-    """Append one marker of the producer (id, epoch); the error code, 3 where the partition is gone."""
+                  coordinator_epoch: int = 0, transaction_version: int = 1) -> Fields:
+    """Append one marker of the producer (id, epoch). ApiException where there is no log, or it refuses."""
     log, now = cluster.log(*partition), cluster.now()
-    if log is None:
-        return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
-    fields: dict[str, Any] = {"commit": commit, "coordinator_epoch": coordinator_epoch, "timestamp": now}
+    fields: Fields = {"commit": commit, "coordinator_epoch": coordinator_epoch, "timestamp": now}
     payload = record_batch.marker(*producer, **fields)
     verdict = log.append_marker(*producer, **fields, payload=payload, transaction_version=transaction_version)
     if isinstance(verdict, Refused):
-        return verdict.error
+        raise ApiException(verdict.error)
     record_batch.place(payload, verdict.base_offset, cluster.leader_epoch)
-    return ErrorCode.NONE
+    return {}
 
 
 @serves("WriteTxnMarkers", 1, 2)
 def handle_write_txn_markers(cluster: Cluster, request: Request) -> Response:
     """Markers by hand, as `kafka-transactions abort` writes them to end a hanging transaction (KIP-664)."""
-    rows = [{"producer_id": marker.producer_id, "topics": [
-        {"name": topic.name, "partitions": [
-            {"partition_index": p, "error_code": append_marker(
-                cluster, (topic.name, p), (marker.producer_id, marker.producer_epoch),
-                marker.transaction_result, marker.coordinator_epoch,
-                getattr(marker, "transaction_version", 1))} for p in topic.partition_indexes]}
-        for topic in marker.topics]} for marker in request.body.markers]
+    rows = [{"producer_id": marker.producer_id, "topics": by_partition(
+        marker.topics, lambda topic, p, marker=marker: append_marker(
+            cluster, (topic.name, p), (marker.producer_id, marker.producer_epoch), marker.transaction_result,
+            marker.coordinator_epoch, marker.transaction_version))} for marker in request.body.markers]
     cluster.announce_change()
     return {"markers": rows}
 
@@ -165,38 +155,31 @@ def handle_write_txn_markers(cluster: Cluster, request: Request) -> Response:
 @serves("DescribeProducers", 0, 0)
 def handle_describe_producers(cluster: Cluster, request: Request) -> Response:
     """Every producer id that the leader of a partition remembers."""
-    return {"topics": [{"name": topic.name, "partitions": [
-        {"partition_index": p, **_producers(cluster, topic.name, p)} for p in topic.partition_indexes]}
-        for topic in request.body.topics]}
+    def producers(topic: Any, partition: int) -> Fields:
+        if not is_legal_topic(topic.name):
+            raise ApiException(ErrorCode.INVALID_TOPIC_EXCEPTION)
+        remembered = cluster.log(topic.name, partition).producers.items()
+        return {"active_producers": [
+            {"producer_id": producer_id, "producer_epoch": entry.producer_epoch,
+             "last_sequence": entry.last_sequence, "last_timestamp": entry.last_timestamp,
+             "coordinator_epoch": entry.coordinator_epoch,
+             "current_txn_start_offset": -1 if (opened := entry.current_txn_first_offset) is None else opened}
+            for producer_id, entry in remembered]}
 
-
-def _producers(cluster: Cluster, name: str, partition: int) -> Response:
-    log = cluster.log(name, partition)
-    if log is None:
-        return {"error_code": ErrorCode.UNKNOWN_TOPIC_OR_PARTITION if is_legal_topic(name)
-                else ErrorCode.INVALID_TOPIC_EXCEPTION}
-    return {"active_producers": [_producer(*remembered) for remembered in log.producers.items()]}
-
-
-def _producer(producer_id: int, entry: ProducerStateEntry) -> Response:
-    opened = entry.current_txn_first_offset
-    return {"producer_id": producer_id, "producer_epoch": entry.producer_epoch,
-            "last_sequence": entry.last_sequence, "last_timestamp": entry.last_timestamp,
-            "coordinator_epoch": entry.coordinator_epoch,
-            "current_txn_start_offset": -1 if opened is None else opened}
+    return {"topics": by_partition(request.body.topics, producers)}
 
 
 @serves("DescribeTransactions", 0, 0)
 def handle_describe_transactions(cluster: Cluster, request: Request) -> Response:
     """State, producer and partitions of transactional ids."""
-    entries = cluster.coordinator.entries
-    return {"transaction_states": [{"transactional_id": name, **_transaction(name, entries.get(name))}
+    return {"transaction_states": [{"transactional_id": name, **answered(_transaction, cluster, name)}
                                    for name in request.body.transactional_ids]}
 
 
-def _transaction(name: str, entry: TransactionMetadata | None) -> Response:
+def _transaction(cluster: Cluster, name: str) -> Fields:
+    entry = cluster.coordinator.entries.get(name)
     if entry is None:
-        return {"error_code": ErrorCode.TRANSACTIONAL_ID_NOT_FOUND if name else ErrorCode.INVALID_REQUEST}
+        raise ApiException(ErrorCode.TRANSACTIONAL_ID_NOT_FOUND if name else ErrorCode.INVALID_REQUEST)
     topics = [{"topic": name, "partitions": sorted(p for t, p in entry.partitions if t == name)}
               for name in sorted({name for name, _ in entry.partitions})]
     return {"transaction_state": entry.state, "transaction_timeout_ms": entry.timeout_ms,
@@ -211,12 +194,12 @@ def handle_list_transactions(cluster: Cluster, request: Request) -> Response:
     try:
         re.compile(body.transactional_id_pattern or "")
     except re.error:
-        return {"error_code": ErrorCode.INVALID_REGULAR_EXPRESSION}
+        raise ApiException(ErrorCode.INVALID_REGULAR_EXPRESSION) from None
     rows = [{"transactional_id": entry.transactional_id, "producer_id": entry.producer_id,
              "transaction_state": entry.state}
             for entry in cluster.coordinator.entries.values() if _is_listed(entry, body, cluster.now())]
-    unknown = [name for name in body.state_filters if name not in known]
-    return {"transaction_states": rows, "unknown_state_filters": unknown}
+    return {"transaction_states": rows,
+            "unknown_state_filters": [name for name in body.state_filters if name not in known]}
 
 
 def _is_listed(entry: TransactionMetadata, body: Any, now: int) -> bool:
