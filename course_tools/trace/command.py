@@ -23,6 +23,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +36,8 @@ from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.producer_state import TopicPartition
 from lesson_lib.errors import LessonError
 from lesson_lib.faults import parse_script
-from lesson_lib.history import Kind, LogCell, Settings
-from lesson_lib.lab.as_history import Logs, as_history, read_topic, settled
+from lesson_lib.history import Kind, Settings
+from lesson_lib.lab.as_history import Logs, as_history, read_logs
 from lesson_lib.lab.choose_broker import Choice, choose
 from lesson_lib.proxy.proxy import FaultProxy
 from lesson_lib.proxy.recording import Recording
@@ -141,16 +142,7 @@ def history_of(recording: Recording, broker: Choice) -> WireHistory:
 def _logs(recording: Recording, address: str) -> Logs:
     """The logs that were written to, from the first batch of this trace on, once their markers are there."""
     since = _first_offsets(recording)
-
-    def read() -> Logs:
-        found: dict[TopicPartition, tuple[LogCell, ...]] = {}
-        for topic in sorted({topic for topic, _ in since}):
-            first = {number: offset for (name, number), offset in since.items() if name == topic}
-            with at_leaders(address, topic) as leaders:
-                logs = read_topic(leaders, topic, recording, first)
-            found |= {(topic, number): logs[number] for number in first}
-        return found
-    return settled(recording, read)
+    return read_logs(recording, partial(at_leaders, address), {topic for topic, _ in since}, since)
 
 
 def _first_offsets(recording: Recording) -> dict[TopicPartition, int]:

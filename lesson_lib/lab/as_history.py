@@ -18,7 +18,8 @@ from __future__ import annotations
 import struct
 import time
 from bisect import bisect_left
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 
 from kafka.errors import UnsupportedCodecError
@@ -37,6 +38,7 @@ NEVER_TOLD = "never told"
 SETTLE_SECONDS, POLL_SECONDS = 5.0, 0.01
 CAUSES = (Kind.ACK, Kind.TIMEOUT, Kind.LOST, Kind.SEND)
 Logs = Mapping[TopicPartition, tuple[LogCell, ...]]
+LeadersOf = Callable[[str], AbstractContextManager[dict[int, RawClient]]]
 
 
 def as_history(recording: Recording, logs: Logs, settings: Settings,
@@ -132,26 +134,34 @@ def _place_of_marker(events: list[Event], partition: TopicPartition, cell: LogCe
 # the log, read with Fetch frames by hand
 
 
-def settled(recording: Recording, read: Callable[[], Logs]) -> Logs:
-    """The logs that `read` returns, once the markers are there that a coordinator writes after its answer."""
+def read_logs(recording: Recording, leaders_of: LeadersOf, topics: Iterable[str],
+              since: Mapping[TopicPartition, int] | None = None) -> Logs:
+    """The logs of these topics, once the markers are there that a coordinator writes after its answer.
+
+    `leaders_of` connects to a topic's leaders; `since` as for `read_topic`.
+    """
     end = time.monotonic() + SETTLE_SECONDS
     while True:
-        logs = read()
+        logs: dict[TopicPartition, tuple[LogCell, ...]] = {}
+        for topic in sorted(topics):
+            with leaders_of(topic) as leaders:
+                logs |= read_topic(leaders, topic, recording, since)
         open_ids = {cell.producer_id for cells in logs.values() for cell in cells if cell.txn == "open"}
         if not any(map(recording.has_ended, open_ids)) or time.monotonic() > end:
             return logs
         time.sleep(POLL_SECONDS)
 
 
-def read_topic(leaders: Mapping[int, RawClient], topic: str, recording: Recording | None = None,
-               since: Mapping[int, int] | None = None) -> dict[int, tuple[LogCell, ...]]:
-    """Partition -> its log, with the numbers that batches and producers have in the recording.
+def read_topic(leaders: Mapping[int, RawClient], topic: str, recording: Recording,
+               since: Mapping[TopicPartition, int] | None = None) -> Logs:
+    """The log of each partition, with the numbers that batches and producers have in the recording.
 
-    `since`: partition -> the offset to begin with, where that is not the start.
+    `since`: the offset to begin with, of the partitions that are wanted. LookupError where one has no leader.
     """
-    return {partition: _cells([*requests.batches(leader, topic, partition, (since or {}).get(partition))],
-                              (topic, partition), recording or Recording())
-            for partition, leader in leaders.items()}
+    begin = dict[int, int | None].fromkeys(leaders) if since is None else {
+        number: offset for (name, number), offset in since.items() if name == topic}
+    return {(topic, number): _cells([*requests.batches(leaders[number], topic, number, offset)],
+                                    (topic, number), recording) for number, offset in begin.items()}
 
 
 def _cells(batches: list[bytes], place: TopicPartition, recording: Recording) -> tuple[LogCell, ...]:

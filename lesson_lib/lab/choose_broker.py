@@ -152,9 +152,7 @@ def _first_answering(addresses: list[Address], seconds: float) -> Address | None
 
 
 def is_virtual(world: str | None) -> bool:
-    """Whether the lab is to be in the virtual world; None leaves it to LESSON_WORLD. LessonError for a
-    world that there is not.
-    """
+    """Whether this is the virtual world; None leaves it to LESSON_WORLD. LessonError for one there isn't."""
     wanted = world or os.environ.get(WORLD, "").strip() or ("virtual" if IN_PAGE else "sockets")
     if wanted not in WORLDS:
         raise LessonError(f"There is no world {wanted!r}: start_lab(world=...) and {WORLD} know 'sockets' "

@@ -282,9 +282,7 @@ def kept_interrupts(at_once: bool = True) -> Iterator[Callable[[], None]]:
 
 
 class ClientLog(logging.Handler):
-    """Collects what the logger `kafka` says at `level` and above, in the place of the handlers that would
-    write it into the cell.
-    """
+    """Collects what the logger `kafka` says at `level` and above, so that it isn't written into the cell."""
 
     def __init__(self, level: int = logging.INFO) -> None:
         super().__init__(level)

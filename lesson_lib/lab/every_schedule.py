@@ -39,9 +39,7 @@ LEARNT = ("committed", "aborted", "unknown")
 
 @dataclass(frozen=True, repr=False)
 class Schedules:
-    """The histories of all schedules, those with the fewest faults first. Prints as a small table of how they
-    end.
-    """
+    """The histories of all schedules, the fewest faults first. Prints as a small table of how they end."""
 
     histories: tuple[History, ...] = field(repr=False)
     faults: int
@@ -49,9 +47,7 @@ class Schedules:
 
     @property
     def firsts(self) -> dict[tuple[str, ...], History]:
-        """For each way in which a run can end, a shortest history: the fewest faults, then the fewest
-        requests.
-        """
+        """For each way in which a run can end a shortest history: fewest faults, then fewest requests."""
         found: dict[tuple[str, ...], History] = {}
         for history in sorted(self.histories, key=lambda h: (len(parse_script(h.settings.faults).lines),
                                                              len(h.attempts))):
@@ -87,9 +83,7 @@ class Schedules:
 
 
 def ending(history: History) -> tuple[str, ...]:
-    """The anomalies of a run; before them, what the application learns of its transaction and what the log
-    says of it.
-    """
+    """What the application learns of its transaction and what the log says of it; then the anomalies."""
     if not history.of(Kind.TXN):
         return tuple(history.anomaly_names)
     learnt = [e.what for e in history.of(Kind.TXN) if e.what in LEARNT]

@@ -19,12 +19,11 @@ from kafka import KafkaAdminClient
 from kafka.errors import KafkaConfigurationError, KafkaError
 
 from lesson_lib.broker.embedded import EmbeddedBroker
-from lesson_lib.core.producer_state import TopicPartition
 from lesson_lib.errors import LessonError, acks_of, count_of, explains_arguments, values_of
 from lesson_lib.faults import Script, parse_script
 from lesson_lib.history import History, Kind, LogCell, Settings
 from lesson_lib.history.link import noted
-from lesson_lib.lab.as_history import Logs, as_history, read_topic, settled
+from lesson_lib.lab.as_history import Logs, as_history, read_logs
 from lesson_lib.lab.choose_broker import Choice, find, find_virtual, is_virtual
 from lesson_lib.lab.clients import (
     ADMIN_OPTIONS,
@@ -184,10 +183,7 @@ class Lab:
         return as_history(recording, self._logs(recording, topics), settings, self.topics.short)
 
     def log(self, topic: str, partition: int = 0) -> tuple[LogCell, ...]:
-        """One partition's log as it lies on the broker: markers, producer ids, sequences.
-
-        LessonError where there is no such topic.
-        """
+        """One partition's log as it lies on the broker, markers too. LessonError where there is none."""
         found = self._logs(self.proxy.recording, {topic}).get((topic, partition))
         if found is None:
             raise LessonError(f"The broker has no partition {partition} of a topic {topic!r}; "
@@ -196,15 +192,8 @@ class Lab:
 
     def _logs(self, recording: Recording, topics: Iterable[str]) -> Logs:
         self.check()
-
-        def read() -> Logs:
-            found: dict[TopicPartition, tuple[LogCell, ...]] = {}
-            for topic in sorted(topics):
-                with self._asking(), self.topics.leaders(topic) as leaders:
-                    logs = read_topic(leaders, topic, recording)
-                found |= {(topic, partition): cells for partition, cells in logs.items()}
-            return found
-        return settled(recording, read)
+        with self._asking():
+            return read_logs(recording, self.topics.leaders, topics)
 
     # clients: each goes through the proxy, is known by its name, and gets closed
 
@@ -288,9 +277,7 @@ class Lab:
     # life
 
     def sleep(self, seconds: float) -> None:
-        """Let so much time pass, a month at most: as `time.sleep`, or in a virtual world at once, for all
-        in it.
-        """
+        """Let so much time pass, a month at most: as `time.sleep`, for all in a virtual world at once."""
         if not (isinstance(seconds, (int, float)) and 0 <= seconds <= LONGEST_SLEEP):
             raise LessonError(f"lab.sleep takes how many seconds are to pass, a number from 0 to "
                               f"{LONGEST_SLEEP:,} (a month), not {seconds!r}.")

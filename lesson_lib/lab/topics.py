@@ -36,9 +36,7 @@ def learner() -> str:
 
 
 class Topics:
-    """Makes, renames and deletes the topics of one lab on the broker at `address`. An embedded broker leads a
-    topic `at_once`.
-    """
+    """The topics of one lab on the broker at `address`; an embedded one leads a topic `at_once`."""
 
     def __init__(self, address: str, suffix: str = "", at_once: bool = False) -> None:
         self.address, self._at_once = address, at_once

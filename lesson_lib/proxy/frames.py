@@ -118,8 +118,8 @@ def topics_in(answer: Any) -> dict[str, int]:
 
 
 def own_answer(request: Request) -> bytes | None:
-    """What the proxy answers in the broker's place: it cannot hold back versions in an answer that it can't
-    read, so the client is told to ask for them in an older one.
+    """What the proxy answers in the broker's place: where it could not read the broker's answer about
+    versions, to ask in an older one.
     """
     too_new = request.api_key == API_VERSIONS and request.api_version > HIGHEST[API_VERSIONS]
     return messages.ask_older(request, HIGHEST[API_VERSIONS]) if too_new else None

@@ -131,10 +131,8 @@ class ReadRequest(NamedTuple):
 
 
 class ProxyConnection:
-    """Serves one client until either side is gone or the script drops the connection.
-
-    `left` is set once the client is gone, `dropped` once the proxy dropped it; its attempts are written down
-    in `recording`.
+    """Serves one client until it has `left`, the broker is gone, or the script has `dropped` the connection.
+    Its attempts are written down in `recording`.
     """
 
     def __init__(self, proxy: FaultProxy, node: Address, reader: asyncio.StreamReader,
@@ -235,9 +233,7 @@ class ProxyConnection:
             self._unanswered.remove(batch)
 
     def _lose(self, read: ReadRequest, what: str) -> None:
-        """The request or its answer is lost, at once or where the connection drops with that; the client
-        still waits for it.
-        """
+        """Request or answer is lost, now or when the connection drops; the client still waits for it."""
         self._lost_with_it += [(batch, what) for batch in read.sent]
         if not self.fate.drops or self.left.is_set():
             self._end()

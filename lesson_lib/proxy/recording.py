@@ -207,9 +207,7 @@ class BatchSent:
 
 
 class Report(NamedTuple):
-    """What the application was told about the record of this timestamp (ms), once `after` events were
-    written.
-    """
+    """What the application was told about the record of this timestamp (ms), `after` so many events."""
 
     client_id: str
     timestamp: int

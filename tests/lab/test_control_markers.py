@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import cast
 
+import pytest
+
 from lesson_lib.history import Event, History, Kind, LogCell
-from lesson_lib.lab.as_history import Logs, settled, with_markers
+from lesson_lib.lab import as_history
+from lesson_lib.lab.as_history import Logs, read_logs, with_markers
 from lesson_lib.proxy.recording import Recording
 from tests.draw.runs import lesson, pipeline, transactions
 
@@ -39,12 +43,13 @@ def test_a_run_without_markers_stays_as_it_is() -> None:
     assert with_markers(list(history.events), history.logs) == list(history.events)
 
 
-def test_a_log_is_read_again_until_the_marker_is_there() -> None:
+def test_a_log_is_read_again_until_the_marker_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     """A coordinator writes markers after its answer. A transaction that nobody has ended is open for good, and is not waited for."""
     def cells(txn: str) -> Logs:
         return {("t", 0): (LogCell(0, "a", 0, 0, txn=txn, producer_id=7),)}
     for ended, reads in ((True, ["open", "open", "committed"]), (False, ["open"])):
         left = iter(reads)
         recording = cast(Recording, SimpleNamespace(has_ended=lambda producer_id, ended=ended: ended and producer_id == 7))
-        assert settled(recording, lambda left=left: cells(next(left))) == cells(reads[-1])
+        monkeypatch.setattr(as_history, "read_topic", lambda *_, left=left: cells(next(left)))
+        assert read_logs(recording, lambda topic: nullcontext({}), ["t"]) == cells(reads[-1])
         assert list(left) == []

@@ -113,7 +113,7 @@ def test_a_connection_that_breaks_while_the_broker_lives(lab: Lab, monkeypatch: 
     def broken(*_: object) -> None:
         raise ConnectionResetError("reset")
 
-    monkeypatch.setattr("lesson_lib.lab.lab.read_topic", broken)
+    monkeypatch.setattr("lesson_lib.lab.as_history.read_topic", broken)
     with pytest.raises(LessonError, match="broke .reset.; run this cell again") as error:
         lab.log("orders")
     assert is_one_sentence(error)

@@ -24,6 +24,7 @@ from kafka import KafkaAdminClient, KafkaProducer
 
 from lesson_lib.lab.as_history import read_topic
 from lesson_lib.lab.topics import Topics
+from lesson_lib.proxy.recording import Recording
 from lesson_lib.wire.requests import at_leaders, make_topic
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -93,7 +94,7 @@ def state(address: str) -> tuple[set[str], set[str], list[str]]:
     finally:
         admin.close()
     with at_leaders(address, FOREIGN) as leaders:
-        cells = read_topic(leaders, FOREIGN).get(0, ())
+        cells = read_topic(leaders, FOREIGN, Recording()).get((FOREIGN, 0), ())
     return set(Topics(address)._names()), groups, [cell.value for cell in cells]
 
 

@@ -171,7 +171,7 @@ def test_what_cannot_be_done_is_one_sentence_and_no_anomaly(argv: list[str], wor
 def test_so_is_a_broker_that_breaks_off_when_asked_for_the_log(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     def garbage(*_: object) -> None:
         raise ProtocolError("a frame of -5 bytes")
-    monkeypatch.setattr("course_tools.trace.command.read_topic", garbage)
+    monkeypatch.setattr("lesson_lib.lab.as_history.read_topic", garbage)
     assert door(["trace", "--", *APPLICATION, "KAFKA_BOOTSTRAP_SERVERS", "on", "m0"]) == 2
     assert "broke (a frame of -5 bytes)." in capsys.readouterr().err
 
