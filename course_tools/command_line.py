@@ -7,6 +7,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,6 +50,14 @@ def say(words: str, stream: TextIO | None = None, end: str = "\n") -> None:
     stream = stream or sys.stdout
     encoding = stream.encoding or "utf-8"
     print(words.encode(encoding, "backslashreplace").decode(encoding), end=end, file=stream, flush=True)
+
+
+def within(seconds: float, holds: Callable[[], bool], pause: float = 0.05) -> bool:
+    """Whether it holds within so many seconds; asked again after a pause, in seconds too."""
+    deadline = time.monotonic() + seconds
+    while not (held := holds()) and time.monotonic() < deadline:
+        time.sleep(pause)
+    return held
 
 
 @contextmanager

@@ -14,14 +14,14 @@ import os
 import shutil
 import signal
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from course_tools.apache_kafka import maven
 from course_tools.apache_kafka.properties import as_text, outside_a_container, properties_from
+from course_tools.command_line import within
 from lesson_lib.errors import LessonError
 from lesson_lib.lab.compose import ROOT, read_compose
 from lesson_lib.wire import probe
@@ -104,7 +104,8 @@ class KafkaProcess:
                                        cwd=self.folder, start_new_session=True)
         (self.folder / "pid").write_text(str(process.pid))
         try:
-            if not _within(START_SECONDS, lambda: process.poll() is not None or self._is_usable()):
+            if not within(START_SECONDS, lambda: process.poll() is not None
+                          or probe.is_usable(self.host, self.port)):
                 raise LessonError(f"Kafka did not answer in {START_SECONDS:.0f} s: see {self.folder}/log.")
             if process.poll() is not None:
                 raise LessonError(f"Kafka stopped while it started: the reason is in {self.folder}/log.")
@@ -128,31 +129,20 @@ class KafkaProcess:
         path = maven.classpath(maven.kafka_server(self.version()), self.state / "classpath")
         return [java, *heap, *tuning, "-cp", path, main_class]
 
-    def _is_usable(self) -> bool:
-        return probe.is_usable(self.host, self.port)
-
     def stop(self) -> bool:
         """Stop it and forget its data; False when it was not running."""
         pid = self.pid()
         if pid:
             os.kill(pid, signal.SIGTERM)
             try:
-                _within(STOP_SECONDS, lambda: not self.pid())
+                within(STOP_SECONDS, lambda: not self.pid())
             finally:  # also where the one who waits is interrupted
                 if self.pid():
                     os.kill(pid, signal.SIGKILL)
-                    _within(STOP_SECONDS, lambda: not self.pid())
+                    within(STOP_SECONDS, lambda: not self.pid())
         shutil.rmtree(self.folder / "data", ignore_errors=True)
         (self.folder / "pid").unlink(missing_ok=True)
         return pid is not None
-
-
-def _within(seconds: float, holds: Callable[[], bool]) -> bool:
-    """True as soon as it holds, False when it does not after so many seconds."""
-    deadline = time.monotonic() + seconds
-    while not (held := holds()) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return held
 
 
 @contextmanager

@@ -13,9 +13,8 @@ from importlib import import_module
 from importlib.util import find_spec
 
 from course_tools.apache_kafka import maven
-from course_tools.clients.bench import ClientBench
 from course_tools.clients.driver import ClientDriver
-from course_tools.clients.experiments import EXPERIMENTS
+from course_tools.clients.experiments import EXPERIMENTS, ClientBench
 from lesson_lib.lab.lab import Lab, start_lab
 
 # Each client with the module and the class of its driver, which is loaded where the client is installed, and

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby, islice
 from typing import Any
@@ -21,9 +21,9 @@ from kafka.protocol.admin import CreateTopicsRequest, DeleteTopicsRequest, Descr
 from kafka.protocol.metadata import FindCoordinatorRequest
 from kafka.protocol.producer import InitProducerIdRequest
 
-from course_tools.conformance.outcome import GARBAGE, HUNG_UP, Comparison, ScriptOutcome, StepOutcome
+from course_tools.command_line import within
 from course_tools.conformance.play import PlayedScript, outcomes
-from course_tools.conformance.script import Script
+from course_tools.conformance.script import GARBAGE, HUNG_UP, Comparison, Script, ScriptOutcome, StepOutcome
 from lesson_lib.errors import LessonError
 from lesson_lib.wire import requests
 from lesson_lib.wire.messages import ProtocolError
@@ -112,7 +112,7 @@ class BrokerUnderTest:
         def is_made() -> bool:
             found[:] = self.client.ask(asked).topics[0].partitions
             return bool(found)
-        if not _comes_true(is_made, self.patience, pause=0.05):
+        if not within(self.patience, is_made):
             raise LessonError(f"{self.address} serves no CreateTopics, and makes no topic when it is "
                               "asked for one; let it make topics by itself (auto.create.topics.enable).")
         if len(found) < partitions:
@@ -135,7 +135,7 @@ class BrokerUnderTest:
         if not self._serves(InitProducerIdRequest):  # a broker takes any number
             for number, (play, name) in enumerate(wanted, MADE_UP):
                 play.ids[name] = number
-        elif not _comes_true(are_handed_out, START_SECONDS):
+        elif not within(START_SECONDS, are_handed_out, pause=0):
             raise LessonError(f"{self.address} hands out no producer ids.")
 
     def _find_coordinator(self, name: str) -> None:
@@ -146,7 +146,7 @@ class BrokerUnderTest:
         def is_there() -> bool:
             errors.append(self.client.ask(request, version).error_code)
             return not errors[-1]
-        self.has_coordinator = _comes_true(is_there, START_SECONDS, pause=0.1)
+        self.has_coordinator = within(START_SECONDS, is_there, pause=0.1)
         if not self.has_coordinator:
             raise LessonError(f"{self.address} has no coordinator (error {errors[-1]}).")
 
@@ -216,14 +216,6 @@ class BrokerUnderTest:
                     play.seen[-1] = StepOutcome(play.seen[-1].error, note="the markers were never written")
                 return
             time.sleep(0.002 if ids else 0)
-
-
-def _comes_true(holds: Callable[[], bool], seconds: float, pause: float = 0.0) -> bool:
-    """Whether it does within so many seconds."""
-    deadline = time.monotonic() + seconds
-    while not (held := holds()) and time.monotonic() < deadline:
-        time.sleep(pause)
-    return held
 
 
 def in_step(one: BrokerUnderTest, other: BrokerUnderTest) -> None:

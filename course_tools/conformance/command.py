@@ -26,9 +26,8 @@ from course_tools.conformance.broker_under_test import BrokerUnderTest, compare,
 from course_tools.conformance.decision_table import DECISION_TABLE
 from course_tools.conformance.generate import random_script
 from course_tools.conformance.judgement import LEFT, Difference, Judgement
-from course_tools.conformance.outcome import Comparison
 from course_tools.conformance.presentation import Progress, page, told
-from course_tools.conformance.script import Script, parse
+from course_tools.conformance.script import Comparison, Script, parse
 from course_tools.conformance.shrink import smallest
 from lesson_lib.broker.embedded import EmbeddedBroker, known_version
 from lesson_lib.core.kafka_version import KafkaVersion
@@ -146,7 +145,7 @@ def judge(kafka: BrokerUnderTest, theirs: BrokerUnderTest, made: Iterable[Script
 def _as_json(judged: Judgement) -> dict[str, object]:
     def form(one: Difference) -> dict[str, object]:
         return {**asdict(one.cause), "needs": sorted(one.needs), "found": len(one.found),
-                "script": str(one.smallest.script if one.smallest else "")}
+                "script": str(one.smallest.script)}
     rows = {row: {"tried": judged.tried[row], "verdict": judged.verdict(row)} for row in DECISION_TABLE}
     differences = [{**form(one), "subject": subject, "histories": one.times,
                     "consequences": list(map(form, one.consequences))}

@@ -16,19 +16,11 @@ from course_tools.conformance.script import Script, Step
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.kafka_version import DEFAULT_VERSION, KafkaVersion
 from lesson_lib.core.partition_log import PartitionLog
-from lesson_lib.core.producer_state import (
-    MAX_SEQUENCE,
-    NO_PRODUCER_EPOCH,
-    NO_PRODUCER_ID,
-    Appended,
-    Batch,
-    ProducerStateEntry,
-    increment_sequence,
-)
+from lesson_lib.core.producer_state import MAX_SEQUENCE, Appended, Batch, ProducerStateEntry
 from lesson_lib.core.transactions import CoordinatorAnswer, TransactionCoordinator, TxnState
 
 Range = tuple[int, int, int]  # epoch, first sequence, last sequence
-NOBODY = NO_PRODUCER_ID, NO_PRODUCER_EPOCH
+NOBODY = -1, -1  # as producer id and epoch
 # Rows of a batch that is stored unless an earlier one of its producer still waits for the coordinator.
 STORED = {"D1", "D10", "D12", "D13", "D15", "D16", "D17", "D22"}
 BEFORE_THE_COORDINATOR = {"nameless": "nameless", "two": "D24"}
@@ -126,7 +118,8 @@ def _out_of_order(entry: ProducerStateEntry, batch: Batch, stored: Sequence[Rang
         return "D6"
     if first == 0:
         return "D8"
-    return "D7" if 0 < first - increment_sequence(entry.last_sequence, 1) < 1 << 30 else "behind"
+    following = (entry.last_sequence + 1) & MAX_SEQUENCE
+    return "D7" if 0 < first - following < 1 << 30 else "behind"
 
 
 @dataclass
@@ -145,8 +138,7 @@ class Mirror:
     def producer(self, letter: str) -> tuple[int, int]:
         """Producer id and newest epoch of a letter; small ones get an id when they first need one."""
         if letter and letter not in self.producers:
-            producer_id = NO_PRODUCER_ID if letter.isupper() else self.coordinator.new_producer_id()
-            self.producers[letter] = producer_id, 0
+            self.producers[letter] = -1 if letter.isupper() else self.coordinator.new_producer_id(), 0
         return self.producers.get(letter, NOBODY)
 
     def entry(self, letter: str, partition: int) -> ProducerStateEntry | None:

@@ -23,13 +23,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import Any
 
 from course_tools.conformance.decision_table import DECISION_TABLE, rows_by_step
-from course_tools.conformance.outcome import GARBAGE, HUNG_UP, Comparison, EndState, StepOutcome
-from course_tools.conformance.script import Script
+from course_tools.conformance.script import GARBAGE, HUNG_UP, Comparison, Script, StepOutcome
 from lesson_lib.core.kafka_version import DEFAULT_VERSION, KafkaVersion
 from lesson_lib.core.producer_state import MAX_SEQUENCE
 from lesson_lib.text_table import aligned
@@ -305,17 +304,16 @@ def _left_behind(compared: Comparison) -> list[Cause]:
     if compared.left.unread != compared.right.unread:
         sides = (side.unread or "tells it" for side in (compared.left, compared.right))
         return [Cause(LEFT, "what is left", *sides)]
-    return [Cause(LEFT, _what_is_kept(what.name, kafka, theirs), "keeps one" if kafka else "keeps nothing",
+    return [Cause(LEFT, _what_is_kept(name, kafka, theirs), "keeps one" if kafka else "keeps nothing",
                   "keeps another" if theirs else "keeps nothing")
             for one, other in zip(compared.left.partitions, compared.right.partitions, strict=False)
-            for what in fields(EndState)
-            if (kafka := getattr(one, what.name)) != (theirs := getattr(other, what.name))]
+            for name, kafka, theirs in one.differing(other)]
 
 
 def _what_is_kept(name: str, kafka: Any, theirs: Any) -> str:
     """The name of what differs; of the leader's memory, which part of the first producer that differs."""
     if name != "producers" or not kafka or not theirs:
-        return name.replace("_", " ")
+        return name
     one, other = next((a, b) for a, b in zip_longest(kafka, theirs, fillvalue="") if a != b)
     if one.split(" ")[0] != other.split(" ")[0]:
         return "producers"

@@ -11,8 +11,7 @@ from kafka.errors import CorruptRecordError
 from kafka.protocol.admin import DescribeProducersRequest
 from kafka.record.default_records import DefaultRecordBatch
 
-from course_tools.conformance.outcome import EndState, ScriptOutcome, StepOutcome
-from course_tools.conformance.script import Script, Step
+from course_tools.conformance.script import EndState, Script, ScriptOutcome, Step, StepOutcome
 from lesson_lib.core.producer_state import increment_sequence
 from lesson_lib.wire import requests
 from lesson_lib.wire.record_batch import batch_bytes, read_header, split_batches

@@ -15,9 +15,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from html import escape
 
-from course_tools.conformance.judgement import Cause, Difference, Judgement
-from course_tools.conformance.outcome import GARBAGE, HUNG_UP, EndState, ScriptOutcome, StepOutcome
-from course_tools.conformance.script import Script, Step
+from course_tools.conformance.judgement import NO_ANSWER, Cause, Difference, Judgement
+from course_tools.conformance.script import EndState, Script, ScriptOutcome, Step, StepOutcome
 from course_tools.page import html_page, items, section
 from lesson_lib import draw
 from lesson_lib.core.error_codes import ErrorCode
@@ -53,42 +52,39 @@ class Progress:
 
 def told(judged: Judgement) -> Iterator[str]:
     """Each difference as text, subject by subject, with a script that is as short as it gets."""
-    for number, (subject, causes) in enumerate(judged.by_subject().items(), 1):
-        yield f"\n{_chapter(number, subject, causes)}"
-        for place, one in enumerate(causes, 1):
-            yield f"\n{_heading(number, place, one)}.\nApache Kafka  |  {judged.name}\n{_script_of(one)}"
+    for chapter, causes in _chapters(judged):
+        yield f"\n{chapter}"
+        for heading, one in causes:
+            yield f"\n{heading}.\nApache Kafka  |  {judged.name}\n{_script_of(one)}"
             for form in one.forms[1:]:
-                yield f"  {_as_form(form)}\n    its script: {_line(form)}"
+                yield f"  {_as_form(form)}\n    its script: {form.smallest.script}"
     yield from ("", *_once(judged))
     if not judged.differences:
         yield "No differences."
 
 
-def _chapter(number: int, subject: str, causes: Sequence[Difference]) -> str:
-    forms = sum(len(one.forms) for one in causes)
-    said = f"{number}. {subject}: {len(causes)} cause{'s' * (len(causes) > 1)}"
-    return said + f" in {forms} forms" * (forms > len(causes))
+def _chapters(judged: Judgement) -> Iterator[tuple[str, list[tuple[str, Difference]]]]:
+    """A heading for each subject, and for each difference that belongs to it."""
+    for number, (subject, causes) in enumerate(judged.by_subject().items(), 1):
+        forms = sum(len(one.forms) for one in causes)
+        yield (f"{number}. {subject}: {_counted(len(causes), 'cause')}"
+               + f" in {forms} forms" * (forms > len(causes)),
+               [(f"Difference {number}.{place}, {_counted(one.times, 'time')}"
+                 + f", in {len(one.forms)} forms" * bool(one.consequences) + f": {one}", one)
+                for place, one in enumerate(causes, 1)])
 
 
-def _heading(number: int, place: int, one: Difference) -> str:
-    also = f", in {len(one.forms)} forms" if one.consequences else ""
-    return f"Difference {number}.{place}, {_times(one.times)}{also}: {one}"
-
-
-def _times(number: int) -> str:
-    return f"{number} time{'s' * (number > 1)}"
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number > 1)}"
 
 
 def _as_form(form: Difference) -> str:
-    return f"counted with it, {_times(len(form.found))}: {form}."
+    return f"counted with it, {_counted(len(form.found), 'time')}: {form}."
 
 
 def _script_of(one: Difference) -> str:
-    return f'{one.smallest}\nplay it again: python -m lesson_lib judge HOST:PORT --replay "{_line(one)}"'
-
-
-def _line(one: Difference) -> str:
-    return str(one.smallest.script) if one.smallest else "-"
+    again = f'play it again: python -m lesson_lib judge HOST:PORT --replay "{one.smallest.script}"'
+    return f"{one.smallest}\n{again}"
 
 
 def _once(judged: Judgement) -> list[str]:
@@ -100,15 +96,14 @@ def page(judged: Judgement, head: str) -> str:
     """The table, and each difference with its picture: Apache Kafka's answers above, this broker's below.
     What is counted with another is folded. There is room for one of each cause first, and then for forms,
     the rarest first: those are least likely to be seen elsewhere."""
-    subjects, causes = judged.by_subject(), judged.by_number()
-    forms = sorted((form for one in causes for form in one.consequences), key=lambda one: len(one.found))
-    drawn = {one.cause for one in (*causes, *forms)[:MOST_DRAWN]}
-    parts = [f"<pre>{escape(judged.table())}</pre>",
-             items(_chapter(number, *one) for number, one in enumerate(subjects.items(), 1))]
-    for number, (subject, of_subject) in enumerate(subjects.items(), 1):
-        parts.append(section(_chapter(number, subject, of_subject)))
-        for place, one in enumerate(of_subject, 1):
-            parts.append(f"<h3>{escape(_heading(number, place, one))}</h3>{_shown(one, judged.name, drawn)}")
+    chapters, every = [*_chapters(judged)], judged.by_number()
+    forms = sorted((form for one in every for form in one.consequences), key=lambda one: len(one.found))
+    drawn = {one.cause for one in (*every, *forms)[:MOST_DRAWN]}
+    parts = [f"<pre>{escape(judged.table())}</pre>", items(chapter for chapter, _ in chapters)]
+    for chapter, causes in chapters:
+        parts.append(section(chapter))
+        for heading, one in causes:
+            parts.append(f"<h3>{escape(heading)}</h3>{_shown(one, judged.name, drawn)}")
             parts += [f"<details><summary>{escape(_as_form(form))}</summary>"
                       f"{_shown(form, judged.name, drawn)}</details>" for form in one.forms[1:]]
     if not judged.differences:
@@ -125,8 +120,6 @@ def _shown(one: Difference, name: str, drawn: set[Cause]) -> str:
 
 def picture_of(one: Difference, name: str) -> Picture | None:
     """What Apache Kafka did above, what this broker did below; None where that would look the same."""
-    if one.smallest is None:
-        return None
     kafka, theirs = (as_history(one.smallest.script, outcome, broker) for outcome, broker
                      in ((one.smallest.left, "Apache Kafka"), (one.smallest.right, name)))
     return None if kafka.table() == theirs.table() else draw.compare(kafka, theirs, layout="lanes")
@@ -174,7 +167,7 @@ class _StepsAsEvents:
                      batch=batch, try_no=self.tries[batch], topic=TOPIC, partition=step.partition,
                      values=tuple(f"s{number}r{n}" for n in range(step.count)), **who,
                      record_count=step.count, transactional=step.transactional, note=step.flaw)
-        if seen.error in (HUNG_UP, GARBAGE):
+        if seen.error in NO_ANSWER:
             return [sent, replace(sent, kind=Kind.LOST, what="answer")]
         answer = {"error": ErrorCode(seen.error),
                   "offset": seen.base_offset if seen.base_offset >= 0 else None}

@@ -1,4 +1,5 @@
-"""A history to be sent to a broker, as values and as a text that can be typed in again.
+"""A history to be sent to a broker, as values and as a text that can be typed in again; and what a broker
+made of it, in a form that two brokers must agree on.
 
     v9: init X; add X p0 e+0; send p0 X e+0 s0 n2 txn; commit X e+0; send p0 a e0 s0 n1; delete p0 1; new a
 
@@ -8,12 +9,17 @@ Capital letters are transactional ids: the epoch is counted from the newest one 
 epoch (KIP-360), `new` an idempotent one that starts again. A flaw at the end of a `send` makes the frame
 wrong in one way: see `FLAWS`. `v9` is the version of the Produce requests; from v12 on they are of
 transaction version 2 (KIP-890).
+
+In an outcome producer ids are told by their letter and times as distances, because those two may differ from
+broker to broker.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from lesson_lib.core.producer_state import MAX_SEQUENCE
 from lesson_lib.errors import LessonError
@@ -23,6 +29,7 @@ from lesson_lib.errors import LessonError
 FLAWS = ("crc", "offset", "delta", "liar", "empty", "control", "two", "acks2", "nameless")
 KINDS = ("send", "init", "bump", "add", "commit", "abort", "delete", "new")
 TRANSACTION_VERSION_2 = 12  # first version of Produce that asks for it
+HUNG_UP, GARBAGE = -1, -2  # instead of an error code: no answer came, or none that can be read
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +84,7 @@ class Script:
     @property
     def playable(self) -> bool:
         """Whether every transactional id is initialised before it is used."""
-        known: set[str] = set()
+        known = set[str]()
         for step in self.steps:
             if step.kind == "init":
                 known.add(step.producer)
@@ -85,12 +92,85 @@ class Script:
                 return False
         return bool(self.steps)
 
-    def with_steps(self, steps: tuple[Step, ...]) -> Script:
+    def with_steps(self, steps: Iterable[Step]) -> Script:
         """The same requests' version, other steps."""
-        return replace(self, steps=steps)
+        return replace(self, steps=tuple(steps))
 
     def __str__(self) -> str:
         return f"v{self.produce_version}: " + "; ".join(map(str, self.steps))
+
+
+@dataclass(frozen=True, slots=True)
+class StepOutcome:
+    """The answer to one step. `append_time`: "", or milliseconds after the first timestamp
+    (`+1`), or in words where it has nothing to do with the script."""
+
+    error: int
+    base_offset: int = -1
+    append_time: str = ""
+    log_start_offset: int = -1
+    note: str = ""
+
+    def __str__(self) -> str:
+        said = "" if self.error < 0 and self.note else f"error {self.error}" if self.error else "ok"
+        parts = [said, f"offset {self.base_offset}" * (self.base_offset >= 0),
+                 f"append time {self.append_time}" * bool(self.append_time),
+                 f"log start {self.log_start_offset}" * (self.log_start_offset >= 0), self.note]
+        return ", ".join(filter(None, parts))
+
+
+@dataclass(frozen=True, slots=True)
+class EndState:
+    """One partition at the end."""
+
+    log_start_offset: int
+    high_watermark: int
+    last_stable_offset: int
+    log: tuple[str, ...]
+    committed: tuple[str, ...]
+    aborted: tuple[str, ...]
+    producers: tuple[str, ...]
+
+    def differing(self, other: EndState) -> Iterator[tuple[str, Any, Any]]:
+        """In what the two differ, and what each of them has there."""
+        for name in (field.name for field in fields(self)):
+            if (mine := getattr(self, name)) != (theirs := getattr(other, name)):
+                yield name.replace("_", " "), mine, theirs
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptOutcome:
+    """Everything that came back for a script. `unread`: why nothing is known of the end; empty where it is
+    known, or where nobody asked."""
+
+    steps: tuple[StepOutcome, ...]
+    partitions: tuple[EndState, ...] = ()
+    unread: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A script and what the left and the right broker made of it; its text marks where they differ (≠)."""
+
+    script: Script
+    left: ScriptOutcome
+    right: ScriptOutcome
+
+    def __str__(self) -> str:
+        steps = [*map(str, self.script.steps)]
+        width, seen = max(map(len, steps)), zip(steps, self.left.steps, self.right.steps, strict=True)
+        lines = [f"{' ≠'[a != b]} {n:>2}. {step.ljust(width)}  {a if a == b else f'{a}  |  {b}'}"
+                 for n, (step, a, b) in enumerate(seen, 1)]
+        return "\n".join([*lines, *self._ends_that_differ()])
+
+    def _ends_that_differ(self) -> Iterator[str]:
+        def text(value: int | tuple[str, ...]) -> str:
+            return str(value) if isinstance(value, int) else " / ".join(value) or "nothing"
+        if self.left.unread != self.right.unread:
+            yield f"≠ asked what is left: {self.left.unread or 'told'}  |  {self.right.unread or 'told'}"
+        for number, (a, b) in enumerate(zip(self.left.partitions, self.right.partitions, strict=False)):
+            for name, one, other in a.differing(b):
+                yield f"≠ at the end, partition {number}, {name}: {text(one)}  |  {text(other)}"
 
 
 def parse(text: str) -> Script:

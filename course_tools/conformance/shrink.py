@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from course_tools.conformance.broker_under_test import BrokerUnderTest, compare
-from course_tools.conformance.outcome import Comparison
-from course_tools.conformance.script import Script, Step
+from course_tools.conformance.script import Comparison, Script, Step
 
 Happens = Callable[[Sequence[Script]], list[bool]]
 FEW, TOGETHER = 8, 40  # most often one of the first will do
@@ -45,7 +44,7 @@ def _without_what_can_go(script: Script, happens: Happens) -> Script:
     can_go = [n for n, yes in zip(alone, happens([*alone.values()]), strict=True) if yes]
     tried = []
     while can_go:
-        tried.append(script.with_steps(tuple(s for n, s in enumerate(script.steps) if n not in can_go)))
+        tried.append(script.with_steps(s for n, s in enumerate(script.steps) if n not in can_go))
         can_go = can_go[(len(can_go) + 1) // 2:]
     return _first([one for one in tried if one.playable], happens) or script
 
@@ -85,16 +84,16 @@ def _without_some(script: Script) -> Iterator[Script]:
 
 def _plainer(script: Script) -> Iterator[Script]:
     yield replace(script, produce_version=9)
-    yield script.with_steps(tuple(replace(s, partition=0) for s in script.steps))
+    yield script.with_steps(replace(s, partition=0) for s in script.steps)
     letters = sorted({s.producer for s in script.steps} - {""})
     for old in letters:
         for new in (x for x in (*letters, "a", "X") if x < old and x.isupper() == old.isupper()):
-            yield script.with_steps(tuple(replace(s, producer=new) if s.producer == old else s
-                                          for s in script.steps))
+            yield script.with_steps(replace(s, producer=new) if s.producer == old else s
+                                    for s in script.steps)
         yield from _lowered(script, old)
     for step in dict.fromkeys(script.steps):
         for plainer in _plainer_step(step):  # a replay stays a replay: equal steps change together
-            yield script.with_steps(tuple(plainer if s == step else s for s in script.steps))
+            yield script.with_steps(plainer if s == step else s for s in script.steps)
 
 
 def _lowered(script: Script, letter: str) -> Iterator[Script]:
@@ -103,15 +102,14 @@ def _lowered(script: Script, letter: str) -> Iterator[Script]:
     mine = [s for s in script.steps if s.producer == letter and s.kind == "send"]
     lowest, oldest = (min((getattr(s, what) for s in mine), default=0) for what in ("base_sequence", "epoch"))
     if lowest > 0:
-        yield script.with_steps(tuple(
-            replace(s, base_sequence=s.base_sequence - lowest) if s in mine else s for s in script.steps))
+        yield script.with_steps(replace(s, base_sequence=s.base_sequence - lowest) if s in mine else s
+                                for s in script.steps)
     if oldest > 0 and letter.islower():
-        yield script.with_steps(tuple(
-            replace(s, epoch=s.epoch - oldest) if s in mine else s for s in script.steps))
+        yield script.with_steps(replace(s, epoch=s.epoch - oldest) if s in mine else s for s in script.steps)
     if letter.isupper():
-        yield script.with_steps(tuple(
+        yield script.with_steps(
             replace(s, producer=letter.lower(), epoch=s.epoch - oldest, transactional=False)
-            if s in mine else s for s in script.steps if s in mine or s.producer != letter))
+            if s in mine else s for s in script.steps if s in mine or s.producer != letter)
 
 
 def _plainer_step(step: Step) -> Iterator[Step]:

@@ -98,11 +98,11 @@ class EqualRecords:
             lambda: (array("q"), array("q")))
         self._batches: deque[KeptBatch] = deque(maxlen=BATCHES_KNOWN)
 
-    def take(self, one: BatchInLog) -> tuple[int, Stretch | None]:
-        """A number that batches with the same records share, and the first stretch that began with it."""
+    def take(self, one: BatchInLog) -> tuple[KeptBatch, Stretch | None]:
+        """What is kept of a batch, and the first stretch that began with it."""
         header = one.header
         if not self.window:
-            return hash(one.records), None
+            return KeptBatch(header, hash(one.records)), None
         try:
             data = unpacked(header, one.records)
             digests, offsets = keys_and_values(header, data)
@@ -111,14 +111,15 @@ class EqualRecords:
             self.packed[str(error)] += 1
             content = hash(one.records)
             digests, offsets = array("q", [content]), [header.base_offset]
-        self._batches.append(KeptBatch(header, content))
+        kept = KeptBatch(header, content)
+        self._batches.append(kept)
         if not header.transactional:
-            return content, self._compare(digests, offsets)
+            return kept, self._compare(digests, offsets)
         room = max(0, MOST_PENDING - sum(len(waiting) for waiting, _ in self._pending.values()))
         for waiting, more in zip(self._pending[header.producer_id], (digests, offsets), strict=True):
             waiting.extend(more[:room])
         self.left_out += len(digests[room:])
-        return content, None
+        return kept, None
 
     def ended(self, producer_id: int, *, aborted: bool) -> Stretch | None:
         """A transaction is over: the first stretch that began with it."""

@@ -110,8 +110,7 @@ class LogRead:
             seen.open_since = header.base_offset
         numbered = self.numbered and header.producer_id >= 0 and header.base_sequence >= 0
         rank = self._sequence(seen, header) if numbered else NOTHING
-        content, stretch = self.records.take(one)
-        self._show(rank, KeptBatch(header, content), stretch)
+        self._show(rank, *self.records.take(one))
 
     def _show(self, rank: int, batch: KeptBatch, stretch: Stretch | None) -> None:
         """Keep a batch for the picture, if it is near enough to what the picture is about. `rank`: how grave

@@ -23,18 +23,11 @@ from kafka.record.util import calc_crc32c
 
 from lesson_lib.errors import LessonError
 from lesson_lib.text_table import TextTable
-from lesson_lib.wire import requests
-from lesson_lib.wire.record_batch import (
-    ATTRIBUTES_AT,
-    HEADER_SIZE,
-    LOG_OVERHEAD,
-    MAGIC_AT,
-    SMALLEST_LENGTH,
-    Header,
-    read_header,
-)
+from lesson_lib.wire import record_batch, requests
+from lesson_lib.wire.record_batch import HEADER_SIZE, LOG_OVERHEAD, MAGIC_AT, Header, read_header
 
-LARGEST = 128 * 2**20  # bytes of a batch; a length beyond is no length
+# Bytes of a batch behind its length; what is below or beyond is no length.
+SMALLEST, LARGEST = record_batch.SMALLEST_LENGTH, 128 * 2**20
 MAGIC = 2
 ATTRIBUTES = 0x7F  # the bits that Kafka has given a meaning
 CHUNK = 2**20
@@ -96,7 +89,7 @@ def _batch_at(file: BinaryIO, place: int, size: int) -> BatchInLog | str:
     file.seek(place)
     head = file.read(HEADER_SIZE)
     length = struct.unpack_from(">i", head, 8)[0] if len(head) > MAGIC_AT else 0
-    if len(head) > MAGIC_AT and head[MAGIC_AT] < MAGIC and SMALLEST_LENGTH <= length <= size - place:
+    if len(head) > MAGIC_AT and head[MAGIC_AT] < MAGIC and SMALLEST <= length <= size - place:
         return f"batches of format {head[MAGIC_AT]}, older than Kafka 0.11"
     if len(head) < HEADER_SIZE:
         return CUT_OFF if any(head) else NO_BATCH
@@ -109,7 +102,7 @@ def _batch_at(file: BinaryIO, place: int, size: int) -> BatchInLog | str:
 
 def _checked(head: bytes, records: bytes) -> BatchInLog | str:
     header = read_header(head)
-    right = calc_crc32c(head[ATTRIBUTES_AT:] + records) == header.crc
+    right = calc_crc32c(head[record_batch.ATTRIBUTES_AT:] + records) == header.crc
     return BatchInLog(header, records) if right else CHECKSUM
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
-from course_tools.clients.bench import ClientBench
+from course_tools.clients.experiments import ClientBench
 from lesson_lib.history import History, Kind
 from lesson_lib.sim import simulate
 

@@ -22,9 +22,8 @@ import pytest
 from kafka import KafkaProducer
 
 from course_tools.apache_kafka.process import KafkaProcess
-from course_tools.clients.bench import ClientBench
 from course_tools.clients.command import open_client
-from course_tools.clients.experiments import after_45, answer_45, hole
+from course_tools.clients.experiments import ClientBench, after_45, answer_45, hole
 from course_tools.clients.librdkafka import QUICK, quiet, reporter
 from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.core.producer_state import Batch

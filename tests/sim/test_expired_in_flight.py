@@ -12,9 +12,8 @@ from typing import Any
 
 import pytest
 
-from course_tools.clients.bench import ClientBench, ClientRun
 from course_tools.clients.driver import ClientDriver
-from course_tools.clients.experiments import EXPIRES, words
+from course_tools.clients.experiments import EXPIRES, ClientBench, ClientRun, words
 from course_tools.clients.java import Java
 from course_tools.clients.kafka_python import KafkaPython
 from lesson_lib.core.producer_state import judge

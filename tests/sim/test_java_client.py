@@ -10,8 +10,7 @@ from contextlib import closing
 
 import pytest
 
-from course_tools.clients.bench import ClientBench
-from course_tools.clients.experiments import SHORT
+from course_tools.clients.experiments import SHORT, ClientBench
 from course_tools.clients.java import Java
 from lesson_lib.lab.lab import start_lab
 from lesson_lib.sim import simulate

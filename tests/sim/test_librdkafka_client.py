@@ -16,8 +16,7 @@ from contextlib import closing
 
 import pytest
 
-from course_tools.clients.bench import ClientBench
-from course_tools.clients.experiments import EXPIRES, SHORT
+from course_tools.clients.experiments import EXPIRES, SHORT, ClientBench
 from lesson_lib.history import Kind
 from lesson_lib.lab.lab import start_lab
 from lesson_lib.sim import simulate

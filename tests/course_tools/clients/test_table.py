@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 from course_tools.clients import command as clients
-from course_tools.clients.bench import ClientBench
 from course_tools.clients.driver import ClientDriver, SendPlan
-from course_tools.clients.experiments import EXPERIMENTS, Experiment
+from course_tools.clients.experiments import EXPERIMENTS, ClientBench, Experiment
 from lesson_lib.__main__ import main
 from lesson_lib.lab.lab import Lab, start_lab
 

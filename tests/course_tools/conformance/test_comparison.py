@@ -12,8 +12,7 @@ from course_tools.apache_kafka.process import temporary
 from course_tools.conformance.broker_under_test import BrokerUnderTest, compare
 from course_tools.conformance.command import OLDER_RELEASE, scripts
 from course_tools.conformance.decision_table import DECISION_TABLE
-from course_tools.conformance.outcome import Comparison
-from course_tools.conformance.script import parse
+from course_tools.conformance.script import Comparison, parse
 from lesson_lib.broker.embedded import EmbeddedBroker
 from lesson_lib.lab.compose import read_compose
 from lesson_lib.wire.record_batch import batch_bytes

@@ -16,10 +16,9 @@ import pytest
 from course_tools.conformance.broker_under_test import BrokerUnderTest, in_step
 from course_tools.conformance.command import judge, main, scripts
 from course_tools.conformance.judgement import ANSWERS, PLACES, Judgement
-from course_tools.conformance.outcome import Comparison, EndState, ScriptOutcome, StepOutcome
 from course_tools.conformance.play import PlayedScript
 from course_tools.conformance.presentation import Progress, page, told
-from course_tools.conformance.script import parse
+from course_tools.conformance.script import Comparison, EndState, ScriptOutcome, StepOutcome, parse
 from lesson_lib.__main__ import main as command
 from lesson_lib.broker.cluster import Topic
 from lesson_lib.broker.embedded import EmbeddedBroker

@@ -13,10 +13,9 @@ from kafka.record.default_records import DefaultRecordBatch
 
 from course_tools.conformance.broker_under_test import BrokerUnderTest, compare
 from course_tools.conformance.generate import random_script
-from course_tools.conformance.outcome import GARBAGE, Comparison, EndState, ScriptOutcome, StepOutcome
 from course_tools.conformance.play import marker_in
 from course_tools.conformance.presentation import as_history
-from course_tools.conformance.script import parse
+from course_tools.conformance.script import GARBAGE, Comparison, EndState, ScriptOutcome, StepOutcome, parse
 from course_tools.conformance.shrink import smallest
 from lesson_lib.broker.cluster import Topic
 from lesson_lib.broker.embedded import EmbeddedBroker

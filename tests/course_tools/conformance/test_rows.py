@@ -14,8 +14,7 @@ import pytest
 from course_tools.conformance.broker_under_test import BrokerUnderTest
 from course_tools.conformance.decision_table import DECISION_TABLE, rows_by_step
 from course_tools.conformance.generate import random_script
-from course_tools.conformance.outcome import ScriptOutcome
-from course_tools.conformance.script import parse
+from course_tools.conformance.script import ScriptOutcome, parse
 from lesson_lib.broker.embedded import EmbeddedBroker
 from lesson_lib.lab.compose import read_compose
 
