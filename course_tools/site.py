@@ -31,7 +31,7 @@ import nbformat
 from packaging.utils import canonicalize_name
 
 from course_tools.publish import incidents
-from course_tools.publish.published import NOTEBOOKS, ROOT, as_published, published_files
+from course_tools.publish.published import NOTEBOOKS, ROOT, TITLE, as_published, published_files
 from course_tools.visit.pages import LOADER, PACKAGES, add_pages, begin_early
 from lesson_lib.errors import LessonError
 from lesson_lib.history.link import PAGE, SITE
@@ -60,6 +60,12 @@ NOT_THERE = {"pexpect", "ptyprocess", "widgetsnbextension", "jupyterlab-widgets"
              "jupyterlab", "pyyaml", "psutil", "parso", "jedi"}
 # What the kernel would install. jedi isn't there, five megabytes: IPython completes names without it.
 ASKED_FOR = ["ipykernel", "comm", "pyodide-kernel", "jedi", "ipython", "micropip", "piplite"]
+SETTINGS = {"jupyter-lite-schema-version": 0, "jupyter-config-data": {
+    "appName": TITLE,
+    "exposeAppInBrowser": True,  # to `site_open.html` and `visit/waiting.html`
+    "litePluginSettings": {"@jupyterlite/pyodide-kernel-extension:kernel": {
+        # Every package comes from this site and from nowhere else.
+        "disablePyPIFallback": True, "loadPyodideOptions": {"packages": ASKED_FOR}}}}}
 
 
 def main(argv: list[str]) -> int:
@@ -87,7 +93,10 @@ def build(scratch: Path, folder: Path, pyodide: Path | None, address: str = "") 
     python = _environment(scratch / "env")
     lite, wheels = scratch / "lite", scratch / "wheels"
     home = lite / "static" / "pyodide"
-    _copy_pyodide(pyodide or _fetch_pyodide(scratch), home)
+    source = pyodide or _fetch_pyodide(scratch)
+    home.mkdir(parents=True)
+    for name in PYODIDE_FILES:
+        shutil.copy(source / name, home / name)
     _fetch_wheels(python, wheels)
     if node := shutil.which("node"):
         _run(node, COMPILE, home, wheels)
@@ -95,7 +104,7 @@ def build(scratch: Path, folder: Path, pyodide: Path | None, address: str = "") 
     empty_lock(home / LOCK)
     pack(home)
     begin_early(home, {"HOME": "/home/pyodide", SITE: address})
-    _settings(lite / "jupyter-lite.json")
+    (lite / "jupyter-lite.json").write_text(json.dumps(SETTINGS), encoding="utf-8")
     _copy_published(scratch / "files")
     shutil.rmtree(folder, ignore_errors=True)
     print("Building the site ...", flush=True)
@@ -152,12 +161,6 @@ def _fetch_pyodide(scratch: Path) -> Path:
     return scratch / "npm" / "package"
 
 
-def _copy_pyodide(source: Path, home: Path) -> None:
-    home.mkdir(parents=True)
-    for name in PYODIDE_FILES:
-        shutil.copy(source / name, home / name)
-
-
 def pack(home: Path) -> None:
     """Compress Python itself, 6 of 28 megabytes, which few static hosts do. A browser that can't unpack it
     fetches it as it is. LessonError for a Pyodide that loads it in another way.
@@ -204,13 +207,3 @@ def empty_lock(path: Path) -> None:
     """Leave no package in the list of what Pyodide could fetch."""
     lock = json.loads(path.read_text(encoding="utf-8"))
     path.write_text(json.dumps({**lock, "packages": {}}), encoding="utf-8")
-
-
-def _settings(path: Path) -> None:
-    """Take every package from this site and from nowhere else."""
-    kernel = {"disablePyPIFallback": True, "loadPyodideOptions": {"packages": ASKED_FOR}}
-    path.write_text(json.dumps({"jupyter-lite-schema-version": 0, "jupyter-config-data": {
-        "appName": "Sent Twice, Stored Once",
-        "exposeAppInBrowser": True,  # to `site_open.html` and `visit/waiting.html`
-        "litePluginSettings": {"@jupyterlite/pyodide-kernel-extension:kernel": kernel}}}), encoding="utf-8")
-

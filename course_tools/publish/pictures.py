@@ -24,7 +24,7 @@ from course_tools.read.findings import LogRead
 from course_tools.read.on_disk import of_topic
 from course_tools.read.picture import as_history
 from course_tools.trace.command import history_of
-from course_tools.trace.page import without_values
+from course_tools.trace.wire_history import without_values
 from lesson_lib import draw, simulate
 from lesson_lib.broker.embedded import EmbeddedBroker
 from lesson_lib.draw.picture import Picture

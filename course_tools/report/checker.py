@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, suppress
 from dataclasses import asdict, fields
-from queue import Empty, LifoQueue
 from typing import Any
 
 from course_tools.report.confined import Bounds, Confined
@@ -25,7 +23,7 @@ class Checker:
 
     def __init__(self, bounds: Bounds | None = None, execute: bool = False) -> None:
         self.bounds, self.execute = bounds or Bounds(), execute
-        self._judges: LifoQueue[Confined] = LifoQueue()
+        self._judges: list[Confined] = []  # those that wait for a copy
         self._started: list[Confined] = []  # grows only, so that it can be read while another thread adds
         self.stopped = False
 
@@ -57,8 +55,8 @@ class Checker:
 
     def close(self) -> None:
         """End the judges that wait for the next copy."""
-        while not self._judges.empty():
-            self._judges.get().close()
+        while self._judges:
+            self._judges.pop().close()
 
     def _report(self, cells: list[str], name: str, learner: str, kept: dict[str, Any]) -> CopyReport:
         errors, show_right = self._run(cells) if self.execute else ([], set())
@@ -93,14 +91,11 @@ class Checker:
         raised: dict[int, str] = {}
         show_right: set[int] = set()
         cell, patience, end, problem = -1, _START, time.monotonic() + self.bounds.run, []
-        with self._start("run_cells", self.bounds.run) as process:
+        with closing(self._start("run_cells", self.bounds.run)) as process:
             try:
-                with process.within(_START):
-                    process.send({"cells": cells, "printed": self.bounds.printed})
+                process.send({"cells": cells, "printed": self.bounds.printed}, _START)
                 while True:
-                    with process.within(min(patience, end - time.monotonic())):
-                        told = process.receive()
-                    match told:
+                    match process.receive(min(patience, end - time.monotonic())):
                         case {"cell": int(number), "raises": str(what)} if 0 <= number < len(cells):
                             raised[number] = what[:300]
                         case {"cell": int(number), "verdicts": [*verdicts]} if 0 <= number < len(cells):
@@ -124,39 +119,30 @@ class Checker:
         return f"It crashes: the kernel died in {place}, by itself or for too much memory, time or output."
 
     def _judged(self, copy: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-        """What the copy asks, and what came of each item. A judge that ends over one is replaced."""
+        """What the copy asks, and what came of each item. The judge waits for the next copy afterwards; one
+        that ends over an item is replaced.
+        """
         found: dict[str, Any] = {}
         while True:
-            with self._judge() as judge:
-                with judge.within(self.bounds.run):
-                    head = judge.ask(copy | {"done": list(found)})
-                for item in (one["id"] for one in head["items"] if one["id"] not in found):
-                    try:
-                        with judge.within(self.bounds.item):
-                            found[item] = judge.receive()
-                    except ProcessEnded as ended:
-                        late = f"The check did not end within {self.bounds.item:g} seconds."
-                        found[item] = {"state": ItemState.NOT_CHECKED,
-                                       "said": late if ended.late else "The check broke off."}
-                        judge.close()
-                        break
-                else:
-                    return head, found
+            judge, item = self._judge(), ""
+            try:
+                head = judge.ask(copy | {"done": list(found)}, self.bounds.run)
+                for item in [one["id"] for one in head["items"] if one["id"] not in found]:
+                    found[item] = judge.receive(self.bounds.item)
+                self._judges.append(judge)
+                return head, found
+            except BaseException as error:
+                judge.close()
+                if not item or not isinstance(error, ProcessEnded):
+                    raise
+                late = f"The check did not end within {self.bounds.item:g} seconds."
+                found[item] = {"state": ItemState.NOT_CHECKED,
+                               "said": late if error.late else "The check broke off."}
 
-    @contextmanager
-    def _judge(self) -> Iterator[Confined]:
-        """A judge that waits, else a new one; it waits again afterwards, unless it ended."""
-        try:
-            judge = self._judges.get_nowait()
-        except Empty:
-            judge = self._start("judge", _FOR_EVER, walled=False)
-        try:
-            yield judge
-        except BaseException:
-            judge.close()
-            raise
-        if judge.runs:
-            self._judges.put(judge)
+    def _judge(self) -> Confined:
+        with suppress(IndexError):
+            return self._judges.pop()
+        return self._start("judge", _FOR_EVER, walled=False)
 
 
 def _result(found: dict[str, Any]) -> ItemResult:

@@ -22,16 +22,14 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import lesson_lib
-from course_tools.report.line import JsonLine, ProcessEnded
+from course_tools.report.line import JsonLine
 from lesson_lib.errors import LessonError
 
 LIBRARY = Path(lesson_lib.__file__).parents[1]  # holds this course's two packages
@@ -114,7 +112,7 @@ class Confined(JsonLine):
     def __init__(self, module: str, bounds: Bounds, seconds: float, walled: bool = True) -> None:
         if os.name != "posix":
             raise LessonError("Windows cannot bound what a copy does; use Linux, macOS or WSL.")
-        account, self._late = find_wall()[0] if walled else None, False
+        account = find_wall()[0] if walled else None
         self._folder = tempfile.mkdtemp(prefix="lesson-report-") if walled and account is None else None
         limits = {"RLIMIT_AS": bounds.memory * 2**20, "RLIMIT_CPU": int(seconds) + 1, "RLIMIT_CORE": 0,
                   "RLIMIT_FSIZE": bounds.disk * 2**20}
@@ -133,30 +131,9 @@ class Confined(JsonLine):
             theirs.close()
         super().__init__(ours)
 
-    def __enter__(self) -> Confined:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
-
-    @contextmanager
-    def within(self, seconds: float) -> Iterator[None]:
-        """It is ended when what is asked of it here takes longer than that."""
-        timer = threading.Timer(max(0.0, seconds), self._end_late)
-        timer.start()
-        try:
-            yield
-        except ProcessEnded:
-            raise ProcessEnded(self._late) from None
-        finally:
-            timer.cancel()
-
-    def _end_late(self) -> None:
-        self._late = True
-        self.kill()
-
     @property
     def runs(self) -> bool:
+        """Whether it is still there."""
         return self._process.poll() is None
 
     def close(self) -> None:

@@ -8,6 +8,7 @@ import ast
 import json
 import socket
 import sys
+import time
 from contextlib import suppress
 from typing import Any
 
@@ -18,7 +19,7 @@ _LONGEST_LINE = 16 * 2**20  # bytes that a process may say at once
 
 
 class ProcessEnded(Exception):
-    """The process is gone or says too much; `late`: it was ended because it said nothing in time."""
+    """The process is gone or says too much; `late`: it said nothing in time."""
 
     def __init__(self, late: bool = False) -> None:
         super().__init__()
@@ -26,35 +27,43 @@ class ProcessEnded(Exception):
 
 
 class JsonLine:
-    """One end of the line."""
+    """One end of the line. What is waited for raises ProcessEnded after so many seconds, where a number is
+    given, and where the other end is gone.
+    """
 
     def __init__(self, end: socket.socket) -> None:
-        self._socket, self._file = end, end.makefile("rwb")
+        self._socket, self._heard = end, bytearray()
 
-    def send(self, told: Any) -> None:
-        """Say it. ProcessEnded when nobody listens."""
+    def send(self, told: Any, seconds: float | None = None) -> None:
+        """Say it."""
         try:
-            self._file.write(json.dumps(told).encode() + b"\n")
-            self._file.flush()
-        except OSError:
-            raise ProcessEnded from None
+            self._socket.settimeout(seconds)
+            self._socket.sendall(json.dumps(told).encode() + b"\n")
+        except OSError as error:
+            raise ProcessEnded(isinstance(error, TimeoutError)) from None
 
-    def receive(self) -> Any:
-        """What the other side says next, None for what is not JSON. ProcessEnded when nothing comes."""
-        try:
-            told = self._file.readline(_LONGEST_LINE)
-        except OSError:
-            raise ProcessEnded from None
-        if not told.endswith(b"\n"):
-            raise ProcessEnded
+    def receive(self, seconds: float | None = None) -> Any:
+        """What the other side says next, None for what is not JSON."""
+        end = None if seconds is None else time.monotonic() + seconds
+        while (length := self._heard.find(b"\n")) < 0:
+            try:
+                self._socket.settimeout(end and max(0.001, end - time.monotonic()))
+                part = self._socket.recv(2**20)
+            except OSError as error:
+                raise ProcessEnded(isinstance(error, TimeoutError)) from None
+            if not part or len(self._heard) > _LONGEST_LINE:
+                raise ProcessEnded
+            self._heard += part
+        told = bytes(self._heard[:length])
+        del self._heard[:length + 1]
         with suppress(ValueError, RecursionError):
             return json.loads(told)
         return None
 
-    def ask(self, order: Any) -> Any:
-        """Send an order and wait, for as long as it takes, for what comes of it."""
-        self.send(order)
-        return self.receive()
+    def ask(self, order: Any, seconds: float | None = None) -> Any:
+        """Send an order and wait for what comes of it."""
+        self.send(order, seconds)
+        return self.receive(seconds)
 
     def hang_up(self) -> None:
         """Whoever waits at either end finds that nobody is there any more."""
@@ -63,8 +72,6 @@ class JsonLine:
 
     def close(self) -> None:
         """Give the line back to the system."""
-        with suppress(OSError):  # what was still to be sent
-            self._file.close()
         self._socket.close()
 
 

@@ -12,22 +12,22 @@ import fcntl
 import json
 import os
 import re
+import shutil
 import unicodedata
 from collections.abc import Iterator
 from contextlib import suppress
-from itertools import islice
 from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple
 
-from nbformat import v4
+from nbformat import NotebookNode, v4
 
 from lesson_lib.errors import LessonError
 
 MOST_LEARNERS, MOST_NOTEBOOKS = 300, 20
 MOST_CELLS = 2_000  # of a hand-in: each takes a moment of the computer that everybody's broker runs on
 MOST_BYTES = 2**30  # of the folder
-EARLIER, WHO, ANSWERS = ".earlier", ".who", ".progress/answers.json"
+NEW, EARLIER, WHO, ANSWERS = ".new", ".earlier", ".who", ".progress/answers.json"
 # Read in time that grows with the text, whatever the text: nothing in it may look on without a bound.
 _LINE_OF_A_ROOM = re.compile(
     r"^([ \t]*+).*(?:\bhand_in\([^)]{0,400}\)|%env[ \t]++KAFKA_BOOTSTRAP_SERVERS).*$", re.MULTILINE)
@@ -100,8 +100,8 @@ class CopyFolder:
     def _home(self, name: str, who: bytes) -> Path:
         """The learner's folder: of this name, and of nobody else's."""
         known = {folder.casefold(): folder for folder in self.learners()}
-        for number in range(1, MOST_LEARNERS):
-            folder = known.get(wanted := (name if number == 1 else f"{name}-{number}").casefold())
+        for wanted in (name, *(f"{name}-{number}" for number in range(2, len(known) + 2))):
+            folder = known.get(wanted.casefold())
             if folder is None:
                 break
             with suppress(OSError):
@@ -109,33 +109,25 @@ class CopyFolder:
                     return self.path / folder
         if len(known) >= MOST_LEARNERS:
             raise NotTaken(f"The room has {MOST_LEARNERS} learners already. Tell your instructor.", 507)
-        home = self.path / (name if number == 1 else f"{name}-{number}")
-        assert wanted == home.name.casefold()
-        return home
+        return self.path / wanted
 
     def _write(self, home: Path, files: dict[str, bytes]) -> None:
         """All new files first, beside the old ones, so that a full disk changes nothing."""
-        written: list[tuple[Path, Path]] = []
+        changed = [name for name, content in files.items()
+                   if not (home / name).exists() or (home / name).read_bytes() != content]
         try:
-            for name, content in files.items():
-                target = home / name
-                if target.exists() and target.read_bytes() == content:
-                    continue
-                target.parent.mkdir(parents=True, exist_ok=True)
-                fresh = target.with_name(f".new-{target.name}")
-                written.append((fresh, target))
-                fresh.write_bytes(content)
-            for fresh, target in written:
-                self._keep_earlier(home, target)
-                os.replace(fresh, target)
-                self._bytes += target.stat().st_size
-        except OSError:
-            for fresh, _ in written:
-                fresh.unlink(missing_ok=True)
-            for folder in (home / ANSWERS).parent, home:
-                with suppress(OSError):
-                    folder.rmdir()  # only where it is empty
-            raise
+            for name in changed:
+                (home / NEW / name).parent.mkdir(parents=True, exist_ok=True)
+                (home / NEW / name).write_bytes(files[name])
+            for name in changed:
+                self._keep_earlier(home, home / name)
+                (home / name).parent.mkdir(exist_ok=True)
+                os.replace(home / NEW / name, home / name)
+                self._bytes += len(files[name])
+        finally:
+            shutil.rmtree(home / NEW, ignore_errors=True)
+            with suppress(OSError):
+                home.rmdir()  # only where it is empty
 
     def _keep_earlier(self, home: Path, target: Path) -> None:
         if target.name != WHO and target.exists():
@@ -166,12 +158,11 @@ def _files(order: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
             raise NotTaken(f"{name[:60]!r} isn't taken: only notebooks (.ipynb) are.")
         safe = _safe(name.removesuffix(".ipynb"), "One of your notebooks has no name.")
         names.add(safe.casefold())
-        texts = list(islice(_cells(name, notebook), left + 1))
-        if (left := left - len(texts)) < 0:
+        cells = _cells(name, notebook)
+        if (left := left - len(cells)) < 0:
             raise NotTaken(f"That's more than {MOST_CELLS:,} cells, which is more than is taken at once.")
-        cells = [_KINDS[kind](text, id=str(number)) for number, (kind, text) in enumerate(texts)]
-        text = json.dumps(v4.new_notebook(cells=cells), ensure_ascii=False, indent=1)
-        yield f"{safe}.ipynb", text.encode(errors="replace")
+        made = v4.new_notebook(cells=[_made_anew(cell, number) for number, cell in enumerate(cells)])
+        yield f"{safe}.ipynb", json.dumps(made, ensure_ascii=False, indent=1).encode(errors="replace")
     if len(names) < len(notebooks):
         raise NotTaken("Two of your notebooks have the same name. Hand them in one after the other.")
     answers = order.get("answers") or {}
@@ -181,18 +172,20 @@ def _files(order: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
         yield ANSWERS, json.dumps({"version": 1, "answers": answers}).encode()
 
 
-def _cells(name: str, notebook: Any) -> Iterator[tuple[str, str]]:
-    """Kind and text of each cell."""
+def _cells(name: str, notebook: Any) -> list[dict[str, Any]]:
     cells = notebook.get("cells") if isinstance(notebook, dict) else None
     if not isinstance(cells, list) or not all(
             isinstance(cell, dict) and cell.get("cell_type") in tuple(_KINDS) for cell in cells):
         raise NotTaken(f"{name[:60]!r} isn't taken: it isn't a notebook.")
-    for cell in cells:
-        text = cell.get("source", "")
-        text = "".join(map(str, text)) if isinstance(text, list) else str(text)
-        if cell["cell_type"] == "code":
-            text = _LINE_OF_A_ROOM.sub(r"\1pass  # a line of the room", text)
-        yield cell["cell_type"], text
+    return cells
+
+
+def _made_anew(cell: dict[str, Any], number: int) -> NotebookNode:
+    text = cell.get("source", "")
+    text = "".join(map(str, text)) if isinstance(text, list) else str(text)
+    if cell["cell_type"] == "code":
+        text = _LINE_OF_A_ROOM.sub(r"\1pass  # a line of the room", text)
+    return _KINDS[cell["cell_type"]](text, id=str(number))
 
 
 def _safe(name: Any, else_say: str = "Say who you are: type a name, your own or any other.") -> str:

@@ -69,9 +69,9 @@ def reachable_at(wanted: str | None) -> tuple[str, str]:
     host = outward()
     if host not in here.values():
         host = next(iter(here.values()))
-    others = "".join(f"; {address} ({name})" for name, address in here.items() if address != host)
-    also = f" Also here, to choose with --host{others}." if others else ""
-    return host, f"{_sentence_on(host, here)}{also.replace('--host;', '--host:')}"
+    others = "; ".join(f"{address} ({name})" for name, address in here.items() if address != host)
+    also = f" Also here, to choose with --host: {others}." if others else ""
+    return host, _sentence_on(host, here) + also
 
 
 def _sentence_on(host: str, here: dict[str, str]) -> str:

@@ -28,12 +28,13 @@ from pathlib import Path
 from typing import Any
 
 from course_tools.command_line import asking, check_broker, on_interrupt, write
-from course_tools.trace.page import page, without_values
+from course_tools.page import html_page, items, made_by, section
 from course_tools.trace.verdict import Circumstances, Verdict
-from course_tools.trace.wire_history import WireHistory, from_the_wire
+from course_tools.trace.wire_history import WireHistory, from_the_wire, without_values
 from lesson_lib.broker.embedded import EmbeddedBroker
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.producer_state import TopicPartition
+from lesson_lib.draw import show
 from lesson_lib.errors import LessonError
 from lesson_lib.faults import parse_script
 from lesson_lib.history import Kind, Settings
@@ -45,6 +46,11 @@ from lesson_lib.wire.requests import at_leaders
 
 VARIABLE = "KAFKA_BOOTSTRAP_SERVERS"
 SETTLE_SECONDS, PATIENCE_SECONDS = 1.0, 5.0
+NOT_SEEN = ("What the application was told cannot be seen on the wire: an ok here is an answer without an "
+            "error that reached the client.")
+# Layout -> heading, and requests that it has room for. What the broker saw grows downwards; each takes longer
+LAYOUTS = {"lanes": ("Over time", 60), "space-time": ("Event by event", 60),
+           "arrivals": ("As the broker saw it", 2_000)}
 
 
 def main(argv: list[str]) -> int:
@@ -64,7 +70,12 @@ def main(argv: list[str]) -> int:
     rest = " …" * (len(application) > 1)  # the application's arguments may hold a password
     command = shlex.join(["python", "-m", "lesson_lib", "trace", *argv[:at + 2]]) + rest
     verdict = Verdict(run if options.values else without_values(run), _circumstances(recording, status))
-    return _report(verdict, options, command)
+    if options.html:
+        write(options.html, page(verdict.run, str(verdict), command))
+    if options.json:
+        write(options.json, json.dumps(_as_json(verdict), ensure_ascii=False, indent=1))
+    print(verdict)
+    return verdict.status
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -166,14 +177,19 @@ def _circumstances(recording: Recording, status: int) -> Circumstances:
     return Circumstances(status, tuple(never), frozenset(recording.apis), tuple(missing))
 
 
-def _report(verdict: Verdict, options: argparse.Namespace, command: str) -> int:
-    """Write what was asked for, and say what came of it; the verdict's status."""
-    if options.html:
-        write(options.html, page(verdict.run, str(verdict), command))
-    if options.json:
-        write(options.json, json.dumps(_as_json(verdict), ensure_ascii=False, indent=1))
-    print(verdict)
-    return verdict.status
+def page(run: WireHistory, verdict: str, command: str) -> str:
+    """The page that a trace leaves, as HTML that needs nothing else: the verdict, three pictures, what is
+    wrong, the log. `command` is how it was made.
+    """
+    pictures = [section(heading, picture=show(run, layout)) for layout, (heading, most) in LAYOUTS.items()
+                if 0 < len(run.attempts) <= most]
+    if run.attempts and not pictures:
+        pictures = [f"<p>There is no picture: {len(run.attempts)} requests are too many for one.</p>"]
+    words = {key: "  ".join(f"{cell.offset}: {cell.value or cell.kind}" for cell in cells)
+             for key, cells in sorted(run.logs.items())}
+    logs = (f"{topic}-{number}: {cells or 'empty'}" for (topic, number), cells in words.items())
+    return html_page(verdict, f"<p>{NOT_SEEN}</p>", made_by(command), items(map(str, run.anomalies)),
+                     *pictures, section("The log at the end"), items(logs))
 
 
 def _as_json(verdict: Verdict) -> dict[str, Any]:

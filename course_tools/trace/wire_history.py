@@ -121,6 +121,20 @@ def from_the_wire(run: History, unasked: Iterable[int] = ()) -> WireHistory:
     return WireHistory(events, logs, run.settings, unasked=frozenset(unasked))
 
 
+def without_values(run: WireHistory) -> WireHistory:
+    """The same run with names for the values, which are other people's; equal ones have one name."""
+    names: dict[str, str] = {}
+
+    def named(value: str) -> str:
+        return names.setdefault(value, f"r{len(names)}") if value else ""
+    events = tuple(replace(event, values=tuple(map(named, event.values))) for event in run.events)
+    logs = {key: tuple(replace(cell, value=named(cell.value)) for cell in cells)
+            for key, cells in run.logs.items()}
+    named_run = replace(run, events=events, logs=logs)
+    vars(named_run)["anomalies"] = run.anomalies  # found by digests of the values, which names don't have
+    return named_run
+
+
 class BatchesByContent:
     """Counts batches and their tries anew, whatever bytes a retry has.
 

@@ -9,9 +9,12 @@ import re
 import shutil
 from pathlib import Path
 
+from bs4 import BeautifulSoup, Comment
+from nbconvert.filters.markdown import markdown2html
+
 from course_tools.publish import incidents
 from course_tools.publish.published import NOTEBOOKS, ROOT, as_published, heading, lessons
-from course_tools.visit import reading
+from course_tools.publish.slides import address
 from course_tools.visit.shown import INCIDENTS, SHOWN, TEXTS, Shown
 from lesson_lib.draw import show
 from lesson_lib.errors import LessonError
@@ -25,6 +28,7 @@ BEGINS_WITH = (RENAMED, LOADER, "pyodide.asm.mjs", "pyodide.asm.wasm.packed", "p
                "pyodide-lock.json")
 MEGABYTES = 22  # to the first lesson; `make bench BENCH_ARGS=site` measures it
 BOOK = ROOT / "build" / "book"
+TEXT_FOLDER = "pages"  # of the site
 MINUTES = re.compile(r"about (\d+) minutes(?:, plus (\d+) for the exercises)?")
 
 
@@ -33,12 +37,47 @@ def add_pages(site: Path) -> None:
     if (BOOK / "index.html").is_file():
         shutil.copytree(BOOK, site / "book")
     cover_notebook(site)
-    (site / reading.FOLDER).mkdir()
+    (site / TEXT_FOLDER).mkdir()
     for name in TEXTS:
-        text = reading.page(NOTEBOOKS / name, set(TEXTS))
-        (site / reading.FOLDER / name).with_suffix(".html").write_text(text, encoding="utf-8")
+        text = text_page(NOTEBOOKS / name, set(TEXTS))
+        (site / TEXT_FOLDER / name).with_suffix(".html").write_text(text, encoding="utf-8")
     (site / "index.html").write_text(front_page(site), encoding="utf-8")
     keep_files(site)
+
+
+def text_page(source: Path, known: set[str]) -> str:
+    """A text of the notebooks' folder as plain HTML, which is there at once, without JupyterLab; `known` are
+    the names of those that the site has.
+    """
+    body = BeautifulSoup(markdown2html(as_published(source).decode()), "html.parser")
+    for comment in body.find_all(string=lambda text: isinstance(text, Comment)):
+        comment.extract()
+    for mark in body.select(".anchor-link"):
+        mark.extract()
+    for head in body.find_all(re.compile("h[1-6]")):  # for the links in the text
+        head["id"] = address(head.get_text())
+    for link in body.find_all("a", href=True):
+        if (there := _target(link["href"], known)) is None:
+            link.unwrap()
+        else:
+            link["href"] = there
+    for table in body.find_all("table"):
+        table.wrap(body.new_tag("div", attrs={"class": "table", "tabindex": "0"}))
+    for block in body.find_all("pre"):
+        block["tabindex"] = "0"
+    title = html.escape(body.find("h1").get_text())
+    template = (HERE / "text.html").read_text(encoding="utf-8")
+    return template.replace("<!-- title -->", title).replace("<!-- text -->", str(body))
+
+
+def _target(link: str, known: set[str]) -> str | None:
+    """Where a link leads on the site; None for what is in the repository only."""
+    path, _, anchor = link.partition("#")
+    if not path or re.match(r"[a-z]+:", path):
+        return link
+    if path == incidents.PAGE.name or path.endswith(".ipynb") and (NOTEBOOKS / path).is_file():
+        return f"../notebooks/index.html?path={Path(path).stem}.ipynb"
+    return f"{Path(path).stem}.html{'#' if anchor else ''}{anchor}" if path in known else None
 
 
 def begin_early(pyodide: Path, environment: dict[str, str]) -> None:
@@ -101,7 +140,7 @@ def front_page(site: Path) -> str:
     opened = "notebooks/index.html?path="
     cards = [_lesson_card(opened, path) for path in lessons()]
     more = [_card(f"{opened}{incidents.PAGE.stem}.ipynb", "Incidents", INCIDENTS)]
-    more += [_card(f"{reading.FOLDER}/{Path(name).stem}.html", *told) for name, told in TEXTS.items()]
+    more += [_card(f"{TEXT_FOLDER}/{Path(name).stem}.html", *told) for name, told in TEXTS.items()]
     if (site / "book").is_dir():
         more.append(_card("book/index.html", "The book", "All lessons as pages to read, with a search."))
     begins = [f"static/pyodide/{name}" for name in BEGINS_WITH]
@@ -122,7 +161,7 @@ def _lesson_card(opened: str, path: Path) -> str:
     return _card(f"{opened}{path.name}", heading(notebook), SHOWN[path.stem[:2]].does, takes)
 
 
-def _card(address: str, title: str, does: str, takes: str = "") -> str:
+def _card(leads_to: str, title: str, does: str, takes: str = "") -> str:
     last = f'<p class="quiet">{takes}</p>' if takes else ""
-    head = f'<h3><a href="{address}">{html.escape(title)}</a></h3>'
+    head = f'<h3><a href="{leads_to}">{html.escape(title)}</a></h3>'
     return f"<li>{head}<p>{html.escape(does)}</p>{last}</li>"

@@ -381,7 +381,8 @@ def test_a_room_opened_again_goes_on(tmp_path: Path) -> None:
 
 def test_half_a_copy_of_a_killed_room_counts_nowhere(copies: CopyFolder) -> None:
     copies.take(order())
-    (copies.path / "ada" / f".new-{LESSON_2.name}").write_text('{"cells": [')
+    (copies.path / "ada" / ".new").mkdir()
+    (copies.path / "ada" / ".new" / LESSON_2.name).write_text('{"cells": [')
     assert copies.notebooks() == len(copies_in(copies.path)) == 1
 
 

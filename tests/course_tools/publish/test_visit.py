@@ -15,7 +15,7 @@ from urllib.request import urlopen
 import pytest
 
 from course_tools.publish.published import NOTEBOOKS
-from course_tools.visit import pages, reading
+from course_tools.visit import pages
 from course_tools.visit.shown import SHOWN, TEXTS, Shown
 from lesson_lib.draw import show
 from lesson_lib.errors import LessonError
@@ -120,7 +120,7 @@ def test_the_three_things_to_try_can_be_done(open_page: Any, front: Path) -> Non
 
 @pytest.mark.parametrize("name", TEXTS)
 def test_a_text_is_a_page_whose_links_lead_somewhere(name: str) -> None:
-    text = reading.page(NOTEBOOKS / name, set(TEXTS))
+    text = pages.text_page(NOTEBOOKS / name, set(TEXTS))
     assert text.count("<h1") == 1 and "<!--" not in text.split("<body>")[1]
     links = re.findall(r'href="([^"]+)"', text.split("<main>")[1])
     known = {f"{Path(one).stem}.html" for one in TEXTS}
@@ -132,7 +132,7 @@ def test_a_text_is_a_page_whose_links_lead_somewhere(name: str) -> None:
 
 def test_a_link_to_what_is_in_the_repository_only_is_its_text(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_text("# A\n[gone](../Makefile) [one](01-a-record-an-ack-an-offset.ipynb#x) [b](b.md#c) [i](incidents.md)\n")
-    text = reading.page(tmp_path / "a.md", {"b.md"}).split("<main>")[1]
+    text = pages.text_page(tmp_path / "a.md", {"b.md"}).split("<main>")[1]
     assert ">gone<" not in text and "gone" in text and "Makefile" not in text
     assert re.findall(r'href="([^"#]+)', text) == [f"../notebooks/index.html?path={FIRST}", "b.html",
                                                    "../notebooks/index.html?path=incidents.ipynb"]

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from course_tools.trace.page import page
+from course_tools.trace.command import page
 from course_tools.trace.verdict import ALL_WELL, NOTHING_CAME, Circumstances, Verdict
 from course_tools.trace.wire_history import WireHistory, from_the_wire
 from lesson_lib.history import History, Kind

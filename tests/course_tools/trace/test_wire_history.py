@@ -8,10 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from course_tools.trace.page import without_values
 from course_tools.trace.suspected import SUSPECTED
 from course_tools.trace.verdict import NOTHING_CAME, Verdict
-from course_tools.trace.wire_history import WireHistory, from_the_wire
+from course_tools.trace.wire_history import WireHistory, from_the_wire, without_values
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.history import Event, History, Kind, LogCell
 from lesson_lib.history.story import as_story
