@@ -20,10 +20,7 @@ def load_ipython_extension(shell: Any) -> None:
 
 def _show(shell: Any, kind: type[NameError], error: NameError, trace: Any,
           tb_offset: int | None = None) -> None:
-    """Show it as ever, but a cell that was run too early gets the sentence for a traceback.
-
-    It stays an error.
-    """
+    """Show it as ever, but a cell that was run too early gets the sentence for a traceback."""
     if error.name and _raised_by_the_cell(trace) and _made_above(error.name, shell):
         error._render_traceback_ = lambda: [sentence(error.name)]  # type: ignore[attr-defined]
     shell.showtraceback((kind, error, trace), running_compiled_code=True)
@@ -56,10 +53,7 @@ def _made_above(name: str, shell: Any) -> bool:
 
 
 def _notebooks(shell: Any) -> Iterator[list[str]]:
-    """The code cells of the kernel's notebook.
-
-    Where nobody says which it is, of each in the kernel's folder.
-    """
+    """The code cells of the kernel's notebook; where nobody says which it is, of each in its folder."""
     import json
     import os
     from pathlib import Path

@@ -31,10 +31,7 @@ def confidence_of(entry: store.Entry) -> int:
 
 
 class AskedQuestion(SelfShowing):
-    """A question in front of a learner.
-
-    `answer("b", confidence=3)` answers it, again and again if need be.
-    """
+    """A question in front of a learner: `answer("b", confidence=3)`, again and again if need be."""
 
     def __init__(self, item: Question, runs: tuple[History, ...] = ()) -> None:
         self.item = item
@@ -43,10 +40,7 @@ class AskedQuestion(SelfShowing):
 
     @store.read_once()
     def answer(self, option: Any = ..., confidence: int | None = None) -> Message:
-        """Answer by letter, and say how sure you are: 1 a guess, 2 fairly sure, 3 sure.
-
-        `...` is no answer yet.
-        """
+        """Answer by letter, and say how sure you are: 1 a guess, 2 fairly sure, 3 sure; `...`: not yet."""
         if option is not ... and option is not None:
             key = str(option).strip().lower()
             if key not in tuple(self.item.keys):

@@ -28,10 +28,7 @@ _LOOK = {"recall": ("From before.", "#56B4E9", "recall"),
 
 
 class LastAnswer(NamedTuple):
-    """What was answered last, how sure that was (0: not said), and what was answered first.
-
-    "" for nothing.
-    """
+    """What was answered last, how sure that was (0: not said), what was answered first; "" for nothing."""
 
     given: str = ""
     sure: int = 0

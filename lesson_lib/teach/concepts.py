@@ -58,9 +58,7 @@ def question_of(concept: Concept, sitting: str) -> Question:
 
 
 def sittings(answers: Mapping[str, Any]) -> dict[str, Answers]:
-    """The first answers of each sitting, out of all that was recorded (see `store`); whatever is no answer is
-    left out.
-    """
+    """The first answers of each sitting, out of all that was recorded; what is no answer is left out."""
     found: dict[str, Answers] = {sitting: {} for sitting in SITTINGS}
     for sitting in SITTINGS:
         for concept in CONCEPTS:
@@ -84,10 +82,8 @@ def said_to(concept: Concept, sitting: str, key: str) -> str:
 
 
 class ConceptForm(SelfShowing):
-    """One sitting in front of a learner, folded away behind a button.
-
-    Works on its card, and as text: `ask(3)` shows a question, `answer(3, "b")` answers it, `finish()` ends
-    the sitting.
+    """One sitting in front of a learner, folded away behind a button. As text `ask(3)` shows a question,
+    `answer(3, "b")` answers it, `finish()` ends the sitting.
     """
 
     def __init__(self, sitting: str) -> None:

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
-from importlib import import_module, resources
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any, Literal, Protocol
 
 from lesson_lib.errors import LessonError
@@ -22,14 +23,14 @@ Kind = Literal["recall", "choice", "prediction", "observation"]
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A run written down: what `simulate`, or `made_by` instead, is called with.
-
-    Its text is that call, so it can be pasted into a cell.
+    """A run written down: what `simulate`, or `made_by` instead, is called with. Its text is that call, so
+    that it can be pasted into a cell, or `shown_as`.
     """
 
-    values: int | tuple[str, ...] = 3
+    values: int | tuple[Any, ...] = 3
     settings: Mapping[str, Any] = field(default_factory=dict)
     made_by: Callable[..., History] = simulate
+    shown_as: str = ""
 
     def run(self, **changes: Any) -> History:
         """The simulated run, with some settings changed."""
@@ -41,12 +42,12 @@ class Scenario:
         return replace(self, settings={name: value for name, value in merged.items() if value is not None})
 
     @property
-    def _sent(self) -> int | list[str]:
+    def _sent(self) -> int | list[Any]:
         return self.values if isinstance(self.values, int) else list(self.values)
 
     def __str__(self) -> str:
         settings = (f"{name}={value!r}" for name, value in self.settings.items())
-        return f"{self.made_by.__name__}({', '.join([repr(self._sent), *settings])})"
+        return self.shown_as or f"{self.made_by.__name__}({', '.join([repr(self._sent), *settings])})"
 
 
 def scenario(values: int | tuple[str, ...] = 3, **settings: Any) -> Scenario:
@@ -57,9 +58,7 @@ def scenario(values: int | tuple[str, ...] = 3, **settings: Any) -> Scenario:
 @dataclass(frozen=True, slots=True)
 class Option:
     """One of two to four options. `holds` says whether it describes the run(s); a bool where no run can tell.
-
-    `misconception` names the idea behind choosing it, `against` says what in the run(s) contradicts it; both
-    are empty for an option that is right.
+    `misconception` names the idea behind a wrong one, `against` says what in the run(s) contradicts it.
     """
 
     text: str
@@ -82,9 +81,7 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Something to decide by letter.
-
-    Recalled before the lesson, chosen before reading on, predicted or observed.
+    """Something to decide by letter: recalled before the lesson, chosen before reading on, predicted or seen.
 
     `scenario` is the run it is about (`control` the second one, where it compares two). None: no run can
     tell. `live`: the lesson makes the run on a real client, the scenario stands in for it and is not shown,
@@ -132,14 +129,9 @@ class Item(Protocol):
 
 @cache
 def lesson_items(number: int) -> tuple[Item, ...]:
-    """Everything that lesson `number` asks, in the order of its notebook.
-
-    Empty for a lesson that is not there.
-    """
-    name = f"lesson_{number:02}"
-    if not resources.files("lesson_lib.teach.lessons").joinpath(f"{name}.py").is_file():
-        return ()
-    return tuple(import_module(f"lesson_lib.teach.lessons.{name}").ITEMS)
+    """Everything that lesson `number` asks, in the order of its notebook; empty where there is none."""
+    name = f"lesson_lib.teach.lessons.lesson_{number:02}"
+    return tuple(import_module(name).ITEMS) if find_spec(name) else ()
 
 
 def all_items() -> list[Item]:

@@ -18,10 +18,8 @@ QUIET_SECONDS, EVERY_SECONDS = 2, 0.5
 
 
 class Outcome(StrEnum):
-    """The answers that a learner can get.
-
-    `noted`: a prediction is kept, and the run will tell. A typo `cannot run`, what an exercise does not ask
-    about is `outside`; only an idea that was tried can be `wrong`.
+    """The answers that a learner can get. `noted`: a prediction is kept, and the run will tell. A typo
+    `cannot run`, what an exercise does not ask about is `outside`; only an idea that was tried is `wrong`.
     """
 
     NOT_ATTEMPTED = "not attempted"
@@ -160,10 +158,7 @@ def cell_number() -> int | None:
 
 
 def show_now(thing: Any) -> Any:
-    """Put a thing under the running cell, or print it.
-
-    Returns what can put another in its place, if anything can.
-    """
+    """Put a thing under the running cell, or print it; what can put another in its place, if anything can."""
     from IPython.core.getipython import get_ipython
     from IPython.display import display
     if get_ipython() is None:

@@ -50,10 +50,8 @@ METHODS: dict[type, tuple[str, ...]] = {
 
 
 def open_link(address: str) -> Opened:
-    """Show the run, the exploration or the puzzle of an address, a run with a playground on it.
-
-    `result` is what it makes. With somebody's own rule in it: its text, and `run()` runs it. LessonError for
-    a broken one.
+    """Show the run, the exploration or the puzzle of an address, a run with a playground on it. `result` is
+    what it makes. Of one with somebody's own rule: its text, and `run()` runs it. LessonError if broken.
     """
     opened = Opened(unpacked(address))
     if opened.rules:
@@ -219,9 +217,7 @@ def _rules_in(lines: list[ast.stmt]) -> Iterator[str]:
 
 
 def _drawn(result: Any) -> Picture | None:
-    """What came of it as a picture; of an exploration an end with an anomaly. LessonError for what nobody
-    would look at.
-    """
+    """As a picture, of an exploration an end with an anomaly. LessonError for what nobody would look at."""
     match result:
         case Picture():
             return result

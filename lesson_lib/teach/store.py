@@ -45,11 +45,9 @@ def notebooks() -> Path:
 
 @contextmanager
 def read_once() -> Iterator[None]:
-    """Within it the file is read once, and once more after each `record`.
-
-    A card looks for its answer many times, and in a web page each look asks the browser and takes 30 ms or
-    more. From one card to the next nothing is remembered: the folder may be gone, or another kernel have
-    written.
+    """Within it the file is read once, and once more after each `record`: a card looks for its answer many
+    times, and in a web page each look asks the browser and takes 30 ms or more. From one card to the next
+    nothing is remembered: the folder may be gone, or another kernel have written.
     """
     if _looking:
         yield
@@ -75,10 +73,7 @@ def everything() -> dict[str, list[Entry]]:
 
 
 def record(item_id: str, entry: Entry) -> None:
-    """Add an entry; the first one of an item always stays the first.
-
-    An entry equal to the newest adds nothing.
-    """
+    """Add an entry; one equal to the newest adds nothing, and the first of an item stays the first."""
     known = entries(item_id)
     if known and known[-1] == entry:
         return
@@ -158,10 +153,7 @@ def _write(answers: dict[str, list[Entry]]) -> None:
 
 @contextmanager
 def _lock() -> Iterator[None]:
-    """Hold the folder's lock; the system lets it go when the process ends.
-
-    No lock where there is no `fcntl` (Windows, a browser).
-    """
+    """The folder's lock, which ends with the process; none without `fcntl` (Windows, a browser)."""
     folder().mkdir(parents=True, exist_ok=True)
     try:
         from fcntl import LOCK_EX, flock

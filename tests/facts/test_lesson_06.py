@@ -31,8 +31,9 @@ from lesson_lib.errors import LessonError
 from lesson_lib.lab.every_schedule import every_schedule
 from lesson_lib.lab.forge import Forge, forge
 from lesson_lib.lab.lab import Lab, start_lab
+from lesson_lib.teach.content import Scenario
 from lesson_lib.teach.lessons.lesson_06 import BACK, CUTS, EPOCHS, FORGED_TASK, SEVEN, SHARED_EPOCH
-from lesson_lib.teach.scenarios import Forged, forged
+from lesson_lib.teach.scenarios import forged
 from lesson_lib.wire import probe, requests
 from lesson_lib.wire.record_batch import batch_bytes
 from lesson_lib.wire.requests import RawClient, make_topic
@@ -54,9 +55,9 @@ def bench(kafka_address: str) -> Iterator[Forge]:
 @pytest.mark.kafka
 @pytest.mark.parametrize("story", [STORY, OTHER_EPOCHS, forged(*FORGED_TASK)], ids=["numbers", "epochs", "exercise"])
 @pytest.mark.fact("five-batches", "gap-refused", "range-whole", "epoch-from-0")
-def test_forged_batches_get_the_toys_verdicts(bench: Forge, story: Forged) -> None:
+def test_forged_batches_get_the_toys_verdicts(bench: Forge, story: Scenario) -> None:
     """Five are duplicates with their own offsets; 1 and 0, a gap and another cut are refused with error 45; a higher epoch from 0."""
-    for numbers in story.batches:
+    for numbers in story.values:
         bench.send(*numbers)
     apache, toy = bench.history(), story.run()
     assert apache.verdicts == toy.verdicts

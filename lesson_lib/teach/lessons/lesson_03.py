@@ -17,7 +17,7 @@ from lesson_lib.teach.readings import (
     sequences,
     told_is,
 )
-from lesson_lib.teach.scenarios import OwnRule
+from lesson_lib.teach.scenarios import with_own_rule
 from lesson_lib.teach.tasks.function import ValueTask
 from lesson_lib.teach.tasks.puzzle import MutantTask
 from lesson_lib.teach.tasks.task import given
@@ -220,7 +220,7 @@ ITEMS = (
         because="A log only grows at its end. Once `m2` and `m3` are stored, a rule can put `m1` behind them "
                 "or drop it. And if it drops `m2` and `m3`, because they come too early, those two are lost. "
                 "To keep the order, the broker would have had to refuse them.",
-        run=OwnRule(4, {"in_flight": 4, "faults": {2: "refuse 6"}, "client": "java"})),
+        run=with_own_rule(4, in_flight=4, faults={2: "refuse 6"}, client="java")),
     ask("choice", "3.http",
         "HTTP calls PUT idempotent and POST not. A payment service must accept POST, and clients will retry "
         "it. What helps?",

@@ -22,7 +22,7 @@ from lesson_lib.teach.readings import (
     verdict_list,
     verdicts,
 )
-from lesson_lib.teach.scenarios import Explored, forged
+from lesson_lib.teach.scenarios import explored, forged
 from lesson_lib.teach.tasks.function import BoundTask, ValueTask
 from lesson_lib.teach.tasks.learner_rule import RuleTask
 from lesson_lib.teach.tasks.puzzle import FAULTS, PuzzleTask
@@ -237,7 +237,7 @@ ITEMS = (
                 "overtook it. The partition didn't know the producer id yet, and such an id may begin at any "
                 "number. So the broker stored batch 1. From then on batch 0 is neither remembered nor next. "
                 "This bug is KAFKA-15591.",
-        run=Explored(arguments={"batches": 3, "in_flight": 3, "faults": 1}, end=1)),
+        run=explored(3, in_flight=3, faults=1, end=1)),
     ask("prediction", "6.told",
         "That was the Java client. Now librdkafka meets the same fault. What does it tell its application "
         "about `m0`?",

@@ -67,10 +67,7 @@ def _counter(steps: int) -> Callable[[FrameType, str, Any], Any]:
 
 @lru_cache(maxsize=4096)
 def _spins(code: CodeType) -> bool:
-    """Whether it has a jump to itself, as `while True: pass` in one line is.
-
-    Before 3.12 Python has no line event for that one.
-    """
+    """Whether it has a jump to itself, as `while True: pass` in one line: no event before Python 3.12."""
     back = dis.opmap["JUMP_BACKWARD"]
     return back in code.co_code and any(step.opcode == back and step.argval == step.offset
                                         for step in dis.get_instructions(code))
@@ -78,10 +75,7 @@ def _spins(code: CodeType) -> bool:
 
 @lru_cache(maxsize=4096)
 def _catches_all(code: CodeType | None) -> int:
-    """The line, from 1, of the first `except:` or `except BaseException:`.
-
-    0 where there is none or no source.
-    """
+    """The line, from 1, of the first `except:` or `except BaseException:`; 0 for none, or for no source."""
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(code))) if code else ast.Module([], [])
     except (OSError, SyntaxError):

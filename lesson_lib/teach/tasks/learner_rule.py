@@ -154,9 +154,7 @@ class LearnerBroker(PartitionLog):
 
 @dataclass(frozen=True, kw_only=True)
 class RuleTask(TaskWithFunction):
-    """`worlds` are arguments of `explore`, each walked with up to `faults` faults.
-
-    `forbidden` names what fails the rule.
+    """`worlds` are arguments of `explore`, each walked with up to `faults` faults; `forbidden` fails it.
 
     `refusing` is as in `LearnerBroker`. `second_producer`: also try it on a producer that dies and is
     followed by another, whose numbers begin again.
@@ -191,10 +189,7 @@ class RuleTask(TaskWithFunction):
             f"{self.explanation}")
 
     def _two_producers(self, accept: Accept) -> Message | None:
-        """The explorer has one producer; here a second one counts from 0 as the first did.
-
-        None when the rule holds.
-        """
+        """The explorer has one producer; here a second one counts from 0 too. None when the rule holds."""
         if not self.second_producer:
             return None
         run = simulate(["a", "b"], faults={1: "kill producer"}, rule=as_rule(accept))
@@ -245,10 +240,7 @@ def _no_end(world: Mapping[str, Any], faults: int) -> str:
 
 
 def own_rule() -> LearnerBroker:
-    """The rule last handed in for 2.own-rule, for `simulate(..., rule=own_rule())` and `explore`.
-
-    Prints which it is.
-    """
+    """The rule last handed in for 2.own-rule, for `rule=` of `simulate` and `explore`. Prints which it is."""
     for entry in reversed(store.entries(ITEM)):
         if accept := function_in(str(entry.get("answer", ""))):
             print("The broker decides by the rule that you wrote in lesson 2.")
