@@ -178,8 +178,11 @@ class ArrivalsPanel:
             event, send, column = fact.event, fact.send, len(self.columns)
             if event.kind == Kind.VERDICT or (event.kind == Kind.LOST and event.what == "request"):
                 key = send.topic, send.partition, send.producer_id, send.producer_epoch
-                row = found.setdefault(key, ArrivalRow(self._title(fact), send.producer_id >= 0))
-                row.add(fact, column)
+                name = f"{self.view.ids.get(send.producer_id)} epoch {send.producer_epoch}"
+                where = f"{send.topic}-{send.partition}  " if len(self.view.partitions) > 1 else ""
+                numbered = send.producer_id >= 0
+                row = ArrivalRow(where + (name if numbered else "no producer id"), numbered)
+                found.setdefault(key, row).add(fact, column)
             elif event.kind == Kind.BROKER or (event.kind == Kind.MARKER and self.view.by_hand):
                 self.happenings[column] = fact
             else:
@@ -191,12 +194,6 @@ class ArrivalsPanel:
         ids = list(dict.fromkeys(producer_id for _, _, producer_id, _ in found))
         in_order = sorted(found, key=lambda key: (key[:2], ids.index(key[2]), key[3]))
         return [found[key] for key in in_order] or [ArrivalRow("", True)]
-
-    def _title(self, fact: EventInContext) -> str:
-        send = fact.send
-        where = f"{send.topic}-{send.partition}  " if len(self.view.partitions) > 1 else ""
-        name = f"{self.view.ids.get(send.producer_id)} epoch {send.producer_epoch}"
-        return where + (name if send.producer_id >= 0 else "no producer id")
 
     def _place_rows(self) -> None:
         """A lone row is as high as a plot; several share that, as far as their marks can be told apart.

@@ -11,9 +11,10 @@ ms becomes a break, with its real length written under it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, groupby
+from itertools import chain, groupby, pairwise
 from statistics import median
 
 from lesson_lib.draw.canvas import DOTTED, LANE, MARGIN, PALE, QUIET, WIDTH, Canvas, line_height, text_width
@@ -64,35 +65,42 @@ def _axes(runs: Sequence[LaneEvents]) -> list[Axis]:
 
 
 class LanesPanel:
-    """One run in rows, whose upper edges are in `rows`; all in pixels.
-
-    `apart`: its axis of time is another one than that of the other run.
+    """One run in rows: `rows` has the upper edge of each, `names` what it is called and how far down that
+    stands; all in pixels. `apart`: its axis of time is another one than that of the other run.
     """
 
     def __init__(self, run: LaneEvents, axis: Axis, width: float, apart: bool) -> None:
         self.run, self.view, self.axis, self.width, self.height = run, run.view, axis, width, 0.0
         counts = bool(self.view.clock or not self.view.timed)
         self.note = "  ·  ".join([COUNTS] * counts + [APART] * apart)
-        self.rows: dict[str, float] = {}
-        for name, height in self._rows():
-            self.rows[name] = self.height
+        self.rows, self.names = dict[str, float](), dict[str, tuple[str, float]]()
+        for row, height, name, down in self._rows():
+            self.rows[row], self.names[row] = self.height, (name, self.height + down)
             self.height += height
 
-    def _rows(self) -> Iterator[tuple[str, float]]:
-        """Each row with its height: what is usual, or what the highest mark in it needs."""
-        highest = dict[str, float]()
+    def _rows(self) -> Iterator[tuple[str, float, str, float]]:
+        """Each row with its height, which is what is usual or what the highest mark in it needs; and its
+        name.
+        """
+        view, highest = self.view, defaultdict[str, float](float)
         for _, mark in self.run.everything():
-            highest[mark.track] = max(mark.high, highest.get(mark.track, 0.0))
-        yield "told", max(TOLD, highest.get("told", 0.0))
-        for lane in self.view.producers:
-            yield from (("try" + lane, TRY), (lane, PRODUCER))
-        yield from (("network", NETWORK), ("broker", BROKER), ("words", WORDS))
-        yield from [("memory", highest.get("memory", 0.0))] * ("memory" in highest)
-        yield from ((row, max(LOG, highest.get(row, 0.0))) for row in map(row_of_log, self.view.partitions))
-        for lane in self.view.consumers:
-            yield from [(lane, CONSUMER), *[("low" + lane, LOWER)] * ("low" + lane in highest)]
-        yield from [("waits", 2 * line_height() + 4)] * bool(self.axis.breaks)
-        yield from [("axis", 16.0)] * bool(self.note)
+            highest[mark.track] = max(mark.high, highest[mark.track])
+        yield "told", max(TOLD, highest["told"]), "application is told", 14
+        for lane in view.producers:
+            yield from (("try" + lane, TRY, "", 0), (lane, PRODUCER, lane, MIDDLE))
+        yield "network", NETWORK, "network", NETWORK / 2
+        yield from (("broker", BROKER, "broker", BROKER / 2), ("words", WORDS, "", 0))
+        if "memory" in highest:
+            own = any(event.memory for event in view.history.events)
+            yield "memory", highest["memory"], "your rule's memory" if own else "broker remembers", 12
+        for topic, number in view.partitions:
+            row, name = row_of_log((topic, number)), f"log {topic}-{number}"
+            yield row, max(LOG, highest[row]), name if len(view.partitions) > 1 else "log", 15
+        for lane in view.consumers:
+            yield lane, CONSUMER, lane, 14
+            yield from [("low" + lane, LOWER, "", 0)] * ("low" + lane in highest)
+        yield from [("waits", 2 * line_height() + 4, "", 0)] * bool(self.axis.breaks)
+        yield from [("axis", 16.0, "", 0)] * bool(self.note)
 
     def x(self, fact: EventInContext) -> float:
         """Pixels from the left edge of the page."""
@@ -103,8 +111,8 @@ class LanesPanel:
         return self.x(fact), 0.0, self.x(fact), self.height
 
     def lane(self, name: str) -> float:
-        """The height of a producer's line or the broker's."""
-        return self.rows[name] + (BROKER / 2 if name == "broker" else MIDDLE)
+        """The height of a producer's line or the broker's, at which its name stands too."""
+        return self.names[name][1]
 
     def draw(self, canvas: Canvas) -> None:
         """Rows, then the events from the left to the right, then what is known only at the end."""
@@ -120,7 +128,7 @@ class LanesPanel:
             self._doubt(canvas, self.view.events[loss], report)
 
     def _frame(self, canvas: Canvas) -> None:
-        for name, y in self._names():
+        for name, y in self.names.values():
             canvas.text(MARGIN, y, name, align="left", bold=name.startswith("log"), pinned=True)
             numbers = NUMBERS.get(name if name.startswith("broker") else name.split(" ", 1)[0], "")
             below = y + 13 + numbers.count("\n") * line_height() / 2
@@ -137,18 +145,6 @@ class LanesPanel:
             canvas.text(x, self.rows["waits"] + line_height(), words, colour=QUIET)
         if self.note:
             canvas.text(self.width - RIGHT, self.rows["axis"] + 7, self.note, colour=QUIET, align="right")
-
-    def _names(self) -> Iterator[tuple[str, float]]:
-        view, rows = self.view, self.rows
-        yield from (("application is told", rows["told"] + 14), ("network", rows["network"] + NETWORK / 2))
-        yield from ((lane, self.lane(lane)) for lane in ("broker", *view.producers))
-        if "memory" in rows:
-            own = any(event.memory for event in view.history.events)
-            yield "your rule's memory" if own else "broker remembers", rows["memory"] + 12
-        for topic, number in view.partitions:
-            name = f"log {topic}-{number}" if len(view.partitions) > 1 else "log"
-            yield name, rows[row_of_log((topic, number))] + 15
-        yield from ((lane, rows[lane] + 14) for lane in view.consumers)
 
     def _connections(self, canvas: Canvas) -> None:
         """A pale band for each connection, from its first request to its drop or the end."""
@@ -210,12 +206,12 @@ class LanesPanel:
         return (self.x(drop), self.lane(self.run.lanes[drop.index])), (self.x(drop), self.lane("broker"))
 
 
-@dataclass(frozen=True)
+@dataclass
 class Axis:
     """Pixels of every place, the breaks as (x, words), and where it ends."""
 
-    xs: Mapping[TimePlace, float]
-    breaks: tuple[tuple[float, str], ...] = field(default=())
+    xs: dict[TimePlace, float] = field(default_factory=dict)
+    breaks: list[tuple[float, str]] = field(default_factory=list)
     end: float = 0.0
 
 
@@ -225,49 +221,37 @@ RoomNeeded = tuple[TimePlace, str, float, float]  # pixels to the left and right
 def lay_out(needs: Iterable[RoomNeeded], left: float = LEFT, right: float = WIDTH - RIGHT) -> Axis:
     """Give every place its x between `left` and `right`, or beyond where there is too much to write."""
     groups = [(place, list(those)) for place, those in groupby(sorted(needs), key=lambda need: need[0])]
-    usual = _usual_step([place for place, _ in groups])
+    waits = [b[0] - a[0] for (a, _), (b, _) in pairwise(groups) if b[0] > a[0]]
     for least in STEPS:  # the more there is to show, the steeper the lines may get
-        xs, breaks, edge = _place(groups, usual, least)
-        if left + edge <= right:
+        axis = _placed(groups, median(waits or [1]), least)
+        if left + axis.end <= right:
             break
-    stretch = min(WIDEST, max(1.0, (right - left) / max(edge, 1.0)))
-    moved = {place: left + x * stretch for place, x in xs.items()}
-    return Axis(moved, tuple((left + x * stretch, words) for x, words in breaks), left + edge * stretch)
+    stretch = min(WIDEST, max(1.0, (right - left) / max(axis.end, 1.0)))
+    return Axis({place: left + x * stretch for place, x in axis.xs.items()},
+                [(left + x * stretch, words) for x, words in axis.breaks], left + axis.end * stretch)
 
 
-def _usual_step(places: list[TimePlace]) -> float:
-    steps = [b[0] - a[0] for a, b in zip(places, places[1:], strict=False) if b[0] > a[0]]
-    return median(steps) if steps else 1.0
-
-
-def _place(groups: Iterable[tuple[TimePlace, list[RoomNeeded]]], usual: float,
-           least: float) -> tuple[dict[TimePlace, float], list[tuple[float, str]], float]:
-    xs: dict[TimePlace, float] = {}
-    used: dict[str, float] = {}
-    breaks: list[tuple[float, str]] = []
+def _placed(groups: Iterable[tuple[TimePlace, list[RoomNeeded]]], usual: float, least: float) -> Axis:
+    """Every place as far to the left as the words allow, at least so many pixels behind the one before it."""
+    axis, used = Axis(), defaultdict[str, float](float)
     before: TimePlace | None = None
     for place, needs in groups:
-        step, words = _step(before, place, usual, least, WAITING if breaks else FIRST_WAITING)
-        least_x = xs[before] + step if before else 0.0
-        x = max(least_x, *(used.get(row, 0.0) + left for _, row, left, _ in needs))
+        wait, least_x, words = place[0] - before[0] if before else 0, 0.0, ""
+        if before and not wait:
+            least_x = axis.xs[before] + min(7.0, least)
+        elif before and (wait / usual <= LONG or wait < SHORT_MS):
+            least_x = axis.xs[before] + least * min(1.5, max(0.7, wait / usual))
+        elif before:  # the time is cut out, and its length written there
+            words = (WAITING if axis.breaks else FIRST_WAITING).format(milliseconds(wait))
+            least_x = axis.xs[before] + max(3 * least, text_width(words) + 24)
+        x = max(least_x, *(used[row] + left for _, row, left, _ in needs))
         if words and before:
-            breaks.append(((xs[before] + x) / 2, words))
+            axis.breaks.append(((axis.xs[before] + x) / 2, words))
         for _, row, _, right in needs:
-            used[row] = max(x + right, used.get(row, 0.0))
-        xs[place], before = x, place
-    return xs, breaks, max([0.0, *used.values()])
-
-
-def _step(before: TimePlace | None, place: TimePlace, usual: float, least: float,
-          cut: str) -> tuple[float, str]:
-    """Least distance in pixels to the next place, and what to write when time is `cut` out there."""
-    if before is None or place[0] == before[0]:
-        return min(7.0, least), ""
-    share = (place[0] - before[0]) / usual
-    if share <= LONG or place[0] - before[0] < SHORT_MS:
-        return least * min(1.5, max(0.7, share)), ""
-    words = cut.format(milliseconds(place[0] - before[0]))
-    return max(3 * least, text_width(words) + 24), words
+            used[row] = max(x + right, used[row])
+        axis.xs[place], before = x, place
+    axis.end = max([0.0, *used.values()])
+    return axis
 
 
 def milliseconds(t: int) -> str:

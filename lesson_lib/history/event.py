@@ -157,11 +157,12 @@ class Attempt:
 
 
 def _verdict_words(verdict: Event) -> str:
+    if verdict.what == "refused":
+        return f"refused: {verdict.error.words}"
     known = "taken for a duplicate" if verdict.offset == NOWHERE else f"duplicate of offset {verdict.offset}"
     more = f", behind it the kept {', '.join(map(str, verdict.behind))}" if verdict.behind else ""
     return {"stored": f"stored at offset {verdict.offset}{more}", "kept": "kept, told ok, not in the log",
-            "dropped": "dropped by your rule", "duplicate": known,
-            "refused": f"refused: {verdict.error.words}"}.get(verdict.what, "")
+            "dropped": "dropped by your rule", "duplicate": known}.get(verdict.what, "")
 
 
 def attempts_of(events: Iterable[Event]) -> list[Attempt]:

@@ -78,10 +78,10 @@ def link_to(call: str) -> Link:
     if not (home := site()):
         return Link(call, why=f"There is no address to open it at: set {SITE} to that of a site made with "
                               "`make site`, before the kernel starts. Until then, this makes the same:")
-    readable, short = (f"{home}/{PAGE}#{text}" for text in (plain(call), packed(call)))
-    address = readable if len(readable) <= READABLE else short
-    if len(address) <= MOST:
-        return Link(call, address)
+    for text, most in ((plain(call), READABLE), (packed(call), MOST)):
+        address = f"{home}/{PAGE}#{text}"
+        if len(address) <= most:
+            return Link(call, address)
     return Link(call, why=f"This is too long for an address of {MOST} characters. The same as Python:")
 
 
@@ -177,13 +177,12 @@ def unpacked(address: str) -> str:
         if len(text) > MOST_TEXT:
             raise ValueError("nobody made one so long")
         if not text.startswith(PACKED):
-            return unquote_to_bytes(text.replace("+", " ")).decode("utf-8")
-        data = urlsafe_b64decode(text.removeprefix(PACKED) + "==")
+            return unquote_to_bytes(text.replace("+", " ")).decode()
         unpacker = zlib.decompressobj(-15, zdict=COMMON)
-        found = unpacker.decompress(data, MOST_TEXT)
+        found = unpacker.decompress(urlsafe_b64decode(text.removeprefix(PACKED) + "=="), MOST_TEXT)
         if not unpacker.eof:
             raise ValueError("a part of it is missing")
-        return found.decode("utf-8")
+        return found.decode()
     except (ValueError, zlib.error):
         raise LessonError(BROKEN) from None
 
@@ -206,8 +205,9 @@ def tree_of(text: str) -> list[ast.stmt]:
         lines = ast.parse(text).body
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         raise LessonError(BROKEN) from None
-    for line in lines:
-        _check(line, DEEPEST)
+    if not all(_is_fine(line, DEEPEST) for line in lines):
+        raise LessonError("This link holds something that a link may not: only runs, explorations, puzzles "
+                          f"and their settings, with numbers up to {MOST_NUMBER:,}.")
     return lines
 
 
@@ -215,16 +215,15 @@ _MAY_BE = (ast.Expr, ast.Assign, ast.Name, ast.Call, ast.keyword, ast.Attribute,
            ast.Dict, ast.UnaryOp, ast.USub, ast.Load, ast.Store)
 
 
-def _check(node: ast.AST, deep: int) -> None:
+def _is_fine(node: ast.AST, deep: int) -> bool:
     parts = list(ast.iter_child_nodes(node))
-    if isinstance(node, ast.Constant):
-        fine = node.value is None or (
-            isinstance(node.value, str) and not HALVES.search(node.value)) or (
-            isinstance(node.value, int) and abs(node.value) <= MOST_NUMBER)
-    else:
-        fine = isinstance(node, _MAY_BE) and len(parts) <= 2 * MOST_ITEMS
-    if not fine or deep < 0:
-        raise LessonError("This link holds something that a link may not: only runs, explorations, puzzles "
-                          f"and their settings, with numbers up to {MOST_NUMBER:,}.")
-    for part in parts:
-        _check(part, deep - 1)
+    match node:
+        case ast.Constant(value=str() as text):
+            fine = not HALVES.search(text)
+        case ast.Constant(value=int() as number):
+            fine = abs(number) <= MOST_NUMBER
+        case ast.Constant():
+            fine = node.value is None
+        case _:
+            fine = isinstance(node, _MAY_BE) and len(parts) <= 2 * MOST_ITEMS
+    return fine and deep >= 0 and all(_is_fine(part, deep - 1) for part in parts)

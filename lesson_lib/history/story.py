@@ -136,20 +136,20 @@ def _in_doubt(run: History) -> str:
     """What is half done, what the application cannot know, and what failed."""
     if half := half_there(run):
         return f"Only half is there: {half}"
-    unknown = [batch for batch, what in run.told.items() if what == "unknown"]
+    unknown, failed = ([batch for batch, what in run.told.items() if what == wanted]
+                       for wanted in ("unknown", "failed"))
     if unknown:
         return f"The application can't know whether {records(run, unknown)} in the log"
-    failed = [batch for batch, what in run.told.items() if what == "failed"]
     return f"{records(run, failed)} not stored, and the application knows" if failed else ""
 
 
 def _all_is_well(run: History) -> str:
     known = list(dict.fromkeys(event.batch for event in run.of(Kind.VERDICT) if event.what == "duplicate"))
-    if known:
-        who, _, verb = records(run, known).rpartition(" ")
-        was, what = "was" if verb == "is" else "were", "a duplicate" if len(known) == 1 else "duplicates"
-        return f"{who} came again, {was} recognised as {what}, and {verb} stored once"
-    return "Each record is stored once" if any(run.logs.values()) else "Nothing is stored"
+    if not known:
+        return "Each record is stored once" if any(run.logs.values()) else "Nothing is stored"
+    who, _, verb = records(run, known).rpartition(" ")
+    was, what = "was" if verb == "is" else "were", "a duplicate" if len(known) == 1 else "duplicates"
+    return f"{who} came again, {was} recognised as {what}, and {verb} stored once"
 
 
 def named(lane: str) -> str:
@@ -212,18 +212,30 @@ def _end(run: History) -> str:
 
 
 def verdict_on(run: History) -> str:
-    """On a run without anomalies: copies that the application made, and what it cannot know."""
-    unknown = [batch for batch, what in run.told.items() if what == "unknown"]
-    which = f"batch{'es' * (len(unknown) > 1)} {_and(unknown)}" if unknown else ""
-    doubt = [f"The application doesn't know what became of {which}."] if unknown else []
-    if found := [*_early(run), *_again(run), *doubt]:
-        return " ".join(found)
-    if run.settings.by_hand or len(run.partitions) < 2:
-        return "" if run.settings.by_hand else "No anomaly."
-    # Where something is missing, a log in order is only half the truth.
-    half = half_there(run)
-    return (f"Each log is in order, but only half is there: {half}." if half
-            else "No anomaly within any one partition.")
+    """On a run without anomalies: copies that the application made, and what it cannot know.
+
+    Of what a broker kept aside only that counts of which the application heard ok too early.
+    """
+    found, partitions = list[str](), len(run.partitions)
+    kept = dict.fromkeys(a.batch for a in run.attempts if a.verdict == "kept" and a.answer == ErrorCode.NONE)
+    if kept:
+        were = "it was" if len(kept) == 1 else "they were"
+        found.append(f"The application was told ok for batch {_and(kept)} before {were} in the log.")
+    places = [batch for log in run.logs.values() for batch in dict.fromkeys(
+        (c.batch, c.base_offset) for c in log if c.kind == "data")]
+    for value, batches in run.sent_again.items():
+        stored = sum(batch in batches for batch, _ in places)
+        where = f"stored {times(stored)}" if stored else "not in the log"
+        found.append(f"The application itself sent {value} {times(len(batches))}, and it is {where}.")
+    if unknown := [batch for batch, what in run.told.items() if what == "unknown"]:
+        which = f"batch{'es' * (len(unknown) > 1)} {_and(unknown)}"
+        found.append(f"The application doesn't know what became of {which}.")
+    if not found and not run.settings.by_hand:
+        # Where something is missing, a log in order is only half the truth.
+        half = half_there(run)
+        found = ["No anomaly." if partitions < 2 else "No anomaly within any one partition." if not half
+                 else f"Each log is in order, but only half is there: {half}."]
+    return " ".join(found)
 
 
 def recognised(run: History) -> str:
@@ -237,25 +249,6 @@ def recognised(run: History) -> str:
     if found:
         return f"Requests {_and(found)} were recognised as duplicates: nothing was stored for them."
     return ""
-
-
-def _again(run: History) -> list[str]:
-    """What the application sent several times, and how often it is stored."""
-    places = {(c.batch, key, c.base_offset)
-              for key, cells in run.logs.items() for c in cells if c.kind == "data"}
-    found = []
-    for value, batches in run.sent_again.items():
-        stored = sum(batch in batches for batch, _, _ in places)
-        where = f"stored {times(stored)}" if stored else "not in the log"
-        found.append(f"The application itself sent {value} {times(len(batches))}, and it is {where}.")
-    return found
-
-
-def _early(run: History) -> list[str]:
-    """What a broker kept aside and the application heard ok of; of a lost answer it heard nothing yet."""
-    kept = dict.fromkeys(a.batch for a in run.attempts if a.verdict == "kept" and a.answer == ErrorCode.NONE)
-    were = "it was" if len(kept) == 1 else "they were"
-    return [f"The application was told ok for batch {_and(kept)} before {were} in the log."] if kept else []
 
 
 def _and(those: Iterable[object]) -> str:

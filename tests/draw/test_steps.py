@@ -178,7 +178,7 @@ def test_places_keep_their_order_and_their_room() -> None:
 def test_a_long_wait_is_cut_and_its_length_is_written() -> None:
     axis = lay_out([((t, 0), "row", 5, 5) for t in (0, 10, 20, 30, 30_030, 30_040, 30_550)], 100, 900)
     assert [words for _, words in axis.breaks] == ["30 s of\nwaiting left out", "510 ms\nleft out"]
-    assert lay_out([((t, 0), "row", 5, 5) for t in range(30)], 100, 900).breaks == ()
+    assert lay_out([((t, 0), "row", 5, 5) for t in range(30)], 100, 900).breaks == []
 
 
 def test_where_times_only_count_events_the_picture_says_so() -> None:
