@@ -79,22 +79,22 @@ class EmbeddedBroker(Served):
 
     def restart(self, clean: bool = True) -> None:
         """Every partition as after a shutdown and a start, clean or by a crash; all connections drop."""
-        self._server.call(lambda: self._restart(clean))
+        def begin_again() -> None:
+            for log in self.cluster.logs():
+                (log.restart_clean if clean else log.restart_after_crash)(self.cluster.now())
+            self.cluster.leader_epoch += 1
+            self._server.disconnect_all()
 
-    def _restart(self, clean: bool) -> None:
-        for log in self.cluster.logs():
-            (log.restart_clean if clean else log.restart_after_crash)(self.cluster.now())
-        self.cluster.leader_epoch += 1
-        self._server.disconnect_all()
+        self._server.call(begin_again)
 
     def fail_over(self) -> None:
         """Every partition as on a new leader, which was a follower until now and up all the time."""
-        self._server.call(self._fail_over)
+        def lead() -> None:
+            for log in self.cluster.logs():
+                log.fail_over()
+            self.cluster.leader_epoch += 1
 
-    def _fail_over(self) -> None:
-        for log in self.cluster.logs():
-            log.fail_over()
-        self.cluster.leader_epoch += 1
+        self._server.call(lead)
 
     def forget_idle_ids(self, now: int | None = None) -> None:
         """What the check of `producer.id.expiration.ms` does at `now` (ms since 1970; None: in a day)."""
@@ -108,7 +108,9 @@ def main(argv: list[str]) -> int:
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
-    with _broker(arguments) as broker:
+    advertised = (arguments.advertised_host, 0) if arguments.advertised_host else None
+    with EmbeddedBroker(known_version(arguments.version), arguments.port, arguments.host or "0.0.0.0",
+                        advertised, arguments.auto_create_topics) as broker:
         print(f"listening on {broker.address}", flush=True)
         if broker.is_open_to_others:
             told = f"{broker.cluster.host}:{broker.cluster.port}"
@@ -140,10 +142,3 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", default=str(DEFAULT_VERSION),
                         help="the Kafka release to behave like (default %(default)s)")
     return parser
-
-
-def _broker(arguments: argparse.Namespace) -> EmbeddedBroker:
-    version = known_version(arguments.version)
-    advertised = (arguments.advertised_host, 0) if arguments.advertised_host else None
-    return EmbeddedBroker(version, arguments.port, arguments.host or "0.0.0.0", advertised,
-                          arguments.auto_create_topics)

@@ -60,8 +60,7 @@ class AbortedTxn:
 
 @dataclass(frozen=True, slots=True)
 class VerificationStateEntry:
-    """A producer id whose transactional batch waits for the coordinator's word (KIP-890, KAFKA-14920,
-    KAFKA-18202).
+    """A producer id whose transactional batch waits for the coordinator (KIP-890, KAFKA-14920, KAFKA-18202).
 
     The lowest sequence that asked must be stored first: otherwise a later batch, verified sooner, could slip
     in before it. The entry goes when the transaction is open in the log, or when a marker arrives.
@@ -71,17 +70,6 @@ class VerificationStateEntry:
     producer_epoch: int
     lowest_sequence: int
     epoch_bump: bool = False
-
-    @classmethod
-    def seen(cls, known: VerificationStateEntry | None, batch: Batch,
-             epoch_bump: bool) -> VerificationStateEntry:
-        """The entry once `batch` asked too: a newer epoch replaces it, an older one changes nothing."""
-        fresh = cls(batch.producer_epoch, batch.base_sequence, epoch_bump)
-        if known is None or batch.producer_epoch > known.producer_epoch:
-            return fresh
-        if batch.producer_epoch < known.producer_epoch:
-            return known
-        return replace(known, lowest_sequence=min(known.lowest_sequence, batch.base_sequence))
 
     def refuses(self, batch: Batch, entry: ProducerStateEntry | None) -> bool:
         """Later than the lowest; with an epoch bump, not 0 where nothing is known (`checkSequence`)."""
@@ -110,18 +98,19 @@ class PartitionLog:
         """Where the oldest open transaction begins, else the log end: read_committed stops here."""
         opened = (e.current_txn_first_offset for e in self.producers.values())
         first = min((offset for offset in opened if offset is not None), default=self.log_end_offset)
-        return first if first >= self.log_start_offset else self._unstable_after_delete
-
-    @property
-    def _unstable_after_delete(self) -> int:
-        """The same once DeleteRecords took that beginning (`maybeIncrementFirstUnstableOffset`)."""
+        if first >= self.log_start_offset:
+            return first
+        # DeleteRecords took that beginning (`maybeIncrementFirstUnstableOffset`)
         left = self.batches and self.version.last_stable_offset_is_start_of_batch
         return self.batches[0].base_offset if left else self.log_start_offset
 
     def append(self, batch: Batch) -> Verdict:
-        """Judge a client's batch and, where the verdict is Appended, store it."""
-        if invalid := validation_error(batch):
-            return Refused(invalid)
+        """Judge a client's batch and, where the verdict is Appended, store it.
+
+        `LogValidator` comes before the rule: no batch is empty, a marker, or with an id and no sequence.
+        """
+        if batch.record_count < 1 or batch.control or (batch.has_producer_id and batch.base_sequence < 0):
+            return Refused(ErrorCode.INVALID_RECORD)
         entry, verifying = self.producers.get(batch.producer_id), self.verifying.get(batch.producer_id)
         verdict = self.rule(entry, batch, self.log_end_offset, self.version)
         if isinstance(verdict, Appended):
@@ -138,9 +127,13 @@ class PartitionLog:
         return self.version.verifies_each_epoch and entry.producer_epoch != batch.producer_epoch
 
     def start_verification(self, batch: Batch, epoch_bump: bool = False) -> None:
-        """Remember the lowest sequence that asks (`maybeCreateVerificationStateEntry`)."""
+        """Remember the newest epoch's lowest sequence that asks (`maybeCreateVerificationStateEntry`)."""
         known = self.verifying.get(batch.producer_id)
-        self.verifying[batch.producer_id] = VerificationStateEntry.seen(known, batch, epoch_bump)
+        if known is None or batch.producer_epoch > known.producer_epoch:
+            known = VerificationStateEntry(batch.producer_epoch, batch.base_sequence, epoch_bump)
+        elif batch.producer_epoch == known.producer_epoch:
+            known = replace(known, lowest_sequence=min(known.lowest_sequence, batch.base_sequence))
+        self.verifying[batch.producer_id] = known
 
     def append_marker(self, producer_id: int, producer_epoch: int, *, commit: bool,
                       coordinator_epoch: int = 0, timestamp: int = 0, payload: object = (),
@@ -155,22 +148,25 @@ class PartitionLog:
         offset = self.log_end_offset
         if entry.current_txn_first_offset is not None and not commit:
             self.aborted.append(AbortedTxn(producer_id, entry.current_txn_first_offset, offset))
-        self.batches.append(StoredBatch(offset, marker, commit, coordinator_epoch))
-        self.log_end_offset += 1
-        self.producers[producer_id] = entry.after_marker(producer_epoch, coordinator_epoch, timestamp)
-        self.verifying.pop(producer_id, None)
+        self.store(marker, commit, coordinator_epoch)
         return Appended(offset)
 
-    def store(self, batch: Batch) -> None:
-        """Put it at the end of the log, and remember it."""
-        offset = self.log_end_offset
-        self.batches.append(StoredBatch(offset, batch))
+    def store(self, batch: Batch, committed: bool | None = None, coordinator_epoch: int = -1) -> None:
+        """Put it at the end of the log, and remember it; the last two are a marker's."""
+        stored = StoredBatch(self.log_end_offset, batch, committed, coordinator_epoch)
+        self.batches.append(stored)
         self.log_end_offset += batch.record_count
-        if batch.has_producer_id:
-            entry = self.producers.get(batch.producer_id, ProducerStateEntry())
-            self.producers[batch.producer_id] = entry.after(batch, offset)
+        self._remember(stored)
         if batch.transactional:
             self.verifying.pop(batch.producer_id, None)
+
+    def _remember(self, stored: StoredBatch) -> None:
+        batch = stored.batch
+        if batch.has_producer_id:
+            entry = self.producers.get(batch.producer_id, ProducerStateEntry())
+            self.producers[batch.producer_id] = (
+                entry.after_marker(batch.producer_epoch, stored.coordinator_epoch, batch.max_timestamp)
+                if batch.control else entry.after(batch, stored.base_offset))
 
     def read(self, offset: int, *, read_committed: bool = False) -> list[StoredBatch]:
         """Batches from the one that holds `offset` on; read_committed stops at the last stable offset."""
@@ -198,7 +194,7 @@ class PartitionLog:
         """The memory as the log alone gives it: epochs, open transactions, up to five batches of each id."""
         self.producers, self.verifying = {}, {}
         for stored in self.batches:
-            self._replay(stored)
+            self._remember(stored)
 
     def fail_over(self) -> None:
         """A follower becomes leader. It built its memory from the headers; no restart cost it anything."""
@@ -209,15 +205,6 @@ class PartitionLog:
 
     def disconnected(self) -> None:
         """A client's connection is gone, which means nothing to Kafka: no memory belongs to a connection."""
-
-    def _replay(self, stored: StoredBatch) -> None:
-        batch = stored.batch
-        if not batch.has_producer_id:
-            return
-        entry = self.producers.get(batch.producer_id, ProducerStateEntry())
-        self.producers[batch.producer_id] = (
-            entry.after_marker(batch.producer_epoch, stored.coordinator_epoch, batch.max_timestamp)
-            if batch.control else entry.after(batch, stored.base_offset))
 
     def memory(self) -> Hashable:
         """What it remembers beside its batches, as a value: the explorer keeps its logs as values."""
@@ -238,20 +225,9 @@ class PartitionLog:
         """DeleteRecords: raise the log start offset, and return it; from 2.4 the memory stays."""
         self.log_start_offset = max(self.log_start_offset, min(before_offset, self.log_end_offset))
         self.batches = [b for b in self.batches if b.last_offset >= self.log_start_offset]
-        if self.version.forgets_deleted_ids:
-            self._forget_deleted()
+        if self.version.forgets_deleted_ids:  # `ProducerStateManager.truncateHead`
+            start = self.log_start_offset
+            left = {pid: replace(entry, batches=tuple(b for b in entry.batches if b.last_offset >= start))
+                    for pid, entry in self.producers.items()}
+            self.producers = {pid: entry for pid, entry in left.items() if entry.batches}
         return self.log_start_offset
-
-    def _forget_deleted(self) -> None:
-        """`ProducerStateManager.truncateHead`: what is below the log start offset is forgotten."""
-        for pid, entry in list(self.producers.items()):
-            left = tuple(b for b in entry.batches if b.last_offset >= self.log_start_offset)
-            self.producers[pid] = replace(entry, batches=left)
-            if not left:
-                del self.producers[pid]
-
-
-def validation_error(batch: Batch) -> ErrorCode | None:
-    """What `LogValidator` refuses before the rule: no records, a control batch, an id without a sequence."""
-    broken = batch.record_count < 1 or batch.control or (batch.has_producer_id and batch.base_sequence < 0)
-    return ErrorCode.INVALID_RECORD if broken else None

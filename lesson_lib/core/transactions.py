@@ -216,10 +216,9 @@ class TransactionCoordinator:
         if epoch_bump:
             self._bump_for_next(entry)
         entry.state = TxnState.PREPARE_COMMIT if commit else TxnState.PREPARE_ABORT
-        marker = entry.marker(commit)
-        if entry.next_producer_id != NO_PRODUCER_ID:
-            return CoordinatorAnswer(ErrorCode.NONE, entry.next_producer_id, 0, marker)
-        return CoordinatorAnswer(ErrorCode.NONE, entry.producer_id, entry.producer_epoch, marker)
+        overflows = entry.next_producer_id != NO_PRODUCER_ID
+        told = (entry.next_producer_id, 0) if overflows else (entry.producer_id, entry.producer_epoch)
+        return CoordinatorAnswer(ErrorCode.NONE, *told, entry.marker(commit))
 
     def _bump_for_next(self, entry: TransactionMetadata) -> None:
         if entry.exhausted:

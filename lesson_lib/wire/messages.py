@@ -58,21 +58,17 @@ API_KEYS = {message.__name__.removesuffix("Request"): key for key, message in RE
 
 async def read_frame(reader: asyncio.StreamReader, least: int = 1) -> bytes:
     """The next frame. ProtocolError for an impossible length, IncompleteReadError at the end."""
-    return await reader.readexactly(await _read_size(reader, least))
+    return await reader.readexactly(checked_size(await reader.readexactly(4), least))
 
 
 async def read_request_frame(reader: asyncio.StreamReader) -> bytes:
     """As `read_frame`; a request that is too large for its API is refused before it is read."""
-    size = await _read_size(reader, _FIRST_FIELDS.size)
+    size = checked_size(await reader.readexactly(4), _FIRST_FIELDS.size)
     start = await reader.readexactly(_FIRST_FIELDS.size)
     key = first_fields(start).api_key
     if size > MAX_OTHER_FRAME_BYTES and key != PRODUCE:
         raise ProtocolError(f"a frame of {size} bytes for API {key}")
     return start + await reader.readexactly(size - _FIRST_FIELDS.size)
-
-
-async def _read_size(reader: asyncio.StreamReader, least: int) -> int:
-    return checked_size(await reader.readexactly(4), least)
 
 
 def checked_size(length: bytes, least: int = 1) -> int:
@@ -129,16 +125,15 @@ def _refuse_nulls(message: Any, version: int) -> None:
 
 @cache
 def _looked_at(structure: Any, version: int) -> tuple[tuple[str, bool, bool], ...]:
-    """The fields in which a null may be: the name, whether it is refused, whether there are items in it."""
+    """The fields in which a null may be: the name, whether it is refused, whether there are items in it.
+
+    A tagged field may be left out; an id of zeros and bits that say nothing are decoded as None.
+    """
     there = ((name, field) for name, field in structure.fields.items() if field.for_version_q(version))
-    found = ((name, _must_be_there(field, version), field.is_struct_array()) for name, field in there)
+    found = ((name, not (field.nullable_for_version_q(version) or field.tagged_field_q(version)
+                         or field.type_str in ("uuid", "bitfield")), field.is_struct_array())
+             for name, field in there)
     return tuple(row for row in found if any(row[1:]))
-
-
-def _must_be_there(field: Any, version: int) -> bool:
-    """A tagged field may be left out; an id of zeros and bits that say nothing are decoded as None."""
-    optional = field.nullable_for_version_q(version) or field.tagged_field_q(version)
-    return not optional and field.type_str not in ("uuid", "bitfield")
 
 
 def filled(message: Any, fields: Mapping[str, Any]) -> Any:

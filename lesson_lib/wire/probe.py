@@ -35,16 +35,13 @@ def is_usable(host: str, port: int, timeout: float = 2.0) -> bool:
     """True when a broker answers, its cluster lists a live one, and a producer would get its id."""
     try:
         with RawClient(f"{host}:{port}", timeout) as client:
-            alive = bool(client.ask(requests.request("Metadata", topics=[]), 1).brokers)
-            return alive and _gives_ids(client)
+            if not client.ask(requests.request("Metadata", topics=[]), 1).brokers:
+                return False
+            # for some seconds after its start Kafka answers 14, as its coordinator is still loading
+            producer = requests.init_producer_id()
+            return producer.API_KEY not in client.versions or not client.ask(producer, 0).error_code
     except (OSError, LessonError):
         return False
-
-
-def _gives_ids(client: RawClient) -> bool:
-    """For some seconds after its start Kafka answers 14, as its coordinator is still loading."""
-    request = requests.init_producer_id()
-    return request.API_KEY not in client.versions or not client.ask(request, 0).error_code
 
 
 def is_free(port: int, host: str = "127.0.0.1") -> bool:

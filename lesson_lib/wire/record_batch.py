@@ -14,7 +14,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Annotated, NamedTuple, get_type_hints
 
 from kafka.record.default_records import DefaultRecord, DefaultRecordBatch, DefaultRecordBatchBuilder
 from kafka.record.util import calc_crc32c, decode_varint
@@ -29,42 +29,28 @@ COMPRESSION, LOG_APPEND_TIME, TRANSACTIONAL, CONTROL = 0x07, 0x08, 0x10, 0x20  #
 LOG_OVERHEAD = 12  # base offset and length come before what the length counts
 MAGIC_AT, ATTRIBUTES_AT = 16, 21
 SMALLEST_LENGTH = 14  # of the oldest format; what says it is shorter is no batch
-_MARKER_KEY = struct.Struct(">hh")
-_MARKER_VALUE = struct.Struct(">hi")
-_FORMATS = "qiibIhiqqqhii"
-_MEANINGS = (
-    "offset of the first record: the producer sends 0, the broker writes the real one",
-    "how many bytes follow this field",
-    "written by the broker: a number that rises each time the leader changes",
-    "the format of the batch: 2 since Kafka 0.11",
-    "checksum (CRC-32C) of everything after it",
-    "bits: compression, kind of timestamp, transactional, control",
-    "number of records - 1, so the last record is at base_offset + this",
-    "timestamp of the first record, milliseconds since 1970",
-    "newest timestamp in the batch",
-    "who sent it",
-    "version number of that producer id",
-    "number that the producer gave the first record, counted per partition",
-    "how many records follow",
-)
 
 
 class Header(NamedTuple):
-    """The 61 bytes before the records, in Kafka's words; `FIELDS` says what each is for."""
+    """The 61 bytes before the records, in Kafka's words, each with its type and what it is for."""
 
-    base_offset: int
-    batch_length: int
-    partition_leader_epoch: int
-    magic: int
-    crc: int
-    attributes: int
-    last_offset_delta: int
-    base_timestamp: int
-    max_timestamp: int
-    producer_id: int
-    producer_epoch: int
-    base_sequence: int
-    records_count: int
+    base_offset: Annotated[
+        int, "q", "offset of the first record: the producer sends 0, the broker writes the real one"]
+    batch_length: Annotated[int, "i", "how many bytes follow this field"]
+    partition_leader_epoch: Annotated[
+        int, "i", "written by the broker: a number that rises each time the leader changes"]
+    magic: Annotated[int, "b", "the format of the batch: 2 since Kafka 0.11"]
+    crc: Annotated[int, "I", "checksum (CRC-32C) of everything after it"]
+    attributes: Annotated[int, "h", "bits: compression, kind of timestamp, transactional, control"]
+    last_offset_delta: Annotated[
+        int, "i", "number of records - 1, so the last record is at base_offset + this"]
+    base_timestamp: Annotated[int, "q", "timestamp of the first record, milliseconds since 1970"]
+    max_timestamp: Annotated[int, "q", "newest timestamp in the batch"]
+    producer_id: Annotated[int, "q", "who sent it"]
+    producer_epoch: Annotated[int, "h", "version number of that producer id"]
+    base_sequence: Annotated[
+        int, "i", "number that the producer gave the first record, counted per partition"]
+    records_count: Annotated[int, "i", "how many records follow"]
 
     @property
     def transactional(self) -> bool:
@@ -92,10 +78,11 @@ class Field:
         return self.start + struct.calcsize(">" + self.format)
 
 
-_STARTS = [struct.calcsize(">" + _FORMATS[:n]) for n in range(len(_FORMATS))]
-_LAYOUT = struct.Struct(">" + _FORMATS)
+_TOLD = [hint.__metadata__ for hint in get_type_hints(Header, include_extras=True).values()]
+_LAYOUT = struct.Struct(">" + "".join(form for form, _ in _TOLD))
 HEADER_SIZE = _LAYOUT.size  # 61
-FIELDS = tuple(map(Field, Header._fields, _STARTS, _FORMATS, _MEANINGS))
+FIELDS = tuple(Field(name, struct.calcsize(_LAYOUT.format[:1 + place]), form, meaning)
+               for place, (name, (form, meaning)) in enumerate(zip(Header._fields, _TOLD, strict=True)))
 _BY_NAME = {field.name: field for field in FIELDS}
 PRODUCER_ID_END = _BY_NAME["producer_id"].end
 
@@ -253,5 +240,5 @@ def _overwrite(data: bytearray, fields: Mapping[str, int]) -> None:
 def marker(producer_id: int, producer_epoch: int, *, commit: bool, coordinator_epoch: int,
            timestamp: int) -> bytearray:
     """A commit or abort marker: one control record with key (version, type), value (version, epoch)."""
-    record = _MARKER_KEY.pack(0, int(commit)), _MARKER_VALUE.pack(0, coordinator_epoch)
+    record = struct.pack(">hh", 0, commit), struct.pack(">hi", 0, coordinator_epoch)
     return _built([record], (producer_id, producer_epoch, -1), timestamp, TRANSACTIONAL | CONTROL, {})

@@ -53,8 +53,11 @@ class Server:
         try:
             self._start()
         except (OSError, OverflowError) as error:  # taken, not ours, or (the second) above 65535
-            raise LessonError(f"Nothing can listen on {self.address} ({_reason(error)}); "
-                              f"{_advice(error)}.") from None
+            number = getattr(error, "errno", None)
+            reason = os.strerror(number).lower() if number and number > 0 else str(error)
+            advice = (OUT_OF_FILES_ADVICE if number in OUT_OF_FILES
+                      else "choose another port, or 0 for any free one")
+            raise LessonError(f"Nothing can listen on {self.address} ({reason}); {advice}.") from None
         atexit.register(self.stop)
 
     def _start(self) -> None:
@@ -212,14 +215,3 @@ class Served:
     def address(self) -> str:
         """`host:port`, for `bootstrap_servers`."""
         return self._server.address
-
-
-def _reason(error: OSError | OverflowError) -> str:
-    number = getattr(error, "errno", None)
-    return os.strerror(number).lower() if number and number > 0 else str(error)
-
-
-def _advice(error: OSError | OverflowError) -> str:
-    if getattr(error, "errno", None) in OUT_OF_FILES:
-        return OUT_OF_FILES_ADVICE
-    return "choose another port, or 0 for any free one"

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import gzip
 import io
-import struct
 from collections.abc import Callable, Iterator
 
 from kafka import codec
 from kafka.errors import UnsupportedCodecError
+from kafka.protocol.schemas.fields.codecs.types import UnsignedVarInt32
 
 MOST_UNPACKED = 32 * 1024 * 1024
 UNPACKED_BY = {"snappy": "python-snappy", "lz4": "lz4", "zstd": "zstandard"}  # what pip calls the packages
@@ -44,7 +44,7 @@ def _from_gzip(data: bytes, most: int) -> bytes:
 
 def _from_snappy(data: bytes, most: int) -> bytes:
     """The library has no limit, but each snappy block says first how long it will be."""
-    if sum(map(_length_of, _snappy_blocks(data))) > most:
+    if sum(UnsignedVarInt32.decode(io.BytesIO(block)) for block in _snappy_blocks(data)) > most:
         raise TooLargeError(f"it unpacks to more than {most >> 20} MB")
     return codec.snappy_decode(data)
 
@@ -57,18 +57,7 @@ def _snappy_blocks(data: bytes) -> Iterator[bytes]:
     at = 16
     while at < len(data):
         yield data[at + 4:at + 9]
-        at += 4 + struct.unpack_from(">I", data, at)[0]
-
-
-def _length_of(block: bytes) -> int:
-    return sum((byte & 0x7F) << 7 * place for place, byte in enumerate(_varint(block)))
-
-
-def _varint(data: bytes) -> Iterator[int]:
-    for byte in data:
-        yield byte
-        if byte < 0x80:
-            return
+        at += 4 + int.from_bytes(data[at:at + 4], "big")
 
 
 def _from_lz4(data: bytes, most: int) -> bytes:
