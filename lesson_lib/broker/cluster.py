@@ -51,6 +51,12 @@ class ApiException(Exception):
         self.fields = {"error_code": error, **fields}
 
 
+def refuse_if(wrong: object, error: int, message: str = "", **fields: Any) -> None:
+    """ApiException with this error, and a message where Kafka sends one, if something is wrong."""
+    if wrong:
+        raise ApiException(error, **({"error_message": message} if message else {}), **fields)
+
+
 def wall_clock() -> int:
     """Milliseconds since 1970."""
     return time.time_ns() // 1_000_000
@@ -152,8 +158,7 @@ class Cluster:
     def log(self, name: str | None, partition: int, topic_id: uuid.UUID | None = None) -> PartitionLog:
         """As `find_log`. ApiException where there is none."""
         log = self.find_log(name, partition, topic_id)
-        if log is None:
-            raise ApiException(self.unknown_topic(name))
+        refuse_if(log is None, self.unknown_topic(name))
         return log
 
     def logs(self) -> list[PartitionLog]:

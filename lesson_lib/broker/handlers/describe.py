@@ -17,6 +17,7 @@ from lesson_lib.broker.cluster import (
     Cluster,
     Setting,
     is_legal_topic,
+    refuse_if,
 )
 from lesson_lib.broker.connection import Fields, Response, answered, serves
 from lesson_lib.core.error_codes import ErrorCode
@@ -64,13 +65,11 @@ def handle_describe_configs(cluster: Cluster, request: Request) -> Response:
 def _configs_of(cluster: Cluster, resource: Any) -> Fields:
     kind, name, asked = resource.resource_type, resource.resource_name, resource.configuration_keys
     settings, own = {}, {"auto.create.topics.enable": str(cluster.auto_create_topics).lower()}
-    if kind == TOPIC and not is_legal_topic(name):
-        raise ApiException(ErrorCode.INVALID_TOPIC_EXCEPTION)
-    if kind not in KINDS or kind == BROKER and name not in ("", str(NODE_ID)):
-        raise ApiException(ErrorCode.INVALID_REQUEST)
+    refuse_if(kind == TOPIC and not is_legal_topic(name), ErrorCode.INVALID_TOPIC_EXCEPTION)
+    elsewhere = kind == BROKER and name not in ("", str(NODE_ID))
+    refuse_if(kind not in KINDS or elsewhere, ErrorCode.INVALID_REQUEST)
     if kind == TOPIC:
-        if name not in cluster.topics:
-            raise ApiException(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+        refuse_if(name not in cluster.topics, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
         settings, own = SETTINGS, cluster.topics[name].configs
     elif kind == BROKER and name:
         settings = BROKER_SETTINGS

@@ -16,7 +16,7 @@ from typing import Any
 
 from kafka.record.default_records import DefaultRecordBatch
 
-from lesson_lib.broker.cluster import ApiException, Cluster
+from lesson_lib.broker.cluster import ApiException, Cluster, refuse_if
 from lesson_lib.broker.connection import Fields, Response, by_partition, serves
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.partition_log import PartitionLog, StoredBatch
@@ -34,8 +34,7 @@ MAX_WAIT_MS = 30_000
 async def handle_fetch(cluster: Cluster, request: Request) -> Response:
     """Long poll: answer when `min_bytes` are there, when a partition has an error, or after `max_wait_ms`."""
     body = request.body
-    if body.session_id and body.session_epoch > 0:
-        raise ApiException(ErrorCode.FETCH_SESSION_ID_NOT_FOUND, responses=[])
+    refuse_if(body.session_id and body.session_epoch > 0, ErrorCode.FETCH_SESSION_ID_NOT_FOUND, responses=[])
     clock = asyncio.get_running_loop().time
     deadline = clock() + min(body.max_wait_ms, MAX_WAIT_MS) / 1000
     while True:
@@ -91,8 +90,7 @@ def handle_list_offsets(cluster: Cluster, request: Request) -> Response:
 
     def find(topic: Any, wanted: Any) -> Fields:
         known_from = FIRST_VERSION_WITH.get(wanted.timestamp, inf if wanted.timestamp < EARLIEST else 0)
-        if request.api_version < known_from:
-            raise ApiException(ErrorCode.UNSUPPORTED_VERSION)
+        refuse_if(request.api_version < known_from, ErrorCode.UNSUPPORTED_VERSION)
         log = cluster.log(topic.name, wanted.partition_index)
         cluster.check_leader_epoch(wanted.current_leader_epoch)
         offset, timestamp = _offset_for(log, wanted.timestamp, committed)
@@ -152,8 +150,7 @@ def handle_delete_records(cluster: Cluster, request: Request) -> Response:
     def delete(topic: Any, row: Any) -> Fields:
         log = cluster.log(topic.name, row.partition_index)
         before = log.log_end_offset if row.offset == -1 else row.offset
-        if not 0 <= before <= log.log_end_offset:
-            raise ApiException(ErrorCode.OFFSET_OUT_OF_RANGE)
+        refuse_if(not 0 <= before <= log.log_end_offset, ErrorCode.OFFSET_OUT_OF_RANGE)
         return {"low_watermark": log.delete_records(before)}
 
     return {"topics": by_partition(request.body.topics, delete, low_watermark=-1)}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from lesson_lib.broker.cluster import ApiException, Cluster
+from lesson_lib.broker.cluster import ApiException, Cluster, refuse_if
 from lesson_lib.broker.connection import Fields, Response, answered, serves
 from lesson_lib.broker.groups import ClassicGroup, GroupState, Member
 from lesson_lib.core.error_codes import ErrorCode
@@ -41,19 +41,16 @@ async def handle_join_group(cluster: Cluster, request: Request) -> Response:
 
 
 def _group_to_join(cluster: Cluster, body: Any) -> ClassicGroup:
-    if not body.group_id:
-        raise ApiException(ErrorCode.INVALID_GROUP_ID)
-    if body.session_timeout_ms not in SESSION_TIMEOUT_MS:
-        raise ApiException(ErrorCode.INVALID_SESSION_TIMEOUT)
+    refuse_if(not body.group_id, ErrorCode.INVALID_GROUP_ID)
+    refuse_if(body.session_timeout_ms not in SESSION_TIMEOUT_MS, ErrorCode.INVALID_SESSION_TIMEOUT)
     group = cluster.groups.get(body.group_id) or ClassicGroup(body.group_id)
     if not group.accepts(body.protocol_type, {protocol.name for protocol in body.protocols}):
         raise ApiException(ErrorCode.INCONSISTENT_GROUP_PROTOCOL)
     named = group.with_instance(body.group_instance_id)
-    if body.member_id and named and named.id != body.member_id:  # a static member whose place was taken
-        raise ApiException(ErrorCode.FENCED_INSTANCE_ID)
+    # a static member whose place was taken
+    refuse_if(body.member_id and named and named.id != body.member_id, ErrorCode.FENCED_INSTANCE_ID)
     given_out = body.group_instance_id is None and body.member_id in {*group.members, *group.expected}
-    if body.member_id and not (named or given_out):
-        raise ApiException(ErrorCode.UNKNOWN_MEMBER_ID)
+    refuse_if(body.member_id and not (named or given_out), ErrorCode.UNKNOWN_MEMBER_ID)
     cluster.groups[body.group_id] = group
     return group
 
@@ -86,14 +83,12 @@ def known_member(cluster: Cluster, body: Any, generation: int) -> tuple[ClassicG
     if group is None or body.member_id not in group.members:
         taken = group is not None and group.with_instance(body.group_instance_id) is not None
         raise ApiException(ErrorCode.FENCED_INSTANCE_ID if taken else ErrorCode.UNKNOWN_MEMBER_ID)
-    if generation != group.generation:
-        raise ApiException(ErrorCode.ILLEGAL_GENERATION)
+    refuse_if(generation != group.generation, ErrorCode.ILLEGAL_GENERATION)
     return group, group.members[body.member_id]
 
 
 def _asking_member(cluster: Cluster, body: Any) -> tuple[ClassicGroup, Member]:
-    if not body.group_id:
-        raise ApiException(ErrorCode.INVALID_GROUP_ID)
+    refuse_if(not body.group_id, ErrorCode.INVALID_GROUP_ID)
     return known_member(cluster, body, body.generation_id)
 
 
@@ -126,8 +121,7 @@ def handle_heartbeat(cluster: Cluster, request: Request) -> Response:
 def handle_leave_group(cluster: Cluster, request: Request) -> Response:
     """One member up to version 2, a list from 3, in which a static member may be named by its instance id."""
     body, group = request.body, cluster.groups.get(request.body.group_id)
-    if not body.group_id:
-        raise ApiException(ErrorCode.INVALID_GROUP_ID)
+    refuse_if(not body.group_id, ErrorCode.INVALID_GROUP_ID)
     if request.api_version < 3:
         return _leave(group, body.member_id, None)
     return {"members": [{"member_id": m.member_id, "group_instance_id": m.group_instance_id,
@@ -180,10 +174,8 @@ def handle_delete_groups(cluster: Cluster, request: Request) -> Response:
     """A group without members goes, with its offsets."""
     def delete(name: str) -> Fields:
         group = cluster.group(name)
-        if group is None:
-            raise ApiException(ErrorCode.GROUP_ID_NOT_FOUND)
-        if group.members:
-            raise ApiException(ErrorCode.NON_EMPTY_GROUP)
+        refuse_if(group is None, ErrorCode.GROUP_ID_NOT_FOUND)
+        refuse_if(group.members, ErrorCode.NON_EMPTY_GROUP)
         cluster.groups.pop(name, None)
         cluster.offsets.committed.pop(name, None)
         return {}

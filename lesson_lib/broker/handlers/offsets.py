@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from lesson_lib.broker.cluster import OFFSETS_PARTITION, ApiException, Cluster
+from lesson_lib.broker.cluster import OFFSETS_PARTITION, ApiException, Cluster, refuse_if
 from lesson_lib.broker.connection import Fields, Response, answered, by_partition, serves
 from lesson_lib.broker.groups import CommittedOffset, GroupState
 from lesson_lib.broker.handlers.groups import known_member
@@ -51,8 +51,7 @@ def _check_committer(cluster: Cluster, body: Any, generation: int, absent: Error
     group = cluster.group(body.group_id)
     if generation < 0 and not (group and group.members):
         return {}
-    if group is None:
-        raise ApiException(absent)
+    refuse_if(group is None, absent)
     group, member = known_member(cluster, body, generation)
     if group.state is GroupState.COMPLETING_REBALANCE and not in_transaction:
         raise ApiException(ErrorCode.REBALANCE_IN_PROGRESS)
@@ -70,19 +69,16 @@ def handle_txn_offset_commit(cluster: Cluster, request: Request) -> Response:
 
 def _check_transaction(cluster: Cluster, request: Request) -> Fields:
     body = request.body
-    if not body.group_id:
-        raise ApiException(ErrorCode.INVALID_GROUP_ID)
+    refuse_if(not body.group_id, ErrorCode.INVALID_GROUP_ID)
     error, who = ErrorCode.NONE, (body.transactional_id, body.producer_id, body.producer_epoch)
     if request.api_version >= FIRST_VERSION_WITH_EPOCH_BUMP:
         error = cluster.coordinator.add_partitions(*who, [OFFSETS_PARTITION], cluster.now())
     elif cluster.version.verifies_transactions:
         error = cluster.coordinator.verify(*who, OFFSETS_PARTITION)
-    if error is ErrorCode.PRODUCER_FENCED:
-        raise ApiException(ErrorCode.INVALID_PRODUCER_EPOCH)
+    refuse_if(error is ErrorCode.PRODUCER_FENCED, ErrorCode.INVALID_PRODUCER_EPOCH)
     if error is ErrorCode.TRANSACTION_ABORTABLE and request.api_version < FIRST_VERSION_WITH_ABORTABLE:
         raise ApiException(ErrorCode.INVALID_TXN_STATE)
-    if error:
-        raise ApiException(error)
+    refuse_if(error, error)
     if body.generation_id < 0 and not body.member_id:
         return {}
     return _check_committer(cluster, body, body.generation_id, ErrorCode.ILLEGAL_GENERATION, True)
@@ -104,8 +100,7 @@ def _offsets(cluster: Cluster, of: Any, stable: bool, by_id: bool = False) -> li
     committed = cluster.offsets.committed.get(of.group_id, {})
 
     def offset(name: str, number: int) -> Fields:
-        if not name:
-            raise ApiException(ErrorCode.UNKNOWN_TOPIC_ID)
+        refuse_if(not name, ErrorCode.UNKNOWN_TOPIC_ID)
         if stable and cluster.offsets.is_pending(of.group_id, (name, number)):
             raise ApiException(ErrorCode.UNSTABLE_OFFSET_COMMIT)
         found = committed.get((name, number), CommittedOffset(-1))

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lesson_lib.broker.cluster import ApiException, Cluster, Topic
+from lesson_lib.broker.cluster import ApiException, Cluster, Topic, refuse_if
 from lesson_lib.broker.connection import Fields, Response, answered, by_partition, serves
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.partition_log import PartitionLog
@@ -70,8 +70,7 @@ def _produce(cluster: Cluster, request: Request, topic: Any, data: Any) -> Field
     batch = _transactional(records)
     if batch and batch.has_producer_id and cluster.version.verifies_transactions:
         check_transaction(cluster, request, log, (where.name, data.index), batch)
-    if request.body.acks not in (-1, 0, 1):
-        raise ApiException(ErrorCode.INVALID_REQUIRED_ACKS)
+    refuse_if(request.body.acks not in (-1, 0, 1), ErrorCode.INVALID_REQUIRED_ACKS)
     return append(cluster, where, log, records)
 
 
@@ -81,12 +80,10 @@ def only_batch(records: Any, api_version: int) -> Any:
         batches = record_batch.split_batches(records)
     except ValueError:
         raise ApiException(ErrorCode.CORRUPT_MESSAGE) from None
-    if len(batches) != 1 or batches[0][record_batch.MAGIC_AT] != 2:
-        raise ApiException(ErrorCode.INVALID_RECORD)
+    refuse_if(len(batches) != 1 or batches[0][record_batch.MAGIC_AT] != 2, ErrorCode.INVALID_RECORD)
     attributes = batches[0][record_batch.ATTRIBUTES_AT:record_batch.ATTRIBUTES_AT + 2]
     zstd = len(attributes) == 2 and attributes[1] & record_batch.COMPRESSION == record_batch.ZSTD
-    if zstd and api_version < FIRST_VERSION_WITH_ZSTD:
-        raise ApiException(ErrorCode.UNSUPPORTED_COMPRESSION_TYPE)
+    refuse_if(zstd and api_version < FIRST_VERSION_WITH_ZSTD, ErrorCode.UNSUPPORTED_COMPRESSION_TYPE)
     return batches[0]
 
 
@@ -98,20 +95,17 @@ def check_transaction(cluster: Cluster, request: Request, log: PartitionLog, par
         return
     entry = log.producers.get(batch.producer_id)
     is_old = entry is not None and batch.producer_epoch < entry.producer_epoch
-    if is_old and cluster.version.checks_epoch_before_verification:
-        raise ApiException(ErrorCode.INVALID_PRODUCER_EPOCH)
+    refuse_if(is_old and cluster.version.checks_epoch_before_verification, ErrorCode.INVALID_PRODUCER_EPOCH)
     epoch_bump = request.api_version >= FIRST_VERSION_WITH_EPOCH_BUMP
     log.start_verification(batch, epoch_bump)
     who = request.body.transactional_id, batch.producer_id, batch.producer_epoch
     error = (cluster.coordinator.add_partitions(*who, [partition], cluster.now()) if epoch_bump
              else cluster.coordinator.verify(*who, partition))
-    if error is ErrorCode.PRODUCER_FENCED:
-        raise ApiException(ErrorCode.INVALID_PRODUCER_EPOCH)
+    refuse_if(error is ErrorCode.PRODUCER_FENCED, ErrorCode.INVALID_PRODUCER_EPOCH)
     not_added = error in (ErrorCode.TRANSACTION_ABORTABLE, ErrorCode.INVALID_TXN_STATE)
     if not_added and request.api_version < FIRST_VERSION_WITH_ABORTABLE:
         raise ApiException(ErrorCode.INVALID_TXN_STATE, error_message=NOT_ADDED)
-    if error:
-        raise ApiException(error)
+    refuse_if(error, error)
 
 
 # the log
@@ -136,12 +130,9 @@ def _check_bytes(records: Any, max_message_bytes: int, start: Fields) -> None:
     if len(records) < record_batch.HEADER_SIZE:  # Kafka reads the producer id unseen
         unread = len(records) < record_batch.PRODUCER_ID_END
         raise ApiException(ErrorCode.UNKNOWN_SERVER_ERROR if unread else ErrorCode.CORRUPT_MESSAGE)
-    if record_batch.read_header(records).base_offset != 0:
-        raise ApiException(ErrorCode.INVALID_RECORD, **start)
-    if len(records) > max_message_bytes:
-        raise ApiException(ErrorCode.MESSAGE_TOO_LARGE)
-    if not record_batch.crc_is_valid(records):
-        raise ApiException(ErrorCode.CORRUPT_MESSAGE)
+    refuse_if(record_batch.read_header(records).base_offset != 0, ErrorCode.INVALID_RECORD, **start)
+    refuse_if(len(records) > max_message_bytes, ErrorCode.MESSAGE_TOO_LARGE)
+    refuse_if(not record_batch.crc_is_valid(records), ErrorCode.CORRUPT_MESSAGE)
 
 
 def _checked_batch(cluster: Cluster, topic: Topic, records: Any, now: int, start: Fields) -> Batch:

@@ -15,10 +15,10 @@ from lesson_lib.broker.cluster import (
     CLUSTER_ID,
     MAX_PARTITIONS,
     NODE_ID,
-    ApiException,
     Cluster,
     Topic,
     is_legal_topic,
+    refuse_if,
     why_refused,
 )
 from lesson_lib.broker.connection import Fields, Response, answered, serves
@@ -26,12 +26,6 @@ from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.wire.messages import Request
 
 MAX_PARTITIONS_OF_REQUEST = 10_000  # all topics together (QuorumController.MAX_RECORDS_PER_USER_OP)
-
-
-def refuse_if(wrong: object, error: ErrorCode, message: str) -> None:
-    """ApiException with these words where something is wrong."""
-    if wrong:
-        raise ApiException(error, error_message=message)
 
 
 @serves("Metadata", 0, 13)

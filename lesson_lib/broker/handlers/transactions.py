@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from lesson_lib.broker.cluster import OFFSETS_PARTITION, ApiException, Cluster, is_legal_topic
+from lesson_lib.broker.cluster import OFFSETS_PARTITION, ApiException, Cluster, is_legal_topic, refuse_if
 from lesson_lib.broker.connection import Fields, Response, answered, by_partition, serves
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.producer_state import NO_PRODUCER_EPOCH, NO_PRODUCER_ID, Refused, TopicPartition
@@ -156,8 +156,7 @@ def handle_write_txn_markers(cluster: Cluster, request: Request) -> Response:
 def handle_describe_producers(cluster: Cluster, request: Request) -> Response:
     """Every producer id that the leader of a partition remembers."""
     def producers(topic: Any, partition: int) -> Fields:
-        if not is_legal_topic(topic.name):
-            raise ApiException(ErrorCode.INVALID_TOPIC_EXCEPTION)
+        refuse_if(not is_legal_topic(topic.name), ErrorCode.INVALID_TOPIC_EXCEPTION)
         remembered = cluster.log(topic.name, partition).producers.items()
         return {"active_producers": [
             {"producer_id": producer_id, "producer_epoch": entry.producer_epoch,
@@ -178,8 +177,7 @@ def handle_describe_transactions(cluster: Cluster, request: Request) -> Response
 
 def _transaction(cluster: Cluster, name: str) -> Fields:
     entry = cluster.coordinator.entries.get(name)
-    if entry is None:
-        raise ApiException(ErrorCode.TRANSACTIONAL_ID_NOT_FOUND if name else ErrorCode.INVALID_REQUEST)
+    refuse_if(entry is None, ErrorCode.TRANSACTIONAL_ID_NOT_FOUND if name else ErrorCode.INVALID_REQUEST)
     topics = [{"topic": name, "partitions": sorted(p for t, p in entry.partitions if t == name)}
               for name in sorted({name for name, _ in entry.partitions})]
     return {"transaction_state": entry.state, "transaction_timeout_ms": entry.timeout_ms,
