@@ -456,6 +456,15 @@ def test_a_first_batch_is_fetched_whole_however_small_the_limit(client: RawClien
     assert [fetched(client, max_bytes=limit) for limit in (2 * size - 1, 2 * size, 9 * size)] == [size, 2 * size, 3 * size]
 
 
+def test_what_one_partition_gave_is_not_given_again_by_the_next(client: RawClient):
+    """The limit of a fetch is for all its partitions; only the very first batch may be larger."""
+    for partition in (0, 1):
+        send(client, batch(0, 0), partition=partition)
+    request = requests.fetch("t", {0: 0, 1: 0})
+    request.max_bytes = 1
+    assert [len(row.records) for row in client.ask(request).responses[0].partitions] == [len(batch(0, 0)), 0]
+
+
 @pytest.mark.parametrize("version, error", [(0, 47), (1, 47), (2, 90), (3, 90)])
 def test_a_fenced_producer_is_told_so_in_the_words_of_its_version(client: RawClient, version: int, error: int):
     """KIP-588: clients before it did not know 90."""
