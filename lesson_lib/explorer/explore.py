@@ -30,6 +30,7 @@ from lesson_lib.explorer.replay import replay
 from lesson_lib.explorer.search import MAX_STATES, SearchGraph, search, too_large
 from lesson_lib.history import Event, History, Kind, LogCell, Settings, find_anomalies
 from lesson_lib.history.link import Link, link_to, noted
+from lesson_lib.sim.messages import ProducerSettings
 from lesson_lib.sim.run import client_of, log_of, name_of
 from lesson_lib.sim.world import TOPIC
 from lesson_lib.text_table import wrap_output
@@ -94,7 +95,7 @@ class Exploration:
         """The different ends: the fewest faults first, then most told ok, then the fewest steps."""
         moves, found = self.graph.moves, dict[Hashable, RunEnd]()
         for state in sorted((SearchState(*end) for end in self.graph.ends), key=lambda end: -end.left):
-            told = moves.clients[state.client].told
+            told = moves.clients[state.client].state.told
             batches = tuple(tuple(one.number for one in log.batches) for log in moves.brokers[state.broker])
             if (batches, told) not in found:
                 logs = tuple(tuple(moves.values[number] for number in log) for log in batches)
@@ -141,7 +142,7 @@ class Exploration:
         moves, names = self.graph.moves, self.anomaly_names
         client = moves.client
         where = f" on {client.partitions} partitions" if client.partitions > 1 else ""
-        size = f"{client.batches} batches{where}, {client.in_flight} in flight"
+        size = f"{len(moves.values)} batches{where}, {self.settings.in_flight} in flight"
         bound = f"{self.faults} fault{'s' * (self.faults != 1)} ({', '.join(moves.kinds)})"
         if names:
             never = [name for name in FAILURES if name not in names]
@@ -164,7 +165,7 @@ class Exploration:
 
 def anomaly_names(moves: Moves, state: SearchState) -> Names:
     """The names of what is wrong in a state, sorted."""
-    told, partitions = moves.clients[state.client].told, moves.client.partitions
+    told, partitions = moves.clients[state.client].state.told, moves.client.partitions
     sent = [Event(0, Kind.SEND, batch=batch, topic=TOPIC, partition=batch % partitions)
             for batch in range(len(told))]
     logs = {(TOPIC, partition): [LogCell(offset, batch.payload[0], batch.number, offset)
@@ -190,11 +191,11 @@ def explore(batches: int | Sequence[str] = 3, in_flight: int = 1, faults: int = 
     if client == "kafka-python" and idempotence:
         window = min(window, in_turn)
     log = log_of(version_of(broker), rule)
-    producer = ExploredClient(client_of(client, idempotence), len(values), window, idempotence, in_turn)
+    kind, producer = client_of(client, idempotence), ProducerSettings(idempotence, in_flight=window)
     _check(faults, kinds)
 
     def moves(number: int) -> Moves:
-        return Moves(replace(producer, batches=number), log, values[:number], tuple(kinds))
+        return Moves(ExploredClient(kind, producer, number, in_turn), log, values[:number], tuple(kinds))
 
     graph = search(moves(len(values)), faults, max_states)
     if graph is None:

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.partition_log import PartitionLog, StoredBatch
 from lesson_lib.core.producer_state import Batch, Refused
-from lesson_lib.explorer.client import PENDING, ExploredClient, SentBatch
+from lesson_lib.explorer.client import PENDING, ExploredClient
 from lesson_lib.faults import BROKER_WORDS, befall
 
 KINDS = {
@@ -79,7 +79,7 @@ class LogState(NamedTuple):
 
 
 class Memo(dict[Any, Any]):
-    """A dict that works out what it is asked for the first time."""
+    """A dict that works out what it is asked for the first time: the search looks up faster than it calls."""
 
     def __init__(self, work_out: Callable[[Any], Any]) -> None:
         super().__init__()
@@ -97,8 +97,9 @@ class Interned(list[Any]):
         super().__init__()
         self.numbers: dict[Hashable, int] = {}
 
-    def number(self, value: Hashable) -> int:
-        number = self.numbers.setdefault(value, len(self))  # hashed once: that costs more than all the rest
+    def number(self, value: Any, key: Hashable = None) -> int:
+        """Its number; where it is known by a `key`, that of the first value with such a one."""
+        number = self.numbers.setdefault(key or value, len(self))  # hashed once, which costs most
         if number == len(self):
             self.append(value)
         return number
@@ -106,8 +107,8 @@ class Interned(list[Any]):
 
 @dataclass
 class Moves:
-    """What the client and the broker do, as look-ups; `steps` puts them together. `log` is an empty one of
-    the broker's.
+    """What the client and the broker do, as look-ups; `steps` puts them together. `client` is one that has
+    sent nothing yet, `log` an empty one of the broker's.
     """
 
     client: ExploredClient
@@ -119,48 +120,41 @@ class Moves:
     requests: Interned = field(default_factory=Interned)
 
     def __post_init__(self) -> None:
-        clients, client = self.clients, self.client
-        self.sent = Memo(self._send)
-        self.handled = Memo(self._handle)
-        self.answered = Memo(lambda key: clients.number(client.answered(clients[key[0]], key[1])))
-        self.dropped = Memo(lambda number: clients.number(client.disconnected(clients[number])))
-        self.expired = Memo(lambda number: clients.number(client.expired(clients[number])))
-        self.given_up = Memo(self._give_up)
-        self.stuck = Memo(self._is_stuck)
-        self.waits = Memo(lambda number: bool(clients[number].waiting))
-        self.dropping = [kind for kind in DROPPING if kind in self.kinds]
+        clients, self.sent, self.handled = self.clients, Memo(self._send), Memo(self._handle)
+        self.answered = Memo(lambda key: self._number(clients[key[0]].answered(key[1])))
+        self.dropped = Memo(lambda client: self._number(clients[client].disconnected()))
+        self.expired = Memo(lambda client: self._number(clients[client].expired()))
+        self.given_up, self.stuck = Memo(self._give_up), Memo(self._is_stuck)
         self.broken = {kind: Memo(partial(self._break, kind)) for kind in DROPPING}
+        self.dropping = [kind for kind in DROPPING if kind in self.kinds]
         self.late, self.refuse, self.store_and_answer, self.timeout = (
             kind in self.kinds for kind in ("late", "refuse", "store and answer", "delivery timeout"))
 
     def start(self, faults: int) -> SearchState:
         """Nothing sent, an empty log."""
         logs = (_asleep(self.log),) * self.client.partitions
-        client, broker = self.clients.number(self.client.start()), self.brokers.number(logs)
-        return SearchState(client, (), (), broker, (), faults)
+        return SearchState(self._number(self.client), (), (), self.brokers.number(logs), (), faults)
 
-    def batch(self, request: SentBatch) -> NumberedBatch:
-        """The batch in a request, one record long."""
-        number, *numbers, _ = request
-        return NumberedBatch(1, *numbers, payload=(self.values[number],), number=number)
+    def _number(self, client: ExploredClient) -> int:
+        return self.clients.number(client, client.state)
 
     def _send(self, client: int) -> list[tuple[int, int]]:
-        sends = self.client.sends(self.clients[client])
-        return [(self.clients.number(after), self.requests.number(request)) for after, request in sends]
+        return [(self._number(after), self.requests.number(request))
+                for after, request in self.clients[client].sends()]
 
     def _give_up(self, client: int) -> list[int]:
         """The oldest unfinished batch is given up, the oldest two, and so on."""
         found: list[int] = []
-        while PENDING in self.clients[client].told:
+        while PENDING in self.clients[client].state.told:
             client = self.expired[client]
             found.append(client)
         return found
 
     def _handle(self, key: tuple[int, int]) -> tuple[int, int]:
-        logs, request = list(self.brokers[key[0]]), self.requests[key[1]]
-        partition = request.number % len(logs)
+        logs, (number, *numbers, _) = list(self.brokers[key[0]]), self.requests[key[1]]
+        partition = number % len(logs)
         log = self._awake(logs[partition])
-        verdict = log.append(self.batch(request))
+        verdict = log.append(NumberedBatch(1, *numbers, payload=(self.values[number],), number=number))
         logs[partition] = _asleep(log)
         return self.brokers.number(tuple(logs)), verdict.error.value if isinstance(verdict, Refused) else 0
 
@@ -226,7 +220,7 @@ class Moves:
             if not error:
                 answer = (*answers, STORE_AND_ANSWER)
                 found.append(("store and answer", (client, requests[1:], answer, after, late, left)))
-        if self.timeout and self.waits[client]:
+        if self.timeout and self.clients[client].state.waiting:
             found.append(("delivery timeout", (self.expired[client], requests, answers, broker, late, left)))
 
 

@@ -35,7 +35,8 @@ class Replay:
         client, self.world, self.faults = moves.client, ToyWorld(FaultScript()), list[str]()
         self.moves = moves
         self.broker = ToyBroker(self.world, {p: replace(moves.log) for p in range(client.partitions)})
-        self.sender = Sender(self.world, self.broker, client.settings, client.kind, "producer")
+        self.sender = Sender(self.world, self.broker, client.producer.settings, type(client.producer),
+                             "producer")
         for number, value in enumerate(moves.values):
             self.sender.send((value,), number % client.partitions)
         self.wire: list[ProduceRequest] = []
@@ -60,7 +61,7 @@ class Replay:
         elif step == "handle late":
             self._handle_late(next(i for i, old in enumerate(before.late) if after.late[i:i + 1] != (old,)))
         elif step == "give up":
-            ended = zip(clients[before.client].told, clients[after.client].told, strict=True)
+            ended = zip(clients[before.client].state.told, clients[after.client].state.told, strict=True)
             self._give_up(before, sum(old != new for old, new in ended))
         elif step == "delivery timeout":
             self.faults.append(f"delivery timeout of batch {oldest_waiting(self.sender.producer).number}")

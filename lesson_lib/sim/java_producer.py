@@ -112,13 +112,6 @@ class IdempotentJavaProducer(JavaProducer):
         return (*super().memory(partition), self.last_acked.get(partition, -1),
                 self.epoch_of.get(partition, 0), partition in self.unresolved)
 
-    def recall(self, partition: int, memory: tuple[Any, ...], unanswered: list[ProducerBatch]) -> None:
-        """All that is unanswered is unfinished."""
-        super().recall(partition, memory, unanswered)
-        *_, self.last_acked[partition], self.epoch_of[partition], unresolved = memory
-        self.unfinished[partition] = unanswered
-        self.unresolved |= {partition} if unresolved else set()
-
     def _finish(self, batch: ProducerBatch) -> None:
         unfinished = self.unfinished.get(batch.partition, [])
         if batch in unfinished:

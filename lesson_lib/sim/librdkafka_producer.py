@@ -177,13 +177,6 @@ class IdempotentLibrdkafkaProducer(LibrdkafkaProducer):
         return (self.next_ack.get(partition, 0), self.next_error.get(partition, 0),
                 self.first.get(partition), draining, uncertain, self.raising, self.fatal)
 
-    def recall(self, partition: int, memory: tuple[Any, ...], unanswered: list[ProducerBatch]) -> None:
-        acked, failed, first, draining, uncertain, self.raising, self.fatal = memory
-        self.next_ack[partition], self.next_error[partition] = acked, failed
-        self.first |= {} if first is None else {partition: first}
-        self.draining |= {partition} if draining else set()
-        self.uncertain |= {batch for batch in unanswered if batch.number in uncertain}
-
 
 def following_sequence(batch: ProducerBatch) -> int:
     """The sequence right behind a batch."""

@@ -25,7 +25,7 @@ class ProducerSettings:
     request_timeout_ms: int = 30_000
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False)
 class ProducerBatch:
     """A batch from `send` until the application is told about it (Kafka's class of that name).
 

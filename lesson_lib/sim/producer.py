@@ -206,15 +206,9 @@ class Producer:
         self.host.happened(Kind.EPOCH, f"raises its epoch to {self.producer_epoch}",
                               producer_id=self.producer_id, producer_epoch=self.producer_epoch, **fields)
 
-    # for the explorer, which makes a value of it between two moves
-
     def memory(self, partition: int) -> tuple[Any, ...]:
-        """What it remembers of a partition beside its batches."""
+        """What it remembers of a partition beside its batches: by that the explorer tells two apart."""
         return (self.next_sequence.get(partition, 0), self.stuck) if self.settings.idempotence else ()
-
-    def recall(self, partition: int, memory: tuple[Any, ...], unanswered: list[ProducerBatch]) -> None:
-        """Remember it again; `unanswered` are the batches that were sent and have no end, in order."""
-        self.next_sequence[partition], self.stuck, *_ = memory
 
     def _forget(self, batch: ProducerBatch) -> None:
         if batch in self.queues.get(batch.partition, ()):

@@ -19,6 +19,7 @@ from lesson_lib.explorer.moves import KINDS
 from lesson_lib.history import History, Kind
 from lesson_lib.sim.java_producer import IdempotentJavaProducer
 from lesson_lib.sim.librdkafka_producer import IdempotentLibrdkafkaProducer
+from lesson_lib.sim.messages import ProducerSettings
 from lesson_lib.sim.producer import Producer
 from lesson_lib.sim.run import simulate
 
@@ -107,16 +108,15 @@ def test_three_partitions_and_more_partitions_than_batches() -> None:
 def test_on_several_partitions_kafka_python_has_one_batch_of_each_in_flight() -> None:
     found = explore(4, 5, 1, partitions=2, client="kafka-python")
     assert found.settings.in_flight == 2 and found.anomaly_names == []
-    assert max(len(found.graph.moves.clients[state[0]].wire) for state in found.graph.came_from) == 2
+    assert max(len(found.graph.moves.clients[state[0]].state.wire) for state in found.graph.came_from) == 2
 
 
 @pytest.mark.parametrize("kind", [IdempotentJavaProducer, IdempotentLibrdkafkaProducer])
 def test_the_oldest_batch_expires_first_whatever_its_partition(kind: type[Producer]) -> None:
-    client = ExploredClient(kind, 4, 4, partitions=2)
-    state = client.start()
+    client = ExploredClient(kind, ProducerSettings(in_flight=4), 4, partitions=2)
     for _ in range(4):
-        state = client.sends(state)[0][0]
-    state = client.disconnected(state)
+        client = client.sends()[0][0]
+    client = client.disconnected()
     for ended in range(1, 5):
-        state = client.expired(state)
-        assert state.told == ("unknown",) * ended + (PENDING,) * (4 - ended)
+        client = client.expired()
+        assert client.state.told == ("unknown",) * ended + (PENDING,) * (4 - ended)
