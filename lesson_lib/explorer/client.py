@@ -126,7 +126,8 @@ class ExploredClient:
         producer = self.producer
         queued = [batch for queue in producer.queues.values() for batch in queue if batch.tries]
         memories = tuple([producer.memory(partition) for partition in range(self.partitions)])
-        self.state = ClientState(tuple(self._application.ends), producer.producer_id, producer.producer_epoch, memories,
+        ids = producer.producer_id, producer.producer_epoch
+        self.state = ClientState(tuple(self._application.ends), *ids, memories,
                                  tuple(map(_sent, producer.in_flight)), tuple(map(_sent, queued)))
         return self
 
