@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import wraps
-from inspect import Signature, signature
-from typing import Any, ParamSpec, TypeVar
+from inspect import signature
+from typing import ParamSpec, TypeVar
 
 from lesson_lib.core.kafka_version import KafkaVersion
 
@@ -34,20 +34,13 @@ def explains_arguments(function: Callable[P, R]) -> Callable[P, R]:
         try:
             return function(*arguments, **named)
         except TypeError:
-            if why := _misfit(known, arguments, named):  # looked at afterwards, as it takes longer than a run
-                raise LessonError(f"{function.__name__}(...) {why}; its arguments are "
+            try:
+                known.bind(*arguments, **named)  # looked at afterwards, as it takes longer than a run
+            except TypeError as misfit:
+                raise LessonError(f"{function.__name__}(...) {misfit}; its arguments are "
                                   f"{', '.join(known.parameters).removeprefix('self, ')}.") from None
             raise
     return called
-
-
-def _misfit(known: Signature, arguments: tuple[Any, ...], named: dict[str, Any]) -> str:
-    """What is wrong with these arguments, in Python's words; "" where the function takes them."""
-    try:
-        known.bind(*arguments, **named)
-    except TypeError as wrong:
-        return str(wrong)
-    return ""
 
 
 def values_of(values_or_count: int | Sequence[str]) -> tuple[str, ...]:

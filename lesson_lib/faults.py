@@ -47,7 +47,6 @@ NAMES = {
     "fail over": "before this request arrives, another replica becomes leader",
     "forget idle ids": "before this request arrives, a day passes: the broker forgets idle ids",
 }
-_ARGUMENTS = {"refuse": 1, "store and answer": 1, "delay": 1, "cut": 2}
 _EXAMPLES = {"refuse": "refuse 19", "store and answer": "store and answer 20", "delay": "delay 250",
              "cut": "cut 3 1"}
 PRODUCE_ERRORS = (2, 3, 6, 7, 10, 13, 17, 18, 19, 20, 21, 29, 31, 32, 42, 43, 44, 45, 46, 47, 48, 49, 51,
@@ -151,12 +150,11 @@ class FaultScript:
         if never := [r for r in unused if r.api]:
             raise LessonError(f"The fault '{never[0]}' never happened: nobody sent a coordinator so many "
                               f"{never[0].api} requests.")
-        if missed := unused:
-            if attempts == 0:
-                raise LessonError(f"The fault '{missed[0]}' never happened: nothing was sent.")
+        if unused:
             plural = "request was" if attempts == 1 else "requests were"
-            raise LessonError(f"The fault '{missed[0]}' never happened: only {attempts} {plural} sent. "
-                              f"Choose a request from 1 to {attempts}.")
+            sent = f"only {attempts} {plural} sent. Choose a request from 1 to {attempts}"
+            raise LessonError(f"The fault '{unused[0]}' never happened: "
+                              f"{sent if attempts else 'nothing was sent'}.")
 
     def __str__(self) -> str:
         return "; ".join(map(str, self.lines))
@@ -173,7 +171,11 @@ def parse_script(script: Script) -> FaultScript:
     if isinstance(script, FaultScript):
         return script
     if isinstance(script, str):
-        script = dict(_split_line(line) for line in script.split(";") if line.strip())
+        lines = [line.partition(":") for line in script.split(";") if line.strip()]
+        if wrong := next((text for text, colon, _ in lines if not colon), ""):
+            raise LessonError("Write a fault as 'request: fault', such as '2: lose ack'; this has no colon: "
+                              f"{wrong.strip()!r}.")
+        script = {key.strip(): fault.strip() for key, _, fault in lines}
     if script is not None and not isinstance(script, Mapping):
         raise LessonError("A fault script is a dict such as {2: 'lose ack'} or a text such as '2: lose ack', "
                           f"not {script!r}.")
@@ -190,37 +192,24 @@ def parse_fault(text: str | Fault) -> Fault:
         raise NoSuchFault(f"'{name}' happens in explore(...) alone. No script can ask for it.")
     if not found or name not in NAMES:
         raise NoSuchFault(f"There is no fault {text!r}.")
-    numbers = tuple(map(int, found.group(2).split()))
-    return _checked(Fault(name, numbers))
-
-
-def _checked(fault: Fault) -> Fault:
-    wanted = _ARGUMENTS.get(fault.name, 0)
+    fault, example = Fault(name, tuple(map(int, found.group(2).split()))), _EXAMPLES.get(name, name)
+    wanted = len(re.findall(r"\d+", example))
     if len(fault.numbers) != wanted:
         raise LessonError(f"The fault '{fault}' needs {wanted} number{'s' * (wanted != 1)} after its name, "
-                          f"as in '{_EXAMPLES.get(fault.name, fault.name)}'.")
-    if fault.name in ("refuse", "store and answer"):
-        _check_error_code(fault.numbers[0])
-    if fault.name == "cut" and fault.numbers[1] > fault.numbers[0]:
+                          f"as in '{example}'.")
+    if name in ("refuse", "store and answer") and fault.numbers[0] not in PRODUCE_ERRORS:
+        raise LessonError(f"{_no_answer(fault.numbers[0])}; "
+                          f"choose one of: {', '.join(map(str, PRODUCE_ERRORS))}.")
+    if name == "cut" and fault.numbers[1] > fault.numbers[0]:
         raise LessonError(f"In '{fault}' more requests would be answered than handled; "
                           "write handled first, as in 'cut 3 1'.")
     return fault
 
 
-def _check_error_code(code: int) -> None:
-    if code not in PRODUCE_ERRORS:
-        which = f"There is no error {code} that a broker answers a produce request with"
-        if code and code in set(ErrorCode):
-            which = f"No broker answers a produce request with error {ErrorCode(code).words}"
-        raise LessonError(f"{which}; choose one of: {', '.join(map(str, PRODUCE_ERRORS))}.")
-
-
-def _split_line(line: str) -> tuple[str, str]:
-    key, colon, fault = line.partition(":")
-    if not colon:
-        raise LessonError("Write a fault as 'request: fault', such as '2: lose ack'; this has no colon: "
-                          f"{line.strip()!r}.")
-    return key.strip(), fault.strip()
+def _no_answer(code: int) -> str:
+    if code and code in set(ErrorCode):
+        return f"No broker answers a produce request with error {ErrorCode(code).words}"
+    return f"There is no error {code} that a broker answers a produce request with"
 
 
 def _line(key: int | str, fault: str | Fault) -> ScriptLine:

@@ -50,7 +50,7 @@ class ClientState(NamedTuple):
     waiting: tuple[SentBatch, ...]
 
 
-class _Application(ProducerHost):
+class _UntimedHost(ProducerHost):
     """Collects what it is told, and has no time: so nothing waits for its next try, and no timeout ends a
     batch on the wire. `replay` writes down what happens.
     """
@@ -73,8 +73,8 @@ class ExploredClient:
 
     def __init__(self, kind: type[Producer], settings: ProducerSettings, batches: int,
                  partitions: int = 1) -> None:
-        self.partitions, self._application = partitions, _Application(batches)
-        self.producer = kind(settings, self._application)
+        self.partitions, self._host = partitions, _UntimedHost(batches)
+        self.producer = kind(settings, self._host)
         for number in range(batches):
             position, partition = divmod(number, partitions)
             self.producer.send(ProducerBatch(number, ("",), partition, position=position))
@@ -113,9 +113,8 @@ class ExploredClient:
         return after._rest()
 
     def _copy(self) -> ExploredClient:
-        other, producer, application = _twin(self), _twin(self.producer), _twin(self._application)
-        other.producer, other._application = producer, application
-        producer.host, application.ends = application, [*application.ends]
+        other, producer, host = _twin(self), _twin(self.producer), _twin(self._host)
+        other.producer, other._host, producer.host, host.ends = producer, host, host, [*host.ends]
         batches = {batch: _twin(batch) for batch in chain(producer.in_flight, *producer.queues.values())}
         for name, value in vars(self.producer).items():
             if type(value) in _CONTAINERS:
@@ -127,7 +126,7 @@ class ExploredClient:
         queued = [batch for queue in producer.queues.values() for batch in queue if batch.tries]
         memories = tuple([producer.memory(partition) for partition in range(self.partitions)])
         ids = producer.producer_id, producer.producer_epoch
-        self.state = ClientState(tuple(self._application.ends), *ids, memories,
+        self.state = ClientState(tuple(self._host.ends), *ids, memories,
                                  tuple(map(_sent, producer.in_flight)), tuple(map(_sent, queued)))
         return self
 

@@ -15,7 +15,6 @@ one lost its ack.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -103,28 +102,23 @@ class Exploration:
         return sorted(found.values(), key=lambda one: (-one.state.left, -one.told.count("ok")))
 
     @cached_property
-    def firsts(self) -> dict[Names, RunEnd]:
-        """For each set of anomalies that a run can end with, the first such end."""
-        found: dict[Names, RunEnd] = {}
+    def by_anomalies(self) -> dict[Names, list[RunEnd]]:
+        """For each set of anomalies that a run can end with, the different ends that have it."""
+        found: dict[Names, list[RunEnd]] = {}
         for one in self.outcomes:
-            found.setdefault(one.anomalies, one)
+            found.setdefault(one.anomalies, []).append(one)
         return found
-
-    @cached_property
-    def counts(self) -> Counter[Names]:
-        """For each set of anomalies that a run can end with, how many different ends have it."""
-        return Counter(one.anomalies for one in self.outcomes)
 
     @property
     def anomaly_names(self) -> list[str]:
         """The names of all anomalies that can happen, sorted."""
-        return sorted({name for names in self.firsts for name in names})
+        return sorted(set().union(*self.by_anomalies))
 
     def find(self, anomaly: str) -> History | None:
         """A shortest history with that anomaly (fewest faults, then most told ok), or None."""
         if anomaly not in ANOMALIES:
             raise LessonError(f"There is no anomaly {anomaly!r}; choose one of: {', '.join(ANOMALIES)}.")
-        found = next((one for names, one in self.firsts.items() if anomaly in names), None)
+        found = next((one for one in self.outcomes if anomaly in one.anomalies), None)
         return found and self.history(found)
 
     def history(self, outcome: RunEnd | int) -> History:
@@ -140,8 +134,8 @@ class Exploration:
     def sentence(self) -> str:
         """What this exploration proves, with its bound."""
         moves, names = self.graph.moves, self.anomaly_names
-        client = moves.client
-        where = f" on {client.partitions} partitions" if client.partitions > 1 else ""
+        partitions = moves.client.partitions
+        where = f" on {partitions} partitions" if partitions > 1 else ""
         size = f"{len(moves.values)} batches{where}, {self.settings.in_flight} in flight"
         bound = f"{self.faults} fault{'s' * (self.faults != 1)} ({', '.join(moves.kinds)})"
         if names:
@@ -152,12 +146,12 @@ class Exploration:
                 f"all {self.states:,} states were visited.")
 
     def __str__(self) -> str:
-        ends = self.counts.total()
+        ends = len(self.outcomes)
         lines = [f"A run can end in {ends:,} way{'s' * (ends != 1)}. "
                  f"(The search met {self.states:,} states in {self.transitions:,} steps.)",
                  f"{'ways':>7}  {'what went wrong':<32}  for example"]
-        lines += [f"{self.counts[names]:>7,}  {', '.join(names) or 'no anomaly':<32}  {first.words}"
-                  for names, first in sorted(self.firsts.items())]
+        lines += [f"{len(those):>7,}  {', '.join(names) or 'no anomaly':<32}  {those[0].words}"
+                  for names, those in sorted(self.by_anomalies.items())]
         return "\n".join([*lines, wrap_output(self.sentence)])
 
     __repr__ = __str__
@@ -192,7 +186,10 @@ def explore(batches: int | Sequence[str] = 3, in_flight: int = 1, faults: int = 
         window = min(window, in_turn)
     log = log_of(version_of(broker), rule)
     kind, producer = client_of(client, idempotence), ProducerSettings(idempotence, in_flight=window)
-    _check(faults, kinds)
+    if unknown := [kind for kind in kinds if kind not in KINDS]:
+        raise LessonError(f"The explorer has no fault {unknown[0]!r}; choose from: {', '.join(KINDS)}.")
+    if not isinstance(faults, int) or faults < 0:
+        raise LessonError(f"faults must be a whole number from 0, not {faults!r}.")
 
     def moves(number: int) -> Moves:
         return Moves(ExploredClient(kind, producer, number, in_turn), log, values[:number], tuple(kinds))
@@ -202,10 +199,3 @@ def explore(batches: int | Sequence[str] = 3, in_flight: int = 1, faults: int = 
         raise too_large(moves, len(values), faults, max_states)
     settings = Settings("simulated", idempotence, "all", window, None, name_of(log, rule), client)
     return Exploration(graph, faults, settings)
-
-
-def _check(faults: int, kinds: Collection[str]) -> None:
-    if unknown := [kind for kind in kinds if kind not in KINDS]:
-        raise LessonError(f"The explorer has no fault {unknown[0]!r}; choose from: {', '.join(KINDS)}.")
-    if not isinstance(faults, int) or faults < 0:
-        raise LessonError(f"faults must be a whole number from 0, not {faults!r}.")

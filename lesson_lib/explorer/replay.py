@@ -46,36 +46,37 @@ class Replay:
     def walk(self, start: SearchState, path: Steps) -> None:
         before = start
         for step, after in ((step, SearchState(*after)) for step, after in path):
+            self.world.clock.now += STEP_MS
             self._take(step, before, after)
             before = after
 
     def _take(self, step: str, before: SearchState, after: SearchState) -> None:
-        self.world.clock.now += STEP_MS
-        clients = self.moves.clients
-        if step == "send":
-            self._send(self.moves.requests[after.requests[-1]].number)
-        elif step in ANSWERS:
-            self._handle(ANSWERS[step])
-        elif step == "answer":
-            self._connection.deliver(*self.answers.pop(0))
-        elif step == "handle late":
-            self._handle_late(next(i for i, old in enumerate(before.late) if after.late[i:i + 1] != (old,)))
-        elif step == "give up":
-            ended = zip(clients[before.client].state.told, clients[after.client].state.told, strict=True)
-            self._give_up(before, sum(old != new for old, new in ended))
-        elif step == "delivery timeout":
-            self.faults.append(f"delivery timeout of batch {oldest_waiting(self.sender.producer).number}")
-            self._expire()
-        else:
-            self._drop(step)
+        match step:
+            case "send":
+                self._send(after.requests[-1])
+            case "handle" | "refuse" | "store and answer":
+                self._handle(ANSWERS[step])
+            case "answer":
+                self._connection.deliver(*self.answers.pop(0))
+            case "handle late":
+                late = enumerate(before.late)
+                self._handle_late(next(i for i, old in late if after.late[i:i + 1] != (old,)))
+            case "give up":
+                told, at_last = (self.moves.clients[state.client].state.told for state in (before, after))
+                self._give_up(before, sum(old != new for old, new in zip(told, at_last, strict=True)))
+            case "delivery timeout":
+                self.faults.append(f"delivery timeout of batch {oldest_waiting(self.sender.producer).number}")
+                self._expire()
+            case _:
+                self._drop(step)
 
     @property
     def _connection(self) -> Connection:
         assert self.sender.connection is not None
         return self.sender.connection
 
-    def _send(self, number: int) -> None:
-        heads = self.sender.producer.heads()
+    def _send(self, request: int) -> None:
+        number, heads = self.moves.requests[request].number, self.sender.producer.heads()
         self.sender.transmit(next(head for head in heads if head.number == number))
         self.wire.append(self._connection.unanswered[-1])
 
@@ -98,7 +99,7 @@ class Replay:
     def _give_up(self, before: SearchState, batches: int) -> None:
         """After one of many rounds of tries before a delivery timeout; each leads back to where it began."""
         for _, request in self.moves.sent[before.client]:
-            self._send(self.moves.requests[request].number)
+            self._send(request)
             self.world.clock.now += STEP_MS
             self._handle(DELIVER)
             self.world.clock.now += STEP_MS

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
 
@@ -41,27 +41,24 @@ class ConsumerSettings:
         """Read {"commit": "after", "crash_at": 2}; True for the defaults. LessonError says what is wrong."""
         if isinstance(given, bool):
             return cls() if given else None
-        names = [f.name for f in fields(cls)]
-        if not isinstance(given, Mapping) or any(key not in names for key in given):
+        if not isinstance(given, Mapping) or not set(given) <= {"commit", "crash_at", "isolation"}:
             raise LessonError("consumer is True or a dict with some of commit, crash_at and isolation, "
                               f"such as {{'commit': 'after', 'crash_at': 2}}, not {given!r}.")
-        return cls(**given)._checked()
+        made = cls(**given)
+        for name, value, known in (("commit", made.commit, COMMITS),
+                                   ("isolation", made.isolation, ISOLATIONS)):
+            if value not in known:
+                raise LessonError(f"The consumer's {name} must be one of {', '.join(known)}, not {value!r}.")
+        if made.crash_at is not None and (not isinstance(made.crash_at, int) or made.crash_at < 1):
+            raise LessonError("crash_at counts the consumer's records from 1, such as 2. "
+                              f"It can't be {made.crash_at!r}.")
+        return made
 
     @property
     def words(self) -> str:
         """The settings, for captions; a crash is seen there anyway."""
         commits = "never commits" if self.commit == "never" else f"commits {self.commit} handling"
         return f"consumer {commits}" + (f", {self.isolation}" if self.isolation != ISOLATIONS[0] else "")
-
-    def _checked(self) -> ConsumerSettings:
-        known_values = ("commit", self.commit, COMMITS), ("isolation", self.isolation, ISOLATIONS)
-        for name, value, known in known_values:
-            if value not in known:
-                raise LessonError(f"The consumer's {name} must be one of {', '.join(known)}, not {value!r}.")
-        if self.crash_at is not None and (not isinstance(self.crash_at, int) or self.crash_at < 1):
-            raise LessonError("crash_at counts the consumer's records from 1, such as 2. "
-                              f"It can't be {self.crash_at!r}.")
-        return self
 
 
 class Consumer:
@@ -90,48 +87,33 @@ class Consumer:
     @noted_line
     def poll(self) -> list[str]:
         """Every record that became visible since; read_committed stops at the last stable offset."""
-        records = self._visible()
+        read_committed = self.settings.isolation == "read_committed"
+        records = [(partition, *record) for partition, log in self.broker.logs.items()
+                   for record in visible_records(log, self.position.get(partition, 0), read_committed)]
         if not records:
             self.world.clock.now += THINK_MS
             self.world.record(Kind.POLL, lane=self.lane)
         read = takewhile(lambda record: self._deal_with(*record), records)
         return [value for _, _, value, _ in read]
 
-    def _visible(self) -> list[tuple[int, int, str, int]]:
-        """From its position on: the partition of each record, its offset, its value, its base offset."""
-        read_committed = self.settings.isolation == "read_committed"
-        return [(partition, *record) for partition, log in self.broker.logs.items()
-                for record in visible_records(log, self.position.get(partition, 0), read_committed)]
-
     def _deal_with(self, partition: int, offset: int, value: str, base_offset: int) -> bool:
         """Hand one record over and commit, in the order of the settings; False where it crashes between."""
-        steps = {"read": lambda: self._read(partition, offset, value, base_offset),
-                 "commit": lambda: self._commit(partition, offset + 1)}
-        first, *rest = (steps[name] for name in COMMITS[self.settings.commit])
-        self.world.clock.now += THINK_MS
         self.dealt_with += 1
-        first()
-        if self.dealt_with == self.settings.crash_at:
-            self._crash()
-            return False
-        for step in rest:
-            self.world.clock.now += BURST_MS
-            step()
+        for wait, step in zip((THINK_MS, BURST_MS), COMMITS[self.settings.commit], strict=False):
+            self.world.clock.now += wait
+            if step == "read":
+                self.position[partition] = offset + 1
+                batch = self.broker.batch_at.get((partition, base_offset), -1)
+                self.world.record(Kind.READ, lane=self.lane, partition=partition, offset=offset,
+                                  values=(value,), batch=batch)
+            else:
+                self.committed[partition] = offset + 1
+                self.world.record(Kind.POSITION, lane=self.lane, partition=partition, offset=offset + 1)
+            if self.dealt_with == self.settings.crash_at:
+                self.world.clock.now += BURST_MS
+                self.world.record(Kind.CONSUMER, "crashed", lane=self.lane)
+                return False
         return True
-
-    def _crash(self) -> None:
-        self.world.clock.now += BURST_MS
-        self.world.record(Kind.CONSUMER, "crashed", lane=self.lane)
-
-    def _read(self, partition: int, offset: int, value: str, base_offset: int) -> None:
-        self.position[partition] = offset + 1
-        batch = self.broker.batch_at.get((partition, base_offset), -1)
-        self.world.record(Kind.READ, lane=self.lane, partition=partition, offset=offset, values=(value,),
-                          batch=batch)
-
-    def _commit(self, partition: int, offset: int) -> None:
-        self.committed[partition] = offset
-        self.world.record(Kind.POSITION, lane=self.lane, partition=partition, offset=offset)
 
 
 def visible_records(log: PartitionLog, position: int, read_committed: bool) -> Iterator[tuple[int, str, int]]:

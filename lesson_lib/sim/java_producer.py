@@ -35,8 +35,10 @@ class IdempotentJavaProducer(JavaProducer):
     `last_acked` is the last sequence of a partition that was acknowledged, `epoch_of` the epoch that its
     sequences are of. `unresolved`: a batch expired after it was sent, and nobody knows whether the broker has
     it. It raises its epoch after an answer (`_needs_new_epoch`), after a batch that failed (`after_failure`)
-    and once nothing is left in doubt (`_resolve`).
+    and once nothing is left in doubt (`_finish`).
     """
+
+    retried_too = (GAP, FORGOTTEN)  # an earlier batch may still fill the gap
 
     def init_producer_id(self) -> None:
         """A new id, and nothing remembered of the old one."""
@@ -87,10 +89,6 @@ class IdempotentJavaProducer(JavaProducer):
             return batch.partition in self.unresolved or not waiting
         return answer.error is FORGOTTEN and answer.log_start_offset >= 0 and not batch.renumbered
 
-    def is_retriable(self, error: ErrorCode | None) -> bool:
-        """Sequence errors are: an earlier batch may still fill the gap."""
-        return super().is_retriable(error) or error in (GAP, FORGOTTEN)
-
     def after_failure(self, batch: ProducerBatch, error: ErrorCode | None) -> None:
         """The batch is given up and leaves a gap: later batches start at 0 of a new epoch."""
         if not self.is_retriable(error):
@@ -113,17 +111,14 @@ class IdempotentJavaProducer(JavaProducer):
                 self.epoch_of.get(partition, 0), partition in self.unresolved)
 
     def _finish(self, batch: ProducerBatch) -> None:
-        unfinished = self.unfinished.get(batch.partition, [])
+        """Where the last one was acknowledged, the broker has the expired one too; else start again."""
+        partition, unfinished = batch.partition, self.unfinished.get(batch.partition, [])
         if batch in unfinished:
             unfinished.remove(batch)
-        if batch.partition in self.unresolved and not unfinished:
-            self._resolve(batch.partition)
-
-    def _resolve(self, partition: int) -> None:
-        """Where the last one was acknowledged, the broker has the expired one too; else start again."""
-        self.unresolved.discard(partition)
-        if self.next_sequence.get(partition, 0) != self.last_acked.get(partition, -1) + 1:
-            self._begin_new_epoch(partition)
+        if partition in self.unresolved and not unfinished:
+            self.unresolved.discard(partition)
+            if self.next_sequence.get(partition, 0) != self.last_acked.get(partition, -1) + 1:
+                self._begin_new_epoch(partition)
 
     def _begin_new_epoch(self, partition: int) -> None:
         """One up, and everything unfinished in this partition is numbered again from 0."""

@@ -65,6 +65,7 @@ class IdempotentLibrdkafkaProducer(LibrdkafkaProducer):
     """
 
     successes = Producer.successes
+    retried_too = (GAP, FORGOTTEN)  # unless they are fatal
     culprit: ProducerBatch | None = None
     raising = False
 
@@ -155,10 +156,6 @@ class IdempotentLibrdkafkaProducer(LibrdkafkaProducer):
     def may_retry(self, batch: ProducerBatch) -> bool:
         """Not the batch whose answer was fatal."""
         return batch is not self.culprit and super().may_retry(batch)
-
-    def is_retriable(self, error: ErrorCode | None) -> bool:
-        """45 and 59 too, unless they are fatal."""
-        return super().is_retriable(error) or error in (GAP, FORGOTTEN)
 
     def after_failure(self, batch: ProducerBatch, error: ErrorCode | None) -> None:
         """A batch that is given up leaves a gap: the rest starts at 0 of a new epoch."""

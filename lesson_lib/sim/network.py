@@ -59,31 +59,22 @@ class Connection:
         if handled:
             self.clock.after(ONE_WAY_MS, lambda: self._arrive(together))
 
-    def _arrive(self, together: Sequence[ProduceRequest]) -> None:
+    def _arrive(self, together: Sequence[ProduceRequest], repeated: bool = False) -> None:
         """The broker reads a request, decides on each batch, and answers."""
-        if self.closed:
+        if self.closed and not repeated:
             return
-        answers = self._decide(together)
-        if together[0].fault.name == "repeat":
-            self.clock.after(1, lambda: self._answer(together, self._decide(together)))
-        else:
-            self._answer(together, answers)
-
-    def _decide(self, together: Sequence[ProduceRequest]) -> list[ProduceAnswer]:
-        answers = []
         for request in together:
             request.arrived = True
-            answers.append(self.broker.handle(request))
-        return answers
-
-    def _answer(self, together: Sequence[ProduceRequest], answers: Sequence[ProduceAnswer]) -> None:
-        if together[0].acks == 0:
+        answers = [self.broker.handle(request) for request in together]
+        if together[0].fault.name == "repeat" and not repeated:
+            self.clock.after(1, lambda: self._arrive(together, repeated=True))
+        elif together[0].acks == 0:
             self._settle_unanswered(together, answers)
-            return
-        for request, answer in zip(together, answers, strict=True):
-            self._answer_one(request, answer)
+        else:
+            for request, answer in zip(together, answers, strict=True):
+                self._answer(request, answer)
 
-    def _answer_one(self, request: ProduceRequest, answer: ProduceAnswer) -> None:
+    def _answer(self, request: ProduceRequest, answer: ProduceAnswer) -> None:
         if request.answered:
             delay = request.fault.numbers[0] if request.fault.name == "delay" else 0
             self._last_answer = max(self._last_answer, self.clock.now + ONE_WAY_MS + delay)
@@ -128,9 +119,9 @@ class Connection:
 
     def _drop_if_due(self) -> None:
         """Drop it once all that the cut lets through is through."""
-        if self.fate.drops_now and not self.closed:
-            if not any(r.answered or (r.handled and not r.arrived) for r in self.unanswered):
-                self.drop()
+        if self.fate.drops_now and not any(r.answered or (r.handled and not r.arrived)
+                                           for r in self.unanswered):
+            self.drop()
 
     def lose(self, request: ProduceRequest) -> None:
         """It is lost, or its answer is, and is drawn so once."""
@@ -141,10 +132,11 @@ class Connection:
 
     def drop(self, note: str = "") -> None:
         """The connection is gone, with everything unanswered."""
-        if not self.closed:
-            self.closed = True
-            self.broker.disconnected()
-            self.world.record(Kind.DROP, conn=self.number, lane=self.caller.lane, note=note)
-            for request in self.unanswered:
-                self.lose(request)
-            self.caller.on_drop()
+        if self.closed:
+            return
+        self.closed = True
+        self.broker.disconnected()
+        self.world.record(Kind.DROP, conn=self.number, lane=self.caller.lane, note=note)
+        for request in self.unanswered:
+            self.lose(request)
+        self.caller.on_drop()

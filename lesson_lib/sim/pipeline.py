@@ -33,13 +33,11 @@ class PipelineProcess:
 
     def run(self) -> None:
         """Until every input record is dealt with."""
-        while self.kafka.position < len(self.values):
-            session = self._start()
-            while self.kafka.position < len(self.values) and self._deal_with(session, self.kafka.position):
-                pass
-
-    def _start(self) -> IdempotentSession:
-        return self.kafka.producer("pipeline" if self.steps == TRANSACTION else None)
+        session = None
+        while (offset := self.kafka.position) < len(self.values):
+            session = session or self.kafka.producer("pipeline" if self.steps == TRANSACTION else None)
+            if not self._deal_with(session, offset):
+                session = None
 
     def _deal_with(self, session: IdempotentSession, offset: int) -> bool:
         """False where it crashed."""
@@ -48,30 +46,28 @@ class PipelineProcess:
             self._do(session, step, offset, crashes)
             if crashes:
                 del self.crash[offset + 1]
-                self._crash(session)
+                if not session.sender.killed:
+                    session.kill()
+                self.world.record(Kind.CONSUMER, "crashed", lane="consumer")
+                self.world.clock.now += 2 * THINK_MS
+                self.world.record(Kind.CONSUMER, "started", lane="consumer")
                 return False
         return True
 
     def _do(self, session: IdempotentSession, step: str, offset: int, crashes: bool) -> None:
         self.world.clock.now += THINK_MS
-        if step in ("read", "work"):
-            self.world.record(Kind.READ if step == "read" else Kind.WORK, lane="consumer", topic=INPUT_TOPIC,
-                              offset=offset, values=(self.values[offset],))
-        elif step == "send":
-            session.send(self.values[offset].upper())
-        elif step == "commit":
-            session.commit(killed=crashes)
-        elif step == "begin":
-            session.begin()
-        else:
-            session.send_offsets(offset + 1)
-
-    def _crash(self, session: IdempotentSession) -> None:
-        if not session.sender.killed:
-            session.kill()
-        self.world.record(Kind.CONSUMER, "crashed", lane="consumer")
-        self.world.clock.now += 2 * THINK_MS
-        self.world.record(Kind.CONSUMER, "started", lane="consumer")
+        match step:
+            case "read" | "work":
+                self.world.record(Kind(step), lane="consumer", topic=INPUT_TOPIC, offset=offset,
+                                  values=(self.values[offset],))
+            case "send":
+                session.send(self.values[offset].upper())
+            case "commit":
+                session.commit(killed=crashes)
+            case "begin":
+                session.begin()
+            case _:
+                session.send_offsets(offset + 1)
 
 
 @explains_arguments
@@ -90,23 +86,17 @@ def simulate_pipeline(values_or_count: int | Sequence[str] = 3, *, transactions:
     if commit not in STEPS:
         raise LessonError(f"The offset is committed \"after\" the send or \"before\" it, not {commit!r}.")
     steps = TRANSACTION if transactions else STEPS[commit]
-    crash = _crash_of(crash or {}, steps, len(values))
+    for record, step in (crash or {}).items():
+        if record not in range(1, len(values) + 1):
+            raise LessonError(f"There is no input record {record!r} to crash at; "
+                              f"records count from 1 to {len(values)}.")
+        if step not in steps:
+            raise LessonError(f"It cannot crash after {step!r} here. The steps are {', '.join(steps)}.")
     kafka = Transactions(transaction_version=transaction_version, topic="out")
     reader = kafka.consumer(isolation)
     reader.lane = "reader"
-    PipelineProcess(kafka, values, steps, crash).run()
+    PipelineProcess(kafka, values, steps, crash or {}).run()
     reader.poll()
     run = kafka.history()
     cells = tuple(LogCell(i, value, base_offset=i) for i, value in enumerate(values))
     return History(run.events, {(INPUT_TOPIC, 0): cells, **run.logs}, run.settings)
-
-
-def _crash_of(crash: Mapping[int, str], steps: Sequence[str], count: int) -> Mapping[int, str]:
-    """LessonError for a record or a step that does not exist."""
-    for record, step in crash.items():
-        if record not in range(1, count + 1):
-            raise LessonError(f"There is no input record {record!r} to crash at; "
-                              f"records count from 1 to {count}.")
-        if step not in steps:
-            raise LessonError(f"It cannot crash after {step!r} here. The steps are {', '.join(steps)}.")
-    return crash

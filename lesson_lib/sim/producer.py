@@ -63,11 +63,14 @@ class Producer:
     batch expired; `error_names` where a broker's error has not that error's own name with `error_ending`.
     `shares_requests`: the first batches of all partitions leave together, in one request.
     `successes`: the answers after which a batch is in the log; 46 says that the broker has it already.
+    `retried_too`, `given_up`: the errors at which the client does not do what Kafka calls retriable or not.
     """
 
     client = disconnect_error = timeout_error = error_ending = ""
     error_names: Mapping[ErrorCode, str] = {}
     successes: tuple[ErrorCode, ...] = (ErrorCode.NONE, ErrorCode.DUPLICATE_SEQUENCE_NUMBER)
+    retried_too: tuple[ErrorCode, ...] = ()
+    given_up: tuple[ErrorCode, ...] = ()
     shares_requests = False
     fatal: ErrorCode | None = None
 
@@ -152,7 +155,7 @@ class Producer:
 
     def is_retriable(self, error: ErrorCode | None) -> bool:
         """Whether a batch with that answer is sent again; None is a broken connection."""
-        return error is None or error.retriable
+        return error is None or error in self.retried_too or (error.retriable and error not in self.given_up)
 
     def may_retry(self, batch: ProducerBatch) -> bool:
         """Whether tries are left and the batch still belongs to the current producer id."""
@@ -229,19 +232,15 @@ class KafkaPythonProducer(Producer):
                    ErrorCode.NOT_LEADER_OR_FOLLOWER: "NotLeaderForPartitionError",
                    ErrorCode.REQUEST_TIMED_OUT: "RequestTimedOutError",
                    ErrorCode.MESSAGE_TOO_LARGE: "MessageSizeTooLargeError"}
-
-    def is_retriable(self, error: ErrorCode | None) -> bool:
-        """kafka-python does not try again after 2, CORRUPT_MESSAGE."""
-        return error is None or (error.retriable and error is not ErrorCode.CORRUPT_MESSAGE)
+    given_up = (ErrorCode.CORRUPT_MESSAGE,)
 
 
 class IdempotentKafkaPythonProducer(KafkaPythonProducer):
     """With idempotence: one batch of a partition in flight, a new id after 45.
 
     Errors 45, 47 and 59 fail the batch, and a new producer id is asked for, once for all batches that had the
-    old one; any other error that is not
-    retriable ends the producer. A retried batch that expires leaves it stuck: it drops its id and never asks
-    for another.
+    old one; any other error that is not retriable ends the producer. A retried batch that expires leaves it
+    stuck: it drops its id and never asks for another.
     """
 
     def may_drain(self, head: ProducerBatch) -> bool:

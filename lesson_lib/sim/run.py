@@ -66,8 +66,7 @@ def simulate(values_or_count: int | Sequence[str] = 3, *, idempotence: bool = Tr
     world = ToyWorld(script)
     toy = ToyBroker(world, {partition: log_of(version, rule) for partition in range(partitions)})
     application = Application(world, toy, settings, client_of(client, idempotence), batches, resend)
-    world.clock.run()
-    world.settle()
+    world.run()
     application.close()
     if reader:
         Consumer(world, toy, reader).read_all()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from lesson_lib.core.error_codes import ErrorCode
@@ -40,8 +41,9 @@ class Application:
     def start(self) -> None:
         """Start a producer, the first or one more after the last was killed."""
         self.started += 1
-        self.lane = "producer" if self.started == 1 else f"producer {self.started}"
+        self.lane = "producer"
         if self.started > 1:
+            self.lane = f"producer {self.started}"
             self.world.record(Kind.PRODUCER, "started", lane=self.lane)
         self.sender = Sender(self.world, self.broker, self.settings, self.client, self.lane, self)
         self.world.clock.after(THINK_MS, self.go_on)
@@ -59,22 +61,20 @@ class Application:
         """The producer tells how a batch ended."""
         self.untold.pop(batch, None)
         if self.resend and what != "ok":
-            self._check_end(batch)
-            self.todo.appendleft((batch.values, batch.partition))
+            self._send_again(batch)
         if self.settings.in_flight == 1 or self.resend:
             self.world.clock.after(THINK_MS if self.settings.acks else BURST_MS, self.go_on)
 
     def on_killed(self) -> None:
         """A new process starts; it knows what is still to be sent and, with `resend`, what was untold."""
-        if self.resend:
-            for batch in reversed(self.untold):
-                self._check_end(batch)
-                self.todo.appendleft((batch.values, batch.partition))
+        for batch in reversed(self.untold) if self.resend else ():
+            self._send_again(batch)
         self.died |= self.untold
         self.untold = {}
         self.world.clock.after(3 * THINK_MS, self.start)
 
-    def _check_end(self, batch: ProducerBatch) -> None:
+    def _send_again(self, batch: ProducerBatch) -> None:
+        self.todo.appendleft((batch.values, batch.partition))
         self.resends += 1
         if self.resends > RESENDS_LIMIT + self.settings.in_flight:
             raise LessonError(f"The application sent {' '.join(batch.values)} again and again, because "
@@ -131,57 +131,46 @@ class Sender(ProducerHost, Caller):
             self.clock.at(t, lambda: self._pump(t))
 
     def _pump(self, asked_for: int) -> None:
-        if self._wake_time == asked_for:
-            self._wake_time = None
-            if not self.killed and (batches := self._next()):
-                self.transmit(*batches)
-                self.wake()
-
-    def _next(self) -> list[ProducerBatch]:
         """What leaves next: one batch, or one of each partition."""
-        found: list[ProducerBatch] = []
-        for head in self.producer.heads():
+        if self._wake_time != asked_for:
+            return
+        self._wake_time, together = None, list[ProducerBatch]()
+        for head in () if self.killed else self.producer.heads():
             if head.not_before > self.clock.now:
                 self.wake(head.not_before)
             elif self.producer.may_drain(head):
-                found.append(head)
+                together.append(head)
                 if not self.producer.shares_requests:
                     break
-        return sorted(found, key=lambda batch: batch.partition)
+        if together:
+            self.transmit(*sorted(together, key=lambda batch: batch.partition))
+            self.wake()
 
     def transmit(self, *together: ProducerBatch) -> None:
         """A request leaves with these batches, on a new connection where there is none."""
-        requests = [self._request(batch, rides_along=batch is not together[0]) for batch in together]
-        fault = next((request.fault for request in requests if request.fault is not DELIVER), DELIVER)
+        requests, wait = [], self.settings.request_timeout_ms
+        why = f"no answer in {wait} ms"
+        for batch in together:
+            batch.rides_along, sent = bool(requests), self.producer.transmit(batch)
+            self.world.attempts += 1
+            requests.append(ProduceRequest(self.world.attempts, batch, sent, batch.tries,
+                                           acks=self.settings.acks))
+        faults = [self.world.script.at(request.attempt) for request in requests]
+        fault = next((one for one in faults if one is not DELIVER), DELIVER)
         if self.connection is None or self.connection.closed:
             self.connection = Connection(self.world, self.broker, self)
         for request in requests:
             request.fault = fault
             self.world.record_request(Kind.SEND, request, lane=self.lane, conn=self.connection.number)
+            if self.settings.acks:
+                self.timers[request.batch] = self.clock.after(wait, partial(self.time_out, request, why))
         self._free_at = self.clock.now + BURST_MS
-        self._dispatch(requests, self.connection)
+        self.connection.send(*requests)
+        if not self.settings.acks:
+            for batch in together:
+                self.producer.tell(batch, "ok", note="no answer was asked for")
         if fault.name == "kill producer":
             self.clock.after(1, self.kill)
-
-    def _request(self, batch: ProducerBatch, rides_along: bool) -> ProduceRequest:
-        sent = self.producer.transmit(batch)
-        batch.rides_along = rides_along
-        attempt, fault = self.world.next_attempt()
-        return ProduceRequest(attempt, batch, sent, batch.tries, fault, self.settings.acks)
-
-    def _dispatch(self, requests: Sequence[ProduceRequest], connection: Connection) -> None:
-        if self.settings.acks:
-            for request in requests:
-                self._wait_for(request)
-        connection.send(*requests)
-        if not self.settings.acks:
-            for request in requests:
-                self.producer.tell(request.batch, "ok", note="no answer was asked for")
-
-    def _wait_for(self, request: ProduceRequest) -> None:
-        wait = self.settings.request_timeout_ms
-        why = f"no answer in {wait} ms"
-        self.timers[request.batch] = self.clock.after(wait, lambda: self.time_out(request, why))
 
     def expire(self, batch: ProducerBatch) -> None:
         """The delivery timeout is over."""
@@ -199,7 +188,6 @@ class Sender(ProducerHost, Caller):
     # by the connection
 
     def on_answer(self, request: ProduceRequest, answer: ProduceAnswer) -> None:
-        """The oldest unanswered request has its answer."""
         self.timers.pop(request.batch).cancel()
         self.world.record_request(Kind.ACK, request, lane=self.lane, error=answer.error,
                                   offset=None if answer.error else answer.offset)
@@ -207,7 +195,6 @@ class Sender(ProducerHost, Caller):
         self.wake()
 
     def on_drop(self) -> None:
-        """The connection is gone, with everything that was unanswered on it."""
         for timer in self.timers.values():
             timer.cancel()
         self.timers.clear()
@@ -233,11 +220,9 @@ class Sender(ProducerHost, Caller):
         batch.not_before = self.clock.now + (BACKOFF_MS << batch.tries - 1)
 
     def abandon(self, batch: ProducerBatch) -> None:
-        """Close the connection on which the answer to a batch is awaited."""
-        for request in self.connection.unanswered if self.connection else ():
-            if request.batch is batch:
-                self.time_out(request, "its batch has expired")
-                return
+        awaited = self.connection.unanswered if self.connection else ()
+        if request := next((request for request in awaited if request.batch is batch), None):
+            self.time_out(request, "its batch has expired")
 
     def happened(self, kind: Kind, what: str, **fields: Any) -> None:
         self.world.record(kind, what, lane=self.lane, **fields)

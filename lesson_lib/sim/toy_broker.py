@@ -7,7 +7,7 @@ except for the errors that a script injects), and comes back from a restart at o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.partition_log import PartitionLog, StoredBatch
@@ -67,17 +67,17 @@ class ToyBroker:
 
     def cells(self) -> dict[TopicPartition, tuple[LogCell, ...]]:
         """The logs of all partitions, offset by offset, keyed as in a History."""
-        return {(self.world.topic, partition): tuple(
-            cell for stored, txn in zip(log.batches, endings(log.batches), strict=True)
-            for cell in self._cells(partition, stored, txn)) for partition, log in self.logs.items()}
+        return {(self.world.topic, partition): tuple(self._cells(partition, log.batches))
+                for partition, log in self.logs.items()}
 
-    def _cells(self, partition: int, stored: StoredBatch, txn: str) -> list[LogCell]:
-        batch, first = stored.batch, stored.base_offset
-        number = self.batch_at.get((partition, first), -1)
-        kind = ("commit" if stored.committed else "abort") if batch.control else "data"
-        values = ("",) if batch.control else batch.payload
-        return [LogCell(first + i, value, number, first, kind, txn, batch.producer_id, batch.producer_epoch,
-                        batch.sequence_of(i)) for i, value in enumerate(values)]
+    def _cells(self, partition: int, batches: Sequence[StoredBatch]) -> Iterator[LogCell]:
+        for stored, txn in zip(batches, endings(batches), strict=True):
+            batch, first = stored.batch, stored.base_offset
+            number = self.batch_at.get((partition, first), -1)
+            kind = ("commit" if stored.committed else "abort") if batch.control else "data"
+            for i, value in enumerate(("",) if batch.control else batch.payload):
+                yield LogCell(first + i, value, number, first, kind, txn, batch.producer_id,
+                              batch.producer_epoch, batch.sequence_of(i))
 
 
 def endings(batches: Sequence[StoredBatch]) -> list[str]:

@@ -21,12 +21,12 @@ and leaves the transaction to its time-out.
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import Any
 
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.core.partition_log import PartitionLog
-from lesson_lib.core.producer_state import NO_PRODUCER_EPOCH, NO_PRODUCER_ID, Batch, TopicPartition
+from lesson_lib.core.producer_state import Batch, TopicPartition
 from lesson_lib.core.transactions import CoordinatorAnswer, Marker, TransactionCoordinator
 from lesson_lib.errors import LessonError, count_of, version_of
 from lesson_lib.faults import Script, parse_script
@@ -49,29 +49,30 @@ class Transactions:
                  transaction_version: int = 1, faults: Script = None, topic: str = TOPIC) -> None:
         if transaction_version not in (1, 2):
             raise LessonError(f"transaction_version is 1 or 2, not {transaction_version!r}.")
-        self.version, self.transaction_version = version_of(broker), transaction_version
+        version, self.transaction_version = version_of(broker), transaction_version
         self.world = ToyWorld(parse_script(faults), topic)
         numbers = range(count_of("partitions", partitions))
-        self.broker = ToyBroker(self.world, {p: PartitionLog(self.version) for p in numbers})
-        self.coordinator = TransactionCoordinator(next_producer_id=1, version=self.version)
+        self.broker = ToyBroker(self.world, {number: PartitionLog(version) for number in numbers})
+        self.coordinator = TransactionCoordinator(next_producer_id=1, version=version)
         self.sessions: list[IdempotentSession] = []
+        self.pending_position: dict[str, int] = {}
         self.consumers = self.position = 0
         given = {"partitions": (partitions, 1), "broker": (broker, "4.4"), "faults": (faults, None),
                  "transaction_version": (transaction_version, 1)}
         told = {name: value for name, (value, usual) in given.items() if value != usual}
         self.lines, self.name_in_call = [f"kafka = {call_text('Transactions', (), told)}"], "kafka"
-        self.pending_position: dict[str, int] = {}
 
     def producer(self, transactional_id: str | None = None, timeout_ms: int = 60_000) -> IdempotentSession:
         """Start a producer; with a transactional id, let it do `init_transactions()`."""
         self.world.clock.now += ONE_WAY_MS
-        lane = "producer" if not self.sessions else f"producer {len(self.sessions) + 1}"
+        number, given = len(self.sessions) + 1, [transactional_id, timeout_ms][:1 + (timeout_ms != 60_000)]
+        lane = "producer" if number == 1 else f"producer {number}"
         session = IdempotentSession(self, lane) if not transactional_id else (
             TransactionalSession(self, lane, transactional_id, timeout_ms))
         self.sessions.append(session)
-        session.name_in_call = f"p{len(self.sessions)}"
-        given = [transactional_id, timeout_ms][:1 + (timeout_ms != 60_000)] if transactional_id else []
-        self.lines.append(f"{session.name_in_call} = {call_text('kafka.producer', given, {})}")
+        session.name_in_call = f"p{number}"
+        call = call_text("kafka.producer", given if transactional_id else (), {})
+        self.lines.append(f"{session.name_in_call} = {call}")
         return session
 
     def consumer(self, isolation: str = "read_uncommitted") -> Consumer:
@@ -98,26 +99,22 @@ class Transactions:
             return
         self.world.clock.now += ONE_WAY_MS
         for topic, partition in marker.partitions:
-            if topic == OFFSETS_TOPIC:
-                self._end_offsets(marker)
-            else:
+            if topic != OFFSETS_TOPIC:
                 self._write_one(marker, partition)
+                continue
+            position = self.pending_position.pop(marker.transactional_id)
+            if marker.commit:
+                self.commit_position(position, "committed with the transaction")
         self.coordinator.complete(marker.transactional_id)
 
     def _write_one(self, marker: Marker, partition: int) -> None:
-        log, now = self.broker.logs[partition], self.world.clock.now
+        log, ids = self.broker.logs[partition], (marker.producer_id, marker.producer_epoch)
         offset = log.log_end_offset
-        log.append_marker(marker.producer_id, marker.producer_epoch, commit=marker.commit, timestamp=now)
+        log.append_marker(*ids, commit=marker.commit, timestamp=self.world.clock.now)
         self.world.record(Kind.MARKER, "commit" if marker.commit else "abort", lane="broker",
                           partition=partition, offset=offset, producer_id=marker.producer_id,
                           producer_epoch=marker.producer_epoch,
                           note=f"last stable offset {log.last_stable_offset}")
-
-    def _end_offsets(self, marker: Marker) -> None:
-        """With a commit the positions of the transaction become the group's; an abort drops them."""
-        position = self.pending_position.pop(marker.transactional_id)
-        if marker.commit:
-            self.commit_position(position, "committed with the transaction")
 
     def commit_position(self, position: int, note: str = "") -> None:
         """Make it the group's position in the input."""
@@ -127,7 +124,7 @@ class Transactions:
     def history(self) -> History:
         """The run so far."""
         self.world.script.check_used(self.world.attempts)
-        settings = Settings("simulated", True, "all", 1, None, str(self.version), "kafka-python",
+        settings = Settings("simulated", True, "all", 1, None, str(self.coordinator.version), "kafka-python",
                             str(self.world.script))
         call = "\n".join([*self.lines, "kafka.history()"])
         return History(tuple(self.world.events), self.broker.cells(), settings, call)
@@ -141,21 +138,21 @@ class IdempotentSession:
     """
 
     client: type[Producer] = IdempotentKafkaPythonProducer
+    transactional_id = name_in_call = ""
     again = "kafka.producer()"
-    name_in_call = ""
 
     def __init__(self, kafka: Transactions, lane: str) -> None:
         self.kafka, self.world, self.lines = kafka, kafka.world, kafka.lines
         self.sender = Sender(kafka.world, kafka.broker, ProducerSettings(), self.client, lane,
-                            new_id=self.new_id)
+                             new_id=self.new_id)
 
     def new_id(self, lane: str) -> tuple[int, int]:
         """A new id, from where those of transactional producers come from, so that no two are the same."""
         return self._got_id(lane, self.kafka.coordinator.init_producer_id(None))
 
-    def _got_id(self, lane: str, answer: CoordinatorAnswer, note: str = "") -> tuple[int, int]:
+    def _got_id(self, lane: str, answer: CoordinatorAnswer) -> tuple[int, int]:
         self.world.record(Kind.INIT, lane=lane, producer_id=answer.producer_id,
-                          producer_epoch=answer.producer_epoch, note=note)
+                          producer_epoch=answer.producer_epoch, note=self.transactional_id)
         return answer.producer_id, answer.producer_epoch
 
     @noted_line
@@ -168,8 +165,7 @@ class IdempotentSession:
     def _deliver(self, values: tuple[str, ...], partition: int) -> str:
         self._takes_a_while()
         batch = self.sender.send(tuple(map(str, values)), partition)
-        self.world.clock.run()
-        self.world.settle()
+        self.world.run()
         return batch.told or "unknown"  # where its producer died before that
 
     @noted_line
@@ -200,8 +196,7 @@ class IdempotentSession:
             raise LessonError(f"This producer was killed; start another with {self.again}.")
 
     def _check_partition(self, partition: int) -> None:
-        partitions = self.kafka.broker.logs
-        if partition not in partitions:
+        if partition not in (partitions := self.kafka.broker.logs):
             raise LessonError(f"There is no partition {partition}; "
                               f"partitions are 0 to {len(partitions) - 1}.")
 
@@ -221,6 +216,11 @@ class TransactionalProducer(IdempotentKafkaPythonProducer):
         self.error = error or ErrorCode.REQUEST_TIMED_OUT
         if error is not None and batch.numbered:  # its numbers are free (`adjustSequencesDueToFailedBatch`)
             self.next_sequence[batch.partition] = batch.numbered.base_sequence
+
+    def begin_again(self, answer: CoordinatorAnswer) -> None:
+        """With the id and epoch of that answer, in every partition from sequence 0."""
+        self.producer_id, self.producer_epoch, self.error = answer.producer_id, answer.producer_epoch, None
+        self.next_sequence.clear()
 
 
 class TransactionalSession(IdempotentSession):
@@ -246,15 +246,13 @@ class TransactionalSession(IdempotentSession):
 
     def new_id(self, lane: str) -> tuple[int, int]:
         """The same id, its epoch raised: a predecessor is fenced, its open transaction aborted first."""
-        return self._got_id(lane, self._init(), self.transactional_id)
+        return self._got_id(lane, self._init())
 
-    def _init(self, producer_id: int = NO_PRODUCER_ID,
-              producer_epoch: int = NO_PRODUCER_EPOCH) -> CoordinatorAnswer:
-        mine = self.transactional_id, self.timeout_ms, producer_id, producer_epoch
-        answer = self.coordinator.init_producer_id(*mine)
+    def _init(self, *ids: int) -> CoordinatorAnswer:
+        answer = self.coordinator.init_producer_id(self.transactional_id, self.timeout_ms, *ids)
         if answer.marker:
             self.kafka.write(answer.marker)
-            answer = self.coordinator.init_producer_id(*mine)
+            answer = self.coordinator.init_producer_id(self.transactional_id, self.timeout_ms, *ids)
         return answer
 
     @noted_line
@@ -275,15 +273,11 @@ class TransactionalSession(IdempotentSession):
         self._takes_a_while()
         self._add(self.world.topic, partition)
         told = self._deliver(values, partition)
-        if self.producer.error is ErrorCode.INVALID_PRODUCER_EPOCH and self._has_successor:
+        later = self.kafka.sessions[self.kafka.sessions.index(self) + 1:]
+        if self.producer.error is ErrorCode.INVALID_PRODUCER_EPOCH and any(
+                one.transactional_id == self.transactional_id for one in later):
             self._refuse(ErrorCode.PRODUCER_FENCED)
         return told
-
-    @property
-    def _has_successor(self) -> bool:
-        """Whether somebody started later with the same transactional id."""
-        later = self.kafka.sessions[self.kafka.sessions.index(self) + 1:]
-        return any(getattr(one, "transactional_id", None) == self.transactional_id for one in later)
 
     @noted_line
     def send_offsets(self, position: int) -> None:
@@ -305,7 +299,7 @@ class TransactionalSession(IdempotentSession):
         if error and not self.producer.fatal:
             raise LessonError(f"A send of this transaction failed ({error.words}): "
                               "only abort() is possible now.")
-        self._end(commit=True, killed=killed)
+        self._end("commit", "committed", killed)
 
     @noted_line
     def abort(self) -> None:
@@ -313,7 +307,7 @@ class TransactionalSession(IdempotentSession):
         if self.producer.error is ErrorCode.INVALID_PRODUCER_EPOCH and not self.producer.fatal:
             self._go_on()
         else:
-            self._end(commit=False)
+            self._end("abort", "aborted")
 
     def _go_on(self) -> None:
         """The coordinator aborted it already: ask for a new epoch with the old one (KIP-360)."""
@@ -323,81 +317,61 @@ class TransactionalSession(IdempotentSession):
         self._takes_a_while()
         self._say("abort")
         self._takes_a_while()
-        producer = self.producer
-        answer = self._init(producer.producer_id, producer.producer_epoch)
+        answer = self._init(self.producer.producer_id, self.producer.producer_epoch)
         if answer.error:
-            self._refuse(answer.error)
-            self._raise_fenced()
-        self._got_id(self.sender.lane, answer, self.transactional_id)
-        self._begin_again(answer)
+            raise self._refuse(answer.error)
+        self._got_id(self.sender.lane, answer)
+        self.producer.begin_again(answer)
         self._say("aborted")
 
-    def _raise_fenced(self) -> NoReturn:
-        raise LessonError("This producer is fenced (ProducerFencedError): it can neither commit nor abort; "
-                          f"start another with {self.again}.")
-
-    def _end(self, commit: bool, killed: bool = False) -> None:
+    def _end(self, what: str, ended: str, killed: bool = False) -> None:
+        """EndTxn: once the coordinator has decided, it is committed, though no marker is written yet. In
+        version 2 its answer holds the next epoch; sequences start at 0.
+        """
         self._check_open()
-        self.open = False
+        self.open, producer = False, self.producer
         self._takes_a_while()
-        if not self.added and not self.producer.fatal:  # there is nothing to ask the coordinator for
-            self._say("committed" if commit else "aborted")
-        elif answer := self._ask_to_end(commit):
-            self.kill() if killed else self._ended(answer, commit)
-            self.kafka.write(answer.marker)
+        if not self.added and not producer.fatal:  # there is nothing to ask the coordinator for
+            self._say(ended)
+            return
+        self._say(what)
+        self._takes_a_while()
+        answer = self.coordinator.end(self.transactional_id, producer.producer_id, producer.producer_epoch,
+                                      commit=what == "commit", epoch_bump=self.kafka.transaction_version == 2)
+        self.added.clear()
+        if answer.error:
+            raise self._refuse(answer.error)
+        self._say(f"prepare {what}", lane="coordinator")
+        if killed:
+            self.kill()
         else:
-            self._raise_fenced()
-
-    # what passes between it and the coordinator
+            self._takes_a_while()
+            self._say(ended)
+            producer.error = None
+            if self.kafka.transaction_version == 2:
+                producer.begin_again(answer)
+        self.kafka.write(answer.marker)
 
     def _add(self, topic: str, partition: int, what: str = "add partition") -> None:
         """Make the partition part of the transaction; the coordinator refuses a fenced producer."""
-        where, now, producer = (topic, partition), self.world.clock.now, self.producer
-        if where in self.added:
+        if (where := (topic, partition)) in self.added:
             return
-        if error := self.coordinator.add_partitions(self.transactional_id, producer.producer_id,
-                                                    producer.producer_epoch, [where], now):
+        if error := self.coordinator.add_partitions(self.transactional_id, self.producer.producer_id,
+                                                    self.producer.producer_epoch, [where],
+                                                    self.world.clock.now):
             self._refuse(error)
-            return
-        self.added.add(where)
-        self._say(what, topic=topic, partition=partition)
+        else:
+            self.added.add(where)
+            self._say(what, topic=topic, partition=partition)
 
-    def _ask_to_end(self, commit: bool) -> CoordinatorAnswer | None:
-        """EndTxn: once the coordinator has decided, it is committed, though no marker is written yet."""
-        self._say("commit" if commit else "abort")
-        self._takes_a_while()
-        producer = self.producer
-        answer = self.coordinator.end(self.transactional_id, producer.producer_id, producer.producer_epoch,
-                                      commit=commit, epoch_bump=self.kafka.transaction_version == 2)
-        self.added.clear()
-        if answer.error:
-            self._refuse(answer.error)
-            return None
-        self._say("prepare commit" if commit else "prepare abort", lane="coordinator")
-        return answer
-
-    def _ended(self, answer: CoordinatorAnswer, commit: bool) -> None:
-        """The application is told. In version 2 the answer holds the next epoch; sequences start at 0."""
-        self._takes_a_while()
-        self._say("committed" if commit else "aborted")
-        self.producer.error = None
-        if self.kafka.transaction_version == 2:
-            self._begin_again(answer)
-
-    def _begin_again(self, answer: CoordinatorAnswer) -> None:
-        """With the id and epoch of that answer, in every partition from sequence 0."""
-        producer = self.producer
-        producer.producer_id, producer.producer_epoch = answer.producer_id, answer.producer_epoch
-        producer.next_sequence.clear()
-        producer.error = None
-
-    def _refuse(self, error: ErrorCode) -> None:
+    def _refuse(self, error: ErrorCode) -> LessonError:
         """Fenced, or told that this cannot be done: only close() is left (`ProducerFencedException`)."""
         self.producer.error = self.producer.fatal = error
         self._say("fenced" if error is ErrorCode.PRODUCER_FENCED else "refused", error=error)
+        return LessonError("This producer is fenced (ProducerFencedError): it can neither commit nor abort; "
+                           f"start another with {self.again}.")
 
     def _say(self, what: str, **more: Any) -> None:
-        """Write down a step of the transaction."""
         about = {"lane": self.sender.lane, "producer_id": self.producer.producer_id,
                  "producer_epoch": self.producer.producer_epoch, "note": self.transactional_id}
         self.world.record(Kind.TXN, what, **about | more)

@@ -14,7 +14,7 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import Any
 
-from lesson_lib.faults import Fault, FaultScript
+from lesson_lib.faults import FaultScript
 from lesson_lib.history import Event, Kind
 from lesson_lib.sim.messages import ProduceRequest
 
@@ -93,14 +93,12 @@ class ToyWorld:
                       "transactional": sent.transactional}
         self.record(kind, what, **about, **fields)
 
-    def settle(self) -> None:
-        """Back to the last thing that happened: timers that found nothing to do have moved the clock on."""
+    def run(self) -> None:
+        """Until nothing is left to do, and back to the last thing that happened: timers that found nothing to
+        do have moved the clock on.
+        """
+        self.clock.run()
         self.clock.now = self.events[-1].t if self.events else 0
-
-    def next_attempt(self) -> tuple[int, Fault]:
-        """The number of the next produce request, from 1, and its fault."""
-        self.attempts += 1
-        return self.attempts, self.script.at(self.attempts)
 
     def new_producer_id(self, lane: str) -> tuple[int, int]:
         """A producer id that was never given out before, from 1, and epoch 0 (`InitProducerId`)."""
