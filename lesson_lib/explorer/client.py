@@ -19,7 +19,7 @@ from lesson_lib.sim.producer import Producer, ProducerHost
 
 PENDING = ""  # what the application was told of a batch that has not ended
 T = TypeVar("T")
-_CONTAINERS = {list, set, deque, dict}
+_CONTAINERS = {list, set, deque, dict}  # all that a producer keeps anything in: others would be shared
 
 
 class SentBatch(NamedTuple):

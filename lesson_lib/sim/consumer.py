@@ -37,9 +37,9 @@ class ConsumerSettings:
     isolation: str = "read_uncommitted"
 
     @classmethod
-    def of(cls, given: Mapping[str, Any] | bool) -> ConsumerSettings | None:
+    def of(cls, given: Mapping[str, Any] | bool | None) -> ConsumerSettings | None:
         """Read {"commit": "after", "crash_at": 2}; True for the defaults. LessonError says what is wrong."""
-        if isinstance(given, bool):
+        if given is None or isinstance(given, bool):
             return cls() if given else None
         if not isinstance(given, Mapping) or not set(given) <= {"commit", "crash_at", "isolation"}:
             raise LessonError("consumer is True or a dict with some of commit, crash_at and isolation, "

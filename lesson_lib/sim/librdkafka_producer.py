@@ -21,6 +21,7 @@ only one that may have stored something. Held against librdkafka 2.16 by a test.
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any
 
 from lesson_lib.core.error_codes import ErrorCode
@@ -96,24 +97,21 @@ class IdempotentLibrdkafkaProducer(LibrdkafkaProducer):
     # what may be sent
 
     def heads(self) -> list[ProducerBatch]:
-        """Where a drain has ended, the epoch rises first."""
+        """Where a drain has ended, the epoch rises first, for all partitions: what waits is numbered again,
+        from 0 (`rd_kafka_idemp_drain_done`).
+        """
         self.draining &= {batch.partition for batch in self.in_flight}
         if self.raising and not self.in_flight and self.fatal is None:
-            self._raise_epoch()
+            self.raising = False
+            self._expect_zero()
+            for batch in chain.from_iterable(self.queues.values()):
+                batch.numbered = None
+            self.raise_epoch()
         return super().heads()
 
     def may_drain(self, head: ProducerBatch) -> bool:
         """Not while the partition drains, or all of them for a new epoch; after a fatal error never again."""
         return self.fatal is None and not self.raising and head.partition not in self.draining
-
-    def _raise_epoch(self) -> None:
-        """For all partitions: what waits is numbered again, from 0 (`rd_kafka_idemp_drain_done`)."""
-        self.raising = False
-        self._expect_zero()
-        for queue in self.queues.values():
-            for batch in queue:
-                batch.numbered = None
-        self.raise_epoch()
 
     # what comes back
 
