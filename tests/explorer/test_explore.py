@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import product
 
 import pytest
@@ -33,6 +34,14 @@ def test_without_idempotence_one_dropped_connection_reorders() -> None:
     assert history is not None
     assert len(history.values()) == 3
     assert history.anomaly_names == ["reordered"]
+
+
+def test_the_table_says_of_each_set_of_anomalies_in_how_many_ends_it_is() -> None:
+    found = explore(3, 3, 1, idempotence=False)
+    counts = Counter(outcome.anomalies for outcome in found.outcomes)
+    lines = str(found).splitlines()[2:2 + len(counts)]
+    assert [int(line.split()[0]) for line in lines] == [counts[names] for names in sorted(counts)]
+    assert max(counts.values()) > 1
 
 
 def test_without_faults_there_is_one_end() -> None:

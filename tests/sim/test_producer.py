@@ -41,6 +41,13 @@ def test_so_many_retries_are_one_try_more(client: str, retries: int) -> None:
     assert run.told == {0: "failed"}
 
 
+@pytest.mark.parametrize(("client", "tries"), [("kafka-python", 1), ("java", 2), ("librdkafka", 2)])
+@pytest.mark.parametrize("idempotence", [True, False])
+def test_kafka_python_alone_does_not_try_again_what_arrived_broken(client: str, tries: int, idempotence: bool) -> None:
+    run = simulate(1, client=client, idempotence=idempotence, faults={1: "refuse 2"})
+    assert (len(run.attempts), run.told) == (tries, {0: "failed" if tries == 1 else "ok"})
+
+
 def test_a_killed_producer_notices_nothing_any_more() -> None:
     run = simulate(2, client="java", in_flight=2, faults="1: lose ack silently; 2: kill producer", request_timeout_ms=50)
     killed = next(i for i, event in enumerate(run.events) if event.what == "killed")
@@ -86,6 +93,9 @@ def test_kafka_python_sends_the_first_batches_of_all_partitions_in_one_request(i
     monkeypatch.setattr(KafkaPythonProducer, "shares_requests", True)
     run = simulate(6, partitions=3, in_flight=2, idempotence=idempotence)
     assert [[e.batch for e in run.of(Kind.SEND) if e.t == t] for t in sorted({e.t for e in run.of(Kind.SEND)})] == [[0, 1, 2], [3, 4, 5]]
+    first_ack = run.events.index(run.of(Kind.ACK)[0])
+    sent_before = [e.batch for e in run.events[:first_ack] if e.kind == Kind.SEND]
+    assert len(sent_before) == (3 if idempotence else 6)  # two slots are enough for six batches
     lost = simulate(3, partitions=3, in_flight=2, idempotence=idempotence, faults={2: "lose ack"})
     assert [a.lost for a in lost.attempts] == ["answer"] * 3 + [""] * 3
     refused = simulate(4, partitions=2, in_flight=2, idempotence=idempotence, faults={1: "refuse 45"})

@@ -97,6 +97,26 @@ def test_a_zombie_that_has_to_add_its_partition_never_reaches_the_log() -> None:
     assert [(r.what, r.note) for r in run.reports] == [("failed", "ProducerFencedError")]
 
 
+def test_a_zombie_without_a_partition_is_not_told_committed() -> None:
+    kafka = Transactions()
+    old, _ = kafka.producer("shop"), kafka.producer("shop")
+    old.begin()
+    old.send("late")
+    with pytest.raises(LessonError, match="is fenced"):
+        old.commit()
+    assert "committed" not in [e.what for e in kafka.history().of(Kind.TXN)]
+
+
+@pytest.mark.parametrize("commit", [True, False])
+def test_a_position_counts_with_the_commit_alone(commit: bool) -> None:
+    kafka = Transactions()
+    shop = kafka.producer("shop")
+    shop.begin()
+    shop.send_offsets(1)
+    shop.commit() if commit else shop.abort()
+    assert [e.offset for e in kafka.history().of(Kind.POSITION)] == [1] * commit
+
+
 def test_another_transactional_id_is_not_fenced() -> None:
     kafka = Transactions()
     one, _ = kafka.producer("one"), kafka.producer("two")
