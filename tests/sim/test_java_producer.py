@@ -6,6 +6,9 @@ import pytest
 
 from lesson_lib.history import History, Kind
 from lesson_lib.sim import simulate
+from lesson_lib.sim.java_producer import IdempotentJavaProducer
+from lesson_lib.sim.messages import ProduceAnswer, ProducerBatch, ProducerSettings
+from lesson_lib.sim.producer import ProducerHost
 
 SHORT = {"delivery_timeout_ms": 300, "request_timeout_ms": 100}
 
@@ -169,3 +172,25 @@ def test_a_batch_that_expires_on_its_first_try_leaves_nothing_unresolved() -> No
     run = simulate(2, client="java", faults={1: "delay 290"}, delivery_timeout_ms=300, request_timeout_ms=300)
     assert [(a.batch, a.send.producer_epoch, a.send.base_sequence) for a in run.attempts] == [(0, 0, 0), (1, 0, 1)]
     assert (run.values(), run.told) == (["m0", "m1"], {0: "unknown", 1: "ok"})
+
+
+def test_what_was_in_doubt_is_settled_by_a_later_ack() -> None:
+    """A retried batch expires; the one behind it is acknowledged, so the broker has both, and new ones flow in the same epoch."""
+    class Host(ProducerHost):
+        """Gives out one id, and keeps nothing."""
+
+        def new_producer_id(self) -> tuple[int, int]:
+            return 1, 0
+
+    producer = IdempotentJavaProducer(ProducerSettings(in_flight=2), Host())
+    first, second, third = (ProducerBatch(number, (f"m{number}",), 0) for number in range(3))
+    for batch in (first, second):
+        producer.send(batch)
+        producer.transmit(batch)
+    producer.disconnected()
+    producer.send(third)
+    producer.expired(first)
+    assert producer.heads() == [second] and not producer.may_drain(third)
+    producer.transmit(second)
+    producer.answered(second, ProduceAnswer(offset=1))
+    assert producer.heads() == [third] and producer.may_drain(third) and producer.producer_epoch == 0
