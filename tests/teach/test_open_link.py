@@ -80,6 +80,16 @@ def test_forged_batches_come_back(batches: list[tuple[int, int, int, int]]) -> N
     comes_back(bench.history())
 
 
+def test_what_a_forger_names_is_in_its_call_and_nothing_else() -> None:
+    bench = forge(PartitionLog())
+    bench.send(7, 0, 0, values=["tea"])
+    bench.send(7, epoch=0, base_sequence=0)
+    bench.send(count=2, transactional=False)
+    assert bench.history().call.split("\n") == [
+        "bench = forge('4.4')", "bench.send(7, 0, 0, values=['tea'])", "bench.send(7, 0, 0)", "bench.send(count=2)", "bench.history()"]
+    comes_back(bench.history())
+
+
 def test_a_forger_whose_log_was_changed_in_between_has_no_call() -> None:
     bench = forge(PartitionLog())
     bench.send(7, 0, 0)
