@@ -131,7 +131,8 @@ class LabProducer(KafkaProducer):
         told = Event(0, Kind.REPORT, "ok", values=values, topic=where.topic,
                      partition=where.partition or 0)  # None where the topic's leader was never found
         if error:
-            code = broker_error(error)
+            known = isinstance(error, BrokerResponseError) and getattr(error, "errno", -1) > 0
+            code = ErrorCode(error.errno) if known else None  # None: the client found it out by itself
             told = replace(told, what=outcome_of(code), error=code or ErrorCode.NONE,
                            note=type(error).__name__)
         elif self.config["acks"] == 0:
@@ -231,13 +232,6 @@ class LabConsumer(KafkaConsumer):
         except StopIteration:
             self._look()
             raise
-
-
-def broker_error(error: Exception) -> ErrorCode | None:
-    """The error code that the broker answered with; None for what the client found out by itself."""
-    if isinstance(error, BrokerResponseError) and getattr(error, "errno", -1) > 0:
-        return ErrorCode(error.errno)
-    return None
 
 
 @contextmanager

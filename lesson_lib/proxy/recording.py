@@ -96,7 +96,12 @@ class BatchBook:
 
     def sent(self, client_id: str, key: BatchKey, records: bytes) -> KnownBatch:
         """The batch in a produce request, one try further."""
-        batch = self._known(client_id, key) or self._add(client_id, key, records)
+        batch = self._known(client_id, key)
+        if batch is None:
+            batch = KnownBatch(len(self._batches), read_header(records), values_in(records))
+            self._batches.append(batch)
+            self._by_place.setdefault((client_id, key.topic, key.partition), []).append(batch)
+            self._by_key[key] = self._by_content[client_id, key.topic, key.partition, key.content] = batch
         batch.tries += 1
         return batch
 
@@ -131,13 +136,6 @@ class BatchBook:
                 return None
             self._by_key[key] = found
         return found
-
-    def _add(self, client_id: str, key: BatchKey, records: bytes) -> KnownBatch:
-        batch = KnownBatch(len(self._batches), read_header(records), values_in(records))
-        self._batches.append(batch)
-        self._by_place.setdefault((client_id, key.topic, key.partition), []).append(batch)
-        self._by_key[key] = self._by_content[client_id, key.topic, key.partition, key.content] = batch
-        return batch
 
 
 class StoredBatches:
