@@ -16,7 +16,8 @@ import pytest
 from kafka import KafkaProducer
 from kafka.errors import KafkaTimeoutError
 
-from lesson_lib import start_lab
+from lesson_lib import simulate, start_lab
+from lesson_lib.broker.embedded import EmbeddedBroker
 from lesson_lib.errors import LessonError
 from lesson_lib.history import Kind
 from lesson_lib.lab import topics
@@ -257,6 +258,17 @@ def test_nothing_is_left_when_it_stops() -> None:
     lab.stop()
     assert set(threading.enumerate()) <= threads  # less, where something of an earlier test ended only now
     assert not descriptors or len(os.listdir("/proc/self/fd")) <= descriptors
+
+
+def test_an_ok_that_nobody_asked_for_says_so(lab: Lab) -> None:
+    for run in (lab.run(1, acks=0, idempotence=False), simulate(1, acks=0, idempotence=False)):
+        assert [(told.what, told.offset, told.note) for told in run.reports] == [("ok", None, "no answer was asked for")]
+
+
+def test_a_broker_that_was_there_before_is_there_afterwards(embedded: EmbeddedBroker) -> None:
+    lab = start_lab(embedded)
+    lab.stop()
+    assert lab.choice.embedded is None and embedded.running
 
 
 def test_a_second_lab_replaces_the_first() -> None:

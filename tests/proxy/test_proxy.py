@@ -199,6 +199,17 @@ def test_what_a_buried_client_still_sends_does_not_arrive(proxy: FaultProxy, rec
         assert answer(direct) == (0, 0)
 
 
+def test_a_killed_client_is_dead_on_each_of_its_connections(proxy: FaultProxy, record: Record) -> None:
+    recording = record("1: kill producer")
+    with RawClient(proxy.address) as one, RawClient(proxy.address) as other:
+        other.versions  # noqa: B018 - so that the connection was there before
+        produce(one, "m0")
+        assert hung_up(one)
+        produce(other, "late")
+        assert hung_up(other)
+    assert recording.attempts == 1
+
+
 def test_every_address_is_ours(proxy: FaultProxy, broker: EmbeddedBroker) -> None:
     port = int(proxy.address.rpartition(":")[2])
     with RawClient(proxy.address) as client:
