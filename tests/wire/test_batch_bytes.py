@@ -1,5 +1,6 @@
 """Forged batches against kafka-python's own reader, and the header table against the header."""
 
+import re
 import struct
 
 import pytest
@@ -56,6 +57,7 @@ def test_the_table_shows_each_byte_once_and_in_order():
     line = next(line for line in str(table).splitlines() if " base_sequence " in line)
     assert line.split() == ["53", "00", "00", "00", "11", "base_sequence", "17"]
     assert "<code>00 00 00 11</code>" in table._repr_html_()
+    assert re.findall("<b>(.*?)</b>", table._repr_html_()) == ["producer_id", "producer_epoch", "base_sequence"], "idempotence's own"
 
 
 def test_a_batch_of_the_rule_has_a_header_too():
