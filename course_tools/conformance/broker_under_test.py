@@ -175,9 +175,16 @@ class BrokerUnderTest:
         while asked:
             for _, request in asked:
                 self.client.send(*request)
-            late = time.monotonic() > deadline
-            asked = [(play, request) for play, request in asked
-                     if not self._noted(play, self.client.receive(), final=late)]
+            late, sent, asked = time.monotonic() > deadline, asked, []
+            for play, request in sent:
+                answer = self.client.receive()
+                error = play.seen_in(answer).error
+                if late and error in NOT_READY:
+                    self.meant.add(error)
+                if error in NOT_READY and error not in self.meant:
+                    asked.append((play, request))
+                else:
+                    play.note(answer)
             time.sleep(0.002 if asked else 0)
         self._wait_for_markers(ends)
 
@@ -191,16 +198,6 @@ class BrokerUnderTest:
             return (message, version) if (version or 0) <= highest else None
         free = version is None or play.step.kind == "send"
         return message, version if free else min(version, highest)
-
-    def _noted(self, play: PlayedScript, answer: Any, *, final: bool) -> bool:
-        """Note an answer, unless it only says that the coordinator is still busy with what came before."""
-        error = play.seen_in(answer).error
-        if final and error in NOT_READY:
-            self.meant.add(error)
-        if error in NOT_READY and error not in self.meant:
-            return False
-        play.note(answer)
-        return True
 
     def _wait_for_markers(self, plays: Sequence[PlayedScript]) -> None:
         """Until no transaction of theirs is about to end. Who waits for nothing says so in his outcome."""

@@ -151,11 +151,6 @@ class Mirror:
         return [(batch.producer_epoch, batch.base_sequence, batch.last_sequence) for batch in batches
                 if batch.producer_id == self.producer(letter)[0] and not batch.control]
 
-    def has_added(self, letter: str, partition: int) -> bool:
-        """Whether the partition is part of the letter's transaction, as far as the coordinator knows."""
-        known = self.coordinator.entries.get(letter)
-        return known is not None and ("", partition) in known.partitions
-
     def play(self, step: Step) -> list[str]:
         """Follow one step; returns the names of the rows it hits. Of two the first one let it pass."""
         if step.kind == "send":

@@ -55,7 +55,8 @@ class StepDrawer:
         self.ranges = self.mirror.ranges(self.letter, self.partition)
         # A transaction is open on the partition, or announced.
         opened = self.entry is not None and self.entry.current_txn_first_offset is not None
-        self.in_transaction = opened or self.mirror.has_added(self.letter, self.partition)
+        announced = self.mirror.coordinator.entries.get(self.letter)
+        self.in_transaction = opened or bool(announced and ("", self.partition) in announced.partitions)
 
     def _send(self, base_sequence: int, count: int = 0, epoch: int | None = None,
               flaw: str = "") -> Step | None:

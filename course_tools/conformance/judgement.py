@@ -5,16 +5,13 @@ are all the same in the offsets and times that come with them, and then in what 
 frequent one hides no other, the step that differs is taken out of its history and the rest is played again.
 
 Differences are grouped by their cause: the row, and what each of the two did there. A cause counts if its
-script shows it again; what happens once and never again is told apart. The histories of one cause may have
-two: those that lack what the shortest script needs get a shortest script of their own. A difference that
-needs the same as another and maybe more, and ends in the same answer of this broker, is counted with the
-other, as one more form of it.
-
-The first decision that went another way need not be the one that shows: a broker may answer a step as Kafka
-does, keep something else of it, and give that away later, in any row. Everything in a shortest script is
-needed, so the rows before the last one, but for those without which its row cannot be reached, say which step
-that was. A batch that is refused before anybody looks into the memory needs nothing: its row is the cause,
-and what a broker without that check answers instead is whatever it looks at next.
+script shows it again. The first decision that went another way need not be the one that shows: a broker may
+answer a step as Kafka does, keep something else of it, and give that away later, in any row. Everything in a
+shortest script is needed, so the rows before the last one, but for those without which its row cannot be
+reached, say which step that was. Histories that lack what it needs have a second cause, with a script of
+their own. A difference that needs the same as another and maybe more, and ends in the same answer of this
+broker, is counted with the other, as one more form of it. A batch that is refused before anybody looks into
+the memory needs nothing: what a broker without that check answers instead is whatever it looks at next.
 
 A subject is a chapter for the reader, and hides nothing: every cause in it has its own line.
 """

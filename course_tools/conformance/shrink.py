@@ -60,8 +60,7 @@ def _first(candidates: list[Script], happens: Happens) -> Script | None:
 
 def _candidates(script: Script) -> list[Script]:
     """Every simpler script one move away, the simplest kind of move first, each once."""
-    made = (*_without_some(script), *_plainer(script))
-    return [c for c in dict.fromkeys(made) if c.playable and size(c) < size(script)]
+    return [c for c in dict.fromkeys(_simpler(script)) if c.playable and size(c) < size(script)]
 
 
 def size(script: Script) -> tuple[int, ...]:
@@ -74,26 +73,22 @@ def size(script: Script) -> tuple[int, ...]:
             sum(map(ord, "".join(s.producer for s in steps))))
 
 
-def _without_some(script: Script) -> Iterator[Script]:
+def _simpler(script: Script) -> Iterator[Script]:
     steps, length = script.steps, len(script.steps) // 2
     while length:
         for start in range(0, len(steps), length):
             yield script.with_steps(steps[:start] + steps[start + length:])
         length //= 2
-
-
-def _plainer(script: Script) -> Iterator[Script]:
     yield replace(script, produce_version=9)
-    yield script.with_steps(replace(s, partition=0) for s in script.steps)
-    letters = sorted({s.producer for s in script.steps} - {""})
+    yield script.with_steps(replace(s, partition=0) for s in steps)
+    letters = sorted({s.producer for s in steps} - {""})
     for old in letters:
         for new in (x for x in (*letters, "a", "X") if x < old and x.isupper() == old.isupper()):
-            yield script.with_steps(replace(s, producer=new) if s.producer == old else s
-                                    for s in script.steps)
+            yield script.with_steps(replace(s, producer=new) if s.producer == old else s for s in steps)
         yield from _lowered(script, old)
-    for step in dict.fromkeys(script.steps):
-        for plainer in _plainer_step(step):  # a replay stays a replay: equal steps change together
-            yield script.with_steps(plainer if s == step else s for s in script.steps)
+    for step in dict.fromkeys(steps):
+        for plainer in _plainer(step):  # a replay stays a replay: equal steps change together
+            yield script.with_steps(plainer if s == step else s for s in steps)
 
 
 def _lowered(script: Script, letter: str) -> Iterator[Script]:
@@ -112,7 +107,7 @@ def _lowered(script: Script, letter: str) -> Iterator[Script]:
             if s in mine else s for s in script.steps if s in mine or s.producer != letter)
 
 
-def _plainer_step(step: Step) -> Iterator[Step]:
+def _plainer(step: Step) -> Iterator[Step]:
     for less in ({"flaw": "", "transactional": False}, {"flaw": ""}, {"transactional": False}, {"epoch": 0}):
         yield replace(step, **less)
     numbers = {"count": (1, *_nearer(step.count)),
