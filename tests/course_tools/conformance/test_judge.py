@@ -427,7 +427,7 @@ def test_a_page_has_room_for_the_causes_first(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("course_tools.conformance.presentation.MOST_DRAWN", 2)
     shown = page(many_differences(), "theirs")
     assert shown.count('class="lesson-picture"') == 2
-    folded = shown.split("<details><summary>counted with it")[1]
+    folded = shown.split("<details><summary>counted with it")[1].split("</details>")[0]
     assert "No picture: the page has 2 already." in folded and "send p0 a e1 s5 n1; send p0 a e0 s0 n1" in folded
 
 
