@@ -35,7 +35,9 @@ def with_pictures(text: str) -> list[NotebookNode]:
     names: dict[str, Any] = {}
     for words, block, examples in _parts(text):
         cells.append(new_markdown_cell(words + block))
-        _run(examples, names)
+        with redirect_stdout(io.StringIO()):  # what is printed stands in the text already
+            for example in examples:
+                exec(compile(example.source, PAGE.name, "single"), names)
         if picture := names.pop(DRAWN, None):
             shown = new_output("display_data", data=picture._repr_mimebundle_())
             cells.append(new_code_cell("", outputs=[shown], metadata={"tags": [OUTPUT_ALONE]}))
@@ -60,13 +62,6 @@ def _parts(text: str) -> Iterator[tuple[str, str, list[Example]]]:
     for words, block, lines in zip(pieces[::3], pieces[1::3], pieces[2::3], strict=False):
         yield words, block, DocTestParser().get_examples(lines)
     yield pieces[-1], "", []
-
-
-def _run(examples: list[Example], names: dict[str, Any]) -> None:
-    """As at the prompt; what is printed stands in the text already."""
-    with redirect_stdout(io.StringIO()):
-        for example in examples:
-            exec(compile(example.source, PAGE.name, "single"), names)
 
 
 def _shown(example: Example) -> str:

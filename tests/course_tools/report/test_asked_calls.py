@@ -24,3 +24,5 @@ def test_answers_are_put_in_place() -> None:
     assert new[1] == "é = 1; predict.answer('b')  # ä"
     assert new[5] == "reveal(run, predict=predict)\npredict.answer('b')"
     assert new[7:] == CELLS[7:]
+    below = answered([CELLS[0], "é = 'ä'  # ö\r\n\x0cif é: predict.answer(...); é = 1"], lambda call: "x")
+    assert below[1] == "é = 'ä'  # ö\r\n\x0cif é: x; é = 1", "places are counted in bytes and in Python's own lines"
