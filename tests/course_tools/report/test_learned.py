@@ -158,7 +158,7 @@ def test_answers_on_the_card_reach_the_class_table(folder: Path, capsys: pytest.
     assert "2 learners answered in both forms. Of 24 pairs of answers 9 were right before, 21 after. Normalised gain +0.80 " in written
     assert "Learners who answered a form: 2 before, 2 after, 0 later." in written
     assert SECRET in written and SECRET in capsys.readouterr().err
-    assert "\n| cy | 0 | 0 | 0 |" in written and "The file isn't a notebook" in written
+    assert "\n| cy | 0 | 0 | 0 | 07-transactions: The file isn't a notebook: it is not JSON. |" in written
 
 
 @pytest.mark.parametrize("text", ["\n" * 10**6, " " * 10**6, "a," * 10**6 + "answer"])
