@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from functools import cached_property
-from itertools import accumulate
 
 from lesson_lib.core.producer_state import TopicPartition
 from lesson_lib.draw import canvas as style
@@ -31,18 +30,13 @@ def row_of_log(key: TopicPartition | None) -> str:
 
 
 class LaneEvents:
-    """`narrow` breaks words into more lines, and sets those of neighbours in a consumer's row in two heights.
-
-    `lanes` are the producer's lanes that each event is written above: its own, else that of the last event.
-    """
+    """`narrow` breaks words into more lines, and those of neighbours in a consumer's row into two heights."""
 
     def __init__(self, view: RunView, narrow: bool = False) -> None:
         self.view, self.narrow = view, narrow
         self.brief = len(view.history.attempts) > MANY_ATTEMPTS
         found = view.history.exceptions
         self.exceptions = found if len(found) <= MANY_EXCEPTIONS else {}
-        self.lanes = list(accumulate((fact.event.lane for fact in view.events), lambda before, lane: (
-            lane if lane in view.producers else before), initial=view.producers[0]))[1:]
         self.places = dict(self._placed())
         times = [t for t, _ in self.places.values()] or [0]
         self.start, self.end = min(times), max(times)
@@ -88,7 +82,7 @@ class LaneEvents:
         return {index: reports.get(batch) for batch, index in first.items()}
 
     def _marks_of(self, fact: EventInContext) -> Iterator[RowMark]:
-        event, lane = fact.event, self.lanes[fact.index]
+        event, lane = fact.event, fact.lane
         match event.kind:
             case Kind.SEND:
                 half = marks.send_width(fact.label)

@@ -179,8 +179,8 @@ class LanesPanel:
 
     def _message(self, fact: EventInContext) -> MessageArrow | None:
         """What arrives with an event, or does not: the cross is as high as the others let it."""
-        x, own, network = self.x(fact), self.run.lanes[fact.index], self.rows["network"]
-        lane, broker = self.lane(own), self.lane("broker")
+        x, network = self.x(fact), self.rows["network"]
+        lane, broker = self.lane(fact.lane), self.lane("broker")
         judged = self.x(fact.judged or fact), broker - 13
         sent = (self.x(fact.sent), self.lane(fact.send.lane) + 10) if fact.sent else (x, network)
         match fact.event.kind:
@@ -189,7 +189,8 @@ class LanesPanel:
             case Kind.ACK:
                 return MessageArrow(fact, judged, (x, lane + 8), (x, lane + 1))
             case Kind.DROP:
-                return MessageArrow(fact, *self._drop_line(fact), (x, self.rows["try" + own] + TRY / 2), 1)
+                words_at = x, self.rows["try" + fact.lane] + TRY / 2
+                return MessageArrow(fact, *self._drop_line(fact), words_at, 1)
             case Kind.LOST:
                 what, share = fact.message, NETWORK * SHARES[fact.message]
                 return MessageArrow(
@@ -203,7 +204,7 @@ class LanesPanel:
 
     def _drop_line(self, drop: EventInContext) -> Segment:
         """Where a connection ends, from its producer down to the broker."""
-        return (self.x(drop), self.lane(self.run.lanes[drop.index])), (self.x(drop), self.lane("broker"))
+        return (self.x(drop), self.lane(drop.lane)), (self.x(drop), self.lane("broker"))
 
 
 @dataclass

@@ -38,7 +38,7 @@ def shape_of(what: str, error: ErrorCode) -> str:
 class EventInContext:
     """The n-th event of a run, from 0.
 
-    `sent` is the send of its attempt, `judged` the last verdict on that attempt before it. `before` and
+    `lane` is the producer's lane that it is written above: its own, else that of the last event. `sent` is the send of its attempt, `judged` the last verdict on that attempt before it. `before` and
     `after` are what the broker remembers. `arrived` are the batches that come into the log with it, `copy` is
     1 for the first time that this batch is stored, 2 for the second, 0 where nothing is stored. `again`: its
     values are in that log already, from an earlier batch: the application sent them again. `drop`: a lost
@@ -48,6 +48,7 @@ class EventInContext:
     view: RunView
     index: int
     event: Event
+    lane: str
     sent: EventInContext | None
     judged: EventInContext | None
     before: Memory
@@ -186,8 +187,9 @@ class RunView:
         copies: Counter[int] = Counter()
         after: Memory = {}
         drop: EventInContext | None = None
+        lane = self.producers[0]
         for index, event in enumerate(self.history.events):
-            own = sent.get(event.attempt)
+            own, lane = sent.get(event.attempt), event.lane if event.lane in self.producers else lane
             send, before = own.event if own else event, after
             what = event.what if event.kind == Kind.VERDICT else ""
             if what == "kept":
@@ -204,8 +206,8 @@ class RunView:
             again = bool(compared) and first_with.setdefault(where, send.batch) != send.batch
             # What goes with a connection is told right behind its drop.
             drop = drop if drop and event.kind == Kind.LOST and event.conn == drop.event.conn else None
-            fact = EventInContext(self, index, event, own, judged.get(event.attempt), before, after, arrived,
-                                  copies[event.batch] if arrived else 0, again, drop)
+            fact = EventInContext(self, index, event, lane, own, judged.get(event.attempt), before, after,
+                                  arrived, copies[event.batch] if arrived else 0, again, drop)
             if event.kind == Kind.SEND:
                 sent.setdefault(event.attempt, fact)
             elif event.kind == Kind.VERDICT:
