@@ -38,11 +38,12 @@ def shape_of(what: str, error: ErrorCode) -> str:
 class EventInContext:
     """The n-th event of a run, from 0.
 
-    `lane` is the producer's lane that it is written above: its own, else that of the last event. `sent` is the send of its attempt, `judged` the last verdict on that attempt before it. `before` and
-    `after` are what the broker remembers. `arrived` are the batches that come into the log with it, `copy` is
-    1 for the first time that this batch is stored, 2 for the second, 0 where nothing is stored. `again`: its
-    values are in that log already, from an earlier batch: the application sent them again. `drop`: a lost
-    message went with its connection.
+    `lane` is the producer's lane that it is written above: its own, else that of the last event. `sent` is
+    the send of its attempt, `judged` the last verdict on that attempt before it. `before` and `after` are
+    what the broker remembers. `arrived` are the batches that come into the log with it, `copy` is 1 for the
+    first time that this batch is stored, 2 for the second, 0 where nothing is stored. `again`: its values are
+    in that log already, from an earlier batch: the application sent them again. `drop`: a lost message went
+    with its connection.
     """
 
     view: RunView
