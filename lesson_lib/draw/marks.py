@@ -44,9 +44,9 @@ class RowMark:
     A layout measures with these, and `draw` draws it at (x, y): what is measured is what is drawn.
     """
 
-    track: str
-    left: float
-    right: float
+    track: str = ""
+    left: float = 0.0
+    right: float = 0.0
     draw: Callable[[Canvas, float, float], None] | None = None
     high: float = 0.0
 

@@ -213,11 +213,11 @@ def _page(panels: Sequence[Panel]) -> tuple[Canvas, list[float]]:
     where each panel begins.
     """
     width, top, tops = max(panel.width for panel in panels), 6.0, list[float]()
-    headings = [Heading(panel.view.history, panel.view.name, width) for panel in panels]
-    endings = [LastLines(panel.view.history, width) for panel in panels]
-    heights = [sum(part.height for part in parts) for parts in zip(headings, panels, endings, strict=True)]
+    parts = [(Heading(panel.view.history, panel.view.name, width), panel,
+              LastLines(panel.view.history, width)) for panel in panels]
+    heights = [heading.height + panel.height + ending.height for heading, panel, ending in parts]
     canvas = Canvas(width, top + sum(heights) + MARGIN * (len(panels) - 1) + 8)
-    for heading, panel, ending, height in zip(headings, panels, endings, heights, strict=True):
+    for (heading, panel, ending), height in zip(parts, heights, strict=True):
         canvas.top = top
         if tops:
             canvas.line([(MARGIN, -7), (width - MARGIN, -7)], colour=LANE, width=1.0)

@@ -144,42 +144,39 @@ class SpaceTimePanel:
     def _marks_of(self, fact: EventInContext) -> Iterator[RowMark]:
         event, kind = fact.event, fact.event.kind
         if kind == Kind.SEND:
-            yield RowMark("", 0, 0, lambda canvas, x, y: marks.send_box(canvas, x, y, fact.label, fact.retry))
+            yield RowMark(draw=lambda canvas, x, y: marks.send_box(canvas, x, y, fact.label, fact.retry))
         elif kind == Kind.VERDICT:
-            yield RowMark("", 0, 0, lambda canvas, x, y: marks.verdict(canvas, x, y, fact.shape, fact.label))
+            yield RowMark(draw=lambda canvas, x, y: marks.verdict(canvas, x, y, fact.shape, fact.label))
             if said := words.memory_words(fact):
                 aside = 7 + marks.verdict_width(fact.shape, fact.label)
-                yield RowMark("", 0, aside + text_width(said),
-                              lambda canvas, x, y: marks.memory(canvas, x + aside, y, said),
-                              text_height(said) + 4)
+                yield RowMark(right=aside + text_width(said), high=text_height(said) + 4,
+                              draw=lambda canvas, x, y: marks.memory(canvas, x + aside, y, said))
         elif kind == Kind.REPORT:
             told = words.told_words(event.batch, event.what, words.offset_words(event)).replace("\n", " ")
-            yield RowMark("", text_width(told), 0,
-                          lambda canvas, x, y: self._told(canvas, x, y, told, event.what))
+            yield RowMark(left=text_width(told), draw=lambda canvas, x, y: self._told(
+                canvas, x, y, told, event.what))
         elif kind in CONSUMER:
-            yield RowMark("", 0, 0, lambda canvas, x, y: self._reading(canvas, x, y, event))
+            if kind == Kind.READ:
+                look = {"colour": style.ACK, "dashes": style.DOTTED, "layer": 1.5}
+                yield RowMark(draw=lambda canvas, x, y: canvas.line(
+                    [(self.broker(event) + 4, y), (x - 8, y)], **look))
+            yield RowMark(draw=lambda canvas, x, y: marks.reading(canvas, x, y, kind))
         elif kind == Kind.DROP:
-            yield RowMark("", 0, 0, high=text_height(DROPS) + 2)
+            yield RowMark(high=text_height(DROPS) + 2)
         elif kind == Kind.MARKER and "coordinator" in self.lanes:
-            yield RowMark("", 0, 0, self._from_coordinator)
+            yield RowMark(draw=self._from_coordinator)
         elif kind == Kind.TXN and event.lane == "coordinator":
-            yield RowMark("", 0, 0, lambda canvas, x, y: marks.answer_line(
+            yield RowMark(draw=lambda canvas, x, y: marks.answer_line(
                 canvas, (self.x("producer"), y), (x - 5, y)))
         if kind in (*NOTES, Kind.BROKER):  # what happens to one lane alone: a bar across it
             fill = "white" if kind == Kind.TXN else style.EDGE
-            yield RowMark("", 0, 0, lambda canvas, x, y: canvas.box(x - 10, y - 3.5, 20, 7, fill=fill))
+            yield RowMark(draw=lambda canvas, x, y: canvas.box(x - 10, y - 3.5, 20, 7, fill=fill))
 
     def _told(self, canvas: Canvas, x: float, y: float, said: str, what: str) -> None:
         at = self.xs["application"]
         canvas.line([(at + 14, y), (x - 4, y)], colour=style.ACK, width=0.8, dashes=style.DOTTED, layer=1)
         marks.belief(canvas, at + 22, y, what)
         canvas.text(at + 10, y, said, align="right", backed=True)
-
-    def _reading(self, canvas: Canvas, x: float, y: float, event: Event) -> None:
-        if event.kind == Kind.READ:
-            ends = [(self.broker(event) + 4, y), (x - 8, y)]
-            canvas.line(ends, colour=style.ACK, dashes=style.DOTTED, layer=1.5)
-        marks.reading(canvas, x, y, event.kind)
 
     def _from_coordinator(self, canvas: Canvas, x: float, y: float) -> None:
         marks.answer_line(canvas, (self.xs["coordinator"], y), (x - 6, y))
