@@ -102,6 +102,11 @@ def test_the_legend_names_the_marks_and_keeps_the_rule_to_itself() -> None:
     assert not [text for text in texts if "dashed" in text or "band" in text or "anywhere" in text]
 
 
+def test_a_batch_of_a_replaced_epoch_is_as_far_from_the_one_expected_as_it_was() -> None:
+    old, _ = panel_of(forged(*((7, 0, n) for n in range(41)), (7, 1, 0), (7, 0, 43)).run()).rows
+    assert old.arrivals[-1].shape == "fenced" and old.arrivals[-1].residual == 2
+
+
 def test_without_idempotence_there_is_one_row_and_no_memory() -> None:
     group, = panel_of(simulate(4, faults={2: "lose ack"}, idempotence=False)).rows
     assert not group.numbered and not any(a.memory for a in group.arrivals)
