@@ -95,6 +95,7 @@ def test_a_position_behind_a_record_that_nobody_read() -> None:
     position = Event(300, Kind.POSITION, lane="consumer", topic="t", offset=2)
     assert run([*sent(0, 1), *reads(0), position], log(0, 1)).anomaly_names == ["skipped"]
     assert run([*sent(0, 1), *reads(0, 1), position], log(0, 1)).anomalies == []
+    assert run([*sent(0, 1, 2), *reads(0, 1), position], log(0, 1, 2)).anomalies == [], "the record at the position is the next to read"
 
 
 def test_markers_and_unknown_batches_are_left_alone() -> None:
