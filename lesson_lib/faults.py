@@ -258,6 +258,6 @@ class Fate:
         return self._cut is not None and not self._silent
 
     @property
-    def is_dead(self) -> bool:
-        """Whether the connection is open and nothing comes through it any more."""
-        return self._cut is not None and self._silent
+    def is_silent(self) -> bool:
+        """Whether an answer is held back, and so all that would come behind it."""
+        return self._cut is not None and self.since > self._cut[1]

@@ -63,7 +63,7 @@ def main(argv: list[str]) -> int:
         with FaultProxy(broker.address, broker.hooks, options.port) as proxy:
             proxy.record(recording)
             status = _let_run(proxy, application, options.env)
-            recording.wait_until(lambda: recording.open_attempts == 0, SETTLE_SECONDS)
+            recording.wait_until_idle(SETTLE_SECONDS)
             recording.close()
         with asking(broker.text):
             run = history_of(recording, broker)

@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from kafka import KafkaConsumer, KafkaProducer
@@ -93,13 +94,17 @@ class LabFuture:
 
 
 class LabProducer(KafkaProducer):
-    """A KafkaProducer that notes what it tells the application in the recording of the moment."""
+    """A KafkaProducer that notes in the recording of the moment what it tells the application, and where it
+    backs off.
+    """
 
     def __init__(self, recording: Callable[[], Recording], check: Callable[[], None],
                  stamps: Stamps | None = None, **options: Any) -> None:
         self.killed = False
         self._recording, self.check_broker, self._stamps = recording, check, stamps or Stamps()
         super().__init__(**{**PRODUCER_OPTIONS, **options})
+        self._accumulator.reenqueue = partial(  # without a reference to ourselves: nobody would drop us
+            reenqueue_noted, self._accumulator.reenqueue, recording, self.client_id)
 
     @property
     def client_id(self) -> str:
@@ -179,6 +184,13 @@ class LabProducer(KafkaProducer):
         else:
             with suppress(RuntimeError):  # at the end of the process no thread can begin
                 threading.Thread(target=_close_dropped, args=(self,), name=DROPPED, daemon=True).start()
+
+
+def reenqueue_noted(reenqueue: Callable[..., None], recording: Callable[[], Recording], client_id: str,
+                    batch: Any, now: float | None = None) -> None:
+    """What kafka-python does with a batch that it will send again, noted."""
+    reenqueue(batch, now)
+    recording().back_off(client_id, batch.topic_partition.partition)
 
 
 def _close_dropped(producer: LabProducer) -> None:

@@ -247,7 +247,7 @@ class ProxyConnection:
             self._note_drop(note)
         self._end()
         for batch in self._unanswered:
-            if not batch.settled:
+            if batch in self.recording.on_the_way:
                 self.recording.note_lost(batch, "request")
 
     def _end(self) -> None:
@@ -275,7 +275,7 @@ class ProxyConnection:
     async def _handle(self, read: ReadRequest) -> None:
         if read.sent:
             await self._produce(read)
-        elif self.fate.is_dead:
+        elif self.fate.is_silent:
             return
         elif read.fault is DELIVER:
             await self._pass_on(read.request)
@@ -416,9 +416,9 @@ class ProxyConnection:
         """Wait, or until the client has left. Only answers wait: the broker gets at once what comes
         meanwhile, up to the next fault, or it would race with what the client sends on its next connection.
         """
-        clock, goes_on = asyncio.get_running_loop().time, not (self.fate.drops or self.fate.is_dead)
+        clock, goes_on = asyncio.get_running_loop().time, not (self.fate.drops or self.fate.is_silent)
         end = clock() + seconds
-        while (left := end - clock()) > 0:
+        while (left := end - clock()) > 0 and not self.left.is_set():
             try:
                 read = await asyncio.wait_for(self._queue.get(), left)
             except TimeoutError:

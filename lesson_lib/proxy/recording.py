@@ -188,16 +188,15 @@ def as_text(value: bytes | None) -> str:
         return repr(value)
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, slots=True)
 class BatchSent:
     """One batch on its way, once: the template of its events. `rides_along`: it's not the first batch of its
-    request. `settled`: nothing more will become of it.
+    request.
     """
 
     event: Event
     header: Header
     rides_along: bool = False
-    settled: bool = False
 
     @property
     def partition(self) -> TopicPartition:
@@ -219,7 +218,8 @@ class Recording:
 
     `client_ids` restricts it to these clients. `in_flight`: how many requests the client of a run keeps
     unanswered, None where nobody knows; `one_of_each`: of each partition one batch at a time. The application
-    has `handed_over` so many batches to it, and still waits to be told about `untold` of each partition.
+    has `handed_over` so many batches to it, and still waits to be told about `untold` of each partition. A
+    partition is `backing_off` while its next batch is one that was tried and waits for its next try.
     `short_ids`: 1, 2 ... for the real producer ids, in the order in which they are met; `connections` numbers
     those on which a batch is sent.
     """
@@ -242,8 +242,8 @@ class Recording:
     topics: dict[str, int] = field(default_factory=dict)  # what it said last of each that they asked about
     attempts: int = 0
     asked: Counter[str] = field(default_factory=Counter)  # requests to coordinators, of each kind
-    open_attempts: int = 0
-    open_requests: int = 0
+    on_the_way: list[BatchSent] = field(default_factory=list)
+    backing_off: set[int] = field(default_factory=set)
     killed: bool = False
     closed: bool = False
     changed: threading.Condition = field(default_factory=lambda: threading.Condition())
@@ -274,10 +274,10 @@ class Recording:
 
     def wait_until_idle(self, seconds: float) -> bool:
         """Wait until nothing that was sent is on its way any more; False when the time is over."""
-        return self.wait_until(lambda: self.open_attempts == 0, seconds)
+        return self.wait_until(lambda: not self.on_the_way, seconds)
 
     def window_full(self, others: int = 0) -> bool:
-        """Whether the client has sent all it can before it sees another answer; True where nobody knows.
+        """Whether as many requests are on the way as the client can have there; True where nobody knows.
 
         `others` are its unanswered requests that carry no batch. Each counts as one in flight: after error 6
         kafka-python asks for Metadata, and a batch that is to be sent again may have to wait for that answer.
@@ -286,9 +286,12 @@ class Recording:
             return True
         if not self.asks_for_answers:
             return len(self.book) >= self.handed_over
-        left = [count for count in self.untold.values() if count > 0]
-        most = len(left) if self.one_of_each else sum(left)
-        return self.open_requests + others >= self.in_flight or self.open_attempts >= most
+        sent = Counter(batch.event.partition for batch in self.on_the_way)
+        requests = sum(not batch.rides_along for batch in self.on_the_way) + others
+        sends_more = any(count > sent[partition] and partition not in self.backing_off
+                         and not (self.one_of_each and sent[partition])
+                         for partition, count in self.untold.items())
+        return requests >= self.in_flight or not sends_more
 
     def hand_over(self, partitions: Iterable[int]) -> None:
         """The application hands over a batch for each of these."""
@@ -325,10 +328,10 @@ class Recording:
                       batch.values.shown, key.topic, key.partition, conn,
                       self.producer_id(header.producer_id), header.producer_epoch, header.base_sequence,
                       header.records_count, header.transactional, content=batch.values.content)
-        self.open_attempts += 1
-        self.open_requests += not rides_along
+        self.backing_off.discard(key.partition)
+        self.on_the_way.append(sent := BatchSent(event, header, rides_along))
         self.note(event)
-        return BatchSent(event, header, rides_along)
+        return sent
 
     def verdict(self, sent: BatchSent, what: str, error: int, base_offset: int) -> None:
         """The broker decided: stored, duplicate or refused."""
@@ -350,10 +353,15 @@ class Recording:
     def settle(self, sent: BatchSent) -> None:
         """Nothing more will become of it."""
         with self.changed:
-            if not sent.settled:
-                self.open_attempts -= 1
-                self.open_requests -= not sent.rides_along
-            sent.settled = True
+            if sent in self.on_the_way:
+                self.on_the_way.remove(sent)
+            self.changed.notify_all()
+
+    def back_off(self, client_id: str, partition: int) -> None:
+        """The client has put a batch back to the front of the queue, and sends none there until it's time."""
+        with self.changed:
+            if self.wants(client_id):
+                self.backing_off.add(partition)
             self.changed.notify_all()
 
     def report(self, client_id: str, timestamp: int, told: Event) -> None:

@@ -28,6 +28,9 @@ class Caller(Protocol):
     lane: str
     killed: bool
 
+    def sends_more(self) -> bool:
+        """Whether it can send something before it sees another answer."""
+
     def on_answer(self, request: ProduceRequest, answer: ProduceAnswer) -> None:
         """The oldest unanswered request has its answer."""
 
@@ -44,7 +47,7 @@ class Connection:
         self.unanswered: deque[ProduceRequest] = deque()
         self.fate = Fate()
         self.closed = False
-        self._last_answer = 0
+        self._next_answer = 0
 
     def send(self, *together: ProduceRequest) -> None:
         """Put a request on its way, one for each of the batches that it carries `together`; what will become
@@ -71,16 +74,18 @@ class Connection:
         elif together[0].acks == 0:
             self._settle_unanswered(together, answers)
         else:
-            for request, answer in zip(together, answers, strict=True):
-                self._answer(request, answer)
+            self._answer(together, answers)
 
-    def _answer(self, request: ProduceRequest, answer: ProduceAnswer) -> None:
-        if request.answered:
-            delay = request.fault.numbers[0] if request.fault.name == "delay" else 0
-            self._last_answer = max(self._last_answer, self.clock.now + ONE_WAY_MS + delay)
-            self.clock.at(self._last_answer, lambda: self.deliver(request, answer))
-        else:
-            self._stop_half_way(request)
+    def _answer(self, together: Sequence[ProduceRequest], answers: Sequence[ProduceAnswer]) -> None:
+        fault = together[0].fault
+        delay = fault.numbers[0] if fault.name == "delay" else 0
+        at = max(self._next_answer, self.clock.now + ONE_WAY_MS + delay)
+        for request, answer in zip(together, answers, strict=True):
+            if request.answered:
+                self.clock.at(at, partial(self.deliver, request, answer))
+                self._next_answer = at + BURST_MS  # it lets the producer send one more first
+            else:
+                self._stop_half_way(request)
 
     def _settle_unanswered(self, together: Sequence[ProduceRequest],
                            answers: Sequence[ProduceAnswer]) -> None:
@@ -94,12 +99,11 @@ class Connection:
 
     def deliver(self, request: ProduceRequest, answer: ProduceAnswer) -> None:
         """The producer reads an answer."""
-        if self.caller.killed:
-            self.lose(request)
-        elif not self.closed:
+        if not self.closed:
             self.unanswered.popleft()
-            self.caller.on_answer(request, answer)
-            self._drop_when_quiet()
+            self.lose(request) if self.caller.killed else self.caller.on_answer(request, answer)
+            if self.fate.drops_now:
+                self._drop_when_quiet()
 
     def _stop_half_way(self, request: ProduceRequest) -> None:
         """Lost in the middle, or with the connection: that drops when this should have come through."""
@@ -108,14 +112,14 @@ class Connection:
         else:
             self.clock.after(HALF_WAY_MS, lambda: self.lose(request))
 
-    def _drop_when_quiet(self, sent: int = -1) -> None:
+    def _drop_when_quiet(self) -> None:
         """An answer lets the producer send one more: the connection drops once it has sent what it can, as
-        behind the proxy. `sent`: how many requests of the cut there were a moment ago.
+        behind the proxy.
         """
-        if not self.fate.drops_now or self.fate.since == sent:
-            self._drop_if_due()
+        if self.caller.sends_more():
+            self.clock.after(BURST_MS, self._drop_when_quiet)
         else:
-            self.clock.after(BURST_MS, partial(self._drop_when_quiet, self.fate.since))
+            self.clock.after(1, self._drop_if_due)
 
     def _drop_if_due(self) -> None:
         """Drop it once all that the cut lets through is through."""
@@ -136,7 +140,8 @@ class Connection:
             return
         self.closed = True
         self.broker.disconnected()
-        self.world.record(Kind.DROP, conn=self.number, lane=self.caller.lane, note=note)
+        if not self.caller.killed:
+            self.world.record(Kind.DROP, conn=self.number, lane=self.caller.lane, note=note)
         for request in self.unanswered:
             self.lose(request)
         self.caller.on_drop()

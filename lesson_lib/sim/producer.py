@@ -16,10 +16,11 @@ What follows from them (somebody is told, an epoch is raised, a batch waits for 
 must go again is put, which errors are tried again, what a failure costs. kafka-python's are here;
 `java_producer` and `librdkafka_producer` have the others.
 
-Differs from Kafka in: no metadata, no memory limit, too large a batch is not split; a batch is one request,
-where kafka-python sends the first batches of all partitions together (`shares_requests`, with which the tests
-compare the two: pictures and explorer leave it off); more than five in flight are allowed with idempotence,
-so that one can see why a real client refuses that.
+Differs from Kafka in: no metadata, though kafka-python's requests for it count as in flight; no memory limit;
+too large a batch is not split; a batch is one request, where kafka-python sends the first batches of all
+partitions together (`shares_requests`, with which the tests compare the two: pictures and explorer leave it
+off); more than five in flight are allowed with idempotence, so that one can see why a real client refuses
+that.
 """
 
 from __future__ import annotations
@@ -64,6 +65,8 @@ class Producer:
     `shares_requests`: the first batches of all partitions leave together, in one request.
     `successes`: the answers after which a batch is in the log; 46 says that the broker has it already.
     `retried_too`, `given_up`: the errors at which the client does not do what Kafka calls retriable or not.
+    `asking_for_metadata`: those after which the client asks for Metadata, in a request that counts as in
+    flight until `metadata_behind` so many answers has come.
     """
 
     client = disconnect_error = timeout_error = error_ending = ""
@@ -71,6 +74,8 @@ class Producer:
     successes: tuple[ErrorCode, ...] = (ErrorCode.NONE, ErrorCode.DUPLICATE_SEQUENCE_NUMBER)
     retried_too: tuple[ErrorCode, ...] = ()
     given_up: tuple[ErrorCode, ...] = ()
+    asking_for_metadata: tuple[ErrorCode, ...] = ()
+    metadata_behind = 0
     shares_requests = False
     fatal: ErrorCode | None = None
 
@@ -99,7 +104,8 @@ class Producer:
 
     def heads(self) -> list[ProducerBatch]:
         """The first batch of each queue, in the order of `send`; none while the window is full."""
-        if self.stuck or sum(not batch.rides_along for batch in self.in_flight) >= self.settings.in_flight:
+        requests = sum(not batch.rides_along for batch in self.in_flight) + (self.metadata_behind > 0)
+        if self.stuck or requests >= self.settings.in_flight:
             return []
         return sorted((queue[0] for queue in self.queues.values() if queue), key=lambda batch: batch.number)
 
@@ -116,13 +122,15 @@ class Producer:
     def answered(self, batch: ProducerBatch, answer: ProduceAnswer) -> None:
         """The answer to a batch is here; nobody waits for that of one that has expired."""
         self.in_flight.remove(batch)
+        self.metadata_behind = (len(self.in_flight) if answer.error in self.asking_for_metadata
+                                else max(0, self.metadata_behind - 1))
         if not batch.told:
             succeeded = answer.error in self.successes
             self.on_success(batch, answer) if succeeded else self.on_error(batch, answer)
 
     def disconnected(self) -> None:
         """Everything unanswered is tried again, oldest first."""
-        lost, self.in_flight = self.in_flight, []
+        lost, self.in_flight, self.metadata_behind = self.in_flight, [], 0
         for batch in lost:
             if not batch.told:
                 self.on_error(batch, None)
@@ -211,7 +219,8 @@ class Producer:
 
     def memory(self, partition: int) -> tuple[Any, ...]:
         """What it remembers of a partition beside its batches: by that the explorer tells two apart."""
-        return (self.next_sequence.get(partition, 0), self.stuck) if self.settings.idempotence else ()
+        numbers = (self.next_sequence.get(partition, 0), self.stuck) if self.settings.idempotence else ()
+        return self.metadata_behind, *numbers
 
     def _forget(self, batch: ProducerBatch) -> None:
         if batch in self.queues.get(batch.partition, ()):
@@ -228,6 +237,9 @@ class KafkaPythonProducer(Producer):
 
     client = "kafka-python"
     disconnect_error, timeout_error, error_ending = "KafkaConnectionError", "KafkaTimeoutError", "Error"
+    asking_for_metadata = (ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, ErrorCode.NOT_LEADER_OR_FOLLOWER,
+                           ErrorCode.NETWORK_EXCEPTION, ErrorCode.KAFKA_STORAGE_ERROR,
+                           ErrorCode.FENCED_LEADER_EPOCH)
     error_names = {ErrorCode.CORRUPT_MESSAGE: "CorruptRecordError",
                    ErrorCode.NOT_LEADER_OR_FOLLOWER: "NotLeaderForPartitionError",
                    ErrorCode.REQUEST_TIMED_OUT: "RequestTimedOutError",

@@ -4,7 +4,7 @@ The same arguments give the same run. Kafka removes the copies that its client m
 application sends again is a new batch, and is stored again.
 
 Differs from Kafka in: times are chosen for a clean picture (10 ms each way, 2 ms between requests of a burst,
-20 ms to reconnect and for the first back-off); only timeouts are as long as they are set.
+10 ms to reconnect, 20 ms for the first back-off); only timeouts are as long as they are set.
 """
 
 from __future__ import annotations

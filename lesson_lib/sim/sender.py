@@ -2,7 +2,8 @@
 `Sender` thread); and the application that sends with it.
 
 Differs from Kafka in: the back-off doubles with every try without an upper limit, so that a run up to the
-delivery timeout stays short.
+delivery timeout stays short. With acks=0 a producer dies between two requests; a real one has sent all that
+it has by the time anybody could kill it, and told the application ok.
 """
 
 from __future__ import annotations
@@ -20,13 +21,15 @@ from lesson_lib.sim.messages import ProduceAnswer, ProducerBatch, ProduceRequest
 from lesson_lib.sim.network import Caller, Connection
 from lesson_lib.sim.producer import Producer, ProducerHost
 from lesson_lib.sim.toy_broker import ToyBroker
-from lesson_lib.sim.world import BACKOFF_MS, BURST_MS, THINK_MS, Timer, ToyWorld
+from lesson_lib.sim.world import BACKOFF_MS, BURST_MS, RECONNECT_MS, THINK_MS, Timer, ToyWorld
 
 RESENDS_LIMIT = 50
 
 
 class Application:
-    """Sends the values; with one in flight it waits to be told about a batch before it sends the next."""
+    """Sends the values, all at once; with one in flight it waits to be told about a batch before it sends the
+    next, where there is an answer to wait for.
+    """
 
     def __init__(self, world: ToyWorld, broker: ToyBroker, settings: ProducerSettings, client: type[Producer],
                  batches: Sequence[tuple[tuple[str, ...], int]], resend: bool = False) -> None:
@@ -35,6 +38,7 @@ class Application:
         self.todo = deque(batches)
         self.untold: dict[ProducerBatch, None] = {}
         self.died: dict[ProducerBatch, None] = {}  # with a killed producer, untold
+        self.one_by_one = settings.in_flight == 1 and settings.acks != 0
         self.started = self.resends = 0
         self.start()
 
@@ -49,12 +53,12 @@ class Application:
         self.world.clock.after(THINK_MS, self.go_on)
 
     def go_on(self) -> None:
-        """Send the next batch, or with several in flight all that are left."""
+        """Send the next batch, or all that are left."""
         while self.todo and not self.sender.killed:
             batch = self.sender.send(*self.todo.popleft())
             if not batch.told:
                 self.untold[batch] = None
-            if self.settings.in_flight == 1:
+            if self.one_by_one:
                 return
 
     def on_told(self, batch: ProducerBatch, what: str) -> None:
@@ -62,8 +66,8 @@ class Application:
         self.untold.pop(batch, None)
         if self.resend and what != "ok":
             self._send_again(batch)
-        if self.settings.in_flight == 1 or self.resend:
-            self.world.clock.after(THINK_MS if self.settings.acks else BURST_MS, self.go_on)
+        if self.one_by_one or self.resend:
+            self.world.clock.after(THINK_MS, self.go_on)
 
     def on_killed(self) -> None:
         """A new process starts; it knows what is still to be sent and, with `resend`, what was untold."""
@@ -100,6 +104,7 @@ class Sender(ProducerHost, Caller):
         self.records: Counter[int] = Counter()
         self.expiries: dict[ProducerBatch, Timer] = {}
         self.timers: dict[ProducerBatch, Timer] = {}
+        self._asked_at = -BACKOFF_MS  # for Metadata
         self._free_at = 0
         self._wake_time: int | None = None
         self.producer = client(settings, self)
@@ -187,20 +192,29 @@ class Sender(ProducerHost, Caller):
 
     # by the connection
 
+    def sends_more(self) -> bool:
+        heads = [] if self.killed else self.producer.heads()
+        return any(head.not_before <= self.clock.now and self.producer.may_drain(head) for head in heads)
+
     def on_answer(self, request: ProduceRequest, answer: ProduceAnswer) -> None:
         self.timers.pop(request.batch).cancel()
         self.world.record_request(Kind.ACK, request, lane=self.lane, error=answer.error,
                                   offset=None if answer.error else answer.offset)
         self.producer.answered(request.batch, answer)
+        if answer.error in self.producer.asking_for_metadata:
+            self._asked_at = self.clock.now
         self.wake()
 
     def on_drop(self) -> None:
         for timer in self.timers.values():
             timer.cancel()
         self.timers.clear()
-        self._free_at = self.clock.now + BACKOFF_MS
         if not self.killed:
             self.producer.disconnected()
+        # It connects for the next batch, or earlier: to ask for Metadata.
+        due = [queue[0].not_before for queue in self.producer.queues.values() if queue]
+        self._free_at = max(self.clock.now, min([self._asked_at + BACKOFF_MS, *due])) + RECONNECT_MS
+        self._wake_time = None
         self.wake()
 
     # what the producer wants from the world

@@ -22,7 +22,8 @@ TOPIC = "toy"
 ONE_WAY_MS = 10     # from the producer to the broker, and back again
 HALF_WAY_MS = 5     # where a lost message is drawn
 BURST_MS = 2        # between two requests of a burst: all of it is under way before the connection can drop
-BACKOFF_MS = 20     # between a failure and the second try, reconnecting included; it doubles with every try
+RECONNECT_MS = 10   # between a drop and the next connection, on which what needn't wait goes first
+BACKOFF_MS = 20     # between a failure and the second try; it doubles with every try
 THINK_MS = 10       # what the application takes between an answer and its next send
 
 
