@@ -44,8 +44,8 @@ PYODIDE_FILES = (LOADER, "pyodide.asm.mjs", WASM, "python_stdlib.zip", LOCK)
 FETCHES_WASM = re.compile(rf'(\w+)\((\w+)\+"{re.escape(WASM)}"\)')
 # The other name keeps hosts from saying that it's compressed, and browsers from unpacking it on the way.
 FETCHES_PACKED = (rf'typeof DecompressionStream=="undefined"?\1(\2+"{WASM}"):'
-                  rf'{{response:fetch(\2+"{WASM}.packed").then(packed=>new Response('
-                  'packed.body.pipeThrough(new DecompressionStream("gzip")),'
+                  rf'{{response:fetch(\2+"{WASM}.packed").then(packed=>packed.headers.has("Unpacked")?packed:'
+                  'new Response(packed.body.pipeThrough(new DecompressionStream("gzip")),'
                   '{headers:{"Content-Type":"application/wasm"}}))}')
 # The kernel asks once whether this page keeps files. While the browser still registers what keeps them, as on
 # the second page of a visit, the answer was no, and a learner's answers were gone with the page.
@@ -57,7 +57,7 @@ OPENS, COMPILE = (Path(__file__).with_name(name) for name in ("site_open.html", 
 NEEDED = ["comm", "micropip", "ipython", f"ipywidgets=={version('ipywidgets')}",
           f"kafka-python=={version('kafka-python')}"]
 NOT_THERE = {"pexpect", "ptyprocess", "widgetsnbextension", "jupyterlab-widgets", "crc32c", "matplotlib",
-             "jupyterlab", "pyyaml", "psutil", "parso", "jedi"}
+             "jupyterlab", "pyyaml", "psutil", "parso", "jedi", "prompt-toolkit", "wcwidth"}
 # What the kernel would install. jedi isn't there, five megabytes: IPython completes names without it.
 ASKED_FOR = ["ipykernel", "comm", "pyodide-kernel", "jedi", "ipython", "micropip", "piplite"]
 SETTINGS = {"jupyter-lite-schema-version": 0, "jupyter-config-data": {

@@ -1,13 +1,16 @@
 // Python for the site, in Pyodide's place: begun as soon as its worker is there, and not first when JupyterLab asks for it, with what
-// every lesson imports. Says how far it is, in bytes and then in stages.
+// every lesson begins with. Says how far it is, in bytes and then in stages.
 import { loadPyodide as load } from "./loader.mjs";
 
 // Without PYTHONSAFEPATH every import first asks the site's contents whether there is such a file: minutes instead of seconds. The
 // folder of the notebook comes last, where IPython leaves it, for the same reason.
 const env = { PYTHONSAFEPATH: "1", .../* environment */ {} };
+// IPython brings a terminal with it, and a page has none.
 const STAGES = [
-  ["Starting Jupyter's kernel", "import sys; sys.path.append(''); import piplite.piplite, pyodide_kernel"],
-  ["Loading the lesson's tools", "from lesson_lib import *"],
+  ["Starting Jupyter's kernel", `import sys, types; sys.path.append('')
+sys.modules["IPython.terminal.embed"] = types.SimpleNamespace(embed=None)
+import piplite.piplite, pyodide_kernel`],
+  ["Loading the lesson's tools", "from lesson_lib import exercise, observe, question, reveal, show, simulate"],
 ];
 const HERE = new URL(".", import.meta.url).href;
 const TOTAL = /* bytes */ 1;
@@ -19,7 +22,7 @@ let read = 0;
 /** Fetches as ever, and tells how much has arrived. */
 async function counted(...asked) {
   const answer = await fetched(...asked);
-  if (!answer.ok || !answer.body || !/\.(packed|zip)$/.test(new URL(answer.url).pathname)) return answer;
+  if (!answer.ok || !answer.body || answer.headers.has("Unpacked") || !/\.(packed|zip)$/.test(new URL(answer.url).pathname)) return answer;
   const counter = new TransformStream({
     transform(part, stream) {
       read += part.byteLength;
@@ -30,9 +33,14 @@ async function counted(...asked) {
   return new Response(answer.body.pipeThrough(counter), answer);
 }
 
+/** What is in it; a browser that keeps files has unpacked them already. */
+function unpacked(packed) {
+  return packed.headers.has("Unpacked") ? packed : new Response(packed.body.pipeThrough(new DecompressionStream("gzip")));
+}
+
 /** Writes the packages where Python looks for them: after the size of an index come the index and all files. */
 async function unpack({ FS }, packed) {
-  const whole = await new Response((await packed).body.pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
+  const whole = await unpacked(await packed).arrayBuffer();
   let at = 4 + new DataView(whole).getUint32(0, true);
   const index = JSON.parse(new TextDecoder().decode(new Uint8Array(whole, 4, at - 4)));
   const packages = FS.readdir("/lib").find((name) => /^python3\.\d+$/.test(name));

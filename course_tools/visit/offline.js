@@ -38,6 +38,13 @@ async function ahead(event) {
   for (const path of Object.keys(await marks).filter((one) => NEXT.test(one))) await answer(event, path).catch(() => {});
 }
 
+/** What is packed is kept unpacked, so that no later visit has to do it; whoever asks sees that by its headers. */
+function unpacked(path, answer) {
+  if (!path.endsWith(".packed") || answer.status !== 200) return answer;
+  const headers = { "Content-Type": "application/wasm", Unpacked: "yes" };
+  return new Response(answer.body.pipeThrough(new DecompressionStream("gzip")), { headers });
+}
+
 /** A file as it's kept; fetched, and kept from then on. What is on its way for one page already is not fetched for another. */
 async function answer(event, path) {
   const list = await marks;
@@ -49,7 +56,7 @@ async function answer(event, path) {
   let arrived;
   coming.set(name, new Promise((done) => { arrived = () => (coming.delete(name), done()); }));
   try {
-    const fetched = await fetch(SITE + encodeURI(path), { cache: "no-cache" });
+    const fetched = unpacked(path, await fetch(SITE + encodeURI(path), { cache: "no-cache" }));
     const stored = fetched.status === 200 ? kept.put(name, fetched.clone()) : Promise.resolve();
     event.waitUntil(stored.catch(() => {}).then(arrived));  // there may be no room
     return fetched;

@@ -38,7 +38,6 @@ class AskedQuestion(SelfShowing):
         self.runs = runs
         self.trouble = ""
 
-    @store.read_once()
     def answer(self, option: Any = ..., confidence: int | None = None) -> Message:
         """Answer by letter, and say how sure you are: 1 a guess, 2 fairly sure, 3 sure; `...`: not yet."""
         if option is not ... and option is not None:
@@ -125,19 +124,16 @@ class AskedQuestion(SelfShowing):
             self.refresh()
 
 
-@store.read_once()
 def question(item_id: str) -> AskedQuestion:
     """Show a question and return it, to be answered on its card or with `.answer("b", confidence=3)`."""
     return AskedQuestion(find(item_id, Question)).shown()
 
 
-@store.read_once()
 def observe(item_id: str, *runs: History) -> AskedQuestion:
     """Ask what was to be seen in the run(s); the answer is checked against what happened in them."""
     return AskedQuestion(find(item_id, Question), runs).shown()
 
 
-@store.read_once()
 def reveal(run: History, predict: AskedQuestion, control: History | None = None,
            layout: str | None = None) -> Message:
     """The prediction beside what happened, then the picture; with `control`, both runs on one axis.

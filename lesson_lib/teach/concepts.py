@@ -112,7 +112,6 @@ class ConceptForm(SelfShowing):
         html = "".join(f"<p>{inline_html(line)}</p>" for line in lines)
         return HtmlOutput("\n".join(map(wrap_output, lines)).replace("`", ""), box(html, _GREY))
 
-    @store.read_once()
     def answer(self, number: int, option: str) -> Message:
         """Answer a question by number and letter. Only the first answer counts, and nothing is said to it."""
         if self._over():
@@ -191,7 +190,6 @@ class ConceptForm(SelfShowing):
         if not self._over():
             self.link.show()
 
-    @store.read_once()
     def hear(self, said: str) -> None:
         """All answers so far from the card, such as "b.ca........", with "!" behind them to finish."""
         with redirect_stdout(StringIO()) as printed:
@@ -206,13 +204,11 @@ class ConceptForm(SelfShowing):
             self.refresh()
 
 
-@store.read_once()
 def before() -> ConceptForm:
     """Show the first form, for before lesson 1."""
     return ConceptForm("before").shown()
 
 
-@store.read_once()
 def afterwards() -> ConceptForm:
     """Show the second form; from a week after it was finished, once more, as "later"."""
     finished = finished_on("after")

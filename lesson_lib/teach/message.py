@@ -10,7 +10,6 @@ from enum import StrEnum
 from typing import Any, Self, TypeVar
 
 from lesson_lib.draw.picture import Picture
-from lesson_lib.teach.store import read_once
 from lesson_lib.text_table import inline_html
 
 Thing = TypeVar("Thing")
@@ -113,7 +112,6 @@ class SelfShowing:
         if self._handle is not None:
             self._handle.update(self._output())
 
-    @read_once()
     def _output(self) -> HtmlOutput:
         return HtmlOutput(self.plain(), self.rich())
 

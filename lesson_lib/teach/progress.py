@@ -18,7 +18,6 @@ from lesson_lib.text_table import TextTable
 MOST_CHARACTERS = 90  # of a question in the map
 
 
-@store.read_once()
 def progress(lesson: int | None = None) -> TextTable:
     """Every question and exercise, of one lesson or of all, with what came of it."""
     items = all_items() if lesson is None else lesson_items(lesson)
@@ -39,7 +38,6 @@ def _state(item: Any, entries: list[store.Entry]) -> tuple[str, str, str]:
     return str(state), str(last.get("answer", ""))[:40], str(len(entries))
 
 
-@store.read_once()
 def misconception_map() -> TextTable:
     """Where your first answers and the runs disagreed, the surest on top, grouped by the idea behind them."""
     missed: dict[str, list[tuple[int, Question, str]]] = defaultdict(list)

@@ -10,7 +10,6 @@ from typing import Any
 from lesson_lib.core.partition_log import PartitionLog
 from lesson_lib.explorer.explore import explore
 from lesson_lib.history import History
-from lesson_lib.lab.forge import forge
 from lesson_lib.sim import Transactions, simulate, simulate_pipeline
 from lesson_lib.teach.content import Scenario, scenario
 from lesson_lib.teach.tasks.learner_rule import rule_of_many
@@ -21,6 +20,7 @@ def forged(*batches: tuple[int, ...]) -> Scenario:
     sequence and, where it is not 1, record count.
     """
     def forge_all(sent: list[tuple[int, ...]]) -> History:
+        from lesson_lib.lab.forge import forge  # brings kafka-python with it, and a question needn't run
         bench = forge(PartitionLog())
         for numbers in sent:
             bench.send(*numbers)

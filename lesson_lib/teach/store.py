@@ -9,9 +9,11 @@ answers last as long as the kernel; so they do in a web page for which the brows
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,12 +22,13 @@ from typing import Any
 VERSION = 1
 FILE = "answers.json"
 KEPT_BY_BROWSER = "/drive"  # where JupyterLite puts the browser's storage
+IN_PAGE, MOMENT_SECONDS = sys.platform == "emscripten", 1.0
 KEPT = 50  # entries kept for one item: the first and the newest
 Entry = dict[str, Any]
 
 _unsaved: dict[str, list[Entry]] = {}
 _said: set[str] = set()
-_looking: list[dict[str, list[Entry]] | None] = []  # what the outermost `read_once` has read; empty outside
+_seen: tuple[float, Path, dict[str, list[Entry]]] = (-math.inf, Path(), {})  # when, where, what
 
 
 def folder() -> Path:
@@ -38,25 +41,9 @@ def folder() -> Path:
 def notebooks() -> Path:
     """Where the notebooks are: the kernel's folder, or the one below it; in a web page always the former."""
     here = Path.cwd()
-    if sys.platform == "emscripten":
+    if IN_PAGE:
         return here
     return here / "notebooks" if (here / "notebooks").is_dir() else here
-
-
-@contextmanager
-def read_once() -> Iterator[None]:
-    """Within it the file is read once, and once more after each `record`: a card looks for its answer many
-    times, and in a web page each look asks the browser and takes 30 ms or more. From one card to the next
-    nothing is remembered: the folder may be gone, or another kernel have written.
-    """
-    if _looking:
-        yield
-        return
-    _looking.append(None)
-    try:
-        yield
-    finally:
-        _looking.clear()
 
 
 def entries(item_id: str) -> list[Entry]:
@@ -83,8 +70,7 @@ def record(item_id: str, entry: Entry) -> None:
             kept = [*answers.get(item_id, []), entry]
             answers[item_id] = kept if len(kept) <= KEPT else [kept[0], *kept[-KEPT + 1:]]
             _write(answers)
-            _looking[:] = [None for _ in _looking]
-        if sys.platform == "emscripten" and not folder().is_relative_to(KEPT_BY_BROWSER):
+        if IN_PAGE and not folder().is_relative_to(KEPT_BY_BROWSER):
             _say("Your browser keeps nothing for this page, as in a private window: your answers last until "
                  "you leave it.")
     except OSError as error:
@@ -94,13 +80,14 @@ def record(item_id: str, entry: Entry) -> None:
 
 
 def _kept() -> dict[str, list[Entry]]:
-    """What is in the file, or what was when `read_once` read it."""
-    if not _looking:
-        return _read()
-    kept = _looking[0]
-    if kept is None:
-        kept = _looking[0] = _read()
-    return kept
+    """What is in the file. In a web page each look asks the browser and takes 30 ms or more, and a card looks
+    many times: what was read a moment ago is as good there.
+    """
+    global _seen
+    now, where = time.monotonic(), folder()
+    if not (IN_PAGE and now < _seen[0] + MOMENT_SECONDS and where == _seen[1]):
+        _seen = (now, where, _read())
+    return _seen[2]
 
 
 def _read() -> dict[str, list[Entry]]:
@@ -136,6 +123,7 @@ def _set_aside(path: Path) -> dict[str, list[Entry]]:
 
 
 def _write(answers: dict[str, list[Entry]]) -> None:
+    global _seen
     path = folder() / FILE
     text = json.dumps({"version": VERSION, "answers": answers}, indent=1, ensure_ascii=False)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".answers-")
@@ -145,6 +133,7 @@ def _write(answers: dict[str, list[Entry]]) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
+        _seen = (time.monotonic(), path.parent, answers)
     except BaseException:
         with suppress(OSError):
             os.unlink(temporary)

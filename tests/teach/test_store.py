@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -39,25 +40,35 @@ def test_reading_makes_nothing(progress: Path) -> None:
     assert not progress.exists()
 
 
-def test_a_card_reads_the_file_once_and_the_next_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    read, times = store._read, []
+def test_in_a_page_a_card_reads_the_file_once_and_one_a_moment_later_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    read, times, now = store._read, [], [100.0]
     monkeypatch.setattr(store, "_read", lambda: times.append(1) or read())
+    monkeypatch.setattr(store, "IN_PAGE", True)
+    monkeypatch.setattr(store, "time", SimpleNamespace(monotonic=lambda: now[0]))
     for card in (before, lambda: question("1.offsets")):
         times.clear()
+        now[0] += 2 * store.MOMENT_SECONDS
+        card()
         card()
         assert len(times) == 1
+        now[0] += 2 * store.MOMENT_SECONDS
         card()
         assert len(times) == 2
 
 
-def test_what_is_recorded_while_the_file_is_read_once_is_there(progress: Path) -> None:
-    with store.read_once():
-        assert store.entries("2.x") == []
-        store.record("2.x", {"answer": "a"})
-        assert store.entries("2.x") == [{"answer": "a"}]
-        with store.read_once():
-            store.record("2.x", {"answer": "b"})
-        assert len(store.entries("2.x")) == 2
+def test_what_a_page_records_is_there_at_once_and_another_folder_has_answers_of_its_own(
+        monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(store, "IN_PAGE", True)
+    assert store.entries("2.x") == []
+    store.record("2.x", {"answer": "a"})
+    store.record("2.x", {"answer": "b"})
+    assert store.entries("2.x") == [{"answer": "a"}, {"answer": "b"}]
+    monkeypatch.setenv("LESSON_PROGRESS", str(tmp_path / "elsewhere"))
+    assert store.everything() == {}
+
+
+def test_on_a_computer_a_file_that_is_gone_is_seen_at_once(progress: Path) -> None:
+    store.record("2.x", {"answer": "a"})
     (progress / store.FILE).unlink()
     assert store.everything() == {}
 
@@ -120,10 +131,10 @@ def test_where_nothing_can_be_written_answers_last_as_long_as_the_kernel(
     assert capsys.readouterr().out.count("cannot be saved") == 1
 
 
-@pytest.mark.parametrize(("platform", "kept", "told"), [("emscripten", "", True), ("emscripten", "kept", False), ("linux", "", False)])
+@pytest.mark.parametrize(("in_page", "kept", "told"), [(True, "", True), (True, "kept", False), (False, "", False)])
 def test_in_a_page_that_keeps_nothing_the_learner_is_told_once(
-        progress: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], platform: str, kept: str, told: bool) -> None:
-    monkeypatch.setattr(store.sys, "platform", platform)
+        progress: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], in_page: bool, kept: str, told: bool) -> None:
+    monkeypatch.setattr(store, "IN_PAGE", in_page)
     monkeypatch.setattr(store, "KEPT_BY_BROWSER", str(progress) if kept else "/drive")
     store.record("1.one", {"answer": "a"}), store.record("1.two", {"answer": "b"})
     said = "Your browser keeps nothing for this page, as in a private window: your answers last until you leave it.\n"
