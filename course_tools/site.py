@@ -58,14 +58,23 @@ NEEDED = ["comm", "micropip", "ipython", f"ipywidgets=={version('ipywidgets')}",
           f"kafka-python=={version('kafka-python')}"]
 NOT_THERE = {"pexpect", "ptyprocess", "widgetsnbextension", "jupyterlab-widgets", "crc32c", "matplotlib",
              "jupyterlab", "pyyaml", "psutil", "parso", "jedi", "prompt-toolkit", "wcwidth"}
+# What a page with one notebook does without. Each checks its settings at every visit: 0.7 s together.
+LEFT_OUT = [f"@jupyterlab/{name}" for name in (
+    "audio-extension", "celltags-extension", "completer-extension:inline-completer",
+    "completer-extension:inline-completer-factory", "completer-extension:inline-history", "console-extension",
+    "fileeditor-extension", "logconsole-extension", "lsp-extension", "mermaid-extension",
+    "metadataform-extension", "notebook-extension:active-cell-tool", "notebook-extension:code-console",
+    "notebook-extension:language-server", "notebook-extension:log-output",
+    "notebook-extension:metadata-editor", "video-extension")]
 # What the kernel would install. jedi isn't there, five megabytes: IPython completes names without it.
 ASKED_FOR = ["ipykernel", "comm", "pyodide-kernel", "jedi", "ipython", "micropip", "piplite"]
-SETTINGS = {"jupyter-lite-schema-version": 0, "jupyter-config-data": {
-    "appName": TITLE,
-    "exposeAppInBrowser": True,  # to `site_open.html` and `visit/waiting.html`
-    "litePluginSettings": {"@jupyterlite/pyodide-kernel-extension:kernel": {
-        # Every package comes from this site and from nowhere else.
-        "disablePyPIFallback": True, "loadPyodideOptions": {"packages": ASKED_FOR}}}}}
+SETTINGS = {
+    ".": {"appName": TITLE,
+          "exposeAppInBrowser": True,  # to `site_open.html` and `visit/waiting.html`
+          "litePluginSettings": {"@jupyterlite/pyodide-kernel-extension:kernel": {
+              # Every package comes from this site and from nowhere else.
+              "disablePyPIFallback": True, "loadPyodideOptions": {"packages": ASKED_FOR}}}},
+    "notebooks": {"disabledExtensions": LEFT_OUT}}
 
 
 def main(argv: list[str]) -> int:
@@ -104,7 +113,10 @@ def build(scratch: Path, folder: Path, pyodide: Path | None, address: str = "") 
     empty_lock(home / LOCK)
     pack(home)
     begin_early(home, {"HOME": "/home/pyodide", SITE: address})
-    (lite / "jupyter-lite.json").write_text(json.dumps(SETTINGS), encoding="utf-8")
+    for where, settings in SETTINGS.items():
+        (lite / where).mkdir(exist_ok=True)
+        text = json.dumps({"jupyter-lite-schema-version": 0, "jupyter-config-data": settings})
+        (lite / where / "jupyter-lite.json").write_text(text, encoding="utf-8")
     _copy_published(scratch / "files")
     shutil.rmtree(folder, ignore_errors=True)
     print("Building the site ...", flush=True)

@@ -10,7 +10,7 @@ const STAGES = [
   ["Starting Jupyter's kernel", `import sys, types; sys.path.append('')
 sys.modules["IPython.terminal.embed"] = types.SimpleNamespace(embed=None)
 import piplite.piplite, pyodide_kernel`],
-  ["Loading the lesson's tools", "from lesson_lib import exercise, observe, question, reveal, show, simulate"],
+  ["Loading the lesson's tools", "from lesson_lib import before, compare, exercise, observe, question, reveal, show, simulate"],
 ];
 const HERE = new URL(".", import.meta.url).href;
 const TOTAL = /* bytes */ 1;
