@@ -496,3 +496,11 @@ def test_groups_are_listed_by_state_and_type(client: RawClient):
 
     assert listed() == listed(states_filter=["Empty"]) == listed(types_filter=["Classic"]) == ["g"]
     assert listed(states_filter=["Stable"]) == listed(types_filter=["consumer"]) == []
+
+
+def test_a_setting_says_whether_it_is_the_topics_own(client: RawClient):
+    make_topic(client, "own", configs={"retention.ms": "-1"})
+    resource = {"resource_type": 2, "resource_name": "own", "configuration_keys": ["retention.ms", "segment.ms"]}
+    rows = client.ask(requests.request("DescribeConfigs", resources=[resource])).results[0].configs
+    assert {row.name: (row.value, row.config_source) for row in rows} == {
+        "retention.ms": ("-1", 1), "segment.ms": ("604800000", 5)}

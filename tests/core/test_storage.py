@@ -187,3 +187,12 @@ def test_an_open_transaction_of_another_epoch_spares_the_question_only_before_4_
     log.append(data(0, epoch=1, transactional=True))
     assert log.needs_verification(data(1, epoch=0, transactional=True)) is expected
     assert log.needs_verification(data(1, epoch=1, transactional=True)) is False
+
+
+def test_before_2_4_an_id_whose_records_are_all_deleted_is_forgotten() -> None:
+    """KAFKA-7190; one that has a record left is not, and remembers what is left."""
+    old = PartitionLog(KafkaVersion(2, 3))
+    for batch in (data(0, pid=7), data(0, pid=8), data(1, pid=8)):
+        old.append(batch)
+    old.delete_records(2)
+    assert list(old.producers) == [8] and len(old.producers[8].batches) == 1
