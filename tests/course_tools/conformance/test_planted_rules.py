@@ -129,6 +129,13 @@ def test_a_duplicate_without_a_time_is_drawn_as_one() -> None:
         assert history.verdicts == [(0, "stored", 0), (0, "duplicate", 0)]
 
 
+def test_a_new_offset_at_which_nothing_is_stored_is_no_append() -> None:
+    """The log decides what is drawn, not the answer: nothing of the second step is in it."""
+    script, end = parse("send p0 a e0 s0 n1; send p0 a e0 s0 n1"), EndState(0, 1, 1, ("0:a e0 s0..0 s0r0",), (), (), ())
+    history = as_history(script, ScriptOutcome((StepOutcome(0, 0), StepOutcome(0, 1)), (end,)), "theirs")
+    assert [what for _, what, _ in history.verdicts] == ["stored", "duplicate"]
+
+
 def test_an_append_with_a_time_is_drawn_as_stored() -> None:
     """As librdkafka's mock answers: every batch has a time of append."""
     end = EndState(0, 2, 2, ("0:a e0 s0..0 s0r0", "1:a e0 s0..0 s1r0"), (), (), ())
