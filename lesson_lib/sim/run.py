@@ -55,7 +55,8 @@ def simulate(values_or_count: int | Sequence[str] = 3, *, idempotence: bool = Tr
     or {"commit": "after", "crash_at": 2, "isolation": "read_committed"}. LessonError says which argument is
     wrong and how to put it right.
     """
-    script, reader, version = parse_script(faults), ConsumerSettings.of(consumer), version_of(broker)
+    script, version = parse_script(faults), version_of(broker)
+    reader = None if consumer is None else ConsumerSettings.of(consumer)
     settings = ProducerSettings(idempotence, acks_of(acks), retries, in_flight, delivery_timeout_ms,
                                 request_timeout_ms)
     check_settings(settings)

@@ -131,7 +131,7 @@ def test_what_was_sent_twice_and_is_stored_once_is_told_so_and_so_is_what_nobody
     run = simulate(2, faults={2: "lose request"}, retries=0, idempotence=False, resend=True)
     assert verdict_on(run) == ("The application itself sent m1 twice, and it is stored once. "
                                "The application doesn't know what became of batch 1.")
-    nothing = until(simulate(1, faults={"1-2": "lose request"}, retries=0, idempotence=False, resend=True), 60)
+    nothing = until(simulate(1, faults={"1-2": "lose request"}, retries=0, idempotence=False, resend=True), 45)
     assert verdict_on(nothing).startswith("The application itself sent m0 twice, and it is not in the log.")
     thrice = simulate(["a"] * 3 + ["b"] * 2)
     assert verdict_on(thrice) == ("The application itself sent a three times, and it is stored three times. "

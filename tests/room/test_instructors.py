@@ -119,7 +119,7 @@ def plan_cells(path: Path, parts: set[str], lab: bool) -> list[tuple[str, str]]:
         source = "".join(cell["source"])
         if re.search("^## ", source, re.MULTILINE) and cell["cell_type"] == "markdown":
             inside = cell["id"] in parts
-        if cell["cell_type"] == "code" and (inside or not found or lab and source.startswith("lab = start_lab(")):
+        if cell["cell_type"] == "code" and (inside or not found or lab and re.search(r"^lab = start_lab\(", source, re.MULTILINE)):
             found.append((cell["id"], source))
     return found
 
