@@ -401,3 +401,30 @@ def test_the_settings_of_a_topic_are_apache_kafkas(kafka_address: str, embedded:
             client.ask(requests.delete_topic(name))
         return {row.name: (row.value, row.config_type) for row in rows if row.name in SETTINGS}
     assert told(embedded.address) == told(kafka_address)
+
+
+def notes_in_a_transaction(address: str) -> list[list[int]]:
+    """What a broker says to the longest note beside an offset of a transaction, and to one that is longer."""
+    name = f"notes-{time.time_ns()}"
+    with RawClient(address) as client:
+        wait_for_coordinators(client, name)
+        make_topic(client, name)
+        made = client.ask(requests.request("InitProducerId", transactional_id=name, transaction_timeout_ms=10_000, producer_id=-1,
+                                           producer_epoch=-1), 4)
+        who = {"transactional_id": name, "producer_id": made.producer_id, "producer_epoch": made.producer_epoch}
+        said = [client.ask(requests.request("AddOffsetsToTxn", **who, group_id=name), 3)]
+        for note in ("n" * 4096, "n" * 4097):
+            rows = [{"name": name, "partitions": [{"partition_index": 0, "committed_offset": 1, "committed_metadata": note}]}]
+            said.append(client.ask(requests.request("TxnOffsetCommit", **who, group_id=name, generation_id=-1, member_id="", topics=rows), 3))
+        said.append(client.ask(requests.request("EndTxn", **who, committed=False), 3))
+        client.ask(requests.request("DeleteTopics", topic_names=[name], timeout_ms=30_000), 5)
+    return [errors(codes_in(answer)) for answer in (made, *said)]
+
+
+def test_a_note_beside_an_offset_of_a_transaction_has_the_length_of_any_other(embedded: EmbeddedBroker) -> None:
+    assert notes_in_a_transaction(embedded.address) == [[], [], [], [12], []]
+
+
+@pytest.mark.kafka
+def test_so_it_has_in_apache_kafka(kafka_address: str) -> None:
+    assert notes_in_a_transaction(kafka_address) == [[], [], [], [12], []]
