@@ -11,7 +11,7 @@ The map. Read these in this order, and you have read the course's machinery:
 5. `sim/producer.py`: the toy producer. It sends, waits, sends again; `java_producer.py` and
    `librdkafka_producer.py` beside it decide when to raise the epoch.
 6. `sim/run.py`: `simulate`, which puts application, producer, network and the toy broker (`toy_broker.py`)
-   together in virtual time (`world.py` has its clock).
+   together in virtual time (`sim/world.py` has its clock; the real client's is another).
 7. `explorer/explore.py`: every outcome of that toy up to a bound, not one; `moves.py` says what may happen
    next.
 8. `broker/embedded.py`: the same rule behind Kafka's protocol, for any client; `handlers/` has a file for

@@ -25,6 +25,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import starmap
 
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.partition_log import PRODUCER_ID_EXPIRATION_MS, PartitionLog
@@ -175,11 +176,12 @@ def parse_script(script: Script) -> FaultScript:
         if wrong := next((text for text, colon, _ in lines if not colon), ""):
             raise LessonError("Write a fault as 'request: fault', such as '2: lose ack'; this has no colon: "
                               f"{wrong.strip()!r}.")
-        script = {key.strip(): fault.strip() for key, _, fault in lines}
+        pairs = [(key.strip(), fault.strip()) for key, _, fault in lines]  # one request may have two lines
+        return FaultScript(tuple(starmap(_line, pairs)))
     if script is not None and not isinstance(script, Mapping):
         raise LessonError("A fault script is a dict such as {2: 'lose ack'} or a text such as '2: lose ack', "
                           f"not {script!r}.")
-    return FaultScript(tuple(_line(key, fault) for key, fault in (script or {}).items()))
+    return FaultScript(tuple(starmap(_line, (script or {}).items())))
 
 
 def parse_fault(text: str | Fault) -> Fault:

@@ -13,7 +13,7 @@ from course_tools.report.model import CopyReport, ItemResult, ItemState
 
 _LEGEND = ", ".join(f"{sign} {state}" for state, sign in SIGNS.items())
 _COUNTED = (ItemState.RIGHT, ItemState.WRONG, ItemState.NOT_ATTEMPTED)
-_ITEM_HEADINGS = ("item", "wrong", "not attempted", "wrong answers", "ideas behind them")
+_ITEM_HEADINGS = ("item", "wrong", "not attempted or not checked", "wrong answers", "ideas behind them")
 
 
 def class_table(reports: Sequence[CopyReport]) -> str:

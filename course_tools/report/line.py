@@ -45,15 +45,19 @@ class JsonLine:
     def receive(self, seconds: float | None = None) -> Any:
         """What the other side says next, None for what is not JSON."""
         end = None if seconds is None else time.monotonic() + seconds
-        while (length := self._heard.find(b"\n")) < 0:
+        while (left := None if end is None else end - time.monotonic()) is None or left > 0:
+            if (length := self._heard.find(b"\n")) >= 0:
+                break
             try:
-                self._socket.settimeout(end and max(0.001, end - time.monotonic()))
+                self._socket.settimeout(left)
                 part = self._socket.recv(2**20)
             except OSError as error:
                 raise ProcessEnded(isinstance(error, TimeoutError)) from None
             if not part or len(self._heard) > _LONGEST_LINE:
                 raise ProcessEnded
             self._heard += part
+        else:  # also where it said something all the time, but never all of it
+            raise ProcessEnded(late=True)
         told = bytes(self._heard[:length])
         del self._heard[:length + 1]
         with suppress(ValueError, RecursionError):

@@ -7,9 +7,10 @@ session. A batch is then, in this order,
 1. a duplicate, if one of those five ranges is exactly its own: success, with the offset of the first copy;
 2. fenced, if its epoch is older: error 47;
 3. out of order, if it is not exactly next: error 45. Nothing is stored, kept for later or sorted;
-4. appended.
+4. in the wrong state, if it is plain while a transaction of its id is open here: error 48;
+5. appended.
 
-Of a batch the rule sees who sent it, which numbers it carries and how many records. One `base_sequence`
+Of a batch the rule sees who sent it, which numbers it carries, how many records, and whether it is transactional. One `base_sequence`
 stands in the header; records carry no number of their own: record `i` has sequence `base_sequence + i`.
 Sequences count records, are kept per (producer id, epoch, partition), and go from 2147483647 to 0.
 
@@ -87,7 +88,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """The batch is in the log now, from `base_offset` on."""
+    """The batch may be stored, from `base_offset` on."""
 
     what: ClassVar[str] = "stored"
     base_offset: int

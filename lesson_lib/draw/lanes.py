@@ -243,7 +243,7 @@ def _placed(groups: Iterable[tuple[TimePlace, list[RoomNeeded]]], usual: float, 
         elif before and (wait / usual <= LONG or wait < SHORT_MS):
             least_x = axis.xs[before] + least * min(1.5, max(0.7, wait / usual))
         elif before:  # the time is cut out, and its length written there
-            words = (WAITING if axis.breaks else FIRST_WAITING).format(milliseconds(wait))
+            words = (WAITING if axis.breaks else FIRST_WAITING).format(duration(wait))
             least_x = axis.xs[before] + max(3 * least, text_width(words) + 24)
         x = max(least_x, *(used[row] + left for _, row, left, _ in needs))
         if words and before:
@@ -255,8 +255,12 @@ def _placed(groups: Iterable[tuple[TimePlace, list[RoomNeeded]]], usual: float, 
     return axis
 
 
-def milliseconds(t: int) -> str:
-    """A duration in words: 250 ms, 1.5 s, 2 min."""
-    if t < 1000:
-        return f"{t} ms"
-    return f"{t / 1000:.3g} s" if t < 120_000 else f"{t / 60_000:.3g} min"
+# Name, milliseconds, and up to where it is used.
+UNITS = (("ms", 1, 1_000), ("s", 1_000, 120_000), ("min", 60_000, 7_200_000), ("h", 3_600_000, 172_800_000),
+         ("days", 86_400_000, float("inf")))
+
+
+def duration(t: int) -> str:
+    """So many milliseconds in words: 250 ms, 1.5 s, 2 min, 3 h, 7 days."""
+    unit, size = next((unit, size) for unit, size, end in UNITS if t < end)
+    return f"{t / size:.3g} {unit}"

@@ -199,7 +199,7 @@ def tree_of(text: str) -> list[ast.stmt]:
     """The lines of a description, in which are only literals, names, calls and assignments. LessonError for
     anything else, and for more than anybody would draw.
     """
-    if not text.strip() or len(text) > MOST_TEXT or not text.isprintable() and "\n" not in text:
+    if not text.strip() or len(text) > MOST_TEXT or not text.replace("\n", "").isprintable():
         raise LessonError(BROKEN)
     try:
         lines = ast.parse(text).body

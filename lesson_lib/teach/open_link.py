@@ -38,7 +38,7 @@ from lesson_lib.teach.tasks.task import Exercise, exercise
 THEIRS = "the rule of the link"  # what captions call the broker that decides by it
 ASKS = "This code is somebody else's: it came with the link. Read it first. Run it?"
 # What a text may hide behind: control characters, and those that turn the direction of reading.
-HIDES = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+HIDES = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 # The largest number that a link may give an argument of that name, where the general one is too large.
 LIMITS = {"values_or_count": 40, "batches": 8, "partitions": 8, "in_flight": 40, "records_per_batch": 40,
           "count": 40, "faults": 4, "max_states": 100_000,

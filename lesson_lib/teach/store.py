@@ -1,6 +1,6 @@
 """The learner's answers: one JSON file beside the notebooks, which leaves the machine by `hand_in` alone.
 
-The folder is `.progress` beside the notebooks, or what LESSON_PROGRESS names. Each entry is only ever added,
+The folder is `.progress` beside the notebooks, or what LESSON_PROGRESS names. Entries are added
 under a lock and through a temporary file, so two kernels lose nothing and a crash leaves the old file. A file
 that cannot be read is renamed, with a word about it, and never overwritten. Where nothing can be written,
 answers last as long as the kernel; so they do in a web page for which the browser keeps nothing.
@@ -62,19 +62,22 @@ def everything() -> dict[str, list[Entry]]:
 def record(item_id: str, entry: Entry) -> None:
     """Add an entry; one equal to the newest adds nothing, and the first of an item stays the first."""
     known = entries(item_id)
-    if known and known[-1] == entry:
+    if not (known and known[-1] == entry):
+        _unsaved.setdefault(item_id, []).append(entry)
+    if not _unsaved:
         return
     try:
         with _lock():
             answers = _read()
-            kept = [*answers.get(item_id, []), entry]
-            answers[item_id] = kept if len(kept) <= KEPT else [kept[0], *kept[-KEPT + 1:]]
+            for item, added in _unsaved.items():
+                kept = [*answers.get(item, []), *added]
+                answers[item] = kept if len(kept) <= KEPT else [kept[0], *kept[-KEPT + 1:]]
             _write(answers)
+        _unsaved.clear()
         if IN_PAGE and not folder().is_relative_to(KEPT_BY_BROWSER):
             _say("Your browser keeps nothing for this page, as in a private window: your answers last until "
                  "you leave it.")
     except OSError as error:
-        _unsaved.setdefault(item_id, []).append(entry)
         _say(f"Your answers cannot be saved in {folder()} ({error.strerror}); "
              "they are kept until the kernel stops.")
 

@@ -415,7 +415,8 @@ def notes_in_a_transaction(address: str) -> list[list[int]]:
         said = [client.ask(requests.request("AddOffsetsToTxn", **who, group_id=name), 3)]
         for note in ("n" * 4096, "n" * 4097):
             rows = [{"name": name, "partitions": [{"partition_index": 0, "committed_offset": 1, "committed_metadata": note}]}]
-            said.append(client.ask(requests.request("TxnOffsetCommit", **who, group_id=name, generation_id=-1, member_id="", topics=rows), 3))
+            asked = requests.request("TxnOffsetCommit", **who, group_id=name, generation_id=-1, member_id="", topics=rows)
+            said.append(client.ask(asked, 3))
         said.append(client.ask(requests.request("EndTxn", **who, committed=False), 3))
         client.ask(requests.request("DeleteTopics", topic_names=[name], timeout_ms=30_000), 5)
     return [errors(codes_in(answer)) for answer in (made, *said)]

@@ -8,6 +8,7 @@ import pytest
 
 from lesson_lib.draw import Picture, compare, show
 from lesson_lib.draw.canvas import MARGIN, Line
+from lesson_lib.draw.lanes import duration
 from lesson_lib.history import Event, History, Kind, LogCell
 from lesson_lib.sim import Transactions
 from tests.draw import runs
@@ -335,3 +336,9 @@ def in_rows(run: History, drawing: Drawing) -> list[list[str]]:
         if word.event is not None and word.anchor == "middle" and word.text != "lost":
             found[lanes.row_of(word.top)].append(word)
     return [[" ".join(w.text.split()) for w in sorted(words, key=lambda w: (w.x, w.y))] for words in found.values()]
+
+
+@pytest.mark.parametrize(("t", "words"), [(0, "0 ms"), (999, "999 ms"), (1_500, "1.5 s"), (119_000, "119 s"), (120_000, "2 min"),
+                                          (5_400_000, "90 min"), (7_200_000, "2 h"), (86_400_000, "24 h"), (604_800_000, "7 days")])
+def test_a_duration_has_the_unit_that_people_would_use(t: int, words: str) -> None:
+    assert duration(t) == words

@@ -68,7 +68,7 @@ def test_forged_batches_get_the_toys_verdicts(bench: Forge, story: Scenario) -> 
 @pytest.mark.fact("describe-producers")
 def test_the_brokers_own_word_on_its_memory(bench: Forge) -> None:
     """`describe_producers`: after the three other epochs it is epoch 1, last sequence 0."""
-    for numbers in OTHER_EPOCHS.batches:
+    for numbers in OTHER_EPOCHS.values:
         bench.send(*numbers)
     assert [(row.producer_id, row.epoch, row.last_sequence) for row in bench.describe_producers().rows] == [(7, 1, 0)]
 

@@ -122,3 +122,9 @@ def test_every_fault_at_a_broker_is_known_wherever_there_is_one() -> None:
         befall(PartitionLog(), "lose ack")
     with EmbeddedBroker() as broker:
         assert broker.hooks.keys() == BROKER_WORDS.keys()
+
+
+def test_of_two_lines_for_one_request_the_later_counts_in_a_text_too() -> None:
+    script = parse_script("2: lose ack; 1-3: delay 5; 2: refuse 19")
+    assert [str(script.at(number)) for number in (1, 2, 3, 4)] == ["delay 5", "refuse 19", "delay 5", "deliver"]
+    assert str(script) == "2: lose ack; 1-3: delay 5; 2: refuse 19"

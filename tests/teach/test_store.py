@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import subprocess
 import sys
@@ -129,6 +130,24 @@ def test_where_nothing_can_be_written_answers_last_as_long_as_the_kernel(
     store.record("2.x", {"answer": "b"})
     assert [e["answer"] for e in store.entries("2.x")] == ["a", "b"]
     assert capsys.readouterr().out.count("cannot be saved") == 1
+
+
+def test_what_could_not_be_saved_is_saved_with_the_next_answer_in_its_order(
+        progress: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(store, "_write", refuse)
+        store.record("2.x", {"answer": "a"})
+        assert store.entries("2.x") == [{"answer": "a"}] and "cannot be saved" in capsys.readouterr().out
+    store.record("2.x", {"answer": "a"})  # the same again: it's there, but in memory alone
+    assert json.loads((progress / store.FILE).read_text())["answers"] == {"2.x": [{"answer": "a"}]}
+    store.record("2.x", {"answer": "b"})
+    assert store.entries("2.x") == [{"answer": "a"}, {"answer": "b"}]
+    assert json.loads((progress / store.FILE).read_text())["answers"] == {"2.x": [{"answer": "a"}, {"answer": "b"}]}
+
+
+def refuse(*_: object) -> None:
+    """As a full disk does."""
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 @pytest.mark.parametrize(("in_page", "kept", "told"), [(True, "", True), (True, "kept", False), (False, "", False)])
