@@ -10,8 +10,9 @@ session. A batch is then, in this order,
 4. in the wrong state, if it is plain while a transaction of its id is open here: error 48;
 5. appended.
 
-Of a batch the rule sees who sent it, which numbers it carries, how many records, and whether it is transactional. One `base_sequence`
-stands in the header; records carry no number of their own: record `i` has sequence `base_sequence + i`.
+Of a batch the rule sees who sent it, which numbers it carries, how many records, and whether it is
+transactional. One `base_sequence` stands in the header; records carry no number of their own: record `i` has
+sequence `base_sequence + i`.
 Sequences count records, are kept per (producer id, epoch, partition), and go from 2147483647 to 0.
 
 Sources: `DefaultRecordBatch` (org.apache.kafka.common.record.internal); `ProducerStateEntry`,

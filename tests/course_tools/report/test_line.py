@@ -22,8 +22,9 @@ def ends() -> Iterator[tuple[JsonLine, socket.socket]]:
 
 
 def dripping(end: socket.socket, drop: bytes, stop: threading.Event) -> None:
-    """Say a little, again and again."""
-    while not stop.wait(0.01):
+    """Say a little, again and again, for some seconds."""
+    until = time.monotonic() + 5
+    while not stop.wait(0.0002) and time.monotonic() < until:
         end.send(drop)
 
 
@@ -39,10 +40,10 @@ def test_one_that_drips_is_late(ends: tuple[JsonLine, socket.socket], drop: byte
         with pytest.raises(ProcessEnded) as ended:
             while True:
                 line.receive(end - time.monotonic())
+        assert ended.value.late and thread.is_alive(), "it was still dripping"
     finally:
         stop.set()
         thread.join()
-    assert ended.value.late
 
 
 def test_what_is_said_in_time_is_heard_and_one_that_hangs_up_is_not_late(ends: tuple[JsonLine, socket.socket]) -> None:
