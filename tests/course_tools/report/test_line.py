@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import socket
-import threading
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 
@@ -21,29 +22,25 @@ def ends() -> Iterator[tuple[JsonLine, socket.socket]]:
     theirs.close()
 
 
-def dripping(end: socket.socket, drop: bytes, stop: threading.Event) -> None:
-    """Say a little, again and again, for some seconds."""
-    until = time.monotonic() + 5
-    while not stop.wait(0.0002) and time.monotonic() < until:
-        end.send(drop)
+DRIPS = """import os, sys, time
+end = time.monotonic() + 5
+while time.monotonic() < end:
+    os.write(1, sys.argv[1].encode())
+"""
 
 
-@pytest.mark.parametrize("drop", [b"1", b"1\n"])
-def test_one_that_drips_is_late(ends: tuple[JsonLine, socket.socket], drop: bytes) -> None:
+@pytest.mark.parametrize("drop", ["1", "1\n"])
+def test_one_that_drips_is_late(ends: tuple[JsonLine, socket.socket], drop: str) -> None:
     """Also one whose drops are lines, for somebody who waits for another one until a moment."""
     line, other = ends
-    stop = threading.Event()
-    thread = threading.Thread(target=dripping, args=(other, drop, stop))
-    thread.start()
-    end = time.monotonic() + 0.3
-    try:
+    with subprocess.Popen([sys.executable, "-c", DRIPS, drop], stdout=other) as process:
+        end = time.monotonic() + 1
         with pytest.raises(ProcessEnded) as ended:
             while True:
                 line.receive(end - time.monotonic())
-        assert ended.value.late and thread.is_alive(), "it was still dripping"
-    finally:
-        stop.set()
-        thread.join()
+        time.sleep(0.3)
+        assert ended.value.late and process.poll() is None, "it drips still"
+        process.kill()
 
 
 def test_what_is_said_in_time_is_heard_and_one_that_hangs_up_is_not_late(ends: tuple[JsonLine, socket.socket]) -> None:
