@@ -34,7 +34,7 @@ from lesson_lib.lab.clients import check_outside
 from lesson_lib.lab.virtual import connections
 from lesson_lib.lab.virtual.world import EPOCH, VirtualThread, VirtualWorld
 
-MODULES_THAT_WAIT = ("kafka.", "lesson_lib.lab.", "lesson_lib.proxy.", "lesson_lib.broker.", "lesson_lib.wire.")
+THESE_WAIT = ("kafka.", "lesson_lib.lab.", "lesson_lib.proxy.", "lesson_lib.broker.", "lesson_lib.wire.")
 PRODUCER_WAITS = ("send", "partitions_for", "init_transactions", "send_offsets_to_transaction",
                   "commit_transaction", "abort_transaction")
 
@@ -77,7 +77,7 @@ def here(world: VirtualWorld, ours: Callable[..., Any], theirs: Callable[..., An
 def put_everywhere(world: VirtualWorld) -> None:
     """The names of modules in everything that waits, and the seams of kafka-python that are no such names."""
     waiting = [module for name, module in sys.modules.items() if module is not None
-               and name.startswith(MODULES_THAT_WAIT) and not name.startswith(__package__)]
+               and name.startswith(THESE_WAIT) and not name.startswith(__package__)]
     for real, names in stand_ins(world).items():
         stand_in = ModuleType(real.__name__)
         vars(stand_in).update({**vars(real), **{name: here(world, ours, getattr(real, name))
