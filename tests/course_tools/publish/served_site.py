@@ -19,6 +19,13 @@ KERNEL = "window.jupyterapp?.shell?.currentWidget?.context?.sessionContext?.sess
 CELLS = """() => [...jupyterapp.shell.currentWidget.content.model.cells].filter(cell => cell.type === 'code')
     .map(cell => [cell.executionCount, JSON.stringify(cell.outputs.toJSON())])"""
 SESSIONS = "() => [...jupyterapp.serviceManager.sessions.running()].map(session => session.path)"
+# Whether the browser keeps everything of this site that the page has loaded; while it loads, files may come before what keeps them.
+ALL_KEPT = """async () => {
+  const kept = new Set((await (await caches.open("sent-twice-files")).keys()).map(({ url }) => url.split("?")[0]));
+  const used = ["navigation", "resource"].flatMap((kind) => performance.getEntriesByType(kind))
+    .filter(({ responseStatus }) => responseStatus < 400).map(({ name }) => name.split("?")[0]);
+  return used.every((name) => kept.has(name) || !name.startsWith(location.origin) || /[/](api[/]|service-worker|files[.]json)/.test(name));
+}"""
 NO_NETWORK = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 
 
@@ -82,3 +89,12 @@ def outputs(page: Any) -> list[str]:
 def errors(page: Any) -> list[str]:
     """Those of cells that failed."""
     return [text for text in outputs(page) if '"output_type":"error"' in text]
+
+
+def wait_until_kept(page: Any) -> None:
+    """Until the browser has everything for a visit without a network; a minute at most."""
+    for _ in range(600):
+        if page.evaluate(ALL_KEPT):
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError("the browser keeps not all that the page has loaded")

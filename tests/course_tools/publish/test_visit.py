@@ -32,16 +32,10 @@ from tests.course_tools.publish.served_site import (
     ready,
     run_all,
     served,
+    wait_until_kept,
 )
 
 FIRST, SECOND = LESSONS[0].name, LESSONS[1].name
-# Whether the browser keeps everything of this site that the page has loaded; while it loads, files may come before what keeps them.
-ALL_KEPT = """async () => {
-  const kept = new Set((await (await caches.open("sent-twice-files")).keys()).map(({ url }) => url.split("?")[0]));
-  const used = ["navigation", "resource"].flatMap((kind) => performance.getEntriesByType(kind))
-    .filter(({ responseStatus }) => responseStatus < 400).map(({ name }) => name.split("?")[0]);
-  return used.every((name) => kept.has(name) || !name.startsWith(location.origin) || /[/](api[/]|service-worker|files[.]json)/.test(name));
-}"""
 BAR = "document.querySelector('#waiting [role=progressbar]')?.getAttribute('aria-valuenow')"
 
 
@@ -216,15 +210,6 @@ def visitor(play: Any, browser_path: str, tmp_path: Path) -> Iterator[Any]:
                                                       args=["--no-sandbox", NO_NETWORK], viewport={"width": 1366, "height": 768})
     yield context.new_page()
     context.close()
-
-
-def wait_until_kept(page: Any) -> None:
-    """Until the browser has everything for a visit without a network; a minute at most."""
-    for _ in range(600):
-        if page.evaluate(ALL_KEPT):
-            return
-        page.wait_for_timeout(100)
-    raise AssertionError("the browser keeps not all that the page has loaded")
 
 
 @pytest.mark.browser
