@@ -36,6 +36,10 @@ from tests.course_tools.publish.served_site import (
 )
 
 FIRST, SECOND = LESSONS[0].name, LESSONS[1].name
+PACKED = """async () => {
+  const kept = await caches.open("sent-twice-files"), packed = (await kept.keys()).filter(({ url }) => url.includes(".packed"));
+  return Promise.all(packed.map(async (one) => (await kept.match(one)).headers.get("Unpacked")));
+}"""
 BAR = "document.querySelector('#waiting [role=progressbar]')?.getAttribute('aria-valuenow')"
 
 
@@ -233,6 +237,7 @@ def test_a_second_visit_needs_no_network(visitor: Any, through_the_front_page: b
         run_all(visitor)
         assert errors(visitor) == []
         assert visitor.locator("[data-picture][data-ready]").count() > 0
+    assert visitor.evaluate(PACKED) == ["yes", "yes"], "Python and its packages are kept unpacked"
 
 
 @pytest.mark.browser
