@@ -148,8 +148,11 @@ class ProducerStateEntry:
         """The remembered batch with the same epoch and exactly the same range, if any."""
         if batch.producer_epoch != self.producer_epoch:
             return None
-        wanted = (batch.base_sequence, batch.last_sequence)
-        return next((b for b in self.batches if (b.first_sequence, b.last_sequence) == wanted), None)
+        first, last = batch.base_sequence, batch.last_sequence
+        for seen in self.batches:
+            if seen.first_sequence == first and seen.last_sequence == last:
+                return seen
+        return None
 
     def is_next(self, sequence: int) -> bool:
         """Whether `sequence` follows directly on what this entry remembers, wrapping from 2147483647 to 0."""

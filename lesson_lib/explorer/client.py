@@ -83,14 +83,11 @@ class ExploredClient:
     def sends(self) -> list[tuple[ExploredClient, SentBatch]]:
         """Each request that may be the next one, with what it leads to; none while all have to wait."""
         found: list[tuple[ExploredClient, SentBatch]] = []
-        while len(self.state.wire) < self.producer.settings.in_flight:
+        for head in filter(self.producer.may_drain, self.producer.heads()):
             after = self._copy()
-            heads = [head for head in after.producer.heads() if after.producer.may_drain(head)][len(found):]
-            if not heads:
-                break
-            after.producer.transmit(heads[0])
+            after.producer.transmit(after.producer.queues[head.partition][0])
             found.append((after._rest(), after.state.wire[-1]))
-            if not heads[0].retried or len(heads) == 1:  # what was never sent does not back off
+            if not head.retried:  # what was never sent does not back off
                 break
         return found
 

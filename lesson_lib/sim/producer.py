@@ -27,6 +27,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
+from operator import attrgetter
 from typing import Any, Protocol
 
 from lesson_lib.core.error_codes import ErrorCode
@@ -35,6 +36,7 @@ from lesson_lib.history import Kind
 from lesson_lib.history.event import outcome_of
 from lesson_lib.sim.messages import ProduceAnswer, ProducerBatch, ProducerSettings
 
+_by_number = attrgetter("number")
 GAP, FORGOTTEN = ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER, ErrorCode.UNKNOWN_PRODUCER_ID
 
 
@@ -104,10 +106,12 @@ class Producer:
 
     def heads(self) -> list[ProducerBatch]:
         """The first batch of each queue, in the order of `send`; none while the window is full."""
-        requests = sum(not batch.rides_along for batch in self.in_flight) + (self.metadata_behind > 0)
+        requests = len(self.in_flight) + (self.metadata_behind > 0)
+        if self.shares_requests:
+            requests -= sum(batch.rides_along for batch in self.in_flight)
         if self.stuck or requests >= self.settings.in_flight:
             return []
-        return sorted((queue[0] for queue in self.queues.values() if queue), key=lambda batch: batch.number)
+        return sorted([queue[0] for queue in self.queues.values() if queue], key=_by_number)
 
     def transmit(self, batch: ProducerBatch) -> Batch:
         """The first batch of its queue leaves; returns what is on the wire."""
@@ -122,8 +126,10 @@ class Producer:
     def answered(self, batch: ProducerBatch, answer: ProduceAnswer) -> None:
         """The answer to a batch is here; nobody waits for that of one that has expired."""
         self.in_flight.remove(batch)
-        self.metadata_behind = (len(self.in_flight) if answer.error in self.asking_for_metadata
-                                else max(0, self.metadata_behind - 1))
+        if answer.error in self.asking_for_metadata:
+            self.metadata_behind = len(self.in_flight)
+        elif self.metadata_behind:
+            self.metadata_behind -= 1
         if not batch.told:
             succeeded = answer.error in self.successes
             self.on_success(batch, answer) if succeeded else self.on_error(batch, answer)

@@ -139,7 +139,8 @@ class Sender(ProducerHost, Caller):
         """What leaves next: one batch, or one of each partition."""
         if self._wake_time != asked_for:
             return
-        self._wake_time, together = None, list[ProducerBatch]()
+        together: list[ProducerBatch] = []
+        self._wake_time = None
         for head in () if self.killed else self.producer.heads():
             if head.not_before > self.clock.now:
                 self.wake(head.not_before)
@@ -153,25 +154,25 @@ class Sender(ProducerHost, Caller):
 
     def transmit(self, *together: ProducerBatch) -> None:
         """A request leaves with these batches, on a new connection where there is none."""
-        requests, wait = [], self.settings.request_timeout_ms
-        why = f"no answer in {wait} ms"
+        requests: list[ProduceRequest] = []
+        fault, acks = DELIVER, self.settings.acks
         for batch in together:
             batch.rides_along, sent = bool(requests), self.producer.transmit(batch)
             self.world.attempts += 1
-            requests.append(ProduceRequest(self.world.attempts, batch, sent, batch.tries,
-                                           acks=self.settings.acks))
-        faults = [self.world.script.at(request.attempt) for request in requests]
-        fault = next((one for one in faults if one is not DELIVER), DELIVER)
+            if fault is DELIVER:
+                fault = self.world.script.at(self.world.attempts)
+            requests.append(ProduceRequest(self.world.attempts, batch, sent, batch.tries, acks=acks))
         if self.connection is None or self.connection.closed:
             self.connection = Connection(self.world, self.broker, self)
         for request in requests:
             request.fault = fault
             self.world.record_request(Kind.SEND, request, lane=self.lane, conn=self.connection.number)
-            if self.settings.acks:
-                self.timers[request.batch] = self.clock.after(wait, partial(self.time_out, request, why))
+            if acks:
+                wait = partial(self.time_out, request)
+                self.timers[request.batch] = self.clock.after(self.settings.request_timeout_ms, wait)
         self._free_at = self.clock.now + BURST_MS
         self.connection.send(*requests)
-        if not self.settings.acks:
+        if not acks:
             for batch in together:
                 self.producer.tell(batch, "ok", note="no answer was asked for")
         if fault.name == "kill producer":
@@ -183,8 +184,9 @@ class Sender(ProducerHost, Caller):
             self.producer.expired(batch)
             self.wake()
 
-    def time_out(self, request: ProduceRequest, why: str) -> None:
+    def time_out(self, request: ProduceRequest, why: str = "") -> None:
         """Wait no longer for this answer: the connection is closed."""
+        why = why or f"no answer in {self.settings.request_timeout_ms} ms"
         if not self.killed and self.connection:
             self.world.record_request(Kind.TIMEOUT, request, lane=self.lane, conn=self.connection.number,
                                       note=why)

@@ -19,12 +19,14 @@ from lesson_lib.sim.world import ToyWorld
 
 
 class ToyBroker:
-    """Leader of every partition. `batch_at` knows the number of the batch that was stored at an offset."""
+    """Leader of every partition. `batch_at` knows the number of the batch that was stored at an offset, `aside`
+    that of one that was not stored when it came: a broker that buffers may store it later.
+    """
 
     def __init__(self, world: ToyWorld, logs: dict[int, PartitionLog]) -> None:
         self.world, self.logs = world, logs
         self.batch_at: dict[tuple[int, int], int] = {}
-        self.numbers: dict[Batch, int] = {}
+        self.aside: dict[Batch, int] = {}
 
     def handle(self, request: ProduceRequest) -> ProduceAnswer:
         """Decide as Kafka does, unless the script says otherwise, and write the verdict down."""
@@ -45,12 +47,15 @@ class ToyBroker:
 
     def _record(self, request: ProduceRequest, verdict: Verdict, stored: Sequence[StoredBatch]) -> None:
         """Write the verdict down; a broker that buffers may store what waited for this batch behind it."""
-        partition = request.batch.partition
-        self.numbers[request.sent] = request.batch.number
-        self.batch_at.update({(partition, one.base_offset): self.numbers[one.batch] for one in stored})
-        behind = tuple(self.numbers[one.batch] for one in stored if one.batch is not request.sent)
+        batch, behind = request.batch, list[int]()
+        if not stored:
+            self.aside[request.sent] = batch.number
+        for one in stored:
+            number = batch.number if one.batch is request.sent else self.aside[one.batch]
+            self.batch_at[batch.partition, one.base_offset] = number
+            behind += [number] * (number != batch.number)
         refused = isinstance(verdict, Refused)
-        self.world.record_request(Kind.VERDICT, request, verdict.what, lane="broker", behind=behind,
+        self.world.record_request(Kind.VERDICT, request, verdict.what, lane="broker", behind=tuple(behind),
                                   error=verdict.error if refused else ErrorCode.NONE,
                                   offset=None if refused else verdict.base_offset)
 

@@ -25,6 +25,7 @@ BURST_MS = 2        # between two requests of a burst: all of it is under way be
 RECONNECT_MS = 10   # between a drop and the next connection, on which what needn't wait goes first
 BACKOFF_MS = 20     # between a failure and the second try; it doubles with every try
 THINK_MS = 10       # what the application takes between an answer and its next send
+WITH_HEADER = (Kind.SEND, Kind.VERDICT)
 
 
 @dataclass(slots=True)
@@ -81,18 +82,19 @@ class ToyWorld:
 
     def record(self, kind: Kind, what: str = "", **fields: Any) -> None:
         """Write down what happens now."""
-        self.events.append(Event(self.clock.now, kind, what, **{"topic": self.topic} | fields))
+        fields.setdefault("topic", self.topic)
+        self.events.append(Event(self.clock.now, kind, what, **fields))
 
     def record_request(self, kind: Kind, request: ProduceRequest, what: str = "", **fields: Any) -> None:
         """Write down what happens to a request; a send and a verdict say the batch's header too."""
         batch, sent = request.batch, request.sent
-        about = {"attempt": request.attempt, "batch": batch.number, "try_no": request.try_no,
-                 "values": batch.values, "partition": batch.partition}
-        if kind in (Kind.SEND, Kind.VERDICT):
-            about |= {"producer_id": sent.producer_id, "producer_epoch": sent.producer_epoch,
-                      "base_sequence": sent.base_sequence, "record_count": sent.record_count,
-                      "transactional": sent.transactional}
-        self.record(kind, what, **about, **fields)
+        if kind in WITH_HEADER:
+            fields |= {"producer_id": sent.producer_id, "producer_epoch": sent.producer_epoch,
+                       "base_sequence": sent.base_sequence, "record_count": sent.record_count,
+                       "transactional": sent.transactional}
+        self.events.append(Event(
+            self.clock.now, kind, what, attempt=request.attempt, batch=batch.number, try_no=request.try_no,
+            values=batch.values, topic=self.topic, partition=batch.partition, **fields))
 
     def run(self) -> None:
         """Until nothing is left to do, and back to the last thing that happened: timers that found nothing to
