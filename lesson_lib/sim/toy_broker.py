@@ -19,8 +19,8 @@ from lesson_lib.sim.world import ToyWorld
 
 
 class ToyBroker:
-    """Leader of every partition. `batch_at` knows the number of the batch that was stored at an offset, `aside`
-    that of one that was not stored when it came: a broker that buffers may store it later.
+    """Leader of every partition. `batch_at` knows the number of the batch that was stored at an offset,
+    `aside` that of one that was not stored when it came: a broker that buffers may store it later.
     """
 
     def __init__(self, world: ToyWorld, logs: dict[int, PartitionLog]) -> None:
