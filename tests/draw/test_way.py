@@ -22,8 +22,11 @@ def rooms_of(layout: str) -> set[str]:
 
 @pytest.mark.parametrize("layout", PLACED)
 def test_a_picture_goes_through_few_rooms(layout: str) -> None:
-    """Of `draw` eight in lanes and seven in the others; of the rest those that know the run, and the rule for what is remembered."""
+    """Of `draw` eight in lanes and seven in the others; of the rest those that know the run, and the rule for what is remembered.
+
+    14 for the picture, and one for the button that shares it.
+    """
     seen = rooms_of(layout)
     in_draw = {room.removeprefix("draw/") for room in seen if room.startswith("draw/")}
     assert in_draw <= ALWAYS | PLACED[layout] and len(in_draw) <= 8
-    assert len(seen) <= 15 and {room.split("/")[0] for room in seen} <= {"core", "draw", "history", "text_table"}
+    assert len(seen - {"history/link"}) <= 14 and {room.split("/")[0] for room in seen} <= {"core", "draw", "history", "text_table"}
