@@ -164,10 +164,10 @@ class FaultScript:
         return bool(self.lines)
 
 
-Script = FaultScript | Mapping[int | str, str | Fault] | str | None
+FaultScriptLike = FaultScript | Mapping[int | str, str | Fault] | str | None
 
 
-def parse_script(script: Script) -> FaultScript:
+def parse_script(script: FaultScriptLike) -> FaultScript:
     """Read a script from a dict, a text or None. LessonError names what is wrong with it."""
     if isinstance(script, FaultScript):
         return script

@@ -40,7 +40,7 @@ class HoldingRecording(Recording):
 
     def window_full(self, others: int = 0) -> bool:
         """Whether they were."""
-        settled = self.attempts - len(self.on_the_way)
+        settled = self.attempts - len(self.batches_in_flight)
         wanted = min((count for count in self.hold if count > settled), default=0)
         return self.killed or self.closed or self.attempts >= wanted
 

@@ -1,5 +1,5 @@
-"""The line between two processes of a report: an order goes there, an answer comes back, both as JSON; and
-how values of a learner's go over it.
+"""How two processes of a report talk: one sends an order, the other an answer, each a line of JSON. Also how
+a learner's values are sent.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import Any
 from course_tools.report.asked_calls import UNREADABLE
 
 LONGEST = 2000  # characters of an answer, or of what is said about it
-_LONGEST_LINE = 16 * 2**20  # bytes that a process may say at once
+_LONGEST_LINE = 16 * 2**20  # bytes that a process may send at once
 
 
 class ProcessEnded(Exception):
-    """The process is gone or says too much; `late`: it said nothing in time."""
+    """The process at the other end is gone, or sends too much; `late`: it sent nothing in time."""
 
     def __init__(self, late: bool = False) -> None:
         super().__init__()
@@ -27,15 +27,15 @@ class ProcessEnded(Exception):
 
 
 class JsonLine:
-    """One end of the line. What is waited for raises ProcessEnded after so many seconds, where a number is
-    given, and where the other end is gone.
+    """One end of the line. A wait raises ProcessEnded if the other end is gone, or after `seconds` where they
+    are given.
     """
 
     def __init__(self, end: socket.socket) -> None:
         self._socket, self._heard = end, bytearray()
 
     def send(self, told: Any, seconds: float | None = None) -> None:
-        """Say it."""
+        """Send a message, which may wait until there is room for it."""
         try:
             self._socket.settimeout(seconds)
             self._socket.sendall(json.dumps(told).encode() + b"\n")
@@ -43,7 +43,7 @@ class JsonLine:
             raise ProcessEnded(isinstance(error, TimeoutError)) from None
 
     def receive(self, seconds: float | None = None) -> Any:
-        """What the other side says next, None for what is not JSON."""
+        """The next message from the other end, None if it isn't JSON."""
         end = None if seconds is None else time.monotonic() + seconds
         while (left := None if end is None else end - time.monotonic()) is None or left > 0:
             if (length := self._heard.find(b"\n")) >= 0:
@@ -56,7 +56,7 @@ class JsonLine:
             if not part or len(self._heard) > _LONGEST_LINE:
                 raise ProcessEnded
             self._heard += part
-        else:  # also where it said something all the time, but never all of it
+        else:  # also if it sent something all the time, but never a whole line
             raise ProcessEnded(late=True)
         told = bytes(self._heard[:length])
         del self._heard[:length + 1]
@@ -65,12 +65,12 @@ class JsonLine:
         return None
 
     def ask(self, order: Any, seconds: float | None = None) -> Any:
-        """Send an order and wait for what comes of it."""
+        """Send an order and wait for the answer."""
         self.send(order, seconds)
         return self.receive(seconds)
 
     def hang_up(self) -> None:
-        """Whoever waits at either end finds that nobody is there any more."""
+        """End the talk: a wait at either end raises ProcessEnded."""
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
 
@@ -90,7 +90,7 @@ def begin() -> JsonLine:
 
 
 class OpaqueValue:
-    """A value of the learner's that is no literal: it equals nothing, and looks as it looked there."""
+    """A learner's value that isn't a literal. It equals nothing, and has the repr that it had there."""
 
     def __init__(self, look: str) -> None:
         self._look = look
@@ -100,7 +100,7 @@ class OpaqueValue:
 
 
 def as_reply(value: Any) -> dict[str, str]:
-    """A value for the process at the other end: a literal where it is one, else how it looks."""
+    """A value for the process at the other end: as a literal if it is one, else its repr."""
     if value is ...:
         return {"literal": "..."}
     return {"literal": repr(value)} if _is_literal(value) else {"other": repr(value)[:LONGEST]}
@@ -116,7 +116,7 @@ def _is_literal(value: Any) -> bool:
 
 
 def read(reply: Any) -> Any:
-    """The value that another process sent, as a literal or as something that equals nothing."""
+    """The value that another process sent; an OpaqueValue if it isn't a literal."""
     match reply:
         case {"literal": str(look)}:
             with suppress(TypeError, *UNREADABLE):

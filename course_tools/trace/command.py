@@ -29,7 +29,7 @@ from typing import Any
 
 from course_tools.command_line import asking, check_broker, on_interrupt, write
 from course_tools.page import html_page, items, made_by, section
-from course_tools.trace.verdict import Circumstances, Verdict
+from course_tools.trace.verdict import Circumstances, TraceVerdict
 from course_tools.trace.wire_history import WireHistory, from_the_wire, without_values
 from lesson_lib.broker.embedded import EmbeddedBroker
 from lesson_lib.core.error_codes import ErrorCode
@@ -38,7 +38,8 @@ from lesson_lib.draw import show
 from lesson_lib.errors import LessonError
 from lesson_lib.faults import parse_script
 from lesson_lib.history import Kind, Settings
-from lesson_lib.lab.as_history import Logs, as_history, read_logs
+from lesson_lib.history.event import Logs
+from lesson_lib.lab.as_history import as_history, read_logs
 from lesson_lib.lab.choose_broker import Choice, choose
 from lesson_lib.proxy.proxy import FaultProxy
 from lesson_lib.proxy.recording import Recording
@@ -54,7 +55,7 @@ LAYOUTS = {"lanes": ("Over time", 60), "space-time": ("Event by event", 60),
 
 
 def main(argv: list[str]) -> int:
-    """`Verdict.status`. LessonError for a broker that does not answer, a port that
+    """`TraceVerdict.status`. LessonError for a broker that does not answer, a port that
     is taken, a program or a fault that there is not, a file that cannot be written."""
     at = argv.index("--") if "--" in argv else len(argv)
     application, options = argv[at + 1:], _parser().parse_args(argv[:at])
@@ -69,7 +70,7 @@ def main(argv: list[str]) -> int:
             run = history_of(recording, broker)
     rest = " …" * (len(application) > 1)  # the application's arguments may hold a password
     command = shlex.join(["python", "-m", "lesson_lib", "trace", *argv[:at + 2]]) + rest
-    verdict = Verdict(run if options.values else without_values(run), _circumstances(recording, status))
+    verdict = TraceVerdict(run if options.values else without_values(run), _circumstances(recording, status))
     if options.html:
         write(options.html, page(verdict.run, str(verdict), command))
     if options.json:
@@ -192,7 +193,7 @@ def page(run: WireHistory, verdict: str, command: str) -> str:
                      *pictures, section("The log at the end"), items(logs))
 
 
-def _as_json(verdict: Verdict) -> dict[str, Any]:
+def _as_json(verdict: TraceVerdict) -> dict[str, Any]:
     run = verdict.run
     requests = [{"request": one.number, "batch": one.batch, "try": one.try_no, "lost": one.lost,
                  "verdict": one.verdict_words, "sequence": one.send.base_sequence,

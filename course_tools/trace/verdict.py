@@ -43,7 +43,7 @@ class Circumstances:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class TraceVerdict:
     """The sentences and the status for one run."""
 
     run: WireHistory

@@ -22,7 +22,7 @@ from typing import Any
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.core.producer_state import TopicPartition
 
-Waiting = asyncio.Future[ErrorCode] | None
+AnswerFuture = asyncio.Future[ErrorCode] | None
 
 
 class GroupState(StrEnum):
@@ -49,8 +49,8 @@ class Member:
     protocols: dict[str, bytes]
     assignment: bytes = b""
     former_id: str = ""
-    joining: Waiting = None
-    syncing: Waiting = None
+    joining: AnswerFuture = None
+    syncing: AnswerFuture = None
     expiry: asyncio.TimerHandle | None = None
 
     @property
@@ -59,7 +59,7 @@ class Member:
         return self.joining is not None and not self.joining.done()
 
 
-def settle(future: Waiting, code: ErrorCode) -> None:
+def resolve(future: AnswerFuture, code: ErrorCode) -> None:
     """Answer a request that waits, if one does."""
     if future is not None and not future.done():
         future.set_result(code)
@@ -109,7 +109,7 @@ class ClassicGroup:
         member.joining = asyncio.get_running_loop().create_future()
         self.touch(member)
         if may_stay:
-            settle(member.joining, ErrorCode.NONE)
+            resolve(member.joining, ErrorCode.NONE)
         else:
             self._prepare_rebalance()
         return member.joining
@@ -121,7 +121,7 @@ class ClassicGroup:
         if known is None:
             return False
         member.assignment, member.expiry = known.assignment, known.expiry
-        settle(known.joining, ErrorCode.UNKNOWN_MEMBER_ID)
+        resolve(known.joining, ErrorCode.UNKNOWN_MEMBER_ID)
         settled = self.state is GroupState.COMPLETING_REBALANCE or (
             self.state is GroupState.STABLE and member.id != self.leader)
         return settled and known.protocols == member.protocols
@@ -142,7 +142,7 @@ class ClassicGroup:
         if self.state is not GroupState.PREPARING_REBALANCE:
             self.state = GroupState.PREPARING_REBALANCE
             for member in self.members.values():
-                settle(member.syncing, ErrorCode.REBALANCE_IN_PROGRESS)
+                resolve(member.syncing, ErrorCode.REBALANCE_IN_PROGRESS)
             longest = max(member.rebalance_timeout_ms for member in self.members.values())
             self.deadline = _after(longest, self._complete_join)
         if all(member.waits_to_join for member in self.members.values()):
@@ -162,7 +162,7 @@ class ClassicGroup:
         self.protocol = self._choose_protocol()
         self.state = GroupState.COMPLETING_REBALANCE
         for member in self.members.values():
-            settle(member.joining, ErrorCode.NONE)
+            resolve(member.joining, ErrorCode.NONE)
             self.touch(member)
 
     def _choose_protocol(self) -> str:
@@ -177,14 +177,14 @@ class ClassicGroup:
         member.syncing = asyncio.get_running_loop().create_future()
         self.touch(member)
         if self.state is GroupState.PREPARING_REBALANCE:
-            settle(member.syncing, ErrorCode.REBALANCE_IN_PROGRESS)
+            resolve(member.syncing, ErrorCode.REBALANCE_IN_PROGRESS)
         elif self.state is GroupState.STABLE:
-            settle(member.syncing, ErrorCode.NONE)
+            resolve(member.syncing, ErrorCode.NONE)
         elif member.id == self.leader:
             self.state = GroupState.STABLE
             for one in self.members.values():
                 one.assignment = assignments.get(one.id, b"")
-                settle(one.syncing, ErrorCode.NONE)
+                resolve(one.syncing, ErrorCode.NONE)
         return member.syncing
 
     def touch(self, member: Member) -> None:
@@ -211,8 +211,8 @@ class ClassicGroup:
         if member.expiry is not None:
             member.expiry.cancel()
         self.members.pop(member.id, None)
-        settle(member.joining, code)
-        settle(member.syncing, code)
+        resolve(member.joining, code)
+        resolve(member.syncing, code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +240,7 @@ class OffsetStore:
         """Store an offset that counts once the transaction of `producer_id` commits."""
         self.pending.setdefault(producer_id, {})[group, partition] = offset
 
-    def settle(self, producer_id: int, *, commit: bool) -> None:
+    def complete_transaction(self, producer_id: int, *, commit: bool) -> None:
         """The transaction is over: its offsets count now, or never."""
         for (group, partition), offset in self.pending.pop(producer_id, {}).items():
             if commit:

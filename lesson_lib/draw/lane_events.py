@@ -1,7 +1,7 @@
-"""The events of one run in lanes: where on the axis of time each stands, and what it puts into which row.
+"""The events of one run in lanes: the place of each on the axis of time, and its marks in the rows.
 
-A place is (t, k): the k-th thing at time t in its row. A mark's track is the name of its row; `lost`, `drop`
-and `code` are no rows, but what is between the lanes takes room there.
+A place is (t, k): the k-th thing that happens at time t in its row. A mark's track is the name of its row.
+`lost` and `code` aren't rows: on these tracks the words between the lanes get their room.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def row_of_log(key: TopicPartition | None) -> str:
 
 
 class LaneEvents:
-    """`narrow` breaks words into more lines, and those of neighbours in a consumer's row into two heights."""
+    """`narrow`: words have more lines, and every second reading of a consumer is written further down."""
 
     def __init__(self, view: RunView, narrow: bool = False) -> None:
         self.view, self.narrow = view, narrow
@@ -60,7 +60,7 @@ class LaneEvents:
             if event.kind == Kind.DROP:  # behind the answer that came through last
                 rank = max(rank, taken[t, "producer"], taken[t, "told"])
                 drop, taken[t, "producer"] = (t, rank), rank + 1  # what it sends then comes behind
-            if fact.drop:  # its cross stands on the drop; the ring of the first one above it
+            if fact.drop:  # its cross is on the drop; above it the ring, if it's the batch's first loss
                 rank = max(rank, drop[1])
                 if fact.index not in self.doubts:
                     yield fact.index, drop
@@ -72,7 +72,7 @@ class LaneEvents:
 
     @cached_property
     def doubts(self) -> dict[int, EventInContext | None]:
-        """First loss of each batch (an event's index) -> the report that ends the doubt, if any."""
+        """Index of the event in which a batch is first lost -> the report that ends the doubt, if any."""
         reports = {f.event.batch: f for f in self.view.events if f.event.kind == Kind.REPORT}
         first: dict[int, int] = {}
         for fact in self.view.events:
@@ -101,7 +101,7 @@ class LaneEvents:
             case Kind.DROP:
                 yield from _room("try" + lane, DROPS)
                 yield RowMark("lost", 10, ASIDE + text_width(LOST, bold=True) + 6)
-                yield from (RowMark("broker", 6, 6), RowMark(lane, 6, 6))  # it touches nobody's mark
+                yield from (RowMark("broker", 6, 6), RowMark(lane, 6, 6))  # its line touches no mark
             case Kind.REPORT:
                 yield self._told(event.batch, event.what, words.offset_words(event), fact.is_marked("told"))
             case Kind.BROKER:
@@ -178,9 +178,9 @@ class LaneEvents:
             yield (self.end, AFTER_ALL + n), self._told(batch, "unknown", "", marked)
 
     def _cells_of_others(self) -> Iterator[tuple[TimePlace, RowMark]]:
-        """Cells that no event of this run wrote, as one text before and one behind the run's own.
+        """Cells that no event of this run wrote: a text for those before its own, and one for those behind.
 
-        Where the run wrote nothing, all was there before: it can only have read it.
+        If the run wrote nothing, all of them were there before: it has only read them.
         """
         seen: dict[TopicPartition | None, set[int]] = defaultdict(set)
         for fact in self.view.events:

@@ -1,12 +1,13 @@
-"""Lanes: time to the right, what the application is told above, the log below. The picture of most lessons.
+"""Lanes, the picture of most lessons: time runs to the right, what the application is told is above, the log
+below.
 
-A lost message is drawn, as half a line that ends in a cross. A retry is the same number with that of the try
-(1·2), dashed and orange. Several runs stand under each other on one axis of time, so that what differs lies
-in one column.
+A lost message is half a line that ends in a cross. A retry is dashed and orange; it has its batch's number
+and that of the try (1·2). Several runs are drawn one below the other on one axis of time, so that a
+difference between them shows in one column.
 
-The axis is stretched where words need room and shortened where nothing happens. Places never change their
-order, so left of means before; only distances are not to scale. A wait of more than four usual steps and 100
-ms becomes a break, with its real length written under it.
+The axis is stretched where words need room and shortened where nothing happens. What is further left happened
+earlier; only the distances aren't to scale. A wait of more than 100 ms and more than four usual steps is cut
+out, and its real length is written under the break.
 """
 
 from __future__ import annotations
@@ -64,8 +65,8 @@ def _axes(runs: Sequence[LaneEvents]) -> list[Axis]:
 
 
 class LanesPanel:
-    """One run in rows: `rows` has the upper edge of each, `names` what it is called and how far down that
-    stands; all in pixels. `apart`: its axis of time is another one than that of the other run.
+    """One run in rows. `rows` has the upper edge of each, `names` its name and where that is written, in
+    pixels from the top. `apart`: the other run has an axis of time of its own.
     """
 
     def __init__(self, run: LaneEvents, axis: Axis, width: float, apart: bool) -> None:
@@ -78,8 +79,8 @@ class LanesPanel:
             self.height += height
 
     def _rows(self) -> Iterator[tuple[str, float, str, float]]:
-        """Each row with its height, which is what is usual or what the highest mark in it needs; and its
-        name.
+        """Each row: its key, its height, its name and how far down that is written. A row is as high as usual
+        or as its highest mark.
         """
         view, highest = self.view, defaultdict[str, float](float)
         for _, mark in self.run.everything():
@@ -106,7 +107,7 @@ class LanesPanel:
         return self.axis.xs[self.run.places[fact.index]]
 
     def moment(self, fact: EventInContext) -> tuple[float, ...]:
-        """A line through all rows."""
+        """The ends of a line through all rows: x, y, x, y."""
         return self.x(fact), 0.0, self.x(fact), self.height
 
     def lane(self, name: str) -> float:
@@ -164,7 +165,7 @@ class LanesPanel:
                 mark.draw(canvas, self.axis.xs[place], self.rows[mark.track])
 
     def _doubt(self, canvas: Canvas, loss: EventInContext, report: EventInContext | None) -> None:
-        """The time that the application could not know; over what it is told of other batches meanwhile."""
+        """Dots while the application can't know what became of a batch, above what it is told of others."""
         start, y = self.x(loss) + 8, self.rows["told"] + 13
         end = self.x(report) - 10 if report else self.width - RIGHT
         told = [self.x(fact) for fact in self.view.events
@@ -177,7 +178,7 @@ class LanesPanel:
         canvas.line(ends, colour=QUIET, dashes=DOTTED, layer=1.5)
 
     def _message(self, fact: EventInContext) -> MessageArrow | None:
-        """What arrives with an event, or does not: the cross is as high as the others let it."""
+        """The message that arrives with an event, or is lost; then its cross has several possible places."""
         x, network = self.x(fact), self.rows["network"]
         lane, broker = self.lane(fact.lane), self.lane("broker")
         judged = self.x(fact.judged or fact), broker - 13
@@ -208,21 +209,21 @@ class LanesPanel:
 
 @dataclass
 class Axis:
-    """Pixels of every place, the breaks as (x, words), and where it ends."""
+    """How many pixels each place is from the left, the breaks as (x, words), and where the axis ends."""
 
     xs: dict[TimePlace, float] = field(default_factory=dict)
     breaks: list[tuple[float, str]] = field(default_factory=list)
     end: float = 0.0
 
 
-RoomNeeded = tuple[TimePlace, str, float, float]  # pixels to the left and right of a place, in one row
+RoomNeeded = tuple[TimePlace, str, float, float]  # a place, a row, pixels to the left and right of it
 
 
 def lay_out(needs: Iterable[RoomNeeded], left: float = LEFT, right: float = WIDTH - RIGHT) -> Axis:
-    """Give every place its x between `left` and `right`, or beyond where there is too much to write."""
+    """Give every place its x between `left` and `right`; beyond, if there is too much to write."""
     groups = [(place, list(those)) for place, those in groupby(sorted(needs), key=lambda need: need[0])]
     waits = sorted(b[0] - a[0] for (a, _), (b, _) in pairwise(groups) if b[0] > a[0]) or [1]
-    usual = (waits[len(waits) // 2] + waits[~(len(waits) // 2)]) / 2  # a page loads `statistics` for 40 ms
+    usual = (waits[len(waits) // 2] + waits[~(len(waits) // 2)]) / 2  # without `statistics`: 40 ms in a page
     for least in STEPS:  # the more there is to show, the steeper the lines may get
         axis = _placed(groups, usual, least)
         if left + axis.end <= right:
@@ -233,7 +234,7 @@ def lay_out(needs: Iterable[RoomNeeded], left: float = LEFT, right: float = WIDT
 
 
 def _placed(groups: Iterable[tuple[TimePlace, list[RoomNeeded]]], usual: float, least: float) -> Axis:
-    """Every place as far to the left as the words allow, at least so many pixels behind the one before it."""
+    """Every place as far left as the words allow, `least` pixels behind the last one after a usual wait."""
     axis, used = Axis(), defaultdict[str, float](float)
     before: TimePlace | None = None
     for place, needs in groups:

@@ -182,7 +182,8 @@ class RunView:
                                                 (topics or numbers, *shown))) for t, n, p, e in owners}
 
     def _in_context(self) -> Iterator[EventInContext]:
-        logs: Logs = defaultdict(lambda: PartitionLog(rule=lambda entry, batch, end, version: Appended(end)))
+        logs: PartitionLogs = defaultdict(
+            lambda: PartitionLog(rule=lambda entry, batch, end, version: Appended(end)))
         sent, judged = dict[int, EventInContext](), dict[int, EventInContext]()
         kept, first_with = dict[int, Event](), dict[tuple[object, ...], int]()
         copies: Counter[int] = Counter()
@@ -218,10 +219,10 @@ class RunView:
             yield fact
 
 
-Logs = defaultdict[TopicPartition, PartitionLog]
+PartitionLogs = defaultdict[TopicPartition, PartitionLog]
 
 
-def remembered(logs: Logs, event: Event, send: Event, before: Memory) -> Memory:
+def remembered(logs: PartitionLogs, event: Event, send: Event, before: Memory) -> Memory:
     """What the broker remembers after the next event, which belongs to the request `send`.
 
     `logs` are `core`'s own, fed with the run's events. What was stored is appended again whatever the rule

@@ -36,7 +36,7 @@ from lesson_lib.text_table import wrap_output
 
 FAILURES = ("copy", "lost write", "hole", "reordered")
 ANOMALIES = (*FAILURES, "aborted read", "read again")
-Names = tuple[str, ...]
+AnomalyNames = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class RunEnd:
 
     logs: tuple[tuple[str, ...], ...]
     told: tuple[str, ...]
-    anomalies: Names
+    anomalies: AnomalyNames
     state: SearchState = field(repr=False, compare=False)
 
     @property
@@ -102,9 +102,9 @@ class Exploration:
         return sorted(found.values(), key=lambda one: (-one.state.left, -one.told.count("ok")))
 
     @cached_property
-    def by_anomalies(self) -> dict[Names, list[RunEnd]]:
+    def by_anomalies(self) -> dict[AnomalyNames, list[RunEnd]]:
         """For each set of anomalies that a run can end with, the different ends that have it."""
-        found: dict[Names, list[RunEnd]] = {}
+        found: dict[AnomalyNames, list[RunEnd]] = {}
         for one in self.outcomes:
             found.setdefault(one.anomalies, []).append(one)
         return found
@@ -157,7 +157,7 @@ class Exploration:
     __repr__ = __str__
 
 
-def anomaly_names(moves: Moves, state: SearchState) -> Names:
+def anomaly_names(moves: Moves, state: SearchState) -> AnomalyNames:
     """The names of what is wrong in a state, sorted."""
     told, partitions = moves.clients[state.client].state.told, moves.client.partitions
     sent = [Event(0, Kind.SEND, batch=batch, topic=TOPIC, partition=batch % partitions)

@@ -16,7 +16,7 @@ from lesson_lib.explorer.moves import REFUSE, STORE_AND_ANSWER, Moves, SearchSta
 from lesson_lib.faults import BROKER_WORDS, DELIVER, Fault, FaultScript
 from lesson_lib.history import History, Settings
 from lesson_lib.sim.messages import ProduceAnswer, ProduceRequest
-from lesson_lib.sim.network import Connection
+from lesson_lib.sim.network import ToyConnection
 from lesson_lib.sim.sender import Sender
 from lesson_lib.sim.toy_broker import ToyBroker
 from lesson_lib.sim.world import ToyWorld
@@ -41,7 +41,7 @@ class Replay:
             self.sender.send((value,), number % client.partitions)
         self.wire: list[ProduceRequest] = []
         self.answers: list[tuple[ProduceRequest, ProduceAnswer]] = []
-        self.late: list[tuple[Connection, list[ProduceRequest]]] = []
+        self.late: list[tuple[ToyConnection, list[ProduceRequest]]] = []
 
     def walk(self, start: SearchState, path: Steps) -> None:
         before = start
@@ -71,7 +71,7 @@ class Replay:
                 self._drop(step)
 
     @property
-    def _connection(self) -> Connection:
+    def _connection(self) -> ToyConnection:
         assert self.sender.connection is not None
         return self.sender.connection
 

@@ -43,7 +43,7 @@ def refuse_duplicates(entry: ProducerStateEntry | None, batch: Batch, log_end_of
 
 
 @dataclass(frozen=True, slots=True)
-class Kept(Appended):
+class KeptAside(Appended):
     """Told to the client as Appended, and not in the log: the broker keeps the batch aside."""
 
     what: ClassVar[str] = "kept"
@@ -75,7 +75,7 @@ class BufferAndSort(PartitionLog):
         ahead = self._batches_ahead(batch)
         if ahead > 0:
             self.kept += [] if batch in self.kept else [batch]
-            return Kept(self.log_end_offset + ahead)
+            return KeptAside(self.log_end_offset + ahead)
         verdict = super().append(batch)
         for early in sorted(self.kept, key=lambda b: b.base_sequence):
             if self._batches_ahead(early) == 0:

@@ -28,7 +28,8 @@ from kafka.record.default_records import DefaultRecord, DefaultRecordBatch
 from lesson_lib.core.producer_state import TopicPartition
 from lesson_lib.errors import LessonError
 from lesson_lib.history import Event, History, Kind, LogCell, Settings
-from lesson_lib.proxy.recording import BatchBook, Recording, Report, as_text
+from lesson_lib.history.event import Logs
+from lesson_lib.proxy.recording import BatchBook, DeliveryReport, Recording, as_text
 from lesson_lib.wire import requests
 from lesson_lib.wire.record_batch import Header, read_header, records_in
 from lesson_lib.wire.requests import RawClient
@@ -37,7 +38,6 @@ from lesson_lib.wire.unpack import UNPACKED_BY
 NEVER_TOLD = "never told"
 SETTLE_SECONDS, POLL_SECONDS = 5.0, 0.01
 CAUSES = (Kind.ACK, Kind.TIMEOUT, Kind.LOST, Kind.SEND)
-Logs = Mapping[TopicPartition, tuple[LogCell, ...]]
 LeadersOf = Callable[[str], AbstractContextManager[dict[int, RawClient]]]
 
 
@@ -55,7 +55,7 @@ def as_history(recording: Recording, logs: Logs, settings: Settings,
 # reports
 
 
-def _with_reports(events: list[Event], reports: list[Report], book: BatchBook) -> list[Event]:
+def _with_reports(events: list[Event], reports: list[DeliveryReport], book: BatchBook) -> list[Event]:
     """The first report on each batch; batches that were never on the wire have the last numbers."""
     causes, unseen = _causes(events), dict[tuple[str, int], int]()
     behind: dict[int, list[Event]] = {}
@@ -93,7 +93,7 @@ def _causes(events: list[Event]) -> dict[int, list[int]]:
     return found
 
 
-def _place(causes: list[int], report: Report, end: int) -> int:
+def _place(causes: list[int], report: DeliveryReport, end: int) -> int:
     """Behind the last event that can have caused it, else the first on its batch, else the last before it."""
     if report.told.note == NEVER_TOLD:
         return end - 1

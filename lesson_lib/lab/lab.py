@@ -20,10 +20,11 @@ from kafka.errors import KafkaConfigurationError, KafkaError
 
 from lesson_lib.broker.embedded import EmbeddedBroker
 from lesson_lib.errors import LessonError, acks_of, count_of, explains_arguments, values_of
-from lesson_lib.faults import Script, parse_script
+from lesson_lib.faults import FaultScriptLike, parse_script
 from lesson_lib.history import History, Kind, LogCell, Settings
+from lesson_lib.history.event import Logs
 from lesson_lib.history.link import noted
-from lesson_lib.lab.as_history import Logs, as_history, read_logs
+from lesson_lib.lab.as_history import as_history, read_logs
 from lesson_lib.lab.choose_broker import Choice, find, find_virtual, is_virtual
 from lesson_lib.lab.clients import (
     ADMIN_OPTIONS,
@@ -35,7 +36,14 @@ from lesson_lib.lab.clients import (
     kept_interrupts,
     wait_for_dropped,
 )
-from lesson_lib.lab.run import ENDS, LiveApplication, LiveTransaction, Part, in_parts, producer_options
+from lesson_lib.lab.run import (
+    ENDS,
+    BatchToSend,
+    LiveApplication,
+    LiveTransaction,
+    into_batches,
+    producer_options,
+)
 from lesson_lib.lab.topics import Topics
 from lesson_lib.proxy.proxy import FaultProxy
 from lesson_lib.proxy.recording import Recording
@@ -104,7 +112,7 @@ class Lab:
 
     @explains_arguments
     @noted
-    def run(self, values_or_count: int | Sequence[str] = 3, *, faults: Script = None,
+    def run(self, values_or_count: int | Sequence[str] = 3, *, faults: FaultScriptLike = None,
             idempotence: bool = True, acks: str | int = "all", retries: int | None = None, in_flight: int = 1,
             records_per_batch: int = 1, partitions: int = 1, resend: bool = False,
             transaction: str | None = None, delivery_timeout_ms: int = 5_000,
@@ -123,7 +131,7 @@ class Lab:
         settings = Settings("real", idempotence, "all" if acks_of(acks) == -1 else str(acks),
                             count_of("in_flight", in_flight), retries, self.choice.name, "kafka-python",
                             str(script))
-        parts = in_parts(values_of(values_or_count), count_of("records_per_batch", records_per_batch),
+        parts = into_batches(values_of(values_or_count), count_of("records_per_batch", records_per_batch),
                          count_of("partitions", partitions))
         options = producer_options(settings, records_per_batch, delivery_timeout_ms, request_timeout_ms)
         self.check()
@@ -149,7 +157,7 @@ class Lab:
         recording.client_ids.add(client_id)
         return self.producer(client_id=client_id, **options)
 
-    def _run(self, application: LiveApplication | LiveTransaction, parts: Sequence[Part]) -> None:
+    def _run(self, application: LiveApplication | LiveTransaction, parts: Sequence[BatchToSend]) -> None:
         client_ids = application.recording.client_ids
         try:
             application.run(parts)
@@ -166,7 +174,7 @@ class Lab:
         with self._asking():
             return self.topics.make(name, partitions)
 
-    def faults(self, script: Script = None) -> None:
+    def faults(self, script: FaultScriptLike = None) -> None:
         """What goes wrong with the next produce attempts, counted from 1 again; also begins a new history."""
         before = self.proxy.recording
         self.proxy.play(script).adopt_ids(before)

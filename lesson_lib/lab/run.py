@@ -23,10 +23,10 @@ from lesson_lib.proxy.recording import Recording
 TICK, IDLE_SECONDS, GRACE_SECONDS = 0.02, 5.0, 1.5
 ENDS = {"commit": "committed", "abort": "aborted"}
 TROUBLE = (KafkaError, LessonError)  # the second: a wait that nobody ends, or a producer that was killed
-Part = tuple[tuple[str, ...], int]  # the values of one batch, and its partition
+BatchToSend = tuple[tuple[str, ...], int]  # the values of one batch, and its partition
 
 
-def send_batch(producer: LabProducer, topic: str, part: Part) -> LabFuture:
+def send_batch(producer: LabProducer, topic: str, part: BatchToSend) -> LabFuture:
     """Hand over these values as one batch; the future of the first."""
     values, partition = part
     futures = [producer.send(topic, value.encode(), partition=partition) for value in values]
@@ -35,10 +35,10 @@ def send_batch(producer: LabProducer, topic: str, part: Part) -> LabFuture:
 
 
 @dataclass(eq=False)
-class Sent:
+class HandedOverBatch:
     """One batch that was handed to a client. `done` once the application was told about it."""
 
-    part: Part
+    part: BatchToSend
     client_id: str
     timestamp: int
     done: bool = False
@@ -55,10 +55,10 @@ class LiveApplication:
     timeout_seconds: float
     resend: bool = False
     started: int = 0
-    answers: deque[Sent] = field(default_factory=deque)
-    handed_over: list[Sent] = field(default_factory=list)
+    answers: deque[HandedOverBatch] = field(default_factory=deque)
+    handed_over: list[HandedOverBatch] = field(default_factory=list)
 
-    def run(self, parts: Sequence[Part]) -> None:
+    def run(self, parts: Sequence[BatchToSend]) -> None:
         """Until every batch is settled or nothing more can become of it."""
         todo = deque(parts)
         self._start()
@@ -75,13 +75,13 @@ class LiveApplication:
     def _start(self) -> None:
         self.started += 1
         self._stuck, self.producer = False, self.new_producer()
-        if (self.recording.in_flight or 0) > 1:
+        if (self.recording.max_in_flight or 0) > 1:
             # Until the client may ask for Metadata again. After error 6 it then asks at once, ahead of the
             # batch that it sends again; else it's a race for the last slot.
             self.producer.partitions_for(self.topic)
             time.sleep(self.producer.config["retry_backoff_ms"] / 1000)
 
-    def _restart(self, todo: deque[Part], sent: list[Sent]) -> None:
+    def _restart(self, todo: deque[BatchToSend], sent: list[HandedOverBatch]) -> None:
         """The process is gone; a new one starts."""
         self.recording.wait_until_idle(IDLE_SECONDS)
         if self.resend:
@@ -92,9 +92,9 @@ class LiveApplication:
             self.recording.note(Event(0, Kind.PRODUCER, "started", f"producer {self.started + 1}"))
             self._start()
 
-    def _send(self, todo: deque[Part]) -> list[Sent]:
+    def _send(self, todo: deque[BatchToSend]) -> list[HandedOverBatch]:
         """The next batch, or where nothing is waited for all of them."""
-        one_by_one = self.resend or (self.recording.in_flight == 1 and self.recording.asks_for_answers)
+        one_by_one = self.resend or (self.recording.max_in_flight == 1 and self.recording.asks_for_answers)
         parts = [todo.popleft() for _ in range(1 if one_by_one else len(todo))]
         self.recording.hand_over(partition for _, partition in parts)
         sent = []
@@ -105,19 +105,19 @@ class LiveApplication:
                 if not self.recording.killed:
                     raise
                 # Killed meanwhile: as if it had been a moment later, or the run would depend on luck.
-                sent.append(Sent(part, self.producer.client_id, 0))
+                sent.append(HandedOverBatch(part, self.producer.client_id, 0))
                 self.handed_over.append(sent[-1])
         return sent
 
-    def _send_one(self, part: Part) -> Sent:
+    def _send_one(self, part: BatchToSend) -> HandedOverBatch:
         future = send_batch(self.producer, self.topic, part)
-        sent = Sent(part, self.producer.client_id, future.timestamp)
+        sent = HandedOverBatch(part, self.producer.client_id, future.timestamp)
         self.handed_over.append(sent)
         future.add_callback(lambda _: self._answered(sent, None))
         future.add_errback(lambda error: self._answered(sent, error))
         return sent
 
-    def _answered(self, sent: Sent, error: Exception | None) -> None:
+    def _answered(self, sent: HandedOverBatch, error: Exception | None) -> None:
         sent.done, sent.error = not self.producer.killed, error
         with self.recording.changed:
             if sent.done:
@@ -125,7 +125,7 @@ class LiveApplication:
             self.answers.append(sent)
             self.recording.changed.notify_all()
 
-    def _wait(self, sent: list[Sent]) -> None:
+    def _wait(self, sent: list[HandedOverBatch]) -> None:
         """Until all of these are settled, the producer is killed or stuck, or the time is over."""
         waiting, end = set(sent), time.monotonic() + self.timeout_seconds + GRACE_SECONDS
         while waiting and not (self.recording.killed or self._stuck) and time.monotonic() < end:
@@ -137,7 +137,7 @@ class LiveApplication:
         if not self.recording.asks_for_answers:  # the client says ok before anything was sent
             self.recording.wait_until(self.recording.window_full, IDLE_SECONDS)
 
-    def _look_whether_stuck(self, sent: Sent) -> None:
+    def _look_whether_stuck(self, sent: HandedOverBatch) -> None:
         """Once a retried batch expires, kafka-python drops its id, asks for no other, and sends no more."""
         expired = isinstance(sent.error, KafkaTimeoutError) and self.producer.config["enable_idempotence"]
         if expired and any(e.kind == Kind.SEND and e.try_no > 1 for e in self.recording.events):
@@ -145,10 +145,10 @@ class LiveApplication:
             self.recording.note(Event(0, Kind.PRODUCER, "stuck", self.recording.lane(self.producer.client_id),
                                       note="it dropped its id and never asks for a new one"))
 
-    def _never_told(self, todo: deque[Part]) -> None:
+    def _never_told(self, todo: deque[BatchToSend]) -> None:
         """What was handed over and not answered: it waits in a stuck producer, or died with a killed one."""
         if todo and self._stuck:
-            self.handed_over.append(Sent(todo[0], self.producer.client_id, 0))
+            self.handed_over.append(HandedOverBatch(todo[0], self.producer.client_id, 0))
         for sent in self.handed_over:
             if not sent.done:
                 values, partition = sent.part
@@ -171,7 +171,7 @@ class LiveTransaction:
     new_producer: Callable[[], LabProducer]
     end: str
 
-    def run(self, parts: Sequence[Part]) -> None:
+    def run(self, parts: Sequence[BatchToSend]) -> None:
         """Until the application knows how it ended, or will never know."""
         producer = self.new_producer()
         try:
@@ -202,7 +202,7 @@ class LiveTransaction:
         self.recording.note(Event(0, Kind.TXN, what, lane, transactional=True, note=why))
 
 
-def in_parts(values: Sequence[str], size: int, partitions: int) -> list[Part]:
+def into_batches(values: Sequence[str], size: int, partitions: int) -> list[BatchToSend]:
     """Values in batches of `size`, one partition after the other."""
     return [(tuple(values[i:i + size]), (i // size) % partitions) for i in range(0, len(values), size)]
 

@@ -32,13 +32,19 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from lesson_lib.errors import LessonError
-from lesson_lib.faults import BROKER_WORDS, DELIVER, Fate, Fault, Script, parse_script
+from lesson_lib.faults import BROKER_WORDS, DELIVER, Fate, Fault, FaultScriptLike, parse_script
 from lesson_lib.history import Event, Kind
 from lesson_lib.proxy import frames
-from lesson_lib.proxy.recording import BatchKey, BatchSent, Recording, StoredBatches, write_down
+from lesson_lib.proxy.recording import (
+    BatchInFlight,
+    BatchKey,
+    DuplicateDetector,
+    Recording,
+    note_coordinator_answer,
+)
 from lesson_lib.wire import messages, probe
 from lesson_lib.wire.messages import API_VERSIONS, Address, Request
-from lesson_lib.wire.server import Connection, Served, Server, ServerThread
+from lesson_lib.wire.server import ConnectionHandler, Served, Server, ServerThread
 
 READ_AHEAD, CONNECT_SECONDS, LOOK_SECONDS = 64, 2.0, 1.0
 QUIET_SECONDS, WINDOW_SECONDS, TICK = 0.03, 2.0, 0.001
@@ -59,7 +65,7 @@ class FaultProxy(Served):
                  port: int = 0, server: Callable[..., Server] = ServerThread) -> None:
         self.upstream, self.hooks = upstream, dict(hooks or {})
         self.distance, self.trouble, self.dead = 0.0, "", set[str]()
-        self.stored, self.recording = StoredBatches(), Recording()
+        self.stored, self.recording = DuplicateDetector(), Recording()
         self.on_kill: Callable[[str], None] = lambda client_id: None
         self.addresses: dict[Address, Address] = {}  # a node's own -> where we stand for it
         self._gone_since: float | None = None
@@ -81,7 +87,7 @@ class FaultProxy(Served):
         self.recording = recording
         return recording
 
-    def play(self, script: Script) -> Recording:
+    def play(self, script: FaultScriptLike) -> Recording:
         """Do what a fault script says, counted from the next request on. LessonError as for `record`."""
         return self.record(Recording(parse_script(script)))
 
@@ -104,7 +110,7 @@ class FaultProxy(Served):
         self.reached(not self.trouble)
         return not self.trouble
 
-    def _serve(self, node: Address) -> Connection:
+    def _serve(self, node: Address) -> ConnectionHandler:
         return lambda reader, writer: ProxyConnection(self, node, reader, writer).run()
 
     async def rewrite(self, answer: Any, came_from: Address) -> bool:
@@ -125,7 +131,7 @@ class ReadRequest(NamedTuple):
     """A request that was read; `sent` has its batches, none for everything but Produce."""
 
     request: Request
-    sent: tuple[BatchSent, ...] = ()
+    sent: tuple[BatchInFlight, ...] = ()
     fault: Fault = DELIVER
     at: float = 0.0  # when it has come all the way, on the loop's clock
 
@@ -145,9 +151,9 @@ class ProxyConnection:
         # What came while an answer was delayed, and what the broker answered to it, by attempt.
         self._came_meanwhile: deque[ReadRequest | None] = deque()
         self._answered_meanwhile: dict[int, bytes] = {}
-        self._unanswered: list[BatchSent] = []
+        self._unanswered: list[BatchInFlight] = []
         self._others = 0  # requests without a batch that were read and are not answered
-        self._lost_with_it: list[tuple[BatchSent, str]] = []
+        self._lost_with_it: list[tuple[BatchInFlight, str]] = []
         self._number = 0
 
     async def run(self) -> None:
@@ -206,7 +212,7 @@ class ProxyConnection:
             self.left.set()  # what is under way arrives, and nobody reads the answers
         return ReadRequest(request, sent, fault)
 
-    def _note_sent(self, request: Request) -> tuple[BatchSent, ...]:
+    def _note_sent(self, request: Request) -> tuple[BatchInFlight, ...]:
         """None for a Produce request without a batch of today's format, which is the broker's to refuse."""
         batches = frames.batches_in(request)
         try:
@@ -226,10 +232,10 @@ class ProxyConnection:
         self._unanswered += sent
         return sent
 
-    def _settle(self, read: ReadRequest) -> None:
+    def _complete(self, read: ReadRequest) -> None:
         """Nothing more will become of this request."""
         for batch in read.sent:
-            self.recording.settle(batch)
+            self.recording.complete(batch)
             self._unanswered.remove(batch)
 
     def _lose(self, read: ReadRequest, what: str) -> None:
@@ -247,7 +253,7 @@ class ProxyConnection:
             self._note_drop(note)
         self._end()
         for batch in self._unanswered:
-            if batch in self.recording.on_the_way:
+            if batch in self.recording.batches_in_flight:
                 self.recording.note_lost(batch, "request")
 
     def _end(self) -> None:
@@ -311,7 +317,7 @@ class ProxyConnection:
         answer = frames.read_answer(request, frame)
         if answer is None:
             return frame
-        write_down(self.proxy.recording, request, answer)
+        note_coordinator_answer(self.proxy.recording, request, answer)
         self.proxy.recording.topics.update(frames.topics_in(answer))
         if await self.proxy.rewrite(answer, self.upstream.address):
             return messages.encode_response(answer, request.api_version, request.correlation_id)
@@ -339,7 +345,7 @@ class ProxyConnection:
         else:
             self._lose(read, "request")
         if self.fate.drops_now:
-            if answered and (self.recording.in_flight or 0) > 1:  # that answer lets the client send one more
+            if answered and (self.recording.max_in_flight or 0) > 1:  # that answer lets one more be sent
                 await self._wait_for_more()
             await self._wait_until_quiet()
             self._drop()
@@ -349,13 +355,13 @@ class ProxyConnection:
         if read.fault.name == "delay":
             await self._delay(read.fault.numbers[0] / 1000)
         if not frames.wants_answer(read.request):
-            self._settle(read)
+            self._complete(read)
             if any(answer.error_code for _, answer in self._pairs(read, frame)):  # as a broker does
                 self._drop("the broker closed it")
         elif answered and not self.left.is_set():
             for batch, answer in self._pairs(read, frame):
                 self.recording.ack(batch, answer.error_code, answer.base_offset)
-            self._settle(read)
+            self._complete(read)
             await self._write(frame)
         else:
             self._lose(read, "answer")
@@ -391,7 +397,7 @@ class ProxyConnection:
             self.recording.verdict(batch, verdict, answer.error_code, answer.base_offset)
 
     @staticmethod
-    def _pairs(read: ReadRequest, frame: bytes) -> list[tuple[BatchSent, Any]]:
+    def _pairs(read: ReadRequest, frame: bytes) -> list[tuple[BatchInFlight, Any]]:
         """Each batch with the answer to it, where there is one."""
         answers = frames.batch_answers(read.request.api_version, frame)
         return [(batch, answers[batch.partition]) for batch in read.sent if batch.partition in answers]
@@ -408,7 +414,7 @@ class ProxyConnection:
     async def _wait_until_quiet(self) -> None:
         """Where nobody knows how much comes: read what is on its way, until nothing came for a moment."""
         seen, left = -1, self.left.is_set
-        while self.recording.in_flight is None and seen != self._queue.qsize() and not left():
+        while self.recording.max_in_flight is None and seen != self._queue.qsize() and not left():
             seen = self._queue.qsize()
             await asyncio.sleep(QUIET_SECONDS)
 

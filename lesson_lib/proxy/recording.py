@@ -1,19 +1,19 @@
 """What the proxy and the lab's clients saw, written down as it happens: the raw material of a `History`.
 
-Written to by the proxy's thread (frames) and by the clients' threads (what the application was told).
-Attempts count from 1, one for each partition of each Produce request; batches, connections, producer ids
-and lanes are numbered in the order in which they first show up, so that the same script gives the same
-numbers on every broker.
+The proxy's thread writes down what passes through it, the clients' threads what applications are told.
+Attempts are numbered from 1, one for each partition of each Produce request. Batches, connections, producer
+ids and lanes get their numbers when they first appear, so the same script gives the same numbers on every
+broker.
 
-Of the talk with coordinators a picture needs new producer ids and epochs, and how transactions go on. No
-client tells a broker that a transaction begins; it is noted with the first partition that is added to it.
+Of the requests to coordinators a picture needs new producer ids and epochs, and the steps of transactions.
+No client tells a broker that a transaction begins; the first partition that is added to it stands for that.
 
-Which batch is it, and was it stored before? The wire carries no batch numbers, they are worked out from the
-bytes. A client sends a batch again byte for byte. With idempotence (producer id, epoch, base sequence) name a
-batch, and its records tell a forged one apart from the true one. Without, the records alone do: their
-timestamps differ between two calls of `send`, as the lab's producer never gives two records the same one. A
-client that gives a failed batch new numbers (a new epoch) still sends the same records, so that counts as the
-same batch too, as long as no answer has settled it.
+Which batch is it, and was it stored before? There are no batch numbers on the wire; we work them out from the
+bytes. A client resends a batch byte for byte. With idempotence, producer id, epoch and base sequence identify
+a batch, and its records show whether it is a forgery with the same numbers. Without idempotence there are the
+records alone. Their timestamps tell two calls of `send` apart, since the lab's producer uses none twice. A
+client that gives a failed batch new numbers (a new epoch) still sends the same records, so that is the same
+batch too, until the producer gets an ok for it.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ FENCED = (ErrorCode.INVALID_PRODUCER_EPOCH, ErrorCode.PRODUCER_FENCED)
 
 
 class BatchKey(NamedTuple):
-    """What makes two batches the same one: place, numbers, and the records with their timestamps."""
+    """What makes two batches the same one: partition, numbers, and the records with their timestamps."""
 
     topic: str
     partition: int
@@ -63,9 +63,9 @@ class BatchKey(NamedTuple):
                    blake2b(content, digest_size=16).digest())
 
 
-class Values(NamedTuple):
-    """`shown` as text, nothing for a batch that is too large to show. `content` is the digest of all values
-    and their number, empty for a batch that cannot be unpacked here."""
+class BatchValues(NamedTuple):
+    """`shown`: the values as text, none of them if the batch is too large to show. `content`: a digest of all
+    of them, empty if the batch can't be unpacked here."""
 
     shown: tuple[str, ...] = ()
     content: str = ""
@@ -73,13 +73,13 @@ class Values(NamedTuple):
 
 @dataclass(slots=True)
 class KnownBatch:
-    """A batch that was seen on its way. `tries` counts its requests, a success makes it `settled`."""
+    """A batch that was sent. `tries` counts the requests with it; `acknowledged`: the producer got an ok."""
 
     number: int
     header: Header
-    values: Values
+    values: BatchValues
     tries: int = 0
-    settled: bool = False
+    acknowledged: bool = False
 
 
 class BatchBook:
@@ -105,12 +105,12 @@ class BatchBook:
         batch.tries += 1
         return batch
 
-    def settle(self, number: int) -> None:
-        """The producer knows that this batch is stored, so the same bytes from now on are another batch."""
-        self._batches[number].settled = True
+    def acknowledge(self, number: int) -> None:
+        """The producer got an ok for this batch, so the same bytes from now on are another batch."""
+        self._batches[number].acknowledged = True
 
     def number_of(self, topic: str, partition: int, records: bytes) -> int:
-        """The number of a batch that lies in a log, -1 where it was never seen being sent."""
+        """The number of a batch in a log, -1 if nobody saw it being sent."""
         known = self._by_key.get(BatchKey.of(topic, partition, records))
         return known.number if known else -1
 
@@ -127,10 +127,10 @@ class BatchBook:
     def _known(self, client_id: str, key: BatchKey) -> KnownBatch | None:
         found = self._by_key.get(key)
         if key.producer_id < 0:
-            return None if found and found.settled else found
-        if found is None:  # perhaps under new numbers
+            return None if found and found.acknowledged else found
+        if found is None:  # perhaps it was sent before with other numbers
             found = self._by_content.get((client_id, key.topic, key.partition, key.content))
-            if found is None or found.settled or (
+            if found is None or found.acknowledged or (
                     found.header.producer_id == key.producer_id and
                     found.header.producer_epoch == key.producer_epoch):
                 return None
@@ -138,8 +138,8 @@ class BatchBook:
         return found
 
 
-class StoredBatches:
-    """Tells a duplicate from a stored batch: both succeed, the duplicate with its first copy's offset."""
+class DuplicateDetector:
+    """Tells what the broker did with a batch: both ok, but a duplicate has the offset of its first copy."""
 
     def __init__(self) -> None:
         self._offsets: OrderedDict[tuple[TopicPartition, int, int, int, int], int] = OrderedDict()
@@ -158,14 +158,14 @@ class StoredBatches:
         return "stored"
 
 
-def values_in(records: bytes) -> Values:
+def values_in(records: bytes) -> BatchValues:
     """The values of a batch, as far as they can be read."""
     try:
         values = [as_text(record.value) for record in records_in(records)]
     except Exception:  # noqa: BLE001 - no codec, wrong checksum, a record cut off: not the proxy's to judge
-        return Values()
+        return BatchValues()
     small = len(values) <= MOST_VALUES and max(len(records), sum(map(len, values))) <= MOST_BYTES
-    return Values(tuple(values) if small else (), content_of(values))
+    return BatchValues(tuple(values) if small else (), content_of(values))
 
 
 def content_of(values: Iterable[str]) -> str:
@@ -189,9 +189,9 @@ def as_text(value: bytes | None) -> str:
 
 
 @dataclass(eq=False, slots=True)
-class BatchSent:
-    """One batch on its way, once: the template of its events. `rides_along`: it's not the first batch of its
-    request.
+class BatchInFlight:
+    """One batch in one request. Its events are made from `event`; `rides_along`: it's not the first batch of
+    the request.
     """
 
     event: Event
@@ -203,8 +203,8 @@ class BatchSent:
         return self.event.topic, self.event.partition
 
 
-class Report(NamedTuple):
-    """What the application was told about the record of this timestamp (ms), `after` so many events."""
+class DeliveryReport(NamedTuple):
+    """What an application was told about its record with this timestamp (ms), `after` so many events."""
 
     client_id: str
     timestamp: int
@@ -216,23 +216,23 @@ class Report(NamedTuple):
 class Recording:
     """One stretch of traffic under one fault script.
 
-    `client_ids` restricts it to these clients. `in_flight`: how many requests the client of a run keeps
-    unanswered, None where nobody knows; `one_of_each`: of each partition one batch at a time. The application
-    has `handed_over` so many batches to it, and still waits to be told about `untold` of each partition. A
-    partition is `backing_off` while its next batch is one that was tried and waits for its next try.
-    `short_ids`: 1, 2 ... for the real producer ids, in the order in which they are met; `connections` numbers
-    those on which a batch is sent.
+    `client_ids`: the clients that are recorded, None for all. `max_in_flight`: how many unanswered requests
+    the client of a run may have, None if nobody knows; `one_of_each`: at most one batch of each partition is
+    in them. `handed_over` counts the batches that the application has given to its producer; `untold` counts,
+    by partition, those whose outcome it still waits for. A partition is `backing_off` while its next batch is
+    one that failed and waits for its next try. `short_ids`: real producer ids -> 1, 2 ... in the order in
+    which they appear; `connections` numbers those on which a batch is sent.
     """
 
     script: FaultScript = field(default_factory=FaultScript)
     client_ids: set[str] | None = None
-    in_flight: int | None = None
+    max_in_flight: int | None = None
     one_of_each: bool = False
     asks_for_answers: bool = True
     handed_over: int = 0
     untold: Counter[int] = field(default_factory=Counter)
     events: list[Event] = field(default_factory=list)
-    reports: list[Report] = field(default_factory=list)
+    reports: list[DeliveryReport] = field(default_factory=list)
     book: BatchBook = field(default_factory=BatchBook)
     short_ids: dict[int, int] = field(default_factory=dict)
     connections: Iterator[int] = field(default_factory=lambda: count(1))
@@ -242,7 +242,7 @@ class Recording:
     topics: dict[str, int] = field(default_factory=dict)  # what it said last of each that they asked about
     attempts: int = 0
     asked: Counter[str] = field(default_factory=Counter)  # requests to coordinators, of each kind
-    on_the_way: list[BatchSent] = field(default_factory=list)
+    batches_in_flight: list[BatchInFlight] = field(default_factory=list)
     backing_off: set[int] = field(default_factory=set)
     killed: bool = False
     closed: bool = False
@@ -273,25 +273,25 @@ class Recording:
             return self.changed.wait_for(condition, seconds)
 
     def wait_until_idle(self, seconds: float) -> bool:
-        """Wait until nothing that was sent is on its way any more; False when the time is over."""
-        return self.wait_until(lambda: not self.on_the_way, seconds)
+        """Wait until no batch is in flight any more; False when the time is over."""
+        return self.wait_until(lambda: not self.batches_in_flight, seconds)
 
     def window_full(self, others: int = 0) -> bool:
-        """Whether as many requests are on the way as the client can have there; True where nobody knows.
+        """Whether the client will send no batch before it sees another answer; True if nobody knows.
 
-        `others` are its unanswered requests that carry no batch. Each counts as one in flight: after error 6
-        kafka-python asks for Metadata, and a batch that is to be sent again may have to wait for that answer.
+        `others` counts its unanswered requests without a batch. Each takes a place: after error 6
+        kafka-python asks for Metadata, and a batch that is to be resent may have to wait for that answer.
         """
-        if self.in_flight is None or self.killed or self.closed:
+        if self.max_in_flight is None or self.killed or self.closed:
             return True
         if not self.asks_for_answers:
             return len(self.book) >= self.handed_over
-        sent = Counter(batch.event.partition for batch in self.on_the_way)
-        requests = sum(not batch.rides_along for batch in self.on_the_way) + others
+        sent = Counter(batch.event.partition for batch in self.batches_in_flight)
+        requests = sum(not batch.rides_along for batch in self.batches_in_flight) + others
         sends_more = any(count > sent[partition] and partition not in self.backing_off
                          and not (self.one_of_each and sent[partition])
                          for partition, count in self.untold.items())
-        return requests >= self.in_flight or not sends_more
+        return requests >= self.max_in_flight or not sends_more
 
     def hand_over(self, partitions: Iterable[int]) -> None:
         """The application hands over a batch for each of these."""
@@ -319,8 +319,8 @@ class Recording:
     # what becomes of a batch
 
     def send(self, client_id: str, conn: int, key: BatchKey, records: bytes,
-             rides_along: bool = False) -> BatchSent:
-        """A batch is on its way, in a request of its own, or as one more in that of the batch before it."""
+             rides_along: bool = False) -> BatchInFlight:
+        """The client sends a batch, in a request of its own or in the same one as the batch before it."""
         batch, header = self.book.sent(client_id, key, records), read_header(records)
         self.attempts += 1
         self._introduce(client_id)
@@ -329,36 +329,36 @@ class Recording:
                       self.producer_id(header.producer_id), header.producer_epoch, header.base_sequence,
                       header.records_count, header.transactional, content=batch.values.content)
         self.backing_off.discard(key.partition)
-        self.on_the_way.append(sent := BatchSent(event, header, rides_along))
+        self.batches_in_flight.append(sent := BatchInFlight(event, header, rides_along))
         self.note(event)
         return sent
 
-    def verdict(self, sent: BatchSent, what: str, error: int, base_offset: int) -> None:
+    def verdict(self, sent: BatchInFlight, what: str, error: int, base_offset: int) -> None:
         """The broker decided: stored, duplicate or refused."""
         self.note(sent.event, kind=Kind.VERDICT, what=what, lane="broker", error=ErrorCode(error),
                   offset=None if error else base_offset)
 
-    def ack(self, sent: BatchSent, error: int, base_offset: int) -> None:
+    def ack(self, sent: BatchInFlight, error: int, base_offset: int) -> None:
         """The answer goes to the producer."""
         if not error:
-            self.book.settle(sent.event.batch)
+            self.book.acknowledge(sent.event.batch)
         self.note(sent.event, kind=Kind.ACK, error=ErrorCode(error), offset=None if error else base_offset)
-        self.settle(sent)
+        self.complete(sent)
 
-    def note_lost(self, sent: BatchSent, what: str) -> None:
+    def note_lost(self, sent: BatchInFlight, what: str) -> None:
         """The request or the answer is lost."""
         self.note(sent.event, kind=Kind.LOST, what=what)
-        self.settle(sent)
+        self.complete(sent)
 
-    def settle(self, sent: BatchSent) -> None:
-        """Nothing more will become of it."""
+    def complete(self, sent: BatchInFlight) -> None:
+        """This batch is no longer in flight: it was answered or lost, or gets no answer."""
         with self.changed:
-            if sent in self.on_the_way:
-                self.on_the_way.remove(sent)
+            if sent in self.batches_in_flight:
+                self.batches_in_flight.remove(sent)
             self.changed.notify_all()
 
     def back_off(self, client_id: str, partition: int) -> None:
-        """The client has put a batch back to the front of the queue, and sends none there until it's time."""
+        """The client puts a failed batch back at the head of its queue, and sends none there for a while."""
         with self.changed:
             if self.wants(client_id):
                 self.backing_off.add(partition)
@@ -368,13 +368,13 @@ class Recording:
         """The application was told about the record of this timestamp (ms)."""
         with self.changed:
             if self.wants(client_id):
-                self.reports.append(Report(client_id, timestamp, told, len(self.events)))
+                self.reports.append(DeliveryReport(client_id, timestamp, told, len(self.events)))
             self.changed.notify_all()
 
     # who a producer is
 
     def kill(self, client_id: str) -> None:
-        """The producer is dead; nobody will be told anything."""
+        """The producer is dead; its application is told nothing any more."""
         self.note(Event(0, Kind.PRODUCER, "killed", self.lane(client_id)))
         with self.changed:
             self.killed = True
@@ -389,7 +389,7 @@ class Recording:
         self._introduce(client_id)
 
     def adopt_ids(self, other: Recording) -> None:
-        """Producers outlive a recording: take over which ids they have; each is introduced when it sends."""
+        """Take over the ids of producers, which outlive a recording; each is introduced when it sends."""
         self._ids = dict(other._ids)
 
     def _introduce(self, client_id: str) -> None:
@@ -400,12 +400,12 @@ class Recording:
                             producer_epoch=epoch, note=transactional_id))
 
     def in_transaction(self, lane: str) -> bool:
-        """Whether the last that was heard of this producer's transactions is not an end."""
+        """Whether this producer has, as far as was heard, a transaction that hasn't ended."""
         heard = [event.what for event in self.events if event.kind == Kind.TXN and event.lane == lane]
         return bool(heard) and heard[-1] in ("begin", "add partition", "offsets")
 
     def ask(self, api: str) -> Fault:
-        """A coordinator is asked something: what this request meets."""
+        """Count one more request to a coordinator; the fault that the script has for it."""
         self.asked[api] += 1
         return self.script.at(self.asked[api], api)
 
@@ -414,12 +414,12 @@ class Recording:
         self.script.check_used(self.attempts, self.asked)
 
     def has_ended(self, producer_id: int) -> bool:
-        """Whether the transaction of this producer was ended last we heard, so that its marker must come."""
+        """Whether this producer's last transaction was ended as far as was heard, so its marker must come."""
         lanes = [e.lane for e in self.events if e.kind == Kind.TXN and e.producer_id == producer_id]
-        return bool(lanes) and not self.in_transaction(lanes[-1])  # an earlier one says nothing any more
+        return bool(lanes) and not self.in_transaction(lanes[-1])  # only its newest lane counts
 
 
-def write_down(recording: Recording, request: Request, answer: Any) -> None:
+def note_coordinator_answer(recording: Recording, request: Request, answer: Any) -> None:
     """Note what a request to a coordinator and its answer mean; nothing for any other request."""
     if request.body is None or not recording.wants(request.client_id):
         return
@@ -435,7 +435,7 @@ def write_down(recording: Recording, request: Request, answer: Any) -> None:
 
 
 def _write_step(recording: Recording, request: Request, answer: Any) -> None:
-    """A step of a transaction; no error but a fence says anything about it."""
+    """Note a step of a transaction: one that was accepted, or refused because the producer is fenced."""
     if request.api_key == ADD_PARTITIONS:
         prefix, errors = "v3_and_below_", [
             partition.partition_error_code for topic in answer.results_by_topic_v3_and_below

@@ -1,9 +1,9 @@
 """One connection between a producer and the broker, and what can go wrong on it.
 
-Requests arrive in order, the broker answers them in order, and so no message in the middle can go missing
-alone. What a fault lets through, before the connection is gone with all that was under way on it, is its
-`Fate`. Everything sent before that is handled and answered as usual. Where the connection stays open and
-dead, the producer's request timeout closes it.
+Requests arrive in order and the broker answers them in order, so no message in the middle can go missing
+alone: a fault ends the whole connection. The connection's `Fate` says what still comes through before that.
+Everything sent before the faulty request is handled and answered as usual. A connection can also stay open
+while nothing comes through any more; then the producer's request timeout closes it.
 
 Differs from Kafka in: a restarting broker keeps its connections.
 """
@@ -38,8 +38,8 @@ class Caller(Protocol):
         """The connection is gone, with everything that was unanswered on it."""
 
 
-class Connection:
-    """In order both ways, until it is cut."""
+class ToyConnection:
+    """Messages arrive in the order in which they were sent, until the connection drops."""
 
     def __init__(self, world: ToyWorld, broker: ToyBroker, caller: Caller) -> None:
         self.world, self.clock, self.broker, self.caller = world, world.clock, broker, caller
@@ -50,8 +50,8 @@ class Connection:
         self._next_answer = 0
 
     def send(self, *together: ProduceRequest) -> None:
-        """Put a request on its way, one for each of the batches that it carries `together`; what will become
-        of it is settled by the order of requests alone.
+        """Send one request: `together` has a part for each batch in it. What will become of it depends on the
+        order of the requests alone.
         """
         handled, answered = self.fate.take(together[0].fault)
         self.unanswered.extend(together)
@@ -72,7 +72,7 @@ class Connection:
         if together[0].fault.name == "repeat" and not repeated:
             self.clock.after(1, lambda: self._arrive(together, repeated=True))
         elif together[0].acks == 0:
-            self._settle_unanswered(together, answers)
+            self._complete_without_answer(together, answers)
         else:
             self._answer(together, answers)
 
@@ -83,13 +83,13 @@ class Connection:
         for request, answer in zip(together, answers, strict=True):
             if request.answered:
                 self.clock.at(at, partial(self.deliver, request, answer))
-                self._next_answer = at + BURST_MS  # it lets the producer send one more first
+                self._next_answer = at + BURST_MS  # the producer may send one more in between
             else:
                 self._stop_half_way(request)
 
-    def _settle_unanswered(self, together: Sequence[ProduceRequest],
+    def _complete_without_answer(self, together: Sequence[ProduceRequest],
                            answers: Sequence[ProduceAnswer]) -> None:
-        """acks=0: no answer; where there was an error, the broker closes the connection."""
+        """With acks=0 there is no answer; after an error the broker closes the connection."""
         for request in together:
             self.unanswered.remove(request)
         if any(answer.error for answer in answers):
@@ -106,15 +106,15 @@ class Connection:
                 self._drop_when_quiet()
 
     def _stop_half_way(self, request: ProduceRequest) -> None:
-        """Lost in the middle, or with the connection: that drops when this should have come through."""
+        """The message is lost half way, or with a connection that drops when it would have arrived."""
         if self.fate.drops:
             self.clock.after(ONE_WAY_MS, self._drop_if_due)
         else:
             self.clock.after(HALF_WAY_MS, lambda: self.lose(request))
 
     def _drop_when_quiet(self) -> None:
-        """An answer lets the producer send one more: the connection drops once it has sent what it can, as
-        behind the proxy.
+        """Drop once the producer has sent what it can: this answer may let it send one more. The proxy does
+        the same.
         """
         if self.caller.sends_more():
             self.clock.after(BURST_MS, self._drop_when_quiet)
@@ -122,20 +122,20 @@ class Connection:
             self.clock.after(1, self._drop_if_due)
 
     def _drop_if_due(self) -> None:
-        """Drop it once all that the cut lets through is through."""
+        """Drop the connection once everything has arrived that the fault lets through."""
         if self.fate.drops_now and not any(r.answered or (r.handled and not r.arrived)
                                            for r in self.unanswered):
             self.drop()
 
     def lose(self, request: ProduceRequest) -> None:
-        """It is lost, or its answer is, and is drawn so once."""
+        """Note, once, that the request is lost, or its answer if the request had arrived."""
         if not request.lost:
             request.lost = True
             self.world.record_request(Kind.LOST, request, "answer" if request.arrived else "request",
                                       lane=self.caller.lane, conn=self.number)
 
     def drop(self, note: str = "") -> None:
-        """The connection is gone, with everything unanswered."""
+        """End the connection; everything that is unanswered on it is lost."""
         if self.closed:
             return
         self.closed = True

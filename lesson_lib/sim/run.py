@@ -19,7 +19,7 @@ from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.core.partition_log import PartitionLog, Rule
 from lesson_lib.core.producer_state import Appended, Duplicate, Refused, Verdict, judge
 from lesson_lib.errors import LessonError, acks_of, count_of, explains_arguments, values_of, version_of
-from lesson_lib.faults import Script, parse_script
+from lesson_lib.faults import FaultScriptLike, parse_script
 from lesson_lib.history import History, Settings
 from lesson_lib.history.link import noted
 from lesson_lib.sim.consumer import Consumer, ConsumerSettings
@@ -42,7 +42,7 @@ CLIENTS: dict[str, tuple[type[Producer], type[Producer]]] = {  # without idempot
 @noted
 def simulate(values_or_count: int | Sequence[str] = 3, *, idempotence: bool = True, acks: str | int = "all",
              retries: int | None = None, in_flight: int = 1, records_per_batch: int = 1,
-             faults: Script = None, broker: str | KafkaVersion = "4.4", client: str = "kafka-python",
+             faults: FaultScriptLike = None, broker: str | KafkaVersion = "4.4", client: str = "kafka-python",
              rule: Rule | PartitionLog = judge, delivery_timeout_ms: int = 120_000,
              request_timeout_ms: int = 30_000, partitions: int = 1, resend: bool = False,
              consumer: Mapping[str, Any] | bool | None = None) -> History:

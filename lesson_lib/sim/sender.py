@@ -18,7 +18,7 @@ from lesson_lib.errors import LessonError
 from lesson_lib.faults import DELIVER
 from lesson_lib.history import Kind
 from lesson_lib.sim.messages import ProduceAnswer, ProducerBatch, ProduceRequest, ProducerSettings
-from lesson_lib.sim.network import Caller, Connection
+from lesson_lib.sim.network import Caller, ToyConnection
 from lesson_lib.sim.producer import Producer, ProducerHost
 from lesson_lib.sim.toy_broker import ToyBroker
 from lesson_lib.sim.world import BACKOFF_MS, BURST_MS, RECONNECT_MS, THINK_MS, Timer, ToyWorld
@@ -99,7 +99,7 @@ class Sender(ProducerHost, Caller):
                  new_id: Callable[[str], tuple[int, int]] | None = None) -> None:
         self.world, self.clock, self.broker, self.settings = world, world.clock, broker, settings
         self.lane, self.application, self.new_id = lane, application, new_id or world.new_producer_id
-        self.connection: Connection | None = None
+        self.connection: ToyConnection | None = None
         self.killed = False
         self.records: Counter[int] = Counter()
         self.expiries: dict[ProducerBatch, Timer] = {}
@@ -163,7 +163,7 @@ class Sender(ProducerHost, Caller):
                 fault = self.world.script.at(self.world.attempts)
             requests.append(ProduceRequest(self.world.attempts, batch, sent, batch.tries, acks=acks))
         if self.connection is None or self.connection.closed:
-            self.connection = Connection(self.world, self.broker, self)
+            self.connection = ToyConnection(self.world, self.broker, self)
         for request in requests:
             request.fault = fault
             self.world.record_request(Kind.SEND, request, lane=self.lane, conn=self.connection.number)

@@ -29,7 +29,7 @@ from lesson_lib.core.partition_log import PartitionLog
 from lesson_lib.core.producer_state import Batch, TopicPartition
 from lesson_lib.core.transactions import CoordinatorAnswer, Marker, TransactionCoordinator
 from lesson_lib.errors import LessonError, count_of, version_of
-from lesson_lib.faults import Script, parse_script
+from lesson_lib.faults import FaultScriptLike, parse_script
 from lesson_lib.history import History, Kind, Settings
 from lesson_lib.history.link import call_text, noted_line
 from lesson_lib.sim.consumer import Consumer, ConsumerSettings
@@ -46,7 +46,7 @@ class Transactions:
     """One topic, its broker and the coordinator; `transaction_version` 2: a new epoch every transaction."""
 
     def __init__(self, *, partitions: int = 1, broker: str | KafkaVersion = "4.4",
-                 transaction_version: int = 1, faults: Script = None, topic: str = TOPIC) -> None:
+                 transaction_version: int = 1, faults: FaultScriptLike = None, topic: str = TOPIC) -> None:
         if transaction_version not in (1, 2):
             raise LessonError(f"transaction_version is 1 or 2, not {transaction_version!r}.")
         version, self.transaction_version = version_of(broker), transaction_version

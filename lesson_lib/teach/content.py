@@ -18,7 +18,7 @@ from lesson_lib.errors import LessonError
 from lesson_lib.history import History
 from lesson_lib.sim import simulate
 
-Kind = Literal["recall", "choice", "prediction", "observation"]
+QuestionKind = Literal["recall", "choice", "prediction", "observation"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class Question:
     """
 
     id: str
-    kind: Kind
+    kind: QuestionKind
     text: str
     options: tuple[Option, ...]
     explanation: str
@@ -114,8 +114,8 @@ class Question:
         return tuple(s.run() for s in (self.scenario, self.control) if s is not None)
 
 
-def ask(kind: Kind, item_id: str, text: str, *options: Option, because: str, run: Scenario | None = None,
-        control: Scenario | None = None, live: bool = False) -> Question:
+def ask(kind: QuestionKind, item_id: str, text: str, *options: Option, because: str,
+        run: Scenario | None = None, control: Scenario | None = None, live: bool = False) -> Question:
     """Write a question down; `because` is its explanation, `run` its scenario."""
     return Question(item_id, kind, text, options, because, run, control, live)
 

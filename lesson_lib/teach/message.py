@@ -17,8 +17,9 @@ QUIET_SECONDS, EVERY_SECONDS = 2, 0.5
 
 
 class Outcome(StrEnum):
-    """The answers that a learner can get. `noted`: a prediction is kept, and the run will tell. A typo
-    `cannot run`, what an exercise does not ask about is `outside`; only an idea that was tried is `wrong`.
+    """What a learner can be told. `noted`: a prediction is kept, and the run will show whether it's right.
+    `cannot run`: a typo, for example. `outside`: the exercise doesn't ask about this. `wrong`: an idea that
+    was tried, and no other answer.
     """
 
     NOT_ATTEMPTED = "not attempted"
@@ -42,8 +43,8 @@ _LOOK = {Outcome.NOT_ATTEMPTED: ("…", "#999999", "Not attempted yet. "),
 
 @dataclass(frozen=True)
 class Message:
-    """A sentence or two with its outcome; shows itself as the last expression of a cell. `frame` is what a
-    page has around it.
+    """A sentence or two with its outcome; shows itself as the last expression of a cell. `frame` adds what
+    a page has around its HTML.
     """
 
     outcome: Outcome
@@ -108,7 +109,7 @@ class SelfShowing:
         return self
 
     def refresh(self) -> None:
-        """Put it anew where it was shown last."""
+        """Show it again, in the place where it was shown last."""
         if self._handle is not None:
             self._handle.update(self._output())
 
@@ -156,7 +157,7 @@ def cell_number() -> int | None:
 
 
 def show_now(thing: Any) -> Any:
-    """Put a thing under the running cell, or print it; what can put another in its place, if anything can."""
+    """Show a thing under the running cell, or print it. The handle that can replace it, None if none can."""
     from IPython.core.getipython import get_ipython
     from IPython.display import display
     if get_ipython() is None:
@@ -164,8 +165,8 @@ def show_now(thing: Any) -> Any:
     return display(thing, display_id=True) if has_kernel() else display(thing)
 
 
-def counted(things: Sequence[Thing], what: str) -> Iterator[Thing]:
-    """Go through all of them; after two seconds the notebook says how far it is, and at the end nothing."""
+def with_progress(things: Sequence[Thing], what: str) -> Iterator[Thing]:
+    """Go through the things. After two seconds the notebook says how far it is, until they are done."""
     begin = last = time.monotonic()
     shown = None
     try:
@@ -185,6 +186,6 @@ def counted(things: Sequence[Thing], what: str) -> Iterator[Thing]:
 
 
 def has_kernel() -> bool:
-    """Whether there is a notebook in front of which controls could work."""
+    """Whether this runs in a kernel, with a notebook in which buttons can work."""
     from IPython.core.getipython import get_ipython
     return hasattr(get_ipython(), "kernel")

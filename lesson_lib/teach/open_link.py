@@ -74,7 +74,7 @@ class Opened(SelfShowing):
 
     def run(self) -> None:
         """Run it, and show what came of it."""
-        reading = Reading()
+        reading = LinkReader()
         with reading.stack:
             self.result = reading.value_of(self.lines)
         self.picture = _drawn(self.result)
@@ -124,7 +124,7 @@ class Opened(SelfShowing):
 
 
 @dataclass
-class Reading:
+class LinkReader:
     """Works out a tree. `names` are what its lines have named, `playable` the arguments of its first run;
     what was started for it ends with `stack`.
     """

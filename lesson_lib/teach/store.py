@@ -21,9 +21,9 @@ from typing import Any
 
 VERSION = 1
 FILE = "answers.json"
-KEPT_BY_BROWSER = "/drive"  # where JupyterLite puts the browser's storage
+BROWSER_STORAGE = "/drive"  # where JupyterLite puts the browser's storage
 IN_PAGE, MOMENT_SECONDS = sys.platform == "emscripten", 1.0
-KEPT = 50  # entries kept for one item: the first and the newest
+MOST_ENTRIES = 50  # entries kept for one item: the first and the newest
 Entry = dict[str, Any]
 
 _unsaved: dict[str, list[Entry]] = {}
@@ -71,10 +71,10 @@ def record(item_id: str, entry: Entry) -> None:
             answers = _read()
             for item, added in _unsaved.items():
                 kept = [*answers.get(item, []), *added]
-                answers[item] = kept if len(kept) <= KEPT else [kept[0], *kept[-KEPT + 1:]]
+                answers[item] = kept if len(kept) <= MOST_ENTRIES else [kept[0], *kept[-MOST_ENTRIES + 1:]]
             _write(answers)
         _unsaved.clear()
-        if IN_PAGE and not folder().is_relative_to(KEPT_BY_BROWSER):
+        if IN_PAGE and not folder().is_relative_to(BROWSER_STORAGE):
             _say("Your browser keeps nothing for this page, as in a private window: your answers last until "
                  "you leave it.")
     except OSError as error:

@@ -19,7 +19,7 @@ from typing import Any, Self, TypeVar
 
 from lesson_lib.errors import LessonError
 
-Connection = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+ConnectionHandler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 Result = TypeVar("Result")
 STOP_SECONDS = 5.0
 READ_BUFFER_BYTES = 64 * 1024
@@ -29,12 +29,12 @@ BACKLOG = 1024  # clients that may knock at the same moment
 
 
 class Server:
-    """Runs `connection(reader, writer)` for every client in a task, and `chore` once a second, on `loop`."""
+    """Runs `handler(reader, writer)` for every client in a task, and `chore` once a second, on `loop`."""
 
-    def __init__(self, connection: Connection, host: str = "127.0.0.1", port: int = 0, name: str = "server",
-                 chore: Callable[[], None] | None = None, loop: Any = None) -> None:
+    def __init__(self, handler: ConnectionHandler, host: str = "127.0.0.1", port: int = 0,
+                 name: str = "server", chore: Callable[[], None] | None = None, loop: Any = None) -> None:
         self.host, self.port, self.name = host, port, name
-        self._connection, self._chore, self._loop = connection, chore, loop
+        self._handler, self._chore, self._loop = handler, chore, loop
         self._servers: list[asyncio.Server] = []
         self._clients: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
@@ -76,9 +76,9 @@ class Server:
         """Run `function` where the server runs, and return its result."""
         return function()
 
-    async def listen_also(self, connection: Connection, port: int = 0) -> int:
+    async def listen_also(self, handler: ConnectionHandler, port: int = 0) -> int:
         """Serve one more kind of client on another port, which is returned; only on the server's thread."""
-        server = await asyncio.start_server(partial(self._accept, connection), self.host, port,
+        server = await asyncio.start_server(partial(self._accept, handler), self.host, port,
                                             limit=READ_BUFFER_BYTES, backlog=BACKLOG)
         self._servers.append(server)
         return server.sockets[0].getsockname()[1]
@@ -89,7 +89,7 @@ class Server:
             writer.transport.abort()
 
     async def _begin(self) -> None:
-        self.port = await self.listen_also(self._connection, self.port)
+        self.port = await self.listen_also(self._handler, self.port)
         self._do_chore()
 
     def _do_chore(self) -> None:
@@ -97,12 +97,12 @@ class Server:
             self._chore()
             self._loop.call_later(1, self._do_chore)
 
-    async def _accept(self, connection: Connection, reader: asyncio.StreamReader,
+    async def _accept(self, handler: ConnectionHandler, reader: asyncio.StreamReader,
                       writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         self._clients[task] = writer
         try:
-            await connection(reader, writer)
+            await handler(reader, writer)
         except asyncio.CancelledError:
             pass  # asyncio 3.11 would print a traceback for a connection that stop() cancelled
         finally:

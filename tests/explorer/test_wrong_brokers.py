@@ -11,7 +11,7 @@ from lesson_lib.core.partition_log import PartitionLog
 from lesson_lib.core.producer_state import Appended, Batch, Duplicate, judge
 from lesson_lib.errors import LessonError
 from lesson_lib.explorer.explore import explore
-from lesson_lib.explorer.wrong_brokers import BufferAndSort, DedupeByContent, Kept, at_or_below_is_duplicate
+from lesson_lib.explorer.wrong_brokers import BufferAndSort, DedupeByContent, KeptAside, at_or_below_is_duplicate
 from lesson_lib.sim.run import log_of, simulate
 from tests.core.test_decision_table import batch
 from tests.explorer.beliefs import BELIEFS, MemoryOfConnection
@@ -50,9 +50,9 @@ def test_our_own_tests_would_catch_it(name: str, module: str) -> None:
 
 
 def test_what_is_kept_is_told_apart_from_what_is_stored() -> None:
-    assert Kept(3) != Kept(4) and Kept(3).what == "kept"
+    assert KeptAside(3) != KeptAside(4) and KeptAside(3).what == "kept"
     log = log_of(DEFAULT_VERSION, BufferAndSort())
-    assert log.append(batch(1, epoch=0)) == Kept(1) and log.batches == []
+    assert log.append(batch(1, epoch=0)) == KeptAside(1) and log.batches == []
 
 
 @pytest.mark.incident(12, "redpanda issue 3039")

@@ -10,8 +10,9 @@ from typing import cast
 import pytest
 
 from lesson_lib.history import Event, History, Kind, LogCell
+from lesson_lib.history.event import Logs
 from lesson_lib.lab import as_history
-from lesson_lib.lab.as_history import Logs, read_logs, with_markers
+from lesson_lib.lab.as_history import read_logs, with_markers
 from lesson_lib.proxy.recording import Recording
 from tests.draw.runs import lesson, pipeline, transactions
 

@@ -21,7 +21,7 @@ from lesson_lib.errors import LessonError
 from lesson_lib.faults import parse_script
 from lesson_lib.history import Event, Kind
 from lesson_lib.proxy.proxy import FaultProxy
-from lesson_lib.proxy.recording import BatchKey, BatchSent, Recording
+from lesson_lib.proxy.recording import BatchInFlight, BatchKey, Recording
 from lesson_lib.wire import messages, requests
 from lesson_lib.wire.record_batch import batch_bytes, read_header
 from lesson_lib.wire.requests import RawClient, make_topic
@@ -53,9 +53,9 @@ def record(proxy: FaultProxy) -> Record:
     return lambda script="": proxy.record(Recording(parse_script(script)))
 
 
-def on_the_way(partition: int, rides_along: bool = False) -> BatchSent:
+def in_flight(partition: int, rides_along: bool = False) -> BatchInFlight:
     """A batch for that partition."""
-    return BatchSent(Event(0, Kind.SEND, partition=partition), read_header(batch_bytes([b"m"])), rides_along)
+    return BatchInFlight(Event(0, Kind.SEND, partition=partition), read_header(batch_bytes([b"m"])), rides_along)
 
 
 def produce(client: RawClient, value: str = "m", *, acks: int = -1, **numbers: int) -> None:
@@ -379,7 +379,7 @@ def test_who_leaves_with_all_its_answers_has_given_up_nothing(proxy: FaultProxy,
 
 @pytest.mark.parametrize("sent, untold, full", [(0, 3, False), (1, 3, False), (2, 3, True), (1, 1, True), (0, 1, False)])
 def test_a_window_is_full_when_the_client_has_sent_all_it_can(sent: int, untold: int, full: bool) -> None:
-    recording = Recording(in_flight=2, on_the_way=[on_the_way(0)] * sent, untold=Counter({0: untold}))
+    recording = Recording(max_in_flight=2, batches_in_flight=[in_flight(0)] * sent, untold=Counter({0: untold}))
     assert recording.window_full() is full
 
 
@@ -387,19 +387,19 @@ def test_a_window_is_full_when_the_client_has_sent_all_it_can(sent: int, untold:
     (False, ["01"], False), (False, ["01", "0"], True), (False, ["01", "01"], True),
     (True, ["01"], True), (True, ["0"], False), (True, ["0", "1"], True)])
 def test_batches_that_share_a_request_take_one_slot(one_of_each: bool, requests: list[str], full: bool) -> None:
-    sent = [on_the_way(int(partition), place > 0) for request in requests for place, partition in enumerate(request)]
-    recording = Recording(in_flight=2, one_of_each=one_of_each, on_the_way=sent, untold=Counter({0: 2, 1: 2, 2: 0}))
+    sent = [in_flight(int(partition), place > 0) for request in requests for place, partition in enumerate(request)]
+    recording = Recording(max_in_flight=2, one_of_each=one_of_each, batches_in_flight=sent, untold=Counter({0: 2, 1: 2, 2: 0}))
     assert recording.window_full() is full
 
 
 def test_nothing_comes_from_a_partition_whose_next_batch_backs_off() -> None:
     """Before it is sent again, or after another batch of the partition was: a newer one that was refused goes to the front."""
-    recording = Recording(in_flight=3, untold=Counter({0: 2}))
+    recording = Recording(max_in_flight=3, untold=Counter({0: 2}))
     recording.back_off("any", 0)
     assert recording.window_full()
     recording.untold[1] = 1
     assert not recording.window_full()
-    recording.on_the_way.append(on_the_way(1))
+    recording.batches_in_flight.append(in_flight(1))
     assert recording.window_full()
     records = batch_bytes([b"m"], timestamp=1)
     recording.send("any", 1, BatchKey.of("t", 0, records), records)
@@ -409,7 +409,7 @@ def test_nothing_comes_from_a_partition_whose_next_batch_backs_off() -> None:
 @pytest.mark.parametrize("sent, others, full", [(2, 0, False), (2, 1, True), (1, 1, False), (1, 2, True), (3, 0, True)])
 def test_a_request_without_a_batch_takes_a_slot_too(sent: int, others: int, full: bool) -> None:
     """After error 6 kafka-python asks for Metadata; who waited for its next batch now would wait for ever."""
-    recording = Recording(in_flight=3, on_the_way=[on_the_way(0)] * sent, untold=Counter({0: 9}))
+    recording = Recording(max_in_flight=3, batches_in_flight=[in_flight(0)] * sent, untold=Counter({0: 9}))
     assert recording.window_full(others) is full
 
 

@@ -28,7 +28,7 @@ def test_the_same_value_at_another_time_is_another_batch() -> None:
 def test_the_same_bytes_after_a_success_are_another_batch_without_idempotence() -> None:
     book = BatchBook()
     send(book, "a", timestamp=1)
-    book.settle(0)
+    book.acknowledge(0)
     assert send(book, "a", timestamp=1) == (1, 1)
 
 
@@ -36,7 +36,7 @@ def test_the_same_numbers_after_a_success_are_the_same_batch_with_idempotence() 
     book = BatchBook()
     ids = {"producer_id": 7, "producer_epoch": 0, "base_sequence": 3}
     send(book, "a", timestamp=1, **ids)
-    book.settle(0)
+    book.acknowledge(0)
     assert send(book, "a", timestamp=1, **ids) == (0, 2)
 
 
@@ -46,16 +46,16 @@ def test_a_forged_batch_with_the_numbers_of_another_is_not_that_other() -> None:
     assert [send(book, "a", timestamp=1, **ids), send(book, "other", timestamp=1, **ids)] == [(0, 1), (1, 1)]
 
 
-def test_an_unsettled_batch_that_gets_a_new_epoch_is_still_the_same() -> None:
+def test_an_unacknowledged_batch_that_gets_a_new_epoch_is_still_the_same() -> None:
     book = BatchBook()
     send(book, "a", timestamp=1, producer_id=7, producer_epoch=0, base_sequence=3)
     assert send(book, "a", timestamp=1, producer_id=7, producer_epoch=1, base_sequence=0) == (0, 2)
 
 
-def test_a_settled_batch_is_not_found_again_under_a_new_epoch() -> None:
+def test_an_acknowledged_batch_is_not_found_again_under_a_new_epoch() -> None:
     book = BatchBook()
     send(book, "a", timestamp=1, producer_id=7, producer_epoch=0, base_sequence=3)
-    book.settle(0)
+    book.acknowledge(0)
     assert send(book, "a", timestamp=1, producer_id=7, producer_epoch=1, base_sequence=0) == (1, 1)
 
 

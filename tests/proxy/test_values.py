@@ -9,7 +9,7 @@ import pytest
 from kafka.codec import lz4_encode, snappy_encode, zstd_encode
 from kafka.errors import UnsupportedCodecError
 
-from lesson_lib.proxy.recording import Values, as_text, content_of, values_in
+from lesson_lib.proxy.recording import BatchValues, as_text, content_of, values_in
 from lesson_lib.wire.record_batch import COMPRESSIONS, HEADER_SIZE, batch_bytes, read_header, records_in
 from lesson_lib.wire.unpack import MOST_UNPACKED
 
@@ -26,9 +26,9 @@ def packed(values: list[bytes], name: str) -> bytes:
 @pytest.mark.parametrize("codec", ENCODE)
 def test_the_values_are_those_that_were_packed(codec: str) -> None:
     values = [b"value %d" % n for n in range(40)]
-    assert values_in(packed(values, codec)) == values_in(batch_bytes(values)) != Values()
+    assert values_in(packed(values, codec)) == values_in(batch_bytes(values)) != BatchValues()
     assert values_in(packed(values, codec)).shown[:2] == ("value 0", "value 1")
-    assert values_in(packed(values, codec)[:-9]) == Values(), "cut off"
+    assert values_in(packed(values, codec)[:-9]) == BatchValues(), "cut off"
 
 
 @pytest.mark.parametrize("codec", ENCODE)
@@ -40,7 +40,7 @@ def test_what_unpacks_to_more_than_we_want_is_not_unpacked(codec: str) -> None:
         records_in(bomb)
     most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert values_in(bomb) == Values() and most < 3 * MOST_UNPACKED
+    assert values_in(bomb) == BatchValues() and most < 3 * MOST_UNPACKED
 
 
 @pytest.mark.parametrize("codec", ["snappy", "lz4", "zstd"])
@@ -49,12 +49,12 @@ def test_a_package_that_is_missing_is_named(codec: str, monkeypatch: pytest.Monk
     monkeypatch.setattr(f"kafka.codec.has_{codec}", lambda: False)
     with pytest.raises(UnsupportedCodecError, match=codec):
         records_in(batch)
-    assert values_in(batch) == Values()
+    assert values_in(batch) == BatchValues()
 
 
 def test_a_codec_that_kafka_does_not_have_is_no_batch_of_ours() -> None:
     batch = batch_bytes([b"m"], wrong={"attributes": 5})
-    assert read_header(batch).attributes == 5 and values_in(batch) == Values()
+    assert read_header(batch).attributes == 5 and values_in(batch) == BatchValues()
 
 
 def test_a_large_batch_shows_no_values_and_is_known_by_all_of_them() -> None:
@@ -72,7 +72,7 @@ def test_where_a_value_ends_counts_too() -> None:
 
 
 def test_a_broken_record_shows_no_values_and_raises_nothing() -> None:
-    assert values_in(batch_bytes([b"abc"])[:-2]) == Values()
+    assert values_in(batch_bytes([b"abc"])[:-2]) == BatchValues()
 
 
 @pytest.mark.parametrize(("value", "text"), [(b"m1", "m1"), ("ä".encode(), "ä"), (b"\xff\x00", "b'\\xff\\x00'"), (None, "null")])

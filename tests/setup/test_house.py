@@ -163,18 +163,22 @@ def says_enough(path: Path) -> bool:
     return len(re.findall(r"[.:?](?=\s|$)", said)) >= (2 if path.name == "__init__.py" else 1)
 
 
-def class_names() -> dict[str, list[str]]:
-    """Class name -> the modules that define it."""
+def type_names() -> dict[str, list[str]]:
+    """Name of a class, or of a type such as `Address = tuple[str, int]` -> the modules that define it."""
     found: dict[str, list[str]] = {}
     for name, path in modules().items():
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.ClassDef):
-                found.setdefault(node.name.lstrip("_"), []).append(name)
+            match node:
+                case ast.ClassDef():
+                    found.setdefault(node.name.lstrip("_"), []).append(name)
+                case ast.Assign(targets=[ast.Name(id)], value=ast.Subscript() | ast.BinOp()) if re.match("_?[A-Z][a-z]", id):
+                    found.setdefault(id.lstrip("_"), []).append(name)
     return found
 
 
-def test_a_class_name_has_one_meaning():
-    assert {name: homes for name, homes in class_names().items() if len(homes) > 1} == {}
+def test_the_name_of_a_class_or_type_has_one_meaning():
+    assert {name: homes for name, homes in type_names().items() if len(homes) > 1} == {}
+    assert {"Address", "Script", "FaultScriptLike"} <= type_names().keys()
 
 
 def map_of_the_house() -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lesson_lib.teach import message
-from lesson_lib.teach.message import counted
+from lesson_lib.teach.message import with_progress
 
 
 class Output:
@@ -31,19 +31,19 @@ def output(monkeypatch: pytest.MonkeyPatch) -> Output:
 
 
 def test_it_says_how_far_it_is(output: Output) -> None:
-    assert list(counted(range(12), "scripts")) == list(range(12))
+    assert list(with_progress(range(12), "scripts")) == list(range(12))
     assert output.said == [f"Checking: {number} of 12 scripts." for number in (5, 7, 9, 11)] + [""]
 
 
 def test_a_check_that_ends_early_leaves_nothing_behind(output: Output) -> None:
-    assert next(number for number in counted(range(12), "scripts") if number == 6) == 6
+    assert next(number for number in with_progress(range(12), "scripts") if number == 6) == 6
     assert output.said == ["Checking: 5 of 12 scripts.", ""]
 
 
 def test_what_is_quick_says_nothing(output: Output) -> None:
-    assert list(counted("abcde", "letters")) == list("abcde") and output.said == []
+    assert list(with_progress("abcde", "letters")) == list("abcde") and output.said == []
 
 
 def test_without_a_notebook_it_says_nothing(output: Output, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(message, "has_kernel", lambda: False)
-    assert list(counted(range(12), "scripts")) == list(range(12)) and output.said == []
+    assert list(with_progress(range(12), "scripts")) == list(range(12)) and output.said == []

@@ -19,7 +19,7 @@ from lesson_lib.history import History
 from lesson_lib.history.link import SITE, packed, plain, unpacked
 from lesson_lib.lab.forge import forge
 from lesson_lib.sim import Transactions, simulate, simulate_pipeline
-from lesson_lib.teach.open_link import ASKS, THEIRS, Opened, Reading, open_link
+from lesson_lib.teach.open_link import ASKS, THEIRS, LinkReader, Opened, open_link
 from lesson_lib.teach.playground import playground
 from lesson_lib.teach.tasks.learner_rule import as_rule
 from lesson_lib.teach.tasks.task import Exercise, exercise
@@ -233,6 +233,6 @@ def test_what_never_ends_ends_in_a_sentence(text: str) -> None:
 
 
 def test_a_name_means_what_a_line_before_it_said() -> None:
-    assert Reading().names == {}
+    assert LinkReader().names == {}
     with pytest.raises(LessonError):
         result("p1.send('a')")

@@ -78,7 +78,7 @@ def test_a_long_history_keeps_its_first_and_its_newest() -> None:
     for number in range(200):
         store.record("2.x", {"answer": number})
     kept = [e["answer"] for e in store.entries("2.x")]
-    assert len(kept) == store.KEPT and kept[0] == 0 and kept[-1] == 199
+    assert len(kept) == store.MOST_ENTRIES and kept[0] == 0 and kept[-1] == 199
 
 
 def test_two_kernels_at_once_lose_nothing() -> None:
@@ -154,7 +154,7 @@ def refuse(*_: object) -> None:
 def test_in_a_page_that_keeps_nothing_the_learner_is_told_once(
         progress: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], in_page: bool, kept: str, told: bool) -> None:
     monkeypatch.setattr(store, "IN_PAGE", in_page)
-    monkeypatch.setattr(store, "KEPT_BY_BROWSER", str(progress) if kept else "/drive")
+    monkeypatch.setattr(store, "BROWSER_STORAGE", str(progress) if kept else "/drive")
     store.record("1.one", {"answer": "a"}), store.record("1.two", {"answer": "b"})
     said = "Your browser keeps nothing for this page, as in a private window: your answers last until you leave it.\n"
     assert capsys.readouterr().out == said * told

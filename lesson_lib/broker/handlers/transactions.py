@@ -117,7 +117,7 @@ def write_markers(cluster: Cluster, marker: Marker | None) -> None:
         return
     for partition in marker.partitions:
         if partition == OFFSETS_PARTITION:
-            cluster.offsets.settle(marker.producer_id, commit=marker.commit)
+            cluster.offsets.complete_transaction(marker.producer_id, commit=marker.commit)
         else:  # where the topic is gone, or the producer fenced, there is nothing to end
             answered(append_marker, cluster, partition, (marker.producer_id, marker.producer_epoch),
                      marker.commit)

@@ -16,12 +16,12 @@ HOST, FIRST_PORT = "virtual", 20_001
 LATENCY = 0.001  # seconds from one end of a connection to the other
 
 
-class End:
+class VirtualSocket:
     """One end of a connection: asyncio's `StreamWriter` with a transport and a `reader`, and `socket.socket`.
     Kafka-python's never waits; one for requests by hand has a `timeout` in seconds.
     """
 
-    other: End
+    other: VirtualSocket
 
     def __init__(self, world: VirtualWorld, timeout: float | None = 0, address: Any = None) -> None:
         self.world, self.timeout, self.closed = world, timeout, False
@@ -34,7 +34,7 @@ class End:
         if host != HOST or port not in self.world.listeners:
             raise ConnectionRefusedError(errno.ECONNREFUSED, "nobody listens" if host == HOST else
                                          "a virtual world reaches nothing outside of it")
-        self.other = End(self.world)
+        self.other = VirtualSocket(self.world)
         self.other.other = self
         self.world.create_task(self.world.listeners[port](self.other.reader, self.other))
 
@@ -98,9 +98,9 @@ class End:
     setblocking = setsockopt = shutdown = lambda *_: None
 
 
-async def open_connection(world: VirtualWorld, *address: Any) -> tuple[asyncio.StreamReader, End]:
+async def open_connection(world: VirtualWorld, *address: Any) -> tuple[asyncio.StreamReader, VirtualSocket]:
     """`asyncio.open_connection`."""
-    made = End(world, address=address)
+    made = VirtualSocket(world, address=address)
     return made.reader, made
 
 

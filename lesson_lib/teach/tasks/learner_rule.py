@@ -32,7 +32,7 @@ from lesson_lib.explorer.search import TooManyStates
 from lesson_lib.history import History, Kind
 from lesson_lib.sim import simulate
 from lesson_lib.teach import store
-from lesson_lib.teach.message import Message, counted
+from lesson_lib.teach.message import Message, with_progress
 from lesson_lib.teach.readings import log_words
 from lesson_lib.teach.tasks import bounded
 from lesson_lib.teach.tasks.function import TaskWithFunction
@@ -171,7 +171,7 @@ class RuleTask(TaskWithFunction):
         """No fault first, then one, then two; so that the first failure has as few as possible."""
         states = 0
         walks = [(faults, world) for faults in range(self.faults + 1) for world in self.worlds]
-        for faults, world in counted(walks, "searches"):
+        for faults, world in with_progress(walks, "searches"):
             try:
                 found = explore(faults=faults, rule=as_rule(function, self.refusing),
                                 max_states=MOST_STATES, **world)

@@ -14,7 +14,7 @@ from lesson_lib.explorer.explore import explore
 from lesson_lib.faults import FaultScript, NoSuchFault, parse_script
 from lesson_lib.history import History
 from lesson_lib.teach.content import Scenario
-from lesson_lib.teach.message import Message, counted
+from lesson_lib.teach.message import Message, with_progress
 from lesson_lib.teach.readings import log_words, told_words
 from lesson_lib.teach.tasks.task import NotAskedHere, Task, right, wrong
 
@@ -120,7 +120,7 @@ class PuzzleTask(ScriptTask):
         choices = [dict(zip(self.free, chosen, strict=True)) for chosen in product(*self.free.values())]
         scripts = [(script, chosen) for chosen in choices
                    for script in schedules(attempts, self.budget, self.kinds)]
-        for tried, (script, chosen) in enumerate(counted(scripts, "scripts"), 1):
+        for tried, (script, chosen) in enumerate(with_progress(scripts, "scripts"), 1):
             if self.reached(self._run(script, chosen)):
                 faults = f"{self.budget} fault{'s' * (self.budget != 1)}"
                 return wrong(f"It can be done. Of all scripts with up to {faults}, one of the first {tried} "

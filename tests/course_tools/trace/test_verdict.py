@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from course_tools.trace.command import page
-from course_tools.trace.verdict import ALL_WELL, NOTHING_CAME, Circumstances, Verdict
+from course_tools.trace.verdict import ALL_WELL, NOTHING_CAME, Circumstances, TraceVerdict
 from course_tools.trace.wire_history import WireHistory, from_the_wire
 from lesson_lib.history import History, Kind
 from tests.course_tools.trace.test_wire_history import TOPIC, Wire, names, verdict
@@ -19,7 +19,7 @@ def test_what_is_lost_of_acks_0_is_a_lost_write() -> None:
     wire.events = [event for event in wire.events if event.kind != Kind.ACK]
     assert names(from_the_wire(History(tuple(wire.events), {TOPIC: tuple(wire.log)}), {1, 2, 3})) == []
     lost = from_the_wire(History(tuple(wire.events), {TOPIC: tuple(cell for cell in wire.log if cell.batch != 1)}), {1, 2, 3})
-    assert names(lost) == ["lost write", "hole"] and Verdict(lost).status == 1
+    assert names(lost) == ["lost write", "hole"] and TraceVerdict(lost).status == 1
     assert verdict(lost) == ("Lost write: batch 1 was sent with acks=0, which its client takes for a success, and the batch is not "
                              "in the log. And 1 more.")
     asked = from_the_wire(History(lost.events, lost.logs), {1, 3})
@@ -36,14 +36,14 @@ def test_batches_without_an_ok_are_counted_apart() -> None:
     run = Wire().request(0, "a", 0).request(1, "b", 1, answered=False).request(2, "c", 2, stored=False, error=10).seen()
     assert verdict(run) == (f"{ALL_WELL} 2 of 3 batches got no ok (1 without an answer, 1 answered with error 10 message too large): "
                             "1 is not in the log; 1 is in the log.")
-    assert Verdict(run).status == 0
+    assert TraceVerdict(run).status == 0
 
 
 @pytest.mark.parametrize(("stored", "words", "status"), [(False, "1 is not in the log", 2), (True, "1 is in the log", 0)])
 def test_where_no_batch_got_an_ok_nothing_is_said_of_those_that_did(stored: bool, words: str, status: int) -> None:
     run = Wire().request(0, "a", 0, stored=stored, error=0 if stored else 29, answered=not stored).seen()
     assert verdict(run).startswith("No batch got an ok (1 ") and verdict(run).endswith(f"): {words}.")
-    assert Verdict(run).status == status
+    assert TraceVerdict(run).status == status
 
 
 def test_of_a_broker_that_answers_garbage_nobody_knows_what_it_stored() -> None:
@@ -51,7 +51,7 @@ def test_of_a_broker_that_answers_garbage_nobody_knows_what_it_stored() -> None:
     garbage.logs.clear()  # type: ignore[attr-defined] - no answer said where it begins, so it was not read
     assert verdict(garbage) == ("No batch got an ok (1 without an answer that can be read): of 1 nobody here can know whether it is in "
                                 "the log.")
-    assert Verdict(garbage).status == 2
+    assert TraceVerdict(garbage).status == 2
     wire = Wire()
     wire._note(Kind.SEND, "", attempt=1, batch=0, topic="orders", conn=1)
     wire._note(Kind.DROP, "", conn=1, note="the broker is gone")
@@ -84,9 +84,9 @@ def test_without_numbers_nothing_else_is_wrong_only_where_nothing_is() -> None:
     (Circumstances(), 0), (Circumstances(application=1), 2), (Circumstances(never_happened=("The fault never happened.",)), 2)])
 def test_what_was_not_tried_to_its_end_is_no_success(about: Circumstances, status: int) -> None:
     fine = Wire().request(0, "a", 0).seen()
-    assert Verdict(fine, about).status == status and str(Verdict(fine, about)).startswith(ALL_WELL)
+    assert TraceVerdict(fine, about).status == status and str(TraceVerdict(fine, about)).startswith(ALL_WELL)
     copy = Wire().request(0, "a", 0, answered=False).request(1, "a", 0, epoch=1).seen()
-    assert Verdict(copy, about).status == 1, "an anomaly counts first"
+    assert TraceVerdict(copy, about).status == 1, "an anomaly counts first"
 
 
 @pytest.mark.parametrize(("requests", "pictures"), [(3, 3), (61, 1), (2001, 0)])
@@ -102,6 +102,6 @@ def test_a_page_says_so_where_it_has_no_room_for_a_picture(requests: int, pictur
     ({0}, (), "no batch in the format of Kafka 0.11"), ({3}, (), "sent no produce request, so there is nothing to judge."),
     ({3}, ("a", "b"), "the topic 'a', 'b'. Create it first."), (set(), (), NOTHING_CAME)])
 def test_why_nothing_came_by(apis: set[int], missing: tuple[str, ...], words: str) -> None:
-    nothing = Verdict(from_the_wire(History(())), Circumstances(apis=frozenset(apis), missing=missing))
+    nothing = TraceVerdict(from_the_wire(History(())), Circumstances(apis=frozenset(apis), missing=missing))
     assert str(nothing).endswith(words) or words in str(nothing)
     assert nothing.status == 2

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from course_tools.trace.suspected import SUSPECTED
-from course_tools.trace.verdict import NOTHING_CAME, Verdict
+from course_tools.trace.verdict import NOTHING_CAME, TraceVerdict
 from course_tools.trace.wire_history import WireHistory, from_the_wire, without_values
 from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.history import Event, History, Kind, LogCell
@@ -55,7 +55,7 @@ class Wire:
 
 
 def verdict(run: WireHistory) -> str:
-    return str(Verdict(run))
+    return str(TraceVerdict(run))
 
 
 def names(run: WireHistory) -> Sequence[str]:

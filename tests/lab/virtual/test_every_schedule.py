@@ -26,7 +26,7 @@ from lesson_lib.lab.clients import open_worlds
 from lesson_lib.lab.every_schedule import ending, every_schedule
 from lesson_lib.lab.lab import Lab, start_lab
 from lesson_lib.lab.on_every_core import CAN_FORK
-from lesson_lib.lab.virtual.connections import LATENCY, End
+from lesson_lib.lab.virtual.connections import LATENCY, VirtualSocket
 from lesson_lib.sim.producer import KafkaPythonProducer
 from lesson_lib.sim.transactions import Transactions
 
@@ -150,10 +150,10 @@ def test_a_silent_coordinator_is_the_end_of_kafka_python(lab: Lab) -> None:
 def test_an_answer_that_is_read_together_with_the_end_of_its_connection_is_thrown_away(
         lab: Lab, monkeypatch: pytest.MonkeyPatch, hang_up: int, log: str) -> None:
     """An ack that kafka-python reads together with the end of its connection is thrown away, and the batch sent again: a copy."""
-    def transmit(end: End, data: bytes | None) -> None:
+    def transmit(end: VirtualSocket, data: bytes | None) -> None:
         end.world.call_later(hang_up * LATENCY if data is None else LATENCY, end.other.receive, data)
 
-    monkeypatch.setattr(End, "transmit", transmit)
+    monkeypatch.setattr(VirtualSocket, "transmit", transmit)
     assert " ".join(lab.run(2, faults={1: "cut 1 1"}, idempotence=False).values()) == log
 
 
