@@ -13,7 +13,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from html import escape
 from importlib.resources import files
@@ -126,7 +126,7 @@ class Picture:
         if is_readable(self.call):
             link = link_to(self.call)
             copied = ("Copy link", link.address) if link.address else ("Copy as Python", link.call)
-        told = json.dumps({**asdict(playing), "copied": copied}, ensure_ascii=False, separators=(",", ":"))
+        told = json.dumps({**vars(playing), "copied": copied}, ensure_ascii=False, separators=(",", ":"))
         told = told.replace("<", "\\u003c")
         source = _source().replace('/*NAME*/""', json.dumps(name))
         return f"<script>{source.replace('/*TOLD*/{}', told)}</script>"

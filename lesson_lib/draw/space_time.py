@@ -35,8 +35,9 @@ SIDES = {"request": ("right", "left"), "answer": ("left", "right")}
 def space_time_panels(views: Sequence[RunView]) -> list[SpaceTimePanel]:
     """A panel for each run; their sentences begin at the same distance from the left."""
     panels = list(map(SpaceTimePanel, views))
+    words_at = max(panel.words_at for panel in panels)
     for panel in panels:
-        panel.write_from(max(one.words_at for one in panels))
+        panel.write_from(words_at)
     return panels
 
 
@@ -63,7 +64,7 @@ class SpaceTimePanel:
         self.columns = {key: LogColumn(view, key) for key in view.partitions}
         for column in self.columns.values():
             left = column.stand(left)
-        self.write_from(left + 10)
+        self.words_at = left + 10
 
     def write_from(self, words_at: float) -> None:
         """Where the sentences begin; they decide how high the rows are."""
