@@ -37,7 +37,8 @@ def space_time_panels(views: Sequence[RunView]) -> list[SpaceTimePanel]:
     panels = list(map(SpaceTimePanel, views))
     words_at = max(panel.words_at for panel in panels)
     for panel in panels:
-        panel.write_from(words_at)
+        if panel.words_at < words_at:
+            panel.write_from(words_at)
     return panels
 
 
@@ -64,7 +65,7 @@ class SpaceTimePanel:
         self.columns = {key: LogColumn(view, key) for key in view.partitions}
         for column in self.columns.values():
             left = column.stand(left)
-        self.words_at = left + 10
+        self.write_from(left + 10)
 
     def write_from(self, words_at: float) -> None:
         """Where the sentences begin; they decide how high the rows are."""
