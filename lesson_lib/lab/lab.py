@@ -36,14 +36,7 @@ from lesson_lib.lab.clients import (
     kept_interrupts,
     wait_for_dropped,
 )
-from lesson_lib.lab.run import (
-    ENDS,
-    BatchToSend,
-    LiveApplication,
-    LiveTransaction,
-    into_batches,
-    producer_options,
-)
+from lesson_lib.lab.run import ENDS, LiveApplication, LiveTransaction, NewBatch, in_batches, producer_options
 from lesson_lib.lab.topics import Topics
 from lesson_lib.proxy.proxy import FaultProxy
 from lesson_lib.proxy.recording import Recording
@@ -131,7 +124,7 @@ class Lab:
         settings = Settings("real", idempotence, "all" if acks_of(acks) == -1 else str(acks),
                             count_of("in_flight", in_flight), retries, self.choice.name, "kafka-python",
                             str(script))
-        parts = into_batches(values_of(values_or_count), count_of("records_per_batch", records_per_batch),
+        parts = in_batches(values_of(values_or_count), count_of("records_per_batch", records_per_batch),
                          count_of("partitions", partitions))
         options = producer_options(settings, records_per_batch, delivery_timeout_ms, request_timeout_ms)
         self.check()
@@ -157,7 +150,7 @@ class Lab:
         recording.client_ids.add(client_id)
         return self.producer(client_id=client_id, **options)
 
-    def _run(self, application: LiveApplication | LiveTransaction, parts: Sequence[BatchToSend]) -> None:
+    def _run(self, application: LiveApplication | LiveTransaction, parts: Sequence[NewBatch]) -> None:
         client_ids = application.recording.client_ids
         try:
             application.run(parts)

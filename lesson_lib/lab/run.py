@@ -23,10 +23,10 @@ from lesson_lib.proxy.recording import Recording
 TICK, IDLE_SECONDS, GRACE_SECONDS = 0.02, 5.0, 1.5
 ENDS = {"commit": "committed", "abort": "aborted"}
 TROUBLE = (KafkaError, LessonError)  # the second: a wait that nobody ends, or a producer that was killed
-BatchToSend = tuple[tuple[str, ...], int]  # the values of one batch, and its partition
+NewBatch = tuple[tuple[str, ...], int]  # the values of one batch, and its partition
 
 
-def send_batch(producer: LabProducer, topic: str, part: BatchToSend) -> LabFuture:
+def send_batch(producer: LabProducer, topic: str, part: NewBatch) -> LabFuture:
     """Hand over these values as one batch; the future of the first."""
     values, partition = part
     futures = [producer.send(topic, value.encode(), partition=partition) for value in values]
@@ -38,7 +38,7 @@ def send_batch(producer: LabProducer, topic: str, part: BatchToSend) -> LabFutur
 class HandedOverBatch:
     """One batch that was handed to a client. `done` once the application was told about it."""
 
-    part: BatchToSend
+    part: NewBatch
     client_id: str
     timestamp: int
     done: bool = False
@@ -58,7 +58,7 @@ class LiveApplication:
     answers: deque[HandedOverBatch] = field(default_factory=deque)
     handed_over: list[HandedOverBatch] = field(default_factory=list)
 
-    def run(self, parts: Sequence[BatchToSend]) -> None:
+    def run(self, parts: Sequence[NewBatch]) -> None:
         """Until every batch is settled or nothing more can become of it."""
         todo = deque(parts)
         self._start()
@@ -81,18 +81,18 @@ class LiveApplication:
             self.producer.partitions_for(self.topic)
             time.sleep(self.producer.config["retry_backoff_ms"] / 1000)
 
-    def _restart(self, todo: deque[BatchToSend], sent: list[HandedOverBatch]) -> None:
+    def _restart(self, todo: deque[NewBatch], sent: list[HandedOverBatch]) -> None:
         """The process is gone; a new one starts."""
         self.recording.wait_until_idle(IDLE_SECONDS)
         if self.resend:
             todo.extendleft(s.part for s in reversed(sent) if not s.done)
-        self.recording.killed = False
+        self.recording.killed.clear()
         self.recording.untold.clear()
         if todo:
             self.recording.note(Event(0, Kind.PRODUCER, "started", f"producer {self.started + 1}"))
             self._start()
 
-    def _send(self, todo: deque[BatchToSend]) -> list[HandedOverBatch]:
+    def _send(self, todo: deque[NewBatch]) -> list[HandedOverBatch]:
         """The next batch, or where nothing is waited for all of them."""
         one_by_one = self.resend or (self.recording.max_in_flight == 1 and self.recording.asks_for_answers)
         parts = [todo.popleft() for _ in range(1 if one_by_one else len(todo))]
@@ -109,7 +109,7 @@ class LiveApplication:
                 self.handed_over.append(sent[-1])
         return sent
 
-    def _send_one(self, part: BatchToSend) -> HandedOverBatch:
+    def _send_one(self, part: NewBatch) -> HandedOverBatch:
         future = send_batch(self.producer, self.topic, part)
         sent = HandedOverBatch(part, self.producer.client_id, future.timestamp)
         self.handed_over.append(sent)
@@ -145,7 +145,7 @@ class LiveApplication:
             self.recording.note(Event(0, Kind.PRODUCER, "stuck", self.recording.lane(self.producer.client_id),
                                       note="it dropped its id and never asks for a new one"))
 
-    def _never_told(self, todo: deque[BatchToSend]) -> None:
+    def _never_told(self, todo: deque[NewBatch]) -> None:
         """What was handed over and not answered: it waits in a stuck producer, or died with a killed one."""
         if todo and self._stuck:
             self.handed_over.append(HandedOverBatch(todo[0], self.producer.client_id, 0))
@@ -171,7 +171,7 @@ class LiveTransaction:
     new_producer: Callable[[], LabProducer]
     end: str
 
-    def run(self, parts: Sequence[BatchToSend]) -> None:
+    def run(self, parts: Sequence[NewBatch]) -> None:
         """Until the application knows how it ended, or will never know."""
         producer = self.new_producer()
         try:
@@ -202,7 +202,7 @@ class LiveTransaction:
         self.recording.note(Event(0, Kind.TXN, what, lane, transactional=True, note=why))
 
 
-def into_batches(values: Sequence[str], size: int, partitions: int) -> list[BatchToSend]:
+def in_batches(values: Sequence[str], size: int, partitions: int) -> list[NewBatch]:
     """Values in batches of `size`, one partition after the other."""
     return [(tuple(values[i:i + size]), (i // size) % partitions) for i in range(0, len(values), size)]
 

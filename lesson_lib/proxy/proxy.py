@@ -35,13 +35,7 @@ from lesson_lib.errors import LessonError
 from lesson_lib.faults import BROKER_WORDS, DELIVER, Fate, Fault, FaultScriptLike, parse_script
 from lesson_lib.history import Event, Kind
 from lesson_lib.proxy import frames
-from lesson_lib.proxy.recording import (
-    BatchInFlight,
-    BatchKey,
-    DuplicateDetector,
-    Recording,
-    note_coordinator_answer,
-)
+from lesson_lib.proxy.recording import BatchInFlight, BatchKey, DuplicateFinder, Recording, note_coordination
 from lesson_lib.wire import messages, probe
 from lesson_lib.wire.messages import API_VERSIONS, Address, Request
 from lesson_lib.wire.server import ConnectionHandler, Served, Server, ServerThread
@@ -65,7 +59,7 @@ class FaultProxy(Served):
                  port: int = 0, server: Callable[..., Server] = ServerThread) -> None:
         self.upstream, self.hooks = upstream, dict(hooks or {})
         self.distance, self.trouble, self.dead = 0.0, "", set[str]()
-        self.stored, self.recording = DuplicateDetector(), Recording()
+        self.stored, self.recording = DuplicateFinder(), Recording()
         self.on_kill: Callable[[str], None] = lambda client_id: None
         self.addresses: dict[Address, Address] = {}  # a node's own -> where we stand for it
         self._gone_since: float | None = None
@@ -154,7 +148,7 @@ class ProxyConnection:
         self._unanswered: list[BatchInFlight] = []
         self._others = 0  # requests without a batch that were read and are not answered
         self._lost_with_it: list[tuple[BatchInFlight, str]] = []
-        self._number = 0
+        self._number, self._lane = 0, ""
 
     async def run(self) -> None:
         """Until the connection is over; never raises for what clients or brokers do."""
@@ -224,6 +218,7 @@ class ProxyConnection:
         if self.recording is not self.proxy.recording:
             self.recording, self._number = self.proxy.recording, 0
         self._number = self._number or next(self.recording.connections)
+        self._lane = self.recording.lane(request.client_id)
         self.recording.acks.add(request.body.acks)
         sent = tuple(self.recording.send(request.client_id, self._number, key, records, key is not keys[0])
                      for key, (*_, records) in zip(keys, batches, strict=True))
@@ -265,7 +260,7 @@ class ProxyConnection:
     def _client_left(self) -> None:
         """The client closed the connection; where answers were due, it had stopped waiting for them."""
         self.left.set()
-        if self._unanswered and not (self.dropped or self.recording.killed):
+        if self._unanswered and not (self.dropped or self._lane in self.recording.killed):
             for batch in self._unanswered:
                 self.recording.note(batch.event, kind=Kind.TIMEOUT)
             self._note_drop("the producer closed it")
@@ -273,8 +268,7 @@ class ProxyConnection:
 
     def _note_drop(self, note: str) -> None:
         if self._number:
-            lane = self._unanswered[0].event.lane if self._unanswered else "producer"
-            self.recording.note(Event(0, Kind.DROP, "", lane, conn=self._number, note=note))
+            self.recording.note(Event(0, Kind.DROP, "", self._lane, conn=self._number, note=note))
 
     # what becomes of it
 
@@ -317,7 +311,7 @@ class ProxyConnection:
         answer = frames.read_answer(request, frame)
         if answer is None:
             return frame
-        note_coordinator_answer(self.proxy.recording, request, answer)
+        note_coordination(self.proxy.recording, request, answer)
         self.proxy.recording.topics.update(frames.topics_in(answer))
         if await self.proxy.rewrite(answer, self.upstream.address):
             return messages.encode_response(answer, request.api_version, request.correlation_id)

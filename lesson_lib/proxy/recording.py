@@ -138,7 +138,7 @@ class BatchBook:
         return found
 
 
-class DuplicateDetector:
+class DuplicateFinder:
     """Tells what the broker did with a batch: both ok, but a duplicate has the offset of its first copy."""
 
     def __init__(self) -> None:
@@ -244,7 +244,7 @@ class Recording:
     asked: Counter[str] = field(default_factory=Counter)  # requests to coordinators, of each kind
     batches_in_flight: list[BatchInFlight] = field(default_factory=list)
     backing_off: set[int] = field(default_factory=set)
-    killed: bool = False
+    killed: set[str] = field(default_factory=set)  # lanes of producers
     closed: bool = False
     changed: threading.Condition = field(default_factory=lambda: threading.Condition())
     _lanes: dict[str, str] = field(default_factory=dict)
@@ -375,10 +375,9 @@ class Recording:
 
     def kill(self, client_id: str) -> None:
         """The producer is dead; its application is told nothing any more."""
-        self.note(Event(0, Kind.PRODUCER, "killed", self.lane(client_id)))
         with self.changed:
-            self.killed = True
-            self.changed.notify_all()
+            self.killed.add(self.lane(client_id))
+            self.note(Event(0, Kind.PRODUCER, "killed", self.lane(client_id)))
 
     def init(self, client_id: str, true_id: int, epoch: int, transactional_id: str = "") -> None:
         """A producer got its id and epoch."""
@@ -419,7 +418,7 @@ class Recording:
         return bool(lanes) and not self.in_transaction(lanes[-1])  # only its newest lane counts
 
 
-def note_coordinator_answer(recording: Recording, request: Request, answer: Any) -> None:
+def note_coordination(recording: Recording, request: Request, answer: Any) -> None:
     """Note what a request to a coordinator and its answer mean; nothing for any other request."""
     if request.body is None or not recording.wants(request.client_id):
         return

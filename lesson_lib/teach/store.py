@@ -1,9 +1,9 @@
 """The learner's answers: one JSON file beside the notebooks, which leaves the machine by `hand_in` alone.
 
-The folder is `.progress` beside the notebooks, or what LESSON_PROGRESS names. Entries are added
-under a lock and through a temporary file, so two kernels lose nothing and a crash leaves the old file. A file
-that cannot be read is renamed, with a word about it, and never overwritten. Where nothing can be written,
-answers last as long as the kernel; so they do in a web page for which the browser keeps nothing.
+The folder is `.progress` beside the notebooks, or what LESSON_PROGRESS names. Entries are added under a lock
+and through a temporary file, so two kernels lose nothing and a crash leaves the old file. A file that cannot
+be read is renamed, with a word about it, and never overwritten. If nothing can be written, answers last as
+long as the kernel; so they do in a web page for which the browser keeps nothing.
 """
 
 from __future__ import annotations
@@ -15,9 +15,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
+
+try:
+    import fcntl  # here, since a kernel with too many open files can import nothing any more
+except ImportError:
+    fcntl = None
 
 VERSION = 1
 FILE = "answers.json"
@@ -64,11 +69,20 @@ def record(item_id: str, entry: Entry) -> None:
     known = entries(item_id)
     if not (known and known[-1] == entry):
         _unsaved.setdefault(item_id, []).append(entry)
-    if not _unsaved:
-        return
+    if _unsaved:
+        _save()
+
+
+def _save() -> dict[str, list[Entry]]:
+    """Add to the file what is not in it; what it then holds. A file that is not one of ours is renamed first,
+    under the lock: else another kernel, which has read that one too, could rename our new one.
+    """
     try:
         with _lock():
-            answers = _read()
+            try:
+                answers = _read()
+            except ValueError:
+                answers = _set_aside()
             for item, added in _unsaved.items():
                 kept = [*answers.get(item, []), *added]
                 answers[item] = kept if len(kept) <= MOST_ENTRIES else [kept[0], *kept[-MOST_ENTRIES + 1:]]
@@ -77,9 +91,11 @@ def record(item_id: str, entry: Entry) -> None:
         if IN_PAGE and not folder().is_relative_to(BROWSER_STORAGE):
             _say("Your browser keeps nothing for this page, as in a private window: your answers last until "
                  "you leave it.")
+        return answers
     except OSError as error:
         _say(f"Your answers cannot be saved in {folder()} ({error.strerror}); "
              "they are kept until the kernel stops.")
+        return {}
 
 
 def _kept() -> dict[str, list[Entry]]:
@@ -89,39 +105,38 @@ def _kept() -> dict[str, list[Entry]]:
     global _seen
     now, where = time.monotonic(), folder()
     if not (IN_PAGE and now < _seen[0] + MOMENT_SECONDS and where == _seen[1]):
-        _seen = (now, where, _read())
+        try:
+            _seen = (now, where, _read())
+        except (OSError, ValueError):
+            _seen = (now, where, _save())
     return _seen[2]
 
 
 def _read() -> dict[str, list[Entry]]:
-    path = folder() / FILE
+    """What is in the file. ValueError where it is not one of ours; another OSError may go away by itself."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads((folder() / FILE).read_text(encoding="utf-8"))
         kept = data["answers"]
         if data["version"] == VERSION and all(isinstance(one, list) for one in kept.values()) and all(
                 isinstance(entry, dict) for one in kept.values() for entry in one):
             return kept
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        pass  # not one of ours, or not to be read
-    return _set_aside(path)
+    except (PermissionError, IsADirectoryError, TypeError, KeyError, AttributeError, RecursionError):
+        pass
+    raise ValueError(FILE)
 
 
-def _set_aside(path: Path) -> dict[str, list[Entry]]:
-    """Rename a file that is not one of ours, so that nothing in it is lost."""
+def _set_aside() -> dict[str, list[Entry]]:
+    """Rename a file that is not one of ours, so that nothing in it is lost; OSError where that cannot be."""
     number = 1
-    while (aside := path.with_name(f"answers-unreadable-{number}.json")).exists():
+    while (aside := folder() / f"answers-unreadable-{number}.json").exists():
         number += 1
     try:
-        path.rename(aside)
-        _say(f"The file with your answers could not be read; it is kept as {aside.name}, "
-             "and a new one begins.")
-    except FileNotFoundError:
-        pass  # another kernel was quicker
-    except OSError:
-        _say(f"The file with your answers, {path}, can neither be read nor renamed; "
-             "answers are kept until the kernel stops.")
+        (folder() / FILE).rename(aside)
+    except OSError as error:
+        raise OSError(error.errno, f"the file {FILE} there can be neither read nor renamed") from None
+    _say(f"The file with your answers could not be read; it is kept as {aside.name}, and a new one begins.")
     return {}
 
 
@@ -145,15 +160,11 @@ def _write(answers: dict[str, list[Entry]]) -> None:
 
 @contextmanager
 def _lock() -> Iterator[None]:
-    """The folder's lock, which ends with the process; none without `fcntl` (Windows, a browser)."""
+    """The folder's lock, which ends with the process; none without `fcntl`, as in a browser."""
     folder().mkdir(parents=True, exist_ok=True)
-    try:
-        from fcntl import LOCK_EX, flock
-    except ImportError:
-        yield
-        return
-    with open(folder() / ".lock", "w") as file:
-        flock(file, LOCK_EX)
+    with open(folder() / ".lock", "w") if fcntl else nullcontext() as file:
+        if fcntl:
+            fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 

@@ -14,7 +14,7 @@ from lesson_lib.faults import parse_script
 from lesson_lib.history import Kind
 from lesson_lib.proxy import recording
 from lesson_lib.proxy.proxy import FaultProxy
-from lesson_lib.proxy.recording import DuplicateDetector, Recording
+from lesson_lib.proxy.recording import DuplicateFinder, Recording
 from lesson_lib.wire import messages, requests
 from lesson_lib.wire.record_batch import batch_bytes, read_header
 from lesson_lib.wire.requests import RawClient, make_topic
@@ -90,7 +90,7 @@ def test_a_connection_that_both_the_broker_and_a_fault_end_is_dropped_once(broke
 
 def test_of_the_batches_that_were_stored_only_the_newest_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recording, "MOST_STORED", 3)
-    stored = DuplicateDetector()
+    stored = DuplicateFinder()
     headers = [read_header(batch_bytes([b"m"], producer_id=1, producer_epoch=0, base_sequence=n)) for n in range(4)]
     assert [stored.verdict(("t", 0), header, 0, n) for n, header in enumerate(headers)] == ["stored"] * 4
     assert [stored.verdict(("t", 0), headers[n], 0, n) for n in (3, 2, 1, 0)] == ["duplicate"] * 3 + ["stored"]

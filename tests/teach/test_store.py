@@ -108,6 +108,64 @@ def test_a_second_broken_file_does_not_replace_the_first(progress: Path) -> None
     assert [(progress / f"answers-unreadable-{n}.json").read_text() for n in (1, 2)] == ["one", "two"]
 
 
+def test_two_kernels_that_find_a_broken_file_at_once_lose_neither_it_nor_what_is_new(
+        progress: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other one sets it aside and saves its first answer right after we have read it."""
+    progress.mkdir()
+    (progress / store.FILE).write_text("broken")
+    read = Path.read_text
+
+    def read_and_let_the_other_go_on(path: Path, **options: str) -> str:
+        text = read(path, **options)
+        monkeypatch.undo()
+        monkeypatch.setenv("LESSON_PROGRESS", str(progress))
+        other = "from lesson_lib.teach import store; store.record('2.other', {'answer': 'b'})"
+        subprocess.run([sys.executable, "-c", other], check=True, timeout=60)
+        return text
+    monkeypatch.setattr(Path, "read_text", read_and_let_the_other_go_on)
+    store.record("2.ours", {"answer": "a"})
+    assert store.everything() == {"2.other": [{"answer": "b"}], "2.ours": [{"answer": "a"}]}
+    assert {path.name: path.read_text() for path in progress.glob("answers-unreadable-*")} == {"answers-unreadable-1.json": "broken"}
+
+
+def test_a_file_that_can_be_neither_read_nor_renamed_is_not_overwritten(
+        progress: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    progress.mkdir()
+    (progress / store.FILE).write_text("broken")
+
+    def refuse_to_rename(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+    monkeypatch.setattr(Path, "rename", refuse_to_rename)
+    store.record("2.x", {"answer": "a"})
+    assert store.entries("2.x") == [{"answer": "a"}] and (progress / store.FILE).read_text() == "broken"
+    assert capsys.readouterr().out == (f"Your answers cannot be saved in {progress} (the file answers.json there can be neither read "
+                                       "nor renamed); they are kept until the kernel stops.\n")
+
+
+OUT_OF_FILES = """
+import resource
+from lesson_lib.teach import store
+resource.setrlimit(resource.RLIMIT_NOFILE, (30, 30))
+files = []
+try:
+    while True:
+        files.append(open("/dev/null"))
+except OSError:
+    pass
+store.record("2.y", {"answer": "b"})
+files.clear()
+print(store.everything())
+"""
+
+
+def test_a_kernel_with_too_many_open_files_renames_nothing(progress: Path) -> None:
+    store.record("2.x", {"answer": "a"})
+    done = subprocess.run([sys.executable, "-c", OUT_OF_FILES], capture_output=True, text=True, timeout=60)
+    assert done.stdout.splitlines() == [
+        f"Your answers cannot be saved in {progress} (Too many open files); they are kept until the kernel stops.",
+        "{'2.x': [{'answer': 'a'}], '2.y': [{'answer': 'b'}]}"], done.stderr
+
+
 def test_a_crash_while_writing_leaves_the_old_file(progress: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store.record("2.x", {"answer": "a"})
 

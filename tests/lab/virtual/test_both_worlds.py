@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from lesson_lib.history import History
+from lesson_lib.errors import LessonError
+from lesson_lib.history import History, Kind
 from lesson_lib.lab.clients import LabProducer
 from lesson_lib.lab.lab import start_lab
 from tests.test_three_brokers import BROKER_FAULTS, BURSTS, ROWS, patience
@@ -59,3 +60,20 @@ def test_a_producer_killed_while_the_application_hands_over_is_killed_a_moment_l
     monkeypatch.setattr(LabProducer, "send", late)
     sockets = run(script, "sockets")
     assert virtual.events == sockets.events and virtual.table() == sockets.table()
+
+
+@pytest.mark.parametrize("world", ["virtual", "sockets"])
+def test_a_killed_producer_silences_no_other(world: str) -> None:
+    """Each has its own life on its own connection: what happens to the second is noted, and as the second's."""
+    lab = start_lab("embedded", world=world)
+    topic, first, second = lab.topic("orders"), lab.producer(), lab.producer(request_timeout_ms=300)
+    for producer in (first, second):
+        producer.send(topic, b"").get()
+    lab.faults({1: "kill producer", 2: "lose ack silently", 4: "cut 1 1"})
+    with pytest.raises(LessonError, match="was killed"):
+        first.send(topic, b"m0").get()
+    for value in (b"m1", b"m2", b"m3"):
+        second.send(topic, value).get()
+    seen = [(e.kind, e.lane) for e in lab.history().events if e.kind in (Kind.PRODUCER, Kind.TIMEOUT, Kind.DROP)]
+    lab.stop()
+    assert seen == [(Kind.PRODUCER, "producer"), (Kind.TIMEOUT, "producer 2"), (Kind.DROP, "producer 2"), (Kind.DROP, "producer 2")]
