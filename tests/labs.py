@@ -4,12 +4,39 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
 
 import pytest
 
 from lesson_lib.broker.embedded import EmbeddedBroker
 from lesson_lib.lab import lab as lab_module
 from lesson_lib.lab.lab import Lab, start_lab
+
+
+class StillRunning(BaseException):
+    """No Exception: what a learner writes would catch it."""
+
+
+@contextmanager
+def ending(guard: Callable[..., object], seconds: float) -> Iterator[None]:
+    """What `guard` runs ends: where the guard is broken, the test fails after so many seconds instead of running for ever.
+
+    It strikes again and again, for what runs may swallow it, but never outside of what the guard has called.
+    """
+    def strike(_: int, frame: FrameType | None) -> None:
+        while frame is not None:
+            if frame.f_code is guard.__code__:
+                raise StillRunning(f"{guard.__qualname__} has not ended within {seconds:.0f} seconds")
+            frame = frame.f_back
+
+    before = signal.signal(signal.SIGALRM, strike)
+    signal.setitimer(signal.ITIMER_REAL, seconds, 0.01)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 @pytest.fixture(params=["4.4"])

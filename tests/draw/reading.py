@@ -15,7 +15,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 BLUE, ORANGE, DARK, GREY, MEMORY = "#0072B2", "#E69F00", "#1A1A1A", "#666666", "#D5EDFA"
 GREEN, PINK, RED, BLACK, WHITE = "#009E73", "#CC79A7", "#D55E00", "#000000", "white"
 MARKS = {GREEN: "stored", PINK: "duplicate", RED: "refused", BLACK: "fenced"}  # by what a verdict's shape is filled with
-AGAIN, ACK_DOTS = "#FBE3B3", GREY
+AGAIN, ACK_DOTS, QUIET = "#FBE3B3", GREY, "#595959"
 Point = tuple[float, float]
 
 

@@ -19,6 +19,7 @@ from tests.draw.reading import (
     GREY,
     MEMORY,
     ORANGE,
+    QUIET,
     RED,
     Drawing,
     Word,
@@ -225,6 +226,19 @@ def check_told(lanes: Lanes) -> None:
     last = len(lanes.plain) - 1
     said = [(w.event, re.split("[:,]", w.text.replace("\n", " "))[0]) for w in drawn]
     assert said == [*expected, *((last, f"batch {batch} unknown") for batch in never)]
+    check_doubts(lanes, [n for n, text in expected if text.endswith("?")], {w.event: w.x for w in reversed(drawn)})
+
+
+def check_doubts(lanes: Lanes, rings: list[int], xs: dict[int, float]) -> None:
+    """Dots from each ring to what the application is told of that batch at last, to the end of the lanes if it's told nothing."""
+    edge = max(line.box[2] for line in lanes.drawing.shapes if line.kind == "polyline")
+    expected = []
+    for n in rings:
+        told = [m for m, e in enumerate(lanes.plain) if m > n and (e.kind, e.batch) == (Kind.REPORT, lanes.plain[n].batch)]
+        expected.append((told[0], xs[n], xs[told[0]]) if told else (len(lanes.plain) - 1, xs[n], edge + 10))
+    drawn = [(line.event, *line.box[::2]) for line in lanes.drawing.lines(QUIET) if line.dashed]
+    for (event, left, right), (told_by, ring, mark) in zip(sorted(drawn), sorted(expected), strict=True):
+        assert event == told_by and 4 < left - ring < 9 and 6 < mark - right < 13
 
 
 def shape_of_belief(marks: Drawing) -> str:
@@ -310,6 +324,22 @@ def test_what_was_kept_and_stored_behind_another_batch_counts_as_a_copy() -> Non
     log = [LogCell(n, f"m{batch}", batch, n) for n, batch in enumerate((0, 1, 1))]
     run = History(tuple(events), {("toy", 0): tuple(log)})
     assert [(w.event, w.text) for w in read(show(run, "lanes").svg).words if w.text.endswith("copy")] == [(5, "second copy")]
+
+
+@pytest.mark.parametrize("told", [(), (1,)])
+def test_a_doubt_that_nothing_ends_lasts_to_the_end_of_the_lanes(told: tuple[int, ...]) -> None:
+    """As when a producer by hand is killed while it waits; with what is told of another batch meanwhile."""
+    events = []
+    for batch in range(2):
+        same = dict(attempt=batch + 1, batch=batch, try_no=1, values=(f"m{batch}",), topic="toy", record_count=1)
+        events += [Event(100 * batch, Kind.SEND, **same), Event(100 * batch + 10, Kind.VERDICT, "stored", "broker", offset=batch, **same)]
+        if batch in told:
+            events += [Event(100 * batch + 20, kind, what, offset=batch, **same) for kind, what in ((Kind.ACK, ""), (Kind.REPORT, "ok"))]
+        else:
+            events.append(Event(100 * batch + 20, Kind.LOST, "answer", **same))
+    events.append(Event(300, Kind.PRODUCER, "killed"))
+    run = History(tuple(events), {("toy", 0): tuple(LogCell(n, f"m{n}", n, n) for n in range(2))})
+    checked(run, show(run, "lanes"))
 
 
 def test_real_runs() -> None:

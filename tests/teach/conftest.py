@@ -2,40 +2,21 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
 
 import pytest
 
 from lesson_lib.teach import store
 from lesson_lib.teach.tasks import bounded
-
-PATIENCE = 60.0  # seconds
-
-
-class StillRunning(BaseException):
-    """No Exception: what a learner writes would catch it."""
+from tests.labs import ending
 
 
 @pytest.fixture
 def ends() -> Iterator[None]:
-    """For tests of a guard against loops without an end: where the guard breaks, the test fails instead of running for ever.
-
-    It strikes again and again, for a learner's `except:` may swallow it, but never outside of what the guard has called.
-    """
-    def strike(_: int, frame: FrameType | None) -> None:
-        while frame is not None:
-            if frame.f_code is bounded.call.__code__:
-                raise StillRunning(f"the guard has not stopped it within {PATIENCE:.0f} seconds")
-            frame = frame.f_back
-
-    before = signal.signal(signal.SIGALRM, strike)
-    signal.setitimer(signal.ITIMER_REAL, PATIENCE, 0.01)
-    yield
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    signal.signal(signal.SIGALRM, before)
+    """For tests of the guard against a learner's loops without an end."""
+    with ending(bounded.call, 60):
+        yield
 
 
 @pytest.fixture(autouse=True)

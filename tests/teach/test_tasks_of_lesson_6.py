@@ -11,7 +11,9 @@ from lesson_lib.errors import LessonError
 from lesson_lib.teach.content import find
 from lesson_lib.teach.lessons.lesson_06 import accept
 from lesson_lib.teach.message import Outcome
+from lesson_lib.teach.tasks.function import BOUNDS, BoundTask
 from lesson_lib.teach.tasks.learner_rule import LearnerBroker
+from lesson_lib.teach.tasks.task import given
 from tests.teach.wrong_answers import only_next, refuses_all
 
 BOUND = {"batches": 2, "in_flight": 2, "faults": 1}
@@ -26,6 +28,17 @@ def test_a_bound_that_is_none_cannot_be_explored(changed: dict[str, Any]) -> Non
 
 def test_dots_in_a_bound_are_not_attempted() -> None:
     assert find("6.smallest").check(BOUND | {"faults": ...}).outcome == Outcome.NOT_ATTEMPTED
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+def test_a_bound_with_one_number_too_large_is_told_which(name: str) -> None:
+    """With one in flight a lost ack leaves a copy, where idempotence is off: each number is at its least."""
+    smallest = {"batches": 1, "in_flight": 1, "faults": 1}
+    task = BoundTask(id="6.x", text="", right=(given(smallest),), explanation="So it is.", hints=(), anomaly="copy",
+                     world={"idempotence": False})
+    assert task.check(smallest).outcome == Outcome.RIGHT
+    said = task.check(smallest | {name: 2})
+    assert said.outcome == Outcome.WRONG and f"a smaller number for {name} too" in said.text
 
 
 def batch(number: int) -> Batch:

@@ -9,6 +9,14 @@ import pytest
 from lesson_lib.lab.clients import open_worlds
 from lesson_lib.lab.lab import Lab, start_lab
 from lesson_lib.lab.virtual.world import VirtualWorld
+from tests.labs import ending
+
+
+@pytest.fixture(autouse=True)
+def ends() -> Iterator[None]:
+    """Every test: where the world's clock stands still, whoever waits in it would wait for ever."""
+    with ending(VirtualWorld.wait, 120):
+        yield
 
 
 @pytest.fixture(autouse=True)
