@@ -68,7 +68,7 @@ class Event:
     base_sequence: int = -1
     record_count: int = 0
     transactional: bool = False
-    offset: int | None = None
+    offset: int | None = None  # of a batch, its base offset
     error: ErrorCode = ErrorCode.NONE
     note: str = ""
     behind: tuple[int, ...] = ()

@@ -19,11 +19,10 @@ CAN_FORK = sys.platform in ("linux", "darwin")
 LOOK_SECONDS, MOST_CHUNKS = 1.0, 40
 SELDOM = 50_000  # objects between two looks for garbage; a look costs a run as much as a request
 _work: Callable[[Any], Any]
-Map = Callable[[Sequence[Any]], Iterator[Any]]
 
 
 @contextmanager
-def on_every_core(work: Callable[[Any], Any]) -> Iterator[Map]:
+def on_every_core(work: Callable[[Any], Any]) -> Iterator[Callable[[Sequence[Any]], Iterator[Any]]]:
     """`map` for this function. What it raises is raised here, and an interrupt ends all of it."""
     if not CAN_FORK:
         yield lambda arguments: map(work, arguments)

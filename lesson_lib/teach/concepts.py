@@ -94,7 +94,7 @@ class ConceptForm(SelfShowing):
     @property
     def answers(self) -> Answers:
         """What was answered in this sitting."""
-        return sittings(store.everything())[self.sitting]
+        return sittings(store.all_entries())[self.sitting]
 
     @property
     def finished(self) -> bool:
@@ -181,7 +181,7 @@ class ConceptForm(SelfShowing):
         """What there is to say in place of questions, "" while there are any."""
         if self.sitting != "before":
             return change() if self.finished else ""
-        second_is_begun = finished_on("after") or sittings(store.everything())["after"]
+        second_is_begun = finished_on("after") or sittings(store.all_entries())["after"]
         return _KEPT if self.finished else _TOO_LATE if second_is_begun else ""
 
     def show(self) -> None:
@@ -225,7 +225,7 @@ def finished_on(sitting: str) -> date | None:
 
 def change() -> TextTable:
     """What is so, and what the learner said to it in each sitting that has answers."""
-    found = {sitting: answers for sitting, answers in sittings(store.everything()).items() if answers}
+    found = {sitting: answers for sitting, answers in sittings(store.all_entries()).items() if answers}
     rows = tuple((concept.so, *(_came_of(concept, sitting, answers) for sitting, answers in found.items()))
                  for concept in CONCEPTS)
     counts = [f"{sum(row[column] == 'right' for row in rows)} {sitting}"

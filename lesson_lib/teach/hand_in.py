@@ -34,7 +34,7 @@ def hand_in(room: str, name: str) -> None:
         host = port = None
     if not host or not port:
         raise LessonError(f"{room!r} is not host:port, such as 192.0.2.2:8080.")
-    answers, folder = store.everything(), store.notebooks()
+    answers, folder = store.all_entries(), store.notebooks()
     worked_in = {path: notebook for path in sorted(folder.glob("*.ipynb"))
                  if _was_worked_in(notebook := _read(path), path, answers)}
     if not worked_in:

@@ -21,7 +21,7 @@ MOST_CHARACTERS = 90  # of a question in the map
 def progress(lesson: int | None = None) -> TextTable:
     """Every question and exercise, of one lesson or of all, with what came of it."""
     items = all_items() if lesson is None else lesson_items(lesson)
-    known = store.everything()
+    known = store.all_entries()
     rows = tuple((item.id, item.kind, *_state(item, known.get(item.id, []))) for item in items)
     done = sum(row[2] == "right" for row in rows)
     return TextTable(f"{done} of {len(rows)} questions and exercises right so far",

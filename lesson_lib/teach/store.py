@@ -45,18 +45,16 @@ def folder() -> Path:
 
 def notebooks() -> Path:
     """Where the notebooks are: the kernel's folder, or the one below it; in a web page always the former."""
-    here = Path.cwd()
-    if IN_PAGE:
-        return here
-    return here / "notebooks" if (here / "notebooks").is_dir() else here
+    below = Path.cwd() / "notebooks"
+    return below if below.is_dir() and not IN_PAGE else below.parent
 
 
 def entries(item_id: str) -> list[Entry]:
     """What was recorded for one item, the first answer first."""
-    return everything().get(item_id, [])
+    return all_entries().get(item_id, [])
 
 
-def everything() -> dict[str, list[Entry]]:
+def all_entries() -> dict[str, list[Entry]]:
     """What was recorded, by item."""
     merged = {item: list(kept) for item, kept in _kept().items()}
     for item, added in _unsaved.items():
@@ -66,8 +64,7 @@ def everything() -> dict[str, list[Entry]]:
 
 def record(item_id: str, entry: Entry) -> None:
     """Add an entry; one equal to the newest adds nothing, and the first of an item stays the first."""
-    known = entries(item_id)
-    if not (known and known[-1] == entry):
+    if entries(item_id)[-1:] != [entry]:
         _unsaved.setdefault(item_id, []).append(entry)
     if _unsaved:
         _save()

@@ -44,21 +44,21 @@ def test_its_html_says_the_same_and_escapes() -> None:
 def test_the_placeholder_is_no_answer(dots: Any) -> None:
     asked = question("2.lost-ack")
     assert asked.answer(dots).outcome == Outcome.NOT_ATTEMPTED
-    assert store.everything() == {}
+    assert store.all_entries() == {}
 
 
 @pytest.mark.parametrize("option", ["e", "", "ab", 2, ["a"], "m0 m1 m2"])
 def test_what_is_no_option_is_answered_with_the_options(option: Any) -> None:
     said = question("2.lost-ack").answer(option)
     assert said.outcome == Outcome.CANNOT_RUN and '"a", "b", "c" or "d"' in said.text
-    assert store.everything() == {}
+    assert store.all_entries() == {}
 
 
 @pytest.mark.parametrize("sure", [0, 4, "3", True, 2.5, []])
 def test_confidence_is_one_two_or_three(sure: Any) -> None:
     said = question("2.lost-ack").answer("b", confidence=sure)
     assert said.outcome == Outcome.CANNOT_RUN and "1 (a guess)" in said.text
-    assert store.everything() == {}
+    assert store.all_entries() == {}
 
 
 def test_a_prediction_is_noted_and_not_judged() -> None:

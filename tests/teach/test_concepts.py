@@ -156,7 +156,7 @@ def test_a_week_after_the_second_form_comes_a_third_sitting(day: list[date]) -> 
         day[0] = later
         assert afterwards().sitting == sitting
     assert afterwards().answer(1, "b").outcome == Outcome.NOTED
-    assert sittings(store.everything())["later"] == {"retry": "b"} and sittings(store.everything())["after"]["retry"] == "a"
+    assert sittings(store.all_entries())["later"] == {"retry": "b"} and sittings(store.all_entries())["after"]["retry"] == "a"
 
 
 # what is said, and when

@@ -37,7 +37,7 @@ def test_the_same_answer_again_is_one_entry() -> None:
 
 
 def test_reading_makes_nothing(progress: Path) -> None:
-    assert store.everything() == {}
+    assert store.all_entries() == {}
     assert not progress.exists()
 
 
@@ -65,13 +65,13 @@ def test_what_a_page_records_is_there_at_once_and_another_folder_has_answers_of_
     store.record("2.x", {"answer": "b"})
     assert store.entries("2.x") == [{"answer": "a"}, {"answer": "b"}]
     monkeypatch.setenv("LESSON_PROGRESS", str(tmp_path / "elsewhere"))
-    assert store.everything() == {}
+    assert store.all_entries() == {}
 
 
 def test_on_a_computer_a_file_that_is_gone_is_seen_at_once(progress: Path) -> None:
     store.record("2.x", {"answer": "a"})
     (progress / store.FILE).unlink()
-    assert store.everything() == {}
+    assert store.all_entries() == {}
 
 
 def test_a_long_history_keeps_its_first_and_its_newest() -> None:
@@ -84,7 +84,7 @@ def test_a_long_history_keeps_its_first_and_its_newest() -> None:
 def test_two_kernels_at_once_lose_nothing() -> None:
     writers = [subprocess.Popen([sys.executable, "-c", WRITER, name]) for name in "ab"]
     assert [writer.wait(60) for writer in writers] == [0, 0]
-    assert len(store.everything()) == 51
+    assert len(store.all_entries()) == 51
     assert len(store.entries("both")) == 50
 
 
@@ -93,7 +93,7 @@ def test_two_kernels_at_once_lose_nothing() -> None:
 def test_a_file_that_cannot_be_read_is_set_aside(progress: Path, content: bytes, capsys: pytest.CaptureFixture[str]) -> None:
     progress.mkdir()
     (progress / store.FILE).write_bytes(content)
-    assert store.everything() == {}
+    assert store.all_entries() == {}
     assert "answers-unreadable-1.json" in capsys.readouterr().out
     store.record("2.x", {"answer": "a"})
     assert (progress / "answers-unreadable-1.json").read_bytes() == content
@@ -104,7 +104,7 @@ def test_a_second_broken_file_does_not_replace_the_first(progress: Path) -> None
     progress.mkdir()
     for content in ("one", "two"):
         (progress / store.FILE).write_text(content)
-        store.everything()
+        store.all_entries()
     assert [(progress / f"answers-unreadable-{n}.json").read_text() for n in (1, 2)] == ["one", "two"]
 
 
@@ -124,7 +124,7 @@ def test_two_kernels_that_find_a_broken_file_at_once_lose_neither_it_nor_what_is
         return text
     monkeypatch.setattr(Path, "read_text", read_and_let_the_other_go_on)
     store.record("2.ours", {"answer": "a"})
-    assert store.everything() == {"2.other": [{"answer": "b"}], "2.ours": [{"answer": "a"}]}
+    assert store.all_entries() == {"2.other": [{"answer": "b"}], "2.ours": [{"answer": "a"}]}
     assert {path.name: path.read_text() for path in progress.glob("answers-unreadable-*")} == {"answers-unreadable-1.json": "broken"}
 
 
@@ -154,7 +154,7 @@ except OSError:
     pass
 store.record("2.y", {"answer": "b"})
 files.clear()
-print(store.everything())
+print(store.all_entries())
 """
 
 
@@ -216,7 +216,7 @@ def test_in_a_page_that_keeps_nothing_the_learner_is_told_once(
     store.record("1.one", {"answer": "a"}), store.record("1.two", {"answer": "b"})
     said = "Your browser keeps nothing for this page, as in a private window: your answers last until you leave it.\n"
     assert capsys.readouterr().out == said * told
-    assert len(store.everything()) == 2
+    assert len(store.all_entries()) == 2
 
 
 def test_it_lies_beside_the_notebooks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

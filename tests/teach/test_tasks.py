@@ -99,7 +99,7 @@ def test_a_typo_is_answered_with_what_the_exercise_offers() -> None:
 def test_what_was_not_judged_is_not_kept() -> None:
     for answer in ({2: "loose ack"}, {2: "delay 250"}, ...):
         exercise("2.skip-one").check(answer)
-    assert store.everything() == {}
+    assert store.all_entries() == {}
 
 
 def test_no_puzzle_advertises_a_fault_that_it_does_not_count() -> None:

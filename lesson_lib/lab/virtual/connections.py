@@ -49,7 +49,7 @@ class VirtualSocket:
             return
         self.reader.feed_eof() if data is None else self.reader.feed_data(data)
         for thread in self.world.threads:
-            thread.look()
+            thread.wake_if_ready()
 
     def is_readable(self) -> bool:
         """Whether there are bytes or the end to read."""

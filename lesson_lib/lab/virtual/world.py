@@ -196,8 +196,8 @@ class VirtualThread(threading.Thread):
         if self.is_alive():
             self.world.wait(lambda: not self.is_alive(), timeout)
 
-    def look(self) -> None:
-        """Get up if something came to where it sleeps."""
+    def wake_if_ready(self) -> None:
+        """Have a turn at once if there is something to do in the selector in which it sleeps."""
         if self._next and self.selector and self.selector.ready():
             self._next.cancel()
             self._next = self.world.call_soon(self._turn)

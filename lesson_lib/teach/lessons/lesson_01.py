@@ -5,7 +5,7 @@ from __future__ import annotations
 from lesson_lib.history import History
 from lesson_lib.teach.content import Option, ask, scenario
 from lesson_lib.teach.readings import acks, all_ok, log_words, offsets_told, requests, told_words
-from lesson_lib.teach.tasks.function import FunctionTask, ValueTask
+from lesson_lib.teach.tasks.function import SameOutputTask, ValueTask
 from lesson_lib.teach.tasks.puzzle import PuzzleTask
 from lesson_lib.teach.tasks.task import given
 
@@ -185,7 +185,7 @@ ITEMS = (
                "The first batch takes the offsets 0, 1 and 2."),
         right=(given(6),),
         explanation="The batches start at 0, 3 and 6."),
-    FunctionTask(
+    SameOutputTask(
         id="1.header", name="read_header", truth=read_header, inputs=sample_batches, show=describe,
         text="Write `read_header(batch)`. It takes the bytes of a record batch and returns four whole "
              "numbers as a tuple: the producer id (8 bytes, starting at byte 43), then the producer epoch (2 "

@@ -11,7 +11,7 @@ from typing import Any
 from lesson_lib.history import History
 from lesson_lib.teach.content import Option, ask, scenario
 from lesson_lib.teach.readings import all_ok, copies, holds, log_is, offsets_told, told_words
-from lesson_lib.teach.tasks.function import FunctionTask
+from lesson_lib.teach.tasks.function import SameOutputTask
 from lesson_lib.teach.tasks.puzzle import PuzzleTask
 from lesson_lib.teach.tasks.task import given
 
@@ -154,7 +154,7 @@ ITEMS = (
                 "eight round trips at best, and about ten in our runs. The Java client allows five in flight "
                 "in both cases. librdkafka allows five with idempotence on, and more with it off. So neither "
                 "is slowed down like that."),
-    FunctionTask(
+    SameOutputTask(
         id="4.decides", name="decide", truth=decision, inputs=cases, show=str,
         text="Write `decide(settings)` for the installed client. It takes a dict of settings such as "
              "`{\"acks\": 1}` and returns `\"on\"`, `\"off\"` or `\"refused\"`. Three settings matter, "

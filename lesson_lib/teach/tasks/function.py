@@ -103,7 +103,7 @@ class TaskWithFunction(Task):
 
 
 @dataclass(frozen=True, kw_only=True)
-class FunctionTask(TaskWithFunction):
+class SameOutputTask(TaskWithFunction):
     """`truth` is the author's function, `inputs` what both are called with, `show` words for an input."""
 
     truth: Callable[[Any], Any]

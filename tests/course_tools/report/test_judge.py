@@ -14,11 +14,11 @@ from course_tools.report.learner_values import LearnerFunction, _done
 from course_tools.report.model import ItemState
 from lesson_lib import draw
 from lesson_lib.teach.content import Question, all_items, lesson_items
-from lesson_lib.teach.tasks.function import FunctionTask, PlayTask, ValueTask
+from lesson_lib.teach.tasks.function import PlayTask, SameOutputTask, ValueTask
 from lesson_lib.teach.tasks.learner_rule import RuleTask
 
 LESSONS = [number for number in range(1, 8) if lesson_items(number)]
-FUNCTION = next(item for item in all_items() if isinstance(item, FunctionTask))
+FUNCTION = next(item for item in all_items() if isinstance(item, SameOutputTask))
 RULE = next(item for item in all_items() if isinstance(item, RuleTask))
 PLAY = next(item for item in all_items() if isinstance(item, PlayTask))
 QUESTION = next(item for item in all_items() if isinstance(item, Question) and item.kind == "prediction")
@@ -128,7 +128,7 @@ def forged(line: str) -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize("body", [
-    ("from lesson_lib.teach.tasks.function import FunctionTask", "FunctionTask.check = lambda *any: None", "return 1"),
+    ("from lesson_lib.teach.tasks.function import SameOutputTask", "SameOutputTask.check = lambda *any: None", "return 1"),
     forged('{"literal": "1"}'), forged('{"did": [], "literal": "1"}'), forged("5"), forged("[[["), forged('{"did": [{}, 5]}'),
     forged('{"did": [{"on": 99, "does": "commit", "with": [], "named": {}}], "kept": {"0": 5, "x": []}}'),
     ("import os", "os._exit(0)"),
