@@ -1,8 +1,8 @@
-"""What tests do with a connection and nobody else: send what is no request, and wait for the end."""
+"""What tests do with a connection and nobody else: send what is no request, wait for the end, list all topics."""
 
 from __future__ import annotations
 
-from lesson_lib.wire.requests import RawClient
+from lesson_lib.wire.requests import RawClient, request
 
 
 def send_bytes(client: RawClient, frame: bytes) -> None:
@@ -18,3 +18,9 @@ def hung_up(client: RawClient) -> bool:
         return True
     except TimeoutError:
         return False
+
+
+def topics_at(address: str) -> list[str]:
+    """The names of all topics of a broker."""
+    with RawClient(address) as client:
+        return [topic.name for topic in client.ask(request("Metadata", topics=None, allow_auto_topic_creation=False)).topics]

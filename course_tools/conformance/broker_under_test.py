@@ -204,7 +204,8 @@ class BrokerUnderTest:
         ids = {play.transactional_id(letter): play for play in plays for letter in play.epochs}
         deadline = time.monotonic() + self.patience
         while ids and self._serves(DescribeTransactionsRequest):
-            states = self.client.ask(requests.describe_transactions([*ids])).transaction_states
+            asked = requests.request("DescribeTransactions", transactional_ids=[*ids])
+            states = self.client.ask(asked).transaction_states
             ids = {s.transactional_id: ids[s.transactional_id] for s in states
                    if s.transaction_state in UNFINISHED}
             if ids and time.monotonic() > deadline:

@@ -29,7 +29,7 @@ from lesson_lib import draw, simulate
 from lesson_lib.broker.embedded import EmbeddedBroker
 from lesson_lib.draw.picture import Picture
 from lesson_lib.faults import parse_script
-from lesson_lib.lab.choose_broker import choose
+from lesson_lib.lab.choose_broker import find
 from lesson_lib.proxy.proxy import FaultProxy
 from lesson_lib.proxy.recording import Recording
 
@@ -51,7 +51,7 @@ def pictures() -> Iterator[tuple[str, Picture]]:
                 for value in SENT:
                     producer.send("orders", value, partition=0).get(30)
         recording.close()
-        yield "trace", draw.show(without_values(history_of(recording, choose(broker, ""))), "lanes")
+        yield "trace", draw.show(without_values(history_of(recording, find(broker, "")())), "lanes")
         for _, batches in of_topic(broker.address, "orders"):
             found = as_history(LogRead().take(batches), "orders-0")
             yield "read", draw.show(found, "arrivals", step=False)

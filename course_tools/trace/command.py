@@ -40,7 +40,7 @@ from lesson_lib.faults import parse_script
 from lesson_lib.history import Kind, Settings
 from lesson_lib.history.event import Logs
 from lesson_lib.lab.as_history import as_history, read_logs
-from lesson_lib.lab.choose_broker import Choice, choose
+from lesson_lib.lab.choose_broker import Choice, find
 from lesson_lib.proxy.proxy import FaultProxy
 from lesson_lib.proxy.recording import Recording
 from lesson_lib.wire.requests import at_leaders
@@ -101,11 +101,11 @@ def _broker(wanted: str) -> Iterator[Choice]:
     """The broker behind the proxy; our own is stopped in the end."""
     if wanted != "embedded":
         check_broker(wanted)
-        yield choose(wanted, "")
+        yield find(wanted, "")()
         return
     with EmbeddedBroker() as own:
         own.cluster.auto_create_topics = True
-        yield choose(own, "")
+        yield find(own, "")()
 
 
 def _let_run(proxy: FaultProxy, application: list[str], variable: str) -> int:

@@ -13,6 +13,7 @@ import socket
 import threading
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from lesson_lib.broker import connection
 from lesson_lib.broker.cluster import Cluster
@@ -20,27 +21,27 @@ from lesson_lib.broker.handlers.transactions import abort_timed_out
 from lesson_lib.core.kafka_version import DEFAULT_VERSION, KafkaVersion
 from lesson_lib.core.partition_log import PartitionLog
 from lesson_lib.errors import LessonError, version_of
-from lesson_lib.wire.server import Served, Server, ServerThread
+from lesson_lib.faults import BROKER_WORDS, befall
+from lesson_lib.wire.server import Server
 
 EXPIRATION_CHECK_MS = 600_000  # producer.id.expiration.check.interval.ms
 EVERY_ADDRESS = ("", "0.0.0.0", "::")
-DAY_MS = 86_400_000
 NEWEST = KafkaVersion(4, 5)
 
 
-class EmbeddedBroker(Served):
+class EmbeddedBroker(Server):
     """A broker of release `version`. `advertised` is the (host, port) that clients are told, None: its own.
 
-    A `host` that means every address of this machine is told to clients as its name. `server` serves it.
+    A `host` that means every address of this machine is told to clients as its name. `loop` is `Server`'s.
     """
 
     def __init__(self, version: str | KafkaVersion = "4.4", port: int = 0, host: str = "127.0.0.1",
                  advertised: tuple[str, int] | None = None, auto_create_topics: bool = False,
-                 server: Callable[..., Server] = ServerThread) -> None:
+                 loop: Any = None) -> None:
         self.cluster = Cluster(version_of(version), auto_create_topics=auto_create_topics)
         self.advertised = advertised
-        serve = partial(connection.serve, self.cluster)
-        self._server = server(serve, host=host, port=port, name="embedded broker", chore=self._look_at_clock)
+        super().__init__(partial(connection.serve, self.cluster), host, port, "embedded broker",
+                         self._look_at_clock, loop)
         self._expiration_check_at = self.cluster.now() + EXPIRATION_CHECK_MS
 
     def _look_at_clock(self) -> None:
@@ -49,26 +50,21 @@ class EmbeddedBroker(Served):
         self.cluster.forget_empty_groups()
         if self.cluster.now() >= self._expiration_check_at:
             self._expiration_check_at = self.cluster.now() + EXPIRATION_CHECK_MS
-            self.forget_idle_ids(self.cluster.now())
+            for log in self.cluster.logs():
+                log.forget_idle_ids(self.cluster.now())
 
     def start(self) -> EmbeddedBroker:
-        """As `Served.start`; clients are told the address from now on."""
+        """As `Server.start`; clients are told the address from now on."""
         super().start()
-        host, port = self.advertised or (self._server.host, 0)
+        host, port = self.advertised or (self.host, 0)
         self.cluster.host = socket.gethostname() if host in EVERY_ADDRESS else host
-        self.cluster.port = port or self._server.port
+        self.cluster.port = port or self.port
         return self
-
-    @property
-    def is_open_to_others(self) -> bool:
-        """Whether programs on other machines can reach it."""
-        return self._server.host not in ("localhost", "::1") and not self._server.host.startswith("127.")
 
     @property
     def hooks(self) -> dict[str, Callable[[], None]]:
         """The faults that happen to a broker, by their names in a script, for a proxy in front of it."""
-        return {"restart broker": self.restart, "crash broker": partial(self.restart, clean=False),
-                "fail over": self.fail_over, "forget idle ids": self.forget_idle_ids}
+        return {name: partial(self.happen, name) for name in BROKER_WORDS}
 
     def log(self, topic: str, partition: int = 0) -> PartitionLog:
         """The log of a partition, to look at. LessonError where there is none."""
@@ -77,29 +73,18 @@ class EmbeddedBroker(Served):
             raise LessonError(f"The broker has no partition {partition} of a topic {topic!r}.")
         return log
 
-    def restart(self, clean: bool = True) -> None:
-        """Every partition as after a shutdown and a start, clean or by a crash; all connections drop."""
-        def begin_again() -> None:
+    def happen(self, name: str) -> None:
+        """Restart, crash, fail over, or let a day pass, as the fault of that name says. Whoever leads again
+        begins a new leader epoch; where the process ends all connections drop.
+        """
+        def befall_all() -> None:
             for log in self.cluster.logs():
-                (log.restart_clean if clean else log.restart_after_crash)(self.cluster.now())
-            self.cluster.leader_epoch += 1
-            self._server.disconnect_all()
+                befall(log, name, self.cluster.now())
+            self.cluster.leader_epoch += name != "forget idle ids"
+            if name in ("restart broker", "crash broker"):
+                self.disconnect_all()
 
-        self._server.call(begin_again)
-
-    def fail_over(self) -> None:
-        """Every partition as on a new leader, which was a follower until now and up all the time."""
-        def lead() -> None:
-            for log in self.cluster.logs():
-                log.fail_over()
-            self.cluster.leader_epoch += 1
-
-        self._server.call(lead)
-
-    def forget_idle_ids(self, now: int | None = None) -> None:
-        """What the check of `producer.id.expiration.ms` does at `now` (ms since 1970; None: in a day)."""
-        at = self.cluster.now() + DAY_MS if now is None else now
-        self._server.call(lambda: [log.forget_idle_ids(at) for log in self.cluster.logs()])
+        self.call(befall_all)
 
 
 def main(argv: list[str]) -> int:
@@ -112,7 +97,7 @@ def main(argv: list[str]) -> int:
     with EmbeddedBroker(known_version(arguments.version), arguments.port, arguments.host or "0.0.0.0",
                         advertised, arguments.auto_create_topics) as broker:
         print(f"listening on {broker.address}", flush=True)
-        if broker.is_open_to_others:
+        if broker.host not in ("localhost", "::1") and not broker.host.startswith("127."):
             told = f"{broker.cluster.host}:{broker.cluster.port}"
             print(f"clients are told {told}; there is no password: everybody who reaches that address can "
                   "read, write and delete all there is", flush=True)

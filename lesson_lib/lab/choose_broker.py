@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from threading import Thread  # by name: whoever asks a broker is outside of every virtual world
+from typing import Any
 
 import kafka
 
@@ -23,7 +24,6 @@ from lesson_lib.lab.clients import check_outside, open_worlds
 from lesson_lib.lab.compose import compose_address
 from lesson_lib.wire import probe
 from lesson_lib.wire.messages import Address
-from lesson_lib.wire.server import Server, ServerThread
 
 VARIABLE, WORLD = "KAFKA_BOOTSTRAP_SERVERS", "LESSON_WORLD"
 IN_PAGE, WORLDS = sys.platform == "emscripten", ("sockets", "virtual")
@@ -37,7 +37,7 @@ CHANGE = (f"For another broker set {VARIABLE}=host:port, or run `make kafka` in 
 class Choice:
     """The broker at (host, port). `name` is for captions, `sentence` for the learner. We stop `embedded`.
 
-    In a virtual world the fault proxy is served by `server`, topics end in `suffix`, and `leave` comes last.
+    In a virtual world the fault proxy runs on `loop`, topics end in `suffix`, and `leave` comes last.
     `check_thread` refuses a thread of the other world.
     """
 
@@ -46,7 +46,7 @@ class Choice:
     sentence: str
     embedded: EmbeddedBroker | None = None
     hooks: dict[str, Callable[[], None]] = field(default_factory=dict)
-    server: Callable[..., Server] = ServerThread
+    loop: Any = None
     check_thread: Callable[[], object] = check_outside
     leave: Callable[[], None] = lambda: None
     suffix: str = ""
@@ -65,19 +65,11 @@ class Choice:
         """Whether its name is a bare release: that of an embedded broker."""
         return self.name[:1].isdigit() and ":" not in self.name
 
-    @property
-    def who(self) -> str:
-        """The broker in a sentence."""
-        return f"the embedded broker ({self.name})" if self.is_release else self.name
-
-
-def choose(broker: str | EmbeddedBroker | None, version: str) -> Choice:
-    """The broker to use. LessonError when the one that was asked for does not answer."""
-    return find(broker, version)()
-
 
 def find(broker: str | EmbeddedBroker | None, version: str) -> Callable[[], Choice]:
-    """The broker to use, which starts at the call where it is an embedded one. LessonError as `choose`."""
+    """The broker to use, which starts at the call where it is an embedded one. LessonError when the one that
+    was asked for does not answer.
+    """
     if isinstance(broker, EmbeddedBroker):
         return lambda: replace(of_embedded(broker), embedded=None)  # who started it stops it
     if not (broker is None or isinstance(broker, str)):
@@ -188,10 +180,9 @@ def _start_virtual(version: str) -> Choice:
     if open_worlds:
         raise LessonError("A virtual world is open already; stop its lab first: lab.stop().")
     world = VirtualWorld()
-    server = partial(Server, loop=world, host=HOST)
     try:
         put_everywhere(world)
-        choice = of_embedded(EmbeddedBroker(version, host=HOST, server=server).start())
+        choice = of_embedded(EmbeddedBroker(version, host=HOST, loop=world).start())
     except BaseException:
         world.close()
         raise
@@ -199,5 +190,5 @@ def _start_virtual(version: str) -> Choice:
     sentence = (f"Live broker: the embedded one, with the rules of Kafka {version}. It runs in a "
                 "virtual world, together with the real client: one thread, in memory, with a clock "
                 f"that doesn't wait. For sockets and real time: {elsewhere}.")
-    return replace(choice, sentence=sentence, server=server, suffix="virtual", check_thread=world.check,
+    return replace(choice, sentence=sentence, loop=world, suffix="virtual", check_thread=world.check,
                    leave=world.close)

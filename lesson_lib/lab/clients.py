@@ -239,8 +239,7 @@ class LabConsumer(KafkaConsumer):
     def __next__(self) -> Any:
         """As KafkaConsumer's, for which a broker that is gone is one that has no more records."""
         try:
-            with kept_interrupts():
-                return super().__next__()
+            return super().__next__()
         except StopIteration:
             self._look()
             raise

@@ -242,13 +242,6 @@ class Forge:
         """What the broker remembers of each producer id on this partition."""
         return MemoryTable(tuple(sorted(self.bench.memory())))
 
-    def batches(self) -> list[bytes]:
-        """The bytes of every batch in the log, oldest first, for `explain_header`. The toy has none."""
-        if not isinstance(self.bench, BrokerBench):
-            raise LessonError("The toy stores no bytes: forge on a broker, "
-                              "or give the Batch itself to explain_header.")
-        return fetch_batches(self.bench.client, self.bench.topic, self.bench.partition)
-
 
 def _check(batch: Batch) -> None:
     """LessonError for numbers that do not fit into their header fields."""
@@ -277,15 +270,15 @@ def forge(target: Any, topic: str | None = None, partition: int = 0) -> Forge:
 def fetch_batches(target: Any, topic: str, partition: int = 0) -> list[bytes]:
     """The bytes of every batch of a partition as the broker serves them, oldest first.
 
-    `target` is a lab, an address or a `RawClient`. LessonError when the broker does not know the partition.
+    `target` is a lab or an address. LessonError when the broker does not know the partition.
     """
-    if not isinstance(target, RawClient):
-        with RawClient(target if isinstance(target, str) else target.address) as client:
-            return fetch_batches(client, topic, partition)
-    start = target.ask(requests.list_offsets(topic, [partition], requests.EARLIEST)).topics[0].partitions[0]
-    if start.error_code:
-        raise LessonError(f"The broker does not show {topic}-{partition}: {error_words(start.error_code)}.")
-    return list(requests.batches(target, topic, partition, start.offset))
+    with RawClient(target if isinstance(target, str) else target.address) as client:
+        listed = client.ask(requests.list_offsets(topic, [partition], requests.EARLIEST))
+        start = listed.topics[0].partitions[0]
+        if start.error_code:
+            raise LessonError(f"The broker does not show {topic}-{partition}: "
+                              f"{error_words(start.error_code)}.")
+        return list(requests.batches(client, topic, partition, start.offset))
 
 
 def _new_topic(target: Any, client: RawClient) -> str:

@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
 
-from lesson_lib.core.producer_state import Batch
 from lesson_lib.errors import LessonError
 from lesson_lib.text_table import aligned, html_table
 from lesson_lib.wire import record_batch
-from lesson_lib.wire.record_batch import FIELDS, HEADER_SIZE, Header, header_bytes, read_header
+from lesson_lib.wire.record_batch import FIELDS, HEADER_SIZE, Header, read_header
 
 HEADINGS = ("at byte", "bytes", "field", "value", "what it is for")
 IDEMPOTENCE = frozenset({"producer_id", "producer_epoch", "base_sequence"})
@@ -51,11 +50,10 @@ class HeaderTable:
         return html_table(f"The {HEADER_SIZE} bytes in front of the records", HEADINGS, rows)
 
 
-def explain_header(batch: bytes | Batch) -> HeaderTable:
+def explain_header(batch: bytes) -> HeaderTable:
     """The header of a batch, field by field. LessonError when there are fewer than 61 bytes."""
-    data = header_bytes(batch)
     try:
-        return HeaderTable(read_header(data), data)
+        return HeaderTable(read_header(batch), batch)
     except ValueError as error:
         raise LessonError(f"Give explain_header a whole batch: {error}.") from None
 

@@ -80,7 +80,7 @@ class Lab:
         # How the Python behind a link names this lab: as lessons do, or with the release it follows.
         release = choice.name if choice.is_release else "4.4"
         self.name_in_call = "lab" if release == "4.4" else f"start_lab(version={release!r})"
-        self.proxy = FaultProxy(choice.address, choice.hooks, port, choice.server)
+        self.proxy = FaultProxy(choice.address, choice.hooks, port, choice.loop)
         self.topics = Topics(choice.text, choice.suffix, choice.embedded is not None)
         self._producers: weakref.WeakValueDictionary[str, LabProducer] = weakref.WeakValueDictionary()
         self._others: list[LabConsumer | KafkaAdminClient] = []
@@ -290,7 +290,7 @@ class Lab:
         if not self.proxy.running:
             raise LessonError("This lab was stopped; run the cell with start_lab() again.")
         self.choice.check_thread()
-        if self.proxy.gone_seconds > GONE_SECONDS:
+        if time.monotonic() - self.proxy.gone_since > GONE_SECONDS:
             self.look()
 
     def look(self) -> None:

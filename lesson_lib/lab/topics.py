@@ -93,8 +93,10 @@ class Topics:
     def delete_leftovers(self) -> None:
         """Delete what dead processes of this learner left behind."""
         pattern = re.compile(rf".+-{learner()}-(\d+)-\d+")
-        found = [(name, pattern.fullmatch(name)) for name in self._names()]
-        self._delete([name for name, match in found if match and not _is_alive(int(match.group(1)))])
+        everything = requests.request("Metadata", topics=None, allow_auto_topic_creation=False)
+        with suppress(*GONE), self._connect() as client:
+            found = [pattern.fullmatch(topic.name) for topic in client.ask(everything).topics]
+            self._delete([match[0] for match in found if match and not _is_alive(int(match[1]))])
 
     def _connect(self) -> RawClient:
         return RawClient(self.address, ASK_SECONDS, self._versions)
@@ -102,12 +104,6 @@ class Topics:
     def leaders(self, topic: str, timeout: float = 15.0) -> AbstractContextManager[dict[int, RawClient]]:
         """As `at_leaders`, at the broker of this lab."""
         return at_leaders(self.address, topic, timeout, self._versions)
-
-    def _names(self) -> list[str]:
-        with suppress(*GONE), self._connect() as client:
-            everything = requests.request("Metadata", topics=None, allow_auto_topic_creation=False)
-            return [topic.name for topic in client.ask(everything).topics]
-        return []
 
     def _delete(self, names: list[str]) -> None:
         with suppress(*GONE), self._connect() as client:

@@ -29,6 +29,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from math import inf
 from typing import Any, NamedTuple
 
 from lesson_lib.errors import LessonError
@@ -38,7 +39,7 @@ from lesson_lib.proxy import frames
 from lesson_lib.proxy.recording import BatchInFlight, BatchKey, DuplicateFinder, Recording, note_coordination
 from lesson_lib.wire import messages, probe
 from lesson_lib.wire.messages import API_VERSIONS, Address, Request
-from lesson_lib.wire.server import ConnectionHandler, Served, Server, ServerThread
+from lesson_lib.wire.server import ConnectionHandler, Server
 
 READ_AHEAD, CONNECT_SECONDS, LOOK_SECONDS = 64, 2.0, 1.0
 QUIET_SECONDS, WINDOW_SECONDS, TICK = 0.03, 2.0, 0.001
@@ -46,8 +47,8 @@ GONE = (OSError, asyncio.IncompleteReadError)
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
-class FaultProxy(Served):
-    """A proxy for the broker at `upstream` (host, port). `server` serves it.
+class FaultProxy(Server):
+    """A proxy for the broker at `upstream` (host, port); on a `loop` that somebody else runs, where that is.
 
     `hooks` do the faults that happen to a broker, by name. `distance` is how many seconds everything takes
     each way, on connections made from now on; `trouble` is why the broker did not answer when last asked.
@@ -56,19 +57,20 @@ class FaultProxy(Served):
     """
 
     def __init__(self, upstream: Address, hooks: Mapping[str, Callable[[], None]] | None = None,
-                 port: int = 0, server: Callable[..., Server] = ServerThread) -> None:
+                 port: int = 0, loop: Any = None) -> None:
+        super().__init__(self._serve(upstream), upstream[0] if loop else "127.0.0.1", port, "fault proxy",
+                         loop=loop)
         self.upstream, self.hooks = upstream, dict(hooks or {})
         self.distance, self.trouble, self.dead = 0.0, "", set[str]()
         self.stored, self.recording = DuplicateFinder(), Recording()
         self.on_kill: Callable[[str], None] = lambda client_id: None
         self.addresses: dict[Address, Address] = {}  # a node's own -> where we stand for it
-        self._gone_since: float | None = None
-        self._server = server(self._serve(upstream), port=port, name="fault proxy")
+        self.gone_since = inf  # when the broker could first not be reached (`time.monotonic`)
 
     def start(self) -> FaultProxy:
-        """As `Served.start`; the broker's address is ours from now on."""
+        """As `Server.start`; the broker's address is ours from now on."""
         super().start()
-        self.addresses[self.upstream] = (self._server.host, self._server.port)
+        self.addresses[self.upstream] = (self.host, self.port)
         return self
 
     def record(self, recording: Recording) -> Recording:
@@ -85,14 +87,9 @@ class FaultProxy(Served):
         """Do what a fault script says, counted from the next request on. LessonError as for `record`."""
         return self.record(Recording(parse_script(script)))
 
-    @property
-    def gone_seconds(self) -> float:
-        """For how many seconds the broker could not be reached, 0 where it can."""
-        return time.monotonic() - self._gone_since if self._gone_since is not None else 0.0
-
     def reached(self, there: bool) -> None:
         """A connection to the broker could be made, or not."""
-        self._gone_since = None if there else self._gone_since or time.monotonic()
+        self.gone_since = inf if there else min(self.gone_since, time.monotonic())
 
     def broker_answers(self) -> bool:
         """Ask the broker something, by a connection of our own; takes `LOOK_SECONDS` at most."""
@@ -116,7 +113,7 @@ class FaultProxy(Served):
                 # a cluster's only node is the one that we are talking to
                 known = self.addresses.get(came_from) if len(nodes) == 1 else None
                 self.addresses[address] = known or (
-                    self._server.host, await self._server.listen_also(self._serve(address)))
+                    self.host, await self.listen_also(self._serve(address)))
             node.host, node.port = self.addresses[address]
         return bool(nodes)
 

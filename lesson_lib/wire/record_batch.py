@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from itertools import pairwise
 from typing import Annotated, NamedTuple, get_type_hints
 
 from kafka.record.default_records import DefaultRecord, DefaultRecordBatch, DefaultRecordBatchBuilder
@@ -63,26 +63,24 @@ class Header(NamedTuple):
         return bool(self.attributes & CONTROL)
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One header field: its name in Kafka's words, its first byte, its type and what it is for."""
+class Field(NamedTuple):
+    """One header field: its name in Kafka's words, its first byte, the byte after its last one, its type and
+    what it is for.
+    """
 
     name: str
     start: int
+    end: int
     format: str
     meaning: str
-
-    @property
-    def end(self) -> int:
-        """The byte after the field's last one."""
-        return self.start + struct.calcsize(">" + self.format)
 
 
 _TOLD = [hint.__metadata__ for hint in get_type_hints(Header, include_extras=True).values()]
 _LAYOUT = struct.Struct(">" + "".join(form for form, _ in _TOLD))
 HEADER_SIZE = _LAYOUT.size  # 61
-FIELDS = tuple(Field(name, struct.calcsize(_LAYOUT.format[:1 + place]), form, meaning)
-               for place, (name, (form, meaning)) in enumerate(zip(Header._fields, _TOLD, strict=True)))
+_STARTS = [struct.calcsize(_LAYOUT.format[:1 + place]) for place in range(len(_TOLD) + 1)]
+FIELDS = tuple(Field(name, *span, *told) for name, span, told
+               in zip(Header._fields, pairwise(_STARTS), _TOLD, strict=True))
 _BY_NAME = {field.name: field for field in FIELDS}
 PRODUCER_ID_END = _BY_NAME["producer_id"].end
 
@@ -92,16 +90,6 @@ def read_header(records: Bytes) -> Header:
     if len(records) < HEADER_SIZE:
         raise ValueError(f"a batch header has {HEADER_SIZE} bytes, these are only {len(records)}")
     return Header._make(_LAYOUT.unpack_from(records))
-
-
-def header_bytes(batch: Batch | bytes) -> bytes:
-    """The 61 bytes of a batch's header; of a `Batch` as a client would send it, with records of one byte."""
-    if isinstance(batch, Batch):
-        batch = batch_bytes([b"m"] * batch.record_count, producer_id=batch.producer_id,
-                            producer_epoch=batch.producer_epoch, base_sequence=batch.base_sequence,
-                            transactional=batch.transactional, control=batch.control,
-                            timestamp=batch.max_timestamp)
-    return bytes(batch[:HEADER_SIZE])
 
 
 def attribute_words(attributes: int) -> str:

@@ -78,11 +78,6 @@ def describe_producers(topic: str, partitions: Iterable[int]) -> Any:
     return request("DescribeProducers", topics=[{"name": topic, "partition_indexes": list(partitions)}])
 
 
-def describe_transactions(transactional_ids: Sequence[str]) -> Any:
-    """What the coordinator remembers of each transactional id."""
-    return request("DescribeTransactions", transactional_ids=list(transactional_ids))
-
-
 def fetch(topic: str, offsets: Mapping[int, int], *, isolation: int = READ_UNCOMMITTED) -> Any:
     """Whatever is there now (partition -> offset), without waiting for more."""
     parts = [{"partition": p, "current_leader_epoch": -1, "fetch_offset": o, "last_fetched_epoch": -1,

@@ -29,29 +29,35 @@ BACKLOG = 1024  # clients that may knock at the same moment
 
 
 class Server:
-    """Runs `handler(reader, writer)` for every client in a task, and `chore` once a second, on `loop`."""
+    """Runs `handler(reader, writer)` for every client in a task, and `chore` once a second: on `loop`, or
+    where that is None in a thread of its own. Started, or entered as a context, and stopped for good.
+    """
 
     def __init__(self, handler: ConnectionHandler, host: str = "127.0.0.1", port: int = 0,
                  name: str = "server", chore: Callable[[], None] | None = None, loop: Any = None) -> None:
         self.host, self.port, self.name = host, port, name
         self._handler, self._chore, self._loop = handler, chore, loop
+        self._thread: Thread | None = None
         self._servers: list[asyncio.Server] = []
         self._clients: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+        self._said_out_of_files = False
 
     @property
     def running(self) -> bool:
         """Whether it was started and not stopped."""
-        return bool(self._servers)
+        return bool(self._servers) and (self._thread is None or self._thread.is_alive())
 
     @property
     def address(self) -> str:
         """`host:port`, for `bootstrap_servers`."""
         return f"{self.host}:{self.port}"
 
-    def start(self) -> None:
-        """Listen; afterwards `port` is the real one. LessonError where the port or the address isn't ours."""
+    def start(self) -> Self:
+        """Listen and return itself; afterwards `port` is the real one. LessonError where the port or the
+        address isn't ours.
+        """
         try:
-            self._start()
+            self._loop.run_until_complete(self._begin()) if self._loop else self._start_thread()
         except (OSError, OverflowError) as error:  # taken, not ours, or (the second) above 65535
             number = getattr(error, "errno", None)
             reason = os.strerror(number).lower() if number and number > 0 else str(error)
@@ -59,22 +65,45 @@ class Server:
                       else "choose another port, or 0 for any free one")
             raise LessonError(f"Nothing can listen on {self.address} ({reason}); {advice}.") from None
         atexit.register(self.stop)
+        return self
 
-    def _start(self) -> None:
-        self._loop.run_until_complete(self._begin())
+    def _start_thread(self) -> None:
+        ready, failure = Event(), list[BaseException]()
+        self._thread = Thread(target=self._run, args=(ready, failure), name=self.name, daemon=True)
+        self._thread.start()
+        ready.wait()
+        if failure:
+            self._thread.join()
+            raise failure[0]
 
     def stop(self) -> None:
-        """Close the listening socket and every connection; once more does nothing."""
+        """Close the listening socket and every connection, end the thread; once more does nothing. What was
+        gathered can still be looked at.
+        """
         atexit.unregister(self.stop)
-        if self.running:
-            self._stop()
+        if not self.running:
+            return
+        if self._thread is None:
+            self._loop.run_until_complete(self._end())
+        else:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(STOP_SECONDS)
 
-    def _stop(self) -> None:
-        self._loop.run_until_complete(self._end())
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def call(self, function: Callable[[], Result]) -> Result:
-        """Run `function` where the server runs, and return its result."""
-        return function()
+        """Run `function` where the server runs and return its result; at once where no other thread does."""
+        if not self.running or self._thread in (None, current_thread()):
+            return function()
+
+        async def run() -> Result:
+            return function()
+
+        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(STOP_SECONDS)
 
     async def listen_also(self, handler: ConnectionHandler, port: int = 0) -> int:
         """Serve one more kind of client on another port, which is returned; only on the server's thread."""
@@ -119,40 +148,6 @@ class Server:
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.sleep(0)
 
-
-class ServerThread(Server):
-    """A server in a thread of its own, with a loop of its own."""
-
-    _thread: Thread | None = None
-    _said_out_of_files = False
-
-    @property
-    def running(self) -> bool:
-        return self._thread is not None and self._thread.is_alive()
-
-    def _start(self) -> None:
-        ready, failure = Event(), list[BaseException]()
-        self._thread = Thread(target=self._run, args=(ready, failure), name=self.name, daemon=True)
-        self._thread.start()
-        ready.wait()
-        if failure:
-            self._thread.join()
-            raise failure[0]
-
-    def _stop(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(STOP_SECONDS)
-
-    def call(self, function: Callable[[], Result]) -> Result:
-        """Run `function` on the server's thread and return its result; at once where there is none."""
-        if not self.running or current_thread() is self._thread:
-            return function()
-
-        async def run() -> Result:
-            return function()
-
-        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(STOP_SECONDS)
-
     def _run(self, ready: Event, failure: list[BaseException]) -> None:
         loop = None
         try:
@@ -180,38 +175,3 @@ class ServerThread(Server):
         elif not self._said_out_of_files:
             self._said_out_of_files = True
             print(f"The {self.name} cannot take more clients: {OUT_OF_FILES_ADVICE}.", file=sys.stderr)
-
-
-class Served:
-    """Something that a `Server` serves: started, or entered as a context, and stopped for good."""
-
-    _server: Server
-
-    def start(self) -> Self:
-        """Listen and return itself; LessonError where the port is taken."""
-        self._server.start()
-        return self
-
-    def stop(self) -> None:
-        """Close every connection and end the thread; what was gathered can still be looked at."""
-        self._server.stop()
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    @property
-    def running(self) -> bool:
-        """Whether it was started and not stopped."""
-        return self._server.running
-
-    @property
-    def port(self) -> int:
-        return self._server.port
-
-    @property
-    def address(self) -> str:
-        """`host:port`, for `bootstrap_servers`."""
-        return self._server.address

@@ -253,8 +253,8 @@ def test_clients_go_on_after_a_restart_of_the_broker(embedded: EmbeddedBroker, c
     consumer.seek_to_beginning()
     assert send(producer, "a") == [0]
     assert read(consumer, 1) == [(0, "a")]
-    for fault in (embedded.restart, lambda: embedded.restart(clean=False), embedded.fail_over):
-        fault()
+    for fault in ("restart broker", "crash broker", "fail over"):
+        embedded.happen(fault)
         sent = send(producer, "b")
         assert [offset for offset, _ in read(consumer, 1)] == sent
     assert values(embedded) == ["a", "b", "b", "b"]

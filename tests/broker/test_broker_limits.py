@@ -105,14 +105,14 @@ def test_a_group_whose_clients_never_came_back_is_forgotten(client: RawClient, b
         assert join(client, group_id=f"g{n}").error_code == ErrorCode.MEMBER_ID_REQUIRED
     for group in broker.cluster.groups.values():
         group.expected.clear()  # what a timer does after the session timeout
-    broker._server.call(broker.cluster.forget_empty_groups)
+    broker.call(broker.cluster.forget_empty_groups)
     assert not broker.cluster.groups
 
 
 def test_a_group_that_had_members_is_remembered(client: RawClient, broker: EmbeddedBroker) -> None:
     joined = join(client, group_instance_id="i")
     client.ask(requests.request("LeaveGroup", group_id="g", members=[{"member_id": joined.member_id}]))
-    broker._server.call(broker.cluster.forget_empty_groups)
+    broker.call(broker.cluster.forget_empty_groups)
     assert broker.cluster.group("g").generation > 0
 
 

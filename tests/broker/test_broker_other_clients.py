@@ -112,8 +112,8 @@ def test_librdkafka_goes_on_after_restarts_and_a_fail_over(embedded: EmbeddedBro
     consumer = rdkafka(Consumer, embedded, group_id="g", auto_offset_reset="earliest", reconnect_backoff_ms=20)
     consumer.assign([TopicPartition("t", 0, 0)])
     assert (send(producer, "0"), read(consumer, 1)) == ([0], ["0"])
-    for offset, fault in enumerate((embedded.restart, lambda: embedded.restart(clean=False), embedded.fail_over), 1):
-        fault()
+    for offset, fault in enumerate(("restart broker", "crash broker", "fail over"), 1):
+        embedded.happen(fault)
         assert (send(producer, str(offset)), read(consumer, 1)) == ([offset], [str(offset)])
     consumer.close()
 

@@ -107,7 +107,7 @@ def correct_frames() -> list[bytes]:
                     requests.list_offsets("t", [0, 1]), requests.add_partitions("x", 1, 0, "t", [0]), requests.create_topic("u"),
                     requests.end_txn("x", 1, 0, commit=True), txn_offset_commit("x", "g", 1, 0, "t", 1),
                     requests.delete_records("t", {1: 0}), requests.describe_producers("t", [0]), requests.metadata("t"),
-                    requests.describe_transactions(["x"])):
+                    requests.request("DescribeTransactions", transactional_ids=["x"])):
         for version in range(SERVED[request.API_KEY][0], SERVED[request.API_KEY][1] + 1):
             if request.API_KEY == 24 and version > 3:
                 continue
@@ -183,7 +183,7 @@ def test_client_that_asks_and_never_reads(target: EmbeddedBroker):
             while True:
                 deaf.sendall(framed(bytes(fetch.encode(header=True))) * 200)
         assert is_alive(target)
-        (writer,) = [w for w in target._server._clients.values() if w.get_extra_info("peername") == deaf.getsockname()]
+        (writer,) = [w for w in target._clients.values() if w.get_extra_info("peername") == deaf.getsockname()]
         assert writer.transport.get_write_buffer_size() < 10_000_000
     finally:
         deaf.close()
@@ -199,10 +199,10 @@ def test_connections_that_end_in_the_middle_leave_nothing_behind(target: Embedde
     assert is_alive(target)
     ended = threading.Event()
     for _ in range(100):
-        if len(target._server._clients) <= 1:
+        if len(target._clients) <= 1:
             break
         ended.wait(0.05)
-    assert len(target._server._clients) <= 1
+    assert len(target._clients) <= 1
 
 
 def test_large_produce_frames_are_read(target: EmbeddedBroker):

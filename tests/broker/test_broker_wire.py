@@ -358,7 +358,7 @@ def test_settings_that_do_not_exist(client: RawClient, configs: dict[str, str]):
 
 def test_leader_epochs(embedded: EmbeddedBroker, client: RawClient):
     send(client, batch(0, 0))
-    embedded.fail_over()
+    embedded.happen("fail over")
     send(client, batch(1, 1))
     topic = OffsetForLeaderEpochRequest.OffsetForLeaderTopic
 
@@ -406,7 +406,7 @@ def fetched(client: RawClient, **fields: int) -> int:
 
 
 def test_a_marker_knows_its_place_in_the_log(embedded: EmbeddedBroker, client: RawClient):
-    embedded.fail_over()
+    embedded.happen("fail over")
     pid, epoch = begin(client)
     send(client, batch(0, 1, pid=pid, epoch=epoch, transactional=True), transactional_id="x")
     client.ask(requests.end_txn("x", pid, epoch, commit=True))

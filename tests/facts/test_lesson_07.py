@@ -18,7 +18,7 @@ from kafka.structs import OffsetAndMetadata
 from lesson_lib.core.kafka_version import KafkaVersion
 from lesson_lib.errors import LessonError
 from lesson_lib.history import Kind, LogCell
-from lesson_lib.lab.choose_broker import choose
+from lesson_lib.lab.choose_broker import find
 from lesson_lib.lab.clients import LabProducer
 from lesson_lib.lab.forge import forge
 from lesson_lib.lab.lab import Lab, start_lab
@@ -403,7 +403,7 @@ Relayed = tuple[Lab, Relay]
 @pytest.fixture(params=["embedded", pytest.param("kafka", marks=pytest.mark.kafka)])
 def relayed(request: pytest.FixtureRequest) -> Iterator[Relayed]:
     """A lab, and a relay between its proxy and its broker."""
-    broker = choose("embedded", "4.4") if request.param == "embedded" else None
+    broker = find("embedded", "4.4")() if request.param == "embedded" else None
     relay = Relay(broker.text if broker else request.getfixturevalue("kafka_address"))
     lab = start_lab(relay.address)
     yield lab, relay

@@ -20,7 +20,7 @@ ONCE_A_SECOND = {"broker/embedded"}  # looks at the clock; no part of the way, a
 def everywhere(lab: Lab) -> Callable[[Any], None]:
     """Puts a profile function in place in whatever thread the lab has."""
     def install(function: Any) -> None:
-        for server in (lab.proxy._server, lab.choice.embedded._server):
+        for server in (lab.proxy, lab.choice.embedded):
             server.call(lambda: sys.setprofile(function))
         threading.setprofile(function)
         sys.setprofile(function)

@@ -18,7 +18,7 @@ from lesson_lib.proxy.recording import DuplicateFinder, Recording
 from lesson_lib.wire import messages, requests
 from lesson_lib.wire.record_batch import batch_bytes, read_header
 from lesson_lib.wire.requests import RawClient, make_topic
-from lesson_lib.wire.server import ServerThread
+from lesson_lib.wire.server import Server
 from tests.raw import hung_up
 
 
@@ -33,7 +33,7 @@ def in_front_of(answer: Callable[[messages.Request], bytes]) -> Iterator[FaultPr
         except (OSError, asyncio.IncompleteReadError):
             pass
 
-    server = ServerThread(serve)
+    server = Server(serve)
     server.start()
     proxy = FaultProxy((server.host, server.port)).start()
     try:

@@ -15,8 +15,8 @@ import pytest
 from kafka.protocol.admin import ListGroupsRequest
 
 from lesson_lib.lab import topics as topics_module
-from lesson_lib.lab.topics import Topics
 from lesson_lib.wire.requests import RawClient
+from tests.raw import topics_at
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -88,7 +88,7 @@ def learners(address: str) -> Iterator[Callable[[str], Learner]]:
 
 def names(address: str) -> set[str]:
     """Every topic on the broker."""
-    return set(Topics(address)._names())
+    return set(topics_at(address))
 
 
 def groups(address: str) -> set[str]:

@@ -90,12 +90,13 @@ def state(address: str) -> tuple[set[str], set[str], list[str]]:
     """Topics, groups, and the values in the topic that no learner made."""
     admin = KafkaAdminClient(bootstrap_servers=address)
     try:
+        topics = set(admin.list_topics())
         groups = {str(group["group_id"] if isinstance(group, dict) else group[0]) for group in admin.list_groups()}
     finally:
         admin.close()
     with at_leaders(address, FOREIGN) as leaders:
         cells = read_topic(leaders, FOREIGN, Recording()).get((FOREIGN, 0), ())
-    return set(Topics(address)._names()), groups, [cell.value for cell in cells]
+    return topics, groups, [cell.value for cell in cells]
 
 
 def trial(address: str, count: int) -> int:

@@ -27,7 +27,7 @@ ARROWS = {
     "sim": ("core", "errors", "faults", "history"),
     "explorer": ("core", "errors", "faults", "history", "sim", "text_table"),
     "wire": ("core", "errors"),
-    "broker": ("core", "errors", "history", "wire"),
+    "broker": ("core", "errors", "faults", "history", "wire"),
     "proxy": ("core", "errors", "faults", "history", "wire"),
     "lab": ("core", "errors", "faults", "history", "text_table", "wire", "broker", "proxy"),
     "draw": ("core", "errors", "faults", "history", "text_table"),

@@ -13,7 +13,7 @@ from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.errors import LessonError
 from lesson_lib.wire import messages, probe, requests
 from lesson_lib.wire.requests import RawClient, make_topic
-from lesson_lib.wire.server import ServerThread
+from lesson_lib.wire.server import Server
 
 
 def test_an_api_that_the_broker_does_not_serve_is_named() -> None:
@@ -28,7 +28,7 @@ def test_an_answer_to_another_request_is_no_answer() -> None:
         writer.write(messages.ask_older(request, 4)[:4] + (99).to_bytes(4, "big") + messages.ask_older(request, 4)[8:])
         await writer.drain()
 
-    server = ServerThread(answer_another)
+    server = Server(answer_another)
     server.start()
     try:
         with RawClient(server.address) as client, pytest.raises(ConnectionError, match="an answer to request 99, not to 1"):

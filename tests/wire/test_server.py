@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from lesson_lib.wire.server import ServerThread
+from lesson_lib.wire.server import Server
 
 
 async def reads_for_ever(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -24,7 +24,7 @@ def test_who_knocks_while_a_server_stops_leaves_no_task(caplog: pytest.LogCaptur
     monkeypatch.setattr(sys, "unraisablehook", lambda told: left.append(repr(told.exc_value)))
     with caplog.at_level(logging.ERROR, "asyncio"):
         for _ in range(10):
-            server = ServerThread(reads_for_ever)
+            server = Server(reads_for_ever)
             server.start()
             clients = [socket.create_connection((server.host, server.port)) for _ in range(8)]
             server.stop()

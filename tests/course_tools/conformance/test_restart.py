@@ -89,5 +89,5 @@ def test_apache_kafka_remembers_one_batch_after_a_stop_and_after_a_crash(kafka: 
 def test_so_does_the_embedded_broker() -> None:
     with EmbeddedBroker() as broker:
         clean, crash = make(broker.address, "clean"), make(broker.address, "crash")
-        assert answers_after(broker.address, clean, lambda: broker.restart(clean=True)) == AFTERWARDS
-        assert answers_after(broker.address, crash, lambda: broker.restart(clean=False)) == AFTERWARDS
+        assert answers_after(broker.address, clean, lambda: broker.happen("restart broker")) == AFTERWARDS
+        assert answers_after(broker.address, crash, lambda: broker.happen("crash broker")) == AFTERWARDS
