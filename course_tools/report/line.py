@@ -100,29 +100,15 @@ class OpaqueValue:
 
 
 def as_reply(value: Any) -> dict[str, str]:
-    """A value for the process at the other end: as a literal if it is one, else its repr."""
-    if value is ...:
-        return {"literal": "..."}
-    return {"literal": repr(value)} if _is_literal(value) else {"other": repr(value)[:LONGEST]}
-
-
-def _is_literal(value: Any) -> bool:
-    """Whether it is one, and all that it holds."""
-    if type(value) in (list, tuple, set):
-        return all(map(_is_literal, value))
-    if type(value) is dict:
-        return all(_is_literal(part) for pair in value.items() for part in pair)
-    return value is None or type(value) in (bool, int, float, complex, str, bytes)
+    """A value for the process at the other end: its repr, which is to be read as a literal if it is one."""
+    return {"value": "..." if value is ... else repr(value)}
 
 
 def read(reply: Any) -> Any:
     """The value that another process sent; an OpaqueValue if it isn't a literal."""
+    look = "something that is no value"
     match reply:
-        case {"literal": str(look)}:
+        case {"value": str(look)}:
             with suppress(TypeError, *UNREADABLE):
                 return ast.literal_eval(look)
-        case {"other": look}:
-            pass
-        case _:
-            look = "something that is no value"
-    return OpaqueValue(str(look)[:200])
+    return OpaqueValue(look[:200])

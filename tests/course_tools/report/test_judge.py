@@ -94,8 +94,8 @@ def test_what_a_function_plays_on_does_public_methods_alone() -> None:
         def _hidden(self, what: str) -> None:
             self.done.append(what)
 
-    said = [_done([Played()], 0, name, [{"literal": repr(name)}], {}) for name in ("_hidden", "done", "shown")]
-    assert said == [{"raised": "There is no _hidden() to call."}, {"raised": "There is no done() to call."}, {"literal": "None"}]
+    said = [_done([Played()], 0, name, [{"value": repr(name)}], {}) for name in ("_hidden", "done", "shown")]
+    assert said == [{"raised": "There is no _hidden() to call."}, {"raised": "There is no done() to call."}, {"value": "None"}]
     assert Played.done == ["shown"]
 
 
@@ -129,7 +129,7 @@ def forged(line: str) -> tuple[str, ...]:
 
 @pytest.mark.parametrize("body", [
     ("from lesson_lib.teach.tasks.function import SameOutputTask", "SameOutputTask.check = lambda *any: None", "return 1"),
-    forged('{"literal": "1"}'), forged('{"did": [], "literal": "1"}'), forged("5"), forged("[[["), forged('{"did": [{}, 5]}'),
+    forged('{"value": "1"}'), forged('{"did": [], "value": "1"}'), forged("5"), forged("[[["), forged('{"did": [{}, 5]}'),
     forged('{"did": [{"on": 99, "does": "commit", "with": [], "named": {}}], "kept": {"0": 5, "x": []}}'),
     ("import os", "os._exit(0)"),
     ("import os", "os.killpg(0, 9)"),
