@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +76,7 @@ def make_book(folder: Path, notebooks: dict[Path, NotebookNode]) -> list[Path]:
         book.append(replace(_lesson(Path(name), new_notebook(cells=cells)), beside=beside))
     exporter = exporter_with("lesson-page", HTMLExporter, (incidents.OUTPUT_ALONE,))
     pages = {lesson.file: _page(exporter, book, number) for number, lesson in enumerate(book)}
-    index = [asdict(section) for lesson in book
+    index = [section for lesson in book
              for section in sections_of(pages[lesson.file], lesson.file, lesson.name)]
     folder.mkdir(parents=True, exist_ok=True)
     told = json.dumps(index, ensure_ascii=False, indent=0)
@@ -112,17 +112,7 @@ def _contents(exporter: HTMLExporter, book: list[LessonPage]) -> str:
     return exporter.environment.get_template("contents.html.j2").render(book=told, touch=page_part())
 
 
-@dataclass(frozen=True)
-class FoundSection:
-    """A heading with the text below it, and where to find it."""
-
-    address: str
-    lesson: str
-    heading: str
-    text: str
-
-
-def sections_of(html: str, file: str, lesson: str) -> list[FoundSection]:
+def sections_of(html: str, file: str, lesson: str) -> list[dict[str, str]]:
     """What the search knows of a page: its text cut at its headings, in order; what stands before the first
     heading belongs to none."""
     page = BeautifulSoup(html, "html.parser")
@@ -135,9 +125,10 @@ def sections_of(html: str, file: str, lesson: str) -> list[FoundSection]:
     for heading in page.find_all(("h1", "h2", "h3")):
         words = heading.get_text().replace("¶", "")
         heading.replace_with(_NEXT_PART.join((_NEW_SECTION + heading.get("id", ""), words, "")))
-    sections = (part.split(_NEXT_PART) for part in page.get_text().split(_NEW_SECTION)[1:])
-    return [FoundSection(f"{file}#{anchor}", lesson, *(" ".join(words.split()) for words in said))
-            for anchor, *said in sections]
+    sections = ([" ".join(words.split()) for words in part.split(_NEXT_PART)]
+                for part in page.get_text().split(_NEW_SECTION)[1:])
+    return [{"address": f"{file}#{anchor}", "lesson": lesson, "heading": heading, "text": text}
+            for anchor, heading, text in sections]
 
 
 def main(argv: list[str]) -> int:

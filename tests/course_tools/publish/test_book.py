@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from course_tools.publish.book import FoundSection, make_book, sections_of
+from course_tools.publish.book import make_book, sections_of
 from tests.course_tools.publish.conftest import serious
 
 PAPER = 718, 1046  # pixels of A4 within margins of 1 cm
@@ -51,7 +51,8 @@ def test_sections_are_cut_at_headings_and_leave_out_what_is_not_read() -> None:
             '<img alt="a picture"><details><pre>table</pre></details><details class="deeper"><summary>Two</summary>'
             '<h2 id="b">Two <code>x</code><a>¶</a></h2><pre>code</pre></details>')
     assert sections_of(html, "p.html", "L") == [
-        FoundSection("p.html#a", "L", "One", "first second a picture"), FoundSection("p.html#b", "L", "Two x", "code")]
+        {"address": "p.html#a", "lesson": "L", "heading": "One", "text": "first second a picture"},
+        {"address": "p.html#b", "lesson": "L", "heading": "Two x", "text": "code"}]
 
 
 def test_every_link_inside_the_book_leads_somewhere(book: list[Path]) -> None:
