@@ -84,11 +84,6 @@ class Exploration:
         """How many distinct states were visited."""
         return len(self.graph.came_from)
 
-    @property
-    def transitions(self) -> int:
-        """How many steps lead from one state to another."""
-        return self.graph.transitions
-
     @cached_property
     def outcomes(self) -> list[RunEnd]:
         """The different ends: the fewest faults first, then most told ok, then the fewest steps."""
@@ -148,7 +143,7 @@ class Exploration:
     def __str__(self) -> str:
         ends = len(self.outcomes)
         lines = [f"A run can end in {ends:,} way{'s' * (ends != 1)}. "
-                 f"(The search met {self.states:,} states in {self.transitions:,} steps.)",
+                 f"(The search met {self.states:,} states in {self.graph.transitions:,} steps.)",
                  f"{'ways':>7}  {'what went wrong':<32}  for example"]
         lines += [f"{len(those):>7,}  {', '.join(names) or 'no anomaly':<32}  {those[0].words}"
                   for names, those in sorted(self.by_anomalies.items())]

@@ -23,7 +23,9 @@ class TooManyStates(LessonError):
 
 @dataclass
 class SearchGraph:
-    """`came_from` has every state with the step that first led there, `ends` those without a next one."""
+    """`came_from` has every state with the step that first led there, `ends` those without a next one;
+    `transitions` is how many steps lead from one to another.
+    """
 
     moves: Moves
     came_from: dict[SearchState, tuple[SearchState | None, str]]

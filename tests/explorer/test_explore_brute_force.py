@@ -210,5 +210,5 @@ def test_merging_states_loses_nothing(batches: int, in_flight: int, faults: int,
     ends = {(tuple(s.batch.payload for s in world.broker.batches), tuple(world.told[b] for b in range(batches)))
             for world in schedules(World(batches, in_flight, faults, idempotence, broker, kinds), seen, ())}
     found = explore(batches, in_flight, faults, idempotence=idempotence, broker=broker, kinds=kinds)
-    assert (found.states, found.transitions) == (len(seen), sum(seen.values()))
+    assert (found.states, found.graph.transitions) == (len(seen), sum(seen.values()))
     assert {(tuple(int(v[1:]) for v in o.log), o.told) for o in found.outcomes} == ends

@@ -82,7 +82,7 @@ def run_explorer(bound: Bound) -> Found:
     """Let the explorer walk the same, the whole of it."""
     found = explore(bound.batches, bound.in_flight, bound.faults, idempotence=bound.idempotence, broker=bound.broker,
                     kinds=bound.kinds)
-    return Found(found.states, found.transitions, {(tuple(int(v[1:]) for v in o.log), o.told) for o in found.outcomes})
+    return Found(found.states, found.graph.transitions, {(tuple(int(v[1:]) for v in o.log), o.told) for o in found.outcomes})
 
 
 @pytest.mark.java
