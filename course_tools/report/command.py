@@ -31,10 +31,7 @@ def main(argv: list[str]) -> int:
 
     130 when it was stopped (SIGINT, SIGTERM): then it shows what it has so far.
     """
-    try:
-        options = _parser().parse_args(argv)
-    except SystemExit as end:
-        return int(end.code or 0)
+    options = _parser().parse_args(argv)
     todo = _todo(options)
     if why := no_wall():
         print(why, file=sys.stderr)

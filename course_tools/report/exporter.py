@@ -9,28 +9,22 @@ so little is loaded before there is a notebook.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from nbconvert.exporters import Exporter
 from nbconvert.postprocessors import PostProcessorBase
-from traitlets import Bool, Float, HasTraits, Int, Unicode
+from traitlets import Bool, Unicode
 
 from course_tools.report.checker import Checker
-from course_tools.report.confined import Bounds, no_wall
+from course_tools.report.confined import no_wall
 from course_tools.report.copies import HandedInCopy
 from course_tools.report.formats import as_json, as_junit, as_markdown
 from course_tools.report.model import CopyReport, exit_status
 
-_KINDS = {int: Int, float: Float}
-# An option for each bound, as the command has.
-_Bounded: type = type("_Bounded", (HasTraits,), {one.name: _KINDS[type(one.default)](
-    one.default, help=f"{one.metadata['words'].capitalize()}.").tag(config=True) for one in fields(Bounds)})
 
-
-class LessonReportExporter(_Bounded, Exporter):
+class LessonReportExporter(Exporter):
     """What was predicted, observed and solved, judged again, as Markdown; JSON and JUnit XML on request."""
 
     export_from_notebook = "Lesson report"
@@ -48,8 +42,7 @@ class LessonReportExporter(_Bounded, Exporter):
     def _checker(self) -> Checker:
         if why := no_wall():
             self.log.warning(why)
-        bounds = Bounds(**{one.name: getattr(self, one.name) for one in fields(Bounds)})
-        return Checker(bounds, execute=bool(self.config.ExecutePreprocessor.get("enabled", False)))
+        return Checker(execute=bool(self.config.ExecutePreprocessor.get("enabled", False)))
 
     def _file_extension_default(self) -> str:
         return ".report.md"

@@ -30,7 +30,7 @@ def nbconvert(*arguments: Any) -> int:
 @pytest.fixture(autouse=True)
 def one_judge(checker: Checker, monkeypatch: pytest.MonkeyPatch) -> None:
     """A judge for all of these tests: only a report that runs copies has one of its own."""
-    monkeypatch.setattr(exporter, "Checker", lambda bounds, execute: Checker(bounds, execute) if execute else checker)
+    monkeypatch.setattr(exporter, "Checker", lambda execute: Checker(execute=execute) if execute else checker)
 
 
 @pytest.fixture
