@@ -142,14 +142,15 @@ class LaneEvents:
 
     def _cell(self, fact: EventInContext, marked: bool) -> RowMark:
         text, below = words.cell_text(fact), words.below_cell(fact)
-        half, more = marks.cell_width(text) / 2, more_lines(text)
+        again = bool(words.copy_words(fact))
+        half, more = marks.cell_width(text, again) / 2, more_lines(text)
 
         def draw(canvas: Canvas, x: float, y: float) -> None:
             if fact.event.what == "kept":
                 canvas.text(x, y + 15, below, colour=style.QUIET)
                 return
             middle, edge = y + 15 + more / 2, style.STORED if fact.in_log else None
-            marks.log_cell(canvas, x, middle, half, more + 22, text, bool(words.copy_words(fact)),
+            marks.log_cell(canvas, x, middle, half, more + 22, text, again,
                            TINT if marked else "white", edge, fact.aborted)
             canvas.text(x, middle + 20 + more / 2, below, bold=True)
         wide = max(half, text_width(below, style.SMALL, True) / 2)

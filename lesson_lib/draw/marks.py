@@ -9,7 +9,7 @@ further and further from there, and the least bad one is taken. All in pixels.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import cos, hypot, pi, sin
 from typing import Any
@@ -34,6 +34,7 @@ LOST, DROPS = "lost", "connection\ndrops"
 HALF, ASIDE, APART = 8.0, 11.0, 17.0  # half the cross; from there to a word beside it, to one above or below
 NEAR = 30.0, 15.0  # two words that are nearer, along a level or an upright drop, would collide
 ON_TEXT, ON_LINE, WORD_ON_LINE, WORD_ON_OWN = 100.0, 10.0, 6.0, 4.0  # how bad it is
+ALONG = (0.0, 0.1, -0.1, 0.2, -0.2)  # by how much of its way the error of an answer may be elsewhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +156,9 @@ def log_cell(canvas: Canvas, x: float, y: float, half: float, high: float, text:
         canvas.line([(x - half + 3, y + high / 2 - 3), (x + half - 3, y - high / 2 + 3)], width=1.0, layer=5)
 
 
-def cell_width(text: str) -> float:
-    return text_width(text) + 12
+def cell_width(text: str, again: bool = False) -> float:
+    """Pixels that the cell of a log needs; the words of a copy are bold."""
+    return max(text_width(text) + 12, (text_width(text, bold=True) + 9) * again)
 
 
 def memory(canvas: Canvas, left: float, y: float, words: str) -> None:
@@ -266,6 +268,14 @@ class MessageArrow:
         own = through((self.start, (spot.x, spot.y)), spot.word)
         return ON_TEXT * (hits + outside) + ON_LINE * crossed + WORD_ON_LINE * struck + WORD_ON_OWN * own
 
+    def beside(self, lines: Sequence[Segment], boxes: Sequence[Rectangle]) -> MessageArrow:
+        """The same with its words where they cover the fewest of the lines and words of others."""
+        def covered(one: MessageArrow) -> float:
+            box = one.words.box
+            return (WORD_ON_LINE * sum(through(line, box) for line in lines)
+                    + ON_TEXT * sum(overlap(box, other) for other in boxes))
+        return min((replace(self, share=self.share + more) for more in ALONG), key=covered)
+
     @property
     def _colour(self) -> str:
         return style.RETRY if self.fact.retry else style.FIRST_SEND
@@ -283,9 +293,12 @@ class MessageArrow:
             canvas.line(ends, colour=style.FIRST_SEND, width=1.8, layer=2.7)
 
 
-def draw_messages(canvas: Canvas, found: Iterable[MessageArrow | None]) -> list[Rectangle]:
-    """All messages of a run; the crosses of the lost ones keep off the others. What their words take."""
-    messages = [one for one in found if one]
+def draw_messages(canvas: Canvas, found: Iterable[MessageArrow | None],
+                  lanes: Sequence[Segment] = ()) -> list[Rectangle]:
+    """All messages of a run; errors keep off other messages and the `lanes` between, and so do the crosses
+    of the lost ones off all others. What their words take.
+    """
+    messages = _beside_each_other([one for one in found if one], lanes)
     lost = [one for one in messages if one.fact.event.kind == Kind.LOST]
     vanished = [one for one in lost if not one.drop]
     arrived = [one for one in messages if one not in lost]
@@ -304,6 +317,18 @@ def draw_messages(canvas: Canvas, found: Iterable[MessageArrow | None]) -> list[
         canvas.event = one.fact.step
         one.draw_lost(canvas, spot)
     return [*words, *(spot.word for spot in spots.values())]
+
+
+def _beside_each_other(messages: Sequence[MessageArrow], lanes: Sequence[Segment]) -> list[MessageArrow]:
+    """All of them, the error of each answer where it is on no other message, as it would seem to be its."""
+    placed, taken = list[MessageArrow](), list[Rectangle]()
+    for one in messages:
+        if one.fact.message == "answer" and one.words.text:
+            others = [(other.start, other.end) for other in messages if other is not one and not other.crosses]
+            one = one.beside([*others, *lanes], taken)
+            taken.append(one.words.box)
+        placed.append(one)
+    return placed
 
 
 def _on_drop_lines(lost: Sequence[MessageArrow]) -> dict[MessageArrow, LabelSpot]:

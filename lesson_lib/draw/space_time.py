@@ -16,7 +16,7 @@ from typing import NamedTuple
 from lesson_lib.core.producer_state import TopicPartition
 from lesson_lib.draw import canvas as style
 from lesson_lib.draw import marks, words
-from lesson_lib.draw.canvas import Canvas, Point, Rectangle, Text, overlap, text_height, text_width
+from lesson_lib.draw.canvas import Canvas, Point, Rectangle, Text, more_lines, overlap, text_height, text_width
 from lesson_lib.draw.heading import wrap
 from lesson_lib.draw.marks import DROPS, MessageArrow, RowMark, Segment, draw_messages
 from lesson_lib.draw.run_view import CONSUMER, NOTES, EventInContext, RunView
@@ -63,6 +63,9 @@ class SpaceTimePanel:
                 for mark in self.row_marks[fact.index]]
         left = max([*self.xs.values(), *ends]) + 24
         self.columns = {key: LogColumn(view, key) for key in view.partitions}
+        self.names = {lane: "broker" if len(self.columns) < 2 and lane in self.brokers else
+                      lane.replace(" ", "\n", 1) for lane in self.lanes}
+        self.head = HEAD + max(map(more_lines, self.names.values()))
         for column in self.columns.values():
             left = column.stand(left)
         self.write_from(left + 10)
@@ -71,7 +74,7 @@ class SpaceTimePanel:
         """Where the sentences begin; they decide how high the rows are."""
         self.words_at, self.width = words_at, max(style.WIDTH, words_at + WORDS)
         room = 0.95 * (self.width - style.MARGIN - words_at)
-        self.ys, self.texts, y = list[float](), list[str](), HEAD
+        self.ys, self.texts, y = list[float](), list[str](), self.head
         for fact, row_marks in zip(self.view.events, self.row_marks, strict=True):
             text = "\n".join(wrap(words.sentence(fact), room, style.SMALL, False))
             cell = cell_height(fact) if fact.log else 0.0
@@ -107,14 +110,15 @@ class SpaceTimePanel:
         """Lanes, then events from top to bottom, then what stands beside the logs."""
         bottom, several = self.height - 3, len(self.columns) > 1
         for lane, x in self.xs.items():
-            names = "\n".join(lane.split(" ", 1)) if several or not lane.startswith("broker") else "broker"
-            canvas.text(x, 12, names, bold=True)
+            canvas.text(x, self.head / 2, self.names[lane], bold=True)
             if lane != "application":
-                canvas.line([(x, HEAD), (x, bottom)], colour=style.LANE, width=1.4, layer=1)
+                canvas.line([(x, self.head), (x, bottom)], colour=style.LANE, width=1.4, layer=1)
         for (topic, partition), column in self.columns.items():
-            canvas.text(column.x, 12, f"log {topic}-{partition}" if several else "log", bold=True)
-            canvas.line([(column.x, HEAD), (column.x, bottom)], colour=style.BAND, width=3, layer=1)
-        taken = draw_messages(canvas, map(self._message, self.view.events))
+            name = f"log {topic}-{partition}" if several else "log"
+            canvas.text(column.x, self.head / 2, name, bold=True)
+            canvas.line([(column.x, self.head), (column.x, bottom)], colour=style.BAND, width=3, layer=1)
+        lanes = [((x, self.head), (x, bottom)) for x in self.xs.values()]
+        taken = draw_messages(canvas, map(self._message, self.view.events), lanes)
         for fact in self.view.events:
             canvas.event = fact.step
             self._event(canvas, fact, taken)
@@ -239,7 +243,8 @@ class LogColumn:
     def __init__(self, view: RunView, key: TopicPartition) -> None:
         self.x = 0.0
         self.facts = [fact for fact in view.events if cell_height(fact) and fact.log == key]
-        widths = [marks.cell_width(words.cell_text(fact)) for fact in self.facts if fact.copy]
+        widths = [marks.cell_width(words.cell_text(fact), bool(words.copy_words(fact)))
+                  for fact in self.facts if fact.copy]
         self.half = max(widths, default=44.0) / 2
         self.transactions = _transactions(self.facts)
 

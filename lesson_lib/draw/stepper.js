@@ -150,11 +150,11 @@
     };
     frame.addEventListener("scroll", pin);
 
-    // The line that marks now, over the drawing.
+    // The band that marks now, behind the drawing: over it, it would strike out the words of what has just happened.
     const line = document.createElementNS("http://www.w3.org/2000/svg", "line");
-    Object.entries({ stroke: "#b35c00", "stroke-width": 1.5, "stroke-dasharray": "5 3", "data-now": "yes" })
+    Object.entries({ stroke: "#ffd9a0", "stroke-width": 11, "data-now": "yes" })
       .forEach(([key, value]) => line.setAttribute(key, value));
-    svg.append(line);
+    svg.prepend(line);
 
     let timer = 0;
     function stop() {

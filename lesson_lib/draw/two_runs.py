@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from difflib import SequenceMatcher
-from itertools import accumulate, zip_longest
+from itertools import accumulate, pairwise, zip_longest
 
 from lesson_lib.draw.run_view import Marked, RunView
 from lesson_lib.draw.words import COMPARED, ToldStep, verdict_in_words
@@ -156,7 +156,16 @@ def _key(event: Event, timed: bool) -> tuple[object, ...]:
 
 
 def _counted(steps: Sequence[ToldStep]) -> list[int]:
-    """A time for each step that only counts them; a report shares that of the answer before it."""
-    kinds = [None, *(step[0].event.kind for step in steps)]
-    return list(accumulate(not (kind == Kind.REPORT and before == Kind.ACK)
-                           for before, kind in zip(kinds, kinds[1:], strict=False)))
+    """A time for each step that only counts them.
+
+    A report shares that of the answer before it. What became of a batch in one run shares that of what became
+    of it in the other: what differs stands in one column.
+    """
+    return list(accumulate([1, *(not _at_once(*pair) for pair in pairwise(steps))][:len(steps)]))
+
+
+def _at_once(before: ToldStep, step: ToldStep) -> bool:
+    ours, theirs = before[0], step[0]
+    apart = len(before) == len(step) == 1 and ours.view is not theirs.view
+    alike = (ours.event.kind, ours.event.batch) == (theirs.event.kind, theirs.event.batch)
+    return apart and alike if apart else (theirs.event.kind, ours.event.kind) == (Kind.REPORT, Kind.ACK)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from lesson_lib.draw import compare, show
-from lesson_lib.draw.canvas import WIDTH, Canvas
+from lesson_lib.draw.canvas import AGAIN, FIRST_SEND, LANE, RETRY, WIDTH, Box, Canvas, Line
+from lesson_lib.draw.marks import through
 from lesson_lib.draw.picture import LAYOUTS, READABLE
 from lesson_lib.sim import simulate
 from tests.draw.collisions import labels, unreadable
@@ -73,3 +76,50 @@ def test_compared_runs() -> None:
     for seed in range(400, 420):
         runs = random_pair(seed)
         assert unreadable(compare(runs[0], runs[-1]).canvas) == [], seed
+
+
+@pytest.mark.parametrize("client", ["java", "librdkafka"])
+def test_the_error_of_an_answer_is_on_no_request(client: str) -> None:
+    """There it would seem to be the request's. The run is lesson 6's, in which the answers cross a later request."""
+    run = simulate(6, partitions=2, in_flight=5, client=client, faults={3: "refuse 6", 4: "cut 3 2"})
+    canvas = show(run, "lanes").canvas
+    errors = [label for label in labels(canvas) if label.text in ("6", "45") and label.bold and label.backed]
+    requests = [mark for mark in canvas.marks if isinstance(mark, Line) and mark.colour in (FIRST_SEND, RETRY)]
+    assert len(errors) == 2 and len(requests) == 9
+    assert [(label.text, line.points) for label in errors for line in requests if through(tuple(line.points), label.box)] == []
+
+
+def test_the_error_of_an_answer_is_on_nobody_elses_lane() -> None:
+    canvas = show(transactions(), "space-time").canvas
+    lanes = [mark for mark in canvas.marks if isinstance(mark, Line) and mark.colour == LANE]
+    errors = [label for label in labels(canvas) if label.text == "47" and label.backed]
+    assert errors and len(lanes) > 3
+    assert not [line for label in errors for line in lanes if through(tuple(line.points), label.box)]
+
+
+@pytest.mark.parametrize("layout", ["lanes", "space-time"])
+def test_the_words_of_a_copy_have_room_in_their_cell(layout: str) -> None:
+    """They are bold, and wider than those of other cells."""
+    canvas = show(simulate(["coffee", "coffee"], faults={2: "lose ack"}, idempotence=False), layout).canvas
+    cells = [mark for mark in canvas.marks if isinstance(mark, Box) and mark.fill == AGAIN]
+    words = {(label.x, label.y): label.box for label in labels(canvas) if label.bold and label.text.endswith(": coffee")}
+    assert len(cells) == len(words) == 2
+    for cell in cells:
+        left, _, right, _ = words[cell.x + cell.width / 2, cell.y + cell.height / 2]
+        assert min(left - cell.x, cell.x + cell.width - right) > 3.5
+
+
+def test_a_name_of_two_lines_ends_above_its_lane() -> None:
+    canvas = show(transactions(), "space-time").canvas
+    tops = {round(mark.points[0][0]): mark.points[0][1] for mark in canvas.marks if isinstance(mark, Line) and mark.colour == LANE}
+    named = {round(label.x): label for label in labels(canvas) if label.bold and label.text.startswith(("producer", "consumer"))}
+    assert any("\n" in label.text for label in named.values())
+    assert all(label.box[3] < tops[x] for x, label in named.items())
+
+
+def test_what_differs_stands_in_one_column_where_events_are_only_counted_too() -> None:
+    """A real run has no times that could be drawn; the second try is a duplicate in one run and stored in the other."""
+    runs = [simulate(2, faults={2: "lose ack"}, idempotence=on) for on in (True, False)]
+    canvas = compare(*(replace(run, settings=replace(run.settings, world="real")) for run in runs)).canvas
+    tries = [label.x for label in labels(canvas) if label.text == "1·2" and label.bold]
+    assert len(tries) == 4 and len({round(x) for x in tries}) == 2, "sent, and judged"

@@ -293,10 +293,11 @@ def test_it_plays_to_its_end_and_stops_when_asked(browser: Any, picture: Picture
 
 
 @pytest.mark.browser
-def test_a_line_marks_now_and_what_is_new_stands_out(browser: Any, picture: Picture, tmp_path: Path) -> None:
+def test_a_band_marks_now_behind_all_words_and_what_is_new_stands_out(browser: Any, picture: Picture, tmp_path: Path) -> None:
     page = opened(browser, bare(picture), tmp_path)
     line, new = page.locator("svg [data-now]"), page.locator("svg g.new")
     assert not line.is_visible() and not new.count(), "all is over"
+    assert line.evaluate("line => line === line.ownerSVGElement.firstElementChild"), "it strikes out nothing"
     page.get_by_text("The same as text").click()
     page.get_by_role("slider").focus()
     page.keyboard.press("Home")
