@@ -324,7 +324,8 @@ def _beside_each_other(messages: Sequence[MessageArrow], lanes: Sequence[Segment
     placed, taken = list[MessageArrow](), list[Rectangle]()
     for one in messages:
         if one.fact.message == "answer" and one.words.text:
-            others = [(other.start, other.end) for other in messages if other is not one and not other.crosses]
+            others = [(other.start, other.end) for other in messages
+                      if other is not one and not other.crosses]
             one = one.beside([*others, *lanes], taken)
             taken.append(one.words.box)
         placed.append(one)
