@@ -16,7 +16,7 @@ from typing import NamedTuple
 from lesson_lib.core.producer_state import TopicPartition
 from lesson_lib.draw import canvas as style
 from lesson_lib.draw import marks, words
-from lesson_lib.draw.canvas import Canvas, Point, Rectangle, Text, more_lines, overlap, text_height, text_width
+from lesson_lib.draw.canvas import Canvas, Point, Rectangle, Text, overlap, text_height, text_width
 from lesson_lib.draw.heading import wrap
 from lesson_lib.draw.marks import DROPS, MessageArrow, RowMark, Segment, draw_messages
 from lesson_lib.draw.run_view import CONSUMER, NOTES, EventInContext, RunView
@@ -65,7 +65,7 @@ class SpaceTimePanel:
         self.columns = {key: LogColumn(view, key) for key in view.partitions}
         self.names = {lane: "broker" if len(self.columns) < 2 and lane in self.brokers else
                       lane.replace(" ", "\n", 1) for lane in self.lanes}
-        self.head = HEAD + max(map(more_lines, self.names.values()))
+        self.head = HEAD + max(map(style.more_lines, self.names.values()))
         for column in self.columns.values():
             left = column.stand(left)
         self.write_from(left + 10)
