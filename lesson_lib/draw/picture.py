@@ -14,7 +14,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache, cached_property
+from functools import cached_property
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -42,6 +42,7 @@ CAPTURE = 20  # attempts that lanes have room for
 LAYOUTS = {"lanes": lane_panels, "space-time": space_time_panels, "arrivals": arrival_panels}
 Panel = LanesPanel | SpaceTimePanel | ArrivalsPanel
 AT_ITS_END = -1  # the step with which a picture opens
+STEPPER = files("lesson_lib.draw").joinpath("stepper.js").read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True)
@@ -128,8 +129,8 @@ class Picture:
             copied = ("Copy link", link.address) if link.address else ("Copy as Python", link.call)
         told = json.dumps({**vars(playing), "copied": copied}, ensure_ascii=False, separators=(",", ":"))
         told = told.replace("<", "\\u003c")
-        source = _source().replace('/*NAME*/""', json.dumps(name))
-        return f"<script>{source.replace('/*TOLD*/{}', told)}</script>"
+        named = STEPPER.replace('/*NAME*/""', json.dumps(name))
+        return f"<script>{named.replace('/*TOLD*/{}', told)}</script>"
 
     def _image(self) -> str:
         source = f"data:image/svg+xml;base64,{base64.b64encode(self.svg.encode()).decode()}"
@@ -151,11 +152,6 @@ class Picture:
 
     def __str__(self) -> str:
         return self.table
-
-
-@cache
-def _source() -> str:
-    return files("lesson_lib.draw").joinpath("stepper.js").read_text(encoding="utf-8")
 
 
 def show(history: History, layout: str | None = None, control: History | None = None,

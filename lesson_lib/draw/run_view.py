@@ -86,11 +86,9 @@ class EventInContext:
 
     @property
     def log(self) -> TopicPartition | None:
-        """The log that it is about; where it names no topic the first with its number."""
-        wanted, view = (self.send.topic, self.send.partition), self.view
-        if wanted in view.history.logs:
-            return wanted
-        return next((key for key in view.partitions if key[1] == wanted[1] and not wanted[0]), None)
+        """The log that it is about."""
+        wanted = self.send.topic, self.send.partition
+        return wanted if wanted in self.view.history.logs else None
 
     @property
     def cell(self) -> LogCell | None:

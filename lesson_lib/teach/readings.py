@@ -15,7 +15,7 @@ def log_words(run: History) -> str:
 
 def log_is(*runs: History) -> str:
     """What contradicts a wrong idea of the first run's log."""
-    return f"the log holds {log_words(runs[0])}."
+    return f"the log holds {cells_words(runs[0])}."
 
 
 def holds(*values: str) -> Callable[[History], bool]:

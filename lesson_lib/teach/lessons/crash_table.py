@@ -5,8 +5,9 @@ One row of the table is one run.
 
 from __future__ import annotations
 
-from lesson_lib.history import History, Kind
+from lesson_lib.history import Kind
 from lesson_lib.sim.pipeline import STEPS, TRANSACTION, simulate_pipeline
+from lesson_lib.teach.readings import results
 from lesson_lib.text_table import TextTable
 
 VALUES, CRASHED = ("a", "b", "c"), 2
@@ -39,15 +40,10 @@ def _row(name: str, step: str, **how: object) -> tuple[str, ...]:
     runs = [simulate_pipeline(VALUES, crash={CRASHED: step}, isolation=level, **how)  # type: ignore[arg-type]
             for level in LEVELS]
     times = sum(VALUES[CRASHED - 1] in event.values for event in runs[0].of(Kind.WORK))
-    seen = (_judged(_received(run, "out")) for run in runs)
+    seen = (_judged(results(run)) for run in runs)
     return name, STEP_WORDS.get(step, step), *seen, ("never", "once", "twice")[times]
 
 
 def _judged(out: list[str]) -> str:
     twice = [f" ({value} twice)" for value in dict.fromkeys(out) if out.count(value) > 1]
     return " ".join(out) + "".join(twice) + LOST * (len(out) < len(VALUES))
-
-
-def _received(run: History, topic: str) -> list[str]:
-    """What the applications received that read a topic."""
-    return [value for event in run.of(Kind.READ) if event.topic == topic for value in event.values]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from lesson_lib.history import History
 from lesson_lib.teach.content import Option, ask, scenario
 from lesson_lib.teach.readings import acks, all_ok, log_words, offsets_told, requests, told_words
 from lesson_lib.teach.tasks.function import SameOutputTask, ValueTask
@@ -12,11 +11,6 @@ from lesson_lib.teach.tasks.task import given
 THREE = scenario(("coffee", "tea", "rum"), idempotence=False)
 SAMPLES = ((4000, 0, 0, 1), (4000, 0, 1, 3), (-1, -1, -1, 2), (2**40 + 5, 7, 2**31 - 1, 1))
 UNASKED = scenario(3, acks=0, faults={3: "lose request"}, idempotence=False)
-
-
-def told_offsets(run: History) -> str:
-    """The offsets that the application was told, as words."""
-    return ", ".join("none" if offset is None else str(offset) for offset in offsets_told(run))
 
 
 def batch_bytes(producer_id: int, producer_epoch: int, base_sequence: int, records: int) -> bytes:
@@ -81,7 +75,7 @@ ITEMS = (
         Option("0, 1, 2.", lambda run: offsets_told(run) == [0, 1, 2]),
         Option("None. An ack only says that it worked.",
                lambda run: not any(o is not None for o in offsets_told(run)), "an ack carries no place",
-               lambda run: f"the answers carried the offsets {told_offsets(run)}."),
+               lambda run: f"the answers carried the offsets {', '.join(map(str, offsets_told(run)))}."),
         because="The broker chooses the offset when it appends, and the ack brings it back. Offsets count "
                 "from 0. Until the ack arrives, the producer doesn't know the offset.",
         run=THREE),

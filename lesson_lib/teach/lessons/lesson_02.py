@@ -20,7 +20,7 @@ from lesson_lib.teach.readings import (
     told_is,
     told_words,
 )
-from lesson_lib.teach.tasks.learner_rule import RuleTask
+from lesson_lib.teach.tasks.learner_rule import RuleTask, highest_number
 from lesson_lib.teach.tasks.puzzle import PuzzleTask
 from lesson_lib.teach.tasks.task import given
 
@@ -40,14 +40,6 @@ def accept(batch: Any, memory: dict[Any, Any]) -> bool:
     known = key in memory
     memory[key] = True
     return not known
-
-
-def last_number(batch: Any, memory: dict[Any, Any]) -> bool:
-    """Stores what is above the highest number of its producer."""
-    if batch.number <= memory.get(batch.producer, -1):
-        return False
-    memory[batch.producer] = batch.number
-    return True
 
 
 ITEMS = (
@@ -235,7 +227,7 @@ ITEMS = (
                "A retry has the same value, producer and number. A second payment has the same value too. "
                "Which labels differ?",
                "Remember `(batch.producer, batch.number)`."),
-        right=(given(accept), given(last_number)),
+        right=(given(accept), given(highest_number)),
         explanation="Such a rule recognises a retry by its producer and its number, not by its value. Lesson "
                     "3 shows what Kafka does, and lesson 6 how little Kafka needs to remember."),
 )

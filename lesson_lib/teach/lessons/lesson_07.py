@@ -10,7 +10,7 @@ from typing import Any
 from lesson_lib.history import History, Kind
 from lesson_lib.teach.content import Option, ask, scenario
 from lesson_lib.teach.lessons.crash_table import PLAIN, TRANSACTIONS, can_lose
-from lesson_lib.teach.readings import cells_words, ids, read, results, told_words
+from lesson_lib.teach.readings import cells_words, ids, log_is, read, results, told_words
 from lesson_lib.teach.scenarios import pipeline, story
 from lesson_lib.teach.tasks.function import PlayTask, ValueTask
 from lesson_lib.teach.tasks.task import given
@@ -21,11 +21,6 @@ ABORTED = story('shop = kafka.producer("shop")', "shop.begin()", 'shop.send("a")
 MIXED = story('shop = kafka.producer("shop")', "shop.begin()", 'shop.send("a", "b")', "shop.commit()",
               "shop.begin()", 'shop.send("x")', "shop.abort()", "shop.begin()", 'shop.send("c")',
               "shop.commit()", 'kafka.consumer("read_committed").poll()')
-
-
-def log_is(*runs: History) -> str:
-    """What contradicts a wrong idea of the log."""
-    return f"the log holds {cells_words(runs[0])}."
 
 
 def logs_are(run: History) -> str:

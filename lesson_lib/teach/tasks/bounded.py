@@ -15,6 +15,7 @@ import sys
 import textwrap
 from collections.abc import Callable
 from functools import lru_cache
+from traceback import walk_tb
 from types import CodeType, FrameType
 from typing import Any
 
@@ -86,10 +87,6 @@ def _catches_all(code: CodeType | None) -> int:
 
 def _line(error: Exception, function: Callable[..., Any]) -> int | str:
     """The line of the learner's own file or cell in which it was raised; "1" for a call that did not fit."""
-    code = getattr(function, "__code__", None)
-    trace, line = error.__traceback__, "of the call"
-    while trace is not None:
-        if code is not None and trace.tb_frame.f_code.co_filename == code.co_filename:
-            line = trace.tb_lineno
-        trace = trace.tb_next
-    return line
+    own = getattr(getattr(function, "__code__", None), "co_filename", "")
+    lines = [line for frame, line in walk_tb(error.__traceback__) if frame.f_code.co_filename == own]
+    return lines[-1] if lines else "of the call"
