@@ -65,6 +65,11 @@ class Choice:
         """Whether its name is a bare release: that of an embedded broker."""
         return self.name[:1].isdigit() and ":" not in self.name
 
+    @property
+    def who(self) -> str:
+        """The broker in a sentence, as lesson 6 says it."""
+        return f"the embedded broker ({self.name})" if self.is_release else self.name
+
 
 def find(broker: str | EmbeddedBroker | None, version: str) -> Callable[[], Choice]:
     """The broker to use, which starts at the call where it is an embedded one. LessonError when the one that
