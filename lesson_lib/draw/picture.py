@@ -76,20 +76,11 @@ class Picture:
     playing: StepperData | None = field(default=None, repr=False)  # None: nothing to step through
     call: str = field(default="", repr=False)  # the Python that makes it, where that is known
 
-    @property
-    def captions(self) -> tuple[str, ...]:
-        """One sentence a step; none where there is nothing to step through."""
-        return self.playing.captions if self.playing else ()
-
-    @property
-    def surprises(self) -> tuple[int, ...]:
-        return self.playing.surprises if self.playing else ()
-
     def before_the_fault(self) -> Picture:
         """The same picture, which opens one step before the first surprise: Play then tells how it ends."""
-        if self.playing is None or not self.surprises:
+        if self.playing is None or not self.playing.surprises:
             return self
-        opens_at = max(0, self.surprises[0] - 1)
+        opens_at = max(0, self.playing.surprises[0] - 1)
         return replace(self, playing=replace(self.playing, opens_at=opens_at))
 
     @cached_property
@@ -115,7 +106,7 @@ class Picture:
     def html(self) -> str:
         """Image and table as one piece of HTML that needs nothing from anywhere."""
         parts, name = self._image() + self._table_html(), ""
-        if self.playing and self.captions:
+        if self.playing and self.playing.captions:
             digest = hashlib.sha256(self.svg.encode()).hexdigest()[:10]
             name = f' data-picture="picture-{digest}"'
             parts += self._script(f"picture-{digest}", self.playing)

@@ -77,8 +77,8 @@ def test_the_small_print_leaves_out_what_the_name_says() -> None:
 
 def test_the_fault_is_said_once() -> None:
     picture = compare(simulate(3, faults={2: "lose ack"}), simulate(3, faults={2: "lose request"}))
-    assert "Ack lost at request 2: A producer" in picture.alt and "lose" not in picture.alt + "".join(picture.captions)
-    assert "Request lost at request 2: The request with batch 1 is lost: it never reaches the broker." in picture.captions
+    assert "Ack lost at request 2: A producer" in picture.alt and "lose" not in picture.alt + "".join(picture.playing.captions)
+    assert "Request lost at request 2: The request with batch 1 is lost: it never reaches the broker." in picture.playing.captions
     assert not [label.text for label in labels(picture.canvas) if "lose" in label.text]
 
 

@@ -90,7 +90,7 @@ def test_what_goes_with_a_connection_ends_on_its_drop_and_no_two_of_them_cross(l
     for seed in range(120):
         for run in random_pair(seed, in_flight=5, partitions=1):
             picture = show(run, layout)
-            drawing, events = read(picture.svg), drawn_events(run, picture.captions)
+            drawing, events = read(picture.svg), drawn_events(run, picture.playing.captions)
             ways: dict[int, list[Segment]] = {}
             for n, event in enumerate(events):
                 if event.kind == Kind.LOST and (drop := drop_of(events, n)) is not None:
@@ -145,5 +145,6 @@ def test_the_word_is_drawn_where_room_was_found_for_it() -> None:
 
 def test_nobody_doubts_what_nobody_waits_for() -> None:
     run: dict[str, Any] = {"values_or_count": 3, "faults": {3: "lose request"}, "idempotence": False}
-    assert "The connection drops. No answer was expected, so nobody notices." in show(simulate(acks=0, **run)).captions
-    assert "The connection drops. Nobody can tell what became of the requests without an answer." in show(simulate(acks=1, **run)).captions
+    assert "The connection drops. No answer was expected, so nobody notices." in show(simulate(acks=0, **run)).playing.captions
+    waiting = show(simulate(acks=1, **run)).playing.captions
+    assert "The connection drops. Nobody can tell what became of the requests without an answer." in waiting

@@ -74,7 +74,7 @@ def test_two_pictures_in_a_page_share_no_id() -> None:
 
 def test_every_event_has_marks_or_a_sentence_of_its_own(picture: Picture) -> None:
     drawn = set(map(int, re.findall(r'data-event="(\d+)"', picture.svg)))
-    assert drawn == set(range(len(picture.captions)))
+    assert drawn == set(range(len(picture.playing.captions)))
 
 
 def test_it_can_be_saved_as_png_and_svg_and_as_nothing_else(picture: Picture, tmp_path: Path) -> None:

@@ -25,9 +25,9 @@ def test_a_poll_that_brings_nothing_is_seen_and_said(layout: str) -> None:
     picture = show(stuck().history(), layout)
     assert "The consumer receives nothing." in picture.alt
     assert "consumer read:  (receives nothing)" in picture.table
-    assert picture.captions[-1] == "The consumer asks for records and receives nothing."
-    assert len(picture.captions) - 1 in picture.surprises
-    assert f'data-event="{len(picture.captions) - 1}"' in picture.svg
+    assert picture.playing.captions[-1] == "The consumer asks for records and receives nothing."
+    assert len(picture.playing.captions) - 1 in picture.playing.surprises
+    assert f'data-event="{len(picture.playing.captions) - 1}"' in picture.svg
 
 
 def test_a_poll_that_brings_something_is_none_of_these() -> None:

@@ -48,28 +48,28 @@ def shown(page: Any) -> list[int]:
 
 @pytest.mark.browser
 def test_it_begins_finished_and_steps_by_keyboard(browser: Any, picture: Picture, tmp_path: Path) -> None:
-    page, last = opened(browser, bare(picture), tmp_path), len(picture.captions) - 1
+    page, last = opened(browser, bare(picture), tmp_path), len(picture.playing.captions) - 1
     assert shown(page) == list(range(last + 1))
     page.get_by_role("slider", name="Event").focus()
     for key, now in (("Home", 0), ("ArrowRight", 1), ("ArrowRight", 2), ("ArrowLeft", 1), ("ArrowUp", 2), ("ArrowDown", 1),
                      ("PageUp", 11), ("PageDown", 1), ("End", last), ("ArrowRight", last), ("Home", 0), ("ArrowLeft", 0)):
         page.keyboard.press(key)
         assert shown(page) == list(range(now + 1)), key
-        assert page.get_by_role("status").inner_text() == f"{now + 1} of {last + 1}. " + picture.captions[now].replace("  ", " ")
+        assert page.get_by_role("status").inner_text() == f"{now + 1} of {last + 1}. " + picture.playing.captions[now].replace("  ", " ")
 
 
 @pytest.mark.browser
 def test_buttons_work_with_space_and_enter_and_find_the_surprises(browser: Any, picture: Picture, tmp_path: Path) -> None:
     page = opened(browser, bare(picture), tmp_path)
     page.get_by_role("button", name="Next surprise").focus()
-    for expected in (*picture.surprises, picture.surprises[0]):
+    for expected in (*picture.playing.surprises, picture.playing.surprises[0]):
         page.keyboard.press("Enter" if expected % 2 else "Space")
         assert shown(page)[-1] == expected
     page.get_by_role("button", name="Next event").focus()
     page.keyboard.press("Space")
-    assert shown(page)[-1] == picture.surprises[0] + 1
+    assert shown(page)[-1] == picture.playing.surprises[0] + 1
     page.get_by_role("button", name="Previous event").click()
-    assert shown(page)[-1] == picture.surprises[0]
+    assert shown(page)[-1] == picture.playing.surprises[0]
 
 
 LEAST_LABEL = """() => { const svg = document.querySelector('svg'), part = svg.getBoundingClientRect().width / svg.viewBox.baseVal.width;
@@ -88,7 +88,7 @@ def test_on_a_phone_it_stays_legible_and_what_just_happened_comes_into_view(brow
     assert image.bounding_box()["width"] == round(READABLE * picture.canvas.width) == page.locator("svg").bounding_box()["width"]
     assert page.evaluate(LEAST_LABEL) >= 11 and page.evaluate("document.documentElement.scrollWidth") <= 390
     page.get_by_role("slider").focus()
-    for key in ("Home", *["ArrowRight"] * (len(picture.captions) - 2)):
+    for key in ("Home", *["ArrowRight"] * (len(picture.playing.captions) - 2)):
         page.keyboard.press(key)
         page.evaluate("() => new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
         step = page.locator("[data-picture]").get_attribute("data-step")
@@ -125,12 +125,12 @@ def test_the_names_of_rows_stay_beside_what_is_scrolled(browser: Any, picture: P
 @pytest.mark.browser
 def test_a_mark_says_what_it_is_when_one_points_at_it_and_when_it_is_pressed(browser: Any, picture: Picture, tmp_path: Path) -> None:
     page = opened(browser, bare(picture), tmp_path)
-    stored = next(n for n, words in enumerate(picture.captions) if "stores batch 1" in words)
+    stored = next(n for n, words in enumerate(picture.playing.captions) if "stores batch 1" in words)
     mark = page.locator(f'svg [data-event="{stored}"]').last
-    assert mark.locator("title").text_content() == picture.captions[stored]
+    assert mark.locator("title").text_content() == picture.playing.captions[stored]
     mark.click(force=True)
     assert shown(page)[-1] == stored
-    assert page.get_by_role("status").inner_text().endswith(picture.captions[stored].replace("  ", " "))
+    assert page.get_by_role("status").inner_text().endswith(picture.playing.captions[stored].replace("  ", " "))
 
 
 @pytest.mark.browser
@@ -193,7 +193,7 @@ def test_the_same_picture_twice_in_a_page_steps_apart(browser: Any, picture: Pic
     page.get_by_role("slider").nth(1).focus()
     page.keyboard.press("Home")
     steps = page.evaluate("[...document.querySelectorAll('[data-picture]')].map(p => p.dataset.step)")
-    assert steps == [str(len(picture.captions) - 1), "0"]
+    assert steps == [str(len(picture.playing.captions) - 1), "0"]
     assert page.complaints == []
 
 
@@ -276,7 +276,7 @@ def test_two_boxes_for_each_run_fill_as_it_is_stepped(browser: Any, picture: Pic
 
 @pytest.mark.browser
 def test_it_plays_to_its_end_and_stops_when_asked(browser: Any, picture: Picture, tmp_path: Path) -> None:
-    page, last = opened(browser, bare(picture), tmp_path), len(picture.captions) - 1
+    page, last = opened(browser, bare(picture), tmp_path), len(picture.playing.captions) - 1
     page.clock.install(time=datetime(2026, 1, 1))
     page.reload()
     page.clock.pause_at(datetime(2026, 1, 2))  # else it goes on by itself, and on a busy machine it plays meanwhile
@@ -302,7 +302,7 @@ def test_a_band_marks_now_behind_all_words_and_what_is_new_stands_out(browser: A
     page.get_by_role("slider").focus()
     page.keyboard.press("Home")
     before = float(line.get_attribute("x1"))
-    for expected in range(1, len(picture.captions) - 1):
+    for expected in range(1, len(picture.playing.captions) - 1):
         page.keyboard.press("ArrowRight")
         assert float(line.get_attribute("x1")) >= before
         before = float(line.get_attribute("x1"))
@@ -325,7 +325,7 @@ def test_a_picture_higher_than_the_window_is_scrolled_in_itself_above_its_bar(br
     page.get_by_role("button", name="Next surprise").click()
     assert frame.bounding_box()["height"] + bar.bounding_box()["height"] <= 500, "with its two boxes"
     page.evaluate("scrollTo(0, 0); document.body.prepend(document.createElement('div')); document.body.firstChild.style.height = '200px'")
-    for step in range(len(picture.captions) - 1):
+    for step in range(len(picture.playing.captions) - 1):
         page.get_by_role("slider").press("Home" if step == 0 else "ArrowRight")
         page.evaluate("() => new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
         mark = page.locator(f'svg [data-event="{step}"]').first.bounding_box()
@@ -335,7 +335,7 @@ def test_a_picture_higher_than_the_window_is_scrolled_in_itself_above_its_bar(br
 @pytest.mark.browser
 def test_after_a_prediction_it_opens_before_the_fault(browser: Any, picture: Picture, tmp_path: Path) -> None:
     page = opened(browser, bare(picture.before_the_fault()), tmp_path)
-    assert shown(page)[-1] == picture.surprises[0] - 1 and page.locator(".lesson-boxes").is_visible()
+    assert shown(page)[-1] == picture.playing.surprises[0] - 1 and page.locator(".lesson-boxes").is_visible()
     ghost = page.get_by_role("img")
     assert ghost.evaluate("i => getComputedStyle(i).opacity") == "0", "nobody has seen how it ends"
     assert "twice" not in ghost.get_attribute("alt"), "nor is told"

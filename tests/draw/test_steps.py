@@ -27,7 +27,7 @@ def _on_the_wire(history: History) -> History:
 
 def test_a_run_is_told_in_its_order() -> None:
     history = lesson("lost ack")
-    assert show(history).captions == tuple(map(sentence, RunView(history).events))
+    assert show(history).playing.captions == tuple(map(sentence, RunView(history).events))
 
 
 def test_two_runs_are_told_together_each_in_its_order() -> None:
@@ -45,14 +45,14 @@ def pairs(left: History, right: History) -> list[tuple[int | None, int | None]]:
 
 
 def test_what_both_do_is_one_step() -> None:
-    captions = compare(lesson("lost ack", idempotence=False), lesson("lost ack")).captions
+    captions = compare(lesson("lost ack", idempotence=False), lesson("lost ack")).playing.captions
     assert "Both: The answer for batch 1 is lost: the broker has decided, the producer cannot know." in captions
     assert "Idempotence off: The broker stores batch 1 at offset 2: a second copy." in captions
     assert "Idempotence on: The broker remembers batch 1: a duplicate of offset 1. Nothing is stored." in captions
 
 
 def test_a_second_arrival_of_a_request_is_named() -> None:
-    off, on = (show(simulate(2, idempotence=idempotence, faults={2: "repeat"})).captions for idempotence in (False, True))
+    off, on = (show(simulate(2, idempotence=idempotence, faults={2: "repeat"})).playing.captions for idempotence in (False, True))
     again = "The same request with batch 1 arrives again. The broker "
     assert [caption for caption in off if "arrives again" in caption] == [f"{again}stores batch 1 at offset 2: a second copy."]
     assert [caption for caption in on if "arrives again" in caption] == [
@@ -62,7 +62,8 @@ def test_a_second_arrival_of_a_request_is_named() -> None:
 def test_the_simulated_and_the_real_run_share_columns_though_their_clocks_differ() -> None:
     toy = lesson("lost ack")
     picture = compare(toy, _on_the_wire(toy))
-    assert len(picture.captions) == len(toy.events) and all(c.startswith("Both:") or "Simulated run:" in c for c in picture.captions)
+    captions = picture.playing.captions
+    assert len(captions) == len(toy.events) and all(c.startswith("Both:") or "Simulated run:" in c for c in captions)
     assert differing(toy, _on_the_wire(toy)) == (frozenset(), frozenset())
 
 
@@ -144,11 +145,11 @@ def test_a_batch_that_one_run_never_sent_is_told_so() -> None:
 
 def test_the_surprises_of_a_lost_ack() -> None:
     picture = show(lesson("lost ack"))
-    kinds = [picture.captions[n].split(":")[0] for n in picture.surprises]
+    kinds = [picture.playing.captions[n].split(":")[0] for n in picture.playing.surprises]
     assert kinds == ["The connection drops. Nobody can tell what became of the requests without an answer.",
                      "The answer for batch 1 is lost",
                      "The broker remembers batch 1"]
-    assert show(lesson("nothing happens")).surprises == ()
+    assert show(lesson("nothing happens")).playing.surprises == ()
 
 
 @pytest.mark.parametrize("history", [transactions(), pipeline(), lesson("two worlds"), lesson("a producer dies")])

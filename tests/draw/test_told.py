@@ -25,7 +25,7 @@ def ending(picture: Picture) -> str:
 def test_an_exception_stands_under_its_ring_and_in_caption_and_table() -> None:
     picture = compare(simulate(1, faults={"1+": "lose ack"}, **PATIENCE), simulate(1, faults={"1+": "lose request"}, **PATIENCE))
     assert texts(picture).count("batch 0\nunknown:\nTimeoutException") == 2 and unreadable(picture.canvas) == []
-    assert "Both: The application gets TimeoutException: it cannot know whether batch 0 is in the log." in picture.captions
+    assert "Both: The application gets TimeoutException: it cannot know whether batch 0 is in the log." in picture.playing.captions
     assert picture.table.count("told: m0 unknown: TimeoutException") == 2 and picture.table.count("told unknown: TimeoutException") == 2
     assert "batch 0\nunknown:\nTimeoutException" not in texts(show(simulate(1, faults={"1+": "lose ack"}, **PATIENCE), "space-time"))
 

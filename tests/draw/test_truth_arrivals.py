@@ -25,7 +25,7 @@ class Arrivals:
 
     def __init__(self, history: History, picture: Picture) -> None:
         self.history, self.drawing = history, read(picture.svg)
-        self.events = as_sent(drawn_events(history, picture.captions))
+        self.events = as_sent(drawn_events(history, picture.playing.captions))
         frames = [s for s in self.drawing.shapes if s.kind == "rect" and s.fill == "none" and s.event is None]
         self.frames = sorted(frames, key=lambda s: s.box[1])
         titles = [w for w in self.drawing.words if w.bold and w.anchor == "start" and w.event is None and not w.upright]

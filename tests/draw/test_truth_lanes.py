@@ -52,7 +52,7 @@ class Lanes:
 
     def __init__(self, history: History, picture: Picture, drawing: Drawing) -> None:
         self.history, self.drawing = history, drawing
-        self.plain = drawn_events(history, picture.captions)
+        self.plain = drawn_events(history, picture.playing.captions)
         self.events = as_sent(self.plain)
         self.logs = {f"log {t}-{p}" if len(history.logs) > 1 else "log": (t, p) for t, p in history.partitions}
         lanes = {e.lane for e in self.events} - {"coordinator"}

@@ -46,7 +46,7 @@ class SpaceTime:
 
     def __init__(self, history: History, picture: Picture) -> None:
         self.history, self.drawing = history, read(picture.svg)
-        self.plain = drawn_events(history, picture.captions)
+        self.plain = drawn_events(history, picture.playing.captions)
         self.events = as_sent(self.plain)
         head = next(w.y for w in self.drawing.words if w.text == "application")
         heads = [w for w in self.drawing.words if abs(w.y - head) < 2 and w.bold and w.event is None]
@@ -79,7 +79,7 @@ def checked(history: History, picture: Picture) -> None:
     again = sent_again(sheet.events)
     for n, event in enumerate(sheet.events):
         memory.see(event)
-        assert sheet.sentences[n].text.split() == picture.captions[n].split()
+        assert sheet.sentences[n].text.split() == picture.playing.captions[n].split()
         assert str(event.batch) in sheet.sentences[n].text or event.batch < 0 or event.kind in (Kind.READ, Kind.WORK)
         if event.kind == Kind.SEND:
             (box,) = sheet.of(n).filled(BLUE if event.try_no == 1 else ORANGE)

@@ -17,12 +17,12 @@ from tests.draw.truth import as_sent, copies, drawn_events, last_sequence, range
 def checked(history: History) -> None:
     """The words of one run."""
     picture = show(history, "lanes")
-    events = as_sent(drawn_events(history, picture.captions))
+    events = as_sent(drawn_events(history, picture.playing.captions))
     times = copies(events)
-    for n, (event, said) in enumerate(zip(events, picture.captions, strict=True)):
+    for n, (event, said) in enumerate(zip(events, picture.playing.captions, strict=True)):
         for part in expected_words(event, times.get(n, 0)):
             assert part in said, event
-    assert set(picture.surprises) == {n for n, e in enumerate(events) if is_surprise(e, times.get(n, 0))}
+    assert set(picture.playing.surprises) == {n for n, e in enumerate(events) if is_surprise(e, times.get(n, 0))}
     title, last = [w for w in read(picture.svg).words if w.anchor == "start" and w.event == len(events) - 1][:2]
     check_title(history, title.text)
     if len(history.logs) == 1 and len(held := [c.value if c.kind == "data" else c.kind.upper() for c in history.log()]) < 20:

@@ -88,9 +88,10 @@ def test_table_story_and_captions_say_it() -> None:
     assert "kept, told ok, not in the log" in rows[3] and "stored at offset 1, behind it the kept 2, 3" in rows[5]
     assert "Request 3 (batch 2, try 1) is kept, told ok, not in the log." in as_story(run)
     picture = show(run)
-    assert "The broker keeps batch 2 aside and will say ok, offset 2: it is not in the log." in picture.captions
-    assert "The broker stores batch 1 at offset 1, and behind it what it had kept: 2, 3." in picture.captions
-    assert picture.captions.index("The broker keeps batch 2 aside and will say ok, offset 2: it is not in the log.") in picture.surprises
+    captions = picture.playing.captions
+    assert "The broker keeps batch 2 aside and will say ok, offset 2: it is not in the log." in captions
+    assert "The broker stores batch 1 at offset 1, and behind it what it had kept: 2, 3." in captions
+    assert captions.index("The broker keeps batch 2 aside and will say ok, offset 2: it is not in the log.") in picture.playing.surprises
     assert "kept aside" in compare(run, simulate(4)).table.split("≠")[2]
 
 

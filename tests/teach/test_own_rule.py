@@ -38,7 +38,7 @@ def test_what_is_dropped_without_having_been_stored_is_called_so() -> None:
     assert "taken for" in picture.svg and "offset -1" not in picture.svg
     said = f"{run}\n{as_story(run)}\n{recognised(run)}"
     assert said.count("taken for a duplicate") == 3 and "ok, no offset" in said and "offset -1" not in said
-    [said] = [caption for caption in picture.captions if "for a duplicate" in caption]
+    [said] = [caption for caption in picture.playing.captions if "for a duplicate" in caption]
     assert said.startswith("The broker takes batch 1 for a duplicate, though the log holds nothing like it")
     again = show(simulate(3, faults={2: "lose ack"}))
     assert "taken for" not in again.svg and "= offset 1" in again.svg

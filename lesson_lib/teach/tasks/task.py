@@ -14,9 +14,9 @@ import re
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from lesson_lib.draw.picture import Picture
 from lesson_lib.errors import LessonError
 from lesson_lib.history.link import Link, link_to
 from lesson_lib.teach import store
@@ -120,14 +120,8 @@ class Task:
         return answer is ... or answer is None or answer == "..."
 
 
-def wrong(sentence: str, picture: Picture | None = None) -> Message:
-    """Judged and wrong; `sentence` says what the history shows."""
-    return Message(Outcome.WRONG, sentence, picture)
-
-
-def right(sentence: str, picture: Picture | None = None) -> Message:
-    """Judged and right; `sentence` is the explanation."""
-    return Message(Outcome.RIGHT, sentence, picture)
+# Judged: a sentence that says what the history shows, or the explanation; and perhaps a picture.
+wrong, right = partial(Message, Outcome.WRONG), partial(Message, Outcome.RIGHT)
 
 
 class Exercise(SelfShowing):

@@ -155,7 +155,7 @@ def test_each_event_of_a_picture_is_a_step_of_its_slide(open_page: Any, tmp_path
     """On by arrow, event by event; back the same way; the keys of a clicker (Page Down, Page Up) go on at once."""
     two = compare(lesson("burst"), lesson("burst"), "arrivals")
     page = open_page(make_slides(tmp_path, {Path("two.ipynb"): between_two_slides(two)})[1])
-    picture, place, last = page.locator("[data-picture]"), page.locator("#place"), len(two.captions) - 1
+    picture, place, last = page.locator("[data-picture]"), page.locator("#place"), len(two.playing.captions) - 1
     page.keyboard.press("ArrowRight")
     for expected in [*range(last + 1), last]:  # the second run comes once more at the end
         assert (place.inner_text(), picture.get_attribute("data-step")) == ("2 / 3", str(expected))
@@ -178,7 +178,7 @@ def test_of_two_runs_the_one_in_which_something_happens_is_shown_whole(open_page
     page = open_page(make_slides(tmp_path, {Path("two.ipynb"): between_two_slides(two)})[1], 1366, 768)
     page.keyboard.press("ArrowRight")
     frame, seen = page.locator(".lesson-picture > div").first, set()
-    for step in range(1, len(two.captions) - 1):
+    for step in range(1, len(two.playing.captions) - 1):
         page.keyboard.press("ArrowRight")
         boxes, view = [mark.bounding_box() for mark in page.locator(f'svg [data-event="{step}"]').all()], frame.bounding_box()
         assert any(view["x"] <= b["x"] and b["x"] + b["width"] <= view["x"] + view["width"] + 1 and view["y"] <= b["y"] + 1
