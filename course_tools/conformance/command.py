@@ -55,8 +55,6 @@ def main(argv: list[str]) -> int:
     add("--count", type=int, default=1_000, help="how many histories (1000)")
     add("--seed", type=int, default=1, help="the same seed gives the same table (1)")
     add("--rule", help="the release whose rule counts (4.4, or the release that is started)")
-    add("--release", action="append", default=[],
-        help="without an address: a release such as 3.9.1; may be given more than once")
     add("--replay", metavar="SCRIPT", help="play this one script and say what each one did")
     add("--html", type=Path, metavar="FILE", help="write a page, each difference with its picture")
     add("--json", type=Path, metavar="FILE", help="write the same for a program")
@@ -72,15 +70,14 @@ def main(argv: list[str]) -> int:
 
 def _apache_kafkas(options: argparse.Namespace) -> list[tuple[str, str, str | None]]:
     """What to call it, release and address: of the broker that is asked for, of KAFKA_BOOTSTRAP_SERVERS, or
-    each release to be started on Java (no address), or compose's."""
+    both releases to be started on Java (no address), or compose's."""
     if options.address:
         return [(f"the broker at {options.address}", "4.4", options.address)]
-    compose, releases = read_compose(), options.release
+    compose = read_compose()
     if given := os.environ.get("KAFKA_BOOTSTRAP_SERVERS"):  # it may be any broker
-        return [(f"the broker at {given}", releases[0] if releases else compose.version, given)]
+        return [(f"the broker at {given}", compose.version, given)]
     if maven.java():
-        return [(f"Apache Kafka {release}", release, None)
-                for release in releases or (compose.version, OLDER_RELEASE)]
+        return [(f"Apache Kafka {release}", release, None) for release in (compose.version, OLDER_RELEASE)]
     if probe.is_usable(compose.host, compose.port):
         return [(f"Apache Kafka {compose.version}", compose.version, f"{compose.host}:{compose.port}")]
     raise LessonError("There is no Apache Kafka to compare with: install Java 17 and Maven, "
