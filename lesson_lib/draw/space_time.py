@@ -65,7 +65,7 @@ class SpaceTimePanel:
         self.columns = {key: LogColumn(view, key) for key in view.partitions}
         self.names = {lane: "broker" if len(self.columns) < 2 and lane in self.brokers else
                       lane.replace(" ", "\n", 1) for lane in self.lanes}
-        self.head = HEAD + max(map(style.more_lines, self.names.values()))
+        self.head = max(HEAD, *map(text_height, self.names.values()))
         for column in self.columns.values():
             left = column.stand(left)
         self.write_from(left + 10)
@@ -82,7 +82,7 @@ class SpaceTimePanel:
             self.texts.append(text)
             self.ys.append(y + half)
             y += 2 * half
-        self.height = y + 16
+        self.height = y + 16 + HEAD - self.head  # no higher for a second line of names: slides have no room
 
     def x(self, lane: str) -> float:
         """Pixels of a lane; a name that has none counts as the first producer."""
