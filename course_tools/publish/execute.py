@@ -25,7 +25,7 @@ from nbconvert.preprocessors import ExecutePreprocessor
 from nbformat import NotebookNode
 from traitlets.config import Config
 
-from course_tools.publish.published import ROOT, as_published, lessons
+from course_tools.publish.published import ROOT, TITLE, as_published, lessons
 from lesson_lib.lab.choose_broker import CHANGE
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -42,10 +42,20 @@ def make_from_lessons(what: str, make: Callable[[Path, dict[Path, NotebookNode]]
                                      description=f"Make {what} of the executed lessons.")
     parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "build" / what)
     folder = parser.parse_args(argv).folder
+    before = _listed(folder)
     pages = make(folder, run_all(lessons()))
+    for page in before.difference(pages):  # of a lesson that has another name now, or none
+        page.unlink(missing_ok=True)
     are = "are" if what.endswith("s") else "is"
     print(f"The {what} {are} ready: open {pages[0]} in a browser; nothing in {folder} needs the network.")
     return 0
+
+
+def _listed(folder: Path) -> set[Path]:
+    """The pages of an earlier build, which its list of contents leads to; none where there is no such list."""
+    contents = folder / "index.html"
+    text = contents.read_text(encoding="utf-8") if contents.is_file() else ""
+    return {folder / name for name in re.findall(r'href="([\w.-]+\.html)', text)} if TITLE in text else set()
 
 
 def exporter_with(template: str, kind: type[HTMLExporter],

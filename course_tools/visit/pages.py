@@ -42,6 +42,7 @@ def add_pages(site: Path) -> None:
         text = text_page(NOTEBOOKS / name, set(TEXTS))
         (site / TEXT_FOLDER / name).with_suffix(".html").write_text(text, encoding="utf-8")
     (site / "index.html").write_text(front_page(site), encoding="utf-8")
+    shutil.copy(site / "static" / "favicons" / "favicon.ico", site)  # browsers ask for it by that name
     keep_files(site)
 
 

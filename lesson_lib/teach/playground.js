@@ -3,6 +3,7 @@
 (function (here, data) {
   const hands = window.lessonWire, root = here.previousElementSibling, [FATES, ANSWERS, MORE] = data.fates, { runs, switches } = data;
   const INK = "#1b1b1b", BLUE = "#0072B2", RED = "#D55E00", GREEN = "#009E73", PINK = "#CC79A7", QUIET = "#595959";
+  const ORANGE = "#E69F00", AGAIN = "#FBE3B3"; // as in every other picture: a retry, and a second copy in the log
   const RUST = "#b84f00"; // the red of lines is too pale for words
   hands.style("lesson-playground-style", `.lesson-playground{font:15px/1.4 system-ui,"DejaVu Sans",sans-serif;color:${INK};background:#fff;padding:8px 12px;max-width:1180px}
     .lesson-playground .said{font-size:26px;line-height:1.25;margin:6px 0;min-height:33px}.lesson-playground svg{display:block;width:100%;height:auto}
@@ -236,9 +237,11 @@
     const line = (a, b, colour, dash = "") => `<line x1="${a[0]}" y1="${a[1]}" x2="${b[0]}" y2="${b[1]}" stroke="${colour}" stroke-width="2.5" stroke-dasharray="${dash}"/>`;
     const head = (a, b, colour) => {
       const angle = Math.atan2(b[1] - a[1], b[0] - a[0]) * 180 / Math.PI;
-      return `<path d="M0 0 L-11 -5 L-11 5 Z" fill="${colour}" transform="translate(${b[0]} ${b[1]}) rotate(${angle})"/>`;
+      return `<path d="M0 0 L-11 -5 L-11 5 Z" fill="${colour}" stroke="${colour === ORANGE ? INK : "none"}" transform="translate(${b[0]} ${b[1]}) rotate(${angle})"/>`;
     };
-    const arrow = (a, b, colour, dash) => line(a, b, colour, dash) + head(a, b, colour);
+    const way = (a, b, colour, dash = "") => (colour === ORANGE
+      ? `${line(a, b, INK).replace('"2.5"', '"4.5"')}${line(a, b, "#fff")}${line(a, b, ORANGE, dash || "8 5")}` : line(a, b, colour, dash));
+    const arrow = (a, b, colour, dash) => way(a, b, colour, dash) + head(a, b, colour);
     // What is lost with its connection ends on the drop, and no two of them cross: requests above answers, the older nearer to
     // where it was going. Where the connection stays open there is no drop: it ends midway.
     const drops = new Map();
@@ -255,7 +258,9 @@
       const down = [...of("x").sort((a, b) => b.request - a.request), ...of("y").sort((a, b) => a.request - b.request)];
       return at(drop, (down.indexOf(event) + 1) / (down.length + 1));
     };
-    const cross = (p) => `<path d="M${p[0] - 8} ${p[1] - 8} l16 16 m0 -16 l-16 16" stroke="${RED}" stroke-width="3.5"/>`;
+    const HALO = 'stroke="#fff" stroke-width="5" paint-order="stroke"';
+    const cross = (p) => `<path d="M${p[0] - 8} ${p[1] - 8} l16 16 m0 -16 l-16 16" stroke="${INK}" stroke-width="3.5"/>${alive
+      ? text(p[0] + (narrow ? 0 : 13), p[1] + (narrow ? 22 : 5), "lost", INK, `font-weight="bold" text-anchor="${narrow ? "middle" : "start"}" ${HALO}`) : ""}`;
     const button = (name, said, a, b, inside) => !alive ? inside : `<g role="button" tabindex="0" data-name="${name}" aria-haspopup="menu" aria-label="${safe(said)}">
       <line class="hit" x1="${a[0]}" y1="${a[1]}" x2="${b[0]}" y2="${b[1]}" stroke="#000" stroke-opacity="0" stroke-width="30"/>${inside}</g>`;
     const parts = [];
@@ -266,23 +271,24 @@
     events.filter((e) => BEFALLS[e.kind]).forEach((e) => { // a ragged line across
       const teeth = Array.from({ length: 13 }, (_, n) => { const [x, y] = at(e, n / 12), off = n % 2 ? 4 : -4; return narrow ? [x, y + off] : [x + off, y]; });
       const middle = narrow && e.kind === "t", [x, y] = at(e, middle ? .5 : narrow ? .02 : .84); // what goes on passes to the right
+      const lost = [...drops.values()].filter((drop) => drop === e).length; // what was lost with it has its word beside its cross
       parts.push(`<polyline points="${teeth}" fill="none" stroke="${QUIET}" stroke-width="1.5"/>`, !alive ? "" :
-        text(x + (narrow ? 0 : 10), y + (middle ? 20 : narrow ? 27 : 0), middle ? BEFALLS[e.kind] : BEFALLS[e.kind].replace(/ (?=\S+$)/, "\n"), QUIET,
-          `text-anchor="${middle ? "middle" : "start"}" stroke="#fff" stroke-width="5" paint-order="stroke"`));
+        text(x + (narrow ? 0 : lost > 2 ? 46 : 10), y + (middle ? 20 + 18 * !!lost : narrow ? 27 + 18 * !!lost : 0), middle ? BEFALLS[e.kind] : BEFALLS[e.kind].replace(/ (?=\S+$)/, "\n"), QUIET,
+          `text-anchor="${middle ? "middle" : "start"}" ${HALO}`));
     });
     requests.forEach((r, i) => {
       const n = i + 1, fault = alive ? faults[n] : undefined, name = `${named(r.batch)}${r.tryNo > 1 ? ` try ${r.tryNo}` : ""}`;
-      const colour = r.tryNo > 1 ? RED : BLUE, from = at(r.sent, 0), first = r.arrivals[0];
+      const colour = r.tryNo > 1 ? ORANGE : BLUE, from = at(r.sent, 0), first = r.arrivals[0];
       const to = r.lost ? end(r.lost) : first ? at(first, 1) : at(r.sent, .5);
       const becomes = r.lost && fault !== "lose request" ? "is lost with its connection" : FATES[fault] ?? MORE[fault] ?? FATES[""];
       parts.push(button(`q${n}`, `Request ${n} with ${name}: ${becomes}. Change it.`, from, to,
-        (r.lost ? line(from, to, colour) + cross(to) : arrow(from, to, colour)) + r.arrivals.slice(1).map((a) => arrow(from, at(a, 1), colour, "2 3")).join("")
-        + label(from, 0, `${narrow ? "" : `request ${n}\n`}${name.replace(named(r.batch), shorter)}${r.sequence >= 0 ? `\nseq ${r.sequence}` : ""}`, colour)));
+        (r.lost ? way(from, to, colour) + cross(to) : arrow(from, to, colour)) + r.arrivals.slice(1).map((a) => arrow(from, at(a, 1), colour, "2 3")).join("")
+        + label(from, 0, `${narrow ? "" : `request ${n}\n`}${name.replace(named(r.batch), shorter)}${r.sequence >= 0 ? `\nseq ${r.sequence}` : ""}`, colour === ORANGE ? INK : colour)));
       r.arrivals.forEach((a) => {
         const place = at(a, 1);
-        const shape = { s: `<rect x="${place[0] - 6}" y="${place[1] - 6}" width="12" height="12" fill="${GREEN}"/>`,
-          d: `<path d="M${place[0]} ${place[1] - 9} l9 9 l-9 9 l-9 -9 Z" fill="#fff" stroke="${PINK}" stroke-width="3"/>`,
-          r: `<circle cx="${place[0]}" cy="${place[1]}" r="8" fill="#fff" stroke="${RED}" stroke-width="3"/>` }[a.kind];
+        const shape = { s: `<rect x="${place[0] - 6}" y="${place[1] - 6}" width="12" height="12" fill="${GREEN}" stroke="${INK}"/>`,
+          d: `<path d="M${place[0]} ${place[1] - 9} l9 9 l-9 9 l-9 -9 Z" fill="${PINK}" stroke="${INK}" stroke-width="1.5"/>`,
+          r: [[INK, 7], [RED, 4]].map(([colour, wide]) => `<path d="M${place[0] - 6} ${place[1] - 6} l12 12 m0 -12 l-12 12" stroke="${colour}" stroke-width="${wide}"/>`).join("") }[a.kind];
         parts.push(shape, label(place, 1, { s: `stored\nat ${a.number}`, d: `duplicate\nof ${a.number}`, r: "refused" }[a.kind]));
       });
       const answer = r.back ?? r.gone;
@@ -301,7 +307,7 @@
       const copy = before.has(named(batch)), offset = run.offsets[n], name = shorter(named(batch));
       const [x, y] = narrow ? [20 + (n % 6) * 58, edge + 14 + 60 * Math.floor(n / 6)] : [128 + n * (unit + 20), 294], wide = narrow ? 54 : unit;
       before.add(named(batch));
-      parts.push(`<rect x="${x}" y="${y}" width="${wide}" height="30" fill="${copy ? "#f7dcea" : "#d8efe6"}" stroke="${copy ? PINK : GREEN}" stroke-width="2" stroke-dasharray="${copy ? "5 3" : ""}"/>`);
+      parts.push(`<rect x="${x}" y="${y}" width="${wide}" height="30" fill="${copy ? AGAIN : "#d8efe6"}" stroke="${copy ? INK : GREEN}" stroke-width="${copy ? 3 : 2}"/>`);
       if (n >= newer) parts.push(text(x + wide / 2, y + 20, narrow ? name.slice(0, 6) : name, INK, 'text-anchor="middle"'), text(x + 2, y + 45, `${offset}${copy ? " copy" : ""}`, QUIET));
     });
     if (!narrow && alive) parts.push(text(12, 314, "log holds", QUIET));

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from lesson_lib import simulate
+from lesson_lib.draw import canvas
 from lesson_lib.history import Event, History, Kind
 from lesson_lib.teach.playground import ANSWER, MORE, REQUEST, page_part, playground_html
 from lesson_lib.teach.runs_ahead import FAULTS, MODES, encoded, key_of, runs_ahead
@@ -122,6 +123,23 @@ def test_what_is_lost_with_its_connection_ends_on_the_drop(page: Any, width: int
     assert len(drawn["crosses"]) == len(drawn["lines"]) == 2, "a request and an answer"
     assert all(min(abs(place[across] - drop[across]) for drop in drawn["drops"]) < 5 for place in drawn["crosses"])
     assert not cross(*drawn["lines"])
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [1366, 390])
+def test_its_marks_mean_what_they_mean_in_every_other_picture(page: Any, width: int) -> None:
+    """A cross has its word, a retry is dashed in its colour, a copy is orange with a heavy edge, a duplicate is filled."""
+    def drawn(query: str) -> Any:
+        return page.locator(f"svg > :not([opacity]) {query}, svg > {query}")
+
+    page.set_viewport_size({"width": width, "height": 768})
+    assert drawn(f'rect[fill="{canvas.AGAIN}"]').count() == 1, "the second copy in the log"
+    assert drawn(f'line[stroke="{canvas.RETRY}"]').first.get_attribute("stroke-dasharray")
+    page.get_by_label("in flight").select_option("5")
+    assert drawn('path[stroke-width="3.5"]').count() == drawn("text").filter(has_text=re.compile("^lost$")).count() == 2
+    assert set(drawn('path[stroke-width="3.5"]').evaluate_all("all => all.map(e => e.getAttribute('stroke'))")) == {"#1b1b1b"}
+    page.get_by_label("idempotence").check()
+    assert drawn(f'path[fill="{canvas.DUPLICATE}"]').count() and not drawn(f'rect[fill="{canvas.AGAIN}"]').count()
 
 
 @pytest.mark.browser

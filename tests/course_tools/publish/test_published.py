@@ -5,14 +5,17 @@ from __future__ import annotations
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from course_tools.publish import incidents
+from course_tools.publish import execute, incidents
+from course_tools.publish.book import make_book
 from course_tools.publish.execute import executed
-from course_tools.publish.published import as_published, lessons, published_files
+from course_tools.publish.published import NOTEBOOKS, as_published, lessons, published_files
+from course_tools.publish.slides import make_slides
 
 
 def test_what_was_committed_is_published(own_work: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -50,3 +53,16 @@ def test_without_git_outputs_and_answers_are_taken_out(own_work: Path) -> None:
     assert notebook.cells[0].source == 'asked = question("2.lost-ack")\nasked.answer(...)'
     assert not notebook.cells[0].outputs and notebook.cells[0].execution_count is None
     assert [path.name for path in published_files(own_work)] == ["02-one.ipynb", "a.svg", "notes.ipynb"]
+
+
+@pytest.mark.parametrize(("what", "make", "ending"), [("book", make_book, ".html"), ("slides", make_slides, ".slides.html")])
+def test_a_page_of_an_earlier_build_goes_when_its_lesson_has_another_name(
+        monkeypatch: pytest.MonkeyPatch, tmp_path: Path, what: str, make: Any, ending: str) -> None:
+    """`make site` publishes the whole folder of the book, and search engines keep what they know."""
+    lesson = new_notebook(cells=[new_markdown_cell("# 1 · A name")])
+    for name in ("01-old.ipynb", "01-new.ipynb"):
+        monkeypatch.setattr(execute, "run_all", lambda _, name=name: {NOTEBOOKS / name: lesson})
+        execute.make_from_lessons(what, make, [str(tmp_path)])
+        (tmp_path / "mine.html").write_text("somebody's own")
+    assert not (tmp_path / f"01-old{ending}").exists()
+    assert (tmp_path / f"01-new{ending}").is_file() and (tmp_path / "mine.html").is_file()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import urllib.request
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -217,6 +218,11 @@ def test_run_all(page: Any, address: str, lesson: Path) -> None:
     run_all(page)
     assert errors(page) == [] and page.asked == []
     assert any("in a virtual world" in text for text in outputs(page))
+
+
+def test_a_browser_that_asks_for_an_icon_by_its_usual_name_gets_one(address: str) -> None:
+    with urllib.request.urlopen(f"{address}/favicon.ico") as answer:
+        assert answer.status == 200 and answer.read(4) == b"\0\0\1\0"
 
 
 def test_no_page_of_the_built_site_runs_the_code_of_an_address(address: str) -> None:
