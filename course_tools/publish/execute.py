@@ -52,7 +52,7 @@ def make_from_lessons(what: str, make: Callable[[Path, dict[Path, NotebookNode]]
 
 
 def _listed(folder: Path) -> set[Path]:
-    """The pages of an earlier build, which its list of contents leads to; none where there is no such list."""
+    """The pages of an earlier build, by its list of contents; none where there is no such list."""
     contents = folder / "index.html"
     text = contents.read_text(encoding="utf-8") if contents.is_file() else ""
     return {folder / name for name in re.findall(r'href="([\w.-]+\.html)', text)} if TITLE in text else set()
