@@ -35,10 +35,8 @@ CHANGE = (f"For another broker set {VARIABLE}=host:port, or run `make kafka` in 
 
 @dataclass(frozen=True)
 class Choice:
-    """The broker at (host, port). `name` is for captions, `sentence` for the learner. We stop `embedded`.
-
-    In a virtual world the fault proxy runs on `loop`, topics end in `suffix`, and `leave` comes last.
-    `check_thread` refuses a thread of the other world.
+    """The broker at (host, port). `name` is for captions, `sentence` for the learner. We stop `embedded`, and
+    close the virtual `world` that it is in, None on sockets.
     """
 
     address: Address
@@ -46,19 +44,12 @@ class Choice:
     sentence: str
     embedded: EmbeddedBroker | None = None
     hooks: dict[str, Callable[[], None]] = field(default_factory=dict)
-    loop: Any = None
-    check_thread: Callable[[], object] = check_outside
-    leave: Callable[[], None] = lambda: None
-    suffix: str = ""
+    world: Any = None
 
     @property
     def text(self) -> str:
         """`host:port`."""
         return f"{self.address[0]}:{self.address[1]}"
-
-    @property
-    def is_virtual(self) -> bool:
-        return bool(self.suffix)
 
     @property
     def is_release(self) -> bool:
@@ -69,6 +60,10 @@ class Choice:
     def who(self) -> str:
         """The broker in a sentence, as lesson 6 says it."""
         return f"the embedded broker ({self.name})" if self.is_release else self.name
+
+    def check_thread(self) -> None:
+        """LessonError in a thread of the other world."""
+        (self.world.check if self.world else check_outside)()
 
 
 def find(broker: str | EmbeddedBroker | None, version: str) -> Callable[[], Choice]:
@@ -195,5 +190,4 @@ def _start_virtual(version: str) -> Choice:
     sentence = (f"Live broker: the embedded one, with the rules of Kafka {version}. It runs in a "
                 "virtual world, together with the real client: one thread, in memory, with a clock "
                 f"that doesn't wait. For sockets and real time: {elsewhere}.")
-    return replace(choice, sentence=sentence, loop=world, suffix="virtual", check_thread=world.check,
-                   leave=world.close)
+    return replace(choice, sentence=sentence, world=world)

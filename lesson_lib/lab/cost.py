@@ -45,7 +45,7 @@ def measure_cost(lab: Any, records: int = 100) -> TextTable:
         producers = [stack.enter_context(lab.producer(**options)) for _, options in SETTINGS]
         turns = list(zip(producers, topics, strict=True))
         times = [[_seconds(*turn) for turn in turns] for _ in range(records + 1)][1:]  # the first warms up
-    virtual = lab.choice.is_virtual
+    virtual = lab.choice.world is not None
     words = ["not measured"] * len(SETTINGS) if virtual else _ratios(times)
     sizes = [str(len(fetch_batches(lab, topic)[0])) for topic in topics]
     rows = tuple((name, *row) for (name, _), *row in zip(SETTINGS, words, sizes, strict=True))

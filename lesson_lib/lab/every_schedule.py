@@ -100,7 +100,7 @@ def every_schedule(lab: Lab, values_or_count: int | Sequence[str] = 3, faults: i
 
     LessonError for a lab on sockets, for a kind that there is not, and for more than `most_runs` schedules.
     """
-    if not (isinstance(lab, Lab) and lab.choice.is_virtual):
+    if not (isinstance(lab, Lab) and lab.choice.world):
         raise LessonError("Every schedule takes a lab in a virtual world, lab = start_lab(world='virtual'); "
                           "on sockets it would take hours.")
     count_of("most_runs", most_runs)

@@ -80,8 +80,8 @@ class Lab:
         # How the Python behind a link names this lab: as lessons do, or with the release it follows.
         release = choice.name if choice.is_release else "4.4"
         self.name_in_call = "lab" if release == "4.4" else f"start_lab(version={release!r})"
-        self.proxy = FaultProxy(choice.address, choice.hooks, port, choice.loop)
-        self.topics = Topics(choice.text, choice.suffix, choice.embedded is not None)
+        self.proxy = FaultProxy(choice.address, choice.hooks, port, choice.world)
+        self.topics = Topics(choice.text, "virtual" if choice.world else "", choice.embedded is not None)
         self._producers: weakref.WeakValueDictionary[str, LabProducer] = weakref.WeakValueDictionary()
         self._others: list[LabConsumer | KafkaAdminClient] = []
         self._stamps, self._numbers = Stamps(), itertools.count(1)
@@ -342,7 +342,8 @@ class Lab:
     def _stop_broker(self) -> None:
         if self.choice.embedded is not None:
             self.choice.embedded.stop()
-        self.choice.leave()
+        if self.choice.world is not None:
+            self.choice.world.close()
 
 
 def _text(error: Exception) -> str:
