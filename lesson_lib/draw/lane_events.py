@@ -72,8 +72,13 @@ class LaneEvents:
 
     @cached_property
     def doubts(self) -> dict[int, EventInContext | None]:
-        """Index of the event in which a batch is first lost -> the report that ends the doubt, if any."""
-        reports = {f.event.batch: f for f in self.view.events if f.event.kind == Kind.REPORT}
+        """Index of the event in which a batch is first lost -> the report that ends the doubt, if any.
+
+        On the wire no report can be seen. There the answer to a later try ends it.
+        """
+        events = self.view.events
+        reports = ({f.event.batch: f for f in events if f.event.kind == Kind.REPORT}
+                   or {f.send.batch: f for f in events if f.event.kind == Kind.ACK and not f.event.error})
         first: dict[int, int] = {}
         for fact in self.view.events:
             batch = fact.event.batch

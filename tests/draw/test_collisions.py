@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from lesson_lib.draw import compare, show
-from lesson_lib.draw.canvas import AGAIN, FIRST_SEND, LANE, RETRY, WIDTH, Box, Canvas, Line
+from lesson_lib.draw.canvas import AGAIN, FIRST_SEND, LANE, QUIET, RETRY, WIDTH, Box, Canvas, Line
 from lesson_lib.draw.marks import through
 from lesson_lib.draw.picture import LAYOUTS, READABLE
+from lesson_lib.history import Kind
 from lesson_lib.sim import simulate
 from tests.draw.collisions import labels, unreadable
 from tests.draw.runs import LESSONS, lesson, pipeline, random_pair, transactions
@@ -123,3 +124,15 @@ def test_what_differs_stands_in_one_column_where_events_are_only_counted_too() -
     canvas = compare(*(replace(run, settings=replace(run.settings, world="real")) for run in runs)).canvas
     tries = [label.x for label in labels(canvas) if label.text == "1·2" and label.bold]
     assert len(tries) == 4 and len({round(x) for x in tries}) == 2, "sent, and judged"
+
+
+def test_without_reports_a_doubt_ends_with_the_answer_to_a_later_try() -> None:
+    """As in a capture of `trace`, which can't see what an application is told."""
+    run = simulate(3, faults={2: "lose ack"}, idempotence=False)
+    wire = replace(run, events=tuple(event for event in run.events if event.kind != Kind.REPORT))
+    for drawn, ends in ((run, "report"), (wire, "answer")):
+        canvas = show(drawn, "lanes").canvas
+        dotted = [mark for mark in canvas.marks if isinstance(mark, Line) and mark.colour == QUIET]
+        last = max(x for mark in dotted for x, _ in mark.points)
+        copy = next(label.x for label in labels(canvas) if label.text == "second copy")
+        assert copy < last < max(label.x for label in labels(canvas) if label.text == "3: m2"), ends
