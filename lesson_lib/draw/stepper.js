@@ -152,7 +152,7 @@
 
     // The band that marks now, behind the drawing: over it, it would strike out the words of what has just happened.
     const line = document.createElementNS("http://www.w3.org/2000/svg", "line");
-    Object.entries({ stroke: "#ffd9a0", "stroke-width": 11, "data-now": "yes" })
+    Object.entries({ stroke: "#ffb54a", "stroke-opacity": 0.5, "stroke-width": 11, "data-now": "yes" })
       .forEach(([key, value]) => line.setAttribute(key, value));
     svg.prepend(line);
 
