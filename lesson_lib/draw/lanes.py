@@ -140,11 +140,26 @@ class LanesPanel:
             self._connections(canvas)
         for x, words in self.axis.breaks:
             for shift in (-3, 3):
-                ends = [(x + shift, self.rows["told"]), (x + shift, self.rows["waits"])]
-                canvas.line(ends, colour=LANE, width=0.9, dashes=(2, 3), layer=0.5)
+                for top, low in self._free(x + shift):
+                    ends = [(x + shift, top), (x + shift, low)]
+                    canvas.line(ends, colour=LANE, width=0.9, dashes=(2, 3), layer=0.5)
             canvas.text(x, self.rows["waits"] + line_height(), words, colour=QUIET)
         if self.note:
             canvas.text(self.width - RIGHT, self.rows["axis"] + 7, self.note, colour=QUIET, align="right")
+
+    def _free(self, x: float) -> Iterator[tuple[float, float]]:
+        """From where to where a line at `x` may go, down to the waits: past the rows in which it would strike
+        out words.
+        """
+        struck = {mark.track for place, mark in self.run.everything() if mark.draw and mark.track in self.rows
+                  and -mark.left < x - self.axis.xs[place] < mark.right}
+        top = self.rows["told"]
+        for row, low in pairwise(self.rows):
+            if row in struck:
+                yield from [(top, self.rows[row])] * (top < self.rows[row])
+                top = self.rows[low]
+            if low == "waits":
+                yield from [(top, self.rows[low])] * (top < self.rows[low])
 
     def _connections(self, canvas: Canvas) -> None:
         """A pale band for each connection, from its first request to its drop or the end."""

@@ -136,3 +136,11 @@ def test_without_reports_a_doubt_ends_with_the_answer_to_a_later_try() -> None:
         last = max(x for mark in dotted for x, _ in mark.points)
         copy = next(label.x for label in labels(canvas) if label.text == "second copy")
         assert copy < last < max(label.x for label in labels(canvas) if label.text == "3: m2"), ends
+
+
+def test_a_break_in_time_strikes_out_no_words() -> None:
+    """Incident 3: thirteen tries, with a wait before each, and the name of an exception at the end."""
+    canvas = show(simulate(3, in_flight=3, client="java", faults={1: "refuse 6"}), "lanes").canvas
+    breaks = [mark for mark in canvas.marks if isinstance(mark, Line) and mark.colour == LANE and mark.width == 0.9]
+    assert len({round(line.points[0][0]) for line in breaks}) == 20
+    assert not [(label.text, line.points) for label in labels(canvas) for line in breaks if through(tuple(line.points), label.box)]
