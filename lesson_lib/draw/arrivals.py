@@ -251,7 +251,8 @@ class ArrivalsPanel:
         canvas.text(MARGIN + 6, (row.top + row.bottom) / 2, words, upright=True)
         room = min(11, max(1, int((row.tall - INSIDE) / 15)))
         for number in range(int(row.low), int(row.high) + 1, max(1, -(-int(row.high - row.low) // room))):
-            canvas.text(LEFT - 10, row.y(number), str(number), align="right", colour=style.QUIET, pinned=True)
+            tick = tick_words(number, row.high - row.low)
+            canvas.text(LEFT - 10, row.y(number), tick, align="right", colour=style.QUIET, pinned=True)
             canvas.line([(LEFT - 6, row.y(number)), (LEFT, row.y(number))], colour=style.LANE, width=0.8)
         before: float | None = None
         for column in row.bands:
@@ -348,6 +349,17 @@ class ArrivalsPanel:
             x = _entry(canvas, x, y, "last five batches")
             canvas.line([(x - 2, y), (x + 17, y)], colour=style.EDGE, dashes=style.EXPECTED)
             _entry(canvas, x + 2, y, "next expected")
+
+
+def tick_words(number: int, span: float) -> str:
+    """A number at the left edge, where five digits have room: its end, or in k, millions or billions."""
+    if number < 100_000:
+        return str(number)
+    if span < 10_000:
+        return f"…{number % 10_000:04}"
+    if number < 10**9:
+        return f"{number / 1e6:.0f}M" if number >= 10**6 else f"{number / 1e3:.0f}k"
+    return f"{number / 1e9:.1f}bn"
 
 
 def _entry(canvas: Canvas, x: float, y: float, words: str) -> float:

@@ -6,11 +6,13 @@ from dataclasses import replace
 
 import pytest
 
+from lesson_lib.core.partition_log import PartitionLog
 from lesson_lib.draw import compare, show
 from lesson_lib.draw.canvas import AGAIN, FIRST_SEND, LANE, QUIET, RETRY, WIDTH, Box, Canvas, Line
 from lesson_lib.draw.marks import through
 from lesson_lib.draw.picture import LAYOUTS, READABLE
 from lesson_lib.history import Kind
+from lesson_lib.lab.forge import forge
 from lesson_lib.sim import simulate
 from tests.draw.collisions import labels, unreadable
 from tests.draw.runs import LESSONS, lesson, pipeline, random_pair, transactions
@@ -144,3 +146,11 @@ def test_a_break_in_time_strikes_out_no_words() -> None:
     breaks = [mark for mark in canvas.marks if isinstance(mark, Line) and mark.colour == LANE and mark.width == 0.9]
     assert len({round(line.points[0][0]) for line in breaks}) == 20
     assert not [(label.text, line.points) for label in labels(canvas) for line in breaks if through(tuple(line.points), label.box)]
+
+
+@pytest.mark.parametrize("numbers", [(2147483647, 0), (2147483640, 2147483641), (150_000, 150_001), (0, 900_000_000)])
+def test_large_sequences_have_room_at_the_left_edge(numbers: tuple[int, ...]) -> None:
+    bench = forge(PartitionLog())
+    for number in numbers:
+        bench.send(7, 0, number)
+    assert unreadable(show(bench.history(), "arrivals").canvas) == []
