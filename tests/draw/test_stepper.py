@@ -323,6 +323,7 @@ def test_a_picture_higher_than_the_window_is_scrolled_in_itself_above_its_bar(br
     frame, bar = page.locator("[data-picture] > div").first, page.locator(".lesson-player")
     assert frame.bounding_box()["height"] + bar.bounding_box()["height"] <= 500
     page.get_by_role("button", name="Next surprise").click()
+    page.evaluate("() => new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
     assert frame.bounding_box()["height"] + bar.bounding_box()["height"] <= 500, "with its two boxes"
     page.evaluate("scrollTo(0, 0); document.body.prepend(document.createElement('div')); document.body.firstChild.style.height = '200px'")
     for step in range(len(picture.playing.captions) - 1):
