@@ -1,5 +1,5 @@
-"""What several commands need: the address of a broker, a file to write, something to say, and an end that
-Ctrl-C asks for.
+"""What several commands need: the address of a broker, a file or a folder to write, something to say,
+and an end that Ctrl-C asks for.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TextIO
 
 from lesson_lib.errors import LessonError
@@ -37,12 +38,28 @@ def asking(address: str) -> Iterator[None]:
         raise LessonError(f"The connection to the broker at {address} broke ({error}).") from None
 
 
-def write(path: Path, text: str) -> None:
-    """Write a file. LessonError where it cannot be written."""
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """LessonError where it cannot be written."""
     try:
-        path.write_text(text, encoding="utf-8")
+        yield
     except OSError as error:
         raise LessonError(f"{path} cannot be written: {error.strerror}.") from None
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file. LessonError where it cannot be written."""
+    with writing(path):
+        path.write_text(text, encoding="utf-8")
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder for what takes minutes to make, if it isn't there. LessonError where nothing can be
+    written into it.
+    """
+    with writing(path):
+        path.mkdir(parents=True, exist_ok=True)
+        TemporaryFile(dir=path).close()
 
 
 def say(words: str, stream: TextIO | None = None, end: str = "\n") -> None:

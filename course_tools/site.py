@@ -30,6 +30,7 @@ from typing import Any
 import nbformat
 from packaging.utils import canonicalize_name
 
+from course_tools.command_line import make_folder
 from course_tools.publish import incidents
 from course_tools.publish.published import NOTEBOOKS, ROOT, TITLE, as_published, published_files
 from course_tools.visit.pages import LOADER, PACKAGES, add_pages, begin_early
@@ -40,6 +41,7 @@ LITE = ["jupyterlite-core==0.8.6", "jupyterlite-pyodide-kernel==0.8.6"]
 PYODIDE, PYTHON = "314.0.6", "3.14"  # what that kernel was made for
 WASM = "pyodide.asm.wasm"
 LOCK = "pyodide-lock.json"
+LITE_SETTINGS = "jupyter-lite.json"
 PYODIDE_FILES = (LOADER, "pyodide.asm.mjs", WASM, "python_stdlib.zip", LOCK)
 FETCHES_WASM = re.compile(rf'(\w+)\((\w+)\+"{re.escape(WASM)}"\)')
 # The other name keeps hosts from saying that it's compressed, and browsers from unpacking it on the way.
@@ -89,6 +91,10 @@ def main(argv: list[str]) -> int:
     if chosen.pyodide is None and not shutil.which("npm"):
         raise LessonError("make site fetches Pyodide with npm, which is not here: install Node.js, or unpack "
                           f"Pyodide {PYODIDE} yourself and run: python -m lesson_lib site --pyodide FOLDER")
+    make_folder(chosen.folder)
+    if any(chosen.folder.iterdir()) and not (chosen.folder / LITE_SETTINGS).is_file():
+        raise LessonError(f"{chosen.folder} holds something else than a site, which would be lost: name "
+                          "another folder, or empty it.")
     with tempfile.TemporaryDirectory() as scratch:
         build(Path(scratch), chosen.folder.resolve(), chosen.pyodide, chosen.address)
     serve = f"{sys.executable} -m http.server --bind 127.0.0.1 --directory {chosen.folder}"
@@ -116,7 +122,7 @@ def build(scratch: Path, folder: Path, pyodide: Path | None, address: str = "") 
     for where, settings in SETTINGS.items():
         (lite / where).mkdir(exist_ok=True)
         text = json.dumps({"jupyter-lite-schema-version": 0, "jupyter-config-data": settings})
-        (lite / where / "jupyter-lite.json").write_text(text, encoding="utf-8")
+        (lite / where / LITE_SETTINGS).write_text(text, encoding="utf-8")
     _copy_published(scratch / "files")
     shutil.rmtree(folder, ignore_errors=True)
     print("Building the site ...", flush=True)

@@ -78,7 +78,6 @@ def make_book(folder: Path, notebooks: dict[Path, NotebookNode]) -> list[Path]:
     pages = {lesson.file: _page(exporter, book, number) for number, lesson in enumerate(book)}
     index = [section for lesson in book
              for section in sections_of(pages[lesson.file], lesson.file, lesson.name)]
-    folder.mkdir(parents=True, exist_ok=True)
     told = json.dumps(index, ensure_ascii=False, indent=0)
     (folder / "search-index.js").write_text(f"window.lessonSections = {told};\n", encoding="utf-8")
     for name, html in {"index.html": _contents(exporter, book), **pages}.items():

@@ -25,6 +25,7 @@ from nbconvert.preprocessors import ExecutePreprocessor
 from nbformat import NotebookNode
 from traitlets.config import Config
 
+from course_tools.command_line import make_folder
 from course_tools.publish.published import ROOT, TITLE, as_published, lessons
 from lesson_lib.lab.choose_broker import CHANGE
 
@@ -42,6 +43,7 @@ def make_from_lessons(what: str, make: Callable[[Path, dict[Path, NotebookNode]]
                                      description=f"Make {what} of the executed lessons.")
     parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "build" / what)
     folder = parser.parse_args(argv).folder
+    make_folder(folder)
     before = _listed(folder)
     pages = make(folder, run_all(lessons()))
     for page in before.difference(pages):  # of a lesson that has another name now, or none

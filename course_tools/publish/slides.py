@@ -23,7 +23,6 @@ from course_tools.publish.published import TITLE
 
 def make_slides(folder: Path, notebooks: dict[Path, NotebookNode]) -> list[Path]:
     """Write the slides of executed lessons into `folder`; returns the pages, the list of headings first."""
-    folder.mkdir(parents=True, exist_ok=True)
     exporter = exporter_with("lesson-slides", SlidesExporter)
     pages, lessons = [folder / "index.html"], []
     for path, notebook in notebooks.items():

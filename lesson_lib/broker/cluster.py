@@ -155,10 +155,11 @@ class Cluster:
         topic = self.topic(name, topic_id)
         return topic.logs[partition] if topic and 0 <= partition < len(topic.logs) else None
 
-    def log(self, name: str | None, partition: int, topic_id: uuid.UUID | None = None) -> PartitionLog:
-        """As `find_log`. ApiException where there is none."""
-        log = self.find_log(name, partition, topic_id)
-        refuse_if(log is None, self.unknown_topic(name))
+    def log(self, name: str | None, partition: int, *topic_id: uuid.UUID | None) -> PartitionLog:
+        """As `find_log`. ApiException where there is none, about the id only if one is given."""
+        log = self.find_log(name, partition, *topic_id)
+        unknown = self.unknown_topic(name) if topic_id else ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+        refuse_if(log is None, unknown)
         return log
 
     def logs(self) -> list[PartitionLog]:

@@ -196,7 +196,8 @@ class ArrivalsPanel:
         return [found[key] for key in in_order] or [ArrivalRow("", True)]
 
     def _place_rows(self) -> None:
-        """A lone row is as high as a plot; several share that, as far as their marks can be told apart.
+        """A lone row is as high as a plot; several share that, as far as their marks can be told apart, but
+        none is higher than two plots: batches of 500 records would make it a thousand.
 
         Below each are names and words in one height, or in two where arrivals are narrow.
         """
@@ -209,7 +210,8 @@ class ArrivalsPanel:
         bottom = 0.0
         for n, row in enumerate(self.rows):
             least = UPRIGHT_HIGH if self.happenings and n == 0 else LEAST_HIGH
-            row.top, row.tall = bottom + TITLE, max(least, INSIDE + one * long[n]) if long[1:] else PLOT
+            tall = min(2 * PLOT, max(least, INSIDE + one * long[n])) if long[1:] else PLOT
+            row.top, row.tall = bottom + TITLE, tall
             bottom = row.bottom + foot
         self.legend_at, self.height = bottom + 10, bottom + LEGEND
 

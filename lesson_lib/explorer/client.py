@@ -10,7 +10,6 @@ the wire; a back-off may be over or not, which matters only beside another parti
 from __future__ import annotations
 
 from collections import deque
-from itertools import chain
 from typing import Any, NamedTuple, TypeVar
 
 from lesson_lib.core.error_codes import ErrorCode
@@ -112,7 +111,12 @@ class ExploredClient:
     def _copy(self) -> ExploredClient:
         other, producer, host = _twin(self), _twin(self.producer), _twin(self._host)
         other.producer, other._host, producer.host, host.ends = producer, host, host, [*host.ends]
-        batches = {batch: _twin(batch) for batch in chain(producer.in_flight, *producer.queues.values())}
+        batches = {batch: _twin(batch) for batch in producer.in_flight}
+        for queue in producer.queues.values():
+            # Of what was never sent only the first can go out now; all clients share the rest, told or not.
+            for batch in (one for n, one in enumerate(queue) if one.tries or not n):
+                batches[batch] = _twin(batch)
+                batches[batch].told = PENDING
         for name, value in vars(self.producer).items():
             if type(value) in _CONTAINERS:
                 setattr(producer, name, _copied(value, batches))

@@ -181,6 +181,7 @@ def explore(batches: int | Sequence[str] = 3, in_flight: int = 1, faults: int = 
         window = min(window, in_turn)
     log = log_of(version_of(broker), rule)
     kind, producer = client_of(client, idempotence), ProducerSettings(idempotence, in_flight=window)
+    kinds = [kinds] if isinstance(kinds, str) else kinds
     if unknown := [kind for kind in kinds if kind not in KINDS]:
         raise LessonError(f"The explorer has no fault {unknown[0]!r}; choose from: {', '.join(KINDS)}.")
     if not isinstance(faults, int) or faults < 0:

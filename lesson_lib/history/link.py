@@ -172,7 +172,7 @@ BROKEN = "This link is broken. Perhaps a part of it is missing; ask for it again
 
 def unpacked(address: str) -> str:
     """What stands behind the # of an address. LessonError for what is none."""
-    text = address.rpartition("#")[2].strip()
+    text = str(address).rpartition("#")[2].strip()
     try:
         if len(text) > MOST_TEXT:
             raise ValueError("nobody made one so long")

@@ -16,6 +16,7 @@ from contextlib import ExitStack
 from time import perf_counter  # by name: what is measured on this machine takes real time in every world
 from typing import Any
 
+from lesson_lib.errors import count_of
 from lesson_lib.lab.forge import fetch_batches
 from lesson_lib.text_table import TextTable
 from lesson_lib.wire.requests import RawClient
@@ -40,6 +41,7 @@ def measure_cost(lab: Any, records: int = 100) -> TextTable:
     The time is the median of the rounds, with the least and the greatest; not measured in a virtual world.
     LessonError when the broker is gone.
     """
+    count_of("records", records)
     topics = [lab.topic("cost") for _ in SETTINGS]
     with ExitStack() as stack:
         producers = [stack.enter_context(lab.producer(**options)) for _, options in SETTINGS]
@@ -77,6 +79,7 @@ def measure_distance(lab: Any, milliseconds: float = 25, records: int = 40) -> T
 
     The times are relative to the first setting's. LessonError when the broker is gone.
     """
+    count_of("records", records)
     times = [seconds_over(lab, milliseconds / 1000, records, options) for _, options in SETTINGS]
     rows = tuple((name, f"{seconds / times[0]:.1f}") for (name, _),
                  seconds in zip(SETTINGS, times, strict=True))

@@ -262,7 +262,7 @@ def forge(target: Any, topic: str | None = None, partition: int = 0) -> Forge:
         target = PartitionLog(version_of(target))
     if isinstance(target, PartitionLog):
         return Forge(ToyBench(target))
-    client = RawClient(target if isinstance(target, str) else target.address)
+    client = RawClient(_address(target))
     name = getattr(getattr(target, "choice", None), "name", BrokerBench.name)
     return Forge(BrokerBench(client, topic or _new_topic(target, client), partition, name))
 
@@ -272,13 +272,20 @@ def fetch_batches(target: Any, topic: str, partition: int = 0) -> list[bytes]:
 
     `target` is a lab or an address. LessonError when the broker does not know the partition.
     """
-    with RawClient(target if isinstance(target, str) else target.address) as client:
+    with RawClient(_address(target)) as client:
         listed = client.ask(requests.list_offsets(topic, [partition], requests.EARLIEST))
         start = listed.topics[0].partitions[0]
         if start.error_code:
             raise LessonError(f"The broker does not show {topic}-{partition}: "
                               f"{error_words(start.error_code)}.")
         return list(requests.batches(client, topic, partition, start.offset))
+
+
+def _address(target: Any) -> str:
+    address = target if isinstance(target, str) else getattr(target, "address", None)
+    if not isinstance(address, str):
+        raise LessonError(f"Name a lab, or a broker as host:port, not {target!r:.60}.")
+    return address
 
 
 def _new_topic(target: Any, client: RawClient) -> str:

@@ -86,6 +86,8 @@ def simulate_pipeline(values_or_count: int | Sequence[str] = 3, *, transactions:
     if commit not in STEPS:
         raise LessonError(f"The offset is committed \"after\" the send or \"before\" it, not {commit!r}.")
     steps = TRANSACTION if transactions else STEPS[commit]
+    if not isinstance(crash, Mapping | None):
+        raise LessonError(f"crash is a dict such as {{1: 'send'}}, not {crash!r}.")
     for record, step in (crash or {}).items():
         if record not in range(1, len(values) + 1):
             raise LessonError(f"There is no input record {record!r} to crash at; "

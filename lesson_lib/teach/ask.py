@@ -131,7 +131,12 @@ def question(item_id: str) -> AskedQuestion:
 
 def observe(item_id: str, *runs: History) -> AskedQuestion:
     """Ask what was to be seen in the run(s); the answer is checked against what happened in them."""
-    return AskedQuestion(find(item_id, Question), runs).shown()
+    item = find(item_id, Question)
+    if runs and [isinstance(run, History) for run in runs] != [True] * (2 if item.control else 1):
+        wanted = "run, other" if item.control else "run"
+        raise LessonError(f"This question is about what you saw: observe({item_id!r}, {wanted}), with what "
+                          "simulate(...) or lab.run(...) returned.")
+    return AskedQuestion(item, runs).shown()
 
 
 def reveal(run: History, predict: AskedQuestion, control: History | None = None,

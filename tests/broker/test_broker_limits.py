@@ -188,3 +188,6 @@ except Exception as error:
     assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] > 64
 
 
+def test_a_topic_without_a_name_is_an_unknown_topic_where_the_request_knows_no_ids(client: RawClient) -> None:
+    asked = client.ask(requests.list_offsets("", [0], requests.EARLIEST)).topics[0].partitions[0]
+    assert asked.error_code == ErrorCode.UNKNOWN_TOPIC_OR_PARTITION

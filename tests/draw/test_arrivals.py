@@ -121,3 +121,10 @@ def test_above_forty_arrivals_the_batches_from_the_expected_one_are_drawn() -> N
     few, many = (show(simulate(n), "arrivals").canvas for n in (LONG_RUN, LONG_RUN + 1))
     assert "sequence" in [label.text for label in labels(few)]
     assert "batches from the one expected" in [label.text for label in labels(many)]
+
+
+@pytest.mark.parametrize("second", [(7, 1, 0, 50_000), (7, 1, 2**31 - 1)])
+def test_long_batches_and_far_sequences_leave_a_picture_that_can_be_drawn(second: tuple[int, ...]) -> None:
+    """Two rows take no more than two plots each, however far apart their marks are in sequence numbers."""
+    panel = panel_of(forged((7, 0, 0), second, (7, 1, 0)).run())
+    assert len(panel.rows) == 2 and panel.height < 2000

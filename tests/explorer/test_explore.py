@@ -110,6 +110,10 @@ def test_wrong_arguments_get_a_sentence(arguments: dict) -> None:
         explore(**arguments)
 
 
+def test_one_kind_of_fault_needs_no_list() -> None:
+    assert str(explore(2, kinds="refuse")) == str(explore(2, kinds=["refuse"]))
+
+
 def test_an_argument_that_it_does_not_have_gets_a_sentence() -> None:
     with pytest.raises(LessonError, match="explore.*unexpected keyword argument 'partition'; its arguments are batches, "):
         explore(partition=2)  # type: ignore[call-arg]

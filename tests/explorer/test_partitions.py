@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from lesson_lib.core.error_codes import ErrorCode
 from lesson_lib.errors import LessonError
 from lesson_lib.explorer.client import PENDING, ExploredClient
 from lesson_lib.explorer.explore import Exploration, explore
@@ -20,7 +21,7 @@ from lesson_lib.history import History, Kind
 from lesson_lib.sim.java_producer import IdempotentJavaProducer
 from lesson_lib.sim.librdkafka_producer import IdempotentLibrdkafkaProducer
 from lesson_lib.sim.messages import ProducerSettings
-from lesson_lib.sim.producer import Producer
+from lesson_lib.sim.producer import IdempotentKafkaPythonProducer, Producer
 from lesson_lib.sim.run import simulate
 
 FAULTS = ("lose ack", "lose request", "refuse 6", "store and answer 20", "cut 2 0", "cut 2 1", "cut 3 1")
@@ -120,3 +121,19 @@ def test_the_oldest_batch_expires_first_whatever_its_partition(kind: type[Produc
     for ended in range(1, 5):
         client = client.expired()
         assert client.state.told == ("unknown",) * ended + (PENDING,) * (4 - ended)
+
+
+def test_the_clients_of_a_search_share_what_was_never_sent() -> None:
+    """A copy of each waiting batch in each client of a search over 99 batches takes two gigabytes."""
+    first = ExploredClient(IdempotentJavaProducer, ProducerSettings(in_flight=2), 50)
+    (second, _), = first.sends()
+    assert list(second.producer.queues[0])[1:] == list(first.producer.queues[0])[2:]
+
+
+def test_what_one_client_told_of_a_batch_another_does_not_know() -> None:
+    """After a fatal error all that waits fails, in that client alone."""
+    (client, _), = ExploredClient(IdempotentKafkaPythonProducer, ProducerSettings(in_flight=1), 3).sends()
+    assert client.answered(ErrorCode.INVALID_RECORD).state.told == ("failed",) * 3
+    for _ in range(2):
+        client = client.answered(ErrorCode.NONE).sends()[0][0]
+    assert client.answered(ErrorCode.NONE).state.told == ("ok",) * 3

@@ -49,6 +49,13 @@ def test_a_release_before_1_0_is_a_mistake_in_one_sentence():
         forge("0.11")
 
 
+@pytest.mark.parametrize("target", [5, None, ["localhost:9092"]])
+def test_what_is_no_broker_is_a_mistake_in_one_sentence(target):
+    for call in (forge, lambda broker: fetch_batches(broker, "t")):
+        with pytest.raises(LessonError, match="host:port"):
+            call(target)
+
+
 def test_an_ip_address_is_no_release(monkeypatch):
     def nobody(address):
         raise LessonError(f"asked for {address}")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from lesson_lib import start_lab
+from lesson_lib import measure_cost, measure_distance, start_lab
 from lesson_lib.broker.embedded import EmbeddedBroker
 from lesson_lib.errors import LessonError
 from lesson_lib.lab.choose_broker import VARIABLE
@@ -162,6 +162,8 @@ def test_a_broker_that_is_gone_when_a_consumer_polls(mortal: Mortal) -> None:
     (lambda lab: lab.topic("orders", partitions=0), "1 to 64 partitions"),
     (lambda lab: lab.producer(enable_idempotence=True, acks=1), "incompatible"),
     (lambda lab: lab.producer(colour="red"), "does not understand"),
+    (lambda lab: measure_cost(lab, 0), "records must be"),
+    (lambda lab: measure_distance(lab, records="many"), "records must be"),
     (lambda lab: lab.producer(acks="1"), "acks is a number, 0 or 1"),
 ])
 def test_a_mistake_is_one_sentence_and_the_next_cell_works(lab: Lab, call: Callable[[Lab], object], words: str) -> None:

@@ -57,6 +57,7 @@ def test_input_and_output_are_logs_of_their_own() -> None:
 
 @pytest.mark.parametrize(("arguments", "words"), [
     ({"crash": {9: "send"}}, "count from 1 to 3"), ({"crash": {1: "think"}}, "The steps are read, begin"),
+    ({"crash": "send"}, "crash is a dict"), ({"crash": 1}, "crash is a dict"),
     ({"crash": {1: "begin"}, "transactions": False}, "read, work, send, position"),
     ({"commit": "never"}, "\"after\" the send or \"before\""), ({"isolation": "none"}, "read_committed")])
 def test_a_mistake_is_one_sentence(arguments: dict, words: str) -> None:

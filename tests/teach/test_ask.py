@@ -240,3 +240,10 @@ def test_a_link_says_nothing_where_widgets_are_older_ones() -> None:
     assert link._repr_mimebundle_().keys() > {"text/plain", "text/html"}
     link.box = object()
     assert link._repr_mimebundle_() == {"text/plain": "", "text/html": ""}
+
+
+@pytest.mark.parametrize(("item", "runs"), [
+    ("2.copies", [5]), ("2.copies", [RUN, CONTROL]), ("2.copies", ["2.copies"]), ("2.two-worlds", [RUN]), ("2.two-worlds", [RUN, None])])
+def test_an_observation_wants_the_runs_that_it_is_about(item: str, runs: list[Any]) -> None:
+    with pytest.raises(LessonError, match=rf"observe\('{item}', run"):
+        observe(item, *runs)

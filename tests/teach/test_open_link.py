@@ -216,6 +216,12 @@ def test_nothing_else_is_understood(text: str) -> None:
         assert "\n" not in str(said.value) and len(str(said.value)) < 400
 
 
+@pytest.mark.parametrize("address", [5, None, b"open.html#simulate(3)"])
+def test_what_is_no_text_is_not_understood(address: Any) -> None:
+    with pytest.raises(LessonError):
+        result(address)
+
+
 @pytest.mark.parametrize("text", [
     "simulate(1000)", "simulate(values_or_count=1000)", "explore(9)", "explore(3,3,5)", "explore(3,max_states=999999)",
     "simulate(3,delivery_timeout_ms=999999)", "lab.run(3,partitions=1000)", "bench=forge('4.4');bench.send(7,0,0,1000)",

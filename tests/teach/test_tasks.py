@@ -111,6 +111,8 @@ def test_values_may_be_chosen_only_where_the_task_says_so() -> None:
     assert "can't choose values=" in fixed.check({}, values=["a"]).text
     free = MutantTask(**TASK, scenario=scenario(3), mutant=takes_all, choose_values=True)
     assert free.check({1: "lose ack"}, values=["a"]).outcome == Outcome.RIGHT
+    for wrong in (5.5, 0, "ab", []):
+        assert free.check({1: "lose ack"}, values=wrong).outcome == Outcome.CANNOT_RUN
 
 
 @pytest.mark.parametrize("attempts,most", [(1, 0), (3, 1), (4, 2), (3, 3)])

@@ -9,7 +9,7 @@ from typing import Any
 
 from lesson_lib.core.partition_log import PartitionLog, Rule
 from lesson_lib.draw import compare, show
-from lesson_lib.errors import LessonError
+from lesson_lib.errors import LessonError, values_of
 from lesson_lib.explorer.explore import explore
 from lesson_lib.faults import FaultScript, NoSuchFault, parse_script
 from lesson_lib.history import History
@@ -180,4 +180,5 @@ class MutantTask(ScriptTask):
             return self.scenario
         if not self.choose_values:
             raise NotAskedHere("You can't choose values= here. You choose the faults.")
+        values_of(values)  # LessonError for what can't be sent
         return Scenario(values if isinstance(values, int) else tuple(values), self.scenario.settings)

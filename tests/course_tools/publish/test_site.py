@@ -7,13 +7,14 @@ import json
 import re
 import urllib.request
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from course_tools import site
+from course_tools.publish import book, execute, slides
 from course_tools.publish.published import published_files
 from lesson_lib.errors import LessonError
 from lesson_lib.history.link import PAGE, packed, plain
@@ -111,6 +112,30 @@ def test_without_npm_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(site.shutil, "which", lambda name: None)
     with pytest.raises(LessonError, match="install Node.js, or unpack Pyodide"):
         site.main([])
+
+
+def test_a_folder_with_other_files_is_left_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A site replaces the one before it, and nothing else."""
+    built: list[Path] = []
+    monkeypatch.setattr(site, "build", lambda scratch, folder, *others: built.append(folder))
+    (tmp_path / "thesis.txt").touch()
+    with pytest.raises(LessonError, match="holds something else than a site"):
+        site.main([str(tmp_path), "--pyodide", "pyodide"])
+    (tmp_path / site.LITE_SETTINGS).touch()
+    for folder in (tmp_path, tmp_path / "new" / "one"):
+        assert site.main([str(folder), "--pyodide", "pyodide"]) == 0
+    assert built == [tmp_path, tmp_path / "new" / "one"]
+
+
+@pytest.mark.parametrize("command", [book.main, slides.main, lambda argv: site.main([*argv, "--pyodide", "pyodide"])])
+def test_a_folder_that_nothing_can_be_written_into_is_said_before_anything_runs(
+        monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: Callable[[list[str]], int]) -> None:
+    monkeypatch.setattr(site, "build", lambda *_: pytest.fail("it was built"))
+    monkeypatch.setattr(execute, "run_all", lambda *_: pytest.fail("the lessons were run"))
+    (tmp_path / "file").touch()
+    for folder in ("/proc/nowhere", tmp_path / "file", tmp_path / "file" / "in it"):
+        with pytest.raises(LessonError, match="cannot be written"):
+            command([str(folder)])
 
 
 def test_the_site_opens_what_was_committed(monkeypatch: pytest.MonkeyPatch, own_work: Path, tmp_path: Path) -> None:
