@@ -36,7 +36,8 @@ CHANGE = (f"For another broker set {VARIABLE}=host:port, or run `make kafka` in 
 @dataclass(frozen=True)
 class Choice:
     """The broker at (host, port). `name` is for captions, `sentence` for the learner. We stop `embedded`, and
-    close the virtual `world` that it is in, None on sockets.
+    close the virtual `world` that it is in, None on sockets. `check_thread` refuses a thread of the other
+    world.
     """
 
     address: Address
@@ -45,6 +46,7 @@ class Choice:
     embedded: EmbeddedBroker | None = None
     hooks: dict[str, Callable[[], None]] = field(default_factory=dict)
     world: Any = None
+    check_thread: Callable[[], object] = check_outside
 
     @property
     def text(self) -> str:
@@ -60,10 +62,6 @@ class Choice:
     def who(self) -> str:
         """The broker in a sentence, as lesson 6 says it."""
         return f"the embedded broker ({self.name})" if self.is_release else self.name
-
-    def check_thread(self) -> None:
-        """LessonError in a thread of the other world."""
-        (self.world.check if self.world else check_outside)()
 
 
 def find(broker: str | EmbeddedBroker | None, version: str) -> Callable[[], Choice]:
@@ -190,4 +188,4 @@ def _start_virtual(version: str) -> Choice:
     sentence = (f"Live broker: the embedded one, with the rules of Kafka {version}. It runs in a "
                 "virtual world, together with the real client: one thread, in memory, with a clock "
                 f"that doesn't wait. For sockets and real time: {elsewhere}.")
-    return replace(choice, sentence=sentence, world=world)
+    return replace(choice, sentence=sentence, world=world, check_thread=world.check)
