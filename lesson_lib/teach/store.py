@@ -20,9 +20,10 @@ from pathlib import Path
 from typing import Any
 
 try:
-    import fcntl  # here, since a kernel with too many open files can import nothing any more
+    # Here, since a kernel with too many open files can import nothing any more. A page's `fcntl` has no flock.
+    from fcntl import LOCK_EX, flock
 except ImportError:
-    fcntl = None
+    flock = None
 
 VERSION = 1
 FILE = "answers.json"
@@ -159,9 +160,9 @@ def _write(answers: dict[str, list[Entry]]) -> None:
 def _lock() -> Iterator[None]:
     """The folder's lock, which ends with the process; none without `fcntl`, as in a browser."""
     folder().mkdir(parents=True, exist_ok=True)
-    with open(folder() / ".lock", "w") if fcntl else nullcontext() as file:
-        if fcntl:
-            fcntl.flock(file, fcntl.LOCK_EX)
+    with open(folder() / ".lock", "w") if flock else nullcontext() as file:
+        if flock:
+            flock(file, LOCK_EX)
         yield
 
 
