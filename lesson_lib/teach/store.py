@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 try:
-    # Here, since a kernel with too many open files can import nothing any more. A page's `fcntl` has no flock.
+    # Here, since a kernel with too many open files can import nothing any more. That of a page has no flock.
     from fcntl import LOCK_EX, flock
 except ImportError:
     flock = None
