@@ -166,6 +166,20 @@ def test_a_kernel_with_too_many_open_files_renames_nothing(progress: Path) -> No
         "{'2.x': [{'answer': 'a'}], '2.y': [{'answer': 'b'}]}"], done.stderr
 
 
+@pytest.mark.parametrize("fcntl", ["None", "types.ModuleType('fcntl')"])
+def test_where_the_system_has_no_locks_answers_are_kept(progress: Path, fcntl: str) -> None:
+    """Windows has no `fcntl`; that of a page has no `flock`, and nothing was kept there."""
+    code = f"""
+import sys, types
+sys.modules["fcntl"] = {fcntl}
+from lesson_lib.teach import store
+store.record("2.x", {{"answer": "a"}})
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert store.entries("2.x") == [{"answer": "a"}]
+
+
 def test_a_crash_while_writing_leaves_the_old_file(progress: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store.record("2.x", {"answer": "a"})
 
