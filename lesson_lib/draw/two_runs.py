@@ -168,4 +168,4 @@ def _at_once(before: ToldStep, step: ToldStep) -> bool:
     ours, theirs = before[0], step[0]
     apart = len(before) == len(step) == 1 and ours.view is not theirs.view
     alike = (ours.event.kind, ours.event.batch) == (theirs.event.kind, theirs.event.batch)
-    return apart and alike if apart else (theirs.event.kind, ours.event.kind) == (Kind.REPORT, Kind.ACK)
+    return alike if apart else (theirs.event.kind, ours.event.kind) == (Kind.REPORT, Kind.ACK)

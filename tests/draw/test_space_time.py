@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lesson_lib.draw import show
 from lesson_lib.draw.run_view import RunView
-from lesson_lib.draw.space_time import SpaceTimePanel
+from lesson_lib.draw.space_time import SpaceTimePanel, space_time_panels
 from lesson_lib.history import History, Kind
 from tests.draw.collisions import labels
 from tests.draw.runs import lesson, pipeline, transactions
@@ -31,6 +31,14 @@ def test_a_producer_that_gets_an_id_has_its_name_beside_it() -> None:
 def test_time_runs_downward() -> None:
     ys = panel_of(lesson("burst")).ys
     assert ys == sorted(ys) and len(set(ys)) == len(ys)
+
+
+def test_the_sentences_of_two_runs_begin_at_the_same_distance() -> None:
+    """Though the second has far more lanes."""
+    alone = [panel_of(run) for run in (lesson("lost ack"), transactions())]
+    assert alone[0].words_at < alone[1].words_at
+    left, right = space_time_panels([panel.view for panel in alone])
+    assert left.words_at == right.words_at == alone[1].words_at
 
 
 def test_a_lane_for_everyone_who_takes_part() -> None:

@@ -12,6 +12,7 @@ from lesson_lib.core.producer_state import Appended, Batch, Duplicate, judge
 from lesson_lib.errors import LessonError
 from lesson_lib.explorer.explore import explore
 from lesson_lib.explorer.wrong_brokers import BufferAndSort, DedupeByContent, KeptAside, at_or_below_is_duplicate
+from lesson_lib.history import Kind
 from lesson_lib.sim.run import log_of, simulate
 from tests.core.test_decision_table import batch
 from tests.explorer.beliefs import BELIEFS, MemoryOfConnection
@@ -53,6 +54,12 @@ def test_what_is_kept_is_told_apart_from_what_is_stored() -> None:
     assert KeptAside(3) != KeptAside(4) and KeptAside(3).what == "kept"
     log = log_of(DEFAULT_VERSION, BufferAndSort())
     assert log.append(batch(1, epoch=0)) == KeptAside(1) and log.batches == []
+
+
+def test_what_was_kept_is_stored_under_its_own_number() -> None:
+    run = simulate(4, client="java", in_flight=4, faults={2: "refuse 6"}, rule=BufferAndSort())
+    assert [event.behind for event in run.of(Kind.VERDICT)][-1] == (2, 3)
+    assert [cell.batch for log in run.logs.values() for cell in log] == [0, 1, 2, 3]
 
 
 @pytest.mark.incident(12, "redpanda issue 3039")

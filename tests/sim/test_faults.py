@@ -13,6 +13,7 @@ from lesson_lib.core.partition_log import PRODUCER_ID_EXPIRATION_MS, PartitionLo
 from lesson_lib.core.producer_state import Batch
 from lesson_lib.errors import LessonError
 from lesson_lib.faults import BROKER_WORDS, NAMES, Fault, FaultScript, befall, parse_fault, parse_script
+from lesson_lib.history import Kind
 
 
 def test_a_dict_and_a_text_say_the_same() -> None:
@@ -128,3 +129,8 @@ def test_of_two_lines_for_one_request_the_later_counts_in_a_text_too() -> None:
     script = parse_script("2: lose ack; 1-3: delay 5; 2: refuse 19")
     assert [str(script.at(number)) for number in (1, 2, 3, 4)] == ["delay 5", "refuse 19", "delay 5", "deliver"]
     assert str(script) == "2: lose ack; 1-3: delay 5; 2: refuse 19"
+
+
+def test_a_request_timeout_says_how_long_it_waited() -> None:
+    run = simulate(2, faults={1: "lose ack silently"}, request_timeout_ms=700)
+    assert [event.note for event in run.of(Kind.TIMEOUT)] == ["no answer in 700 ms"]
