@@ -51,10 +51,10 @@ class HeaderTable:
 
 
 def explain_header(batch: bytes) -> HeaderTable:
-    """The header of a batch, field by field. LessonError when there are fewer than 61 bytes."""
+    """The header of a batch, field by field. LessonError for no bytes, and for fewer than 61."""
     try:
         return HeaderTable(read_header(batch), batch)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise LessonError(f"Give explain_header a whole batch: {error}.") from None
 
 

@@ -2,10 +2,12 @@
 
 import re
 import struct
+from typing import Any
 
 import pytest
 from kafka.record.default_records import DefaultRecordBatch
 
+from lesson_lib.core.producer_state import Batch
 from lesson_lib.errors import LessonError
 from lesson_lib.lab.header_table import explain_header
 from lesson_lib.wire.record_batch import FIELDS, HEADER_SIZE, attribute_words, batch_bytes, split_batches
@@ -75,3 +77,9 @@ def test_split_leaves_out_what_is_cut_off():
     assert split_batches(FORGED + other) == [FORGED, other]
     assert split_batches(FORGED + other[:-1]) == [FORGED]
     assert split_batches(b"") == []
+
+
+@pytest.mark.parametrize("wrong", [b"short", None, 5, ["m0"], Batch(1, 7, 0, 0)])
+def test_what_is_no_batch_gets_a_sentence(wrong: Any) -> None:
+    with pytest.raises(LessonError, match="Give explain_header a whole batch"):
+        explain_header(wrong)
